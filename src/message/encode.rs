@@ -1,0 +1,184 @@
+//! # 10. The answer as bytes
+//!
+//! ```text
+//! HTTP/1.1 200 OK␍␊
+//! Date: Sun, 06 Nov 1994 08:49:37 GMT␍␊
+//! Content-Type: text/plain; charset=utf-8␍␊
+//! Content-Length: 32␍␊
+//! ␍␊
+//! Welcome to RohithBuilds Backend!
+//! ```
+//! Whether an answer has content, and how its end is marked, depends on four things: its status, the
+//! request's method, the client's version, and whether the length is known. They meet in one `match`.
+//!
+//! Rule: RFC 9112 sections 4 and 6, RFC 9110 section 6.6.1 for the date.
+//! Next: [`persistence`](super::persistence).
+
+use std::time::SystemTime;
+
+use super::date::imf_fixdate;
+use super::head::Version;
+use super::persistence::Persistence;
+use super::response::{Body, Response};
+
+/// How the end of an answer's content is marked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Delimiter {
+    /// The head is all there is, whatever its fields say.
+    Head,
+    /// So many bytes follow.
+    Length(u64),
+    /// Chunks follow.
+    Chunks,
+    /// Bytes follow until the connection closes: all that HTTP/1.0 has for content of unknown length.
+    Close,
+}
+
+/// What an answer has to know of its request.
+#[derive(Clone, Copy, Debug)]
+pub struct Asked {
+    /// A HEAD wants the head of GET's answer and nothing behind it.
+    pub is_head: bool,
+    /// The client's version.
+    pub version: Version,
+    /// What is to become of the connection.
+    pub persistence: Persistence,
+}
+
+/// Writes the head of an answer behind what `out` holds; says how the content is to be sent, and what
+/// has become of the wish to keep the connection.
+pub fn encode_head(
+    response: &Response,
+    asked: Asked,
+    now: SystemTime,
+    out: &mut Vec<u8>,
+) -> (Delimiter, Persistence) {
+    let length = match &response.body {
+        Body::Bytes(bytes) => Some(bytes.len() as u64),
+        Body::Sized(_, length) => Some(*length),
+        Body::Stream(_) => None,
+    };
+    let framed = match (length, asked.version) {
+        // RFC 9110 section 8.6, RFC 9112 section 6.1: neither field with 1xx and 204. A 304 might
+        // tell the length that a 200 would have had, which nobody here knows.
+        _ if response.status.has_no_content() => Delimiter::Head,
+        (Some(length), _) => Delimiter::Length(length),
+        (None, Version::Http11) => Delimiter::Chunks,
+        (None, Version::Http10) => Delimiter::Close,
+    };
+    // A HEAD is answered with the fields of GET, so it is only here that its content falls away.
+    let sent = if asked.is_head { Delimiter::Head } else { framed };
+    let persistence = asked.persistence.unless(response.close || sent == Delimiter::Close);
+
+    // RFC 9110 section 2.5: a server names the highest version it speaks, also to an older client.
+    out.extend_from_slice(b"HTTP/1.1 ");
+    push_number(u64::from(response.status.code()), out);
+    out.push(b' ');
+    out.extend_from_slice(response.status.reason().as_bytes());
+    out.extend_from_slice(b"\r\nDate: ");
+    out.extend_from_slice(&imf_fixdate(now));
+    out.extend_from_slice(b"\r\n");
+    match (persistence, asked.version) {
+        (Persistence::Close, _) => out.extend_from_slice(b"Connection: close\r\n"),
+        (_, Version::Http10) => out.extend_from_slice(b"Connection: keep-alive\r\n"),
+        (_, Version::Http11) => {}
+    }
+    out.extend_from_slice(&response.fields);
+    match framed {
+        Delimiter::Length(length) => {
+            out.extend_from_slice(b"Content-Length: ");
+            push_number(length, out);
+            out.extend_from_slice(b"\r\n");
+        }
+        Delimiter::Chunks => out.extend_from_slice(b"Transfer-Encoding: chunked\r\n"),
+        Delimiter::Head | Delimiter::Close => {}
+    }
+    out.extend_from_slice(b"\r\n");
+    (sent, persistence)
+}
+
+/// In decimal digits; `format!` would cost more than all the rest of a small head.
+fn push_number(mut number: u64, out: &mut Vec<u8>) {
+    let mut digits = [0; 20];
+    let mut first = digits.len();
+    loop {
+        first -= 1;
+        digits[first] = b'0' + (number % 10) as u8;
+        number /= 10;
+        if number == 0 {
+            return out.extend_from_slice(&digits[first..]);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::message::status::Status;
+
+    fn encode(
+        response: Response,
+        is_head: bool,
+        version: Version,
+    ) -> (String, Delimiter, Persistence) {
+        let mut out = Vec::new();
+        let persistence = Persistence::KeepAlive;
+        let asked = Asked { is_head, version, persistence };
+        let now = crate::message::date::example();
+        let (delimiter, persistence) = encode_head(&response, asked, now, &mut out);
+        let text = String::from_utf8(out).expect("a head in ASCII");
+        let date = "Date: Sun, 06 Nov 1994 08:49:37 GMT\r\n";
+        assert!(text.contains(date));
+        (text.replace(date, ""), delimiter, persistence)
+    }
+
+    #[test]
+    fn the_end_of_the_content_is_marked_in_the_way_the_client_understands() {
+        let stream = || Response::stream("text/plain", &b"x"[..]);
+        let text = "HTTP/1.1 200 OK\r\nContent-Type: text/plain";
+        for (response, is_head, version, head, delimiter, persistence) in [
+            (
+                stream(),
+                false,
+                Version::Http11,
+                "\r\nTransfer-Encoding: chunked\r\n\r\n",
+                Delimiter::Chunks,
+                Persistence::KeepAlive,
+            ),
+            (
+                stream(),
+                true,
+                Version::Http11,
+                "\r\nTransfer-Encoding: chunked\r\n\r\n",
+                Delimiter::Head,
+                Persistence::KeepAlive,
+            ),
+            (
+                Response::bytes("text/plain", &b"hello"[..]),
+                true,
+                Version::Http11,
+                "\r\nContent-Length: 5\r\n\r\n",
+                Delimiter::Head,
+                Persistence::KeepAlive,
+            ),
+        ] {
+            let expected = (format!("{text}{head}"), delimiter, persistence);
+            assert_eq!(encode(response, is_head, version), expected);
+        }
+        let expected = "HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Type: text/plain\r\n\r\n";
+        assert_eq!(
+            encode(stream(), false, Version::Http10),
+            (expected.to_string(), Delimiter::Close, Persistence::Close)
+        );
+    }
+
+    #[test]
+    fn an_answer_without_content_has_no_field_that_promises_some() {
+        let response = Response::text("dropped").status(Status::NO_CONTENT);
+        let (head, delimiter, _) = encode(response, false, Version::Http10);
+        assert_eq!(delimiter, Delimiter::Head);
+        assert!(!head.contains("Content-Length") && head.contains("Connection: keep-alive"));
+        let (head, ..) = encode(Response::new(Status::NOT_FOUND), false, Version::Http11);
+        assert_eq!(head, "HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n");
+    }
+}

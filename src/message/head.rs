@@ -1,0 +1,456 @@
+//! # 4. What the client says
+//!
+//! A request opens with its head: one line that says what is wanted, then a field on each line, then
+//! an empty line. It comes in as many pieces as the network likes.
+//!
+//! ```text
+//! GET /about HTTP/1.1␍␊
+//! Host: 127.0.0.1:5000␍␊
+//! ␍␊
+//! ```
+//! `httparse` splits it, fast and without a copy. It is generous, though, and a generous reader and
+//! a strict one on the same wire is how requests are smuggled: so what it lets through is checked
+//! here, and what it stops at is given a name and a place.
+//!
+//! Rule: RFC 9112 sections 2 to 5.  Left out: line folding, HTTP/0.9.  Next: [`target`].
+
+use std::mem::MaybeUninit;
+
+use super::fields::{FieldLines, Span};
+use super::limits::{self, Limits};
+use super::method::Method;
+use super::refusal::{Refusal, Refused};
+use super::target::{self, Target};
+
+/// The version a client speaks. A higher minor version counts as 1.1 (RFC 9110 section 2.5).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Version {
+    /// One request a connection, unless both sides say otherwise.
+    Http10,
+    /// Many requests a connection, unless one side says otherwise.
+    Http11,
+}
+
+/// A head that was read and found good: what it says, as offsets into the bytes it stood in.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Head {
+    /// What is to be done.
+    pub method: Method,
+    /// With what.
+    pub target: Target,
+    /// In which version of the protocol.
+    pub version: Version,
+    /// Bytes of the head, with the empty line that ends it and the one that may stand before it.
+    pub length: usize,
+    fields: Vec<(Span, Span)>,
+}
+
+impl Head {
+    /// Reads the head at the start of `bytes`; `None` while it is not complete.
+    ///
+    /// The answer depends on the bytes alone and not on how they were cut: what this says of a
+    /// beginning of them, other than `None`, it says of all of them. So a refusal waits for the end
+    /// of the line that it stands on.
+    ///
+    /// # Errors
+    /// The first rule that is broken, and where.
+    pub fn parse(bytes: &[u8], limits: &Limits) -> Result<Option<Head>, Refused> {
+        let window = &bytes[..bytes.len().min(limits.head)];
+        if let Some(refusal) = other_protocol(window) {
+            return Err(refusal.into());
+        }
+        // RFC 9112 section 2.2: ignore at least one empty line before the request line. At most one,
+        // too: whoever sends nothing but line ends would be listened to for ever.
+        let start = if window.starts_with(b"\r\n") { 2 } else { 0 };
+        let split = match &window[start..] {
+            [] | [b'\r'] => Ok(None),
+            [b'\r', b'\n', ..] => Err(Refusal::BlankLines.at(start)),
+            text => split(text, start),
+        };
+        match split {
+            Ok(Some(split)) => split.checked(window, limits).map(Some),
+            Ok(None) if window.len() == limits.head => Err(too_long(window, start)),
+            Ok(None) => Ok(None),
+            Err(refused) => {
+                let line = &window[refused.at.unwrap_or(0)..];
+                let line_is_whole = line.contains(&b'\n') || window.len() == limits.head;
+                if line_is_whole { Err(refused) } else { Ok(None) }
+            }
+        }
+    }
+
+    /// The field lines. `bytes` are those that the head was parsed from.
+    pub fn fields<'a>(&'a self, bytes: &'a [u8]) -> FieldLines<'a> {
+        FieldLines::new(bytes, &self.fields)
+    }
+
+    /// Whether the client waits for `100 Continue` before it sends the content.
+    ///
+    /// # Errors
+    /// Another expectation cannot be met (RFC 9110 section 10.1.1). In HTTP/1.0 the field means nothing.
+    pub fn expects_continue(&self, bytes: &[u8]) -> Result<bool, Refused> {
+        if self.version == Version::Http10 {
+            return Ok(false);
+        }
+        let fields = self.fields(bytes);
+        if let Some(other) =
+            fields.members("expect").find(|member| !member.eq_ignore_ascii_case(b"100-continue"))
+        {
+            return Err(Refusal::ExpectationUnknown.at(Span::of(other, bytes).start()));
+        }
+        Ok(fields.members("expect").next().is_some())
+    }
+}
+
+/// A head as httparse splits it, before the rules that are ours to keep.
+struct Split {
+    method: Method,
+    target: Span,
+    version: Version,
+    length: usize,
+    fields: Vec<(Span, Span)>,
+}
+
+impl Split {
+    /// All that httparse lets through and the RFC does not.
+    fn checked(self, bytes: &[u8], limits: &Limits) -> Result<Head, Refused> {
+        let ends_in_crlf = |&(name, _): &(Span, Span)| bytes[name.start() - 2] == b'\r';
+        let head = &bytes[..self.length];
+        if !(head.ends_with(b"\r\n\r\n") && self.fields.iter().all(ends_in_crlf)) {
+            return Err(Refusal::BareLf.at(first_bare_lf(head)));
+        }
+        let target = self.target;
+        if target.end() - target.start() > limits.target {
+            return Err(Refusal::TargetTooLong.at(target.start() + limits.target));
+        }
+        if self.method == Method::Connect {
+            return Err(Refusal::Connect.into());
+        }
+        let target = Target::parse(bytes, target, self.method)?;
+        self.check_host(bytes)?;
+        let Split { method, version, length, fields, .. } = self;
+        Ok(Head { method, target, version, length, fields })
+    }
+
+    /// RFC 9112 section 3.2: exactly one Host in HTTP/1.1, at most one before, and a valid one.
+    fn check_host(&self, bytes: &[u8]) -> Result<(), Refused> {
+        let mut hosts = FieldLines::new(bytes, &self.fields).places("host");
+        let Some((_, host)) = hosts.next() else {
+            let needed = self.version == Version::Http11;
+            return if needed { Err(Refusal::HostMissing.into()) } else { Ok(()) };
+        };
+        if let Some((second, _)) = hosts.next() {
+            return Err(Refusal::HostTwice.at(second.start()));
+        }
+        target::check_authority(host.in_bytes(bytes))
+            .map_err(|at| Refusal::HostInvalid.at(host.start() + at))
+    }
+}
+
+/// Splits a head into its parts with httparse. `text` begins at offset `start` of the bytes that the
+/// head's offsets are to count from.
+fn split(text: &[u8], start: usize) -> Result<Option<Split>, Refused> {
+    let mut fields = [const { MaybeUninit::uninit() }; limits::FIELDS];
+    let mut request = httparse::Request::new(&mut []);
+    let length = match request.parse_with_uninit_headers(text, &mut fields) {
+        Ok(httparse::Status::Complete(length)) => length,
+        Ok(httparse::Status::Partial) => return Ok(None),
+        Err(httparse::Error::Version) => return split_other_version(text, start),
+        Err(error) => return Err(diagnose(error, text, start)),
+    };
+    let shift = |span: Span| Span::new(start + span.start(), start + span.end());
+    let (method, target) = (request.method.unwrap_or(""), request.path.unwrap_or(""));
+    Ok(Some(Split {
+        method: Method::named(method.as_bytes()).ok_or(Refusal::MethodUnknown.at(start))?,
+        target: shift(Span::of(target.as_bytes(), text)),
+        version: if request.version == Some(0) { Version::Http10 } else { Version::Http11 },
+        length: start + length,
+        fields: request
+            .headers
+            .iter()
+            .map(|field| spans(field, text))
+            .map(|(name, value)| (shift(name), shift(value)))
+            .collect(),
+    }))
+}
+
+/// httparse knows HTTP/1.0 and HTTP/1.1. A higher minor version is read as 1.1 (RFC 9110 section
+/// 2.5), another major version is one we do not speak, and the rest is no version.
+#[cold]
+fn split_other_version(text: &[u8], start: usize) -> Result<Option<Split>, Refused> {
+    let Some(line) = first_line(text) else { return Ok(None) };
+    let place = line.iter().rposition(|&byte| byte == b' ').map_or(0, |space| space + 1);
+    match &line[place..] {
+        _ if line[..place].iter().filter(|&&byte| byte == b' ').count() != 2 => {
+            Err(Refusal::RequestLine.at(start + place))
+        }
+        [b'H', b'T', b'T', b'P', b'/', b'1', b'.', b'2'..=b'9'] => {
+            let mut as_http11 = text.to_vec();
+            as_http11[line.len() - 1] = b'1';
+            split(&as_http11, start)
+        }
+        [b'H', b'T', b'T', b'P', b'/', major, b'.', minor]
+            if major.is_ascii_digit() && minor.is_ascii_digit() =>
+        {
+            Err(Refusal::VersionUnsupported.at(start + place))
+        }
+        _ => Err(Refusal::Version.at(start + place)),
+    }
+}
+
+/// What other protocols say first. Those who speak them will not wait for the end of a line.
+fn other_protocol(bytes: &[u8]) -> Option<Refusal> {
+    const GREETINGS: [(&[u8], Refusal); 5] = [
+        (b"\x16\x03", Refusal::TlsHello),
+        (b"PRI * HTTP/2.0\r\n", Refusal::Http2Preface),
+        (b"PROXY TCP", Refusal::ProxyLine),
+        (b"PROXY UNKNOWN", Refusal::ProxyLine),
+        (b"SSH-", Refusal::SshBanner),
+    ];
+    GREETINGS.iter().find(|(greeting, _)| bytes.starts_with(greeting)).map(|&(_, refusal)| refusal)
+}
+
+/// Gives httparse's error a name and a place.
+///
+/// httparse keeps no position, but it keeps no state either: the shortest beginning of the text that
+/// gives an error, instead of asking for more, ends with the byte that broke the rule.
+#[cold]
+fn diagnose(error: httparse::Error, text: &[u8], start: usize) -> Refused {
+    let fails = |length: usize| {
+        let mut fields = [const { MaybeUninit::uninit() }; limits::FIELDS];
+        httparse::Request::new(&mut [])
+            .parse_with_uninit_headers(&text[..length], &mut fields)
+            .is_err()
+    };
+    let (mut passes, mut breaks) = (0, text.len());
+    while breaks - passes > 1 {
+        let middle = (passes + breaks) / 2;
+        if fails(middle) { breaks = middle } else { passes = middle }
+    }
+    let (refusal, at) = name(error, text, breaks - 1);
+    refusal.at(start + at)
+}
+
+/// The rule that the byte at `at` breaks, and the byte to show for it.
+fn name(error: httparse::Error, text: &[u8], at: usize) -> (Refusal, usize) {
+    let line_start = text[..at].iter().rposition(|&byte| byte == b'\n').map_or(0, |lf| lf + 1);
+    let before = &text[line_start..at];
+    let after = &text[at + 1..];
+    let byte = text[at];
+    // A CR is only found to stand alone at the byte behind it.
+    if before.ends_with(b"\r") && byte != b'\n' {
+        return (Refusal::BareCr, at - 1);
+    }
+    if byte == b'\r' && !after.starts_with(b"\n") {
+        return (Refusal::BareCr, at);
+    }
+    let refusal = match error {
+        httparse::Error::TooManyHeaders => Refusal::TooManyFields,
+        httparse::Error::HeaderValue => Refusal::FieldValue,
+        httparse::Error::HeaderName => match byte {
+            b' ' | b'\t' if before.is_empty() => {
+                let is_first_field = text[..at].iter().filter(|&&byte| byte == b'\n').count() == 1;
+                if is_first_field { Refusal::SpaceBeforeFields } else { Refusal::Folding }
+            }
+            b' ' | b'\t' if super::fields::trim(after).starts_with(b":") => {
+                Refusal::SpaceBeforeColon
+            }
+            b'\r' | b'\n' => Refusal::NoColon,
+            _ => Refusal::FieldName,
+        },
+        _ => match before.iter().filter(|&&byte| byte == b' ').count() {
+            _ if byte == b' ' => Refusal::RequestLine,
+            0 if matches!(byte, b'\r' | b'\n') => Refusal::RequestLine,
+            1 if matches!(byte, b'\r' | b'\n') => Refusal::NoVersion,
+            0 => Refusal::MethodToken,
+            1 => Refusal::TargetByte,
+            _ => Refusal::Version,
+        },
+    };
+    (refusal, at)
+}
+
+/// A head that fills all the room there is: which of its parts is the long one?
+#[cold]
+fn too_long(bytes: &[u8], start: usize) -> Refused {
+    match bytes[start..].iter().position(|&byte| byte == b' ' || byte == b'\n') {
+        _ if first_line(&bytes[start..]).is_some() => Refusal::HeadTooLong.at(bytes.len() - 1),
+        Some(_) => Refusal::TargetTooLong.at(bytes.len() - 1),
+        // RFC 9112 section 3: a method longer than any that is implemented is one not implemented.
+        None => Refusal::MethodUnknown.at(start),
+    }
+}
+
+/// The first line without its end, if it has one.
+fn first_line(text: &[u8]) -> Option<&[u8]> {
+    let lf = text.iter().position(|&byte| byte == b'\n')?;
+    let line = &text[..lf];
+    Some(line.strip_suffix(b"\r").unwrap_or(line))
+}
+
+fn first_bare_lf(head: &[u8]) -> usize {
+    (0..head.len())
+        .find(|&at| head[at] == b'\n' && !head[..at].ends_with(b"\r"))
+        .unwrap_or_default()
+}
+
+/// The head of any message, in either direction, read without judging it: for those who watch.
+#[derive(Clone, Debug)]
+pub struct Outline {
+    /// The method, of a request with one that this server knows.
+    pub method: Option<Method>,
+    /// The status code, of an answer.
+    pub status: Option<u16>,
+    /// Bytes of the head, with the empty line.
+    pub length: usize,
+    bytes: Vec<u8>,
+    fields: Vec<(Span, Span)>,
+}
+
+impl Outline {
+    /// `None` for what is no head, `Some(None)` for the beginning of one.
+    pub fn parse(bytes: &[u8], is_request: bool) -> Option<Option<Outline>> {
+        let mut fields = [httparse::EMPTY_HEADER; 2 * limits::FIELDS];
+        let (method, status, parsed, lines);
+        if is_request {
+            let mut request = httparse::Request::new(&mut fields);
+            parsed = request.parse(bytes);
+            (method, status) =
+                (request.method.and_then(|name| Method::named(name.as_bytes())), None);
+            lines = request.headers;
+        } else {
+            let mut response = httparse::Response::new(&mut fields);
+            parsed = response.parse(bytes);
+            (method, status) = (None, response.code);
+            lines = response.headers;
+        }
+        match parsed.ok()? {
+            httparse::Status::Partial => Some(None),
+            httparse::Status::Complete(length) => {
+                let fields = lines.iter().map(|field| spans(field, bytes)).collect();
+                let bytes = bytes[..length].to_vec();
+                Some(Some(Outline { method, status, length, bytes, fields }))
+            }
+        }
+    }
+
+    /// Its field lines.
+    pub fn fields(&self) -> FieldLines<'_> {
+        FieldLines::new(&self.bytes, &self.fields)
+    }
+}
+
+/// Where a field's name and value stand in `text`. An empty value need not be a slice of it.
+fn spans(field: &httparse::Header<'_>, text: &[u8]) -> (Span, Span) {
+    let name = Span::of(field.name.as_bytes(), text);
+    let empty = Span::new(name.end() + 1, name.end() + 1);
+    (name, if field.value.is_empty() { empty } else { Span::of(field.value, text) })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parse(text: &[u8]) -> Result<Option<Head>, Refused> {
+        Head::parse(text, &Limits::default())
+    }
+
+    #[test]
+    fn every_beginning_of_a_head_asks_for_more() {
+        let whole = b"\r\nGET /a?b HTTP/1.1\r\nHost: h\r\nX-Empty:\r\nX-Raw: caf\xe9 \r\n\r\nGET";
+        for cut in 0..whole.len() - 3 {
+            assert_eq!(parse(&whole[..cut]), Ok(None), "cut at {cut}");
+        }
+        let head = parse(whole).unwrap().unwrap();
+        let fields: Vec<(&str, &[u8])> = head.fields(whole).iter().collect();
+        assert_eq!(fields, [("Host", &b"h"[..]), ("X-Empty", b""), ("X-Raw", b"caf\xe9")]);
+        assert_eq!((head.method, head.version), (Method::Get, Version::Http11));
+        assert_eq!(head.length, whole.len() - 3);
+    }
+
+    /// The byte that is to be found stands between two bars.
+    #[track_caller]
+    fn refused(marked: &str, refusal: Refusal) {
+        let at = marked.find('|').expect("a mark");
+        let text = marked.replacen('|', "", 2);
+        let expected = Err(refusal.at(at));
+        assert_eq!(parse(text.as_bytes()), expected, "{marked:?}");
+        // The same at every pace: until it is found there is nothing but "more".
+        for cut in 0..text.len() {
+            let early = parse(&text.as_bytes()[..cut]);
+            assert!(early == Ok(None) || early == expected, "{marked:?} cut at {cut}: {early:?}");
+        }
+    }
+
+    #[test]
+    fn each_broken_rule_is_found_at_its_byte() {
+        use Refusal::*;
+        refused("GET|\0| / HTTP/1.1\r\n", MethodToken);
+        refused("GE|(|T / HTTP/1.1\r\n", MethodToken);
+        refused("hello|\r|\n", RequestLine);
+        refused("GET /|\r|\n", NoVersion);
+        refused("GET | |/ HTTP/1.1\r\n", RequestLine);
+        refused("GET / HTTP/1.1| |\r\n", RequestLine);
+        refused("GET /a b |H|TTP/1.1\r\n", RequestLine);
+        refused("GET / |h|ttp/1.1\r\n", Version);
+        refused("GET / HTTP/1.1|0|\r\n", Version);
+        refused("GET / |H|TTP/2.0\r\n", VersionUnsupported);
+        refused("GET / |H|TTP/0.9\r\n", VersionUnsupported);
+        refused("GET /|\0| HTTP/1.1\r\n", TargetByte);
+        refused("GET / HTTP/1.1|\r|Host: h\r\n", BareCr);
+        refused("GET / HTTP/1.1\r\n| |X: a\r\n", SpaceBeforeFields);
+        refused("GET / HTTP/1.1\r\nX: a\r\n|\t|b\r\n", Folding);
+        refused("GET / HTTP/1.1\r\nHost| |: h\r\n", SpaceBeforeColon);
+        refused("GET / HTTP/1.1\r\nHost|\t|  : h\r\n", SpaceBeforeColon);
+        refused("GET / HTTP/1.1\r\nX| |Y: h\r\n", FieldName);
+        refused("GET / HTTP/1.1\r\n|:| h\r\n", FieldName);
+        refused("GET / HTTP/1.1\r\nX|\0|Y: h\r\n", FieldName);
+        refused("GET / HTTP/1.1\r\nNoColon|\r|\n", NoColon);
+        refused("GET / HTTP/1.1\r\nX: a|\0|b\r\n", FieldValue);
+        refused("GET / HTTP/1.1\r\nX: a|\r|b\r\n", BareCr);
+        refused("\r\n|\r|\n", BlankLines);
+        refused("GET / HTTP/1.1\r\nHost: h|\n|X: a\r\n\r\n", BareLf);
+        refused("GET / HTTP/1.1|\n|Host: h\n\n", BareLf);
+        refused("GET / HTTP/1.1\r\nHost: h\r\n|\n|", BareLf);
+        refused("|F|ROB / HTTP/1.1\r\nHost: h\r\n\r\n", MethodUnknown);
+        refused("|g|et / HTTP/1.1\r\nHost: h\r\n\r\n", MethodUnknown);
+        refused("GET |a|bout HTTP/1.1\r\nHost: h\r\n\r\n", TargetForm);
+        refused("GET / HTTP/1.1\r\nHost: a|/|b\r\n\r\n", HostInvalid);
+        refused("GET / HTTP/1.1\r\nHost: h\r\n|h|ost: h\r\n\r\n", HostTwice);
+    }
+
+    #[test]
+    fn a_host_is_needed_since_http_1_1() {
+        assert_eq!(parse(b"GET / HTTP/1.1\r\n\r\n"), Err(Refusal::HostMissing.into()));
+        assert!(parse(b"GET / HTTP/1.0\r\n\r\n").is_ok());
+    }
+
+    #[test]
+    fn a_higher_minor_version_is_read_as_1_1() {
+        let head = parse(b"GET /x HTTP/1.7\r\nHost: h\r\n\r\n").unwrap().unwrap();
+        assert_eq!((head.version, head.length), (Version::Http11, 28));
+    }
+
+    #[test]
+    fn the_long_part_of_a_long_head_is_named() {
+        let limits = Limits { target: 50, head: 200, ..Limits::default() };
+        let long = "a".repeat(300);
+        for (text, refusal) in [
+            (format!("GET /{} HTTP/1.1\r\nHost: h\r\n\r\n", &long[..60]), Refusal::TargetTooLong),
+            (format!("GET /{long} HTTP/1.1\r\nHost: h\r\n\r\n"), Refusal::TargetTooLong),
+            (format!("GET / HTTP/1.1\r\nHost: h\r\nX: {long}\r\n\r\n"), Refusal::HeadTooLong),
+            (long.clone(), Refusal::MethodUnknown),
+        ] {
+            let refused = Head::parse(text.as_bytes(), &limits).unwrap_err();
+            assert_eq!(refused.refusal, refusal);
+        }
+        let many = format!("GET / HTTP/1.1\r\n{}", "X: y\r\n".repeat(limits::FIELDS + 1));
+        assert_eq!(parse(many.as_bytes()).unwrap_err().refusal, Refusal::TooManyFields);
+    }
+
+    #[test]
+    fn other_protocols_are_known_by_their_first_bytes() {
+        assert_eq!(parse(b"\x16\x03\x01\x00"), Err(Refusal::TlsHello.into()));
+        assert_eq!(parse(b"SSH-2.0-x"), Err(Refusal::SshBanner.into()));
+    }
+}

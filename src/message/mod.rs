@@ -1,0 +1,31 @@
+//! # Ring 1: HTTP as bytes and rules
+//!
+//! Nothing in this folder knows a socket, a thread, a clock or a log. Everything takes bytes and
+//! values and gives bytes and values, so it can be read alone, tested without a port and fuzzed
+//! without a server. `httparse` is spoken to in `head.rs` and nowhere else.
+//!
+//! ```text
+//! POST /api/likes HTTP/1.1␍␊                 the request line ┐
+//! Host: 127.0.0.1:5000␍␊                     a field line     ├ the head    → head, target, fields
+//! Content-Length: 6␍␊                        a field line     │
+//! ␍␊                                         an empty line    ┘             → framing
+//! post=3                                                        the content → chunked
+//! ```
+//!
+//! The chapters stand in reading order.
+
+pub mod head;
+pub mod target;
+pub mod fields;
+pub mod framing;
+pub mod chunked;
+pub mod response;
+pub mod encode;
+pub mod persistence;
+pub mod refusal;
+pub mod reader;
+pub mod limits;
+pub mod method;
+pub mod status;
+pub mod date;
+pub mod visible;

@@ -1,0 +1,356 @@
+//! # 14. Reading over the shoulder
+//!
+//! A server reads requests and writes answers. Who watches, tests or checks one reads both: where
+//! does this answer end, which bytes are head and which content, and what comes next?
+//!
+//! ```text
+//! HTTP/1.1 200 OK␍␊ … ␍␊   5␍␊      hello     ␍␊0␍␊␍␊      HTTP/1.1 204 …
+//! └─ head ────────────────┘└ framing ┘└ content ┘└ framing, end ┘└ the next head
+//! ```
+//! [`Reader`] takes a stream of messages that go one way, in pieces of any size, and judges nothing:
+//! what it cannot follow it calls [`Part::Unframed`], from there to the end.
+//!
+//! Rule: RFC 9112 section 6.3, the client's half of it too.  Left out: tunnels and upgrades.
+
+use std::collections::VecDeque;
+
+use super::chunked::{self, Decoder};
+use super::fields::FieldLines;
+use super::head::Outline;
+use super::method::Method;
+
+/// Bytes of a head, or of a line within chunked content, that a reader keeps while it waits for the
+/// end. Far beyond any limit of our own, since it reads what others allow.
+const KEPT: usize = 256 * 1024;
+
+/// What a stretch of a stream of messages is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Part {
+    /// Start line and fields, with the empty line that ends them.
+    Head,
+    /// Chunk sizes, their line ends, and trailers.
+    Framing,
+    /// Content, as the handler or the page will see it.
+    Content,
+    /// Bytes that are no message, or behind something that was none.
+    Unframed,
+}
+
+/// The first bytes of what was given are of one part.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Stretch {
+    /// Of which.
+    pub part: Part,
+    /// How many bytes.
+    pub length: usize,
+    /// Whether the part is complete with them: a whole head, or the last byte of a piece of content.
+    pub head_is_whole: bool,
+    /// Whether a message is complete with them.
+    pub ends_message: bool,
+}
+
+/// Follows one direction of a connection.
+#[derive(Debug)]
+pub struct Reader {
+    is_client: bool,
+    /// What has come of the part that is not complete.
+    kept: Vec<u8>,
+    place: Place,
+    outline: Option<Outline>,
+    /// The methods of requests whose answers have not been read: only they tell that an answer to
+    /// HEAD has no content.
+    asked: VecDeque<Method>,
+}
+
+#[derive(Debug)]
+enum Place {
+    Head,
+    Length(u64),
+    Chunked(Decoder),
+    UntilClose,
+    Lost,
+}
+
+impl Reader {
+    /// A reader of what a client sends.
+    pub fn requests() -> Reader {
+        Reader::new(true)
+    }
+
+    /// A reader of what a server sends.
+    pub fn answers() -> Reader {
+        Reader::new(false)
+    }
+
+    fn new(is_client: bool) -> Reader {
+        let (kept, asked) = (Vec::new(), VecDeque::new());
+        Reader { is_client, kept, place: Place::Head, outline: None, asked }
+    }
+
+    /// Tells a reader of answers which method it was that the next unanswered request had. A server
+    /// that is told nothing is taken to answer a GET. A stream without answers is not kept for ever.
+    pub fn asked(&mut self, method: Method) {
+        if self.asked.len() < 1024 {
+            self.asked.push_back(method);
+        }
+    }
+
+    /// The head of the message that is being read, and the last one after its end.
+    pub fn outline(&self) -> Option<&Outline> {
+        self.outline.as_ref()
+    }
+
+    /// Whether a message has begun and not ended. Content that ends with the connection counts as
+    /// begun until then.
+    pub fn is_within(&self) -> bool {
+        match self.place {
+            Place::Head => !self.kept.is_empty(),
+            _ => true,
+        }
+    }
+
+    /// Whether the content ends when the connection does, and not before.
+    pub fn ends_with_connection(&self) -> bool {
+        matches!(self.place, Place::UntilClose)
+    }
+
+    /// What the first of these bytes are. Call it again with the rest; `None` when there is none.
+    pub fn next(&mut self, bytes: &[u8]) -> Option<Stretch> {
+        if bytes.is_empty() {
+            return None;
+        }
+        let all = bytes.len();
+        let stretch = |part, length, ends_message| {
+            Some(Stretch { part, length, head_is_whole: false, ends_message })
+        };
+        match &mut self.place {
+            Place::Head => Some(self.head(bytes)),
+            Place::Length(left) => {
+                let length = all.min(usize::try_from(*left).unwrap_or(usize::MAX));
+                *left -= length as u64;
+                let ends = *left == 0;
+                if ends {
+                    self.place = Place::Head;
+                }
+                stretch(Part::Content, length, ends)
+            }
+            Place::Chunked(decoder) => {
+                let before = self.kept.len();
+                self.kept.extend_from_slice(bytes);
+                let (part, used, ends) = match decoder.step(&self.kept) {
+                    Ok(chunked::Step::Partial) if self.kept.len() < KEPT => {
+                        return stretch(Part::Framing, all, false);
+                    }
+                    Ok(chunked::Step::Framing(used)) => (Part::Framing, used, false),
+                    Ok(chunked::Step::Content(used)) => (Part::Content, used, false),
+                    Ok(chunked::Step::End(used)) => (Part::Framing, used, true),
+                    Ok(chunked::Step::Partial) | Err(_) => {
+                        self.place = Place::Lost;
+                        (Part::Unframed, before + all, false)
+                    }
+                };
+                if ends {
+                    self.place = Place::Head;
+                }
+                self.kept.clear();
+                stretch(part, used - before, ends)
+            }
+            Place::UntilClose => stretch(Part::Content, all, false),
+            Place::Lost => stretch(Part::Unframed, all, false),
+        }
+    }
+
+    fn head(&mut self, bytes: &[u8]) -> Stretch {
+        let before = self.kept.len();
+        self.kept.extend_from_slice(bytes);
+        let mut stretch = Stretch {
+            part: Part::Head,
+            length: bytes.len(),
+            head_is_whole: false,
+            ends_message: false,
+        };
+        match Outline::parse(&self.kept, self.is_client) {
+            Some(None) if self.kept.len() < KEPT => {}
+            Some(Some(outline)) => {
+                stretch.length = outline.length - before;
+                stretch.head_is_whole = true;
+                self.kept.clear();
+                self.place = self.content_of(&outline);
+                stretch.ends_message = matches!(self.place, Place::Head);
+                self.outline = Some(outline);
+            }
+            _ => {
+                stretch.part = Part::Unframed;
+                self.kept.clear();
+                self.place = Place::Lost;
+            }
+        }
+        stretch
+    }
+
+    /// RFC 9112 section 6.3, rule by rule.
+    fn content_of(&mut self, outline: &Outline) -> Place {
+        let fields = outline.fields();
+        if let Some(status) = outline.status {
+            // An interim answer precedes the one that the request is waiting for.
+            let is_interim = (100..200).contains(&status);
+            let asked = if is_interim { None } else { self.asked.pop_front() };
+            if status == 101 || (asked == Some(Method::Connect) && status < 300) {
+                return Place::Lost;
+            }
+            if is_interim || status == 204 || status == 304 || asked == Some(Method::Head) {
+                return Place::Head;
+            }
+        }
+        let length = fields.all("content-length").next().and_then(number);
+        match (fields.members("transfer-encoding").last(), length) {
+            (Some(last), _) if last.eq_ignore_ascii_case(b"chunked") => {
+                Place::Chunked(Decoder::new(u64::MAX))
+            }
+            (Some(_), _) if self.is_client => Place::Lost,
+            (Some(_), _) => Place::UntilClose,
+            (None, Some(0)) => Place::Head,
+            (None, Some(length)) => Place::Length(length),
+            (None, None) if self.is_client => Place::Head,
+            (None, None) => Place::UntilClose,
+        }
+    }
+}
+
+fn number(value: &[u8]) -> Option<u64> {
+    std::str::from_utf8(value)
+        .ok()
+        .filter(|text| text.bytes().all(|b| b.is_ascii_digit()))?
+        .parse()
+        .ok()
+}
+
+/// One answer, read whole.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Answer {
+    /// Its status code; 1xx for an interim one.
+    pub status: u16,
+    /// Its head, as sent.
+    pub head: Vec<u8>,
+    /// Its content, without the framing.
+    pub content: Vec<u8>,
+    /// Whether all of it came.
+    pub is_whole: bool,
+}
+
+impl Answer {
+    /// The answers in what a server sent to requests with these methods. `ended` says that no more
+    /// will come, which is where content without any framing ends. Bytes that are no answer end the
+    /// list; they are what is left over.
+    pub fn all(bytes: &[u8], methods: &[Method], ended: bool) -> (Vec<Answer>, usize) {
+        let mut reader = Reader::answers();
+        methods.iter().for_each(|&method| reader.asked(method));
+        let (mut answers, mut used, mut head) = (Vec::<Answer>::new(), 0, Vec::new());
+        while let Some(stretch) = reader.next(&bytes[used..]) {
+            let run = &bytes[used..used + stretch.length];
+            match stretch.part {
+                Part::Unframed => break,
+                Part::Head => {
+                    head.extend_from_slice(run);
+                    if let (true, Some(outline)) = (stretch.head_is_whole, reader.outline()) {
+                        let (status, head) =
+                            (outline.status.unwrap_or(0), std::mem::take(&mut head));
+                        answers.push(Answer { status, head, content: Vec::new(), is_whole: false });
+                    }
+                }
+                Part::Content => {
+                    answers.iter_mut().last().into_iter().for_each(|one| one.content.extend(run));
+                }
+                Part::Framing => {}
+            }
+            used += stretch.length;
+            if let Some(last) = answers.last_mut() {
+                last.is_whole |= stretch.ends_message || (ended && reader.ends_with_connection());
+            }
+        }
+        (answers, used - head.len())
+    }
+
+    /// The field lines of the head.
+    pub fn outline(&self) -> Option<Outline> {
+        Outline::parse(&self.head, false).flatten()
+    }
+
+    /// The values of all fields with that name.
+    pub fn values(&self, name: &str) -> Vec<String> {
+        let outline = self.outline();
+        let values = outline.iter().flat_map(|outline| {
+            let fields: FieldLines<'_> = outline.fields();
+            fields
+                .all(name)
+                .map(|value| String::from_utf8_lossy(value).into_owned())
+                .collect::<Vec<_>>()
+        });
+        values.collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const STREAM: &[u8] = b"HTTP/1.1 100 Continue\r\n\r\n\
+        HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\n\
+        HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n1\r\n!\r\n0\r\n\r\n\
+        HTTP/1.1 304 Not Modified\r\nContent-Length: 9\r\n\r\n\
+        HTTP/1.1 404 Not Found\r\nContent-Length: 4\r\n\r\nnope\
+        HTTP/1.0 200 OK\r\n\r\nto the end";
+
+    #[test]
+    fn each_answer_ends_where_its_own_framing_says() {
+        let methods = [Method::Head, Method::Get, Method::Get, Method::Post, Method::Get];
+        let (answers, used) = Answer::all(STREAM, &methods, true);
+        let read: Vec<(u16, &[u8], bool)> =
+            answers.iter().map(|one| (one.status, &one.content[..], one.is_whole)).collect();
+        assert_eq!(
+            read,
+            [
+                (100, &b""[..], true),
+                (200, b"", true),
+                (200, b"hello!", true),
+                (304, b"", true),
+                (404, b"nope", true),
+                (200, b"to the end", true),
+            ]
+        );
+        assert_eq!(used, STREAM.len());
+        assert!(!Answer::all(STREAM, &methods, false).0[5].is_whole);
+    }
+
+    #[test]
+    fn the_parts_are_the_same_however_the_stream_is_cut() {
+        let parts = |pace: usize| {
+            let (mut reader, mut parts) = (Reader::answers(), Vec::new());
+            reader.asked(Method::Head);
+            for piece in STREAM.chunks(pace) {
+                let mut rest = piece;
+                while let Some(stretch) = reader.next(rest) {
+                    parts.extend(std::iter::repeat_n(stretch.part, stretch.length));
+                    rest = &rest[stretch.length..];
+                }
+            }
+            parts
+        };
+        let whole = parts(STREAM.len());
+        assert_eq!(whole.len(), STREAM.len());
+        for pace in 1..40 {
+            assert_eq!(parts(pace), whole, "{pace} bytes at a time");
+        }
+    }
+
+    #[test]
+    fn what_cannot_be_followed_is_left_unframed() {
+        let (answers, used) = Answer::all(b"HTTP/1.1 204 No Content\r\n\r\ngarbage\r\n", &[], true);
+        assert_eq!((answers.len(), used), (1, 27));
+        let mut reader = Reader::requests();
+        let stretch =
+            reader.next(b"GET / HTTP/1.1\r\nTransfer-Encoding: gzip\r\n\r\nxx").expect("bytes");
+        assert_eq!((stretch.part, stretch.head_is_whole), (Part::Head, true));
+        assert_eq!(reader.next(b"xx").map(|stretch| stretch.part), Some(Part::Unframed));
+    }
+}

@@ -1,0 +1,210 @@
+//! # 9. What a handler returns
+//!
+//! A status, fields, and content: bytes that are there, or a reader that will make them.
+//!
+//! ```
+//! use openkitchen::{Response, Status};
+//! let answer = Response::text("like stored").status(Status::CREATED).field("Cache-Control", "no-store");
+//! ```
+//! What a response cannot say is where it ends. Content-Length, Transfer-Encoding, Connection and
+//! Date belong to the server, which knows the content and the client's version; a handler that set
+//! them could break the framing of the whole connection.
+//!
+//! Rule: RFC 9110 section 6.4, and 5.5: a CR or LF in a value would end the field and begin whatever
+//! the client had put behind it, so such a value never gets into a response.
+//! Next: [`encode`](super::encode).
+
+use std::borrow::Cow;
+use std::fmt;
+use std::io::Read;
+
+use super::fields::{is_token, is_value_byte};
+use super::status::Status;
+use super::visible::Visible;
+
+/// An answer in the making. Each method takes it and gives it back changed.
+pub struct Response {
+    pub(crate) status: Status,
+    /// The field lines as they will stand on the wire, each with its CR LF.
+    pub(crate) fields: Vec<u8>,
+    pub(crate) body: Body,
+    pub(crate) close: bool,
+}
+
+/// The content of a response.
+pub(crate) enum Body {
+    /// Bytes that are there.
+    Bytes(Cow<'static, [u8]>),
+    /// As many bytes as the reader was promised to give.
+    Sized(Box<dyn Read + Send>, u64),
+    /// As many as it gives until it ends: each piece it reads is sent at once.
+    Stream(Box<dyn Read + Send>),
+}
+
+/// A field that cannot be sent: the sentence says why.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct BadField(String);
+
+impl fmt::Display for BadField {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl std::error::Error for BadField {}
+
+/// Fields that the server writes itself.
+const OWN_FIELDS: [&str; 4] = ["content-length", "transfer-encoding", "connection", "date"];
+
+impl Response {
+    /// A status and nothing else.
+    pub fn new(status: Status) -> Response {
+        let body = Body::Bytes(Cow::Borrowed(b""));
+        Response { status, fields: Vec::new(), body, close: false }
+    }
+
+    /// `200 OK` and text in UTF-8.
+    pub fn text(text: impl Into<Cow<'static, str>>) -> Response {
+        Response::words("text/plain; charset=utf-8", text.into())
+    }
+
+    /// `200 OK` and a page in UTF-8.
+    pub fn html(page: impl Into<Cow<'static, str>>) -> Response {
+        Response::words("text/html; charset=utf-8", page.into())
+    }
+
+    /// `200 OK` and JSON text.
+    pub fn json(text: impl Into<Cow<'static, str>>) -> Response {
+        Response::words("application/json", text.into())
+    }
+
+    fn words(content_type: &str, text: Cow<'static, str>) -> Response {
+        Response::bytes(
+            content_type,
+            match text {
+                Cow::Borrowed(text) => Cow::Borrowed(text.as_bytes()),
+                Cow::Owned(text) => Cow::Owned(text.into_bytes()),
+            },
+        )
+    }
+
+    /// `200 OK` and bytes of that media type.
+    ///
+    /// # Panics
+    /// Where the media type could not stand in a field, as [`Response::field`] does.
+    #[track_caller]
+    pub fn bytes(content_type: &str, bytes: impl Into<Cow<'static, [u8]>>) -> Response {
+        Response::with_body(content_type, Body::Bytes(bytes.into()))
+    }
+
+    /// `200 OK` and exactly `length` bytes from a reader. One that ends early ends the connection, so
+    /// that the client sees the content is not whole.
+    ///
+    /// # Panics
+    /// As [`Response::bytes`].
+    #[track_caller]
+    pub fn sized(content_type: &str, length: u64, reader: impl Read + Send + 'static) -> Response {
+        Response::with_body(content_type, Body::Sized(Box::new(reader), length))
+    }
+
+    /// `200 OK` and content that is still being made: each piece that `reader` gives is sent as a
+    /// chunk at once, and to an HTTP/1.0 client as it is, until the connection closes.
+    ///
+    /// # Panics
+    /// As [`Response::bytes`].
+    #[track_caller]
+    pub fn stream(content_type: &str, reader: impl Read + Send + 'static) -> Response {
+        Response::with_body(content_type, Body::Stream(Box::new(reader)))
+    }
+
+    #[track_caller]
+    fn with_body(content_type: &str, body: Body) -> Response {
+        Response { body, ..Response::new(Status::OK) }.field("Content-Type", content_type)
+    }
+
+    /// `303 See Other`: what the client wants next stands there. The answer to a form, so that
+    /// reloading the page does not send it again (RFC 9110 section 15.4.4).
+    ///
+    /// # Panics
+    /// Where the location could not stand in a field, as [`Response::field`] does.
+    #[track_caller]
+    pub fn see_other(location: &str) -> Response {
+        Response::new(Status::SEE_OTHER).field("Location", location)
+    }
+
+    /// The same with another status. One without content (204, 304) drops the content.
+    pub fn status(self, status: Status) -> Response {
+        Response { status, ..self }
+    }
+
+    /// The same with one more field.
+    ///
+    /// # Panics
+    /// Where [`Response::try_field`] gives an error: right for values that stand in your source. The
+    /// panic names your line, and becomes a 500.
+    #[track_caller]
+    pub fn field(self, name: &str, value: &str) -> Response {
+        match self.try_field(name, value) {
+            Ok(response) => response,
+            Err(bad) => panic!("{bad}"),
+        }
+    }
+
+    /// The same with one more field: for values that came from outside.
+    ///
+    /// # Errors
+    /// A name that is no token, a value with CR, LF, NUL or another control byte, and a field that is
+    /// the server's own to write.
+    pub fn try_field(mut self, name: &str, value: &str) -> Result<Response, BadField> {
+        if !is_token(name.as_bytes()) {
+            let name = Visible(name.as_bytes());
+            return Err(BadField(format!(
+                "`{name}` is no name for a field (RFC 9110 section 5.1)"
+            )));
+        }
+        if let Some(bad) = value.bytes().find(|&byte| !is_value_byte(byte)) {
+            return Err(BadField(format!(
+                "the value of {name} holds {}, which cannot stand in a field (RFC 9110 section 5.5)",
+                Visible(&[bad])
+            )));
+        }
+        if OWN_FIELDS.iter().any(|own| own.eq_ignore_ascii_case(name)) {
+            return Err(BadField(format!("{name} is written by the server itself")));
+        }
+        for part in [name, ": ", value.trim_matches([' ', '\t']), "\r\n"] {
+            self.fields.extend_from_slice(part.as_bytes());
+        }
+        Ok(self)
+    }
+
+    /// The same, as the last answer on its connection.
+    pub fn close(self) -> Response {
+        Response { close: true, ..self }
+    }
+}
+
+impl fmt::Debug for Response {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {}", self.status, Visible(&self.fields))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_value_from_outside_cannot_begin_a_field_of_its_own() {
+        let split = Response::new(Status::OK).try_field("X-Name", "a\r\nSet-Cookie: b");
+        assert!(split.is_err_and(|bad| bad.to_string().contains(r"holds \r")));
+        assert!(Response::new(Status::OK).try_field("X", "a\0").is_err());
+        assert!(Response::new(Status::OK).try_field("X Y", "a").is_err());
+        assert!(Response::new(Status::OK).try_field("content-LENGTH", "5").is_err());
+    }
+
+    #[test]
+    #[should_panic(expected = "the value of Location holds \\n")]
+    fn a_bad_value_in_the_source_panics_where_it_is_set() {
+        let _ = Response::see_other("/\n");
+    }
+}

@@ -1,0 +1,342 @@
+//! # 4b. What is asked for
+//!
+//! ```text
+//! GET /api/posts?sort=likes HTTP/1.1          origin form:   a path, and perhaps a query
+//! GET http://example.test/about HTTP/1.1      absolute form: a whole URI, as proxies send it
+//! OPTIONS * HTTP/1.1                          asterisk form: the server as a whole
+//! ```
+//! What a browser calls the URL never travels in one piece: the host goes into a field, the fragment
+//! stays at home, and the rest is the target.
+//!
+//! Rule: RFC 9112 section 3.2, with the bytes of RFC 3986. What is not a target is refused, never
+//! corrected: a correction has often been a way around a check.  Left out: the authority form, which
+//! only CONNECT uses.  Next: [`fields`](super::fields).
+
+use std::borrow::Cow;
+use std::net::Ipv6Addr;
+
+use super::fields::Span;
+use super::method::Method;
+use super::refusal::{Refusal, Refused};
+
+/// A request target, taken apart. Offsets are those of the head it stands in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Target {
+    /// All of it, as sent.
+    pub whole: Span,
+    /// `example.test:80` of an absolute form. It overrides Host (RFC 9112 section 3.2.2).
+    pub authority: Option<Span>,
+    /// The path as sent; see [`Target::path`].
+    path: Span,
+    /// What stands behind the question mark, as sent.
+    pub query: Option<Span>,
+    /// Whether this is `*`.
+    pub is_asterisk: bool,
+}
+
+impl Target {
+    /// Reads the target that stands at `whole` in `bytes`.
+    ///
+    /// # Errors
+    /// What is none of the forms that this method allows, with the place of the first bad byte.
+    pub fn parse(bytes: &[u8], whole: Span, method: Method) -> Result<Target, Refused> {
+        let text = whole.in_bytes(bytes);
+        let bad = |refusal: Refusal, offset: usize| refusal.at(whole.start() + offset);
+        let span = |from: usize, to: usize| Span::new(whole.start() + from, whole.start() + to);
+
+        if text == b"*" && method == Method::Options {
+            let (path, authority, query) = (whole, None, None);
+            return Ok(Target { whole, authority, path, query, is_asterisk: true });
+        }
+        let mut authority = None;
+        let mut path_start = 0;
+        if !text.starts_with(b"/") {
+            let scheme = scheme(text).ok_or(bad(Refusal::TargetForm, 0))?;
+            if !scheme.eq_ignore_ascii_case(b"http") {
+                return Err(bad(Refusal::TargetScheme, 0));
+            }
+            let start = scheme.len() + "://".len();
+            let length = text[start..].iter().take_while(|byte| !b"/?#".contains(byte)).count();
+            path_start = start + length;
+            check_authority(&text[start..path_start])
+                .map_err(|at| bad(Refusal::TargetAuthority, start + at))?;
+            authority = Some(span(start, path_start));
+        }
+        check_bytes(text, path_start).map_err(|(refusal, at)| bad(refusal, at))?;
+
+        let question = text[path_start..].iter().position(|&byte| byte == b'?');
+        let path_end = question.map_or(text.len(), |at| path_start + at);
+        let query = question.map(|_| span(path_end + 1, text.len()));
+        // RFC 9112 section 3.2.4: OPTIONS for a URI with neither path nor query means `*`.
+        let is_asterisk = method == Method::Options && path_start == text.len();
+        Ok(Target { whole, authority, path: span(path_start, path_end), query, is_asterisk })
+    }
+
+    /// The path as sent; `/` where an absolute form has none (RFC 9110 section 4.2.3).
+    pub fn path(self, bytes: &[u8]) -> &[u8] {
+        match self.path.in_bytes(bytes) {
+            b"" => b"/",
+            path => path,
+        }
+    }
+}
+
+/// `http` of `http://...`, if the text begins with any scheme (RFC 3986 section 3.1).
+fn scheme(text: &[u8]) -> Option<&[u8]> {
+    let end = text.windows(3).position(|three| three == b"://")?;
+    let scheme = &text[..end];
+    let rest_is_good =
+        scheme.iter().all(|&byte| byte.is_ascii_alphanumeric() || b"+-.".contains(&byte));
+    (scheme.first()?.is_ascii_alphabetic() && rest_is_good).then_some(scheme)
+}
+
+/// Checks path and query from `start`: pchar, slash and question mark (RFC 3986 section 3.3).
+fn check_bytes(text: &[u8], start: usize) -> Result<(), (Refusal, usize)> {
+    for (at, &byte) in text.iter().enumerate().skip(start) {
+        if byte == b'%' {
+            let digits = text.get(at + 1..at + 3).unwrap_or_default();
+            if digits.len() < 2 || !digits.iter().all(u8::is_ascii_hexdigit) {
+                return Err((Refusal::TargetPercent, at));
+            }
+        } else if !(is_name_byte(byte) || b":@/?".contains(&byte)) {
+            return Err((Refusal::TargetByte, at));
+        }
+    }
+    Ok(())
+}
+
+/// unreserved and sub-delims of RFC 3986: what may stand in a host's name as it is.
+const fn is_name_byte(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric()
+        || matches!(byte, b'-' | b'.' | b'_' | b'~' | b'!' | b'$' | b'&' | b'\'')
+        || matches!(byte, b'(' | b')' | b'*' | b'+' | b',' | b';' | b'=')
+}
+
+/// Checks `host` or `host:port`, as Host and absolute targets have it: not empty (RFC 9110 section
+/// 4.2.1), no user name (section 4.2.4). The error is the offset of the first bad byte. The address
+/// form `[v1.x]`, which nobody ever used, is refused with the other things in brackets that are not
+/// IPv6.
+pub fn check_authority(text: &[u8]) -> Result<(), usize> {
+    let host = if text.starts_with(b"[") {
+        let close = text.iter().position(|&byte| byte == b']').ok_or(text.len())?;
+        let address = std::str::from_utf8(&text[1..close]).map_err(|_| 1usize)?;
+        address.parse::<Ipv6Addr>().map_err(|_| 1usize)?;
+        close + 1
+    } else {
+        let mut at = 0;
+        while let Some(&byte) = text.get(at).filter(|&&byte| byte != b':') {
+            let is_escape = byte == b'%'
+                && text
+                    .get(at + 1..at + 3)
+                    .is_some_and(|two| two.iter().all(u8::is_ascii_hexdigit));
+            match byte {
+                _ if is_escape => at += 3,
+                _ if is_name_byte(byte) => at += 1,
+                _ => return Err(at),
+            }
+        }
+        at
+    };
+    match &text[host..] {
+        _ if host == 0 => Err(0),
+        b"" | b":" => Ok(()),
+        [b':', port @ ..] => match port.iter().position(|byte| !byte.is_ascii_digit()) {
+            Some(bad) => Err(host + 1 + bad),
+            // TCP has no port above 65,535, so nothing can listen there.
+            None if std::str::from_utf8(port).is_ok_and(|port| port.parse::<u16>().is_ok()) => {
+                Ok(())
+            }
+            None => Err(host + 1),
+        },
+        _ => Err(host),
+    }
+}
+
+/// A path for comparing with the route table: escapes decoded, as `/%61bout` names the same thing as
+/// `/about` (RFC 9110 section 4.2.3); except `%2F`, which is a slash within a segment and never ends one.
+pub fn decode_path(path: &[u8]) -> Cow<'_, [u8]> {
+    if !path.contains(&b'%') {
+        return Cow::Borrowed(path);
+    }
+    Cow::Owned(decode(path, |byte| byte != b'/'))
+}
+
+/// Decodes `%HH` where `wanted` says so of the decoded byte, and leaves all else as it stands.
+fn decode(text: &[u8], wanted: impl Fn(u8) -> bool) -> Vec<u8> {
+    let mut decoded = Vec::with_capacity(text.len());
+    let mut rest = text;
+    while let [byte, tail @ ..] = rest {
+        let escape = match rest {
+            [b'%', high, low, ..] => hex(*high).zip(hex(*low)).map(|(high, low)| 16 * high + low),
+            _ => None,
+        };
+        match escape.filter(|&byte| wanted(byte)) {
+            Some(byte) => {
+                decoded.push(byte);
+                rest = &rest[3..];
+            }
+            None => {
+                decoded.push(*byte);
+                rest = tail;
+            }
+        }
+    }
+    decoded
+}
+
+fn hex(digit: u8) -> Option<u8> {
+    char::from(digit).to_digit(16).map(|value| value as u8)
+}
+
+/// Names and values of `application/x-www-form-urlencoded` text: a query, or the content of a form.
+/// A plus is a space, escapes are decoded, bytes that are not UTF-8 become U+FFFD.
+///
+/// ```
+/// let pairs = openkitchen::form(b"post=3&why=good+%26+short");
+/// assert_eq!(pairs[1], ("why".to_string(), "good & short".to_string()));
+/// ```
+pub fn form(text: &[u8]) -> Vec<(String, String)> {
+    let plain = |part: &[u8]| {
+        let spaced: Vec<u8> =
+            part.iter().map(|&byte| if byte == b'+' { b' ' } else { byte }).collect();
+        String::from_utf8_lossy(&decode(&spaced, |_| true)).into_owned()
+    };
+    text.split(|&byte| byte == b'&')
+        .filter(|pair| !pair.is_empty())
+        .map(|pair| match pair.iter().position(|&byte| byte == b'=') {
+            Some(equals) => (plain(&pair[..equals]), plain(&pair[equals + 1..])),
+            None => (plain(pair), String::new()),
+        })
+        .collect()
+}
+
+/// Names of query parameters that hold keys, by a part of the name.
+const SECRET_NAMES: [&str; 9] =
+    ["key", "token", "secret", "passw", "pwd", "auth", "appid", "signature", "session"];
+
+/// Whether a query parameter of that name looks like it holds a key.
+pub fn is_secret_name(name: &str) -> bool {
+    let name = name.to_ascii_lowercase();
+    SECRET_NAMES.iter().any(|part| name.contains(part))
+}
+
+/// A target for a log: the values of parameters that look like keys are `***`. A target stands in
+/// logs, histories and Referer fields, which is why a key has no business there (RFC 9110 section
+/// 17.9); all else stays as it was sent.
+pub fn masked(target: &str) -> Cow<'_, str> {
+    let Some((path, query)) = target.split_once('?') else { return Cow::Borrowed(target) };
+    let mut text = format!("{path}?");
+    for (place, pair) in query.split('&').enumerate() {
+        if place > 0 {
+            text.push('&');
+        }
+        match pair.split_once('=') {
+            // The name may itself be escaped: `%6bey` is `key`.
+            Some((name, value)) if !value.is_empty() && secret(name) => {
+                text += &format!("{name}=***")
+            }
+            _ => text += pair,
+        }
+    }
+    Cow::Owned(text)
+}
+
+fn secret(name: &str) -> bool {
+    form(name.as_bytes()).first().is_some_and(|(name, _)| is_secret_name(name))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parse(text: &str, method: Method) -> Result<Target, Refused> {
+        Target::parse(text.as_bytes(), Span::new(0, text.len()), method)
+    }
+
+    #[test]
+    fn each_form_of_a_target_is_taken_apart() {
+        for (text, path, query, authority) in [
+            ("/", "/", None, None),
+            ("/a/b?c=d?e", "/a/b", Some("c=d?e"), None),
+            ("/a?", "/a", Some(""), None),
+            ("http://h:80/x?y", "/x", Some("y"), Some("h:80")),
+            ("HTTP://h", "/", None, Some("h")),
+            ("http://[::1]:5000?q", "/", Some("q"), Some("[::1]:5000")),
+        ] {
+            let target = parse(text, Method::Get).expect(text);
+            let part =
+                |span: Span| std::str::from_utf8(span.in_bytes(text.as_bytes())).expect(text);
+            assert_eq!(target.path(text.as_bytes()), path.as_bytes(), "{text}");
+            assert_eq!(target.query.map(part), query, "{text}");
+            assert_eq!(target.authority.map(part), authority, "{text}");
+            assert!(!target.is_asterisk);
+        }
+        for text in ["*", "http://h"] {
+            assert!(parse(text, Method::Options).expect(text).is_asterisk);
+        }
+    }
+
+    #[test]
+    fn what_is_not_a_target_is_refused_at_its_first_bad_byte() {
+        use Refusal::*;
+        for (text, refusal, at) in [
+            ("*", TargetForm, 0),
+            ("about", TargetForm, 0),
+            ("example.test:80", TargetForm, 0),
+            ("https://h/", TargetScheme, 0),
+            ("http:///x", TargetAuthority, 7),
+            ("http://u@h/", TargetAuthority, 8),
+            ("/a#b", TargetByte, 2),
+            ("/a|b", TargetByte, 2),
+            ("/caf\u{e9}", TargetByte, 4),
+            ("/%4", TargetPercent, 1),
+            ("/a?%zz", TargetPercent, 3),
+        ] {
+            assert_eq!(parse(text, Method::Get), Err(refusal.at(at)), "{text}");
+        }
+    }
+
+    #[test]
+    fn an_authority_is_a_host_and_perhaps_a_port() {
+        for good in ["h", "127.0.0.1:5000", "a.b-c_d~", "[::1]", "[::ffff:1.2.3.4]:1", "h:", "%61"]
+        {
+            assert_eq!(check_authority(good.as_bytes()), Ok(()), "{good}");
+        }
+        for (bad, at) in [
+            ("", 0),
+            (":80", 0),
+            ("h:80a", 4),
+            ("h:65536", 2),
+            ("h/", 1),
+            ("u@h", 1),
+            ("a b", 1),
+            ("[::1", 4),
+            ("[x]", 1),
+            ("[::1]x", 5),
+            ("%6", 0),
+            ("h\\", 1),
+            ("::1", 0),
+        ] {
+            assert_eq!(check_authority(bad.as_bytes()), Err(at), "{bad}");
+        }
+    }
+
+    #[test]
+    fn a_path_is_decoded_but_an_escaped_slash_ends_no_segment() {
+        assert_eq!(&*decode_path(b"/%61bout"), b"/about");
+        assert_eq!(&*decode_path(b"/a%2Fb%2fc%20"), b"/a%2Fb%2fc ");
+    }
+
+    #[test]
+    fn keys_are_masked_however_their_names_are_written() {
+        for (target, shown) in [
+            ("/x?appid=abc&q=1", "/x?appid=***&q=1"),
+            ("/x?q=1&API_KEY=abc", "/x?q=1&API_KEY=***"),
+            ("/x?%6bey=abc", "/x?%6bey=***"),
+            ("/x?key=", "/x?key="),
+            ("/key?q", "/key?q"),
+        ] {
+            assert_eq!(masked(target), shown);
+        }
+    }
+}
