@@ -3,9 +3,11 @@
 #![forbid(unsafe_code)]
 
 pub mod message;
+pub mod transcript;
 
 pub use message::limits::Limits;
 pub use message::method::Method;
 pub use message::response::{BadField, Response};
 pub use message::status::Status;
 pub use message::target::form;
+pub use transcript::Transcript;

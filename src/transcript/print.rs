@@ -1,0 +1,157 @@
+//! # Model to text
+//!
+//! Where does a page breathe, when an empty line inside a block would be two more bytes?
+//!
+//! ```text
+//! GET / HTTP/1.1
+//! Host: example.test
+//!
+//! <<< this empty line was the end of the head
+//! ```
+//!
+//! Rule: after a block there is no empty line, ever. Elsewhere one stands before what opens a new
+//! part: claims, a block (but not after a `wait`, which belongs to it), and prose after what
+//! happened.
+
+use std::fmt;
+
+use super::{Block, Event, EventKind, Item, Note, Side, Transcript, content};
+
+/// Prints items as they come. All it remembers is what came last.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Printer {
+    last: Kind,
+}
+
+/// What an item is to the one that follows it.
+#[derive(Clone, Copy, Debug, Default)]
+enum Kind {
+    #[default]
+    Nothing,
+    Prose,
+    Block,
+    Wait,
+    Event,
+    Claims,
+}
+
+impl Printer {
+    /// Nothing is printed yet.
+    pub fn new() -> Printer {
+        Printer::default()
+    }
+
+    /// Appends an item's canonical text, and before it, where one is due, an empty line.
+    pub fn print(&mut self, item: &Item, out: &mut String) {
+        if self.empty_line_before(item) {
+            out.push('\n');
+        }
+        out.push_str(&item.to_string());
+    }
+
+    /// Is an empty line due before this item? It counts as printed from now on: whoever asks prints
+    /// the item's own text, perhaps in colours.
+    pub fn empty_line_before(&mut self, item: &Item) -> bool {
+        use Kind::{Block, Claims, Event, Prose, Wait};
+        let before = self.last;
+        self.last = Kind::of(item);
+        matches!(
+            (before, self.last),
+            (Prose | Event | Claims, Block)
+                | (Prose | Event | Wait | Claims, Claims)
+                | (Event | Wait | Claims, Prose)
+        )
+    }
+}
+
+impl Kind {
+    fn of(item: &Item) -> Kind {
+        match item {
+            Item::Prose(_) => Kind::Prose,
+            Item::Block(_) => Kind::Block,
+            Item::Event(Event { kind: EventKind::Wait(_), .. }) => Kind::Wait,
+            Item::Event(_) => Kind::Event,
+            Item::Claims(_) => Kind::Claims,
+        }
+    }
+}
+
+impl fmt::Display for Transcript {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut printer = Printer::new();
+        for item in &self.items {
+            if printer.empty_line_before(item) {
+                writeln!(f)?;
+            }
+            write!(f, "{item}")?;
+        }
+        Ok(())
+    }
+}
+
+impl fmt::Display for Item {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Item::Prose(prose) if prose.as_str().is_empty() => writeln!(f, "#"),
+            Item::Prose(prose) => writeln!(f, "# {}", prose.as_str()),
+            Item::Block(block) => print_block(block, f),
+            Item::Event(event) => print_event(event, f),
+            Item::Claims(claims) => {
+                writeln!(f, "???")?;
+                claims.iter().try_for_each(|claim| writeln!(f, "{claim}"))
+            }
+        }
+    }
+}
+
+fn print_block(block: &Block, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+    f.write_str(match block.from {
+        Side::Client => ">>>",
+        Side::Server => "<<<",
+    })?;
+    // A note that begins with @ would be read as a connection, were there none before it.
+    if block.connection != 1 || block.note.as_str().starts_with('@') {
+        write!(f, " @{}", block.connection)?;
+    }
+    print_note(&block.note, f)?;
+    content::print(&block.bytes, f)
+}
+
+fn print_event(event: &Event, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+    f.write_str("---")?;
+    if event.connection != 1 {
+        write!(f, " @{}", event.connection)?;
+    }
+    write!(f, " {}", event.kind)?;
+    print_note(&event.note, f)
+}
+
+/// The note, if there is one, and the end of the line.
+fn print_note(note: &Note, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+    match note.as_str() {
+        "" => writeln!(f),
+        note => writeln!(f, " {note}"),
+    }
+}
+
+impl fmt::Display for EventKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            EventKind::Open => f.write_str("open"),
+            EventKind::HalfClose(side) => write!(f, "{side} half-close"),
+            EventKind::Closed(side) => write!(f, "{side} closed"),
+            EventKind::Reset(side) => write!(f, "{side} reset"),
+            EventKind::Wait(millis) => write!(f, "wait {millis}"),
+            EventKind::Silent(millis) => write!(f, "silent {millis}"),
+        }
+    }
+}
+
+impl fmt::Display for Side {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Side::Client => "client",
+            Side::Server => "server",
+        })
+    }
+}

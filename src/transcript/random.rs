@@ -1,0 +1,192 @@
+//! Random models for the tests: pages that nobody would write by hand, but some client will send.
+
+use std::num::NonZeroU32;
+
+use super::*;
+
+/// Marsaglia's xorshift: random enough for pages, and the same pages in every run.
+pub(super) struct Random(pub u64);
+
+impl Random {
+    fn next(&mut self) -> u64 {
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 7;
+        self.0 ^= self.0 << 17;
+        self.0
+    }
+
+    pub(super) fn below(&mut self, bound: u64) -> u64 {
+        (self.next() >> 16) % bound
+    }
+
+    fn one_of<T: Clone>(&mut self, choices: &[T]) -> T {
+        choices[self.below(choices.len() as u64) as usize].clone()
+    }
+
+    pub(super) fn transcript(&mut self) -> Transcript {
+        Transcript { items: (0..self.below(6)).map(|_| self.item()).collect() }
+    }
+
+    fn item(&mut self) -> Item {
+        match self.below(6) {
+            0 => Item::Prose(Prose::new(&self.text())),
+            1 => Item::Event(Event {
+                connection: self.connection(),
+                kind: self.event_kind(),
+                note: Note::new(&self.text()),
+            }),
+            2 => Item::Claims((0..self.below(4)).map(|_| self.claim()).collect()),
+            _ => Item::Block(Block {
+                connection: self.connection(),
+                from: self.side(),
+                note: Note::new(&self.text()),
+                bytes: self.bytes(),
+            }),
+        }
+    }
+
+    fn connection(&mut self) -> u32 {
+        self.one_of(&[1, 1, 2, 0, u32::MAX])
+    }
+
+    fn side(&mut self) -> Side {
+        self.one_of(&[Side::Client, Side::Server])
+    }
+
+    fn millis(&mut self) -> Millis {
+        Millis(self.one_of(&[0, 1, 200, 1000, 1001, 60_000, u64::MAX, u64::MAX / 1000 * 1000]))
+    }
+
+    fn event_kind(&mut self) -> EventKind {
+        match self.below(6) {
+            0 => EventKind::Open,
+            1 => EventKind::HalfClose(self.side()),
+            2 => EventKind::Closed(self.side()),
+            3 => EventKind::Reset(self.side()),
+            4 => EventKind::Wait(self.millis()),
+            _ => EventKind::Silent(self.millis()),
+        }
+    }
+
+    /// What might become a note or prose: most likely something that looks like syntax.
+    fn text(&mut self) -> String {
+        const WORDS: [&str; 18] = [
+            " ", " ", "\t", "@2", "@", "@x", "#", ">>>", "---", "200ms", "wait", "\n", "\r", "\\",
+            "é", "\u{85}", "\u{2028}", "\u{3000}",
+        ];
+        (0..self.below(6)).map(|_| self.one_of(&WORDS)).collect()
+    }
+
+    fn bytes(&mut self) -> Bytes {
+        let mut bytes = Bytes::new();
+        for _ in 0..self.below(5) {
+            match self.below(5) {
+                0 => bytes.push_left_out(self.one_of(&[0, 1, 8412, u64::MAX])),
+                1 => {
+                    let times = self.one_of(&[0, 1, 101, 1_000_000, u64::MAX]);
+                    // One that is refused changes nothing: that, too, is worth a try.
+                    let _ = bytes.push_repeat(times, &self.raw());
+                }
+                _ => bytes.push_raw(&self.raw()),
+            }
+        }
+        bytes
+    }
+
+    /// Runs of bytes of which each alone is a difficulty, and lines long enough to be folded.
+    fn raw(&mut self) -> Vec<u8> {
+        const PARTS: [&[u8]; 24] = [
+            b"\r\n",
+            b"\r\n",
+            b"\n",
+            b"\r",
+            b" ",
+            b"  ",
+            b"\\",
+            b"\\n",
+            b"\\{",
+            b"}",
+            b"\"",
+            b"#",
+            b">>>",
+            b"<<<",
+            b"---",
+            b"???",
+            b"-",
+            b"\0",
+            b"\t",
+            b"\xff",
+            b"\x7f",
+            "é".as_bytes(),
+            b"Host: a",
+            b"GET",
+        ];
+        let mut raw = Vec::new();
+        for _ in 0..self.below(8) {
+            match self.below(8) {
+                0 => raw.extend((0..self.below(140)).map(|_| b" -az~"[self.below(5) as usize])),
+                1 => raw.extend((0..self.below(140)).map(|_| self.next() as u8)),
+                _ => raw.extend(self.one_of(&PARTS)),
+            }
+        }
+        raw
+    }
+
+    fn claim(&mut self) -> Claim {
+        let fact = match self.below(9) {
+            0 => return Claim::Closed,
+            1 => return Claim::Open(self.millis()),
+            2 => {
+                let statuses = self.one_of(&["400", "4xx", "400|501", "1xx|999|200"]);
+                Fact::Status(Statuses::new(statuses).expect("statuses"))
+            }
+            3 => Fact::Field(self.field_name()),
+            4 => Fact::FieldIs(self.field_name(), self.raw()),
+            5 => Fact::FieldContains(self.field_name(), self.raw()),
+            6 => Fact::NoField(self.field_name()),
+            7 => Fact::Body(self.raw()),
+            _ => Fact::BodyContains(self.raw()),
+        };
+        let nth = NonZeroU32::new(self.one_of(&[1, 1, 2, u32::MAX])).expect("not zero");
+        Claim::Response { nth, fact }
+    }
+
+    fn field_name(&mut self) -> FieldName {
+        let name = self.one_of(&["Date", "is", "contains", "#", "x-|~", "closed"]);
+        FieldName::new(name).expect("a token")
+    }
+
+    /// One small thing goes wrong: a byte is lost, doubled, or replaced by a bit of syntax.
+    pub(super) fn mutate(&mut self, text: &mut Vec<u8>) {
+        const BITS: [&str; 20] = [
+            "\n",
+            "\n\n",
+            " ",
+            "\\",
+            "\\x",
+            "\\{",
+            "\"",
+            "}",
+            "@",
+            "1",
+            "x",
+            "#",
+            "\n>>>",
+            "\n---",
+            "\n???",
+            "\n???\nbody ",
+            ":",
+            "é",
+            "\r",
+            "\t",
+        ];
+        let at = self.below(text.len() as u64 + 1) as usize;
+        let end = (at + self.below(3) as usize).min(text.len());
+        let bit = match self.below(3) {
+            0 => text[at..end].repeat(2),
+            1 => Vec::new(),
+            _ => self.one_of(&BITS).into(),
+        };
+        text.splice(at..end, bit);
+    }
+}

@@ -1,0 +1,184 @@
+//! Whole transcripts: the chapter's example, and the two laws on pages that nobody would write by
+//! hand.
+
+use super::random::Random;
+use super::*;
+
+/// The first example of `mod.rs`, as the reader sees it.
+fn example() -> String {
+    include_str!("mod.rs")
+        .lines()
+        .skip_while(|line| *line != "//! ```text")
+        .skip(1)
+        .take_while(|line| *line != "//! ```")
+        .map(|line| line.trim_start_matches("//!").trim_start_matches(' ').to_owned() + "\n")
+        .collect()
+}
+
+fn parsed(text: &str) -> Transcript {
+    Transcript::parse(text).unwrap_or_else(|error| panic!("{error}\n{text}"))
+}
+
+fn block(connection: u32, from: Side, note: &str, bytes: &str) -> Item {
+    Item::Block(Block { connection, from, note: Note::new(note), bytes: Bytes::raw(bytes) })
+}
+
+fn event(connection: u32, kind: EventKind, note: &str) -> Item {
+    Item::Event(Event { connection, kind, note: Note::new(note) })
+}
+
+fn prose(text: &str) -> Item {
+    Item::Prose(Prose::new(text))
+}
+
+fn status(text: &str) -> Claim {
+    Claim::first(Fact::Status(Statuses::new(text).expect("a status")))
+}
+
+#[test]
+fn the_example_at_the_top_of_the_chapter_is_canonical() {
+    let request = "GET / HTTP/1.1\r\nHost : example.test\r\n\r\n";
+    let content = "a space stands between a field's name and its colon\n";
+    let response = format!(
+        "HTTP/1.1 400 Bad Request\r\nDate: Sun, 06 Nov 1994 08:49:37 GMT\r\nConnection: close\r\n\
+         Content-Type: text/plain; charset=utf-8\r\nContent-Length: {}\r\n\r\n{content}",
+        content.len(),
+    );
+    let model = parsed(&example());
+    assert_eq!(model.title(), Some("A space before the colon is refused"));
+    assert_eq!(
+        model.items[2..],
+        [
+            block(1, Side::Client, "", request),
+            block(1, Side::Server, &format!("{} bytes, +0.1 ms", response.len()), &response),
+            event(1, EventKind::Closed(Side::Server), ""),
+            Item::Claims(vec![status("400"), Claim::Closed]),
+        ]
+    );
+    assert_eq!(model.to_string(), example());
+}
+
+#[test]
+fn a_page_breathes_where_an_empty_line_means_nothing() {
+    let text = "\
+# two connections, one of them slow
+--- open
+--- @2 open why not
+
+>>> @2
+GET / HTTP/1.1
+--- @2 wait 200ms
+>>> @2 the rest of the head
+
+# a line of prose ends the block, and no empty line precedes it
+#
+#   but prose may
+
+<<< @1 @ home
+HTTP/1.1 204 No Content
+
+???
+status 204
+
+???
+open 300ms
+
+# prose keeps its distance from claims
+--- wait 1s
+
+# and from what happened
+--- silent 2s
+
+???
+";
+    let model = parsed(text);
+    assert_eq!(
+        model.items,
+        [
+            prose("two connections, one of them slow"),
+            event(1, EventKind::Open, ""),
+            event(2, EventKind::Open, "why not"),
+            block(2, Side::Client, "", "GET / HTTP/1.1\r\n"),
+            event(2, EventKind::Wait(Millis(200)), ""),
+            block(2, Side::Client, "the rest of the head", "\r\n"),
+            prose("a line of prose ends the block, and no empty line precedes it"),
+            prose(""),
+            prose("  but prose may"),
+            block(1, Side::Server, "@ home", "HTTP/1.1 204 No Content\r\n\r\n"),
+            Item::Claims(vec![status("204")]),
+            Item::Claims(vec![Claim::Open(Millis(300))]),
+            prose("prose keeps its distance from claims"),
+            event(1, EventKind::Wait(Millis(1000)), ""),
+            prose("and from what happened"),
+            event(1, EventKind::Silent(Millis(2000)), ""),
+            Item::Claims(Vec::new()),
+        ]
+    );
+    assert_eq!(model.to_string(), text);
+}
+
+#[test]
+fn what_is_not_canonical_becomes_so() {
+    for (text, canonical) in [
+        ("", ""),
+        ("\n \n", ""),
+        ("#title  ", "# title\n"),
+        ("# a tab:\t.", "# a tab:\\t.\n"),
+        (">>>   @1  a   note \na", ">>> a   note\na\n"),
+        (">>>\r\na\r\n\r\nb\\\r\n", ">>>\na\n\nb\\\n"),
+        ("---  @01   client   closed  by  hand", "--- client closed by  hand\n"),
+        ("--- wait 1000ms", "--- wait 1s\n"),
+        ("--- open @2", "--- open @2\n"),
+        ("???  \n\n  1:  status  200\n\n2: closed: no", ""),
+        ("???\n\n  1:  status  200\n\nclosed", "???\nstatus 200\nclosed\n"),
+    ] {
+        let printed = Transcript::parse(text).map(|model| model.to_string()).unwrap_or_default();
+        assert_eq!(printed, canonical, "{text}");
+    }
+}
+
+#[test]
+fn a_live_trace_prints_what_the_whole_would() {
+    let model = parsed(&example());
+    let mut printer = Printer::new();
+    let mut text = String::new();
+    model.items.iter().for_each(|item| printer.print(item, &mut text));
+    assert_eq!(text, example());
+}
+
+#[test]
+fn every_model_survives_its_page() {
+    let mut random = Random(0x0bad_5eed);
+    for round in 0..20_000 {
+        let model = random.transcript();
+        let text = model.to_string();
+        assert_eq!(Transcript::parse(&text).as_ref(), Ok(&model), "round {round}:\n{text}");
+        for line in text.split_inclusive('\n') {
+            let line = line.strip_suffix('\n').expect("each line has its end");
+            assert_eq!(
+                line,
+                line.trim_end(),
+                "round {round}: something stands where nobody sees it"
+            );
+            assert!(!line.contains(char::is_control), "round {round}: {line:?}");
+        }
+    }
+}
+
+#[test]
+fn no_text_makes_the_parser_panic_and_whatever_it_reads_survives_its_page() {
+    let mut random = Random(0x0dd_ba11);
+    let mut read = 0;
+    for round in 0..20_000 {
+        let mut text = random.transcript().to_string().into_bytes();
+        for _ in 0..=random.below(3) {
+            random.mutate(&mut text);
+        }
+        let text = String::from_utf8_lossy(&text);
+        if let Ok(model) = Transcript::parse(&text) {
+            read += 1;
+            assert_eq!(parsed(&model.to_string()), model, "round {round}:\n{text}");
+        }
+    }
+    assert!(read > 2_000, "only {read} mutants could be read: the others tried nothing");
+}

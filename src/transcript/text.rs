@@ -1,0 +1,132 @@
+//! # The words between the bytes
+//!
+//! What may a line of prose hold, when a stranger's bytes may end up in it, and it goes to a
+//! terminal?
+//!
+//! ```text
+//! # 12 GET /about 200 0.2 ms keep-alive
+//! # what the client sent: \x1b[2J\r\n
+//! ```
+//!
+//! Rule: any UTF-8 but control characters. Those are escaped once, on the way in, and the escape is
+//! from then on only text: prose is read by people, and nothing undoes it. Not escaped, for it
+//! moves no cursor: a character that turns the direction of writing.
+
+use std::fmt;
+use std::time::Duration;
+
+use super::escape::escape;
+use super::parse::number;
+
+/// A line of prose: no control characters, no white space at its end. Indented prose stays
+/// indented.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Prose(String);
+
+impl Prose {
+    /// Makes one line of any text.
+    pub fn new(text: &str) -> Prose {
+        Prose(one_line(text.trim_end()))
+    }
+
+    /// The line, without its `#`.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+/// The rest of a marker's line: no control characters, no white space at either end.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Note(String);
+
+impl Note {
+    /// Makes a note of any text.
+    pub fn new(text: &str) -> Note {
+        Note(one_line(text.trim()))
+    }
+
+    /// The note; mostly it is empty.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+fn one_line(text: &str) -> String {
+    let mut line = String::with_capacity(text.len());
+    for character in text.chars() {
+        match u8::try_from(character) {
+            Ok(control) if character.is_control() => escape(control, &mut line),
+            _ => line.push(character),
+        }
+    }
+    line
+}
+
+/// A duration in whole milliseconds: `200ms`, `2s`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Millis(pub u64);
+
+impl Millis {
+    pub(super) fn parse(text: &str) -> Result<Millis, String> {
+        let millis = match (text.strip_suffix("ms"), text.strip_suffix('s')) {
+            (Some(millis), _) => number(millis),
+            (None, Some(seconds)) => number::<u64>(seconds).and_then(|s| s.checked_mul(1000)),
+            (None, None) => None,
+        };
+        millis.map(Millis).ok_or_else(|| "a duration: 200ms or 2s".to_owned())
+    }
+}
+
+impl fmt::Display for Millis {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            millis if millis % 1000 == 0 => write!(f, "{}s", millis / 1000),
+            millis => write!(f, "{millis}ms"),
+        }
+    }
+}
+
+impl From<Millis> for Duration {
+    fn from(millis: Millis) -> Duration {
+        Duration::from_millis(millis.0)
+    }
+}
+
+impl From<Duration> for Millis {
+    /// What is less than a millisecond is cut off.
+    fn from(duration: Duration) -> Millis {
+        Millis(u64::try_from(duration.as_millis()).unwrap_or(u64::MAX))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_control_character_enters_prose_or_a_note() {
+        assert_eq!(
+            Prose::new("\x1b[2J\r\nbell\x07\u{85}é\n").as_str(),
+            r"\x1b[2J\r\nbell\x07\x85é"
+        );
+        assert_eq!(Note::new("two\nlines").as_str(), r"two\nlines");
+    }
+
+    #[test]
+    fn a_note_is_trimmed_and_prose_keeps_its_indent() {
+        assert_eq!(Note::new("\t +0.1 ms \n").as_str(), "+0.1 ms");
+        assert_eq!(Prose::new("    ^ here \n").as_str(), "    ^ here");
+    }
+
+    #[test]
+    fn durations_are_printed_in_the_largest_unit_that_is_whole() {
+        for (text, millis) in [("0s", 0), ("200ms", 200), ("2s", 2000), ("2500ms", 2500)] {
+            assert_eq!(Millis::parse(text), Ok(Millis(millis)));
+            assert_eq!(Millis(millis).to_string(), text);
+        }
+        assert_eq!(Millis::parse("2000ms"), Ok(Millis(2000)));
+        for text in ["", "s", "ms", "2", "+2s", "2 s", "2m", "18446744073709551615s"] {
+            assert_eq!(Millis::parse(text), Err("a duration: 200ms or 2s".to_owned()), "{text}");
+        }
+    }
+}
