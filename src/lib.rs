@@ -1,9 +1,88 @@
 //! # Open Kitchen: the HTTP/1.1 server with glass walls
+//!
+//! In most restaurants a door says "Kitchen staff only". Here the wall is glass: each order that goes
+//! through the slot can be seen, byte for byte, and the recipe can be read beside it.
+//!
+//! This page is the contents page of a book. The book is the source: one thread for each connection, a
+//! static table of routes, no framework. It is written on `std::net`, with [`httparse`](https://docs.rs/httparse)
+//! to split a head, and it leaves out nothing that HTTP/1.1 asks of an origin server.
+//!
+//! ```
+//! use openkitchen::{Request, Response, Routes, Server, get, routes};
+//!
+//! static ROUTES: Routes = routes(&[
+//!     get("/", home),
+//!     get("/about", about),
+//! ]);
+//!
+//! fn home(_: &Request) -> Response {
+//!     Response::text("Welcome to RohithBuilds Backend!")
+//! }
+//!
+//! fn about(_: &Request) -> Response {
+//!     Response::text("Built with Python + Flask")
+//! }
+//!
+//! # use std::io::{Read, Write};
+//! let server = Server::bind("127.0.0.1:0")?.start(&ROUTES, ())?;
+//!
+//! let mut client = std::net::TcpStream::connect(server.address())?;
+//! client.write_all(b"GET / HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n\r\n")?;
+//! let mut answer = String::new();
+//! client.read_to_string(&mut answer)?;
+//! assert!(answer.starts_with("HTTP/1.1 200 OK\r\n"));
+//! assert!(answer.ends_with("\r\n\r\nWelcome to RohithBuilds Backend!"));
+//! # Ok::<(), std::io::Error>(())
+//! ```
+//!
+//! # The walk of one request
+//!
+//! 1. A thread stands at the [`door`](net::server) and accepts; the socket gets a [tap](net::tap) if
+//!    somebody watches.
+//! 2. The conversation begins, in `net/connection.rs`:
+//!    `while let Some(exchange) = self.next()?`. The call stack is the state machine.
+//! 3. [`net::transport`] reads until [`Head::parse`](message::head::Head::parse) says that a head is
+//!    complete: one deadline for all of it, and a bound on its size.
+//! 4. [`Target::parse`](message::target::Target::parse) says what is asked for, and
+//!    [`Framing::of`](message::framing::Framing::of) where the content ends. What could be read in two
+//!    ways is refused: a second Content-Length [here](message::framing), in one line.
+//! 5. The [route table](route) is asked *before* the content is read: 404, 405 and 413 can then be
+//!    said to a client that waits with its content.
+//! 6. The content is read, by length or [chunk by chunk](message::chunked).
+//! 7. The handler runs: `fn home(_: &Request) -> Response`. If it panics, that is a 500.
+//! 8. [`Persistence`](message::persistence::Persistence) says whether the connection stays, and
+//!    [`encode_head`](message::encode::encode_head) writes the answer: one write.
+//! 9. Back to 3, with the bytes that have already come; or a goodbye that loses nothing.
+//!
+//! # The chapters
+//!
+//! | part | chapters |
+//! |---|---|
+//! | I. The line | 1 [a port opens](net::server), 2 [a conversation](net), 3 [bytes take time](net::transport) |
+//! | II. The question | 4 [what the client says](message::head), 4b [what is asked for](message::target), 5 [names and values](message::fields), 6 [where the content ends](message::framing), 7 [content without a length](message::chunked) |
+//! | III. The answer | 8 [which function](route), 9 [what it returns](message::response), 10 [the answer as bytes](message::encode), 11 [again, or goodbye](message::persistence) |
+//! | IV. The glass | 12 [saying no](message::refusal), 13 [watching the wire](net::tap), 14 [reading over the shoulder](message::reader), 15 [the transcript](transcript) |
+//! | Appendices | [every number](message::limits), [methods](message::method), [status codes](message::status), [the date](message::date), [bytes that are safe to show](message::visible) |
+//!
+//! `make book` opens all of it, the private chapters too.
+//!
+//! # Three rings
+//!
+//! [`message`] is HTTP as bytes and rules, and knows no socket. [`route`] is the table. [`net`] is
+//! sockets, threads and time. Imports run inwards only, which a test holds; [`transcript`] stands
+//! beside the rings and is as pure as the first.
+//!
+//! # What is left out
+//!
+//! TLS, HTTP/2, WebSocket, async, middleware, macros, path patterns beyond one trailing `/*`,
+//! templates, compression, uploads, CGI, proxying, virtual hosts, a configuration file. A proxy in
+//! front, a service manager or a framework does those, and this book would be about them.
 
 #![forbid(unsafe_code)]
 
 pub mod message;
 pub mod route;
+pub mod net;
 pub mod transcript;
 
 pub use message::limits::Limits;
@@ -11,5 +90,7 @@ pub use message::method::Method;
 pub use message::response::{BadField, Response};
 pub use message::status::Status;
 pub use message::target::form;
+pub use net::server::{Running, Server, Stopper};
+pub use net::tap::{Answered, End, Observer};
 pub use route::{Handler, Request, Route, Routes, delete, get, patch, post, put, routes};
 pub use transcript::Transcript;

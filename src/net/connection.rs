@@ -1,0 +1,279 @@
+//! # 2. A conversation
+//!
+//! One connection, one thread: read a request, answer it, and again. The place in the conversation is
+//! the place in this file; no table keeps it.
+//!
+//! ```text
+//! >>> GET /about HTTP/1.1          <<< HTTP/1.1 200 OK
+//! >>> GET /missing HTTP/1.1        <<< HTTP/1.1 404 Not Found
+//! --- client closed
+//! ```
+//! The borrow checker keeps the order of it. [`Connection::next`] lends an [`Exchange`], answering
+//! consumes it, and while it lives there is no way to a second one: two answers to one request, or a
+//! second question before the first is answered, do not compile.
+//!
+//! Rule: RFC 9112 section 9.  Next: [`exchange`](super::exchange).
+
+use std::io::{self, ErrorKind};
+use std::net::SocketAddr;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+use log::{debug, info};
+
+use super::delivery::deliver;
+use super::exchange::Exchange;
+use super::server::Clock;
+use super::tap::{Answered, Observer};
+use super::transport::{Line, Transport};
+use crate::message::encode::Asked;
+use crate::message::framing::Framing;
+use crate::message::head::{Head, Version};
+use crate::message::limits::Limits;
+use crate::message::persistence::Persistence;
+use crate::message::refusal::{Refusal, Refused};
+use crate::message::response::Response;
+use crate::message::target::masked;
+use crate::message::visible::Visible;
+use crate::route::Routes;
+
+/// What all connections of a server have in common.
+pub(super) struct Service<'a, S: 'static> {
+    pub routes: &'a Routes<S>,
+    pub state: &'a S,
+    pub limits: &'a Limits,
+    pub observer: Option<&'a dyn Observer>,
+    pub clock: Clock,
+    pub stopping: &'a AtomicBool,
+}
+
+/// One client, and what is known of it.
+pub(super) struct Connection<'a, S: 'static, L> {
+    pub service: &'a Service<'a, S>,
+    pub transport: Transport<L>,
+    pub number: u64,
+    pub peer: SocketAddr,
+    /// Whether it waits for a request: then it may be hung up on when the server stops.
+    idle: &'a AtomicBool,
+}
+
+/// Why a request could not be read. Either somebody is left to be told, or nobody is.
+pub(super) enum Fault {
+    Refused(Refused),
+    Gone(io::Error),
+}
+
+impl From<Refused> for Fault {
+    fn from(refused: Refused) -> Fault {
+        Fault::Refused(refused)
+    }
+}
+
+impl From<Refusal> for Fault {
+    fn from(refusal: Refusal) -> Fault {
+        Fault::Refused(refusal.into())
+    }
+}
+
+/// Bytes of a connection's beginning that may show another protocol, which never sends a line end.
+const GREETING: usize = 16;
+
+/// How long a client may go on sending to a connection that was closed on it.
+const LINGER: Duration = Duration::from_secs(2);
+
+/// How much it may send in that time.
+const LINGER_BYTES: usize = 8 << 20;
+
+/// Seconds after which a client that was turned away may try again.
+const RETRY_AFTER: &str = "1";
+
+impl<'a, S: Sync, L: Line> Connection<'a, S, L> {
+    pub fn new(
+        service: &'a Service<'a, S>,
+        line: L,
+        number: u64,
+        peer: SocketAddr,
+        idle: &'a AtomicBool,
+    ) -> Connection<'a, S, L> {
+        let transport = Transport::new(line, service.limits.idle_timeout);
+        Connection { service, transport, number, peer, idle }
+    }
+
+    /// The whole conversation.
+    pub fn converse(mut self) {
+        if let Err(gone) = self.serve() {
+            debug!("connection {}: {gone}", self.number);
+        }
+    }
+
+    fn serve(&mut self) -> io::Result<()> {
+        while let Some(exchange) = self.next()? {
+            match exchange.serve()? {
+                Persistence::KeepAlive => {}
+                Persistence::Close => break,
+            }
+        }
+        Ok(())
+    }
+
+    /// The next request's head, and where its content will end. `None` when there is none: the client
+    /// has closed, or was silent for too long, or was refused and told so.
+    fn next(&mut self) -> io::Result<Option<Exchange<'_, 'a, S, L>>> {
+        let read = self.read_head().and_then(|head| match head {
+            None => Ok(None),
+            Some(head) => {
+                let bytes = self.transport.bytes();
+                let framing = Framing::of(&head, bytes)?;
+                let client_waits = head.expects_continue(bytes)? && framing != Framing::None;
+                Ok(Some((head, framing, client_waits)))
+            }
+        });
+        match read {
+            Ok(None) => Ok(None),
+            Ok(Some((head, framing, client_waits))) => {
+                Ok(Some(Exchange::new(self, head, framing, client_waits)))
+            }
+            Err(Fault::Refused(refused)) => self.refuse(refused).map(|()| None),
+            Err(Fault::Gone(error)) => Err(error),
+        }
+    }
+
+    /// Reads until a head is complete. One deadline for all of it: a client that sends a byte now and
+    /// then would otherwise hold its thread for ever.
+    fn read_head(&mut self) -> Result<Option<Head>, Fault> {
+        let limits = self.service.limits;
+        let (mut deadline, mut tried) = (None, 0);
+        loop {
+            let bytes = self.transport.bytes();
+            // Parsing again for each byte of a slow head would take quadratic time: only a line end, a
+            // full buffer or a greeting can make a difference.
+            let news = &bytes[tried.min(bytes.len())..];
+            let can_tell = news.contains(&b'\n') || bytes.len() >= limits.head || tried < GREETING;
+            if can_tell && let Some(head) = Head::parse(bytes, limits)? {
+                return Ok(Some(head));
+            }
+            tried = bytes.len();
+            // An empty line is what some clients send behind a request, not the beginning of one.
+            let has_begun = !matches!(bytes, b"" | b"\r" | b"\r\n");
+            if has_begun && deadline.is_none() {
+                deadline = Some(Instant::now() + limits.head_timeout);
+            }
+            match self.fill(deadline, !has_begun) {
+                Ok(0) if has_begun => return Err(Refusal::HeadCutShort.into()),
+                Ok(0) => return Ok(None),
+                Ok(_) => {}
+                Err(error) if error.kind() != ErrorKind::TimedOut => {
+                    return Err(Fault::Gone(error));
+                }
+                Err(_) if has_begun => return Err(Refusal::HeadTimeout.into()),
+                Err(_) => return Ok(None),
+            }
+        }
+    }
+
+    /// Reads once. Between requests, the wait may be ended by the server's stopping.
+    fn fill(&mut self, deadline: Option<Instant>, between_requests: bool) -> io::Result<usize> {
+        if !between_requests {
+            return self.transport.fill(deadline);
+        }
+        // First say that we wait, then look whether to stop. The thread that stops the server does it
+        // the other way round, so one of the two always sees the other.
+        self.idle.store(true, Ordering::SeqCst);
+        let filled = match self.service.stopping.load(Ordering::SeqCst) {
+            true => Ok(0),
+            false => self.transport.fill(deadline),
+        };
+        self.idle.store(false, Ordering::SeqCst);
+        filled
+    }
+
+    /// Answers what could not be read as a request, and ends the connection.
+    #[cold]
+    fn refuse(&mut self, refused: Refused) -> io::Result<()> {
+        let limits = self.service.limits;
+        let received = self.transport.bytes().len();
+        // What has come beyond the head's limit may not show in the answer: it may not have come yet.
+        let bytes = &self.transport.bytes()[..received.min(limits.head)];
+        // The answer to a HEAD has no content, even where the rest of the head is garbage.
+        let is_head = bytes.starts_with(b"HEAD ");
+        let response = refusal(refused, bytes, limits);
+        let asked = Asked { is_head, version: Version::Http11, persistence: Persistence::Close };
+        let since = Instant::now();
+        let status = response.status;
+        let _closes = self.send(response, asked)?;
+        self.service.tell(
+            self,
+            &Answered {
+                method: "-",
+                target: "-",
+                status,
+                route: None,
+                is_quiet: false,
+                received,
+                took: since.elapsed(),
+                persistence: Persistence::Close,
+            },
+        );
+        let Refused { refusal, .. } = refused;
+        debug!("connection {}: {} ({})", self.number, refusal.rule().why, refusal.rule().clause);
+        self.hang_up();
+        Ok(())
+    }
+
+    /// Sends an answer; see [`deliver`].
+    pub fn send(&mut self, response: Response, asked: Asked) -> io::Result<Persistence> {
+        let Service { clock, limits, .. } = *self.service;
+        deliver(&mut self.transport, response, asked, clock(), limits)
+    }
+
+    /// Ends the connection so that the last answer is not lost; see [`Transport::linger`].
+    pub fn hang_up(&mut self) {
+        self.transport.linger(LINGER, LINGER_BYTES);
+    }
+
+    /// The busy signal for a connection beyond the cap.
+    pub fn turn_away(mut self) {
+        let told = self.refuse(Refusal::TooManyConnections.into());
+        if let Err(gone) = told {
+            debug!("connection {}: {gone}", self.number);
+        }
+    }
+}
+
+/// The answer that a refusal is.
+pub(super) fn refusal(refused: Refused, bytes: &[u8], limits: &Limits) -> Response {
+    let response = Response::text(refused.explained(bytes, limits))
+        .status(refused.refusal.rule().status)
+        // It may show the client's own bytes: no browser is to take them for a page.
+        .field("X-Content-Type-Options", "nosniff");
+    match refused.refusal {
+        Refusal::TooManyConnections => response.field("Retry-After", RETRY_AFTER),
+        _ => response,
+    }
+}
+
+impl<S> Service<'_, S> {
+    /// Whether an exchange that is over has to be told to anybody. If not, nobody looks at the clock.
+    pub fn is_watched(&self) -> bool {
+        self.observer.is_some() || log::log_enabled!(log::Level::Info)
+    }
+
+    /// Tells the observer, and writes the access log.
+    pub fn tell<L>(&self, connection: &Connection<'_, S, L>, answered: &Answered<'_>) {
+        if let Some(observer) = self.observer {
+            observer.answered(connection.number, answered);
+        }
+        if !answered.is_quiet {
+            info!(
+                target: "access",
+                "{} \"{} {}\" {} {} bytes in, {:.1} ms",
+                connection.peer,
+                answered.method,
+                Visible(masked(answered.target).as_bytes()),
+                answered.status.code(),
+                answered.received,
+                answered.took.as_secs_f64() * 1000.0,
+            );
+        }
+    }
+}

@@ -1,0 +1,250 @@
+//! # 2b. One question, one answer
+//!
+//! ```text
+//! head ─> framing ─> route ─> content ─> handler ─> answer
+//!                      │         │          └ panic:          500, close
+//!                      │         └ too large, cut, late:      413, 400, 408, close
+//!                      └ no such path, no such method:        404, 405, keep-alive
+//! ```
+//! The door is found before the parcel is carried in: what can be refused by its label is refused
+//! before a client that waits for `100 Continue` has sent a byte of it.
+//!
+//! Rule: RFC 9112 section 9, RFC 9110 section 10.1.1.  Next: [`transport`](super::transport).
+
+use std::io::{self, ErrorKind};
+use std::panic::{self, AssertUnwindSafe};
+use std::sync::atomic::Ordering;
+use std::time::Instant;
+
+use log::error;
+
+use super::connection::{Connection, Fault, Service, refusal};
+use super::tap::Answered;
+use super::transport::Line;
+use crate::message::chunked::{Decoder, Step};
+use crate::message::encode::Asked;
+use crate::message::framing::Framing;
+use crate::message::head::Head;
+use crate::message::limits::UNREAD_CONTENT;
+use crate::message::method::Method;
+use crate::message::persistence::Persistence;
+use crate::message::refusal::Refusal;
+use crate::message::response::Response;
+use crate::message::status::Status;
+use crate::route::{Lookup, Request, Route};
+
+/// One request and its answer. It holds the connection until it is answered.
+pub(super) struct Exchange<'c, 'a, S: 'static, L> {
+    connection: &'c mut Connection<'a, S, L>,
+    head: Head,
+    framing: Framing,
+    /// Whether it waits for `100 Continue` before it sends the content.
+    client_waits: bool,
+    /// Whether there is content that has not been read.
+    unread: bool,
+    /// Bytes of the request that have been read: the head, then all of it.
+    length: usize,
+    since: Option<Instant>,
+}
+
+impl<'c, 'a, S: Sync, L: Line> Exchange<'c, 'a, S, L> {
+    pub fn new(
+        connection: &'c mut Connection<'a, S, L>,
+        head: Head,
+        framing: Framing,
+        client_waits: bool,
+    ) -> Exchange<'c, 'a, S, L> {
+        let since = connection.service.is_watched().then(Instant::now);
+        let unread = !matches!(framing, Framing::None | Framing::Length(0));
+        let length = head.length;
+        Exchange { connection, head, framing, client_waits, unread, length, since }
+    }
+
+    /// Finds the door, then carries the parcel in, so that 404, 405 and 413 can be said before the
+    /// content is sent (RFC 9110 section 10.1.1).
+    pub fn serve(mut self) -> io::Result<Persistence> {
+        let Service { routes, limits, .. } = *self.connection.service;
+        let bytes = self.connection.transport.bytes();
+        let route = if self.head.target.is_asterisk {
+            return self.options(routes.allow(None));
+        } else {
+            match routes.lookup(self.head.method, self.head.target.path(bytes)) {
+                Lookup::Found(route) => route,
+                Lookup::Options(allow) => return self.options(allow),
+                Lookup::WrongMethod(allow) => {
+                    let response = refusal(Refusal::MethodNotAllowed.into(), bytes, limits);
+                    return self.answer(response.field("Allow", &allow), None);
+                }
+                Lookup::Nowhere => {
+                    let response = refusal(Refusal::NotFound.into(), bytes, limits);
+                    return self.answer(response, None);
+                }
+            }
+        };
+        let response = match self.read_content(limits.content) {
+            Ok(decoded) => self.call(route, decoded),
+            Err(Fault::Refused(refused)) => {
+                refusal(refused, self.connection.transport.bytes(), limits).close()
+            }
+            Err(Fault::Gone(error)) => return Err(error),
+        };
+        self.answer(response, Some(route))
+    }
+
+    /// What may be done here (RFC 9110 section 9.3.7).
+    fn options(self, allow: String) -> io::Result<Persistence> {
+        self.answer(Response::new(Status::NO_CONTENT).field("Allow", &allow), None)
+    }
+
+    /// Reads the content to its end. `Some` is what chunks were put together to; otherwise it stands
+    /// in the buffer behind the head.
+    fn read_content(&mut self, limit: u64) -> Result<Option<Vec<u8>>, Fault> {
+        let decoded = match self.framing {
+            Framing::None | Framing::Length(0) => return Ok(None),
+            Framing::Length(length) if length > limit => {
+                return Err(Refusal::ContentTooLarge.into());
+            }
+            Framing::Length(length) => {
+                self.invite()?;
+                let whole = self.head.length + length as usize;
+                let patience = self.connection.service.limits.patience(length);
+                let mut deadline = None;
+                while self.connection.transport.bytes().len() < whole {
+                    self.read_more(*deadline.get_or_insert_with(|| Instant::now() + patience))?;
+                }
+                self.length = whole;
+                None
+            }
+            Framing::Chunked => {
+                self.invite()?;
+                Some(self.read_chunks(limit)?)
+            }
+        };
+        self.unread = false;
+        Ok(decoded)
+    }
+
+    fn read_chunks(&mut self, limit: u64) -> Result<Vec<u8>, Fault> {
+        let (mut decoder, mut content) = (Decoder::new(limit), Vec::new());
+        let mut since = None;
+        loop {
+            let rest = &self.connection.transport.bytes()[self.length..];
+            let step = decoder.step(rest).map_err(|(refusal, at)| refusal.at(self.length + at))?;
+            match step {
+                Step::Framing(length) => self.length += length,
+                Step::Content(length) => {
+                    content.extend_from_slice(&rest[..length]);
+                    self.length += length;
+                }
+                Step::End(length) => {
+                    self.length += length;
+                    return Ok(content);
+                }
+                Step::Partial => {
+                    // Nobody said how much will come: the time grows with what has.
+                    let patience = self.connection.service.limits.patience(content.len() as u64);
+                    self.read_more(*since.get_or_insert_with(Instant::now) + patience)?;
+                }
+            }
+        }
+    }
+
+    /// Tells a client that waits to go on. One that has sent some content did not wait.
+    fn invite(&mut self) -> Result<(), Fault> {
+        let transport = &mut self.connection.transport;
+        if self.client_waits && transport.bytes().len() == self.head.length {
+            let patience = self.connection.service.limits.patience(0);
+            transport.send(b"HTTP/1.1 100 Continue\r\n\r\n", patience).map_err(Fault::Gone)?;
+        }
+        self.client_waits = false;
+        Ok(())
+    }
+
+    fn read_more(&mut self, deadline: Instant) -> Result<(), Fault> {
+        match self.connection.transport.fill(Some(deadline)) {
+            Ok(0) => Err(Refusal::ContentCutShort.into()),
+            Ok(_) => Ok(()),
+            Err(error) if error.kind() == ErrorKind::TimedOut => {
+                Err(Refusal::ContentTimeout.into())
+            }
+            Err(error) => Err(Fault::Gone(error)),
+        }
+    }
+
+    /// Calls the handler. Its panic is a 500 and the end of this connection, never of the server.
+    fn call(&self, route: &Route<S>, decoded: Option<Vec<u8>>) -> Response {
+        let Service { state, limits, .. } = *self.connection.service;
+        let raw = &self.connection.transport.bytes()[..self.length];
+        let request = Request {
+            state,
+            route,
+            head: &self.head,
+            raw,
+            content: decoded.as_deref().unwrap_or(&raw[self.head.length..]),
+            peer: self.connection.peer,
+            connection: self.connection.number,
+        };
+        panic::catch_unwind(AssertUnwindSafe(|| route.call(&request))).unwrap_or_else(|_| {
+            error!("the handler of {} {} panicked", route.method(), route.path());
+            refusal(Refusal::HandlerPanicked.into(), raw, limits).close()
+        })
+    }
+
+    /// Sends the answer, and leaves the connection at the next request, or ended.
+    fn answer(mut self, response: Response, route: Option<&Route<S>>) -> io::Result<Persistence> {
+        let Service { stopping, .. } = *self.connection.service;
+        let bytes = self.connection.transport.bytes();
+        let asked_for = Persistence::asked_by(&self.head, bytes);
+        // Content that nobody read stands between us and the next request: it is dropped where that is
+        // little, and where the client is not waiting to be asked for it.
+        let much_unread = self.unread
+            && (self.client_waits
+                || matches!(self.framing, Framing::Length(n) if n > UNREAD_CONTENT));
+        let asked = Asked {
+            is_head: self.head.method == Method::Head,
+            version: self.head.version,
+            persistence: asked_for.unless(much_unread || stopping.load(Ordering::Relaxed)),
+        };
+        let status = response.status;
+        let mut persistence = self.connection.send(response, asked)?;
+        self.tell(status, route, persistence);
+
+        if self.unread && persistence == Persistence::KeepAlive {
+            persistence = match self.read_content(UNREAD_CONTENT) {
+                Ok(_) => persistence,
+                Err(Fault::Refused(_)) => Persistence::Close,
+                Err(Fault::Gone(error)) => return Err(error),
+            };
+        }
+        let Connection { transport, .. } = &mut *self.connection;
+        let more_has_come = self.unread || transport.bytes().len() > self.length;
+        transport.consume(self.length);
+        // A client that said `close` sends nothing more, and there is nothing to lose by a reset.
+        if persistence == Persistence::Close
+            && (more_has_come || asked_for == Persistence::KeepAlive)
+        {
+            self.connection.hang_up();
+        }
+        Ok(persistence)
+    }
+
+    /// The one call to those who watch.
+    fn tell(&self, status: Status, route: Option<&Route<S>>, persistence: Persistence) {
+        let Some(since) = self.since else { return };
+        let bytes = self.connection.transport.bytes();
+        let target = std::str::from_utf8(self.head.target.whole.in_bytes(bytes)).unwrap_or("-");
+        self.connection.service.tell(
+            self.connection,
+            &Answered {
+                method: self.head.method.name(),
+                target,
+                status,
+                route: route.map(Route::place),
+                is_quiet: route.is_some_and(Route::is_quiet),
+                received: self.length,
+                took: since.elapsed(),
+                persistence,
+            },
+        );
+    }
+}

@@ -1,0 +1,24 @@
+//! # Ring 3: sockets, threads and time
+//!
+//! The only folder that waits, and the only one that logs. It knows the two rings within it; they do
+//! not know that it exists.
+//!
+//! ```text
+//!            a client connects
+//! door        accept ── a permit ── somebody else takes the place at the door
+//!               │
+//! connection    │    ┌──────────────── again, or goodbye ───────────────┐
+//!               └──> head → framing → route → content → handler → answer┘
+//! transport          bytes in, with a deadline              bytes out, in one write
+//! tap                └───────────── what an observer sees ─────────────┘
+//! ```
+//!
+//! The chapters stand in reading order.
+
+pub mod server;
+mod door;
+mod connection;
+mod exchange;
+pub mod transport;
+mod delivery;
+pub mod tap;
