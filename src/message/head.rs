@@ -92,13 +92,14 @@ impl Head {
         if self.version == Version::Http10 {
             return Ok(false);
         }
-        let fields = self.fields(bytes);
-        if let Some(other) =
-            fields.members("expect").find(|member| !member.eq_ignore_ascii_case(b"100-continue"))
-        {
-            return Err(Refusal::ExpectationUnknown.at(Span::of(other, bytes).start()));
+        let mut waits = false;
+        for member in self.fields(bytes).members("expect") {
+            if !member.eq_ignore_ascii_case(b"100-continue") {
+                return Err(Refusal::ExpectationUnknown.at(Span::of(member, bytes).start()));
+            }
+            waits = true;
         }
-        Ok(fields.members("expect").next().is_some())
+        Ok(waits)
     }
 }
 
