@@ -1,0 +1,69 @@
+//! Opening a port, and saying in one sentence why it could not be opened, with the way out.
+
+use std::io::{self, ErrorKind};
+use std::net::{SocketAddr, TcpListener, ToSocketAddrs};
+
+use crate::sys;
+
+/// Connections that may wait to be accepted. std asks for 128, and a burst of 1,000 clients then
+/// waits whole seconds for TCP to try again.
+const BACKLOG: i32 = 4096;
+
+/// Binds an address such as `127.0.0.1:5000`, `[::1]:0` or `localhost:5000`.
+///
+/// # Errors
+/// A sentence for the person who typed it.
+pub fn bind(address: &str) -> Result<TcpListener, String> {
+    let addresses: Vec<SocketAddr> = address
+        .to_socket_addrs()
+        .map_err(|_| {
+            format!("`{address}` is not an address to listen on: write it like 127.0.0.1:5000 or [::1]:5000")
+        })?
+        .collect();
+    let listener = TcpListener::bind(&addresses[..]).map_err(|error| why(address, &error))?;
+    if let Err(error) = sys::lengthen_backlog(&listener, BACKLOG) {
+        log::warn!("bursts of connections may have to wait: {error}");
+    }
+    Ok(listener)
+}
+
+fn why(address: &str, error: &io::Error) -> String {
+    let (host, port) = address.rsplit_once(':').unwrap_or((address, ""));
+    let number: u16 = port.parse().unwrap_or(0);
+    match error.kind() {
+        ErrorKind::AddrInUse => {
+            let macos = if cfg!(target_os = "macos") && number == 5000 {
+                " (on macOS, AirPlay Receiver uses it: System Settings, General, AirDrop & Handoff)"
+            } else {
+                ""
+            };
+            let next = number.checked_add(1).unwrap_or(5001);
+            format!("port {port} is taken by another program{macos}: try --listen {host}:{next}")
+        }
+        ErrorKind::PermissionDenied => {
+            format!(
+                "port {port} needs privileges that this user does not have: try --listen {host}:5000"
+            )
+        }
+        ErrorKind::AddrNotAvailable => {
+            format!("{host} is not an address of this machine: try --listen 127.0.0.1:{port}")
+        }
+        _ => format!("cannot listen on {address}: {error}"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_port_that_cannot_be_opened_is_told_with_the_way_out() {
+        let taken = bind("127.0.0.1:0").unwrap();
+        let address = taken.local_addr().unwrap().to_string();
+        let sentence = bind(&address).unwrap_err();
+        assert!(sentence.contains("is taken by another program"), "{sentence}");
+        assert!(sentence.contains("try --listen 127.0.0.1:"), "{sentence}");
+        assert!(bind("nonsense").unwrap_err().contains("write it like"));
+        assert!(bind("203.0.113.1:5000").unwrap_err().contains("not an address of this machine"));
+    }
+}

@@ -1,0 +1,15 @@
+//! The commands, and what they share: how a command says no, and how an address is bound.
+
+pub mod bind;
+pub mod options;
+pub mod serve;
+pub mod trace;
+
+/// Why a command did not do its work.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Refusal {
+    /// The command line is wrong: exit code 2.
+    Usage(String),
+    /// The command line is right, and it cannot be done: exit code 1.
+    Failed(String),
+}

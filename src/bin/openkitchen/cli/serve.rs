@@ -1,0 +1,129 @@
+//! The main job: the lesson site, with each raw exchange on the terminal.
+
+use std::io::{self, IsTerminal, Write};
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+use std::{env, fs, process, thread};
+
+use openkitchen::{Server, Stopper};
+
+use super::options::{Asked, Options};
+use super::trace::{self, Trace};
+use super::{Refusal, bind, options};
+use crate::site::likes::{self, Likes};
+use crate::site::{ROUTES, Site};
+use crate::sys;
+
+/// Time for connections to end once the grace time has cut them off. A handler that never comes back
+/// would otherwise keep the process for ever.
+const LAST_RESORT: Duration = Duration::from_millis(500);
+
+/// Does what the command line asks for.
+///
+/// # Errors
+/// A sentence, and the exit code that goes with it.
+pub fn command(arguments: &[String]) -> Result<(), Refusal> {
+    match options::from_process(arguments)? {
+        Asked::Help => print!("{}", options::help()),
+        Asked::Version => println!("openkitchen {}", env!("CARGO_PKG_VERSION")),
+        Asked::Serve(options) => serve(&options)?,
+    }
+    Ok(())
+}
+
+fn serve(options: &Options) -> Result<(), Refusal> {
+    start_logging();
+    sys::raise_descriptor_limit();
+    let failed = |sentence: String| Refusal::Failed(sentence);
+    let listener = bind::bind(&options.listen).map_err(failed)?;
+    let default = likes::default_path(env::var_os("XDG_STATE_HOME"), env::var_os("HOME"));
+    let likes =
+        Likes::choose(options.data.clone(), default).map_err(|error| failed(error.to_string()))?;
+    let site: &'static Site = Box::leak(Box::new(Site::from_env(likes)));
+
+    let mut server = Server::from_listener(listener).limits(options.limits.clone());
+    let address = server.address().map_err(|error| failed(error.to_string()))?;
+    stop_on_signal(server.stopper(), site, options).map_err(|error| failed(error.to_string()))?;
+
+    let trace = options.trace.then(|| Arc::new(start_trace(options.bodies)));
+    let say = |line: &str| match &trace {
+        Some(trace) => trace.say(line),
+        // Whoever has closed our stdout does not want to be told, and the server is no less one.
+        None => drop(writeln!(io::stdout(), "# {line}")),
+    };
+    say(&format!("listening on http://{address}"));
+    match site.likes.path() {
+        Some(path) => say(&format!("likes are kept in {}", path.display())),
+        None => say("likes are kept in memory and end with this process"),
+    }
+    if let Some(trace) = &trace {
+        say("every byte that crosses is shown here, secrets included; --no-trace stops it");
+        server = server.observed_by(trace.clone());
+    }
+    if let Some(file) = &options.port_file {
+        write_port_file(file, &address.to_string())
+            .map_err(|error| failed(format!("cannot write {}: {error}", file.display())))?;
+    }
+    if process::id() == 1 && address.ip().is_loopback() {
+        log::warn!(
+            "as PID 1 on {address}: only this container can reach it; try --listen 0.0.0.0:5000"
+        );
+    }
+    let served = server.run(&ROUTES, site);
+    if let Some(trace) = trace {
+        trace.finish();
+    }
+    served.map_err(|error| failed(format!("cannot serve: {error}")))
+}
+
+/// The trace on stdout, in colours where that is a terminal.
+fn start_trace(bodies: bool) -> Trace {
+    let stdout = io::stdout();
+    let no_color = env::var_os("NO_COLOR");
+    let colour = trace::wants_colour(stdout.is_terminal(), no_color.as_deref());
+    let quiet = ROUTES.iter().filter(|row| row.is_quiet()).map(|row| row.path()).collect();
+    Trace::start(stdout, trace::Options { bodies, colour, quiet })
+}
+
+/// One line on stderr for each record; warnings and worse, unless RUST_LOG says otherwise.
+fn start_logging() {
+    use std::io::Write;
+    let environment = env_logger::Env::default().default_filter_or("warn");
+    env_logger::Builder::from_env(environment)
+        .format(|line, record| {
+            let level = record.level().as_str().to_lowercase();
+            writeln!(line, "openkitchen: {level}: {}", record.args())
+        })
+        .init();
+}
+
+/// Asked once, the server finishes what is in flight; asked again, it ends at once.
+fn stop_on_signal(stopper: Stopper, site: &'static Site, options: &Options) -> io::Result<()> {
+    let (drain, grace) = (options.drain, options.limits.grace);
+    sys::on_stop_signal(move |times| {
+        if times > 1 {
+            process::exit(1);
+        }
+        let stopper = stopper.clone();
+        let stop = move || {
+            site.drain();
+            thread::sleep(drain);
+            stopper.stop();
+            thread::sleep(grace + LAST_RESORT);
+            log::warn!("a handler did not come back within the grace time");
+            process::exit(0);
+        };
+        if thread::Builder::new().name("stop".into()).spawn(stop).is_err() {
+            process::exit(1);
+        }
+    })
+}
+
+/// Whoever waits for the file finds it whole: it is written beside its place and moved there.
+fn write_port_file(file: &Path, address: &str) -> io::Result<()> {
+    let mut beside = file.as_os_str().to_owned();
+    beside.push(format!(".{}", process::id()));
+    fs::write(&beside, format!("{address}\n"))?;
+    fs::rename(&beside, file)
+}

@@ -1,0 +1,235 @@
+//! # What is known of one connection
+//!
+//! ```text
+//! --- @2 open from 127.0.0.1:41230              with the first byte that is shown
+//!
+//! >>> @2 82 bytes, +0.1 ms                      a read
+//! ...
+//! --- @2 client closed                          who left first; the other then follows
+//! ```
+//! Two directions, how far they are followed, and what of them is held back.
+
+use std::mem;
+use std::net::SocketAddr;
+use std::time::Instant;
+
+use openkitchen::End;
+use openkitchen::message::method::Method;
+use openkitchen::transcript::{Block, Bytes, Event, EventKind, Item, Note, Piece, Prose, Side};
+
+use super::direction::{Direction, Shown};
+use super::page::{Crossed, Page};
+
+/// What may be held back of one exchange, in bytes that crossed.
+const HELD: usize = 64 * 1024;
+
+/// What an item that is held back takes beside its bytes, roughly.
+const ITEM: usize = 128;
+
+/// A connection, until both sides have left.
+pub(super) struct Connection {
+    number: u64,
+    peer: Option<SocketAddr>,
+    client: Direction,
+    server: Direction,
+    /// Whether the directions know where they are.
+    is_followed: bool,
+    has_spoken: bool,
+    /// Whether the page has shown anything of it.
+    is_announced: bool,
+    client_left: bool,
+    server_left: bool,
+    /// When bytes crossed last, or when it opened.
+    last: Instant,
+    held: Option<Held>,
+}
+
+impl Connection {
+    /// One that was just opened.
+    pub fn opened(number: u64, peer: SocketAddr, at: Instant, bodies: bool) -> Connection {
+        Connection {
+            number,
+            peer: Some(peer),
+            client: Direction::requests(bodies),
+            server: Direction::answers(bodies),
+            is_followed: true,
+            has_spoken: false,
+            is_announced: false,
+            client_left: false,
+            server_left: false,
+            last: at,
+            held: None,
+        }
+    }
+
+    /// One whose beginning was lost. It can be followed from where an exchange ends.
+    pub fn met_midway(number: u64, at: Instant, bodies: bool) -> Connection {
+        Connection {
+            number,
+            peer: None,
+            client: Direction::requests(bodies),
+            server: Direction::answers(bodies),
+            is_followed: false,
+            has_spoken: true,
+            is_announced: true,
+            client_left: false,
+            server_left: false,
+            last: at,
+            held: None,
+        }
+    }
+
+    /// Whether both sides are there, and not a byte has crossed.
+    pub fn is_silent(&self) -> bool {
+        !(self.has_spoken || self.client_left || self.server_left)
+    }
+
+    /// Whether a request has begun and not ended.
+    pub fn is_within_request(&self) -> bool {
+        self.client.is_within()
+    }
+
+    /// Whether anything is held back.
+    pub fn holds_back(&self) -> bool {
+        self.held.is_some()
+    }
+
+    /// Both sides have left.
+    pub fn is_over(&self) -> bool {
+        self.client_left && self.server_left
+    }
+
+    /// What a piece is.
+    pub fn follow(&mut self, from: Side, piece: &[u8]) -> Shown {
+        self.has_spoken = true;
+        if !self.is_followed {
+            let mut bytes = Bytes::new();
+            bytes.push_left_out(piece.len() as u64);
+            return Shown { bytes, heads: Vec::new() };
+        }
+        if from == Side::Server {
+            return self.server.show(piece);
+        }
+        let shown = self.client.show(piece);
+        for head in &shown.heads {
+            // An answer to a method that nobody knows ends as one to GET does.
+            self.server.asked(head.method.unwrap_or(Method::Get));
+        }
+        shown
+    }
+
+    /// Puts bytes that crossed on the page, or with the others that are only counted.
+    pub fn show(&mut self, at: Instant, from: Side, bytes: Bytes, page: &mut Page) {
+        let since = mem::replace(&mut self.last, at);
+        let (connection, length) = (self.label(), bytes.len());
+        let crossed = Crossed::once(connection, from, length, since, at);
+        let is_only_counted = matches!(bytes.pieces(), [Piece::LeftOut { .. }]);
+        if is_only_counted && self.is_announced && self.held.is_none() {
+            return page.count(crossed);
+        }
+        let cost = usize::try_from(length).unwrap_or(usize::MAX).saturating_add(ITEM);
+        let item = Item::Block(Block { connection, from, note: crossed.note(), bytes });
+        self.put(item, cost, page);
+    }
+
+    /// Puts a remark on the page.
+    pub fn say(&mut self, remark: &str, page: &mut Page) {
+        self.put(Item::Prose(Prose::new(remark)), ITEM, page);
+    }
+
+    /// From here on holds back what belongs to so many exchanges.
+    pub fn hold_back(&mut self, exchanges: usize) {
+        self.held.get_or_insert_with(Held::default).unanswered += exchanges;
+    }
+
+    /// Shows what was held back.
+    pub fn release(&mut self, page: &mut Page) {
+        let Some(held) = self.held.take() else { return };
+        match held.items {
+            Some(items) => items.into_iter().for_each(|item| self.put(item, 0, page)),
+            None => page.say("this exchange was held back, and then was too much to be kept:"),
+        }
+    }
+
+    /// An exchange is over, and if it was held back it will not be missed.
+    pub fn drop_one(&mut self) {
+        if let Some(held) = &mut self.held {
+            held.unanswered = held.unanswered.saturating_sub(1);
+            if held.unanswered == 0 {
+                self.held = None;
+            }
+        }
+    }
+
+    /// An exchange is over. Whatever was lost before: the next one begins here.
+    pub fn resynchronise(&mut self, bodies: bool) {
+        if !mem::replace(&mut self.is_followed, true) {
+            (self.client, self.server) = (Direction::requests(bodies), Direction::answers(bodies));
+        }
+    }
+
+    /// One side has left.
+    pub fn ended(&mut self, end: End, page: &mut Page) {
+        let is_first = !(self.client_left || self.server_left);
+        let kind = match end {
+            End::ClientClosed => EventKind::Closed(Side::Client),
+            End::ClientReset => EventKind::Reset(Side::Client),
+            End::ServerClosed => EventKind::Closed(Side::Server),
+        };
+        match end {
+            End::ClientClosed | End::ClientReset => self.client_left = true,
+            End::ServerClosed => (self.server_left, self.held) = (true, None),
+        }
+        // A reset always is news: what was on its way may be lost.
+        if self.is_announced && (is_first || end == End::ClientReset) {
+            self.event(kind, Note::default(), page);
+        }
+    }
+
+    fn event(&mut self, kind: EventKind, note: Note, page: &mut Page) {
+        page.put(Item::Event(Event { connection: self.label(), kind, note }));
+    }
+
+    /// Puts an item on the page, or holds it back. `cost` is what it takes to keep it.
+    fn put(&mut self, item: Item, cost: usize, page: &mut Page) {
+        if let Some(held) = &mut self.held {
+            return held.keep(item, cost);
+        }
+        if !mem::replace(&mut self.is_announced, true) {
+            let from = self.peer.map(|peer| format!("from {peer}")).unwrap_or_default();
+            self.event(EventKind::Open, Note::new(&from), page);
+        }
+        page.put(item);
+    }
+
+    /// The number after the `@`. Nobody will see the 4,294,967,296th connection.
+    fn label(&self) -> u32 {
+        u32::try_from(self.number).unwrap_or(u32::MAX)
+    }
+}
+
+/// What is shown only if its exchange fails.
+struct Held {
+    unanswered: usize,
+    room: usize,
+    /// `None` if it became too much to keep: content without end, on a quiet route.
+    items: Option<Vec<Item>>,
+}
+
+impl Default for Held {
+    fn default() -> Held {
+        Held { unanswered: 0, room: HELD, items: Some(Vec::new()) }
+    }
+}
+
+impl Held {
+    fn keep(&mut self, item: Item, cost: usize) {
+        match (self.room.checked_sub(cost), &mut self.items) {
+            (Some(room), Some(items)) => {
+                self.room = room;
+                items.push(item);
+            }
+            _ => self.items = None,
+        }
+    }
+}

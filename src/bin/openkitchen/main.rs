@@ -1,0 +1,26 @@
+//! Open Kitchen on the command line: one verb, one file in `cli/`. The binary is a customer of the
+//! library's public face like any other.
+
+mod cli;
+mod site;
+mod sys;
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    let arguments: Vec<String> = std::env::args_os()
+        .skip(1)
+        .map(|argument| argument.to_string_lossy().into_owned())
+        .collect();
+    match cli::serve::command(&arguments) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(cli::Refusal::Usage(sentence)) => {
+            eprintln!("openkitchen: {sentence}\nTry `openkitchen --help`.");
+            ExitCode::from(2)
+        }
+        Err(cli::Refusal::Failed(sentence)) => {
+            eprintln!("openkitchen: {sentence}");
+            ExitCode::FAILURE
+        }
+    }
+}

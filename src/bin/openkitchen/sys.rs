@@ -1,0 +1,104 @@
+//! The few calls to the system that std leaves out, and the only `unsafe` of this project: signals,
+//! the backlog of a listener, and the limit on descriptors. Each takes and gives plain values, so
+//! that nothing else has to know what stands in here.
+
+use std::ffi::{c_int, c_void};
+use std::io;
+use std::net::TcpListener;
+
+/// Asks the system to let so many connections wait to be accepted.
+///
+/// # Errors
+/// What the system says.
+pub fn lengthen_backlog(listener: &TcpListener, backlog: i32) -> io::Result<()> {
+    use std::os::fd::AsRawFd;
+    // SAFETY: `listen` reads no memory of ours; the descriptor is open as long as `listener` lives.
+    // POSIX lets it be called again on a listening socket, and the new backlog counts.
+    match unsafe { listen(listener.as_raw_fd(), backlog) } {
+        0 => Ok(()),
+        _ => Err(io::Error::last_os_error()),
+    }
+}
+
+/// Raises the soft limit on open descriptors to the hard one: a thread and a descriptor are all that a
+/// connection needs, and the soft limit of most systems, 1,024, would end them first.
+pub fn raise_descriptor_limit() {
+    let mut limit = ResourceLimit { soft: 0, hard: 0 };
+    // SAFETY: both calls are given a valid pointer to a struct with the system's layout (two
+    // `rlim_t`), which lives across them, and keep nothing of it.
+    unsafe {
+        if getrlimit(DESCRIPTORS, &mut limit) == 0 && limit.soft < limit.hard {
+            limit.soft = limit.hard;
+            // Where the system refuses, all stays as it was, and the cap on connections tells.
+            setrlimit(DESCRIPTORS, &limit);
+        }
+    }
+}
+
+/// Calls `asked_to_stop` in a thread of its own, for each SIGTERM and each Ctrl-C, with the number of
+/// times it was asked so far.
+///
+/// # Errors
+/// When the pipe or the thread cannot be made.
+pub fn on_stop_signal(asked_to_stop: impl Fn(usize) + Send + 'static) -> io::Result<()> {
+    use std::io::Read;
+    use std::os::fd::IntoRawFd;
+    let (mut reader, writer) = io::pipe()?;
+    // The write end belongs to the handler from now on, and to nobody who could close it.
+    SIGNAL_PIPE.store(writer.into_raw_fd(), Ordering::SeqCst);
+    std::thread::Builder::new().name("signals".into()).spawn(move || {
+        let mut byte = [0];
+        for times in 1.. {
+            if reader.read_exact(&mut byte).is_err() {
+                return;
+            }
+            asked_to_stop(times);
+        }
+    })?;
+    for number in [SIGINT, SIGTERM] {
+        // SAFETY: `write_a_byte` is a C function that only does what a signal handler may do: it loads
+        // an atomic and calls write(2), which POSIX lists as async-signal-safe.
+        unsafe { signal(number, write_a_byte) };
+    }
+    Ok(())
+}
+
+use std::sync::atomic::{AtomicI32, Ordering};
+
+/// The end of the pipe that the handler writes to.
+static SIGNAL_PIPE: AtomicI32 = AtomicI32::new(-1);
+
+/// A handler may run between any two instructions of the program, so it does next to nothing: the
+/// thread that reads the pipe does the rest.
+extern "C" fn write_a_byte(_: c_int) {
+    let byte = 1u8;
+    // SAFETY: the pointer is to one byte of this frame, and the length is one. A failure cannot be
+    // told to anybody from in here: the pipe is full of signals that say the same.
+    unsafe { write(SIGNAL_PIPE.load(Ordering::SeqCst), (&raw const byte).cast(), 1) };
+}
+
+const SIGINT: c_int = 2;
+const SIGTERM: c_int = 15;
+/// RLIMIT_NOFILE: 7 on Linux but for a few old architectures, 8 on macOS and the BSDs.
+const DESCRIPTORS: c_int = if cfg!(target_os = "linux") { 7 } else { 8 };
+
+/// `rlim_t` is as wide as a `long` on Linux, and 64 bits wide elsewhere.
+#[cfg(target_os = "linux")]
+type Amount = std::ffi::c_ulong;
+#[cfg(not(target_os = "linux"))]
+type Amount = u64;
+
+#[repr(C)]
+struct ResourceLimit {
+    soft: Amount,
+    hard: Amount,
+}
+
+// std links the C library anyway, so declaring these needs no crate.
+unsafe extern "C" {
+    fn listen(socket: c_int, backlog: c_int) -> c_int;
+    fn getrlimit(resource: c_int, limit: *mut ResourceLimit) -> c_int;
+    fn setrlimit(resource: c_int, limit: *const ResourceLimit) -> c_int;
+    fn signal(number: c_int, handler: extern "C" fn(c_int)) -> *const c_void;
+    fn write(descriptor: c_int, bytes: *const c_void, length: usize) -> isize;
+}
