@@ -20,6 +20,7 @@ use super::date::imf_fixdate;
 use super::head::Version;
 use super::persistence::Persistence;
 use super::response::{Body, Response};
+use super::status::Status;
 
 /// How the end of an answer's content is marked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -62,6 +63,8 @@ pub fn encode_head(
         // RFC 9110 section 8.6, RFC 9112 section 6.1: neither field with 1xx and 204. A 304 might
         // tell the length that a 200 would have had, which nobody here knows.
         _ if response.status.has_no_content() => Delimiter::Head,
+        // RFC 9110 section 15.3.6: a 205 has no content either, but its end is marked all the same.
+        _ if response.status == Status::RESET_CONTENT => Delimiter::Length(0),
         (Some(length), _) => Delimiter::Length(length),
         (None, Version::Http11) => Delimiter::Chunks,
         (None, Version::Http10) => Delimiter::Close,
@@ -114,7 +117,6 @@ fn push_number(mut number: u64, out: &mut Vec<u8>) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::message::status::Status;
 
     fn encode(
         response: Response,
@@ -178,6 +180,9 @@ mod tests {
         let (head, delimiter, _) = encode(response, false, Version::Http10);
         assert_eq!(delimiter, Delimiter::Head);
         assert!(!head.contains("Content-Length") && head.contains("Connection: keep-alive"));
+        let reset = Response::text("dropped").status(Status::RESET_CONTENT);
+        let (head, delimiter, _) = encode(reset, false, Version::Http11);
+        assert!(delimiter == Delimiter::Length(0) && head.ends_with("Content-Length: 0\r\n\r\n"));
         let (head, ..) = encode(Response::new(Status::NOT_FOUND), false, Version::Http11);
         assert_eq!(head, "HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n");
     }

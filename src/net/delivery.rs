@@ -29,7 +29,7 @@ pub(super) fn deliver<L: Line>(
 ) -> io::Result<Persistence> {
     let (delimiter, persistence) = encode_head(&response, asked, now, &mut transport.out);
     match (response.body, delimiter) {
-        (_, Delimiter::Head) => transport.flush(limits.patience(0))?,
+        (_, Delimiter::Head | Delimiter::Length(0)) => transport.flush(limits.patience(0))?,
         (Body::Bytes(bytes), _) => {
             let with_head = &bytes[..bytes.len().min(ONE_WRITE)];
             let budget = limits.patience(bytes.len() as u64);

@@ -82,9 +82,11 @@ impl<S: Sync> House<'_, S> {
             }
             self.welcome(stream, peer);
             self.door.returned.fetch_add(1, Ordering::Relaxed);
-            let enough = self.door.waiting.fetch_add(1, Ordering::SeqCst) >= ENOUGH;
-            if enough {
-                break;
+            // Taking a place only to give it up again could leave the door empty and the host asleep.
+            let take_a_place = |waiting| (waiting < ENOUGH).then_some(waiting + 1);
+            let places = &self.door.waiting;
+            if places.fetch_update(Ordering::SeqCst, Ordering::SeqCst, take_a_place).is_err() {
+                return;
             }
         }
         self.door.waiting.fetch_sub(1, Ordering::SeqCst);

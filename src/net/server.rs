@@ -286,11 +286,12 @@ impl<S: Sync> House<'_, S> {
 
     /// Waits until nobody stands at the door; false when the house is to close.
     pub(super) fn until_nobody_is_there(&self) -> bool {
-        if !self.nobody_is_there() {
+        let all_is_well = |hall: &Hall, _: &_| {
+            // Said before each look at the door, so that whoever leaves after the look wakes us.
             self.door.host_is_awake.store(false, Ordering::SeqCst);
-            let all_is_well = |hall: &Hall, _: &_| !self.nobody_is_there() && !hall.is_stopping();
-            drop(self.hall.wait_while(all_is_well, None));
-        }
+            !self.nobody_is_there() && !hall.is_stopping()
+        };
+        drop(self.hall.wait_while(all_is_well, None));
         !self.hall.is_stopping()
     }
 
@@ -358,7 +359,9 @@ impl<S: Sync> House<'_, S> {
     ) {
         let cap = self.service.limits.connections;
         if present <= cap {
-            self.door.full.store(false, Ordering::Relaxed);
+            if self.door.full.load(Ordering::Relaxed) {
+                self.door.full.store(false, Ordering::Relaxed);
+            }
             return Connection::new(&self.service, line, number, peer, idle).converse();
         }
         if !self.door.full.swap(true, Ordering::Relaxed) {
@@ -378,9 +381,13 @@ impl<S: Sync> House<'_, S> {
             warn!("those who wait to be accepted may be turned away: {error}");
         }
         while let Ok((stream, peer)) = self.listener.accept() {
-            let is_ready = stream.set_nonblocking(false).is_ok();
-            if is_ready {
-                scope.spawn(move || self.welcome(stream, peer));
+            let serve = move || {
+                // On the BSDs a socket inherits this from its listener.
+                let _ = stream.set_nonblocking(false);
+                self.welcome(stream, peer);
+            };
+            if let Err(error) = thread::Builder::new().spawn_scoped(scope, serve) {
+                warn!("a connection was turned away at the end: {error}");
             }
         }
         self.wake_those_at_the_door();

@@ -25,8 +25,8 @@ const LAST_RESORT: Duration = Duration::from_millis(500);
 /// A sentence, and the exit code that goes with it.
 pub fn command(arguments: &[String]) -> Result<(), Refusal> {
     match options::from_process(arguments)? {
-        Asked::Help => print!("{}", options::help()),
-        Asked::Version => println!("openkitchen {}", env!("CARGO_PKG_VERSION")),
+        Asked::Help => print(&options::help()),
+        Asked::Version => print(concat!("openkitchen ", env!("CARGO_PKG_VERSION"), "\n")),
         Asked::Serve(options) => serve(&options)?,
     }
     Ok(())
@@ -49,8 +49,7 @@ fn serve(options: &Options) -> Result<(), Refusal> {
     let trace = options.trace.then(|| Arc::new(start_trace(options.bodies)));
     let say = |line: &str| match &trace {
         Some(trace) => trace.say(line),
-        // Whoever has closed our stdout does not want to be told, and the server is no less one.
-        None => drop(writeln!(io::stdout(), "# {line}")),
+        None => print(&format!("# {line}\n")),
     };
     say(&format!("listening on http://{address}"));
     match site.likes.path() {
@@ -75,6 +74,11 @@ fn serve(options: &Options) -> Result<(), Refusal> {
         trace.finish();
     }
     served.map_err(|error| failed(format!("cannot serve: {error}")))
+}
+
+/// Prints to stdout. Whoever has closed it does not want to be told, which is no reason to panic.
+fn print(text: &str) {
+    let _ = io::stdout().write_all(text.as_bytes());
 }
 
 /// The trace on stdout, in colours where that is a terminal.
