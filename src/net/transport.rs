@@ -83,7 +83,7 @@ impl<L: Line> Transport<L> {
 
     /// Lets go of the first bytes.
     pub fn consume(&mut self, length: usize) {
-        self.start = (self.start + length).min(self.end);
+        self.start = self.start.saturating_add(length).min(self.end);
         if self.start == self.end {
             (self.start, self.end) = (0, 0);
             self.large = Vec::new();

@@ -1,6 +1,7 @@
 //! The commands, and what they share: how a command says no, and how an address is bound.
 
 pub mod bind;
+pub mod flags;
 pub mod options;
 pub mod serve;
 pub mod trace;

@@ -1,5 +1,4 @@
-//! What can be said on the command line, and in the environment: one table for both, for the help and
-//! for the hint at a misspelt name.
+//! What can be asked of the main job: the table of its flags.
 
 use std::env;
 use std::path::PathBuf;
@@ -8,6 +7,9 @@ use std::time::Duration;
 use openkitchen::Limits;
 
 use super::Refusal;
+use super::flags::{
+    self, ADDRESS, BYTES, Flag, NUMBER, SECONDS, Said, address, bytes, count, time, time_or_none,
+};
 
 /// What was asked for.
 #[derive(Clone, Debug, PartialEq)]
@@ -53,21 +55,8 @@ pub enum Asked {
     Serve(Box<Options>),
 }
 
-struct Flag {
-    name: &'static str,
-    /// What stands for its value in the help; empty for a switch.
-    value: &'static str,
-    help: &'static str,
-    apply: fn(&mut Options, &str) -> Result<(), &'static str>,
-}
-
-const ADDRESS: &str = "an address such as 127.0.0.1:5000";
-const NUMBER: &str = "a number from 1 up";
-const BYTES: &str = "a number of bytes from 1 up, such as 65536 or 64K or 1M";
-const SECONDS: &str = "a time in seconds, such as 10 or 0.5";
-
 #[rustfmt::skip]
-const FLAGS: [Flag; 14] = [
+const FLAGS: [Flag<Options>; 14] = [
     Flag { name: "listen", value: "ADDR", help: "where to listen [127.0.0.1:5000]; port 0: a free one",
         apply: |options, value| { options.listen = address(value).ok_or(ADDRESS)?; Ok(()) } },
     Flag { name: "port-file", value: "FILE", help: "write the address that was bound there",
@@ -98,63 +87,26 @@ const FLAGS: [Flag; 14] = [
         apply: |options, value| { options.drain = time_or_none(value).ok_or(SECONDS)?; Ok(()) } },
 ];
 
-/// Reads the command line; what it does not say, the environment may.
+/// Reads the command line and the environment.
 ///
 /// # Errors
-/// What is wrong, in a sentence, with the nearest name where a name is unknown.
+/// What is wrong, in a sentence.
 pub fn parse(
     arguments: &[String],
     environment: impl Fn(&str) -> Option<String>,
 ) -> Result<Asked, Refusal> {
     let mut options = Options::default();
-    for flag in &FLAGS {
-        let variable = flag.variable();
-        let Some(value) = environment(&variable).filter(|value| !value.is_empty()) else {
-            continue;
-        };
-        // A switch in the environment can be off: `OPENKITCHEN_NO_TRACE=0`.
-        let is_off = flag.value.is_empty() && ["0", "no", "false"].contains(&value.as_str());
-        if !is_off {
-            flag.set(&mut options, &value, &variable)?;
-        }
+    match flags::parse(&FLAGS, arguments, environment, &mut options)? {
+        Said::Help => Ok(Asked::Help),
+        Said::Version => Ok(Asked::Version),
+        Said::Do(others) => match others.first().map(String::as_str) {
+            None => Ok(Asked::Serve(Box::new(options))),
+            Some("help") => Ok(Asked::Help),
+            Some(other) => {
+                Err(Refusal::Usage(format!("`{other}` is not something this command knows")))
+            }
+        },
     }
-    let mut rest = arguments.iter();
-    while let Some(argument) = rest.next() {
-        let Some(spelled) = argument.strip_prefix("--") else {
-            return match argument.as_str() {
-                "-h" | "help" => Ok(Asked::Help),
-                "-V" => Ok(Asked::Version),
-                _ => {
-                    Err(Refusal::Usage(format!("`{argument}` is not something this command knows")))
-                }
-            };
-        };
-        let (name, attached) = match spelled.split_once('=') {
-            Some((name, value)) => (name, Some(value)),
-            None => (spelled, None),
-        };
-        match name {
-            "help" => return Ok(Asked::Help),
-            "version" => return Ok(Asked::Version),
-            _ => {}
-        }
-        let Some(flag) = FLAGS.iter().find(|flag| flag.name == name) else {
-            return Err(Refusal::Usage(format!(
-                "--{name} is unknown; did you mean --{}?",
-                nearest(name)
-            )));
-        };
-        let value = match (flag.value, attached) {
-            ("", None) => "",
-            ("", Some(_)) => return Err(Refusal::Usage(format!("--{name} takes no value"))),
-            (_, Some(value)) => value,
-            (kind, None) => rest.next().ok_or_else(|| {
-                Refusal::Usage(format!("--{name} needs a value: --{name} {kind}"))
-            })?,
-        };
-        flag.set(&mut options, value, &format!("--{name}"))?;
-    }
-    Ok(Asked::Serve(Box::new(options)))
 }
 
 /// As [`parse`], with the process's own environment.
@@ -162,80 +114,16 @@ pub fn from_process(arguments: &[String]) -> Result<Asked, Refusal> {
     parse(arguments, |name| env::var(name).ok())
 }
 
-impl Flag {
-    fn variable(&self) -> String {
-        format!("OPENKITCHEN_{}", self.name.replace('-', "_").to_uppercase())
-    }
-
-    fn set(&self, options: &mut Options, value: &str, said_in: &str) -> Result<(), Refusal> {
-        (self.apply)(options, value)
-            .map_err(|wanted| Refusal::Usage(format!("{said_in} takes {wanted}, not `{value}`")))
-    }
-}
-
 /// The help: one screen.
 pub fn help() -> String {
-    let mut text = String::from(
+    format!(
         "openkitchen: the HTTP/1.1 server with glass walls\n\n\
-         openkitchen [FLAGS]  the lesson site; each raw exchange is printed as it happens\n\n",
-    );
-    for flag in &FLAGS {
-        let spelled = format!("--{} {}", flag.name, flag.value);
-        text += &format!("  {spelled:22} {}\n", flag.help);
-    }
-    text + "\nEach flag is also a variable: --max-head is OPENKITCHEN_MAX_HEAD. The site reads\n\
-            API_KEY, CONTACT_NAME and CONTACT_EMAIL; RUST_LOG=info logs; NO_COLOR is heeded.\n"
-}
-
-/// The name that takes the fewest changes.
-fn nearest(name: &str) -> &'static str {
-    let all = FLAGS.iter().map(|flag| flag.name).chain(["help", "version"]);
-    all.min_by_key(|known| distance(name, known)).unwrap_or("help")
-}
-
-/// Letters to insert, delete or replace to get from one word to the other (Levenshtein).
-fn distance(one: &str, other: &str) -> usize {
-    let mut row: Vec<usize> = (0..=other.len()).collect();
-    for (above, from) in one.bytes().enumerate() {
-        let mut diagonal = std::mem::replace(&mut row[0], above + 1);
-        for (left, to) in other.bytes().enumerate() {
-            let replaced = diagonal + usize::from(from != to);
-            diagonal = row[left + 1];
-            row[left + 1] = replaced.min(row[left] + 1).min(diagonal + 1);
-        }
-    }
-    row[other.len()]
-}
-
-/// An address with a port; a port alone means loopback.
-fn address(value: &str) -> Option<String> {
-    if value.parse::<u16>().is_ok() {
-        return Some(format!("127.0.0.1:{value}"));
-    }
-    let (host, port) = value.rsplit_once(':')?;
-    (!host.is_empty() && port.parse::<u16>().is_ok()).then(|| value.to_string())
-}
-
-fn count(value: &str) -> Option<usize> {
-    value.parse().ok().filter(|&count| count > 0)
-}
-
-fn bytes(value: &str) -> Option<u64> {
-    let (digits, unit) = match value.strip_suffix(['k', 'K']) {
-        Some(digits) => (digits, 1 << 10),
-        None => value.strip_suffix(['m', 'M']).map_or((value, 1), |digits| (digits, 1 << 20)),
-    };
-    // 4 GiB is where the offsets of a head end, and far beyond what a request should hold in memory.
-    digits.parse::<u64>().ok()?.checked_mul(unit).filter(|bytes| (1..1 << 32).contains(bytes))
-}
-
-fn time(value: &str) -> Option<Duration> {
-    time_or_none(value).filter(|time| !time.is_zero())
-}
-
-fn time_or_none(value: &str) -> Option<Duration> {
-    let seconds: f64 = value.strip_suffix('s').unwrap_or(value).parse().ok()?;
-    Duration::try_from_secs_f64(seconds).ok().filter(|time| time.as_secs() <= 86_400 * 365)
+         openkitchen [FLAGS]  the lesson site; each raw exchange is printed as it happens\n\n\
+         {}\n\
+         Each flag is also a variable: --max-head is OPENKITCHEN_MAX_HEAD. The site reads\n\
+         API_KEY, CONTACT_NAME and CONTACT_EMAIL; RUST_LOG=info logs; NO_COLOR is heeded.\n",
+        flags::help(&FLAGS)
+    )
 }
 
 #[cfg(test)]
