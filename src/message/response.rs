@@ -29,6 +29,7 @@ pub struct Response {
     pub(crate) fields: Vec<u8>,
     pub(crate) body: Body,
     pub(crate) close: bool,
+    pub(crate) hides_query: bool,
 }
 
 /// The content of a response.
@@ -63,7 +64,7 @@ impl Response {
     /// A status and nothing else.
     pub fn new(status: Status) -> Response {
         let body = Body::Bytes(Cow::Borrowed(b""));
-        Response { status, fields: Vec::new(), body, close: false }
+        Response { status, fields: Vec::new(), body, close: false, hides_query: false }
     }
 
     /// `200 OK` and text in UTF-8.
@@ -181,6 +182,12 @@ impl Response {
             self.fields.extend_from_slice(part.as_bytes());
         }
         Ok(self)
+    }
+
+    /// The same, for a request whose query holds a secret that only the handler can recognise: logs show
+    /// none of the query. Parameters with names like `key` are masked without being asked.
+    pub fn hide_query(self) -> Response {
+        Response { hides_query: true, ..self }
     }
 
     /// The same, as the last answer on its connection.

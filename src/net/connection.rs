@@ -33,7 +33,6 @@ use crate::message::limits::Limits;
 use crate::message::persistence::Persistence;
 use crate::message::refusal::{Refusal, Refused};
 use crate::message::response::Response;
-use crate::message::target::masked;
 use crate::message::visible::Visible;
 use crate::route::Routes;
 
@@ -83,6 +82,9 @@ const LINGER: Duration = Duration::from_secs(2);
 
 /// How much it may send in that time.
 const LINGER_BYTES: usize = 8 << 20;
+
+/// How long a server that stops still waits for a request that was sent before.
+const LAST_CALL: Duration = Duration::from_millis(50);
 
 /// Seconds after which a client that was turned away may try again.
 const RETRY_AFTER: &str = "1";
@@ -179,10 +181,9 @@ impl<'a, S: Sync, L: Line> Connection<'a, S, L> {
         // First say that we wait, then look whether to stop. The thread that stops the server does it
         // the other way round, so one of the two always sees the other.
         self.idle.store(true, Ordering::SeqCst);
-        let filled = match self.service.stopping.load(Ordering::SeqCst) {
-            true => Ok(0),
-            false => self.transport.fill(deadline),
-        };
+        let last_call = self.service.stopping.load(Ordering::SeqCst);
+        let deadline = if last_call { Some(Instant::now() + LAST_CALL) } else { deadline };
+        let filled = self.transport.fill(deadline);
         self.idle.store(false, Ordering::SeqCst);
         filled
     }
@@ -205,7 +206,7 @@ impl<'a, S: Sync, L: Line> Connection<'a, S, L> {
             self,
             &Answered {
                 method: "-",
-                target: "-",
+                target: "-".into(),
                 status,
                 route: None,
                 is_quiet: false,
@@ -269,7 +270,7 @@ impl<S> Service<'_, S> {
                 "{} \"{} {}\" {} {} bytes in, {:.1} ms",
                 connection.peer,
                 answered.method,
-                Visible(masked(answered.target).as_bytes()),
+                Visible(answered.target.as_bytes()),
                 answered.status.code(),
                 answered.received,
                 answered.took.as_secs_f64() * 1000.0,

@@ -31,6 +31,7 @@ use crate::message::persistence::Persistence;
 use crate::message::refusal::Refusal;
 use crate::message::response::Response;
 use crate::message::status::Status;
+use crate::message::target::masked;
 use crate::route::{Lookup, Request, Route};
 
 /// One request and its answer. It holds the connection until it is answered.
@@ -205,9 +206,9 @@ impl<'c, 'a, S: Sync, L: Line> Exchange<'c, 'a, S, L> {
             version: self.head.version,
             persistence: asked_for.unless(much_unread || stopping.load(Ordering::Relaxed)),
         };
-        let status = response.status;
+        let (status, hides_query) = (response.status, response.hides_query);
         let mut persistence = self.connection.send(response, asked)?;
-        self.tell(status, route, persistence);
+        self.tell(status, hides_query, route, persistence);
 
         if self.unread && persistence == Persistence::KeepAlive {
             persistence = match self.read_content(UNREAD_CONTENT) {
@@ -229,10 +230,20 @@ impl<'c, 'a, S: Sync, L: Line> Exchange<'c, 'a, S, L> {
     }
 
     /// The one call to those who watch.
-    fn tell(&self, status: Status, route: Option<&Route<S>>, persistence: Persistence) {
+    fn tell(
+        &self,
+        status: Status,
+        hides_query: bool,
+        route: Option<&Route<S>>,
+        persistence: Persistence,
+    ) {
         let Some(since) = self.since else { return };
         let bytes = self.connection.transport.bytes();
         let target = std::str::from_utf8(self.head.target.whole.in_bytes(bytes)).unwrap_or("-");
+        let target = match target.split_once('?') {
+            Some((path, _)) if hides_query => format!("{path}?***").into(),
+            _ => masked(target),
+        };
         self.connection.service.tell(
             self.connection,
             &Answered {

@@ -192,8 +192,28 @@ pub(super) struct Door {
     short: AtomicBool,
     /// The system had no descriptor for the last one, and that was said.
     starving: AtomicBool,
+    /// Connections that are served.
+    seated: AtomicUsize,
+    /// Connections beyond the cap that are being told so.
+    told_to_wait: AtomicUsize,
     /// The last one was beyond the cap, and that was said.
     full: AtomicBool,
+}
+
+/// One of a bounded number, given back when it is dropped.
+struct Seat<'a>(&'a AtomicUsize);
+
+impl<'a> Seat<'a> {
+    fn take(taken: &'a AtomicUsize, of: usize) -> Option<Seat<'a>> {
+        let one_more = |taken| (taken < of).then_some(taken + 1);
+        taken.fetch_update(Ordering::SeqCst, Ordering::SeqCst, one_more).ok().map(|_| Seat(taken))
+    }
+}
+
+impl Drop for Seat<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::SeqCst);
+    }
 }
 
 impl Door {
@@ -325,19 +345,15 @@ impl<S: Sync> House<'_, S> {
     pub(super) fn welcome(&self, stream: TcpStream, peer: SocketAddr) {
         let number = self.door.came.fetch_add(1, Ordering::Relaxed) + 1;
         let guest = Arc::new(Guest { stream, idle: AtomicBool::new(false) });
-        let present = {
-            let mut guests = self.hall.guests();
-            guests.insert(number, Arc::clone(&guest));
-            guests.len()
-        };
+        self.hall.guests().insert(number, Arc::clone(&guest));
         // A handler's panic is caught and answered where it is called. This is for all else: one
         // connection may end by it, and never the server.
         let served = panic::catch_unwind(AssertUnwindSafe(|| match self.service.observer {
-            None => self.serve(&guest.stream, number, peer, &guest.idle, present),
+            None => self.serve(&guest.stream, number, peer, &guest.idle),
             Some(observer) => {
                 observer.opened(number, peer);
                 let line = Tapped::new(&guest.stream, number, observer);
-                self.serve(line, number, peer, &guest.idle, present);
+                self.serve(line, number, peer, &guest.idle);
             }
         }));
         if served.is_err() {
@@ -349,26 +365,20 @@ impl<S: Sync> House<'_, S> {
         }
     }
 
-    fn serve(
-        &self,
-        line: impl Line,
-        number: u64,
-        peer: SocketAddr,
-        idle: &AtomicBool,
-        present: usize,
-    ) {
+    fn serve(&self, line: impl Line, number: u64, peer: SocketAddr, idle: &AtomicBool) {
+        let connection = Connection::new(&self.service, line, number, peer, idle);
         let cap = self.service.limits.connections;
-        if present <= cap {
+        if let Some(_seat) = Seat::take(&self.door.seated, cap) {
             if self.door.full.load(Ordering::Relaxed) {
                 self.door.full.store(false, Ordering::Relaxed);
             }
-            return Connection::new(&self.service, line, number, peer, idle).converse();
+            return connection.converse();
         }
         if !self.door.full.swap(true, Ordering::Relaxed) {
             warn!("all {cap} connections are taken; new ones are told 503 (see --max-connections)");
         }
-        if present <= cap + TOLD_TO_WAIT {
-            Connection::new(&self.service, line, number, peer, idle).turn_away();
+        if let Some(_seat) = Seat::take(&self.door.told_to_wait, TOLD_TO_WAIT) {
+            connection.turn_away();
         }
     }
 

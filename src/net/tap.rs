@@ -10,6 +10,7 @@
 //! ```
 //! A server without an observer has no tap around its sockets at all.
 
+use std::borrow::Cow;
 use std::cell::Cell;
 use std::io::{self, Read, Write};
 use std::net::SocketAddr;
@@ -36,13 +37,13 @@ pub trait Observer: Send + Sync {
 }
 
 /// An exchange that is over.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct Answered<'a> {
     /// The method as sent; `-` where the head could not be read.
     pub method: &'a str,
-    /// The target as sent; `-` where the head could not be read. It may hold secrets: see
-    /// [`masked`](crate::message::target::masked).
-    pub target: &'a str,
+    /// The target, with what looks like a key [masked](crate::message::target::masked); `-` where the
+    /// head could not be read.
+    pub target: Cow<'a, str>,
     /// The answer's status.
     pub status: Status,
     /// Where the row of the route table stands that answered, if one did.

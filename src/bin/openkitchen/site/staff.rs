@@ -141,6 +141,7 @@ fn key_in_target(request: &Request<Site>) -> Response {
     let why = "This URL holds a key. URLs are written into logs, histories and Referer fields, so \
                it is refused even where it is right.";
     pages::notice(request, Status::BAD_REQUEST, "A key does not belong in a URL", &[why, way])
+        .hide_query()
 }
 
 /// Status 403, for whoever runs this: nobody can come in, and how to change that. RFC 9110 section

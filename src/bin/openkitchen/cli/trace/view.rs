@@ -83,16 +83,16 @@ impl Event {
 }
 
 impl Summary {
-    /// `GET /about 200 0.2 ms keep-alive`. Keys are masked: a line like this is quoted elsewhere.
+    /// `GET /about 200 0.2 ms keep-alive`. Keys have been masked: a line like this is quoted elsewhere.
     pub fn of(exchange: &Answered<'_>) -> Summary {
-        let Answered { method, target, status, took, persistence, is_quiet, .. } = *exchange;
-        let status = status.code();
-        let stays = match persistence {
+        let Answered { method, target, took, is_quiet, .. } = exchange;
+        let status = exchange.status.code();
+        let stays = match exchange.persistence {
             Persistence::KeepAlive => "keep-alive",
             Persistence::Close => "close",
         };
-        let line = format!("{method} {} {status} {} {stays}", masked(target), Took(took));
-        Summary { line, has_failed: status >= 400, is_quiet }
+        let line = format!("{method} {target} {status} {} {stays}", Took(*took));
+        Summary { line, has_failed: status >= 400, is_quiet: *is_quiet }
     }
 }
 
@@ -338,7 +338,7 @@ mod tests {
             let persistence = Persistence::KeepAlive;
             let exchange = Answered {
                 method: "GET",
-                target,
+                target: masked(target),
                 status,
                 route: None,
                 is_quiet: target.starts_with("/healthz"),
