@@ -79,6 +79,7 @@
 //! front, a service manager or a framework does those, and this book would be about them.
 
 #![forbid(unsafe_code)]
+#![warn(clippy::unwrap_used)]
 
 pub mod message;
 pub mod route;

@@ -330,6 +330,16 @@ impl<'a, S> Request<'a, S> {
         std::str::from_utf8(query.in_bytes(self.raw)).ok()
     }
 
+    /// The host that the request is for, with its port if it has one. A target that is a whole URI names
+    /// it, and then the Host field counts for nothing (RFC 9112 section 3.2.2). `None` only for an
+    /// HTTP/1.0 client that said neither.
+    pub fn host(&self) -> Option<&'a str> {
+        match self.head.target.authority {
+            Some(authority) => std::str::from_utf8(authority.in_bytes(self.raw)).ok(),
+            None => self.field("host"),
+        }
+    }
+
     /// The parameters of the query, decoded, in the order they came in.
     pub fn params(&self) -> Vec<(String, String)> {
         form(self.query().unwrap_or_default().as_bytes())

@@ -65,6 +65,7 @@ impl Head {
         let split = match &window[start..] {
             [] | [b'\r'] => Ok(None),
             [b'\r', b'\n', ..] => Err(Refusal::BlankLines.at(start)),
+            [b'\n', ..] => Err(Refusal::BareLf.at(start)),
             text => split(text, start),
         };
         match split {
@@ -246,7 +247,7 @@ fn name(error: httparse::Error, text: &[u8], at: usize) -> (Refusal, usize) {
         return (Refusal::BareCr, at);
     }
     let refusal = match error {
-        httparse::Error::TooManyHeaders => Refusal::TooManyFields,
+        httparse::Error::TooManyHeaders => return (Refusal::TooManyFields, line_start),
         httparse::Error::HeaderValue => Refusal::FieldValue,
         httparse::Error::HeaderName => match byte {
             b' ' | b'\t' if before.is_empty() => {
@@ -274,11 +275,15 @@ fn name(error: httparse::Error, text: &[u8], at: usize) -> (Refusal, usize) {
 /// A head that fills all the room there is: which of its parts is the long one?
 #[cold]
 fn too_long(bytes: &[u8], start: usize) -> Refused {
-    match bytes[start..].iter().position(|&byte| byte == b' ' || byte == b'\n') {
-        _ if first_line(&bytes[start..]).is_some() => Refusal::HeadTooLong.at(bytes.len() - 1),
-        Some(_) => Refusal::TargetTooLong.at(bytes.len() - 1),
+    let text = &bytes[start..];
+    if let Some(last_lf) = text.iter().rposition(|&byte| byte == b'\n') {
+        // The line that does not end: RFC 6585 section 5 wants the field named.
+        return Refusal::HeadTooLong.at(start + last_lf + 1);
+    }
+    match text.contains(&b' ') {
+        true => Refusal::TargetTooLong.at(bytes.len() - 1),
         // RFC 9112 section 3: a method longer than any that is implemented is one not implemented.
-        None => Refusal::MethodUnknown.at(start),
+        false => Refusal::MethodUnknown.at(start),
     }
 }
 
@@ -410,6 +415,8 @@ mod tests {
         refused("GET / HTTP/1.1\r\nX: a|\0|b\r\n", FieldValue);
         refused("GET / HTTP/1.1\r\nX: a|\r|b\r\n", BareCr);
         refused("\r\n|\r|\n", BlankLines);
+        refused("|\n|GET / HTTP/1.1\r\n", BareLf);
+        refused("\r\n|\n|GET / HTTP/1.1\r\n", BareLf);
         refused("GET / HTTP/1.1\r\nHost: h|\n|X: a\r\n\r\n", BareLf);
         refused("GET / HTTP/1.1|\n|Host: h\n\n", BareLf);
         refused("GET / HTTP/1.1\r\nHost: h\r\n|\n|", BareLf);

@@ -313,15 +313,15 @@ impl Refused {
 impl Refusal {
     /// The limit that this refusal met, in words.
     fn limit(self, limits: &limits::Limits) -> Option<String> {
+        let in_a_line =
+            |all| format!("at most {} bytes in a line, {all} in all", limits::CHUNK_LINE);
         Some(match self {
             Refusal::TargetTooLong => format!("at most {} bytes", limits.target),
             Refusal::HeadTooLong => format!("at most {} bytes", limits.head),
             Refusal::TooManyFields => format!("at most {}", limits::FIELDS),
             Refusal::ContentTooLarge => format!("at most {} bytes", limits.content),
-            Refusal::ChunkExtensionsTooLong => {
-                format!("at most {} bytes", limits::CHUNK_EXTENSIONS)
-            }
-            Refusal::TrailersTooLong => format!("at most {} bytes", limits::TRAILERS),
+            Refusal::ChunkExtensionsTooLong => in_a_line(limits::CHUNK_EXTENSIONS),
+            Refusal::TrailersTooLong => in_a_line(limits::TRAILERS),
             Refusal::HeadTimeout => format!("at most {} s", limits.head_timeout.as_secs_f32()),
             Refusal::TooManyConnections => format!("at most {}", limits.connections),
             _ => return None,

@@ -196,7 +196,7 @@ impl<'a, S: Sync, L: Line> Connection<'a, S, L> {
         // What has come beyond the head's limit may not show in the answer: it may not have come yet.
         let bytes = &self.transport.bytes()[..received.min(limits.head)];
         // The answer to a HEAD has no content, even where the rest of the head is garbage.
-        let is_head = bytes.starts_with(b"HEAD ");
+        let is_head = bytes.strip_prefix(b"\r\n").unwrap_or(bytes).starts_with(b"HEAD ");
         let response = refusal(refused, bytes, limits);
         let asked = Asked { is_head, version: Version::Http11, persistence: Persistence::Close };
         let since = Instant::now();

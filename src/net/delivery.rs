@@ -7,7 +7,10 @@
 //! given up: a thread waits here.  Next: [`persistence`](crate::message::persistence).
 
 use std::io::{self, ErrorKind, Read};
+use std::panic::{self, AssertUnwindSafe};
 use std::time::{Instant, SystemTime};
+
+use log::error;
 
 use super::transport::{Line, ONE_WRITE, Transport};
 use crate::message::chunked::{LAST_CHUNK, encode_chunk};
@@ -18,6 +21,11 @@ use crate::message::response::{Body, Response};
 
 /// Bytes of a stream's piece, at most: one chunk, one write.
 const PIECE: usize = 16 * 1024;
+
+/// Whether an answer is gone with a single write, as far as the client lets it.
+pub(super) fn is_one_write(response: &Response) -> bool {
+    matches!(&response.body, Body::Bytes(bytes) if bytes.len() <= ONE_WRITE)
+}
 
 /// Sends an answer. What becomes of the connection is decided here at the latest.
 pub(super) fn deliver<L: Line>(
@@ -37,37 +45,69 @@ pub(super) fn deliver<L: Line>(
             transport.flush(budget)?;
             transport.send(&bytes[with_head.len()..], budget)?;
         }
-        (Body::Sized(reader, length), _) => copy(transport, reader.take(length), length, limits)?,
+        (Body::Sized(reader, length), _) => {
+            if let Cut::Short = copy(transport, reader.take(length), length, limits)? {
+                return Ok(Persistence::Close);
+            }
+        }
         (Body::Stream(reader), delimiter) => {
-            stream(transport, reader, delimiter == Delimiter::Chunks, limits)?;
+            let in_chunks = delimiter == Delimiter::Chunks;
+            if let Cut::Short = stream(transport, reader, in_chunks, limits)? {
+                return Ok(Persistence::Close);
+            }
         }
     }
     Ok(persistence)
 }
 
-/// Sends exactly `length` bytes behind the head that is in `out`. A reader that has fewer leaves the
-/// client short of what Content-Length promised, and the connection must end to say so.
+/// Whether all the content went out that was promised. Where a reader fails, or has too little, the
+/// connection must end: it is the only way left to tell the client (RFC 9112 section 8).
+enum Cut {
+    No,
+    Short,
+}
+
+/// Reads a piece from a handler's reader; `None` where it fails, or panics.
+fn next_piece(reader: &mut impl Read, piece: &mut [u8]) -> Option<usize> {
+    loop {
+        match panic::catch_unwind(AssertUnwindSafe(|| reader.read(piece))) {
+            Ok(Ok(read)) => return Some(read),
+            Ok(Err(error)) if error.kind() == ErrorKind::Interrupted => {}
+            Ok(Err(error)) => {
+                error!("the content of an answer ends early: {error}");
+                return None;
+            }
+            Err(_) => {
+                error!("the reader of an answer's content panicked");
+                return None;
+            }
+        }
+    }
+}
+
+/// Sends exactly `length` bytes behind the head that is in `out`.
 #[cold]
 fn copy<L: Line>(
     transport: &mut Transport<L>,
     mut reader: impl Read,
     length: u64,
     limits: &Limits,
-) -> io::Result<()> {
+) -> io::Result<Cut> {
     let since = Instant::now();
     let mut left = length;
     let mut piece = vec![0; ONE_WRITE];
     while left > 0 {
-        let read = reader.read(&mut piece)?;
-        if read == 0 {
-            return Err(ErrorKind::UnexpectedEof.into());
+        let read = next_piece(&mut reader, &mut piece);
+        let bytes = &piece[..read.unwrap_or(0)];
+        transport.out.extend_from_slice(bytes);
+        transport.flush(limits.patience(length).saturating_sub(since.elapsed()))?;
+        if bytes.is_empty() {
+            return Ok(Cut::Short);
         }
-        left -= read as u64;
-        transport.out.extend_from_slice(&piece[..read]);
-        let budget = limits.patience(length).saturating_sub(since.elapsed());
-        transport.flush(budget)?;
+        left -= bytes.len() as u64;
     }
-    transport.flush(limits.patience(0))
+    transport.flush(limits.patience(0))?;
+    Ok(Cut::No)
 }
 
 /// Sends pieces as they are made, each at once; the first shares a write with the head.
@@ -77,21 +117,21 @@ fn stream<L: Line>(
     mut reader: Box<dyn Read + Send>,
     in_chunks: bool,
     limits: &Limits,
-) -> io::Result<()> {
+) -> io::Result<Cut> {
     let mut piece = vec![0; PIECE];
     loop {
-        let read = match reader.read(&mut piece) {
-            Err(error) if error.kind() == ErrorKind::Interrupted => continue,
-            read => read?,
-        };
+        let read = next_piece(&mut reader, &mut piece);
         match (read, in_chunks) {
-            (0, true) => transport.out.extend_from_slice(LAST_CHUNK),
-            (_, true) => encode_chunk(&piece[..read], &mut transport.out),
-            (_, false) => transport.out.extend_from_slice(&piece[..read]),
+            (None, _) => {}
+            (Some(0), true) => transport.out.extend_from_slice(LAST_CHUNK),
+            (Some(read), true) => encode_chunk(&piece[..read], &mut transport.out),
+            (Some(read), false) => transport.out.extend_from_slice(&piece[..read]),
         }
-        transport.flush(limits.patience(read as u64))?;
-        if read == 0 {
-            return Ok(());
+        transport.flush(limits.patience(PIECE as u64))?;
+        match read {
+            None => return Ok(Cut::Short),
+            Some(0) => return Ok(Cut::No),
+            Some(_) => {}
         }
     }
 }

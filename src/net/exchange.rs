@@ -19,6 +19,7 @@ use std::time::Instant;
 use log::error;
 
 use super::connection::{Connection, Fault, Service, refusal};
+use super::delivery::is_one_write;
 use super::tap::Answered;
 use super::transport::Line;
 use crate::message::chunked::{Decoder, Step};
@@ -206,7 +207,9 @@ impl<'c, 'a, S: Sync, L: Line> Exchange<'c, 'a, S, L> {
             version: self.head.version,
             persistence: asked_for.unless(much_unread || stopping.load(Ordering::Relaxed)),
         };
+        let had_content = !matches!(self.framing, Framing::None | Framing::Length(0));
         let (status, hides_query) = (response.status, response.hides_query);
+        let is_one_write = is_one_write(&response);
         let mut persistence = self.connection.send(response, asked)?;
         self.tell(status, hides_query, route, persistence);
 
@@ -220,10 +223,10 @@ impl<'c, 'a, S: Sync, L: Line> Exchange<'c, 'a, S, L> {
         let Connection { transport, .. } = &mut *self.connection;
         let more_has_come = self.unread || transport.bytes().len() > self.length;
         transport.consume(self.length);
-        // A client that said `close` sends nothing more, and there is nothing to lose by a reset.
-        if persistence == Persistence::Close
-            && (more_has_come || asked_for == Persistence::KeepAlive)
-        {
+        // A client that says `close` may send nothing more (RFC 9112 section 9.6), and one that sent no
+        // content does not: then there is nothing a reset could be sent for, and nothing to wait for.
+        let will_send_no_more = asked_for == Persistence::Close && !had_content && !more_has_come;
+        if persistence == Persistence::Close && !(will_send_no_more && is_one_write) {
             self.connection.hang_up();
         }
         Ok(persistence)

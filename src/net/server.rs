@@ -61,11 +61,15 @@ impl Server {
     /// connections that std asks for.
     pub fn from_listener(listener: TcpListener) -> Server {
         let (limits, hall) = (Limits::default(), Arc::new(Hall::default()));
-        Server { listener, limits, observer: None, clock: SystemTime::now, hall }
+        let server = Server { listener, limits, observer: None, clock: SystemTime::now, hall };
+        server.limits(Limits::default())
     }
 
     /// The same with other limits.
     pub fn limits(self, limits: Limits) -> Server {
+        // A client may connect as soon as the port is open, and has what the listener has by then. If
+        // that fails, it fails again in `run`, and is told there.
+        let _ = set_options(&self.listener, &limits);
         Server { limits, ..self }
     }
 
@@ -97,7 +101,7 @@ impl Server {
     /// # Errors
     /// When the socket cannot be set up, or no thread can be made at all.
     pub fn run<S: Sync>(self, routes: &Routes<S>, state: &S) -> io::Result<()> {
-        let listener = with_options(self.listener, &self.limits)?;
+        set_options(&self.listener, &self.limits)?;
         let service = Service {
             routes,
             state,
@@ -106,7 +110,8 @@ impl Server {
             clock: self.clock,
             stopping: &self.hall.stopping,
         };
-        let house = House { listener, service, hall: &self.hall, door: Door::default() };
+        let house =
+            House { listener: self.listener, service, hall: &self.hall, door: Door::default() };
         thread::scope(|scope| {
             house.call_another(scope)?;
             house.watch_the_door(scope);
@@ -437,17 +442,20 @@ impl<S: Sync> House<'_, S> {
 /// call for it: the timeouts, and TCP_NODELAY, without which a second write waits 40 ms for the
 /// client's acknowledgement of the first.
 #[cfg(unix)]
-fn with_options(listener: TcpListener, limits: &Limits) -> io::Result<TcpListener> {
-    use std::os::fd::OwnedFd;
-    let socket = TcpStream::from(OwnedFd::from(listener));
+fn set_options(listener: &TcpListener, limits: &Limits) -> io::Result<()> {
+    let socket = as_stream(listener)?;
     socket.set_nodelay(true)?;
     socket.set_read_timeout(Some(limits.idle_timeout))?;
-    socket.set_write_timeout(Some(limits.write_timeout))?;
-    Ok(TcpListener::from(OwnedFd::from(socket)))
+    socket.set_write_timeout(Some(limits.write_timeout))
 }
 
 #[cfg(unix)]
 fn shut(listener: &TcpListener) -> io::Result<()> {
-    use std::os::fd::OwnedFd;
-    TcpStream::from(OwnedFd::from(listener.try_clone()?)).shutdown(Shutdown::Both)
+    as_stream(listener)?.shutdown(Shutdown::Both)
+}
+
+/// The listening socket as std's other type, which has the calls that this one lacks.
+#[cfg(unix)]
+fn as_stream(listener: &TcpListener) -> io::Result<TcpStream> {
+    Ok(TcpStream::from(std::os::fd::OwnedFd::from(listener.try_clone()?)))
 }

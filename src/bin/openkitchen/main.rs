@@ -1,6 +1,8 @@
 //! Open Kitchen on the command line: one verb, one file in `cli/`. The binary is a customer of the
 //! library's public face like any other.
 
+#![warn(clippy::unwrap_used)]
+
 mod cli;
 mod site;
 mod sys;
