@@ -1,0 +1,42 @@
+//! Where two runs of bytes part, for people to see.
+
+use openkitchen::message::visible::Visible;
+
+/// Bytes that are shown before the one that differs, and behind it.
+const BEFORE: usize = 40;
+const BEHIND: usize = 30;
+
+/// The first byte that differs, or `None` where there is none.
+pub fn first(expected: &[u8], got: &[u8]) -> Option<usize> {
+    let common = expected.iter().zip(got).take_while(|(one, other)| one == other).count();
+    (common < expected.len().max(got.len())).then_some(common)
+}
+
+/// Both runs around that byte, on a line each, and a caret under it.
+///
+/// ```text
+///   expected: Content-Length: 52\r\n\r\na space stan
+///   got:      Content-Length: 53\r\n\r\na space stan
+///                              ^ byte 131
+/// ```
+pub fn shown(expected: &[u8], got: &[u8], at: usize) -> String {
+    let start = at.saturating_sub(BEFORE);
+    let line = |bytes: &[u8]| {
+        let part = &bytes[start.min(bytes.len())..bytes.len().min(at + BEHIND)];
+        Visible(part).to_string()
+    };
+    let caret = Visible(&expected[start..at]).to_string().len();
+    let (expected, got) = (line(expected), line(got));
+    format!("  expected: {expected}\n  got:      {got}\n            {:caret$}^ byte {at}\n", "")
+}
+
+#[test]
+fn the_caret_stands_under_the_first_byte_that_differs() {
+    assert_eq!(first(b"same", b"same"), None);
+    assert_eq!(first(b"ab", b"abc"), Some(2));
+    let at = first(b"a\r\nb1", b"a\r\nb2").expect("a difference");
+    assert_eq!(
+        shown(b"a\r\nb1", b"a\r\nb2", at),
+        "  expected: a\\r\\nb1\n  got:      a\\r\\nb2\n                  ^ byte 4\n"
+    );
+}

@@ -1,0 +1,242 @@
+//! A page, played against the app: what it says was sent is sent, what it says came must come.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::thread;
+use std::time::Duration;
+
+use openkitchen::message::visible::Visible;
+use openkitchen::transcript::{Block, Claim, Event, EventKind, Item, Side};
+use openkitchen::{Observer, Running};
+
+use super::line::{Ended, Line, PATIENCE};
+use super::pace::{Gate, IN_ONE_WRITE, Pace};
+use super::page::Page;
+use super::{app, differ, judge};
+
+/// How long a connection that a page leaves open is watched, and must stay open and silent.
+const AFTERWARDS: Duration = Duration::from_millis(20);
+
+/// Plays a page against a server of its own. `Err` says where the two differ.
+pub fn replay(page: &Page, pace: Pace) -> Result<(), String> {
+    let mut stage = Stage::new(page, pace);
+    for item in &page.transcript.items {
+        stage.play(item)?;
+    }
+    stage.end()
+}
+
+/// A server, and who speaks with it. Fields are dropped in this order: first the clients go.
+pub struct Stage {
+    lines: BTreeMap<u32, Line>,
+    server: Running,
+    gate: Option<Arc<Gate>>,
+    pace: Pace,
+    /// The connection that was spoken of last: claims are on its answers.
+    last: u32,
+}
+
+impl Stage {
+    /// Starts the server that the page asks for. Only the slow paces need to know what it has read,
+    /// so the quick one also shows that a server nobody watches does the same.
+    pub fn new(page: &Page, pace: Pace) -> Stage {
+        let gate = (pace != Pace::Whole).then(Arc::<Gate>::default);
+        let observer = gate.clone().map(|gate| gate as Arc<dyn Observer>);
+        let server = app::start(page.fixture(), observer);
+        Stage { lines: BTreeMap::new(), server, gate, pace, last: 1 }
+    }
+
+    /// The line of that number; the first to ask for it connects.
+    pub fn line(&mut self, connection: u32) -> Result<&mut Line, String> {
+        self.last = connection;
+        if !self.lines.contains_key(&connection) {
+            let line = Line::open(self.server.address());
+            let line = line.map_err(|error| format!("could not connect: {error}\n"))?;
+            self.lines.insert(connection, line);
+        }
+        self.lines.get_mut(&connection).ok_or_else(String::new)
+    }
+
+    /// All lines, with their numbers.
+    pub fn lines(&self) -> impl Iterator<Item = (u32, &Line)> {
+        self.lines.iter().map(|(&connection, line)| (connection, line))
+    }
+
+    /// Plays one item of a page.
+    pub fn play(&mut self, item: &Item) -> Result<(), String> {
+        match item {
+            Item::Prose(_) => Ok(()),
+            Item::Block(block) if block.from == Side::Client => self.send(block),
+            Item::Block(block) => {
+                let expected = block.bytes.expand().ok_or("bytes were left out of a block\n")?;
+                expect(self.line(block.connection)?, &expected)
+            }
+            Item::Event(event) => self.event(event),
+            Item::Claims(claims) => self.judge(claims),
+        }
+    }
+
+    fn send(&mut self, block: &Block) -> Result<(), String> {
+        let bytes = block.bytes.expand().ok_or("bytes were left out of a block\n")?;
+        let in_one_write = block.note.as_str() == IN_ONE_WRITE;
+        let pace = if in_one_write { Pace::Whole } else { self.pace };
+        let gate = self.gate.clone();
+        self.line(block.connection)?.send(&bytes, pace, gate.as_deref())
+    }
+
+    fn event(&mut self, event: &Event) -> Result<(), String> {
+        let line = self.line(event.connection)?;
+        match event.kind {
+            EventKind::Open => Ok(()),
+            EventKind::HalfClose(Side::Client) => {
+                line.half_close();
+                Ok(())
+            }
+            EventKind::Closed(Side::Client) => {
+                self.lines.remove(&event.connection);
+                Ok(())
+            }
+            EventKind::Closed(Side::Server) => expect_end(line, Ended::Closed),
+            EventKind::Reset(Side::Server) => expect_end(line, Ended::Reset),
+            EventKind::Wait(time) => {
+                thread::sleep(time.into());
+                Ok(())
+            }
+            EventKind::Silent(time) => expect_silence(line, time.into()),
+            kind => Err(format!("the runner cannot play `{kind}`\n")),
+        }
+    }
+
+    /// Judges claims on the answers since the last claims.
+    fn judge(&mut self, claims: &[Claim]) -> Result<(), String> {
+        let line = self.line(self.last)?;
+        let (answered, sent) = (line.answered, line.sent.clone());
+        let wanted = answered + claims.iter().map(judge::nth).max().unwrap_or(0);
+        read(line, PATIENCE, |got| judge::finals(&sent, got, false).len() < wanted)?;
+        let ended = line.ended != Ended::Open;
+        let answers = judge::finals(&sent, &line.got, ended);
+        if let Some(rest) = judge::stray(&sent, &line.got, ended) {
+            return Err(format!("bytes that belong to no answer: {}\n", Visible(rest)));
+        }
+        (line.answered, line.judged) = (answers.len(), line.got.len());
+        for claim in claims {
+            judge::judge(claim, answers.get(answered..).unwrap_or_default())?;
+            match claim {
+                Claim::Closed => expect_end(line, Ended::Closed)?,
+                Claim::Open(time) => expect_silence(line, (*time).into())?,
+                Claim::Response { .. } => {}
+            }
+        }
+        Ok(())
+    }
+
+    /// What the page does not speak of must not happen.
+    fn end(mut self) -> Result<(), String> {
+        let mut open = self.lines.values_mut().filter(|line| !line.end_is_told);
+        open.try_for_each(|line| expect_silence(line, AFTERWARDS))
+    }
+}
+
+fn read(line: &mut Line, time: Duration, wanted: impl Fn(&[u8]) -> bool) -> Result<(), String> {
+    line.read_while(time, wanted).map_err(|error| format!("could not read: {error}\n"))
+}
+
+/// These bytes come next.
+fn expect(line: &mut Line, expected: &[u8]) -> Result<(), String> {
+    let start = line.judged;
+    read(line, PATIENCE, |got| {
+        let got = &got[start..];
+        got.len() < expected.len() && expected.starts_with(got)
+    })?;
+    let length = line.unjudged().len().min(expected.len());
+    let got = &line.unjudged()[..length];
+    let Some(at) = differ::first(expected, got) else {
+        line.judged += length;
+        return Ok(());
+    };
+    let end = match (at == length, line.ended) {
+        (true, Ended::Open) => "nothing more came",
+        (true, Ended::Closed) => "the server closed",
+        (true, Ended::Reset) => "the server reset the connection",
+        _ => "other bytes came",
+    };
+    Err(format!("{end}:\n{}", differ::shown(expected, line.unjudged(), at)))
+}
+
+/// Nothing more comes, and the connection ends like this.
+fn expect_end(line: &mut Line, expected: Ended) -> Result<(), String> {
+    let judged = line.judged;
+    read(line, PATIENCE, |got| got.len() == judged)?;
+    line.end_is_told = true;
+    no_more(line)?;
+    if line.ended == expected {
+        return Ok(());
+    }
+    let is = |ended| match ended {
+        Ended::Open => "is open",
+        Ended::Closed => "was closed in order",
+        Ended::Reset => "was reset",
+    };
+    Err(format!("the connection {}, where the page says it {}\n", is(line.ended), is(expected)))
+}
+
+/// Nothing more comes, and the connection stays open.
+fn expect_silence(line: &mut Line, time: Duration) -> Result<(), String> {
+    let judged = line.judged;
+    read(line, time, |got| got.len() == judged)?;
+    no_more(line)?;
+    match line.ended {
+        Ended::Open => Ok(()),
+        _ => Err("the server ended a connection that the page leaves open\n".to_string()),
+    }
+}
+
+fn no_more(line: &Line) -> Result<(), String> {
+    match differ::first(&[], line.unjudged()) {
+        None => Ok(()),
+        Some(at) => Err(format!("more came:\n{}", differ::shown(&[], line.unjudged(), at))),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::pace::ALL;
+    use super::*;
+
+    const GET: &str = "# t\n# c\n\n>>>\nGET /empty HTTP/1.0\n\n";
+    const ANSWER: &str = "<<<\nHTTP/1.1 200 OK\nDate: Sun, 06 Nov 1994 08:49:37 GMT\n\
+        Connection: close\nContent-Type: text/plain; charset=utf-8\nContent-Length: 0\n\n";
+
+    fn played(server: &str) -> Result<(), String> {
+        let page = Page::parse("9112-0-test/x.wire", &format!("{GET}{server}"));
+        ALL.into_iter().try_for_each(|pace| replay(&page, pace))
+    }
+
+    #[test]
+    fn what_comes_is_what_the_page_says() {
+        assert_eq!(
+            played(&format!("{ANSWER}--- server closed\n???\nstatus 200\nclosed\n")),
+            Ok(())
+        );
+        assert_eq!(played("???\nstatus 200\nclosed\n"), Ok(()));
+    }
+
+    #[test]
+    fn what_comes_otherwise_is_found() {
+        let closed = "--- server closed\n";
+        for (server, told) in [
+            (String::new(), "more came"),
+            (ANSWER.to_string(), "ended a connection that the page leaves open"),
+            (ANSWER.replace("200", "201") + closed, "^ byte 11"),
+            (format!("{ANSWER}and more\n{closed}"), "the server closed:"),
+            (ANSWER.replace("0\n\n", "0\n") + closed, "more came"),
+            (format!("{ANSWER}--- server reset\n"), "was closed in order"),
+            (format!("{ANSWER}--- silent 50ms\n"), "ended a connection"),
+            (format!("{ANSWER}???\nopen 50ms\n"), "ended a connection"),
+            ("???\nstatus 400\n".to_string(), "`status 400` is not true"),
+            ("???\n2: status 200\n".to_string(), "but 1 answers came"),
+        ] {
+            assert!(played(&server).is_err_and(|fault| fault.contains(told)), "{server}");
+        }
+    }
+}
