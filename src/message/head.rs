@@ -263,6 +263,7 @@ fn name(error: httparse::Error, text: &[u8], at: usize) -> (Refusal, usize) {
         _ => match before.iter().filter(|&&byte| byte == b' ').count() {
             _ if byte == b' ' => Refusal::RequestLine,
             0 if matches!(byte, b'\r' | b'\n') => Refusal::RequestLine,
+            1 if matches!(byte, b'\r' | b'\n') && before.ends_with(b" ") => Refusal::RequestLine,
             1 if matches!(byte, b'\r' | b'\n') => Refusal::NoVersion,
             0 => Refusal::MethodToken,
             1 => Refusal::TargetByte,
