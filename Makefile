@@ -1,0 +1,36 @@
+# Open Kitchen. `make help` lists what can be asked for.
+LISTEN ?= 127.0.0.1:5000
+CARGO ?= cargo
+
+.PHONY: help run lesson test check bench book lines
+
+help: ## this list
+	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
+
+run: ## the lesson site at LISTEN (make run LISTEN=127.0.0.1:5001)
+	$(CARGO) run --release --quiet -- --listen $(LISTEN)
+
+lesson: ## the lesson's two routes, in fifteen lines, at 127.0.0.1:5000
+	$(CARGO) run --quiet --example lesson
+
+test: ## every test; needs a Rust toolchain only
+	$(CARGO) test --quiet
+
+check: ## formatting, lints and docs, with warnings denied
+	$(CARGO) fmt --check
+	$(CARGO) clippy --quiet --all-targets -- -D warnings
+	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --quiet --no-deps --document-private-items --lib
+
+bench: ## this server beside a floor that parses nothing, in one run
+	$(CARGO) bench --quiet --bench bench
+
+book: ## the source as a book, in your browser
+	$(CARGO) doc --no-deps --document-private-items --lib --open
+
+lines: ## lines of code, without blank lines, comments and tests
+	@for part in src/message src/route.rs src/net src/transcript src/bin; do \
+		find $$part -name '*.rs' | sort | xargs awk -v part=$$part \
+			'FNR == 1 { tests = 0 } /^#\[cfg\(test\)\]/ { tests = 1 } \
+			tests || /^ *$$/ || /^ *\/\// { next } { lines++ } \
+			END { printf "%6d  %s\n", lines, part }'; \
+	done

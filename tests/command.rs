@@ -1,0 +1,397 @@
+//! The command line as its users meet it: what it says, where it says it, and the exit code.
+
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on ends by a panic")]
+
+#[path = "process/mod.rs"]
+mod process;
+
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::path::PathBuf;
+use std::process::{Command, Stdio};
+use std::time::Instant;
+use std::{env, fs, io};
+
+use openkitchen::Transcript;
+use openkitchen::transcript::{Item, Side};
+use process::{Answer, Client, Ended, Folder, Kitchen, PATIENCE, Process, openkitchen, run};
+
+/// All that can be set, as the README promises it.
+const FLAGS: [&str; 14] = [
+    "listen",
+    "port-file",
+    "data",
+    "no-trace",
+    "bodies",
+    "max-connections",
+    "max-head",
+    "max-content",
+    "head-timeout",
+    "content-timeout",
+    "idle-timeout",
+    "write-timeout",
+    "grace",
+    "drain",
+];
+
+const GET: &str = "GET /about HTTP/1.1\r\nHost: h\r\n\r\n";
+
+/// One sentence, with the way out, and nothing that only a programmer would understand.
+#[track_caller]
+fn is_told(ended: &Ended, code: i32, parts: &[&str]) {
+    let Ended { stdout, stderr, .. } = ended;
+    assert_eq!(ended.code, Some(code), "{stderr}");
+    assert_eq!(stdout, "", "nothing was done, so nothing is announced");
+    assert!(stderr.starts_with("openkitchen: "), "{stderr}");
+    let rest = stderr.trim_end().split_once('\n').map(|(_, rest)| rest);
+    assert_eq!(rest, (code == 2).then_some("Try `openkitchen --help`."), "{stderr}");
+    for part in parts {
+        assert!(stderr.contains(part), "{part:?} is missing: {stderr}");
+    }
+    for jargon in ["panicked", "backtrace", "Os {", "Err(", "RUST_"] {
+        assert!(!stderr.contains(jargon), "{stderr}");
+    }
+}
+
+// What it is asked.
+
+#[test]
+fn help_is_one_screen_and_names_every_flag_and_variable() {
+    for flag in ["--help", "-h", "--listen 127.0.0.1:1 --help"] {
+        let Ended { code, stdout, stderr } = run(&mut openkitchen(flag));
+        assert_eq!((code, stderr.as_str()), (Some(0), ""));
+        assert!(stdout.lines().count() <= 24, "{} lines", stdout.lines().count());
+        assert!(stdout.lines().all(|line| line.chars().count() <= 80), "{stdout}");
+        let named: Vec<&str> = stdout
+            .lines()
+            .filter_map(|line| line.trim_start().strip_prefix("--")?.split(' ').next())
+            .collect();
+        assert_eq!(named, FLAGS);
+        for variable in ["OPENKITCHEN_", "API_KEY", "CONTACT_NAME", "CONTACT_EMAIL", "RUST_LOG"] {
+            assert!(stdout.contains(variable), "{variable}");
+        }
+    }
+    let version = format!("openkitchen {}\n", env!("CARGO_PKG_VERSION"));
+    assert_eq!(run(&mut openkitchen("--version")).stdout, version);
+}
+
+#[test]
+fn a_misspelt_flag_is_answered_with_the_nearest_name() {
+    for (line, told) in [
+        ("--lisen 127.0.0.1:0", "--lisen is unknown; did you mean --listen?"),
+        ("--notrace", "did you mean --no-trace?"),
+        ("--max-conections=1", "did you mean --max-connections?"),
+        ("--hepl", "did you mean --help?"),
+        ("wach", "`wach` is not something this command knows"),
+    ] {
+        is_told(&run(&mut openkitchen(line)), 2, &[told]);
+    }
+}
+
+#[test]
+fn a_value_that_cannot_be_meant_is_answered_with_one_that_can() {
+    for (line, told) in [
+        ("--listen nowhere", "--listen takes an address such as 127.0.0.1:5000, not `nowhere`"),
+        ("--listen 127.0.0.1:99999", "--listen takes an address"),
+        ("--listen", "--listen needs a value"),
+        ("--max-head 0", "--max-head takes a number of bytes"),
+        ("--max-content -1", "--max-content takes a number of bytes"),
+        ("--max-connections many", "--max-connections takes a number"),
+        ("--head-timeout 0", "--head-timeout takes a time in seconds"),
+        ("--grace NaN", "--grace takes a time in seconds"),
+        ("--no-trace=yes", "--no-trace takes no value"),
+    ] {
+        is_told(&run(&mut openkitchen(line)), 2, &[told]);
+    }
+    let told = ["OPENKITCHEN_DRAIN takes a time in seconds, such as 10 or 0.5, not `soon`"];
+    is_told(&run(openkitchen("").env("OPENKITCHEN_DRAIN", "soon")), 2, &told);
+}
+
+// What cannot be done.
+
+#[test]
+fn an_address_that_cannot_be_bound_is_told_with_the_way_out() {
+    let taken = TcpListener::bind("127.0.0.1:0").unwrap();
+    let taken = taken.local_addr().unwrap();
+    let port = taken.port();
+    let next = format!("try --listen 127.0.0.1:{}", port.checked_add(1).unwrap_or(5001));
+    for (address, told) in [
+        (taken.to_string(), [&*format!("port {port} is taken by another program"), &*next]),
+        (
+            "203.0.113.1:5000".into(),
+            ["203.0.113.1 is not an address of this machine", "try --listen"],
+        ),
+        (
+            format!("{}:5000", "x".repeat(64)),
+            ["is not an address to listen on", "like 127.0.0.1:5000"],
+        ),
+    ] {
+        is_told(&run(openkitchen("--listen").arg(address)), 1, &told);
+    }
+}
+
+#[test]
+fn a_privileged_port_is_told_with_the_way_out() {
+    let told =
+        ["port 80 needs privileges that this user does not have", "try --listen 0.0.0.0:5000"];
+    let folder = Folder::new();
+    let line = "--listen 0.0.0.0:80 --no-trace";
+    // Somebody who may bind it has to become nobody first, in a network where privileges count.
+    const NOBODY: &str = "unshare -n setpriv --reuid=65534 --regid=65534 --clear-groups";
+    let refused = TcpListener::bind("0.0.0.0:80").map_err(|error| error.kind());
+    if refused.is_err_and(|kind| kind == io::ErrorKind::PermissionDenied) {
+        is_told(&run(&mut openkitchen(line)), 1, &told);
+    } else if process::need("unshare and setpriv", &format!("{NOBODY} true")) {
+        // Where cargo puts the binary, nobody may not look. `cp` makes the copy, for a file that this
+        // process writes is busy as long as another test starts a child, and cannot be executed.
+        let copy = folder.file("openkitchen");
+        let mut cp = Command::new("cp");
+        assert_eq!(run(cp.arg(env!("CARGO_BIN_EXE_openkitchen")).arg(&copy)).code, Some(0));
+        let mut command = Command::new("unshare");
+        command.args(NOBODY.split(' ').skip(1)).arg(copy).args(line.split(' '));
+        is_told(&run(&mut command), 1, &told);
+    }
+}
+
+#[test]
+fn a_book_of_likes_that_cannot_be_kept_is_told() {
+    let folder = Folder::new();
+    let diary = folder.file("diary");
+    fs::write(&diary, "Dear diary, nobody likes me.\n").unwrap();
+    let data = folder.file("likes");
+    let _first = Kitchen::open_on(&data, "");
+    for (path, told) in [
+        (&data, "stop that one, or name another file with --data"),
+        (&diary, "not a file of likes, so it is left as it is"),
+        (&folder.file(""), "name a file in it"),
+        (&diary.join("likes"), "diary/likes: "),
+    ] {
+        is_told(&run(openkitchen("--listen 127.0.0.1:0 --data").arg(path)), 1, &[told]);
+    }
+    assert!(fs::read_to_string(&diary).unwrap().starts_with("Dear diary"));
+}
+
+// What it says when all is well.
+
+#[test]
+fn the_port_file_holds_the_address_that_was_bound() {
+    let folder = Folder::new();
+    let file = folder.file("port");
+    fs::write(&file, "of yesterday, and much longer than what comes now\n").unwrap();
+    let kitchen = Kitchen::open(&format!("--port-file {}", file.display()));
+    // The file is there before the first connection is accepted.
+    assert_eq!(kitchen.get("/healthz").status, 200);
+    assert_ne!(kitchen.address.port(), 0);
+    assert_eq!(fs::read_to_string(&file).unwrap(), format!("{}\n", kitchen.address));
+    let nowhere = folder.file("no/such/folder");
+    let Ended { code, stderr, .. } = run(openkitchen("--listen 127.0.0.1:0 --no-trace")
+        .env("HOME", folder.file("home"))
+        .env("OPENKITCHEN_PORT_FILE", &nowhere));
+    assert_eq!(code, Some(1));
+    assert!(stderr.contains("no/such/folder") && stderr.lines().count() == 1, "{stderr}");
+}
+
+#[test]
+fn an_address_may_be_ipv6_a_name_or_a_port_alone() {
+    let folder = Folder::new();
+    for (address, bound) in [("[::1]:0", "[::1]:"), ("localhost:0", ""), ("0", "127.0.0.1:")] {
+        if address.starts_with('[') && TcpListener::bind(address).is_err() {
+            process::skip("IPv6");
+            continue;
+        }
+        let mut command = openkitchen("--no-trace --listen");
+        let data = folder.file("likes");
+        let kitchen = Kitchen::start(command.arg(address).arg("--data").arg(data));
+        assert!(kitchen.address.to_string().starts_with(bound), "{}", kitchen.address);
+        assert_eq!(kitchen.get("/about").status, 200);
+    }
+}
+
+#[test]
+fn every_flag_is_also_a_variable() {
+    let folder = Folder::new();
+    let [port, data] = ["port", "likes"].map(|name| folder.file(name));
+    let kitchen = Kitchen::start(openkitchen("--max-connections 20").envs([
+        ("OPENKITCHEN_LISTEN", "127.0.0.1:0"),
+        ("OPENKITCHEN_PORT_FILE", port.to_str().unwrap()),
+        ("OPENKITCHEN_DATA", data.to_str().unwrap()),
+        ("OPENKITCHEN_NO_TRACE", "1"),
+        ("OPENKITCHEN_BODIES", "1"),
+        ("OPENKITCHEN_MAX_CONNECTIONS", "1"), // the flag wins
+        ("OPENKITCHEN_MAX_HEAD", "128"),
+        ("OPENKITCHEN_MAX_CONTENT", "4"),
+        ("OPENKITCHEN_HEAD_TIMEOUT", "0.1"),
+        ("OPENKITCHEN_CONTENT_TIMEOUT", "0.2"),
+        ("OPENKITCHEN_IDLE_TIMEOUT", "0.5"),
+        ("OPENKITCHEN_WRITE_TIMEOUT", "0.4"),
+        ("OPENKITCHEN_GRACE", "0.5"),
+        ("OPENKITCHEN_DRAIN", "0.1"),
+    ]));
+    let address = kitchen.address.to_string();
+    for (bytes, status) in [
+        (&*GET.replace("Host", "Hostess"), Some(400)),
+        (&GET.replace("Host", &"x".repeat(200)), Some(431)),
+        ("POST /echo HTTP/1.1\r\nHost: h\r\nContent-Length: 5\r\n\r\n12345", Some(413)),
+        ("GET / HT", Some(408)),
+        ("POST /echo HTTP/1.1\r\nHost: h\r\nContent-Length: 4\r\n\r\n123", Some(408)),
+        ("", None), // closed without a word
+    ] {
+        let mut client = kitchen.client();
+        client.send(bytes);
+        let answered = client.next_answer().map(|answer| answer.status);
+        assert_eq!(answered, status, "{bytes:?}: {}", kitchen.stderr());
+    }
+    assert_eq!(fs::read_to_string(port).unwrap().trim(), address);
+    let since = Instant::now();
+    let Ended { code, stdout, .. } = kitchen.stop();
+    assert!(since.elapsed().as_millis() >= 100, "drained");
+    assert_eq!(code, Some(0));
+    let announced =
+        ["listening on http://", "likes are kept in "].map(|part| stdout.matches(part).count());
+    assert_eq!((announced, stdout.lines().count()), ([1, 1], 2), "{stdout}");
+}
+
+#[test]
+fn likes_are_kept_where_the_system_keeps_state_and_the_banner_says_where() {
+    let folder = Folder::new();
+    let (state, home) = (folder.file("state"), folder.file("home"));
+    let likes = |path: &PathBuf| format!("in {}", path.display());
+    let listen = || openkitchen("--listen 127.0.0.1:0 --no-trace");
+    for (command, place, warned) in [
+        (
+            listen().env("HOME", &home).env("XDG_STATE_HOME", &state),
+            likes(&state.join("openkitchen/likes")),
+            false,
+        ),
+        (listen().env("HOME", &home), likes(&home.join(".local/state/openkitchen/likes")), false),
+        (&mut listen(), "in memory and end with this process".into(), true),
+    ] {
+        let mut kitchen = Kitchen::start(command);
+        assert_eq!(kitchen.line_with("# likes are kept "), place);
+        let form = "Content-Type: application/x-www-form-urlencoded\r\n";
+        assert_eq!(kitchen.ask("POST /api/likes", form, "post=1").status, 201);
+        let stderr = kitchen.stop().stderr;
+        assert_eq!(stderr.contains("--data FILE keeps them"), warned, "{stderr}");
+    }
+    assert!(state.join("openkitchen/likes").is_file());
+}
+
+// What it prints while it works.
+
+/// A kitchen with its glass wall open.
+fn open_kitchen(folder: &Folder) -> Kitchen {
+    Kitchen::start(openkitchen("--listen 127.0.0.1:0 --data").arg(folder.file("likes")))
+}
+
+#[test]
+fn everything_on_stdout_is_a_transcript_with_the_very_bytes_in_it() {
+    let folder = Folder::new();
+    let kitchen = open_kitchen(&folder);
+    let requests: [&[u8]; 4] = [
+        b"GET /about?q=1 HTTP/1.1\r\nhOST: 127.0.0.1\r\nUser-Agent: curl/8.5.0\r\nAccept: */*\r\n\r\n",
+        b"POST /echo HTTP/1.1\r\nHost: h\r\nContent-Length: 19\r\n\r\n>>> not\n--- a marker",
+        b"GET /raw HTTP/1.1\r\nHost: h\r\nX: \x80\xff\\ \r\n\r\n",
+        b"GET / HTTP/1.1\r\nHost: h\r\nX: \x1b[31m\x07\r\n\r\n",
+    ];
+    for request in requests {
+        let mut client = kitchen.client();
+        client.send(request);
+        client.answer();
+    }
+    let Ended { code, stdout, stderr } = kitchen.stop();
+    assert_eq!((code, stderr.as_str()), (Some(0), ""));
+    assert!(
+        stdout.bytes().all(|byte| byte == b'\n' || !byte.is_ascii_control()),
+        "raw control bytes"
+    );
+    let transcript =
+        Transcript::parse(&stdout).unwrap_or_else(|error| panic!("{error}:\n{stdout}"));
+    let written: Vec<Vec<u8>> = transcript
+        .items
+        .iter()
+        .filter_map(|item| match item {
+            Item::Block(block) if block.from == Side::Client => block.bytes.expand(),
+            _ => None,
+        })
+        .collect();
+    assert_eq!(written, requests, "{stdout}");
+    assert!(stdout.starts_with("# listening on http://127.0.0.1:"));
+    for part in ["<<<", "HTTP/1.1 200 OK", "HTTP/1.1 400 Bad Request"] {
+        assert!(stdout.lines().any(|line| line.starts_with(part)), "{part}: {stdout}");
+    }
+    let summary = |line: &str| line.starts_with('#') && line.contains(" GET /about?q=1 200 ");
+    assert_eq!(stdout.lines().filter(|line| summary(line)).count(), 1, "{stdout}");
+}
+
+#[test]
+fn with_no_trace_stdout_holds_prose_alone() {
+    let kitchen = Kitchen::open("");
+    kitchen.get("/about");
+    kitchen.ask("POST /echo", "", "hello");
+    let Ended { stdout, .. } = kitchen.stop();
+    assert!(stdout.lines().all(|line| line.starts_with("# ")), "{stdout}");
+    assert!(!stdout.contains("/about"), "{stdout}");
+}
+
+#[test]
+fn a_reader_of_stdout_that_goes_away_ends_nothing() {
+    let folder = Folder::new();
+    let mut kitchen = open_kitchen(&folder);
+    kitchen.line_with("# likes are kept in ");
+    kitchen.stop_listening();
+    for _ in 0..3 {
+        assert_eq!(kitchen.get("/about").status, 200);
+    }
+    let Ended { code, stderr, .. } = kitchen.stop();
+    assert_eq!(code, Some(0), "{stderr}");
+    assert!(!stderr.contains("panicked"), "{stderr}");
+}
+
+#[test]
+fn help_for_a_reader_who_is_gone_is_no_panic() {
+    let (reader, writer) = io::pipe().unwrap();
+    drop(reader);
+    let mut command = openkitchen("--help");
+    let output = command.stdout(writer).stderr(Stdio::piped()).spawn().unwrap();
+    let output = output.wait_with_output().unwrap();
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    assert!(!stderr.contains("panicked"), "{stderr}");
+}
+
+// The lesson.
+
+#[test]
+fn the_lesson_answers_with_the_lessons_very_strings() {
+    const ADDRESS: ([u8; 4], u16) = ([127, 0, 0, 1], 5000);
+    let address = SocketAddr::from(ADDRESS);
+    // The lesson is fifteen lines, and its address is one of them.
+    if TcpListener::bind(address).is_err() {
+        process::skip("port 5000, where the lesson listens");
+        return;
+    }
+    // target/debug/examples, beside the deps where this test stands.
+    let this = env::current_exe().unwrap();
+    let program = this.ancestors().nth(2).unwrap().join("examples/lesson");
+    let written = |path: &str| fs::metadata(path).and_then(|file| file.modified()).ok();
+    let source = concat!(env!("CARGO_MANIFEST_DIR"), "/src/lesson.rs");
+    if written(program.to_str().unwrap()) < written(source) {
+        process::skip("the lesson, which `cargo test` builds where it is given no name of a test");
+        return;
+    }
+    let mut lesson = Process::spawn(&mut Command::new(program));
+    // It prints nothing, so there is no line to wait for: knock until somebody opens.
+    let since = Instant::now();
+    while TcpStream::connect(address).is_err() {
+        assert!(since.elapsed() < PATIENCE && lesson.is_running(), "the lesson does not open");
+    }
+    for (path, words) in
+        [("/", "Welcome to RohithBuilds Backend!"), ("/about", "Built with Python + Flask")]
+    {
+        let mut client = Client::to(address);
+        client.send(format!(
+            "GET {path} HTTP/1.1\r\nHost: 127.0.0.1:5000\r\nConnection: close\r\n\r\n"
+        ));
+        let answer = Answer::read(&client.rest());
+        assert_eq!((answer.status, answer.text()), (200, words));
+    }
+    assert!(lesson.is_running(), "somebody else answered");
+}

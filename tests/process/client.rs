@@ -1,0 +1,132 @@
+//! A client that writes the very bytes it is given, and reads answers by RFC 9112 section 6.3 alone:
+//! it shares no line with the library, so both cannot be wrong in the same way.
+
+use std::io::{ErrorKind, Read, Write};
+use std::net::{Shutdown, SocketAddr, TcpStream};
+
+use super::PATIENCE;
+
+/// One connection.
+pub struct Client {
+    pub stream: TcpStream,
+    /// What has come and belongs to no answer yet.
+    early: Vec<u8>,
+}
+
+impl Client {
+    pub fn to(address: SocketAddr) -> Client {
+        let stream = TcpStream::connect_timeout(&address, PATIENCE).unwrap();
+        stream.set_read_timeout(Some(PATIENCE)).unwrap();
+        stream.set_write_timeout(Some(PATIENCE)).unwrap();
+        stream.set_nodelay(true).unwrap();
+        Client { stream, early: Vec::new() }
+    }
+
+    /// Writes these bytes. A server that is gone is noticed by whoever reads.
+    pub fn send(&mut self, bytes: impl AsRef<[u8]>) {
+        let _ = self.stream.write_all(bytes.as_ref());
+    }
+
+    /// The next answer.
+    #[track_caller]
+    pub fn answer(&mut self) -> Answer {
+        self.next_answer().expect("the connection ended before the answer")
+    }
+
+    /// The next answer; `None` where the connection ends before it is whole.
+    pub fn next_answer(&mut self) -> Option<Answer> {
+        loop {
+            let head = self.early.windows(4).position(|end| end == b"\r\n\r\n");
+            if let Some(head) = head.map(|at| at + 4) {
+                let mut answer = Answer::read(&self.early[..head]);
+                let length = answer.length();
+                if self.early.len() >= head + length {
+                    answer.content = self.early[head..head + length].to_vec();
+                    self.early.drain(..head + length);
+                    return Some(answer);
+                }
+            }
+            if !self.more() {
+                return None;
+            }
+        }
+    }
+
+    /// Everything up to the end of the connection.
+    pub fn rest(&mut self) -> Vec<u8> {
+        while self.more() {}
+        std::mem::take(&mut self.early)
+    }
+
+    /// Says that this side has no more to send.
+    pub fn half_close(&self) {
+        self.stream.shutdown(Shutdown::Write).unwrap();
+    }
+
+    /// Reads once; false at the end. A reset is an end, too; silence is none.
+    fn more(&mut self) -> bool {
+        let mut piece = [0; 64 * 1024];
+        match self.stream.read(&mut piece) {
+            Ok(length) => {
+                self.early.extend_from_slice(&piece[..length]);
+                length > 0
+            }
+            Err(error) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut) => {
+                panic!("silent for {PATIENCE:?}; so far: {}", self.early.escape_ascii());
+            }
+            // A socket with a timeout is not read on by itself after a signal.
+            Err(error) => error.kind() == ErrorKind::Interrupted,
+        }
+    }
+}
+
+/// What came back.
+pub struct Answer {
+    pub status: u16,
+    /// The status line and the field lines, with their line ends, without the empty line.
+    pub head: String,
+    pub content: Vec<u8>,
+}
+
+impl Answer {
+    /// Takes one answer apart, of which all is there.
+    #[track_caller]
+    pub fn read(bytes: &[u8]) -> Answer {
+        let end = bytes.windows(4).position(|end| end == b"\r\n\r\n");
+        let end = end.unwrap_or_else(|| panic!("no answer: {}", bytes.escape_ascii()));
+        let head = String::from_utf8(bytes[..end + 2].to_vec()).unwrap();
+        let status = head.strip_prefix("HTTP/1.1 ").and_then(|rest| rest.get(..3)?.parse().ok());
+        let status = status.unwrap_or_else(|| panic!("no status line: {head}"));
+        Answer { status, head, content: bytes[end + 4..].to_vec() }
+    }
+
+    /// The value of the one field with this name, if it is there.
+    pub fn field(&self, name: &str) -> Option<&str> {
+        let values = self.fields(name);
+        assert!(values.len() < 2, "{name} stands twice: {}", self.head);
+        values.first().copied()
+    }
+
+    /// The values of all fields with this name.
+    pub fn fields(&self, name: &str) -> Vec<&str> {
+        let lines = self.head.lines().skip(1).filter_map(|line| line.split_once(':'));
+        lines
+            .filter(|(known, _)| known.eq_ignore_ascii_case(name))
+            .map(|(_, value)| value.trim())
+            .collect()
+    }
+
+    /// The content as text.
+    pub fn text(&self) -> &str {
+        std::str::from_utf8(&self.content).unwrap()
+    }
+
+    /// Bytes of content that belong to it, where it does not answer HEAD.
+    fn length(&self) -> usize {
+        assert!(self.field("transfer-encoding").is_none(), "no route of the site streams");
+        match self.status {
+            100..200 | 204 | 304 => 0,
+            _ => self.field("content-length").expect("a length").parse().unwrap(),
+        }
+    }
+}
