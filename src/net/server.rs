@@ -295,6 +295,10 @@ impl Hall {
 /// closed: telling them would cost what the cap is there to save.
 const TOLD_TO_WAIT: usize = 16;
 
+/// How long connections are still taken out of the backlog of a server that stops. There is no end of
+/// them where new clients keep coming.
+const LAST_GUESTS: Duration = Duration::from_millis(50);
+
 /// How long to wait when the system has no descriptor left for a new connection.
 const OUT_OF_DESCRIPTORS: Duration = Duration::from_millis(20);
 
@@ -395,7 +399,16 @@ impl<S: Sync> House<'_, S> {
         if let Err(error) = self.listener.set_nonblocking(true) {
             warn!("those who wait to be accepted may be turned away: {error}");
         }
-        while let Ok((stream, peer)) = self.listener.accept() {
+        let until = Instant::now() + LAST_GUESTS;
+        let mut last = Vec::new();
+        while let Ok(accepted) = self.listener.accept() {
+            last.push(accepted);
+            if Instant::now() > until {
+                break;
+            }
+        }
+        self.wake_those_at_the_door();
+        for (stream, peer) in last {
             let serve = move || {
                 // On the BSDs a socket inherits this from its listener.
                 let _ = stream.set_nonblocking(false);
@@ -405,7 +418,6 @@ impl<S: Sync> House<'_, S> {
                 warn!("a connection was turned away at the end: {error}");
             }
         }
-        self.wake_those_at_the_door();
         for guest in self.hall.guests().values() {
             // It waits for a request that will not be answered any more. What has arrived is still
             // read: only the waiting ends.
