@@ -16,10 +16,11 @@ use openkitchen::transcript::{Item, Side};
 use process::{Answer, Client, Ended, Folder, Kitchen, PATIENCE, Process, openkitchen, run};
 
 /// All that can be set, as the README promises it.
-const FLAGS: [&str; 14] = [
+const FLAGS: [&str; 15] = [
     "listen",
     "port-file",
     "data",
+    "record",
     "no-trace",
     "bodies",
     "max-connections",

@@ -32,7 +32,8 @@ pub trait Observer: Send + Sync {
     fn sent(&self, _connection: u64, _bytes: &[u8]) {}
     /// An exchange was answered.
     fn answered(&self, _connection: u64, _exchange: &Answered<'_>) {}
-    /// One side ended its half of the connection, or all of it. Comes once for each side at most.
+    /// One side ended its half of the connection, or all of it. Comes once for each side at
+    /// most, but that a reset may follow a close.
     fn ended(&self, _connection: u64, _end: End) {}
 }
 
@@ -67,6 +68,8 @@ pub enum End {
     ClientReset,
     /// The server will send no more.
     ServerClosed,
+    /// The server's side broke the connection off. Only who stands between the two sees that.
+    ServerReset,
 }
 
 /// A line whose bytes are shown to an observer as they cross.

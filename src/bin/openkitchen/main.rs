@@ -14,8 +14,12 @@ fn main() -> ExitCode {
         .skip(1)
         .map(|argument| argument.to_string_lossy().into_owned())
         .collect();
-    match cli::serve::command(&arguments) {
-        Ok(()) => ExitCode::SUCCESS,
+    let done = match arguments.first().map(String::as_str) {
+        Some("watch") => cli::watch::command(&arguments[1..]),
+        _ => cli::serve::command(&arguments).map(|()| ExitCode::SUCCESS),
+    };
+    match done {
+        Ok(code) => code,
         Err(cli::Refusal::Usage(sentence)) => {
             eprintln!("openkitchen: {sentence}\nTry `openkitchen --help`.");
             ExitCode::from(2)

@@ -1,10 +1,12 @@
 //! The few calls to the system that std leaves out, and the only `unsafe` of this project: signals,
-//! the backlog of a listener, and the limit on descriptors. Each takes and gives plain values, so
+//! the backlog of a listener, the limit on descriptors, a reset; and the modes of private files. Each takes and gives plain values, so
 //! that nothing else has to know what stands in here.
 
-use std::ffi::{c_int, c_void};
+use std::ffi::{c_int, c_uint, c_void};
+use std::fs::{DirBuilder, File, OpenOptions};
 use std::io;
-use std::net::TcpListener;
+use std::net::{TcpListener, TcpStream};
+use std::path::Path;
 
 /// Asks the system to let so many connections wait to be accepted.
 ///
@@ -33,6 +35,41 @@ pub fn raise_descriptor_limit() {
             setrlimit(DESCRIPTORS, &limit);
         }
     }
+}
+
+/// Has the system send RST and not FIN when this socket is closed, and forget what was not sent yet:
+/// that is how a reset is passed on. std's own `set_linger` is not stable.
+///
+/// # Errors
+/// What the system says.
+pub fn reset_on_close(stream: &TcpStream) -> io::Result<()> {
+    use std::os::fd::AsRawFd;
+    let at_once = Linger { is_on: 1, seconds: 0 };
+    let length = size_of::<Linger>() as c_uint;
+    // SAFETY: the pointer is to a struct with the system's layout (two `int`), which lives across the
+    // call, and the length is its own; the descriptor is open as long as `stream` lives.
+    let set = unsafe {
+        setsockopt(stream.as_raw_fd(), SOCKET, LINGER, (&raw const at_once).cast(), length)
+    };
+    if set == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
+}
+
+/// Creates a folder that its owner alone may enter, and those above it that are missing.
+///
+/// # Errors
+/// What the system says.
+pub fn create_private_folder(path: &Path) -> io::Result<()> {
+    use std::os::unix::fs::DirBuilderExt;
+    DirBuilder::new().recursive(true).mode(0o700).create(path)
+}
+
+/// Creates a file that its owner alone may read, where there is none.
+///
+/// # Errors
+/// What the system says.
+pub fn create_private_file(path: &Path) -> io::Result<File> {
+    use std::os::unix::fs::OpenOptionsExt;
+    OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)
 }
 
 /// Calls `asked_to_stop` in a thread of its own, for each SIGTERM and each Ctrl-C, with the number of
@@ -88,6 +125,16 @@ type Amount = std::ffi::c_ulong;
 #[cfg(not(target_os = "linux"))]
 type Amount = u64;
 
+/// SOL_SOCKET and SO_LINGER: these on Linux but for a few old architectures, and on macOS and the BSDs.
+const SOCKET: c_int = if cfg!(target_os = "linux") { 1 } else { 0xffff };
+const LINGER: c_int = if cfg!(target_os = "linux") { 13 } else { 0x80 };
+
+#[repr(C)]
+struct Linger {
+    is_on: c_int,
+    seconds: c_int,
+}
+
 #[repr(C)]
 struct ResourceLimit {
     soft: Amount,
@@ -96,6 +143,13 @@ struct ResourceLimit {
 
 // std links the C library anyway, so declaring these needs no crate.
 unsafe extern "C" {
+    fn setsockopt(
+        socket: c_int,
+        level: c_int,
+        name: c_int,
+        value: *const c_void,
+        length: c_uint,
+    ) -> c_int;
     fn listen(socket: c_int, backlog: c_int) -> c_int;
     fn getrlimit(resource: c_int, limit: *mut ResourceLimit) -> c_int;
     fn setrlimit(resource: c_int, limit: *const ResourceLimit) -> c_int;

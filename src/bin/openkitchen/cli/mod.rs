@@ -3,8 +3,10 @@
 pub mod bind;
 pub mod flags;
 pub mod options;
+pub mod record;
 pub mod serve;
 pub mod trace;
+pub mod watch;
 
 /// Why a command did not do its work.
 #[derive(Debug, PartialEq, Eq)]

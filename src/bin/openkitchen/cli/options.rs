@@ -20,6 +20,8 @@ pub struct Options {
     pub port_file: Option<PathBuf>,
     /// Where the likes are kept.
     pub data: Option<PathBuf>,
+    /// The folder in which each connection is recorded.
+    pub record: Option<PathBuf>,
     /// Whether each exchange is printed.
     pub trace: bool,
     /// Whether long content is printed too.
@@ -36,6 +38,7 @@ impl Default for Options {
             listen: "127.0.0.1:5000".into(),
             port_file: None,
             data: None,
+            record: None,
             trace: true,
             bodies: false,
             limits: Limits::default(),
@@ -56,13 +59,15 @@ pub enum Asked {
 }
 
 #[rustfmt::skip]
-const FLAGS: [Flag<Options>; 14] = [
+const FLAGS: [Flag<Options>; 15] = [
     Flag { name: "listen", value: "ADDR", help: "where to listen [127.0.0.1:5000]; port 0: a free one",
         apply: |options, value| { options.listen = address(value).ok_or(ADDRESS)?; Ok(()) } },
     Flag { name: "port-file", value: "FILE", help: "write the address that was bound there",
         apply: |options, value| { options.port_file = Some(value.into()); Ok(()) } },
     Flag { name: "data", value: "FILE", help: "keep the likes there [~/.local/state/openkitchen/likes]",
         apply: |options, value| { options.data = Some(value.into()); Ok(()) } },
+    Flag { name: "record", value: "DIR", help: "write each connection to a file of its own there",
+        apply: |options, value| { options.record = Some(value.into()); Ok(()) } },
     Flag { name: "no-trace", value: "", help: "do not print each raw exchange",
         apply: |options, _| { options.trace = false; Ok(()) } },
     Flag { name: "bodies", value: "", help: "print long content, styles, scripts and images too",
@@ -118,7 +123,8 @@ pub fn from_process(arguments: &[String]) -> Result<Asked, Refusal> {
 pub fn help() -> String {
     format!(
         "openkitchen: the HTTP/1.1 server with glass walls\n\n\
-         openkitchen [FLAGS]  the lesson site; each raw exchange is printed as it happens\n\n\
+         openkitchen [FLAGS]  the lesson site; each raw exchange is printed as it happens\n\
+         openkitchen watch ADDR   stand in front of any server, and print what crosses\n\n\
          {}\n\
          Each flag is also a variable: --max-head is OPENKITCHEN_MAX_HEAD. The site reads\n\
          API_KEY, CONTACT_NAME and CONTACT_EMAIL; RUST_LOG=info logs; NO_COLOR is heeded.\n",

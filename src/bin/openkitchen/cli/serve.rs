@@ -1,14 +1,15 @@
 //! The main job: the lesson site, with each raw exchange on the terminal.
 
 use std::io::{self, IsTerminal, Write};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 use std::{env, fs, process, thread};
 
-use openkitchen::{Server, Stopper};
+use openkitchen::{Observer, Server, Stopper};
 
 use super::options::{Asked, Options};
+use super::record::{Both, Recorder};
 use super::trace::{self, Trace};
 use super::{Refusal, bind, options};
 use crate::site::likes::{self, Likes};
@@ -46,6 +47,9 @@ fn serve(options: &Options) -> Result<(), Refusal> {
     let address = server.address().map_err(|error| failed(error.to_string()))?;
     stop_on_signal(server.stopper(), site, options).map_err(|error| failed(error.to_string()))?;
 
+    let whom = format!("the lesson site at {address}");
+    let record = |folder: &PathBuf| Recorder::open(folder, &whom).map(Arc::new);
+    let recorder = options.record.as_ref().map(record).transpose().map_err(failed)?;
     let trace = options.trace.then(|| Arc::new(start_trace(options.bodies)));
     let say = |line: &str| match &trace {
         Some(trace) => trace.say(line),
@@ -56,9 +60,18 @@ fn serve(options: &Options) -> Result<(), Refusal> {
         Some(path) => say(&format!("likes are kept in {}", path.display())),
         None => say("likes are kept in memory and end with this process"),
     }
-    if let Some(trace) = &trace {
+    if trace.is_some() {
         say("every byte that crosses is shown here, secrets included; --no-trace stops it");
-        server = server.observed_by(trace.clone());
+    }
+    if let Some(recorder) = &recorder {
+        say(&recorder.banner());
+    }
+    let observers = Both::of(
+        trace.clone().map(|trace| trace as Arc<dyn Observer>),
+        recorder.clone().map(|recorder| recorder as Arc<dyn Observer>),
+    );
+    if let Some(observer) = observers {
+        server = server.observed_by(observer);
     }
     if let Some(file) = &options.port_file {
         write_port_file(file, &address.to_string())
@@ -70,6 +83,9 @@ fn serve(options: &Options) -> Result<(), Refusal> {
         );
     }
     let served = server.run(&ROUTES, site);
+    if let Some(sentence) = recorder.and_then(|recorder| recorder.finish()) {
+        say(&sentence);
+    }
     if let Some(trace) = trace {
         trace.finish();
     }
@@ -77,7 +93,7 @@ fn serve(options: &Options) -> Result<(), Refusal> {
 }
 
 /// Prints to stdout. Whoever has closed it does not want to be told, which is no reason to panic.
-fn print(text: &str) {
+pub fn print(text: &str) {
     let _ = io::stdout().write_all(text.as_bytes());
 }
 
@@ -91,7 +107,7 @@ fn start_trace(bodies: bool) -> Trace {
 }
 
 /// One line on stderr for each record; warnings and worse, unless RUST_LOG says otherwise.
-fn start_logging() {
+pub fn start_logging() {
     use std::io::Write;
     let environment = env_logger::Env::default().default_filter_or("warn");
     env_logger::Builder::from_env(environment)
@@ -125,7 +141,7 @@ fn stop_on_signal(stopper: Stopper, site: &'static Site, options: &Options) -> i
 }
 
 /// Whoever waits for the file finds it whole: it is written beside its place and moved there.
-fn write_port_file(file: &Path, address: &str) -> io::Result<()> {
+pub fn write_port_file(file: &Path, address: &str) -> io::Result<()> {
     let mut beside = file.as_os_str().to_owned();
     beside.push(format!(".{}", process::id()));
     fs::write(&beside, format!("{address}\n"))?;

@@ -175,13 +175,15 @@ impl Connection {
             End::ClientClosed => EventKind::Closed(Side::Client),
             End::ClientReset => EventKind::Reset(Side::Client),
             End::ServerClosed => EventKind::Closed(Side::Server),
+            End::ServerReset => EventKind::Reset(Side::Server),
         };
         match end {
             End::ClientClosed | End::ClientReset => self.client_left = true,
-            End::ServerClosed => (self.server_left, self.held) = (true, None),
+            End::ServerClosed | End::ServerReset => (self.server_left, self.held) = (true, None),
         }
         // A reset always is news: what was on its way may be lost.
-        if self.is_announced && (is_first || end == End::ClientReset) {
+        let was_reset = matches!(kind, EventKind::Reset(_));
+        if self.is_announced && (is_first || was_reset) {
             self.event(kind, Note::default(), page);
         }
     }

@@ -1,0 +1,236 @@
+//! # One file
+//!
+//! From the first byte that crosses to the end of a connection: each event becomes items, the items
+//! text, and the text one write. What the system says to that is looked at each time: a file that
+//! cannot be written is cut back to the last event that is whole.
+
+use std::fs::File;
+use std::io::Write;
+use std::net::SocketAddr;
+use std::process;
+use std::time::{Duration, Instant, SystemTime};
+
+use openkitchen::End;
+use openkitchen::message::date::imf_fixdate;
+use openkitchen::transcript::{
+    Block, Bytes, Claim, Event, EventKind, Item, Note, Printer, Prose, Side,
+};
+
+use super::{FILE_BYTES, Follower, Recorder};
+
+/// Room in a file for the two lines at its end that say what is not in it.
+const LAST_WORDS: usize = 256;
+
+/// One connection, as it is written down.
+pub(super) struct Page {
+    number: u64,
+    peer: SocketAddr,
+    opened: SystemTime,
+    /// When bytes crossed last, or when it opened.
+    last: Instant,
+    follower: Follower,
+    client_left: bool,
+    server_left: bool,
+    paper: Paper,
+}
+
+/// Where a page is written.
+enum Paper {
+    /// Nothing has crossed yet.
+    Blank,
+    File(Writing),
+    /// It has its [`FILE_BYTES`]: so many bytes have crossed since.
+    Full(Writing, u64),
+    /// There is no file, or none any more.
+    None,
+}
+
+struct Writing {
+    file: File,
+    printer: Printer,
+    /// Bytes of text in the file.
+    length: usize,
+}
+
+impl Page {
+    /// A connection was opened, just now.
+    pub fn opened(number: u64, peer: SocketAddr) -> Page {
+        Page {
+            number,
+            peer,
+            opened: SystemTime::now(),
+            last: Instant::now(),
+            follower: Follower::new(),
+            client_left: false,
+            server_left: false,
+            paper: Paper::Blank,
+        }
+    }
+
+    /// Bytes crossed.
+    pub fn crossed(&mut self, from: Side, bytes: &[u8], recorder: &Recorder) {
+        if matches!(self.paper, Paper::None) {
+            return;
+        }
+        let now = Instant::now();
+        let after = now - std::mem::replace(&mut self.last, now);
+        let count = bytes.len();
+        let unit = if count == 1 { "byte" } else { "bytes" };
+        let note = Note::new(&format!("{count} {unit}, {}", Later(after)));
+        let block = Block { connection: 1, from, note, bytes: Bytes::raw(bytes) };
+        let claims = match from {
+            Side::Client => {
+                self.follower.received(bytes);
+                Vec::new()
+            }
+            Side::Server => self.follower.sent(bytes),
+        };
+        self.begin(recorder);
+        self.write(&with_claims(Item::Block(block), claims), count as u64, recorder);
+    }
+
+    /// A side left. Says whether that was the last of it.
+    pub fn ended(&mut self, end: End, recorder: &Recorder) -> bool {
+        let mut claims = Vec::new();
+        let kind = match end {
+            // Whether it still listens, nobody knows yet.
+            End::ClientClosed if !self.server_left => EventKind::HalfClose(Side::Client),
+            End::ClientClosed => EventKind::Closed(Side::Client),
+            End::ServerClosed => {
+                claims = self.follower.server_closed(!self.client_left);
+                EventKind::Closed(Side::Server)
+            }
+            End::ClientReset => EventKind::Reset(Side::Client),
+            End::ServerReset => EventKind::Reset(Side::Server),
+        };
+        self.client_left |= matches!(end, End::ClientClosed | End::ClientReset);
+        self.server_left |= matches!(end, End::ServerClosed | End::ServerReset);
+        let event = Item::Event(Event { connection: 1, kind, note: Note::default() });
+        self.write(&with_claims(event, claims), 0, recorder);
+        let was_reset = matches!(end, End::ClientReset | End::ServerReset);
+        was_reset || (self.client_left && self.server_left)
+    }
+
+    /// Says what is not in the file, and writes nothing more.
+    pub fn finish(&mut self) {
+        if let Paper::Full(mut writing, left_out) = std::mem::replace(&mut self.paper, Paper::None)
+        {
+            let line = format!("bytes that crossed and are not in this file: {left_out}");
+            let text = writing.text(&[Item::Prose(Prose::new(&line))]);
+            let _ = writing.file.write_all(text.as_bytes()); // there is nothing left to lose
+        }
+    }
+
+    /// Makes the file, if that has not been tried, with its title: when, and who.
+    fn begin(&mut self, recorder: &Recorder) {
+        if !matches!(self.paper, Paper::Blank) {
+            return;
+        }
+        let date = imf_fixdate(self.opened);
+        let date = String::from_utf8_lossy(&date);
+        let (number, process) = (self.number, process::id());
+        self.paper = match recorder.create(&format!("{}-{process}-{number}.wire", stamp(&date))) {
+            Some(file) => Paper::File(Writing { file, printer: Printer::new(), length: 0 }),
+            None => Paper::None,
+        };
+        let lines = [
+            format!("Connection {number} of process {process}"),
+            format!("{date}: {} speaks to {}", self.peer, recorder.whom),
+        ];
+        self.write(&lines.map(|line| Item::Prose(Prose::new(&line))), 0, recorder);
+    }
+
+    /// Writes items, which tell of so many bytes.
+    fn write(&mut self, items: &[Item], bytes: u64, recorder: &Recorder) {
+        self.paper = match std::mem::replace(&mut self.paper, Paper::None) {
+            Paper::File(mut writing) => {
+                let before = writing.printer;
+                let text = writing.text(items);
+                let result = if writing.length + text.len() + LAST_WORDS <= FILE_BYTES {
+                    writing.put(&text).map(|()| Paper::File(writing))
+                } else {
+                    let bound = FILE_BYTES >> 20;
+                    let line = Item::Prose(Prose::new(&format!(
+                        "from here on bytes are only counted: {bound} MiB is the bound of a file"
+                    )));
+                    writing.printer = before;
+                    let text = writing.text(&[line]);
+                    writing.put(&text).map(|()| Paper::Full(writing, bytes))
+                };
+                result.unwrap_or_else(|error| {
+                    recorder.has_failed(&error);
+                    Paper::None
+                })
+            }
+            Paper::Full(writing, left_out) => Paper::Full(writing, left_out + bytes),
+            paper @ (Paper::Blank | Paper::None) => paper,
+        };
+    }
+}
+
+impl Drop for Page {
+    fn drop(&mut self) {
+        self.finish();
+    }
+}
+
+impl Writing {
+    fn text(&mut self, items: &[Item]) -> String {
+        let mut text = String::new();
+        items.iter().for_each(|item| self.printer.print(item, &mut text));
+        text
+    }
+
+    /// Appends to the file: all of it, or nothing.
+    fn put(&mut self, text: &str) -> std::io::Result<()> {
+        self.file.write_all(text.as_bytes()).inspect_err(|_| {
+            let _ = self.file.set_len(self.length as u64);
+        })?;
+        self.length += text.len();
+        Ok(())
+    }
+}
+
+fn with_claims(item: Item, claims: Vec<Claim>) -> Vec<Item> {
+    let mut items = vec![item];
+    if !claims.is_empty() {
+        items.push(Item::Claims(claims));
+    }
+    items
+}
+
+/// `+0.1 ms`, `+1.5 s`: the time since the bytes before.
+struct Later(Duration);
+
+impl std::fmt::Display for Later {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self.0.as_secs_f64() {
+            seconds if seconds >= 1.0 => write!(f, "+{seconds:.1} s"),
+            seconds => write!(f, "+{:.1} ms", seconds * 1000.0),
+        }
+    }
+}
+
+/// `19941106T084937Z` for `Sun, 06 Nov 1994 08:49:37 GMT`: files then stand in the order of time.
+fn stamp(date: &str) -> String {
+    const MONTHS: &str = "JanFebMarAprMayJunJulAugSepOctNovDec";
+    let part = |from: usize, to: usize| date.get(from..to).unwrap_or_default();
+    let month = MONTHS.find(part(8, 11)).unwrap_or_default() / 3 + 1;
+    let (year, day) = (part(12, 16), part(5, 7));
+    format!("{year}{month:02}{day}T{}{}{}Z", part(17, 19), part(20, 22), part(23, 25))
+}
+
+#[cfg(test)]
+mod tests {
+    use openkitchen::message::date;
+
+    use super::*;
+
+    #[test]
+    fn a_stamp_is_a_date_that_can_be_sorted() {
+        let stamp_of =
+            |moment| stamp(std::str::from_utf8(&imf_fixdate(moment)).unwrap_or_default());
+        assert_eq!(stamp_of(date::example()), "19941106T084937Z");
+        assert_eq!(stamp_of(SystemTime::UNIX_EPOCH), "19700101T000000Z");
+    }
+}
