@@ -37,30 +37,31 @@
 //!
 //! # The walk of one request
 //!
-//! 1. A thread stands at the [`door`](net::server) and accepts; the socket gets a [tap](net::tap) if
+//! 1. A thread stands at the [`door`](net::door) and accepts; the socket gets a [tap](net::tap) if
 //!    somebody watches.
-//! 2. The conversation begins, in `net/connection.rs`:
-//!    `while let Some(exchange) = self.next()?`. The call stack is the state machine.
+//! 2. The [conversation](net::connection) begins: `while let Some(exchange) = self.next()?`. The call
+//!    stack is the state machine.
 //! 3. [`net::transport`] reads until [`Head::parse`](message::head::Head::parse) says that a head is
 //!    complete: one deadline for all of it, and a bound on its size.
 //! 4. [`Target::parse`](message::target::Target::parse) says what is asked for, and
 //!    [`Framing::of`](message::framing::Framing::of) where the content ends. What could be read in two
-//!    ways is refused: a second Content-Length [here](message::framing), in one line.
-//! 5. The [route table](route) is asked *before* the content is read: 404, 405 and 413 can then be
-//!    said to a client that waits with its content.
+//!    ways is refused there: a second Content-Length is `Refusal::LengthTwice`.
+//! 5. In the [exchange](net::exchange), the [route table](route) is asked *before* the content is read:
+//!    404, 405 and 413 can then be said to a client that waits with its content.
 //! 6. The content is read, by length or [chunk by chunk](message::chunked).
 //! 7. The handler runs: `fn home(_: &Request) -> Response`. If it panics, that is a 500.
 //! 8. [`Persistence`](message::persistence::Persistence) says whether the connection stays, and
-//!    [`encode_head`](message::encode::encode_head) writes the answer: one write.
+//!    [`encode_head`](message::encode::encode_head) writes the answer, which is [sent](net::delivery) in
+//!    one write.
 //! 9. Back to 3, with the bytes that have already come; or a goodbye that loses nothing.
 //!
 //! # The chapters
 //!
 //! | part | chapters |
 //! |---|---|
-//! | I. The line | 1 [a port opens](net::server), 2 [a conversation](net), 3 [bytes take time](net::transport) |
+//! | I. The line | 1 [a port opens](net::server), 1b [the door](net::door), 1c [who is in](net::hall), 1d [to a seat](net::house), 2 [a conversation](net::connection), 2b [one question, one answer](net::exchange), 3 [bytes take time](net::transport) |
 //! | II. The question | 4 [what the client says](message::head), 4b [what is asked for](message::target), 5 [names and values](message::fields), 6 [where the content ends](message::framing), 7 [content without a length](message::chunked) |
-//! | III. The answer | 8 [which function](route), 9 [what it returns](message::response), 10 [the answer as bytes](message::encode), 11 [again, or goodbye](message::persistence) |
+//! | III. The answer | 8 [which function](route), 9 [what it returns](message::response), 10 [the answer as bytes](message::encode), 10b [on its way](net::delivery), 11 [again, or goodbye](message::persistence) |
 //! | IV. The glass | 12 [saying no](message::refusal), 13 [watching the wire](net::tap), 14 [reading over the shoulder](message::reader), 15 [the transcript](transcript) |
 //! | Appendices | [every number](message::limits), [methods](message::method), [status codes](message::status), [the date](message::date), [bytes that are safe to show](message::visible) |
 //!

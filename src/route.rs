@@ -250,6 +250,7 @@ const fn fault<S>(rows: &[Route<S>]) -> Option<&'static str> {
                     return Some("a `*` stands only at the end of a route's path, as in /files/*");
                 }
                 b'?' | b'#' => return Some("a route's path has no query and no fragment"),
+                b'%' => return Some("a route's path is written decoded: /a b and not /a%20b"),
                 _ => {}
             }
             byte += 1;
@@ -356,6 +357,14 @@ impl<'a, S> Request<'a, S> {
         std::str::from_utf8(self.field_lines().all(name).next()?).ok()
     }
 
+    /// The value of the only field with that name; `None` where there are two, of which another server may
+    /// take the other. For fields that decide something, such as Authorization.
+    pub fn only(&self, name: &str) -> Option<&'a str> {
+        let mut values = self.field_lines().all(name);
+        let value = values.next().filter(|_| values.next().is_none())?;
+        std::str::from_utf8(value).ok()
+    }
+
     /// All fields, in the order they came in, with their names as they were written.
     pub fn fields(&self) -> impl Iterator<Item = (&'a str, &'a [u8])> {
         self.field_lines().iter()
@@ -438,6 +447,7 @@ mod tests {
             ("/a*", "only at the end"),
             ("/*/a", "only at the end"),
             ("/a?b", "no query"),
+            ("/a%20b", "written decoded"),
             ("/twice", "listed twice"),
         ] {
             let rows = vec![get("/twice", door), get(path, door)];

@@ -91,8 +91,6 @@ fn a_misspelt_flag_is_answered_with_the_nearest_name() {
 #[test]
 fn a_value_that_cannot_be_meant_is_answered_with_one_that_can() {
     for (line, told) in [
-        ("--listen nowhere", "--listen takes an address such as 127.0.0.1:5000, not `nowhere`"),
-        ("--listen 127.0.0.1:99999", "--listen takes an address"),
         ("--listen", "--listen needs a value"),
         ("--max-head 0", "--max-head takes a number of bytes"),
         ("--max-content -1", "--max-content takes a number of bytes"),

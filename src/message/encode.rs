@@ -12,7 +12,7 @@
 //! request's method, the client's version, and whether the length is known. They meet in one `match`.
 //!
 //! Rule: RFC 9112 sections 4 and 6, RFC 9110 section 6.6.1 for the date.
-//! Next: [`persistence`](super::persistence).
+//! Next: [`delivery`](crate::net), and then [`persistence`](super::persistence).
 
 use std::time::SystemTime;
 
@@ -73,7 +73,7 @@ pub fn encode_head(
     let sent = if asked.is_head { Delimiter::Head } else { framed };
     let persistence = asked.persistence.unless(response.close || sent == Delimiter::Close);
 
-    // RFC 9110 section 2.5: a server names the highest version it speaks, also to an older client.
+    // RFC 9110 section 6.2: a server names the highest version it speaks, also to an older client.
     out.extend_from_slice(b"HTTP/1.1 ");
     push_number(u64::from(response.status.code()), out);
     out.push(b' ');

@@ -68,7 +68,7 @@ impl<'a> FieldLines<'a> {
         })
     }
 
-    /// The offsets of the values of all lines with that name, whatever its case.
+    /// Where name and value stand of all lines with that name, whatever its case.
     pub fn places(self, name: &str) -> impl Iterator<Item = (Span, Span)> {
         self.spans.iter().copied().filter(move |(known, _)| {
             known.in_bytes(self.bytes).eq_ignore_ascii_case(name.as_bytes())

@@ -56,6 +56,8 @@ impl Framing {
 /// RFC 9112 section 6.3, rule 4: chunked must be the last coding; here it must be the only one.
 fn chunked(fields: FieldLines<'_>) -> Result<Framing, Refusal> {
     let is_chunked = |coding: &&[u8]| coding.eq_ignore_ascii_case(b"chunked");
+    // Empty members of the list do not count (RFC 9110 section 5.6.1): `chunked,` is chunked to whoever
+    // reads it as a list, and no coding at all to nobody.
     let codings: Vec<&[u8]> = fields.members("transfer-encoding").collect();
     match codings.split_last() {
         Some((last, [])) if is_chunked(last) => Ok(Framing::Chunked),

@@ -22,7 +22,7 @@ use super::method::Method;
 use super::refusal::{Refusal, Refused};
 use super::target::{self, Target};
 
-/// The version a client speaks. A higher minor version counts as 1.1 (RFC 9110 section 2.5).
+/// The version a client speaks. A higher minor version counts as 1.1 (RFC 9110 section 6.2).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Version {
     /// One request a connection, unless both sides say otherwise.
@@ -177,7 +177,7 @@ fn split(text: &[u8], start: usize) -> Result<Option<Split>, Refused> {
 }
 
 /// httparse knows HTTP/1.0 and HTTP/1.1. A higher minor version is read as 1.1 (RFC 9110 section
-/// 2.5), another major version is one we do not speak, and the rest is no version.
+/// 6.2), another major version is one we do not speak, and the rest is no version.
 #[cold]
 fn split_other_version(text: &[u8], start: usize) -> Result<Option<Split>, Refused> {
     let Some(line) = first_line(text) else { return Ok(None) };

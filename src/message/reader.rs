@@ -11,6 +11,7 @@
 //! what it cannot follow it calls [`Part::Unframed`], from there to the end.
 //!
 //! Rule: RFC 9112 section 6.3, the client's half of it too.  Left out: tunnels and upgrades.
+//! Next: [`transcript`](crate::transcript).
 
 use std::collections::VecDeque;
 
@@ -43,7 +44,7 @@ pub struct Stretch {
     pub part: Part,
     /// How many bytes.
     pub length: usize,
-    /// Whether the part is complete with them: a whole head, or the last byte of a piece of content.
+    /// Whether they complete a head.
     pub head_is_whole: bool,
     /// Whether a message is complete with them.
     pub ends_message: bool,

@@ -12,6 +12,7 @@
 //! Rule: RFC 9112 section 2.2 asks for 400 and a close; where a sharper status exists it is used.
 //! Left out: repairing. A recipient that guesses what was meant disagrees, one day, with the
 //! recipient behind it, and the gap between the two is where requests are smuggled.
+//! Next: [`tap`](crate::net::tap).
 
 use super::limits;
 use super::status::Status;
@@ -316,7 +317,7 @@ impl Refusal {
         let in_a_line =
             |all| format!("at most {} bytes in a line, {all} in all", limits::CHUNK_LINE);
         Some(match self {
-            Refusal::TargetTooLong => format!("at most {} bytes", limits.target),
+            Refusal::TargetTooLong => format!("at most {} bytes", limits.target.min(limits.head)),
             Refusal::HeadTooLong => format!("at most {} bytes", limits.head),
             Refusal::TooManyFields => format!("at most {}", limits::FIELDS),
             Refusal::ContentTooLarge => format!("at most {} bytes", limits.content),

@@ -62,7 +62,12 @@ const OWN_FIELDS: [&str; 4] = ["content-length", "transfer-encoding", "connectio
 
 impl Response {
     /// A status and nothing else.
+    ///
+    /// # Panics
+    /// For an interim status (1xx): those are the server's to send, and never the answer.
+    #[track_caller]
     pub fn new(status: Status) -> Response {
+        assert!(status.code() >= 200, "{status} is no answer");
         let body = Body::Bytes(Cow::Borrowed(b""));
         Response { status, fields: Vec::new(), body, close: false, hides_query: false }
     }
@@ -137,11 +142,17 @@ impl Response {
     }
 
     /// The same with another status. One without content (204, 304) drops the content.
+    ///
+    /// # Panics
+    /// As [`Response::new`].
+    #[track_caller]
     pub fn status(self, status: Status) -> Response {
+        assert!(status.code() >= 200, "{status} is no answer");
         Response { status, ..self }
     }
 
-    /// The same with one more field.
+    /// The same with one more field. Content-Type and Location, of which there can be only one, take the
+    /// place of one that was set before.
     ///
     /// # Panics
     /// Where [`Response::try_field`] gives an error: right for values that stand in your source. The
@@ -175,6 +186,9 @@ impl Response {
         if OWN_FIELDS.iter().any(|own| own.eq_ignore_ascii_case(name)) {
             return Err(BadField(format!("{name} is written by the server itself")));
         }
+        if ["content-type", "location"].iter().any(|one| one.eq_ignore_ascii_case(name)) {
+            self.remove(name);
+        }
         if self.fields.is_empty() {
             self.fields.reserve(FIELDS);
         }
@@ -182,6 +196,16 @@ impl Response {
             self.fields.extend_from_slice(part.as_bytes());
         }
         Ok(self)
+    }
+
+    /// Takes out the lines with that name.
+    fn remove(&mut self, name: &str) {
+        let has_name = |line: &[u8]| {
+            line.get(..name.len()).is_some_and(|start| start.eq_ignore_ascii_case(name.as_bytes()))
+                && line.get(name.len()) == Some(&b':')
+        };
+        let lines = self.fields.split_inclusive(|&byte| byte == b'\n');
+        self.fields = lines.filter(|line| !has_name(line)).flatten().copied().collect();
     }
 
     /// The same, for a request whose query holds a secret that only the handler can recognise: logs show
@@ -213,6 +237,18 @@ mod tests {
         assert!(Response::new(Status::OK).try_field("X", "a\0").is_err());
         assert!(Response::new(Status::OK).try_field("X Y", "a").is_err());
         assert!(Response::new(Status::OK).try_field("content-LENGTH", "5").is_err());
+    }
+
+    #[test]
+    fn there_is_one_content_type() {
+        let page = Response::text("<p>").field("X-A", "1").field("content-type", "text/html");
+        assert_eq!(page.fields, b"X-A: 1\r\ncontent-type: text/html\r\n");
+    }
+
+    #[test]
+    #[should_panic(expected = "100 Continue is no answer")]
+    fn an_interim_status_is_no_answer() {
+        let _ = Response::new(Status::CONTINUE);
     }
 
     #[test]

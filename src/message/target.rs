@@ -153,16 +153,22 @@ pub fn check_authority(text: &[u8]) -> Result<(), usize> {
 }
 
 /// A path for comparing with the route table: escapes decoded, as `/%61bout` names the same thing as
-/// `/about` (RFC 9110 section 4.2.3); except `%2F`, which is a slash within a segment and never ends one.
+/// `/about` (RFC 9110 section 4.2.3); except `%2F`, which is a slash within a segment and never ends one,
+/// and the percent sign of `%252F`, which is something else and has to stay that.
 pub fn decode_path(path: &[u8]) -> Cow<'_, [u8]> {
     if !path.contains(&b'%') {
         return Cow::Borrowed(path);
     }
-    Cow::Owned(decode(path, |byte| byte != b'/'))
+    Cow::Owned(decode(path, |byte, rest| match byte {
+        b'/' => false,
+        b'%' => !rest.get(..2).is_some_and(|two| two.eq_ignore_ascii_case(b"2f")),
+        _ => true,
+    }))
 }
 
-/// Decodes `%HH` where `wanted` says so of the decoded byte, and leaves all else as it stands.
-fn decode(text: &[u8], wanted: impl Fn(u8) -> bool) -> Vec<u8> {
+/// Decodes `%HH` where `wanted` says so of the decoded byte and what follows it, and leaves all else as
+/// it stands.
+fn decode(text: &[u8], wanted: impl Fn(u8, &[u8]) -> bool) -> Vec<u8> {
     let mut decoded = Vec::with_capacity(text.len());
     let mut rest = text;
     while let [byte, tail @ ..] = rest {
@@ -170,7 +176,7 @@ fn decode(text: &[u8], wanted: impl Fn(u8) -> bool) -> Vec<u8> {
             [b'%', high, low, ..] => hex(*high).zip(hex(*low)).map(|(high, low)| 16 * high + low),
             _ => None,
         };
-        match escape.filter(|&byte| wanted(byte)) {
+        match escape.filter(|&byte| wanted(byte, &rest[3..])) {
             Some(byte) => {
                 decoded.push(byte);
                 rest = &rest[3..];
@@ -199,7 +205,7 @@ pub fn form(text: &[u8]) -> Vec<(String, String)> {
     let plain = |part: &[u8]| {
         let spaced: Vec<u8> =
             part.iter().map(|&byte| if byte == b'+' { b' ' } else { byte }).collect();
-        String::from_utf8_lossy(&decode(&spaced, |_| true)).into_owned()
+        String::from_utf8_lossy(&decode(&spaced, |_, _| true)).into_owned()
     };
     text.split(|&byte| byte == b'&')
         .filter(|pair| !pair.is_empty())
@@ -212,7 +218,7 @@ pub fn form(text: &[u8]) -> Vec<(String, String)> {
 
 /// Names of query parameters that hold keys, by a part of the name.
 const SECRET_NAMES: [&str; 9] =
-    ["key", "token", "secret", "passw", "pwd", "auth", "appid", "signature", "session"];
+    ["key", "token", "secret", "pass", "pw", "auth", "appid", "signature", "session"];
 
 /// Whether a query parameter of that name looks like it holds a key.
 pub fn is_secret_name(name: &str) -> bool {
@@ -226,10 +232,12 @@ pub fn is_secret_name(name: &str) -> bool {
 pub fn masked(target: &str) -> Cow<'_, str> {
     let Some((path, query)) = target.split_once('?') else { return Cow::Borrowed(target) };
     let mut text = format!("{path}?");
-    for (place, pair) in query.split('&').enumerate() {
-        if place > 0 {
-            text.push('&');
-        }
+    // Some servers part parameters by semicolons, and a log is read by people who do.
+    for pair in query.split_inclusive(['&', ';']) {
+        let (pair, end) = match pair.strip_suffix(['&', ';']) {
+            Some(cut) => (cut, &pair[cut.len()..]),
+            None => (pair, ""),
+        };
         match pair.split_once('=') {
             // The name may itself be escaped: `%6bey` is `key`.
             Some((name, value)) if !value.is_empty() && secret(name) => {
@@ -237,6 +245,7 @@ pub fn masked(target: &str) -> Cow<'_, str> {
             }
             _ => text += pair,
         }
+        text += end;
     }
     Cow::Owned(text)
 }
@@ -325,6 +334,7 @@ mod tests {
     fn a_path_is_decoded_but_an_escaped_slash_ends_no_segment() {
         assert_eq!(&*decode_path(b"/%61bout"), b"/about");
         assert_eq!(&*decode_path(b"/a%2Fb%2fc%20"), b"/a%2Fb%2fc ");
+        assert_eq!(&*decode_path(b"/a%252Fb%25"), b"/a%252Fb%");
     }
 
     #[test]
@@ -333,6 +343,7 @@ mod tests {
             ("/x?appid=abc&q=1", "/x?appid=***&q=1"),
             ("/x?q=1&API_KEY=abc", "/x?q=1&API_KEY=***"),
             ("/x?%6bey=abc", "/x?%6bey=***"),
+            ("/x?a=1;pw=abc", "/x?a=1;pw=***"),
             ("/x?key=", "/x?key="),
             ("/key?q", "/key?q"),
         ] {

@@ -23,6 +23,7 @@ use log::{debug, info};
 
 use super::delivery::deliver;
 use super::exchange::Exchange;
+use super::hall::Idle;
 use super::server::Clock;
 use super::tap::{Answered, Observer};
 use super::transport::{Line, Transport};
@@ -53,7 +54,7 @@ pub(super) struct Connection<'a, S: 'static, L> {
     pub number: u64,
     pub peer: SocketAddr,
     /// Whether it waits for a request: then it may be hung up on when the server stops.
-    idle: &'a AtomicBool,
+    idle: &'a Idle,
 }
 
 /// Why a request could not be read. Either somebody is left to be told, or nobody is.
@@ -80,6 +81,9 @@ const GREETING: usize = 16;
 /// How long a client may go on sending to a connection that was closed on it.
 const LINGER: Duration = Duration::from_secs(2);
 
+/// The same for one that was turned away: its thread is one more than there should be.
+const LINGER_AT_THE_DOOR: Duration = Duration::from_secs(1);
+
 /// How much it may send in that time.
 const LINGER_BYTES: usize = 8 << 20;
 
@@ -95,7 +99,7 @@ impl<'a, S: Sync, L: Line> Connection<'a, S, L> {
         line: L,
         number: u64,
         peer: SocketAddr,
-        idle: &'a AtomicBool,
+        idle: &'a Idle,
     ) -> Connection<'a, S, L> {
         let transport = Transport::new(line, service.limits.idle_timeout);
         Connection { service, transport, number, peer, idle }
@@ -135,7 +139,7 @@ impl<'a, S: Sync, L: Line> Connection<'a, S, L> {
             Ok(Some((head, framing, client_waits))) => {
                 Ok(Some(Exchange::new(self, head, framing, client_waits)))
             }
-            Err(Fault::Refused(refused)) => self.refuse(refused).map(|()| None),
+            Err(Fault::Refused(refused)) => self.refuse(refused, LINGER).map(|()| None),
             Err(Fault::Gone(error)) => Err(error),
         }
     }
@@ -180,17 +184,19 @@ impl<'a, S: Sync, L: Line> Connection<'a, S, L> {
         }
         // First say that we wait, then look whether to stop. The thread that stops the server does it
         // the other way round, so one of the two always sees the other.
-        self.idle.store(true, Ordering::SeqCst);
+        self.idle.begin();
         let last_call = self.service.stopping.load(Ordering::SeqCst);
         let deadline = if last_call { Some(Instant::now() + LAST_CALL) } else { deadline };
         let filled = self.transport.fill(deadline);
-        self.idle.store(false, Ordering::SeqCst);
+        if self.idle.end() {
+            self.transport.has_been_shut();
+        }
         filled
     }
 
     /// Answers what could not be read as a request, and ends the connection.
     #[cold]
-    fn refuse(&mut self, refused: Refused) -> io::Result<()> {
+    fn refuse(&mut self, refused: Refused, linger: Duration) -> io::Result<()> {
         let limits = self.service.limits;
         let received = self.transport.bytes().len();
         // What has come beyond the head's limit may not show in the answer: it may not have come yet.
@@ -217,7 +223,7 @@ impl<'a, S: Sync, L: Line> Connection<'a, S, L> {
         );
         let Refused { refusal, .. } = refused;
         debug!("connection {}: {} ({})", self.number, refusal.rule().why, refusal.rule().clause);
-        self.hang_up();
+        self.transport.linger(linger, LINGER_BYTES);
         Ok(())
     }
 
@@ -234,7 +240,7 @@ impl<'a, S: Sync, L: Line> Connection<'a, S, L> {
 
     /// The busy signal for a connection beyond the cap.
     pub fn turn_away(mut self) {
-        let told = self.refuse(Refusal::TooManyConnections.into());
+        let told = self.refuse(Refusal::TooManyConnections.into(), LINGER_AT_THE_DOOR);
         if let Err(gone) = told {
             debug!("connection {}: {gone}", self.number);
         }

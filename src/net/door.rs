@@ -21,12 +21,13 @@
 //! back, though, from a silent client or a slow handler. So whoever takes the last place wakes the
 //! host, who glances at the door every half millisecond. Where nobody has come back since the last
 //! glance, more are called: one, then two, then four. `make bench` measures it (workload d).
+//! Next: [`hall`](super::hall).
 
 use std::sync::atomic::Ordering;
 use std::thread::{self, Scope};
 use std::time::Duration;
 
-use super::server::House;
+use super::house::House;
 
 /// Threads that may wait at the door; those who come back later go home.
 const ENOUGH: usize = 4;
@@ -54,7 +55,7 @@ impl<S: Sync> House<'_, S> {
                 continue;
             }
             let called = (0..to_call).try_for_each(|_| self.call_another(scope));
-            self.door.short_of_threads(called.err());
+            self.say_whether_short_of_threads(called);
             to_call = (2 * to_call).min(CALLED_AT_ONCE);
         }
     }
@@ -65,8 +66,7 @@ impl<S: Sync> House<'_, S> {
         scope: &'scope Scope<'scope, '_>,
     ) -> std::io::Result<()> {
         self.door.waiting.fetch_add(1, Ordering::SeqCst);
-        let thread = thread::Builder::new().name("openkitchen".into()).stack_size(STACK);
-        let called = thread.spawn_scoped(scope, || self.stand_at_the_door());
+        let called = a_thread().spawn_scoped(scope, || self.stand_at_the_door());
         if called.is_err() {
             self.door.waiting.fetch_sub(1, Ordering::SeqCst);
         }
@@ -76,11 +76,12 @@ impl<S: Sync> House<'_, S> {
     /// The life of a thread.
     fn stand_at_the_door(&self) {
         while let Some((stream, peer)) = self.accept() {
+            let admitted = self.admit(stream);
             let took_the_last_place = self.door.waiting.fetch_sub(1, Ordering::SeqCst) == 1;
             if took_the_last_place {
                 self.wake_the_host();
             }
-            self.welcome(stream, peer);
+            self.welcome(admitted, peer);
             self.door.returned.fetch_add(1, Ordering::Relaxed);
             // Taking a place only to give it up again could leave the door empty and the host asleep.
             let take_a_place = |waiting| (waiting < ENOUGH).then_some(waiting + 1);
@@ -91,4 +92,9 @@ impl<S: Sync> House<'_, S> {
         }
         self.door.waiting.fetch_sub(1, Ordering::SeqCst);
     }
+}
+
+/// A thread for connections.
+pub(super) fn a_thread() -> thread::Builder {
+    thread::Builder::new().name("openkitchen".into()).stack_size(STACK)
 }

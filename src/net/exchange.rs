@@ -73,13 +73,14 @@ impl<'c, 'a, S: Sync, L: Line> Exchange<'c, 'a, S, L> {
             match routes.lookup(self.head.method, self.head.target.path(bytes)) {
                 Lookup::Found(route) => route,
                 Lookup::Options(allow) => return self.options(allow),
+                // No handler has looked at the query, so it may hold anything: logs show none of it.
                 Lookup::WrongMethod(allow) => {
                     let response = refusal(Refusal::MethodNotAllowed.into(), bytes, limits);
-                    return self.answer(response.field("Allow", &allow), None);
+                    return self.answer(response.field("Allow", &allow).hide_query(), None);
                 }
                 Lookup::Nowhere => {
                     let response = refusal(Refusal::NotFound.into(), bytes, limits);
-                    return self.answer(response, None);
+                    return self.answer(response.hide_query(), None);
                 }
             }
         };
@@ -108,7 +109,9 @@ impl<'c, 'a, S: Sync, L: Line> Exchange<'c, 'a, S, L> {
             }
             Framing::Length(length) => {
                 self.invite()?;
-                let whole = self.head.length + length as usize;
+                let whole =
+                    usize::try_from(length).ok().and_then(|n| n.checked_add(self.head.length));
+                let whole = whole.ok_or(Refusal::ContentTooLarge)?;
                 let patience = self.connection.service.limits.patience(length);
                 let mut deadline = None;
                 while self.connection.transport.bytes().len() < whole {
@@ -210,8 +213,10 @@ impl<'c, 'a, S: Sync, L: Line> Exchange<'c, 'a, S, L> {
         let had_content = !matches!(self.framing, Framing::None | Framing::Length(0));
         let (status, hides_query) = (response.status, response.hides_query);
         let is_one_write = is_one_write(&response);
-        let mut persistence = self.connection.send(response, asked)?;
-        self.tell(status, hides_query, route, persistence);
+        let sent = self.connection.send(response, asked);
+        // Also of an answer that nobody was there to take: its handler did run.
+        self.tell(status, hides_query, route, *sent.as_ref().unwrap_or(&Persistence::Close));
+        let mut persistence = sent?;
 
         if self.unread && persistence == Persistence::KeepAlive {
             persistence = match self.read_content(UNREAD_CONTENT) {

@@ -5,7 +5,7 @@
 //!
 //! ```text
 //!            a client connects
-//! door        accept ── a permit ── somebody else takes the place at the door
+//! door        accept ── a seat ── the thread comes back when the connection ends
 //!               │
 //! connection    │    ┌──────────────── again, or goodbye ───────────────┐
 //!               └──> head → framing → route → content → handler → answer┘
@@ -17,6 +17,8 @@
 
 pub mod server;
 mod door;
+mod hall;
+mod house;
 mod connection;
 mod exchange;
 pub mod transport;

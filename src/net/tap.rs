@@ -9,6 +9,7 @@
 //!                     └─ Observer: opened, received, sent, ended ─┘
 //! ```
 //! A server without an observer has no tap around its sockets at all.
+//! Next: [`reader`](crate::message::reader).
 
 use std::borrow::Cow;
 use std::cell::Cell;
@@ -55,7 +56,8 @@ pub struct Answered<'a> {
     pub received: usize,
     /// From the last byte of the head read to the last byte of the answer written.
     pub took: Duration,
-    /// What became of the connection.
+    /// What the answer said of the connection. One that was to stay may yet close, where the client goes
+    /// on sending content that nobody asked for.
     pub persistence: Persistence,
 }
 

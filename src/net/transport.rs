@@ -14,6 +14,7 @@
 
 use std::io::{self, ErrorKind, Read, Write};
 use std::net::{Shutdown, TcpStream};
+use std::thread;
 use std::time::{Duration, Instant};
 
 /// A connection's two directions: a socket, a tap around one, or memory.
@@ -46,6 +47,12 @@ const KEPT: usize = 16 * 1024;
 /// second system call would.
 pub(crate) const ONE_WRITE: usize = 64 * 1024;
 
+/// How often a half that has been shut is looked at again for bytes that were on their way.
+const LOOKS: u32 = 200;
+
+/// Time between two looks.
+const BETWEEN_LOOKS: Duration = Duration::from_millis(1);
+
 /// A line with a buffer and a sense of time.
 pub(crate) struct Transport<L> {
     line: L,
@@ -58,6 +65,8 @@ pub(crate) struct Transport<L> {
     idle_timeout: Duration,
     /// What the socket's read timeout was last set to.
     timeout: Duration,
+    /// The server itself has shut the half it reads from.
+    is_shut: bool,
 }
 
 impl<L: Line> Transport<L> {
@@ -72,7 +81,14 @@ impl<L: Line> Transport<L> {
             out: Vec::new(),
             idle_timeout,
             timeout: idle_timeout,
+            is_shut: false,
         }
+    }
+
+    /// The reading half has been shut, to end a wait, just when a request arrived. What is on its way is
+    /// still received, but while there is nothing, a read says that the end has come.
+    pub fn has_been_shut(&mut self) {
+        self.is_shut = true;
     }
 
     /// All bytes that have come and were not consumed.
@@ -106,8 +122,13 @@ impl<L: Line> Transport<L> {
         }
         self.make_room();
         let all = if self.large.is_empty() { &mut self.small[..] } else { &mut self.large };
+        let mut looks = 0..LOOKS;
         loop {
             match self.line.read(&mut all[self.end..]) {
+                Ok(0) if self.is_shut => match looks.next() {
+                    Some(_) => thread::sleep(BETWEEN_LOOKS),
+                    None => return Err(ErrorKind::TimedOut.into()),
+                },
                 Ok(length) => {
                     self.end += length;
                     return Ok(length);

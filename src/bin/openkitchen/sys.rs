@@ -1,6 +1,6 @@
 //! The few calls to the system that std leaves out, and the only `unsafe` of this project: signals,
-//! the backlog of a listener, the limit on descriptors, a reset; and the modes of private files. Each takes and gives plain values, so
-//! that nothing else has to know what stands in here.
+//! the backlog of a listener, the limit on descriptors, a reset; and the modes of private files. Each
+//! takes and gives plain values, so that nothing else has to know what stands in here.
 
 use std::ffi::{c_int, c_uint, c_void};
 use std::fs::{DirBuilder, File, OpenOptions};
@@ -109,8 +109,8 @@ static SIGNAL_PIPE: AtomicI32 = AtomicI32::new(-1);
 /// thread that reads the pipe does the rest.
 extern "C" fn write_a_byte(_: c_int) {
     let byte = 1u8;
-    // SAFETY: the pointer is to one byte of this frame, and the length is one. A failure cannot be
-    // told to anybody from in here: the pipe is full of signals that say the same.
+    // SAFETY: the pointer is to one byte of this frame, and the length is one. It leaves `errno` alone
+    // but where it fails, and it fails only when the pipe is gone, which is when the process is.
     unsafe { write(SIGNAL_PIPE.load(Ordering::SeqCst), (&raw const byte).cast(), 1) };
 }
 

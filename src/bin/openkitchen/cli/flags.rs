@@ -142,6 +142,11 @@ pub fn address(value: &str) -> Option<String> {
     (!host.is_empty() && port.parse::<u16>().is_ok()).then(|| value.to_string())
 }
 
+/// Where to listen: an address, or a port alone. Whether it can be done, the system has to say.
+pub fn listen(value: &str) -> String {
+    address(value).unwrap_or_else(|| value.to_string())
+}
+
 /// A number from 1 up.
 pub fn count(value: &str) -> Option<usize> {
     value.parse().ok().filter(|&count| count > 0)

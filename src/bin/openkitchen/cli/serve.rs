@@ -37,13 +37,16 @@ fn serve(options: &Options) -> Result<(), Refusal> {
     start_logging();
     sys::raise_descriptor_limit();
     let failed = |sentence: String| Refusal::Failed(sentence);
+    if let Some(stale) = &options.port_file {
+        // One of an earlier run would send whoever waits for ours to the wrong door.
+        let _ = fs::remove_file(stale);
+    }
     let listener = bind::bind(&options.listen).map_err(failed)?;
+    let mut server = Server::from_listener(listener).limits(options.limits.clone());
     let default = likes::default_path(env::var_os("XDG_STATE_HOME"), env::var_os("HOME"));
     let likes =
         Likes::choose(options.data.clone(), default).map_err(|error| failed(error.to_string()))?;
     let site: &'static Site = Box::leak(Box::new(Site::from_env(likes)));
-
-    let mut server = Server::from_listener(listener).limits(options.limits.clone());
     let address = server.address().map_err(|error| failed(error.to_string()))?;
     stop_on_signal(server.stopper(), site, options).map_err(|error| failed(error.to_string()))?;
 

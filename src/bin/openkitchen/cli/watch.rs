@@ -36,7 +36,7 @@ use std::{env, thread};
 use openkitchen::Observer;
 
 use super::flags::{
-    self, ADDRESS, Flag, NUMBER, SECONDS, Said, address, count, time, time_or_none,
+    self, ADDRESS, Flag, NUMBER, SECONDS, Said, address, count, listen, time, time_or_none,
 };
 use super::record::{Both, Recorder};
 use super::serve::{print, start_logging, write_port_file};
@@ -93,7 +93,7 @@ impl Default for Options {
 #[rustfmt::skip]
 const FLAGS: [Flag<Options>; 8] = [
     Flag { name: "listen", value: "ADDR", help: "where to listen [the port behind the server's]",
-        apply: |options, value| { options.listen = Some(address(value).ok_or(ADDRESS)?); Ok(()) } },
+        apply: |options, value| { options.listen = Some(listen(value)); Ok(()) } },
     Flag { name: "port-file", value: "FILE", help: "write the address that was bound there",
         apply: |options, value| { options.port_file = Some(value.into()); Ok(()) } },
     Flag { name: "record", value: "DIR", help: "write each connection to a file of its own there",

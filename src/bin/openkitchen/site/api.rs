@@ -75,7 +75,7 @@ pub fn like(request: &Request<Site>) -> Response {
 fn read_post(request: &Request<Site>) -> Result<u32, Response> {
     // RFC 9110 section 8.3.1: the type's parameters do not matter here (UTF-8 is the only encoding
     // either of them has), nor case.
-    let field = request.field("content-type").unwrap_or_default();
+    let field = request.only("content-type").unwrap_or_default();
     let media = field.split(';').next().unwrap_or_default().trim();
     let read = if media.eq_ignore_ascii_case(FORM) {
         form_post(&form(request.content()))

@@ -70,7 +70,7 @@ pub fn door(request: &Request<Site>) -> Response {
         return key_in_target(request);
     }
     let Some(key) = key else { return shut(request) };
-    match request.field("authorization").and_then(|value| visitor(value, key)) {
+    match request.only("authorization").and_then(|value| visitor(value, key)) {
         Some(visitor) => inside(request, visitor),
         None => ask(request),
     }

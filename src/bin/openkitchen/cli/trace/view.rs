@@ -176,7 +176,7 @@ impl View {
             && *opened + SILENCE <= now
         {
             self.page.say(&format!(
-                "connection {number} is open and silent: browsers open a spare one ahead of need"
+                "@{number} is open and silent: browsers open a spare one ahead of need"
             ));
             self.told.silence = true;
             self.newcomers = VecDeque::new();
@@ -525,7 +525,7 @@ x\\
         assert_eq!(stage.view.wake_at(), Some(opened + SILENCE));
         stage.wait().open(4);
         assert_eq!(stage.view.wake_at(), None);
-        assert_eq!(stage.times_told("connection 3 is open and silent"), 1);
+        assert_eq!(stage.times_told("@3 is open and silent"), 1);
         assert_eq!(stage.times_told("silent"), 1);
     }
 
