@@ -69,8 +69,7 @@
 //! text. They hold for every model there is, for a type that text could not carry (a note of two
 //! lines, an empty run of bytes, half a millisecond) cannot be built.
 //!
-//! Left out: a name for what the bytes mean (`explain` says that) and the judging of claims (the
-//! runner does). Prose and notes may be any UTF-8, but no control character enters them: it is
+//! What the bytes mean, [`explain`] says; whether claims are true, [`judge`]. Prose and notes may be any UTF-8, but no control character enters them: it is
 //! escaped at the door, for all this goes to terminals. Next: `bytes`, then `content`, where they
 //! become lines.
 
@@ -79,10 +78,13 @@ mod content;
 mod escape;
 
 mod claims;
+pub mod judge;
 mod text;
 
 mod parse;
 mod print;
+pub mod glossary;
+pub mod explain;
 
 #[cfg(test)]
 mod random;

@@ -9,9 +9,8 @@ use std::io;
 use std::time::Duration;
 
 use openkitchen::Transcript;
-use openkitchen::transcript::{Block, Bytes, Event, EventKind, Item, Note, Side};
+use openkitchen::transcript::{Block, Bytes, Event, EventKind, Item, Note, Side, judge};
 
-use super::judge;
 use super::line::{Ended, Line};
 use super::pace::Pace;
 use super::page::Page;

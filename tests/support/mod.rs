@@ -6,7 +6,6 @@
 //! line    one connection, seen from the client
 //! pace    whole, line by line, byte by byte
 //! replay  a page played against the app, and judged
-//! judge   claims, and whether they are true
 //! differ  where two runs of bytes part
 //! bless   what came, written into the page
 //! ```
@@ -14,7 +13,6 @@
 pub mod app;
 pub mod bless;
 pub mod differ;
-pub mod judge;
 pub mod line;
 pub mod pace;
 pub mod page;

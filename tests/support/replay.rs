@@ -6,13 +6,13 @@ use std::thread;
 use std::time::Duration;
 
 use openkitchen::message::visible::Visible;
-use openkitchen::transcript::{Block, Claim, Event, EventKind, Item, Side};
+use openkitchen::transcript::{Block, Claim, Event, EventKind, Item, Side, judge};
 use openkitchen::{Observer, Running};
 
 use super::line::{Ended, Line, PATIENCE};
 use super::pace::{Gate, IN_ONE_WRITE, Pace};
 use super::page::Page;
-use super::{app, differ, judge};
+use super::{app, differ};
 
 /// How long a connection that a page leaves open is watched, and must stay open and silent.
 const AFTERWARDS: Duration = Duration::from_millis(20);
@@ -120,7 +120,8 @@ impl Stage {
         }
         (line.answered, line.judged) = (answers.len(), line.got.len());
         for claim in claims {
-            judge::judge(claim, answers.get(answered..).unwrap_or_default())?;
+            judge::judge(claim, answers.get(answered..).unwrap_or_default())
+                .map_err(|found| format!("`{claim}` is not true: {found}\n"))?;
             match claim {
                 Claim::Closed => expect_end(line, Ended::Closed)?,
                 Claim::Open(time) => expect_silence(line, (*time).into())?,
@@ -234,7 +235,7 @@ mod tests {
             (format!("{ANSWER}--- silent 50ms\n"), "ended a connection"),
             (format!("{ANSWER}???\nopen 50ms\n"), "ended a connection"),
             ("???\nstatus 400\n".to_string(), "`status 400` is not true"),
-            ("???\n2: status 200\n".to_string(), "but 1 answers came"),
+            ("???\n2: status 200\n".to_string(), "1 answer came"),
         ] {
             assert!(played(&server).is_err_and(|fault| fault.contains(told)), "{server}");
         }

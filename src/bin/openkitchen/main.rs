@@ -15,6 +15,8 @@ fn main() -> ExitCode {
         .map(|argument| argument.to_string_lossy().into_owned())
         .collect();
     let done = match arguments.first().map(String::as_str) {
+        Some("check") => cli::check::command(&arguments[1..]),
+        Some("explain") => cli::explain::command(&arguments[1..]),
         Some("watch") => cli::watch::command(&arguments[1..]),
         _ => cli::serve::command(&arguments).map(|()| ExitCode::SUCCESS),
     };

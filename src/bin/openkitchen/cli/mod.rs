@@ -1,6 +1,8 @@
 //! The commands, and what they share: how a command says no, and how an address is bound.
 
 pub mod bind;
+pub mod check;
+pub mod explain;
 pub mod flags;
 pub mod options;
 pub mod record;

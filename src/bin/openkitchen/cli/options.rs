@@ -122,9 +122,10 @@ pub fn from_process(arguments: &[String]) -> Result<Asked, Refusal> {
 /// The help: one screen.
 pub fn help() -> String {
     format!(
-        "openkitchen: the HTTP/1.1 server with glass walls\n\n\
+        "openkitchen: the HTTP/1.1 server with glass walls\n\
          openkitchen [FLAGS]  the lesson site; each raw exchange is printed as it happens\n\
-         openkitchen watch ADDR   stand in front of any server, and print what crosses\n\n\
+         openkitchen COMMAND --help   for any server:   watch  stand in front of it\n\
+         \x20  check  transcripts or lessons against it    explain  what its bytes mean\n\n\
          {}\n\
          Each flag is also a variable: --max-head is OPENKITCHEN_MAX_HEAD. The site reads\n\
          API_KEY, CONTACT_NAME and CONTACT_EMAIL; RUST_LOG=info logs; NO_COLOR is heeded.\n",

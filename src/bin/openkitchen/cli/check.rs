@@ -1,0 +1,230 @@
+//! `openkitchen check ADDR [FILE...]`: the client's side of transcripts, played against any server,
+//! and what it answered, judged. Without a file: the built-in lessons, for whoever builds a server.
+//!
+//! ```text
+//! case     a transcript with its title, its clause, and the sentence that says what to do next
+//! lessons  those that are built in
+//! play     the client's side: what is sent, what is waited for, what must be true
+//! line     one connection
+//! bytes    exact bytes, two of which may differ: those of a Date, and those that were left out
+//! fault    where the two differ, for people to see
+//! report   said to a person, or to a machine
+//! ```
+//! Each case has a connection of its own. The bytes are sent as the file has them: a `Host` that
+//! names another address stays, as most servers do not mind and some lessons are about it. Where a
+//! file holds claims, they alone judge; where it holds none, the bytes do.
+//!
+//! It ends in bounded time, whatever the server does: no wait is longer than `--timeout`, and after
+//! [`SILENCES`] cases without one byte the others are not tried.
+
+mod case;
+mod lessons;
+mod play;
+mod line;
+mod bytes;
+mod fault;
+mod report;
+
+use std::io::{self, IsTerminal, Write};
+use std::process::ExitCode;
+use std::time::Duration;
+use std::{env, fs};
+
+use super::flags::{self, Flag, SECONDS, Said, time};
+use super::{Refusal, trace};
+use case::Case;
+use line::Door;
+use play::Outcome;
+use report::{Report, Verdict};
+
+/// Cases in a row that brought not one byte, after which the others are not tried.
+const SILENCES: usize = 3;
+
+/// Exit codes beside 0 (all pass).
+const SOME_FAIL: u8 = 1;
+const NO_TRANSCRIPT: u8 = 2;
+const NO_CONNECTION: u8 = 3;
+
+/// What was asked for.
+#[derive(Debug, PartialEq)]
+struct Options {
+    timeout: Duration,
+    json: bool,
+    list: bool,
+}
+
+impl Default for Options {
+    fn default() -> Options {
+        Options { timeout: Duration::from_secs(2), json: false, list: false }
+    }
+}
+
+#[rustfmt::skip]
+const FLAGS: [Flag<Options>; 3] = [
+    Flag { name: "timeout", value: "S", help: "seconds to wait for an answer, or for an end [2]",
+        apply: |options, value| { options.timeout = time(value).ok_or(SECONDS)?; Ok(()) } },
+    Flag { name: "json", value: "", help: "say it to a machine: an object a line, the count last",
+        apply: |options, _| { options.json = true; Ok(()) } },
+    Flag { name: "list", value: "", help: "list the built-in lessons and do nothing else",
+        apply: |options, _| { options.list = true; Ok(()) } },
+];
+
+/// Does what the command line asks for. The exit code is 0 where all pass, 1 where some fail, 2 where
+/// a file is no transcript that can be played, 3 where nobody can be reached at the address.
+///
+/// # Errors
+/// A command line that cannot be meant.
+pub fn command(arguments: &[String]) -> Result<ExitCode, Refusal> {
+    let mut options = Options::default();
+    let variable = |name: &str| env::var(name).ok();
+    let others = match flags::parse(&FLAGS, arguments, variable, &mut options)? {
+        Said::Help => return Ok(say(&help())),
+        Said::Version => return Ok(say(concat!("openkitchen ", env!("CARGO_PKG_VERSION"), "\n"))),
+        Said::Do(_) if options.list => return Ok(say(&list())),
+        Said::Do(others) => others,
+    };
+    let Some((address, files)) = others.split_first() else {
+        return Err(Refusal::Usage("check needs the address of a server: check 5000".to_owned()));
+    };
+    let address = server_address(address)?;
+    let cases = match read_cases(files) {
+        Ok(cases) => cases,
+        Err(sentence) => return Ok(complain(NO_TRANSCRIPT, &sentence)),
+    };
+    match Door::find(&address, options.timeout) {
+        Ok(door) => Ok(check(&cases, &door, &options)),
+        Err(why) => Ok(complain(NO_CONNECTION, &no_connection(&address, &why))),
+    }
+}
+
+/// An address as people have it at hand: with a scheme and a slash, or a port alone.
+fn server_address(said: &str) -> Result<String, Refusal> {
+    if said.starts_with("https:") {
+        let sentence =
+            format!("check speaks plain HTTP, so not to {said}: name the port behind TLS");
+        return Err(Refusal::Usage(sentence));
+    }
+    let plain = said.strip_prefix("http://").map(|rest| {
+        let host = rest.split('/').next().unwrap_or_default();
+        let has_port = flags::address(host).is_some();
+        if has_port { host.to_owned() } else { format!("{host}:80") }
+    });
+    flags::address(plain.as_deref().unwrap_or(said))
+        .ok_or_else(|| Refusal::Usage(format!("check takes {}, not `{said}`", flags::ADDRESS)))
+}
+
+/// The cases of these files, or all lessons. A name that is no file may be a lesson's, or its number.
+fn read_cases(files: &[String]) -> Result<Vec<Case>, String> {
+    if files.is_empty() {
+        return lessons::LESSONS.iter().map(|(name, text)| Case::read(name, text)).collect();
+    }
+    let read = |file: &String| match (fs::read(file), lessons::find(file)) {
+        (Ok(bytes), _) => Case::from_bytes(file, &bytes),
+        (Err(_), Some((name, text))) => Case::read(name, text),
+        (Err(error), None) => Err(format!("cannot read {file}: {error}")),
+    };
+    files.iter().map(read).collect()
+}
+
+fn check(cases: &[Case], door: &Door, options: &Options) -> ExitCode {
+    let stdout = io::stdout();
+    let no_color = env::var_os("NO_COLOR");
+    let colour = trace::wants_colour(stdout.is_terminal(), no_color.as_deref());
+    let mut report = Report::new(door.address(), options.json, colour);
+    let (mut silences, mut is_first) = (0, true);
+    for case in cases {
+        let outcome = play::play(case, door);
+        if let (Outcome::Unreachable(why), true) = (&outcome, is_first) {
+            return complain(NO_CONNECTION, &no_connection(door.address(), why));
+        }
+        is_first = false;
+        silences = if matches!(outcome, Outcome::Failed { is_silent: true, .. }) {
+            silences + 1
+        } else {
+            0
+        };
+        let is_gone = matches!(outcome, Outcome::Unreachable(_));
+        print(&report.tell(case, outcome));
+        if is_gone || silences == SILENCES {
+            break;
+        }
+    }
+    let is_silent = silences == SILENCES;
+    print(&report.finish(cases.len(), is_silent));
+    if report.count(Verdict::Fail) == 0 { ExitCode::SUCCESS } else { ExitCode::from(SOME_FAIL) }
+}
+
+fn no_connection(address: &str, why: &str) -> String {
+    format!("nobody can be reached at {address} ({why}): start the server, then check it again")
+}
+
+fn help() -> String {
+    format!(
+        "openkitchen check ADDR [FILE...]: transcripts, played against any server and judged\n\n\
+         Without a FILE it plays the built-in lessons, in order; a lesson's number is a FILE, too.\n\
+         ADDR is host:port, or a port alone. The claims below ??? judge, or, where a file has\n\
+         none, the exact bytes. Exit code: 0 all pass, 1 some fail, 2 a file is no transcript,\n\
+         3 nobody can be reached at ADDR.\n\n{}",
+        flags::help(&FLAGS)
+    )
+}
+
+/// A lesson a line: its number, its title, and whether it is about our site alone.
+fn list() -> String {
+    let line = |(name, text): &(&str, &str)| {
+        let case = Case::read(name, text).ok()?;
+        let mark = if case.is_about_site { "  (this site)" } else { "" };
+        Some(format!("{:24} {}{mark}\n", case.short_name(), case.title))
+    };
+    lessons::LESSONS.iter().filter_map(line).collect()
+}
+
+fn say(text: &str) -> ExitCode {
+    print(text);
+    ExitCode::SUCCESS
+}
+
+fn complain(code: u8, sentence: &str) -> ExitCode {
+    eprintln!("openkitchen: {sentence}");
+    ExitCode::from(code)
+}
+
+/// Prints to stdout at once. Whoever has closed it does not want to be told.
+fn print(text: &str) {
+    let mut stdout = io::stdout();
+    let _ = stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush());
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_address_is_taken_as_people_have_it_at_hand() {
+        for (said, meant) in [
+            ("5000", "127.0.0.1:5000"),
+            ("localhost:5000", "localhost:5000"),
+            ("http://127.0.0.1:5000/", "127.0.0.1:5000"),
+            ("http://localhost/about?x=1", "localhost:80"),
+            ("http://[::1]:5000", "[::1]:5000"),
+        ] {
+            assert_eq!(server_address(said), Ok(meant.to_owned()), "{said}");
+        }
+        for said in ["", "localhost", "https://localhost:5000", "http://", "5000/x", "a:b"] {
+            assert!(matches!(server_address(said), Err(Refusal::Usage(_))), "{said}");
+        }
+    }
+
+    #[test]
+    fn every_lesson_can_be_read_and_is_listed() {
+        let cases = read_cases(&[]).expect("lessons");
+        assert_eq!(list().lines().count(), cases.len());
+        for (number, case) in (1..).zip(&cases) {
+            assert!(case.name.starts_with(&format!("{number:02}-")), "{}", case.name);
+            let found = read_cases(&[number.to_string()]).expect("a lesson by its number");
+            assert_eq!(found[0].name, case.name);
+        }
+        let error = read_cases(&["no-such-file".to_owned()]).expect_err("no file");
+        assert!(error.starts_with("cannot read no-such-file: "), "{error}");
+    }
+}

@@ -1,0 +1,223 @@
+//! Exact bytes, with the two freedoms that a transcript gives: two valid `Date` values are equal, for
+//! nobody can answer at the same moment twice; and where bytes were left out, any will do.
+//!
+//! ```text
+//! <<<                                      HTTP/1.1 200 OK
+//! HTTP/1.1 200 OK                          Date: Mon, 02 Mar 2026 09:00:00 GMT       equal
+//! Date: Sun, 06 Nov 1994 08:49:37 GMT      Content-Length: 8412
+//! Content-Length: 8412
+//!                                          %PNG ... 8412 bytes                       equal
+//! \{8412 bytes}\
+//! ```
+//! Both freedoms keep lengths, so the same offset is the same place on both sides.
+
+use openkitchen::transcript::{Bytes, Piece};
+
+/// What one side should send on a connection: all its blocks, joined, for how TCP cuts them says
+/// nothing.
+#[derive(Default)]
+pub struct Expected {
+    runs: Vec<Run>,
+}
+
+enum Run {
+    Known(Vec<u8>),
+    Any(u64),
+}
+
+impl Expected {
+    /// Adds a block.
+    pub fn push(&mut self, block: &Bytes) {
+        for piece in block.pieces() {
+            let bytes = match piece {
+                Piece::Raw(bytes) => bytes.clone(),
+                Piece::Repeat { times, bytes } => {
+                    bytes.repeat(usize::try_from(*times).unwrap_or(usize::MAX))
+                }
+                Piece::LeftOut { count } => {
+                    self.runs.push(Run::Any(*count));
+                    continue;
+                }
+            };
+            match self.runs.last_mut() {
+                Some(Run::Known(before)) => before.extend(bytes),
+                _ => self.runs.push(Run::Known(bytes)),
+            }
+        }
+    }
+
+    /// How many bytes it is.
+    pub fn len(&self) -> u64 {
+        let length = |run: &Run| match run {
+            Run::Known(bytes) => bytes.len() as u64,
+            Run::Any(count) => *count,
+        };
+        self.runs.iter().map(length).fold(0, u64::saturating_add)
+    }
+
+    /// All bytes, where all are known; what was left out is not there.
+    pub fn known(&self) -> Vec<u8> {
+        self.behind(0, usize::MAX)
+    }
+
+    /// The first byte that differs from what came, or is missing or too many.
+    pub fn difference(&self, got: &[u8]) -> Option<usize> {
+        let differs = self.difference_so_far(got);
+        differs.or((self.len() != got.len() as u64).then_some(got.len()))
+    }
+
+    /// The first byte that differs; what is missing may still come.
+    pub fn difference_so_far(&self, got: &[u8]) -> Option<usize> {
+        let whole = got;
+        let got = &dates_masked(got)[..];
+        let mut at = 0;
+        for run in &self.runs {
+            let rest = &got[at..];
+            match run {
+                Run::Known(bytes) => {
+                    let bytes = dates_masked(bytes);
+                    let same = bytes.iter().zip(rest).take_while(|(one, other)| one == other);
+                    let same = same.count();
+                    at += same;
+                    if same < bytes.len() {
+                        return (at < whole.len()).then_some(at);
+                    }
+                }
+                Run::Any(count) => {
+                    at += rest.len().min(usize::try_from(*count).unwrap_or(usize::MAX))
+                }
+            }
+        }
+        (at < whole.len()).then_some(at)
+    }
+
+    /// At most so many bytes from an offset on, up to what was left out.
+    pub fn behind(&self, offset: usize, most: usize) -> Vec<u8> {
+        let (mut bytes, mut skip) = (Vec::new(), offset as u64);
+        for run in &self.runs {
+            match run {
+                Run::Any(count) if skip < *count => break,
+                Run::Any(count) => skip -= count,
+                Run::Known(known) => {
+                    let from = usize::try_from(skip).unwrap_or(usize::MAX).min(known.len());
+                    skip -= from as u64;
+                    let rest = &known[from..];
+                    bytes.extend_from_slice(&rest[..rest.len().min(most - bytes.len())]);
+                }
+            }
+        }
+        bytes
+    }
+}
+
+/// The bytes, with each valid value of a `Date` field put to the RFC's example; it is as long.
+fn dates_masked(bytes: &[u8]) -> Vec<u8> {
+    const NAME: &[u8] = b"Date: ";
+    const EXAMPLE: &[u8; 29] = b"Sun, 06 Nov 1994 08:49:37 GMT";
+    let mut masked = bytes.to_vec();
+    let starts = |at: &usize| *at == 0 || bytes[at - 1] == b'\n';
+    for at in (0..bytes.len()).filter(starts) {
+        let Some((name, rest)) = bytes[at..].split_at_checked(NAME.len()) else { break };
+        let is_date = |value: &[u8]| value.is_ascii() && is_imf_fixdate(value);
+        match rest.split_at_checked(EXAMPLE.len()) {
+            Some((value, end))
+                if name.eq_ignore_ascii_case(NAME)
+                    && is_date(value)
+                    && end.starts_with(b"\r\n") =>
+            {
+                let from = at + NAME.len();
+                masked[from..from + EXAMPLE.len()].copy_from_slice(EXAMPLE);
+            }
+            _ => {}
+        }
+    }
+    masked
+}
+
+/// `Sun, 06 Nov 1994 08:49:37 GMT`, the one form that a server may send (RFC 9110 section 5.6.7).
+fn is_imf_fixdate(value: &[u8]) -> bool {
+    const DAYS: &[u8] = b"MonTueWedThuFriSatSun";
+    const MONTHS: &[u8] = b"JanFebMarAprMayJunJulAugSepOctNovDec";
+    let is_one_of = |names: &[u8], name: &[u8]| names.chunks(3).any(|known| known == name);
+    let number = |digits: &[u8]| match digits {
+        [tens @ b'0'..=b'9', ones @ b'0'..=b'9'] => Some((tens - b'0') * 10 + ones - b'0'),
+        _ => None,
+    };
+    let is_within = |digits: &[u8], least: u8, most: u8| {
+        number(digits).is_some_and(|number| (least..=most).contains(&number))
+    };
+    value.len() == 29
+        && is_one_of(DAYS, &value[..3])
+        && value[3..5] == *b", "
+        && is_within(&value[5..7], 1, 31)
+        && value[7] == b' '
+        && is_one_of(MONTHS, &value[8..11])
+        && value[11] == b' '
+        && value[12..16].iter().all(u8::is_ascii_digit)
+        && value[16] == b' '
+        && is_within(&value[17..19], 0, 23)
+        && value[19] == b':'
+        && is_within(&value[20..22], 0, 59)
+        && value[22] == b':'
+        && is_within(&value[23..25], 0, 60)
+        && value[25..] == *b" GMT"
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn expected(blocks: &[Bytes]) -> Expected {
+        let mut expected = Expected::default();
+        blocks.iter().for_each(|block| expected.push(block));
+        expected
+    }
+
+    #[test]
+    fn blocks_are_compared_joined_and_to_the_byte() {
+        let blocks = expected(&[Bytes::raw("one"), Bytes::raw("two")]);
+        assert_eq!((blocks.len(), blocks.known()), (6, b"onetwo".to_vec()));
+        for (got, so_far, in_all) in [
+            ("onetwo", None, None),
+            ("one", None, Some(3)),
+            ("oneTwo", Some(3), Some(3)),
+            ("onetwo!", Some(6), Some(6)),
+            ("", None, Some(0)),
+        ] {
+            assert_eq!(blocks.difference_so_far(got.as_bytes()), so_far, "{got}");
+            assert_eq!(blocks.difference(got.as_bytes()), in_all, "{got}");
+        }
+    }
+
+    #[test]
+    fn any_bytes_will_do_where_they_were_left_out_but_not_any_number_of_them() {
+        let mut block = Bytes::raw("<");
+        block.push_left_out(3);
+        block.push_raw(b">");
+        let block = expected(&[block]);
+        assert_eq!(block.difference(b"<abc>"), None);
+        assert_eq!(block.difference(b"<ab>"), Some(4));
+        assert_eq!(block.difference(b"<abcd>"), Some(4));
+        assert_eq!(block.difference(b"<ab"), Some(3));
+        assert_eq!(block.difference_so_far(b"<ab"), None);
+        assert_eq!((block.behind(0, 9), block.behind(4, 9)), (b"<".to_vec(), b">".to_vec()));
+        assert_eq!(block.behind(2, 9), b"");
+    }
+
+    #[test]
+    fn two_valid_dates_are_equal() {
+        let page = expected(&[Bytes::raw("A: 1\r\nDate: Sun, 06 Nov 1994 08:49:37 GMT\r\n\r\n")]);
+        let with = |date: &str| format!("A: 1\r\nDate: {date}\r\n\r\n").into_bytes();
+        assert_eq!(page.difference(&with("Mon, 02 Mar 2026 23:59:60 GMT")), None);
+        for date in [
+            "Mon, 02 Mar 2026 24:00:00 GMT",
+            "Mon, 32 Mar 2026 23:00:00 GMT",
+            "Moo, 02 Mar 2026 23:00:00 GMT",
+            "Mon, 02 Mär 2026 23:00:00 GM",
+            "Mon, 02 Mar 2026 23:00:00 UTC",
+            "Monday, 02-Mar-26 23:00:00 GMT",
+        ] {
+            assert!(page.difference(&with(date)).is_some_and(|at| at >= 12), "{date}");
+        }
+    }
+}

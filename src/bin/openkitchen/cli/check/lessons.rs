@@ -1,0 +1,57 @@
+//! The lessons that are built in, in the order in which they are read: from a port that opens to what is
+//! dangerous, and to two worlds that have only HTTP between them. Each is a file of the site.
+
+/// A lesson's name, and its text.
+pub type Lesson = (&'static str, &'static str);
+
+macro_rules! lesson {
+    ($name:literal) => {
+        ($name, include_str!(concat!("../../site/lessons/", $name)))
+    };
+}
+
+/// All of them.
+pub static LESSONS: [Lesson; 33] = [
+    lesson!("01-a-port-opens.wire"),
+    lesson!("02-the-status-line.wire"),
+    lesson!("03-fields-have-no-case.wire"),
+    lesson!("04-the-date.wire"),
+    lesson!("05-content-and-its-length.wire"),
+    lesson!("06-chunks.wire"),
+    lesson!("07-nothing-here.wire"),
+    lesson!("08-head.wire"),
+    lesson!("09-options.wire"),
+    lesson!("10-not-allowed.wire"),
+    lesson!("11-a-method-nobody-knows.wire"),
+    lesson!("12-a-host-in-the-target.wire"),
+    lesson!("13-an-empty-line-first.wire"),
+    lesson!("14-keep-alive.wire"),
+    lesson!("15-close.wire"),
+    lesson!("16-pipelining.wire"),
+    lesson!("17-100-continue.wire"),
+    lesson!("18-conditional.wire"),
+    lesson!("19-range.wire"),
+    lesson!("20-http-1.0.wire"),
+    lesson!("21-no-host.wire"),
+    lesson!("22-two-hosts.wire"),
+    lesson!("23-two-lengths.wire"),
+    lesson!("24-a-length-and-chunks.wire"),
+    lesson!("25-a-space-before-the-colon.wire"),
+    lesson!("26-a-bare-lf.wire"),
+    lesson!("27-a-folded-line.wire"),
+    lesson!("28-a-bad-chunk-size.wire"),
+    lesson!("29-params-are-in-the-url.wire"),
+    lesson!("30-a-key-in-a-field.wire"),
+    lesson!("31-a-key-in-a-url-is-refused.wire"),
+    lesson!("32-two-worlds.wire"),
+    lesson!("33-the-answer-a-browser-hides.wire"),
+];
+
+/// The lesson of that name, with or without its ending, or of that number.
+pub fn find(name: &str) -> Option<Lesson> {
+    let number = name.parse().ok().and_then(|number: usize| number.checked_sub(1));
+    let named = |lesson: &&Lesson| {
+        lesson.0 == name || lesson.0.strip_suffix(".wire").is_some_and(|short| short == name)
+    };
+    number.and_then(|number| LESSONS.get(number)).or_else(|| LESSONS.iter().find(named)).copied()
+}

@@ -1,0 +1,398 @@
+//! The client's side of a page, played: what it says is sent is sent; where it shows an answer, one is
+//! waited for; and what came must be what it says.
+//!
+//! What the client waits for are whole messages, never equal ones: a stranger's answer is its own
+//! affair until the claims are read. `server` events wait for nothing where claims judge. A reset by
+//! the client is played as a close, for std has no call that resets.
+
+use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
+use std::thread;
+use std::time::Duration;
+
+use openkitchen::transcript::judge::{self, Found};
+use openkitchen::transcript::{Block, Claim, Event, EventKind, Item, Side};
+
+use super::case::Case;
+use super::fault::Fault;
+use super::line::{Door, Ended, Line, MOST};
+
+/// How long a connection is watched once all is there that the page shows: nothing more may come.
+const AFTERWARDS: Duration = Duration::from_millis(50);
+
+/// How a case went.
+pub enum Outcome {
+    /// As its page says.
+    Passed,
+    /// It is about our lesson site, and this server has no such door; the status that says so.
+    Elsewhere(u16),
+    /// Otherwise.
+    Failed {
+        /// Where the two differ.
+        fault: Fault,
+        /// What had been sent on that connection.
+        sent: Vec<u8>,
+        /// Whether something was sent and nothing came back.
+        is_silent: bool,
+    },
+    /// Nobody could be reached.
+    Unreachable(String),
+}
+
+/// Plays a case on fresh connections.
+pub fn play(case: &Case, door: &Door) -> Outcome {
+    let mut player = Player { case, door, lines: BTreeMap::new(), last: 1 };
+    let Err(stop) = player.all() else { return Outcome::Passed };
+    let fault = match stop {
+        Stop::Fault(fault) => fault,
+        Stop::Unreachable(why) => return Outcome::Unreachable(why),
+    };
+    let Some(line) = player.lines.get(&player.last) else {
+        return Outcome::Failed { fault, sent: Vec::new(), is_silent: false };
+    };
+    let answers = judge::finals(&line.sent, &line.got, line.ended != Ended::Open);
+    match answers.last().map(|answer| answer.status) {
+        // Not found, not allowed, not implemented.
+        Some(status @ (404 | 405 | 501)) if case.is_about_site => Outcome::Elsewhere(status),
+        _ => {
+            let is_silent = !line.sent.is_empty() && line.got.is_empty();
+            Outcome::Failed { fault, sent: line.sent.clone(), is_silent }
+        }
+    }
+}
+
+/// Why a page was not played to its end.
+enum Stop {
+    Fault(Fault),
+    Unreachable(String),
+}
+
+impl From<Fault> for Stop {
+    fn from(fault: Fault) -> Stop {
+        Stop::Fault(fault)
+    }
+}
+
+struct Player<'a> {
+    case: &'a Case,
+    door: &'a Door,
+    lines: BTreeMap<u32, Line>,
+    /// The connection that was spoken of last: claims are on its answers.
+    last: u32,
+}
+
+impl Player<'_> {
+    fn all(&mut self) -> Result<(), Stop> {
+        let items = &self.case.items[..];
+        for (at, item) in items.iter().enumerate() {
+            self.item(item, &items[at + 1..])?;
+        }
+        if !self.case.has_claims {
+            let numbers: Vec<u32> = self.lines.keys().copied().collect();
+            for number in numbers {
+                let end = last_end(items, number);
+                self.settle(number)?;
+                self.no_more(number, end)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// The line of that number; the first to speak of it connects.
+    fn line(&mut self, number: u32) -> Result<&mut Line, Stop> {
+        self.last = number;
+        match self.lines.entry(number) {
+            Entry::Occupied(line) => Ok(line.into_mut()),
+            Entry::Vacant(place) => {
+                let line = self.door.connect().map_err(Stop::Unreachable)?;
+                Ok(place.insert(line))
+            }
+        }
+    }
+
+    fn item(&mut self, item: &Item, behind: &[Item]) -> Result<(), Stop> {
+        match item {
+            Item::Prose(_) => {}
+            Item::Block(block) if block.from == Side::Client => {
+                let bytes = block.bytes.expand().unwrap_or_default();
+                self.line(block.connection)?.send(&bytes);
+            }
+            Item::Block(block) => self.shown(block, behind)?,
+            Item::Event(event) => self.event(event, behind)?,
+            Item::Claims(claims) => self.judge(claims)?,
+        }
+        Ok(())
+    }
+
+    /// The page shows bytes from the server. They are waited for where the client goes on behind them.
+    fn shown(&mut self, block: &Block, behind: &[Item]) -> Result<(), Stop> {
+        let number = block.connection;
+        self.line(number)?.expected.push(&block.bytes);
+        let next = behind.iter().find(|item| speaks_on(item, number));
+        let goes_on = next.is_some_and(|item| match item {
+            Item::Block(next) => next.from == Side::Client,
+            Item::Event(next) => is_of_client(next.kind),
+            _ => false,
+        });
+        match goes_on {
+            true if self.case.has_claims => self.wait(number),
+            true => self.settle(number),
+            false => Ok(()),
+        }
+    }
+
+    fn event(&mut self, event: &Event, behind: &[Item]) -> Result<(), Stop> {
+        let number = event.connection;
+        match event.kind {
+            EventKind::Open => self.line(number).map(|_| ()),
+            EventKind::HalfClose(Side::Client) => self.line(number).map(Line::half_close),
+            EventKind::Closed(Side::Client) | EventKind::Reset(Side::Client) => {
+                self.line(number)?;
+                self.lines.remove(&number);
+                Ok(())
+            }
+            EventKind::Wait(time) => {
+                // It belongs to the block below it, and the server keeps its own.
+                let block = behind.iter().find_map(|item| match item {
+                    Item::Block(block) => Some(block.from),
+                    _ => None,
+                });
+                if block == Some(Side::Client) {
+                    thread::sleep(time.into());
+                }
+                Ok(())
+            }
+            EventKind::Silent(time) => {
+                self.line(number)?.read_while(time.into(), |_| true);
+                Ok(())
+            }
+            EventKind::HalfClose(Side::Server)
+            | EventKind::Closed(Side::Server)
+            | EventKind::Reset(Side::Server) => self.line(number).map(|_| ()),
+        }
+    }
+
+    /// Waits for as many whole messages as the page shows, or for bytes, where it shows none.
+    fn wait(&mut self, number: u32) -> Result<(), Stop> {
+        let timeout = self.door.timeout;
+        let line = self.line(number)?;
+        let messages = judge::ends(&line.sent, &line.expected.known()).len();
+        let is_here = |line: &Line| match messages {
+            0 => line.got.len() as u64 >= line.expected.len(),
+            // A server may answer finally where the page shows an interim answer.
+            _ => {
+                judge::ends(&line.sent, &line.got).len() >= messages
+                    || judge::is_answered(&line.sent, &line.got)
+            }
+        };
+        line.read_while(timeout, |line| !is_here(line) && broken(line).is_none());
+        sound(line)?;
+        if messages == 0 || is_here(line) {
+            return Ok(());
+        }
+        let expected = "an answer here, before the client goes on";
+        Err(Fault::new(expected, state(line, timeout)).into())
+    }
+
+    /// Waits for the bytes that the page has shown so far, and compares them.
+    fn settle(&mut self, number: u32) -> Result<(), Stop> {
+        let timeout = self.door.timeout;
+        let line = self.line(number)?;
+        line.read_while(timeout, |line| {
+            (line.got.len() as u64) < line.expected.len()
+                && line.expected.difference_so_far(&line.got).is_none()
+        });
+        let length = usize::try_from(line.expected.len()).unwrap_or(usize::MAX);
+        let got = &line.got[..line.got.len().min(length)];
+        differ(line, got, timeout)
+    }
+
+    /// Nothing more comes, and the connection ends as the page says, where it does.
+    fn no_more(&mut self, number: u32, end: Option<EventKind>) -> Result<(), Stop> {
+        let timeout = self.door.timeout;
+        let line = self.line(number)?;
+        let length = line.got.len();
+        let time = if end.is_some() { timeout } else { AFTERWARDS };
+        line.read_while(time, |line| line.got.len() == length);
+        differ(line, &line.got, timeout)?;
+        let is_so = match end {
+            Some(EventKind::Reset(_)) => line.ended == Ended::Reset,
+            Some(_) => line.ended == Ended::Closed,
+            None => true,
+        };
+        match end {
+            Some(kind) if !is_so => Err(Fault::new(kind.to_string(), end_of(line, timeout)).into()),
+            _ => Ok(()),
+        }
+    }
+
+    /// Judges claims on the answers since the last claims.
+    fn judge(&mut self, claims: &[Claim]) -> Result<(), Stop> {
+        let (timeout, last) = (self.door.timeout, self.last);
+        let line = self.line(last)?;
+        let answered = line.answered;
+        let wanted = answered + claims.iter().map(judge::nth).max().unwrap_or(0);
+        let finals = |line: &Line| judge::finals(&line.sent, &line.got, line.ended != Ended::Open);
+        line.read_while(timeout, |line| finals(line).len() < wanted && broken(line).is_none());
+        sound(line)?;
+        whole(line)?;
+        let answers = finals(line);
+        line.answered = answers.len();
+        let answers = answers.get(answered..).unwrap_or_default();
+        for claim in claims {
+            match judge::judge(claim, answers) {
+                Ok(()) => {}
+                Err(Found::Answers(_)) => {
+                    return Err(Fault::new(claim.to_string(), state(line, timeout)).into());
+                }
+                Err(found) => return Err(Fault::claim(claim, &found).into()),
+            }
+            match *claim {
+                Claim::Closed => {
+                    line.read_while(timeout, |_| true);
+                    if line.ended == Ended::Open {
+                        return Err(Fault::new(claim.to_string(), end_of(line, timeout)).into());
+                    }
+                }
+                Claim::Open(time) => {
+                    line.read_while(timeout, |line| !judge::is_answered(&line.sent, &line.got));
+                    line.read_while(time.into(), |_| true);
+                    if line.ended != Ended::Open {
+                        return Err(Fault::new(claim.to_string(), end_of(line, timeout)).into());
+                    }
+                }
+                Claim::Response { .. } => {}
+            }
+        }
+        sound(line)?;
+        let (asked, came) = (judge::methods(&line.sent).len(), finals(line).len());
+        line.answered = line.answered.max(came);
+        if came > asked {
+            let expected = format!("an answer for each request, so {asked}");
+            return Err(Fault::new(expected, format!("{came} answers")).into());
+        }
+        Ok(())
+    }
+}
+
+/// How the page says the server ends that connection, if it does.
+fn last_end(items: &[Item], number: u32) -> Option<EventKind> {
+    items.iter().rev().find_map(|item| match item {
+        Item::Event(event) if event.connection == number => match event.kind {
+            EventKind::HalfClose(Side::Server)
+            | EventKind::Closed(Side::Server)
+            | EventKind::Reset(Side::Server) => Some(event.kind),
+            _ => None,
+        },
+        _ => None,
+    })
+}
+
+/// Whether an item is the next step on that connection.
+fn speaks_on(item: &Item, number: u32) -> bool {
+    match item {
+        Item::Block(block) => block.connection == number,
+        Item::Event(event) => event.connection == number && is_of_client(event.kind),
+        _ => false,
+    }
+}
+
+fn is_of_client(kind: EventKind) -> bool {
+    matches!(
+        kind,
+        EventKind::HalfClose(Side::Client)
+            | EventKind::Closed(Side::Client)
+            | EventKind::Reset(Side::Client)
+    )
+}
+
+fn broken(line: &Line) -> Option<(usize, &'static str)> {
+    judge::broken(&line.sent, &line.got, line.ended != Ended::Open)
+}
+
+/// What came are answers, as far as it came.
+fn sound(line: &Line) -> Result<(), Stop> {
+    match broken(line) {
+        Some((at, rule)) => Err(Fault::rule(rule, &line.got, at).into()),
+        None if line.got.len() >= MOST => {
+            Err(Fault::new("an answer of a size that a lesson can have", "16 MiB, and more").into())
+        }
+        None => Ok(()),
+    }
+}
+
+/// No answer is cut short by the end of the connection, unless the page shows one that is.
+fn whole(line: &Line) -> Result<(), Stop> {
+    if line.ended == Ended::Open {
+        return Ok(());
+    }
+    let is_cut = |bytes: &[u8]| {
+        judge::finals(&line.sent, bytes, true).last().is_some_and(|answer| !answer.is_whole)
+    };
+    if is_cut(&line.got) && !is_cut(&line.expected.known()) {
+        return Err(Fault::new("the whole content that the head promises", unfinished(line)).into());
+    }
+    Ok(())
+}
+
+/// What came of an answer that is not whole.
+fn unfinished(line: &Line) -> String {
+    let answers = judge::finals(&line.sent, &line.got, true);
+    let Some(answer) = answers.last().filter(|answer| !answer.is_whole) else {
+        return format!("{} bytes, and no whole head", line.got.len());
+    };
+    let length = match answer.values("content-length").first() {
+        Some(length) => format!("Content-Length: {length}, and {} bytes", answer.content.len()),
+        None => format!("{} bytes, and not the end of the content", answer.content.len()),
+    };
+    match line.ended {
+        Ended::Open => length,
+        _ => format!("{length} before the connection ended"),
+    }
+}
+
+/// What there is instead of an answer.
+fn state(line: &Line, timeout: Duration) -> String {
+    let seconds = timeout.as_secs_f64();
+    let count = judge::finals(&line.sent, &line.got, false).len();
+    let is_within =
+        judge::ends(&line.sent, &line.got).last().is_none_or(|&end| end < line.got.len());
+    match line.ended {
+        Ended::Closed if line.got.is_empty() => "the server closed without a word".to_owned(),
+        Ended::Reset if line.got.is_empty() => "the server broke the connection off".to_owned(),
+        Ended::Open if line.got.is_empty() => format!("nothing, in {seconds} s"),
+        Ended::Open if is_within => format!("after {seconds} s: {}", unfinished(line)),
+        _ if is_within => unfinished(line),
+        Ended::Open => format!("{}, and nothing more in {seconds} s", answers(count)),
+        _ => format!("{}, then the connection ended", answers(count)),
+    }
+}
+
+fn answers(count: usize) -> String {
+    if count == 1 { "1 answer".to_owned() } else { format!("{count} answers") }
+}
+
+/// How the connection ended, or that it did not.
+fn end_of(line: &Line, timeout: Duration) -> String {
+    match line.ended {
+        Ended::Open => format!("still open after {} s", timeout.as_secs_f64()),
+        Ended::Closed => "the server closed".to_owned(),
+        Ended::Reset => "the server broke the connection off".to_owned(),
+    }
+}
+
+/// Compares what came with what the page shows.
+fn differ(line: &Line, got: &[u8], timeout: Duration) -> Result<(), Stop> {
+    let Some(at) = line.expected.difference(got) else { return Ok(()) };
+    // The same bytes stand before that one on both sides, up to a Date or what was left out.
+    let expected = [&got[..at], &line.expected.behind(at, 64)[..]].concat();
+    let mut fault = Fault::bytes("", (&expected, got), at, "what came");
+    if at == got.len() {
+        fault.got = fault.got.trim_end_matches("(nothing)").to_owned();
+        fault.got += &match line.ended {
+            Ended::Open => format!("(nothing more in {} s)", timeout.as_secs_f64()),
+            _ => format!("({})", end_of(line, timeout)),
+        };
+    }
+    Err(fault.into())
+}

@@ -1,0 +1,324 @@
+//! What is said of each case, and of all: to a person, or with `--json` to a machine.
+//!
+//! ```text
+//! ok    01-a-port-opens               A port opens, and the client speaks first
+//! FAIL  21-no-host                    A request without Host is refused
+//!       RFC 9112 section 3.2: ...
+//!       sent:      GET / HTTP/1.1
+//!       expected:  status 400
+//!       got:       status 200
+//!                         ^ byte 9 of the answer
+//!       next:      Count the Host fields: ...
+//!
+//! 31 of 33 pass, 1 fails, 1 is about the lesson site only.
+//! Next: 21-no-host, A request without Host is refused.
+//! Try it alone: openkitchen check 127.0.0.1:5000 21-no-host
+//! ```
+//! Everything that came from a server or a file is shown as visible characters.
+
+use std::fmt::Write;
+
+use openkitchen::message::visible::Visible;
+use openkitchen::transcript::{Block, Bytes, Item, Note, Side};
+
+use super::case::Case;
+use super::fault::Fault;
+use super::lessons;
+use super::play::Outcome;
+
+/// Lines of what was sent, and characters of each.
+const LINES: usize = 12;
+const WIDTH: usize = 92;
+
+/// What became of a case.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    /// As the page says.
+    Pass,
+    /// Otherwise.
+    Fail,
+    /// It is about our site, and this is another.
+    Skip,
+}
+
+/// Keeps the count.
+pub struct Report {
+    address: String,
+    json: bool,
+    colour: bool,
+    verdicts: Vec<Verdict>,
+    /// The first case that failed: its name and title, and how to ask for it alone.
+    first: Option<(String, String)>,
+}
+
+impl Report {
+    /// Nothing is told yet.
+    pub fn new(address: &str, json: bool, colour: bool) -> Report {
+        Report { address: address.to_owned(), json, colour, verdicts: Vec::new(), first: None }
+    }
+
+    /// How many cases went so.
+    pub fn count(&self, verdict: Verdict) -> usize {
+        self.verdicts.iter().filter(|&&one| one == verdict).count()
+    }
+
+    /// What to print for a case.
+    pub fn tell(&mut self, case: &Case, outcome: Outcome) -> String {
+        let (verdict, fault, sent) = match outcome {
+            Outcome::Passed => (Verdict::Pass, None, Vec::new()),
+            Outcome::Elsewhere(status) => {
+                let got = format!("this server answers {status} there");
+                (Verdict::Skip, Some(Fault::new("the lesson site", got)), Vec::new())
+            }
+            Outcome::Failed { fault, sent, .. } => (Verdict::Fail, Some(fault), sent),
+            Outcome::Unreachable(why) => {
+                let got = format!("nobody answers at the door any more ({why})");
+                (Verdict::Fail, Some(Fault::new("a new connection", got)), Vec::new())
+            }
+        };
+        self.verdicts.push(verdict);
+        if verdict == Verdict::Fail && self.first.is_none() {
+            let is_lesson = lessons::find(&case.name).is_some();
+            let alone = if is_lesson { case.short_name() } else { &case.name };
+            let named = format!("{}, {}", case.short_name(), case.title);
+            self.first = Some((named, alone.to_owned()));
+        }
+        if self.json {
+            return json_line(case, verdict, fault.as_ref(), &sent);
+        }
+        let mut text =
+            format!("{}  {:28}  {}\n", self.word(verdict), case.short_name(), case.title);
+        match (verdict, fault) {
+            (Verdict::Fail, Some(fault)) => tell_fault(&mut text, case, &fault, &sent),
+            (Verdict::Skip, Some(fault)) => {
+                let _ = writeln!(text, "      about the lesson site only: {}", fault.got);
+            }
+            _ => {}
+        }
+        text
+    }
+
+    fn word(&self, verdict: Verdict) -> String {
+        let (word, colour) = match verdict {
+            Verdict::Pass => ("ok  ", 32),
+            Verdict::Fail => ("FAIL", 31),
+            Verdict::Skip => ("skip", 33),
+        };
+        if self.colour { format!("\x1b[{colour}m{word}\x1b[0m") } else { word.to_owned() }
+    }
+
+    /// What to print at the end, of so many cases in all. `is_silent` says that the rest was not
+    /// tried because nothing came back.
+    pub fn finish(&self, cases: usize, is_silent: bool) -> String {
+        let [pass, fail, skip] =
+            [Verdict::Pass, Verdict::Fail, Verdict::Skip].map(|v| self.count(v));
+        let rest = cases - self.verdicts.len();
+        if self.json {
+            return format!(
+                "{{\"cases\":{cases},\"pass\":{pass},\"fail\":{fail},\"skip\":{skip},\"not_tried\":{rest}}}\n"
+            );
+        }
+        let mut text = format!("\n{pass} of {cases} pass");
+        for (count, one, more) in [
+            (fail, "fails", "fail"),
+            (skip, "is about the lesson site only", "are about the lesson site only"),
+            (rest, "was not tried", "were not tried"),
+        ] {
+            if count > 0 {
+                let _ = write!(text, ", {count} {}", if count == 1 { one } else { more });
+            }
+        }
+        text.push_str(".\n");
+        if is_silent {
+            text.push_str(
+                "Not one byte came back, so the rest was not tried: read until the empty line that \
+                 ends a head,\nthen write an answer to the same socket.\n",
+            );
+        }
+        if let Some((named, alone)) = self.first.as_ref().filter(|_| cases > 1) {
+            let address = &self.address;
+            let _ =
+                writeln!(text, "Next: {named}.\nTry it alone: openkitchen check {address} {alone}");
+        }
+        text
+    }
+}
+
+fn tell_fault(text: &mut String, case: &Case, fault: &Fault, sent: &[u8]) {
+    if !case.clause.is_empty() {
+        let _ = writeln!(text, "      {}", case.clause);
+    }
+    let mut label = "sent:";
+    for line in sent_lines(sent) {
+        text.push_str(format!("      {label:10} {line}").trim_end());
+        text.push('\n');
+        label = "";
+    }
+    let _ = writeln!(text, "      expected:  {}", fault.expected);
+    let _ = writeln!(text, "      got:       {}", fault.got);
+    if let Some(caret) = &fault.caret {
+        let column = caret.column;
+        let _ =
+            writeln!(text, "                 {:column$}^ byte {} of {}", "", caret.byte, caret.of);
+    }
+    if !case.next.is_empty() {
+        let mut label = "next:";
+        for line in wrapped(&case.next) {
+            let _ = writeln!(text, "      {label:10} {line}");
+            label = "";
+        }
+    }
+    text.push('\n');
+}
+
+/// What was sent, as the lines of a transcript.
+fn sent_lines(sent: &[u8]) -> Vec<String> {
+    let block = Block {
+        connection: 1,
+        from: Side::Client,
+        note: Note::new(""),
+        bytes: Bytes::raw(&sent[..sent.len().min(LINES * WIDTH)]),
+    };
+    let page = Item::Block(block).to_string();
+    let lines: Vec<&str> = page.lines().skip(1).collect();
+    let mut shown: Vec<String> = lines.iter().take(LINES).map(|line| cut(line)).collect();
+    if lines.len() > LINES || sent.len() > LINES * WIDTH {
+        shown.push(format!("... {} bytes in all", sent.len()));
+    }
+    shown
+}
+
+/// The words of a sentence, in lines of the same width.
+fn wrapped(sentence: &str) -> Vec<String> {
+    let mut lines: Vec<String> = Vec::new();
+    for word in sentence.split_whitespace() {
+        match lines.last_mut() {
+            Some(line) if line.len() + word.len() < WIDTH => {
+                line.push(' ');
+                line.push_str(word);
+            }
+            _ => lines.push(word.to_owned()),
+        }
+    }
+    lines
+}
+
+fn cut(line: &str) -> String {
+    match line.char_indices().nth(WIDTH) {
+        Some((at, _)) => format!("{}...", &line[..at]),
+        None => line.to_owned(),
+    }
+}
+
+/// An object on one line. Bytes are told as visible characters, so there is no second escaping.
+fn json_line(case: &Case, verdict: Verdict, fault: Option<&Fault>, sent: &[u8]) -> String {
+    let verdict = match verdict {
+        Verdict::Pass => "pass",
+        Verdict::Fail => "fail",
+        Verdict::Skip => "skip",
+    };
+    let mut members = vec![("case", string(&case.name)), ("title", string(&case.title))];
+    members.push(("verdict", string(verdict)));
+    if let Some(fault) = fault {
+        members.push(("clause", string(&case.clause)));
+        members.push(("sent", string(&Visible(sent).to_string())));
+        members.push(("expected", string(&fault.expected)));
+        members.push(("got", string(&fault.got)));
+        if let Some(caret) = &fault.caret {
+            members.push(("byte", caret.byte.to_string()));
+            members.push(("column", caret.column.to_string()));
+        }
+        members.push(("next", string(&case.next)));
+    }
+    let members: Vec<String> =
+        members.iter().map(|(name, value)| format!("\"{name}\":{value}")).collect();
+    format!("{{{}}}\n", members.join(","))
+}
+
+/// A JSON string (RFC 8259 section 7).
+fn string(text: &str) -> String {
+    let mut string = String::from("\"");
+    for character in text.chars() {
+        match character {
+            '"' => string.push_str("\\\""),
+            '\\' => string.push_str("\\\\"),
+            control if control.is_control() => {
+                let _ = write!(string, "\\u{:04x}", u32::from(control));
+            }
+            other => string.push(other),
+        }
+    }
+    string.push('"');
+    string
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const PAGE: &str = "# A \"title\"\n# RFC 9112 section 3.2: why\n# next: Do this.\n\n\
+                        >>>\nGET / HTTP/1.1\n\n???\nstatus 400\n";
+
+    fn failed() -> Outcome {
+        let fault = Fault::bytes("status ", (b"400", b"200"), 0, "the answer");
+        Outcome::Failed { fault, sent: b"GET / HTTP/1.1\r\n\r\n".to_vec(), is_silent: false }
+    }
+
+    #[test]
+    fn a_person_is_told_what_to_do_next() {
+        let case = Case::read("x/01-a.wire", PAGE).expect("a case");
+        let mut report = Report::new("127.0.0.1:5000", false, false);
+        assert_eq!(
+            report.tell(&case, Outcome::Passed),
+            format!("ok    {:28}  A \"title\"\n", "01-a")
+        );
+        assert_eq!(
+            report.tell(&case, failed()),
+            "FAIL  01-a                          A \"title\"\n      RFC 9112 section 3.2: why\n\
+             \x20     sent:      GET / HTTP/1.1\n\n\
+             \x20     expected:  status 400\n\
+             \x20     got:       status 200\n\
+             \x20                       ^ byte 0 of the answer\n\
+             \x20     next:      Do this.\n\n"
+        );
+        let elsewhere = report.tell(&case, Outcome::Elsewhere(404));
+        assert!(elsewhere.starts_with("skip  01-a"), "{elsewhere}");
+        assert_eq!(
+            report.finish(4, false),
+            "\n1 of 4 pass, 1 fails, 1 is about the lesson site only, 1 was not tried.\n\
+             Next: 01-a, A \"title\".\nTry it alone: openkitchen check 127.0.0.1:5000 x/01-a.wire\n"
+        );
+    }
+
+    #[test]
+    fn a_machine_is_told_an_object_a_line() {
+        let case = Case::read("x/01-a.wire", PAGE).expect("a case");
+        let mut report = Report::new("127.0.0.1:5000", true, false);
+        assert_eq!(
+            report.tell(&case, failed()),
+            "{\"case\":\"x/01-a.wire\",\"title\":\"A \\\"title\\\"\",\"verdict\":\"fail\",\
+             \"clause\":\"RFC 9112 section 3.2: why\",\
+             \"sent\":\"GET / HTTP/1.1\\\\r\\\\n\\\\r\\\\n\",\"expected\":\"status 400\",\
+             \"got\":\"status 200\",\"byte\":0,\"column\":7,\"next\":\"Do this.\"}\n"
+        );
+        assert_eq!(
+            report.finish(1, false),
+            "{\"cases\":1,\"pass\":0,\"fail\":1,\"skip\":0,\"not_tried\":0}\n"
+        );
+        assert_eq!(string("a\"\\\n\u{85}é"), "\"a\\\"\\\\\\u000a\\u0085é\"");
+    }
+
+    #[test]
+    fn a_long_sentence_is_wrapped() {
+        let lines = wrapped(&"word ".repeat(40));
+        assert_eq!(lines.iter().map(String::len).collect::<Vec<_>>(), [89, 89, 19]);
+    }
+
+    #[test]
+    fn what_was_sent_is_cut_to_a_page() {
+        let long = b"X: y\r\n".repeat(100);
+        let lines = sent_lines(&long);
+        assert_eq!((lines.len(), lines[LINES].as_str()), (LINES + 1, "... 600 bytes in all"));
+        assert_eq!(sent_lines(&[b'x'; 2000])[0].len(), WIDTH + 3);
+    }
+}

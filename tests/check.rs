@@ -1,0 +1,401 @@
+//! `openkitchen check`: the lessons against the site and against nginx, and what is said of servers that
+//! are not finished. Those are a few lines of std each.
+
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on ends by a panic")]
+
+#[path = "process/mod.rs"]
+mod process;
+
+use std::fs;
+use std::io::{Read, Write};
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::path::Path;
+use std::process::Command;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use openkitchen::Transcript;
+use openkitchen::transcript::{Item, Prose, Side};
+
+use process::{Ended, Folder, Kitchen, PATIENCE, Process, need, openkitchen, run};
+
+/// The files of the lessons, in order.
+fn lessons() -> Vec<(String, String)> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/bin/openkitchen/site/lessons");
+    let mut lessons: Vec<(String, String)> = fs::read_dir(folder)
+        .unwrap()
+        .map(|entry| entry.unwrap().path())
+        .map(|path| {
+            let name = path.file_name().unwrap().to_str().unwrap().to_owned();
+            (name, fs::read_to_string(&path).unwrap())
+        })
+        .collect();
+    lessons.sort();
+    lessons
+}
+
+/// Checks a server, with these flags and files.
+fn check(address: SocketAddr, more: &str) -> Ended {
+    run(&mut openkitchen(&format!("check {address} {more}")))
+}
+
+/// The lines of a report that begin with this word.
+fn count(ended: &Ended, word: &str) -> usize {
+    ended.stdout.lines().filter(|line| line.starts_with(word)).count()
+}
+
+/// A server of one line: each connection is handed to it, one after another.
+fn server(serve: impl Fn(&mut TcpStream) + Send + 'static) -> SocketAddr {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    thread::spawn(move || {
+        for stream in listener.incoming() {
+            let mut stream = stream.unwrap();
+            stream.set_read_timeout(Some(PATIENCE)).unwrap();
+            serve(&mut stream);
+        }
+    });
+    address
+}
+
+/// Reads once; false where the client has gone.
+fn read(stream: &mut TcpStream) -> bool {
+    stream.read(&mut [0; 4096]).is_ok_and(|length| length > 0)
+}
+
+#[test]
+fn every_lesson_keeps_the_form() {
+    let lessons = lessons();
+    assert!(lessons.len() >= 24, "only {} lessons", lessons.len());
+    for (number, (name, text)) in (1..).zip(&lessons) {
+        assert!(name.starts_with(&format!("{number:02}-")), "{name}");
+        let page = Transcript::parse(text).unwrap_or_else(|error| panic!("{name}: {error}"));
+        assert_eq!(page.to_string(), *text, "{name} is not canonical");
+        let prose: Vec<&str> = page
+            .items
+            .iter()
+            .filter_map(|item| match item {
+                Item::Prose(line) => Some(Prose::as_str(line)),
+                _ => None,
+            })
+            .collect();
+        assert_eq!(page.title(), prose.first().copied(), "{name}");
+        assert!(!prose[0].ends_with('.') && prose[1].starts_with("RFC "), "{name}");
+        assert!(prose.iter().any(|line| line.starts_with("next: ")), "{name}");
+        assert!(text.lines().all(|line| line.len() <= 110), "{name} has a long line");
+        assert!(page.items.iter().any(|item| matches!(item, Item::Claims(_))), "{name}");
+    }
+    let listed = run(&mut openkitchen("check --list"));
+    assert_eq!((listed.code, listed.stdout.lines().count()), (Some(0), lessons.len()));
+}
+
+#[test]
+fn the_lesson_site_passes_every_lesson() {
+    let kitchen = Kitchen::open("");
+    let ended = check(kitchen.address, "");
+    assert_eq!(count(&ended, "ok  "), lessons().len(), "{}", ended.stdout);
+    assert_eq!(ended.code, Some(0));
+    assert!(ended.stdout.ends_with(" pass.\n"), "{}", ended.stdout);
+}
+
+#[test]
+fn what_a_lesson_shows_of_this_server_is_what_it_sends() {
+    let (kitchen, folder) = (Kitchen::open(""), Folder::new());
+    let mut shown = 0;
+    for (name, text) in lessons() {
+        let mut page = Transcript::parse(&text).unwrap();
+        page.items.retain(|item| !matches!(item, Item::Claims(_)));
+        if !page.items.iter().any(|item| matches!(item, Item::Block(b) if b.from == Side::Server)) {
+            continue;
+        }
+        shown += 1;
+        // Without its claims, the bytes judge.
+        let file = folder.file(&name);
+        fs::write(&file, page.to_string()).unwrap();
+        let ended = check(kitchen.address, file.to_str().unwrap());
+        assert_eq!(ended.code, Some(0), "{}", ended.stdout);
+    }
+    assert!(shown > 5, "{shown}");
+}
+
+#[test]
+fn nginx_passes_every_lesson_that_is_not_about_our_site() {
+    if !need("nginx", "nginx -v") {
+        return;
+    }
+    let folder = Folder::new();
+    let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let place = folder.file("");
+    let place = place.to_str().unwrap();
+    fs::write(folder.file("index.html"), "<p>Welcome</p>\n").unwrap();
+    let temporary: String = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"]
+        .map(|name| format!("{name}_temp_path {place}{name};\n"))
+        .concat();
+    let text = format!(
+        "daemon off;\nmaster_process off;\npid {place}pid;\nerror_log {place}error;\nevents {{}}\n\
+         http {{\naccess_log off;\n{temporary}\
+         server {{ listen 127.0.0.1:{port}; root {place}; }}\n}}\n"
+    );
+    fs::write(folder.file("nginx.conf"), text).unwrap();
+    let mut command = Command::new("nginx");
+    command.args(["-p", place, "-e", "error", "-c", "nginx.conf"]);
+    let mut nginx = Process::spawn(&mut command);
+    let address = SocketAddr::from(([127, 0, 0, 1], port));
+    let since = Instant::now();
+    while TcpStream::connect(address).is_err() {
+        assert!(nginx.is_running() && since.elapsed() < PATIENCE, "nginx does not start");
+        thread::sleep(Duration::from_millis(10));
+    }
+
+    let ended = check(address, "");
+    assert_eq!(ended.code, Some(0), "{}", ended.stdout);
+    let ours = lessons().iter().filter(|(_, text)| text.contains("\n# about: this site\n")).count();
+    assert_eq!(count(&ended, "skip"), ours, "{}", ended.stdout);
+    assert_eq!(count(&ended, "ok  "), lessons().len() - ours, "{}", ended.stdout);
+}
+
+#[test]
+fn a_server_that_says_nothing_is_left_soon() {
+    let address = server(|stream| while read(stream) {});
+    let since = Instant::now();
+    let ended = check(address, "--timeout 0.2");
+    assert!(since.elapsed() < Duration::from_secs(5));
+    assert_eq!((ended.code, count(&ended, "ok  "), count(&ended, "FAIL")), (Some(1), 1, 3));
+    for part in [
+        "got:       nothing, in 0.2 s\n",
+        "3 fail, 29 were not tried.\n",
+        "Not one byte came back, so the rest was not tried",
+        "Next: 02-the-status-line, An answer begins with its status line.\n",
+    ] {
+        assert!(ended.stdout.contains(part), "{part}: {}", ended.stdout);
+    }
+}
+
+#[test]
+fn a_server_that_answers_and_closes_is_told_what_comes_next() {
+    let address = server(|stream| {
+        read(stream);
+        let _ = stream.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello");
+    });
+    let ended = check(address, "--timeout 0.3");
+    assert_eq!(ended.code, Some(1));
+    assert!(ended.stdout.contains("ok    02-"), "{}", ended.stdout);
+    let report = "FAIL  04-the-date                   An answer says when it was made\n      \
+                  RFC 9110 section 6.6.1: an origin server with a clock \"MUST generate a Date \
+                  header field\".\n      \
+                  sent:      GET / HTTP/1.1\n                 Host: 127.0.0.1:5000\n\n      \
+                  expected:  field Date\n      got:       no field Date\n      next:      Add a Date";
+    assert!(ended.stdout.contains(report), "{}", ended.stdout);
+    // The content behind an answer to HEAD, by its place.
+    assert!(ended.stdout.contains("FAIL  08-head"), "{}", ended.stdout);
+    assert!(
+        ended.stdout.contains("OK\\r\\nContent-Length: 5\\r\\n\\r\\nhello\n"),
+        "{}",
+        ended.stdout
+    );
+    assert!(ended.stdout.contains("^ byte 38 of what came\n"), "{}", ended.stdout);
+    // The refusals, with the digit that differs.
+    let caret =
+        "expected:  status 400\n      got:       status 200\n                        ^ byte 9";
+    assert!(ended.stdout.contains(caret), "{}", ended.stdout);
+    assert!(ended.stdout.contains("\nNext: 04-the-date, An answer"), "{}", ended.stdout);
+}
+
+#[test]
+fn a_server_that_answers_200_to_all_fails_where_no_is_due() {
+    let address = server(|stream| {
+        while read(stream) {
+            let _ = stream.write_all(
+                b"HTTP/1.1 200 OK\r\nDate: Sun, 06 Nov 1994 08:49:37 GMT\r\nContent-Length: 0\r\n\r\n",
+            );
+        }
+    });
+    let ended = check(address, "--timeout 0.2");
+    assert_eq!(ended.code, Some(1));
+    for word in
+        ["ok    14-", "FAIL  07-", "FAIL  15-", "FAIL  16-", "FAIL  21-", "FAIL  24-", "FAIL  25-"]
+    {
+        assert!(ended.stdout.contains(word), "{word}: {}", ended.stdout);
+    }
+    assert!(ended.stdout.contains("still open after 0.2 s"), "{}", ended.stdout);
+    assert!(ended.stdout.contains("\nNext: 05-content"), "{}", ended.stdout);
+}
+
+#[test]
+fn what_is_no_answer_is_shown_at_its_first_byte() {
+    for (answer, told) in [
+        ("hello", "an answer begins with its status line"),
+        ("HTTP/1.1 200 OK\nContent-Length: 0\n\n", "each line of a head ends in CR LF"),
+        ("HTTP/1.1 200 OK\r\nDate : x\r\n\r\n", "this byte cannot stand here in a head"),
+        (
+            "HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nfour",
+            "Content-Length: 9, and 4 bytes before",
+        ),
+        ("", "the server closed without a word"),
+    ] {
+        let address = server(move |stream| {
+            read(stream);
+            let _ = stream.write_all(answer.as_bytes());
+        });
+        let ended = check(address, "--timeout 0.3 2");
+        assert_eq!(ended.code, Some(1), "{answer}: {}", ended.stdout);
+        assert!(ended.stdout.contains(told), "{answer}: {}", ended.stdout);
+        assert!(!ended.stdout.contains("Try it alone"), "it was alone: {}", ended.stdout);
+    }
+}
+
+#[test]
+fn a_server_that_stops_listening_is_told_so() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    thread::spawn(move || {
+        let (mut stream, _) = listener.accept().unwrap();
+        drop(listener);
+        read(&mut stream);
+    });
+    let ended = check(address, "1 2 3");
+    assert_eq!(ended.code, Some(1), "{}", ended.stdout);
+    assert!(ended.stdout.contains("nobody answers at the door any more"), "{}", ended.stdout);
+    assert!(ended.stdout.contains("1 was not tried"), "{}", ended.stdout);
+
+    // Now nobody was there from the beginning.
+    let ended = check(address, "");
+    assert_eq!((ended.code, ended.stdout.as_str()), (Some(3), ""));
+    assert!(ended.stderr.contains("start the server, then check it again"), "{}", ended.stderr);
+}
+
+#[test]
+fn without_claims_the_bytes_judge() {
+    let (kitchen, folder) = (Kitchen::open(""), Folder::new());
+    let page = |length: &str, content: &str| {
+        let file = folder.file("page.wire");
+        let text = format!(
+            "# The healthy kitchen\n\n>>>\nGET /healthz HTTP/1.1\nHost: kitchen.test\n\n<<<\n\
+             HTTP/1.1 200 OK\nDate: Sun, 06 Nov 1994 08:49:37 GMT\n\
+             Content-Type: text/plain; charset=utf-8\nCache-Control: no-store\n\
+             Content-Length: {length}\n\n{content}\\\n"
+        );
+        fs::write(&file, text).unwrap();
+        check(kitchen.address, &format!("--timeout 0.3 {}", file.display()))
+    };
+    for content in ["ok", "\\{2 bytes}", "o\\{1 bytes}"] {
+        let ended = page("2", content);
+        assert_eq!(ended.code, Some(0), "{content}: {}", ended.stdout);
+    }
+    let ended = page("3", "ok");
+    assert_eq!(ended.code, Some(1));
+    assert!(ended.stdout.contains("Content-Length: 2\\r\\n\\r\\nok\n"), "{}", ended.stdout);
+    assert!(ended.stdout.contains("^ byte 136 of what came\n"), "{}", ended.stdout);
+    assert!(page("2", "\\{1 bytes}").stdout.contains("(nothing)"));
+    assert!(page("2", "okay").stdout.contains("(nothing more in 0.3 s)"));
+}
+
+#[test]
+fn a_page_of_several_connections_is_played_in_its_order() {
+    let (kitchen, folder) = (Kitchen::open(""), Folder::new());
+    let file = folder.file("page.wire");
+    let page = "# Two guests, and one who leaves\n\n>>>\nGET /healthz HTTP/1.1\nHost: kitchen.test\n\n\
+                --- @2 open\n--- wait 20ms\n>>> @2\nGET /healthz HTTP/1.1\nHost: kitchen.test\n\n\
+                --- @2 client half-close\n\n???\nstatus 200\nclosed\n--- silent 20ms\n--- @3 open\n\
+                --- @3 client reset\n\n>>>\nHEAD /nowhere HTTP/1.1\nHost: kitchen.test\n\n\
+                ???\nstatus 200\n2: status 404\nopen 20ms\n";
+    fs::write(&file, page).unwrap();
+    let ended = check(kitchen.address, file.to_str().unwrap());
+    assert_eq!(ended.code, Some(0), "{}", ended.stdout);
+    // The number of a claim counts the answers on its connection, since the last claims there.
+    fs::write(&file, page.replace("2: status 404", "3: status 404")).unwrap();
+    let ended = check(kitchen.address, &format!("--timeout 0.3 {}", file.display()));
+    assert_eq!(ended.code, Some(1));
+    let got = "got:       2 answers, and nothing more in 0.3 s\n";
+    assert!(ended.stdout.contains(got), "{}", ended.stdout);
+}
+
+#[test]
+fn what_cannot_be_played_is_told_before_anybody_is_asked() {
+    let asked: &'static AtomicUsize = Box::leak(Box::default());
+    let address = server(|_| {
+        asked.fetch_add(1, Ordering::Relaxed);
+    });
+    let folder = Folder::new();
+    let file = folder.file("page.wire");
+    fs::write(&file, "# A title\n\n>>>\nGET / HTTP/1.1\n\n???\nstatus 4\n").unwrap();
+    let ended = check(address, file.to_str().unwrap());
+    assert_eq!((ended.code, ended.stdout.as_str()), (Some(2), ""));
+    assert!(ended.stderr.contains("page.wire: line 7: expected a status"), "{}", ended.stderr);
+    for (line, told) in [
+        ("check", "check needs the address of a server"),
+        ("check nowhere", "takes an address"),
+        ("check https://localhost:5000", "plain HTTP"),
+        ("check 5000 no-such-file", "cannot read no-such-file"),
+        ("check 5000 --tiemout 3", "did you mean --timeout?"),
+    ] {
+        let ended = run(&mut openkitchen(line));
+        assert_eq!((ended.code, ended.stdout.as_str()), (Some(2), ""), "{line}");
+        assert!(ended.stderr.contains(told), "{line}: {}", ended.stderr);
+    }
+    assert_eq!(asked.load(Ordering::Relaxed), 0);
+}
+
+#[test]
+fn json_is_an_object_a_line() {
+    let address = server(|stream| {
+        read(stream);
+        let _ = stream.write_all(b"HTTP/1.1 200 \"\\\x1b[2J\r\n\r\n");
+    });
+    let ended = check(address, "--json --timeout 0.2");
+    assert_eq!(ended.code, Some(1));
+    let lines: Vec<&str> = ended.stdout.lines().collect();
+    assert_eq!(lines.len(), lessons().len() + 1, "{}", ended.stdout);
+    for line in &lines {
+        assert_eq!(json_value(line), Some(""), "{line}");
+    }
+    assert!(lines[0].starts_with("{\"case\":\"01-a-port-opens.wire\","), "{}", lines[0]);
+    for part in
+        ["\"verdict\":\"fail\"", "\"expected\":\"", "\"got\":\"", "\"byte\":", "\"next\":\""]
+    {
+        assert!(lines[2].contains(part), "{part}: {}", lines[2]);
+    }
+    let counted = lines.last().unwrap();
+    assert!(counted.starts_with("{\"cases\":33,\"pass\":"), "{counted}");
+}
+
+/// What stands behind a value of JSON (RFC 8259), if the text begins with one. Only what is used.
+fn json_value(text: &str) -> Option<&str> {
+    if let Some(mut rest) = text.strip_prefix('{') {
+        loop {
+            rest = json_string(rest)?.strip_prefix(':')?;
+            rest = json_value(rest)?;
+            match rest.strip_prefix(',') {
+                Some(next) => rest = next,
+                None => return rest.strip_prefix('}'),
+            }
+        }
+    }
+    if text.starts_with('"') {
+        return json_string(text);
+    }
+    let digits = text.bytes().take_while(u8::is_ascii_digit).count();
+    (digits > 0).then(|| &text[digits..])
+}
+
+fn json_string(text: &str) -> Option<&str> {
+    let inner = text.strip_prefix('"')?;
+    let mut letters = inner.char_indices();
+    while let Some((at, letter)) = letters.next() {
+        match letter {
+            '"' => return Some(&inner[at + 1..]),
+            '\\' => match letters.next()?.1 {
+                '"' | '\\' | '/' | 'b' | 'f' | 'n' | 'r' | 't' => {}
+                'u' => {
+                    let is_hex = |_| letters.next().is_some_and(|(_, hex)| hex.is_ascii_hexdigit());
+                    (0..4).all(is_hex).then_some(())?;
+                }
+                _ => return None,
+            },
+            control if control < ' ' => return None,
+            _ => {}
+        }
+    }
+    None
+}
