@@ -12,7 +12,7 @@
 //! request's method, the client's version, and whether the length is known. They meet in one `match`.
 //!
 //! Rule: RFC 9112 sections 4 and 6, RFC 9110 section 6.6.1 for the date.
-//! Next: [`delivery`](crate::net), and then [`persistence`](super::persistence).
+//! Next: [`delivery`](crate::net::delivery).
 
 use std::time::SystemTime;
 

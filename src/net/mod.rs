@@ -16,11 +16,11 @@
 //! The chapters stand in reading order.
 
 pub mod server;
-mod door;
-mod hall;
-mod house;
-mod connection;
-mod exchange;
+pub(crate) mod door;
+pub(crate) mod hall;
+pub(crate) mod house;
+pub(crate) mod connection;
+pub(crate) mod exchange;
 pub mod transport;
-mod delivery;
+pub(crate) mod delivery;
 pub mod tap;
