@@ -16,13 +16,14 @@ use openkitchen::transcript::{Item, Side};
 use process::{Answer, Client, Ended, Folder, Kitchen, PATIENCE, Process, openkitchen, run};
 
 /// All that can be set, as the README promises it.
-const FLAGS: [&str; 15] = [
+const FLAGS: [&str; 16] = [
     "listen",
     "port-file",
     "data",
     "record",
     "no-trace",
     "bodies",
+    "explain",
     "max-connections",
     "max-head",
     "max-content",

@@ -16,6 +16,8 @@ fn main() -> ExitCode {
         .collect();
     let done = match arguments.first().map(String::as_str) {
         Some("check") => cli::check::command(&arguments[1..]),
+        Some("send") => cli::send::command(&arguments[1..]),
+        Some("mock") => cli::mock::command(&arguments[1..]),
         Some("explain") => cli::explain::command(&arguments[1..]),
         Some("watch") => cli::watch::command(&arguments[1..]),
         _ => cli::serve::command(&arguments).map(|()| ExitCode::SUCCESS),

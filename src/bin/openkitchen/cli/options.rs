@@ -26,6 +26,8 @@ pub struct Options {
     pub trace: bool,
     /// Whether long content is printed too.
     pub bodies: bool,
+    /// Whether what each part means is printed behind it.
+    pub explain: bool,
     /// What the server grants.
     pub limits: Limits,
     /// How long `/healthz` says 503 before the server stops.
@@ -41,6 +43,7 @@ impl Default for Options {
             record: None,
             trace: true,
             bodies: false,
+            explain: false,
             limits: Limits::default(),
             drain: Duration::ZERO,
         }
@@ -59,7 +62,7 @@ pub enum Asked {
 }
 
 #[rustfmt::skip]
-const FLAGS: [Flag<Options>; 15] = [
+const FLAGS: [Flag<Options>; 16] = [
     Flag { name: "listen", value: "ADDR", help: "where to listen [127.0.0.1:5000]; port 0: a free one",
         apply: |options, value| { options.listen = listen(value); Ok(()) } },
     Flag { name: "port-file", value: "FILE", help: "write the address that was bound there",
@@ -72,6 +75,8 @@ const FLAGS: [Flag<Options>; 15] = [
         apply: |options, _| { options.trace = false; Ok(()) } },
     Flag { name: "bodies", value: "", help: "print long content, styles, scripts and images too",
         apply: |options, _| { options.bodies = true; Ok(()) } },
+    Flag { name: "explain", value: "", help: "say what each part means, with its clause, once",
+        apply: |options, _| { options.explain = true; Ok(()) } },
     Flag { name: "max-connections", value: "N", help: "connections at one time [1024]; 503 past it",
         apply: |options, value| { options.limits.connections = count(value).ok_or(NUMBER)?; Ok(()) } },
     Flag { name: "max-head", value: "BYTES", help: "a request's head [16K]; 431 past it",
@@ -124,8 +129,9 @@ pub fn help() -> String {
     format!(
         "openkitchen: the HTTP/1.1 server with glass walls\n\
          openkitchen [FLAGS]  the lesson site; each raw exchange is printed as it happens\n\
-         openkitchen COMMAND --help   for any server:   watch  stand in front of it\n\
-         \x20  check  transcripts or lessons against it    explain  what its bytes mean\n\n\
+         openkitchen COMMAND  watch: a pane of glass before any server; send: your bytes\n\
+         \x20 to it; check: lessons and tests for it; mock: the server of a transcript;\n\
+         \x20 explain: what bytes mean. Each has a --help of its own.\n\
          {}\n\
          Each flag is also a variable: --max-head is OPENKITCHEN_MAX_HEAD. The site reads\n\
          API_KEY, CONTACT_NAME and CONTACT_EMAIL; RUST_LOG=info logs; NO_COLOR is heeded.\n",

@@ -53,7 +53,7 @@ fn serve(options: &Options) -> Result<(), Refusal> {
     let whom = format!("the lesson site at {address}");
     let record = |folder: &PathBuf| Recorder::open(folder, &whom).map(Arc::new);
     let recorder = options.record.as_ref().map(record).transpose().map_err(failed)?;
-    let trace = options.trace.then(|| Arc::new(start_trace(options.bodies)));
+    let trace = options.trace.then(|| Arc::new(start_trace(options)));
     let say = |line: &str| match &trace {
         Some(trace) => trace.say(line),
         None => print(&format!("# {line}\n")),
@@ -101,12 +101,13 @@ pub fn print(text: &str) {
 }
 
 /// The trace on stdout, in colours where that is a terminal.
-fn start_trace(bodies: bool) -> Trace {
+fn start_trace(options: &Options) -> Trace {
+    let Options { bodies, explain, .. } = *options;
     let stdout = io::stdout();
     let no_color = env::var_os("NO_COLOR");
     let colour = trace::wants_colour(stdout.is_terminal(), no_color.as_deref());
     let quiet = ROUTES.iter().filter(|row| row.is_quiet()).map(|row| row.path()).collect();
-    Trace::start(stdout, trace::Options { bodies, colour, quiet })
+    Trace::start(stdout, trace::Options { bodies, explain, colour, quiet })
 }
 
 /// One line on stderr for each record; warnings and worse, unless RUST_LOG says otherwise.

@@ -61,6 +61,8 @@ const WRITE: usize = 64 * 1024;
 pub struct Options {
     /// Whether long content, styles, scripts and images are shown too.
     pub bodies: bool,
+    /// Whether what each part means is said behind it, once in a run.
+    pub explain: bool,
     /// Whether directions have colours: see [`wants_colour`].
     pub colour: bool,
     /// The paths of quiet routes, as the table has them. Their exchanges are shown only where they

@@ -69,6 +69,7 @@ struct Options {
     port_file: Option<PathBuf>,
     trace: bool,
     bodies: bool,
+    explain: bool,
     record: Option<PathBuf>,
     connections: usize,
     idle: Duration,
@@ -82,6 +83,7 @@ impl Default for Options {
             port_file: None,
             trace: true,
             bodies: false,
+            explain: false,
             record: None,
             connections: 1024,
             idle: Duration::from_secs(3600),
@@ -91,7 +93,7 @@ impl Default for Options {
 }
 
 #[rustfmt::skip]
-const FLAGS: [Flag<Options>; 8] = [
+const FLAGS: [Flag<Options>; 9] = [
     Flag { name: "listen", value: "ADDR", help: "where to listen [the port behind the server's]",
         apply: |options, value| { options.listen = Some(listen(value)); Ok(()) } },
     Flag { name: "port-file", value: "FILE", help: "write the address that was bound there",
@@ -102,6 +104,8 @@ const FLAGS: [Flag<Options>; 8] = [
         apply: |options, _| { options.trace = false; Ok(()) } },
     Flag { name: "bodies", value: "", help: "print long content, styles, scripts and images too",
         apply: |options, _| { options.bodies = true; Ok(()) } },
+    Flag { name: "explain", value: "", help: "say what each part means, with its clause, once",
+        apply: |options, _| { options.explain = true; Ok(()) } },
     Flag { name: "max-connections", value: "N", help: "connections at one time [1024]; closed past it",
         apply: |options, value| { options.connections = count(value).ok_or(NUMBER)?; Ok(()) } },
     Flag { name: "idle-timeout", value: "S", help: "seconds in which nothing crosses [3600]",
@@ -174,7 +178,7 @@ fn watch(server: &str, options: &Options) -> Result<(), Refusal> {
     let whom = format!("{server}, watched at {bound}");
     let record = |folder: &PathBuf| Recorder::open(folder, &whom).map(Arc::new);
     let recorder = options.record.as_ref().map(record).transpose().map_err(failed)?;
-    let trace = options.trace.then(|| Arc::new(start_trace(options.bodies)));
+    let trace = options.trace.then(|| Arc::new(start_trace(options)));
 
     let house = Arc::new(House {
         server: server.into(),
@@ -224,11 +228,12 @@ fn is_same(address: SocketAddr, bound: SocketAddr) -> bool {
     address.port() == bound.port() && (address.ip() == bound.ip() || is_any)
 }
 
-fn start_trace(bodies: bool) -> Trace {
+fn start_trace(options: &Options) -> Trace {
+    let Options { bodies, explain, .. } = *options;
     let stdout = io::stdout();
     let no_color = env::var_os("NO_COLOR");
     let colour = trace::wants_colour(stdout.is_terminal(), no_color.as_deref());
-    Trace::start(stdout, trace::Options { bodies, colour, quiet: Vec::new() })
+    Trace::start(stdout, trace::Options { bodies, explain, colour, quiet: Vec::new() })
 }
 
 /// Asked once, watch lets what is in flight end; asked again, it ends at once.

@@ -15,6 +15,7 @@ use std::time::Instant;
 
 use openkitchen::End;
 use openkitchen::message::method::Method;
+use openkitchen::transcript::explain::{Conversation, Remark, prose};
 use openkitchen::transcript::{Block, Bytes, Event, EventKind, Item, Note, Piece, Prose, Side};
 
 use super::direction::{Direction, Shown};
@@ -42,6 +43,8 @@ pub(super) struct Connection {
     /// When bytes crossed last, or when it opened.
     last: Instant,
     held: Option<Held>,
+    /// What the bytes mean, for those who asked to be told.
+    conversation: Option<Box<Conversation>>,
 }
 
 impl Connection {
@@ -59,6 +62,7 @@ impl Connection {
             server_left: false,
             last: at,
             held: None,
+            conversation: None,
         }
     }
 
@@ -76,6 +80,7 @@ impl Connection {
             server_left: false,
             last: at,
             held: None,
+            conversation: None,
         }
     }
 
@@ -130,6 +135,22 @@ impl Connection {
         let cost = usize::try_from(length).unwrap_or(usize::MAX).saturating_add(ITEM);
         let item = Item::Block(Block { connection, from, note: crossed.note(), bytes });
         self.put(item, cost, page);
+    }
+
+    /// What there is to say about these bytes. One that was not followed from its beginning cannot be
+    /// explained.
+    pub fn meaning(&mut self, from: Side, piece: &[u8]) -> Vec<Remark> {
+        if self.peer.is_none() || !self.is_followed {
+            return Vec::new();
+        }
+        self.conversation.get_or_insert_default().crossed(from, piece)
+    }
+
+    /// Puts what bytes mean on the page.
+    pub fn explain(&mut self, remarks: &[Remark], page: &mut Page) {
+        for item in prose(remarks) {
+            self.put(item, ITEM, page);
+        }
     }
 
     /// Puts a remark on the page.

@@ -15,7 +15,7 @@
 //! What is told once in a run: that a browser keeps a spare connection, that it asks for a favicon,
 //! that fields with secrets stand on this screen. A key in a target is told each time.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::{HashMap, HashSet, VecDeque};
 use std::mem;
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
@@ -23,6 +23,7 @@ use std::time::{Duration, Instant};
 use openkitchen::message::method::Method;
 use openkitchen::message::persistence::Persistence;
 use openkitchen::message::target::masked;
+use openkitchen::transcript::explain::Remark;
 use openkitchen::transcript::{Item, Side};
 use openkitchen::{Answered, End};
 
@@ -115,7 +116,12 @@ struct Told {
     silence: bool,
     favicon: bool,
     secret_field: bool,
+    /// What has been explained: an element, and what was said of it.
+    meanings: HashSet<(String, String)>,
 }
+
+/// Explanations that are remembered, so that each is given once. Beyond them nothing new is said.
+const MEANINGS: usize = 4096;
 
 impl View {
     /// Nothing has happened yet.
@@ -213,6 +219,11 @@ impl View {
         }
         connection.show(at, from, bytes, page);
         remarks.into_iter().for_each(|remark| connection.say(remark, page));
+        if self.options.explain {
+            let mut meaning = connection.meaning(from, piece);
+            meaning.retain(|remark| self.told.is_news(remark));
+            connection.explain(&meaning, page);
+        }
     }
 
     fn answered(&mut self, at: Instant, number: u64, summary: &Summary) {
@@ -263,6 +274,11 @@ impl View {
 }
 
 impl Told {
+    fn is_news(&mut self, remark: &Remark) -> bool {
+        let has_room = self.meanings.len() < MEANINGS;
+        has_room && self.meanings.insert((remark.about.clone(), remark.text.clone()))
+    }
+
     /// What there is to remark about heads. None of it holds what it warns of.
     fn remarks(&mut self, from: Side, heads: &[Head]) -> Vec<&'static str> {
         let mut remarks = Vec::new();
