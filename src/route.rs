@@ -143,9 +143,9 @@ impl<S> Route<S> {
 
     /// What a `/*` stands for in this path; empty for a path that is matched whole.
     fn rest<'a>(&self, path: &'a [u8]) -> Option<&'a [u8]> {
-        match self.path.strip_suffix('*') {
-            Some(prefix) => path.strip_prefix(prefix.as_bytes()),
-            None => (path == self.path.as_bytes()).then_some(b""),
+        match self.path.as_bytes() {
+            [prefix @ .., b'*'] => path.strip_prefix(prefix),
+            whole => (path == whole).then_some(b""),
         }
     }
 }

@@ -118,6 +118,7 @@ Host : example.test
       and its colon
         Host : example.test
             ^
+        Host: example.test
     RFC 9112 section 5.1: put the colon straight behind the name
 ";
     assert!(page.contains(said), "{page}");

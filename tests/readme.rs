@@ -78,18 +78,28 @@ fn each_command_in_readme_works() {
         assert!(goal(&name), "make {name}");
     }
     let kitchen = Kitchen::open("");
+    let port = format!(" {} ", kitchen.address.port());
+    let binary = env!("CARGO_BIN_EXE_openkitchen");
     for line in blocks(&readme, "sh").join("").lines() {
         let here = line.replace(ADDRESS, &kitchen.address.to_string());
-        match here.split_once(' ') {
-            Some(("make", _)) => {}
-            Some(("curl", arguments)) if process::need("curl", "curl --version") => {
-                let arguments = arguments.split(' ').chain(["--fail-with-body", "--silent"]);
-                let run = Command::new("curl").args(arguments).output().expect("curl");
-                assert!(run.status.success(), "{line}: {run:?}");
-            }
-            Some(("curl", _)) => {}
-            _ => panic!("README has a command that nothing tries: {line}"),
+        let here = format!("{here} ").replace(" 5000 ", &port);
+        let here = here.replace("target/release/openkitchen", binary);
+        let mut shell = Command::new("sh");
+        if line.starts_with("make ") {
+            continue;
+        } else if line.contains("openkitchen watch") {
+            // It runs until it is stopped: that it listens is what it promises.
+            let watch = format!("exec {here} --listen 127.0.0.1:0");
+            drop(Kitchen::start(shell.args(["-c", &watch])));
+            continue;
+        } else if line.starts_with("curl ") && process::need("curl", "curl --version") {
+            shell.args(["-c", &format!("{here} --fail-with-body --silent")]);
+        } else {
+            assert!(line.contains("openkitchen "), "nothing tries: {line}");
+            shell.args(["-c", &here]);
         }
+        let run = shell.output().expect("a shell");
+        assert!(run.status.success(), "{line}: {run:?}");
     }
 }
 

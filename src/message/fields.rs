@@ -41,6 +41,11 @@ impl Span {
         self.end as usize
     }
 
+    /// How many bytes it spans.
+    pub fn length(self) -> usize {
+        (self.end - self.start) as usize
+    }
+
     /// The bytes it stands for.
     pub fn in_bytes(self, bytes: &[u8]) -> &[u8] {
         &bytes[self.start()..self.end()]
@@ -70,8 +75,10 @@ impl<'a> FieldLines<'a> {
 
     /// Where name and value stand of all lines with that name, whatever its case.
     pub fn places(self, name: &str) -> impl Iterator<Item = (Span, Span)> {
+        // By length first: five names are looked up in each head, and most are told apart by it.
         self.spans.iter().copied().filter(move |(known, _)| {
-            known.in_bytes(self.bytes).eq_ignore_ascii_case(name.as_bytes())
+            known.length() == name.len()
+                && known.in_bytes(self.bytes).eq_ignore_ascii_case(name.as_bytes())
         })
     }
 
@@ -105,10 +112,25 @@ pub fn trim(mut value: &[u8]) -> &[u8] {
 
 /// Whether a byte may stand in a token, such as a field's name (RFC 9110 section 5.6.2).
 pub const fn is_token_byte(byte: u8) -> bool {
-    byte.is_ascii_alphanumeric()
-        || matches!(byte, b'!' | b'#' | b'$' | b'%' | b'&' | b'\'' | b'*' | b'+' | b'-' | b'.')
-        || matches!(byte, b'^' | b'_' | b'`' | b'|' | b'~')
+    TOKEN_BYTES[byte as usize]
 }
+
+/// Looked up for each byte of each name: a table takes one step where a list takes fifteen.
+const TOKEN_BYTES: [bool; 256] = {
+    let others = b"!#$%&'*+-.^_`|~";
+    let mut table = [false; 256];
+    let mut byte = 0;
+    while byte < table.len() {
+        table[byte] = (byte as u8).is_ascii_alphanumeric();
+        byte += 1;
+    }
+    let mut other = 0;
+    while other < others.len() {
+        table[others[other] as usize] = true;
+        other += 1;
+    }
+    table
+};
 
 /// Whether bytes are a token.
 pub fn is_token(bytes: &[u8]) -> bool {

@@ -23,6 +23,7 @@ pub mod response;
 pub mod encode;
 pub mod persistence;
 pub mod refusal;
+pub(crate) mod mended;
 pub mod reader;
 pub mod limits;
 pub mod method;

@@ -7,14 +7,18 @@
 //! ```text
 //! Host : example.test
 //!     ^
+//! Host: example.test
 //! a space stands between a field's name and its colon
 //! ```
 //! Rule: RFC 9112 section 2.2 asks for 400 and a close; where a sharper status exists it is used.
 //! Left out: repairing. A recipient that guesses what was meant disagrees, one day, with the
 //! recipient behind it, and the gap between the two is where requests are smuggled.
-//! Next: [`tap`](crate::net::tap).
+//! Next: [`mended`](super::mended).
+
+use std::ops::Range;
 
 use super::limits;
+use super::mended::mended;
 use super::status::Status;
 use super::visible::Visible;
 
@@ -304,10 +308,21 @@ impl Refused {
         }
         text.push('\n');
         if let Some((line, caret)) = self.at.and_then(|at| line_around(bytes, at)) {
-            text += &format!("\n    {line}\n    {:caret$}^\n\n", "");
+            text += &format!("\n    {line}\n    {:caret$}^\n", "");
+            if let Some(mended) = self.mended(bytes) {
+                text += &format!("    {}\n", Visible(&mended));
+            }
+            text.push('\n');
         }
         text += &format!("{}: {}\n", rule.clause, rule.mend);
         text
+    }
+
+    /// The line as it should be, where it is short enough to be shown whole.
+    fn mended(&self, bytes: &[u8]) -> Option<Vec<u8>> {
+        let line = line_of(bytes, self.at?)?;
+        let at = self.at?.min(bytes.len() - 1) - line.start;
+        mended(self.refusal, &bytes[line], at).filter(|mended| mended.len() <= SHOWN)
     }
 }
 
@@ -330,15 +345,22 @@ impl Refusal {
     }
 }
 
-/// The line in which byte `at` stands, made visible and cut to a window, and the caret's column.
-/// The line's own end is shown only where the caret stands on it.
-fn line_around(bytes: &[u8], at: usize) -> Option<(String, usize)> {
+/// Where the line is in which byte `at` stands. The line's own end belongs to it only where the byte
+/// stands on it.
+fn line_of(bytes: &[u8], at: usize) -> Option<Range<usize>> {
     let at = at.min(bytes.len().checked_sub(1)?);
     let start = bytes[..at].iter().rposition(|&byte| byte == b'\n').map_or(0, |lf| lf + 1);
     let end = bytes[at..].iter().position(|&byte| byte == b'\n').map_or(bytes.len(), |lf| at + lf);
     let end = end - usize::from(end > at && bytes[end - 1] == b'\r' && end - 1 > at);
-    let first = start.max((at + SHOWN / 2).min(end).saturating_sub(SHOWN));
-    let last = end.max(at + 1).min(first + SHOWN);
+    Some(start..end.max(at + 1))
+}
+
+/// The line in which byte `at` stands, made visible and cut to a window, and the caret's column.
+fn line_around(bytes: &[u8], at: usize) -> Option<(String, usize)> {
+    let line = line_of(bytes, at)?;
+    let at = at.min(bytes.len() - 1);
+    let first = line.start.max((at + SHOWN / 2).min(line.end).saturating_sub(SHOWN));
+    let last = line.end.min(first + SHOWN);
     let caret = Visible(&bytes[first..at]).to_string().len();
     Some((Visible(&bytes[first..last]).to_string(), caret))
 }
@@ -364,7 +386,7 @@ mod tests {
         assert_eq!(
             text,
             "a space stands between a field's name and its colon\n\
-             \n    Host : h\n        ^\n\n\
+             \n    Host : h\n        ^\n    Host: h\n\n\
              RFC 9112 section 5.1: put the colon straight behind the name\n"
         );
     }

@@ -87,14 +87,15 @@ impl Response {
         Response::words("application/json", text.into())
     }
 
+    /// For media types of this file, which need no check.
     fn words(content_type: &str, text: Cow<'static, str>) -> Response {
-        Response::bytes(
-            content_type,
-            match text {
-                Cow::Borrowed(text) => Cow::Borrowed(text.as_bytes()),
-                Cow::Owned(text) => Cow::Owned(text.into_bytes()),
-            },
-        )
+        let bytes = match text {
+            Cow::Borrowed(text) => Cow::Borrowed(text.as_bytes()),
+            Cow::Owned(text) => Cow::Owned(text.into_bytes()),
+        };
+        let mut response = Response { body: Body::Bytes(bytes), ..Response::new(Status::OK) };
+        response.push("Content-Type", content_type);
+        response
     }
 
     /// `200 OK` and bytes of that media type.
@@ -186,16 +187,23 @@ impl Response {
         if OWN_FIELDS.iter().any(|own| own.eq_ignore_ascii_case(name)) {
             return Err(BadField(format!("{name} is written by the server itself")));
         }
-        if ["content-type", "location"].iter().any(|one| one.eq_ignore_ascii_case(name)) {
+        let is_single =
+            ["content-type", "location"].iter().any(|one| one.eq_ignore_ascii_case(name));
+        if is_single && !self.fields.is_empty() {
             self.remove(name);
         }
+        self.push(name, value.trim_matches([' ', '\t']));
+        Ok(self)
+    }
+
+    /// Adds a line that was checked.
+    fn push(&mut self, name: &str, value: &str) {
         if self.fields.is_empty() {
             self.fields.reserve(FIELDS);
         }
-        for part in [name, ": ", value.trim_matches([' ', '\t']), "\r\n"] {
+        for part in [name, ": ", value, "\r\n"] {
             self.fields.extend_from_slice(part.as_bytes());
         }
-        Ok(self)
     }
 
     /// Takes out the lines with that name.

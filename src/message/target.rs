@@ -98,11 +98,16 @@ fn check_bytes(text: &[u8], start: usize) -> Result<(), (Refusal, usize)> {
             if digits.len() < 2 || !digits.iter().all(u8::is_ascii_hexdigit) {
                 return Err((Refusal::TargetPercent, at));
             }
-        } else if !(is_name_byte(byte) || b":@/?".contains(&byte)) {
+        } else if !is_target_byte(byte) {
             return Err((Refusal::TargetByte, at));
         }
     }
     Ok(())
+}
+
+/// What may stand in path and query as it is (pchar of RFC 3986, slash and question mark).
+pub(super) fn is_target_byte(byte: u8) -> bool {
+    is_name_byte(byte) || b":@/?".contains(&byte)
 }
 
 /// unreserved and sub-delims of RFC 3986: what may stand in a host's name as it is.
