@@ -55,6 +55,8 @@ pub(super) struct Connection<'a, S: 'static, L> {
     pub peer: SocketAddr,
     /// Whether it waits for a request: then it may be hung up on when the server stops.
     idle: &'a Idle,
+    /// Whether a request has been answered on it.
+    has_served: bool,
 }
 
 /// Why a request could not be read. Either somebody is left to be told, or nobody is.
@@ -102,7 +104,7 @@ impl<'a, S: Sync, L: Line> Connection<'a, S, L> {
         idle: &'a Idle,
     ) -> Connection<'a, S, L> {
         let transport = Transport::new(line, service.limits.idle_timeout);
-        Connection { service, transport, number, peer, idle }
+        Connection { service, transport, number, peer, idle, has_served: false }
     }
 
     /// The whole conversation.
@@ -115,7 +117,7 @@ impl<'a, S: Sync, L: Line> Connection<'a, S, L> {
     fn serve(&mut self) -> io::Result<()> {
         while let Some(exchange) = self.next()? {
             match exchange.serve()? {
-                Persistence::KeepAlive => {}
+                Persistence::KeepAlive => self.has_served = true,
                 Persistence::Close => break,
             }
         }
@@ -159,13 +161,15 @@ impl<'a, S: Sync, L: Line> Connection<'a, S, L> {
                 return Ok(Some(head));
             }
             tried = bytes.len();
-            // An empty line is what some clients send behind a request, not the beginning of one.
-            let has_begun = !matches!(bytes, b"" | b"\r" | b"\r\n");
+            // An empty line is what some clients send behind a request, not the beginning of one. Where
+            // there has been none, somebody types, and is not left without a word.
+            let is_blank = matches!(bytes, b"\r" | b"\r\n");
+            let has_begun = !bytes.is_empty() && !(is_blank && self.has_served);
             if has_begun && deadline.is_none() {
                 deadline = Some(Instant::now() + limits.head_timeout);
             }
             match self.fill(deadline, !has_begun) {
-                Ok(0) if has_begun => return Err(Refusal::HeadCutShort.into()),
+                Ok(0) if has_begun && !is_blank => return Err(Refusal::HeadCutShort.into()),
                 Ok(0) => return Ok(None),
                 Ok(_) => {}
                 Err(error) if error.kind() != ErrorKind::TimedOut => {
@@ -222,7 +226,7 @@ impl<'a, S: Sync, L: Line> Connection<'a, S, L> {
             },
         );
         let Refused { refusal, .. } = refused;
-        debug!("connection {}: {} ({})", self.number, refusal.rule().why, refusal.rule().clause);
+        info!("connection {}: {} ({})", self.number, refusal.rule().why, refusal.rule().clause);
         self.transport.linger(linger, LINGER_BYTES);
         Ok(())
     }
