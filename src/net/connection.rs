@@ -164,18 +164,18 @@ impl<'a, S: Sync, L: Line> Connection<'a, S, L> {
             // An empty line is what some clients send behind a request, not the beginning of one. Where
             // there has been none, somebody types, and is not left without a word.
             let is_blank = matches!(bytes, b"\r" | b"\r\n");
-            let has_begun = !bytes.is_empty() && !(is_blank && self.has_served);
-            if has_begun && deadline.is_none() {
+            let is_idle = bytes.is_empty() || (is_blank && self.has_served);
+            if !is_idle && deadline.is_none() {
                 deadline = Some(Instant::now() + limits.head_timeout);
             }
-            match self.fill(deadline, !has_begun) {
-                Ok(0) if has_begun && !is_blank => return Err(Refusal::HeadCutShort.into()),
+            match self.fill(deadline, is_idle) {
+                Ok(0) if !is_idle && !is_blank => return Err(Refusal::HeadCutShort.into()),
                 Ok(0) => return Ok(None),
                 Ok(_) => {}
                 Err(error) if error.kind() != ErrorKind::TimedOut => {
                     return Err(Fault::Gone(error));
                 }
-                Err(_) if has_begun => return Err(Refusal::HeadTimeout.into()),
+                Err(_) if !is_idle => return Err(Refusal::HeadTimeout.into()),
                 Err(_) => return Ok(None),
             }
         }
