@@ -108,7 +108,7 @@ impl<'a, S: Sync, L: Line> Connection<'a, S, L> {
     }
 
     /// The whole conversation.
-    pub fn converse(mut self) {
+    pub fn converse(&mut self) {
         if let Err(gone) = self.serve() {
             debug!("connection {}: {gone}", self.number);
         }
@@ -243,7 +243,7 @@ impl<'a, S: Sync, L: Line> Connection<'a, S, L> {
     }
 
     /// The busy signal for a connection beyond the cap.
-    pub fn turn_away(mut self) {
+    pub fn turn_away(&mut self) {
         let told = self.refuse(Refusal::TooManyConnections.into(), LINGER_AT_THE_DOOR);
         if let Err(gone) = told {
             debug!("connection {}: {gone}", self.number);

@@ -156,7 +156,8 @@ impl<'a, S: Sync> House<'a, S> {
     }
 
     fn serve(&self, line: impl Line, number: u64, peer: SocketAddr, idle: &Idle) {
-        let connection = Connection::new(&self.service, line, number, peer, idle);
+        // It holds its buffer, and is never moved: each copy would cost every idle thread a page.
+        let mut connection = Connection::new(&self.service, line, number, peer, idle);
         let cap = self.service.limits.connections;
         if let Some(_seat) = Seat::take(&self.door.seated, cap) {
             clear(&self.door.is_full);
