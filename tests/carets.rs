@@ -32,7 +32,7 @@ const MARKED: [(&str, &str, Refusal); 66] = [
     ("", "POST | |/ HTTP/1.1\r\n", RequestLine),
     ("", "| |POST / HTTP/1.1\r\n", RequestLine),
     ("", "POST / HTTP/1.1| |\r\n", RequestLine),
-    ("", "POST /a b |H|TTP/1.1\r\n", RequestLine),
+    ("", "POST /a| |b HTTP/1.1\r\n", RequestLine),
     ("", "POST /|\r|\n", NoVersion),
     ("", "POST / |h|ttp/1.1\r\n", Version),
     ("", "POST / |H|TTX/1.1\r\n", Version),

@@ -186,8 +186,11 @@ fn split_other_version(text: &[u8], start: usize) -> Result<Option<Split>, Refus
     let Some(line) = first_line(text) else { return Ok(None) };
     let place = line.iter().rposition(|&byte| byte == b' ').map_or(0, |space| space + 1);
     match &line[place..] {
+        // The space behind the target is the one that should not be: what follows it is no version.
         _ if line[..place].iter().filter(|&&byte| byte == b' ').count() != 2 => {
-            Err(Refusal::RequestLine.at(start + place))
+            let spaces = line.iter().enumerate().filter(|&(_, &byte)| byte == b' ');
+            let second = spaces.map(|(at, _)| at).nth(1).unwrap_or(place);
+            Err(Refusal::RequestLine.at(start + second))
         }
         [b'H', b'T', b'T', b'P', b'/', b'1', b'.', b'2'..=b'9'] => {
             let mut as_http11 = text.to_vec();
@@ -205,11 +208,12 @@ fn split_other_version(text: &[u8], start: usize) -> Result<Option<Split>, Refus
 
 /// What other protocols say first. Those who speak them will not wait for the end of a line.
 fn other_protocol(bytes: &[u8]) -> Option<Refusal> {
-    const GREETINGS: [(&[u8], Refusal); 5] = [
+    const GREETINGS: [(&[u8], Refusal); 6] = [
         (b"\x16\x03", Refusal::TlsHello),
         (b"PRI * HTTP/2.0\r\n", Refusal::Http2Preface),
         (b"PROXY TCP", Refusal::ProxyLine),
         (b"PROXY UNKNOWN", Refusal::ProxyLine),
+        (b"\r\n\r\n\0\r\nQUIT\n", Refusal::ProxyLine), // its second version, which comes in one piece
         (b"SSH-", Refusal::SshBanner),
     ];
     GREETINGS.iter().find(|(greeting, _)| bytes.starts_with(greeting)).map(|&(_, refusal)| refusal)
@@ -401,7 +405,7 @@ mod tests {
         refused("GET /|\r|\n", NoVersion);
         refused("GET | |/ HTTP/1.1\r\n", RequestLine);
         refused("GET / HTTP/1.1| |\r\n", RequestLine);
-        refused("GET /a b |H|TTP/1.1\r\n", RequestLine);
+        refused("GET /a| |b HTTP/1.1\r\n", RequestLine);
         refused("GET / |h|ttp/1.1\r\n", Version);
         refused("GET / HTTP/1.1|0|\r\n", Version);
         refused("GET / |H|TTP/2.0\r\n", VersionUnsupported);

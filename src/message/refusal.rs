@@ -18,7 +18,7 @@
 use std::ops::Range;
 
 use super::limits;
-use super::mended::mended;
+use super::mended::mended_line;
 use super::status::Status;
 use super::visible::Visible;
 
@@ -309,7 +309,7 @@ impl Refused {
         text.push('\n');
         if let Some((line, caret)) = self.at.and_then(|at| line_around(bytes, at)) {
             text += &format!("\n    {line}\n    {:caret$}^\n", "");
-            if let Some(mended) = self.mended(bytes) {
+            if let Some(mended) = self.mended(bytes, limits) {
                 text += &format!("    {}\n", Visible(&mended));
             }
             text.push('\n');
@@ -319,10 +319,8 @@ impl Refused {
     }
 
     /// The line as it should be, where it is short enough to be shown whole.
-    fn mended(&self, bytes: &[u8]) -> Option<Vec<u8>> {
-        let line = line_of(bytes, self.at?)?;
-        let at = self.at?.min(bytes.len() - 1) - line.start;
-        mended(self.refusal, &bytes[line], at).filter(|mended| mended.len() <= SHOWN)
+    fn mended(&self, bytes: &[u8], limits: &limits::Limits) -> Option<Vec<u8>> {
+        mended_line(self, bytes, limits).filter(|mended| mended.len() <= SHOWN)
     }
 }
 
@@ -347,7 +345,7 @@ impl Refusal {
 
 /// Where the line is in which byte `at` stands. The line's own end belongs to it only where the byte
 /// stands on it.
-fn line_of(bytes: &[u8], at: usize) -> Option<Range<usize>> {
+pub(super) fn line_of(bytes: &[u8], at: usize) -> Option<Range<usize>> {
     let at = at.min(bytes.len().checked_sub(1)?);
     let start = bytes[..at].iter().rposition(|&byte| byte == b'\n').map_or(0, |lf| lf + 1);
     let end = bytes[at..].iter().position(|&byte| byte == b'\n').map_or(bytes.len(), |lf| at + lf);

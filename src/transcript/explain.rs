@@ -45,6 +45,9 @@ const AROUND: usize = 72;
 /// Columns of a line of prose: with `# ` before it, 100.
 const PROSE: usize = 98;
 
+/// Bytes up to which a message is looked at whole to show how a broken line should be.
+const WHOLE: usize = 64 * 1024;
+
 /// What there is to say about a stretch of bytes.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Remark {
@@ -630,7 +633,8 @@ impl Follower {
             _ => format!("broken here, and a strict server answers {}", rule.status),
         };
         let (near, at) = match refused.at {
-            Some(at) => around(view, at),
+            Some(at) if view.len() > WHOLE => around(view, at),
+            Some(at) => (view, at),
             None => (view, 0),
         };
         let refused_near = Refused { at: refused.at.map(|_| at), ..refused };

@@ -199,13 +199,15 @@ impl<W: Write> Player<W> {
         while sent < bytes.len() {
             let slow = self.manner.slow;
             let piece = if slow { &bytes[sent..=sent] } else { &bytes[sent..] };
+            // Before the write: a server that is near has answered by the time it returns.
+            let at = Instant::now();
             let line = self.line(number)?;
             let written = if line.is_mute { Ok(Some(0)) } else { line.write(piece) };
             match written {
                 Ok(Some(length)) if length > 0 => {
                     line.real.sent(&piece[..length]);
-                    self.last = Instant::now();
-                    self.page.sent(number, &piece[..length], self.last);
+                    self.last = at;
+                    self.page.sent(number, &piece[..length], at);
                     sent += length;
                     if slow {
                         self.pass(SLOW);
