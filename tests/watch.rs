@@ -321,7 +321,7 @@ fn what_crosses_is_shown_as_a_transcript() {
     let page = Transcript::parse(&stdout).unwrap();
     assert_eq!(page.to_string(), stdout);
     assert!(stdout.starts_with(&format!("# listening on http://{address}\n# watching {server}\n")));
-    for part in ["\nGET / HTTP/1.1\nHost: h\n\n", "\n\nhello\\\n", "--- client closed\n"] {
+    for part in ["\nGET / HTTP/1.1\nHost: h\n\n", "\n\nhello\\\n", "--- client half-close\n"] {
         assert!(stdout.contains(part), "{part:?}: {stdout}");
     }
 }

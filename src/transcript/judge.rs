@@ -50,6 +50,17 @@ pub fn methods(requests: &[u8]) -> Vec<Method> {
     methods
 }
 
+/// Whether the last of what a client sent is the beginning of a head, which a server may yet answer: with
+/// 400, or 408.
+pub fn ends_within_a_head(requests: &[u8]) -> bool {
+    let (mut reader, mut used, mut is_within) = (Reader::requests(), 0, false);
+    while let Some(stretch) = reader.next(&requests[used..]) {
+        used += stretch.length;
+        is_within = stretch.part == Part::Head && !stretch.head_is_whole;
+    }
+    is_within
+}
+
 /// The final answers in what a server sent to a client that sent `requests`. One that is not whole
 /// yet is left out, unless the connection has ended and no more will come.
 pub fn finals(requests: &[u8], answers: &[u8], ended: bool) -> Vec<Answer> {

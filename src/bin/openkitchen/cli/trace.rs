@@ -286,7 +286,8 @@ Content-Type: text/plain
 Content-Length: 9
 
 \\x1b[2Jhello\\
---- @2 client closed
+--- @2 client half-close
+--- @2 server closed
 "
         );
         assert_eq!(Transcript::parse(&text).map(|read| read.to_string()), Ok(text));

@@ -265,7 +265,8 @@ impl Player<'_> {
             }
         }
         sound(line)?;
-        let (asked, came) = (judge::methods(&line.sent).len(), finals(line).len());
+        let begun = usize::from(judge::ends_within_a_head(&line.sent));
+        let (asked, came) = (judge::methods(&line.sent).len() + begun, finals(line).len());
         line.answered = line.answered.max(came);
         if came > asked {
             let expected = format!("an answer for each request, so {asked}");

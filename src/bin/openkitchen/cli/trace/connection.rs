@@ -5,7 +5,8 @@
 //!
 //! >>> @2 82 bytes, +0.1 ms                      a read
 //! ...
-//! --- @2 client closed                          who left first; the other then follows
+//! --- @2 client half-close                      who left first
+//! --- @2 server closed                          and the other
 //! ```
 //! Two directions, how far they are followed, and what of them is held back.
 
@@ -40,6 +41,7 @@ pub(super) struct Connection {
     is_announced: bool,
     client_left: bool,
     server_left: bool,
+    is_reset: bool,
     /// When bytes crossed last, or when it opened.
     last: Instant,
     held: Option<Held>,
@@ -60,6 +62,7 @@ impl Connection {
             is_announced: false,
             client_left: false,
             server_left: false,
+            is_reset: false,
             last: at,
             held: None,
             conversation: None,
@@ -78,6 +81,7 @@ impl Connection {
             is_announced: true,
             client_left: false,
             server_left: false,
+            is_reset: false,
             last: at,
             held: None,
             conversation: None,
@@ -191,8 +195,9 @@ impl Connection {
 
     /// One side has left.
     pub fn ended(&mut self, end: End, page: &mut Page) {
-        let is_first = !(self.client_left || self.server_left);
         let kind = match end {
+            // Until the server has gone too, nobody knows more than that the client will send no more.
+            End::ClientClosed if !self.server_left => EventKind::HalfClose(Side::Client),
             End::ClientClosed => EventKind::Closed(Side::Client),
             End::ClientReset => EventKind::Reset(Side::Client),
             End::ServerClosed => EventKind::Closed(Side::Server),
@@ -202,9 +207,9 @@ impl Connection {
             End::ClientClosed | End::ClientReset => self.client_left = true,
             End::ServerClosed | End::ServerReset => (self.server_left, self.held) = (true, None),
         }
-        // A reset always is news: what was on its way may be lost.
-        let was_reset = matches!(kind, EventKind::Reset(_));
-        if self.is_announced && (is_first || was_reset) {
+        // Behind a reset there is no end left to tell.
+        let was_reset = mem::replace(&mut self.is_reset, matches!(kind, EventKind::Reset(_)));
+        if self.is_announced && !was_reset {
             self.event(kind, Note::default(), page);
         }
     }

@@ -435,7 +435,8 @@ Content-Length: 6
 
 hello\\n
 # 1 GET /about 200 0.2 ms keep-alive
---- client closed
+--- client half-close
+--- server closed
 ",
         );
     }
@@ -624,7 +625,7 @@ Host: h
 >>> 19 bytes, +0.2 ms
 GET /c HTTP/1.1
 
---- client closed
+--- client half-close
 ",
         );
     }
