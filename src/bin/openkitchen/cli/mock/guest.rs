@@ -8,7 +8,8 @@
 //! ```
 //! Rule: whoever closes a socket with unread bytes in its receive buffer sends RST instead of FIN
 //! (RFC 1122 section 4.2.2.13 asks for it, to show that data was lost). So everything here looks
-//! with `peek` first and takes only what it has understood: before a reset all but the last byte.
+//! with `peek` first and takes only what it has understood: before a reset all but the last byte. A
+//! client that has sent nothing leaves no byte, so the system is asked for the reset as well.
 
 use std::io::{self, ErrorKind, Read, Write};
 use std::net::{Shutdown, TcpStream};
@@ -20,6 +21,7 @@ use openkitchen::message::visible::Visible;
 use super::differ;
 use super::steps::{Part, Step};
 use crate::cli::send::follow::Direction;
+use crate::sys;
 
 /// How long a client may take to notice the end, or to leave where the file does not say who does.
 const LINGER: Duration = Duration::from_millis(500);
@@ -166,14 +168,12 @@ impl Guest<'_> {
     }
 
     fn reset(&mut self) -> Result<(), Stop> {
-        match self.peek(&mut [0], self.timeout) {
-            Peek::Bytes(_) => {
-                thread::sleep(BEFORE_RESET);
-                Ok(())
-            }
-            Peek::Silence => Err(Stop::Stalled("a reset needs a byte of the client's".into())),
-            Peek::End => Err(Stop::Gone("the server was to reset".into())),
+        let gone = || Stop::Gone("the server was to reset".into());
+        if let Peek::End = self.peek(&mut [0], BEFORE_RESET) {
+            return Err(gone());
         }
+        thread::sleep(BEFORE_RESET); // what was written has left by then
+        sys::reset_on_close(&self.stream).map_err(|_| gone())
     }
 
     /// Takes what still comes, at most for so long; true where the client has ended its side. A socket
