@@ -9,7 +9,8 @@
 //! Welcome to RohithBuilds Backend!
 //! ```
 //! Whether an answer has content, and how its end is marked, depends on four things: its status, the
-//! request's method, the client's version, and whether the length is known. They meet in one `match`.
+//! request's method, the client's version, and whether the length is known. They meet in one `match`,
+//! but for HEAD, which is answered with GET's head and takes away only what would follow it.
 //!
 //! Rule: RFC 9112 sections 4 and 6, RFC 9110 section 6.6.1 for the date.
 //! Next: [`delivery`](crate::net::delivery).

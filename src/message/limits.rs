@@ -1,8 +1,8 @@
 //! # Appendix: every number
 //!
-//! A server that waits without end, or keeps without end, belongs to whoever asks for most. So each
-//! wait and each store has a number here, with its unit, its clause and what others chose. A refusal
-//! names the number that it met, so that nobody has to guess.
+//! A server that waits without end, or keeps without end, belongs to whoever asks for most. So what a
+//! client can ask for has a number here, and a refusal names the number that it met. What only the
+//! server's own work needs, such as the size of a buffer, stands with its reason where it is used.
 
 use std::time::Duration;
 

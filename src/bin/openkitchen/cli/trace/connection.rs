@@ -71,21 +71,11 @@ impl Connection {
 
     /// One whose beginning was lost. It can be followed from where an exchange ends.
     pub fn met_midway(number: u64, at: Instant, bodies: bool) -> Connection {
-        Connection {
-            number,
-            peer: None,
-            client: Direction::requests(bodies),
-            server: Direction::answers(bodies),
-            is_followed: false,
-            has_spoken: true,
-            is_announced: true,
-            client_left: false,
-            server_left: false,
-            is_reset: false,
-            last: at,
-            held: None,
-            conversation: None,
-        }
+        // No address is needed of one that is not announced any more.
+        let nobody = SocketAddr::from(([0, 0, 0, 0], 0));
+        let (is_followed, has_spoken, is_announced) = (false, true, true);
+        let opened = Connection::opened(number, nobody, at, bodies);
+        Connection { peer: None, is_followed, has_spoken, is_announced, ..opened }
     }
 
     /// Whether both sides are there, and not a byte has crossed.
