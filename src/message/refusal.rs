@@ -257,7 +257,7 @@ const TABLE: &[Row] = &[
         "write Expect: 100-continue, or leave the field out"),
     (Refusal::ContentTooLarge, Status::CONTENT_TOO_LARGE, "RFC 9110 section 15.5.14",
         "the content is longer than this server reads",
-        "send less, or start the server with a larger --max-content"),
+        "send less, or ask whoever runs the server for a larger limit"),
     (Refusal::ContentCutShort, Status::BAD_REQUEST, "RFC 9112 section 8",
         "the connection was half-closed before the content was complete",
         "send as many bytes as the framing says"),

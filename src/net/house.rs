@@ -164,7 +164,7 @@ impl<'a, S: Sync> House<'a, S> {
             return connection.converse();
         }
         if !self.door.is_full.swap(true, Ordering::Relaxed) {
-            warn!("all {cap} connections are taken; new ones are told 503 (see --max-connections)");
+            warn!("all {cap} connections are taken; new ones are told 503");
         }
         if let Some(_seat) = Seat::take(&self.door.told_to_wait, TOLD_TO_WAIT) {
             connection.turn_away();
