@@ -47,6 +47,10 @@ pub struct Asked {
     pub persistence: Persistence,
 }
 
+/// Bytes that a head and little content take: room for them is made once. Growing step by step leaves
+/// as much again in pieces that every idle thread would keep.
+const USUAL: usize = 256;
+
 /// Writes the head of an answer behind what `out` holds; says how the content is to be sent, and what
 /// has become of the wish to keep the connection.
 pub fn encode_head(
@@ -74,6 +78,9 @@ pub fn encode_head(
     let sent = if asked.is_head { Delimiter::Head } else { framed };
     let persistence = asked.persistence.unless(response.close || sent == Delimiter::Close);
 
+    if out.is_empty() {
+        out.reserve(USUAL);
+    }
     // RFC 9110 section 6.2: a server names the highest version it speaks, also to an older client.
     out.extend_from_slice(b"HTTP/1.1 ");
     push_number(u64::from(response.status.code()), out);

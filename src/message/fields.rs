@@ -142,6 +142,12 @@ pub const fn is_value_byte(byte: u8) -> bool {
     byte == b'\t' || (byte >= b' ' && byte != 0x7f)
 }
 
+/// Whether all bytes may stand in a field's value. It does not stop at the first that may not: a loop
+/// without a way out takes sixteen bytes at a step.
+pub fn is_value(bytes: &[u8]) -> bool {
+    bytes.iter().fold(true, |fine, &byte| fine & is_value_byte(byte))
+}
+
 /// Checks one field line, without its line end: for trailers, which no parser has seen. The error
 /// is the refusal and the offset in the line.
 pub fn check_line(line: &[u8]) -> Result<(), (Refusal, usize)> {

@@ -18,7 +18,7 @@ use std::borrow::Cow;
 use std::fmt;
 use std::io::Read;
 
-use super::fields::{is_token, is_value_byte};
+use super::fields::{is_token, is_value, is_value_byte};
 use super::status::Status;
 use super::visible::Visible;
 
@@ -178,10 +178,11 @@ impl Response {
                 "`{name}` is no name for a field (RFC 9110 section 5.1)"
             )));
         }
-        if let Some(bad) = value.bytes().find(|&byte| !is_value_byte(byte)) {
+        if !is_value(value.as_bytes()) {
+            let bad = value.bytes().find(|&byte| !is_value_byte(byte));
             return Err(BadField(format!(
                 "the value of {name} holds {}, which cannot stand in a field (RFC 9110 section 5.5)",
-                Visible(&[bad])
+                Visible(bad.as_slice())
             )));
         }
         if OWN_FIELDS.iter().any(|own| own.eq_ignore_ascii_case(name)) {
