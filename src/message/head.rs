@@ -152,14 +152,33 @@ impl Split {
     }
 }
 
+/// Fields that most heads have at most; more are read at a second try. httparse wants room for them on
+/// the stack, and what a thread has touched of its stack it keeps.
+const USUAL_FIELDS: usize = 24;
+
 /// Splits a head into its parts with httparse. `text` begins at offset `start` of the bytes that the
 /// head's offsets are to count from.
 fn split(text: &[u8], start: usize) -> Result<Option<Split>, Refused> {
-    let mut fields = [const { MaybeUninit::uninit() }; limits::FIELDS];
+    split_with_room_for::<USUAL_FIELDS>(text, start)
+}
+
+#[cold]
+fn split_many_fields(text: &[u8], start: usize) -> Result<Option<Split>, Refused> {
+    split_with_room_for::<{ limits::FIELDS }>(text, start)
+}
+
+fn split_with_room_for<const N: usize>(
+    text: &[u8],
+    start: usize,
+) -> Result<Option<Split>, Refused> {
+    let mut fields = [const { MaybeUninit::uninit() }; N];
     let mut request = httparse::Request::new(&mut []);
     let length = match request.parse_with_uninit_headers(text, &mut fields) {
         Ok(httparse::Status::Complete(length)) => length,
         Ok(httparse::Status::Partial) => return Ok(None),
+        Err(httparse::Error::TooManyHeaders) if N < limits::FIELDS => {
+            return split_many_fields(text, start);
+        }
         Err(httparse::Error::Version) => return split_other_version(text, start),
         Err(error) => return Err(diagnose(error, text, start)),
     };

@@ -26,7 +26,7 @@ use super::exchange::Exchange;
 use super::hall::Idle;
 use super::server::Clock;
 use super::tap::{Answered, Observer};
-use super::transport::{Line, Transport};
+use super::transport::{Buffers, Line, Transport};
 use crate::message::encode::Asked;
 use crate::message::framing::Framing;
 use crate::message::head::{Head, Version};
@@ -50,7 +50,7 @@ pub(super) struct Service<'a, S: 'static> {
 /// One client, and what is known of it.
 pub(super) struct Connection<'a, S: 'static, L> {
     pub service: &'a Service<'a, S>,
-    pub transport: Transport<L>,
+    pub transport: Transport<'a, L>,
     pub number: u64,
     pub peer: SocketAddr,
     /// Whether it waits for a request: then it may be hung up on when the server stops.
@@ -102,8 +102,9 @@ impl<'a, S: Sync, L: Line> Connection<'a, S, L> {
         number: u64,
         peer: SocketAddr,
         idle: &'a Idle,
+        buffers: &'a mut Buffers,
     ) -> Connection<'a, S, L> {
-        let transport = Transport::new(line, service.limits.idle_timeout);
+        let transport = Transport::new(line, buffers, service.limits.idle_timeout);
         Connection { service, transport, number, peer, idle, has_served: false }
     }
 

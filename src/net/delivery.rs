@@ -29,13 +29,13 @@ pub(super) fn is_one_write(response: &Response) -> bool {
 
 /// Sends an answer. What becomes of the connection is decided here at the latest.
 pub(super) fn deliver<L: Line>(
-    transport: &mut Transport<L>,
+    transport: &mut Transport<'_, L>,
     response: Response,
     asked: Asked,
     now: SystemTime,
     limits: &Limits,
 ) -> io::Result<Persistence> {
-    let (delimiter, persistence) = encode_head(&response, asked, now, &mut transport.out);
+    let (delimiter, persistence) = encode_head(&response, asked, now, transport.out);
     match (response.body, delimiter) {
         (_, Delimiter::Head | Delimiter::Length(0)) => transport.flush(limits.patience(0))?,
         (Body::Bytes(bytes), _) => {
@@ -88,7 +88,7 @@ fn next_piece(reader: &mut impl Read, piece: &mut [u8]) -> Option<usize> {
 /// Sends exactly `length` bytes behind the head that is in `out`.
 #[cold]
 fn copy<L: Line>(
-    transport: &mut Transport<L>,
+    transport: &mut Transport<'_, L>,
     mut reader: impl Read,
     length: u64,
     limits: &Limits,
@@ -113,7 +113,7 @@ fn copy<L: Line>(
 /// Sends pieces as they are made, each at once; the first shares a write with the head.
 #[cold]
 fn stream<L: Line>(
-    transport: &mut Transport<L>,
+    transport: &mut Transport<'_, L>,
     mut reader: Box<dyn Read + Send>,
     in_chunks: bool,
     limits: &Limits,
@@ -124,7 +124,7 @@ fn stream<L: Line>(
         match (read, in_chunks) {
             (None, _) => {}
             (Some(0), true) => transport.out.extend_from_slice(LAST_CHUNK),
-            (Some(read), true) => encode_chunk(&piece[..read], &mut transport.out),
+            (Some(read), true) => encode_chunk(&piece[..read], transport.out),
             (Some(read), false) => transport.out.extend_from_slice(&piece[..read]),
         }
         transport.flush(limits.patience(PIECE as u64))?;

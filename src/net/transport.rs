@@ -35,9 +35,8 @@ impl Line for &TcpStream {
     }
 }
 
-/// Bytes of the buffer that every connection has on its stack. A browser's head has 650; what does
-/// not fit moves to the heap until it has been consumed. Twice the size would cost a page of memory
-/// more for every idle connection.
+/// Bytes of the buffer that is always there. A browser's head has 650; what does not fit has a larger
+/// one until it has been consumed.
 const SMALL: usize = 2 * 1024;
 
 /// Bytes of an output buffer that are worth keeping between exchanges.
@@ -53,15 +52,29 @@ const LOOKS: u32 = 200;
 /// Time between two looks.
 const BETWEEN_LOOKS: Duration = Duration::from_millis(1);
 
-/// A line with a buffer and a sense of time.
-pub(crate) struct Transport<L> {
+/// What a thread takes from one connection to the next: making it anew would cost a short connection a
+/// quarter of its time, and as arrays on the stack it would cost each idle thread a page more.
+pub(crate) struct Buffers {
+    input: Vec<u8>,
+    output: Vec<u8>,
+}
+
+impl Buffers {
+    /// Two empty buffers.
+    pub fn new() -> Buffers {
+        Buffers { input: vec![0; SMALL], output: Vec::new() }
+    }
+}
+
+/// A line with buffers and a sense of time.
+pub(crate) struct Transport<'a, L> {
     line: L,
-    small: [u8; SMALL],
-    large: Vec<u8>,
+    /// What has come and was not consumed stands in it from `start` to `end`.
+    input: &'a mut Vec<u8>,
     start: usize,
     end: usize,
     /// Bytes to send; whoever fills it sends it.
-    pub out: Vec<u8>,
+    pub out: &'a mut Vec<u8>,
     idle_timeout: Duration,
     /// What the socket's read timeout was last set to.
     timeout: Duration,
@@ -69,20 +82,14 @@ pub(crate) struct Transport<L> {
     is_shut: bool,
 }
 
-impl<L: Line> Transport<L> {
-    /// `line` must stand at a read timeout of `idle_timeout`.
-    pub fn new(line: L, idle_timeout: Duration) -> Transport<L> {
-        Transport {
-            line,
-            small: [0; SMALL],
-            large: Vec::new(),
-            start: 0,
-            end: 0,
-            out: Vec::new(),
-            idle_timeout,
-            timeout: idle_timeout,
-            is_shut: false,
-        }
+impl<'a, L: Line> Transport<'a, L> {
+    /// `line` must stand at a read timeout of `idle_timeout`. Nothing that an earlier connection left in
+    /// the buffers gets into this one.
+    pub fn new(line: L, buffers: &'a mut Buffers, idle_timeout: Duration) -> Transport<'a, L> {
+        let Buffers { input, output: out } = buffers;
+        out.clear();
+        let (start, end, timeout, is_shut) = (0, 0, idle_timeout, false);
+        Transport { line, input, start, end, out, idle_timeout, timeout, is_shut }
     }
 
     /// The reading half has been shut, to end a wait, just when a request arrived. What is on its way is
@@ -93,8 +100,7 @@ impl<L: Line> Transport<L> {
 
     /// All bytes that have come and were not consumed.
     pub fn bytes(&self) -> &[u8] {
-        let all = if self.large.is_empty() { &self.small[..] } else { &self.large };
-        &all[self.start..self.end]
+        &self.input[self.start..self.end]
     }
 
     /// Lets go of the first bytes.
@@ -102,7 +108,9 @@ impl<L: Line> Transport<L> {
         self.start = self.start.saturating_add(length).min(self.end);
         if self.start == self.end {
             (self.start, self.end) = (0, 0);
-            self.large = Vec::new();
+            if self.input.len() > SMALL {
+                *self.input = vec![0; SMALL];
+            }
         }
     }
 
@@ -121,10 +129,9 @@ impl<L: Line> Transport<L> {
             self.timeout = timeout;
         }
         self.make_room();
-        let all = if self.large.is_empty() { &mut self.small[..] } else { &mut self.large };
         let mut looks = 0..LOOKS;
         loop {
-            match self.line.read(&mut all[self.end..]) {
+            match self.line.read(&mut self.input[self.end..]) {
                 Ok(0) if self.is_shut => match looks.next() {
                     Some(_) => thread::sleep(BETWEEN_LOOKS),
                     None => return Err(ErrorKind::TimedOut.into()),
@@ -145,27 +152,26 @@ impl<L: Line> Transport<L> {
     /// Sees to it that there is room behind the last byte. What is asked for is bounded by those who
     /// call [`Transport::fill`]: they stop when a limit is reached.
     fn make_room(&mut self) {
-        let capacity = if self.large.is_empty() { SMALL } else { self.large.len() };
-        if self.end < capacity {
+        if self.end < self.input.len() {
             return;
         }
         let waiting = self.end - self.start;
-        if waiting <= SMALL / 2 && self.large.is_empty() {
-            self.small.copy_within(self.start.., 0);
+        if waiting <= self.input.len() / 2 {
+            self.input.copy_within(self.start.., 0);
         } else {
             let mut larger = vec![0; (2 * waiting).max(KEPT)];
             larger[..waiting].copy_from_slice(self.bytes());
-            self.large = larger;
+            *self.input = larger;
         }
         (self.start, self.end) = (0, waiting);
     }
 
     /// Sends what is in `out`. `budget` is the time for all of it.
     pub fn flush(&mut self, budget: Duration) -> io::Result<()> {
-        let out = std::mem::take(&mut self.out);
+        let out = std::mem::take(self.out);
         self.send(&out, budget)?;
         if out.capacity() <= KEPT {
-            self.out = out;
+            *self.out = out;
             self.out.clear();
         }
         Ok(())
@@ -249,27 +255,34 @@ mod tests {
         }
     }
 
-    fn transport(bytes: &[u8], pace: usize) -> Transport<Pieces<'_>> {
-        Transport::new(Pieces { bytes, pace, timeouts: Vec::new() }, Duration::from_secs(60))
+    fn transport<'a>(
+        bytes: &'a [u8],
+        pace: usize,
+        buffers: &'a mut Buffers,
+    ) -> Transport<'a, Pieces<'a>> {
+        let line = Pieces { bytes, pace, timeouts: Vec::new() };
+        Transport::new(line, buffers, Duration::from_secs(60))
     }
 
     #[test]
-    fn what_does_not_fit_moves_to_the_heap_and_back() {
+    fn what_does_not_fit_has_a_larger_buffer_until_it_is_consumed() {
         let bytes: Vec<u8> = (0..100_000u32).map(|number| number as u8).collect();
+        let mut buffers = Buffers::new();
         for pace in [1000, 2048, 5000] {
-            let mut transport = transport(&bytes, pace);
+            let mut transport = transport(&bytes, pace, &mut buffers);
             while transport.fill(None).unwrap() > 0 {}
             assert_eq!(transport.bytes(), bytes, "{pace}");
             transport.consume(99_990);
             assert_eq!(transport.bytes(), &bytes[99_990..]);
             transport.consume(10);
-            assert!(transport.large.capacity() == 0 && transport.bytes().is_empty());
+            assert!(transport.input.len() == SMALL && transport.bytes().is_empty());
         }
     }
 
     #[test]
     fn a_plain_read_leaves_the_socket_alone_and_a_deadline_shortens_its_timeout() {
-        let mut transport = transport(b"GET / HTTP/1.1\r\n\r\n", 8);
+        let mut buffers = Buffers::new();
+        let mut transport = transport(b"GET / HTTP/1.1\r\n\r\n", 8, &mut buffers);
         transport.fill(None).unwrap();
         assert!(transport.line.timeouts.is_empty());
         transport.fill(Some(Instant::now() + Duration::from_secs(10))).unwrap();
