@@ -22,65 +22,6 @@ use super::mended::mended_line;
 use super::status::Status;
 use super::visible::Visible;
 
-/// A reason to turn a request down. [`Refusal::rule`] has the row.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-#[allow(missing_docs, reason = "each is documented by its row in the table below")]
-pub enum Refusal {
-    TlsHello,
-    Http2Preface,
-    ProxyLine,
-    SshBanner,
-    BlankLines,
-    BareLf,
-    BareCr,
-    HeadCutShort,
-    HeadTimeout,
-    RequestLine,
-    NoVersion,
-    Version,
-    VersionUnsupported,
-    MethodToken,
-    MethodUnknown,
-    Connect,
-    TargetTooLong,
-    TargetByte,
-    TargetPercent,
-    TargetForm,
-    TargetScheme,
-    TargetAuthority,
-    SpaceBeforeFields,
-    Folding,
-    SpaceBeforeColon,
-    NoColon,
-    FieldName,
-    FieldValue,
-    HeadTooLong,
-    TooManyFields,
-    HostMissing,
-    HostTwice,
-    HostInvalid,
-    LengthInvalid,
-    LengthTwice,
-    LengthAndCoding,
-    CodingInHttp10,
-    CodingTwice,
-    CodingUnknown,
-    CodingNotLast,
-    ExpectationUnknown,
-    ContentTooLarge,
-    ContentCutShort,
-    ContentTimeout,
-    ChunkSize,
-    ChunkExtension,
-    ChunkExtensionsTooLong,
-    ChunkEnd,
-    TrailersTooLong,
-    NotFound,
-    MethodNotAllowed,
-    HandlerPanicked,
-    TooManyConnections,
-}
-
 /// One row of the table.
 #[derive(Clone, Copy, Debug)]
 pub struct Rule {
@@ -92,6 +33,201 @@ pub struct Rule {
     pub why: &'static str,
     /// What to write instead.
     pub mend: &'static str,
+}
+
+/// Writes the enum and the table from the same rows, so that neither can have what the other lacks.
+macro_rules! refusals {
+    ($($refusal:ident, $status:ident, $clause:literal, $why:literal, $mend:literal;)*) => {
+        /// A reason to turn a request down. [`Refusal::rule`] has the row.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+        pub enum Refusal {
+            $(#[doc = $why] $refusal,)*
+        }
+
+        const TABLE: &[(Refusal, Rule)] = &[$({
+            let status = Status::$status;
+            (Refusal::$refusal, Rule { status, clause: $clause, why: $why, mend: $mend })
+        }),*];
+    };
+}
+
+refusals! {
+    TlsHello, BAD_REQUEST, "RFC 9112 section 2.2",
+        "these bytes open a TLS connection, and this server speaks plain HTTP",
+        "use http:// instead of https://, or put a proxy that speaks TLS in front";
+    Http2Preface, HTTP_VERSION_NOT_SUPPORTED, "RFC 9113 section 3.4",
+        "this is the preface of HTTP/2, and this server speaks HTTP/1.1",
+        "ask your client for HTTP/1.1, as curl --http1.1 does";
+    ProxyLine, BAD_REQUEST, "RFC 9112 section 3",
+        "this is a line of the PROXY protocol, which is not HTTP",
+        "switch the PROXY protocol off in the proxy that stands in front";
+    SshBanner, BAD_REQUEST, "RFC 9112 section 3",
+        "this is the greeting of an SSH client, and this server speaks HTTP",
+        "check the port: SSH listens on 22 as a rule";
+    BlankLines, BAD_REQUEST, "RFC 9112 section 2.2",
+        "one empty line may stand before a request line, and here is another",
+        "begin with the request line, such as GET / HTTP/1.1";
+    BareLf, BAD_REQUEST, "RFC 9112 section 2.2",
+        "a line ends in LF alone, where HTTP ends its lines in CR LF",
+        "end each line in CR LF (\\r\\n)";
+    BareCr, BAD_REQUEST, "RFC 9112 section 2.2",
+        "a CR stands alone, and two parsers may disagree whether it ends the line",
+        "end each line in CR LF (\\r\\n), and send no other CR";
+    HeadCutShort, BAD_REQUEST, "RFC 9112 section 8",
+        "the connection was half-closed before the head was complete",
+        "end the head with an empty line";
+    HeadTimeout, REQUEST_TIMEOUT, "RFC 9110 section 15.5.9",
+        "the head was not complete in the time that a head is given",
+        "send the whole head at once, and end it with an empty line";
+    RequestLine, BAD_REQUEST, "RFC 9112 section 3",
+        "a request line is a method, a target and a version with one space between each",
+        "write it like GET / HTTP/1.1";
+    NoVersion, BAD_REQUEST, "RFC 9112 section 3",
+        "the request line ends without a version, as HTTP/0.9 did",
+        "end the line with HTTP/1.1";
+    Version, BAD_REQUEST, "RFC 9112 section 2.3",
+        "a version is written HTTP/, a digit, a dot, a digit, in capitals",
+        "end the request line with HTTP/1.1";
+    VersionUnsupported, HTTP_VERSION_NOT_SUPPORTED, "RFC 9110 section 15.6.6",
+        "this server speaks HTTP/1.1 and HTTP/1.0 only",
+        "end the request line with HTTP/1.1";
+    MethodToken, BAD_REQUEST, "RFC 9112 section 3.1",
+        "this byte cannot stand in a method",
+        "a method is letters, such as GET or POST";
+    MethodUnknown, NOT_IMPLEMENTED, "RFC 9110 section 9.1",
+        "this method is not one that this server knows",
+        "use GET, HEAD, POST, PUT, PATCH, DELETE or OPTIONS, in capitals";
+    Connect, NOT_IMPLEMENTED, "RFC 9110 section 9.3.6",
+        "CONNECT asks a proxy for a tunnel, and this is not a proxy",
+        "send the request to the server that you want to reach";
+    TargetTooLong, URI_TOO_LONG, "RFC 9112 section 3",
+        "the target is longer than this server reads",
+        "shorten the target, or send the data as content of a POST";
+    TargetByte, BAD_REQUEST, "RFC 9112 section 3.2",
+        "this byte cannot stand in a target",
+        "write it as % and two hex digits; a fragment (#...) is never sent";
+    TargetPercent, BAD_REQUEST, "RFC 3986 section 2.1",
+        "a % in a target must be followed by two hex digits",
+        "write a plain % as %25";
+    TargetForm, BAD_REQUEST, "RFC 9112 section 3.2",
+        "a target is a path that begins with a slash, or a whole http:// URI, or * with OPTIONS",
+        "write it like GET /about HTTP/1.1";
+    TargetScheme, MISDIRECTED_REQUEST, "RFC 9110 section 7.4",
+        "this connection serves http:// targets and no other scheme",
+        "begin the target with http://, or with the path";
+    TargetAuthority, BAD_REQUEST, "RFC 9110 section 4.2.4",
+        "the host in the target is empty or invalid, or carries a user name",
+        "write it like http://example.test/about";
+    SpaceBeforeFields, BAD_REQUEST, "RFC 9112 section 2.2",
+        "white space stands between the request line and the first field",
+        "begin each field line with the field's name";
+    Folding, BAD_REQUEST, "RFC 9112 section 5.2",
+        "a line begins with white space, which once continued the line before",
+        "write each field in one line";
+    SpaceBeforeColon, BAD_REQUEST, "RFC 9112 section 5.1",
+        "a space stands between a field's name and its colon",
+        "put the colon straight behind the name";
+    NoColon, BAD_REQUEST, "RFC 9112 section 5",
+        "a field line has no colon",
+        "write it like Name: value; an empty line ends the head";
+    FieldName, BAD_REQUEST, "RFC 9110 section 5.1",
+        "this byte cannot stand in a field's name",
+        "use letters, digits and hyphens";
+    FieldValue, BAD_REQUEST, "RFC 9110 section 5.5",
+        "a control byte stands in a field's value",
+        "send visible characters, spaces and tabs only";
+    HeadTooLong, REQUEST_HEADER_FIELDS_TOO_LARGE, "RFC 6585 section 5",
+        "the head is longer than this server reads",
+        "send fewer or shorter fields; large cookies are the usual reason";
+    TooManyFields, REQUEST_HEADER_FIELDS_TOO_LARGE, "RFC 6585 section 5",
+        "the head has more fields than this server reads",
+        "send fewer fields";
+    HostMissing, BAD_REQUEST, "RFC 9112 section 3.2",
+        "a request in HTTP/1.1 must say which host it is for",
+        "add a line such as Host: example.test";
+    HostTwice, BAD_REQUEST, "RFC 9112 section 3.2",
+        "there are two Host fields, and two servers may choose differently",
+        "send one";
+    HostInvalid, BAD_REQUEST, "RFC 9112 section 3.2",
+        "the Host field is not a host and an optional port",
+        "write it like Host: example.test:5000";
+    LengthInvalid, BAD_REQUEST, "RFC 9112 section 6.3",
+        "Content-Length is not a number in decimal digits",
+        "write it like Content-Length: 5";
+    LengthTwice, BAD_REQUEST, "RFC 9112 section 6.3",
+        "there are two lengths, and two servers may choose differently",
+        "send one Content-Length with one number";
+    LengthAndCoding, BAD_REQUEST, "RFC 9112 section 6.3",
+        "Content-Length and Transfer-Encoding both say where the content ends",
+        "send one of the two";
+    CodingInHttp10, BAD_REQUEST, "RFC 9112 section 6.1",
+        "HTTP/1.0 has no Transfer-Encoding, so its framing cannot be trusted here",
+        "use Content-Length, or HTTP/1.1";
+    CodingTwice, BAD_REQUEST, "RFC 9112 section 6.1",
+        "chunked is applied more than once",
+        "write Transfer-Encoding: chunked";
+    CodingUnknown, NOT_IMPLEMENTED, "RFC 9112 section 6.1",
+        "this server decodes no transfer coding but chunked",
+        "write Transfer-Encoding: chunked";
+    CodingNotLast, BAD_REQUEST, "RFC 9112 section 6.3",
+        "chunked is not the last transfer coding, so nothing says where the content ends",
+        "write Transfer-Encoding: chunked";
+    ExpectationUnknown, EXPECTATION_FAILED, "RFC 9110 section 10.1.1",
+        "the only expectation that can be met is 100-continue",
+        "write Expect: 100-continue, or leave the field out";
+    ContentTooLarge, CONTENT_TOO_LARGE, "RFC 9110 section 15.5.14",
+        "the content is longer than this server reads",
+        "send less, or ask whoever runs the server for a larger limit";
+    ContentCutShort, BAD_REQUEST, "RFC 9112 section 8",
+        "the connection was half-closed before the content was complete",
+        "send as many bytes as the framing says";
+    ContentTimeout, REQUEST_TIMEOUT, "RFC 9110 section 15.5.9",
+        "the content was not complete in the time that content of its size is given",
+        "send as many bytes as the framing says, and send them without long pauses";
+    ChunkSize, BAD_REQUEST, "RFC 9112 section 7.1",
+        "a chunk's size is not a number in hex digits",
+        "write the size in hex, then CR LF";
+    ChunkExtension, BAD_REQUEST, "RFC 9112 section 7.1.1",
+        "what follows a chunk's size is not an extension",
+        "write ;name or ;name=value or nothing";
+    ChunkExtensionsTooLong, CONTENT_TOO_LARGE, "RFC 9112 section 7.1.1",
+        "the chunk extensions are longer than this server reads",
+        "leave them out: they mean nothing here";
+    ChunkEnd, BAD_REQUEST, "RFC 9112 section 7.1",
+        "a chunk's data is not followed by CR LF, so its size was wrong",
+        "count the bytes of the chunk";
+    TrailersTooLong, REQUEST_HEADER_FIELDS_TOO_LARGE, "RFC 6585 section 5",
+        "the trailer fields are longer than this server reads",
+        "send fewer or shorter fields";
+    NotFound, NOT_FOUND, "RFC 9110 section 15.5.5",
+        "no route has this path",
+        "compare the path with the route table";
+    MethodNotAllowed, METHOD_NOT_ALLOWED, "RFC 9110 section 15.5.6",
+        "the path is known, but not for this method",
+        "use a method that the Allow field names";
+    HandlerPanicked, INTERNAL_SERVER_ERROR, "RFC 9110 section 15.6.1",
+        "the function behind this route panicked",
+        "read the server's log: the fault is there, not in the request";
+    TooManyConnections, SERVICE_UNAVAILABLE, "RFC 9110 section 15.6.4",
+        "as many connections are open as this server allows",
+        "try again in a moment";
+}
+
+impl Refusal {
+    /// This refusal, with the place it arose at.
+    pub fn at(self, at: usize) -> Refused {
+        Refused { refusal: self, at: Some(at) }
+    }
+
+    /// Every refusal there is, in the order in which a request can meet them.
+    pub fn all() -> impl Iterator<Item = Refusal> {
+        TABLE.iter().map(|&(refusal, ..)| refusal)
+    }
+
+    /// Its row in the table.
+    pub fn rule(self) -> Rule {
+        TABLE[self as usize].1
+    }
 }
 
 /// A refusal, and where in the bytes of the message it arose, if it arose at a byte.
@@ -108,190 +244,6 @@ impl From<Refusal> for Refused {
         Refused { refusal, at: None }
     }
 }
-
-impl Refusal {
-    /// This refusal, with the place it arose at.
-    pub fn at(self, at: usize) -> Refused {
-        Refused { refusal: self, at: Some(at) }
-    }
-
-    /// Every refusal there is, in the order in which a request can meet them.
-    pub fn all() -> impl Iterator<Item = Refusal> {
-        TABLE.iter().map(|&(refusal, ..)| refusal)
-    }
-
-    /// Its row in the table.
-    pub fn rule(self) -> Rule {
-        let (_, status, clause, why, mend) = TABLE[self as usize];
-        Rule { status, clause, why, mend }
-    }
-}
-
-type Row = (Refusal, Status, &'static str, &'static str, &'static str);
-
-/// The table, in the order of the enum.
-#[rustfmt::skip]
-const TABLE: &[Row] = &[
-    (Refusal::TlsHello, Status::BAD_REQUEST, "RFC 9112 section 2.2",
-        "these bytes open a TLS connection, and this server speaks plain HTTP",
-        "use http:// instead of https://, or put a proxy that speaks TLS in front"),
-    (Refusal::Http2Preface, Status::HTTP_VERSION_NOT_SUPPORTED, "RFC 9113 section 3.4",
-        "this is the preface of HTTP/2, and this server speaks HTTP/1.1",
-        "ask your client for HTTP/1.1, as curl --http1.1 does"),
-    (Refusal::ProxyLine, Status::BAD_REQUEST, "RFC 9112 section 3",
-        "this is a line of the PROXY protocol, which is not HTTP",
-        "switch the PROXY protocol off in the proxy that stands in front"),
-    (Refusal::SshBanner, Status::BAD_REQUEST, "RFC 9112 section 3",
-        "this is the greeting of an SSH client, and this server speaks HTTP",
-        "check the port: SSH listens on 22 as a rule"),
-    (Refusal::BlankLines, Status::BAD_REQUEST, "RFC 9112 section 2.2",
-        "one empty line may stand before a request line, and here is another",
-        "begin with the request line, such as GET / HTTP/1.1"),
-    (Refusal::BareLf, Status::BAD_REQUEST, "RFC 9112 section 2.2",
-        "a line ends in LF alone, where HTTP ends its lines in CR LF",
-        "end each line in CR LF (\\r\\n)"),
-    (Refusal::BareCr, Status::BAD_REQUEST, "RFC 9112 section 2.2",
-        "a CR stands alone, and two parsers may disagree whether it ends the line",
-        "end each line in CR LF (\\r\\n), and send no other CR"),
-    (Refusal::HeadCutShort, Status::BAD_REQUEST, "RFC 9112 section 8",
-        "the connection was half-closed before the head was complete",
-        "end the head with an empty line"),
-    (Refusal::HeadTimeout, Status::REQUEST_TIMEOUT, "RFC 9110 section 15.5.9",
-        "the head was not complete in the time that a head is given",
-        "send the whole head at once, and end it with an empty line"),
-    (Refusal::RequestLine, Status::BAD_REQUEST, "RFC 9112 section 3",
-        "a request line is a method, a target and a version with one space between each",
-        "write it like GET / HTTP/1.1"),
-    (Refusal::NoVersion, Status::BAD_REQUEST, "RFC 9112 section 3",
-        "the request line ends without a version, as HTTP/0.9 did",
-        "end the line with HTTP/1.1"),
-    (Refusal::Version, Status::BAD_REQUEST, "RFC 9112 section 2.3",
-        "a version is written HTTP/, a digit, a dot, a digit, in capitals",
-        "end the request line with HTTP/1.1"),
-    (Refusal::VersionUnsupported, Status::HTTP_VERSION_NOT_SUPPORTED, "RFC 9110 section 15.6.6",
-        "this server speaks HTTP/1.1 and HTTP/1.0 only",
-        "end the request line with HTTP/1.1"),
-    (Refusal::MethodToken, Status::BAD_REQUEST, "RFC 9112 section 3.1",
-        "this byte cannot stand in a method",
-        "a method is letters, such as GET or POST"),
-    (Refusal::MethodUnknown, Status::NOT_IMPLEMENTED, "RFC 9110 section 9.1",
-        "this method is not one that this server knows",
-        "use GET, HEAD, POST, PUT, PATCH, DELETE or OPTIONS, in capitals"),
-    (Refusal::Connect, Status::NOT_IMPLEMENTED, "RFC 9110 section 9.3.6",
-        "CONNECT asks a proxy for a tunnel, and this is not a proxy",
-        "send the request to the server that you want to reach"),
-    (Refusal::TargetTooLong, Status::URI_TOO_LONG, "RFC 9112 section 3",
-        "the target is longer than this server reads",
-        "shorten the target, or send the data as content of a POST"),
-    (Refusal::TargetByte, Status::BAD_REQUEST, "RFC 9112 section 3.2",
-        "this byte cannot stand in a target",
-        "write it as % and two hex digits; a fragment (#...) is never sent"),
-    (Refusal::TargetPercent, Status::BAD_REQUEST, "RFC 3986 section 2.1",
-        "a % in a target must be followed by two hex digits",
-        "write a plain % as %25"),
-    (Refusal::TargetForm, Status::BAD_REQUEST, "RFC 9112 section 3.2",
-        "a target is a path that begins with a slash, or a whole http:// URI, or * with OPTIONS",
-        "write it like GET /about HTTP/1.1"),
-    (Refusal::TargetScheme, Status::MISDIRECTED_REQUEST, "RFC 9110 section 7.4",
-        "this connection serves http:// targets and no other scheme",
-        "begin the target with http://, or with the path"),
-    (Refusal::TargetAuthority, Status::BAD_REQUEST, "RFC 9110 section 4.2.4",
-        "the host in the target is empty or invalid, or carries a user name",
-        "write it like http://example.test/about"),
-    (Refusal::SpaceBeforeFields, Status::BAD_REQUEST, "RFC 9112 section 2.2",
-        "white space stands between the request line and the first field",
-        "begin each field line with the field's name"),
-    (Refusal::Folding, Status::BAD_REQUEST, "RFC 9112 section 5.2",
-        "a line begins with white space, which once continued the line before",
-        "write each field in one line"),
-    (Refusal::SpaceBeforeColon, Status::BAD_REQUEST, "RFC 9112 section 5.1",
-        "a space stands between a field's name and its colon",
-        "put the colon straight behind the name"),
-    (Refusal::NoColon, Status::BAD_REQUEST, "RFC 9112 section 5",
-        "a field line has no colon",
-        "write it like Name: value; an empty line ends the head"),
-    (Refusal::FieldName, Status::BAD_REQUEST, "RFC 9110 section 5.1",
-        "this byte cannot stand in a field's name",
-        "use letters, digits and hyphens"),
-    (Refusal::FieldValue, Status::BAD_REQUEST, "RFC 9110 section 5.5",
-        "a control byte stands in a field's value",
-        "send visible characters, spaces and tabs only"),
-    (Refusal::HeadTooLong, Status::REQUEST_HEADER_FIELDS_TOO_LARGE, "RFC 6585 section 5",
-        "the head is longer than this server reads",
-        "send fewer or shorter fields; large cookies are the usual reason"),
-    (Refusal::TooManyFields, Status::REQUEST_HEADER_FIELDS_TOO_LARGE, "RFC 6585 section 5",
-        "the head has more fields than this server reads",
-        "send fewer fields"),
-    (Refusal::HostMissing, Status::BAD_REQUEST, "RFC 9112 section 3.2",
-        "a request in HTTP/1.1 must say which host it is for",
-        "add a line such as Host: example.test"),
-    (Refusal::HostTwice, Status::BAD_REQUEST, "RFC 9112 section 3.2",
-        "there are two Host fields, and two servers may choose differently",
-        "send one"),
-    (Refusal::HostInvalid, Status::BAD_REQUEST, "RFC 9112 section 3.2",
-        "the Host field is not a host and an optional port",
-        "write it like Host: example.test:5000"),
-    (Refusal::LengthInvalid, Status::BAD_REQUEST, "RFC 9112 section 6.3",
-        "Content-Length is not a number in decimal digits",
-        "write it like Content-Length: 5"),
-    (Refusal::LengthTwice, Status::BAD_REQUEST, "RFC 9112 section 6.3",
-        "there are two lengths, and two servers may choose differently",
-        "send one Content-Length with one number"),
-    (Refusal::LengthAndCoding, Status::BAD_REQUEST, "RFC 9112 section 6.3",
-        "Content-Length and Transfer-Encoding both say where the content ends",
-        "send one of the two"),
-    (Refusal::CodingInHttp10, Status::BAD_REQUEST, "RFC 9112 section 6.1",
-        "HTTP/1.0 has no Transfer-Encoding, so its framing cannot be trusted here",
-        "use Content-Length, or HTTP/1.1"),
-    (Refusal::CodingTwice, Status::BAD_REQUEST, "RFC 9112 section 6.1",
-        "chunked is applied more than once",
-        "write Transfer-Encoding: chunked"),
-    (Refusal::CodingUnknown, Status::NOT_IMPLEMENTED, "RFC 9112 section 6.1",
-        "this server decodes no transfer coding but chunked",
-        "write Transfer-Encoding: chunked"),
-    (Refusal::CodingNotLast, Status::BAD_REQUEST, "RFC 9112 section 6.3",
-        "chunked is not the last transfer coding, so nothing says where the content ends",
-        "write Transfer-Encoding: chunked"),
-    (Refusal::ExpectationUnknown, Status::EXPECTATION_FAILED, "RFC 9110 section 10.1.1",
-        "the only expectation that can be met is 100-continue",
-        "write Expect: 100-continue, or leave the field out"),
-    (Refusal::ContentTooLarge, Status::CONTENT_TOO_LARGE, "RFC 9110 section 15.5.14",
-        "the content is longer than this server reads",
-        "send less, or ask whoever runs the server for a larger limit"),
-    (Refusal::ContentCutShort, Status::BAD_REQUEST, "RFC 9112 section 8",
-        "the connection was half-closed before the content was complete",
-        "send as many bytes as the framing says"),
-    (Refusal::ContentTimeout, Status::REQUEST_TIMEOUT, "RFC 9110 section 15.5.9",
-        "the content was not complete in the time that content of its size is given",
-        "send as many bytes as the framing says, and send them without long pauses"),
-    (Refusal::ChunkSize, Status::BAD_REQUEST, "RFC 9112 section 7.1",
-        "a chunk's size is not a number in hex digits",
-        "write the size in hex, then CR LF"),
-    (Refusal::ChunkExtension, Status::BAD_REQUEST, "RFC 9112 section 7.1.1",
-        "what follows a chunk's size is not an extension",
-        "write ;name or ;name=value or nothing"),
-    (Refusal::ChunkExtensionsTooLong, Status::CONTENT_TOO_LARGE, "RFC 9112 section 7.1.1",
-        "the chunk extensions are longer than this server reads",
-        "leave them out: they mean nothing here"),
-    (Refusal::ChunkEnd, Status::BAD_REQUEST, "RFC 9112 section 7.1",
-        "a chunk's data is not followed by CR LF, so its size was wrong",
-        "count the bytes of the chunk"),
-    (Refusal::TrailersTooLong, Status::REQUEST_HEADER_FIELDS_TOO_LARGE, "RFC 6585 section 5",
-        "the trailer fields are longer than this server reads",
-        "send fewer or shorter fields"),
-    (Refusal::NotFound, Status::NOT_FOUND, "RFC 9110 section 15.5.5",
-        "no route has this path",
-        "compare the path with the route table"),
-    (Refusal::MethodNotAllowed, Status::METHOD_NOT_ALLOWED, "RFC 9110 section 15.5.6",
-        "the path is known, but not for this method",
-        "use a method that the Allow field names"),
-    (Refusal::HandlerPanicked, Status::INTERNAL_SERVER_ERROR, "RFC 9110 section 15.6.1",
-        "the function behind this route panicked",
-        "read the server's log: the fault is there, not in the request"),
-    (Refusal::TooManyConnections, Status::SERVICE_UNAVAILABLE, "RFC 9110 section 15.6.4",
-        "as many connections are open as this server allows",
-        "try again in a moment"),
-];
 
 /// Bytes of the offending line that an answer shows, at most, around the caret.
 const SHOWN: usize = 72;
@@ -368,9 +320,8 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_table_has_a_row_for_each_refusal_in_the_order_of_the_enum() {
-        for (place, &(refusal, status, clause, why, mend)) in TABLE.iter().enumerate() {
-            assert_eq!(refusal as usize, place, "{refusal:?}");
+    fn each_row_has_a_status_a_clause_and_two_sentences() {
+        for &(refusal, Rule { status, clause, why, mend }) in TABLE {
             assert!(status.code() >= 400 && clause.starts_with("RFC "), "{refusal:?}");
             assert!(!why.ends_with('.') && !mend.ends_with('.'), "{refusal:?}");
             assert!(why.is_ascii() && mend.is_ascii(), "{refusal:?}");
