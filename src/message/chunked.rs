@@ -251,7 +251,7 @@ mod tests {
             (b"5;a=\r\n", ChunkExtension, 3),
             (b"5;a=\"b\r\n", ChunkExtension, 4),
             (b"3\r\nhello\r\n", ChunkEnd, 6),
-            (b"0\r\nno colon\r\n", FieldName, 5),
+            (b"0\r\nno colon\r\n", NoColon, 5),
             (b"0\r\nX: 1\n\n", BareLf, 7),
             (b"10000000000000005\r\n", ContentTooLarge, 0),
             (b"3e9\r\n", ContentTooLarge, 0),

@@ -90,16 +90,18 @@ impl<'a> FieldLines<'a> {
     /// The members of a comma-separated list, over all lines with that name; empty ones are skipped
     /// (RFC 9110 section 5.6.1). Not for values that hold quoted strings.
     pub fn members(self, name: &str) -> impl Iterator<Item = &'a [u8]> {
-        self.all(name)
-            .flat_map(|value| value.split(|&byte| byte == b','))
-            .map(trim)
-            .filter(|member| !member.is_empty())
+        self.all(name).flat_map(members)
     }
 
     /// Whether the list has that member, whatever its case.
     pub fn lists(self, name: &str, member: &str) -> bool {
         self.members(name).any(|found| found.eq_ignore_ascii_case(member.as_bytes()))
     }
+}
+
+/// The members of one comma-separated value; see [`FieldLines::members`].
+pub fn members(value: &[u8]) -> impl Iterator<Item = &[u8]> {
+    value.split(|&byte| byte == b',').map(trim).filter(|member| !member.is_empty())
 }
 
 /// Without the spaces and tabs around it (OWS, RFC 9110 section 5.6.3): no other byte is blank.
@@ -148,23 +150,21 @@ pub fn is_value(bytes: &[u8]) -> bool {
     bytes.iter().fold(true, |fine, &byte| fine & is_value_byte(byte))
 }
 
-/// Checks one field line, without its line end: for trailers, which no parser has seen. The error
-/// is the refusal and the offset in the line.
+/// Checks one field line, without its line end. The error is the refusal and the offset in the line.
 pub fn check_line(line: &[u8]) -> Result<(), (Refusal, usize)> {
     let name = line.iter().take_while(|&&byte| is_token_byte(byte)).count();
-    match line.get(name) {
-        None => return Err((Refusal::NoColon, name)),
-        Some(b' ' | b'\t') if name == 0 => return Err((Refusal::Folding, 0)),
-        Some(b' ' | b'\t') if trim(&line[name..]).starts_with(b":") => {
-            return Err((Refusal::SpaceBeforeColon, name));
+    // What stands behind the name should be the colon.
+    let refusal = match line.get(name) {
+        Some(b':') if name > 0 => {
+            let bad = line[name + 1..].iter().position(|&byte| !is_value_byte(byte));
+            return bad.map_or(Ok(()), |bad| Err((Refusal::FieldValue, name + 1 + bad)));
         }
-        Some(b':') if name > 0 => {}
-        Some(_) => return Err((Refusal::FieldName, name)),
-    }
-    match line[name + 1..].iter().position(|&byte| !is_value_byte(byte)) {
-        Some(bad) => Err((Refusal::FieldValue, name + 1 + bad)),
-        None => Ok(()),
-    }
+        Some(b' ' | b'\t') if name == 0 => Refusal::Folding,
+        Some(b' ' | b'\t') if trim(&line[name..]).starts_with(b":") => Refusal::SpaceBeforeColon,
+        None | Some(b' ' | b'\t') if !line.contains(&b':') => Refusal::NoColon,
+        _ => Refusal::FieldName,
+    };
+    Err((refusal, name))
 }
 
 #[cfg(test)]
@@ -191,10 +191,12 @@ mod tests {
     }
 
     #[test]
-    fn a_trailer_line_is_held_to_the_same_rules_as_a_field() {
+    fn each_broken_rule_of_a_field_line_is_found_at_its_byte() {
         assert_eq!(check_line(b"X-Sum: caf\xe9 \t1"), Ok(()));
-        assert_eq!(check_line(b"no colon"), Err((Refusal::FieldName, 2)));
         assert_eq!(check_line(b"nocolon"), Err((Refusal::NoColon, 7)));
+        assert_eq!(check_line(b"no colon"), Err((Refusal::NoColon, 2)));
+        assert_eq!(check_line(b"a name: 1"), Err((Refusal::FieldName, 1)));
+        assert_eq!(check_line(b"no,colon"), Err((Refusal::FieldName, 2)));
         assert_eq!(check_line(b"X : 1"), Err((Refusal::SpaceBeforeColon, 1)));
         assert_eq!(check_line(b" X: 1"), Err((Refusal::Folding, 0)));
         assert_eq!(check_line(b": 1"), Err((Refusal::FieldName, 0)));

@@ -16,7 +16,7 @@
 
 use std::mem::MaybeUninit;
 
-use super::fields::{FieldLines, Span};
+use super::fields::{FieldLines, Span, check_line};
 use super::limits::{self, Limits};
 use super::method::Method;
 use super::refusal::{Refusal, Refused};
@@ -274,18 +274,15 @@ fn name(error: httparse::Error, text: &[u8], at: usize) -> (Refusal, usize) {
     }
     let refusal = match error {
         httparse::Error::TooManyHeaders => return (Refusal::TooManyFields, line_start),
-        httparse::Error::HeaderValue => Refusal::FieldValue,
-        httparse::Error::HeaderName => match byte {
-            b' ' | b'\t' if before.is_empty() => {
-                let is_first_field = text[..at].iter().filter(|&&byte| byte == b'\n').count() == 1;
-                if is_first_field { Refusal::SpaceBeforeFields } else { Refusal::Folding }
-            }
-            b' ' | b'\t' if super::fields::trim(after).starts_with(b":") => {
-                Refusal::SpaceBeforeColon
-            }
-            b'\r' | b'\n' => Refusal::NoColon,
-            _ => Refusal::FieldName,
-        },
+        httparse::Error::HeaderName | httparse::Error::HeaderValue => {
+            let rest = &text[line_start..];
+            let is_first = text[..line_start].iter().filter(|&&byte| byte == b'\n').count() == 1;
+            return match check_line(first_line(rest).unwrap_or(rest)) {
+                Err((Refusal::Folding, _)) if is_first => (Refusal::SpaceBeforeFields, at),
+                Err((refusal, place)) => (refusal, line_start + place),
+                Ok(()) => (Refusal::FieldValue, at), // the parser is stricter than the rule
+            };
+        }
         _ => match before.iter().filter(|&&byte| byte == b' ').count() {
             _ if byte == b' ' => Refusal::RequestLine,
             0 if matches!(byte, b'\r' | b'\n') => Refusal::RequestLine,
@@ -439,6 +436,7 @@ mod tests {
         refused("GET / HTTP/1.1\r\n|:| h\r\n", FieldName);
         refused("GET / HTTP/1.1\r\nX|\0|Y: h\r\n", FieldName);
         refused("GET / HTTP/1.1\r\nNoColon|\r|\n", NoColon);
+        refused("GET / HTTP/1.1\r\nHost| |h\r\n", NoColon);
         refused("GET / HTTP/1.1\r\nX: a|\0|b\r\n", FieldValue);
         refused("GET / HTTP/1.1\r\nX: a|\r|b\r\n", BareCr);
         refused("\r\n|\r|\n", BlankLines);
