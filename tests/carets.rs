@@ -78,8 +78,8 @@ const MARKED: [(&str, &str, Refusal); 66] = [
     (HEAD, "Content-Length: 5|x|\r\n\r\n", LengthInvalid),
     (HEAD, "Content-Length: 5\r\n|C|ontent-Length: 5\r\n\r\n", LengthTwice),
     (HEAD, "Transfer-Encoding: chunked\r\n|C|ontent-Length: 5\r\n\r\n", LengthAndCoding),
-    (HEAD, "|T|ransfer-Encoding: gzip, chunked\r\n\r\n", CodingUnknown),
-    (HEAD, "|T|ransfer-Encoding: chunked, gzip\r\n\r\n", CodingNotLast),
+    (HEAD, "Transfer-Encoding: |g|zip, chunked\r\n\r\n", CodingUnknown),
+    (HEAD, "Transfer-Encoding: chunked, |g|zip\r\n\r\n", CodingNotLast),
     (HEAD, "Expect: |2|00-maybe\r\n\r\n", ExpectationUnknown),
     // Chunks.
     (CHUNKED, "|x|\r\n", ChunkSize),

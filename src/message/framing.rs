@@ -7,7 +7,8 @@
 //! ```
 //! Two fields can say it, and only one of them may. If a proxy in front went by one and this server
 //! by the other, the bytes between the two ends would be a request that the proxy never saw. So
-//! whatever could be read in two ways is refused, and the connection with it.
+//! whatever could be read in two ways is refused, and the connection with it. A refusal points at what
+//! should not be there: a whole field at its name, a member of a list at its first byte.
 //!
 //! Rule: RFC 9112 section 6.3.  Left out: every transfer coding but chunked.  Next:
 //! [`chunked`](super::chunked).
@@ -34,55 +35,61 @@ impl Framing {
     /// Every way in which two recipients could come to different ends.
     pub fn of(head: &Head, bytes: &[u8]) -> Result<Framing, Refused> {
         let fields = head.fields(bytes);
-        let mut codings = fields.places("transfer-encoding");
         let mut lengths = fields.places("content-length");
-        match (codings.next(), lengths.next()) {
+        match (fields.places("transfer-encoding").next(), lengths.next()) {
             (None, None) => Ok(Framing::None),
-            // RFC 9112 section 6.3, rule 3: an attempt at smuggling, as a rule.
+            // RFC 9112 section 6.2: beside a coding it is the length that must not be sent. Section 6.3,
+            // rule 3: an attempt at smuggling, as a rule.
             (Some(_), Some((name, _))) => Err(Refusal::LengthAndCoding.at(name.start())),
             // RFC 9112 section 6.1: chunked came with 1.1, so something older rewrote this head.
             (Some((name, _)), None) if head.version == Version::Http10 => {
                 Err(Refusal::CodingInHttp10.at(name.start()))
             }
-            (Some((name, _)), None) => chunked(fields).map_err(|refusal| refusal.at(name.start())),
+            (Some((_, value)), None) => chunked(fields, bytes, value),
             (None, Some((_, value))) => match lengths.next() {
                 Some((second, _)) => Err(Refusal::LengthTwice.at(second.start())),
-                None => length(value.in_bytes(bytes), value),
+                None => length(bytes, value),
             },
         }
     }
 }
 
-/// RFC 9112 section 6.3, rule 4: chunked must be the last coding; here it must be the only one.
-fn chunked(fields: FieldLines<'_>) -> Result<Framing, Refusal> {
-    let is_chunked = |coding: &&[u8]| coding.eq_ignore_ascii_case(b"chunked");
+/// RFC 9112 section 6.3, rule 4: chunked must be the last coding; here it must be the only one. `first`
+/// is the value of the first line.
+fn chunked(fields: FieldLines<'_>, bytes: &[u8], first: Span) -> Result<Framing, Refused> {
+    let is_chunked = |coding: &&&[u8]| coding.eq_ignore_ascii_case(b"chunked");
+    let at = |refusal: Refusal, coding: &[u8]| Err(refusal.at(Span::of(coding, bytes).start()));
     // Empty members of the list do not count (RFC 9110 section 5.6.1): `chunked,` is chunked to whoever
     // reads it as a list, and no coding at all to nobody.
     let codings: Vec<&[u8]> = fields.members("transfer-encoding").collect();
-    match codings.split_last() {
-        Some((last, [])) if is_chunked(last) => Ok(Framing::Chunked),
-        Some((last, others)) if is_chunked(last) => {
-            let twice = others.iter().any(is_chunked);
-            Err(if twice { Refusal::CodingTwice } else { Refusal::CodingUnknown })
-        }
-        _ => Err(Refusal::CodingNotLast),
+    match &codings[..] {
+        [] => Err(Refusal::CodingNotLast.at(first.start())),
+        [.., last] if !is_chunked(&last) => at(Refusal::CodingNotLast, last),
+        [_] => Ok(Framing::Chunked),
+        [other, ..] => match codings.iter().filter(is_chunked).nth(1) {
+            Some(second) => at(Refusal::CodingTwice, second),
+            None => at(Refusal::CodingUnknown, other),
+        },
     }
 }
 
 /// Digits and nothing else: what a number parser takes beyond them (`+5`) is where parsers differ.
-fn length(value: &[u8], place: Span) -> Result<Framing, Refused> {
-    let mut members = value.split(|&byte| byte == b',').map(trim);
-    if value.contains(&b',') && members.all(is_number) {
-        return Err(Refusal::LengthTwice.at(place.start()));
-    }
-    if let Some(bad) = value.iter().position(|byte| !byte.is_ascii_digit()) {
-        return Err(Refusal::LengthInvalid.at(place.start() + bad));
-    }
-    match std::str::from_utf8(value).ok().map(str::parse) {
-        _ if value.is_empty() => Err(Refusal::LengthInvalid.at(place.start())),
-        Some(Ok(length)) => Ok(Framing::Length(length)),
-        // More digits than 64 bits hold: a number, and far too large.
-        _ => Err(Refusal::ContentTooLarge.at(place.start())),
+fn length(bytes: &[u8], place: Span) -> Result<Framing, Refused> {
+    let value = place.in_bytes(bytes);
+    let members = || value.split(|&byte| byte == b',').map(trim);
+    let bad = value.iter().position(|byte| !byte.is_ascii_digit());
+    match (bad, members().nth(1)) {
+        (_, Some(second)) if members().all(is_number) => {
+            Err(Refusal::LengthTwice.at(Span::of(second, bytes).start()))
+        }
+        (Some(bad), _) => Err(Refusal::LengthInvalid.at(place.start() + bad)),
+        (None, _) if value.is_empty() => Err(Refusal::LengthInvalid.at(place.start())),
+        // More digits than 64 bits hold are a number too, and larger than any limit.
+        (None, _) => std::str::from_utf8(value)
+            .ok()
+            .and_then(|digits| digits.parse().ok())
+            .map(Framing::Length)
+            .ok_or(Refusal::ContentTooLarge.at(place.start())),
     }
 }
 
