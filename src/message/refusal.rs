@@ -249,9 +249,9 @@ impl From<Refusal> for Refused {
 const SHOWN: usize = 72;
 
 impl Refused {
-    /// The answer's content: what is wrong, the line with a caret under the byte, the clause and the
-    /// way to mend it. `bytes` are those of the request, from its first; `limits` are named where
-    /// one was met.
+    /// The answer's content: what is wrong, the line with a caret under the byte, the line as it should
+    /// be, the clause and the way to mend it. `bytes` are those of the request, from its first; `limits`
+    /// are named where one was met.
     pub fn explained(&self, bytes: &[u8], limits: &limits::Limits) -> String {
         let rule = self.refusal.rule();
         let mut text = String::from(rule.why);
@@ -259,20 +259,33 @@ impl Refused {
             text += &format!(" ({limit})");
         }
         text.push('\n');
-        if let Some((line, caret)) = self.at.and_then(|at| line_around(bytes, at)) {
-            text += &format!("\n    {line}\n    {:caret$}^\n", "");
-            if let Some(mended) = self.mended(bytes, limits) {
-                text += &format!("    {}\n", Visible(&mended));
-            }
-            text.push('\n');
+        if let Some(picture) = self.picture(bytes, limits) {
+            text += &format!("\n{picture}\n");
         }
-        text += &format!("{}: {}\n", rule.clause, rule.mend);
-        text
+        text + &format!("{}: {}\n", rule.clause, rule.mend)
     }
 
-    /// The line as it should be, where it is short enough to be shown whole.
-    fn mended(&self, bytes: &[u8], limits: &limits::Limits) -> Option<Vec<u8>> {
-        mended_line(self, bytes, limits).filter(|mended| mended.len() <= SHOWN)
+    /// The lines that the answer shows.
+    fn picture(&self, bytes: &[u8], limits: &limits::Limits) -> Option<String> {
+        if self.refusal == Refusal::HostMissing {
+            // No byte is wrong, a line is missing: it is shown where it belongs.
+            let bytes = bytes.strip_prefix(b"\r\n").unwrap_or(bytes);
+            let line = &bytes[window(&line_of(bytes, 0)?, 0)];
+            return Some(format!("    {}\n    Host: example.test\n", Visible(line)));
+        }
+        let at = self.at?.min(bytes.len());
+        let line = line_of(bytes, at)?;
+        let shown = window(&line, at);
+        let caret = Visible(&bytes[shown.start..at]).to_string().len();
+        let mut picture = format!("    {}\n    {:caret$}^\n", Visible(&bytes[shown.clone()]), "");
+        // A long line is cut at the same places. If something was changed beyond them, what is left
+        // would not be the line as it should be.
+        let (before, behind) = (&bytes[line.start..shown.start], &bytes[shown.end..line.end]);
+        let cut = |good: Vec<u8>| Some(good.strip_prefix(before)?.strip_suffix(behind)?.to_vec());
+        if let Some(good) = mended_line(self, bytes, line, limits).and_then(cut) {
+            picture += &format!("    {}\n", Visible(&good));
+        }
+        Some(picture)
     }
 }
 
@@ -295,24 +308,22 @@ impl Refusal {
     }
 }
 
-/// Where the line is in which byte `at` stands. The line's own end belongs to it only where the byte
-/// stands on it.
-pub(super) fn line_of(bytes: &[u8], at: usize) -> Option<Range<usize>> {
+/// Where the line is in which byte `at` stands, or behind which. Its line end belongs to it only where
+/// the byte stands on it.
+fn line_of(bytes: &[u8], at: usize) -> Option<Range<usize>> {
     let at = at.min(bytes.len().checked_sub(1)?);
     let start = bytes[..at].iter().rposition(|&byte| byte == b'\n').map_or(0, |lf| lf + 1);
-    let end = bytes[at..].iter().position(|&byte| byte == b'\n').map_or(bytes.len(), |lf| at + lf);
-    let end = end - usize::from(end > at && bytes[end - 1] == b'\r' && end - 1 > at);
-    Some(start..end.max(at + 1))
+    let whole = bytes[start..].split_inclusive(|&byte| byte == b'\n').next()?;
+    let text =
+        whole.strip_suffix(b"\n").map_or(whole, |text| text.strip_suffix(b"\r").unwrap_or(text));
+    let length = if at < start + text.len() { text.len() } else { whole.len() };
+    Some(start..start + length)
 }
 
-/// The line in which byte `at` stands, made visible and cut to a window, and the caret's column.
-fn line_around(bytes: &[u8], at: usize) -> Option<(String, usize)> {
-    let line = line_of(bytes, at)?;
-    let at = at.min(bytes.len() - 1);
-    let first = line.start.max((at + SHOWN / 2).min(line.end).saturating_sub(SHOWN));
-    let last = line.end.min(first + SHOWN);
-    let caret = Visible(&bytes[first..at]).to_string().len();
-    Some((Visible(&bytes[first..last]).to_string(), caret))
+/// What is shown of a line that may be long.
+fn window(line: &Range<usize>, at: usize) -> Range<usize> {
+    let start = line.start.max((at + SHOWN / 2).min(line.end).saturating_sub(SHOWN));
+    start..line.end.min(start + SHOWN)
 }
 
 #[cfg(test)]
@@ -340,17 +351,37 @@ mod tests {
         );
     }
 
+    /// The line as it is shown, and the caret's column.
+    fn shown(bytes: &[u8], at: usize) -> Option<(String, usize)> {
+        let picture = Refusal::FieldName.at(at).picture(bytes, &Default::default())?;
+        let mut lines = picture.lines().map(|line| &line[4..]);
+        Some((lines.next()?.to_owned(), lines.next()?.len() - 1))
+    }
+
     #[test]
     fn control_bytes_are_shown_and_the_window_moves_with_the_caret() {
-        let (line, caret) = line_around(b"X: a\x07b\r\n", 4).expect("a line");
-        assert_eq!((line.as_str(), caret), (r"X: a\x07b", 4));
-        let (line, caret) = line_around(b"X: a\nb", 4).expect("a line");
-        assert_eq!((line.as_str(), caret), (r"X: a\n", 4));
+        assert_eq!(shown(b"X: a\x07b\r\n", 4), Some((r"X: a\x07b".into(), 4)));
+        assert_eq!(shown(b"X: a\nb", 4), Some((r"X: a\n".into(), 4)));
+        assert_eq!(shown(b"X: a\r\n", 6), Some((r"X: a\r\n".into(), 8)));
+        assert_eq!(shown(b"X: a", 4), Some(("X: a".into(), 4)));
         let long = [b'a'; 500];
-        let (line, caret) = line_around(&long, 400).expect("a line");
-        assert_eq!((line.len(), caret), (SHOWN, SHOWN / 2));
-        let (line, caret) = line_around(&long, 499).expect("a line");
-        assert_eq!((line.len(), caret), (SHOWN, SHOWN - 1));
-        assert_eq!(line_around(b"", 3), None);
+        assert_eq!(shown(&long, 400), Some(("a".repeat(SHOWN), SHOWN / 2)));
+        assert_eq!(shown(&long, 499), Some(("a".repeat(SHOWN), SHOWN - 1)));
+        assert_eq!(shown(b"", 3), None);
+    }
+
+    #[test]
+    fn a_long_line_as_it_should_be_is_cut_at_the_same_places_or_not_shown() {
+        let picture = |name: String| {
+            let request = format!("GET /{name} HTTP/1.1\r\n");
+            let at = request.find('|').expect("a bad byte");
+            Refusal::TargetByte.at(at).picture(request.as_bytes(), &Default::default())
+        };
+        let long = "a".repeat(SHOWN);
+        let told = picture(format!("{long}|{long}")).expect("a picture");
+        let half = "a".repeat(SHOWN / 2);
+        assert!(told.ends_with(&format!("^\n    {half}%7C{}\n", &half[1..])), "{told}");
+        let told = picture(format!("|{long}|")).expect("a picture");
+        assert!(told.ends_with("^\n"), "{told}");
     }
 }

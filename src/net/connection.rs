@@ -170,7 +170,9 @@ impl<'a, S: Sync, L: Line> Connection<'a, S, L> {
                 deadline = Some(Instant::now() + limits.head_timeout);
             }
             match self.fill(deadline, is_idle) {
-                Ok(0) if !is_idle && !is_blank => return Err(Refusal::HeadCutShort.into()),
+                Ok(0) if !is_idle && !is_blank => {
+                    return Err(Refusal::HeadCutShort.at(tried).into());
+                }
                 Ok(0) => return Ok(None),
                 Ok(_) => {}
                 Err(error) if error.kind() != ErrorKind::TimedOut => {
