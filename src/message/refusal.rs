@@ -65,7 +65,7 @@ refusals! {
         "this is the greeting of an SSH client, and this server speaks HTTP",
         "check the port: SSH listens on 22 as a rule";
     BlankLines, BAD_REQUEST, "RFC 9112 section 2.2",
-        "one empty line may stand before a request line, and here is another",
+        "an empty line is no request, and only one may stand before the request line",
         "begin with the request line, such as GET / HTTP/1.1";
     BareLf, BAD_REQUEST, "RFC 9112 section 2.2",
         "a line ends in LF alone, where HTTP ends its lines in CR LF",

@@ -80,6 +80,10 @@ impl From<Refusal> for Fault {
 /// Bytes of a connection's beginning that may show another protocol, which never sends a line end.
 const GREETING: usize = 16;
 
+/// How long somebody who begins with an empty line has for what follows. A client sends it at once; a
+/// person who types is answered while still looking.
+const BEHIND_A_BLANK_LINE: Duration = Duration::from_secs(1);
+
 /// How long a client may go on sending to a connection that was closed on it.
 const LINGER: Duration = Duration::from_secs(2);
 
@@ -151,7 +155,7 @@ impl<'a, S: Sync, L: Line> Connection<'a, S, L> {
     /// then would otherwise hold its thread for ever.
     fn read_head(&mut self) -> Result<Option<Head>, Fault> {
         let limits = self.service.limits;
-        let (mut deadline, mut tried) = (None, 0);
+        let (mut since, mut tried) = (None, 0);
         loop {
             let bytes = self.transport.bytes();
             // Parsing again for each byte of a slow head would take quadratic time: only a line end, a
@@ -166,21 +170,19 @@ impl<'a, S: Sync, L: Line> Connection<'a, S, L> {
             // there has been none, somebody types, and is not left without a word.
             let is_blank = matches!(bytes, b"\r" | b"\r\n");
             let is_idle = bytes.is_empty() || (is_blank && self.has_served);
-            if !is_idle && deadline.is_none() {
-                deadline = Some(Instant::now() + limits.head_timeout);
+            let head = limits.head_timeout;
+            let patience = if is_blank { head.min(BEHIND_A_BLANK_LINE) } else { head };
+            let deadline = (!is_idle).then(|| *since.get_or_insert_with(Instant::now) + patience);
+            let refused = match self.fill(deadline, is_idle) {
+                Ok(0) => Refusal::HeadCutShort.at(tried),
+                Ok(_) => continue,
+                Err(error) if error.kind() == ErrorKind::TimedOut => Refusal::HeadTimeout.into(),
+                Err(error) => return Err(Fault::Gone(error)),
+            };
+            if is_idle {
+                return Ok(None);
             }
-            match self.fill(deadline, is_idle) {
-                Ok(0) if !is_idle && !is_blank => {
-                    return Err(Refusal::HeadCutShort.at(tried).into());
-                }
-                Ok(0) => return Ok(None),
-                Ok(_) => {}
-                Err(error) if error.kind() != ErrorKind::TimedOut => {
-                    return Err(Fault::Gone(error));
-                }
-                Err(_) if !is_idle => return Err(Refusal::HeadTimeout.into()),
-                Err(_) => return Ok(None),
-            }
+            return Err(if is_blank { Refusal::BlankLines.at(0) } else { refused }.into());
         }
     }
 
