@@ -340,6 +340,32 @@ fn the_log_has_a_line_for_each_exchange_and_masks_what_looks_like_a_key() {
 }
 
 #[test]
+fn another_protocol_is_a_warning_once_and_the_reason_stands_before_the_exchange() {
+    let exchange = ("info", "\"- -\" 400 ");
+    let [tls, ssh] = [("warn", "open a TLS connection"), ("warn", "an SSH client")];
+    let [old, blank] = [("warn", "as HTTP/0.9 did"), ("warn", "an empty line is no request")];
+    let (again, wrong) = (("info", tls.1), ("info", "between a field's name and its colon"));
+    for (log, expected) in [
+        ("warn", &[tls, ssh, old, blank][..]),
+        ("info", &[tls, ssh, old, again, blank, wrong].map(|told| [told, exchange]).concat()),
+    ] {
+        let kitchen = Kitchen::open_with("", &[("RUST_LOG", log)]);
+        let (hello, wrong) = ("\x16\x03\x01", "GET / HTTP/1.1\r\nHost : h\r\n");
+        for greeting in [hello, "SSH-2.0-x\r\n", "GET /\r\n", hello, "\r\n\r\n", wrong] {
+            let mut client = kitchen.client();
+            client.send(greeting);
+            assert_eq!(Answer::read(&client.rest()).status, 400);
+        }
+        let Ended { stderr, .. } = kitchen.stop();
+        assert_eq!(stderr.lines().count(), expected.len(), "{stderr}");
+        for (line, (level, part)) in stderr.lines().zip(expected) {
+            let is_so = line.starts_with(&format!("openkitchen: {level}: ")) && line.contains(part);
+            assert!(is_so, "{level} {part:?}: {stderr}");
+        }
+    }
+}
+
+#[test]
 fn healthz_says_ok_and_is_not_in_the_log() {
     let kitchen = Kitchen::open_with("", &[("RUST_LOG", "info")]);
     let answer = kitchen.get("/healthz");

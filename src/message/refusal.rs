@@ -224,6 +224,13 @@ impl Refusal {
         TABLE.iter().map(|&(refusal, ..)| refusal)
     }
 
+    /// Whether what came is no request of HTTP/1 at all: somebody is at the wrong port, or a setting is
+    /// wrong on one of the two sides.
+    pub fn is_no_request(self) -> bool {
+        use Refusal::*;
+        matches!(self, TlsHello | Http2Preface | ProxyLine | SshBanner | BlankLines | NoVersion)
+    }
+
     /// Its row in the table.
     pub fn rule(self) -> Rule {
         TABLE[self as usize].1

@@ -16,10 +16,10 @@
 
 use std::io::{self, ErrorKind};
 use std::net::SocketAddr;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-use log::{debug, info};
+use log::{Level, debug, info, log};
 
 use super::delivery::deliver;
 use super::exchange::Exchange;
@@ -32,7 +32,7 @@ use crate::message::framing::Framing;
 use crate::message::head::{Head, Version};
 use crate::message::limits::Limits;
 use crate::message::persistence::Persistence;
-use crate::message::refusal::{Refusal, Refused};
+use crate::message::refusal::{Refusal, Refused, Rule};
 use crate::message::response::Response;
 use crate::message::visible::Visible;
 use crate::route::Routes;
@@ -45,6 +45,8 @@ pub(super) struct Service<'a, S: 'static> {
     pub observer: Option<&'a dyn Observer>,
     pub clock: Clock,
     pub stopping: &'a AtomicBool,
+    /// The refusals that the log has warned of, a bit for each.
+    pub warned: AtomicU64,
 }
 
 /// One client, and what is known of it.
@@ -214,6 +216,7 @@ impl<'a, S: Sync, L: Line> Connection<'a, S, L> {
         let is_head = bytes.strip_prefix(b"\r\n").unwrap_or(bytes).starts_with(b"HEAD ");
         let response = refusal(refused, bytes, limits);
         let asked = Asked { is_head, version: Version::Http11, persistence: Persistence::Close };
+        self.log(refused.refusal);
         let since = Instant::now();
         let status = response.status;
         let _closes = self.send(response, asked)?;
@@ -230,10 +233,19 @@ impl<'a, S: Sync, L: Line> Connection<'a, S, L> {
                 persistence: Persistence::Close,
             },
         );
-        let Refused { refusal, .. } = refused;
-        info!("connection {}: {} ({})", self.number, refusal.rule().why, refusal.rule().clause);
         self.transport.linger(linger, LINGER_BYTES);
         Ok(())
+    }
+
+    /// Writes the reason into the log. What is no request is a thing that somebody has to set right: it
+    /// is a warning, but each kind of it one only.
+    fn log(&self, refusal: Refusal) {
+        let (Connection { number, peer, .. }, Rule { why, clause, .. }) = (self, refusal.rule());
+        let bit = 1 << refusal as u64;
+        let warns = refusal.is_no_request()
+            && self.service.warned.fetch_or(bit, Ordering::Relaxed) & bit == 0;
+        let level = if warns { Level::Warn } else { Level::Info };
+        log!(level, "connection {number} from {peer}: {why} ({clause})");
     }
 
     /// Sends an answer; see [`deliver`].
@@ -271,7 +283,7 @@ pub(super) fn refusal(refused: Refused, bytes: &[u8], limits: &Limits) -> Respon
 impl<S> Service<'_, S> {
     /// Whether an exchange that is over has to be told to anybody. If not, nobody looks at the clock.
     pub fn is_watched(&self) -> bool {
-        self.observer.is_some() || log::log_enabled!(log::Level::Info)
+        self.observer.is_some() || log::log_enabled!(Level::Info)
     }
 
     /// Tells the observer, and writes the access log.

@@ -22,6 +22,7 @@
 use std::io;
 use std::net::{SocketAddr, TcpListener, ToSocketAddrs};
 use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
 use std::thread;
 use std::time::SystemTime;
 
@@ -107,6 +108,7 @@ impl Server {
             observer: self.observer.as_deref(),
             clock: self.clock,
             stopping: self.hall.stopping(),
+            warned: AtomicU64::new(0),
         };
         let house = House::new(self.listener, service, &self.hall);
         thread::scope(|scope| {
