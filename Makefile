@@ -2,10 +2,15 @@
 LISTEN ?= 127.0.0.1:5000
 CARGO ?= cargo
 
-.PHONY: help run lesson test check bench book lines
+# Ten thousand idle connections need as many descriptors as the system grants.
+BENCH = ulimit -n $$(ulimit -Hn) 2>/dev/null; $(CARGO) bench --quiet --bench bench -- \
+	$(if $(ONLY),--only $(ONLY)) $(if $(ROUNDS),--rounds $(ROUNDS)) $(if $(SECONDS),--seconds $(SECONDS))
+PEERS = nginx hyper tiny_http
+
+.PHONY: help run lesson test check bench bench-peers book lines
 
 help: ## this list
-	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 13
 
 run: ## the lesson site at LISTEN (make run LISTEN=127.0.0.1:5001)
 	$(CARGO) run --release --quiet -- --listen $(LISTEN)
@@ -21,8 +26,13 @@ check: ## formatting, lints and docs, with warnings denied
 	$(CARGO) clippy --quiet --all-targets -- -D warnings
 	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --quiet --no-deps --document-private-items --lib
 
-bench: ## this server beside a floor that parses nothing, in one run
-	$(CARGO) bench --quiet --bench bench
+bench: ## this server beside a floor that parses nothing, in one run (make bench ONLY=a,d)
+	$(BENCH)
+
+bench-peers: ## the same beside nginx, hyper and tiny_http, and README's table
+	@PATH="$$PATH:/usr/sbin" command -v nginx >/dev/null || apt-get install -y -qq nginx-light || echo "nginx is left out"
+	$(CARGO) build --release --quiet --locked --manifest-path tests/peers/Cargo.toml --target-dir target/peers
+	PATH="$$PATH:/usr/sbin" && $(BENCH) $(PEERS:%=--peer target/peers/release/%)
 
 book: ## the source as a book, in your browser
 	$(CARGO) doc --no-deps --document-private-items --lib --open

@@ -5,14 +5,17 @@
 //! less. It counts so that sixteen requests that arrive together get sixteen answers, in one write.
 //!
 //! Where each connection brings one request, making the thread would be most of the cost, and no
-//! floor: there two threads accept, read, write and close, one connection after another.
+//! floor: there two threads accept, read, write and close, one connection after another. A thread
+//! for each is measured beside it, for that is what the Rust book teaches.
 //!
 //! It runs as a child of the benchmark (`--floor stay 60`: requests of 60 bytes), so that its
-//! time is its own and both sides are loaded from outside. The answer comes through standard input.
+//! time is its own and all sides are loaded from outside. The answer comes through standard input.
 
 use std::io::{self, Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::thread;
+
+use crate::child::Manner;
 
 /// A thread's stack: room for the buffer, and for what `std` needs to start it.
 const STACK: usize = 64 * 1024;
@@ -20,25 +23,30 @@ const STACK: usize = 64 * 1024;
 /// The longest request is the echo's, of 1.1 KiB; it may as well come in one read.
 const BUFFER: usize = 2 * 1024;
 
-/// Serves until it is killed. `closes`: each connection brings one request.
-pub fn serve(closes: bool, request: usize) -> io::Result<()> {
+/// Serves until it is killed; `request` is the length of one.
+pub fn serve(manner: Manner, request: usize) -> io::Result<()> {
     let mut answer = Vec::new();
     io::stdin().read_to_end(&mut answer)?;
-    let listener = TcpListener::bind("127.0.0.1:0")?;
+    let (answer, listener) = (&answer, TcpListener::bind("127.0.0.1:0")?);
     println!("# listening on http://{}", listener.local_addr()?);
+    let guests = || listener.incoming().flatten();
     thread::scope(|scope| {
-        if closes {
-            let door =
-                || listener.incoming().flatten().for_each(|guest| drop(once(guest, &answer)));
-            scope.spawn(door);
-            door();
+        let a_thread = || thread::Builder::new().stack_size(STACK);
+        match manner {
+            Manner::Stay => guests().try_for_each(|guest| {
+                let life = move || stay(guest, request, answer);
+                a_thread().spawn_scoped(scope, life).map(drop)
+            }),
+            Manner::Spawn => guests().try_for_each(|guest| {
+                a_thread().spawn_scoped(scope, move || once(guest, answer)).map(drop)
+            }),
+            Manner::Inline => {
+                let door = move || guests().for_each(|guest| drop(once(guest, answer)));
+                scope.spawn(door);
+                door();
+                Ok(())
+            }
         }
-        for guest in listener.incoming().flatten() {
-            let answer = &answer;
-            let thread = thread::Builder::new().stack_size(STACK);
-            thread.spawn_scoped(scope, move || stay(guest, request, answer))?;
-        }
-        Ok(())
     })
 }
 

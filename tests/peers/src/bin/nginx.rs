@@ -1,0 +1,51 @@
+//! nginx, as it is installed: a process for each core, nothing logged, and no cap that a benchmark
+//! would reach. It cannot echo.
+//!
+//! The port is bound here, and handed over as nginx hands it to its own successor. So it is known, and
+//! nobody else's, before nginx runs. What it costs to start includes this program, half a millisecond.
+
+use std::env;
+use std::error::Error;
+use std::fs;
+use std::net::TcpListener;
+use std::os::fd::OwnedFd;
+use std::os::unix::process::CommandExt;
+use std::process::{Command, Stdio};
+
+fn main() -> Result<(), Box<dyn Error>> {
+    let listener = TcpListener::bind("127.0.0.1:0")?;
+    let address = listener.local_addr()?.to_string();
+    println!("# listening on http://{address}");
+    // Beside this program, for nobody is left to remove it when nginx ends.
+    let folder = env::current_exe()?.with_extension("files");
+    fs::create_dir_all(&folder)?;
+    fs::write(folder.join("nginx.conf"), configuration(&address))?;
+    let mut nginx = Command::new("nginx");
+    nginx.arg("-p").arg(&folder).args(["-c", "nginx.conf", "-e", "error.log"]);
+    // Standard input is descriptor 0, and the variable says that it listens.
+    Err(nginx.stdin(Stdio::from(OwnedFd::from(listener))).env("NGINX", "0;").exec().into())
+}
+
+fn configuration(address: &str) -> String {
+    let paths = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"];
+    let paths: String = paths.iter().map(|path| format!("    {path}_temp_path tmp;\n")).collect();
+    format!(
+        "daemon off;
+worker_processes auto;
+worker_rlimit_nofile 20000;
+pid nginx.pid;
+error_log error.log crit;
+events {{ worker_connections 16384; }}
+http {{
+    access_log off;
+    keepalive_requests 1000000000;
+    keepalive_timeout 300s;
+    default_type text/plain;
+{paths}    server {{
+        listen {address} backlog=4096;
+        location = /healthz {{ return 200 ok; }}
+    }}
+}}
+"
+    )
+}
