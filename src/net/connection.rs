@@ -95,8 +95,11 @@ const LINGER_AT_THE_DOOR: Duration = Duration::from_secs(1);
 /// How much it may send in that time.
 const LINGER_BYTES: usize = 8 << 20;
 
-/// How long a server that stops still waits for a request that was sent before.
-const LAST_CALL: Duration = Duration::from_millis(50);
+/// How long a server that stops waits for a request on a connection that is idle. Who asks within this
+/// time is answered, and told that it was the last time; who does not is hung up on. A request that is
+/// on its way just then is lost, which no server can help (RFC 9112 section 9.5); but the longer a
+/// client has been silent, the less likely it speaks at that very moment.
+pub(super) const LAST_CALL: Duration = Duration::from_millis(50);
 
 /// Seconds after which a client that was turned away may try again.
 const RETRY_AFTER: &str = "1";
@@ -201,6 +204,11 @@ impl<'a, S: Sync, L: Line> Connection<'a, S, L> {
         let filled = self.transport.fill(deadline);
         if self.idle.end() {
             self.transport.has_been_shut();
+        }
+        if !matches!(filled, Ok(1..)) {
+            // Nobody will be answered any more, and that is said at once: what arrives between this read
+            // and the end of the connection is thrown away.
+            self.transport.say_goodbye();
         }
         filled
     }

@@ -17,7 +17,7 @@ use std::time::{Duration, Instant};
 
 use log::{error, warn};
 
-use super::connection::{Connection, Service};
+use super::connection::{Connection, LAST_CALL, Service};
 use super::door::a_thread;
 use super::hall::{Guest, Guests, Hall, Idle, Seat};
 use super::tap::Tapped;
@@ -187,6 +187,9 @@ impl<'a, S: Sync> House<'a, S> {
     pub fn close<'scope>(&'scope self, scope: &'scope Scope<'scope, '_>) {
         let deadline = Instant::now() + self.service.limits.grace;
         self.let_the_last_in(scope);
+        // From now on each answer says goodbye: whoever asks need not be hung up on.
+        let last_call = deadline.min(Instant::now() + LAST_CALL);
+        drop(self.hall.wait_while(|guests| !guests.is_empty(), Some(last_call)));
         for guest in self.hall.guests().values() {
             // It waits for a request that will not be answered any more. What has arrived is still
             // read: only the waiting ends.

@@ -197,6 +197,11 @@ impl<'a, L: Line> Transport<'a, L> {
         Ok(())
     }
 
+    /// Says that nothing more will be sent. Where that fails, the client is gone already.
+    pub fn say_goodbye(&mut self) {
+        let _ = self.line.half_close();
+    }
+
     /// Ends the connection so that the client can still read what was sent to it.
     ///
     /// Closing a socket while bytes wait in it unread makes TCP send a reset, and a reset makes the
