@@ -7,7 +7,7 @@ BENCH = ulimit -n $$(ulimit -Hn) 2>/dev/null; $(CARGO) bench --quiet --bench ben
 	$(if $(ONLY),--only $(ONLY)) $(if $(ROUNDS),--rounds $(ROUNDS)) $(if $(SECONDS),--seconds $(SECONDS))
 PEERS = nginx hyper tiny_http
 
-.PHONY: help run lesson test check bench bench-peers book lines
+.PHONY: help run lesson test soak check bench bench-peers book lines
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 13
@@ -20,6 +20,9 @@ lesson: ## the lesson's two routes, in fifteen lines, at 127.0.0.1:5000
 
 test: ## every test; needs a Rust toolchain only
 	$(CARGO) test --quiet
+
+soak: ## the long tests: crowds, slow attackers, stops and restarts under load
+	tests/soak/run
 
 check: ## formatting, lints and docs, with warnings denied
 	$(CARGO) fmt --check

@@ -1,9 +1,9 @@
 //! # Endurance
 //!
-//! What takes longer than a test should, and prints what it saw. The short version runs with the
-//! other tests.
+//! What takes longer than a test should, or more of the machine: `make soak` runs it all, one after
+//! another, and each prints what it saw. What is short enough runs with the other tests.
 //!
-//! It stands on Linux, whose TCP tells what became of bytes.
+//! It stands on Linux, which tells what a process holds, and whose TCP tells what became of bytes.
 
 #![cfg(target_os = "linux")]
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on ends by a panic")]
@@ -11,6 +11,10 @@
 #[path = "../process/mod.rs"]
 mod process;
 
+mod crowd;
 mod figures;
 mod guest;
+mod idle;
+mod rolling;
+mod slow;
 mod stop;

@@ -17,7 +17,7 @@ use super::process::{Kitchen, PATIENCE};
 
 /// How many guests of a kind there are, whether they keep their connections, and the longest time that
 /// they think between two requests, in microseconds: less than a server's last call takes, and more.
-const GUESTS: [(usize, bool, u64); 4] =
+const GUESTS: [(u64, bool, u64); 4] =
     [(8, true, 0), (24, true, 5_000), (24, true, 400_000), (6, false, 0)];
 
 /// Connections may come into the backlog in another order than into the hands of their clients,
@@ -87,7 +87,7 @@ fn no_request_that_was_accepted_is_lost_when_the_server_stops_under_load() {
             let mut guests = Vec::new();
             for (count, keeps, longest_pause) in GUESTS {
                 for number in 0..count {
-                    let guest = Guest::new(address, keeps, number as u64 + round);
+                    let guest = Guest::new(address, keeps, number + round);
                     let stopped = &stopped;
                     guests.push(scope.spawn(move || stay(guest, longest_pause, stopped)));
                 }
