@@ -5,6 +5,7 @@ pub mod check;
 pub mod explain;
 pub mod flags;
 pub mod mock;
+pub mod note;
 pub mod options;
 pub mod record;
 pub mod send;

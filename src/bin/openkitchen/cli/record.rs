@@ -29,6 +29,9 @@
 //! Rule: one event, one `write(2)`, at once. A crash loses at most the event that was being written,
 //! and what stands before it can be read.
 //!
+//! Where a side left the other waiting for two seconds or more, it says so: `--- silent 10s`. Whoever
+//! plays the file again then waits as long.
+//!
 //! What a side's FIN means shows later, if at all: it is written as `client half-close`, which is
 //! what crossed, or as `client closed` where the server has left before.
 //!

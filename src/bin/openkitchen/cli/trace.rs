@@ -17,8 +17,7 @@
 //! # 12 GET /about 200 0.2 ms keep-alive
 //! ```
 //! Everything on stdout is a valid transcript, so what is copied out of a terminal is a test. The
-//! times are those since the bytes before, on the same connection and in either direction; of the
-//! first bytes, since it opened.
+//! times are those since something happened before on the same connection, in either direction.
 //!
 //! ```text
 //! connections' threads --> queue --> the trace's own thread --> stdout

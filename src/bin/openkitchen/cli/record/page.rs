@@ -8,7 +8,7 @@ use std::fs::File;
 use std::io::Write;
 use std::net::SocketAddr;
 use std::process;
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Instant, SystemTime};
 
 use openkitchen::End;
 use openkitchen::message::date::imf_fixdate;
@@ -17,6 +17,7 @@ use openkitchen::transcript::{
 };
 
 use super::{FILE_BYTES, Follower, Recorder};
+use crate::cli::note;
 
 /// Room in a file for the two lines at its end that say what is not in it.
 const LAST_WORDS: usize = 256;
@@ -26,7 +27,7 @@ pub(super) struct Page {
     number: u64,
     peer: SocketAddr,
     opened: SystemTime,
-    /// When bytes crossed last, or when it opened.
+    /// When something happened last.
     last: Instant,
     follower: Follower,
     client_left: bool,
@@ -73,10 +74,9 @@ impl Page {
             return;
         }
         let now = Instant::now();
-        let after = now - std::mem::replace(&mut self.last, now);
-        let count = bytes.len();
-        let unit = if count == 1 { "byte" } else { "bytes" };
-        let note = Note::new(&format!("{count} {unit}, {}", Later(after)));
+        let length = bytes.len() as u64;
+        let note = Note::new(&note::crossed(length, 1, now - self.last));
+        let silence = self.silence(from, now);
         let block = Block { connection: 1, from, note, bytes: Bytes::raw(bytes) };
         let claims = match from {
             Side::Client => {
@@ -86,11 +86,16 @@ impl Page {
             Side::Server => self.follower.sent(bytes),
         };
         self.begin(recorder);
-        self.write(&with_claims(Item::Block(block), claims), count as u64, recorder);
+        self.write(&page(silence, Item::Block(block), claims), length, recorder);
     }
 
     /// A side left. Says whether that was the last of it.
     pub fn ended(&mut self, end: End, recorder: &Recorder) -> bool {
+        let from = match end {
+            End::ClientClosed | End::ClientReset => Side::Client,
+            End::ServerClosed | End::ServerReset => Side::Server,
+        };
+        let silence = self.silence(from, Instant::now());
         let mut claims = Vec::new();
         let kind = match end {
             // Whether it still listens, nobody knows yet.
@@ -105,10 +110,17 @@ impl Page {
         };
         self.client_left |= matches!(end, End::ClientClosed | End::ClientReset);
         self.server_left |= matches!(end, End::ServerClosed | End::ServerReset);
-        let event = Item::Event(Event { connection: 1, kind, note: Note::default() });
-        self.write(&with_claims(event, claims), 0, recorder);
+        self.write(&page(silence, event(kind), claims), 0, recorder);
         let was_reset = matches!(end, End::ClientReset | End::ServerReset);
         was_reset || (self.client_left && self.server_left)
+    }
+
+    /// The silence that this side ends, if somebody who plays the file again has to keep it, or to
+    /// wait for it. How long a client thinks before its next request is its own affair.
+    fn silence(&mut self, from: Side, now: Instant) -> Option<EventKind> {
+        let time = now - std::mem::replace(&mut self.last, now);
+        let is_kept = from == Side::Server || self.follower.is_in_flight();
+        note::silence(time).filter(|_| is_kept)
     }
 
     /// Says what is not in the file, and writes nothing more.
@@ -191,24 +203,14 @@ impl Writing {
     }
 }
 
-fn with_claims(item: Item, claims: Vec<Claim>) -> Vec<Item> {
-    let mut items = vec![item];
-    if !claims.is_empty() {
-        items.push(Item::Claims(claims));
-    }
-    items
+/// What happened, with the silence before it and the claims behind it.
+fn page(silence: Option<EventKind>, item: Item, claims: Vec<Claim>) -> Vec<Item> {
+    let claims = (!claims.is_empty()).then_some(Item::Claims(claims));
+    silence.map(event).into_iter().chain([item]).chain(claims).collect()
 }
 
-/// `+0.1 ms`, `+1.5 s`: the time since the bytes before.
-struct Later(Duration);
-
-impl std::fmt::Display for Later {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match self.0.as_secs_f64() {
-            seconds if seconds >= 1.0 => write!(f, "+{seconds:.1} s"),
-            seconds => write!(f, "+{:.1} ms", seconds * 1000.0),
-        }
-    }
+fn event(kind: EventKind) -> Item {
+    Item::Event(Event { connection: 1, kind, note: Note::default() })
 }
 
 /// `19941106T084937Z` for `Sun, 06 Nov 1994 08:49:37 GMT`: files then stand in the order of time.

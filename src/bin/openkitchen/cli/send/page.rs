@@ -14,6 +14,8 @@ use std::time::{Duration, Instant};
 
 use openkitchen::transcript::{Block, Bytes, Event, EventKind, Item, Note, Printer, Prose, Side};
 
+use crate::cli::note::{self, Took};
+
 /// A page that grows.
 pub struct Page<W> {
     out: W,
@@ -27,7 +29,7 @@ pub struct Page<W> {
 struct Sending {
     connection: u32,
     bytes: Vec<u8>,
-    pieces: u32,
+    pieces: u64,
     at: Instant,
 }
 
@@ -41,7 +43,7 @@ impl<W: Write> Page<W> {
     /// A connection was opened, which took so long.
     pub fn opened(&mut self, connection: u32, to: &str, took: Duration) {
         self.last.insert(connection, Instant::now());
-        self.noted(connection, EventKind::Open, &format!("to {to}, +{}", shown(took)));
+        self.noted(connection, EventKind::Open, &format!("to {to}, +{}", Took(took)));
     }
 
     /// A piece was sent. It is shown with those that follow, up to [`flush`](Page::flush).
@@ -59,21 +61,19 @@ impl<W: Write> Page<W> {
     /// Shows what was sent.
     pub fn flush(&mut self) {
         let Some(Sending { connection, bytes, pieces, at }) = self.sending.take() else { return };
-        let pieces = if pieces > 1 { format!(" in {pieces} pieces") } else { String::new() };
-        self.block(connection, Side::Client, &bytes, &pieces, at);
+        self.block(connection, Side::Client, &bytes, pieces, at);
     }
 
     /// A piece came.
     pub fn came(&mut self, connection: u32, bytes: &[u8], at: Instant) {
         self.flush();
-        self.block(connection, Side::Server, bytes, "", at);
+        self.block(connection, Side::Server, bytes, 1, at);
     }
 
-    fn block(&mut self, connection: u32, from: Side, bytes: &[u8], pieces: &str, at: Instant) {
+    fn block(&mut self, connection: u32, from: Side, bytes: &[u8], pieces: u64, at: Instant) {
         let since = mem::replace(self.last.entry(connection).or_insert(at), at);
-        let unit = if bytes.len() == 1 { "byte" } else { "bytes" };
-        let took = shown(at.saturating_duration_since(since));
-        let note = Note::new(&format!("{} {unit}{pieces}, +{took}", bytes.len()));
+        let took = at.saturating_duration_since(since);
+        let note = Note::new(&note::crossed(bytes.len() as u64, pieces, took));
         self.print(&Item::Block(Block { connection, from, note, bytes: Bytes::raw(bytes) }));
     }
 
@@ -98,15 +98,6 @@ impl<W: Write> Page<W> {
         self.printer.print(item, &mut text);
         // Whoever has closed stdout does not want to be told; the exit code is still of use.
         let _ = self.out.write_all(text.as_bytes()).and_then(|()| self.out.flush());
-    }
-}
-
-/// `0.05 ms`, `0.2 ms`, `1.5 s`: as the trace has it.
-fn shown(took: Duration) -> String {
-    match took.as_secs_f64() {
-        seconds if seconds >= 1.0 => format!("{seconds:.1} s"),
-        seconds if seconds < 0.0001 => format!("{:.2} ms", seconds * 1000.0),
-        seconds => format!("{:.1} ms", seconds * 1000.0),
     }
 }
 

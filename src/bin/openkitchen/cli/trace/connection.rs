@@ -1,9 +1,13 @@
 //! # What is known of one connection
 //!
 //! ```text
-//! --- @2 open from 127.0.0.1:41230              with the first byte that is shown
+//! --- @2 open from 127.0.0.1:41230              with what is shown of it first
 //!
 //! >>> @2 82 bytes, +0.1 ms                      a read
+//! ...
+//! --- @2 silent 12s                             before what ended the silence
+//!
+//! >>> @2 82 bytes, +12.3 s, kept alive          the next request
 //! ...
 //! --- @2 client half-close                      who left first
 //! --- @2 server closed                          and the other
@@ -21,6 +25,7 @@ use openkitchen::transcript::{Block, Bytes, Event, EventKind, Item, Note, Piece,
 
 use super::direction::{Direction, Shown};
 use super::page::{Crossed, Page};
+use crate::cli::note;
 
 /// What may be held back of one exchange, in bytes that crossed.
 const HELD: usize = 64 * 1024;
@@ -37,13 +42,19 @@ pub(super) struct Connection {
     /// Whether the directions know where they are.
     is_followed: bool,
     has_spoken: bool,
+    /// Whether it was silent when it was asked.
+    was_silent: bool,
     /// Whether the page has shown anything of it.
     is_announced: bool,
     client_left: bool,
     server_left: bool,
     is_reset: bool,
-    /// When bytes crossed last, or when it opened.
+    /// When something happened last.
     last: Instant,
+    /// Who sent the last bytes.
+    last_from: Option<Side>,
+    /// Whether what crosses now is the first of another request, behind an answer.
+    is_kept_alive: bool,
     held: Option<Held>,
     /// What the bytes mean, for those who asked to be told.
     conversation: Option<Box<Conversation>>,
@@ -59,11 +70,14 @@ impl Connection {
             server: Direction::answers(bodies),
             is_followed: true,
             has_spoken: false,
+            was_silent: false,
             is_announced: false,
             client_left: false,
             server_left: false,
             is_reset: false,
             last: at,
+            last_from: None,
+            is_kept_alive: false,
             held: None,
             conversation: None,
         }
@@ -81,6 +95,11 @@ impl Connection {
     /// Whether both sides are there, and not a byte has crossed.
     pub fn is_silent(&self) -> bool {
         !(self.has_spoken || self.client_left || self.server_left)
+    }
+
+    /// Whether it is silent, and nobody has asked before.
+    pub fn turns_out_silent(&mut self) -> bool {
+        self.is_silent() && !mem::replace(&mut self.was_silent, true)
     }
 
     /// Whether a request has begun and not ended.
@@ -101,6 +120,8 @@ impl Connection {
     /// What a piece is.
     pub fn follow(&mut self, from: Side, piece: &[u8]) -> Shown {
         self.has_spoken = true;
+        let is_behind_answer = self.last_from.replace(from) == Some(Side::Server);
+        self.is_kept_alive = from == Side::Client && is_behind_answer && !self.client.is_within();
         if !self.is_followed {
             let mut bytes = Bytes::new();
             bytes.push_left_out(piece.len() as u64);
@@ -119,7 +140,8 @@ impl Connection {
 
     /// Puts bytes that crossed on the page, or with the others that are only counted.
     pub fn show(&mut self, at: Instant, from: Side, bytes: Bytes, page: &mut Page) {
-        let since = mem::replace(&mut self.last, at);
+        let (since, silence) = self.silence_until(at);
+        silence.into_iter().for_each(|silence| self.put(silence, ITEM, page));
         let (connection, length) = (self.label(), bytes.len());
         let crossed = Crossed::once(connection, from, length, since, at);
         let is_only_counted = matches!(bytes.pieces(), [Piece::LeftOut { .. }]);
@@ -127,8 +149,24 @@ impl Connection {
             return page.count(crossed);
         }
         let cost = usize::try_from(length).unwrap_or(usize::MAX).saturating_add(ITEM);
-        let item = Item::Block(Block { connection, from, note: crossed.note(), bytes });
-        self.put(item, cost, page);
+        let kept_alive = if self.is_kept_alive { ", kept alive" } else { "" };
+        let note = Note::new(&(crossed.note() + kept_alive));
+        self.put(Item::Block(Block { connection, from, note, bytes }), cost, page);
+    }
+
+    /// Something happens: when it did before, and the silence between, where it is worth telling.
+    fn silence_until(&mut self, at: Instant) -> (Instant, Option<Item>) {
+        let since = mem::replace(&mut self.last, at);
+        let silence = note::silence(at.saturating_duration_since(since));
+        (since, silence.map(|kind| self.event(kind, Note::default())))
+    }
+
+    /// Shows that it is there.
+    pub fn announce(&mut self, page: &mut Page) {
+        if !mem::replace(&mut self.is_announced, true) {
+            let from = self.peer.map(|peer| format!("from {peer}")).unwrap_or_default();
+            page.put(self.event(EventKind::Open, Note::new(&from)));
+        }
     }
 
     /// What there is to say about these bytes. One that was not followed from its beginning cannot be
@@ -184,7 +222,7 @@ impl Connection {
     }
 
     /// One side has left.
-    pub fn ended(&mut self, end: End, page: &mut Page) {
+    pub fn ended(&mut self, at: Instant, end: End, page: &mut Page) {
         let kind = match end {
             // Until the server has gone too, nobody knows more than that the client will send no more.
             End::ClientClosed if !self.server_left => EventKind::HalfClose(Side::Client),
@@ -199,13 +237,15 @@ impl Connection {
         }
         // Behind a reset there is no end left to tell.
         let was_reset = mem::replace(&mut self.is_reset, matches!(kind, EventKind::Reset(_)));
+        let (_, silence) = self.silence_until(at);
         if self.is_announced && !was_reset {
-            self.event(kind, Note::default(), page);
+            let items = silence.into_iter().chain([self.event(kind, Note::default())]);
+            items.for_each(|item| page.put(item));
         }
     }
 
-    fn event(&mut self, kind: EventKind, note: Note, page: &mut Page) {
-        page.put(Item::Event(Event { connection: self.label(), kind, note }));
+    fn event(&self, kind: EventKind, note: Note) -> Item {
+        Item::Event(Event { connection: self.label(), kind, note })
     }
 
     /// Puts an item on the page, or holds it back. `cost` is what it takes to keep it.
@@ -213,10 +253,7 @@ impl Connection {
         if let Some(held) = &mut self.held {
             return held.keep(item, cost);
         }
-        if !mem::replace(&mut self.is_announced, true) {
-            let from = self.peer.map(|peer| format!("from {peer}")).unwrap_or_default();
-            self.event(EventKind::Open, Note::new(&from), page);
-        }
+        self.announce(page);
         page.put(item);
     }
 

@@ -7,10 +7,11 @@
 //! Pieces of which nothing is shown are counted together while nothing else happens, and for a
 //! second at most: a file of 10 MiB is a line, not 160 of them.
 
-use std::fmt;
 use std::time::{Duration, Instant};
 
 use openkitchen::transcript::{Block, Bytes, Item, Note, Prose, Side};
+
+use crate::cli::note::crossed;
 
 /// How long what is only counted may wait for more of its kind.
 const COUNTING: Duration = Duration::from_secs(1);
@@ -42,14 +43,8 @@ impl Crossed {
     }
 
     /// `214 bytes, +0.1 ms`, `65536 bytes in 8 pieces, +3.1 ms`: up to the last of them.
-    pub fn note(&self) -> Note {
-        let bytes = counted(self.length, "byte", "bytes");
-        let pieces = match self.pieces {
-            1 => String::new(),
-            pieces => format!(" in {pieces} pieces"),
-        };
-        let took = Took(self.last.saturating_duration_since(self.since));
-        Note::new(&format!("{bytes}{pieces}, +{took}"))
+    pub fn note(&self) -> String {
+        crossed(self.length, self.pieces, self.last.saturating_duration_since(self.since))
     }
 }
 
@@ -91,49 +86,11 @@ impl Page {
     /// Adds what was counted.
     pub fn stop_counting(&mut self) {
         if let Some(counting) = self.counting.take() {
-            let note = counting.note();
+            let note = Note::new(&counting.note());
             let Crossed { connection, from, length, .. } = counting;
             let mut bytes = Bytes::new();
             bytes.push_left_out(length);
             self.items.push(Item::Block(Block { connection, from, note, bytes }));
-        }
-    }
-}
-
-/// `0.2 ms`, `1.5 s`.
-pub(super) struct Took(pub Duration);
-
-impl fmt::Display for Took {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let seconds = self.0.as_secs_f64();
-        match seconds * 1000.0 {
-            _ if seconds >= 1.0 => write!(f, "{seconds:.1} s"),
-            millis if millis < 0.1 => write!(f, "{millis:.2} ms"),
-            millis => write!(f, "{millis:.1} ms"),
-        }
-    }
-}
-
-/// `1 byte`, `2 bytes`.
-pub(super) fn counted(number: u64, one: &str, many: &str) -> String {
-    format!("{number} {}", if number == 1 { one } else { many })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_duration_is_as_long_as_it_needs_to_be() {
-        for (micros, text) in [
-            (0, "0.00 ms"),
-            (42, "0.04 ms"),
-            (230, "0.2 ms"),
-            (32_140, "32.1 ms"),
-            (1_000_000, "1.0 s"),
-            (75_300_000, "75.3 s"),
-        ] {
-            assert_eq!(Took(Duration::from_micros(micros)).to_string(), text);
         }
     }
 }

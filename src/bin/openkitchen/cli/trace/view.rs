@@ -5,15 +5,17 @@
 //!
 //! What one does not see here:
 //!
-//! - A connection that never sent a byte is not shown. Of those that did, the opening is shown with
-//!   the first byte; and who left first, for the other then follows. A reset always is news.
+//! - That a connection was opened is shown with its first byte; or when it has been silent for two
+//!   seconds, or ends without a byte. Of the latter only a few in a minute, for somebody may open
+//!   thousands; the others are counted.
+//! - Behind a reset no end is shown, for there is none.
 //! - An exchange at a quiet route is held back until it is answered, and shown if it failed or if
 //!   there was something to remark.
 //! - When events were lost, nobody knows any more where on a connection a message begins. Then bytes
 //!   are counted until its next exchange is answered.
 //!
-//! What is told once in a run: that a browser keeps a spare connection, that it asks for a favicon,
-//! that fields with secrets stand on this screen. A key in a target is told each time.
+//! What is told once in a run: why a connection is silent, that a browser asks for a favicon, that
+//! fields with secrets stand on this screen. A key in a target is told each time.
 
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::mem;
@@ -30,10 +32,14 @@ use openkitchen::{Answered, End};
 use super::Options;
 use super::connection::Connection;
 use super::direction::{Head, Shown};
-use super::page::{Page, Took, counted};
+use super::page::Page;
+use crate::cli::note::{SILENCE, Took, counted};
 
-/// A connection that is silent for so long is told: people wonder about it, browsers open it.
-const SILENCE: Duration = Duration::from_secs(2);
+/// Connections without a byte that are shown, of those that come within [`MINUTE`]: as many as a
+/// browser opens to one host.
+const SHOWN: usize = 6;
+
+const MINUTE: Duration = Duration::from_secs(60);
 
 /// Connections that may never say goodbye, and are remembered all the same: whose server has
 /// closed while the client goes on, and those that were met midway.
@@ -103,8 +109,9 @@ pub(super) struct View {
     connections: HashMap<u64, Connection>,
     /// Which connections are remembered only for so long, the oldest first.
     fading: VecDeque<u64>,
-    /// Connections in the order they opened, while any may turn out to be silent.
+    /// Connections in the order they opened, while they may turn out to be silent.
     newcomers: VecDeque<(Instant, u64)>,
+    mute: Mute,
     page: Page,
     exchanges: u64,
     told: Told,
@@ -131,6 +138,7 @@ impl View {
             connections: HashMap::new(),
             fading: VecDeque::new(),
             newcomers: VecDeque::new(),
+            mute: Mute::default(),
             page: Page::default(),
             exchanges: 0,
             told: Told::default(),
@@ -143,13 +151,11 @@ impl View {
             Event::Opened(peer) => {
                 let opened = Connection::opened(connection, peer, at, self.options.bodies);
                 self.connections.insert(connection, opened);
-                if !self.told.silence {
-                    self.newcomers.push_back((at, connection));
-                }
+                self.newcomers.push_back((at, connection));
             }
             Event::Crossed(from, bytes) => self.crossed(at, connection, from, &bytes),
             Event::Answered(summary) => self.answered(at, connection, &summary),
-            Event::Ended(end) => self.ended(connection, end),
+            Event::Ended(end) => self.ended(at, connection, end),
             Event::Said(text) => text.lines().for_each(|line| self.page.say(line)),
             Event::Lost { events, exchanges } => {
                 self.connections.clear();
@@ -169,7 +175,7 @@ impl View {
             self.newcomers.pop_front();
         }
         let silence = self.newcomers.front().map(|(opened, _)| *opened + SILENCE);
-        [silence, self.page.counts_until()].into_iter().flatten().min()
+        [silence, self.mute.counts_until(), self.page.counts_until()].into_iter().flatten().min()
     }
 
     /// It is so late now.
@@ -178,20 +184,47 @@ impl View {
             return;
         }
         self.page.stop_counting();
-        if let Some((opened, number)) = self.newcomers.front()
-            && *opened + SILENCE <= now
+        while let Some(&(opened, number)) = self.newcomers.front()
+            && opened + SILENCE <= now
         {
+            self.newcomers.pop_front();
+            if self.show_mute(now, number) && !mem::replace(&mut self.told.silence, true) {
+                self.page.say(&format!(
+                    "@{number} is open and silent: browsers open a spare connection, and use it \
+                     when they need one more"
+                ));
+            }
+        }
+        if self.mute.counts_until().is_some_and(|until| until <= now) {
+            self.tell_beyond();
+        }
+    }
+
+    /// Shows a connection on which nothing has crossed, if it is one, and not one of too many. Says
+    /// whether it did.
+    fn show_mute(&mut self, at: Instant, number: u64) -> bool {
+        let Some(connection) = self.connections.get_mut(&number) else { return false };
+        let is_shown = connection.turns_out_silent() && self.mute.admits(at);
+        if is_shown {
+            connection.announce(&mut self.page);
+        }
+        is_shown
+    }
+
+    fn tell_beyond(&mut self) {
+        let beyond = mem::take(&mut self.mute.beyond);
+        if beyond > 0 {
+            let connections = counted(beyond, "more connection", "more connections");
             self.page.say(&format!(
-                "@{number} is open and silent: browsers open a spare one ahead of need"
+                "{connections} without a byte: the first {SHOWN} in a minute are shown"
             ));
-            self.told.silence = true;
-            self.newcomers = VecDeque::new();
         }
     }
 
     /// Nothing will happen any more.
     pub fn finish(&mut self) {
         self.page.stop_counting();
+        self.tell_beyond();
     }
 
     /// What there is to print, and has not been taken.
@@ -240,9 +273,10 @@ impl View {
         self.page.say(&format!("{} {}", self.exchanges, summary.line));
     }
 
-    fn ended(&mut self, number: u64, end: End) {
+    fn ended(&mut self, at: Instant, number: u64, end: End) {
+        self.show_mute(at, number);
         let Some(connection) = self.connections.get_mut(&number) else { return };
-        connection.ended(end, &mut self.page);
+        connection.ended(at, end, &mut self.page);
         if connection.is_over() {
             self.connections.remove(&number);
         } else if end == End::ServerClosed {
@@ -270,6 +304,34 @@ impl View {
         {
             self.connections.remove(&oldest);
         }
+    }
+}
+
+/// Connections on which nothing has crossed: those of this minute.
+#[derive(Default)]
+struct Mute {
+    until: Option<Instant>,
+    shown: usize,
+    /// How many were not shown.
+    beyond: u64,
+}
+
+impl Mute {
+    /// Whether one more is shown.
+    fn admits(&mut self, at: Instant) -> bool {
+        // The count of one minute is told before the next begins.
+        if self.until.is_none_or(|until| until <= at) && self.beyond == 0 {
+            (self.until, self.shown) = (Some(at + MINUTE), 0);
+        }
+        let is_shown = self.shown < SHOWN;
+        self.shown += usize::from(is_shown);
+        self.beyond += u64::from(!is_shown);
+        is_shown
+    }
+
+    /// When those that were not shown are told, if there are any.
+    fn counts_until(&self) -> Option<Instant> {
+        self.until.filter(|_| self.beyond > 0)
     }
 }
 
@@ -367,6 +429,12 @@ mod tests {
 
         fn end(&mut self, connection: u64, end: End) -> &mut Stage {
             self.see(connection, Event::Ended(end))
+        }
+
+        /// Lets time pass.
+        fn pass(&mut self, millis: u64) -> &mut Stage {
+            self.now += Duration::from_millis(millis);
+            self
         }
 
         /// Goes to the next moment at which the view wants to be woken.
@@ -485,14 +553,20 @@ Host: h
         let mut stage = watched();
         stage.open(1).end(1, End::ClientClosed).end(1, End::ServerClosed); // never said a word
         stage.open(2).receive(2, "x").end(2, End::ServerClosed).end(2, End::ClientReset);
+        stage.open(3).end(3, End::ClientReset).end(3, End::ServerClosed);
         stage.shows(
             "\
+--- open from 127.0.0.1:4000
+--- client half-close
+--- server closed
 --- @2 open from 127.0.0.1:4000
 
 >>> @2 1 byte, +0.1 ms
 x\\
 --- @2 server closed
 --- @2 client reset
+--- @3 open from 127.0.0.1:4000
+--- @3 client reset
 ",
         );
         assert!(stage.view.connections.is_empty());
@@ -534,16 +608,91 @@ x\\
     }
 
     #[test]
-    fn a_silent_connection_is_told_once_and_then_nobody_wakes_up_any_more() {
+    fn each_connections_life_is_told_and_why_it_is_silent_once() {
         let mut stage = watched();
         assert_eq!(stage.view.wake_at(), None);
-        stage.open(1).open(2).open(3).receive(1, "x").end(2, End::ClientClosed);
-        let opened = stage.view.newcomers.iter().find(|(_, number)| *number == 3).unwrap().0;
-        assert_eq!(stage.view.wake_at(), Some(opened + SILENCE));
-        stage.wait().open(4);
-        assert_eq!(stage.view.wake_at(), None);
-        assert_eq!(stage.times_told("@3 is open and silent"), 1);
-        assert_eq!(stage.times_told("silent"), 1);
+        stage.open(1).open(2).open(3).receive(1, get("/")).send(1, ok(0));
+        stage.end(2, End::ClientClosed).wait().open(4).wait();
+        assert_eq!(stage.view.wake_at(), None, "nobody has to wake up any more");
+        stage.pass(9_500).receive(3, get("/a")).send(3, ok(0)).end(4, End::ClientReset);
+        stage.pass(60_000).end(1, End::ServerClosed);
+        stage.shows(
+            "\
+--- open from 127.0.0.1:4000
+
+>>> 27 bytes, +0.3 ms
+GET / HTTP/1.1
+Host: h
+
+<<< 38 bytes, +0.1 ms
+HTTP/1.1 200 OK
+Content-Length: 0
+
+--- @2 open from 127.0.0.1:4000
+--- @2 client half-close
+--- @3 open from 127.0.0.1:4000
+
+# @3 is open and silent: browsers open a spare connection, and use it when they need one more
+--- @4 open from 127.0.0.1:4000
+--- @3 silent 13s
+
+>>> @3 28 bytes, +13.5 s
+GET /a HTTP/1.1
+Host: h
+
+<<< @3 38 bytes, +0.1 ms
+HTTP/1.1 200 OK
+Content-Length: 0
+
+--- @4 silent 11s
+--- @4 client reset
+--- silent 73s
+--- server closed
+",
+        );
+    }
+
+    #[test]
+    fn a_connection_that_is_kept_alive_says_so_with_its_next_request() {
+        let mut stage = watched();
+        stage.open(1).receive(1, get("/").repeat(2)).send(1, ok(0)).send(1, ok(0));
+        stage.pass(2_500).receive(1, &get("/")[..20]).receive(1, &get("/")[20..]).send(1, ok(0));
+        let page = stage.page();
+        let markers: Vec<&str> = page.lines().filter(|line| line.starts_with(['>', '-'])).collect();
+        assert_eq!(
+            markers,
+            [
+                "--- open from 127.0.0.1:4000",
+                ">>> 54 bytes, +0.1 ms",
+                "--- silent 2s",
+                ">>> 20 bytes, +2.5 s, kept alive",
+                ">>> 7 bytes, +0.1 ms",
+            ]
+        );
+    }
+
+    #[test]
+    fn a_crowd_that_says_nothing_does_not_fill_the_screen() {
+        let mut stage = watched();
+        for number in 1..=1000 {
+            stage.open(number);
+            if number % 3 == 0 {
+                stage.end(number, End::ClientClosed).end(number, End::ServerClosed);
+            }
+        }
+        while stage.view.wake_at().is_some() {
+            stage.wait();
+        }
+        for number in 1..=1000 {
+            stage.end(number, End::ServerClosed);
+        }
+        assert_eq!(stage.times_told("open and silent"), 0, "those that left were first");
+        assert_eq!(stage.times_told("994 more connections without a byte"), 1);
+        assert_eq!(stage.page().lines().count(), 6 * 3 + 2);
+        // A minute later there is room again, and one that was not shown says something.
+        stage.open(2000).wait().receive(1, get("/")).open(2001).end(2001, End::ClientClosed);
+        assert_eq!(stage.times_told("@2000 is open and silent"), 1);
+        assert!(stage.page().contains("\n--- @2001 client half-close\n"));
     }
 
     #[test]
@@ -562,7 +711,7 @@ x\\
             "\
 --- @2 open from 127.0.0.1:4000
 
->>> @2 27 bytes, +0.3 ms
+>>> @2 27 bytes, +0.3 ms, kept alive
 GET / HTTP/1.1
 Host: h
 
@@ -572,7 +721,7 @@ Content-Length: 0
 
 # 1 GET / 200 0.2 ms keep-alive
 
->>> @2 34 bytes, +0.2 ms
+>>> @2 34 bytes, +0.2 ms, kept alive
 GET /healthz HTTP/1.1
 Host: h
 
