@@ -2,7 +2,8 @@
 //! byte. The answers must be the same to the byte at every pace, for TCP promises nobody where it
 //! cuts; that sameness is what these tests are after, as much as the answers.
 //!
-//! The folders are named for the clauses, so their listing is what this server says of itself.
+//! The folders are named for the clauses, so their listing is what this server says of itself. The
+//! built-in lessons are replayed too, against the lesson site.
 //!
 //! ```text
 //! cargo test --test exchanges               all pages, in a few seconds
@@ -24,7 +25,7 @@ use openkitchen::message::refusal::Refusal;
 use openkitchen::transcript::{Item, Side};
 
 use support::bless::bless;
-use support::page::{Page, folder};
+use support::page::Page;
 use support::{pace, replay::replay};
 
 mod support;
@@ -40,7 +41,7 @@ static PAGES: LazyLock<Vec<Page>> = LazyLock::new(|| {
     }
     let faults = for_each(&pages, |page| {
         let text = bless(page)?.to_string();
-        fs::write(folder().join(&page.name), text).map_err(|error| format!("{error}\n"))
+        fs::write(Page::path(&page.name), text).map_err(|error| format!("{error}\n"))
     });
     assert!(faults.is_empty(), "{}", faults.join("\n"));
     Page::all()
@@ -56,7 +57,7 @@ fn for_each(pages: &[Page], work: impl Fn(&Page) -> Result<(), String> + Sync) -
             scope.spawn(|| {
                 while let Some(page) = pages.get(next.fetch_add(1, Ordering::Relaxed)) {
                     if let Err(fault) = work(page) {
-                        let fault = format!("tests/exchanges/{}: {fault}", page.name);
+                        let fault = format!("{}: {fault}", page.name);
                         faults.lock().expect("no panic under the lock").push(fault);
                     }
                 }
@@ -123,6 +124,6 @@ fn every_refusal_is_provoked_by_a_page() {
         let is_provoked = answers
             .iter()
             .any(|answer| answer.contains(&status) && why.iter().any(|why| answer.contains(why)));
-        assert!(is_provoked, "no page below tests/exchanges/ provokes {refusal:?}: {}", rule.why);
+        assert!(is_provoked, "no page provokes {refusal:?}: {}", rule.why);
     }
 }

@@ -537,11 +537,19 @@ fn what_does_not_end_within_the_grace_time_is_cut_off() {
 fn what_cannot_be_meant_is_told() {
     for (line, code, told) in [
         ("watch", 2, "watch needs the server's address: watch 127.0.0.1:5000"),
-        ("watch nowhere", 2, "watch takes an address such as 127.0.0.1:5000, not `nowhere`"),
+        (
+            "watch nowhere",
+            2,
+            "ADDR takes an address such as 127.0.0.1:5000, or a port, not `nowhere`",
+        ),
         ("watch 5000 5001", 2, "watch takes one address; `5001` is more"),
         ("watch 5000 --lisen 1", 2, "did you mean --listen?"),
         ("watch 5000 --idle-timeout 0", 2, "--idle-timeout takes a time in seconds"),
-        ("watch no.such.host.invalid:5000", 1, "`no.such.host.invalid:5000` cannot be found"),
+        (
+            "watch no.such.host.invalid:5000",
+            1,
+            "cannot be reached: nobody knows a host named no.such.host.invalid",
+        ),
     ] {
         let ended = run(&mut openkitchen(line));
         assert_eq!((ended.code, &*ended.stdout), (Some(code), ""), "{line}");

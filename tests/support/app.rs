@@ -9,6 +9,9 @@ use openkitchen::message::visible::Visible;
 use openkitchen::{Limits, Observer, Request, Response, Routes, Running, Server, Status};
 use openkitchen::{delete, get, post, put, routes};
 
+use super::site::likes::Likes;
+use super::site::{self, Contact, Site};
+
 static ROUTES: Routes = routes(&[
     get("/", home),
     get("/raw", raw),
@@ -36,14 +39,18 @@ static ROUTES: Routes = routes(&[
     get("/panic-halfway", panics_halfway),
 ]);
 
+/// The fixture that is the lesson site.
+pub const SITE: &str = "the lesson site";
+
 /// A server for one replay, on a port of its own, where it is always the RFC's example date. Which
-/// limits it has is for the page to say: a line of prose such as `# fixture: impatient`.
+/// limits it has is for the page to say: a line of prose such as `# fixture: impatient`. The lesson
+/// site is a fixture, too.
 ///
 /// # Panics
 /// Where the fixture has no such name, or the machine no port.
 pub fn start(fixture: &str, observer: Option<Arc<dyn Observer>>) -> Running {
     let limits = match fixture {
-        "" => Limits::default(),
+        "" | SITE => Limits::default(),
         "impatient" => Limits {
             head_timeout: Duration::from_millis(400),
             content_timeout: Duration::from_millis(400),
@@ -60,7 +67,13 @@ pub fn start(fixture: &str, observer: Option<Arc<dyn Observer>>) -> Running {
         Some(observer) => server.observed_by(observer),
         None => server,
     };
-    server.start(&ROUTES, ()).expect("a thread")
+    let started = match fixture {
+        SITE => {
+            server.start(&site::ROUTES, Site::new(Likes::in_memory(), None, Contact::default()))
+        }
+        _ => server.start(&ROUTES, ()),
+    };
+    started.expect("a thread")
 }
 
 fn home(_: &Request) -> Response {

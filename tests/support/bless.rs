@@ -3,18 +3,18 @@
 //! A page is played whole, and where it speaks of the server, what the server did is put in the place
 //! of what it says: blocks, and the end of the connection. Where it says nothing, that is at its
 //! claims and at its end. So a new page needs no answers; an empty `<<<` says where one is to be
-//! waited for between two blocks of the client. Who blesses has to read the difference.
+//! waited for between two blocks of the client. Of a lesson only what it shows is written again. Who
+//! blesses has to read the difference.
 
-use std::io;
 use std::time::Duration;
 
 use openkitchen::Transcript;
 use openkitchen::transcript::{Block, Bytes, Event, EventKind, Item, Note, Side, judge};
 
-use super::line::{Ended, Line};
+use super::line::Ended;
 use super::pace::Pace;
 use super::page::Page;
-use super::replay::Stage;
+use super::replay::{Line, Stage, unjudged};
 
 /// When nothing has come for so long, nothing more will. The impatient fixture takes a while, but
 /// not where all is answered and the page goes on.
@@ -84,7 +84,18 @@ impl Scribe<'_> {
     /// What is still to be said of all connections.
     fn take_all(&mut self) -> Result<(), String> {
         let connections: Vec<u32> = self.stage.lines().map(|(connection, _)| connection).collect();
-        connections.into_iter().try_for_each(|connection| self.take(connection, &[], false))
+        connections.into_iter().try_for_each(|connection| match self.page.is_lesson() {
+            true => self.pass_over(connection),
+            false => self.take(connection, &[], false),
+        })
+    }
+
+    /// A lesson shows of the server what its writer chose to show.
+    fn pass_over(&mut self, connection: u32) -> Result<(), String> {
+        let line = self.stage.line(connection)?;
+        read_until_quiet(line, QUIET, false);
+        line.noted.judged = line.got.len();
+        Ok(())
     }
 
     /// Waits for what the server does on a connection, and writes it down; as it was written before,
@@ -92,12 +103,12 @@ impl Scribe<'_> {
     fn take(&mut self, connection: u32, before: &[Item], goes_on: bool) -> Result<(), String> {
         let quiet = if self.page.fixture() == "impatient" { QUIET_WITH_DEADLINES } else { QUIET };
         let line = self.stage.line(connection)?;
-        read_until_quiet(line, quiet, goes_on).map_err(|error| format!("{error}\n"))?;
-        let got = line.unjudged().to_vec();
-        let start = std::mem::replace(&mut line.judged, line.got.len());
+        read_until_quiet(line, quiet, goes_on);
+        let got = unjudged(line).to_vec();
+        let start = std::mem::replace(&mut line.noted.judged, line.got.len());
         let ends = judge::ends(&line.sent, &line.got);
-        let ended = if line.end_is_told { Ended::Open } else { line.ended };
-        line.end_is_told |= line.ended != Ended::Open;
+        let ended = if line.noted.end { Ended::Open } else { line.ended };
+        line.noted.end |= line.ended != Ended::Open;
 
         let note = || Note::new("");
         if !got.is_empty() && bytes_of(before).is_some_and(|bytes| bytes == got) {
@@ -123,13 +134,13 @@ impl Scribe<'_> {
     }
 }
 
-fn read_until_quiet(line: &mut Line, quiet: Duration, goes_on: bool) -> io::Result<()> {
+fn read_until_quiet(line: &mut Line, quiet: Duration, goes_on: bool) {
     loop {
         let (known, answered) = (line.got.len(), judge::is_answered(&line.sent, &line.got));
         let time = if goes_on && answered { QUIET_WHEN_ANSWERED } else { quiet };
-        line.read_while(time, |got| got.len() == known)?;
+        line.read_while(time, |line| line.got.len() == known);
         if line.got.len() == known {
-            return Ok(());
+            return;
         }
     }
 }

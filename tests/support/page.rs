@@ -1,4 +1,5 @@
-//! A transcript below `tests/exchanges/`, and the form that all of them keep.
+//! A transcript below `tests/exchanges/`, and the form that all of them keep. The lessons are pages,
+//! too, of another form (`tests/check.rs`) and another server.
 //!
 //! ```text
 //! # A space before the colon is refused              the title: one fact, in a sentence
@@ -12,9 +13,11 @@ use std::path::{Path, PathBuf};
 use openkitchen::Transcript;
 use openkitchen::transcript::{Item, Prose};
 
+use super::app::SITE;
+
 /// A page, read.
 pub struct Page {
-    /// Where it lies, from `tests/exchanges/`: `9112-5-fields/a-space-before-the-colon.wire`.
+    /// Where it lies: `tests/exchanges/9112-5-fields/a-space-before-the-colon.wire`.
     pub name: String,
     /// As it stands in the file.
     pub text: String,
@@ -22,10 +25,17 @@ pub struct Page {
     pub transcript: Transcript,
 }
 
-/// Where the pages are.
-pub fn folder() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/exchanges")
+/// The entries of a folder, as names from the top of the tree.
+fn names_in(folder: &str) -> Vec<String> {
+    let entries =
+        fs::read_dir(Page::path(folder)).unwrap_or_else(|error| panic!("{folder}: {error}"));
+    let name = |entry: fs::DirEntry| entry.file_name().into_string().expect("UTF-8");
+    entries.map(|entry| folder.to_string() + &name(entry.expect("an entry"))).collect()
 }
+
+/// Where the pages are: below a folder for each topic, and the lessons in one.
+const EXCHANGES: &str = "tests/exchanges/";
+const LESSONS: &str = "src/bin/openkitchen/site/lessons/";
 
 impl Page {
     /// All pages, in the order of their names.
@@ -33,21 +43,26 @@ impl Page {
     /// # Panics
     /// Where a file cannot be read, or is no transcript.
     pub fn all() -> Vec<Page> {
-        let mut names = Vec::new();
-        for topic in fs::read_dir(folder()).expect("the folder of the pages") {
-            let topic = topic.expect("an entry").path();
-            for page in fs::read_dir(&topic).unwrap_or_else(|error| panic!("{topic:?}: {error}")) {
-                names.push(page.expect("an entry").path());
-            }
-        }
+        let topics = names_in(EXCHANGES).into_iter().map(|topic| topic + "/");
+        let mut names: Vec<String> =
+            topics.chain([LESSONS.to_string()]).flat_map(|folder| names_in(&folder)).collect();
         names.sort();
-        names.iter().map(|path| Page::read(path)).collect()
+        names.iter().map(|name| Page::read(name)).collect()
     }
 
-    fn read(path: &Path) -> Page {
-        let name = path.strip_prefix(folder()).unwrap_or(path).display().to_string();
-        let text = fs::read_to_string(path).unwrap_or_else(|error| panic!("{name}: {error}"));
-        Page::parse(&name, &text)
+    fn read(name: &str) -> Page {
+        let text = fs::read_to_string(Page::path(name));
+        Page::parse(name, &text.unwrap_or_else(|error| panic!("{name}: {error}")))
+    }
+
+    /// The file of that name.
+    pub fn path(name: &str) -> PathBuf {
+        Path::new(env!("CARGO_MANIFEST_DIR")).join(name)
+    }
+
+    /// Whether it is one of the built-in lessons.
+    pub fn is_lesson(&self) -> bool {
+        self.name.starts_with(LESSONS)
     }
 
     /// A page from its text.
@@ -66,8 +81,11 @@ impl Page {
         })
     }
 
-    /// The limits that it asks for; empty for the usual ones.
+    /// The server that it asks for, by its limits; empty for the usual ones.
     pub fn fixture(&self) -> &str {
+        if self.is_lesson() {
+            return SITE;
+        }
         self.prose().find_map(|line| line.strip_prefix("fixture: ")).unwrap_or_default()
     }
 
@@ -76,13 +94,13 @@ impl Page {
         let mut prose = self.prose();
         let (title, clause) = (prose.next().unwrap_or_default(), prose.next().unwrap_or_default());
         let cited = self.clause();
+        let is_behind = |rest: &str| self.is_lesson() || rest.starts_with([':', '.', ',']);
         let is_empty = |item: &Item| matches!(item, Item::Block(block) if block.bytes.is_empty());
         let fault = if self.transcript.title() != Some(title) || title.starts_with("RFC ") {
             "its first line is not a title".to_string()
         } else if title.ends_with('.') {
             "its title ends in a full stop".to_string()
-        } else if !clause.strip_prefix(&cited).is_some_and(|rest| rest.starts_with([':', '.', ',']))
-        {
+        } else if !clause.strip_prefix(&cited).is_some_and(is_behind) {
             format!("its second line does not cite the clause of its folder: {cited}")
         } else if self.transcript.items.iter().any(is_empty) {
             "a block is empty (BLESS=1 fills it)".to_string()
@@ -91,12 +109,13 @@ impl Page {
         } else {
             return None;
         };
-        Some(format!("tests/exchanges/{}: {fault}", self.name))
+        Some(format!("{}: {fault}", self.name))
     }
 
-    /// `RFC 9112 section 5.1` for what lies in `9112-5.1-names/`.
+    /// `RFC 9112 section 5.1` for what lies in `9112-5.1-names/`, and any RFC for a lesson.
     fn clause(&self) -> String {
-        let mut parts = self.name.split('-');
+        let Some(name) = self.name.strip_prefix(EXCHANGES) else { return "RFC ".to_string() };
+        let mut parts = name.split('-');
         let (rfc, section) = (parts.next().unwrap_or_default(), parts.next().unwrap_or_default());
         format!("RFC {rfc} section {section}")
     }
@@ -104,7 +123,9 @@ impl Page {
 
 #[test]
 fn a_page_has_a_title_and_cites_the_clause_of_its_folder() {
-    let fault = |text: &str| Page::parse("9112-5-fields/x.wire", text).fault().unwrap_or_default();
+    let fault = |text: &str| {
+        Page::parse("tests/exchanges/9112-5-fields/x.wire", text).fault().unwrap_or_default()
+    };
     assert_eq!(fault("# A fact\n# RFC 9112 section 5.1: why\n"), "");
     assert_eq!(fault("# A fact\n# RFC 9112 section 5: why\n"), "");
     assert!(fault("").contains("title"));

@@ -1,6 +1,8 @@
 //! A page, played against the app: what it says was sent is sent, what it says came must come.
 
 use std::collections::BTreeMap;
+use std::io;
+use std::net::{SocketAddr, TcpStream};
 use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
@@ -9,13 +11,36 @@ use openkitchen::message::visible::Visible;
 use openkitchen::transcript::{Block, Claim, Event, EventKind, Item, Side, judge};
 use openkitchen::{Observer, Running};
 
-use super::line::{Ended, Line, PATIENCE};
+use super::line::{self, Ended};
 use super::pace::{Gate, IN_ONE_WRITE, Pace};
 use super::page::Page;
 use super::{app, differ};
 
+/// How long an answer may take to come. Nobody waits for it but where the server is wrong.
+const PATIENCE: Duration = Duration::from_secs(5);
+
 /// How long a connection that a page leaves open is watched, and must stay open and silent.
 const AFTERWARDS: Duration = Duration::from_millis(20);
+
+/// A connection, and what a page has said of it.
+pub type Line = line::Line<Told>;
+
+#[derive(Default)]
+pub struct Told {
+    /// How many of the bytes that came.
+    pub judged: usize,
+    /// Whether it told how the server's side ended.
+    pub end: bool,
+    /// How many final answers its claims have spoken of.
+    answered: usize,
+    /// The client's own address.
+    client: Option<SocketAddr>,
+}
+
+/// What came and no page has spoken of.
+pub fn unjudged(line: &Line) -> &[u8] {
+    &line.got[line.noted.judged..]
+}
 
 /// Plays a page against a server of its own. `Err` says where the two differ.
 pub fn replay(page: &Page, pace: Pace) -> Result<(), String> {
@@ -50,7 +75,7 @@ impl Stage {
     pub fn line(&mut self, connection: u32) -> Result<&mut Line, String> {
         self.last = connection;
         if !self.lines.contains_key(&connection) {
-            let line = Line::open(self.server.address());
+            let line = connect(self.server.address());
             let line = line.map_err(|error| format!("could not connect: {error}\n"))?;
             self.lines.insert(connection, line);
         }
@@ -81,7 +106,17 @@ impl Stage {
         let in_one_write = block.note.as_str() == IN_ONE_WRITE;
         let pace = if in_one_write { Pace::Whole } else { self.pace };
         let gate = self.gate.clone();
-        self.line(block.connection)?.send(&bytes, pace, gate.as_deref())
+        let line = self.line(block.connection)?;
+        for piece in pace.pieces(&bytes) {
+            // A server that has refused early may have closed: then the rest does not leave.
+            let has_left = line.send(piece);
+            if let (true, Some(gate), Some(client)) = (has_left, &gate, line.noted.client)
+                && !gate.wait(client, line.sent.len())
+            {
+                return Err(format!("the server does not read byte {}\n", line.sent.len()));
+            }
+        }
+        Ok(())
     }
 
     fn event(&mut self, event: &Event) -> Result<(), String> {
@@ -110,15 +145,15 @@ impl Stage {
     /// Judges claims on the answers since the last claims.
     fn judge(&mut self, claims: &[Claim]) -> Result<(), String> {
         let line = self.line(self.last)?;
-        let (answered, sent) = (line.answered, line.sent.clone());
+        let (answered, sent) = (line.noted.answered, line.sent.clone());
         let wanted = answered + claims.iter().map(judge::nth).max().unwrap_or(0);
-        read(line, PATIENCE, |got| judge::finals(&sent, got, false).len() < wanted)?;
+        line.read_while(PATIENCE, |line| judge::finals(&sent, &line.got, false).len() < wanted);
         let ended = line.ended != Ended::Open;
         let answers = judge::finals(&sent, &line.got, ended);
         if let Some(rest) = judge::stray(&sent, &line.got, ended) {
             return Err(format!("bytes that belong to no answer: {}\n", Visible(rest)));
         }
-        (line.answered, line.judged) = (answers.len(), line.got.len());
+        (line.noted.answered, line.noted.judged) = (answers.len(), line.got.len());
         for claim in claims {
             judge::judge(claim, answers.get(answered..).unwrap_or_default())
                 .map_err(|found| format!("`{claim}` is not true: {found}\n"))?;
@@ -133,26 +168,29 @@ impl Stage {
 
     /// What the page does not speak of must not happen.
     fn end(mut self) -> Result<(), String> {
-        let mut open = self.lines.values_mut().filter(|line| !line.end_is_told);
+        let mut open = self.lines.values_mut().filter(|line| !line.noted.end);
         open.try_for_each(|line| expect_silence(line, AFTERWARDS))
     }
 }
 
-fn read(line: &mut Line, time: Duration, wanted: impl Fn(&[u8]) -> bool) -> Result<(), String> {
-    line.read_while(time, wanted).map_err(|error| format!("could not read: {error}\n"))
+fn connect(address: SocketAddr) -> io::Result<Line> {
+    let stream = TcpStream::connect(address)?;
+    let client = stream.local_addr()?;
+    let mut line = Line::new(stream, PATIENCE)?;
+    line.noted.client = Some(client);
+    Ok(line)
 }
 
 /// These bytes come next.
 fn expect(line: &mut Line, expected: &[u8]) -> Result<(), String> {
-    let start = line.judged;
-    read(line, PATIENCE, |got| {
-        let got = &got[start..];
+    line.read_while(PATIENCE, |line| {
+        let got = unjudged(line);
         got.len() < expected.len() && expected.starts_with(got)
-    })?;
-    let length = line.unjudged().len().min(expected.len());
-    let got = &line.unjudged()[..length];
+    });
+    let length = unjudged(line).len().min(expected.len());
+    let got = &unjudged(line)[..length];
     let Some(at) = differ::first(expected, got) else {
-        line.judged += length;
+        line.noted.judged += length;
         return Ok(());
     };
     let end = match (at == length, line.ended) {
@@ -161,14 +199,13 @@ fn expect(line: &mut Line, expected: &[u8]) -> Result<(), String> {
         (true, Ended::Reset) => "the server reset the connection",
         _ => "other bytes came",
     };
-    Err(format!("{end}:\n{}", differ::shown(expected, line.unjudged(), at)))
+    Err(format!("{end}:\n{}", differ::shown(expected, unjudged(line), at)))
 }
 
 /// Nothing more comes, and the connection ends like this.
 fn expect_end(line: &mut Line, expected: Ended) -> Result<(), String> {
-    let judged = line.judged;
-    read(line, PATIENCE, |got| got.len() == judged)?;
-    line.end_is_told = true;
+    line.read_while(PATIENCE, |line| unjudged(line).is_empty());
+    line.noted.end = true;
     no_more(line)?;
     if line.ended == expected {
         return Ok(());
@@ -183,8 +220,7 @@ fn expect_end(line: &mut Line, expected: Ended) -> Result<(), String> {
 
 /// Nothing more comes, and the connection stays open.
 fn expect_silence(line: &mut Line, time: Duration) -> Result<(), String> {
-    let judged = line.judged;
-    read(line, time, |got| got.len() == judged)?;
+    line.read_while(time, |line| unjudged(line).is_empty());
     no_more(line)?;
     match line.ended {
         Ended::Open => Ok(()),
@@ -193,9 +229,9 @@ fn expect_silence(line: &mut Line, time: Duration) -> Result<(), String> {
 }
 
 fn no_more(line: &Line) -> Result<(), String> {
-    match differ::first(&[], line.unjudged()) {
+    match differ::first(&[], unjudged(line)) {
         None => Ok(()),
-        Some(at) => Err(format!("more came:\n{}", differ::shown(&[], line.unjudged(), at))),
+        Some(at) => Err(format!("more came:\n{}", differ::shown(&[], unjudged(line), at))),
     }
 }
 

@@ -14,8 +14,8 @@
 //! names another address stays, as most servers do not mind and some lessons are about it. Where a
 //! file holds claims, they alone judge; where it holds none, the bytes do.
 //!
-//! It ends in bounded time, whatever the server does: no wait is longer than `--timeout`, and after
-//! [`SILENCES`] cases without one byte the others are not tried.
+//! It ends in bounded time, whatever the server does: no wait is longer than `--timeout` and what the
+//! page says, and after [`SILENCES`] cases without one byte the others are not tried.
 
 mod case;
 mod lessons;
@@ -31,10 +31,9 @@ use std::time::Duration;
 use std::{env, fs};
 
 use super::flags::{self, Flag, SECONDS, Said, time};
-use super::{Refusal, trace};
+use super::{Refusal, address, trace};
 use case::Case;
-use line::Door;
-use play::Outcome;
+use play::{Door, Outcome};
 use report::{Report, Verdict};
 
 /// Cases in a row that brought not one byte, after which the others are not tried.
@@ -86,31 +85,18 @@ pub fn command(arguments: &[String]) -> Result<ExitCode, Refusal> {
     let Some((address, files)) = others.split_first() else {
         return Err(Refusal::Usage("check needs the address of a server: check 5000".to_owned()));
     };
-    let address = server_address(address)?;
+    let said = address::authority(address)?;
     let cases = match read_cases(files) {
         Ok(cases) => cases,
         Err(sentence) => return Ok(complain(NO_TRANSCRIPT, &sentence)),
     };
-    match Door::find(&address, options.timeout) {
-        Ok(door) => Ok(check(&cases, &door, &options)),
-        Err(why) => Ok(complain(NO_CONNECTION, &no_connection(&address, &why))),
+    match address::find(&said) {
+        Ok(addresses) => {
+            let door = Door { said, addresses, timeout: options.timeout };
+            Ok(check(&cases, &door, &options))
+        }
+        Err(why) => Ok(complain(NO_CONNECTION, &no_connection(&said, &why))),
     }
-}
-
-/// An address as people have it at hand: with a scheme and a slash, or a port alone.
-fn server_address(said: &str) -> Result<String, Refusal> {
-    if said.starts_with("https:") {
-        let sentence =
-            format!("check speaks plain HTTP, so not to {said}: name the port behind TLS");
-        return Err(Refusal::Usage(sentence));
-    }
-    let plain = said.strip_prefix("http://").map(|rest| {
-        let host = rest.split('/').next().unwrap_or_default();
-        let has_port = flags::address(host).is_some();
-        if has_port { host.to_owned() } else { format!("{host}:80") }
-    });
-    flags::address(plain.as_deref().unwrap_or(said))
-        .ok_or_else(|| Refusal::Usage(format!("check takes {}, not `{said}`", flags::ADDRESS)))
 }
 
 /// The cases of these files, or all lessons. A name that is no file may be a lesson's, or its number.
@@ -130,12 +116,12 @@ fn check(cases: &[Case], door: &Door, options: &Options) -> ExitCode {
     let stdout = io::stdout();
     let no_color = env::var_os("NO_COLOR");
     let colour = trace::wants_colour(stdout.is_terminal(), no_color.as_deref());
-    let mut report = Report::new(door.address(), options.json, colour);
+    let mut report = Report::new(&door.said, options.json, colour);
     let (mut silences, mut is_first) = (0, true);
     for case in cases {
         let outcome = play::play(case, door);
         if let (Outcome::Unreachable(why), true) = (&outcome, is_first) {
-            return complain(NO_CONNECTION, &no_connection(door.address(), why));
+            return complain(NO_CONNECTION, &no_connection(&door.said, why));
         }
         is_first = false;
         silences = if matches!(outcome, Outcome::Failed { is_silent: true, .. }) {
@@ -198,22 +184,6 @@ fn print(text: &str) {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn an_address_is_taken_as_people_have_it_at_hand() {
-        for (said, meant) in [
-            ("5000", "127.0.0.1:5000"),
-            ("localhost:5000", "localhost:5000"),
-            ("http://127.0.0.1:5000/", "127.0.0.1:5000"),
-            ("http://localhost/about?x=1", "localhost:80"),
-            ("http://[::1]:5000", "[::1]:5000"),
-        ] {
-            assert_eq!(server_address(said), Ok(meant.to_owned()), "{said}");
-        }
-        for said in ["", "localhost", "https://localhost:5000", "http://", "5000/x", "a:b"] {
-            assert!(matches!(server_address(said), Err(Refusal::Usage(_))), "{said}");
-        }
-    }
 
     #[test]
     fn every_lesson_can_be_read_and_is_listed() {

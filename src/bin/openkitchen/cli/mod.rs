@@ -1,5 +1,7 @@
-//! The commands, and what they share: how a command says no, and how an address is bound.
+//! The commands, and what they share: how a command says no, how an address is read, bound and
+//! reached, and how the time is told.
 
+pub mod address;
 pub mod bind;
 pub mod check;
 pub mod explain;

@@ -27,16 +27,15 @@ mod page;
 mod player;
 
 use std::io::{self, IsTerminal};
-use std::net::{SocketAddr, ToSocketAddrs};
 use std::process::ExitCode;
 use std::time::Duration;
 use std::{env, path::Path};
 
 use openkitchen::transcript::Side;
 
-use super::Refusal;
 use super::flags::{self, Flag, SECONDS, Said, time};
 use super::serve::print;
+use super::{Refusal, address};
 use player::{Ending, Manner, Player};
 
 /// Exit code: the time was over, and no answer was whole.
@@ -72,9 +71,9 @@ pub fn command(arguments: &[String]) -> Result<ExitCode, Refusal> {
         Said::Version => return told(concat!("openkitchen ", env!("CARGO_PKG_VERSION"), "\n")),
         Said::Do(named) => named,
     };
-    let (address, file) = match &named[..] {
-        [address] => (address, None),
-        [address, file] => (address, Some(file).filter(|file| *file != "-")),
+    let (typed, file) = match &named[..] {
+        [typed] => (typed, None),
+        [typed, file] => (typed, Some(file).filter(|file| *file != "-")),
         [] => return Err(Refusal::Usage("to whom? openkitchen send ADDR [FILE]".into())),
         [_, _, other, ..] => {
             return Err(Refusal::Usage(format!("`{other}` is one too many: send ADDR [FILE]")));
@@ -84,7 +83,10 @@ pub fn command(arguments: &[String]) -> Result<ExitCode, Refusal> {
         Some(file) => Some(script::read(Path::new(file), Side::Client)?),
         None => None,
     };
-    let mut player = Player::new(resolve(address)?, options.manner, io::stdout());
+    let authority = address::authority(typed)?;
+    let addresses = address::find(&authority)
+        .map_err(|why| Refusal::Failed(format!("cannot connect to {authority}: {why}")))?;
+    let mut player = Player::new(addresses, options.manner, io::stdout());
     match transcript {
         Some(transcript) => player.play(&transcript)?,
         None => player.pass_on(io::stdin(), io::stdin().is_terminal())?,
@@ -118,55 +120,9 @@ fn help() -> String {
     )
 }
 
-/// The addresses behind what was typed.
-fn resolve(typed: &str) -> Result<Vec<SocketAddr>, Refusal> {
-    let address = authority(typed)?;
-    let found: Vec<SocketAddr> =
-        address.to_socket_addrs().map(Iterator::collect).unwrap_or_default();
-    if found.is_empty() {
-        return Err(Refusal::Failed(format!("cannot connect: nobody knows the host of {address}")));
-    }
-    Ok(found)
-}
-
-/// `host:port` out of all that people write for it: a port alone, `:5000`, a URL.
-fn authority(typed: &str) -> Result<String, Refusal> {
-    if typed.starts_with("https:") {
-        return Err(Refusal::Usage("https is TLS, which this does not speak; try http".into()));
-    }
-    let url = typed.strip_prefix("http://");
-    let bare = url.unwrap_or(typed);
-    let bare = bare.split(['/', '?', '#']).next().unwrap_or_default();
-    let bare = if url.is_none() { bare.strip_prefix(':').unwrap_or(bare) } else { bare };
-    let with_default = (url.is_some() && !bare.is_empty()).then(|| format!("{bare}:80"));
-    flags::address(bare).or(with_default).ok_or_else(|| {
-        Refusal::Usage(format!("ADDR takes {}, or a port, not `{typed}`", flags::ADDRESS))
-    })
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn an_address_is_understood_however_it_is_written() {
-        for (typed, address) in [
-            ("5000", "127.0.0.1:5000"),
-            (":5000", "127.0.0.1:5000"),
-            ("localhost:5000", "localhost:5000"),
-            ("[::1]:5000", "[::1]:5000"),
-            ("http://127.0.0.1:5000", "127.0.0.1:5000"),
-            ("http://127.0.0.1:5000/about?x=1", "127.0.0.1:5000"),
-            ("http://example.test/", "example.test:80"),
-            ("http://[::1]/", "[::1]:80"),
-        ] {
-            assert_eq!(authority(typed), Ok(address.to_owned()), "{typed}");
-        }
-        for typed in ["", "localhost", "host:port", "70000", "https://h:1/", "http://", "http:///"]
-        {
-            assert!(matches!(authority(typed), Err(Refusal::Usage(_))), "{typed}");
-        }
-    }
 
     #[test]
     fn the_help_names_every_flag_and_every_exit_code() {

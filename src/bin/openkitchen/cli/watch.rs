@@ -25,7 +25,7 @@ mod link;
 
 use std::collections::HashMap;
 use std::io::{self, ErrorKind, IsTerminal};
-use std::net::{SocketAddr, TcpListener, TcpStream, ToSocketAddrs};
+use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::path::PathBuf;
 use std::process::{self, ExitCode};
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
@@ -35,13 +35,11 @@ use std::{env, thread};
 
 use openkitchen::Observer;
 
-use super::flags::{
-    self, ADDRESS, Flag, NUMBER, SECONDS, Said, address, count, listen, time, time_or_none,
-};
+use super::flags::{self, Flag, NUMBER, SECONDS, Said, count, listen, time, time_or_none};
 use super::record::{Both, Recorder};
 use super::serve::{print, start_logging, write_port_file};
 use super::trace::{self, Trace};
-use super::{Refusal, bind};
+use super::{Refusal, address, bind};
 use crate::sys;
 
 use link::{Ending, Link};
@@ -139,16 +137,11 @@ pub fn command(arguments: &[String]) -> Result<ExitCode, Refusal> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// The address that was meant. What a browser's address bar gives is an address, too.
+/// The address that was meant.
 fn server_named(others: &[String]) -> Result<String, Refusal> {
     match others {
         [] => Err(Refusal::Usage("watch needs the server's address: watch 127.0.0.1:5000".into())),
-        [one] => {
-            let plain = one.strip_prefix("http://").unwrap_or(one).trim_end_matches('/');
-            address(plain)
-                .filter(|plain| !plain.contains('/'))
-                .ok_or_else(|| Refusal::Usage(format!("watch takes {ADDRESS}, not `{one}`")))
-        }
+        [one] => address::authority(one),
         [_, more, ..] => Err(Refusal::Usage(format!("watch takes one address; `{more}` is more"))),
     }
 }
@@ -165,10 +158,8 @@ fn watch(server: &str, options: &Options) -> Result<(), Refusal> {
     sys::raise_descriptor_limit();
     let failed = |sentence: String| Refusal::Failed(sentence);
     let told = |error: io::Error| Refusal::Failed(error.to_string());
-    let addresses: Vec<SocketAddr> = server
-        .to_socket_addrs()
-        .map_err(|error| failed(format!("`{server}` cannot be found: {error}")))?
-        .collect();
+    let addresses = address::find(server)
+        .map_err(|why| failed(format!("{server} cannot be reached: {why}")))?;
     let listen = options.listen.clone().unwrap_or_else(|| next_port(server));
     let listener = bind::bind(&listen).map_err(failed)?;
     let bound = listener.local_addr().map_err(told)?;
@@ -347,24 +338,21 @@ impl House {
 
     /// A connection to the server, if it is there. If not, that is said once until it is.
     fn reach_the_server(&self, number: u64) -> Option<TcpStream> {
-        let mut reached = Err(ErrorKind::AddrNotAvailable.into());
-        for address in &self.addresses {
-            reached = TcpStream::connect_timeout(address, CONNECT);
-            if reached.is_ok() {
+        match address::connect(&self.addresses, CONNECT) {
+            Ok(server) => {
                 self.is_alone.store(false, Ordering::Relaxed);
-                break;
+                Some(server)
             }
-        }
-        reached
-            .inspect_err(|error| {
+            Err(error) => {
                 if !self.is_alone.swap(true, Ordering::Relaxed) {
-                    let server = &self.server;
+                    let (server, why) = (&self.server, address::why(&error));
                     self.say(&format!(
-                        "connection {number} was closed: {server} cannot be reached: {error}"
+                        "connection {number} was closed: {server} cannot be reached: {why}"
                     ));
                 }
-            })
-            .ok()
+                None
+            }
+        }
     }
 
     /// Copies what crosses, until both sides have ended.
@@ -423,32 +411,6 @@ impl Drop for Guest {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn named(words: &[&str]) -> Result<String, Refusal> {
-        let words: Vec<String> = words.iter().map(|&word| word.into()).collect();
-        server_named(&words)
-    }
-
-    #[test]
-    fn a_server_is_named_as_people_name_it() {
-        for (said, meant) in [
-            ("5000", "127.0.0.1:5000"),
-            ("localhost:80", "localhost:80"),
-            ("[::1]:8000", "[::1]:8000"),
-            ("http://127.0.0.1:5000/", "127.0.0.1:5000"),
-        ] {
-            assert_eq!(named(&[said]), Ok(meant.into()));
-        }
-        for (words, told) in [
-            (&[][..], "needs the server's address"),
-            (&["nowhere"], "takes an address such as 127.0.0.1:5000, not `nowhere`"),
-            (&["https://127.0.0.1:5000"], "not `https:"),
-            (&["5000", "5001"], "`5001` is more"),
-        ] {
-            let Err(Refusal::Usage(sentence)) = named(words) else { panic!("{words:?}") };
-            assert!(sentence.contains(told), "{sentence}");
-        }
-    }
 
     #[test]
     fn the_port_is_the_next_one() {

@@ -1,58 +1,14 @@
-//! One connection, seen from the client, and the door through which it came to be. Nothing here waits
-//! longer than it was told to, and no server can make it keep more than [`MOST`].
+//! One connection, seen from the client, who writes when it likes and waits no longer than it wants
+//! to. No server can make it keep more than [`MOST`].
+//!
+//! The runner of `tests/exchanges.rs` plays with this file, too; so it stands on std alone.
 
 use std::io::{self, ErrorKind, Read, Write};
-use std::net::{Shutdown, SocketAddr, TcpStream, ToSocketAddrs};
+use std::net::{Shutdown, TcpStream};
 use std::time::{Duration, Instant};
-
-use super::bytes::Expected;
 
 /// Bytes that are taken from a server on one connection.
 pub const MOST: usize = 16 * 1024 * 1024;
-
-/// Where the server is, and how patient one is with it.
-pub struct Door {
-    said: String,
-    addresses: Vec<SocketAddr>,
-    /// The longest wait for anything.
-    pub timeout: Duration,
-}
-
-impl Door {
-    /// Looks the address up.
-    ///
-    /// # Errors
-    /// Why there is no such address.
-    pub fn find(address: &str, timeout: Duration) -> Result<Door, String> {
-        let found = address.to_socket_addrs().map_err(|error| error.to_string())?;
-        Ok(Door { said: address.to_owned(), addresses: found.collect(), timeout })
-    }
-
-    /// The address, as it was said.
-    pub fn address(&self) -> &str {
-        &self.said
-    }
-
-    /// A new connection. Each write is to be a segment of its own.
-    ///
-    /// # Errors
-    /// Why nobody can be reached.
-    pub fn connect(&self) -> Result<Line, String> {
-        let mut why = "the name has no address".to_owned();
-        for address in &self.addresses {
-            let connected = TcpStream::connect_timeout(address, self.timeout).and_then(|stream| {
-                stream.set_nodelay(true)?;
-                stream.set_write_timeout(Some(self.timeout))?;
-                Ok(stream)
-            });
-            match connected {
-                Ok(stream) => return Ok(Line::new(stream)),
-                Err(error) => why = error.to_string(),
-            }
-        }
-        Err(why)
-    }
-}
 
 /// How the server's side stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -65,43 +21,42 @@ pub enum Ended {
     Reset,
 }
 
-/// A socket, all that crossed it, and what the page says of it.
-pub struct Line {
+/// A socket, and all that crossed it.
+pub struct Line<N> {
     stream: TcpStream,
     /// What was sent, or would have been, had the server not closed.
     pub sent: Vec<u8>,
     /// What came.
     pub got: Vec<u8>,
-    /// What the page shows from the server, so far.
-    pub expected: Expected,
-    /// How many final answers its claims have spoken of.
-    pub answered: usize,
     /// Whether more may come.
     pub ended: Ended,
+    /// What whoever plays has to remember of it.
+    pub noted: N,
     /// The client sends no more, or cannot.
     is_silent: bool,
 }
 
-impl Line {
-    fn new(stream: TcpStream) -> Line {
-        Line {
-            stream,
-            sent: Vec::new(),
-            got: Vec::new(),
-            expected: Expected::default(),
-            answered: 0,
-            ended: Ended::Open,
-            is_silent: false,
-        }
+impl<N: Default> Line<N> {
+    /// A line on a socket that is connected. Each write is to be a segment of its own, and may take so
+    /// long.
+    ///
+    /// # Errors
+    /// A socket that is broken.
+    pub fn new(stream: TcpStream, patience: Duration) -> io::Result<Line<N>> {
+        stream.set_nodelay(true)?;
+        stream.set_write_timeout(Some(patience))?;
+        let (sent, got, noted) = (Vec::new(), Vec::new(), N::default());
+        Ok(Line { stream, sent, got, ended: Ended::Open, noted, is_silent: false })
     }
+}
 
-    /// Sends bytes in one write. A server that has answered early may have closed: then they are not
-    /// sent, and that is no fault; what came is judged.
-    pub fn send(&mut self, bytes: &[u8]) {
+impl<N> Line<N> {
+    /// Sends bytes in one write, and says whether they left. A server that has answered early may have
+    /// closed: then they did not, and that is no fault; what came is judged.
+    pub fn send(&mut self, bytes: &[u8]) -> bool {
         self.sent.extend_from_slice(bytes);
-        if !self.is_silent && self.stream.write_all(bytes).is_err() {
-            self.is_silent = true;
-        }
+        self.is_silent |= !self.is_silent && self.stream.write_all(bytes).is_err();
+        !self.is_silent
     }
 
     /// Says that nothing more will be sent.
@@ -113,7 +68,7 @@ impl Line {
 
     /// Reads on while `wanted` says so of all that came, at most for that time. Ends early when the
     /// connection does.
-    pub fn read_while(&mut self, time: Duration, wanted: impl Fn(&Line) -> bool) {
+    pub fn read_while(&mut self, time: Duration, wanted: impl Fn(&Line<N>) -> bool) {
         let deadline = Instant::now() + time;
         let mut piece = [0; 64 * 1024];
         while self.ended == Ended::Open && self.got.len() < MOST && wanted(self) {
@@ -126,15 +81,9 @@ impl Line {
                 Ok(length) => self.got.extend_from_slice(&piece[..length]),
                 Err(error) => match error.kind() {
                     ErrorKind::WouldBlock | ErrorKind::TimedOut | ErrorKind::Interrupted => {}
-                    _ => self.ended = reset(&error),
+                    _ => self.ended = Ended::Reset, // whatever is no orderly end
                 },
             }
         }
     }
-}
-
-/// Whatever ends a connection and is no orderly end.
-fn reset(error: &io::Error) -> Ended {
-    log::debug!("the connection broke: {error}");
-    Ended::Reset
 }

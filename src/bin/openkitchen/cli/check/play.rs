@@ -4,21 +4,52 @@
 //! What the client waits for are whole messages, never equal ones: a stranger's answer is its own
 //! affair until the claims are read. `server` events wait for nothing where claims judge. A reset by
 //! the client is played as a close, for std has no call that resets.
+//!
+//! No wait is longer than `--timeout`, but for the time that the page itself says the server takes:
+//! `--- silent 10s` before a 408 is not slept through, and is granted on top.
 
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
+use std::net::SocketAddr;
 use std::thread;
 use std::time::Duration;
 
 use openkitchen::transcript::judge::{self, Found};
 use openkitchen::transcript::{Block, Claim, Event, EventKind, Item, Side};
 
+use super::bytes::Expected;
 use super::case::Case;
 use super::fault::Fault;
-use super::line::{Door, Ended, Line, MOST};
+use super::line::{self, Ended, MOST};
+use crate::cli::address;
+use crate::cli::send::script::next_side;
 
 /// How long a connection is watched once all is there that the page shows: nothing more may come.
 const AFTERWARDS: Duration = Duration::from_millis(50);
+
+/// Where the server is, and how patient one is with it.
+pub struct Door {
+    /// The address, as it was said.
+    pub said: String,
+    /// Where that is.
+    pub addresses: Vec<SocketAddr>,
+    /// The longest wait for anything that the page does not say takes longer.
+    pub timeout: Duration,
+}
+
+/// A connection, and what the page says of it.
+type Line = line::Line<Page>;
+
+/// What the page says of a connection, so far.
+#[derive(Default)]
+pub struct Page {
+    /// What it shows from the server.
+    expected: Expected,
+    /// How many final answers its claims have spoken of.
+    answered: usize,
+    /// How long it says the server is silent, since the client spoke last.
+    granted: Duration,
+}
 
 /// How a case went.
 pub enum Outcome {
@@ -104,10 +135,20 @@ impl Player<'_> {
         match self.lines.entry(number) {
             Entry::Occupied(line) => Ok(line.into_mut()),
             Entry::Vacant(place) => {
-                let line = self.door.connect().map_err(Stop::Unreachable)?;
-                Ok(place.insert(line))
+                let Door { addresses, timeout, .. } = self.door;
+                let stream = address::connect(addresses, *timeout);
+                let line = stream.and_then(|stream| Line::new(stream, *timeout));
+                Ok(place.insert(line.map_err(|error| Stop::Unreachable(address::why(&error)))?))
             }
         }
+    }
+
+    /// The line of that number, and how long one waits for what comes next on it.
+    fn patience(&mut self, number: u32) -> Result<(&mut Line, Duration), Stop> {
+        let timeout = self.door.timeout;
+        let line = self.line(number)?;
+        let patience = timeout.saturating_add(line.noted.granted);
+        Ok((line, patience))
     }
 
     fn item(&mut self, item: &Item, behind: &[Item]) -> Result<(), Stop> {
@@ -115,7 +156,9 @@ impl Player<'_> {
             Item::Prose(_) => {}
             Item::Block(block) if block.from == Side::Client => {
                 let bytes = block.bytes.expand().unwrap_or_default();
-                self.line(block.connection)?.send(&bytes);
+                let line = self.line(block.connection)?;
+                line.noted.granted = Duration::ZERO;
+                line.send(&bytes);
             }
             Item::Block(block) => self.shown(block, behind)?,
             Item::Event(event) => self.event(event, behind)?,
@@ -127,7 +170,7 @@ impl Player<'_> {
     /// The page shows bytes from the server. They are waited for where the client goes on behind them.
     fn shown(&mut self, block: &Block, behind: &[Item]) -> Result<(), Stop> {
         let number = block.connection;
-        self.line(number)?.expected.push(&block.bytes);
+        self.line(number)?.noted.expected.push(&block.bytes);
         let next = behind.iter().find(|item| speaks_on(item, number));
         let goes_on = next.is_some_and(|item| match item {
             Item::Block(next) => next.from == Side::Client,
@@ -151,19 +194,14 @@ impl Player<'_> {
                 self.lines.remove(&number);
                 Ok(())
             }
-            EventKind::Wait(time) => {
-                // It belongs to the block below it, and the server keeps its own.
-                let block = behind.iter().find_map(|item| match item {
-                    Item::Block(block) => Some(block.from),
-                    _ => None,
-                });
-                if block == Some(Side::Client) {
-                    thread::sleep(time.into());
+            EventKind::Wait(time) | EventKind::Silent(time) => {
+                let (line, time) = (self.line(number)?, Duration::from(time));
+                match (next_side(behind, number), event.kind) {
+                    (Some(Side::Server), _) => line.noted.granted += time,
+                    (Some(Side::Client), EventKind::Wait(_)) => thread::sleep(time),
+                    (None, EventKind::Wait(_)) => {}
+                    (_, _) => line.read_while(time, |_| true),
                 }
-                Ok(())
-            }
-            EventKind::Silent(time) => {
-                self.line(number)?.read_while(time.into(), |_| true);
                 Ok(())
             }
             EventKind::HalfClose(Side::Server)
@@ -174,11 +212,10 @@ impl Player<'_> {
 
     /// Waits for as many whole messages as the page shows, or for bytes, where it shows none.
     fn wait(&mut self, number: u32) -> Result<(), Stop> {
-        let timeout = self.door.timeout;
-        let line = self.line(number)?;
-        let messages = judge::ends(&line.sent, &line.expected.known()).len();
+        let (line, timeout) = self.patience(number)?;
+        let messages = judge::ends(&line.sent, &line.noted.expected.known()).len();
         let is_here = |line: &Line| match messages {
-            0 => line.got.len() as u64 >= line.expected.len(),
+            0 => line.got.len() as u64 >= line.noted.expected.len(),
             // A server may answer finally where the page shows an interim answer.
             _ => {
                 judge::ends(&line.sent, &line.got).len() >= messages
@@ -196,21 +233,20 @@ impl Player<'_> {
 
     /// Waits for the bytes that the page has shown so far, and compares them.
     fn settle(&mut self, number: u32) -> Result<(), Stop> {
-        let timeout = self.door.timeout;
-        let line = self.line(number)?;
+        let (line, timeout) = self.patience(number)?;
         line.read_while(timeout, |line| {
-            (line.got.len() as u64) < line.expected.len()
-                && line.expected.difference_so_far(&line.got).is_none()
+            let expected = &line.noted.expected;
+            (line.got.len() as u64) < expected.len()
+                && expected.difference_so_far(&line.got).is_none()
         });
-        let length = usize::try_from(line.expected.len()).unwrap_or(usize::MAX);
+        let length = usize::try_from(line.noted.expected.len()).unwrap_or(usize::MAX);
         let got = &line.got[..line.got.len().min(length)];
         differ(line, got, timeout)
     }
 
     /// Nothing more comes, and the connection ends as the page says, where it does.
     fn no_more(&mut self, number: u32, end: Option<EventKind>) -> Result<(), Stop> {
-        let timeout = self.door.timeout;
-        let line = self.line(number)?;
+        let (line, timeout) = self.patience(number)?;
         let length = line.got.len();
         let time = if end.is_some() { timeout } else { AFTERWARDS };
         line.read_while(time, |line| line.got.len() == length);
@@ -228,16 +264,15 @@ impl Player<'_> {
 
     /// Judges claims on the answers since the last claims.
     fn judge(&mut self, claims: &[Claim]) -> Result<(), Stop> {
-        let (timeout, last) = (self.door.timeout, self.last);
-        let line = self.line(last)?;
-        let answered = line.answered;
+        let (line, timeout) = self.patience(self.last)?;
+        let answered = line.noted.answered;
         let wanted = answered + claims.iter().map(judge::nth).max().unwrap_or(0);
         let finals = |line: &Line| judge::finals(&line.sent, &line.got, line.ended != Ended::Open);
         line.read_while(timeout, |line| finals(line).len() < wanted && broken(line).is_none());
         sound(line)?;
         whole(line)?;
         let answers = finals(line);
-        line.answered = answers.len();
+        line.noted.answered = answers.len();
         let answers = answers.get(answered..).unwrap_or_default();
         for claim in claims {
             match judge::judge(claim, answers) {
@@ -267,7 +302,7 @@ impl Player<'_> {
         sound(line)?;
         let begun = usize::from(judge::ends_within_a_head(&line.sent));
         let (asked, came) = (judge::methods(&line.sent).len() + begun, finals(line).len());
-        line.answered = line.answered.max(came);
+        line.noted.answered = line.noted.answered.max(came);
         if came > asked {
             let expected = format!("an answer for each request, so {asked}");
             return Err(Fault::new(expected, format!("{came} answers")).into());
@@ -330,7 +365,7 @@ fn whole(line: &Line) -> Result<(), Stop> {
     let is_cut = |bytes: &[u8]| {
         judge::finals(&line.sent, bytes, true).last().is_some_and(|answer| !answer.is_whole)
     };
-    if is_cut(&line.got) && !is_cut(&line.expected.known()) {
+    if is_cut(&line.got) && !is_cut(&line.noted.expected.known()) {
         return Err(Fault::new("the whole content that the head promises", unfinished(line)).into());
     }
     Ok(())
@@ -384,9 +419,9 @@ fn end_of(line: &Line, timeout: Duration) -> String {
 
 /// Compares what came with what the page shows.
 fn differ(line: &Line, got: &[u8], timeout: Duration) -> Result<(), Stop> {
-    let Some(at) = line.expected.difference(got) else { return Ok(()) };
+    let Some(at) = line.noted.expected.difference(got) else { return Ok(()) };
     // The same bytes stand before that one on both sides, up to a Date or what was left out.
-    let expected = [&got[..at], &line.expected.behind(at, 64)[..]].concat();
+    let expected = [&got[..at], &line.noted.expected.behind(at, 64)[..]].concat();
     let mut fault = Fault::bytes("", (&expected, got), at, "what came");
     if at == got.len() {
         fault.got = fault.got.trim_end_matches("(nothing)").to_owned();

@@ -86,11 +86,12 @@ fn step(item: &Item, rest: &[Item], expected: &mut Expected) -> Option<Step> {
         }
         Item::Event(event) => event,
     };
+    // What the client takes its time for is awaited anyway.
+    let is_ours = next_side(rest, event.connection) != Some(Side::Client);
     match event.kind {
         EventKind::Open => None,
-        EventKind::Wait(time) => (next_side(rest, event.connection) != Some(Side::Client))
-            .then(|| Step::Wait(time.into())),
-        EventKind::Silent(time) => Some(Step::Stall(time.into())),
+        EventKind::Wait(time) => is_ours.then(|| Step::Wait(time.into())),
+        EventKind::Silent(time) => is_ours.then(|| Step::Stall(time.into())),
         EventKind::HalfClose(Side::Server) => Some(Step::HalfClose),
         EventKind::Closed(Side::Server) => Some(Step::Close),
         EventKind::Reset(Side::Server) => Some(Step::Reset),
@@ -109,7 +110,8 @@ mod tests {
     #[test]
     fn a_file_is_taken_apart_into_what_each_connection_does() {
         let text = "# t\n--- @2 open\n>>>\nab\n>>>\ncd\n--- wait 1s\n>>>\nef\n\
-            --- wait 200ms\n<<<\ngh\n<<< @2\n\\{2 \"x\"}\\\n--- silent 2s\n--- server reset\n\
+            --- silent 1s\n>>>\ngh\n\
+            --- wait 200ms\n<<<\nij\n<<< @2\n\\{2 \"x\"}\\\n--- silent 2s\n--- server reset\n\
             --- @2 client closed\n--- @2 wait 1s\n--- @2 server closed\n";
         let parts = parts(&Transcript::parse(text).unwrap().items);
         let numbers: Vec<u32> = parts.iter().map(|part| part.connection).collect();
@@ -126,13 +128,13 @@ mod tests {
         assert_eq!(
             parts[1].steps,
             [
-                Step::Read(12),
+                Step::Read(16),
                 Step::Wait(Duration::from_millis(200)),
-                Step::Write(b"gh\r\n".into()),
+                Step::Write(b"ij\r\n".into()),
                 Step::Stall(Duration::from_secs(2)),
                 Step::Reset,
             ]
         );
-        assert_eq!(parts[1].expected.bytes, b"ab\r\ncd\r\nef\r\n");
+        assert_eq!(parts[1].expected.bytes, b"ab\r\ncd\r\nef\r\ngh\r\n");
     }
 }

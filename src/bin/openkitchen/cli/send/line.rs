@@ -11,6 +11,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use super::follow::Exchange;
+use crate::cli::address;
 
 /// What is read at once.
 const PIECE: usize = 64 * 1024;
@@ -62,14 +63,7 @@ impl Line {
         timeout: Duration,
         queue: SyncSender<Happened>,
     ) -> io::Result<Line> {
-        let mut failed = io::Error::from(ErrorKind::AddrNotAvailable);
-        for address in addresses {
-            match TcpStream::connect_timeout(address, timeout) {
-                Ok(stream) => return Line::listen(connection, stream, queue),
-                Err(error) => failed = error,
-            }
-        }
-        Err(failed)
+        Line::listen(connection, address::connect(addresses, timeout)?, queue)
     }
 
     fn listen(connection: u32, stream: TcpStream, queue: SyncSender<Happened>) -> io::Result<Line> {

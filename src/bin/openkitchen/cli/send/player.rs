@@ -13,7 +13,7 @@
 //! that answers differently is shown, and not waited for.
 
 use std::collections::BTreeMap;
-use std::io::{ErrorKind, Read, Write};
+use std::io::{self, ErrorKind, Read, Write};
 use std::net::SocketAddr;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, channel, sync_channel};
 use std::thread;
@@ -25,7 +25,7 @@ use openkitchen::transcript::{Event, EventKind, Item, Millis, Side};
 use super::line::{Happened, Line, What};
 use super::page::Page;
 use super::script::{connection, filled, next_side};
-use crate::cli::Refusal;
+use crate::cli::{Refusal, address};
 
 /// Between two bytes of `--slow`: long enough for each to be read alone, short enough for a head to
 /// arrive before any server's patience ends.
@@ -173,7 +173,7 @@ impl<W: Write> Player<W> {
         if !self.lines.contains_key(&number) {
             let (begun, queue) = (Instant::now(), self.queue.0.clone());
             let line = Line::open(number, &self.addresses, self.manner.timeout, queue);
-            let line = line.map_err(|error| self.cannot_connect(error.kind(), &error))?;
+            let line = line.map_err(|error| self.cannot_connect(&error))?;
             self.page.opened(number, &line.peer(), begun.elapsed());
             self.last = Instant::now();
             self.lines.insert(number, line);
@@ -181,14 +181,9 @@ impl<W: Write> Player<W> {
         self.lines.get_mut(&number).ok_or_else(|| Refusal::Failed("no connection".into()))
     }
 
-    fn cannot_connect(&self, kind: ErrorKind, error: &dyn std::fmt::Display) -> Refusal {
+    fn cannot_connect(&self, error: &io::Error) -> Refusal {
         let address = self.addresses.first().map(SocketAddr::to_string).unwrap_or_default();
-        let why = match kind {
-            ErrorKind::ConnectionRefused => "nobody listens there".to_owned(),
-            ErrorKind::TimedOut | ErrorKind::WouldBlock => "nobody answers".to_owned(),
-            _ => error.to_string(),
-        };
-        Refusal::Failed(format!("cannot connect to {address}: {why}"))
+        Refusal::Failed(format!("cannot connect to {address}: {}", address::why(error)))
     }
 
     /// Sends these bytes. A server that is gone, or takes no more, is told of; it ends nothing.
