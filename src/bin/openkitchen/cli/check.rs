@@ -60,7 +60,7 @@ impl Default for Options {
 
 #[rustfmt::skip]
 const FLAGS: [Flag<Options>; 3] = [
-    Flag { name: "timeout", value: "S", help: "seconds to wait for an answer, or for an end [2]",
+    Flag { name: "timeout", value: "S", help: "seconds to wait, beyond what the page says it takes [2]",
         apply: |options, value| { options.timeout = time(value).ok_or(SECONDS)?; Ok(()) } },
     Flag { name: "json", value: "", help: "say it to a machine: an object a line, the count last",
         apply: |options, _| { options.json = true; Ok(()) } },
@@ -147,10 +147,15 @@ fn no_connection(address: &str, why: &str) -> String {
 fn help() -> String {
     format!(
         "openkitchen check ADDR [FILE...]: transcripts, played against any server and judged\n\n\
-         Without a FILE it plays the built-in lessons, in order; a lesson's number is a FILE, too.\n\
-         ADDR is host:port, or a port alone. The claims below ??? judge, or, where a file has\n\
-         none, the exact bytes. Exit code: 0 all pass, 1 some fail, 2 a file is no transcript,\n\
-         3 nobody can be reached at ADDR.\n\n{}",
+         ADDR is host:port, a port alone, or http://host:port/. Without a FILE it plays the\n\
+         built-in lessons, in order; a lesson's number is a FILE, too. The claims below ???\n\
+         judge, or, where a file has none, the exact bytes.\n\n{}\n\
+         An object of --json has all of these keys: case, title, clause, verdict (pass, fail,\n\
+         skip), sent, expected, got, byte and column of the first byte that differs, next (what\n\
+         to do where it fails); null where there is nothing to say. The last line counts cases,\n\
+         pass, fail, skip and not_tried.\n\
+         Exit code: 0 all pass, 1 some fail, 2 the command line or a file is wrong, 3 nobody can\n\
+         be reached at ADDR. Each flag is also a variable: --json is OPENKITCHEN_JSON.\n",
         flags::help(&FLAGS)
     )
 }

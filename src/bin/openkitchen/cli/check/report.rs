@@ -210,26 +210,28 @@ fn cut(line: &str) -> String {
     }
 }
 
-/// An object on one line. Bytes are told as visible characters, so there is no second escaping.
+/// An object on one line, with the same keys for every case. Bytes are told as visible characters, so
+/// there is no second escaping.
 fn json_line(case: &Case, verdict: Verdict, fault: Option<&Fault>, sent: &[u8]) -> String {
     let verdict = match verdict {
         Verdict::Pass => "pass",
         Verdict::Fail => "fail",
         Verdict::Skip => "skip",
     };
-    let mut members = vec![("case", string(&case.name)), ("title", string(&case.title))];
-    members.push(("verdict", string(verdict)));
-    if let Some(fault) = fault {
-        members.push(("clause", string(&case.clause)));
-        members.push(("sent", string(&Visible(sent).to_string())));
-        members.push(("expected", string(&fault.expected)));
-        members.push(("got", string(&fault.got)));
-        if let Some(caret) = &fault.caret {
-            members.push(("byte", caret.byte.to_string()));
-            members.push(("column", caret.column.to_string()));
-        }
-        members.push(("next", string(&case.next)));
-    }
+    let caret = fault.and_then(|fault| fault.caret.as_ref());
+    let null = || "null".to_owned();
+    let members = [
+        ("case", string(&case.name)),
+        ("title", string(&case.title)),
+        ("clause", string(&case.clause)),
+        ("verdict", string(verdict)),
+        ("sent", fault.map_or_else(null, |_| string(&Visible(sent).to_string()))),
+        ("expected", fault.map_or_else(null, |fault| string(&fault.expected))),
+        ("got", fault.map_or_else(null, |fault| string(&fault.got))),
+        ("byte", caret.map_or_else(null, |caret| caret.byte.to_string())),
+        ("column", caret.map_or_else(null, |caret| caret.column.to_string())),
+        ("next", string(&case.next)),
+    ];
     let members: Vec<String> =
         members.iter().map(|(name, value)| format!("\"{name}\":{value}")).collect();
     format!("{{{}}}\n", members.join(","))
@@ -296,14 +298,21 @@ mod tests {
         let mut report = Report::new("127.0.0.1:5000", true, false);
         assert_eq!(
             report.tell(&case, failed()),
-            "{\"case\":\"x/01-a.wire\",\"title\":\"A \\\"title\\\"\",\"verdict\":\"fail\",\
-             \"clause\":\"RFC 9112 section 3.2: why\",\
+            "{\"case\":\"x/01-a.wire\",\"title\":\"A \\\"title\\\"\",\
+             \"clause\":\"RFC 9112 section 3.2: why\",\"verdict\":\"fail\",\
              \"sent\":\"GET / HTTP/1.1\\\\r\\\\n\\\\r\\\\n\",\"expected\":\"status 400\",\
              \"got\":\"status 200\",\"byte\":0,\"column\":7,\"next\":\"Do this.\"}\n"
         );
         assert_eq!(
-            report.finish(1, false),
-            "{\"cases\":1,\"pass\":0,\"fail\":1,\"skip\":0,\"not_tried\":0}\n"
+            report.tell(&case, Outcome::Passed),
+            "{\"case\":\"x/01-a.wire\",\"title\":\"A \\\"title\\\"\",\
+             \"clause\":\"RFC 9112 section 3.2: why\",\"verdict\":\"pass\",\
+             \"sent\":null,\"expected\":null,\"got\":null,\"byte\":null,\"column\":null,\
+             \"next\":\"Do this.\"}\n"
+        );
+        assert_eq!(
+            report.finish(2, false),
+            "{\"cases\":2,\"pass\":1,\"fail\":1,\"skip\":0,\"not_tried\":0}\n"
         );
         assert_eq!(string("a\"\\\n\u{85}é"), "\"a\\\"\\\\\\u000a\\u0085é\"");
     }
