@@ -143,7 +143,7 @@ fn a_server_that_says_nothing_is_left_soon() {
         "got:       nothing, in 0.2 s\n",
         "3 fail, 29 were not tried.\n",
         "Not one byte came back, so the rest was not tried",
-        "Next: 02-the-status-line, An answer begins with its status line.\n",
+        "Next: 02, An answer begins with its status line.\n",
     ] {
         assert!(ended.stdout.contains(part), "{part}: {}", ended.stdout);
     }
@@ -157,15 +157,15 @@ fn a_server_that_answers_and_closes_is_told_what_comes_next() {
     });
     let ended = check(address, "--timeout 0.3");
     assert_eq!(ended.code, Some(1));
-    assert!(ended.stdout.contains("ok    02-"), "{}", ended.stdout);
-    let report = "FAIL  04-the-date                   An answer says when it was made\n      \
-                  RFC 9110 section 6.6.1: an origin server with a clock \"MUST generate a Date \
+    assert!(ended.stdout.contains("ok    02 "), "{}", ended.stdout);
+    let report = "FAIL  04  An answer says when it was made\n      \
+                  RFC 9110 section 6.6.1: an origin server with a clock \"MUST generate a\n      Date \
                   header field\".\n      \
                   sent:      GET / HTTP/1.1\n                 Host: 127.0.0.1:5000\n\n      \
                   expected:  field Date\n      got:       no field Date\n      next:      Add a Date";
     assert!(ended.stdout.contains(report), "{}", ended.stdout);
     // The content behind an answer to HEAD, by its place.
-    assert!(ended.stdout.contains("FAIL  08-head"), "{}", ended.stdout);
+    assert!(ended.stdout.contains("FAIL  08 "), "{}", ended.stdout);
     assert!(
         ended.stdout.contains("OK\\r\\nContent-Length: 5\\r\\n\\r\\nhello\n"),
         "{}",
@@ -176,7 +176,7 @@ fn a_server_that_answers_and_closes_is_told_what_comes_next() {
     let caret =
         "expected:  status 400\n      got:       status 200\n                        ^ byte 9";
     assert!(ended.stdout.contains(caret), "{}", ended.stdout);
-    assert!(ended.stdout.contains("\nNext: 04-the-date, An answer"), "{}", ended.stdout);
+    assert!(ended.stdout.contains("\nNext: 04, An answer"), "{}", ended.stdout);
 }
 
 #[test]
@@ -191,12 +191,12 @@ fn a_server_that_answers_200_to_all_fails_where_no_is_due() {
     let ended = check(address, "--timeout 0.2");
     assert_eq!(ended.code, Some(1));
     for word in
-        ["ok    14-", "FAIL  07-", "FAIL  15-", "FAIL  16-", "FAIL  21-", "FAIL  24-", "FAIL  25-"]
+        ["ok    14 ", "FAIL  07 ", "FAIL  15 ", "FAIL  16 ", "FAIL  21 ", "FAIL  24 ", "FAIL  25 "]
     {
         assert!(ended.stdout.contains(word), "{word}: {}", ended.stdout);
     }
     assert!(ended.stdout.contains("still open after 0.2 s"), "{}", ended.stdout);
-    assert!(ended.stdout.contains("\nNext: 05-content"), "{}", ended.stdout);
+    assert!(ended.stdout.contains("\nNext: 05, Content"), "{}", ended.stdout);
 }
 
 #[test]

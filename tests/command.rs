@@ -77,13 +77,38 @@ fn help_is_one_screen_and_names_every_flag_and_variable() {
 }
 
 #[test]
+fn each_command_has_a_help_of_one_screen() {
+    for command in ["watch", "send", "check", "mock"] {
+        let Ended { code, stdout, stderr } = run(&mut openkitchen(&format!("{command} --help")));
+        assert_eq!((code, stderr.as_str()), (Some(0), ""));
+        assert!(stdout.starts_with(&format!("openkitchen {command}")), "{stdout}");
+        assert!(stdout.lines().count() <= 24, "{stdout}");
+        assert!(stdout.lines().all(|line| line.chars().count() <= 80), "{stdout}");
+        assert!(stdout.contains("Each flag is also a variable: "), "{stdout}");
+        assert_eq!(run(&mut openkitchen(&format!("help {command}"))).stdout, stdout);
+        let refused = run(&mut openkitchen(&format!("{command} --far-fetched")));
+        assert_eq!(
+            (refused.code, &*refused.stdout, &*refused.stderr),
+            (
+                Some(2),
+                "",
+                &*format!(
+                    "openkitchen: --far-fetched is unknown\nTry `openkitchen {command} --help`.\n"
+                )
+            )
+        );
+    }
+}
+
+#[test]
 fn a_misspelt_flag_is_answered_with_the_nearest_name() {
     for (line, told) in [
         ("--lisen 127.0.0.1:0", "--lisen is unknown; did you mean --listen?"),
         ("--notrace", "did you mean --no-trace?"),
         ("--max-conections=1", "did you mean --max-connections?"),
         ("--hepl", "did you mean --help?"),
-        ("wach", "`wach` is not something this command knows"),
+        ("wach", "`wach` is no command; did you mean watch?"),
+        ("dance", "`dance` is no command; there are watch, send, check, mock, explain"),
     ] {
         is_told(&run(&mut openkitchen(line)), 2, &[told]);
     }

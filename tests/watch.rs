@@ -566,14 +566,6 @@ fn what_cannot_be_meant_is_told() {
     assert!(ended.stderr.contains("would watch itself"), "{}", ended.stderr);
 }
 
-#[test]
-fn the_help_is_one_screen() {
-    let ended = run(&mut openkitchen("watch --help"));
-    assert_eq!((ended.code, &*ended.stderr), (Some(0), ""));
-    assert!(ended.stdout.starts_with("openkitchen watch ADDR"));
-    assert!(ended.stdout.lines().count() <= 24);
-}
-
 // Somebody else's server.
 
 const FLASK: &str = r##"

@@ -10,27 +10,27 @@ mod sys;
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    let arguments: Vec<String> = std::env::args_os()
+    let mut arguments: Vec<String> = std::env::args_os()
         .skip(1)
         .map(|argument| argument.to_string_lossy().into_owned())
         .collect();
-    let done = match arguments.first().map(String::as_str) {
-        Some("check") => cli::check::command(&arguments[1..]),
-        Some("send") => cli::send::command(&arguments[1..]),
-        Some("mock") => cli::mock::command(&arguments[1..]),
-        Some("explain") => cli::explain::command(&arguments[1..]),
-        Some("watch") => cli::watch::command(&arguments[1..]),
-        _ => cli::serve::command(&arguments).map(|()| ExitCode::SUCCESS),
-    };
-    match done {
-        Ok(code) => code,
-        Err(cli::Refusal::Usage(sentence)) => {
-            eprintln!("openkitchen: {sentence}\nTry `openkitchen --help`.");
-            ExitCode::from(2)
-        }
-        Err(cli::Refusal::Failed(sentence)) => {
-            eprintln!("openkitchen: {sentence}");
-            ExitCode::FAILURE
-        }
+    let named = |word: &String| cli::COMMANDS.iter().find(|(name, _)| name == word);
+    if let [help, command] = &mut arguments[..]
+        && help == "help"
+        && named(command).is_some()
+    {
+        (*help, *command) = (std::mem::take(command), "--help".into());
     }
+    let (name, done) = match arguments.first().and_then(named) {
+        Some((name, command)) => (format!("openkitchen {name}"), command(&arguments[1..])),
+        None => ("openkitchen".into(), cli::serve::command(&arguments)),
+    };
+    let (sentence, code) = match done {
+        Ok(code) => return code,
+        Err(cli::Refusal::Usage(sentence)) => (format!("{sentence}\nTry `{name} --help`."), 2),
+        Err(cli::Refusal::Unusable(sentence)) => (sentence, 2),
+        Err(cli::Refusal::Failed(sentence)) => (sentence, 1),
+    };
+    eprintln!("openkitchen: {sentence}");
+    ExitCode::from(code)
 }

@@ -25,13 +25,14 @@ mod bytes;
 mod fault;
 mod report;
 
+use std::env;
 use std::io::{self, IsTerminal, Write};
+use std::path::Path;
 use std::process::ExitCode;
 use std::time::Duration;
-use std::{env, fs};
 
 use super::flags::{self, Flag, SECONDS, Said, time};
-use super::{Refusal, address, trace};
+use super::{Refusal, address, script, trace};
 use case::Case;
 use play::{Door, Outcome};
 use report::{Report, Verdict};
@@ -39,9 +40,8 @@ use report::{Report, Verdict};
 /// Cases in a row that brought not one byte, after which the others are not tried.
 const SILENCES: usize = 3;
 
-/// Exit codes beside 0 (all pass).
+/// Exit codes beside 0 (all pass) and 2 (something cannot be used).
 const SOME_FAIL: u8 = 1;
-const NO_TRANSCRIPT: u8 = 2;
 const NO_CONNECTION: u8 = 3;
 
 /// What was asked for.
@@ -86,28 +86,25 @@ pub fn command(arguments: &[String]) -> Result<ExitCode, Refusal> {
         return Err(Refusal::Usage("check needs the address of a server: check 5000".to_owned()));
     };
     let said = address::authority(address)?;
-    let cases = match read_cases(files) {
-        Ok(cases) => cases,
-        Err(sentence) => return Ok(complain(NO_TRANSCRIPT, &sentence)),
-    };
+    let cases = read_cases(files).map_err(Refusal::Unusable)?;
     match address::find(&said) {
         Ok(addresses) => {
             let door = Door { said, addresses, timeout: options.timeout };
             Ok(check(&cases, &door, &options))
         }
-        Err(why) => Ok(complain(NO_CONNECTION, &no_connection(&said, &why))),
+        Err(why) => Ok(no_connection(&said, &why)),
     }
 }
 
 /// The cases of these files, or all lessons. A name that is no file may be a lesson's, or its number.
 fn read_cases(files: &[String]) -> Result<Vec<Case>, String> {
     if files.is_empty() {
-        return lessons::LESSONS.iter().map(|(name, text)| Case::read(name, text)).collect();
+        return lessons::all();
     }
-    let read = |file: &String| match (fs::read(file), lessons::find(file)) {
-        (Ok(bytes), _) => Case::from_bytes(file, &bytes),
-        (Err(_), Some((name, text))) => Case::read(name, text),
-        (Err(error), None) => Err(format!("cannot read {file}: {error}")),
+    let read = |file: &String| match (script::text(file), lessons::find(file)) {
+        (Ok(text), _) => Case::read(file, &text),
+        (Err(_), Some(lesson)) if !Path::new(file).exists() => lesson,
+        (Err(why), _) => Err(why),
     };
     files.iter().map(read).collect()
 }
@@ -116,12 +113,12 @@ fn check(cases: &[Case], door: &Door, options: &Options) -> ExitCode {
     let stdout = io::stdout();
     let no_color = env::var_os("NO_COLOR");
     let colour = trace::wants_colour(stdout.is_terminal(), no_color.as_deref());
-    let mut report = Report::new(&door.said, options.json, colour);
+    let mut report = Report::new(&door.said, cases, options.json, colour);
     let (mut silences, mut is_first) = (0, true);
     for case in cases {
         let outcome = play::play(case, door);
         if let (Outcome::Unreachable(why), true) = (&outcome, is_first) {
-            return complain(NO_CONNECTION, &no_connection(&door.said, why));
+            return no_connection(&door.said, why);
         }
         is_first = false;
         silences = if matches!(outcome, Outcome::Failed { is_silent: true, .. }) {
@@ -140,44 +137,43 @@ fn check(cases: &[Case], door: &Door, options: &Options) -> ExitCode {
     if report.count(Verdict::Fail) == 0 { ExitCode::SUCCESS } else { ExitCode::from(SOME_FAIL) }
 }
 
-fn no_connection(address: &str, why: &str) -> String {
-    format!("nobody can be reached at {address} ({why}): start the server, then check it again")
+fn no_connection(address: &str, why: &str) -> ExitCode {
+    eprintln!(
+        "openkitchen: {address} cannot be reached: {why}; start the server, then check it again"
+    );
+    ExitCode::from(NO_CONNECTION)
 }
 
 fn help() -> String {
     format!(
-        "openkitchen check ADDR [FILE...]: transcripts, played against any server and judged\n\n\
-         ADDR is host:port, a port alone, or http://host:port/. Without a FILE it plays the\n\
-         built-in lessons, in order; a lesson's number is a FILE, too. The claims below ???\n\
-         judge, or, where a file has none, the exact bytes.\n\n{}\n\
-         An object of --json has all of these keys: case, title, clause, verdict (pass, fail,\n\
-         skip), sent, expected, got, byte and column of the first byte that differs, next (what\n\
-         to do where it fails); null where there is nothing to say. The last line counts cases,\n\
-         pass, fail, skip and not_tried.\n\
-         Exit code: 0 all pass, 1 some fail, 2 the command line or a file is wrong, 3 nobody can\n\
-         be reached at ADDR. Each flag is also a variable: --json is OPENKITCHEN_JSON.\n",
+        "openkitchen check ADDR [FILE...]: play transcripts against any server, and judge\n\n\
+         ADDR is host:port, a port alone, or http://host:port/. Without a FILE the\n\
+         built-in lessons are played, in order; a lesson's number is a FILE, too. The\n\
+         claims below ??? judge, or, where a file has none, the exact bytes.\n\n\
+         {}\n\
+         With --json the keys of each case are: case, title, clause, verdict (pass,\n\
+         fail, skip), sent, expected, got, byte and column of the first byte that\n\
+         differs, and next, what to do where it fails; null where there is nothing to\n\
+         say. The last line counts: cases, pass, fail, skip, not_tried.\n\
+         Exit code: 0 all pass, 1 some fail, 2 the command line or a file is wrong,\n\
+         3 nobody can be reached. Each flag is also a variable: --timeout is\n\
+         OPENKITCHEN_TIMEOUT.\n",
         flags::help(&FLAGS)
     )
 }
 
 /// A lesson a line: its number, its title, and whether it is about our site alone.
 fn list() -> String {
-    let line = |(name, text): &(&str, &str)| {
-        let case = Case::read(name, text).ok()?;
+    let line = |case: &Case| {
         let mark = if case.is_about_site { "  (this site)" } else { "" };
-        Some(format!("{:24} {}{mark}\n", case.short_name(), case.title))
+        format!("{}  {}{mark}\n", case.label(), case.title)
     };
-    lessons::LESSONS.iter().filter_map(line).collect()
+    lessons::all().unwrap_or_default().iter().map(line).collect()
 }
 
 fn say(text: &str) -> ExitCode {
     print(text);
     ExitCode::SUCCESS
-}
-
-fn complain(code: u8, sentence: &str) -> ExitCode {
-    eprintln!("openkitchen: {sentence}");
-    ExitCode::from(code)
 }
 
 /// Prints to stdout at once. Whoever has closed it does not want to be told.
@@ -195,7 +191,8 @@ mod tests {
         let cases = read_cases(&[]).expect("lessons");
         assert_eq!(list().lines().count(), cases.len());
         for (number, case) in (1..).zip(&cases) {
-            assert!(case.name.starts_with(&format!("{number:02}-")), "{}", case.name);
+            assert!(case.name.starts_with(&format!("{}-", case.label())), "{}", case.name);
+            assert_eq!(case.lesson, Some(number));
             let found = read_cases(&[number.to_string()]).expect("a lesson by its number");
             assert_eq!(found[0].name, case.name);
         }

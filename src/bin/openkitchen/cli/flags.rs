@@ -111,12 +111,14 @@ impl<O> Flag<O> {
 
 fn unknown<O>(flags: &[Flag<O>], said: &str, name: &str) -> Refusal {
     let names = flags.iter().map(|flag| flag.name).chain(["help", "version"]);
-    Refusal::Usage(format!("{said} is unknown; did you mean --{}?", nearest(name, names)))
+    let hint = nearest(name, names).map(|name| format!("; did you mean --{name}?"));
+    Refusal::Usage(format!("{said} is unknown{}", hint.unwrap_or_default()))
 }
 
-/// The name that takes the fewest changes.
-pub fn nearest(name: &str, names: impl Iterator<Item = &'static str>) -> &'static str {
-    names.min_by_key(|known| distance(name, known)).unwrap_or("help")
+/// The name that takes the fewest changes, if half of the letters can stay.
+pub fn nearest(name: &str, names: impl Iterator<Item = &'static str>) -> Option<&'static str> {
+    let near = names.map(|known| (distance(name, known), known)).min();
+    near.filter(|(changes, _)| changes * 2 <= name.len()).map(|(_, known)| known)
 }
 
 /// Letters to insert, delete or replace to get from one word to the other (Levenshtein).

@@ -2,9 +2,10 @@
 
 use std::io::{self, IsTerminal, Write};
 use std::path::{Path, PathBuf};
+use std::process::{self, ExitCode};
 use std::sync::Arc;
 use std::time::Duration;
-use std::{env, fs, process, thread};
+use std::{env, fs, thread};
 
 use openkitchen::{Observer, Server, Stopper};
 
@@ -24,13 +25,13 @@ const LAST_RESORT: Duration = Duration::from_millis(500);
 ///
 /// # Errors
 /// A sentence, and the exit code that goes with it.
-pub fn command(arguments: &[String]) -> Result<(), Refusal> {
+pub fn command(arguments: &[String]) -> Result<ExitCode, Refusal> {
     match options::from_process(arguments)? {
         Asked::Help => print(&options::help()),
         Asked::Version => print(concat!("openkitchen ", env!("CARGO_PKG_VERSION"), "\n")),
         Asked::Serve(options) => serve(&options)?,
     }
-    Ok(())
+    Ok(ExitCode::SUCCESS)
 }
 
 fn serve(options: &Options) -> Result<(), Refusal> {

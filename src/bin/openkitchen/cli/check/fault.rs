@@ -12,7 +12,7 @@ use openkitchen::transcript::judge::Found;
 use openkitchen::transcript::{Claim, Fact};
 
 /// Bytes that are shown before the one that differs, and behind it.
-const BEFORE: usize = 40;
+const BEFORE: usize = 30;
 const BEHIND: usize = 30;
 
 /// A difference.

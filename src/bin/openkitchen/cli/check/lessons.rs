@@ -1,8 +1,10 @@
 //! The lessons that are built in, in the order in which they are read: from a port that opens to what is
 //! dangerous, and to two worlds that have only HTTP between them. Each is a file of the site.
 
+use super::case::Case;
+
 /// A lesson's name, and its text.
-pub type Lesson = (&'static str, &'static str);
+type Lesson = (&'static str, &'static str);
 
 macro_rules! lesson {
     ($name:literal) => {
@@ -11,7 +13,7 @@ macro_rules! lesson {
 }
 
 /// All of them.
-pub static LESSONS: [Lesson; 33] = [
+static LESSONS: [Lesson; 33] = [
     lesson!("01-a-port-opens.wire"),
     lesson!("02-the-status-line.wire"),
     lesson!("03-fields-have-no-case.wire"),
@@ -47,11 +49,25 @@ pub static LESSONS: [Lesson; 33] = [
     lesson!("33-the-answer-a-browser-hides.wire"),
 ];
 
+/// Each lesson as a case.
+///
+/// # Errors
+/// None that the tests let through.
+pub fn all() -> Result<Vec<Case>, String> {
+    (1..=LESSONS.len()).filter_map(of_number).collect()
+}
+
 /// The lesson of that name, with or without its ending, or of that number.
-pub fn find(name: &str) -> Option<Lesson> {
-    let number = name.parse().ok().and_then(|number: usize| number.checked_sub(1));
-    let named = |lesson: &&Lesson| {
+pub fn find(name: &str) -> Option<Result<Case, String>> {
+    let is_named = |lesson: &Lesson| {
         lesson.0 == name || lesson.0.strip_suffix(".wire").is_some_and(|short| short == name)
     };
-    number.and_then(|number| LESSONS.get(number)).or_else(|| LESSONS.iter().find(named)).copied()
+    let place = LESSONS.iter().position(is_named).map(|place| place + 1);
+    of_number(place.or(name.parse().ok())?)
+}
+
+fn of_number(number: usize) -> Option<Result<Case, String>> {
+    let (name, text) = LESSONS.get(number.checked_sub(1)?)?;
+    let case = Case::read(name, text);
+    Some(case.map(|case| Case { lesson: Some(number), ..case }))
 }

@@ -22,7 +22,7 @@ use super::case::Case;
 use super::fault::Fault;
 use super::line::{self, Ended, MOST};
 use crate::cli::address;
-use crate::cli::send::script::next_side;
+use crate::cli::script::next_side;
 
 /// How long a connection is watched once all is there that the page shows: nothing more may come.
 const AFTERWARDS: Duration = Duration::from_millis(50);

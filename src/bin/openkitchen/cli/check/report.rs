@@ -1,8 +1,8 @@
 //! What is said of each case, and of all: to a person, or with `--json` to a machine.
 //!
 //! ```text
-//! ok    01-a-port-opens               A port opens, and the client speaks first
-//! FAIL  21-no-host                    A request without Host is refused
+//! ok    01  A port opens, and the client speaks first
+//! FAIL  21  A request without Host is refused
 //!       RFC 9112 section 3.2: ...
 //!       sent:      GET / HTTP/1.1
 //!       expected:  status 400
@@ -11,8 +11,8 @@
 //!       next:      Count the Host fields: ...
 //!
 //! 31 of 33 pass, 1 fails, 1 is about the lesson site only.
-//! Next: 21-no-host, A request without Host is refused.
-//! Try it alone: openkitchen check 127.0.0.1:5000 21-no-host
+//! Next: 21, A request without Host is refused.
+//! Try it alone: openkitchen check 127.0.0.1:5000 21
 //! ```
 //! Everything that came from a server or a file is shown as visible characters.
 
@@ -23,12 +23,17 @@ use openkitchen::transcript::{Block, Bytes, Item, Note, Side};
 
 use super::case::Case;
 use super::fault::Fault;
-use super::lessons;
 use super::play::Outcome;
 
-/// Lines of what was sent, and characters of each.
+/// Columns of a page, and what is left of them behind a word such as `expected:`.
+const PAGE: usize = 80;
+const WIDTH: usize = PAGE - 17;
+
+/// Lines that are shown of what was sent.
 const LINES: usize = 12;
-const WIDTH: usize = 92;
+
+/// Columns of a case's label, at most.
+const LABEL: usize = 30;
 
 /// What became of a case.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -47,14 +52,19 @@ pub struct Report {
     json: bool,
     colour: bool,
     verdicts: Vec<Verdict>,
+    /// The columns that a case's label takes.
+    width: usize,
     /// The first case that failed: its name and title, and how to ask for it alone.
     first: Option<(String, String)>,
 }
 
 impl Report {
-    /// Nothing is told yet.
-    pub fn new(address: &str, json: bool, colour: bool) -> Report {
-        Report { address: address.to_owned(), json, colour, verdicts: Vec::new(), first: None }
+    /// Nothing is told yet of these cases.
+    pub fn new(address: &str, cases: &[Case], json: bool, colour: bool) -> Report {
+        let (address, verdicts) = (address.to_owned(), Vec::new());
+        let widths = cases.iter().map(|case| case.label().chars().count());
+        let width = widths.max().unwrap_or(0).min(LABEL);
+        Report { address, json, colour, verdicts, width, first: None }
     }
 
     /// How many cases went so.
@@ -78,16 +88,14 @@ impl Report {
         };
         self.verdicts.push(verdict);
         if verdict == Verdict::Fail && self.first.is_none() {
-            let is_lesson = lessons::find(&case.name).is_some();
-            let alone = if is_lesson { case.short_name() } else { &case.name };
-            let named = format!("{}, {}", case.short_name(), case.title);
-            self.first = Some((named, alone.to_owned()));
+            let alone = case.lesson.map_or(case.name.clone(), |number| number.to_string());
+            self.first = Some((format!("{}, {}", case.label(), case.title), alone));
         }
         if self.json {
             return json_line(case, verdict, fault.as_ref(), &sent);
         }
-        let mut text =
-            format!("{}  {:28}  {}\n", self.word(verdict), case.short_name(), case.title);
+        let (word, label, width) = (self.word(verdict), case.label(), self.width);
+        let mut text = format!("{word}  {label:width$}  {}\n", case.title);
         match (verdict, fault) {
             (Verdict::Fail, Some(fault)) => tell_fault(&mut text, case, &fault, &sent),
             (Verdict::Skip, Some(fault)) => {
@@ -145,8 +153,8 @@ impl Report {
 }
 
 fn tell_fault(text: &mut String, case: &Case, fault: &Fault, sent: &[u8]) {
-    if !case.clause.is_empty() {
-        let _ = writeln!(text, "      {}", case.clause);
+    for line in wrapped(&case.clause, PAGE - 6) {
+        let _ = writeln!(text, "      {line}");
     }
     let mut label = "sent:";
     for line in sent_lines(sent) {
@@ -161,12 +169,10 @@ fn tell_fault(text: &mut String, case: &Case, fault: &Fault, sent: &[u8]) {
         let _ =
             writeln!(text, "                 {:column$}^ byte {} of {}", "", caret.byte, caret.of);
     }
-    if !case.next.is_empty() {
-        let mut label = "next:";
-        for line in wrapped(&case.next) {
-            let _ = writeln!(text, "      {label:10} {line}");
-            label = "";
-        }
+    let mut label = "next:";
+    for line in wrapped(&case.next, WIDTH) {
+        let _ = writeln!(text, "      {label:10} {line}");
+        label = "";
     }
     text.push('\n');
 }
@@ -188,12 +194,12 @@ fn sent_lines(sent: &[u8]) -> Vec<String> {
     shown
 }
 
-/// The words of a sentence, in lines of the same width.
-fn wrapped(sentence: &str) -> Vec<String> {
+/// The words of a sentence, in lines of that width.
+fn wrapped(sentence: &str, width: usize) -> Vec<String> {
     let mut lines: Vec<String> = Vec::new();
     for word in sentence.split_whitespace() {
         match lines.last_mut() {
-            Some(line) if line.len() + word.len() < WIDTH => {
+            Some(line) if line.len() + word.len() < width => {
                 line.push(' ');
                 line.push_str(word);
             }
@@ -205,7 +211,7 @@ fn wrapped(sentence: &str) -> Vec<String> {
 
 fn cut(line: &str) -> String {
     match line.char_indices().nth(WIDTH) {
-        Some((at, _)) => format!("{}...", &line[..at]),
+        Some(_) => format!("{}...", line.chars().take(WIDTH - 3).collect::<String>()),
         None => line.to_owned(),
     }
 }
@@ -256,6 +262,8 @@ fn string(text: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    use std::slice::from_ref;
+
     use super::*;
 
     const PAGE: &str = "# A \"title\"\n# RFC 9112 section 3.2: why\n# next: Do this.\n\n\
@@ -269,14 +277,11 @@ mod tests {
     #[test]
     fn a_person_is_told_what_to_do_next() {
         let case = Case::read("x/01-a.wire", PAGE).expect("a case");
-        let mut report = Report::new("127.0.0.1:5000", false, false);
-        assert_eq!(
-            report.tell(&case, Outcome::Passed),
-            format!("ok    {:28}  A \"title\"\n", "01-a")
-        );
+        let mut report = Report::new("127.0.0.1:5000", from_ref(&case), false, false);
+        assert_eq!(report.tell(&case, Outcome::Passed), "ok    01-a  A \"title\"\n");
         assert_eq!(
             report.tell(&case, failed()),
-            "FAIL  01-a                          A \"title\"\n      RFC 9112 section 3.2: why\n\
+            "FAIL  01-a  A \"title\"\n      RFC 9112 section 3.2: why\n\
              \x20     sent:      GET / HTTP/1.1\n\n\
              \x20     expected:  status 400\n\
              \x20     got:       status 200\n\
@@ -295,7 +300,7 @@ mod tests {
     #[test]
     fn a_machine_is_told_an_object_a_line() {
         let case = Case::read("x/01-a.wire", PAGE).expect("a case");
-        let mut report = Report::new("127.0.0.1:5000", true, false);
+        let mut report = Report::new("127.0.0.1:5000", &[], true, false);
         assert_eq!(
             report.tell(&case, failed()),
             "{\"case\":\"x/01-a.wire\",\"title\":\"A \\\"title\\\"\",\
@@ -319,7 +324,7 @@ mod tests {
 
     #[test]
     fn a_long_sentence_is_wrapped() {
-        let lines = wrapped(&"word ".repeat(40));
+        let lines = wrapped(&"word ".repeat(40), 92);
         assert_eq!(lines.iter().map(String::len).collect::<Vec<_>>(), [89, 89, 19]);
     }
 
@@ -328,6 +333,6 @@ mod tests {
         let long = b"X: y\r\n".repeat(100);
         let lines = sent_lines(&long);
         assert_eq!((lines.len(), lines[LINES].as_str()), (LINES + 1, "... 600 bytes in all"));
-        assert_eq!(sent_lines(&[b'x'; 2000])[0].len(), WIDTH + 3);
+        assert_eq!(sent_lines(&[b'x'; 2000])[0].len(), WIDTH);
     }
 }

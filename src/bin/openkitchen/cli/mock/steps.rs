@@ -9,7 +9,7 @@
 use openkitchen::transcript::{EventKind, Item, Side};
 use std::time::Duration;
 
-use crate::cli::send::script::{connection, filled, left_out, next_side};
+use crate::cli::script::{connection, filled, left_out, next_side};
 
 /// What is played on one connection.
 pub struct Part {

@@ -24,7 +24,7 @@ use openkitchen::transcript::{Event, EventKind, Item, Millis, Side};
 
 use super::line::{Happened, Line, What};
 use super::page::Page;
-use super::script::{connection, filled, next_side};
+use crate::cli::script::{connection, filled, next_side};
 use crate::cli::{Refusal, address};
 
 /// Between two bytes of `--slow`: long enough for each to be read alone, short enough for a head to

@@ -8,7 +8,6 @@
 //! Rule: the side that is played must be there in full; of the other side a count is enough.
 
 use std::fs;
-use std::path::Path;
 
 use openkitchen::Transcript;
 use openkitchen::transcript::{Block, Bytes, Event, EventKind, Item, Piece, REPEATED_BYTES, Side};
@@ -19,16 +18,30 @@ use crate::cli::Refusal;
 ///
 /// # Errors
 /// The file, the line, and what was expected there.
-pub fn read(file: &Path, played: Side) -> Result<Transcript, Refusal> {
-    let name = file.display();
-    let text = fs::read(file)
-        .map_err(|error| Refusal::Usage(format!("cannot read {name}: {}", Why(&error))))?;
-    let text = String::from_utf8(text)
-        .map_err(|_| Refusal::Usage(format!("{name} is no transcript: those are UTF-8 text")))?;
-    parse(&text, played).map_err(|fault| Refusal::Usage(format!("{name}: {fault}")))
+pub fn read(file: &str, played: Side) -> Result<Transcript, Refusal> {
+    let transcript = text(file)
+        .and_then(|text| parse(&text, played).map_err(|fault| format!("{file}: {fault}")));
+    transcript.map_err(Refusal::Unusable)
 }
 
-fn parse(text: &str, played: Side) -> Result<Transcript, String> {
+/// The text of a file.
+///
+/// # Errors
+/// Why it cannot be read, or the line in which it is no text.
+pub fn text(file: &str) -> Result<String, String> {
+    let bytes = fs::read(file).map_err(|error| format!("cannot read {file}: {}", Why(&error)))?;
+    String::from_utf8(bytes).map_err(|error| {
+        let text = &error.as_bytes()[..error.utf8_error().valid_up_to()];
+        let line = text.split(|&byte| byte == b'\n').count();
+        format!("{file}: line {line}: expected UTF-8, with other bytes as \\xHH")
+    })
+}
+
+/// Reads a text of which this side will be played.
+///
+/// # Errors
+/// The line, and what was expected there.
+pub fn parse(text: &str, played: Side) -> Result<Transcript, String> {
     let transcript = Transcript::parse(text).map_err(|error| error.to_string())?;
     let marker = if played == Side::Client { ">>>" } else { "<<<" };
     // No line of content begins with a marker, so the blocks are where the markers are.
@@ -56,6 +69,7 @@ impl std::fmt::Display for Why<'_> {
         match self.0.kind() {
             std::io::ErrorKind::NotFound => f.write_str("there is no such file"),
             std::io::ErrorKind::PermissionDenied => f.write_str("this user may not"),
+            std::io::ErrorKind::IsADirectory => f.write_str("it is a folder"),
             _ => write!(f, "{}", self.0),
         }
     }
