@@ -348,6 +348,36 @@ fn everything_on_stdout_is_a_transcript_with_the_very_bytes_in_it() {
 }
 
 #[test]
+fn the_life_of_each_connection_is_on_stdout() {
+    let folder = Folder::new();
+    let mut kitchen = open_kitchen(&folder);
+    let spare = kitchen.client(); // as a browser has one
+    kitchen.line_with("--- open from ");
+    kitchen.line_with("# @1 is open and silent: ");
+    drop(spare);
+    kitchen.line_with("--- silent ");
+    kitchen.line_with("--- client half-close");
+    kitchen.line_with("--- server closed");
+
+    let mut kept = kitchen.client();
+    for is_second in [false, true] {
+        kept.send(GET);
+        assert_eq!(kept.answer().status, 200);
+        let marker = kitchen.line_with(&format!(">>> @2 {} bytes", GET.len()));
+        assert_eq!(marker.ends_with(", kept alive"), is_second, "{marker}");
+    }
+    // To close with an answer unread is to reset.
+    kept.send(GET);
+    assert!(kept.stream.peek(&mut [0]).unwrap() > 0);
+    drop(kept);
+    kitchen.line_with("--- @2 client reset");
+    let Ended { code, stdout, .. } = kitchen.stop();
+    assert_eq!(code, Some(0));
+    assert_eq!(stdout.matches("--- @2 ").count(), 2, "{stdout}");
+    assert!(Transcript::parse(&stdout).is_ok(), "{stdout}");
+}
+
+#[test]
 fn with_no_trace_stdout_holds_prose_alone() {
     let kitchen = Kitchen::open("");
     kitchen.get("/about");
