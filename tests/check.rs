@@ -297,15 +297,24 @@ fn a_recording_of_a_deadline_passes_again() {
     let folder = Folder::new();
     let wires = folder.file("wires");
     let kitchen = Kitchen::open(&format!("--head-timeout 2.1 --record {}", wires.display()));
-    let mut client = kitchen.client();
-    client.send("GET / HT");
-    assert_eq!(client.answer().status, 408);
-    client.rest(); // its end is written down before the client sees it
-    let file = fs::read_dir(&wires).unwrap().next().unwrap().unwrap().path();
-    let text = fs::read_to_string(&file).unwrap();
-    assert!(text.contains("\nGET / HT\\\n--- silent 2s\n"), "{text}");
+    let (mut late, mut thoughtful) = (kitchen.client(), kitchen.client());
+    let healthy = "GET /healthz HTTP/1.1\r\nHost: h\r\n\r\n";
+    thoughtful.send(healthy);
+    assert_eq!(thoughtful.answer().status, 200);
+    late.send("GET / HT");
+    assert_eq!(late.answer().status, 408);
+    late.rest(); // its end is written down before the client sees it
+    thoughtful.send(healthy);
+    assert_eq!(thoughtful.answer().status, 200);
+
+    let files = fs::read_dir(&wires).unwrap().map(|file| file.unwrap().path());
+    let texts: Vec<_> = files.map(|file| (fs::read_to_string(&file).unwrap(), file)).collect();
+    let is_late = |text: &str| text.contains("\nGET / HT\\\n--- silent 2s\n");
+    let (_, file) = texts.iter().find(|(text, _)| is_late(text)).expect("the silence");
     let ended = check(kitchen.address, &format!("--timeout 0.5 {}", file.display()));
     assert_eq!(ended.code, Some(0), "{}", ended.stdout);
+    // How long a client thinks, nobody has to wait for.
+    assert_eq!(texts.iter().filter(|(text, _)| text.contains("silent")).count(), 1, "{texts:?}");
 }
 
 #[test]
