@@ -37,6 +37,13 @@ pub fn raise_descriptor_limit() {
     }
 }
 
+/// Makes a write past the limit on a file's size (`ulimit -f`) fail, as one on a full disk does. Of
+/// itself the system would end the process with SIGXFSZ.
+pub fn outlive_files_that_are_full() {
+    // SAFETY: `pass_over` is a C function that does nothing, which a signal handler may do.
+    unsafe { signal(SIGXFSZ, pass_over) };
+}
+
 /// Has the system send RST and not FIN when this socket is closed, and forget what was not sent yet:
 /// that is how a reset is passed on. std's own `set_linger` is not stable.
 ///
@@ -114,8 +121,14 @@ extern "C" fn write_a_byte(_: c_int) {
     unsafe { write(SIGNAL_PIPE.load(Ordering::SeqCst), (&raw const byte).cast(), 1) };
 }
 
+/// A handler for what is told in another way, too. A signal that is caught, and not ignored, is as it
+/// was again in a program that this one starts.
+extern "C" fn pass_over(_: c_int) {}
+
 const SIGINT: c_int = 2;
 const SIGTERM: c_int = 15;
+/// 25 on Linux but for a few old architectures, and on macOS and the BSDs.
+const SIGXFSZ: c_int = 25;
 /// RLIMIT_NOFILE: 7 on Linux but for a few old architectures, 8 on macOS and the BSDs.
 const DESCRIPTORS: c_int = if cfg!(target_os = "linux") { 7 } else { 8 };
 

@@ -37,6 +37,7 @@ pub fn command(arguments: &[String]) -> Result<ExitCode, Refusal> {
 fn serve(options: &Options) -> Result<(), Refusal> {
     start_logging();
     sys::raise_descriptor_limit();
+    sys::outlive_files_that_are_full();
     let failed = |sentence: String| Refusal::Failed(sentence);
     if let Some(stale) = &options.port_file {
         // One of an earlier run would send whoever waits for ours to the wrong door.

@@ -156,6 +156,7 @@ fn next_port(server: &str) -> String {
 fn watch(server: &str, options: &Options) -> Result<(), Refusal> {
     start_logging();
     sys::raise_descriptor_limit();
+    sys::outlive_files_that_are_full();
     let failed = |sentence: String| Refusal::Failed(sentence);
     let told = |error: io::Error| Refusal::Failed(error.to_string());
     let addresses = address::find(server)
