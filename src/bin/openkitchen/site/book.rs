@@ -16,6 +16,7 @@ use std::fmt;
 use std::fs::{self, File, TryLockError};
 use std::io::{self, ErrorKind, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
 
 /// The first line. It keeps us from "repairing" a file that was never ours.
 const HEADER: &[u8; LINE_BYTES] = b"openkitchen likes 1\n";
@@ -27,6 +28,8 @@ const LINE_BYTES: usize = 20;
 pub struct Book {
     file: File,
     path: PathBuf,
+    /// That likes cannot be stored was told, and none has been stored since.
+    is_told: AtomicBool,
 }
 
 /// What a book held when it was opened.
@@ -96,7 +99,7 @@ impl Book {
                 "not a file of likes, so it is left as it is",
             ));
         };
-        Ok((Book { file, path: path.to_owned() }, found))
+        Ok((Book { file, path: path.to_owned(), is_told: AtomicBool::new(false) }, found))
     }
 
     /// Where it lies.
@@ -105,18 +108,20 @@ impl Book {
     }
 
     /// Puts `lines` behind the first `length` bytes, and on the disk. Where that fails, the file is
-    /// as it was.
+    /// as it was. A disk that goes on failing is told once: its log may lie on it, too.
     pub fn append(&self, length: u64, lines: &[u8]) -> Result<(), LikeError> {
-        self.try_append(length, lines).map_err(|error| {
-            log::error!(
-                "{}: {} likes not stored: {error}",
-                self.path.display(),
-                lines.len() / LINE_BYTES
-            );
+        let written = self.try_append(length, lines);
+        let was_told = self.is_told.swap(written.is_err(), Ordering::Relaxed);
+        written.map_err(|error| {
+            let path = self.path.display();
+            if !was_told {
+                log::error!("{path}: likes cannot be stored for now: {error}");
+            }
             // What is left of them must not be found and counted at the next start, for their
             // guests are told 5xx now. If this fails too, the next try begins with it.
-            if let Err(error) = self.file.set_len(length) {
-                log::error!("{}: not cut back to {length} bytes: {error}", self.path.display());
+            let cut_back = self.file.set_len(length);
+            if let (Err(error), false) = (cut_back, was_told) {
+                log::error!("{path}: not cut back to {length} bytes: {error}");
             }
             match error.kind() {
                 ErrorKind::StorageFull | ErrorKind::QuotaExceeded | ErrorKind::FileTooLarge => {
@@ -275,7 +280,7 @@ pub mod tests {
     pub fn full() -> Book {
         let path = PathBuf::from("/dev/full");
         let file = File::options().write(true).open(&path).expect("opens");
-        Book { file, path }
+        Book { file, path, is_told: AtomicBool::new(false) }
     }
 
     #[test]
