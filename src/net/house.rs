@@ -5,7 +5,7 @@
 //!                             └ no ─> 503, if not too many are being told so
 //! ```
 //! Closing time: nobody new, an answer for everybody who asked, and after the grace time the lights go
-//! out.  Next: [`connection`](super::connection).
+//! out.  Next: [`trouble`](super::trouble).
 
 use std::io::{self, ErrorKind};
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
@@ -22,6 +22,7 @@ use super::door::a_thread;
 use super::hall::{Guest, Guests, Hall, Idle, Seat};
 use super::tap::Tapped;
 use super::transport::{Buffers, Line};
+use super::trouble::Trouble;
 use crate::message::limits::Limits;
 
 /// Everything that the threads of one run share.
@@ -32,7 +33,7 @@ pub(super) struct House<'a, S: 'static> {
     pub door: Door,
 }
 
-/// Counters, and what was said once.
+/// Counters, and what is said once.
 #[derive(Default)]
 pub(super) struct Door {
     /// Threads that wait there, or are on their way.
@@ -47,9 +48,9 @@ pub(super) struct Door {
     seated: AtomicUsize,
     /// Connections beyond the cap that are being told so.
     told_to_wait: AtomicUsize,
-    is_short_of_threads: AtomicBool,
-    is_short_of_descriptors: AtomicBool,
-    is_full: AtomicBool,
+    short_of_threads: Trouble,
+    short_of_descriptors: Trouble,
+    full: Trouble,
 }
 
 /// Connections beyond the cap that are told so. Those beyond them are just closed: telling them would
@@ -96,8 +97,9 @@ impl<'a, S: Sync> House<'a, S> {
     /// Says once when no thread can be made. The connections wait in the backlog until one is free: a
     /// server that has no more threads is slow, and not gone.
     pub fn say_whether_short_of_threads(&self, called: io::Result<()>) {
-        let was_short = self.door.is_short_of_threads.swap(called.is_err(), Ordering::Relaxed);
-        if let (Err(error), false) = (called, was_short) {
+        if let Err(error) = called
+            && self.door.short_of_threads.is_news()
+        {
             warn!("no more threads can be made, so connections have to wait: {error}");
         }
     }
@@ -106,17 +108,14 @@ impl<'a, S: Sync> House<'a, S> {
     pub fn accept(&self) -> Option<(TcpStream, SocketAddr)> {
         loop {
             match self.listener.accept() {
-                Ok(accepted) => {
-                    clear(&self.door.is_short_of_descriptors);
-                    return Some(accepted);
-                }
+                Ok(accepted) => return Some(accepted),
                 Err(_) if self.hall.is_stopping() => return None,
                 Err(error) => match error.kind() {
                     // The listener has the timeout that its connections inherit: go round again.
                     ErrorKind::WouldBlock | ErrorKind::TimedOut => {}
                     ErrorKind::Interrupted | ErrorKind::ConnectionAborted => {}
                     _ => {
-                        if !self.door.is_short_of_descriptors.swap(true, Ordering::Relaxed) {
+                        if self.door.short_of_descriptors.is_news() {
                             error!("no connection can be accepted for now: {error}");
                         }
                         thread::sleep(OUT_OF_DESCRIPTORS);
@@ -172,10 +171,9 @@ impl<'a, S: Sync> House<'a, S> {
         let mut connection = Connection::new(&self.service, line, number, peer, idle, buffers);
         let cap = self.service.limits.connections;
         if let Some(_seat) = Seat::take(&self.door.seated, cap) {
-            clear(&self.door.is_full);
             return connection.converse();
         }
-        if !self.door.is_full.swap(true, Ordering::Relaxed) {
+        if self.door.full.is_news() {
             warn!("all {cap} connections are taken; new ones are told 503");
         }
         if let Some(_seat) = Seat::take(&self.door.told_to_wait, TOLD_TO_WAIT) {
@@ -230,8 +228,10 @@ impl<'a, S: Sync> House<'a, S> {
                 self.welcome(admitted, peer, &mut Buffers::new());
             };
             if let Err(error) = a_thread().spawn_scoped(scope, serve) {
-                warn!("a connection was turned away at the end: {error}");
                 self.hall.leave(number);
+                if self.door.short_of_threads.is_news() {
+                    warn!("connections were turned away at the end: {error}");
+                }
             }
         }
     }
@@ -249,14 +249,6 @@ impl<'a, S: Sync> House<'a, S> {
                 return;
             }
         }
-    }
-}
-
-/// Takes a flag back. It is looked at first, since nearly always there is nothing to take back, and
-/// then no other thread's cache has to give the line away.
-fn clear(flag: &AtomicBool) {
-    if flag.load(Ordering::Relaxed) {
-        flag.store(false, Ordering::Relaxed);
     }
 }
 
