@@ -5,7 +5,7 @@
 //! Next: [`house`](super::house).
 
 use std::collections::HashMap;
-use std::net::TcpStream;
+use std::net::{Shutdown, TcpStream};
 use std::sync::atomic::{AtomicBool, AtomicU8, AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -25,6 +25,15 @@ pub(super) type Guests = HashMap<u64, Arc<Guest>>;
 pub(super) struct Guest {
     pub stream: TcpStream,
     pub idle: Idle,
+}
+
+impl Guest {
+    /// Ends its waiting, if it waits for a request. What has arrived is still read and answered.
+    fn hang_up(&self) {
+        if self.idle.hang_up() {
+            let _ = self.stream.shutdown(Shutdown::Read);
+        }
+    }
 }
 
 impl Hall {
@@ -57,6 +66,20 @@ impl Hall {
     /// Everybody. A panic while the lock is held is impossible: nothing is called under it that could.
     pub fn guests(&self) -> MutexGuard<'_, Guests> {
         self.guests.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Hangs up on everybody who waits for a request.
+    pub fn let_the_idle_go(&self) {
+        self.guests().values().for_each(|guest| guest.hang_up());
+    }
+
+    /// Hangs up on one of them, who has been here longest: so somebody else can come in.
+    pub fn let_one_go(&self) {
+        let guests = self.guests();
+        let idle = guests.iter().filter(|(_, guest)| guest.idle.is_waiting());
+        if let Some((_, guest)) = idle.min_by_key(|(number, _)| **number) {
+            guest.hang_up();
+        }
     }
 
     /// Has everybody who waits look again. The lock is taken so that nobody is between looking and
@@ -106,6 +129,11 @@ impl Idle {
     /// It waits no more. True if the server has ended the wait by shutting the half it reads from.
     pub fn end(&self) -> bool {
         self.0.swap(BUSY, Ordering::SeqCst) == HUNG_UP_ON
+    }
+
+    /// Whether it waits, as far as one can tell from outside.
+    pub fn is_waiting(&self) -> bool {
+        self.0.load(Ordering::Relaxed) == WAITING
     }
 
     /// Takes the right to end the wait; false where nobody waits.

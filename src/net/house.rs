@@ -57,8 +57,9 @@ pub(super) struct Door {
 /// cost what the cap is there to save.
 const TOLD_TO_WAIT: usize = 16;
 
-/// How long to wait when the system has no descriptor left for a new connection.
-const OUT_OF_DESCRIPTORS: Duration = Duration::from_millis(20);
+/// How long somebody who was hung up on has to leave, when the system has no descriptor or no thread left
+/// for a new connection. So, too, the next one has time to ask before it is their turn.
+const TIME_TO_LEAVE: Duration = Duration::from_millis(20);
 
 /// How long connections are still taken out of the backlog of a server that stops. There is no end of
 /// them where new clients keep coming.
@@ -94,14 +95,20 @@ impl<'a, S: Sync> House<'a, S> {
         !self.hall.is_stopping()
     }
 
-    /// Says once when no thread can be made. The connections wait in the backlog until one is free: a
-    /// server that has no more threads is slow, and not gone.
+    /// Says once when no thread can be made, and has whoever is silent give theirs up. The connections
+    /// wait in the backlog until one is free: a server without more threads is slow, and not gone.
     pub fn say_whether_short_of_threads(&self, called: io::Result<()>) {
-        if let Err(error) = called
-            && self.door.short_of_threads.is_news()
-        {
+        let Err(error) = called else { return };
+        if self.door.short_of_threads.is_news() {
             warn!("no more threads can be made, so connections have to wait: {error}");
         }
+        self.let_one_go();
+    }
+
+    /// Who is silent does not keep out who has something to ask.
+    fn let_one_go(&self) {
+        self.hall.let_one_go();
+        thread::sleep(TIME_TO_LEAVE);
     }
 
     /// The next connection; `None` when no more are taken.
@@ -118,7 +125,7 @@ impl<'a, S: Sync> House<'a, S> {
                         if self.door.short_of_descriptors.is_news() {
                             error!("no connection can be accepted for now: {error}");
                         }
-                        thread::sleep(OUT_OF_DESCRIPTORS);
+                        self.let_one_go();
                     }
                 },
             }
@@ -188,13 +195,7 @@ impl<'a, S: Sync> House<'a, S> {
         // From now on each answer says goodbye: whoever asks need not be hung up on.
         let last_call = deadline.min(Instant::now() + LAST_CALL);
         drop(self.hall.wait_while(|guests| !guests.is_empty(), Some(last_call)));
-        for guest in self.hall.guests().values() {
-            // It waits for a request that will not be answered any more. What has arrived is still
-            // read: only the waiting ends.
-            if guest.idle.hang_up() {
-                let _ = guest.stream.shutdown(Shutdown::Read);
-            }
-        }
+        self.hall.let_the_idle_go();
         let left = self.hall.wait_while(|guests| !guests.is_empty(), Some(deadline));
         if !left.is_empty() {
             warn!("{} connections were cut off at the end of the grace time", left.len());
