@@ -28,6 +28,8 @@ use crate::message::limits::Limits;
 /// Everything that the threads of one run share.
 pub(super) struct House<'a, S: 'static> {
     listener: TcpListener,
+    /// What shuts it. Made at the beginning: at the end there may be no descriptor for it.
+    shutter: Option<TcpStream>,
     service: Service<'a, S>,
     hall: &'a Hall,
     pub door: Door,
@@ -70,8 +72,17 @@ const LAST_GUESTS: Duration = Duration::from_millis(50);
 const EARLY: u64 = 4096;
 
 impl<'a, S: Sync> House<'a, S> {
-    pub fn new(listener: TcpListener, service: Service<'a, S>, hall: &'a Hall) -> House<'a, S> {
-        House { listener, service, hall, door: Door::default() }
+    /// Sets the listener up, too.
+    ///
+    /// # Errors
+    /// What the system says to that.
+    pub fn new(
+        listener: TcpListener,
+        service: Service<'a, S>,
+        hall: &'a Hall,
+    ) -> io::Result<House<'a, S>> {
+        let shutter = set_options(&listener, service.limits)?;
+        Ok(House { listener, shutter, service, hall, door: Door::default() })
     }
 
     pub fn nobody_is_there(&self) -> bool {
@@ -239,7 +250,8 @@ impl<'a, S: Sync> House<'a, S> {
 
     /// Ends the accepts that wait. On Linux, shutting a listening socket does it.
     fn wake_those_at_the_door(&self) {
-        if shut(&self.listener).is_ok() {
+        let shut = |socket: &TcpStream| socket.shutdown(Shutdown::Both).is_ok();
+        if self.shutter.as_ref().is_some_and(shut) {
             return;
         }
         // Elsewhere each has to be knocked for: those who come back to a listener that does not block
@@ -262,30 +274,19 @@ fn set_options_of(stream: &TcpStream, limits: &Limits) -> io::Result<()> {
 }
 
 /// Sets on the listener what its connections inherit on Linux, so that none of them needs a system
-/// call for it.
+/// call for it. Gives the listening socket as std's other type, which has the calls that this one lacks.
 #[cfg(unix)]
-pub(super) fn set_options(listener: &TcpListener, limits: &Limits) -> io::Result<()> {
-    set_options_of(&as_stream(listener)?, limits)
-}
-
-#[cfg(unix)]
-fn shut(listener: &TcpListener) -> io::Result<()> {
-    as_stream(listener)?.shutdown(Shutdown::Both)
-}
-
-/// The listening socket as std's other type, which has the calls that this one lacks.
-#[cfg(unix)]
-fn as_stream(listener: &TcpListener) -> io::Result<TcpStream> {
-    Ok(TcpStream::from(std::os::fd::OwnedFd::from(listener.try_clone()?)))
+pub(super) fn set_options(
+    listener: &TcpListener,
+    limits: &Limits,
+) -> io::Result<Option<TcpStream>> {
+    let stream = TcpStream::from(std::os::fd::OwnedFd::from(listener.try_clone()?));
+    set_options_of(&stream, limits)?;
+    Ok(Some(stream))
 }
 
 /// Elsewhere each connection has its options set when it is admitted.
 #[cfg(not(unix))]
-pub(super) fn set_options(_: &TcpListener, _: &Limits) -> io::Result<()> {
-    Ok(())
-}
-
-#[cfg(not(unix))]
-fn shut(_: &TcpListener) -> io::Result<()> {
-    Err(ErrorKind::Unsupported.into())
+pub(super) fn set_options(_: &TcpListener, _: &Limits) -> io::Result<Option<TcpStream>> {
+    Ok(None)
 }

@@ -100,7 +100,6 @@ impl Server {
     /// # Errors
     /// When the socket cannot be set up, or no thread can be made at all.
     pub fn run<S: Sync>(self, routes: &Routes<S>, state: &S) -> io::Result<()> {
-        set_options(&self.listener, &self.limits)?;
         let service = Service {
             routes,
             state,
@@ -110,7 +109,7 @@ impl Server {
             stopping: self.hall.stopping(),
             warned: AtomicU64::new(0),
         };
-        let house = House::new(self.listener, service, &self.hall);
+        let house = House::new(self.listener, service, &self.hall)?;
         thread::scope(|scope| {
             house.call_another(scope)?;
             house.watch_the_door(scope);
