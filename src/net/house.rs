@@ -67,6 +67,9 @@ const TIME_TO_LEAVE: Duration = Duration::from_millis(20);
 /// them where new clients keep coming.
 const LAST_GUESTS: Duration = Duration::from_millis(50);
 
+/// Time between two tries to take one.
+const BETWEEN_TRIES: Duration = Duration::from_millis(1);
+
 /// The first connections may have been made before the listener had its options, and have none: no
 /// more than a backlog can hold.
 const EARLY: u64 = 4096;
@@ -228,7 +231,11 @@ impl<'a, S: Sync> House<'a, S> {
             match self.listener.accept() {
                 Ok((stream, peer)) => last.push((self.admit(stream), peer)),
                 Err(error) if error.kind() == ErrorKind::WouldBlock => break,
-                Err(_) => {}
+                // No descriptor is free: who is silent will be let go anyway.
+                Err(_) => {
+                    self.hall.let_one_go();
+                    thread::sleep(BETWEEN_TRIES);
+                }
             }
         }
         self.wake_those_at_the_door();
