@@ -4,9 +4,12 @@
 
 use std::ffi::{c_int, c_uint, c_void};
 use std::fs::{DirBuilder, File, OpenOptions};
-use std::io;
+use std::io::{self, ErrorKind, Read};
 use std::net::{TcpListener, TcpStream};
+use std::os::unix::net::UnixStream;
 use std::path::Path;
+use std::sync::atomic::{AtomicI32, Ordering};
+use std::time::{Duration, Instant};
 
 /// Asks the system to let so many connections wait to be accepted.
 ///
@@ -79,26 +82,26 @@ pub fn create_private_file(path: &Path) -> io::Result<File> {
     OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)
 }
 
-/// Calls `asked_to_stop` in a thread of its own, for each SIGTERM and each Ctrl-C, with the number of
-/// times it was asked so far.
+/// Calls `asked_to_stop` at the first SIGTERM or Ctrl-C, in a thread of its own. It is made now, for
+/// when it is needed the system may grant none.
 ///
 /// # Errors
-/// When the pipe or the thread cannot be made.
-pub fn on_stop_signal(asked_to_stop: impl Fn(usize) + Send + 'static) -> io::Result<()> {
-    use std::io::Read;
+/// When the socket or the thread cannot be made.
+pub fn on_stop_signal(asked_to_stop: impl FnOnce(StopSignals) + Send + 'static) -> io::Result<()> {
     use std::os::fd::IntoRawFd;
-    let (mut reader, writer) = io::pipe()?;
+    // Not a pipe, for std lets nobody wait at one for a certain time.
+    let (reader, writer) = UnixStream::pair()?;
+    // A handler waits for nobody.
+    writer.set_nonblocking(true)?;
     // The write end belongs to the handler from now on, and to nobody who could close it.
     SIGNAL_PIPE.store(writer.into_raw_fd(), Ordering::SeqCst);
-    std::thread::Builder::new().name("signals".into()).spawn(move || {
-        let mut byte = [0];
-        for times in 1.. {
-            if reader.read_exact(&mut byte).is_err() {
-                return;
-            }
-            asked_to_stop(times);
+    let mut signals = StopSignals(reader);
+    let wait = move || {
+        if signals.another() {
+            asked_to_stop(signals);
         }
-    })?;
+    };
+    std::thread::Builder::new().name("signals".into()).spawn(wait)?;
     for number in [SIGINT, SIGTERM] {
         // SAFETY: `write_a_byte` is a C function that only does what a signal handler may do: it loads
         // an atomic and calls write(2), which POSIX lists as async-signal-safe.
@@ -107,17 +110,42 @@ pub fn on_stop_signal(asked_to_stop: impl Fn(usize) + Send + 'static) -> io::Res
     Ok(())
 }
 
-use std::sync::atomic::{AtomicI32, Ordering};
+/// The signals that ask the process to stop, one after the other.
+pub struct StopSignals(UnixStream);
 
-/// The end of the pipe that the handler writes to.
+impl StopSignals {
+    /// Waits for the next one. False where there will be none.
+    pub fn another(&mut self) -> bool {
+        self.0.set_read_timeout(None).is_ok() && self.0.read_exact(&mut [0]).is_ok()
+    }
+
+    /// Waits for the next one, so long at most, and says whether it came.
+    pub fn another_within(&mut self, time: Duration) -> bool {
+        let deadline = Instant::now() + time;
+        loop {
+            let left = deadline.saturating_duration_since(Instant::now());
+            if left.is_zero() || self.0.set_read_timeout(Some(left)).is_err() {
+                return false;
+            }
+            match self.0.read(&mut [0]) {
+                Ok(length) => return length > 0,
+                // Too early: a signal may have come to this very thread, and the byte is next.
+                Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                Err(_) => return false,
+            }
+        }
+    }
+}
+
+/// The end of the line that the handler writes to.
 static SIGNAL_PIPE: AtomicI32 = AtomicI32::new(-1);
 
 /// A handler may run between any two instructions of the program, so it does next to nothing: the
-/// thread that reads the pipe does the rest.
+/// thread that reads does the rest.
 extern "C" fn write_a_byte(_: c_int) {
     let byte = 1u8;
     // SAFETY: the pointer is to one byte of this frame, and the length is one. It leaves `errno` alone
-    // but where it fails, and it fails only when the pipe is gone, which is when the process is.
+    // but where it fails, and it fails only when hundreds of signals wait to be read.
     unsafe { write(SIGNAL_PIPE.load(Ordering::SeqCst), (&raw const byte).cast(), 1) };
 }
 

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::{self, ExitCode};
 use std::sync::Arc;
 use std::time::Duration;
-use std::{env, fs, thread};
+use std::{env, fs};
 
 use openkitchen::{Observer, Server, Stopper};
 
@@ -127,22 +127,17 @@ pub fn start_logging() {
 /// Asked once, the server finishes what is in flight; asked again, it ends at once.
 fn stop_on_signal(stopper: Stopper, site: &'static Site, options: &Options) -> io::Result<()> {
     let (drain, grace) = (options.drain, options.limits.grace);
-    sys::on_stop_signal(move |times| {
-        if times > 1 {
-            process::exit(1);
-        }
-        let stopper = stopper.clone();
-        let stop = move || {
-            site.drain();
-            thread::sleep(drain);
+    sys::on_stop_signal(move |mut signals| {
+        site.drain();
+        let asked_again = signals.another_within(drain) || {
             stopper.stop();
-            thread::sleep(grace + LAST_RESORT);
-            log::warn!("a handler did not come back within the grace time");
-            process::exit(0);
+            signals.another_within(grace + LAST_RESORT)
         };
-        if thread::Builder::new().name("stop".into()).spawn(stop).is_err() {
+        if asked_again {
             process::exit(1);
         }
+        log::warn!("a handler did not come back within the grace time");
+        process::exit(0);
     })
 }
 

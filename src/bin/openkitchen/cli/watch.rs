@@ -230,13 +230,12 @@ fn start_trace(options: &Options) -> Trace {
 
 /// Asked once, watch lets what is in flight end; asked again, it ends at once.
 fn stop_on_signal(house: &Arc<House>, listener: TcpListener) -> io::Result<()> {
-    let (house, listener) = (Arc::clone(house), Mutex::new(Some(listener)));
-    sys::on_stop_signal(move |times| {
-        if times > 1 {
+    let house = Arc::clone(house);
+    sys::on_stop_signal(move |mut signals| {
+        house.close_the_door(&listener);
+        drop(listener);
+        if signals.another() {
             process::exit(1);
-        }
-        if let Some(listener) = listener.lock().unwrap_or_else(PoisonError::into_inner).take() {
-            house.close_the_door(&listener);
         }
     })
 }
