@@ -25,6 +25,7 @@ fn main() -> ExitCode {
         Some((name, command)) => (format!("openkitchen {name}"), command(&arguments[1..])),
         None => ("openkitchen".into(), cli::serve::command(&arguments)),
     };
+    cli::logging::finish();
     let (sentence, code) = match done {
         Ok(code) => return code,
         Err(cli::Refusal::Usage(sentence)) => (format!("{sentence}\nTry `{name} --help`."), 2),

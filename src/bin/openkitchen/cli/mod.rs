@@ -6,6 +6,7 @@ pub mod bind;
 pub mod check;
 pub mod explain;
 pub mod flags;
+pub mod logging;
 pub mod mock;
 pub mod note;
 pub mod options;

@@ -12,7 +12,7 @@ use openkitchen::{Observer, Server, Stopper};
 use super::options::{Asked, Options};
 use super::record::{Both, Recorder};
 use super::trace::{self, Trace};
-use super::{Refusal, bind, options};
+use super::{Refusal, bind, logging, options};
 use crate::site::likes::{self, Likes};
 use crate::site::{ROUTES, Site};
 use crate::sys;
@@ -35,7 +35,7 @@ pub fn command(arguments: &[String]) -> Result<ExitCode, Refusal> {
 }
 
 fn serve(options: &Options) -> Result<(), Refusal> {
-    start_logging();
+    logging::start();
     sys::raise_descriptor_limit();
     sys::outlive_files_that_are_full();
     let failed = |sentence: String| Refusal::Failed(sentence);
@@ -112,18 +112,6 @@ fn start_trace(options: &Options) -> Trace {
     Trace::start(stdout, trace::Options { bodies, explain, colour, quiet })
 }
 
-/// One line on stderr for each record; warnings and worse, unless RUST_LOG says otherwise.
-pub fn start_logging() {
-    use std::io::Write;
-    let environment = env_logger::Env::default().default_filter_or("warn");
-    env_logger::Builder::from_env(environment)
-        .format(|line, record| {
-            let level = record.level().as_str().to_lowercase();
-            writeln!(line, "openkitchen: {level}: {}", record.args())
-        })
-        .init();
-}
-
 /// Asked once, the server finishes what is in flight; asked again, it ends at once.
 fn stop_on_signal(stopper: Stopper, site: &'static Site, options: &Options) -> io::Result<()> {
     let (drain, grace) = (options.drain, options.limits.grace);
@@ -137,6 +125,7 @@ fn stop_on_signal(stopper: Stopper, site: &'static Site, options: &Options) -> i
             process::exit(1);
         }
         log::warn!("a handler did not come back within the grace time");
+        logging::finish();
         process::exit(0);
     })
 }

@@ -37,9 +37,9 @@ use openkitchen::Observer;
 
 use super::flags::{self, Flag, NUMBER, SECONDS, Said, count, listen, time, time_or_none};
 use super::record::{Both, Recorder};
-use super::serve::{print, start_logging, write_port_file};
+use super::serve::{print, write_port_file};
 use super::trace::{self, Trace};
-use super::{Refusal, address, bind};
+use super::{Refusal, address, bind, logging};
 use crate::sys;
 
 use link::{Ending, Link};
@@ -154,7 +154,7 @@ fn next_port(server: &str) -> String {
 }
 
 fn watch(server: &str, options: &Options) -> Result<(), Refusal> {
-    start_logging();
+    logging::start();
     sys::raise_descriptor_limit();
     sys::outlive_files_that_are_full();
     let failed = |sentence: String| Refusal::Failed(sentence);
