@@ -27,6 +27,7 @@ use super::hall::Idle;
 use super::server::Clock;
 use super::tap::{Answered, Observer};
 use super::transport::{Buffers, Line, Transport};
+use super::trouble::Trouble;
 use crate::message::encode::Asked;
 use crate::message::framing::Framing;
 use crate::message::head::{Head, Version};
@@ -47,6 +48,8 @@ pub(super) struct Service<'a, S: 'static> {
     pub stopping: &'a AtomicBool,
     /// The refusals that the log has warned of, a bit for each.
     pub warned: AtomicU64,
+    /// Handlers that panic.
+    pub panics: Trouble,
 }
 
 /// One client, and what is known of it.

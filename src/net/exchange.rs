@@ -190,7 +190,10 @@ impl<'c, 'a, S: Sync, L: Line> Exchange<'c, 'a, S, L> {
             connection: self.connection.number,
         };
         panic::catch_unwind(AssertUnwindSafe(|| route.call(&request))).unwrap_or_else(|_| {
-            error!("the handler of {} {} panicked", route.method(), route.path());
+            // Each panic, with its place and its reason, is the panic hook's to tell.
+            if self.connection.service.panics.is_news() {
+                error!("the handler of {} {} panicked", route.method(), route.path());
+            }
             refusal(Refusal::HandlerPanicked.into(), raw, limits).close()
         })
     }

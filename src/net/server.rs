@@ -32,6 +32,7 @@ use super::connection::Service;
 use super::hall::Hall;
 use super::house::{House, set_options};
 use super::tap::Observer;
+use super::trouble::Trouble;
 use crate::message::limits::Limits;
 use crate::route::Routes;
 
@@ -108,6 +109,7 @@ impl Server {
             clock: self.clock,
             stopping: self.hall.stopping(),
             warned: AtomicU64::new(0),
+            panics: Trouble::default(),
         };
         let house = House::new(self.listener, service, &self.hall)?;
         thread::scope(|scope| {
