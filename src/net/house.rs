@@ -178,6 +178,7 @@ impl<'a, S: Sync> House<'a, S> {
         if served.is_err() {
             error!("connection {number} ended by a panic");
         }
+        buffers.shrink();
         self.hall.leave(number);
     }
 

@@ -64,6 +64,17 @@ impl Buffers {
     pub fn new() -> Buffers {
         Buffers { input: vec![0; SMALL], output: Vec::new() }
     }
+
+    /// Lets go of what a connection made large and did not consume, because it ended: the thread may wait
+    /// for the next one for long.
+    pub fn shrink(&mut self) {
+        if self.input.len() > SMALL {
+            self.input = vec![0; SMALL];
+        }
+        if self.output.capacity() > KEPT {
+            self.output = Vec::new();
+        }
+    }
 }
 
 /// A line with buffers and a sense of time.
