@@ -1,0 +1,495 @@
+//! What knocks servers over: no descriptors, no threads, no room on the disk, handlers that panic,
+//! clients that vanish or never read, and a log that nobody reads.
+//!
+//! Each time the server serves on, says once what is wrong, and gives back all it took. Run it with
+//! `--nocapture` to see the figures.
+
+#![cfg(target_os = "linux")]
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on ends by a panic")]
+
+#[path = "process/mod.rs"]
+mod process;
+
+use std::io::{ErrorKind, Read, Write};
+use std::net::TcpStream;
+use std::path::PathBuf;
+use std::process::Command;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
+use std::{fs, panic, thread};
+
+use openkitchen::{Request, Response, Routes, Server, get, routes};
+use process::figures::Figures;
+use process::{Client, Ended, Folder, Kitchen, PATIENCE, Process, need};
+
+const GET: &str = "GET /about HTTP/1.1\r\nHost: h\r\n\r\n";
+
+/// A moment: far less than any deadline of the server that could come to help.
+const SOON: Duration = Duration::from_secs(5);
+
+/// KiB that a server may keep of what a second crowd of the same kind had it take.
+const KEPT: usize = 512;
+
+/// The server, under something that starts it.
+fn under(starter: &[&str], flags: &str) -> Command {
+    let mut command = Command::new(starter[0]);
+    command.args(&starter[1..]).arg(env!("CARGO_BIN_EXE_openkitchen"));
+    command.args(["--listen", "127.0.0.1:0", "--no-trace"]).args(flags.split_whitespace());
+    command
+}
+
+/// The lines of a log that hold these words.
+fn lines_with(log: &str, words: &str) -> usize {
+    log.lines().filter(|line| line.contains(words)).count()
+}
+
+/// Asks it to stop: it ends at once, and in order.
+#[track_caller]
+fn stops(kitchen: Kitchen) -> String {
+    let since = Instant::now();
+    let Ended { code, stderr, .. } = kitchen.stop();
+    assert_eq!(code, Some(0), "{stderr}");
+    assert!(since.elapsed() < Duration::from_secs(2), "{:?}: {stderr}", since.elapsed());
+    stderr
+}
+
+/// A client who comes, asks and leaves.
+#[track_caller]
+fn is_served(kitchen: &Kitchen) {
+    let since = Instant::now();
+    assert_eq!(kitchen.get("/about").status, 200);
+    assert!(since.elapsed() < SOON, "{:?}", since.elapsed());
+}
+
+/// A client who has asked.
+fn asking(kitchen: &Kitchen) -> Client {
+    let mut client = kitchen.client();
+    client.send(GET);
+    client
+}
+
+/// What it holds when one client has been served, and has left.
+fn at_first(kitchen: &Kitchen) -> Figures {
+    is_served(kitchen);
+    loop {
+        let figures = Figures::of(kitchen.id());
+        thread::sleep(Duration::from_millis(10));
+        if Figures::of(kitchen.id()).descriptors == figures.descriptors {
+            return figures;
+        }
+    }
+}
+
+/// So many clients are there at once, and each is answered.
+#[track_caller]
+fn a_crowd_is_served(kitchen: &Kitchen, clients: usize) {
+    let crowd: Vec<Client> = (0..clients).map(|_| asking(kitchen)).collect();
+    for mut client in crowd {
+        assert_eq!(client.answer().status, 200);
+    }
+}
+
+#[test]
+fn with_64_descriptors_500_clients_are_served_and_the_silent_keep_nobody_out() {
+    if !need("prlimit", "prlimit --version") {
+        return;
+    }
+    let folder = Folder::new();
+    let mut command = under(&["prlimit", "--nofile=64:64"], "--data");
+    let kitchen = Kitchen::start(command.arg(folder.file("likes")));
+    let before = at_first(&kitchen);
+    let silent: Vec<Client> = (0..100).map(|_| kitchen.client()).collect();
+    while Figures::of(kitchen.id()).descriptors < 60 {
+        thread::sleep(Duration::from_millis(1));
+    }
+    println!("with 100 silent clients: {}", Figures::of(kitchen.id()));
+    is_served(&kitchen);
+    a_crowd_is_served(&kitchen, 500);
+    is_served(&kitchen);
+    drop(silent);
+    println!("before {before}; after {}", Figures::at_rest(kitchen.id(), before));
+
+    let _silent: Vec<Client> = (0..100).map(|_| kitchen.client()).collect();
+    let log = stops(kitchen);
+    assert_eq!(lines_with(&log, "no connection can be accepted for now"), 1, "{log}");
+    assert_eq!(log.lines().count(), 1, "{log}");
+}
+
+#[test]
+fn with_20_threads_100_clients_are_served_and_the_silent_keep_nobody_out() {
+    // Of a user of its own, for the limit is on all threads of a user, and root has none.
+    let user = (100_000 + std::process::id()).to_string();
+    let starter =
+        ["setpriv", "--reuid", &user, "--regid", &user, "--clear-groups", "prlimit", "--nproc=20"];
+    let attempt = format!("{} {} --version", starter.join(" "), env!("CARGO_BIN_EXE_openkitchen"));
+    if !need("setpriv and prlimit, as root,", &attempt) {
+        return;
+    }
+    let kitchen = Kitchen::start(&mut under(&starter, ""));
+    let before = at_first(&kitchen);
+    let silent: Vec<Client> = (0..40).map(|_| kitchen.client()).collect();
+    while Figures::of(kitchen.id()).threads < 20 {
+        thread::sleep(Duration::from_millis(1));
+    }
+    println!("with 40 silent clients: {}", Figures::of(kitchen.id()));
+    is_served(&kitchen);
+    a_crowd_is_served(&kitchen, 100);
+    is_served(&kitchen);
+    drop(silent);
+    println!("before {before}; after {}", Figures::at_rest(kitchen.id(), before));
+
+    // An upload that is under way is finished, though no thread can be made to wait for it.
+    let mut upload = kitchen.client();
+    upload.send("POST /echo HTTP/1.1\r\nHost: h\r\nContent-Length: 5\r\n\r\nhe");
+    let _silent: Vec<Client> = (0..40).map(|_| kitchen.client()).collect();
+    while Figures::of(kitchen.id()).threads < 20 {
+        thread::sleep(Duration::from_millis(1));
+    }
+    kitchen.signal("TERM");
+    upload.send("llo");
+    assert_eq!(upload.answer().text(), "hello");
+    drop(upload);
+    let Ended { code, stderr, .. } = kitchen.end();
+    assert_eq!(code, Some(0), "{stderr}");
+    assert_eq!(lines_with(&stderr, "no more threads can be made"), 1, "{stderr}");
+    assert_eq!(lines_with(&stderr, "likes are kept in memory"), 1, "{stderr}");
+    assert_eq!(stderr.lines().count(), 2, "{stderr}");
+}
+
+const LIKE: &str = "POST /api/likes HTTP/1.1\r\nHost: h\r\nContent-Length: 6\r\n\
+                    Content-Type: application/x-www-form-urlencoded\r\n\r\npost=1";
+
+/// One like: the status, and what is said.
+fn like(client: &mut Client) -> (u16, String) {
+    client.send(LIKE);
+    let answer = client.answer();
+    (answer.status, answer.text().to_owned())
+}
+
+/// Likes until there is no room; gives the number of those that were stored.
+fn fill(kitchen: &Kitchen) -> u64 {
+    let mut client = kitchen.client();
+    for stored in 0.. {
+        match like(&mut client) {
+            (201, text) => assert_eq!(text, format!("{{\"post\":1,\"likes\":{}}}", stored + 1)),
+            (507, text) => {
+                assert_eq!(text, "The like was not stored: there is no room left on the disk.\n");
+                return stored;
+            }
+            other => panic!("{other:?}"),
+        }
+    }
+    unreachable!("no disk is endless")
+}
+
+/// Without room: all who like are told, the count stands, and no half line is left. Then there is room
+/// again.
+fn a_full_disk_is_told_and_costs_nothing(
+    kitchen: Kitchen,
+    likes: &PathBuf,
+    make_room: impl FnOnce(&Kitchen),
+) {
+    let before = at_first(&kitchen);
+    let stored = fill(&kitchen);
+    thread::scope(|scope| {
+        for _ in 0..8 {
+            scope.spawn(|| {
+                let mut client = kitchen.client();
+                for _ in 0..10 {
+                    assert_eq!(like(&mut client).0, 507);
+                }
+            });
+        }
+        (0..20).for_each(|_| is_served(&kitchen));
+    });
+    let counted = |kitchen: &Kitchen, likes: u64| {
+        let text = kitchen.get("/api/likes");
+        assert!(text.text().starts_with(&format!("{{\"1\":{likes},")), "{}", text.text());
+    };
+    counted(&kitchen, stored);
+    assert_eq!(fs::metadata(likes).unwrap().len(), 20 * (stored + 1), "whole lines");
+    println!("{stored} likes had room; before {before}; full {}", Figures::of(kitchen.id()));
+
+    make_room(&kitchen);
+    let (status, text) = like(&mut kitchen.client());
+    assert_eq!((status, text), (201, format!("{{\"post\":1,\"likes\":{}}}", stored + 1)));
+    counted(&kitchen, stored + 1);
+    assert_eq!(fs::metadata(likes).unwrap().len(), 20 * (stored + 2));
+    Figures::at_rest(kitchen.id(), before);
+    let log = stops(kitchen);
+    assert_eq!(lines_with(&log, "likes cannot be stored for now"), 1, "{log}");
+    assert_eq!(log.lines().count(), 1, "{log}");
+}
+
+#[test]
+fn on_a_full_disk_a_like_is_told_so_and_does_not_count() {
+    if !need("unshare and mount, as root,", "unshare -m mount -t tmpfs none /mnt") {
+        return;
+    }
+    let folder = Folder::new();
+    let disk = folder.file("disk");
+    fs::create_dir(&disk).unwrap();
+    let mount = "mount -t tmpfs -o size=16k none \"$0\" && exec \"$@\"";
+    let mut command =
+        under(&["unshare", "-m", "sh", "-c", mount, disk.to_str().unwrap()], "--data");
+    let kitchen = Kitchen::start(command.arg(disk.join("likes")));
+    // Seen from outside its own mounts.
+    let inside = PathBuf::from(format!("/proc/{}/root{}", kitchen.id(), disk.display()));
+    let filler = inside.join("filler");
+    let full = fs::write(&filler, [0; 64 * 1024]).unwrap_err();
+    assert_eq!(full.kind(), ErrorKind::StorageFull);
+    a_full_disk_is_told_and_costs_nothing(kitchen, &inside.join("likes"), |_| {
+        fs::remove_file(filler).unwrap();
+    });
+}
+
+#[test]
+fn a_limit_on_the_size_of_files_is_a_full_disk_and_not_the_end() {
+    if !need("prlimit", "prlimit --version") {
+        return;
+    }
+    let folder = Folder::new();
+    let likes = folder.file("likes");
+    // The first line, ten likes, and half of one more.
+    let mut command = under(&["prlimit", "--fsize=230:1000000"], "--data");
+    let kitchen = Kitchen::start(command.arg(&likes));
+    a_full_disk_is_told_and_costs_nothing(kitchen, &likes, |kitchen| {
+        let id = kitchen.id().to_string();
+        let raised = Command::new("prlimit").args(["--fsize=1000000", "--pid", &id]).status();
+        assert!(raised.unwrap().success());
+    });
+}
+
+/// Counts what the library says.
+struct Ear;
+
+/// Panics that it told, and those that the panic hook heard of.
+static TOLD: AtomicUsize = AtomicUsize::new(0);
+static HOOKED: AtomicUsize = AtomicUsize::new(0);
+
+impl log::Log for Ear {
+    fn enabled(&self, _: &log::Metadata<'_>) -> bool {
+        true
+    }
+
+    fn log(&self, record: &log::Record<'_>) {
+        let line = record.args().to_string();
+        if line.contains("panic") {
+            assert_eq!(line, "the handler of GET /panic panicked");
+            TOLD.fetch_add(1, Ordering::SeqCst);
+        }
+    }
+
+    fn flush(&self) {}
+}
+
+#[test]
+fn a_handler_that_panics_under_load_costs_its_own_connections_and_nothing_else() {
+    static ROUTES: Routes = routes(&[get("/", quick), get("/panic", panics)]);
+    fn quick(_: &Request) -> Response {
+        Response::text("quick")
+    }
+    fn panics(_: &Request) -> Response {
+        panic!("as it should")
+    }
+    log::set_logger(&Ear).unwrap();
+    log::set_max_level(log::LevelFilter::Warn);
+    let hook = panic::take_hook();
+    panic::set_hook(Box::new(move |panic| match thread::current().name() {
+        Some("openkitchen") => drop(HOOKED.fetch_add(1, Ordering::SeqCst)),
+        _ => hook(panic),
+    }));
+    // The server's threads are of this process: told apart by their name.
+    let threads = || {
+        let tasks = fs::read_dir("/proc/self/task").unwrap().flatten();
+        let names = tasks.filter_map(|task| fs::read_to_string(task.path().join("comm")).ok());
+        names.filter(|name| name.trim_end() == "openkitchen").count()
+    };
+    let server = Server::bind("127.0.0.1:0").unwrap().start(&ROUTES, ()).unwrap();
+    let address = server.address();
+    thread::scope(|scope| {
+        for _ in 0..4 {
+            scope.spawn(move || {
+                for _ in 0..250 {
+                    let mut client = Client::to(address);
+                    client.send("GET /panic HTTP/1.1\r\nHost: h\r\n\r\n");
+                    let answer = client.answer();
+                    assert_eq!(answer.status, 500);
+                    assert_eq!(answer.field("connection"), Some("close"));
+                }
+            });
+        }
+        let mut regular = Client::to(address);
+        for _ in 0..500 {
+            regular.send("GET / HTTP/1.1\r\nHost: h\r\n\r\n");
+            assert_eq!(regular.answer().text(), "quick");
+        }
+    });
+    let are_left = |most| {
+        let since = Instant::now();
+        while threads() > most {
+            assert!(since.elapsed() < PATIENCE, "{} threads", threads());
+            thread::sleep(Duration::from_millis(5));
+        }
+    };
+    are_left(6);
+    println!("after 1000 panics: {} threads", threads());
+    drop(server);
+    are_left(0);
+    assert_eq!(HOOKED.load(Ordering::SeqCst), 1000);
+    assert_eq!(TOLD.load(Ordering::SeqCst), 1);
+}
+
+/// A server whose allocator gives memory back when it is freed. Of itself glibc's keeps some tens of MiB
+/// for later, and nobody could tell that from a leak.
+fn open(flags: &str) -> Kitchen {
+    let variables = [("MALLOC_MMAP_THRESHOLD_", "131072"), ("MALLOC_TRIM_THRESHOLD_", "131072")];
+    Kitchen::open_with(flags, &variables)
+}
+
+/// Three crowds, one after the other, while somebody else is served. What the server holds then is what
+/// it held before, and the second and third take no memory that the first had not taken.
+fn three_times(kitchen: &Kitchen, crowd: impl Fn() + Sync) {
+    let before = at_first(kitchen);
+    println!("before  {before}");
+    let after = [1, 2, 3].map(|_| {
+        thread::scope(|scope| {
+            let crowd = scope.spawn(&crowd);
+            is_served(kitchen);
+            while !crowd.is_finished() {
+                is_served(kitchen);
+            }
+        });
+        let now = Figures::at_rest(kitchen.id(), before);
+        println!("at rest {now}");
+        now
+    });
+    let most = after[0].memory.max(after[1].memory) + KEPT;
+    assert!(after[2].memory <= most, "{} KiB, after {most}", after[2].memory);
+}
+
+/// Nothing went wrong that the log would speak of.
+#[track_caller]
+fn had_nothing_to_say(kitchen: Kitchen) {
+    assert_eq!(stops(kitchen), "");
+}
+
+#[test]
+fn ten_thousand_who_come_and_leave_at_once_leave_nothing_behind() {
+    let kitchen = open("");
+    three_times(&kitchen, || {
+        for number in 0..3_400 {
+            let mut stream = TcpStream::connect(kitchen.address).unwrap();
+            if number % 2 == 0 {
+                let _ = stream.write_all(GET.as_bytes());
+            }
+        }
+    });
+    had_nothing_to_say(kitchen);
+}
+
+#[test]
+fn who_vanishes_in_the_middle_of_a_request_or_of_an_answer_leaves_nothing_behind() {
+    let kitchen = open("");
+    let large = "x".repeat(1 << 20);
+    let large = format!("POST /echo HTTP/1.1\r\nHost: h\r\nContent-Length: 1048576\r\n\r\n{large}");
+    let requests = [
+        "",
+        "GET /about HT",
+        "POST /echo HTTP/1.1\r\nHost: h\r\nContent-Length: 100\r\n\r\nhalf",
+        "POST /echo HTTP/1.1\r\nHost: h\r\nContent-Length: 100\r\nExpect: 100-continue\r\n\r\n",
+        "POST /echo HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n64\r\nhalf",
+        &large[..large.len() / 2],
+        &large,
+    ];
+    three_times(&kitchen, || {
+        for request in requests.iter().cycle().take(15 * requests.len()) {
+            // With a FIN where nothing has come that was not read, and with a reset otherwise.
+            let mut client = kitchen.client();
+            client.send(request);
+            if request.len() == large.len() {
+                let _ = client.stream.read(&mut [0; 100]);
+            }
+        }
+    });
+    had_nothing_to_say(kitchen);
+}
+
+#[test]
+fn who_never_reads_is_given_up_and_leaves_nothing_behind() {
+    let kitchen = open("--write-timeout 0.2");
+    let content = "x".repeat(1 << 20);
+    let request =
+        format!("POST /echo HTTP/1.1\r\nHost: h\r\nContent-Length: 1048576\r\n\r\n{content}");
+    three_times(&kitchen, || {
+        thread::scope(|scope| {
+            for _ in 0..8 {
+                // Writes until the server, which waits for it to read, has given it up.
+                scope.spawn(|| {
+                    let mut stream = kitchen.client().stream;
+                    while stream.write_all(request.as_bytes()).is_ok() {}
+                });
+            }
+        });
+    });
+    had_nothing_to_say(kitchen);
+}
+
+#[test]
+fn a_log_that_nobody_reads_holds_nobody_up_and_what_is_lost_is_counted() {
+    if !need("mkfifo", "mkfifo --version") {
+        return;
+    }
+    let folder = Folder::new();
+    let pipe = folder.file("stderr");
+    assert!(Command::new("mkfifo").arg(&pipe).status().unwrap().success());
+    // Open for both, so that it is open at once.
+    let mut reader = fs::File::options().read(true).write(true).open(&pipe).unwrap();
+    let mut command = under(&["sh", "-c", "exec \"$@\" 2>\"$0\"", pipe.to_str().unwrap()], "");
+    let kitchen = Kitchen::start(command.env("RUST_LOG", "info"));
+    let mut client = kitchen.client();
+    for _ in 0..3_000 {
+        client.send(GET);
+        assert_eq!(client.answer().status, 200);
+    }
+    // Somebody reads again, and is told what was lost.
+    let mut log = Vec::new();
+    let mut piece = [0; 64 * 1024];
+    while !log.ends_with(b" lines of the log were lost\n") {
+        let length = reader.read(&mut piece).unwrap();
+        log.extend_from_slice(&piece[..length]);
+    }
+    let log = String::from_utf8(log).unwrap();
+    let (kept, lost) = log.trim_end().rsplit_once('\n').unwrap();
+    let lost: usize = lost.split(' ').nth(2).unwrap().parse().unwrap();
+    let kept = lines_with(kept, "\"GET /about\" 200");
+    println!("{kept} lines were kept, {lost} were lost");
+    assert_eq!(kept + lost, 3_000);
+
+    // And with nobody there again, it ends when it is asked to.
+    for _ in 0..3_000 {
+        client.send(GET);
+        assert_eq!(client.answer().status, 200);
+    }
+    stops(kitchen);
+}
+
+#[test]
+fn signals_in_the_middle_of_everything_change_nothing() {
+    let kitchen = Kitchen::open("");
+    let before = at_first(&kitchen);
+    let line = "while kill -s STOP $0 && kill -s CONT $0; do :; done";
+    let mut storm = Command::new("sh");
+    let storm = Process::spawn(storm.args(["-c", line, &kitchen.id().to_string()]));
+    let mut regular = kitchen.client();
+    for _ in 0..100 {
+        regular.send(GET);
+        assert_eq!(regular.answer().status, 200);
+        is_served(&kitchen);
+    }
+    drop(storm);
+    kitchen.signal("CONT");
+    drop(regular);
+    Figures::at_rest(kitchen.id(), before);
+    had_nothing_to_say(kitchen);
+}
