@@ -1,6 +1,6 @@
 //! The few calls to the system that std leaves out, and the only `unsafe` of this project: signals,
-//! the backlog of a listener, the limit on descriptors, a reset; and the modes of private files. Each
-//! takes and gives plain values, so that nothing else has to know what stands in here.
+//! the backlog of a listener, the limit on descriptors, the number of heaps, a reset; and the modes of
+//! private files. Each takes and gives plain values, so that nothing else has to know what stands in here.
 
 use std::ffi::{c_int, c_uint, c_void};
 use std::fs::{DirBuilder, File, OpenOptions};
@@ -39,6 +39,21 @@ pub fn raise_descriptor_limit() {
         }
     }
 }
+
+/// Has all threads share as many heaps as there are processors. glibc would make up to eight times as
+/// many, and what is freed in one of them waits there for the few threads that use it: after 32 clients
+/// had each sent a MiB, a server on two processors kept 60 MiB, and keeps 17 so.
+#[cfg(all(target_os = "linux", target_env = "gnu"))]
+pub fn share_heaps() {
+    let processors = std::thread::available_parallelism().map_or(1, usize::from);
+    // SAFETY: `mallopt` takes two numbers and reads no memory of ours. It wants to be called before there
+    // is a second thread, and does nothing where it does not know the number.
+    unsafe { mallopt(HEAPS, c_int::try_from(processors).unwrap_or(c_int::MAX)) };
+}
+
+/// Other allocators share by themselves.
+#[cfg(not(all(target_os = "linux", target_env = "gnu")))]
+pub fn share_heaps() {}
 
 /// Makes a write past the limit on a file's size (`ulimit -f`) fail, as one on a full disk does. Of
 /// itself the system would end the process with SIGXFSZ.
@@ -157,6 +172,9 @@ const SIGINT: c_int = 2;
 const SIGTERM: c_int = 15;
 /// 25 on Linux but for a few old architectures, and on macOS and the BSDs.
 const SIGXFSZ: c_int = 25;
+/// glibc's M_ARENA_MAX.
+#[cfg(all(target_os = "linux", target_env = "gnu"))]
+const HEAPS: c_int = -8;
 /// RLIMIT_NOFILE: 7 on Linux but for a few old architectures, 8 on macOS and the BSDs.
 const DESCRIPTORS: c_int = if cfg!(target_os = "linux") { 7 } else { 8 };
 
@@ -196,4 +214,6 @@ unsafe extern "C" {
     fn setrlimit(resource: c_int, limit: *const ResourceLimit) -> c_int;
     fn signal(number: c_int, handler: extern "C" fn(c_int)) -> *const c_void;
     fn write(descriptor: c_int, bytes: *const c_void, length: usize) -> isize;
+    #[cfg(all(target_os = "linux", target_env = "gnu"))]
+    fn mallopt(parameter: c_int, value: c_int) -> c_int;
 }

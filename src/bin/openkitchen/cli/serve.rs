@@ -35,6 +35,7 @@ pub fn command(arguments: &[String]) -> Result<ExitCode, Refusal> {
 }
 
 fn serve(options: &Options) -> Result<(), Refusal> {
+    sys::share_heaps();
     logging::start();
     sys::raise_descriptor_limit();
     sys::outlive_files_that_are_full();

@@ -154,6 +154,7 @@ fn next_port(server: &str) -> String {
 }
 
 fn watch(server: &str, options: &Options) -> Result<(), Refusal> {
+    sys::share_heaps();
     logging::start();
     sys::raise_descriptor_limit();
     sys::outlive_files_that_are_full();
