@@ -68,18 +68,6 @@ fn asking(kitchen: &Kitchen) -> Client {
     client
 }
 
-/// What it holds when one client has been served, and has left.
-fn at_first(kitchen: &Kitchen) -> Figures {
-    is_served(kitchen);
-    loop {
-        let figures = Figures::of(kitchen.id());
-        thread::sleep(Duration::from_millis(10));
-        if Figures::of(kitchen.id()).descriptors == figures.descriptors {
-            return figures;
-        }
-    }
-}
-
 /// So many clients are there at once, and each is answered.
 #[track_caller]
 fn a_crowd_is_served(kitchen: &Kitchen, clients: usize) {
@@ -97,7 +85,7 @@ fn with_64_descriptors_500_clients_are_served_and_the_silent_keep_nobody_out() {
     let folder = Folder::new();
     let mut command = under(&["prlimit", "--nofile=64:64"], "--data");
     let kitchen = Kitchen::start(command.arg(folder.file("likes")));
-    let before = at_first(&kitchen);
+    let before = Figures::at_first(&kitchen);
     let silent: Vec<Client> = (0..100).map(|_| kitchen.client()).collect();
     while Figures::of(kitchen.id()).descriptors < 60 {
         thread::sleep(Duration::from_millis(1));
@@ -126,7 +114,7 @@ fn with_20_threads_100_clients_are_served_and_the_silent_keep_nobody_out() {
         return;
     }
     let kitchen = Kitchen::start(&mut under(&starter, ""));
-    let before = at_first(&kitchen);
+    let before = Figures::at_first(&kitchen);
     let silent: Vec<Client> = (0..40).map(|_| kitchen.client()).collect();
     while Figures::of(kitchen.id()).threads < 20 {
         thread::sleep(Duration::from_millis(1));
@@ -189,7 +177,7 @@ fn a_full_disk_is_told_and_costs_nothing(
     likes: &PathBuf,
     make_room: impl FnOnce(&Kitchen),
 ) {
-    let before = at_first(&kitchen);
+    let before = Figures::at_first(&kitchen);
     let stored = fill(&kitchen);
     thread::scope(|scope| {
         for _ in 0..8 {
@@ -350,7 +338,7 @@ fn open(flags: &str) -> Kitchen {
 /// Three crowds, one after the other, while somebody else is served. What the server holds then is what
 /// it held before, and the second and third take no memory that the first had not taken.
 fn three_times(kitchen: &Kitchen, crowd: impl Fn() + Sync) {
-    let before = at_first(kitchen);
+    let before = Figures::at_first(kitchen);
     println!("before  {before}");
     let after = [1, 2, 3].map(|_| {
         thread::scope(|scope| {
@@ -477,7 +465,7 @@ fn a_log_that_nobody_reads_holds_nobody_up_and_what_is_lost_is_counted() {
 #[test]
 fn signals_in_the_middle_of_everything_change_nothing() {
     let kitchen = Kitchen::open("");
-    let before = at_first(&kitchen);
+    let before = Figures::at_first(&kitchen);
     let line = "while kill -s STOP $0 && kill -s CONT $0; do :; done";
     let mut storm = Command::new("sh");
     let storm = Process::spawn(storm.args(["-c", line, &kitchen.id().to_string()]));

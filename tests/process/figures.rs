@@ -5,7 +5,7 @@ use std::fs;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use super::PATIENCE;
+use super::{Kitchen, PATIENCE};
 
 /// What a process holds.
 #[derive(Clone, Copy, Debug)]
@@ -30,6 +30,19 @@ impl Figures {
             descriptors: count("fd"),
             threads: count("task"),
             memory: memory.expect("a number of kB"),
+        }
+    }
+
+    /// What a server holds when its first client has been served, and has left.
+    #[track_caller]
+    pub fn at_first(kitchen: &Kitchen) -> Figures {
+        assert_eq!(kitchen.get("/").status, 200);
+        loop {
+            let figures = Figures::of(kitchen.id());
+            thread::sleep(Duration::from_millis(10));
+            if Figures::of(kitchen.id()).descriptors == figures.descriptors {
+                return figures;
+            }
         }
     }
 
