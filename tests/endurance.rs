@@ -19,7 +19,7 @@ use std::time::{Duration, Instant};
 use std::{fs, panic, thread};
 
 use openkitchen::{Request, Response, Routes, Server, get, routes};
-use process::figures::Figures;
+use process::held::Held;
 use process::{Client, Ended, Folder, Kitchen, PATIENCE, Process, need};
 
 const GET: &str = "GET /about HTTP/1.1\r\nHost: h\r\n\r\n";
@@ -85,17 +85,17 @@ fn with_64_descriptors_500_clients_are_served_and_the_silent_keep_nobody_out() {
     let folder = Folder::new();
     let mut command = under(&["prlimit", "--nofile=64:64"], "--data");
     let kitchen = Kitchen::start(command.arg(folder.file("likes")));
-    let before = Figures::at_first(&kitchen);
+    let before = Held::at_first(&kitchen);
     let silent: Vec<Client> = (0..100).map(|_| kitchen.client()).collect();
-    while Figures::of(kitchen.id()).descriptors < 60 {
+    while Held::by(kitchen.id()).descriptors < 60 {
         thread::sleep(Duration::from_millis(1));
     }
-    println!("with 100 silent clients: {}", Figures::of(kitchen.id()));
+    println!("with 100 silent clients: {}", Held::by(kitchen.id()));
     is_served(&kitchen);
     a_crowd_is_served(&kitchen, 500);
     is_served(&kitchen);
     drop(silent);
-    println!("before {before}; after {}", Figures::at_rest(kitchen.id(), before));
+    println!("before {before}; after {}", Held::at_rest(kitchen.id(), before));
 
     let _silent: Vec<Client> = (0..100).map(|_| kitchen.client()).collect();
     let log = stops(kitchen);
@@ -114,23 +114,23 @@ fn with_20_threads_100_clients_are_served_and_the_silent_keep_nobody_out() {
         return;
     }
     let kitchen = Kitchen::start(&mut under(&starter, ""));
-    let before = Figures::at_first(&kitchen);
+    let before = Held::at_first(&kitchen);
     let silent: Vec<Client> = (0..40).map(|_| kitchen.client()).collect();
-    while Figures::of(kitchen.id()).threads < 20 {
+    while Held::by(kitchen.id()).threads < 20 {
         thread::sleep(Duration::from_millis(1));
     }
-    println!("with 40 silent clients: {}", Figures::of(kitchen.id()));
+    println!("with 40 silent clients: {}", Held::by(kitchen.id()));
     is_served(&kitchen);
     a_crowd_is_served(&kitchen, 100);
     is_served(&kitchen);
     drop(silent);
-    println!("before {before}; after {}", Figures::at_rest(kitchen.id(), before));
+    println!("before {before}; after {}", Held::at_rest(kitchen.id(), before));
 
     // An upload that is under way is finished, though no thread can be made to wait for it.
     let mut upload = kitchen.client();
     upload.send("POST /echo HTTP/1.1\r\nHost: h\r\nContent-Length: 5\r\n\r\nhe");
     let _silent: Vec<Client> = (0..40).map(|_| kitchen.client()).collect();
-    while Figures::of(kitchen.id()).threads < 20 {
+    while Held::by(kitchen.id()).threads < 20 {
         thread::sleep(Duration::from_millis(1));
     }
     kitchen.signal("TERM");
@@ -177,7 +177,7 @@ fn a_full_disk_is_told_and_costs_nothing(
     likes: &PathBuf,
     make_room: impl FnOnce(&Kitchen),
 ) {
-    let before = Figures::at_first(&kitchen);
+    let before = Held::at_first(&kitchen);
     let stored = fill(&kitchen);
     thread::scope(|scope| {
         for _ in 0..8 {
@@ -196,14 +196,14 @@ fn a_full_disk_is_told_and_costs_nothing(
     };
     counted(&kitchen, stored);
     assert_eq!(fs::metadata(likes).unwrap().len(), 20 * (stored + 1), "whole lines");
-    println!("{stored} likes had room; before {before}; full {}", Figures::of(kitchen.id()));
+    println!("{stored} likes had room; before {before}; full {}", Held::by(kitchen.id()));
 
     make_room(&kitchen);
     let (status, text) = like(&mut kitchen.client());
     assert_eq!((status, text), (201, format!("{{\"post\":1,\"likes\":{}}}", stored + 1)));
     counted(&kitchen, stored + 1);
     assert_eq!(fs::metadata(likes).unwrap().len(), 20 * (stored + 2));
-    Figures::at_rest(kitchen.id(), before);
+    Held::at_rest(kitchen.id(), before);
     let log = stops(kitchen);
     assert_eq!(lines_with(&log, "likes cannot be stored for now"), 1, "{log}");
     assert_eq!(log.lines().count(), 1, "{log}");
@@ -338,7 +338,7 @@ fn open(flags: &str) -> Kitchen {
 /// Three crowds, one after the other, while somebody else is served. What the server holds then is what
 /// it held before, and the second and third take no memory that the first had not taken.
 fn three_times(kitchen: &Kitchen, crowd: impl Fn() + Sync) {
-    let before = Figures::at_first(kitchen);
+    let before = Held::at_first(kitchen);
     println!("before  {before}");
     let after = [1, 2, 3].map(|_| {
         thread::scope(|scope| {
@@ -348,12 +348,12 @@ fn three_times(kitchen: &Kitchen, crowd: impl Fn() + Sync) {
                 is_served(kitchen);
             }
         });
-        let now = Figures::at_rest(kitchen.id(), before);
+        let now = Held::at_rest(kitchen.id(), before);
         println!("at rest {now}");
         now
     });
-    let most = after[0].memory.max(after[1].memory) + KEPT;
-    assert!(after[2].memory <= most, "{} KiB, after {most}", after[2].memory);
+    let most = after[0].heap.max(after[1].heap) + KEPT;
+    assert!(after[2].heap <= most, "{} KiB, after {most}", after[2].heap);
 }
 
 /// Nothing went wrong that the log would speak of.
@@ -465,7 +465,7 @@ fn a_log_that_nobody_reads_holds_nobody_up_and_what_is_lost_is_counted() {
 #[test]
 fn signals_in_the_middle_of_everything_change_nothing() {
     let kitchen = Kitchen::open("");
-    let before = Figures::at_first(&kitchen);
+    let before = Held::at_first(&kitchen);
     let line = "while kill -s STOP $0 && kill -s CONT $0; do :; done";
     let mut storm = Command::new("sh");
     let storm = Process::spawn(storm.args(["-c", line, &kitchen.id().to_string()]));
@@ -478,6 +478,6 @@ fn signals_in_the_middle_of_everything_change_nothing() {
     drop(storm);
     kitchen.signal("CONT");
     drop(regular);
-    Figures::at_rest(kitchen.id(), before);
+    Held::at_rest(kitchen.id(), before);
     had_nothing_to_say(kitchen);
 }

@@ -7,7 +7,7 @@
 #![allow(dead_code, reason = "each test file uses its part")]
 
 mod client;
-pub mod figures;
+pub mod held;
 
 use std::io::{self, BufRead, BufReader, Read, Write};
 use std::net::SocketAddr;

@@ -1,7 +1,6 @@
-//! What can be measured from outside: how long somebody waited, and what a process holds.
+//! What can be measured from outside: how long somebody waited.
 
 use std::fmt;
-use std::fs;
 use std::io::{self, ErrorKind, Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::time::{Duration, Instant};
@@ -86,41 +85,6 @@ fn page(address: SocketAddr) -> io::Result<()> {
     stream.read_to_end(&mut answer)?;
     let is_page = answer.starts_with(b"HTTP/1.1 200 OK\r\n");
     if is_page { Ok(()) } else { Err(ErrorKind::InvalidData.into()) }
-}
-
-/// What a process holds.
-#[derive(Clone, Copy)]
-pub struct Held {
-    pub descriptors: usize,
-    pub threads: usize,
-    /// KiB that are its own, and its share of what it shares with others.
-    pub pss: usize,
-    /// KiB that are resident.
-    pub rss: usize,
-}
-
-impl Held {
-    pub fn by(process: u32) -> Held {
-        let count = |what| fs::read_dir(format!("/proc/{process}/{what}")).unwrap().count();
-        let line = |file, name| {
-            let text = fs::read_to_string(format!("/proc/{process}/{file}")).unwrap();
-            let line = text.lines().find_map(|line| line.strip_prefix(name)).unwrap().to_owned();
-            line.trim().trim_end_matches(" kB").parse().unwrap()
-        };
-        Held {
-            descriptors: count("fd"),
-            threads: count("task"),
-            pss: line("smaps_rollup", "Pss:"),
-            rss: line("status", "VmRSS:"),
-        }
-    }
-}
-
-impl fmt::Display for Held {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Held { descriptors, threads, pss, rss } = self;
-        write!(f, "{descriptors} descriptors, {threads} threads, PSS {pss} KiB, RSS {rss} KiB")
-    }
 }
 
 /// Waits until that holds; false where it does not in time.

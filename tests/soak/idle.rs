@@ -4,7 +4,8 @@
 use std::process::Command;
 use std::time::{Duration, Instant};
 
-use super::figures::{Held, Waits, comes_true, greeted};
+use super::figures::{Waits, comes_true, greeted};
+use super::process::held::Held;
 use super::process::{Folder, Kitchen};
 
 const GUESTS: usize = 10_000;

@@ -8,7 +8,7 @@
 //! minute.
 //!
 //! ```text
-//! SOAK_SECONDS=1800 cargo test --release --test mixed -- --ignored --nocapture soak
+//! SOAK_SECONDS=60 tests/soak/run mixed
 //! ```
 
 #![cfg(target_os = "linux")]
@@ -31,7 +31,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 use std::{env, fs};
 
-use process::figures::Figures;
+use process::held::Held;
 use process::{Ended, Folder, Kitchen};
 
 /// Time before the first rest, whose figures count: by then each kind of guest has been there.
@@ -129,7 +129,7 @@ fn soak() {
     let kitchen = Kitchen::start(command.envs(ALLOCATOR));
     let fixture = Kitchen::start(fixture::command().envs(ALLOCATOR));
     let (seen, since) = (Seen::default(), Instant::now());
-    let tell = |when: &str, [one, other]: [Figures; 2]| {
+    let tell = |when: &str, [one, other]: [Held; 2]| {
         println!("{} s, {when}: the binary {one}; the library {other}", since.elapsed().as_secs());
         let counts = std::mem::take(&mut *seen.counts.lock().unwrap());
         let longest = std::mem::take(&mut *seen.longest.lock().unwrap());
@@ -139,18 +139,18 @@ fn soak() {
             println!("    since then {}; the longest wait {longest:.1?}", counts.join(", "));
         }
     };
-    let now = || [&kitchen, &fixture].map(|server| Figures::of(server.id()));
+    let now = || [&kitchen, &fixture].map(|server| Held::by(server.id()));
     let play = |length: Duration| {
         let until = Instant::now() + length;
         let scene =
             Scene { kitchen: &kitchen, fixture: &fixture, seen: &seen, likes: &likes, until };
         scene.play(|| tell("busy", now()));
     };
-    let before = [&kitchen, &fixture].map(Figures::at_first);
+    let before = [&kitchen, &fixture].map(Held::at_first);
     tell("at the start", before);
     let rest = |when: &str| {
         let servers = [(&kitchen, before[0]), (&fixture, before[1])];
-        let figures = servers.map(|(server, before)| Figures::at_rest(server.id(), before));
+        let figures = servers.map(|(server, before)| Held::at_rest(server.id(), before));
         tell(when, figures);
         figures
     };
@@ -162,7 +162,7 @@ fn soak() {
     let last = rest("at the last rest");
 
     for (first, last) in first.iter().zip(&last) {
-        assert!(last.memory <= first.memory + KEPT, "{first}, and then {last}");
+        assert!(last.heap <= first.heap + KEPT, "{first}, and then {last}");
     }
     let stored = fs::metadata(&likes).unwrap().len() / 20 - 1;
     let counted = kitchen.get("/api/likes");

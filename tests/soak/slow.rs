@@ -11,7 +11,8 @@ use std::process::{Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use super::figures::{Held, Waits};
+use super::figures::Waits;
+use super::process::held::Held;
 use super::process::{self, Folder, Kitchen, Process};
 
 const ATTACKERS: usize = 1_000;

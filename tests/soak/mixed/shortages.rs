@@ -5,7 +5,7 @@ use std::process::Command;
 
 use super::Scene;
 use super::guests::Act;
-use super::process::{figures::Figures, need, signal};
+use super::process::{held::Held, need, signal};
 
 pub const ACTS: [(Act, usize); 3] = [(no_room_on_the_disk, 1), (no_descriptors, 1), (signals, 1)];
 
@@ -36,7 +36,7 @@ fn no_descriptors(scene: &Scene<'_>, _: usize) {
         return;
     }
     while scene.pause(20_000) {
-        let many = Figures::of(scene.kitchen.id()).descriptors + 10;
+        let many = Held::by(scene.kitchen.id()).descriptors + 10;
         limit(scene, &format!("--nofile={many}:"));
         scene.pause(3_000);
         limit(scene, "--nofile=4096:");
