@@ -62,7 +62,7 @@
 //! | I. The line | 1 [a port opens](net::server), 1b [the door](net::door), 1c [who is in](net::hall), 1d [to a seat](net::house), 1e [said once](net::trouble), 2 [a conversation](net::connection), 2b [one question, one answer](net::exchange), 3 [bytes take time](net::transport) |
 //! | II. The question | 4 [what the client says](message::head), 4b [what is asked for](message::target), 5 [names and values](message::fields), 6 [where the content ends](message::framing), 7 [content without a length](message::chunked) |
 //! | III. The answer | 8 [which function](route), 9 [what it returns](message::response), 10 [the answer as bytes](message::encode), 10b [on its way](net::delivery), 11 [again, or goodbye](message::persistence) |
-//! | IV. The glass | 12 [saying no](message::refusal), 13 [watching the wire](net::tap), 14 [reading over the shoulder](message::reader), 15 [the transcript](transcript), 15b [claims judged](transcript::judge), 16 [what the bytes mean](transcript::explain) |
+//! | IV. The glass | 12 [saying no](message::refusal), 13 [watching the wire](net::tap), 14 [reading over the shoulder](message::reader), 14b [where a message ends](message::ending), 15 [the transcript](transcript), 15b [claims judged](transcript::judge), 16 [what the bytes mean](transcript::explain) |
 //! | Appendices | [every number](message::limits), [methods](message::method), [status codes](message::status), [the date](message::date), [bytes that are safe to show](message::visible), [the glossary](transcript::glossary) |
 //!
 //! `make book` opens all of it, the private chapters too.

@@ -57,6 +57,25 @@ impl Decoder {
         Decoder { place: Place::SizeLine, room: limit, extensions: 0, trailers: 0 }
     }
 
+    /// Bytes of a chunk's data that come next; zero where framing does.
+    pub fn left(&self) -> u64 {
+        match self.place {
+            Place::Data { left } => left,
+            _ => 0,
+        }
+    }
+
+    /// Passes over that many bytes of a chunk's data, or as many as there are: how many.
+    pub fn skip(&mut self, bytes: u64) -> u64 {
+        let Place::Data { left } = &mut self.place else { return 0 };
+        let here = bytes.min(*left);
+        *left -= here;
+        if *left == 0 {
+            self.place = Place::DataEnd;
+        }
+        here
+    }
+
     /// The next step: `bytes` are all that have come and not been stepped over.
     ///
     /// # Errors
@@ -87,14 +106,10 @@ impl Decoder {
                 self.place = if size == 0 { Place::Trailers } else { Place::Data { left: size } };
                 Ok(Step::Framing(line.len() + 2))
             }
-            Place::Data { left } => {
-                let here = left.min(bytes.len() as u64);
-                match left - here {
-                    0 => self.place = Place::DataEnd,
-                    left => self.place = Place::Data { left },
-                }
-                Ok(if here == 0 { Step::Partial } else { Step::Content(here as usize) })
-            }
+            Place::Data { .. } => Ok(match self.skip(bytes.len() as u64) {
+                0 => Step::Partial,
+                here => Step::Content(here as usize),
+            }),
             Place::DataEnd => {
                 if bytes.starts_with(b"\r\n") {
                     self.place = Place::SizeLine;

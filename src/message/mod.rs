@@ -25,6 +25,7 @@ pub mod persistence;
 pub mod refusal;
 pub(crate) mod mended;
 pub mod reader;
+pub mod ending;
 pub mod limits;
 pub mod method;
 pub mod status;

@@ -10,19 +10,21 @@
 //! [`Reader`] takes a stream of messages that go one way, in pieces of any size, and judges nothing:
 //! what it cannot follow it calls [`Part::Unframed`], from there to the end.
 //!
-//! Rule: RFC 9112 section 6.3, the client's half of it too.  Left out: tunnels and upgrades.
-//! Next: [`transcript`](crate::transcript).
+//! Rule: [`Ending`], by which each message ends.  Left out: what follows a tunnel or an upgrade.
+//! Next: [`ending`](super::ending).
 
 use std::collections::VecDeque;
 
-use super::chunked::{self, Decoder};
+use super::chunked::{Decoder, Step};
+use super::ending::Ending;
 use super::fields::FieldLines;
 use super::head::Outline;
 use super::method::Method;
+use super::refusal::Refusal;
 
-/// Bytes of a head, or of a line within chunked content, that a reader keeps while it waits for the
-/// end. Far beyond any limit of our own, since it reads what others allow.
-const KEPT: usize = 256 * 1024;
+/// Bytes of a head that a reader keeps while it waits for the end. Far beyond any limit of our own,
+/// since it reads what others allow.
+pub const KEPT: usize = 256 * 1024;
 
 /// What a stretch of a stream of messages is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -57,7 +59,11 @@ pub struct Reader {
     /// What has come of the part that is not complete.
     kept: Vec<u8>,
     place: Place,
+    /// The head that was read last, and where its message ends.
     outline: Option<Outline>,
+    ending: Option<Ending>,
+    /// The rule of chunked content that was broken.
+    fault: Option<(Refusal, usize)>,
     /// The methods of requests whose answers have not been read: only they tell that an answer to
     /// HEAD has no content.
     asked: VecDeque<Method>,
@@ -68,6 +74,8 @@ enum Place {
     Head,
     Length(u64),
     Chunked(Decoder),
+    /// Chunked, behind bytes that nobody kept: the next ones begin a line.
+    SomewhereInChunks,
     UntilClose,
     Lost,
 }
@@ -85,7 +93,8 @@ impl Reader {
 
     fn new(is_client: bool) -> Reader {
         let (kept, asked) = (Vec::new(), VecDeque::new());
-        Reader { is_client, kept, place: Place::Head, outline: None, asked }
+        let (outline, ending, fault) = (None, None, None);
+        Reader { is_client, kept, place: Place::Head, outline, ending, fault, asked }
     }
 
     /// Tells a reader of answers which method it was that the next unanswered request had. A server
@@ -99,6 +108,16 @@ impl Reader {
     /// The head of the message that is being read, and the last one after its end.
     pub fn outline(&self) -> Option<&Outline> {
         self.outline.as_ref()
+    }
+
+    /// Where the message with that head ends, and why.
+    pub fn ending(&self) -> Option<Ending> {
+        self.ending
+    }
+
+    /// The rule that chunked content has broken, and the offset from the start of its line.
+    pub fn fault(&self) -> Option<(Refusal, usize)> {
+        self.fault
     }
 
     /// Whether a message has begun and not ended. Content that ends with the connection counts as
@@ -115,50 +134,80 @@ impl Reader {
         matches!(self.place, Place::UntilClose)
     }
 
+    /// How many bytes of content come next, for certain: all, or those of a chunk. Zero where a head
+    /// or framing is due, or nobody knows.
+    pub fn content_left(&self) -> u64 {
+        match &self.place {
+            Place::Length(left) => *left,
+            Place::Chunked(decoder) => decoder.left(),
+            Place::UntilClose => u64::MAX,
+            Place::Head | Place::SomewhereInChunks | Place::Lost => 0,
+        }
+    }
+
     /// What the first of these bytes are. Call it again with the rest; `None` when there is none.
     pub fn next(&mut self, bytes: &[u8]) -> Option<Stretch> {
         if bytes.is_empty() {
             return None;
         }
         let all = bytes.len();
-        let stretch = |part, length, ends_message| {
-            Some(Stretch { part, length, head_is_whole: false, ends_message })
-        };
-        match &mut self.place {
-            Place::Head => Some(self.head(bytes)),
+        let (part, length, ends_message) = match &mut self.place {
+            Place::Head => return Some(self.head(bytes)),
             Place::Length(left) => {
                 let length = all.min(usize::try_from(*left).unwrap_or(usize::MAX));
                 *left -= length as u64;
-                let ends = *left == 0;
-                if ends {
-                    self.place = Place::Head;
-                }
-                stretch(Part::Content, length, ends)
+                (Part::Content, length, *left == 0)
             }
             Place::Chunked(decoder) => {
                 let before = self.kept.len();
                 self.kept.extend_from_slice(bytes);
-                let (part, used, ends) = match decoder.step(&self.kept) {
-                    Ok(chunked::Step::Partial) if self.kept.len() < KEPT => {
-                        return stretch(Part::Framing, all, false);
-                    }
-                    Ok(chunked::Step::Framing(used)) => (Part::Framing, used, false),
-                    Ok(chunked::Step::Content(used)) => (Part::Content, used, false),
-                    Ok(chunked::Step::End(used)) => (Part::Framing, used, true),
-                    Ok(chunked::Step::Partial) | Err(_) => {
+                let step = decoder.step(&self.kept);
+                if step != Ok(Step::Partial) {
+                    self.kept.clear();
+                }
+                let (part, used, ends) = match step {
+                    Ok(Step::Partial) => (Part::Framing, before + all, false),
+                    Ok(Step::Framing(used)) => (Part::Framing, used, false),
+                    Ok(Step::Content(used)) => (Part::Content, used, false),
+                    Ok(Step::End(used)) => (Part::Framing, used, true),
+                    Err(fault) => {
                         self.place = Place::Lost;
+                        self.fault = Some(fault);
                         (Part::Unframed, before + all, false)
                     }
                 };
-                if ends {
-                    self.place = Place::Head;
-                }
-                self.kept.clear();
-                stretch(part, used - before, ends)
+                (part, used - before, ends)
             }
-            Place::UntilClose => stretch(Part::Content, all, false),
-            Place::Lost => stretch(Part::Unframed, all, false),
+            Place::SomewhereInChunks => {
+                self.place = Place::Chunked(Decoder::new(u64::MAX));
+                // Of what is known again, only the line end before it may belong to what is not.
+                match bytes {
+                    [b'\r', b'\n', ..] => (Part::Framing, 2, false),
+                    _ => return self.next(bytes),
+                }
+            }
+            Place::UntilClose => (Part::Content, all, false),
+            Place::Lost => (Part::Unframed, all, false),
+        };
+        if ends_message {
+            self.place = Place::Head;
         }
+        Some(Stretch { part, length, head_is_whole: false, ends_message })
+    }
+
+    /// Passes over bytes that were there and that nobody kept.
+    pub fn skip(&mut self, bytes: u64) {
+        let is_within_line = !std::mem::take(&mut self.kept).is_empty();
+        self.place = match std::mem::replace(&mut self.place, Place::Lost) {
+            Place::Length(left) if left == bytes => Place::Head,
+            Place::Length(left) if left > bytes => Place::Length(left - bytes),
+            Place::Chunked(mut decoder) if !is_within_line => match decoder.skip(bytes) {
+                skipped if skipped == bytes => Place::Chunked(decoder),
+                _ => Place::SomewhereInChunks,
+            },
+            place @ (Place::SomewhereInChunks | Place::UntilClose) => place,
+            _ => Place::Lost,
+        };
     }
 
     fn head(&mut self, bytes: &[u8]) -> Stretch {
@@ -189,41 +238,22 @@ impl Reader {
         stretch
     }
 
-    /// RFC 9112 section 6.3, rule by rule.
     fn content_of(&mut self, outline: &Outline) -> Place {
-        let fields = outline.fields();
-        if let Some(status) = outline.status {
-            // An interim answer precedes the one that the request is waiting for.
-            let is_interim = (100..200).contains(&status);
-            let asked = if is_interim { None } else { self.asked.pop_front() };
-            if status == 101 || (asked == Some(Method::Connect) && status < 300) {
-                return Place::Lost;
-            }
-            if is_interim || status == 204 || status == 304 || asked == Some(Method::Head) {
-                return Place::Head;
-            }
-        }
-        let length = fields.all("content-length").next().and_then(number);
-        match (fields.members("transfer-encoding").last(), length) {
-            (Some(last), _) if last.eq_ignore_ascii_case(b"chunked") => {
-                Place::Chunked(Decoder::new(u64::MAX))
-            }
-            (Some(_), _) if self.is_client => Place::Lost,
-            (Some(_), _) => Place::UntilClose,
-            (None, Some(0)) => Place::Head,
-            (None, Some(length)) => Place::Length(length),
-            (None, None) if self.is_client => Place::Head,
-            (None, None) => Place::UntilClose,
+        // An interim answer precedes the one that the request is waiting for.
+        let is_interim = matches!(outline.status, Some(100..200));
+        let asked = if is_interim { None } else { self.asked.pop_front() };
+        let ending = Ending::of(outline, asked);
+        self.ending = Some(ending);
+        match ending {
+            Ending::Interim | Ending::NoContent | Ending::ToHead => Place::Head,
+            Ending::NoFraming | Ending::Length(0) => Place::Head,
+            Ending::Length(length) => Place::Length(length),
+            Ending::Chunked => Place::Chunked(Decoder::new(u64::MAX)),
+            Ending::Close | Ending::CloseCoded => Place::UntilClose,
+            Ending::Switched | Ending::Tunnel => Place::Lost,
+            Ending::CodingUnknown | Ending::LengthInvalid | Ending::LengthsDiffer => Place::Lost,
         }
     }
-}
-
-fn number(value: &[u8]) -> Option<u64> {
-    std::str::from_utf8(value)
-        .ok()
-        .filter(|text| text.bytes().all(|b| b.is_ascii_digit()))?
-        .parse()
-        .ok()
 }
 
 /// One answer, read whole.
@@ -353,5 +383,57 @@ mod tests {
             reader.next(b"GET / HTTP/1.1\r\nTransfer-Encoding: gzip\r\n\r\nxx").expect("bytes");
         assert_eq!((stretch.part, stretch.head_is_whole), (Part::Head, true));
         assert_eq!(reader.next(b"xx").map(|stretch| stretch.part), Some(Part::Unframed));
+    }
+
+    #[test]
+    fn nobody_can_tell_where_an_answer_with_two_lengths_ends() {
+        for lengths in ["2\r\nContent-Length: 3", "2, 3", "x", ""] {
+            let answer = format!("HTTP/1.1 200 OK\r\nContent-Length: {lengths}\r\n\r\nhi!");
+            let (answers, used) = Answer::all(answer.as_bytes(), &[], true);
+            assert!(answers.len() == 1 && !answers[0].is_whole, "{lengths}");
+            assert_eq!((&answers[0].content[..], used), (&b""[..], answer.len() - 3), "{lengths}");
+        }
+        let (answers, _) =
+            Answer::all(b"HTTP/1.1 200 OK\r\nContent-Length: 2, 2\r\n\r\nhi", &[], false);
+        assert_eq!((&answers[0].content[..], answers[0].is_whole), (&b"hi"[..], true));
+    }
+
+    #[test]
+    fn chunked_content_that_breaks_says_at_which_byte_of_its_line() {
+        let mut reader = Reader::answers();
+        let stream = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nhi\r\n5 \r\n";
+        for byte in stream {
+            assert_eq!(reader.fault(), None);
+            reader.next(&[*byte]);
+        }
+        assert_eq!(reader.fault(), Some((Refusal::ChunkExtension, 1)));
+    }
+
+    #[test]
+    fn what_nobody_kept_is_passed_over_and_the_next_line_found() {
+        let chunks = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\n";
+        let length = b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\n";
+        for (head, skipped, rest, ends) in [
+            (&chunks[..], 5, &b"\r\n0\r\n\r\n"[..], true),
+            (chunks, 4, b"o\r\n0\r\n\r\n", true),
+            (chunks, 5000, b"\r\n0\r\n\r\n", true),
+            (chunks, u64::MAX, b"0\r\n\r\n", true),
+            (length, 8, b"!", true),
+            (length, 9, b"HTTP/1.1 204 N\r\n\r\n", true),
+            (length, 10, b"HTTP/1.1 204 N\r\n\r\n", false),
+            (b"HTTP/1.1 2", 1, b"0 OK\r\n\r\n", false),
+        ] {
+            let mut reader = Reader::answers();
+            let read = |reader: &mut Reader, bytes: &[u8]| {
+                let (mut at, mut last) = (0, None);
+                while let Some(stretch) = reader.next(&bytes[at..]) {
+                    (at, last) = (at + stretch.length, Some(stretch));
+                }
+                last.map(|stretch| stretch.ends_message)
+            };
+            assert_eq!(read(&mut reader, head), Some(false));
+            reader.skip(skipped);
+            assert_eq!(read(&mut reader, rest), Some(ends), "{skipped}");
+        }
     }
 }

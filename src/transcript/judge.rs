@@ -18,6 +18,7 @@
 use std::fmt;
 
 use super::{Claim, Fact, FieldName};
+use crate::message::ending::Ending;
 use crate::message::head::Outline;
 use crate::message::method::Method;
 use crate::message::reader::{Answer, Part, Reader};
@@ -30,21 +31,25 @@ const SEARCHED: usize = 64 * 1024;
 /// whether it is a HEAD, whose answer has no content.
 pub fn methods(requests: &[u8]) -> Vec<Method> {
     let (mut reader, mut methods, mut used) = (Reader::requests(), Vec::new(), 0);
-    let mut start = 0;
+    let mut uncounted = Some(0);
     while let Some(stretch) = reader.next(&requests[used..]) {
         used += stretch.length;
         if stretch.part == Part::Unframed {
-            let request = &requests[start..];
-            let is_head = request.strip_prefix(b"\r\n").unwrap_or(request).starts_with(b"HEAD ");
-            methods.push(if is_head { Method::Head } else { Method::Get });
+            // One whose head could be read is counted, though nobody can tell where it ends.
+            methods.extend(uncounted.map(|start| {
+                let request = &requests[start..];
+                let request = request.strip_prefix(b"\r\n").unwrap_or(request);
+                if request.starts_with(b"HEAD ") { Method::Head } else { Method::Get }
+            }));
             break;
         }
         if stretch.head_is_whole {
             let method = reader.outline().and_then(|outline| outline.method);
             methods.push(method.unwrap_or(Method::Get));
+            uncounted = None;
         }
         if stretch.ends_message {
-            start = used;
+            uncounted = Some(used);
         }
     }
     methods
@@ -111,6 +116,11 @@ pub fn broken(requests: &[u8], answers: &[u8], ended: bool) -> Option<(usize, &'
         if let Some(at) = bare_lf(&answer.head) {
             return Some((from + at, "each line of a head ends in CR LF, not in LF alone"));
         }
+        if let Some(at) = bad_length(answer) {
+            let rule =
+                "Content-Length is one number: by this nobody can tell where the content ends";
+            return Some((from + at, rule));
+        }
         from += answer.head.len();
     }
     let rest = &answers[used..];
@@ -139,6 +149,15 @@ pub fn broken(requests: &[u8], answers: &[u8], ended: bool) -> Option<(usize, &'
 /// The first LF without its CR.
 fn bare_lf(head: &[u8]) -> Option<usize> {
     (0..head.len()).find(|&at| head[at] == b'\n' && (at == 0 || head[at - 1] != b'\r'))
+}
+
+/// The last of the fields because of which nobody can tell how long the content is.
+fn bad_length(answer: &Answer) -> Option<usize> {
+    let outline = answer.outline()?;
+    let ending = Ending::of(&outline, None);
+    let is_bad = matches!(ending, Ending::LengthInvalid | Ending::LengthsDiffer);
+    let place = outline.fields().places("content-length").last();
+    place.filter(|_| is_bad && !answer.is_whole).map(|(name, _)| name.start())
 }
 
 /// Which final answer a claim speaks of, counted from 1; 0 for one on the connection.
@@ -287,6 +306,7 @@ mod tests {
     #[test]
     fn answers_have_ends_and_nothing_stands_behind_them() {
         assert_eq!(methods(REQUESTS), [Method::Put, Method::Head]);
+        assert_eq!(methods(b"PUT / HTTP/1.1\r\nContent-Length: x\r\n\r\nhi\r\n"), [Method::Put]);
         assert_eq!(ends(REQUESTS, ANSWERS), [25, 25 + 81, ANSWERS.len()]);
         assert!(is_answered(REQUESTS, ANSWERS) && !is_answered(REQUESTS, &ANSWERS[..110]));
         assert_eq!(stray(REQUESTS, ANSWERS, false), None);
@@ -317,6 +337,12 @@ mod tests {
             ("HTTP/1.1 200 OK\r\nDate: x\n", 24, "CR LF"),
             ("HTTP/1.1 204 No Content\r\n\r\nHTTP/1.1 200 OK\r\n\r\nsome", 46, "ended"),
             ("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nsome\r\n", 47, "a chunk"),
+            (
+                "HTTP/1.1 200 OK\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\nhi",
+                36,
+                "one number",
+            ),
+            ("HTTP/1.1 200 OK\r\nContent-Length: x\r\n\r\n", 17, "one number"),
         ] {
             let (place, why) = found(answers).expect(answers);
             assert_eq!(place, at, "{answers}");
