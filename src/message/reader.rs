@@ -14,6 +14,7 @@
 //! Next: [`ending`](super::ending).
 
 use std::collections::VecDeque;
+use std::ops::Range;
 
 use super::chunked::{Decoder, Step};
 use super::ending::Ending;
@@ -50,6 +51,12 @@ pub struct Stretch {
     pub head_is_whole: bool,
     /// Whether a message is complete with them.
     pub ends_message: bool,
+}
+
+impl Stretch {
+    fn new(part: Part, length: usize, ends_message: bool) -> Stretch {
+        Stretch { part, length, head_is_whole: false, ends_message }
+    }
 }
 
 /// Follows one direction of a connection.
@@ -110,6 +117,12 @@ impl Reader {
         self.outline.as_ref()
     }
 
+    /// The method of that head, which the answer's reader has to be [told](Reader::asked). An answer
+    /// to a method that nobody knows ends as one to GET does.
+    pub fn method(&self) -> Method {
+        self.outline.as_ref().and_then(|outline| outline.method).unwrap_or(Method::Get)
+    }
+
     /// Where the message with that head ends, and why.
     pub fn ending(&self) -> Option<Ending> {
         self.ending
@@ -134,6 +147,11 @@ impl Reader {
         matches!(self.place, Place::UntilClose)
     }
 
+    /// Whether nobody can tell any more what is head and what is content.
+    pub fn is_lost(&self) -> bool {
+        matches!(self.place, Place::Lost)
+    }
+
     /// How many bytes of content come next, for certain: all, or those of a chunk. Zero where a head
     /// or framing is due, or nobody knows.
     pub fn content_left(&self) -> u64 {
@@ -150,49 +168,24 @@ impl Reader {
         if bytes.is_empty() {
             return None;
         }
-        let all = bytes.len();
-        let (part, length, ends_message) = match &mut self.place {
-            Place::Head => return Some(self.head(bytes)),
-            Place::Length(left) => {
-                let length = all.min(usize::try_from(*left).unwrap_or(usize::MAX));
-                *left -= length as u64;
-                (Part::Content, length, *left == 0)
-            }
-            Place::Chunked(decoder) => {
-                let before = self.kept.len();
-                self.kept.extend_from_slice(bytes);
-                let step = decoder.step(&self.kept);
-                if step != Ok(Step::Partial) {
-                    self.kept.clear();
-                }
-                let (part, used, ends) = match step {
-                    Ok(Step::Partial) => (Part::Framing, before + all, false),
-                    Ok(Step::Framing(used)) => (Part::Framing, used, false),
-                    Ok(Step::Content(used)) => (Part::Content, used, false),
-                    Ok(Step::End(used)) => (Part::Framing, used, true),
-                    Err(fault) => {
-                        self.place = Place::Lost;
-                        self.fault = Some(fault);
-                        (Part::Unframed, before + all, false)
-                    }
-                };
-                (part, used - before, ends)
-            }
-            Place::SomewhereInChunks => {
-                self.place = Place::Chunked(Decoder::new(u64::MAX));
-                // Of what is known again, only the line end before it may belong to what is not.
-                match bytes {
-                    [b'\r', b'\n', ..] => (Part::Framing, 2, false),
-                    _ => return self.next(bytes),
-                }
-            }
-            Place::UntilClose => (Part::Content, all, false),
-            Place::Lost => (Part::Unframed, all, false),
-        };
-        if ends_message {
-            self.place = Place::Head;
+        let left = usize::try_from(self.content_left()).unwrap_or(usize::MAX);
+        if left > 0 {
+            let length = left.min(bytes.len());
+            self.skip(length as u64);
+            return Some(Stretch::new(Part::Content, length, !self.is_within()));
         }
-        Some(Stretch { part, length, head_is_whole: false, ends_message })
+        if let Place::SomewhereInChunks = self.place {
+            self.place = Place::Chunked(Decoder::new(u64::MAX));
+            // Of what is known again, only the line end before it may belong to what is not.
+            if bytes.starts_with(b"\r\n") {
+                return Some(Stretch::new(Part::Framing, 2, false));
+            }
+        }
+        let some = &bytes[..bytes.len().min(KEPT)];
+        Some(match self.place {
+            Place::Head => self.head(some),
+            _ => self.framing(some),
+        })
     }
 
     /// Passes over bytes that were there and that nobody kept.
@@ -213,28 +206,45 @@ impl Reader {
     fn head(&mut self, bytes: &[u8]) -> Stretch {
         let before = self.kept.len();
         self.kept.extend_from_slice(bytes);
-        let mut stretch = Stretch {
-            part: Part::Head,
-            length: bytes.len(),
-            head_is_whole: false,
-            ends_message: false,
-        };
         match Outline::parse(&self.kept, self.is_client) {
-            Some(None) if self.kept.len() < KEPT => {}
+            Some(None) if self.kept.len() < KEPT => Stretch::new(Part::Head, bytes.len(), false),
             Some(Some(outline)) => {
-                stretch.length = outline.length - before;
-                stretch.head_is_whole = true;
                 self.kept.clear();
+                let length = outline.length - before;
                 self.place = self.content_of(&outline);
-                stretch.ends_message = matches!(self.place, Place::Head);
                 self.outline = Some(outline);
+                let ends_message = !self.is_within();
+                Stretch { head_is_whole: true, ..Stretch::new(Part::Head, length, ends_message) }
             }
             _ => {
-                stretch.part = Part::Unframed;
                 self.kept.clear();
                 self.place = Place::Lost;
+                Stretch::new(Part::Unframed, bytes.len(), false)
             }
         }
+    }
+
+    fn framing(&mut self, bytes: &[u8]) -> Stretch {
+        let Place::Chunked(decoder) = &mut self.place else {
+            return Stretch::new(Part::Unframed, bytes.len(), false);
+        };
+        let before = self.kept.len();
+        self.kept.extend_from_slice(bytes);
+        let stretch = match decoder.step(&self.kept) {
+            Ok(Step::Partial) => return Stretch::new(Part::Framing, bytes.len(), false),
+            Ok(Step::Content(used)) => Stretch::new(Part::Content, used - before, false),
+            Ok(Step::Framing(used)) => Stretch::new(Part::Framing, used - before, false),
+            Ok(Step::End(used)) => {
+                self.place = Place::Head;
+                Stretch::new(Part::Framing, used - before, true)
+            }
+            Err(fault) => {
+                self.place = Place::Lost;
+                self.fault = Some(fault);
+                Stretch::new(Part::Unframed, bytes.len(), false)
+            }
+        };
+        self.kept.clear();
         stretch
     }
 
@@ -261,6 +271,8 @@ impl Reader {
 pub struct Answer {
     /// Its status code; 1xx for an interim one.
     pub status: u16,
+    /// The offsets of its first byte, and behind its last.
+    pub span: Range<usize>,
     /// Its head, as sent.
     pub head: Vec<u8>,
     /// Its content, without the framing.
@@ -276,30 +288,30 @@ impl Answer {
     pub fn all(bytes: &[u8], methods: &[Method], ended: bool) -> (Vec<Answer>, usize) {
         let mut reader = Reader::answers();
         methods.iter().for_each(|&method| reader.asked(method));
-        let (mut answers, mut used, mut head) = (Vec::<Answer>::new(), 0, Vec::new());
+        let (mut answers, mut used) = (Vec::<Answer>::new(), 0);
+        let end = |answers: &[Answer]| answers.last().map_or(0, |last| last.span.end);
         while let Some(stretch) = reader.next(&bytes[used..]) {
-            let run = &bytes[used..used + stretch.length];
-            match stretch.part {
-                Part::Unframed => break,
-                Part::Head => {
-                    head.extend_from_slice(run);
-                    if let (true, Some(outline)) = (stretch.head_is_whole, reader.outline()) {
-                        let (status, head) =
-                            (outline.status.unwrap_or(0), std::mem::take(&mut head));
-                        answers.push(Answer { status, head, content: Vec::new(), is_whole: false });
-                    }
+            let run = used..used + stretch.length;
+            used = run.end;
+            match (stretch.part, reader.outline()) {
+                (Part::Head, Some(outline)) if stretch.head_is_whole => {
+                    let (status, span) = (outline.status.unwrap_or(0), end(&answers)..used);
+                    let (head, content) = (bytes[span.clone()].to_vec(), Vec::new());
+                    answers.push(Answer { status, span, head, content, is_whole: false });
                 }
-                Part::Content => {
-                    answers.iter_mut().last().into_iter().for_each(|one| one.content.extend(run));
-                }
-                Part::Framing => {}
+                (Part::Head, _) => continue,
+                (Part::Unframed, _) => break,
+                (Part::Content | Part::Framing, _) => {}
             }
-            used += stretch.length;
             if let Some(last) = answers.last_mut() {
+                let is_content = stretch.part == Part::Content;
+                last.content.extend_from_slice(if is_content { &bytes[run] } else { b"" });
+                last.span.end = used;
                 last.is_whole |= stretch.ends_message || (ended && reader.ends_with_connection());
             }
         }
-        (answers, used - head.len())
+        let end = end(&answers);
+        (answers, end)
     }
 
     /// The field lines of the head.

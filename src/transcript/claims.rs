@@ -22,6 +22,7 @@ use std::num::NonZeroU32;
 use super::Millis;
 use super::escape::{escape_value, parse_quoted, parse_value, quote};
 use super::parse::{first_word, number};
+use crate::message::fields::is_token;
 
 /// One line below a `???`.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -88,9 +89,7 @@ pub struct FieldName(String);
 impl FieldName {
     /// The name, if it is one.
     pub fn new(name: &str) -> Option<FieldName> {
-        let is_tchar =
-            |byte: u8| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte);
-        (!name.is_empty() && name.bytes().all(is_tchar)).then(|| FieldName(name.to_owned()))
+        is_token(name.as_bytes()).then(|| FieldName(name.to_owned()))
     }
 
     /// The name as written. Compare it with no regard to case (RFC 9110 §5.1).

@@ -44,8 +44,7 @@ pub fn methods(requests: &[u8]) -> Vec<Method> {
             break;
         }
         if stretch.head_is_whole {
-            let method = reader.outline().and_then(|outline| outline.method);
-            methods.push(method.unwrap_or(Method::Get));
+            methods.push(reader.method());
             uncounted = None;
         }
         if stretch.ends_message {
@@ -69,25 +68,15 @@ pub fn ends_within_a_head(requests: &[u8]) -> bool {
 /// The final answers in what a server sent to a client that sent `requests`. One that is not whole
 /// yet is left out, unless the connection has ended and no more will come.
 pub fn finals(requests: &[u8], answers: &[u8], ended: bool) -> Vec<Answer> {
-    let (answers, _) = Answer::all(answers, &methods(requests), ended);
+    let (mut answers, _) = Answer::all(answers, &methods(requests), ended);
+    answers.retain(|answer| answer.status >= 200 && (answer.is_whole || ended));
     answers
-        .into_iter()
-        .filter(|answer| answer.status >= 200)
-        .filter(|answer| answer.is_whole || ended)
-        .collect()
 }
 
 /// The offsets behind each answer that is whole, interim ones too.
 pub fn ends(requests: &[u8], answers: &[u8]) -> Vec<usize> {
-    let (mut reader, mut ends, mut used) = (Reader::answers(), Vec::new(), 0);
-    methods(requests).into_iter().for_each(|method| reader.asked(method));
-    while let Some(stretch) = reader.next(&answers[used..]) {
-        used += stretch.length;
-        if stretch.ends_message {
-            ends.push(used);
-        }
-    }
-    ends
+    let (answers, _) = Answer::all(answers, &methods(requests), false);
+    answers.iter().filter(|answer| answer.is_whole).map(|answer| answer.span.end).collect()
 }
 
 /// Whether each request that is whole has its final answer, and that one is whole.
@@ -108,20 +97,16 @@ pub fn stray<'a>(requests: &[u8], answers: &'a [u8], ended: bool) -> Option<&'a 
 /// line's end, and a server has to send CR LF all the same (RFC 9112 section 2.2).
 pub fn broken(requests: &[u8], answers: &[u8], ended: bool) -> Option<(usize, &'static str)> {
     let (read, used) = Answer::all(answers, &methods(requests), ended);
-    let mut from = 0;
     for answer in &read {
-        // Heads stand in the stream as they stand in the answer; content may be in chunks.
-        let rest = &answers[from..];
-        from += rest.windows(answer.head.len()).position(|run| run == answer.head).unwrap_or(0);
         if let Some(at) = bare_lf(&answer.head) {
-            return Some((from + at, "each line of a head ends in CR LF, not in LF alone"));
+            let rule = "each line of a head ends in CR LF, not in LF alone";
+            return Some((answer.span.start + at, rule));
         }
         if let Some(at) = bad_length(answer) {
             let rule =
                 "Content-Length is one number: by this nobody can tell where the content ends";
-            return Some((from + at, rule));
+            return Some((answer.span.start + at, rule));
         }
-        from += answer.head.len();
     }
     let rest = &answers[used..];
     if read.last().is_some_and(|last| !last.is_whole) {
