@@ -42,7 +42,7 @@ book: ## the source as a book, in your browser
 
 lines: ## lines of code, without blank lines, comments and tests
 	@for part in src/message src/route.rs src/net src/transcript src/bin; do \
-		find $$part -name '*.rs' | sort | xargs awk -v part=$$part \
+		find $$part -name '*.rs' ! -name tests.rs ! -name random.rs | sort | xargs awk -v part=$$part \
 			'FNR == 1 { tests = 0 } /^#\[cfg\(test\)\]/ { tests = 1 } \
 			tests || /^ *$$/ || /^ *\/\// { next } { lines++ } \
 			END { printf "%6d  %s\n", lines, part }'; \
