@@ -8,7 +8,8 @@ use std::{env, fs, thread};
 
 use openkitchen::Transcript;
 use openkitchen::transcript::Item;
-use openkitchen::transcript::explain::annotate;
+use openkitchen::transcript::explain::{Remark, annotate, explain};
+use openkitchen::transcript::glossary::FIELDS;
 
 /// The exit code, stdout and stderr.
 fn run(arguments: &[&str], input: &[u8]) -> (Option<i32>, String, String) {
@@ -124,6 +125,115 @@ Host : example.test
     assert!(page.contains(said), "{page}");
 }
 
+/// Messages that are broken, what is said of that, and where they end or why nobody can tell.
+#[rustfmt::skip]
+const BROKEN: [(&str, &str, &str); 62] = [
+    // Requests: the first line.
+    ("GET /\r\n\r\n", "without a version", ""),
+    ("GET  / HTTP/1.1\r\n", "with one space between each", ""),
+    ("GET /a b HTTP/1.1\r\n", "with one space between each", ""),
+    (" GET / HTTP/1.1\r\n", "with one space between each", ""),
+    ("GET / http/1.1\r\n", "in capitals", ""),
+    ("GET / HTTP/3.0\r\n", "speaks HTTP/1.1 and HTTP/1.0 only", ""),
+    ("GET about HTTP/1.1\r\nHost: h\r\n\r\n", "begins with a slash", "so does the request"),
+    ("GET /a#b HTTP/1.1\r\nHost: h\r\n\r\n", "cannot stand in a target", "so does the request"),
+    ("GET /% HTTP/1.1\r\nHost: h\r\n\r\n", "two hex digits", "so does the request"),
+    ("get / HTTP/1.1\r\nHost: h\r\n\r\n", "this server answers 501", "so does the request"),
+    ("{\"a\": 1}\r\n", "cannot stand in a method", ""),
+    ("\r\n\r\n", "only one may stand before", ""),
+    ("GET / HT", "the message stops within its head", ""),
+    // Requests: fields.
+    ("GET / HTTP/1.1\r\n\r\n", "must say which host", "so does the request"),
+    ("GET / HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n", "two Host fields", "so does the request"),
+    ("GET / HTTP/1.1\r\nHost: a/b\r\n\r\n", "not a host", "so does the request"),
+    ("GET / HTTP/1.1\r\nHost : h\r\n\r\n", "a space stands between", ""),
+    ("GET / HTTP/1.1\r\n Host: h\r\n\r\n", "white space stands between", ""),
+    ("GET / HTTP/1.1\r\nX: a\r\n b\r\n\r\n", "once continued the line before", ""),
+    ("GET / HTTP/1.1\r\nNoColon\r\n\r\n", "no colon", ""),
+    ("GET / HTTP/1.1\r\n: v\r\n\r\n", "cannot stand in a field's name", ""),
+    ("GET / HTTP/1.1\r\nX: a\x07b\r\n\r\n", "a control byte", ""),
+    ("GET / HTTP/1.1\r\nHost: h\nX: y\r\n\r\n", "ends in LF alone", "so does the request"),
+    ("GET / HTTP/1.1\rHost: h\r\r\n", "a CR stands alone", ""),
+    ("GET / HTTP/1.1\r\nHost: h\r\nAcc", "the message stops within its head", ""),
+    // Requests: where the content ends.
+    ("POST / HTTP/1.1\r\nHost: h\r\nContent-Length: x\r\n\r\nhi", "not a number", "no number of bytes"),
+    ("POST / HTTP/1.1\r\nHost: h\r\nContent-Length: -2\r\n\r\nhi", "not a number", "no number of bytes"),
+    ("POST / HTTP/1.1\r\nHost: h\r\nContent-Length:\r\n\r\nhi", "not a number", "no number of bytes"),
+    ("POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 2\r\nContent-Length: 3\r\n\r\nhi!", "two lengths", "for there are two lengths"),
+    ("POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 2, 2\r\n\r\nhi", "two lengths", "the content ends here: 2 bytes"),
+    ("POST / HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: gzip\r\n\r\nhi", "not the last", "chunked, which would end it"),
+    ("POST / HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\nContent-Length: 2\r\n\r\n0\r\n\r\n", "both say where", "0 bytes in 0 chunks"),
+    ("POST / HTTP/1.0\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n", "HTTP/1.0 has no Transfer-Encoding", "0 bytes in 0 chunks"),
+    ("POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 9\r\n\r\nhi", "7 more were promised", "ends after 9 bytes"),
+    ("POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 2\r\n\r\nhi there", "begins no other", "the content ends here: 2 bytes"),
+    ("POST / HTTP/1.1\r\nHost: h\r\n\r\na=b", "begins no other", "so does the request"),
+    // Chunks, in either direction.
+    ("POST / HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\nxx\r\n", "not a number in hex", "in chunks"),
+    ("POST / HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n5;\r\n", "not an extension", "in chunks"),
+    ("POST / HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n1\nx\r\n", "ends in LF alone", "in chunks"),
+    ("POST / HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\nfffffffffffffffff\r\n", "64 bits", "in chunks"),
+    ("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n4\r\nhello\r\n", "so its size was wrong", "in chunks"),
+    ("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhel", "2 more were promised by its size", "in chunks"),
+    ("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n", "before its last chunk", "in chunks"),
+    ("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n0\r\nno colon\r\n\r\n", "no colon", "in chunks"),
+    ("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nhello", "not a number in hex", "in chunks"),
+    // Answers.
+    ("HTTP/1.1 200\r\nContent-Length: 0\r\n\r\n", "the space behind the status code", "Content-Length is 0"),
+    ("HTTP/1.1 20 OK\r\n\r\n", "three digits", ""),
+    ("HTTP/1.1 99 Low\r\n\r\n", "three digits", ""),
+    ("HTTP/1.1 2000 OK\r\n\r\n", "three digits", ""),
+    ("HTTP/1.1 700 High\r\nContent-Length: 0\r\n\r\n", "takes it for a 5xx", "Content-Length is 0"),
+    ("HTTP/2 200\r\nserver: x\r\n\r\n", "a tool wrote this line", ""),
+    ("HTTP/2.0 200 OK\r\nserver: x\r\n\r\n", "a tool wrote this line", ""),
+    ("HTTP/1.1 200 OK\nContent-Length: 0\r\n\r\n", "ends in LF alone", "Content-Length is 0"),
+    ("HTTP/1.1 200 OK\r\nX: a\r\n b\r\n\r\n", "once continued the line before", ""),
+    ("HTTP/1.1 200 OK\r\nContent-Length: x\r\n\r\nhi", "not a number", "no number of bytes"),
+    ("HTTP/1.1 200 OK\r\nContent-Length: 2\r\nContent-Length: 3\r\n\r\nhi!", "two lengths", "for there are two lengths"),
+    ("HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nhi", "7 more were promised", "ends after 9 bytes"),
+    ("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nhi there", "begins no other", "the content ends here: 2 bytes"),
+    ("HTTP/1.1 204 No Content\r\n\r\nhi", "begins no other", "204 and 304 have no content"),
+    ("HTTP/1.1 204 No Content\r\nContent-Length: 0\r\n\r\n", "how long it is", "204 and 304 have no content"),
+    ("HTTP/1.1 304 Not Modified\r\n\r\n<html>", "begins no other", "204 and 304 have no content"),
+    ("HTTP/1.0 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n", "HTTP/1.0 has no Transfer-Encoding", "0 bytes in 0 chunks"),
+];
+
+#[test]
+fn each_broken_message_shows_one_place_where_it_breaks_and_where_it_ends() {
+    for (message, fault, end) in BROKEN {
+        let remarks = explain(message.as_bytes(), None, None);
+        let faults: Vec<_> = remarks.iter().filter(|remark| remark.is_fault).collect();
+        assert!(faults.len() == 1 && faults[0].text.contains(fault), "{message:?}: {faults:#?}");
+        let is_shown = faults[0].text.contains("\n    ") || fault.contains("stops");
+        assert!(
+            is_shown || fault.contains("promised") || fault.contains("last chunk"),
+            "{faults:?}"
+        );
+        let says = |remark: &Remark| !remark.is_fault && remark.text.contains(end);
+        assert!(end.is_empty() || remarks.iter().any(says), "{message:?}: {remarks:#?}");
+    }
+}
+
+#[test]
+fn the_first_line_tells_that_it_is_another_protocol() {
+    let said = page(&[], b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\x12\x04\0\0\0\0\0");
+    assert!(
+        said.starts_with(
+            "PRI * HTTP/2.0\n    this is HTTP/2, by its preface, and cannot be read as HTTP/1.1\n"
+        ),
+        "{said}"
+    );
+}
+
+#[test]
+fn fifty_field_names_and_more_are_named() {
+    let named = FIELDS.iter().filter(|(name, ..)| {
+        let head = format!("HTTP/1.1 200 OK\r\n{name}: x\r\nContent-Length: 0\r\n\r\n");
+        let remarks = explain(head.as_bytes(), None, None);
+        remarks.iter().any(|remark| remark.about == *name && !remark.text.is_empty())
+    });
+    assert!(named.count() >= 90);
+}
+
 #[test]
 fn lines_that_end_in_lf_alone_are_read_and_told() {
     let page = page(&[], b"POST /a HTTP/1.1\nHost: h\nContent-Length: 6\n\nhello\n");
@@ -147,7 +257,7 @@ fn garbage_and_long_content_stay_on_the_page() {
     has(&page(&[], &garbage), &["    broken here, and a strict server answers 400"]);
     has(
         &page(&[], b"\x16\x03\x01\x02\0\x01\0"),
-        &["    broken here", "    RFC 9112 section 2.2: use http://"],
+        &["    this is TLS", "    RFC 8446 section 4: use http://"],
     );
     let long = format!(
         "HTTP/1.1 200 OK\r\nContent-Length: 1000000\r\n\r\n{}",

@@ -8,6 +8,7 @@
 //! ```
 //! Rule: RFC 9112 section 9.3.  Next: [`refusal`](super::refusal).
 
+use super::fields::FieldLines;
 use super::head::{Head, Version};
 
 /// Whether a connection outlives an exchange.
@@ -23,12 +24,16 @@ pub enum Persistence {
 impl Persistence {
     /// What the client asks for with its head.
     pub fn asked_by(head: &Head, bytes: &[u8]) -> Persistence {
-        let fields = head.fields(bytes);
+        Persistence::said_by(head.version, head.fields(bytes))
+    }
+
+    /// What the sender of a head with these fields, a client or a server, says.
+    pub fn said_by(version: Version, fields: FieldLines<'_>) -> Persistence {
         // `close` is a wish that cannot be refused, whatever else stands in the list.
         if fields.lists("connection", "close") {
             return Persistence::Close;
         }
-        match head.version {
+        match version {
             Version::Http11 => Persistence::KeepAlive,
             Version::Http10 if fields.lists("connection", "keep-alive") => Persistence::KeepAlive,
             Version::Http10 => Persistence::Close,

@@ -69,9 +69,9 @@
 //! text. They hold for every model there is, for a type that text could not carry (a note of two
 //! lines, an empty run of bytes, half a millisecond) cannot be built.
 //!
-//! What the bytes mean, [`explain`] says; whether claims are true, [`judge`]. Prose and notes may be any UTF-8, but no control character enters them: it is
-//! escaped at the door, for all this goes to terminals. Next: `bytes`, then `content`, where they
-//! become lines.
+//! What the bytes mean, [`explain`] says; whether claims are true, [`judge`]. Prose and notes may be
+//! any UTF-8, but no control character enters them: it is escaped at the door, for all this goes to
+//! terminals. Next: `bytes`, then `content`, where they become lines.
 
 mod bytes;
 mod content;
@@ -83,6 +83,7 @@ mod text;
 
 mod parse;
 mod print;
+#[rustfmt::skip] // a row is a line
 pub mod glossary;
 pub mod explain;
 
@@ -178,5 +179,6 @@ pub enum Side {
     Server,
 }
 
-/// What no content line begins with, for a line that does is something else.
-const MARKERS: [&str; 5] = ["#", ">>>", "<<<", "---", "???"];
+/// What no content line begins with, for a line that does is something else. A transcript begins with
+/// one of them.
+pub const MARKERS: [&str; 5] = ["#", ">>>", "<<<", "---", "???"];

@@ -19,6 +19,7 @@ use std::io::{self, IsTerminal, Read, Write};
 use std::process::ExitCode;
 
 use openkitchen::message::visible::Visible;
+use openkitchen::transcript::MARKERS;
 use openkitchen::transcript::explain::{Remark, annotate, explain, with_line_ends};
 use openkitchen::{Method, Transcript};
 
@@ -107,9 +108,8 @@ fn explained(bytes: &[u8], options: &Options) -> Result<String, String> {
     if bytes.is_empty() {
         return Err("there is nothing to explain".into());
     }
-    const MARKERS: [&[u8]; 5] = [b"#", b">>>", b"<<<", b"---", b"???"];
     if let Ok(text) = std::str::from_utf8(bytes)
-        && MARKERS.iter().any(|marker| bytes.starts_with(marker))
+        && MARKERS.iter().any(|marker| text.starts_with(marker))
     {
         let transcript = Transcript::parse(text).map_err(|error| error.to_string())?;
         return Ok(annotate(&transcript).to_string());
