@@ -159,16 +159,24 @@ pub fn check_authority(text: &[u8]) -> Result<(), usize> {
 
 /// A path for comparing with the route table: escapes decoded, as `/%61bout` names the same thing as
 /// `/about` (RFC 9110 section 4.2.3); except `%2F`, which is a slash within a segment and never ends one,
-/// and the percent sign of `%252F`, which is something else and has to stay that.
+/// and the percent sign of `%252F`, which is something else and has to stay that. So two paths that
+/// name different things never become the same bytes.
 pub fn decode_path(path: &[u8]) -> Cow<'_, [u8]> {
     if !path.contains(&b'%') {
         return Cow::Borrowed(path);
     }
-    Cow::Owned(decode(path, |byte, rest| match byte {
-        b'/' => false,
-        b'%' => !rest.get(..2).is_some_and(|two| two.eq_ignore_ascii_case(b"2f")),
-        _ => true,
-    }))
+    // The percent signs last: what stands behind one may be escaped itself, as in `%25%32F`.
+    let others = decode(path, |byte, _| byte != b'/' && byte != b'%');
+    Cow::Owned(decode(&others, |byte, rest| byte == b'%' && !makes_a_slash(rest)))
+}
+
+/// Whether a percent sign before this text would begin the escape of a slash, or of one of those:
+/// `2F`, `252F`, `25252F`.
+fn makes_a_slash(mut text: &[u8]) -> bool {
+    while let [b'2', b'5', deeper @ ..] = text {
+        text = deeper;
+    }
+    matches!(text, [b'2', b'F' | b'f', ..])
 }
 
 /// Decodes `%HH` where `wanted` says so of the decoded byte and what follows it, and leaves all else as
@@ -340,6 +348,16 @@ mod tests {
         assert_eq!(&*decode_path(b"/%61bout"), b"/about");
         assert_eq!(&*decode_path(b"/a%2Fb%2fc%20"), b"/a%2Fb%2fc ");
         assert_eq!(&*decode_path(b"/a%252Fb%25"), b"/a%252Fb%");
+    }
+
+    #[test]
+    fn what_only_looks_like_an_escaped_slash_is_never_decoded_to_one() {
+        for path in ["/%252F", "/%25%32%46", "/%25%32f", "/%2525%32F"] {
+            let decoded = decode_path(path.as_bytes());
+            assert!(decoded.starts_with(b"/%252"), "{path} becomes {decoded:?}");
+        }
+        assert_eq!(&*decode_path(b"/%25252F"), b"/%25252F");
+        assert_eq!(&*decode_path(b"/%2525%25"), b"/%25%");
     }
 
     #[test]
