@@ -22,16 +22,17 @@
 use std::io;
 use std::net::{SocketAddr, TcpListener, ToSocketAddrs};
 use std::sync::Arc;
-use std::sync::atomic::AtomicU64;
+use std::sync::atomic::{AtomicBool, AtomicU64};
 use std::thread;
 use std::time::SystemTime;
 
 use log::error;
 
-use super::connection::Service;
-use super::hall::Hall;
+use super::connection::{Connection, Service};
+use super::hall::{Hall, Idle};
 use super::house::{House, set_options};
 use super::tap::Observer;
+use super::transport::{Buffers, Line};
 use super::trouble::Trouble;
 use crate::message::limits::Limits;
 use crate::route::Routes;
@@ -133,6 +134,31 @@ impl Server {
         let thread = thread::Builder::new().name("openkitchen".into()).spawn(run)?;
         Ok(Running { address, stopper, thread: Some(thread) })
     }
+}
+
+/// One conversation over any line, without a port: returns when it is over. The tests and the fuzzer
+/// hand it lines of memory. The line keeps the deadlines: a read that has waited for as long as it may
+/// fails with `WouldBlock`. A handler sees `127.0.0.1:0` as the client's address.
+pub fn converse<S: Sync>(
+    line: impl Line,
+    routes: &Routes<S>,
+    state: &S,
+    limits: &Limits,
+    clock: Clock,
+) {
+    let (stopping, idle, mut buffers) = (AtomicBool::new(false), Idle::default(), Buffers::new());
+    let service = Service {
+        routes,
+        state,
+        limits,
+        observer: None,
+        clock,
+        stopping: &stopping,
+        warned: AtomicU64::new(0),
+        panics: Trouble::default(),
+    };
+    let peer = SocketAddr::from(([127, 0, 0, 1], 0));
+    Connection::new(&service, line, 1, peer, &idle, &mut buffers).converse();
 }
 
 /// Stops a server. Cheap to clone.
