@@ -7,7 +7,7 @@ BENCH = ulimit -n $$(ulimit -Hn) 2>/dev/null; $(CARGO) bench --quiet --bench ben
 	$(if $(ONLY),--only $(ONLY)) $(if $(ROUNDS),--rounds $(ROUNDS)) $(if $(SECONDS),--seconds $(SECONDS))
 PEERS = nginx hyper tiny_http
 
-.PHONY: help run lesson test soak check bench bench-peers book lines
+.PHONY: help run lesson test soak check bench bench-peers fuzz book lines
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 13
@@ -36,6 +36,9 @@ bench-peers: ## the same beside nginx, hyper and tiny_http, and README's table
 	@PATH="$$PATH:/usr/sbin" command -v nginx >/dev/null || apt-get install -y -qq nginx-light || echo "nginx is left out"
 	$(CARGO) build --release --quiet --locked --manifest-path tests/peers/Cargo.toml --target-dir target/peers
 	PATH="$$PATH:/usr/sbin" && $(BENCH) $(PEERS:%=--peer target/peers/release/%)
+
+fuzz: ## bytes that break a property, looked for an hour (make fuzz FOR=60: a minute each)
+	tests/fuzz/run.sh
 
 book: ## the source as a book, in your browser
 	$(CARGO) doc --no-deps --document-private-items --lib --open
