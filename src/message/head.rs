@@ -70,7 +70,7 @@ impl Head {
         };
         match split {
             Ok(Some(split)) => split.checked(window, limits).map(Some),
-            Ok(None) if window.len() == limits.head => Err(too_long(window, start)),
+            Ok(None) if window.len() == limits.head => Err(too_long(window, start, limits)),
             Ok(None) => Ok(None),
             Err(refused) => {
                 let line = &window[refused.at.unwrap_or(0)..];
@@ -298,9 +298,16 @@ fn name(error: httparse::Error, text: &[u8], at: usize) -> (Refusal, usize) {
 
 /// A head that fills all the room there is: which of its parts is the long one?
 #[cold]
-fn too_long(bytes: &[u8], start: usize) -> Refused {
+fn too_long(bytes: &[u8], start: usize, limits: &Limits) -> Refused {
     let text = &bytes[start..];
     if let Some(last_lf) = text.iter().rposition(|&byte| byte == b'\n') {
+        let mut spaces = (0..text.len()).filter(|&at| text[at] == b' ');
+        if let (Some(first), Some(second)) = (spaces.next(), spaces.next())
+            && second - first - 1 > limits.target
+        {
+            // RFC 9112 section 3: 414 is a MUST, whatever else is long.
+            return Refusal::TargetTooLong.at(start + first + 1 + limits.target);
+        }
         // The line that does not end: RFC 6585 section 5 wants the field named.
         return Refusal::HeadTooLong.at(start + last_lf + 1);
     }
@@ -510,6 +517,7 @@ mod tests {
             (format!("GET /{} HTTP/1.1\r\nHost: h\r\n\r\n", &long[..60]), Refusal::TargetTooLong),
             (format!("GET /{long} HTTP/1.1\r\nHost: h\r\n\r\n"), Refusal::TargetTooLong),
             (format!("GET / HTTP/1.1\r\nHost: h\r\nX: {long}\r\n\r\n"), Refusal::HeadTooLong),
+            (format!("GET /{} HTTP/1.1\r\nX: {long}\r\n\r\n", &long[..60]), Refusal::TargetTooLong),
             (long.clone(), Refusal::MethodUnknown),
         ] {
             let refused = Head::parse(text.as_bytes(), &limits).unwrap_err();
