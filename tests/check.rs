@@ -7,7 +7,7 @@
 mod process;
 
 use std::fs;
-use std::io::{Read, Write};
+use std::io::Write;
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::path::Path;
 use std::process::Command;
@@ -18,7 +18,7 @@ use std::time::{Duration, Instant};
 use openkitchen::Transcript;
 use openkitchen::transcript::{Item, Prose};
 
-use process::{Ended, Folder, Kitchen, PATIENCE, Process, need, openkitchen, run};
+use process::{Ended, Folder, Kitchen, PATIENCE, Process, need, openkitchen, read_once, run};
 
 /// The files of the lessons, in order.
 fn lessons() -> Vec<(String, String)> {
@@ -61,7 +61,7 @@ fn server(serve: impl Fn(&mut TcpStream) + Send + 'static) -> SocketAddr {
 
 /// Reads once; false where the client has gone.
 fn read(stream: &mut TcpStream) -> bool {
-    stream.read(&mut [0; 4096]).is_ok_and(|length| length > 0)
+    read_once(stream, &mut [0; 4096]).is_ok_and(|length| length > 0)
 }
 
 #[test]

@@ -22,16 +22,20 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 
 use openkitchen::message::refusal::Refusal;
-use openkitchen::transcript::{Item, Side};
+use openkitchen::transcript::{EventKind, Item, Side};
 
 use support::bless::bless;
+use support::pace::{self, Pace};
 use support::page::Page;
-use support::{pace, replay::replay};
+use support::replay::replay;
 
 mod support;
 
 /// Pages that are played at the same time. Most of the time they wait for each other's bytes.
 const THREADS: usize = 16;
+
+/// Times that a page with waits and deadlines is played before it has failed.
+const TRIES: usize = 4;
 
 /// All pages. Where they are to be blessed, that comes before anybody reads them.
 static PAGES: LazyLock<Vec<Page>> = LazyLock::new(|| {
@@ -89,7 +93,7 @@ fn note_panics() {
 fn every_exchange_is_the_same_at_every_pace() {
     note_panics();
     let mut faults = for_each(&PAGES, |page| {
-        let played = pace::ALL.map(|pace| (pace, replay(page, pace)));
+        let played = pace::ALL.map(|pace| (pace, play(page, pace)));
         let faults = played.into_iter().filter_map(|(pace, played)| Some((pace, played.err()?)));
         let told: String = faults.map(|(pace, fault)| format!("\n{pace}: {fault}")).collect();
         if told.is_empty() { Ok(()) } else { Err(told) }
@@ -97,6 +101,18 @@ fn every_exchange_is_the_same_at_every_pace() {
     faults.append(&mut PANICS.lock().expect("no panic under the lock"));
     let count = faults.len();
     assert!(faults.is_empty(), "{count} faults:\n\n{}", faults.join("\n"));
+}
+
+/// Plays a page. Where it has to do with time, a machine that is too busy is as late as a slow client
+/// is, so there only what comes again is a fault.
+fn play(page: &Page, pace: Pace) -> Result<(), String> {
+    let waits = |item: &Item| match item {
+        Item::Event(event) => matches!(event.kind, EventKind::Wait(_)),
+        _ => false,
+    };
+    let is_timed = page.fixture() == "impatient" || page.transcript.items.iter().any(waits);
+    let tries = if is_timed { TRIES } else { 1 };
+    (1..tries).find_map(|_| replay(page, pace).ok()).map_or_else(|| replay(page, pace), Ok)
 }
 
 #[test]

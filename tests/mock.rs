@@ -18,7 +18,7 @@ use std::time::{Duration, Instant};
 
 use openkitchen::Transcript;
 use openkitchen::transcript::{Block, Bytes, Event, EventKind, Item, Note, Side};
-use process::{Ended, Folder, Kitchen, need, openkitchen, run};
+use process::{Ended, Folder, Kitchen, need, openkitchen, read_once, run};
 
 const GET: &str = "GET / HTTP/1.1\nHost: h\nUser-Agent: any\nAccept: */*\n\n";
 
@@ -68,7 +68,7 @@ fn wire(text: &str) -> String {
 fn rest(client: &mut TcpStream) -> (String, bool) {
     let (mut all, mut piece) = (Vec::new(), [0; 4096]);
     let is_reset = loop {
-        match client.read(&mut piece) {
+        match read_once(client, &mut piece) {
             Ok(0) => break false,
             Ok(length) => all.extend_from_slice(&piece[..length]),
             Err(error) => {
@@ -161,11 +161,11 @@ fn recorded(site: &Kitchen, flags: &str) -> (Transcript, Vec<u8>) {
     let between = thread::spawn(move || {
         let (client, _) = listener.accept().unwrap();
         let items = Arc::new(Mutex::new(Vec::new()));
-        let copy = |mut from: TcpStream, mut to: TcpStream, side: Side| {
+        let copy = |from: TcpStream, mut to: TcpStream, side: Side| {
             let items = Arc::clone(&items);
             thread::spawn(move || {
                 let mut piece = [0; 1000];
-                while let Ok(length @ 1..) = from.read(&mut piece) {
+                while let Ok(length @ 1..) = read_once(&from, &mut piece) {
                     let (connection, note) = (1, Note::default());
                     let bytes = Bytes::raw(&piece[..length]);
                     items.lock().unwrap().push(Item::Block(Block {
@@ -399,10 +399,10 @@ fn a_client_that_stalls_leaves_or_never_comes_is_told() {
 fn each_block_is_a_write_and_waits_are_kept() {
     let mock = Mock::of(&page("<<<\none\n--- wait 200ms\n<<<\ntwo\n--- server closed\n"), "");
     let mut client = mock.client();
+    let since = Instant::now();
     client.write_all(wire(GET).as_bytes()).unwrap();
     let mut piece = [0; 99];
-    assert_eq!(client.read(&mut piece).unwrap(), 5);
-    let since = Instant::now();
+    assert_eq!(read_once(&client, &mut piece).unwrap(), 5);
     assert_eq!(rest(&mut client), ("two\r\n".into(), false));
     assert!(since.elapsed() > Duration::from_millis(150));
     drop(client);

@@ -1,10 +1,10 @@
 //! A client that writes the very bytes it is given, and reads answers by RFC 9112 section 6.3 alone:
 //! it shares no line with the library, so both cannot be wrong in the same way.
 
-use std::io::{ErrorKind, Read, Write};
+use std::io::{ErrorKind, Write};
 use std::net::{Shutdown, SocketAddr, TcpStream};
 
-use super::PATIENCE;
+use super::{PATIENCE, read_once};
 
 /// One connection.
 pub struct Client {
@@ -66,7 +66,7 @@ impl Client {
     /// Reads once; false at the end. A reset is an end, too; silence is none.
     fn more(&mut self) -> bool {
         let mut piece = [0; 64 * 1024];
-        match self.stream.read(&mut piece) {
+        match read_once(&self.stream, &mut piece) {
             Ok(length) => {
                 self.early.extend_from_slice(&piece[..length]);
                 length > 0
@@ -74,8 +74,7 @@ impl Client {
             Err(error) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut) => {
                 panic!("silent for {PATIENCE:?}; so far: {}", self.early.escape_ascii());
             }
-            // A socket with a timeout is not read on by itself after a signal.
-            Err(error) => error.kind() == ErrorKind::Interrupted,
+            Err(_) => false,
         }
     }
 }

@@ -9,8 +9,8 @@
 mod client;
 pub mod held;
 
-use std::io::{self, BufRead, BufReader, Read, Write};
-use std::net::SocketAddr;
+use std::io::{self, BufRead, BufReader, ErrorKind, Read, Write};
+use std::net::{SocketAddr, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdout, Command, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -27,6 +27,16 @@ pub fn openkitchen(flags: &str) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_openkitchen"));
     command.env_clear().args(flags.split_whitespace());
     command
+}
+
+/// Reads once. A socket with a timeout is not read on by itself after a signal, so it is here.
+pub fn read_once(mut stream: &TcpStream, piece: &mut [u8]) -> io::Result<usize> {
+    loop {
+        match stream.read(piece) {
+            Err(error) if error.kind() == ErrorKind::Interrupted => {}
+            read => return read,
+        }
+    }
 }
 
 /// A folder of this test's own, with all that is in it gone at the end.

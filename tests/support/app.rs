@@ -9,9 +9,6 @@ use openkitchen::message::visible::Visible;
 use openkitchen::{Limits, Observer, Request, Response, Routes, Running, Server, Status};
 use openkitchen::{delete, get, post, put, routes};
 
-use super::site::likes::Likes;
-use super::site::{self, Contact, Site};
-
 static ROUTES: Routes = routes(&[
     get("/", home),
     get("/raw", raw),
@@ -42,13 +39,21 @@ static ROUTES: Routes = routes(&[
 /// The fixture that is the lesson site.
 pub const SITE: &str = "the lesson site";
 
+/// This app behind [`server`].
+///
+/// # Panics
+/// As [`server`].
+pub fn start(fixture: &str, observer: Option<Arc<dyn Observer>>) -> Running {
+    server(fixture, observer).start(&ROUTES, ()).expect("a thread")
+}
+
 /// A server for one replay, on a port of its own, where it is always the RFC's example date. Which
 /// limits it has is for the page to say: a line of prose such as `# fixture: impatient`. The lesson
 /// site is a fixture, too.
 ///
 /// # Panics
 /// Where the fixture has no such name, or the machine no port.
-pub fn start(fixture: &str, observer: Option<Arc<dyn Observer>>) -> Running {
+pub fn server(fixture: &str, observer: Option<Arc<dyn Observer>>) -> Server {
     let limits = match fixture {
         "" | SITE => Limits::default(),
         "impatient" => Limits {
@@ -63,17 +68,10 @@ pub fn start(fixture: &str, observer: Option<Arc<dyn Observer>>) -> Running {
     };
     let server = Server::bind("127.0.0.1:0").expect("a free port").limits(limits);
     let server = server.clock(date::example);
-    let server = match observer {
+    match observer {
         Some(observer) => server.observed_by(observer),
         None => server,
-    };
-    let started = match fixture {
-        SITE => {
-            server.start(&site::ROUTES, Site::new(Likes::in_memory(), None, Contact::default()))
-        }
-        _ => server.start(&ROUTES, ()),
-    };
-    started.expect("a thread")
+    }
 }
 
 fn home(_: &Request) -> Response {

@@ -14,6 +14,8 @@ use openkitchen::{Observer, Running};
 use super::line::{self, Ended};
 use super::pace::{Gate, IN_ONE_WRITE, Pace};
 use super::page::Page;
+use super::site::likes::Likes;
+use super::site::{self, Contact, Site};
 use super::{app, differ};
 
 /// How long an answer may take to come. Nobody waits for it but where the server is wrong.
@@ -67,7 +69,13 @@ impl Stage {
     pub fn new(page: &Page, pace: Pace) -> Stage {
         let gate = (pace != Pace::Whole).then(Arc::<Gate>::default);
         let observer = gate.clone().map(|gate| gate as Arc<dyn Observer>);
-        let server = app::start(page.fixture(), observer);
+        let server = match page.fixture() {
+            app::SITE => {
+                let site = Site::new(Likes::in_memory(), None, Contact::default());
+                app::server(app::SITE, observer).start(&site::ROUTES, site).expect("a thread")
+            }
+            fixture => app::start(fixture, observer),
+        };
         Stage { lines: BTreeMap::new(), server, gate, pace, last: 1 }
     }
 
