@@ -82,11 +82,16 @@ fn mended(refusal: Refusal, line: &[u8], at: usize) -> Option<Vec<u8>> {
     let rest = |from: usize| from..line.len();
     let (place, with): (Range<usize>, Vec<u8>) = match refusal {
         Refusal::BareLf => (rest(at), b"\r\n".to_vec()),
-        Refusal::RequestLine if byte == b' ' && is_doubled(line, at) => {
-            (at..at + blanks(&line[at..]), Vec::new())
+        Refusal::RequestLine if byte == b' ' => {
+            let run = at - blanks(line[..at].iter().rev())..at + blanks(&line[at..]);
+            let with: &[u8] = match run.len() {
+                _ if run.start == 0 || run.end == line.len() => b"",
+                // A space within the target: it travels as an escape.
+                1 => b"%20",
+                _ => b" ",
+            };
+            (run, with.to_vec())
         }
-        // A space within the target: it travels as an escape.
-        Refusal::RequestLine if byte == b' ' => (at..at + 1, b"%20".to_vec()),
         // `EHLO example.test` lacks more than a version.
         Refusal::NoVersion if method(line).is_some() => (at..at, b" HTTP/1.1".to_vec()),
         Refusal::Version | Refusal::VersionUnsupported => {
@@ -143,11 +148,6 @@ fn mended(refusal: Refusal, line: &[u8], at: usize) -> Option<Vec<u8>> {
     Some([&line[..place.start], &with, &line[place.end..]].concat())
 }
 
-/// Whether the space at `at` is one too many: beside another, or at an end of the line.
-fn is_doubled(line: &[u8], at: usize) -> bool {
-    at == 0 || line[at - 1] == b' ' || at + blanks(&line[at..]) == line.len()
-}
-
 /// The method that a request line begins with.
 fn method(line: &[u8]) -> Option<Method> {
     Method::named(word(line))
@@ -174,8 +174,8 @@ fn is_blank(byte: u8) -> bool {
     b" \t".contains(&byte)
 }
 
-fn blanks(text: &[u8]) -> usize {
-    text.iter().take_while(|&&byte| is_blank(byte)).count()
+fn blanks<'a>(text: impl IntoIterator<Item = &'a u8>) -> usize {
+    text.into_iter().take_while(|&&byte| is_blank(byte)).count()
 }
 
 #[cfg(test)]
@@ -189,6 +189,7 @@ mod tests {
             (SpaceBeforeColon, "Host \t: h", 4, "Host: h"),
             (SpaceBeforeFields, "  Host: h", 0, "Host: h"),
             (RequestLine, "GET  / HTTP/1.1", 4, "GET / HTTP/1.1"),
+            (RequestLine, "GET /  HTTP/1.1", 5, "GET / HTTP/1.1"),
             (RequestLine, "GET / HTTP/1.1  ", 14, "GET / HTTP/1.1"),
             (RequestLine, "GET /a b HTTP/1.1", 6, "GET /a%20b HTTP/1.1"),
             (NoVersion, "GET /\r\n", 5, "GET / HTTP/1.1\r\n"),

@@ -25,6 +25,7 @@ use openkitchen::{Method, Transcript};
 
 use super::Refusal;
 use super::flags::{self, Flag, Said};
+use super::script::Why;
 
 /// Columns of a page.
 const WIDTH: usize = 100;
@@ -78,9 +79,10 @@ pub fn command(arguments: &[String]) -> Result<ExitCode, Refusal> {
 
 fn help() -> String {
     format!(
-        "openkitchen explain [FLAGS] [FILE]  what the bytes of a message, or a transcript, mean\n\n{}\n\
-         Without FILE, or with -, stdin is read: bytes as they were captured, of a request or an\n\
-         answer, or text whose lines end in LF alone. In a transcript it puts prose behind each block.\n",
+        "openkitchen explain [FLAGS] [FILE]  what a message, or a transcript, means\n\n{}\n\
+         Without FILE, or with -, stdin is read: bytes as they were captured, of a request\n\
+         or an answer, or text whose lines end in LF alone. In a transcript it puts prose\n\
+         behind each block.\n",
         flags::help(&FLAGS)
     )
 }
@@ -99,7 +101,7 @@ fn read(file: &str) -> Result<Vec<u8>, Refusal> {
     } else {
         File::open(file).and_then(|file| file.take(READ).read_to_end(&mut bytes))
     };
-    result.map_err(|error| failed(file, &error.to_string()))?;
+    result.map_err(|error| Refusal::Failed(format!("cannot read {file}: {}", Why(&error))))?;
     Ok(bytes)
 }
 

@@ -62,7 +62,7 @@ pub fn parse(text: &str, played: Side) -> Result<Transcript, String> {
 }
 
 /// What went wrong with a file, in the system's words without its numbers.
-struct Why<'a>(&'a std::io::Error);
+pub struct Why<'a>(pub &'a std::io::Error);
 
 impl std::fmt::Display for Why<'_> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
