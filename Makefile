@@ -7,7 +7,7 @@ BENCH = ulimit -n $$(ulimit -Hn) 2>/dev/null; $(CARGO) bench --quiet --bench ben
 	$(if $(ONLY),--only $(ONLY)) $(if $(ROUNDS),--rounds $(ROUNDS)) $(if $(SECONDS),--seconds $(SECONDS))
 PEERS = nginx hyper tiny_http
 
-.PHONY: help run lesson test soak check bench bench-peers fuzz book lines
+.PHONY: help run lesson test soak check bench bench-peers fuzz races book lines
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 13
@@ -39,6 +39,9 @@ bench-peers: ## the same beside nginx, hyper and tiny_http, and README's table
 
 fuzz: ## bytes that break a property, looked for an hour (make fuzz FOR=60: a minute each)
 	tests/fuzz/run.sh
+
+races: ## every test under a race detector, and the message under Miri; a quarter of an hour
+	tests/soak/races.sh
 
 book: ## the source as a book, in your browser
 	$(CARGO) doc --no-deps --document-private-items --lib --open
