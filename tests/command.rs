@@ -78,7 +78,7 @@ fn help_is_one_screen_and_names_every_flag_and_variable() {
 
 #[test]
 fn each_command_has_a_help_of_one_screen() {
-    for command in ["watch", "send", "check", "mock"] {
+    for command in ["watch", "send", "check", "mock", "explain"] {
         let Ended { code, stdout, stderr } = run(&mut openkitchen(&format!("{command} --help")));
         assert_eq!((code, stderr.as_str()), (Some(0), ""));
         assert!(stdout.starts_with(&format!("openkitchen {command}")), "{stdout}");

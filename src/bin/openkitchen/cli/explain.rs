@@ -80,9 +80,10 @@ pub fn command(arguments: &[String]) -> Result<ExitCode, Refusal> {
 fn help() -> String {
     format!(
         "openkitchen explain [FLAGS] [FILE]  what a message, or a transcript, means\n\n{}\n\
-         Without FILE, or with -, stdin is read: bytes as they were captured, of a request\n\
-         or an answer, or text whose lines end in LF alone. In a transcript it puts prose\n\
-         behind each block.\n",
+         Without FILE, or with -, stdin is read: bytes as they were captured, of a\n\
+         request or an answer, or text whose lines end in LF alone. In a transcript\n\
+         it puts prose behind each block. Each flag is also a variable: --asked is\n\
+         OPENKITCHEN_ASKED.\n",
         flags::help(&FLAGS)
     )
 }
