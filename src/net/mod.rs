@@ -19,7 +19,7 @@ pub mod server;
 pub(crate) mod door;
 pub(crate) mod hall;
 pub(crate) mod house;
-pub(crate) mod trouble;
+pub mod trouble;
 pub(crate) mod connection;
 pub(crate) mod exchange;
 pub mod transport;

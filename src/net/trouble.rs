@@ -14,13 +14,13 @@ use std::time::{Duration, Instant};
 
 /// Something that goes wrong, and when it was told last.
 #[derive(Default)]
-pub(super) struct Trouble(Mutex<Option<Instant>>);
+pub struct Trouble(Mutex<Option<Instant>>);
 
 /// Time until it is told again.
 const AGAIN: Duration = Duration::from_secs(60);
 
 impl Trouble {
-    /// Whether to tell that it has happened.
+    /// Whether to tell that it has happened: not where that was told within the last minute.
     pub fn is_news(&self) -> bool {
         self.is_news_at(Instant::now())
     }

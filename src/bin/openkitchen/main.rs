@@ -7,6 +7,7 @@ mod cli;
 mod site;
 mod sys;
 
+use std::io::{self, Write};
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
@@ -32,6 +33,7 @@ fn main() -> ExitCode {
         Err(cli::Refusal::Unusable(sentence)) => (sentence, 2),
         Err(cli::Refusal::Failed(sentence)) => (sentence, 1),
     };
-    eprintln!("openkitchen: {sentence}");
+    // Nobody may be left to read it, but the code still tells.
+    let _ = writeln!(io::stderr(), "openkitchen: {sentence}");
     ExitCode::from(code)
 }

@@ -34,6 +34,7 @@ use std::time::{Duration, Instant};
 use std::{env, thread};
 
 use openkitchen::Observer;
+use openkitchen::net::trouble::Trouble;
 
 use super::flags::{self, Flag, NUMBER, SECONDS, Said, count, listen, time, time_or_none};
 use super::record::{Both, Recorder};
@@ -187,7 +188,9 @@ fn watch(server: &str, options: &Options) -> Result<(), Refusal> {
         present: AtomicUsize::new(0),
         links: Mutex::default(),
         is_closed: AtomicBool::new(false),
-        is_full: AtomicBool::new(false),
+        short_of_descriptors: Trouble::default(),
+        short_of_threads: Trouble::default(),
+        full: Trouble::default(),
         is_alone: AtomicBool::new(false),
     });
     stop_on_signal(&house, listener.try_clone().map_err(told)?).map_err(told)?;
@@ -258,8 +261,10 @@ struct House {
     links: Mutex<HashMap<u64, Arc<Link>>>,
     /// Nobody is let in any more.
     is_closed: AtomicBool,
-    /// The last one was beyond the cap, and that was said.
-    is_full: AtomicBool,
+    short_of_descriptors: Trouble,
+    short_of_threads: Trouble,
+    /// As many connections are there as may be.
+    full: Trouble,
     /// The server could not be reached, and that was said.
     is_alone: AtomicBool,
 }
@@ -284,7 +289,9 @@ impl House {
                     // The door is being closed.
                     ErrorKind::WouldBlock => thread::sleep(Duration::from_millis(1)),
                     _ => {
-                        log::warn!("no connection can be accepted for now: {error}");
+                        if self.short_of_descriptors.is_news() {
+                            log::warn!("no connection can be accepted for now: {error}");
+                        }
                         thread::sleep(OUT_OF_DESCRIPTORS);
                     }
                 },
@@ -313,7 +320,7 @@ impl House {
     /// Gives a connection its thread.
     fn welcome(self: &Arc<House>, client: TcpStream, peer: SocketAddr) {
         if self.present.load(Ordering::SeqCst) >= self.cap {
-            if !self.is_full.swap(true, Ordering::Relaxed) {
+            if self.full.is_news() {
                 let cap = self.cap;
                 log::warn!(
                     "all {cap} connections are taken, new ones are closed: see --max-connections"
@@ -321,7 +328,6 @@ impl House {
             }
             return;
         }
-        self.is_full.store(false, Ordering::Relaxed);
         self.present.fetch_add(1, Ordering::SeqCst);
         let number = self.came.fetch_add(1, Ordering::Relaxed) + 1;
         let guest = Guest(Arc::clone(self));
@@ -332,7 +338,9 @@ impl House {
             }
         };
         let thread = thread::Builder::new().name("watch".into()).stack_size(STACK);
-        if let Err(error) = thread.spawn(pass) {
+        if let Err(error) = thread.spawn(pass)
+            && self.short_of_threads.is_news()
+        {
             log::warn!("connection {number} was closed, for no thread could be made: {error}");
         }
     }
