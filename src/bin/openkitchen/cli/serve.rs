@@ -36,6 +36,7 @@ pub fn command(arguments: &[String]) -> Result<ExitCode, Refusal> {
 
 fn serve(options: &Options) -> Result<(), Refusal> {
     sys::share_heaps();
+    sys::take_turns();
     logging::start();
     sys::raise_descriptor_limit();
     sys::outlive_files_that_are_full();
