@@ -14,8 +14,8 @@
 //! Next: [`transcript`](crate::transcript).
 
 use super::fields::trim;
-use super::head::Outline;
 use super::method::Method;
+use super::outline::Outline;
 
 /// Where a message ends, by the rule that says so.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -2,7 +2,8 @@
 //!
 //! Nothing in this folder knows a socket, a thread, a clock or a log. Everything takes bytes and
 //! values and gives bytes and values, so it can be read alone, tested without a port and fuzzed
-//! without a server. `httparse` is spoken to in `head.rs` and nowhere else.
+//! without a server. Only `head.rs` and `outline.rs` call
+//! `httparse`.
 //!
 //! ```text
 //! POST /api/likes HTTP/1.1␍␊                 the request line ┐
@@ -16,6 +17,7 @@
 
 pub mod head;
 pub mod target;
+pub mod outline;
 pub mod fields;
 pub mod framing;
 pub mod chunked;
@@ -23,7 +25,8 @@ pub mod response;
 pub mod encode;
 pub mod persistence;
 pub mod refusal;
-pub(crate) mod mended;
+pub(crate) mod caret;
+pub(crate) mod corrected;
 pub mod reader;
 pub mod ending;
 pub mod limits;

@@ -19,8 +19,8 @@ use std::ops::Range;
 use super::chunked::{Decoder, Step};
 use super::ending::Ending;
 use super::fields::FieldLines;
-use super::head::Outline;
 use super::method::Method;
+use super::outline::Outline;
 use super::refusal::Refusal;
 
 /// Bytes of a head that a reader keeps while it waits for the end. Far beyond any limit of our own,

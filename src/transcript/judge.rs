@@ -19,8 +19,8 @@ use std::fmt;
 
 use super::{Claim, Fact, FieldName};
 use crate::message::ending::Ending;
-use crate::message::head::Outline;
 use crate::message::method::Method;
+use crate::message::outline::Outline;
 use crate::message::reader::{Answer, Part, Reader};
 use crate::message::visible::Visible;
 

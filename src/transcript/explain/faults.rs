@@ -15,8 +15,9 @@
 use super::{PICTURE, Remark, begins, without_line_end};
 use crate::message::fields::is_value_byte;
 use crate::message::framing::Framing;
-use crate::message::head::{Head, Outline};
+use crate::message::head::Head;
 use crate::message::limits::Limits;
+use crate::message::outline::Outline;
 use crate::message::reader::KEPT;
 use crate::message::refusal::{Refusal, Refused};
 use crate::transcript::Side;

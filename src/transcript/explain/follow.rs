@@ -13,7 +13,8 @@ use std::ops::Range;
 
 use super::{Remark, faults, without_line_end, words};
 use crate::message::ending::Ending;
-use crate::message::head::{Outline, Version};
+use crate::message::head::Version;
+use crate::message::outline::Outline;
 use crate::message::persistence::Persistence;
 use crate::message::reader::{KEPT, Part, Reader, Stretch};
 use crate::transcript::Side;

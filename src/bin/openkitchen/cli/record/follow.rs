@@ -12,8 +12,8 @@
 
 use std::num::NonZeroU32;
 
-use openkitchen::message::head::Outline;
 use openkitchen::message::method::Method;
+use openkitchen::message::outline::Outline;
 use openkitchen::message::reader::Reader;
 use openkitchen::transcript::{Claim, Fact, FieldName, Statuses};
 

@@ -1,4 +1,4 @@
-//! # 12b. The line as it should be
+//! # 12c. The line as it should be
 //!
 //! Where a single change makes a line good, the answer to a refusal shows the line with that change.
 //!
@@ -27,7 +27,7 @@ use super::target::is_target_byte;
 const CHANGES: usize = 4;
 
 /// The line that was refused, made good, or `None` where a change or a few do not make it that.
-pub(super) fn mended_line(
+pub(super) fn corrected_line(
     refused: &Refused,
     bytes: &[u8],
     line: Range<usize>,
@@ -36,7 +36,7 @@ pub(super) fn mended_line(
     let before = &bytes[..line.start];
     let (mut refused, mut line) = (*refused, bytes[line].to_vec());
     for _ in 0..CHANGES {
-        line = mended(refused.refusal, &line, refused.at?.checked_sub(before.len())?)?;
+        line = corrected(refused.refusal, &line, refused.at?.checked_sub(before.len())?)?;
         match still_refused(&line, before, limits) {
             Some(next) => refused = next,
             None => return Some(line),
@@ -77,7 +77,7 @@ fn judged(bytes: &[u8], limits: &Limits) -> Result<(), Refused> {
 
 /// The line with the one change that `refusal`, which arose at byte `at` of it, asks for. `line` is
 /// without its line end, unless that is what is wrong.
-fn mended(refusal: Refusal, line: &[u8], at: usize) -> Option<Vec<u8>> {
+fn corrected(refusal: Refusal, line: &[u8], at: usize) -> Option<Vec<u8>> {
     let byte = *line.get(at)?;
     let rest = |from: usize| from..line.len();
     let (place, with): (Range<usize>, Vec<u8>) = match refusal {
@@ -213,8 +213,8 @@ mod tests {
             (ChunkSize, "0x5;a", 1, "5;a"),
             (ChunkExtension, "5 ", 1, "5"),
         ] {
-            let mended = mended(refusal, line.as_bytes(), at).expect(line);
-            assert_eq!(String::from_utf8_lossy(&mended), good);
+            let corrected = corrected(refusal, line.as_bytes(), at).expect(line);
+            assert_eq!(String::from_utf8_lossy(&corrected), good);
         }
     }
 
@@ -232,7 +232,7 @@ mod tests {
             (NoVersion, "EHLO h", 6),
             (TargetByte, "GET /a\0", 6),
         ] {
-            assert_eq!(mended(refusal, line.as_bytes(), at), None, "{line}");
+            assert_eq!(corrected(refusal, line.as_bytes(), at), None, "{line}");
         }
     }
 }
