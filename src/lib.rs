@@ -84,6 +84,7 @@
 
 pub mod message;
 pub mod route;
+pub mod request;
 pub mod net;
 pub mod transcript;
 
@@ -94,5 +95,6 @@ pub use message::status::Status;
 pub use message::target::form;
 pub use net::server::{Running, Server, Stopper};
 pub use net::tap::{Answered, End, Observer};
-pub use route::{Handler, Request, Route, Routes, delete, get, patch, post, put, routes};
+pub use request::Request;
+pub use route::{Handler, Route, Routes, delete, get, patch, post, put, routes};
 pub use transcript::Transcript;

@@ -41,11 +41,12 @@ const NONE: [&str; 0] = [];
 
 /// What each part of the library may name below `crate::`. The contents page may name everything,
 /// the lesson is a customer, and the binary has a root of its own.
-const RINGS: [(&str, &[&str]); 4] = [
+const RINGS: [(&str, &[&str]); 5] = [
     ("message", &["message"]),
     ("transcript", &["message", "transcript"]),
-    ("route", &["message", "route"]),
-    ("net", &["message", "route", "net"]),
+    ("route", &["message", "route", "request"]),
+    ("request", &["message", "route", "request"]),
+    ("net", &["message", "route", "request", "net"]),
 ];
 
 /// What the pure parts may not name: whatever waits, looks outside, or talks.

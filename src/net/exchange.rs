@@ -33,7 +33,8 @@ use crate::message::refusal::Refusal;
 use crate::message::response::Response;
 use crate::message::status::Status;
 use crate::message::target::masked;
-use crate::route::{Lookup, Request, Route};
+use crate::request::Request;
+use crate::route::{Lookup, Route};
 
 /// One request and its answer. It holds the connection until it is answered.
 pub(super) struct Exchange<'c, 'a, S: 'static, L> {
