@@ -37,7 +37,7 @@
 //!
 //! # The walk of one request
 //!
-//! 1. A thread stands at the [`door`](net::door) and accepts; the socket gets a [tap](net::tap) if
+//! 1. A thread stands at the [`door`](net::accept) and accepts; the socket gets a [tap](net::observer) if
 //!    somebody watches.
 //! 2. The [conversation](net::connection) begins: `while let Some(exchange) = self.next()?`. The call
 //!    stack is the state machine.
@@ -59,10 +59,10 @@
 //!
 //! | part | chapters |
 //! |---|---|
-//! | I. The line | 1 [a port opens](net::server), 1b [the door](net::door), 1c [who is in](net::hall), 1d [to a seat](net::house), 1e [said once](net::trouble), 2 [a conversation](net::connection), 2b [one question, one answer](net::exchange), 3 [bytes take time](net::transport) |
+//! | I. The line | 1 [a port opens](net::server), 1b [the door](net::accept), 1c [who is in](net::connections), 1d [to a seat](net::shared), 1e [said once](net::throttle), 2 [a conversation](net::connection), 2b [one question, one answer](net::exchange), 3 [bytes take time](net::transport) |
 //! | II. The question | 4 [what the client says](message::head), 4b [what is asked for](message::target), 5 [names and values](message::fields), 6 [where the content ends](message::framing), 7 [content without a length](message::chunked) |
 //! | III. The answer | 8 [which function](route), 9 [what it returns](message::response), 10 [the answer as bytes](message::encode), 10b [on its way](net::delivery), 11 [again, or goodbye](message::persistence) |
-//! | IV. The glass | 12 [saying no](message::refusal), 13 [watching the wire](net::tap), 14 [reading over the shoulder](message::reader), 14b [where a message ends](message::ending), 15 [the transcript](transcript), 15b [claims judged](transcript::judge), 16 [what the bytes mean](transcript::explain) |
+//! | IV. The glass | 12 [saying no](message::refusal), 13 [watching the wire](net::observer), 14 [reading over the shoulder](message::reader), 14b [where a message ends](message::ending), 15 [the transcript](transcript), 15b [assertions judged](transcript::judge), 16 [what the bytes mean](transcript::explain) |
 //! | Appendices | [every number](message::limits), [methods](message::method), [status codes](message::status), [the date](message::date), [bytes that are safe to show](message::visible), [the glossary](transcript::glossary) |
 //!
 //! `make book` opens all of it, the private chapters too.
@@ -93,8 +93,8 @@ pub use message::method::Method;
 pub use message::response::{BadField, Response};
 pub use message::status::Status;
 pub use message::target::form;
-pub use net::server::{Running, Server, Stopper};
-pub use net::tap::{Answered, End, Observer};
+pub use net::observer::{Answered, End, Observer};
+pub use net::server::{Server, ServerHandle, Stopper};
 pub use request::Request;
 pub use route::{Handler, Route, Routes, delete, get, patch, post, put, routes};
 pub use transcript::Transcript;

@@ -9,7 +9,7 @@ use std::net::{Shutdown, TcpStream};
 
 use openkitchen::message::refusal::Refusal::{self, *};
 use openkitchen::message::visible::Visible;
-use openkitchen::{Request, Response, Routes, Running, Server, post, routes};
+use openkitchen::{Request, Response, Routes, Server, ServerHandle, post, routes};
 
 static ROUTES: Routes = routes(&[post("/", |_: &Request| Response::text("good"))]);
 
@@ -130,12 +130,12 @@ const MENDED: [Refusal; 19] = [
     CodingTwice, ExpectationUnknown, ChunkSize, ChunkExtension,
 ];
 
-fn server() -> Running {
+fn server() -> ServerHandle {
     Server::bind("127.0.0.1:0").unwrap().start(&ROUTES, ()).unwrap()
 }
 
 /// What the server answers to these bytes, behind which nothing more comes.
-fn answer(server: &Running, request: &[u8]) -> String {
+fn answer(server: &ServerHandle, request: &[u8]) -> String {
     let mut client = TcpStream::connect(server.address()).unwrap();
     client.write_all(request).unwrap();
     let _ = client.shutdown(Shutdown::Write); // it may have been refused before its end

@@ -81,7 +81,7 @@ fn every_lesson_keeps_the_form() {
             .collect();
         assert!(prose.iter().any(|line| line.starts_with("next: ")), "{name}");
         assert!(text.lines().all(|line| line.len() <= 110), "{name} has a long line");
-        assert!(page.items.iter().any(|item| matches!(item, Item::Claims(_))), "{name}");
+        assert!(page.items.iter().any(|item| matches!(item, Item::Assertions(_))), "{name}");
     }
     let listed = run(&mut openkitchen("check --list"));
     assert_eq!((listed.code, listed.stdout.lines().count()), (Some(0), lessons.len()));
@@ -243,7 +243,7 @@ fn a_server_that_stops_listening_is_told_so() {
 }
 
 #[test]
-fn without_claims_the_bytes_judge() {
+fn without_assertions_the_bytes_judge() {
     let (kitchen, folder) = (Kitchen::open(""), Folder::new());
     let page = |length: &str, content: &str| {
         let file = folder.file("page.wire");
@@ -329,7 +329,7 @@ fn a_page_of_several_connections_is_played_in_its_order() {
     fs::write(&file, page).unwrap();
     let ended = check(kitchen.address, file.to_str().unwrap());
     assert_eq!(ended.code, Some(0), "{}", ended.stdout);
-    // The number of a claim counts the answers on its connection, since the last claims there.
+    // The number of a assertion counts the answers on its connection, since the last assertions there.
     fs::write(&file, page.replace("2: status 404", "3: status 404")).unwrap();
     let ended = check(kitchen.address, &format!("--timeout 0.3 {}", file.display()));
     assert_eq!(ended.code, Some(1));

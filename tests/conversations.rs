@@ -29,7 +29,7 @@ use std::time::{Duration, Instant};
 use client::{Conversation, Fault, hold};
 use judge::Verdict;
 use openkitchen::transcript::{Block, Event, EventKind, Item, Side};
-use openkitchen::{Observer, Running};
+use openkitchen::{Observer, ServerHandle};
 use pace::Gate;
 use page::{page, shorten};
 use pages::Page;
@@ -119,7 +119,7 @@ struct Crossed {
 }
 
 impl Crossed {
-    /// `None` for a page of several connections, or with claims alone, or of a door that the oracle
+    /// `None` for a page of several connections, or with assertions alone, or of a door that the oracle
     /// leaves out.
     fn on(page: &Page) -> Option<Crossed> {
         let mut crossed = Crossed::default();
@@ -143,7 +143,7 @@ impl Crossed {
 
 /// A server, and perhaps somebody who watches: then a cut can be made to be one.
 struct Stage {
-    server: Running,
+    server: ServerHandle,
     gate: Option<Arc<Gate>>,
 }
 

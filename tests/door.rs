@@ -6,7 +6,7 @@ use std::sync::{Arc, Condvar, Mutex};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use openkitchen::{Request, Response, Routes, Running, Server, get, routes};
+use openkitchen::{Request, Response, Routes, Server, ServerHandle, get, routes};
 
 /// Far more than an answer takes, and less than any deadline of the server that could come to help.
 const AT_ONCE: Duration = Duration::from_secs(5);
@@ -31,7 +31,7 @@ fn slow(request: &Request<Arc<Gate>>) -> Response {
     Response::text("slow")
 }
 
-fn server(gate: &Arc<Gate>) -> Running {
+fn server(gate: &Arc<Gate>) -> ServerHandle {
     Server::bind("127.0.0.1:0").unwrap().start(&ROUTES, Arc::clone(gate)).unwrap()
 }
 

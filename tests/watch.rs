@@ -17,7 +17,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use openkitchen::Transcript;
-use openkitchen::transcript::{Claim, Event, EventKind, Item, Side};
+use openkitchen::transcript::{Assertion, Event, EventKind, Item, Side};
 use process::{Client, Ended, Folder, Kitchen, PATIENCE, openkitchen, read_once, run};
 
 /// Conversations that are compared byte by byte.
@@ -118,12 +118,12 @@ impl Recording {
         events.collect()
     }
 
-    fn claims(&self) -> Vec<String> {
-        let claims = self.transcript.items.iter().filter_map(|item| match item {
-            Item::Claims(claims) => Some(claims),
+    fn assertions(&self) -> Vec<String> {
+        let assertions = self.transcript.items.iter().filter_map(|item| match item {
+            Item::Assertions(assertions) => Some(assertions),
             _ => None,
         });
-        claims.flatten().map(Claim::to_string).collect()
+        assertions.flatten().map(Assertion::to_string).collect()
     }
 }
 
@@ -368,9 +368,13 @@ fn the_site_records_too_and_a_recording_says_what_it_says_again() {
     let recording = Recording::read(&file);
     assert_eq!(recording.bytes(Side::Server), answers);
     assert!(recording.text.contains("speaks to the lesson site at 127.0.0.1:"));
-    let claims = recording.claims();
-    let statuses = claims.iter().filter(|claim| claim.contains("status ")).count();
-    assert_eq!((statuses, claims.last().map(String::as_str)), (4, Some("closed")), "{claims:?}");
+    let assertions = recording.assertions();
+    let statuses = assertions.iter().filter(|assertion| assertion.contains("status ")).count();
+    assert_eq!(
+        (statuses, assertions.last().map(String::as_str)),
+        (4, Some("closed")),
+        "{assertions:?}"
+    );
 
     let again = Kitchen::open("");
     let mut client = again.client();
@@ -636,8 +640,11 @@ fn flask_is_seen_as_it_is() {
     let files = fs::read_dir(folder.file("wires")).unwrap();
     let read: Vec<Recording> = files.map(|file| Recording::read(&file.unwrap().path())).collect();
     assert_eq!(read.len(), 5);
-    let all = read.iter().flat_map(Recording::claims).collect::<Vec<_>>();
-    assert!(all.iter().any(|claim| claim == "field Transfer-Encoding contains chunked"), "{all:?}");
+    let all = read.iter().flat_map(Recording::assertions).collect::<Vec<_>>();
+    assert!(
+        all.iter().any(|assertion| assertion == "field Transfer-Encoding contains chunked"),
+        "{all:?}"
+    );
 }
 
 /// Everything that is answered. A server that keeps the connection is told that this is all.

@@ -24,7 +24,7 @@ const SHOWN: usize = 72;
 
 impl Refused {
     /// The answer's content: what is wrong, the line with a caret under the byte, the line as it should
-    /// be, the clause and the way to mend it. `bytes` are those of the request, from its first; `limits`
+    /// be, the clause and the way to fix it. `bytes` are those of the request, from its first; `limits`
     /// are named where one was met.
     pub fn explained(&self, bytes: &[u8], limits: &limits::Limits) -> String {
         let rule = self.refusal.rule();
@@ -36,7 +36,7 @@ impl Refused {
         if let Some(picture) = self.picture(bytes, limits) {
             text += &format!("\n{picture}\n");
         }
-        text + &format!("{}: {}\n", rule.clause, rule.mend)
+        text + &format!("{}: {}\n", rule.clause, rule.fix)
     }
 
     /// The lines that the answer shows.

@@ -24,14 +24,14 @@ const DIGITS: usize = 16;
 /// Takes chunked content apart.
 #[derive(Debug)]
 pub struct Decoder {
-    place: Place,
+    place: DecoderState,
     room: u64,
     extensions: usize,
     trailers: usize,
 }
 
 #[derive(Clone, Copy, Debug)]
-enum Place {
+enum DecoderState {
     SizeLine,
     Data { left: u64 },
     DataEnd,
@@ -40,7 +40,7 @@ enum Place {
 
 /// What stands at the start of the bytes that were given.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Step {
+pub enum Decoded {
     /// Not enough to tell: ask again when more has come.
     Partial,
     /// So many bytes of framing, to pass over.
@@ -54,24 +54,24 @@ pub enum Step {
 impl Decoder {
     /// A decoder at the start of chunked content, which refuses more than `limit` bytes of it.
     pub fn new(limit: u64) -> Decoder {
-        Decoder { place: Place::SizeLine, room: limit, extensions: 0, trailers: 0 }
+        Decoder { place: DecoderState::SizeLine, room: limit, extensions: 0, trailers: 0 }
     }
 
     /// Bytes of a chunk's data that come next; zero where framing does.
     pub fn left(&self) -> u64 {
         match self.place {
-            Place::Data { left } => left,
+            DecoderState::Data { left } => left,
             _ => 0,
         }
     }
 
     /// Passes over that many bytes of a chunk's data, or as many as there are: how many.
     pub fn skip(&mut self, bytes: u64) -> u64 {
-        let Place::Data { left } = &mut self.place else { return 0 };
+        let DecoderState::Data { left } = &mut self.place else { return 0 };
         let here = bytes.min(*left);
         *left -= here;
         if *left == 0 {
-            self.place = Place::DataEnd;
+            self.place = DecoderState::DataEnd;
         }
         here
     }
@@ -81,11 +81,11 @@ impl Decoder {
     /// # Errors
     /// The rule that is broken, and the offset in `bytes`. As in a head, a refusal waits for the end
     /// of its line, so that it does not depend on how the bytes were cut.
-    pub fn step(&mut self, bytes: &[u8]) -> Result<Step, (Refusal, usize)> {
+    pub fn step(&mut self, bytes: &[u8]) -> Result<Decoded, (Refusal, usize)> {
         match self.place {
-            Place::SizeLine => {
+            DecoderState::SizeLine => {
                 let Some(line) = line(bytes, Refusal::ChunkExtensionsTooLong)? else {
-                    return Ok(Step::Partial);
+                    return Ok(Decoded::Partial);
                 };
                 let digits = line.iter().take_while(|byte| byte.is_ascii_hexdigit()).count();
                 if digits == 0 {
@@ -103,34 +103,38 @@ impl Decoder {
                     .filter(|&size| size <= self.room)
                     .ok_or((Refusal::ContentTooLarge, 0))?;
                 self.room -= size;
-                self.place = if size == 0 { Place::Trailers } else { Place::Data { left: size } };
-                Ok(Step::Framing(line.len() + 2))
+                self.place = if size == 0 {
+                    DecoderState::Trailers
+                } else {
+                    DecoderState::Data { left: size }
+                };
+                Ok(Decoded::Framing(line.len() + 2))
             }
-            Place::Data { .. } => Ok(match self.skip(bytes.len() as u64) {
-                0 => Step::Partial,
-                here => Step::Content(here as usize),
+            DecoderState::Data { .. } => Ok(match self.skip(bytes.len() as u64) {
+                0 => Decoded::Partial,
+                here => Decoded::Content(here as usize),
             }),
-            Place::DataEnd => {
+            DecoderState::DataEnd => {
                 if bytes.starts_with(b"\r\n") {
-                    self.place = Place::SizeLine;
-                    return Ok(Step::Framing(2));
+                    self.place = DecoderState::SizeLine;
+                    return Ok(Decoded::Framing(2));
                 }
                 let line_is_whole = bytes.contains(&b'\n') || bytes.len() >= CHUNK_LINE;
-                if line_is_whole { Err((Refusal::ChunkEnd, 0)) } else { Ok(Step::Partial) }
+                if line_is_whole { Err((Refusal::ChunkEnd, 0)) } else { Ok(Decoded::Partial) }
             }
-            Place::Trailers => {
+            DecoderState::Trailers => {
                 let Some(line) = line(bytes, Refusal::TrailersTooLong)? else {
-                    return Ok(Step::Partial);
+                    return Ok(Decoded::Partial);
                 };
                 if line.is_empty() {
-                    return Ok(Step::End(2));
+                    return Ok(Decoded::End(2));
                 }
                 fields::check_line(line)?;
                 self.trailers += line.len() + 2;
                 if self.trailers > TRAILERS {
                     return Err((Refusal::TrailersTooLong, 0));
                 }
-                Ok(Step::Framing(line.len() + 2))
+                Ok(Decoded::Framing(line.len() + 2))
             }
         }
     }
@@ -220,13 +224,13 @@ mod tests {
             loop {
                 let rest = &wire[used..come];
                 match decoder.step(rest).map_err(|(refusal, at)| (refusal, used + at))? {
-                    Step::Partial => break,
-                    Step::Framing(length) => used += length,
-                    Step::Content(length) => {
+                    Decoded::Partial => break,
+                    Decoded::Framing(length) => used += length,
+                    Decoded::Content(length) => {
                         content.extend_from_slice(&rest[..length]);
                         used += length;
                     }
-                    Step::End(length) => return Ok((content, used + length)),
+                    Decoded::End(length) => return Ok((content, used + length)),
                 }
             }
         }

@@ -10,11 +10,11 @@
 //! It is shown and never acted upon: what a client meant, only the client knows. Where there is more
 //! than one thing it could have meant (two lengths that differ, a fold), or where the line should not be
 //! there at all (a second Host), nothing is shown.
-//! Next: [`tap`](crate::net::tap).
+//! Next: [`tap`](crate::net::observer).
 
 use std::ops::Range;
 
-use super::chunked::{Decoder, Step};
+use super::chunked::{Decoded, Decoder};
 use super::fields::{is_value_byte, members, trim};
 use super::framing::Framing;
 use super::head::Head;
@@ -69,8 +69,8 @@ fn judged(bytes: &[u8], limits: &Limits) -> Result<(), Refused> {
     let (mut decoder, mut at) = (Decoder::new(limits.content), head.length);
     loop {
         match decoder.step(&bytes[at..]).map_err(|(refusal, bad)| refusal.at(at + bad))? {
-            Step::Framing(length) | Step::Content(length) => at += length,
-            Step::Partial | Step::End(_) => return Ok(()),
+            Decoded::Framing(length) | Decoded::Content(length) => at += length,
+            Decoded::Partial | Decoded::End(_) => return Ok(()),
         }
     }
 }

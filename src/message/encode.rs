@@ -38,7 +38,7 @@ pub enum Delimiter {
 
 /// What an answer has to know of its request.
 #[derive(Clone, Copy, Debug)]
-pub struct Asked {
+pub struct ResponseContext {
     /// A HEAD wants the head of GET's answer and nothing behind it.
     pub is_head: bool,
     /// The client's version.
@@ -55,7 +55,7 @@ const USUAL: usize = 256;
 /// has become of the wish to keep the connection.
 pub fn encode_head(
     response: &Response,
-    asked: Asked,
+    asked: ResponseContext,
     now: SystemTime,
     out: &mut Vec<u8>,
 ) -> (Delimiter, Persistence) {
@@ -133,7 +133,7 @@ mod tests {
     ) -> (String, Delimiter, Persistence) {
         let mut out = Vec::new();
         let persistence = Persistence::KeepAlive;
-        let asked = Asked { is_head, version, persistence };
+        let asked = ResponseContext { is_head, version, persistence };
         let now = crate::message::date::example();
         let (delimiter, persistence) = encode_head(&response, asked, now, &mut out);
         let text = String::from_utf8(out).expect("a head in ASCII");

@@ -78,7 +78,7 @@ impl Default for Limits {
 
 impl Limits {
     /// How long content of so many bytes may take in all.
-    pub fn patience(&self, bytes: u64) -> Duration {
+    pub fn time_budget(&self, bytes: u64) -> Duration {
         self.content_timeout + Duration::from_secs(bytes / SLOWEST_BYTES_PER_SECOND)
     }
 }

@@ -23,12 +23,12 @@ pub enum Persistence {
 
 impl Persistence {
     /// What the client asks for with its head.
-    pub fn asked_by(head: &Head, bytes: &[u8]) -> Persistence {
-        Persistence::said_by(head.version, head.fields(bytes))
+    pub fn of_request(head: &Head, bytes: &[u8]) -> Persistence {
+        Persistence::of_fields(head.version, head.fields(bytes))
     }
 
     /// What the sender of a head with these fields, a client or a server, says.
-    pub fn said_by(version: Version, fields: FieldLines<'_>) -> Persistence {
+    pub fn of_fields(version: Version, fields: FieldLines<'_>) -> Persistence {
         // `close` is a wish that cannot be refused, whatever else stands in the list.
         if fields.lists("connection", "close") {
             return Persistence::Close;

@@ -16,7 +16,7 @@
 use std::collections::VecDeque;
 use std::ops::Range;
 
-use super::chunked::{Decoder, Step};
+use super::chunked::{Decoded, Decoder};
 use super::ending::Ending;
 use super::fields::FieldLines;
 use super::method::Method;
@@ -65,7 +65,7 @@ pub struct Reader {
     is_client: bool,
     /// What has come of the part that is not complete.
     kept: Vec<u8>,
-    place: Place,
+    place: ReaderState,
     /// The head that was read last, and where its message ends.
     outline: Option<Outline>,
     ending: Option<Ending>,
@@ -77,7 +77,7 @@ pub struct Reader {
 }
 
 #[derive(Debug)]
-enum Place {
+enum ReaderState {
     Head,
     Length(u64),
     Chunked(Decoder),
@@ -101,7 +101,7 @@ impl Reader {
     fn new(is_client: bool) -> Reader {
         let (kept, asked) = (Vec::new(), VecDeque::new());
         let (outline, ending, fault) = (None, None, None);
-        Reader { is_client, kept, place: Place::Head, outline, ending, fault, asked }
+        Reader { is_client, kept, place: ReaderState::Head, outline, ending, fault, asked }
     }
 
     /// Tells a reader of answers which method it was that the next unanswered request had. A server
@@ -137,29 +137,29 @@ impl Reader {
     /// begun until then.
     pub fn is_within(&self) -> bool {
         match self.place {
-            Place::Head => !self.kept.is_empty(),
+            ReaderState::Head => !self.kept.is_empty(),
             _ => true,
         }
     }
 
     /// Whether the content ends when the connection does, and not before.
     pub fn ends_with_connection(&self) -> bool {
-        matches!(self.place, Place::UntilClose)
+        matches!(self.place, ReaderState::UntilClose)
     }
 
     /// Whether nobody can tell any more what is head and what is content.
     pub fn is_lost(&self) -> bool {
-        matches!(self.place, Place::Lost)
+        matches!(self.place, ReaderState::Lost)
     }
 
     /// How many bytes of content come next, for certain: all, or those of a chunk. Zero where a head
     /// or framing is due, or nobody knows.
     pub fn content_left(&self) -> u64 {
         match &self.place {
-            Place::Length(left) => *left,
-            Place::Chunked(decoder) => decoder.left(),
-            Place::UntilClose => u64::MAX,
-            Place::Head | Place::SomewhereInChunks | Place::Lost => 0,
+            ReaderState::Length(left) => *left,
+            ReaderState::Chunked(decoder) => decoder.left(),
+            ReaderState::UntilClose => u64::MAX,
+            ReaderState::Head | ReaderState::SomewhereInChunks | ReaderState::Lost => 0,
         }
     }
 
@@ -174,8 +174,8 @@ impl Reader {
             self.skip(length as u64);
             return Some(Stretch::new(Part::Content, length, !self.is_within()));
         }
-        if let Place::SomewhereInChunks = self.place {
-            self.place = Place::Chunked(Decoder::new(u64::MAX));
+        if let ReaderState::SomewhereInChunks = self.place {
+            self.place = ReaderState::Chunked(Decoder::new(u64::MAX));
             // Of what is known again, only the line end before it may belong to what is not.
             if bytes.starts_with(b"\r\n") {
                 return Some(Stretch::new(Part::Framing, 2, false));
@@ -183,7 +183,7 @@ impl Reader {
         }
         let some = &bytes[..bytes.len().min(KEPT)];
         Some(match self.place {
-            Place::Head => self.head(some),
+            ReaderState::Head => self.head(some),
             _ => self.framing(some),
         })
     }
@@ -191,15 +191,15 @@ impl Reader {
     /// Passes over bytes that were there and that nobody kept.
     pub fn skip(&mut self, bytes: u64) {
         let is_within_line = !std::mem::take(&mut self.kept).is_empty();
-        self.place = match std::mem::replace(&mut self.place, Place::Lost) {
-            Place::Length(left) if left == bytes => Place::Head,
-            Place::Length(left) if left > bytes => Place::Length(left - bytes),
-            Place::Chunked(mut decoder) if !is_within_line => match decoder.skip(bytes) {
-                skipped if skipped == bytes => Place::Chunked(decoder),
-                _ => Place::SomewhereInChunks,
+        self.place = match std::mem::replace(&mut self.place, ReaderState::Lost) {
+            ReaderState::Length(left) if left == bytes => ReaderState::Head,
+            ReaderState::Length(left) if left > bytes => ReaderState::Length(left - bytes),
+            ReaderState::Chunked(mut decoder) if !is_within_line => match decoder.skip(bytes) {
+                skipped if skipped == bytes => ReaderState::Chunked(decoder),
+                _ => ReaderState::SomewhereInChunks,
             },
-            place @ (Place::SomewhereInChunks | Place::UntilClose) => place,
-            _ => Place::Lost,
+            place @ (ReaderState::SomewhereInChunks | ReaderState::UntilClose) => place,
+            _ => ReaderState::Lost,
         };
     }
 
@@ -218,28 +218,28 @@ impl Reader {
             }
             _ => {
                 self.kept.clear();
-                self.place = Place::Lost;
+                self.place = ReaderState::Lost;
                 Stretch::new(Part::Unframed, bytes.len(), false)
             }
         }
     }
 
     fn framing(&mut self, bytes: &[u8]) -> Stretch {
-        let Place::Chunked(decoder) = &mut self.place else {
+        let ReaderState::Chunked(decoder) = &mut self.place else {
             return Stretch::new(Part::Unframed, bytes.len(), false);
         };
         let before = self.kept.len();
         self.kept.extend_from_slice(bytes);
         let stretch = match decoder.step(&self.kept) {
-            Ok(Step::Partial) => return Stretch::new(Part::Framing, bytes.len(), false),
-            Ok(Step::Content(used)) => Stretch::new(Part::Content, used - before, false),
-            Ok(Step::Framing(used)) => Stretch::new(Part::Framing, used - before, false),
-            Ok(Step::End(used)) => {
-                self.place = Place::Head;
+            Ok(Decoded::Partial) => return Stretch::new(Part::Framing, bytes.len(), false),
+            Ok(Decoded::Content(used)) => Stretch::new(Part::Content, used - before, false),
+            Ok(Decoded::Framing(used)) => Stretch::new(Part::Framing, used - before, false),
+            Ok(Decoded::End(used)) => {
+                self.place = ReaderState::Head;
                 Stretch::new(Part::Framing, used - before, true)
             }
             Err(fault) => {
-                self.place = Place::Lost;
+                self.place = ReaderState::Lost;
                 self.fault = Some(fault);
                 Stretch::new(Part::Unframed, bytes.len(), false)
             }
@@ -248,20 +248,22 @@ impl Reader {
         stretch
     }
 
-    fn content_of(&mut self, outline: &Outline) -> Place {
+    fn content_of(&mut self, outline: &Outline) -> ReaderState {
         // An interim answer precedes the one that the request is waiting for.
         let is_interim = matches!(outline.status, Some(100..200));
         let asked = if is_interim { None } else { self.asked.pop_front() };
         let ending = Ending::of(outline, asked);
         self.ending = Some(ending);
         match ending {
-            Ending::Interim | Ending::NoContent | Ending::ToHead => Place::Head,
-            Ending::NoFraming | Ending::Length(0) => Place::Head,
-            Ending::Length(length) => Place::Length(length),
-            Ending::Chunked => Place::Chunked(Decoder::new(u64::MAX)),
-            Ending::Close | Ending::CloseCoded => Place::UntilClose,
-            Ending::Switched | Ending::Tunnel => Place::Lost,
-            Ending::CodingUnknown | Ending::LengthInvalid | Ending::LengthsDiffer => Place::Lost,
+            Ending::Interim | Ending::NoContent | Ending::ToHead => ReaderState::Head,
+            Ending::NoFraming | Ending::Length(0) => ReaderState::Head,
+            Ending::Length(length) => ReaderState::Length(length),
+            Ending::Chunked => ReaderState::Chunked(Decoder::new(u64::MAX)),
+            Ending::Close | Ending::CloseCoded => ReaderState::UntilClose,
+            Ending::Switched | Ending::Tunnel => ReaderState::Lost,
+            Ending::CodingUnknown | Ending::LengthInvalid | Ending::LengthsDiffer => {
+                ReaderState::Lost
+            }
         }
     }
 }

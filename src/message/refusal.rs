@@ -2,7 +2,7 @@
 //!
 //! A request can be wrong in many ways, and a bare "400 Bad Request" teaches nobody anything. So
 //! every "no" of this server is a row of one table: the status, the clause of the RFC, one sentence
-//! why, and how to mend it. The answer, the log, the trace and the tests all read that table.
+//! why, and how to fix it. The answer, the log, the trace and the tests all read that table.
 //!
 //! ```text
 //! Host : example.test
@@ -27,12 +27,12 @@ pub struct Rule {
     /// What is wrong, in a sentence without a full stop.
     pub why: &'static str,
     /// What to write instead.
-    pub mend: &'static str,
+    pub fix: &'static str,
 }
 
 /// Writes the enum and the table from the same rows, so that neither can have what the other lacks.
 macro_rules! refusals {
-    ($($refusal:ident, $status:ident, $clause:literal, $why:literal, $mend:literal;)*) => {
+    ($($refusal:ident, $status:ident, $clause:literal, $why:literal, $fix:literal;)*) => {
         /// A reason to turn a request down. [`Refusal::rule`] has the row.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
         pub enum Refusal {
@@ -41,7 +41,7 @@ macro_rules! refusals {
 
         const TABLE: &[(Refusal, Rule)] = &[$({
             let status = Status::$status;
-            (Refusal::$refusal, Rule { status, clause: $clause, why: $why, mend: $mend })
+            (Refusal::$refusal, Rule { status, clause: $clause, why: $why, fix: $fix })
         }),*];
     };
 }
@@ -253,10 +253,10 @@ mod tests {
 
     #[test]
     fn each_row_has_a_status_a_clause_and_two_sentences() {
-        for &(refusal, Rule { status, clause, why, mend }) in TABLE {
+        for &(refusal, Rule { status, clause, why, fix }) in TABLE {
             assert!(status.code() >= 400 && clause.starts_with("RFC "), "{refusal:?}");
-            assert!(!why.ends_with('.') && !mend.ends_with('.'), "{refusal:?}");
-            assert!(why.is_ascii() && mend.is_ascii(), "{refusal:?}");
+            assert!(!why.ends_with('.') && !fix.ends_with('.'), "{refusal:?}");
+            assert!(why.is_ascii() && fix.is_ascii(), "{refusal:?}");
         }
     }
 }

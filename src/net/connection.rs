@@ -16,41 +16,24 @@
 
 use std::io::{self, ErrorKind};
 use std::net::SocketAddr;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
-use log::{Level, debug, info, log};
+use log::{Level, debug, log};
 
+use super::connections::{FINAL_REQUEST_WAIT, IdleMark};
 use super::delivery::deliver;
 use super::exchange::Exchange;
-use super::hall::Idle;
-use super::server::Clock;
-use super::tap::{Answered, Observer};
-use super::transport::{Buffers, Line, Transport};
-use super::trouble::Trouble;
-use crate::message::encode::Asked;
+use super::observer::Answered;
+use super::shared::Service;
+use super::transport::{Buffers, Io, Transport};
+use crate::message::encode::ResponseContext;
 use crate::message::framing::Framing;
 use crate::message::head::{Head, Version};
 use crate::message::limits::Limits;
 use crate::message::persistence::Persistence;
 use crate::message::refusal::{Refusal, Refused, Rule};
 use crate::message::response::Response;
-use crate::message::visible::Visible;
-use crate::route::Routes;
-
-/// What all connections of a server have in common.
-pub(super) struct Service<'a, S: 'static> {
-    pub routes: &'a Routes<S>,
-    pub state: &'a S,
-    pub limits: &'a Limits,
-    pub observer: Option<&'a dyn Observer>,
-    pub clock: Clock,
-    pub stopping: &'a AtomicBool,
-    /// The refusals that the log has warned of, a bit for each.
-    pub warned: AtomicU64,
-    /// Handlers that panic.
-    pub panics: Trouble,
-}
 
 /// One client, and what is known of it.
 pub(super) struct Connection<'a, S: 'static, L> {
@@ -59,75 +42,69 @@ pub(super) struct Connection<'a, S: 'static, L> {
     pub number: u64,
     pub peer: SocketAddr,
     /// Whether it waits for a request: then it may be hung up on when the server stops.
-    idle: &'a Idle,
+    idle: &'a IdleMark,
     /// Whether a request has been answered on it.
     has_served: bool,
 }
 
 /// Why a request could not be read. Either somebody is left to be told, or nobody is.
-pub(super) enum Fault {
+pub(super) enum ReadError {
     Refused(Refused),
     Gone(io::Error),
 }
 
-impl From<Refused> for Fault {
-    fn from(refused: Refused) -> Fault {
-        Fault::Refused(refused)
+impl From<Refused> for ReadError {
+    fn from(refused: Refused) -> ReadError {
+        ReadError::Refused(refused)
     }
 }
 
-impl From<Refusal> for Fault {
-    fn from(refusal: Refusal) -> Fault {
-        Fault::Refused(refusal.into())
+impl From<Refusal> for ReadError {
+    fn from(refusal: Refusal) -> ReadError {
+        ReadError::Refused(refusal.into())
     }
 }
 
 /// Bytes of a connection's beginning that may show another protocol, which never sends a line end.
-const GREETING: usize = 16;
+const GREETING_BYTES: usize = 16;
 
 /// How long somebody who begins with an empty line has for what follows. A client sends it at once; a
 /// person who types is answered while still looking.
-const BEHIND_A_BLANK_LINE: Duration = Duration::from_secs(1);
+const BLANK_LINE_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// How long a client may go on sending to a connection that was closed on it.
 const LINGER: Duration = Duration::from_secs(2);
 
 /// The same for one that was turned away: its thread is one more than there should be.
-const LINGER_AT_THE_DOOR: Duration = Duration::from_secs(1);
+const LINGER_REJECTED: Duration = Duration::from_secs(1);
 
 /// How much it may send in that time.
 const LINGER_BYTES: usize = 8 << 20;
 
-/// How long a server that stops waits for a request on a connection that is idle. Who asks within this
-/// time is answered, and told that it was the last time; who does not is hung up on. A request that is
-/// on its way just then is lost, which no server can help (RFC 9112 section 9.5); but the longer a
-/// client has been silent, the less likely it speaks at that very moment.
-pub(super) const LAST_CALL: Duration = Duration::from_millis(50);
-
 /// Seconds after which a client that was turned away may try again.
 const RETRY_AFTER: &str = "1";
 
-impl<'a, S: Sync, L: Line> Connection<'a, S, L> {
+impl<'a, S: Sync, L: Io> Connection<'a, S, L> {
     pub fn new(
         service: &'a Service<'a, S>,
-        line: L,
+        io: L,
         number: u64,
         peer: SocketAddr,
-        idle: &'a Idle,
+        idle: &'a IdleMark,
         buffers: &'a mut Buffers,
     ) -> Connection<'a, S, L> {
-        let transport = Transport::new(line, buffers, service.limits.idle_timeout);
+        let transport = Transport::new(io, buffers, service.limits.idle_timeout);
         Connection { service, transport, number, peer, idle, has_served: false }
     }
 
     /// The whole conversation.
-    pub fn converse(&mut self) {
-        if let Err(gone) = self.serve() {
+    pub fn serve(&mut self) {
+        if let Err(gone) = self.serve_exchanges() {
             debug!("connection {}: {gone}", self.number);
         }
     }
 
-    fn serve(&mut self) -> io::Result<()> {
+    fn serve_exchanges(&mut self) -> io::Result<()> {
         while let Some(exchange) = self.next()? {
             match exchange.serve()? {
                 Persistence::KeepAlive => self.has_served = true,
@@ -154,14 +131,14 @@ impl<'a, S: Sync, L: Line> Connection<'a, S, L> {
             Ok(Some((head, framing, client_waits))) => {
                 Ok(Some(Exchange::new(self, head, framing, client_waits)))
             }
-            Err(Fault::Refused(refused)) => self.refuse(refused, LINGER).map(|()| None),
-            Err(Fault::Gone(error)) => Err(error),
+            Err(ReadError::Refused(refused)) => self.refuse(refused, LINGER).map(|()| None),
+            Err(ReadError::Gone(error)) => Err(error),
         }
     }
 
     /// Reads until a head is complete. One deadline for all of it: a client that sends a byte now and
     /// then would otherwise hold its thread for ever.
-    fn read_head(&mut self) -> Result<Option<Head>, Fault> {
+    fn read_head(&mut self) -> Result<Option<Head>, ReadError> {
         let limits = self.service.limits;
         let (mut since, mut tried) = (None, 0);
         loop {
@@ -169,7 +146,8 @@ impl<'a, S: Sync, L: Line> Connection<'a, S, L> {
             // Parsing again for each byte of a slow head would take quadratic time: only a line end, a
             // full buffer or a greeting can make a difference.
             let news = &bytes[tried.min(bytes.len())..];
-            let can_tell = news.contains(&b'\n') || bytes.len() >= limits.head || tried < GREETING;
+            let can_tell =
+                news.contains(&b'\n') || bytes.len() >= limits.head || tried < GREETING_BYTES;
             if can_tell && let Some(head) = Head::parse(bytes, limits)? {
                 return Ok(Some(head));
             }
@@ -179,13 +157,14 @@ impl<'a, S: Sync, L: Line> Connection<'a, S, L> {
             let is_blank = matches!(bytes, b"\r" | b"\r\n");
             let is_idle = bytes.is_empty() || (is_blank && self.has_served);
             let head = limits.head_timeout;
-            let patience = if is_blank { head.min(BEHIND_A_BLANK_LINE) } else { head };
-            let deadline = (!is_idle).then(|| *since.get_or_insert_with(Instant::now) + patience);
+            let time_budget = if is_blank { head.min(BLANK_LINE_TIMEOUT) } else { head };
+            let deadline =
+                (!is_idle).then(|| *since.get_or_insert_with(Instant::now) + time_budget);
             let refused = match self.fill(deadline, is_idle) {
                 Ok(0) => Refusal::HeadCutShort.at(tried),
                 Ok(_) => continue,
                 Err(error) if error.kind() == ErrorKind::TimedOut => Refusal::HeadTimeout.into(),
-                Err(error) => return Err(Fault::Gone(error)),
+                Err(error) => return Err(ReadError::Gone(error)),
             };
             if is_idle {
                 return Ok(None);
@@ -203,15 +182,15 @@ impl<'a, S: Sync, L: Line> Connection<'a, S, L> {
         // the other way round, so one of the two always sees the other.
         self.idle.begin();
         let last_call = self.service.stopping.load(Ordering::SeqCst);
-        let deadline = if last_call { Some(Instant::now() + LAST_CALL) } else { deadline };
+        let deadline = if last_call { Some(Instant::now() + FINAL_REQUEST_WAIT) } else { deadline };
         let filled = self.transport.fill(deadline);
         if self.idle.end() {
-            self.transport.has_been_shut();
+            self.transport.mark_read_shut();
         }
         if !matches!(filled, Ok(1..)) {
             // Nobody will be answered any more, and that is said at once: what arrives between this read
             // and the end of the connection is thrown away.
-            self.transport.say_goodbye();
+            self.transport.half_close();
         }
         filled
     }
@@ -226,13 +205,15 @@ impl<'a, S: Sync, L: Line> Connection<'a, S, L> {
         // The answer to a HEAD has no content, even where the rest of the head is garbage.
         let is_head = bytes.strip_prefix(b"\r\n").unwrap_or(bytes).starts_with(b"HEAD ");
         let response = refusal(refused, bytes, limits);
-        let asked = Asked { is_head, version: Version::Http11, persistence: Persistence::Close };
+        let asked =
+            ResponseContext { is_head, version: Version::Http11, persistence: Persistence::Close };
         self.log(refused.refusal);
         let since = Instant::now();
         let status = response.status;
         let _closes = self.send(response, asked)?;
-        self.service.tell(
-            self,
+        self.service.report(
+            self.number,
+            self.peer,
             &Answered {
                 method: "-",
                 target: "-".into(),
@@ -260,19 +241,19 @@ impl<'a, S: Sync, L: Line> Connection<'a, S, L> {
     }
 
     /// Sends an answer; see [`deliver`].
-    pub fn send(&mut self, response: Response, asked: Asked) -> io::Result<Persistence> {
+    pub fn send(&mut self, response: Response, asked: ResponseContext) -> io::Result<Persistence> {
         let Service { clock, limits, .. } = *self.service;
         deliver(&mut self.transport, response, asked, clock(), limits)
     }
 
     /// Ends the connection so that the last answer is not lost; see [`Transport::linger`].
-    pub fn hang_up(&mut self) {
+    pub fn close(&mut self) {
         self.transport.linger(LINGER, LINGER_BYTES);
     }
 
     /// The busy signal for a connection beyond the cap.
-    pub fn turn_away(&mut self) {
-        let told = self.refuse(Refusal::TooManyConnections.into(), LINGER_AT_THE_DOOR);
+    pub fn reject(&mut self) {
+        let told = self.refuse(Refusal::TooManyConnections.into(), LINGER_REJECTED);
         if let Err(gone) = told {
             debug!("connection {}: {gone}", self.number);
         }
@@ -288,31 +269,5 @@ pub(super) fn refusal(refused: Refused, bytes: &[u8], limits: &Limits) -> Respon
     match refused.refusal {
         Refusal::TooManyConnections => response.field("Retry-After", RETRY_AFTER),
         _ => response,
-    }
-}
-
-impl<S> Service<'_, S> {
-    /// Whether an exchange that is over has to be told to anybody. If not, nobody looks at the clock.
-    pub fn is_watched(&self) -> bool {
-        self.observer.is_some() || log::log_enabled!(Level::Info)
-    }
-
-    /// Tells the observer, and writes the access log.
-    pub fn tell<L>(&self, connection: &Connection<'_, S, L>, answered: &Answered<'_>) {
-        if let Some(observer) = self.observer {
-            observer.answered(connection.number, answered);
-        }
-        if !answered.is_quiet {
-            info!(
-                target: "access",
-                "{} \"{} {}\" {} {} bytes in, {:.1} ms",
-                connection.peer,
-                answered.method,
-                Visible(answered.target.as_bytes()),
-                answered.status.code(),
-                answered.received,
-                answered.took.as_secs_f64() * 1000.0,
-            );
-        }
     }
 }

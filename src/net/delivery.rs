@@ -12,9 +12,9 @@ use std::time::{Instant, SystemTime};
 
 use log::error;
 
-use super::transport::{Line, ONE_WRITE, Transport};
+use super::transport::{Io, ONE_WRITE, Transport};
 use crate::message::chunked::{LAST_CHUNK, encode_chunk};
-use crate::message::encode::{Asked, Delimiter, encode_head};
+use crate::message::encode::{Delimiter, ResponseContext, encode_head};
 use crate::message::limits::Limits;
 use crate::message::persistence::Persistence;
 use crate::message::response::{Body, Response};
@@ -28,19 +28,19 @@ pub(super) fn is_one_write(response: &Response) -> bool {
 }
 
 /// Sends an answer. What becomes of the connection is decided here at the latest.
-pub(super) fn deliver<L: Line>(
+pub(super) fn deliver<L: Io>(
     transport: &mut Transport<'_, L>,
     response: Response,
-    asked: Asked,
+    asked: ResponseContext,
     now: SystemTime,
     limits: &Limits,
 ) -> io::Result<Persistence> {
     let (delimiter, persistence) = encode_head(&response, asked, now, transport.out);
     match (response.body, delimiter) {
-        (_, Delimiter::Head | Delimiter::Length(0)) => transport.flush(limits.patience(0))?,
+        (_, Delimiter::Head | Delimiter::Length(0)) => transport.flush(limits.time_budget(0))?,
         (Body::Bytes(bytes), _) => {
             let with_head = &bytes[..bytes.len().min(ONE_WRITE)];
-            let budget = limits.patience(bytes.len() as u64);
+            let budget = limits.time_budget(bytes.len() as u64);
             transport.out.extend_from_slice(with_head);
             transport.flush(budget)?;
             transport.send(&bytes[with_head.len()..], budget)?;
@@ -87,7 +87,7 @@ fn next_piece(reader: &mut impl Read, piece: &mut [u8]) -> Option<usize> {
 
 /// Sends exactly `length` bytes behind the head that is in `out`.
 #[cold]
-fn copy<L: Line>(
+fn copy<L: Io>(
     transport: &mut Transport<'_, L>,
     mut reader: impl Read,
     length: u64,
@@ -100,19 +100,19 @@ fn copy<L: Line>(
         let read = next_piece(&mut reader, &mut piece);
         let bytes = &piece[..read.unwrap_or(0)];
         transport.out.extend_from_slice(bytes);
-        transport.flush(limits.patience(length).saturating_sub(since.elapsed()))?;
+        transport.flush(limits.time_budget(length).saturating_sub(since.elapsed()))?;
         if bytes.is_empty() {
             return Ok(Cut::Short);
         }
         left -= bytes.len() as u64;
     }
-    transport.flush(limits.patience(0))?;
+    transport.flush(limits.time_budget(0))?;
     Ok(Cut::No)
 }
 
 /// Sends pieces as they are made, each at once; the first shares a write with the head.
 #[cold]
-fn stream<L: Line>(
+fn stream<L: Io>(
     transport: &mut Transport<'_, L>,
     mut reader: Box<dyn Read + Send>,
     in_chunks: bool,
@@ -127,7 +127,7 @@ fn stream<L: Line>(
             (Some(read), true) => encode_chunk(&piece[..read], transport.out),
             (Some(read), false) => transport.out.extend_from_slice(&piece[..read]),
         }
-        transport.flush(limits.patience(PIECE as u64))?;
+        transport.flush(limits.time_budget(PIECE as u64))?;
         match read {
             None => return Ok(Cut::Short),
             Some(0) => return Ok(Cut::No),

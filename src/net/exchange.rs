@@ -18,12 +18,13 @@ use std::time::Instant;
 
 use log::error;
 
-use super::connection::{Connection, Fault, Service, refusal};
+use super::connection::{Connection, ReadError, refusal};
 use super::delivery::is_one_write;
-use super::tap::Answered;
-use super::transport::Line;
-use crate::message::chunked::{Decoder, Step};
-use crate::message::encode::Asked;
+use super::observer::Answered;
+use super::shared::Service;
+use super::transport::Io;
+use crate::message::chunked::{Decoded, Decoder};
+use crate::message::encode::ResponseContext;
 use crate::message::framing::Framing;
 use crate::message::head::Head;
 use crate::message::limits::UNREAD_CONTENT;
@@ -50,14 +51,14 @@ pub(super) struct Exchange<'c, 'a, S: 'static, L> {
     since: Option<Instant>,
 }
 
-impl<'c, 'a, S: Sync, L: Line> Exchange<'c, 'a, S, L> {
+impl<'c, 'a, S: Sync, L: Io> Exchange<'c, 'a, S, L> {
     pub fn new(
         connection: &'c mut Connection<'a, S, L>,
         head: Head,
         framing: Framing,
         client_waits: bool,
     ) -> Exchange<'c, 'a, S, L> {
-        let since = connection.service.is_watched().then(Instant::now);
+        let since = connection.service.is_observed().then(Instant::now);
         let unread = !matches!(framing, Framing::None | Framing::Length(0));
         let length = head.length;
         Exchange { connection, head, framing, client_waits, unread, length, since }
@@ -87,10 +88,10 @@ impl<'c, 'a, S: Sync, L: Line> Exchange<'c, 'a, S, L> {
         };
         let response = match self.read_content(limits.content) {
             Ok(decoded) => self.call(route, decoded),
-            Err(Fault::Refused(refused)) => {
+            Err(ReadError::Refused(refused)) => {
                 refusal(refused, self.connection.transport.bytes(), limits).close()
             }
-            Err(Fault::Gone(error)) => return Err(error),
+            Err(ReadError::Gone(error)) => return Err(error),
         };
         self.answer(response, Some(route))
     }
@@ -102,27 +103,27 @@ impl<'c, 'a, S: Sync, L: Line> Exchange<'c, 'a, S, L> {
 
     /// Reads the content to its end. `Some` is what chunks were put together to; otherwise it stands
     /// in the buffer behind the head.
-    fn read_content(&mut self, limit: u64) -> Result<Option<Vec<u8>>, Fault> {
+    fn read_content(&mut self, limit: u64) -> Result<Option<Vec<u8>>, ReadError> {
         let decoded = match self.framing {
             Framing::None | Framing::Length(0) => return Ok(None),
             Framing::Length(length) if length > limit => {
                 return Err(Refusal::ContentTooLarge.into());
             }
             Framing::Length(length) => {
-                self.invite()?;
+                self.send_continue()?;
                 let whole =
                     usize::try_from(length).ok().and_then(|n| n.checked_add(self.head.length));
                 let whole = whole.ok_or(Refusal::ContentTooLarge)?;
-                let patience = self.connection.service.limits.patience(length);
+                let time_budget = self.connection.service.limits.time_budget(length);
                 let mut deadline = None;
                 while self.connection.transport.bytes().len() < whole {
-                    self.read_more(*deadline.get_or_insert_with(|| Instant::now() + patience))?;
+                    self.read_more(*deadline.get_or_insert_with(|| Instant::now() + time_budget))?;
                 }
                 self.length = whole;
                 None
             }
             Framing::Chunked => {
-                self.invite()?;
+                self.send_continue()?;
                 Some(self.read_chunks(limit)?)
             }
         };
@@ -130,50 +131,53 @@ impl<'c, 'a, S: Sync, L: Line> Exchange<'c, 'a, S, L> {
         Ok(decoded)
     }
 
-    fn read_chunks(&mut self, limit: u64) -> Result<Vec<u8>, Fault> {
+    fn read_chunks(&mut self, limit: u64) -> Result<Vec<u8>, ReadError> {
         let (mut decoder, mut content) = (Decoder::new(limit), Vec::new());
         let mut since = None;
         loop {
             let rest = &self.connection.transport.bytes()[self.length..];
             let step = decoder.step(rest).map_err(|(refusal, at)| refusal.at(self.length + at))?;
             match step {
-                Step::Framing(length) => self.length += length,
-                Step::Content(length) => {
+                Decoded::Framing(length) => self.length += length,
+                Decoded::Content(length) => {
                     content.extend_from_slice(&rest[..length]);
                     self.length += length;
                 }
-                Step::End(length) => {
+                Decoded::End(length) => {
                     self.length += length;
                     return Ok(content);
                 }
-                Step::Partial => {
+                Decoded::Partial => {
                     // Nobody said how much will come: the time grows with what has.
-                    let patience = self.connection.service.limits.patience(content.len() as u64);
-                    self.read_more(*since.get_or_insert_with(Instant::now) + patience)?;
+                    let time_budget =
+                        self.connection.service.limits.time_budget(content.len() as u64);
+                    self.read_more(*since.get_or_insert_with(Instant::now) + time_budget)?;
                 }
             }
         }
     }
 
     /// Tells a client that waits to go on. One that has sent some content did not wait.
-    fn invite(&mut self) -> Result<(), Fault> {
+    fn send_continue(&mut self) -> Result<(), ReadError> {
         let transport = &mut self.connection.transport;
         if self.client_waits && transport.bytes().len() == self.head.length {
-            let patience = self.connection.service.limits.patience(0);
-            transport.send(b"HTTP/1.1 100 Continue\r\n\r\n", patience).map_err(Fault::Gone)?;
+            let time_budget = self.connection.service.limits.time_budget(0);
+            transport
+                .send(b"HTTP/1.1 100 Continue\r\n\r\n", time_budget)
+                .map_err(ReadError::Gone)?;
         }
         self.client_waits = false;
         Ok(())
     }
 
-    fn read_more(&mut self, deadline: Instant) -> Result<(), Fault> {
+    fn read_more(&mut self, deadline: Instant) -> Result<(), ReadError> {
         match self.connection.transport.fill(Some(deadline)) {
             Ok(0) => Err(Refusal::ContentCutShort.into()),
             Ok(_) => Ok(()),
             Err(error) if error.kind() == ErrorKind::TimedOut => {
                 Err(Refusal::ContentTimeout.into())
             }
-            Err(error) => Err(Fault::Gone(error)),
+            Err(error) => Err(ReadError::Gone(error)),
         }
     }
 
@@ -192,7 +196,7 @@ impl<'c, 'a, S: Sync, L: Line> Exchange<'c, 'a, S, L> {
         };
         panic::catch_unwind(AssertUnwindSafe(|| route.call(&request))).unwrap_or_else(|_| {
             // Each panic, with its place and its reason, is the panic hook's to tell.
-            if self.connection.service.panics.is_news() {
+            if self.connection.service.panics.allows() {
                 error!("the handler of {} {} panicked", route.method(), route.path());
             }
             refusal(Refusal::HandlerPanicked.into(), raw, limits).close()
@@ -203,13 +207,13 @@ impl<'c, 'a, S: Sync, L: Line> Exchange<'c, 'a, S, L> {
     fn answer(mut self, response: Response, route: Option<&Route<S>>) -> io::Result<Persistence> {
         let Service { stopping, .. } = *self.connection.service;
         let bytes = self.connection.transport.bytes();
-        let asked_for = Persistence::asked_by(&self.head, bytes);
+        let asked_for = Persistence::of_request(&self.head, bytes);
         // Content that nobody read stands between us and the next request: it is dropped where that is
         // little, and where the client is not waiting to be asked for it.
         let much_unread = self.unread
             && (self.client_waits
                 || matches!(self.framing, Framing::Length(n) if n > UNREAD_CONTENT));
-        let asked = Asked {
+        let asked = ResponseContext {
             is_head: self.head.method == Method::Head,
             version: self.head.version,
             persistence: asked_for.unless(much_unread || stopping.load(Ordering::Relaxed)),
@@ -219,14 +223,14 @@ impl<'c, 'a, S: Sync, L: Line> Exchange<'c, 'a, S, L> {
         let is_one_write = is_one_write(&response);
         let sent = self.connection.send(response, asked);
         // Also of an answer that nobody was there to take: its handler did run.
-        self.tell(status, hides_query, route, *sent.as_ref().unwrap_or(&Persistence::Close));
+        self.report(status, hides_query, route, *sent.as_ref().unwrap_or(&Persistence::Close));
         let mut persistence = sent?;
 
         if self.unread && persistence == Persistence::KeepAlive {
             persistence = match self.read_content(UNREAD_CONTENT) {
                 Ok(_) => persistence,
-                Err(Fault::Refused(_)) => Persistence::Close,
-                Err(Fault::Gone(error)) => return Err(error),
+                Err(ReadError::Refused(_)) => Persistence::Close,
+                Err(ReadError::Gone(error)) => return Err(error),
             };
         }
         let Connection { transport, .. } = &mut *self.connection;
@@ -236,13 +240,13 @@ impl<'c, 'a, S: Sync, L: Line> Exchange<'c, 'a, S, L> {
         // content does not: then there is nothing a reset could be sent for, and nothing to wait for.
         let will_send_no_more = asked_for == Persistence::Close && !had_content && !more_has_come;
         if persistence == Persistence::Close && !(will_send_no_more && is_one_write) {
-            self.connection.hang_up();
+            self.connection.close();
         }
         Ok(persistence)
     }
 
     /// The one call to those who watch.
-    fn tell(
+    fn report(
         &self,
         status: Status,
         hides_query: bool,
@@ -256,8 +260,10 @@ impl<'c, 'a, S: Sync, L: Line> Exchange<'c, 'a, S, L> {
             Some((path, _)) if hides_query => format!("{path}?***").into(),
             _ => masked(target),
         };
-        self.connection.service.tell(
-            self.connection,
+        let Connection { service, number, peer, .. } = *self.connection;
+        service.report(
+            number,
+            peer,
             &Answered {
                 method: self.head.method.name(),
                 target,

@@ -16,12 +16,13 @@
 //! The chapters stand in reading order.
 
 pub mod server;
-pub(crate) mod door;
-pub(crate) mod hall;
-pub(crate) mod house;
-pub mod trouble;
+pub(crate) mod accept;
+pub(crate) mod connections;
+pub(crate) mod shared;
+pub(crate) mod shutdown;
+pub mod throttle;
 pub(crate) mod connection;
 pub(crate) mod exchange;
 pub mod transport;
 pub(crate) mod delivery;
-pub mod tap;
+pub mod observer;

@@ -13,11 +13,11 @@
 //!     Server::bind("127.0.0.1:5000")?.run(&ROUTES, &())
 //! }
 //! ```
-//! [`Server::run`] keeps a thread at the [`door`](super::door) and waits to be stopped. Everything
+//! [`Server::run`] keeps a thread at the [`accept`](super::accept) and waits to be stopped. Everything
 //! that the threads share is borrowed from here, and when the last of them is through, it returns: the
 //! compiler sees to it that no connection outlives the routes, the state or the limits.
 //!
-//! Left out: TLS, and more than one port.  Next: [`door`](super::door).
+//! Left out: TLS, and more than one port.  Next: [`accept`](super::accept).
 
 use std::io;
 use std::net::{SocketAddr, TcpListener, ToSocketAddrs};
@@ -28,17 +28,14 @@ use std::time::SystemTime;
 
 use log::error;
 
-use super::connection::{Connection, Service};
-use super::hall::{Hall, Idle};
-use super::house::{House, set_options};
-use super::tap::Observer;
-use super::transport::{Buffers, Line};
-use super::trouble::Trouble;
+use super::connection::Connection;
+use super::connections::{Connections, IdleMark};
+use super::observer::Observer;
+use super::shared::{Clock, Service, Shared, set_options};
+use super::throttle::Throttle;
+use super::transport::{Buffers, Io};
 use crate::message::limits::Limits;
 use crate::route::Routes;
-
-/// Where the time comes from. The tests' clock stands still.
-pub type Clock = fn() -> SystemTime;
 
 /// A bound port, and what the server behind it grants.
 pub struct Server {
@@ -46,7 +43,7 @@ pub struct Server {
     limits: Limits,
     observer: Option<Arc<dyn Observer>>,
     clock: Clock,
-    hall: Arc<Hall>,
+    connections: Arc<Connections>,
 }
 
 impl Server {
@@ -61,9 +58,9 @@ impl Server {
     /// A server for a listener that was made elsewhere, perhaps with a longer backlog than the 128
     /// connections that std asks for.
     pub fn from_listener(listener: TcpListener) -> Server {
-        let (limits, hall) = (Limits::default(), Arc::new(Hall::default()));
+        let (limits, connections) = (Limits::default(), Arc::new(Connections::default()));
         let _ = set_options(&listener, &limits);
-        Server { listener, limits, observer: None, clock: SystemTime::now, hall }
+        Server { listener, limits, observer: None, clock: SystemTime::now, connections }
     }
 
     /// The same with other limits.
@@ -94,7 +91,7 @@ impl Server {
 
     /// What stops this server, from any thread.
     pub fn stopper(&self) -> Stopper {
-        Stopper { hall: Arc::clone(&self.hall) }
+        Stopper { connections: Arc::clone(&self.connections) }
     }
 
     /// Serves until it is stopped and what was in flight is answered, or the grace time is over.
@@ -108,15 +105,15 @@ impl Server {
             limits: &self.limits,
             observer: self.observer.as_deref(),
             clock: self.clock,
-            stopping: self.hall.stopping(),
+            stopping: self.connections.stopping(),
             warned: AtomicU64::new(0),
-            panics: Trouble::default(),
+            panics: Throttle::default(),
         };
-        let house = House::new(self.listener, service, &self.hall)?;
+        let shared = Shared::new(self.listener, service, &self.connections)?;
         thread::scope(|scope| {
-            house.call_another(scope)?;
-            house.watch_the_door(scope);
-            house.close(scope);
+            shared.spawn_worker(scope)?;
+            shared.supervise(scope);
+            shared.shutdown(scope);
             Ok(())
         })
     }
@@ -125,28 +122,29 @@ impl Server {
     ///
     /// # Errors
     /// As [`Server::run`], as far as it shows at once.
-    pub fn start<S>(self, routes: &'static Routes<S>, state: S) -> io::Result<Running>
+    pub fn start<S>(self, routes: &'static Routes<S>, state: S) -> io::Result<ServerHandle>
     where
         S: Send + Sync + 'static,
     {
         let (address, stopper) = (self.address()?, self.stopper());
         let run = move || self.run(routes, &state);
         let thread = thread::Builder::new().name("openkitchen".into()).spawn(run)?;
-        Ok(Running { address, stopper, thread: Some(thread) })
+        Ok(ServerHandle { address, stopper, thread: Some(thread) })
     }
 }
 
 /// One conversation over any line, without a port: returns when it is over. The tests and the fuzzer
 /// hand it lines of memory. The line keeps the deadlines: a read that has waited for as long as it may
 /// fails with `WouldBlock`. A handler sees `127.0.0.1:0` as the client's address.
-pub fn converse<S: Sync>(
-    line: impl Line,
+pub fn serve_io<S: Sync>(
+    io: impl Io,
     routes: &Routes<S>,
     state: &S,
     limits: &Limits,
     clock: Clock,
 ) {
-    let (stopping, idle, mut buffers) = (AtomicBool::new(false), Idle::default(), Buffers::new());
+    let (stopping, idle, mut buffers) =
+        (AtomicBool::new(false), IdleMark::default(), Buffers::new());
     let service = Service {
         routes,
         state,
@@ -155,41 +153,41 @@ pub fn converse<S: Sync>(
         clock,
         stopping: &stopping,
         warned: AtomicU64::new(0),
-        panics: Trouble::default(),
+        panics: Throttle::default(),
     };
     let peer = SocketAddr::from(([127, 0, 0, 1], 0));
-    Connection::new(&service, line, 1, peer, &idle, &mut buffers).converse();
+    Connection::new(&service, io, 1, peer, &idle, &mut buffers).serve();
 }
 
 /// Stops a server. Cheap to clone.
 #[derive(Clone)]
 pub struct Stopper {
-    hall: Arc<Hall>,
+    connections: Arc<Connections>,
 }
 
 impl Stopper {
     /// No new connections from now on; answers in flight are finished within the grace time. Returns
     /// at once; [`Server::run`] returns when it is done. Not for a signal handler: it takes a lock.
     pub fn stop(&self) {
-        self.hall.stop();
+        self.connections.stop();
     }
 }
 
 /// A server that runs in a thread of its own. Dropping it stops the server and waits for it.
-pub struct Running {
+pub struct ServerHandle {
     address: SocketAddr,
     stopper: Stopper,
     thread: Option<thread::JoinHandle<io::Result<()>>>,
 }
 
-impl Running {
+impl ServerHandle {
     /// The address that is bound.
     pub fn address(&self) -> SocketAddr {
         self.address
     }
 }
 
-impl Drop for Running {
+impl Drop for ServerHandle {
     fn drop(&mut self) {
         self.stopper.stop();
         let ended = self.thread.take().map(thread::JoinHandle::join);

@@ -18,16 +18,16 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 /// A connection's two directions: a socket, a tap around one, or memory.
-pub trait Line: Read + Write {
+pub trait Io: Read + Write {
     /// How long a read may wait from now on. Not zero.
-    fn read_within(&mut self, time: Duration) -> io::Result<()>;
+    fn set_read_timeout(&mut self, time: Duration) -> io::Result<()>;
     /// Says that nothing more will be written.
     fn half_close(&mut self) -> io::Result<()>;
 }
 
-impl Line for &TcpStream {
-    fn read_within(&mut self, time: Duration) -> io::Result<()> {
-        self.set_read_timeout(Some(time))
+impl Io for &TcpStream {
+    fn set_read_timeout(&mut self, time: Duration) -> io::Result<()> {
+        TcpStream::set_read_timeout(self, Some(time))
     }
 
     fn half_close(&mut self) -> io::Result<()> {
@@ -47,10 +47,10 @@ const KEPT: usize = 16 * 1024;
 pub(crate) const ONE_WRITE: usize = 64 * 1024;
 
 /// How often a half that has been shut is looked at again for bytes that were on their way.
-const LOOKS: u32 = 200;
+const RECHECKS: u32 = 200;
 
 /// Time between two looks.
-const BETWEEN_LOOKS: Duration = Duration::from_millis(1);
+const RECHECK_PAUSE: Duration = Duration::from_millis(1);
 
 /// What a thread takes from one connection to the next: making it anew would cost a short connection a
 /// quarter of its time, and as arrays on the stack it would cost each idle thread a page more.
@@ -79,7 +79,7 @@ impl Buffers {
 
 /// A line with buffers and a sense of time.
 pub(crate) struct Transport<'a, L> {
-    line: L,
+    io: L,
     /// What has come and was not consumed stands in it from `start` to `end`.
     input: &'a mut Vec<u8>,
     start: usize,
@@ -93,19 +93,19 @@ pub(crate) struct Transport<'a, L> {
     is_shut: bool,
 }
 
-impl<'a, L: Line> Transport<'a, L> {
+impl<'a, L: Io> Transport<'a, L> {
     /// `line` must stand at a read timeout of `idle_timeout`. Nothing that an earlier connection left in
     /// the buffers gets into this one.
-    pub fn new(line: L, buffers: &'a mut Buffers, idle_timeout: Duration) -> Transport<'a, L> {
+    pub fn new(io: L, buffers: &'a mut Buffers, idle_timeout: Duration) -> Transport<'a, L> {
         let Buffers { input, output: out } = buffers;
         out.clear();
         let (start, end, timeout, is_shut) = (0, 0, idle_timeout, false);
-        Transport { line, input, start, end, out, idle_timeout, timeout, is_shut }
+        Transport { io, input, start, end, out, idle_timeout, timeout, is_shut }
     }
 
     /// The reading half has been shut, to end a wait, just when a request arrived. What is on its way is
     /// still received, but while there is nothing, a read says that the end has come.
-    pub fn has_been_shut(&mut self) {
+    pub fn mark_read_shut(&mut self) {
         self.is_shut = true;
     }
 
@@ -136,15 +136,15 @@ impl<'a, L: Line> Transport<'a, L> {
             return Err(ErrorKind::TimedOut.into());
         }
         if timeout != self.timeout {
-            self.line.read_within(timeout)?;
+            self.io.set_read_timeout(timeout)?;
             self.timeout = timeout;
         }
         self.make_room();
-        let mut looks = 0..LOOKS;
+        let mut rechecks = 0..RECHECKS;
         loop {
-            match self.line.read(&mut self.input[self.end..]) {
-                Ok(0) if self.is_shut => match looks.next() {
-                    Some(_) => thread::sleep(BETWEEN_LOOKS),
+            match self.io.read(&mut self.input[self.end..]) {
+                Ok(0) if self.is_shut => match rechecks.next() {
+                    Some(_) => thread::sleep(RECHECK_PAUSE),
                     None => return Err(ErrorKind::TimedOut.into()),
                 },
                 Ok(length) => {
@@ -194,7 +194,7 @@ impl<'a, L: Line> Transport<'a, L> {
         let mut rest = bytes;
         let mut since = None;
         while !rest.is_empty() {
-            match self.line.write(rest) {
+            match self.io.write(rest) {
                 Ok(0) => return Err(ErrorKind::WriteZero.into()),
                 Ok(length) => rest = &rest[length..],
                 Err(error) if error.kind() == ErrorKind::Interrupted => {}
@@ -209,8 +209,8 @@ impl<'a, L: Line> Transport<'a, L> {
     }
 
     /// Says that nothing more will be sent. Where that fails, the client is gone already.
-    pub fn say_goodbye(&mut self) {
-        let _ = self.line.half_close();
+    pub fn half_close(&mut self) {
+        let _ = self.io.half_close();
     }
 
     /// Ends the connection so that the client can still read what was sent to it.
@@ -220,7 +220,7 @@ impl<'a, L: Line> Transport<'a, L> {
     /// then read and drop for a little while (RFC 9112 section 9.6).
     #[cold]
     pub fn linger(&mut self, time: Duration, mut bytes: usize) {
-        if self.line.half_close().is_err() {
+        if self.io.half_close().is_err() {
             return;
         }
         let deadline = Instant::now() + time;
@@ -261,8 +261,8 @@ mod tests {
         }
     }
 
-    impl Line for Pieces<'_> {
-        fn read_within(&mut self, time: Duration) -> io::Result<()> {
+    impl Io for Pieces<'_> {
+        fn set_read_timeout(&mut self, time: Duration) -> io::Result<()> {
             self.timeouts.push(time);
             Ok(())
         }
@@ -276,8 +276,8 @@ mod tests {
         pace: usize,
         buffers: &'a mut Buffers,
     ) -> Transport<'a, Pieces<'a>> {
-        let line = Pieces { bytes, pace, timeouts: Vec::new() };
-        Transport::new(line, buffers, Duration::from_secs(60))
+        let io = Pieces { bytes, pace, timeouts: Vec::new() };
+        Transport::new(io, buffers, Duration::from_secs(60))
     }
 
     #[test]
@@ -300,11 +300,11 @@ mod tests {
         let mut buffers = Buffers::new();
         let mut transport = transport(b"GET / HTTP/1.1\r\n\r\n", 8, &mut buffers);
         transport.fill(None).unwrap();
-        assert!(transport.line.timeouts.is_empty());
+        assert!(transport.io.timeouts.is_empty());
         transport.fill(Some(Instant::now() + Duration::from_secs(10))).unwrap();
-        assert!(transport.line.timeouts[0] <= Duration::from_secs(10));
+        assert!(transport.io.timeouts[0] <= Duration::from_secs(10));
         transport.fill(None).unwrap();
-        assert_eq!(transport.line.timeouts[1], Duration::from_secs(60));
+        assert_eq!(transport.io.timeouts[1], Duration::from_secs(60));
         let passed = transport.fill(Some(Instant::now())).unwrap_err();
         assert_eq!(passed.kind(), ErrorKind::TimedOut);
     }

@@ -139,7 +139,7 @@ pub fn annotate(transcript: &Transcript) -> Transcript {
                     EventKind::Open | EventKind::Wait(_) | EventKind::Silent(_) => Vec::new(),
                 };
             }
-            Item::Prose(_) | Item::Claims(_) => {}
+            Item::Prose(_) | Item::Assertions(_) => {}
         }
         // Of a thousand chunks of one size, one is told of.
         remarks.dedup_by(|next, one| (&next.about, &next.text) == (&one.about, &one.text));

@@ -1,6 +1,6 @@
-//! # Claims, judged
+//! # Assertions, judged
 //!
-//! A stranger's server has answered. Are the claims of a page true of what came, and if not, what is
+//! A stranger's server has answered. Are the assertions of a page true of what came, and if not, what is
 //! true instead?
 //!
 //! ```text
@@ -17,7 +17,7 @@
 
 use std::fmt;
 
-use super::{Claim, Fact, FieldName};
+use super::{Assertion, Fact, FieldName};
 use crate::message::ending::Ending;
 use crate::message::method::Method;
 use crate::message::outline::Outline;
@@ -145,18 +145,18 @@ fn bad_length(answer: &Answer) -> Option<usize> {
     place.filter(|_| is_bad && !answer.is_whole).map(|(name, _)| name.start())
 }
 
-/// Which final answer a claim speaks of, counted from 1; 0 for one on the connection.
-pub fn nth(claim: &Claim) -> usize {
-    match claim {
-        Claim::Response { nth, .. } => nth.get() as usize,
-        Claim::Closed | Claim::Open(_) => 0,
+/// Which final answer a assertion speaks of, counted from 1; 0 for one on the connection.
+pub fn nth(assertion: &Assertion) -> usize {
+    match assertion {
+        Assertion::Response { nth, .. } => nth.get() as usize,
+        Assertion::Closed | Assertion::Open(_) => 0,
     }
 }
 
-/// What is true where a claim is not.
+/// What is true where a assertion is not.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Found {
-    /// Only so many answers, so there is none that the claim could speak of.
+    /// Only so many answers, so there is none that the assertion could speak of.
     Answers(usize),
     /// This status code.
     Status(u16),
@@ -181,14 +181,14 @@ impl fmt::Display for Found {
     }
 }
 
-/// Whether a claim on an answer is true of these answers, the first of which is number 1. Claims on
+/// Whether a assertion on an answer is true of these answers, the first of which is number 1. Assertions on
 /// the connection are not for this function, and always true.
 ///
 /// # Errors
 ///
 /// What is true instead.
-pub fn judge(claim: &Claim, answers: &[Answer]) -> Result<(), Found> {
-    let Claim::Response { nth, fact } = claim else { return Ok(()) };
+pub fn judge(assertion: &Assertion, answers: &[Answer]) -> Result<(), Found> {
+    let Assertion::Response { nth, fact } = assertion else { return Ok(()) };
     match answers.get(nth.get() as usize - 1) {
         Some(answer) => judge_fact(fact, answer),
         None => Err(Found::Answers(answers.len())),
@@ -241,19 +241,19 @@ mod tests {
     const REQUESTS: &[u8] = b"PUT / HTTP/1.1\r\nHost: h\r\nContent-Length: 4\r\n\r\nwhat\
         HEAD / HTTP/1.1\r\nHost : h\r\n\r\n";
 
-    fn judged(claims: &str) -> Result<(), String> {
-        let page = Transcript::parse(&format!("???\n{claims}\n")).expect("claims");
-        let [Item::Claims(claims)] = &page.items[..] else { panic!("only claims") };
+    fn judged(assertions: &str) -> Result<(), String> {
+        let page = Transcript::parse(&format!("???\n{assertions}\n")).expect("assertions");
+        let [Item::Assertions(assertions)] = &page.items[..] else { panic!("only assertions") };
         let answers = finals(REQUESTS, ANSWERS, false);
-        claims
+        assertions
             .iter()
-            .try_for_each(|claim| judge(claim, &answers))
+            .try_for_each(|assertion| judge(assertion, &answers))
             .map_err(|found| found.to_string())
     }
 
     #[test]
-    fn what_is_claimed_must_be_true_of_the_answer_it_speaks_of() {
-        for claim in [
+    fn what_is_asserted_must_be_true_of_the_answer_it_speaks_of() {
+        for assertion in [
             "status 405",
             "status 2xx|405",
             "field Allow is GET, HEAD",
@@ -266,13 +266,13 @@ mod tests {
             "2: body \"\"",
             "closed",
         ] {
-            assert_eq!(judged(claim), Ok(()), "{claim}");
+            assert_eq!(judged(assertion), Ok(()), "{assertion}");
         }
     }
 
     #[test]
-    fn where_a_claim_is_not_true_that_is_told_which_is() {
-        for (claim, found) in [
+    fn a_failed_assertion_tells_what_is_true() {
+        for (assertion, found) in [
             ("status 100", "the status is 405"),
             ("field Date", "there is no such field"),
             ("no field Allow", "the value is \"GET, HEAD\""),
@@ -284,7 +284,7 @@ mod tests {
             ("2: status 405", "the status is 200"),
             ("3: status 200", "2 answers came"),
         ] {
-            assert_eq!(judged(claim), Err(found.to_owned()), "{claim}");
+            assert_eq!(judged(assertion), Err(found.to_owned()), "{assertion}");
         }
     }
 

@@ -33,11 +33,11 @@
 //! and the second cites a clause. `>>>` opens a block of bytes from the client, `<<<` from the
 //! server, each one write; all lines below it are content, the empty ones too (a CR LF each), up to
 //! the next line that begins with one of the five markers. `---` is something that happened, or a
-//! wait. `???` opens claims: what must be true of the responses since the last `???`, where exact
+//! wait. `???` opens assertions: what must be true of the responses since the last `???`, where exact
 //! bytes would ask too much of a stranger's server. Outside a block, empty lines mean nothing.
 //!
 //! ```text
-//! transcript = *( prose / block / event / claims / empty )          each line ends in LF or CR LF
+//! transcript = *( prose / block / event / assertions / empty )          each line ends in LF or CR LF
 //! prose      = "#" [ " " text ]
 //! block      = ( ">>>" / "<<<" ) [ " " connection ] [ " " note ] *content
 //! connection = "@" number                                           connection 1 when absent
@@ -53,8 +53,8 @@
 //!            / "silent " duration
 //! side       = "client" / "server"
 //! duration   = number ( "ms" / "s" )
-//! claims     = "???" *claim
-//! claim      = [ number ": " ] fact / "closed" / "open " duration   2: is the second final response
+//! assertions     = "???" *assertion
+//! assertion      = [ number ": " ] fact / "closed" / "open " duration   2: is the second final response
 //! fact       = "status " status *( "|" status )                     status 400|501
 //!            / [ "no " ] "field " token
 //!            / "field " token ( " is" / " contains" ) [ " " value ]
@@ -69,7 +69,7 @@
 //! text. They hold for every model there is, for a type that text could not carry (a note of two
 //! lines, an empty run of bytes, half a millisecond) cannot be built.
 //!
-//! What the bytes mean, [`explain`] says; whether claims are true, [`judge`]. Prose and notes may be
+//! What the bytes mean, [`explain`] says; whether assertions are true, [`judge`]. Prose and notes may be
 //! any UTF-8, but no control character enters them: it is escaped at the door, for all this goes to
 //! terminals. Next: `bytes`, then `content`, where they become lines.
 
@@ -77,7 +77,7 @@ mod bytes;
 mod content;
 mod escape;
 
-mod claims;
+mod assertions;
 pub mod judge;
 mod text;
 
@@ -92,8 +92,8 @@ mod random;
 #[cfg(test)]
 mod tests;
 
+pub use assertions::{Assertion, Fact, FieldName, Statuses};
 pub use bytes::{Bytes, Piece, REPEATED_BYTES, TooLong};
-pub use claims::{Claim, Fact, FieldName, Statuses};
 pub use parse::ParseError;
 pub use print::Printer;
 pub use text::{Millis, Note, Prose};
@@ -116,7 +116,7 @@ impl Transcript {
 }
 
 /// One thing on the page. Its `Display` is its canonical text: first the line with the marker, then
-/// (for a block or claims) the lines that belong to it, each with its line end.
+/// (for a block or assertions) the lines that belong to it, each with its line end.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Item {
     /// `# A space before the colon is refused`
@@ -125,8 +125,8 @@ pub enum Item {
     Block(Block),
     /// `--- server closed`
     Event(Event),
-    /// `???` and the claims below it.
-    Claims(Vec<Claim>),
+    /// `???` and the assertions below it.
+    Assertions(Vec<Assertion>),
 }
 
 /// The bytes of one write.

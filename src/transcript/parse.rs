@@ -7,15 +7,15 @@
 //! ```
 //!
 //! Rule: line by line, and the item that was begun last tells what a line without a marker is:
-//! content, a claim, or nothing. All functions below read one line or a part of one, and their
+//! content, a assertion, or nothing. All functions below read one line or a part of one, and their
 //! `Err` is what was expected; only the loop knows the line's number.
 
 use std::fmt;
 use std::str::FromStr;
 
 use super::{
-    Block, Bytes, Claim, Event, EventKind, Item, MARKERS, Millis, Note, Prose, Side, Transcript,
-    content,
+    Assertion, Block, Bytes, Event, EventKind, Item, MARKERS, Millis, Note, Prose, Side,
+    Transcript, content,
 };
 
 /// Where a text is not a transcript, and what would be.
@@ -59,7 +59,7 @@ fn parse_line(line: &str, items: &mut Vec<Item>) -> Result<(), String> {
     match items.last_mut() {
         Some(Item::Block(block)) => content::parse_line(line, &mut block.bytes)?,
         _ if line.trim().is_empty() => {}
-        Some(Item::Claims(claims)) => claims.push(Claim::parse(line)?),
+        Some(Item::Assertions(assertions)) => assertions.push(Assertion::parse(line)?),
         _ => {
             return Err("#, >>>, <<<, --- or ???: content stands below >>> or <<< only".to_owned());
         }
@@ -82,8 +82,8 @@ fn parse_marked(marker: &str, rest: &str) -> Result<Item, String> {
         ">>>" => parse_block(Side::Client, rest),
         "<<<" => parse_block(Side::Server, rest),
         "---" => parse_event(rest),
-        _ if rest.trim().is_empty() => Ok(Item::Claims(Vec::new())),
-        _ => Err("nothing after ???: the claims stand below it".to_owned()),
+        _ if rest.trim().is_empty() => Ok(Item::Assertions(Vec::new())),
+        _ => Err("nothing after ???: the assertions stand below it".to_owned()),
     }
 }
 
@@ -169,7 +169,7 @@ mod tests {
             ("--- server close", (1, "what the server did: half-close, closed or reset")),
             ("--- wait", (1, "a duration: 200ms or 2s")),
             ("--- silent 2", (1, "a duration: 200ms or 2s")),
-            ("??? status 400", (1, "nothing after ???: the claims stand below it")),
+            ("??? status 400", (1, "nothing after ???: the assertions stand below it")),
             ("???\n\nstatus 4", (3, "a status: 400, 4xx or 400|501")),
             (">>>\n\n ", (3, r"\x20 for the last space of a line, so that it can be seen")),
         ] {

@@ -10,7 +10,7 @@
 //! ```
 //!
 //! Rule: after a block there is no empty line, ever. Elsewhere one stands before what opens a new
-//! part: claims, a block (but not after a `wait`, which belongs to it), and prose after what
+//! part: assertions, a block (but not after a `wait`, which belongs to it), and prose after what
 //! happened.
 
 use std::fmt;
@@ -32,7 +32,7 @@ enum Kind {
     Block,
     Wait,
     Event,
-    Claims,
+    Assertions,
 }
 
 impl Printer {
@@ -52,14 +52,14 @@ impl Printer {
     /// Is an empty line due before this item? It counts as printed from now on: whoever asks prints
     /// the item's own text, perhaps in colours.
     pub fn empty_line_before(&mut self, item: &Item) -> bool {
-        use Kind::{Block, Claims, Event, Prose, Wait};
+        use Kind::{Assertions, Block, Event, Prose, Wait};
         let before = self.last;
         self.last = Kind::of(item);
         matches!(
             (before, self.last),
-            (Prose | Event | Claims, Block)
-                | (Prose | Event | Wait | Claims, Claims)
-                | (Event | Wait | Claims, Prose)
+            (Prose | Event | Assertions, Block)
+                | (Prose | Event | Wait | Assertions, Assertions)
+                | (Event | Wait | Assertions, Prose)
         )
     }
 }
@@ -71,7 +71,7 @@ impl Kind {
             Item::Block(_) => Kind::Block,
             Item::Event(Event { kind: EventKind::Wait(_), .. }) => Kind::Wait,
             Item::Event(_) => Kind::Event,
-            Item::Claims(_) => Kind::Claims,
+            Item::Assertions(_) => Kind::Assertions,
         }
     }
 }
@@ -96,9 +96,9 @@ impl fmt::Display for Item {
             Item::Prose(prose) => writeln!(f, "# {}", prose.as_str()),
             Item::Block(block) => print_block(block, f),
             Item::Event(event) => print_event(event, f),
-            Item::Claims(claims) => {
+            Item::Assertions(assertions) => {
                 writeln!(f, "???")?;
-                claims.iter().try_for_each(|claim| writeln!(f, "{claim}"))
+                assertions.iter().try_for_each(|assertion| writeln!(f, "{assertion}"))
             }
         }
     }

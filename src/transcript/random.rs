@@ -35,7 +35,7 @@ impl Random {
                 kind: self.event_kind(),
                 note: Note::new(&self.text()),
             }),
-            2 => Item::Claims((0..self.below(4)).map(|_| self.claim()).collect()),
+            2 => Item::Assertions((0..self.below(4)).map(|_| self.assertion()).collect()),
             _ => Item::Block(Block {
                 connection: self.connection(),
                 from: self.side(),
@@ -132,10 +132,10 @@ impl Random {
         raw
     }
 
-    fn claim(&mut self) -> Claim {
+    fn assertion(&mut self) -> Assertion {
         let fact = match self.below(9) {
-            0 => return Claim::Closed,
-            1 => return Claim::Open(self.millis()),
+            0 => return Assertion::Closed,
+            1 => return Assertion::Open(self.millis()),
             2 => {
                 let statuses = self.one_of(&["400", "4xx", "400|501", "1xx|999|200"]);
                 Fact::Status(Statuses::new(statuses).expect("statuses"))
@@ -148,7 +148,7 @@ impl Random {
             _ => Fact::BodyContains(self.raw()),
         };
         let nth = NonZeroU32::new(self.one_of(&[1, 1, 2, u32::MAX])).expect("not zero");
-        Claim::Response { nth, fact }
+        Assertion::Response { nth, fact }
     }
 
     fn field_name(&mut self) -> FieldName {

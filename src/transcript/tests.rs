@@ -31,8 +31,8 @@ fn prose(text: &str) -> Item {
     Item::Prose(Prose::new(text))
 }
 
-fn status(text: &str) -> Claim {
-    Claim::first(Fact::Status(Statuses::new(text).expect("a status")))
+fn status(text: &str) -> Assertion {
+    Assertion::first(Fact::Status(Statuses::new(text).expect("a status")))
 }
 
 #[test]
@@ -52,7 +52,7 @@ fn the_example_at_the_top_of_the_chapter_is_canonical() {
             block(1, Side::Client, "", request),
             block(1, Side::Server, &format!("{} bytes, +0.1 ms", response.len()), &response),
             event(1, EventKind::Closed(Side::Server), ""),
-            Item::Claims(vec![status("400"), Claim::Closed]),
+            Item::Assertions(vec![status("400"), Assertion::Closed]),
         ]
     );
     assert_eq!(model.to_string(), example());
@@ -83,7 +83,7 @@ status 204
 ???
 open 300ms
 
-# prose keeps its distance from claims
+# prose keeps its distance from assertions
 --- wait 1s
 
 # and from what happened
@@ -105,13 +105,13 @@ open 300ms
             prose(""),
             prose("  but prose may"),
             block(1, Side::Server, "@ home", "HTTP/1.1 204 No Content\r\n\r\n"),
-            Item::Claims(vec![status("204")]),
-            Item::Claims(vec![Claim::Open(Millis(300))]),
-            prose("prose keeps its distance from claims"),
+            Item::Assertions(vec![status("204")]),
+            Item::Assertions(vec![Assertion::Open(Millis(300))]),
+            prose("prose keeps its distance from assertions"),
             event(1, EventKind::Wait(Millis(1000)), ""),
             prose("and from what happened"),
             event(1, EventKind::Silent(Millis(2000)), ""),
-            Item::Claims(Vec::new()),
+            Item::Assertions(Vec::new()),
         ]
     );
     assert_eq!(model.to_string(), text);

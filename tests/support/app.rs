@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use openkitchen::message::date;
 use openkitchen::message::visible::Visible;
-use openkitchen::{Limits, Observer, Request, Response, Routes, Running, Server, Status};
+use openkitchen::{Limits, Observer, Request, Response, Routes, Server, ServerHandle, Status};
 use openkitchen::{delete, get, post, put, routes};
 
 static ROUTES: Routes = routes(&[
@@ -43,7 +43,7 @@ pub const SITE: &str = "the lesson site";
 ///
 /// # Panics
 /// As [`server`].
-pub fn start(fixture: &str, observer: Option<Arc<dyn Observer>>) -> Running {
+pub fn start(fixture: &str, observer: Option<Arc<dyn Observer>>) -> ServerHandle {
     server(fixture, observer).start(&ROUTES, ()).expect("a thread")
 }
 

@@ -2,7 +2,7 @@
 //!
 //! A page is played whole, and where it speaks of the server, what the server did is put in the place
 //! of what it says: blocks, and the end of the connection. Where it says nothing, that is at its
-//! claims and at its end. So a new page needs no answers; an empty `<<<` says where one is to be
+//! assertions and at its end. So a new page needs no answers; an empty `<<<` says where one is to be
 //! waited for between two blocks of the client. Of a lesson only what it shows is written again. Who
 //! blesses has to read the difference.
 
@@ -45,7 +45,7 @@ pub fn bless(page: &Page) -> Result<Transcript, String> {
                 kind: EventKind::Closed(Side::Server) | EventKind::Reset(Side::Server),
                 ..
             }) => scribe.take(*connection, &[], false)?,
-            Item::Claims(_) => {
+            Item::Assertions(_) => {
                 scribe.take_all()?;
                 scribe.items.push(item.clone());
             }

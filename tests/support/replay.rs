@@ -8,8 +8,8 @@ use std::thread;
 use std::time::Duration;
 
 use openkitchen::message::visible::Visible;
-use openkitchen::transcript::{Block, Claim, Event, EventKind, Item, Side, judge};
-use openkitchen::{Observer, Running};
+use openkitchen::transcript::{Assertion, Block, Event, EventKind, Item, Side, judge};
+use openkitchen::{Observer, ServerHandle};
 
 use super::line::{self, Ended};
 use super::pace::{Gate, IN_ONE_WRITE, Pace};
@@ -33,7 +33,7 @@ pub struct Told {
     pub judged: usize,
     /// Whether it told how the server's side ended.
     pub end: bool,
-    /// How many final answers its claims have spoken of.
+    /// How many final answers its assertions have spoken of.
     answered: usize,
     /// The client's own address.
     client: Option<SocketAddr>,
@@ -56,10 +56,10 @@ pub fn replay(page: &Page, pace: Pace) -> Result<(), String> {
 /// A server, and who speaks with it. Fields are dropped in this order: first the clients go.
 pub struct Stage {
     lines: BTreeMap<u32, Line>,
-    server: Running,
+    server: ServerHandle,
     gate: Option<Arc<Gate>>,
     pace: Pace,
-    /// The connection that was spoken of last: claims are on its answers.
+    /// The connection that was spoken of last: assertions are on its answers.
     last: u32,
 }
 
@@ -105,7 +105,7 @@ impl Stage {
                 expect(self.line(block.connection)?, &expected)
             }
             Item::Event(event) => self.event(event),
-            Item::Claims(claims) => self.judge(claims),
+            Item::Assertions(assertions) => self.judge(assertions),
         }
     }
 
@@ -150,11 +150,11 @@ impl Stage {
         }
     }
 
-    /// Judges claims on the answers since the last claims.
-    fn judge(&mut self, claims: &[Claim]) -> Result<(), String> {
+    /// Judges assertions on the answers since the last assertions.
+    fn judge(&mut self, assertions: &[Assertion]) -> Result<(), String> {
         let line = self.line(self.last)?;
         let (answered, sent) = (line.noted.answered, line.sent.clone());
-        let wanted = answered + claims.iter().map(judge::nth).max().unwrap_or(0);
+        let wanted = answered + assertions.iter().map(judge::nth).max().unwrap_or(0);
         line.read_while(PATIENCE, |line| judge::finals(&sent, &line.got, false).len() < wanted);
         let ended = line.ended != Ended::Open;
         let answers = judge::finals(&sent, &line.got, ended);
@@ -162,13 +162,13 @@ impl Stage {
             return Err(format!("bytes that belong to no answer: {}\n", Visible(rest)));
         }
         (line.noted.answered, line.noted.judged) = (answers.len(), line.got.len());
-        for claim in claims {
-            judge::judge(claim, answers.get(answered..).unwrap_or_default())
-                .map_err(|found| format!("`{claim}` is not true: {found}\n"))?;
-            match claim {
-                Claim::Closed => expect_end(line, Ended::Closed)?,
-                Claim::Open(time) => expect_silence(line, (*time).into())?,
-                Claim::Response { .. } => {}
+        for assertion in assertions {
+            judge::judge(assertion, answers.get(answered..).unwrap_or_default())
+                .map_err(|found| format!("`{assertion}` is not true: {found}\n"))?;
+            match assertion {
+                Assertion::Closed => expect_end(line, Ended::Closed)?,
+                Assertion::Open(time) => expect_silence(line, (*time).into())?,
+                Assertion::Response { .. } => {}
             }
         }
         Ok(())

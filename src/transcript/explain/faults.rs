@@ -97,8 +97,8 @@ fn in_answer_without_content(bytes: &[u8]) -> Option<(usize, Row)> {
 /// may be more of its content, which can be told when its line is whole.
 pub(super) fn at_start(side: Side, bytes: &[u8], at: usize, is_behind: bool) -> Option<Remark> {
     let mut protocols = glossary::OTHER_PROTOCOLS.iter();
-    if let Some((_, (mend, clause, why))) = protocols.find(|(first, _)| bytes.starts_with(first)) {
-        return Some(Remark::fault(at..at + 1, format!("{why}\n{clause}: {mend}"), ""));
+    if let Some((_, (fix, clause, why))) = protocols.find(|(first, _)| bytes.starts_with(first)) {
+        return Some(Remark::fault(at..at + 1, format!("{why}\n{clause}: {fix}"), ""));
     }
     let row = if is_behind { glossary::STRAY } else { glossary::HEADLESS };
     // A request may have an empty line before it.
@@ -126,12 +126,12 @@ pub(super) fn refused(side: Side, bytes: &[u8], at: usize, refused: Refused) -> 
     Remark::fault(place..place + 1, format!("{lead}: {}", text.trim_end()), "")
 }
 
-/// A flaw as a remark: where it stands in `bytes`, what is wrong, and how to mend it.
-fn flaw(bytes: &[u8], at: usize, place: usize, (mend, clause, why): Row) -> Remark {
+/// A flaw as a remark: where it stands in `bytes`, what is wrong, and how to fix it.
+fn flaw(bytes: &[u8], at: usize, place: usize, (fix, clause, why): Row) -> Remark {
     // Of this refusal only the picture is taken: there is no single way in which it is mended.
     let text = Refusal::HeadCutShort.at(place).explained(bytes, &limits());
     let picture: Vec<&str> = text.lines().filter(|line| line.starts_with(PICTURE)).collect();
-    let text = format!("broken here: {why}\n{}\n{clause}: {mend}", picture.join("\n"));
+    let text = format!("broken here: {why}\n{}\n{clause}: {fix}", picture.join("\n"));
     Remark::fault(at + place..at + place + 1, text, "")
 }
 

@@ -233,7 +233,7 @@ impl Follower {
 
 /// What becomes of the connection behind an exchange (RFC 9112 section 9.3).
 fn persistence(head: &Outline) -> Row {
-    match Persistence::said_by(head.version, head.fields()) {
+    match Persistence::of_fields(head.version, head.fields()) {
         Persistence::Close if head.fields().lists("connection", "close") => glossary::CLOSES,
         Persistence::Close => glossary::CLOSES_IN_1_0,
         Persistence::KeepAlive if head.version == Version::Http10 => glossary::STAYS_IN_1_0,

@@ -1,7 +1,7 @@
 //! Chunked content is what a second decoder, written from the grammar and not from the first, takes
 //! it for; and the first decoder finds it wherever the bytes were cut.
 
-use openkitchen::message::chunked::{Decoder, LAST_CHUNK, Step, encode_chunk};
+use openkitchen::message::chunked::{Decoded, Decoder, LAST_CHUNK, encode_chunk};
 use openkitchen::message::refusal::Refusal;
 
 use super::Random;
@@ -49,13 +49,13 @@ fn decode(bytes: &[u8], limit: u64, mut pace: impl FnMut(usize) -> usize) -> Out
         loop {
             let rest = &bytes[used..come];
             match decoder.step(rest) {
-                Ok(Step::Partial) => break,
-                Ok(Step::Framing(length)) => used += length,
-                Ok(Step::Content(length)) => {
+                Ok(Decoded::Partial) => break,
+                Ok(Decoded::Framing(length)) => used += length,
+                Ok(Decoded::Content(length)) => {
                     content.extend_from_slice(&rest[..length]);
                     used += length;
                 }
-                Ok(Step::End(length)) => return Outcome::Whole(content, used + length),
+                Ok(Decoded::End(length)) => return Outcome::Whole(content, used + length),
                 Err((refusal, at)) => {
                     assert!(at < rest.len(), "{refusal:?} points beyond what has come");
                     return Outcome::Refused(refusal, used + at);

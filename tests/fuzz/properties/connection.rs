@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use openkitchen::message::date;
 use openkitchen::message::reader::Answer;
 use openkitchen::message::visible::Visible;
-use openkitchen::net::server::converse;
+use openkitchen::net::server::serve_io;
 use openkitchen::{Limits, Method, Request, Response, Routes, Status};
 use openkitchen::{delete, get, post, put, routes};
 
@@ -126,7 +126,7 @@ fn converse_with(client: &Client, limits: &Limits) -> (Vec<u8>, Vec<Order>) {
     loop {
         let (since, kitchen, mut answers) = (Instant::now(), Kitchen::default(), Vec::new());
         let line = Memory { client: client.clone(), answers: &mut answers };
-        converse(line, &ROUTES, &kitchen, limits, date::example);
+        serve_io(line, &ROUTES, &kitchen, limits, date::example);
         if since.elapsed() < AT_ONCE {
             return (answers, kitchen.0.into_inner().expect("no panic under the lock"));
         }

@@ -1,7 +1,7 @@
 //! Where a request's content ends is said once, by the letter of RFC 9112 section 6.3, and whoever
 //! reads over the shoulder comes to the same end.
 
-use openkitchen::message::chunked::{Decoder, Step};
+use openkitchen::message::chunked::{Decoded, Decoder};
 use openkitchen::message::fields::trim;
 use openkitchen::message::framing::Framing;
 use openkitchen::message::head::{Head, Version};
@@ -64,13 +64,13 @@ fn content(head: &Head, bytes: &[u8]) -> Option<(usize, Vec<u8>)> {
             let (mut decoder, mut content, mut used) = (Decoder::new(u64::MAX), Vec::new(), 0);
             loop {
                 match decoder.step(&behind[used..]).ok()? {
-                    Step::Partial => return None,
-                    Step::Framing(length) => used += length,
-                    Step::Content(length) => {
+                    Decoded::Partial => return None,
+                    Decoded::Framing(length) => used += length,
+                    Decoded::Content(length) => {
                         content.extend_from_slice(&behind[used..used + length]);
                         used += length;
                     }
-                    Step::End(length) => return Some((head.length + used + length, content)),
+                    Decoded::End(length) => return Some((head.length + used + length, content)),
                 }
             }
         }

@@ -3,7 +3,7 @@
 use std::io::{self, ErrorKind, Read, Write};
 use std::time::Duration;
 
-use openkitchen::net::transport::Line;
+use openkitchen::net::transport::Io;
 
 use super::Random;
 
@@ -100,8 +100,8 @@ impl Write for Memory<'_> {
     }
 }
 
-impl Line for Memory<'_> {
-    fn read_within(&mut self, time: Duration) -> io::Result<()> {
+impl Io for Memory<'_> {
+    fn set_read_timeout(&mut self, time: Duration) -> io::Result<()> {
         assert!(!time.is_zero(), "a socket takes no timeout of zero");
         Ok(())
     }

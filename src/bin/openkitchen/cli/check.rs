@@ -12,7 +12,7 @@
 //! ```
 //! Each case has a connection of its own. The bytes are sent as the file has them: a `Host` that
 //! names another address stays, as most servers do not mind and some lessons are about it. Where a
-//! file holds claims, they alone judge; where it holds none, the bytes do.
+//! file holds assertions, they alone judge; where it holds none, the bytes do.
 //!
 //! It ends in bounded time, whatever the server does: no wait is longer than `--timeout` and what the
 //! page says, and after [`SILENCES`] cases without one byte the others are not tried.
@@ -149,7 +149,7 @@ fn help() -> String {
         "openkitchen check ADDR [FILE...]: play transcripts against any server, and judge\n\n\
          ADDR is host:port, a port alone, or http://host:port/. Without a FILE the\n\
          built-in lessons are played, in order; a lesson's number is a FILE, too. The\n\
-         claims below ??? judge, or, where a file has none, the exact bytes.\n\n\
+         assertions below ??? judge, or, where a file has none, the exact bytes.\n\n\
          {}\n\
          With --json the keys of each case are: case, title, clause, verdict (pass,\n\
          fail, skip), sent, expected, got, byte and column of the first byte that\n\

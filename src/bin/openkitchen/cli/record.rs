@@ -24,7 +24,7 @@
 //! ```
 //! `--record DIR` writes such a file for each connection on which a byte crosses:
 //! `DIR/19941106T084937Z-4242-7.wire`, the time at which it opened, the process and the connection's
-//! number. Every byte is in it, and what the answers' framing promises, as claims.
+//! number. Every byte is in it, and what the answers' framing promises, as assertions.
 //!
 //! Rule: one event, one `write(2)`, at once. A crash loses at most the event that was being written,
 //! and what stands before it can be read.
@@ -351,8 +351,8 @@ mod tests {
     const OK: &[u8] = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok";
 
     #[test]
-    fn each_answer_has_its_claims_and_each_end_its_event() {
-        let study = Study::new("claims");
+    fn each_answer_has_its_assertions_and_each_end_its_event() {
+        let study = Study::new("assertions");
         let recorder = &study.recorder;
         study.open(7);
         recorder.received(7, &GET.repeat(2));
@@ -435,9 +435,9 @@ closed
         study.open(1);
         study.recorder.received(1, &GET.repeat(2));
         study.recorder.sent(1, &OK.repeat(2));
-        let claims = "???\nstatus 200\nfield Content-Length\n2: status 200\n\
+        let assertions = "???\nstatus 200\nfield Content-Length\n2: status 200\n\
                       2: field Content-Length\n";
-        assert!(study.page().ends_with(claims), "{}", study.page());
+        assert!(study.page().ends_with(assertions), "{}", study.page());
     }
 
     #[test]

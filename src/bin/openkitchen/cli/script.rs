@@ -81,7 +81,7 @@ pub fn connection(item: &Item) -> Option<u32> {
         Item::Block(Block { connection, .. }) | Item::Event(Event { connection, .. }) => {
             Some(*connection)
         }
-        Item::Prose(_) | Item::Claims(_) => None,
+        Item::Prose(_) | Item::Assertions(_) => None,
     }
 }
 

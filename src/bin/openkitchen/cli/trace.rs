@@ -201,7 +201,7 @@ fn paint(item: &Item, printer: &mut Printer, text: &mut String) {
     }
     let colour = match item {
         Item::Prose(_) => DIM,
-        Item::Event(_) | Item::Claims(_) => YELLOW,
+        Item::Event(_) | Item::Assertions(_) => YELLOW,
         Item::Block(block) if block.from == Side::Client => CYAN,
         Item::Block(_) => GREEN,
     };

@@ -34,7 +34,7 @@ use std::time::{Duration, Instant};
 use std::{env, thread};
 
 use openkitchen::Observer;
-use openkitchen::net::trouble::Trouble;
+use openkitchen::net::throttle::Throttle;
 
 use super::flags::{self, Flag, NUMBER, SECONDS, Said, count, listen, time, time_or_none};
 use super::record::{Both, Recorder};
@@ -188,9 +188,9 @@ fn watch(server: &str, options: &Options) -> Result<(), Refusal> {
         present: AtomicUsize::new(0),
         links: Mutex::default(),
         is_closed: AtomicBool::new(false),
-        short_of_descriptors: Trouble::default(),
-        short_of_threads: Trouble::default(),
-        full: Trouble::default(),
+        short_of_descriptors: Throttle::default(),
+        short_of_threads: Throttle::default(),
+        full: Throttle::default(),
         is_alone: AtomicBool::new(false),
     });
     stop_on_signal(&house, listener.try_clone().map_err(told)?).map_err(told)?;
@@ -261,10 +261,10 @@ struct House {
     links: Mutex<HashMap<u64, Arc<Link>>>,
     /// Nobody is let in any more.
     is_closed: AtomicBool,
-    short_of_descriptors: Trouble,
-    short_of_threads: Trouble,
+    short_of_descriptors: Throttle,
+    short_of_threads: Throttle,
     /// As many connections are there as may be.
-    full: Trouble,
+    full: Throttle,
     /// The server could not be reached, and that was said.
     is_alone: AtomicBool,
 }
@@ -289,7 +289,7 @@ impl House {
                     // The door is being closed.
                     ErrorKind::WouldBlock => thread::sleep(Duration::from_millis(1)),
                     _ => {
-                        if self.short_of_descriptors.is_news() {
+                        if self.short_of_descriptors.allows() {
                             log::warn!("no connection can be accepted for now: {error}");
                         }
                         thread::sleep(OUT_OF_DESCRIPTORS);
@@ -320,7 +320,7 @@ impl House {
     /// Gives a connection its thread.
     fn welcome(self: &Arc<House>, client: TcpStream, peer: SocketAddr) {
         if self.present.load(Ordering::SeqCst) >= self.cap {
-            if self.full.is_news() {
+            if self.full.allows() {
                 let cap = self.cap;
                 log::warn!(
                     "all {cap} connections are taken, new ones are closed: see --max-connections"
@@ -339,7 +339,7 @@ impl House {
         };
         let thread = thread::Builder::new().name("watch".into()).stack_size(STACK);
         if let Err(error) = thread.spawn(pass)
-            && self.short_of_threads.is_news()
+            && self.short_of_threads.allows()
         {
             log::warn!("connection {number} was closed, for no thread could be made: {error}");
         }

@@ -28,8 +28,8 @@ pub struct Case {
     pub next: String,
     /// Whether it is about our lesson site, so that another server need not have what it asks for.
     pub is_about_site: bool,
-    /// Whether claims judge it, and not the bytes.
-    pub has_claims: bool,
+    /// Whether assertions judge it, and not the bytes.
+    pub has_assertions: bool,
     /// What it says.
     pub items: Vec<Item>,
 }
@@ -42,8 +42,9 @@ impl Case {
     pub fn read(name: &str, text: &str) -> Result<Case, String> {
         let transcript =
             script::parse(text, Side::Client).map_err(|fault| format!("{name}: {fault}"))?;
-        let has_claims = transcript.items.iter().any(|item| matches!(item, Item::Claims(_)));
-        if !has_claims && !transcript.items.iter().any(speaks_of_server) {
+        let has_assertions =
+            transcript.items.iter().any(|item| matches!(item, Item::Assertions(_)));
+        if !has_assertions && !transcript.items.iter().any(speaks_of_server) {
             let line = text.lines().count() + 1;
             let what = "??? or <<<: nothing here says what the server should do";
             return Err(format!("{name}: line {line}: expected {what}"));
@@ -61,7 +62,7 @@ impl Case {
                 .to_owned(),
             next: next(&prose),
             is_about_site: prose.contains(&"about: this site"),
-            has_claims,
+            has_assertions,
             items: transcript.items,
         })
     }
@@ -101,7 +102,7 @@ fn speaks_of_server(item: &Item) -> bool {
                 | EventKind::Reset(Side::Server)
                 | EventKind::HalfClose(Side::Server)
         ),
-        Item::Prose(_) | Item::Claims(_) => false,
+        Item::Prose(_) | Item::Assertions(_) => false,
     }
 }
 
@@ -117,10 +118,10 @@ mod tests {
         assert_eq!((case.title.as_str(), case.label().as_str()), ("A title", "01-x"));
         assert_eq!(case.clause, "RFC 9112 section 5.1: why");
         assert_eq!(case.next, "Do this, and that.");
-        assert!(case.is_about_site && case.has_claims);
+        assert!(case.is_about_site && case.has_assertions);
         let bare = Case::read("bare.wire", "<<<\nhello\\\n").expect("a case");
         assert_eq!((bare.title.as_str(), bare.next.as_str()), ("bare.wire", ""));
-        assert!(!bare.is_about_site && !bare.has_claims);
+        assert!(!bare.is_about_site && !bare.has_assertions);
     }
 
     #[test]

@@ -9,7 +9,7 @@
 
 use openkitchen::message::visible::Visible;
 use openkitchen::transcript::judge::Found;
-use openkitchen::transcript::{Claim, Fact};
+use openkitchen::transcript::{Assertion, Fact};
 
 /// Bytes that are shown before the one that differs, and behind it.
 const BEFORE: usize = 30;
@@ -69,10 +69,10 @@ impl Fault {
         Fault { expected: rule.to_owned(), ..fault }
     }
 
-    /// A claim that is not true, where an answer is there that it speaks of.
-    pub fn claim(claim: &Claim, found: &Found) -> Fault {
-        let Claim::Response { nth, fact } = claim else {
-            return Fault::new(claim.to_string(), found.to_string());
+    /// A assertion that is not true, where an answer is there that it speaks of.
+    pub fn assertion(assertion: &Assertion, found: &Found) -> Fault {
+        let Assertion::Response { nth, fact } = assertion else {
+            return Fault::new(assertion.to_string(), found.to_string());
         };
         let number = if nth.get() == 1 { String::new() } else { format!("{nth}: ") };
         match (fact, found) {
@@ -87,7 +87,7 @@ impl Fault {
                 // In the status line it stands behind `HTTP/1.1 `.
                 let (column, byte) = (word.len() + digit, 9 + digit);
                 let caret = Some(Caret { column, byte, of: "the answer" });
-                Fault { expected: claim.to_string(), got: format!("{word}{status}"), caret }
+                Fault { expected: assertion.to_string(), got: format!("{word}{status}"), caret }
             }
             (Fact::FieldIs(name, wanted), Found::Value(value)) => {
                 let word = format!("{number}field {} is ", name.as_str());
@@ -102,18 +102,21 @@ impl Fault {
                 Found::Value(value),
             ) => {
                 let value = Visible(&value[..value.len().min(BEFORE + BEHIND)]);
-                Fault::new(claim.to_string(), format!("{number}field {} is {value}", name.as_str()))
+                Fault::new(
+                    assertion.to_string(),
+                    format!("{number}field {} is {value}", name.as_str()),
+                )
             }
             (
                 Fact::FieldIs(name, _) | Fact::FieldContains(name, _) | Fact::Field(name),
                 Found::NoField,
-            ) => Fault::new(claim.to_string(), format!("{number}no field {}", name.as_str())),
+            ) => Fault::new(assertion.to_string(), format!("{number}no field {}", name.as_str())),
             (_, Found::Content(content)) => {
                 let part = Visible(&content[..content.len().min(BEFORE + BEHIND)]);
                 let length = content.len();
-                Fault::new(claim.to_string(), format!("{number}body: {part} ({length} bytes)"))
+                Fault::new(assertion.to_string(), format!("{number}body: {part} ({length} bytes)"))
             }
-            _ => Fault::new(claim.to_string(), found.to_string()),
+            _ => Fault::new(assertion.to_string(), found.to_string()),
         }
     }
 }
@@ -136,11 +139,11 @@ mod tests {
     use openkitchen::Transcript;
     use openkitchen::transcript::Item;
 
-    /// The three lines of a claim that is not true.
-    fn told(claim: &str, found: &Found) -> String {
-        let page = Transcript::parse(&format!("???\n{claim}\n")).expect("a claim");
-        let [Item::Claims(claims)] = &page.items[..] else { panic!("only claims") };
-        let fault = Fault::claim(&claims[0], found);
+    /// The three lines of a assertion that is not true.
+    fn told(assertion: &str, found: &Found) -> String {
+        let page = Transcript::parse(&format!("???\n{assertion}\n")).expect("a assertion");
+        let [Item::Assertions(assertions)] = &page.items[..] else { panic!("only assertions") };
+        let fault = Fault::assertion(&assertions[0], found);
         let caret = fault.caret.map(|caret| format!("{:1$}^ {2}", "", caret.column, caret.byte));
         format!("{}\n{}\n{}", fault.expected, fault.got, caret.unwrap_or_default())
     }
@@ -148,7 +151,7 @@ mod tests {
     #[test]
     fn the_caret_stands_under_the_first_byte_that_differs() {
         let value = |value: &str| Found::Value(value.into());
-        for (claim, found, lines) in [
+        for (assertion, found, lines) in [
             ("status 400", Found::Status(200), "status 400\nstatus 200\n       ^ 9"),
             (
                 "2: status 404|410",
@@ -175,7 +178,7 @@ mod tests {
                 "body contains \"b\"\nbody: c (1 bytes)\n",
             ),
         ] {
-            assert_eq!(told(claim, &found), lines, "{claim}");
+            assert_eq!(told(assertion, &found), lines, "{assertion}");
         }
     }
 

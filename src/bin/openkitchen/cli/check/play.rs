@@ -2,7 +2,7 @@
 //! waited for; and what came must be what it says.
 //!
 //! What the client waits for are whole messages, never equal ones: a stranger's answer is its own
-//! affair until the claims are read. `server` events wait for nothing where claims judge. A reset by
+//! affair until the assertions are read. `server` events wait for nothing where assertions judge. A reset by
 //! the client is played as a close, for std has no call that resets.
 //!
 //! No wait is longer than `--timeout`, but for the time that the page itself says the server takes:
@@ -15,7 +15,7 @@ use std::thread;
 use std::time::Duration;
 
 use openkitchen::transcript::judge::{self, Found};
-use openkitchen::transcript::{Block, Claim, Event, EventKind, Item, Side};
+use openkitchen::transcript::{Assertion, Block, Event, EventKind, Item, Side};
 
 use super::bytes::Expected;
 use super::case::Case;
@@ -45,7 +45,7 @@ type Line = line::Line<Page>;
 pub struct Page {
     /// What it shows from the server.
     expected: Expected,
-    /// How many final answers its claims have spoken of.
+    /// How many final answers its assertions have spoken of.
     answered: usize,
     /// How long it says the server is silent, since the client spoke last.
     granted: Duration,
@@ -108,7 +108,7 @@ struct Player<'a> {
     case: &'a Case,
     door: &'a Door,
     lines: BTreeMap<u32, Line>,
-    /// The connection that was spoken of last: claims are on its answers.
+    /// The connection that was spoken of last: assertions are on its answers.
     last: u32,
 }
 
@@ -118,7 +118,7 @@ impl Player<'_> {
         for (at, item) in items.iter().enumerate() {
             self.item(item, &items[at + 1..])?;
         }
-        if !self.case.has_claims {
+        if !self.case.has_assertions {
             let numbers: Vec<u32> = self.lines.keys().copied().collect();
             for number in numbers {
                 let end = last_end(items, number);
@@ -162,7 +162,7 @@ impl Player<'_> {
             }
             Item::Block(block) => self.shown(block, behind)?,
             Item::Event(event) => self.event(event, behind)?,
-            Item::Claims(claims) => self.judge(claims)?,
+            Item::Assertions(assertions) => self.judge(assertions)?,
         }
         Ok(())
     }
@@ -178,7 +178,7 @@ impl Player<'_> {
             _ => false,
         });
         match goes_on {
-            true if self.case.has_claims => self.wait(number),
+            true if self.case.has_assertions => self.wait(number),
             true => self.settle(number),
             false => Ok(()),
         }
@@ -262,11 +262,11 @@ impl Player<'_> {
         }
     }
 
-    /// Judges claims on the answers since the last claims.
-    fn judge(&mut self, claims: &[Claim]) -> Result<(), Stop> {
+    /// Judges assertions on the answers since the last assertions.
+    fn judge(&mut self, assertions: &[Assertion]) -> Result<(), Stop> {
         let (line, timeout) = self.patience(self.last)?;
         let answered = line.noted.answered;
-        let wanted = answered + claims.iter().map(judge::nth).max().unwrap_or(0);
+        let wanted = answered + assertions.iter().map(judge::nth).max().unwrap_or(0);
         let finals = |line: &Line| judge::finals(&line.sent, &line.got, line.ended != Ended::Open);
         line.read_while(timeout, |line| finals(line).len() < wanted && broken(line).is_none());
         sound(line)?;
@@ -274,29 +274,29 @@ impl Player<'_> {
         let answers = finals(line);
         line.noted.answered = answers.len();
         let answers = answers.get(answered..).unwrap_or_default();
-        for claim in claims {
-            match judge::judge(claim, answers) {
+        for assertion in assertions {
+            match judge::judge(assertion, answers) {
                 Ok(()) => {}
                 Err(Found::Answers(_)) => {
-                    return Err(Fault::new(claim.to_string(), state(line, timeout)).into());
+                    return Err(Fault::new(assertion.to_string(), state(line, timeout)).into());
                 }
-                Err(found) => return Err(Fault::claim(claim, &found).into()),
+                Err(found) => return Err(Fault::assertion(assertion, &found).into()),
             }
-            match *claim {
-                Claim::Closed => {
+            match *assertion {
+                Assertion::Closed => {
                     line.read_while(timeout, |_| true);
                     if line.ended == Ended::Open {
-                        return Err(Fault::new(claim.to_string(), end_of(line, timeout)).into());
+                        return Err(Fault::new(assertion.to_string(), end_of(line, timeout)).into());
                     }
                 }
-                Claim::Open(time) => {
+                Assertion::Open(time) => {
                     line.read_while(timeout, |line| !judge::is_answered(&line.sent, &line.got));
                     line.read_while(time.into(), |_| true);
                     if line.ended != Ended::Open {
-                        return Err(Fault::new(claim.to_string(), end_of(line, timeout)).into());
+                        return Err(Fault::new(assertion.to_string(), end_of(line, timeout)).into());
                     }
                 }
-                Claim::Response { .. } => {}
+                Assertion::Response { .. } => {}
             }
         }
         sound(line)?;

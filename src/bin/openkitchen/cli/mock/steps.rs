@@ -72,7 +72,7 @@ pub fn parts(items: &[Item]) -> Vec<Part> {
 
 fn step(item: &Item, rest: &[Item], expected: &mut Expected) -> Option<Step> {
     let event = match item {
-        Item::Prose(_) | Item::Claims(_) => return None,
+        Item::Prose(_) | Item::Assertions(_) => return None,
         Item::Block(block) if block.from == Side::Server => {
             return Some(Step::Write(filled(&block.bytes)));
         }

@@ -6,16 +6,16 @@
 //! HTTP/1.1 200 OK␍␊ … Content-Length: 5␍␊ ␍␊ hello      status 200, field Content-Length
 //! HTTP/1.1 200 OK␍␊ … ␍␊ to the end FIN                  no field Content-Length … , closed
 //! ```
-//! Rule: RFC 9112 section 6.3, as the [`Reader`] reads it. A claim names the kind of framing and not
-//! the length: the exact bytes stand in the file anyway, and a claim is for a server whose content
-//! may be longer tomorrow. Interim answers have no claims, for claims speak of final ones.
+//! Rule: RFC 9112 section 6.3, as the [`Reader`] reads it. A assertion names the kind of framing and not
+//! the length: the exact bytes stand in the file anyway, and a assertion is for a server whose content
+//! may be longer tomorrow. Interim answers have no assertions, for assertions speak of final ones.
 
 use std::num::NonZeroU32;
 
 use openkitchen::message::method::Method;
 use openkitchen::message::outline::Outline;
 use openkitchen::message::reader::Reader;
-use openkitchen::transcript::{Claim, Fact, FieldName, Statuses};
+use openkitchen::transcript::{Assertion, Fact, FieldName, Statuses};
 
 /// Follows both directions of a connection from its first byte.
 pub struct Follower {
@@ -23,7 +23,7 @@ pub struct Follower {
     answers: Reader,
     /// Requests whose final answer has not ended.
     unanswered: usize,
-    /// What is true of final answers that were not claimed yet.
+    /// What is true of final answers that were not asserted yet.
     facts: Vec<Vec<Fact>>,
 }
 
@@ -54,8 +54,8 @@ impl Follower {
         }
     }
 
-    /// Bytes came from the server. Claims are on the answers that ended with them.
-    pub fn sent(&mut self, bytes: &[u8]) -> Vec<Claim> {
+    /// Bytes came from the server. Assertions are on the answers that ended with them.
+    pub fn sent(&mut self, bytes: &[u8]) -> Vec<Assertion> {
         let (mut rest, mut whole) = (bytes, 0);
         while let Some(stretch) = self.answers.next(rest) {
             rest = &rest[stretch.length..];
@@ -71,28 +71,28 @@ impl Follower {
                 whole = self.facts.len();
             }
         }
-        self.claims(whole)
+        self.assertions(whole)
     }
 
-    /// The server will send no more, which it may have been the first to say. Claims are on that, and
+    /// The server will send no more, which it may have been the first to say. Assertions are on that, and
     /// on an answer that ends with it, as its framing says or not.
-    pub fn server_closed(&mut self, is_first: bool) -> Vec<Claim> {
+    pub fn server_closed(&mut self, is_first: bool) -> Vec<Assertion> {
         let ends_answer = !self.facts.is_empty();
-        let mut claims = self.claims(self.facts.len());
+        let mut assertions = self.assertions(self.facts.len());
         if is_first || ends_answer {
-            claims.push(Claim::Closed);
+            assertions.push(Assertion::Closed);
         }
-        claims
+        assertions
     }
 
-    /// The claims on the first of the answers that have none yet.
-    fn claims(&mut self, answers: usize) -> Vec<Claim> {
+    /// The assertions on the first of the answers that have none yet.
+    fn assertions(&mut self, answers: usize) -> Vec<Assertion> {
         let numbers = (1..).map_while(NonZeroU32::new);
         let numbered = numbers.zip(self.facts.drain(..answers));
-        let claims = |(nth, facts): (_, Vec<Fact>)| {
-            facts.into_iter().map(move |fact| Claim::Response { nth, fact })
+        let assertions = |(nth, facts): (_, Vec<Fact>)| {
+            facts.into_iter().map(move |fact| Assertion::Response { nth, fact })
         };
-        numbered.flat_map(claims).collect()
+        numbered.flat_map(assertions).collect()
     }
 }
 
@@ -141,22 +141,22 @@ mod tests {
     }
 
     #[test]
-    fn an_answer_that_is_cut_short_is_claimed_when_the_server_closes() {
+    fn an_answer_that_is_cut_short_is_asserted_when_the_server_closes() {
         let mut follower = Follower::new();
         follower.received(GET);
         assert_eq!(follower.sent(b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nhalf"), []);
-        let claims: Vec<String> =
-            follower.server_closed(false).iter().map(Claim::to_string).collect();
-        assert_eq!(claims, ["status 200", "field Content-Length", "closed"]);
+        let assertions: Vec<String> =
+            follower.server_closed(false).iter().map(Assertion::to_string).collect();
+        assert_eq!(assertions, ["status 200", "field Content-Length", "closed"]);
     }
 
     #[test]
-    fn bytes_that_are_no_messages_have_no_claims() {
+    fn bytes_that_are_no_messages_have_no_assertions() {
         let mut follower = Follower::new();
         follower.received(b"\x16\x03\x01");
         assert_eq!(follower.sent(b"SSH-2.0\r\n"), []);
         assert!(follower.is_in_flight());
-        assert_eq!(follower.server_closed(true), [Claim::Closed]);
+        assert_eq!(follower.server_closed(true), [Assertion::Closed]);
         assert_eq!(follower.server_closed(false), []);
     }
 }

@@ -13,7 +13,7 @@ use std::time::{Instant, SystemTime};
 use openkitchen::End;
 use openkitchen::message::date::imf_fixdate;
 use openkitchen::transcript::{
-    Block, Bytes, Claim, Event, EventKind, Item, Note, Printer, Prose, Side,
+    Assertion, Block, Bytes, Event, EventKind, Item, Note, Printer, Prose, Side,
 };
 
 use super::{FILE_BYTES, Follower, Recorder};
@@ -78,7 +78,7 @@ impl Page {
         let note = Note::new(&note::crossed(length, 1, now - self.last));
         let silence = self.silence(from, now);
         let block = Block { connection: 1, from, note, bytes: Bytes::raw(bytes) };
-        let claims = match from {
+        let assertions = match from {
             Side::Client => {
                 self.follower.received(bytes);
                 Vec::new()
@@ -86,7 +86,7 @@ impl Page {
             Side::Server => self.follower.sent(bytes),
         };
         self.begin(recorder);
-        self.write(&page(silence, Item::Block(block), claims), length, recorder);
+        self.write(&page(silence, Item::Block(block), assertions), length, recorder);
     }
 
     /// A side left. Says whether that was the last of it.
@@ -96,13 +96,13 @@ impl Page {
             End::ServerClosed | End::ServerReset => Side::Server,
         };
         let silence = self.silence(from, Instant::now());
-        let mut claims = Vec::new();
+        let mut assertions = Vec::new();
         let kind = match end {
             // Whether it still listens, nobody knows yet.
             End::ClientClosed if !self.server_left => EventKind::HalfClose(Side::Client),
             End::ClientClosed => EventKind::Closed(Side::Client),
             End::ServerClosed => {
-                claims = self.follower.server_closed(!self.client_left);
+                assertions = self.follower.server_closed(!self.client_left);
                 EventKind::Closed(Side::Server)
             }
             End::ClientReset => EventKind::Reset(Side::Client),
@@ -110,7 +110,7 @@ impl Page {
         };
         self.client_left |= matches!(end, End::ClientClosed | End::ClientReset);
         self.server_left |= matches!(end, End::ServerClosed | End::ServerReset);
-        self.write(&page(silence, event(kind), claims), 0, recorder);
+        self.write(&page(silence, event(kind), assertions), 0, recorder);
         let was_reset = matches!(end, End::ClientReset | End::ServerReset);
         was_reset || (self.client_left && self.server_left)
     }
@@ -203,10 +203,10 @@ impl Writing {
     }
 }
 
-/// What happened, with the silence before it and the claims behind it.
-fn page(silence: Option<EventKind>, item: Item, claims: Vec<Claim>) -> Vec<Item> {
-    let claims = (!claims.is_empty()).then_some(Item::Claims(claims));
-    silence.map(event).into_iter().chain([item]).chain(claims).collect()
+/// What happened, with the silence before it and the assertions behind it.
+fn page(silence: Option<EventKind>, item: Item, assertions: Vec<Assertion>) -> Vec<Item> {
+    let assertions = (!assertions.is_empty()).then_some(Item::Assertions(assertions));
+    silence.map(event).into_iter().chain([item]).chain(assertions).collect()
 }
 
 fn event(kind: EventKind) -> Item {

@@ -109,7 +109,7 @@ impl<W: Write> Player<W> {
         for (at, item) in transcript.items.iter().enumerate() {
             let rest = &transcript.items[at + 1..];
             match item {
-                Item::Prose(_) | Item::Claims(_) => {}
+                Item::Prose(_) | Item::Assertions(_) => {}
                 Item::Block(block) if block.from == Side::Server => {
                     self.line(block.connection)?.planned.came(&filled(&block.bytes));
                 }

@@ -254,7 +254,7 @@ impl View {
         remarks.into_iter().for_each(|remark| connection.say(remark, page));
         if self.options.explain {
             let mut meaning = connection.meaning(from, piece);
-            meaning.retain(|remark| self.told.is_news(remark));
+            meaning.retain(|remark| self.told.allows(remark));
             connection.explain(&meaning, page);
         }
     }
@@ -336,7 +336,7 @@ impl Mute {
 }
 
 impl Told {
-    fn is_news(&mut self, remark: &Remark) -> bool {
+    fn allows(&mut self, remark: &Remark) -> bool {
         let has_room = self.meanings.len() < MEANINGS;
         has_room && self.meanings.insert((remark.about.clone(), remark.text.clone()))
     }

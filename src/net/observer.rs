@@ -20,7 +20,7 @@ use std::time::Duration;
 
 use crate::message::persistence::Persistence;
 use crate::message::status::Status;
-use crate::net::transport::Line;
+use crate::net::transport::Io;
 
 /// Who watches. Calls come from the threads of the connections, in order for each connection; one
 /// that waits makes the client wait.
@@ -76,18 +76,18 @@ pub enum End {
 
 /// A line whose bytes are shown to an observer as they cross.
 pub struct Tapped<'o, L> {
-    line: L,
+    io: L,
     connection: u64,
     observer: &'o dyn Observer,
     client_ended: Cell<bool>,
     server_ended: Cell<bool>,
 }
 
-impl<'o, L: Line> Tapped<'o, L> {
+impl<'o, L: Io> Tapped<'o, L> {
     /// Puts the tap around a line.
-    pub fn new(line: L, connection: u64, observer: &'o dyn Observer) -> Tapped<'o, L> {
+    pub fn new(io: L, connection: u64, observer: &'o dyn Observer) -> Tapped<'o, L> {
         let (client_ended, server_ended) = (Cell::new(false), Cell::new(false));
-        Tapped { line, connection, observer, client_ended, server_ended }
+        Tapped { io, connection, observer, client_ended, server_ended }
     }
 
     fn client_ended(&self, end: End) {
@@ -113,9 +113,9 @@ impl<'o, L: Line> Tapped<'o, L> {
     }
 }
 
-impl<L: Line> Read for Tapped<'_, L> {
+impl<L: Io> Read for Tapped<'_, L> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        let read = self.line.read(buffer);
+        let read = self.io.read(buffer);
         let length = self.noticed(read)?;
         match length {
             0 => self.client_ended(End::ClientClosed),
@@ -125,27 +125,27 @@ impl<L: Line> Read for Tapped<'_, L> {
     }
 }
 
-impl<L: Line> Write for Tapped<'_, L> {
+impl<L: Io> Write for Tapped<'_, L> {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        let written = self.line.write(bytes);
+        let written = self.io.write(bytes);
         let length = self.noticed(written)?;
         self.observer.sent(self.connection, &bytes[..length]);
         Ok(length)
     }
 
     fn flush(&mut self) -> io::Result<()> {
-        self.line.flush()
+        self.io.flush()
     }
 }
 
-impl<L: Line> Line for Tapped<'_, L> {
-    fn read_within(&mut self, time: Duration) -> io::Result<()> {
-        self.line.read_within(time)
+impl<L: Io> Io for Tapped<'_, L> {
+    fn set_read_timeout(&mut self, time: Duration) -> io::Result<()> {
+        self.io.set_read_timeout(time)
     }
 
     fn half_close(&mut self) -> io::Result<()> {
         self.server_ended();
-        self.line.half_close()
+        self.io.half_close()
     }
 }
 

@@ -1,4 +1,4 @@
-//! # Claims
+//! # Assertions
 //!
 //! What must be true of an answer, when its server is a stranger, and its bytes are its own affair?
 //!
@@ -11,9 +11,9 @@
 //! closed
 //! ```
 //!
-//! Rule: a claim speaks of the responses since the last `???`: of the first final one (RFC 9110
+//! Rule: a assertion speaks of the responses since the last `???`: of the first final one (RFC 9110
 //! §15: not of a 1xx), or of the one whose number stands before it. `closed` and `open` speak of
-//! the connection, once all responses are there. Left out: whether a claim is true; that needs the
+//! the connection, once all responses are there. Left out: whether a assertion is true; that needs the
 //! responses.
 
 use std::fmt;
@@ -26,7 +26,7 @@ use crate::message::fields::is_token;
 
 /// One line below a `???`.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Claim {
+pub enum Assertion {
     /// `status 400`, `2: status 200`
     Response {
         /// Which final response since the last `???`: the first is 1.
@@ -59,7 +59,7 @@ pub enum Fact {
     BodyContains(Vec<u8>),
 }
 
-/// The status codes that a claim allows: `400`, `4xx`, `400|501`.
+/// The status codes that a assertion allows: `400`, `4xx`, `400|501`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Statuses(String);
 
@@ -98,34 +98,34 @@ impl FieldName {
     }
 }
 
-impl Claim {
-    /// A claim on the first final response.
-    pub fn first(fact: Fact) -> Claim {
-        Claim::Response { nth: NonZeroU32::MIN, fact }
+impl Assertion {
+    /// A assertion on the first final response.
+    pub fn first(fact: Fact) -> Assertion {
+        Assertion::Response { nth: NonZeroU32::MIN, fact }
     }
 
-    pub(super) fn parse(line: &str) -> Result<Claim, String> {
+    pub(super) fn parse(line: &str) -> Result<Assertion, String> {
         let (word, rest) = first_word(line);
         match word {
-            "closed" if rest.is_empty() => return Ok(Claim::Closed),
-            "open" => return Millis::parse(rest).map(Claim::Open),
+            "closed" if rest.is_empty() => return Ok(Assertion::Closed),
+            "open" => return Millis::parse(rest).map(Assertion::Open),
             _ => {}
         }
         let Some(nth) = word.strip_suffix(':') else {
-            return Fact::parse(line).map(Claim::first);
+            return Fact::parse(line).map(Assertion::first);
         };
         let nth = number(nth).ok_or("the number of a response, from 1, before the colon")?;
-        Fact::parse(rest).map(|fact| Claim::Response { nth, fact })
+        Fact::parse(rest).map(|fact| Assertion::Response { nth, fact })
     }
 }
 
-impl fmt::Display for Claim {
+impl fmt::Display for Assertion {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Claim::Response { nth: NonZeroU32::MIN, fact } => write!(f, "{fact}"),
-            Claim::Response { nth, fact } => write!(f, "{nth}: {fact}"),
-            Claim::Closed => f.write_str("closed"),
-            Claim::Open(millis) => write!(f, "open {millis}"),
+            Assertion::Response { nth: NonZeroU32::MIN, fact } => write!(f, "{fact}"),
+            Assertion::Response { nth, fact } => write!(f, "{nth}: {fact}"),
+            Assertion::Closed => f.write_str("closed"),
+            Assertion::Open(millis) => write!(f, "open {millis}"),
         }
     }
 }
@@ -148,7 +148,8 @@ impl Fact {
                 _ => Ok(Fact::Body(parse_whole_quoted(rest)?)),
             },
             _ => {
-                Err("a claim: status, field, no field or body, or closed or open alone".to_owned())
+                Err("a assertion: status, field, no field or body, or closed or open alone"
+                    .to_owned())
             }
         }
     }
@@ -200,9 +201,9 @@ mod tests {
     use super::*;
 
     #[track_caller]
-    fn both_ways(line: &str, claim: &Claim) {
-        assert_eq!(claim.to_string(), line);
-        assert_eq!(Claim::parse(line).as_ref(), Ok(claim));
+    fn both_ways(line: &str, assertion: &Assertion) {
+        assert_eq!(assertion.to_string(), line);
+        assert_eq!(Assertion::parse(line).as_ref(), Ok(assertion));
     }
 
     fn name(name: &str) -> FieldName {
@@ -214,9 +215,9 @@ mod tests {
     }
 
     #[test]
-    fn each_claim_is_a_line() {
-        both_ways("closed", &Claim::Closed);
-        both_ways("open 300ms", &Claim::Open(Millis(300)));
+    fn each_assertion_is_a_line() {
+        both_ways("closed", &Assertion::Closed);
+        both_ways("open 300ms", &Assertion::Open(Millis(300)));
         for (line, fact) in [
             ("status 400", Fact::Status(statuses("400"))),
             ("status 4xx|501", Fact::Status(statuses("4xx|501"))),
@@ -233,7 +234,7 @@ mod tests {
             (r#"body "say \"hi\" \\\n ""#, Fact::Body(b"say \"hi\" \\\n ".into())),
             (r#"body contains "x""#, Fact::BodyContains(b"x".into())),
         ] {
-            both_ways(line, &Claim::first(fact));
+            both_ways(line, &Assertion::first(fact));
         }
     }
 
@@ -241,8 +242,8 @@ mod tests {
     fn a_number_before_it_names_the_response() {
         let fact = Fact::Status(statuses("200"));
         let nth = NonZeroU32::new(2).expect("not zero");
-        both_ways("2: status 200", &Claim::Response { nth, fact: fact.clone() });
-        assert_eq!(Claim::parse(" 1:   status  200 "), Ok(Claim::first(fact)));
+        both_ways("2: status 200", &Assertion::Response { nth, fact: fact.clone() });
+        assert_eq!(Assertion::parse(" 1:   status  200 "), Ok(Assertion::first(fact)));
     }
 
     #[test]
@@ -253,8 +254,8 @@ mod tests {
     }
 
     #[test]
-    fn a_malformed_claim_is_told_what_was_expected() {
-        const CLAIM: &str = "a claim: status, field, no field or body, or closed or open alone";
+    fn a_malformed_assertion_is_told_what_was_expected() {
+        const CLAIM: &str = "a assertion: status, field, no field or body, or closed or open alone";
         const STATUS: &str = "a status: 400, 4xx or 400|501";
         const NAME: &str = "a field's name, without its colon";
         for (line, expected) in [
@@ -283,7 +284,7 @@ mod tests {
             ("body \"hello\" there", "nothing after the closing quote"),
             ("body contains", "an opening quote"),
         ] {
-            assert_eq!(Claim::parse(line), Err(expected.to_owned()), "{line}");
+            assert_eq!(Assertion::parse(line), Err(expected.to_owned()), "{line}");
         }
     }
 }

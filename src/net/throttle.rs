@@ -14,24 +14,24 @@ use std::time::{Duration, Instant};
 
 /// Something that goes wrong, and when it was told last.
 #[derive(Default)]
-pub struct Trouble(Mutex<Option<Instant>>);
+pub struct Throttle(Mutex<Option<Instant>>);
 
 /// Time until it is told again.
 const AGAIN: Duration = Duration::from_secs(60);
 
-impl Trouble {
+impl Throttle {
     /// Whether to tell that it has happened: not where that was told within the last minute.
-    pub fn is_news(&self) -> bool {
-        self.is_news_at(Instant::now())
+    pub fn allows(&self) -> bool {
+        self.allows_at(Instant::now())
     }
 
-    fn is_news_at(&self, now: Instant) -> bool {
+    fn allows_at(&self, now: Instant) -> bool {
         let mut told = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let is_news = told.is_none_or(|told| now.saturating_duration_since(told) >= AGAIN);
-        if is_news {
+        let allows = told.is_none_or(|told| now.saturating_duration_since(told) >= AGAIN);
+        if allows {
             *told = Some(now);
         }
-        is_news
+        allows
     }
 }
 
@@ -41,8 +41,8 @@ mod tests {
 
     #[test]
     fn trouble_that_goes_on_is_told_once_a_minute() {
-        let (trouble, now) = (Trouble::default(), Instant::now());
-        let told = (0..150).filter(|&second| trouble.is_news_at(now + Duration::from_secs(second)));
+        let (trouble, now) = (Throttle::default(), Instant::now());
+        let told = (0..150).filter(|&second| trouble.allows_at(now + Duration::from_secs(second)));
         assert_eq!(told.collect::<Vec<_>>(), [0, 60, 120]);
     }
 }
