@@ -191,7 +191,7 @@ impl<S: Sync> Shared<'_, S> {
         buffers: &mut Buffers,
     ) {
         let Entry { stream, idle } = &*entry;
-        // A handler's panic is caught and answered where it is spawned. This is for all else: one
+        // A handler's panic is caught and answered where it is called. This is for all else: one
         // connection may end by it, and never the server.
         let served = panic::catch_unwind(AssertUnwindSafe(|| match self.service.observer {
             None => self.serve_with_permit(stream, number, peer, idle, buffers),

@@ -63,7 +63,7 @@ impl Connections {
         }
     }
 
-    /// Everybody. A panic while the lock is held is impossible: nothing is spawned under it that could.
+    /// Everybody. A panic while the lock is held is impossible: nothing is called under it that could.
     pub fn entries(&self) -> MutexGuard<'_, Entries> {
         self.entries.lock().unwrap_or_else(PoisonError::into_inner)
     }

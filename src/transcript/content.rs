@@ -32,7 +32,7 @@ const FOLD: usize = 64;
 
 /// Writes a block's content, each line with its line end.
 pub(super) fn print(bytes: &Bytes, out: &mut impl Write) -> fmt::Result {
-    let mut line = Line::default();
+    let mut line = PrintedLine::default();
     for piece in bytes.pieces() {
         match piece {
             Piece::Raw(raw) => print_raw(raw, &mut line, out)?,
@@ -45,7 +45,7 @@ pub(super) fn print(bytes: &Bytes, out: &mut impl Write) -> fmt::Result {
     if line.text.is_empty() { Ok(()) } else { line.end(r"\", out) }
 }
 
-fn print_raw(raw: &[u8], line: &mut Line, out: &mut impl Write) -> fmt::Result {
+fn print_raw(raw: &[u8], line: &mut PrintedLine, out: &mut impl Write) -> fmt::Result {
     let mut rest = raw;
     loop {
         rest = match rest {
@@ -68,7 +68,7 @@ fn print_raw(raw: &[u8], line: &mut Line, out: &mut impl Write) -> fmt::Result {
 
 /// The line that is being written, up to its LF. Only then is it known whether it is binary.
 #[derive(Default)]
-struct Line {
+struct PrintedLine {
     text: String,
     raw_bytes: usize,
     binary: bool,
@@ -76,7 +76,7 @@ struct Line {
     folds: Vec<usize>,
 }
 
-impl Line {
+impl PrintedLine {
     fn push(&mut self, byte: u8) {
         if self.raw_bytes > 0 && self.raw_bytes.is_multiple_of(FOLD) {
             self.folds.push(self.text.len());
@@ -93,7 +93,7 @@ impl Line {
             start = fold;
         }
         write_line(&self.text[start..], ending, out)?;
-        *self = Line::default();
+        *self = PrintedLine::default();
         Ok(())
     }
 }

@@ -15,7 +15,7 @@
 //! sentence repeats a secret: it says what is there.
 
 mod faults;
-mod follow;
+mod direction;
 mod pasted;
 mod words;
 
@@ -27,7 +27,7 @@ use crate::message::ending::Ending;
 use crate::message::fields::trim;
 use crate::message::method::Method;
 use crate::message::visible::Visible;
-use follow::Follower;
+use direction::DirectionExplainer;
 
 pub use pasted::with_line_ends;
 
@@ -160,8 +160,8 @@ pub fn prose(remarks: &[Remark]) -> impl Iterator<Item = Item> {
 /// what it is about is whole.
 #[derive(Debug)]
 pub struct Conversation {
-    client: Follower,
-    server: Follower,
+    client: DirectionExplainer,
+    server: DirectionExplainer,
 }
 
 impl Default for Conversation {
@@ -173,7 +173,10 @@ impl Default for Conversation {
 impl Conversation {
     /// Nothing has crossed yet.
     pub fn new() -> Conversation {
-        Conversation { client: Follower::new(Side::Client), server: Follower::new(Side::Server) }
+        Conversation {
+            client: DirectionExplainer::new(Side::Client),
+            server: DirectionExplainer::new(Side::Server),
+        }
     }
 
     /// What can be said now that these bytes have come from that side, in their order.
@@ -210,7 +213,7 @@ impl Conversation {
         [self.ended(Side::Client), self.ended(Side::Server)].concat()
     }
 
-    fn side(&mut self, side: Side) -> &mut Follower {
+    fn side(&mut self, side: Side) -> &mut DirectionExplainer {
         match side {
             Side::Client => &mut self.client,
             Side::Server => &mut self.server,

@@ -11,9 +11,9 @@ use std::time::Duration;
 use openkitchen::Transcript;
 use openkitchen::transcript::{Block, Bytes, Event, EventKind, Item, Note, Side, judge};
 
-use super::line::Ended;
 use super::pace::Pace;
 use super::page::Page;
+use super::raw_client::Ended;
 use super::replay::{Line, Stage, unjudged};
 
 /// When nothing has come for so long, nothing more will. The impatient fixture takes a while, but

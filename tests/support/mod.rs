@@ -14,8 +14,8 @@
 pub mod app;
 pub mod bless;
 pub mod differ;
-#[path = "../../src/bin/openkitchen/cli/check/line.rs"]
-pub mod line;
+#[path = "../../src/bin/openkitchen/cli/check/raw_client.rs"]
+pub mod raw_client;
 pub mod pace;
 pub mod page;
 pub mod replay;

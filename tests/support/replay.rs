@@ -11,9 +11,9 @@ use openkitchen::message::visible::Visible;
 use openkitchen::transcript::{Assertion, Block, Event, EventKind, Item, Side, judge};
 use openkitchen::{Observer, ServerHandle};
 
-use super::line::{self, Ended};
 use super::pace::{Gate, IN_ONE_WRITE, Pace};
 use super::page::Page;
+use super::raw_client::{self, Ended};
 use super::site::likes::Likes;
 use super::site::{self, Contact, Site};
 use super::{app, differ};
@@ -25,7 +25,7 @@ const PATIENCE: Duration = Duration::from_secs(5);
 const AFTERWARDS: Duration = Duration::from_millis(20);
 
 /// A connection, and what a page has said of it.
-pub type Line = line::Line<Told>;
+pub type Line = raw_client::RawClient<Told>;
 
 #[derive(Default)]
 pub struct Told {

@@ -29,9 +29,9 @@ fn main() -> ExitCode {
     cli::logging::finish();
     let (sentence, code) = match done {
         Ok(code) => return code,
-        Err(cli::Refusal::Usage(sentence)) => (format!("{sentence}\nTry `{name} --help`."), 2),
-        Err(cli::Refusal::Unusable(sentence)) => (sentence, 2),
-        Err(cli::Refusal::Failed(sentence)) => (sentence, 1),
+        Err(cli::CliError::Usage(sentence)) => (format!("{sentence}\nTry `{name} --help`."), 2),
+        Err(cli::CliError::Unusable(sentence)) => (sentence, 2),
+        Err(cli::CliError::Failed(sentence)) => (sentence, 1),
     };
     // Nobody may be left to read it, but the code still tells.
     let _ = writeln!(io::stderr(), "openkitchen: {sentence}");

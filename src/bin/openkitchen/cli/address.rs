@@ -4,17 +4,17 @@ use std::io::{self, ErrorKind};
 use std::net::{SocketAddr, TcpStream, ToSocketAddrs};
 use std::time::Duration;
 
-use super::Refusal;
+use super::CliError;
 use super::flags::{self, ADDRESS};
 
 /// `host:port` out of all that people write for it: a port alone, `:5000`, a URL.
 ///
 /// # Errors
 /// What it should have been.
-pub fn authority(typed: &str) -> Result<String, Refusal> {
+pub fn authority(typed: &str) -> Result<String, CliError> {
     if typed.starts_with("https:") {
         let sentence = "https is TLS, which this does not speak: name the plain HTTP behind it";
-        return Err(Refusal::Usage(sentence.into()));
+        return Err(CliError::Usage(sentence.into()));
     }
     let url = typed.strip_prefix("http://");
     let bare = url.unwrap_or(typed);
@@ -23,7 +23,7 @@ pub fn authority(typed: &str) -> Result<String, Refusal> {
     let with_default = (url.is_some() && !bare.is_empty()).then(|| format!("{bare}:80"));
     flags::address(bare)
         .or(with_default)
-        .ok_or_else(|| Refusal::Usage(format!("ADDR takes {ADDRESS}, or a port, not `{typed}`")))
+        .ok_or_else(|| CliError::Usage(format!("ADDR takes {ADDRESS}, or a port, not `{typed}`")))
 }
 
 /// Where that is.
@@ -84,7 +84,7 @@ mod tests {
         }
         for typed in ["", "localhost", "host:port", "70000", "https://h:1/", "http://", "http:///"]
         {
-            assert!(matches!(authority(typed), Err(Refusal::Usage(_))), "{typed}");
+            assert!(matches!(authority(typed), Err(CliError::Usage(_))), "{typed}");
         }
     }
 

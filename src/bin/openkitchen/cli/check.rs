@@ -20,9 +20,9 @@
 mod case;
 mod lessons;
 mod play;
-mod line;
+mod raw_client;
 mod bytes;
-mod fault;
+mod difference;
 mod report;
 
 use std::env;
@@ -31,10 +31,10 @@ use std::path::Path;
 use std::process::ExitCode;
 use std::time::Duration;
 
-use super::flags::{self, Flag, SECONDS, Said, time};
-use super::{Refusal, address, script, trace};
+use super::flags::{self, Flag, ParsedArgs, SECONDS, time};
+use super::{CliError, address, script, trace};
 use case::Case;
-use play::{Door, Outcome};
+use play::{CheckOutcome, CheckTarget};
 use report::{Report, Verdict};
 
 /// Cases in a row that brought not one byte, after which the others are not tried.
@@ -46,20 +46,20 @@ const NO_CONNECTION: u8 = 3;
 
 /// What was asked for.
 #[derive(Debug, PartialEq)]
-struct Options {
+struct CheckOptions {
     timeout: Duration,
     json: bool,
     list: bool,
 }
 
-impl Default for Options {
-    fn default() -> Options {
-        Options { timeout: Duration::from_secs(2), json: false, list: false }
+impl Default for CheckOptions {
+    fn default() -> CheckOptions {
+        CheckOptions { timeout: Duration::from_secs(2), json: false, list: false }
     }
 }
 
 #[rustfmt::skip]
-const FLAGS: [Flag<Options>; 3] = [
+const FLAGS: [Flag<CheckOptions>; 3] = [
     Flag { name: "timeout", value: "S", help: "seconds to wait, beyond what the page says it takes [2]",
         apply: |options, value| { options.timeout = time(value).ok_or(SECONDS)?; Ok(()) } },
     Flag { name: "json", value: "", help: "say it to a machine: an object a line, the count last",
@@ -73,23 +73,25 @@ const FLAGS: [Flag<Options>; 3] = [
 ///
 /// # Errors
 /// A command line that cannot be meant.
-pub fn command(arguments: &[String]) -> Result<ExitCode, Refusal> {
-    let mut options = Options::default();
+pub fn command(arguments: &[String]) -> Result<ExitCode, CliError> {
+    let mut options = CheckOptions::default();
     let variable = |name: &str| env::var(name).ok();
     let others = match flags::parse(&FLAGS, arguments, variable, &mut options)? {
-        Said::Help => return Ok(say(&help())),
-        Said::Version => return Ok(say(concat!("openkitchen ", env!("CARGO_PKG_VERSION"), "\n"))),
-        Said::Do(_) if options.list => return Ok(say(&list())),
-        Said::Do(others) => others,
+        ParsedArgs::Help => return Ok(say(&help())),
+        ParsedArgs::Version => {
+            return Ok(say(concat!("openkitchen ", env!("CARGO_PKG_VERSION"), "\n")));
+        }
+        ParsedArgs::Do(_) if options.list => return Ok(say(&list())),
+        ParsedArgs::Do(others) => others,
     };
     let Some((address, files)) = others.split_first() else {
-        return Err(Refusal::Usage("check needs the address of a server: check 5000".to_owned()));
+        return Err(CliError::Usage("check needs the address of a server: check 5000".to_owned()));
     };
     let said = address::authority(address)?;
-    let cases = read_cases(files).map_err(Refusal::Unusable)?;
+    let cases = read_cases(files).map_err(CliError::Unusable)?;
     match address::find(&said) {
         Ok(addresses) => {
-            let door = Door { said, addresses, timeout: options.timeout };
+            let door = CheckTarget { said, addresses, timeout: options.timeout };
             Ok(check(&cases, &door, &options))
         }
         Err(why) => Ok(no_connection(&said, &why)),
@@ -109,7 +111,7 @@ fn read_cases(files: &[String]) -> Result<Vec<Case>, String> {
     files.iter().map(read).collect()
 }
 
-fn check(cases: &[Case], door: &Door, options: &Options) -> ExitCode {
+fn check(cases: &[Case], door: &CheckTarget, options: &CheckOptions) -> ExitCode {
     let stdout = io::stdout();
     let no_color = env::var_os("NO_COLOR");
     let colour = trace::wants_colour(stdout.is_terminal(), no_color.as_deref());
@@ -117,16 +119,16 @@ fn check(cases: &[Case], door: &Door, options: &Options) -> ExitCode {
     let (mut silences, mut is_first) = (0, true);
     for case in cases {
         let outcome = play::play(case, door);
-        if let (Outcome::Unreachable(why), true) = (&outcome, is_first) {
+        if let (CheckOutcome::Unreachable(why), true) = (&outcome, is_first) {
             return no_connection(&door.said, why);
         }
         is_first = false;
-        silences = if matches!(outcome, Outcome::Failed { is_silent: true, .. }) {
+        silences = if matches!(outcome, CheckOutcome::Failed { is_silent: true, .. }) {
             silences + 1
         } else {
             0
         };
-        let is_gone = matches!(outcome, Outcome::Unreachable(_));
+        let is_gone = matches!(outcome, CheckOutcome::Unreachable(_));
         print(&report.tell(case, outcome));
         if is_gone || silences == SILENCES {
             break;

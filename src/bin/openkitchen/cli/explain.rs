@@ -23,8 +23,8 @@ use openkitchen::transcript::MARKERS;
 use openkitchen::transcript::explain::{Remark, annotate, explain, with_line_ends};
 use openkitchen::{Method, Transcript};
 
-use super::Refusal;
-use super::flags::{self, Flag, Said};
+use super::CliError;
+use super::flags::{self, Flag, ParsedArgs};
 use super::script::Why;
 
 /// Columns of a page.
@@ -42,11 +42,11 @@ const LINES: usize = 12;
 const BYTES: usize = 12 * 80;
 
 #[derive(Default)]
-struct Options {
+struct ExplainOptions {
     asked: Option<Method>,
 }
 
-const FLAGS: [Flag<Options>; 1] = [Flag {
+const FLAGS: [Flag<ExplainOptions>; 1] = [Flag {
     name: "asked",
     value: "METHOD",
     help: "the method of the request that the answer belongs to",
@@ -60,16 +60,16 @@ const FLAGS: [Flag<Options>; 1] = [Flag {
 ///
 /// # Errors
 /// What cannot be read, in a sentence.
-pub fn command(arguments: &[String]) -> Result<ExitCode, Refusal> {
-    let mut options = Options::default();
+pub fn command(arguments: &[String]) -> Result<ExitCode, CliError> {
+    let mut options = ExplainOptions::default();
     let said = flags::parse(&FLAGS, arguments, |name| std::env::var(name).ok(), &mut options)?;
     let text = match said {
-        Said::Help => help(),
-        Said::Version => concat!("openkitchen ", env!("CARGO_PKG_VERSION"), "\n").to_owned(),
-        Said::Do(files) => match &files[..] {
+        ParsedArgs::Help => help(),
+        ParsedArgs::Version => concat!("openkitchen ", env!("CARGO_PKG_VERSION"), "\n").to_owned(),
+        ParsedArgs::Do(files) => match &files[..] {
             [] => explained(&read("-")?, &options).map_err(|error| failed("stdin", &error))?,
             [file] => explained(&read(file)?, &options).map_err(|error| failed(file, &error))?,
-            _ => return Err(Refusal::Usage("explain takes one file".into())),
+            _ => return Err(CliError::Usage("explain takes one file".into())),
         },
     };
     // Whoever pipes it to `head` has seen enough.
@@ -88,11 +88,11 @@ fn help() -> String {
     )
 }
 
-fn failed(file: &str, error: &str) -> Refusal {
-    Refusal::Failed(format!("{file}: {error}"))
+fn failed(file: &str, error: &str) -> CliError {
+    CliError::Failed(format!("{file}: {error}"))
 }
 
-fn read(file: &str) -> Result<Vec<u8>, Refusal> {
+fn read(file: &str) -> Result<Vec<u8>, CliError> {
     let mut bytes = Vec::new();
     let result = if file == "-" {
         if io::stdin().is_terminal() {
@@ -102,12 +102,12 @@ fn read(file: &str) -> Result<Vec<u8>, Refusal> {
     } else {
         File::open(file).and_then(|file| file.take(READ).read_to_end(&mut bytes))
     };
-    result.map_err(|error| Refusal::Failed(format!("cannot read {file}: {}", Why(&error))))?;
+    result.map_err(|error| CliError::Failed(format!("cannot read {file}: {}", Why(&error))))?;
     Ok(bytes)
 }
 
 /// The page, or what is wrong with a transcript.
-fn explained(bytes: &[u8], options: &Options) -> Result<String, String> {
+fn explained(bytes: &[u8], options: &ExplainOptions) -> Result<String, String> {
     if bytes.is_empty() {
         return Err("there is nothing to explain".into());
     }

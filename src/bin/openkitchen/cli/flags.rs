@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use super::Refusal;
+use super::CliError;
 
 /// One row: `O` is what the command's options are.
 pub struct Flag<O> {
@@ -19,7 +19,7 @@ pub struct Flag<O> {
 
 /// What a command line says beside its flags.
 #[derive(Debug, PartialEq)]
-pub enum Said {
+pub enum ParsedArgs {
     /// To be told how the command works.
     Help,
     /// To be told which version this is.
@@ -38,7 +38,7 @@ pub fn parse<O>(
     arguments: &[String],
     environment: impl Fn(&str) -> Option<String>,
     options: &mut O,
-) -> Result<Said, Refusal> {
+) -> Result<ParsedArgs, CliError> {
     for flag in flags {
         let variable = flag.variable();
         let Some(value) = environment(&variable).filter(|value| !value.is_empty()) else {
@@ -53,8 +53,8 @@ pub fn parse<O>(
     let (mut others, mut rest) = (Vec::new(), arguments.iter());
     while let Some(argument) = rest.next() {
         let spelled = match (argument.as_str(), argument.strip_prefix("--")) {
-            ("-h" | "--help", _) => return Ok(Said::Help),
-            ("-V" | "--version", _) => return Ok(Said::Version),
+            ("-h" | "--help", _) => return Ok(ParsedArgs::Help),
+            ("-V" | "--version", _) => return Ok(ParsedArgs::Version),
             ("--", _) => {
                 others.extend(rest.by_ref().cloned());
                 break;
@@ -78,15 +78,15 @@ pub fn parse<O>(
         };
         let value = match (flag.value, attached) {
             ("", None) => "",
-            ("", Some(_)) => return Err(Refusal::Usage(format!("--{name} takes no value"))),
+            ("", Some(_)) => return Err(CliError::Usage(format!("--{name} takes no value"))),
             (_, Some(value)) => value,
             (kind, None) => rest.next().ok_or_else(|| {
-                Refusal::Usage(format!("--{name} needs a value: --{name} {kind}"))
+                CliError::Usage(format!("--{name} needs a value: --{name} {kind}"))
             })?,
         };
         flag.set(options, value, &format!("--{name}"))?;
     }
-    Ok(Said::Do(others))
+    Ok(ParsedArgs::Do(others))
 }
 
 /// The flags' part of a help.
@@ -103,16 +103,16 @@ impl<O> Flag<O> {
         format!("OPENKITCHEN_{}", self.name.replace('-', "_").to_uppercase())
     }
 
-    fn set(&self, options: &mut O, value: &str, said_in: &str) -> Result<(), Refusal> {
+    fn set(&self, options: &mut O, value: &str, said_in: &str) -> Result<(), CliError> {
         (self.apply)(options, value)
-            .map_err(|wanted| Refusal::Usage(format!("{said_in} takes {wanted}, not `{value}`")))
+            .map_err(|wanted| CliError::Usage(format!("{said_in} takes {wanted}, not `{value}`")))
     }
 }
 
-fn unknown<O>(flags: &[Flag<O>], said: &str, name: &str) -> Refusal {
+fn unknown<O>(flags: &[Flag<O>], said: &str, name: &str) -> CliError {
     let names = flags.iter().map(|flag| flag.name).chain(["help", "version"]);
     let hint = nearest(name, names).map(|name| format!("; did you mean --{name}?"));
-    Refusal::Usage(format!("{said} is unknown{}", hint.unwrap_or_default()))
+    CliError::Usage(format!("{said} is unknown{}", hint.unwrap_or_default()))
 }
 
 /// The name that takes the fewest changes, if half of the letters can stay.

@@ -35,7 +35,7 @@ const LAST_WORDS: Duration = Duration::from_millis(500);
 pub fn start() {
     let filter = Builder::from_env(Env::default().default_filter_or("warn")).build();
     log::set_max_level(filter.filter());
-    let queue = Arc::new(Queue::default());
+    let queue = Arc::new(LogQueue::default());
     let taker = Arc::clone(&queue);
     let write = move || taker.write_to(io::stderr());
     let thread = thread::Builder::new().name("log".into()).spawn(write);
@@ -53,7 +53,7 @@ struct Logger {
     /// What RUST_LOG says.
     filter: env_logger::Logger,
     /// None where the system granted no thread.
-    queue: Option<Arc<Queue>>,
+    queue: Option<Arc<LogQueue>>,
 }
 
 impl Log for Logger {
@@ -74,8 +74,8 @@ impl Log for Logger {
     }
 
     fn flush(&self) {
-        let is_written = |state: &mut State| state.is_writing || !state.text.is_empty();
-        if let Some(Queue { state, changed }) = self.queue.as_deref() {
+        let is_written = |state: &mut LogQueueState| state.is_writing || !state.text.is_empty();
+        if let Some(LogQueue { state, changed }) = self.queue.as_deref() {
             let state = state.lock().unwrap_or_else(PoisonError::into_inner);
             drop(changed.wait_timeout_while(state, LAST_WORDS, is_written));
         }
@@ -84,13 +84,13 @@ impl Log for Logger {
 
 /// What is logged and not written yet.
 #[derive(Default)]
-struct Queue {
-    state: Mutex<State>,
+struct LogQueue {
+    state: Mutex<LogQueueState>,
     changed: Condvar,
 }
 
 #[derive(Default)]
-struct State {
+struct LogQueueState {
     text: Vec<u8>,
     /// Lines that found no room since the text was taken last.
     lost: usize,
@@ -100,9 +100,9 @@ struct State {
     is_stuck: bool,
 }
 
-impl Queue {
+impl LogQueue {
     fn push(&self, line: &[u8]) {
-        let no_room = |state: &mut State| state.text.len() >= ROOM;
+        let no_room = |state: &mut LogQueueState| state.text.len() >= ROOM;
         let mut state = self.state();
         if no_room(&mut state) && !state.is_stuck {
             let waited = self.changed.wait_timeout_while(state, PATIENCE, no_room);
@@ -132,7 +132,7 @@ impl Queue {
 
     /// Takes all that is there, and waits for it.
     fn take(&self) -> Vec<u8> {
-        let nothing = |state: &mut State| state.text.is_empty();
+        let nothing = |state: &mut LogQueueState| state.text.is_empty();
         drop(self.changed.wait_while(self.state(), nothing));
         thread::sleep(GATHERING);
         let mut state = self.state();
@@ -146,7 +146,7 @@ impl Queue {
         text
     }
 
-    fn state(&self) -> MutexGuard<'_, State> {
+    fn state(&self) -> MutexGuard<'_, LogQueueState> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

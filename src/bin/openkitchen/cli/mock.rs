@@ -22,7 +22,7 @@
 //! first one in the file. Left out: the order between two connections.
 
 mod differ;
-mod guest;
+mod session;
 mod steps;
 
 use std::env;
@@ -37,12 +37,12 @@ use std::time::Duration;
 
 use openkitchen::transcript::{Item, Prose, Side};
 
-use super::flags::{self, Flag, SECONDS, Said, listen, time};
+use super::flags::{self, Flag, ParsedArgs, SECONDS, listen, time};
 use super::serve::{print, write_port_file};
-use super::{Refusal, bind, script};
+use super::{CliError, bind, script};
 use crate::sys;
-use guest::Outcome;
-use steps::Part;
+use session::MockOutcome;
+use steps::MockConnection;
 
 /// Exit code: what came is not what the file says.
 const DIFFERENT: u8 = 1;
@@ -50,7 +50,7 @@ const DIFFERENT: u8 = 1;
 /// Exit code: the time was over before all of the file was played.
 const TIMED_OUT: u8 = 3;
 
-struct Options {
+struct MockOptions {
     listen: String,
     port_file: Option<PathBuf>,
     loops: bool,
@@ -58,7 +58,7 @@ struct Options {
 }
 
 #[rustfmt::skip]
-const FLAGS: [Flag<Options>; 4] = [
+const FLAGS: [Flag<MockOptions>; 4] = [
     Flag { name: "listen", value: "ADDR", help: "where to listen [127.0.0.1:0]; port 0: a free one",
         apply: |options, value| { options.listen = listen(value); Ok(()) } },
     Flag { name: "port-file", value: "FILE", help: "write the address that was bound there",
@@ -73,33 +73,38 @@ const FLAGS: [Flag<Options>; 4] = [
 ///
 /// # Errors
 /// A sentence, and the exit code that goes with it: always 2, for 1 says that something differs.
-pub fn command(arguments: &[String]) -> Result<ExitCode, Refusal> {
-    let mut options = Options {
+pub fn command(arguments: &[String]) -> Result<ExitCode, CliError> {
+    let mut options = MockOptions {
         listen: "127.0.0.1:0".into(),
         port_file: None,
         loops: false,
         timeout: Duration::from_secs(30),
     };
     let file = match flags::parse(&FLAGS, arguments, |name| env::var(name).ok(), &mut options)? {
-        Said::Help => return told(&help()),
-        Said::Version => return told(concat!("openkitchen ", env!("CARGO_PKG_VERSION"), "\n")),
-        Said::Do(named) => match &named[..] {
+        ParsedArgs::Help => return told(&help()),
+        ParsedArgs::Version => {
+            return told(concat!("openkitchen ", env!("CARGO_PKG_VERSION"), "\n"));
+        }
+        ParsedArgs::Do(named) => match &named[..] {
             [file] => file.clone(),
-            [] => return Err(Refusal::Usage("of which transcript? openkitchen mock FILE".into())),
+            [] => return Err(CliError::Usage("of which transcript? openkitchen mock FILE".into())),
             [_, other, ..] => {
-                return Err(Refusal::Usage(format!("`{other}` is one too many: mock FILE")));
+                return Err(CliError::Usage(format!("`{other}` is one too many: mock FILE")));
             }
         },
     };
     let transcript = script::read(&file, Side::Server)?;
     let parts = steps::parts(&transcript.items);
     if parts.is_empty() {
-        return Err(Refusal::Unusable(format!("{file}: line 1: expected a connection to play")));
+        return Err(CliError::Unusable(format!("{file}: line 1: expected a connection to play")));
     }
-    play(parts, &options).map_err(|sentence| Refusal::Unusable(sentence.to_string()))
+    play(parts, &options).map_err(|sentence| CliError::Unusable(sentence.to_string()))
 }
 
-fn play(parts: Vec<Part>, options: &Options) -> Result<ExitCode, Box<dyn std::error::Error>> {
+fn play(
+    parts: Vec<MockConnection>,
+    options: &MockOptions,
+) -> Result<ExitCode, Box<dyn std::error::Error>> {
     let listener = bind::bind(&options.listen)?;
     let address = listener.local_addr()?;
     let found = Arc::new(AtomicU8::new(0));
@@ -116,18 +121,18 @@ fn play(parts: Vec<Part>, options: &Options) -> Result<ExitCode, Box<dyn std::er
     }
     say(&format!("listening on http://{address}"));
     let wanted = if options.loops { usize::MAX } else { parts.len() };
-    let (door, guests) = mpsc::sync_channel(0);
+    let (door, sessions) = mpsc::sync_channel(0);
     // It owns the listener: when the last connection of the file has come, the door is shut.
     thread::Builder::new().name("door".into()).spawn(move || {
         for number in 0..wanted {
-            let guest = loop {
+            let session = loop {
                 match listener.accept() {
-                    Ok((guest, _)) => break guest,
+                    Ok((session, _)) => break session,
                     // Of a connection that was gone again, or a table of files that is full.
                     Err(_) => thread::sleep(Duration::from_millis(10)),
                 }
             };
-            if door.send((number, guest)).is_err() {
+            if door.send((number, session)).is_err() {
                 return;
             }
         }
@@ -136,36 +141,42 @@ fn play(parts: Vec<Part>, options: &Options) -> Result<ExitCode, Box<dyn std::er
     let (parts, timeout) = (Arc::new(parts), options.timeout);
     for _ in 0..wanted {
         let came = loop {
-            match guests.recv_timeout(timeout) {
+            match sessions.recv_timeout(timeout) {
                 // Whoever is still busy with one connection may open the next one later.
                 Err(RecvTimeoutError::Timeout)
-                    if options.loops || playing.iter().any(|guest| !guest.is_finished()) => {}
+                    if options.loops || playing.iter().any(|session| !session.is_finished()) => {}
                 came => break came,
             }
         };
-        let Ok((number, guest)) = came else {
+        let Ok((number, session)) = came else {
             let (came, due) = (playing.len(), parts.len());
             say(&format!("{came} of {due} connections came, then nobody for {timeout:?}"));
             note(&found, TIMED_OUT);
             break;
         };
         let (parts, found) = (Arc::clone(&parts), Arc::clone(&found));
-        let play = move || receive(guest, number, &parts, timeout, &found);
-        playing.push(thread::Builder::new().name("guest".into()).spawn(play)?);
+        let play = move || receive(session, number, &parts, timeout, &found);
+        playing.push(thread::Builder::new().name("session".into()).spawn(play)?);
         if options.loops {
             playing.clear(); // nobody waits for them, and they may be many
         }
     }
-    for guest in playing {
-        let _ = guest.join(); // a panic there was told on stderr
+    for session in playing {
+        let _ = session.join(); // a panic there was told on stderr
     }
     Ok(ExitCode::from(found.load(Ordering::SeqCst)))
 }
 
 /// Plays a part of the file, and tells how it went.
-fn receive(guest: TcpStream, number: usize, parts: &[Part], timeout: Duration, found: &AtomicU8) {
+fn receive(
+    session: TcpStream,
+    number: usize,
+    parts: &[MockConnection],
+    timeout: Duration,
+    found: &AtomicU8,
+) {
     let part = &parts[number % parts.len()];
-    let Outcome { differences, timed_out } = guest::play(guest, part, timeout);
+    let MockOutcome { differences, timed_out } = session::play(session, part, timeout);
     match (differences.is_empty(), timed_out.is_none()) {
         (true, true) => {}
         (true, false) => note(found, TIMED_OUT),
@@ -196,7 +207,7 @@ fn say(text: &str) {
     print(&lines.collect::<String>());
 }
 
-fn told(text: &str) -> Result<ExitCode, Refusal> {
+fn told(text: &str) -> Result<ExitCode, CliError> {
     print(text);
     Ok(ExitCode::SUCCESS)
 }

@@ -20,7 +20,7 @@ pub mod watch;
 use std::process::ExitCode;
 
 /// Does what the command line behind a command's name asks for.
-pub type Command = fn(&[String]) -> Result<ExitCode, Refusal>;
+pub type Command = fn(&[String]) -> Result<ExitCode, CliError>;
 
 /// All of them. Without one, `serve` does the main job.
 pub const COMMANDS: [(&str, Command); 5] = [
@@ -33,7 +33,7 @@ pub const COMMANDS: [(&str, Command); 5] = [
 
 /// Why a command did not do its work.
 #[derive(Debug, PartialEq, Eq)]
-pub enum Refusal {
+pub enum CliError {
     /// The command line is wrong: exit code 2, and a word on where the right one is explained.
     Usage(String),
     /// The command line is right, and what it names is of no use: exit code 2.

@@ -7,13 +7,14 @@ use std::time::Duration;
 use openkitchen::Limits;
 
 use super::flags::{
-    self, BYTES, Flag, NUMBER, SECONDS, Said, bytes, count, listen, nearest, time, time_or_none,
+    self, BYTES, Flag, NUMBER, ParsedArgs, SECONDS, bytes, count, listen, nearest, time,
+    time_or_none,
 };
-use super::{COMMANDS, Refusal};
+use super::{COMMANDS, CliError};
 
 /// What was asked for.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Options {
+pub struct ServeOptions {
     /// The address to listen on.
     pub listen: String,
     /// Where to write the address that was bound.
@@ -34,9 +35,9 @@ pub struct Options {
     pub drain: Duration,
 }
 
-impl Default for Options {
-    fn default() -> Options {
-        Options {
+impl Default for ServeOptions {
+    fn default() -> ServeOptions {
+        ServeOptions {
             listen: "127.0.0.1:5000".into(),
             port_file: None,
             data: None,
@@ -52,17 +53,17 @@ impl Default for Options {
 
 /// What the command line asks for.
 #[derive(Debug, PartialEq)]
-pub enum Asked {
+pub enum ServeCommand {
     /// To be told how it works.
     Help,
     /// To be told which version this is.
     Version,
     /// To serve.
-    Serve(Box<Options>),
+    Serve(Box<ServeOptions>),
 }
 
 #[rustfmt::skip]
-const FLAGS: [Flag<Options>; 16] = [
+const FLAGS: [Flag<ServeOptions>; 16] = [
     Flag { name: "listen", value: "ADDR", help: "where to listen [127.0.0.1:5000]; port 0: a free one",
         apply: |options, value| { options.listen = listen(value); Ok(()) } },
     Flag { name: "port-file", value: "FILE", help: "write the address that was bound there",
@@ -104,28 +105,28 @@ const FLAGS: [Flag<Options>; 16] = [
 pub fn parse(
     arguments: &[String],
     environment: impl Fn(&str) -> Option<String>,
-) -> Result<Asked, Refusal> {
-    let mut options = Options::default();
+) -> Result<ServeCommand, CliError> {
+    let mut options = ServeOptions::default();
     match flags::parse(&FLAGS, arguments, environment, &mut options)? {
-        Said::Help => Ok(Asked::Help),
-        Said::Version => Ok(Asked::Version),
-        Said::Do(others) => match others.first().map(String::as_str) {
-            None => Ok(Asked::Serve(Box::new(options))),
-            Some("help") => Ok(Asked::Help),
+        ParsedArgs::Help => Ok(ServeCommand::Help),
+        ParsedArgs::Version => Ok(ServeCommand::Version),
+        ParsedArgs::Do(others) => match others.first().map(String::as_str) {
+            None => Ok(ServeCommand::Serve(Box::new(options))),
+            Some("help") => Ok(ServeCommand::Help),
             Some(other) => {
                 let names = COMMANDS.map(|(name, _)| name);
                 let hint = match nearest(other, names.into_iter()) {
                     Some(name) => format!("did you mean {name}?"),
                     None => format!("there are {}", names.join(", ")),
                 };
-                Err(Refusal::Usage(format!("`{other}` is no command; {hint}")))
+                Err(CliError::Usage(format!("`{other}` is no command; {hint}")))
             }
         },
     }
 }
 
 /// As [`parse`], with the process's own environment.
-pub fn from_process(arguments: &[String]) -> Result<Asked, Refusal> {
+pub fn from_process(arguments: &[String]) -> Result<ServeCommand, CliError> {
     parse(arguments, |name| env::var(name).ok())
 }
 
@@ -148,13 +149,13 @@ pub fn help() -> String {
 mod tests {
     use super::*;
 
-    fn read(line: &str, environment: &[(&str, &str)]) -> Result<Options, String> {
+    fn read(line: &str, environment: &[(&str, &str)]) -> Result<ServeOptions, String> {
         let arguments: Vec<String> = line.split_whitespace().map(str::to_string).collect();
         let variable = |name: &str| {
             environment.iter().find(|(known, _)| *known == name).map(|(_, value)| value.to_string())
         };
         match parse(&arguments, variable) {
-            Ok(Asked::Serve(options)) => Ok(*options),
+            Ok(ServeCommand::Serve(options)) => Ok(*options),
             other => Err(format!("{other:?}")),
         }
     }
@@ -162,7 +163,7 @@ mod tests {
     #[test]
     fn a_flag_wins_over_its_variable_and_a_variable_over_the_default() {
         let environment = [("OPENKITCHEN_LISTEN", "[::1]:0"), ("OPENKITCHEN_NO_TRACE", "1")];
-        assert_eq!(read("", &[]), Ok(Options::default()));
+        assert_eq!(read("", &[]), Ok(ServeOptions::default()));
         let options = read("--max-content=2M --grace 0.5", &environment).unwrap();
         assert_eq!((options.listen.as_str(), options.trace), ("[::1]:0", false));
         assert_eq!(options.limits.content, 2 << 20);

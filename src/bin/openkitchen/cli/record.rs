@@ -42,8 +42,8 @@
 //! Secrets: keys and cookies are in it as they crossed. A file is its owner's alone (0600), as a
 //! folder is that is made for it (0700).
 
-mod page;
-mod follow;
+mod file;
+mod assertions;
 
 use std::collections::{HashMap, VecDeque};
 use std::fs::{self, File};
@@ -59,8 +59,8 @@ use openkitchen::{Answered, End, Observer};
 
 use crate::sys;
 
-pub use follow::Follower;
-use page::Page;
+pub use assertions::ExchangeFollower;
+use file::RecordedConnection;
 
 /// Recordings in one folder, those of earlier runs too: a day of work, and no disk full of them.
 pub const FILES: usize = 1000;
@@ -77,13 +77,13 @@ pub struct Recorder {
     folder: PathBuf,
     /// To whom the clients speak.
     whom: String,
-    state: Mutex<State>,
+    state: Mutex<RecorderState>,
     /// That something could not be written was told.
     is_told: AtomicBool,
 }
 
-struct State {
-    pages: HashMap<u64, Arc<Mutex<Page>>>,
+struct RecorderState {
+    pages: HashMap<u64, Arc<Mutex<RecordedConnection>>>,
     /// Those whose server has left, the oldest first.
     fading: VecDeque<u64>,
     /// Files that still may be made.
@@ -116,7 +116,7 @@ impl Recorder {
         };
         let taken =
             open().map_err(|error| format!("cannot record in {}: {error}", folder.display()))?;
-        let state = State {
+        let state = RecorderState {
             pages: HashMap::new(),
             fading: VecDeque::new(),
             room: FILES.saturating_sub(taken),
@@ -191,7 +191,7 @@ impl Recorder {
         }
     }
 
-    fn see(&self, connection: u64, with: impl FnOnce(&mut Page)) {
+    fn see(&self, connection: u64, with: impl FnOnce(&mut RecordedConnection)) {
         let page = self.state().pages.get(&connection).map(Arc::clone);
         if let Some(page) = page {
             with(&mut lock(&page));
@@ -217,7 +217,7 @@ impl Recorder {
     }
 
     /// Nothing is called under this lock that could panic.
-    fn state(&self) -> MutexGuard<'_, State> {
+    fn state(&self) -> MutexGuard<'_, RecorderState> {
         lock(&self.state)
     }
 }
@@ -228,7 +228,7 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 
 impl Observer for Recorder {
     fn opened(&self, connection: u64, peer: SocketAddr) {
-        let page = Page::opened(connection, peer);
+        let page = RecordedConnection::opened(connection, peer);
         let mut state = self.state();
         if !state.is_over {
             state.pages.insert(connection, Arc::new(Mutex::new(page)));

@@ -12,16 +12,16 @@ use std::fs;
 use openkitchen::Transcript;
 use openkitchen::transcript::{Block, Bytes, Event, EventKind, Item, Piece, REPEATED_BYTES, Side};
 
-use crate::cli::Refusal;
+use crate::cli::CliError;
 
 /// Reads a file of which this side will be played.
 ///
 /// # Errors
 /// The file, the line, and what was expected there.
-pub fn read(file: &str, played: Side) -> Result<Transcript, Refusal> {
+pub fn read(file: &str, played: Side) -> Result<Transcript, CliError> {
     let transcript = text(file)
         .and_then(|text| parse(&text, played).map_err(|fault| format!("{file}: {fault}")));
-    transcript.map_err(Refusal::Unusable)
+    transcript.map_err(CliError::Unusable)
 }
 
 /// The text of a file.

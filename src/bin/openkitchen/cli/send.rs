@@ -20,9 +20,9 @@
 //!
 //! Left out: TLS, and a verdict (`check` has one).
 
-pub mod follow;
-mod line;
-mod page;
+pub mod progress;
+mod connection;
+mod output;
 mod player;
 
 use std::env;
@@ -32,10 +32,10 @@ use std::time::Duration;
 
 use openkitchen::transcript::Side;
 
-use super::flags::{self, Flag, SECONDS, Said, time};
+use super::flags::{self, Flag, ParsedArgs, SECONDS, time};
 use super::serve::print;
-use super::{Refusal, address, script};
-use player::{Ending, Manner, Player};
+use super::{CliError, address, script};
+use player::{Manner, SendOutcome, SendPlayer};
 
 /// Exit code: the time was over, and no answer was whole.
 const SILENCE: u8 = 3;
@@ -43,12 +43,12 @@ const SILENCE: u8 = 3;
 /// Exit code: the server ended the connection, and no answer was whole.
 const NO_ANSWER: u8 = 4;
 
-struct Options {
+struct SendOptions {
     manner: Manner,
 }
 
 #[rustfmt::skip]
-const FLAGS: [Flag<Options>; 3] = [
+const FLAGS: [Flag<SendOptions>; 3] = [
     Flag { name: "slow", value: "", help: "send byte by byte, each in a segment of its own",
         apply: |options, _| { options.manner.slow = true; Ok(()) } },
     Flag { name: "half-close", value: "", help: "after the last byte, say that no more will come",
@@ -61,21 +61,23 @@ const FLAGS: [Flag<Options>; 3] = [
 ///
 /// # Errors
 /// A sentence, and the exit code that goes with it.
-pub fn command(arguments: &[String]) -> Result<ExitCode, Refusal> {
+pub fn command(arguments: &[String]) -> Result<ExitCode, CliError> {
     let timeout = Duration::from_secs(2);
-    let mut options = Options { manner: Manner { slow: false, half_close: false, timeout } };
+    let mut options = SendOptions { manner: Manner { slow: false, half_close: false, timeout } };
     let said = flags::parse(&FLAGS, arguments, |name| env::var(name).ok(), &mut options)?;
     let named = match said {
-        Said::Help => return told(&help()),
-        Said::Version => return told(concat!("openkitchen ", env!("CARGO_PKG_VERSION"), "\n")),
-        Said::Do(named) => named,
+        ParsedArgs::Help => return told(&help()),
+        ParsedArgs::Version => {
+            return told(concat!("openkitchen ", env!("CARGO_PKG_VERSION"), "\n"));
+        }
+        ParsedArgs::Do(named) => named,
     };
     let (typed, file) = match &named[..] {
         [typed] => (typed, None),
         [typed, file] => (typed, Some(file).filter(|file| *file != "-")),
-        [] => return Err(Refusal::Usage("to whom? openkitchen send ADDR [FILE]".into())),
+        [] => return Err(CliError::Usage("to whom? openkitchen send ADDR [FILE]".into())),
         [_, _, other, ..] => {
-            return Err(Refusal::Usage(format!("`{other}` is one too many: send ADDR [FILE]")));
+            return Err(CliError::Usage(format!("`{other}` is one too many: send ADDR [FILE]")));
         }
     };
     let transcript = match file {
@@ -84,20 +86,20 @@ pub fn command(arguments: &[String]) -> Result<ExitCode, Refusal> {
     };
     let authority = address::authority(typed)?;
     let addresses = address::find(&authority)
-        .map_err(|why| Refusal::Failed(format!("cannot connect to {authority}: {why}")))?;
-    let mut player = Player::new(addresses, options.manner, io::stdout());
+        .map_err(|why| CliError::Failed(format!("cannot connect to {authority}: {why}")))?;
+    let mut player = SendPlayer::new(addresses, options.manner, io::stdout());
     match transcript {
         Some(transcript) => player.play(&transcript)?,
         None => player.pass_on(io::stdin(), io::stdin().is_terminal())?,
     }
     Ok(match player.finish() {
-        Ending::Answered => ExitCode::SUCCESS,
-        Ending::Silent => ExitCode::from(SILENCE),
-        Ending::Closed => ExitCode::from(NO_ANSWER),
+        SendOutcome::Answered => ExitCode::SUCCESS,
+        SendOutcome::Silent => ExitCode::from(SILENCE),
+        SendOutcome::Closed => ExitCode::from(NO_ANSWER),
     })
 }
 
-fn told(text: &str) -> Result<ExitCode, Refusal> {
+fn told(text: &str) -> Result<ExitCode, CliError> {
     print(text);
     Ok(ExitCode::SUCCESS)
 }

@@ -9,10 +9,10 @@ use std::{env, fs};
 
 use openkitchen::{Observer, Server, Stopper};
 
-use super::options::{Asked, Options};
+use super::options::{ServeCommand, ServeOptions};
 use super::record::{Both, Recorder};
 use super::trace::{self, Trace};
-use super::{Refusal, bind, logging, options};
+use super::{CliError, bind, logging, options};
 use crate::site::likes::{self, Likes};
 use crate::site::{ROUTES, Site};
 use crate::sys;
@@ -25,22 +25,22 @@ const LAST_RESORT: Duration = Duration::from_millis(500);
 ///
 /// # Errors
 /// A sentence, and the exit code that goes with it.
-pub fn command(arguments: &[String]) -> Result<ExitCode, Refusal> {
+pub fn command(arguments: &[String]) -> Result<ExitCode, CliError> {
     match options::from_process(arguments)? {
-        Asked::Help => print(&options::help()),
-        Asked::Version => print(concat!("openkitchen ", env!("CARGO_PKG_VERSION"), "\n")),
-        Asked::Serve(options) => serve(&options)?,
+        ServeCommand::Help => print(&options::help()),
+        ServeCommand::Version => print(concat!("openkitchen ", env!("CARGO_PKG_VERSION"), "\n")),
+        ServeCommand::Serve(options) => serve(&options)?,
     }
     Ok(ExitCode::SUCCESS)
 }
 
-fn serve(options: &Options) -> Result<(), Refusal> {
+fn serve(options: &ServeOptions) -> Result<(), CliError> {
     sys::share_heaps();
     sys::take_turns();
     logging::start();
     sys::raise_descriptor_limit();
     sys::outlive_files_that_are_full();
-    let failed = |sentence: String| Refusal::Failed(sentence);
+    let failed = |sentence: String| CliError::Failed(sentence);
     if let Some(stale) = &options.port_file {
         // One of an earlier run would send whoever waits for ours to the wrong door.
         let _ = fs::remove_file(stale);
@@ -105,17 +105,17 @@ pub fn print(text: &str) {
 }
 
 /// The trace on stdout, in colours where that is a terminal.
-fn start_trace(options: &Options) -> Trace {
-    let Options { bodies, explain, .. } = *options;
+fn start_trace(options: &ServeOptions) -> Trace {
+    let ServeOptions { bodies, explain, .. } = *options;
     let stdout = io::stdout();
     let no_color = env::var_os("NO_COLOR");
     let colour = trace::wants_colour(stdout.is_terminal(), no_color.as_deref());
     let quiet = ROUTES.iter().filter(|row| row.is_quiet()).map(|row| row.path()).collect();
-    Trace::start(stdout, trace::Options { bodies, explain, colour, quiet })
+    Trace::start(stdout, trace::TraceOptions { bodies, explain, colour, quiet })
 }
 
 /// Asked once, the server finishes what is in flight; asked again, it ends at once.
-fn stop_on_signal(stopper: Stopper, site: &'static Site, options: &Options) -> io::Result<()> {
+fn stop_on_signal(stopper: Stopper, site: &'static Site, options: &ServeOptions) -> io::Result<()> {
     let (drain, grace) = (options.drain, options.limits.grace);
     sys::on_stop_signal(move |mut signals| {
         site.drain();

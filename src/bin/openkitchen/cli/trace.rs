@@ -34,7 +34,7 @@ mod queue;
 mod view;
 mod connection;
 mod direction;
-mod page;
+mod collector;
 
 use std::ffi::OsStr;
 use std::io::{self, Write};
@@ -46,8 +46,8 @@ use std::time::{Duration, Instant};
 use openkitchen::transcript::{Item, Printer, Side};
 use openkitchen::{Answered, End, Observer};
 
-use queue::Queue;
-use view::{Event, Happened, Summary, View};
+use queue::TraceQueue;
+use view::{Observed, Summary, TraceEvent, View};
 
 /// How long the end of the program waits for a terminal that takes nothing.
 const LAST_WORDS: Duration = Duration::from_secs(2);
@@ -57,7 +57,7 @@ const WRITE: usize = 64 * 1024;
 
 /// What is shown, and how.
 #[derive(Clone, Debug, Default)]
-pub struct Options {
+pub struct TraceOptions {
     /// Whether long content, styles, scripts and images are shown too.
     pub bodies: bool,
     /// Whether what each part means is said behind it, once in a run.
@@ -77,14 +77,14 @@ pub fn wants_colour(is_terminal: bool, no_color: Option<&OsStr>) -> bool {
 
 /// An observer that prints what it sees.
 pub struct Trace {
-    queue: Arc<Queue>,
+    queue: Arc<TraceQueue>,
     thread: Mutex<Option<JoinHandle<()>>>,
 }
 
 impl Trace {
     /// Starts to print to `out`, from a thread of its own.
-    pub fn start(out: impl Write + Send + 'static, options: Options) -> Trace {
-        let queue = Arc::new(Queue::default());
+    pub fn start(out: impl Write + Send + 'static, options: TraceOptions) -> Trace {
+        let queue = Arc::new(TraceQueue::default());
         let taker = Arc::clone(&queue);
         let print = move || {
             // Nobody reads any more (`| head`, a closed window): no reason to end the server.
@@ -104,7 +104,7 @@ impl Trace {
 
     /// Prints prose, in order with all else: a line for each line.
     pub fn say(&self, text: &str) {
-        self.push(0, Event::Said(text.into()));
+        self.push(0, Observed::ParsedArgs(text.into()));
     }
 
     /// Prints what is left and ends. What happens later is not shown.
@@ -117,8 +117,8 @@ impl Trace {
         }
     }
 
-    fn push(&self, connection: u64, event: Event) {
-        self.queue.push(Happened { at: Instant::now(), connection, event });
+    fn push(&self, connection: u64, event: Observed) {
+        self.queue.push(TraceEvent { at: Instant::now(), connection, event });
     }
 }
 
@@ -130,28 +130,28 @@ impl Drop for Trace {
 
 impl Observer for Trace {
     fn opened(&self, connection: u64, peer: SocketAddr) {
-        self.push(connection, Event::Opened(peer));
+        self.push(connection, Observed::Opened(peer));
     }
 
     fn received(&self, connection: u64, bytes: &[u8]) {
-        self.push(connection, Event::Crossed(Side::Client, bytes.into()));
+        self.push(connection, Observed::Crossed(Side::Client, bytes.into()));
     }
 
     fn sent(&self, connection: u64, bytes: &[u8]) {
-        self.push(connection, Event::Crossed(Side::Server, bytes.into()));
+        self.push(connection, Observed::Crossed(Side::Server, bytes.into()));
     }
 
     fn answered(&self, connection: u64, exchange: &Answered<'_>) {
-        self.push(connection, Event::Answered(Summary::of(exchange)));
+        self.push(connection, Observed::Answered(Summary::of(exchange)));
     }
 
     fn ended(&self, connection: u64, end: End) {
-        self.push(connection, Event::Ended(end));
+        self.push(connection, Observed::Ended(end));
     }
 }
 
 /// The life of the thread.
-fn print(queue: &Queue, mut out: impl Write, options: Options) -> io::Result<()> {
+fn print(queue: &TraceQueue, mut out: impl Write, options: TraceOptions) -> io::Result<()> {
     let colour = options.colour;
     let (mut view, mut printer, mut text) = (View::new(options), Printer::new(), String::new());
     while let Some(batch) = queue.take(view.wake_at()) {
@@ -246,7 +246,7 @@ mod tests {
     const ANSWER: &[u8] =
         b"HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: 9\r\n\r\n\x1b[2Jhello";
 
-    fn one_exchange(options: Options) -> String {
+    fn one_exchange(options: TraceOptions) -> String {
         let screen = Screen::default();
         let trace = Trace::start(screen.clone(), options);
         trace.say("listening on http://127.0.0.1:5000");
@@ -268,7 +268,7 @@ mod tests {
 
     #[test]
     fn an_exchange_is_on_the_screen_when_the_trace_has_finished() {
-        let text = one_exchange(Options::default());
+        let text = one_exchange(TraceOptions::default());
         assert_eq!(
             timeless(&text),
             "\
@@ -294,14 +294,14 @@ Content-Length: 9
 
     #[test]
     fn colours_are_all_that_colour_adds() {
-        let coloured = one_exchange(Options { colour: true, ..Options::default() });
+        let coloured = one_exchange(TraceOptions { colour: true, ..TraceOptions::default() });
         assert!(coloured.contains("\x1b[36m>>> @2 27 bytes"), "{coloured}");
         let mut plain = coloured;
         for code in ["\x1b[2m", "\x1b[33m", "\x1b[36m", "\x1b[32m", "\x1b[0m"] {
             assert!(plain.contains(code));
             plain = plain.replace(code, "");
         }
-        assert_eq!(timeless(&plain), timeless(&one_exchange(Options::default())));
+        assert_eq!(timeless(&plain), timeless(&one_exchange(TraceOptions::default())));
     }
 
     #[test]
@@ -340,7 +340,7 @@ Content-Length: 9
         let ((asked, was_asked), (let_go, release)) = (mpsc::channel(), mpsc::channel());
         let screen = Screen::default();
         let trace =
-            Trace::start(Stuck { asked, release, screen: screen.clone() }, Options::default());
+            Trace::start(Stuck { asked, release, screen: screen.clone() }, TraceOptions::default());
         trace.say("the printing thread waits with this");
         was_asked.recv().unwrap();
         trace.opened(1, "127.0.0.1:4000".parse().unwrap());
@@ -382,7 +382,7 @@ Content-Length: 9
                 Ok(())
             }
         }
-        let trace = Trace::start(Gone, Options::default());
+        let trace = Trace::start(Gone, TraceOptions::default());
         for _ in 0..1000 {
             trace.say("nobody reads this");
         }

@@ -36,14 +36,14 @@ use std::{env, thread};
 use openkitchen::Observer;
 use openkitchen::net::throttle::Throttle;
 
-use super::flags::{self, Flag, NUMBER, SECONDS, Said, count, listen, time, time_or_none};
+use super::flags::{self, Flag, NUMBER, ParsedArgs, SECONDS, count, listen, time, time_or_none};
 use super::record::{Both, Recorder};
 use super::serve::{print, write_port_file};
 use super::trace::{self, Trace};
-use super::{Refusal, address, bind, logging};
+use super::{CliError, address, bind, logging};
 use crate::sys;
 
-use link::{Ending, Link};
+use link::{Link, LinkEnd};
 
 /// How long a server has to take a connection: TCP alone would try for two minutes.
 const CONNECT: Duration = Duration::from_secs(10);
@@ -63,7 +63,7 @@ const GLANCE: Duration = Duration::from_millis(10);
 
 /// What was asked for.
 #[derive(Clone, Debug, PartialEq)]
-struct Options {
+struct WatchOptions {
     listen: Option<String>,
     port_file: Option<PathBuf>,
     trace: bool,
@@ -75,9 +75,9 @@ struct Options {
     grace: Duration,
 }
 
-impl Default for Options {
-    fn default() -> Options {
-        Options {
+impl Default for WatchOptions {
+    fn default() -> WatchOptions {
+        WatchOptions {
             listen: None,
             port_file: None,
             trace: true,
@@ -92,7 +92,7 @@ impl Default for Options {
 }
 
 #[rustfmt::skip]
-const FLAGS: [Flag<Options>; 9] = [
+const FLAGS: [Flag<WatchOptions>; 9] = [
     Flag { name: "listen", value: "ADDR", help: "where to listen [the port behind the server's]",
         apply: |options, value| { options.listen = Some(listen(value)); Ok(()) } },
     Flag { name: "port-file", value: "FILE", help: "write the address that was bound there",
@@ -127,23 +127,23 @@ fn help() -> String {
 ///
 /// # Errors
 /// A sentence, and the exit code that goes with it.
-pub fn command(arguments: &[String]) -> Result<ExitCode, Refusal> {
-    let mut options = Options::default();
+pub fn command(arguments: &[String]) -> Result<ExitCode, CliError> {
+    let mut options = WatchOptions::default();
     let said = flags::parse(&FLAGS, arguments, |name| env::var(name).ok(), &mut options)?;
     match said {
-        Said::Help => print(&help()),
-        Said::Version => print(concat!("openkitchen ", env!("CARGO_PKG_VERSION"), "\n")),
-        Said::Do(others) => watch(&server_named(&others)?, &options)?,
+        ParsedArgs::Help => print(&help()),
+        ParsedArgs::Version => print(concat!("openkitchen ", env!("CARGO_PKG_VERSION"), "\n")),
+        ParsedArgs::Do(others) => watch(&server_named(&others)?, &options)?,
     }
     Ok(ExitCode::SUCCESS)
 }
 
 /// The address that was meant.
-fn server_named(others: &[String]) -> Result<String, Refusal> {
+fn server_named(others: &[String]) -> Result<String, CliError> {
     match others {
-        [] => Err(Refusal::Usage("watch needs the server's address: watch 127.0.0.1:5000".into())),
+        [] => Err(CliError::Usage("watch needs the server's address: watch 127.0.0.1:5000".into())),
         [one] => address::authority(one),
-        [_, more, ..] => Err(Refusal::Usage(format!("watch takes one address; `{more}` is more"))),
+        [_, more, ..] => Err(CliError::Usage(format!("watch takes one address; `{more}` is more"))),
     }
 }
 
@@ -154,13 +154,13 @@ fn next_port(server: &str) -> String {
     format!("127.0.0.1:{next}")
 }
 
-fn watch(server: &str, options: &Options) -> Result<(), Refusal> {
+fn watch(server: &str, options: &WatchOptions) -> Result<(), CliError> {
     sys::share_heaps();
     logging::start();
     sys::raise_descriptor_limit();
     sys::outlive_files_that_are_full();
-    let failed = |sentence: String| Refusal::Failed(sentence);
-    let told = |error: io::Error| Refusal::Failed(error.to_string());
+    let failed = |sentence: String| CliError::Failed(sentence);
+    let told = |error: io::Error| CliError::Failed(error.to_string());
     let addresses = address::find(server)
         .map_err(|why| failed(format!("{server} cannot be reached: {why}")))?;
     let listen = options.listen.clone().unwrap_or_else(|| next_port(server));
@@ -174,7 +174,7 @@ fn watch(server: &str, options: &Options) -> Result<(), Refusal> {
     let recorder = options.record.as_ref().map(record).transpose().map_err(failed)?;
     let trace = options.trace.then(|| Arc::new(start_trace(options)));
 
-    let house = Arc::new(House {
+    let watcher = Arc::new(Watcher {
         server: server.into(),
         addresses,
         observer: Both::of(
@@ -193,24 +193,24 @@ fn watch(server: &str, options: &Options) -> Result<(), Refusal> {
         full: Throttle::default(),
         is_alone: AtomicBool::new(false),
     });
-    stop_on_signal(&house, listener.try_clone().map_err(told)?).map_err(told)?;
-    house.say(&format!("listening on http://{bound}"));
-    house.say(&format!("watching {server}"));
+    stop_on_signal(&watcher, listener.try_clone().map_err(told)?).map_err(told)?;
+    watcher.say(&format!("listening on http://{bound}"));
+    watcher.say(&format!("watching {server}"));
     if trace.is_some() {
-        house.say("every byte that crosses is shown here, secrets included; --no-trace stops it");
+        watcher.say("every byte that crosses is shown here, secrets included; --no-trace stops it");
     }
     if let Some(recorder) = &recorder {
-        house.say(&recorder.banner());
+        watcher.say(&recorder.banner());
     }
     if let Some(file) = &options.port_file {
         write_port_file(file, &bound.to_string())
             .map_err(|error| failed(format!("cannot write {}: {error}", file.display())))?;
     }
-    house.stand_at_the_door(&listener);
+    watcher.stand_at_the_door(&listener);
     drop(listener);
-    house.close(options.grace);
+    watcher.close(options.grace);
     if let Some(sentence) = recorder.and_then(|recorder| recorder.finish()) {
-        house.say(&sentence);
+        watcher.say(&sentence);
     }
     if let Some(trace) = trace {
         trace.finish();
@@ -224,19 +224,19 @@ fn is_same(address: SocketAddr, bound: SocketAddr) -> bool {
     address.port() == bound.port() && (address.ip() == bound.ip() || is_any)
 }
 
-fn start_trace(options: &Options) -> Trace {
-    let Options { bodies, explain, .. } = *options;
+fn start_trace(options: &WatchOptions) -> Trace {
+    let WatchOptions { bodies, explain, .. } = *options;
     let stdout = io::stdout();
     let no_color = env::var_os("NO_COLOR");
     let colour = trace::wants_colour(stdout.is_terminal(), no_color.as_deref());
-    Trace::start(stdout, trace::Options { bodies, explain, colour, quiet: Vec::new() })
+    Trace::start(stdout, trace::TraceOptions { bodies, explain, colour, quiet: Vec::new() })
 }
 
 /// Asked once, watch lets what is in flight end; asked again, it ends at once.
-fn stop_on_signal(house: &Arc<House>, listener: TcpListener) -> io::Result<()> {
-    let house = Arc::clone(house);
+fn stop_on_signal(watcher: &Arc<Watcher>, listener: TcpListener) -> io::Result<()> {
+    let watcher = Arc::clone(watcher);
     sys::on_stop_signal(move |mut signals| {
-        house.close_the_door(&listener);
+        watcher.close_the_door(&listener);
         drop(listener);
         if signals.another() {
             process::exit(1);
@@ -245,7 +245,7 @@ fn stop_on_signal(house: &Arc<House>, listener: TcpListener) -> io::Result<()> {
 }
 
 /// What all connections share.
-struct House {
+struct Watcher {
     /// The server, as it was named.
     server: String,
     addresses: Vec<SocketAddr>,
@@ -269,7 +269,7 @@ struct House {
     is_alone: AtomicBool,
 }
 
-impl House {
+impl Watcher {
     /// Says something on the screen, in order with what crosses.
     fn say(&self, line: &str) {
         match &self.trace {
@@ -279,7 +279,7 @@ impl House {
     }
 
     /// Lets clients in until the door is closed.
-    fn stand_at_the_door(self: &Arc<House>, listener: &TcpListener) {
+    fn stand_at_the_door(self: &Arc<Watcher>, listener: &TcpListener) {
         loop {
             match listener.accept() {
                 Ok(_) | Err(_) if self.is_closed.load(Ordering::SeqCst) => return,
@@ -300,7 +300,7 @@ impl House {
     }
 
     /// Lets in those who have connected before now, and then nobody.
-    fn close_the_door(self: &Arc<House>, listener: &TcpListener) {
+    fn close_the_door(self: &Arc<Watcher>, listener: &TcpListener) {
         let until = Instant::now() + LAST_GUESTS;
         if listener.set_nonblocking(true).is_ok() {
             while Instant::now() < until
@@ -318,7 +318,7 @@ impl House {
     }
 
     /// Gives a connection its thread.
-    fn welcome(self: &Arc<House>, client: TcpStream, peer: SocketAddr) {
+    fn welcome(self: &Arc<Watcher>, client: TcpStream, peer: SocketAddr) {
         if self.present.load(Ordering::SeqCst) >= self.cap {
             if self.full.allows() {
                 let cap = self.cap;
@@ -330,11 +330,11 @@ impl House {
         }
         self.present.fetch_add(1, Ordering::SeqCst);
         let number = self.came.fetch_add(1, Ordering::Relaxed) + 1;
-        let guest = Guest(Arc::clone(self));
+        let guest = RegisteredConnection(Arc::clone(self));
         let pass = move || {
-            let house = &guest.0;
-            if let Some(server) = house.reach_the_server(number) {
-                house.pass(number, peer, client, server);
+            let watcher = &guest.0;
+            if let Some(server) = watcher.reach_the_server(number) {
+                watcher.pass(number, peer, client, server);
             }
         };
         let thread = thread::Builder::new().name("watch".into()).stack_size(STACK);
@@ -374,8 +374,8 @@ impl House {
         let ending = link.pass(peer);
         self.links().remove(&number);
         match ending {
-            Ok(Ending::ByThem) => {}
-            Ok(Ending::Idle) => {
+            Ok(LinkEnd::ByThem) => {}
+            Ok(LinkEnd::Idle) => {
                 let idle = self.idle.as_secs_f64();
                 self.say(&format!(
                     "connection {number} was closed: nothing had crossed it for {idle} s"
@@ -408,10 +408,10 @@ impl House {
     }
 }
 
-/// A place in the house, given back whatever happens.
-struct Guest(Arc<House>);
+/// A place in the watcher, given back whatever happens.
+struct RegisteredConnection(Arc<Watcher>);
 
-impl Drop for Guest {
+impl Drop for RegisteredConnection {
     fn drop(&mut self) {
         self.0.present.fetch_sub(1, Ordering::SeqCst);
     }

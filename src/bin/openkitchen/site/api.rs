@@ -13,7 +13,7 @@
 
 use openkitchen::{Request, Response, Status, form};
 
-use super::book::LikeError;
+use super::likes_file::LikeError;
 use super::{Site, accept, json, posts};
 
 const FORM: &str = "application/x-www-form-urlencoded";

@@ -19,7 +19,7 @@ pub fn post(content: &[u8]) -> Result<u32, String> {
     // RFC 8259 section 8.1: JSON on a network is UTF-8.
     let text = str::from_utf8(content)
         .map_err(|error| format!("byte {} is not UTF-8", error.valid_up_to()))?;
-    let mut reader = Reader { text, at: 0 };
+    let mut reader = JsonReader { text, at: 0 };
     reader.blanks();
     if reader.peek() != Some(b'{') {
         return reader.expected("an object such as {\"post\": 1}");
@@ -77,7 +77,7 @@ pub fn string(text: &str) -> String {
     json
 }
 
-struct Reader<'a> {
+struct JsonReader<'a> {
     text: &'a str,
     at: usize,
 }
@@ -88,15 +88,15 @@ enum Value<'a> {
     Other,
 }
 
-type Told<T> = Result<T, String>;
+type JsonResult<T> = Result<T, String>;
 
-impl<'a> Reader<'a> {
+impl<'a> JsonReader<'a> {
     /// `{"name": value, ...}`; each member is shown to `member`.
     fn object(
         &mut self,
         depth: usize,
-        member: &mut dyn FnMut(&str, Value) -> Told<()>,
-    ) -> Told<()> {
+        member: &mut dyn FnMut(&str, Value) -> JsonResult<()>,
+    ) -> JsonResult<()> {
         self.take(b'{', "an object")?;
         self.blanks();
         if self.skip(b'}') {
@@ -123,7 +123,7 @@ impl<'a> Reader<'a> {
         }
     }
 
-    fn array(&mut self, depth: usize) -> Told<()> {
+    fn array(&mut self, depth: usize) -> JsonResult<()> {
         self.take(b'[', "an array")?;
         self.blanks();
         if self.skip(b']') {
@@ -141,7 +141,7 @@ impl<'a> Reader<'a> {
     }
 
     /// Any value, read to its end.
-    fn value(&mut self, depth: usize) -> Told<Value<'a>> {
+    fn value(&mut self, depth: usize) -> JsonResult<Value<'a>> {
         let Some(depth) = depth.checked_sub(1) else {
             return self.expected(&format!("no more than {DEPTH} levels"));
         };
@@ -162,7 +162,7 @@ impl<'a> Reader<'a> {
     }
 
     /// RFC 8259 section 6: `[ minus ] int [ frac ] [ exp ]`, and no zero before another digit.
-    fn number(&mut self) -> Told<&'a str> {
+    fn number(&mut self) -> JsonResult<&'a str> {
         let start = self.at;
         self.skip(b'-');
         if !self.skip(b'0') {
@@ -178,7 +178,7 @@ impl<'a> Reader<'a> {
         Ok(&self.text[start..self.at])
     }
 
-    fn digits(&mut self) -> Told<()> {
+    fn digits(&mut self) -> JsonResult<()> {
         let start = self.at;
         while self.peek().is_some_and(|byte| byte.is_ascii_digit()) {
             self.at += 1;
@@ -187,7 +187,7 @@ impl<'a> Reader<'a> {
     }
 
     /// RFC 8259 section 7. Escapes are undone, because `"p\u006fst"` is a name for `post` as well.
-    fn string(&mut self, what: &str) -> Told<String> {
+    fn string(&mut self, what: &str) -> JsonResult<String> {
         self.take(b'"', what)?;
         let mut string = String::new();
         loop {
@@ -210,7 +210,7 @@ impl<'a> Reader<'a> {
         }
     }
 
-    fn escape(&mut self) -> Told<char> {
+    fn escape(&mut self) -> JsonResult<char> {
         self.take(b'\\', "a backslash")?;
         let letter = match self.peek() {
             Some(byte @ (b'"' | b'\\' | b'/')) => char::from(byte),
@@ -231,7 +231,7 @@ impl<'a> Reader<'a> {
 
     /// After `\u`: four hex digits; a character beyond U+FFFF is two of them. Half a pair is no
     /// character (section 8.2).
-    fn utf16(&mut self) -> Told<char> {
+    fn utf16(&mut self) -> JsonResult<char> {
         let first = self.hex4()?;
         let mut units = vec![first];
         if matches!(first, 0xd800..=0xdbff) && self.text[self.at..].starts_with("\\u") {
@@ -244,7 +244,7 @@ impl<'a> Reader<'a> {
         }
     }
 
-    fn hex4(&mut self) -> Told<u16> {
+    fn hex4(&mut self) -> JsonResult<u16> {
         let hex = self
             .text
             .as_bytes()
@@ -275,11 +275,11 @@ impl<'a> Reader<'a> {
         there
     }
 
-    fn take(&mut self, byte: u8, what: &str) -> Told<()> {
+    fn take(&mut self, byte: u8, what: &str) -> JsonResult<()> {
         if self.skip(byte) { Ok(()) } else { self.expected(what) }
     }
 
-    fn expected<T>(&self, what: &str) -> Told<T> {
+    fn expected<T>(&self, what: &str) -> JsonResult<T> {
         let end = if self.at == self.text.len() { ", which is the end" } else { "" };
         Err(format!("expected {what} at byte {}{end}", self.at))
     }

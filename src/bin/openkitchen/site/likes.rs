@@ -1,4 +1,4 @@
-//! # The book of likes
+//! # The file of likes
 //!
 //! A guest taps Like. When may the kitchen answer "stored"? Not when a number moved in memory, and
 //! not when `write` came back, for then the bytes wait in the system's own memory. When the disk
@@ -14,7 +14,7 @@
 //! guest 3           | waits .....................|
 //! guest 4               | waits .................|
 //! ```
-//! Next: [`book`](super::book), the file itself.
+//! Next: [`likes_file`](super::likes_file), the file itself.
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
@@ -22,11 +22,11 @@ use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
 
-use super::book::{self, Book, LikeError};
+use super::likes_file::{self, LikeError, LikesFile};
 
 /// Where likes are kept. Shared by all threads; every method takes `&self`.
 pub struct Likes {
-    book: Option<Book>, // None: in memory
+    file: Option<LikesFile>, // None: in memory
     ledger: Mutex<Ledger>,
     turned: Condvar,
 }
@@ -58,16 +58,16 @@ impl Likes {
     /// The likes in this file, which is made if need be. Of two processes that want one file, the
     /// second gets an error.
     pub fn open(path: &Path) -> io::Result<Likes> {
-        let (book, found) = Book::open(path).map_err(|error| {
+        let (file, found) = LikesFile::open(path).map_err(|error| {
             io::Error::new(error.kind(), format!("{}: {error}", path.display()))
         })?;
         let ledger = Ledger { counts: found.counts, length: found.length, ..Ledger::default() };
-        Ok(Likes { book: Some(book), ledger: Mutex::new(ledger), turned: Condvar::new() })
+        Ok(Likes { file: Some(file), ledger: Mutex::new(ledger), turned: Condvar::new() })
     }
 
     /// Likes that are forgotten at the end.
     pub fn in_memory() -> Likes {
-        Likes { book: None, ledger: Mutex::default(), turned: Condvar::new() }
+        Likes { file: None, ledger: Mutex::default(), turned: Condvar::new() }
     }
 
     /// The file that was `given`, or an error. None given: the `default` place, or memory where
@@ -100,7 +100,7 @@ impl Likes {
 
     /// The file, if there is one.
     pub fn path(&self) -> Option<&Path> {
-        self.book.as_ref().map(Book::path)
+        self.file.as_ref().map(LikesFile::path)
     }
 
     /// How many likes have shared how many syncs.
@@ -134,14 +134,14 @@ impl Likes {
         ledger.leading = true;
         drop(ledger);
 
-        let lines: Vec<u8> = load.iter().flat_map(|(post, _)| book::print(*post)).collect();
-        let written = self.book.as_ref().map_or(Ok(()), |book| book.append(length, &lines));
+        let lines: Vec<u8> = load.iter().flat_map(|(post, _)| likes_file::print(*post)).collect();
+        let written = self.file.as_ref().map_or(Ok(()), |file| file.append(length, &lines));
 
         let mut ledger = self.ledger();
         if written.is_ok() {
             ledger.length += lines.len() as u64;
             ledger.trips.likes += load.len() as u64;
-            ledger.trips.syncs += u64::from(self.book.is_some());
+            ledger.trips.syncs += u64::from(self.file.is_some());
         }
         for (post, receipt) in load {
             let outcome = written.clone().map(|()| {
@@ -177,7 +177,7 @@ pub fn default_path(state_home: Option<OsString>, home: Option<OsString>) -> Opt
 mod tests {
     use std::thread;
 
-    use super::super::book::tests::scratch;
+    use super::super::likes_file::tests::scratch;
     use super::*;
 
     #[test]
@@ -230,7 +230,7 @@ mod tests {
     #[test]
     #[cfg(target_os = "linux")]
     fn a_like_without_room_is_told_to_everyone_who_shared_the_trip_and_does_not_count() {
-        let likes = Likes { book: Some(book::tests::full()), ..Likes::in_memory() };
+        let likes = Likes { file: Some(likes_file::tests::full()), ..Likes::in_memory() };
         thread::scope(|scope| {
             let guests: Vec<_> = (0..8).map(|_| scope.spawn(|| likes.like(1))).collect();
             for guest in guests {

@@ -13,7 +13,7 @@ pub mod api;
 pub mod accept;
 pub mod json;
 pub mod likes;
-pub mod book;
+pub mod likes_file;
 pub mod staff;
 pub mod base64;
 pub mod mirror;

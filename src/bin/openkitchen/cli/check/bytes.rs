@@ -16,16 +16,16 @@ use openkitchen::transcript::{Bytes, Piece};
 /// What one side should send on a connection: all its blocks, joined, for how TCP cuts them says
 /// nothing.
 #[derive(Default)]
-pub struct Expected {
-    runs: Vec<Run>,
+pub struct ExpectedBytes {
+    runs: Vec<KnownOrAny>,
 }
 
-enum Run {
+enum KnownOrAny {
     Known(Vec<u8>),
     Any(u64),
 }
 
-impl Expected {
+impl ExpectedBytes {
     /// Adds a block.
     pub fn push(&mut self, block: &Bytes) {
         for piece in block.pieces() {
@@ -35,22 +35,22 @@ impl Expected {
                     bytes.repeat(usize::try_from(*times).unwrap_or(usize::MAX))
                 }
                 Piece::LeftOut { count } => {
-                    self.runs.push(Run::Any(*count));
+                    self.runs.push(KnownOrAny::Any(*count));
                     continue;
                 }
             };
             match self.runs.last_mut() {
-                Some(Run::Known(before)) => before.extend(bytes),
-                _ => self.runs.push(Run::Known(bytes)),
+                Some(KnownOrAny::Known(before)) => before.extend(bytes),
+                _ => self.runs.push(KnownOrAny::Known(bytes)),
             }
         }
     }
 
     /// How many bytes it is.
     pub fn len(&self) -> u64 {
-        let length = |run: &Run| match run {
-            Run::Known(bytes) => bytes.len() as u64,
-            Run::Any(count) => *count,
+        let length = |run: &KnownOrAny| match run {
+            KnownOrAny::Known(bytes) => bytes.len() as u64,
+            KnownOrAny::Any(count) => *count,
         };
         self.runs.iter().map(length).fold(0, u64::saturating_add)
     }
@@ -74,7 +74,7 @@ impl Expected {
         for run in &self.runs {
             let rest = &got[at..];
             match run {
-                Run::Known(bytes) => {
+                KnownOrAny::Known(bytes) => {
                     let bytes = dates_masked(bytes);
                     let same = bytes.iter().zip(rest).take_while(|(one, other)| one == other);
                     let same = same.count();
@@ -83,7 +83,7 @@ impl Expected {
                         return (at < whole.len() && !is_in_open_date(whole, at)).then_some(at);
                     }
                 }
-                Run::Any(count) => {
+                KnownOrAny::Any(count) => {
                     at += rest.len().min(usize::try_from(*count).unwrap_or(usize::MAX))
                 }
             }
@@ -96,9 +96,9 @@ impl Expected {
         let (mut bytes, mut skip) = (Vec::new(), offset as u64);
         for run in &self.runs {
             match run {
-                Run::Any(count) if skip < *count => break,
-                Run::Any(count) => skip -= count,
-                Run::Known(known) => {
+                KnownOrAny::Any(count) if skip < *count => break,
+                KnownOrAny::Any(count) => skip -= count,
+                KnownOrAny::Known(known) => {
                     let from = usize::try_from(skip).unwrap_or(usize::MAX).min(known.len());
                     skip -= from as u64;
                     let rest = &known[from..];
@@ -175,8 +175,8 @@ fn is_in_open_date(got: &[u8], at: usize) -> bool {
 mod tests {
     use super::*;
 
-    fn expected(blocks: &[Bytes]) -> Expected {
-        let mut expected = Expected::default();
+    fn expected(blocks: &[Bytes]) -> ExpectedBytes {
+        let mut expected = ExpectedBytes::default();
         blocks.iter().for_each(|block| expected.push(block));
         expected
     }

@@ -17,10 +17,10 @@ use std::time::Duration;
 use openkitchen::transcript::judge::{self, Found};
 use openkitchen::transcript::{Assertion, Block, Event, EventKind, Item, Side};
 
-use super::bytes::Expected;
+use super::bytes::ExpectedBytes;
 use super::case::Case;
-use super::fault::Fault;
-use super::line::{self, Ended, MOST};
+use super::difference::Difference;
+use super::raw_client::{self, Ended, MOST};
 use crate::cli::address;
 use crate::cli::script::next_side;
 
@@ -28,7 +28,7 @@ use crate::cli::script::next_side;
 const AFTERWARDS: Duration = Duration::from_millis(50);
 
 /// Where the server is, and how patient one is with it.
-pub struct Door {
+pub struct CheckTarget {
     /// The address, as it was said.
     pub said: String,
     /// Where that is.
@@ -38,13 +38,13 @@ pub struct Door {
 }
 
 /// A connection, and what the page says of it.
-type Line = line::Line<Page>;
+type PlayedClient = raw_client::RawClient<PlayState>;
 
 /// What the page says of a connection, so far.
 #[derive(Default)]
-pub struct Page {
+pub struct PlayState {
     /// What it shows from the server.
-    expected: Expected,
+    expected: ExpectedBytes,
     /// How many final answers its assertions have spoken of.
     answered: usize,
     /// How long it says the server is silent, since the client spoke last.
@@ -52,7 +52,7 @@ pub struct Page {
 }
 
 /// How a case went.
-pub enum Outcome {
+pub enum CheckOutcome {
     /// As its page says.
     Passed,
     /// It is about our lesson site, and this server has no such door; the status that says so.
@@ -60,7 +60,7 @@ pub enum Outcome {
     /// Otherwise.
     Failed {
         /// Where the two differ.
-        fault: Fault,
+        fault: Difference,
         /// What had been sent on that connection.
         sent: Vec<u8>,
         /// Whether something was sent and nothing came back.
@@ -71,49 +71,49 @@ pub enum Outcome {
 }
 
 /// Plays a case on fresh connections.
-pub fn play(case: &Case, door: &Door) -> Outcome {
-    let mut player = Player { case, door, lines: BTreeMap::new(), last: 1 };
-    let Err(stop) = player.all() else { return Outcome::Passed };
+pub fn play(case: &Case, door: &CheckTarget) -> CheckOutcome {
+    let mut player = CheckPlayer { case, door, lines: BTreeMap::new(), last: 1 };
+    let Err(stop) = player.all() else { return CheckOutcome::Passed };
     let fault = match stop {
-        Stop::Fault(fault) => fault,
-        Stop::Unreachable(why) => return Outcome::Unreachable(why),
+        PlayStop::Difference(fault) => fault,
+        PlayStop::Unreachable(why) => return CheckOutcome::Unreachable(why),
     };
     let Some(line) = player.lines.get(&player.last) else {
-        return Outcome::Failed { fault, sent: Vec::new(), is_silent: false };
+        return CheckOutcome::Failed { fault, sent: Vec::new(), is_silent: false };
     };
     let answers = judge::finals(&line.sent, &line.got, line.ended != Ended::Open);
     match answers.last().map(|answer| answer.status) {
         // Not found, not allowed, not implemented.
-        Some(status @ (404 | 405 | 501)) if case.is_about_site => Outcome::Elsewhere(status),
+        Some(status @ (404 | 405 | 501)) if case.is_about_site => CheckOutcome::Elsewhere(status),
         _ => {
             let is_silent = !line.sent.is_empty() && line.got.is_empty();
-            Outcome::Failed { fault, sent: line.sent.clone(), is_silent }
+            CheckOutcome::Failed { fault, sent: line.sent.clone(), is_silent }
         }
     }
 }
 
 /// Why a page was not played to its end.
-enum Stop {
-    Fault(Fault),
+enum PlayStop {
+    Difference(Difference),
     Unreachable(String),
 }
 
-impl From<Fault> for Stop {
-    fn from(fault: Fault) -> Stop {
-        Stop::Fault(fault)
+impl From<Difference> for PlayStop {
+    fn from(fault: Difference) -> PlayStop {
+        PlayStop::Difference(fault)
     }
 }
 
-struct Player<'a> {
+struct CheckPlayer<'a> {
     case: &'a Case,
-    door: &'a Door,
-    lines: BTreeMap<u32, Line>,
+    door: &'a CheckTarget,
+    lines: BTreeMap<u32, PlayedClient>,
     /// The connection that was spoken of last: assertions are on its answers.
     last: u32,
 }
 
-impl Player<'_> {
-    fn all(&mut self) -> Result<(), Stop> {
+impl CheckPlayer<'_> {
+    fn all(&mut self) -> Result<(), PlayStop> {
         let items = &self.case.items[..];
         for (at, item) in items.iter().enumerate() {
             self.item(item, &items[at + 1..])?;
@@ -130,28 +130,28 @@ impl Player<'_> {
     }
 
     /// The line of that number; the first to speak of it connects.
-    fn line(&mut self, number: u32) -> Result<&mut Line, Stop> {
+    fn line(&mut self, number: u32) -> Result<&mut PlayedClient, PlayStop> {
         self.last = number;
         match self.lines.entry(number) {
             Entry::Occupied(line) => Ok(line.into_mut()),
             Entry::Vacant(place) => {
-                let Door { addresses, timeout, .. } = self.door;
+                let CheckTarget { addresses, timeout, .. } = self.door;
                 let stream = address::connect(addresses, *timeout);
-                let line = stream.and_then(|stream| Line::new(stream, *timeout));
-                Ok(place.insert(line.map_err(|error| Stop::Unreachable(address::why(&error)))?))
+                let line = stream.and_then(|stream| PlayedClient::new(stream, *timeout));
+                Ok(place.insert(line.map_err(|error| PlayStop::Unreachable(address::why(&error)))?))
             }
         }
     }
 
     /// The line of that number, and how long one waits for what comes next on it.
-    fn patience(&mut self, number: u32) -> Result<(&mut Line, Duration), Stop> {
+    fn patience(&mut self, number: u32) -> Result<(&mut PlayedClient, Duration), PlayStop> {
         let timeout = self.door.timeout;
         let line = self.line(number)?;
         let patience = timeout.saturating_add(line.noted.granted);
         Ok((line, patience))
     }
 
-    fn item(&mut self, item: &Item, behind: &[Item]) -> Result<(), Stop> {
+    fn item(&mut self, item: &Item, behind: &[Item]) -> Result<(), PlayStop> {
         match item {
             Item::Prose(_) => {}
             Item::Block(block) if block.from == Side::Client => {
@@ -168,7 +168,7 @@ impl Player<'_> {
     }
 
     /// The page shows bytes from the server. They are waited for where the client goes on behind them.
-    fn shown(&mut self, block: &Block, behind: &[Item]) -> Result<(), Stop> {
+    fn shown(&mut self, block: &Block, behind: &[Item]) -> Result<(), PlayStop> {
         let number = block.connection;
         self.line(number)?.noted.expected.push(&block.bytes);
         let next = behind.iter().find(|item| speaks_on(item, number));
@@ -184,11 +184,11 @@ impl Player<'_> {
         }
     }
 
-    fn event(&mut self, event: &Event, behind: &[Item]) -> Result<(), Stop> {
+    fn event(&mut self, event: &Event, behind: &[Item]) -> Result<(), PlayStop> {
         let number = event.connection;
         match event.kind {
             EventKind::Open => self.line(number).map(|_| ()),
-            EventKind::HalfClose(Side::Client) => self.line(number).map(Line::half_close),
+            EventKind::HalfClose(Side::Client) => self.line(number).map(PlayedClient::half_close),
             EventKind::Closed(Side::Client) | EventKind::Reset(Side::Client) => {
                 self.line(number)?;
                 self.lines.remove(&number);
@@ -211,10 +211,10 @@ impl Player<'_> {
     }
 
     /// Waits for as many whole messages as the page shows, or for bytes, where it shows none.
-    fn wait(&mut self, number: u32) -> Result<(), Stop> {
+    fn wait(&mut self, number: u32) -> Result<(), PlayStop> {
         let (line, timeout) = self.patience(number)?;
         let messages = judge::ends(&line.sent, &line.noted.expected.known()).len();
-        let is_here = |line: &Line| match messages {
+        let is_here = |line: &PlayedClient| match messages {
             0 => line.got.len() as u64 >= line.noted.expected.len(),
             // A server may answer finally where the page shows an interim answer.
             _ => {
@@ -228,11 +228,11 @@ impl Player<'_> {
             return Ok(());
         }
         let expected = "an answer here, before the client goes on";
-        Err(Fault::new(expected, state(line, timeout)).into())
+        Err(Difference::new(expected, state(line, timeout)).into())
     }
 
     /// Waits for the bytes that the page has shown so far, and compares them.
-    fn settle(&mut self, number: u32) -> Result<(), Stop> {
+    fn settle(&mut self, number: u32) -> Result<(), PlayStop> {
         let (line, timeout) = self.patience(number)?;
         line.read_while(timeout, |line| {
             let expected = &line.noted.expected;
@@ -245,7 +245,7 @@ impl Player<'_> {
     }
 
     /// Nothing more comes, and the connection ends as the page says, where it does.
-    fn no_more(&mut self, number: u32, end: Option<EventKind>) -> Result<(), Stop> {
+    fn no_more(&mut self, number: u32, end: Option<EventKind>) -> Result<(), PlayStop> {
         let (line, timeout) = self.patience(number)?;
         let length = line.got.len();
         let time = if end.is_some() { timeout } else { AFTERWARDS };
@@ -257,17 +257,20 @@ impl Player<'_> {
             None => true,
         };
         match end {
-            Some(kind) if !is_so => Err(Fault::new(kind.to_string(), end_of(line, timeout)).into()),
+            Some(kind) if !is_so => {
+                Err(Difference::new(kind.to_string(), end_of(line, timeout)).into())
+            }
             _ => Ok(()),
         }
     }
 
     /// Judges assertions on the answers since the last assertions.
-    fn judge(&mut self, assertions: &[Assertion]) -> Result<(), Stop> {
+    fn judge(&mut self, assertions: &[Assertion]) -> Result<(), PlayStop> {
         let (line, timeout) = self.patience(self.last)?;
         let answered = line.noted.answered;
         let wanted = answered + assertions.iter().map(judge::nth).max().unwrap_or(0);
-        let finals = |line: &Line| judge::finals(&line.sent, &line.got, line.ended != Ended::Open);
+        let finals =
+            |line: &PlayedClient| judge::finals(&line.sent, &line.got, line.ended != Ended::Open);
         line.read_while(timeout, |line| finals(line).len() < wanted && broken(line).is_none());
         sound(line)?;
         whole(line)?;
@@ -278,22 +281,26 @@ impl Player<'_> {
             match judge::judge(assertion, answers) {
                 Ok(()) => {}
                 Err(Found::Answers(_)) => {
-                    return Err(Fault::new(assertion.to_string(), state(line, timeout)).into());
+                    return Err(Difference::new(assertion.to_string(), state(line, timeout)).into());
                 }
-                Err(found) => return Err(Fault::assertion(assertion, &found).into()),
+                Err(found) => return Err(Difference::assertion(assertion, &found).into()),
             }
             match *assertion {
                 Assertion::Closed => {
                     line.read_while(timeout, |_| true);
                     if line.ended == Ended::Open {
-                        return Err(Fault::new(assertion.to_string(), end_of(line, timeout)).into());
+                        return Err(
+                            Difference::new(assertion.to_string(), end_of(line, timeout)).into()
+                        );
                     }
                 }
                 Assertion::Open(time) => {
                     line.read_while(timeout, |line| !judge::is_answered(&line.sent, &line.got));
                     line.read_while(time.into(), |_| true);
                     if line.ended != Ended::Open {
-                        return Err(Fault::new(assertion.to_string(), end_of(line, timeout)).into());
+                        return Err(
+                            Difference::new(assertion.to_string(), end_of(line, timeout)).into()
+                        );
                     }
                 }
                 Assertion::Response { .. } => {}
@@ -305,7 +312,7 @@ impl Player<'_> {
         line.noted.answered = line.noted.answered.max(came);
         if came > asked {
             let expected = format!("an answer for each request, so {asked}");
-            return Err(Fault::new(expected, format!("{came} answers")).into());
+            return Err(Difference::new(expected, format!("{came} answers")).into());
         }
         Ok(())
     }
@@ -342,23 +349,24 @@ fn is_of_client(kind: EventKind) -> bool {
     )
 }
 
-fn broken(line: &Line) -> Option<(usize, &'static str)> {
+fn broken(line: &PlayedClient) -> Option<(usize, &'static str)> {
     judge::broken(&line.sent, &line.got, line.ended != Ended::Open)
 }
 
 /// What came are answers, as far as it came.
-fn sound(line: &Line) -> Result<(), Stop> {
+fn sound(line: &PlayedClient) -> Result<(), PlayStop> {
     match broken(line) {
-        Some((at, rule)) => Err(Fault::rule(rule, &line.got, at).into()),
+        Some((at, rule)) => Err(Difference::rule(rule, &line.got, at).into()),
         None if line.got.len() >= MOST => {
-            Err(Fault::new("an answer of a size that a lesson can have", "16 MiB, and more").into())
+            Err(Difference::new("an answer of a size that a lesson can have", "16 MiB, and more")
+                .into())
         }
         None => Ok(()),
     }
 }
 
 /// No answer is cut short by the end of the connection, unless the page shows one that is.
-fn whole(line: &Line) -> Result<(), Stop> {
+fn whole(line: &PlayedClient) -> Result<(), PlayStop> {
     if line.ended == Ended::Open {
         return Ok(());
     }
@@ -366,13 +374,15 @@ fn whole(line: &Line) -> Result<(), Stop> {
         judge::finals(&line.sent, bytes, true).last().is_some_and(|answer| !answer.is_whole)
     };
     if is_cut(&line.got) && !is_cut(&line.noted.expected.known()) {
-        return Err(Fault::new("the whole content that the head promises", unfinished(line)).into());
+        return Err(
+            Difference::new("the whole content that the head promises", unfinished(line)).into()
+        );
     }
     Ok(())
 }
 
 /// What came of an answer that is not whole.
-fn unfinished(line: &Line) -> String {
+fn unfinished(line: &PlayedClient) -> String {
     let answers = judge::finals(&line.sent, &line.got, true);
     let Some(answer) = answers.last().filter(|answer| !answer.is_whole) else {
         return format!("{} bytes, and no whole head", line.got.len());
@@ -388,7 +398,7 @@ fn unfinished(line: &Line) -> String {
 }
 
 /// What there is instead of an answer.
-fn state(line: &Line, timeout: Duration) -> String {
+fn state(line: &PlayedClient, timeout: Duration) -> String {
     let seconds = timeout.as_secs_f64();
     let count = judge::finals(&line.sent, &line.got, false).len();
     let is_within =
@@ -409,7 +419,7 @@ fn answers(count: usize) -> String {
 }
 
 /// How the connection ended, or that it did not.
-fn end_of(line: &Line, timeout: Duration) -> String {
+fn end_of(line: &PlayedClient, timeout: Duration) -> String {
     match line.ended {
         Ended::Open => format!("still open after {} s", timeout.as_secs_f64()),
         Ended::Closed => "the server closed".to_owned(),
@@ -418,11 +428,11 @@ fn end_of(line: &Line, timeout: Duration) -> String {
 }
 
 /// Compares what came with what the page shows.
-fn differ(line: &Line, got: &[u8], timeout: Duration) -> Result<(), Stop> {
+fn differ(line: &PlayedClient, got: &[u8], timeout: Duration) -> Result<(), PlayStop> {
     let Some(at) = line.noted.expected.difference(got) else { return Ok(()) };
     // The same bytes stand before that one on both sides, up to a Date or what was left out.
     let expected = [&got[..at], &line.noted.expected.behind(at, 64)[..]].concat();
-    let mut fault = Fault::bytes("", (&expected, got), at, "what came");
+    let mut fault = Difference::bytes("", (&expected, got), at, "what came");
     if at == got.len() {
         fault.got = fault.got.trim_end_matches("(nothing)").to_owned();
         fault.got += &match line.ended {

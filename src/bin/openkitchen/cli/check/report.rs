@@ -22,8 +22,8 @@ use openkitchen::message::visible::Visible;
 use openkitchen::transcript::{Block, Bytes, Item, Note, Side};
 
 use super::case::Case;
-use super::fault::Fault;
-use super::play::Outcome;
+use super::difference::Difference;
+use super::play::CheckOutcome;
 
 /// Columns of a page, and what is left of them behind a word such as `expected:`.
 const PAGE: usize = 80;
@@ -73,17 +73,17 @@ impl Report {
     }
 
     /// What to print for a case.
-    pub fn tell(&mut self, case: &Case, outcome: Outcome) -> String {
+    pub fn tell(&mut self, case: &Case, outcome: CheckOutcome) -> String {
         let (verdict, fault, sent) = match outcome {
-            Outcome::Passed => (Verdict::Pass, None, Vec::new()),
-            Outcome::Elsewhere(status) => {
+            CheckOutcome::Passed => (Verdict::Pass, None, Vec::new()),
+            CheckOutcome::Elsewhere(status) => {
                 let got = format!("this server answers {status} there");
-                (Verdict::Skip, Some(Fault::new("the lesson site", got)), Vec::new())
+                (Verdict::Skip, Some(Difference::new("the lesson site", got)), Vec::new())
             }
-            Outcome::Failed { fault, sent, .. } => (Verdict::Fail, Some(fault), sent),
-            Outcome::Unreachable(why) => {
+            CheckOutcome::Failed { fault, sent, .. } => (Verdict::Fail, Some(fault), sent),
+            CheckOutcome::Unreachable(why) => {
                 let got = format!("nobody answers at the door any more ({why})");
-                (Verdict::Fail, Some(Fault::new("a new connection", got)), Vec::new())
+                (Verdict::Fail, Some(Difference::new("a new connection", got)), Vec::new())
             }
         };
         self.verdicts.push(verdict);
@@ -152,7 +152,7 @@ impl Report {
     }
 }
 
-fn tell_fault(text: &mut String, case: &Case, fault: &Fault, sent: &[u8]) {
+fn tell_fault(text: &mut String, case: &Case, fault: &Difference, sent: &[u8]) {
     for line in wrapped(&case.clause, PAGE - 6) {
         let _ = writeln!(text, "      {line}");
     }
@@ -218,7 +218,7 @@ fn cut(line: &str) -> String {
 
 /// An object on one line, with the same keys for every case. Bytes are told as visible characters, so
 /// there is no second escaping.
-fn json_line(case: &Case, verdict: Verdict, fault: Option<&Fault>, sent: &[u8]) -> String {
+fn json_line(case: &Case, verdict: Verdict, fault: Option<&Difference>, sent: &[u8]) -> String {
     let verdict = match verdict {
         Verdict::Pass => "pass",
         Verdict::Fail => "fail",
@@ -269,16 +269,16 @@ mod tests {
     const PAGE: &str = "# A \"title\"\n# RFC 9112 section 3.2: why\n# next: Do this.\n\n\
                         >>>\nGET / HTTP/1.1\n\n???\nstatus 400\n";
 
-    fn failed() -> Outcome {
-        let fault = Fault::bytes("status ", (b"400", b"200"), 0, "the answer");
-        Outcome::Failed { fault, sent: b"GET / HTTP/1.1\r\n\r\n".to_vec(), is_silent: false }
+    fn failed() -> CheckOutcome {
+        let fault = Difference::bytes("status ", (b"400", b"200"), 0, "the answer");
+        CheckOutcome::Failed { fault, sent: b"GET / HTTP/1.1\r\n\r\n".to_vec(), is_silent: false }
     }
 
     #[test]
     fn a_person_is_told_what_to_do_next() {
         let case = Case::read("x/01-a.wire", PAGE).expect("a case");
         let mut report = Report::new("127.0.0.1:5000", from_ref(&case), false, false);
-        assert_eq!(report.tell(&case, Outcome::Passed), "ok    01-a  A \"title\"\n");
+        assert_eq!(report.tell(&case, CheckOutcome::Passed), "ok    01-a  A \"title\"\n");
         assert_eq!(
             report.tell(&case, failed()),
             "FAIL  01-a  A \"title\"\n      RFC 9112 section 3.2: why\n\
@@ -288,7 +288,7 @@ mod tests {
              \x20                       ^ byte 0 of the answer\n\
              \x20     next:      Do this.\n\n"
         );
-        let elsewhere = report.tell(&case, Outcome::Elsewhere(404));
+        let elsewhere = report.tell(&case, CheckOutcome::Elsewhere(404));
         assert!(elsewhere.starts_with("skip  01-a"), "{elsewhere}");
         assert_eq!(
             report.finish(4, false),
@@ -309,7 +309,7 @@ mod tests {
              \"got\":\"status 200\",\"byte\":0,\"column\":7,\"next\":\"Do this.\"}\n"
         );
         assert_eq!(
-            report.tell(&case, Outcome::Passed),
+            report.tell(&case, CheckOutcome::Passed),
             "{\"case\":\"x/01-a.wire\",\"title\":\"A \\\"title\\\"\",\
              \"clause\":\"RFC 9112 section 3.2: why\",\"verdict\":\"pass\",\
              \"sent\":null,\"expected\":null,\"got\":null,\"byte\":null,\"column\":null,\

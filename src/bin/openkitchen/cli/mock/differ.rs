@@ -12,8 +12,8 @@
 
 use openkitchen::message::visible::Visible;
 
-use super::steps::{Expected, Part};
-use crate::cli::send::follow::Direction;
+use super::steps::{ExpectedRequests, MockConnection};
+use crate::cli::send::progress::DirectionProgress;
 
 /// Bytes that are shown before the one that differs, and behind it.
 const BEFORE: usize = 40;
@@ -21,14 +21,19 @@ const BEHIND: usize = 40;
 
 /// The first difference between what a part expects and what came, in words. What has not come yet is
 /// no difference.
-pub fn requests(part: &Part, ends: &[usize], got: &[u8], real: &Direction) -> Option<String> {
-    let Expected { bytes, unknown } = &part.expected;
+pub fn requests(
+    part: &MockConnection,
+    ends: &[usize],
+    got: &[u8],
+    real: &DirectionProgress,
+) -> Option<String> {
+    let ExpectedRequests { bytes, unknown } = &part.expected;
     let (mut from, mut got_from) = (0, 0);
     for request in 0.. {
         let is_whole = request < ends.len() && request < real.ends().len();
         let to = ends.get(request).map_or(bytes.len(), |&end| end.min(bytes.len()));
         let got_to = real.ends().get(request).map_or(got.len(), |&end| end.min(got.len()));
-        let one = Run { bytes: &bytes[from..to], unknown: shifted(unknown, from) };
+        let one = ExpectedMessage { bytes: &bytes[from..to], unknown: shifted(unknown, from) };
         let other = &got[got_from..got_to];
         // Of a request that is not whole on one side, only as much as both have can be compared.
         let at = first(&one, other)
@@ -46,7 +51,7 @@ pub fn requests(part: &Part, ends: &[usize], got: &[u8], real: &Direction) -> Op
 }
 
 /// A message, of which some bytes are unknown.
-struct Run<'a> {
+struct ExpectedMessage<'a> {
     bytes: &'a [u8],
     unknown: Vec<(usize, usize)>,
 }
@@ -57,7 +62,7 @@ fn shifted(unknown: &[(usize, usize)], by: usize) -> Vec<(usize, usize)> {
 }
 
 /// The first place where both differ, on either side.
-fn first(expected: &Run<'_>, got: &[u8]) -> Option<(usize, usize)> {
+fn first(expected: &ExpectedMessage<'_>, got: &[u8]) -> Option<(usize, usize)> {
     let (heads, content) = lines(expected.bytes);
     let (got_heads, got_content) = lines(got);
     let mut others = got_heads.into_iter();
@@ -144,7 +149,7 @@ mod tests {
     fn told(file: &str, got: &str) -> Option<String> {
         let parts = parts(&Transcript::parse(file).unwrap().items);
         let follow = |bytes: &[u8]| {
-            let (mut direction, mut used) = (Direction::requests(), 0);
+            let (mut direction, mut used) = (DirectionProgress::requests(), 0);
             while used < bytes.len() {
                 used += direction.step(&bytes[used..]).0;
             }

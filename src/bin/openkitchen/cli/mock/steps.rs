@@ -12,17 +12,17 @@ use std::time::Duration;
 use crate::cli::script::{connection, filled, left_out, next_side};
 
 /// What is played on one connection.
-pub struct Part {
+pub struct MockConnection {
     /// Its number in the file.
     pub connection: u32,
     /// All that the client should send.
-    pub expected: Expected,
+    pub expected: ExpectedRequests,
     pub steps: Vec<Step>,
 }
 
 /// Bytes, of which some may be unknown.
 #[derive(Default)]
-pub struct Expected {
+pub struct ExpectedRequests {
     pub bytes: Vec<u8>,
     /// Which are not: from and to.
     pub unknown: Vec<(usize, usize)>,
@@ -50,17 +50,17 @@ pub enum Step {
 }
 
 /// The connections of a file, in the order they come.
-pub fn parts(items: &[Item]) -> Vec<Part> {
-    let mut parts: Vec<Part> = Vec::new();
+pub fn parts(items: &[Item]) -> Vec<MockConnection> {
+    let mut parts: Vec<MockConnection> = Vec::new();
     for (at, item) in items.iter().enumerate() {
         let Some(connection) = connection(item) else { continue };
         let known = parts.iter().position(|part| part.connection == connection);
         let index = known.unwrap_or(parts.len());
         if known.is_none() {
-            let (expected, steps) = (Expected::default(), Vec::new());
-            parts.push(Part { connection, expected, steps });
+            let (expected, steps) = (ExpectedRequests::default(), Vec::new());
+            parts.push(MockConnection { connection, expected, steps });
         }
-        let Part { expected, steps, .. } = &mut parts[index];
+        let MockConnection { expected, steps, .. } = &mut parts[index];
         let Some(step) = step(item, &items[at + 1..], expected) else { continue };
         match (steps.last_mut(), step) {
             (Some(Step::Read(to)), Step::Read(further)) => *to = further,
@@ -70,7 +70,7 @@ pub fn parts(items: &[Item]) -> Vec<Part> {
     parts
 }
 
-fn step(item: &Item, rest: &[Item], expected: &mut Expected) -> Option<Step> {
+fn step(item: &Item, rest: &[Item], expected: &mut ExpectedRequests) -> Option<Step> {
     let event = match item {
         Item::Prose(_) | Item::Assertions(_) => return None,
         Item::Block(block) if block.from == Side::Server => {

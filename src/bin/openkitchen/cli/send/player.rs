@@ -22,10 +22,10 @@ use std::time::{Duration, Instant};
 use openkitchen::Transcript;
 use openkitchen::transcript::{Event, EventKind, Item, Millis, Side};
 
-use super::line::{Happened, Line, What};
-use super::page::Page;
+use super::connection::{ClientConnection, SocketEvent, What};
+use super::output::Output;
 use crate::cli::script::{connection, filled, next_side};
-use crate::cli::{Refusal, address};
+use crate::cli::{CliError, address};
 
 /// Between two bytes of `--slow`: long enough for each to be read alone, short enough for a head to
 /// arrive before any server's patience ends.
@@ -46,7 +46,7 @@ pub struct Manner {
 }
 
 /// How it came out.
-pub enum Ending {
+pub enum SendOutcome {
     /// A final answer was read whole.
     Answered,
     /// None was, and the server said nothing more.
@@ -56,22 +56,22 @@ pub enum Ending {
 }
 
 /// Plays, and prints what happens.
-pub struct Player<W> {
+pub struct SendPlayer<W> {
     addresses: Vec<SocketAddr>,
     manner: Manner,
-    page: Page<W>,
-    lines: BTreeMap<u32, Line>,
-    queue: (SyncSender<Happened>, Receiver<Happened>),
+    page: Output<W>,
+    lines: BTreeMap<u32, ClientConnection>,
+    queue: (SyncSender<SocketEvent>, Receiver<SocketEvent>),
     /// When something crossed last, on any connection.
     last: Instant,
     typed: Option<What>,
 }
 
-impl<W: Write> Player<W> {
+impl<W: Write> SendPlayer<W> {
     /// A player that has not connected yet.
-    pub fn new(addresses: Vec<SocketAddr>, manner: Manner, out: W) -> Player<W> {
-        let (page, lines, last) = (Page::new(out), BTreeMap::new(), Instant::now());
-        Player { addresses, manner, page, lines, queue: sync_channel(QUEUE), last, typed: None }
+    pub fn new(addresses: Vec<SocketAddr>, manner: Manner, out: W) -> SendPlayer<W> {
+        let (page, lines, last) = (Output::new(out), BTreeMap::new(), Instant::now());
+        SendPlayer { addresses, manner, page, lines, queue: sync_channel(QUEUE), last, typed: None }
     }
 
     /// Sends what stdin has, as it comes.
@@ -79,14 +79,14 @@ impl<W: Write> Player<W> {
         &mut self,
         stdin: impl Read + Send + 'static,
         is_terminal: bool,
-    ) -> Result<(), Refusal> {
+    ) -> Result<(), CliError> {
         self.line(1)?;
         let (more, wanted) = channel();
         let queue = self.queue.0.clone();
         thread::Builder::new()
             .name("stdin".into())
             .spawn(move || listen_to(stdin, &queue, &wanted))
-            .map_err(|error| Refusal::Failed(format!("cannot read stdin: {error}")))?;
+            .map_err(|error| CliError::Failed(format!("cannot read stdin: {error}")))?;
         loop {
             let _ = more.send(()); // nobody is there any more once all was read
             while self.typed.is_none() && self.line(1)?.is_open() {
@@ -105,7 +105,7 @@ impl<W: Write> Player<W> {
     }
 
     /// Plays the client's side of a transcript.
-    pub fn play(&mut self, transcript: &Transcript) -> Result<(), Refusal> {
+    pub fn play(&mut self, transcript: &Transcript) -> Result<(), CliError> {
         for (at, item) in transcript.items.iter().enumerate() {
             let rest = &transcript.items[at + 1..];
             match item {
@@ -132,7 +132,7 @@ impl<W: Write> Player<W> {
         Ok(())
     }
 
-    fn event(&mut self, event: &Event, rest: &[Item]) -> Result<(), Refusal> {
+    fn event(&mut self, event: &Event, rest: &[Item]) -> Result<(), CliError> {
         let number = event.connection;
         self.line(number)?;
         match event.kind {
@@ -162,32 +162,32 @@ impl<W: Write> Player<W> {
             EventKind::HalfClose(Side::Server)
             | EventKind::Closed(Side::Server)
             | EventKind::Reset(Side::Server) => {
-                self.wait_while(|lines| lines.get(&number).is_some_and(Line::is_open));
+                self.wait_while(|lines| lines.get(&number).is_some_and(ClientConnection::is_open));
             }
         }
         Ok(())
     }
 
     /// The connection with that number; whoever asks first opens it.
-    fn line(&mut self, number: u32) -> Result<&mut Line, Refusal> {
+    fn line(&mut self, number: u32) -> Result<&mut ClientConnection, CliError> {
         if !self.lines.contains_key(&number) {
             let (begun, queue) = (Instant::now(), self.queue.0.clone());
-            let line = Line::open(number, &self.addresses, self.manner.timeout, queue);
+            let line = ClientConnection::open(number, &self.addresses, self.manner.timeout, queue);
             let line = line.map_err(|error| self.cannot_connect(&error))?;
             self.page.opened(number, &line.peer(), begun.elapsed());
             self.last = Instant::now();
             self.lines.insert(number, line);
         }
-        self.lines.get_mut(&number).ok_or_else(|| Refusal::Failed("no connection".into()))
+        self.lines.get_mut(&number).ok_or_else(|| CliError::Failed("no connection".into()))
     }
 
-    fn cannot_connect(&self, error: &io::Error) -> Refusal {
+    fn cannot_connect(&self, error: &io::Error) -> CliError {
         let address = self.addresses.first().map(SocketAddr::to_string).unwrap_or_default();
-        Refusal::Failed(format!("cannot connect to {address}: {}", address::why(error)))
+        CliError::Failed(format!("cannot connect to {address}: {}", address::why(error)))
     }
 
     /// Sends these bytes. A server that is gone, or takes no more, is told of; it ends nothing.
-    fn send(&mut self, number: u32, bytes: &[u8]) -> Result<(), Refusal> {
+    fn send(&mut self, number: u32, bytes: &[u8]) -> Result<(), CliError> {
         self.catch_up(); // what came before stands before it
         self.last = Instant::now();
         let mut sent = 0;
@@ -223,7 +223,7 @@ impl<W: Write> Player<W> {
         Ok(())
     }
 
-    fn half_close(&mut self, number: u32) -> Result<(), Refusal> {
+    fn half_close(&mut self, number: u32) -> Result<(), CliError> {
         let line = self.line(number)?;
         if !line.is_mute {
             line.half_close();
@@ -233,7 +233,7 @@ impl<W: Write> Player<W> {
     }
 
     /// Waits until as many answers have come as the file has up to here.
-    fn await_answers(&mut self, number: u32) -> Result<(), Refusal> {
+    fn await_answers(&mut self, number: u32) -> Result<(), CliError> {
         self.line(number)?;
         self.wait_while(|lines| {
             lines.get(&number).is_some_and(|line| {
@@ -244,7 +244,7 @@ impl<W: Write> Player<W> {
     }
 
     /// Shows what happens while this is so, or until silence.
-    fn wait_while(&mut self, is_so: impl Fn(&BTreeMap<u32, Line>) -> bool) {
+    fn wait_while(&mut self, is_so: impl Fn(&BTreeMap<u32, ClientConnection>) -> bool) {
         self.last = Instant::now();
         while is_so(&self.lines) && self.take(Some(self.last + self.manner.timeout)) {}
     }
@@ -268,7 +268,7 @@ impl<W: Write> Player<W> {
             Some(until) => queue.recv_timeout(until.saturating_duration_since(Instant::now())),
             None => queue.recv().map_err(|_| RecvTimeoutError::Disconnected),
         };
-        let Ok(Happened { connection, at, what }) = happened else { return false };
+        let Ok(SocketEvent { connection, at, what }) = happened else { return false };
         let Some(line) = self.lines.get_mut(&connection).filter(|line| !line.is_left) else {
             return true;
         };
@@ -295,8 +295,8 @@ impl<W: Write> Player<W> {
     }
 
     /// Waits for the end of all connections, or silence, and says which it was.
-    pub fn finish(mut self) -> Ending {
-        self.wait_while(|lines| lines.values().any(Line::is_open));
+    pub fn finish(mut self) -> SendOutcome {
+        self.wait_while(|lines| lines.values().any(ClientConnection::is_open));
         let silent: Vec<u32> = self
             .lines
             .iter()
@@ -307,14 +307,14 @@ impl<W: Write> Player<W> {
             self.page.happened(number, EventKind::Silent(Millis::from(self.manner.timeout)));
         }
         if self.lines.values().any(|line| line.real.answers().finals > 0) {
-            return Ending::Answered;
+            return SendOutcome::Answered;
         }
-        if silent.is_empty() { Ending::Closed } else { Ending::Silent }
+        if silent.is_empty() { SendOutcome::Closed } else { SendOutcome::Silent }
     }
 }
 
 /// The life of the thread that reads stdin: a piece whenever one is wanted.
-fn listen_to(mut stdin: impl Read, queue: &SyncSender<Happened>, wanted: &Receiver<()>) {
+fn listen_to(mut stdin: impl Read, queue: &SyncSender<SocketEvent>, wanted: &Receiver<()>) {
     let mut piece = vec![0; 64 * 1024];
     while wanted.recv().is_ok() {
         let what = match stdin.read(&mut piece) {
@@ -323,7 +323,7 @@ fn listen_to(mut stdin: impl Read, queue: &SyncSender<Happened>, wanted: &Receiv
             Err(error) if error.kind() == ErrorKind::Interrupted => What::Typed(Vec::new()),
             Err(_) => What::TypedAll,
         };
-        if queue.send(Happened { connection: 1, at: Instant::now(), what }).is_err() {
+        if queue.send(SocketEvent { connection: 1, at: Instant::now(), what }).is_err() {
             return;
         }
     }

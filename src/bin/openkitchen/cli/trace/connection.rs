@@ -23,8 +23,8 @@ use openkitchen::message::method::Method;
 use openkitchen::transcript::explain::{Conversation, Remark, prose};
 use openkitchen::transcript::{Block, Bytes, Event, EventKind, Item, Note, Piece, Prose, Side};
 
+use super::collector::{Collector, Crossed};
 use super::direction::{Direction, Shown};
-use super::page::{Crossed, Page};
 use crate::cli::note;
 
 /// What may be held back of one exchange, in bytes that crossed.
@@ -34,7 +34,7 @@ const HELD: usize = 64 * 1024;
 const ITEM: usize = 128;
 
 /// A connection, until both sides have left.
-pub(super) struct Connection {
+pub(super) struct TracedConnection {
     number: u64,
     peer: Option<SocketAddr>,
     client: Direction,
@@ -60,10 +60,10 @@ pub(super) struct Connection {
     conversation: Option<Box<Conversation>>,
 }
 
-impl Connection {
+impl TracedConnection {
     /// One that was just opened.
-    pub fn opened(number: u64, peer: SocketAddr, at: Instant, bodies: bool) -> Connection {
-        Connection {
+    pub fn opened(number: u64, peer: SocketAddr, at: Instant, bodies: bool) -> TracedConnection {
+        TracedConnection {
             number,
             peer: Some(peer),
             client: Direction::requests(bodies),
@@ -84,12 +84,12 @@ impl Connection {
     }
 
     /// One whose beginning was lost. It can be followed from where an exchange ends.
-    pub fn met_midway(number: u64, at: Instant, bodies: bool) -> Connection {
+    pub fn met_midway(number: u64, at: Instant, bodies: bool) -> TracedConnection {
         // No address is needed of one that is not announced any more.
         let nobody = SocketAddr::from(([0, 0, 0, 0], 0));
         let (is_followed, has_spoken, is_announced) = (false, true, true);
-        let opened = Connection::opened(number, nobody, at, bodies);
-        Connection { peer: None, is_followed, has_spoken, is_announced, ..opened }
+        let opened = TracedConnection::opened(number, nobody, at, bodies);
+        TracedConnection { peer: None, is_followed, has_spoken, is_announced, ..opened }
     }
 
     /// Whether both sides are there, and not a byte has crossed.
@@ -139,7 +139,7 @@ impl Connection {
     }
 
     /// Puts bytes that crossed on the page, or with the others that are only counted.
-    pub fn show(&mut self, at: Instant, from: Side, bytes: Bytes, page: &mut Page) {
+    pub fn show(&mut self, at: Instant, from: Side, bytes: Bytes, page: &mut Collector) {
         let (since, silence) = self.silence_until(at);
         silence.into_iter().for_each(|silence| self.put(silence, ITEM, page));
         let (connection, length) = (self.label(), bytes.len());
@@ -162,7 +162,7 @@ impl Connection {
     }
 
     /// Shows that it is there.
-    pub fn announce(&mut self, page: &mut Page) {
+    pub fn announce(&mut self, page: &mut Collector) {
         if !mem::replace(&mut self.is_announced, true) {
             let from = self.peer.map(|peer| format!("from {peer}")).unwrap_or_default();
             page.put(self.event(EventKind::Open, Note::new(&from)));
@@ -179,14 +179,14 @@ impl Connection {
     }
 
     /// Puts what bytes mean on the page.
-    pub fn explain(&mut self, remarks: &[Remark], page: &mut Page) {
+    pub fn explain(&mut self, remarks: &[Remark], page: &mut Collector) {
         for item in prose(remarks) {
             self.put(item, ITEM, page);
         }
     }
 
     /// Puts a remark on the page.
-    pub fn say(&mut self, remark: &str, page: &mut Page) {
+    pub fn say(&mut self, remark: &str, page: &mut Collector) {
         self.put(Item::Prose(Prose::new(remark)), ITEM, page);
     }
 
@@ -196,7 +196,7 @@ impl Connection {
     }
 
     /// Shows what was held back.
-    pub fn release(&mut self, page: &mut Page) {
+    pub fn release(&mut self, page: &mut Collector) {
         let Some(held) = self.held.take() else { return };
         match held.items {
             Some(items) => items.into_iter().for_each(|item| self.put(item, 0, page)),
@@ -222,7 +222,7 @@ impl Connection {
     }
 
     /// One side has left.
-    pub fn ended(&mut self, at: Instant, end: End, page: &mut Page) {
+    pub fn ended(&mut self, at: Instant, end: End, page: &mut Collector) {
         let kind = match end {
             // Until the server has gone too, nobody knows more than that the client will send no more.
             End::ClientClosed if !self.server_left => EventKind::HalfClose(Side::Client),
@@ -249,7 +249,7 @@ impl Connection {
     }
 
     /// Puts an item on the page, or holds it back. `cost` is what it takes to keep it.
-    fn put(&mut self, item: Item, cost: usize, page: &mut Page) {
+    fn put(&mut self, item: Item, cost: usize, page: &mut Collector) {
         if let Some(held) = &mut self.held {
             return held.keep(item, cost);
         }

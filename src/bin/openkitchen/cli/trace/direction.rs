@@ -51,7 +51,7 @@ pub(super) struct Direction {
     shows_all: bool,
     /// What has come of a head that is not whole.
     head: Vec<u8>,
-    content: Content,
+    content: ContentView,
     /// Pieces of framing that may still be shown of this message.
     framing: usize,
     is_past_last_chunk: bool,
@@ -61,7 +61,7 @@ pub(super) struct Direction {
 
 /// What is shown of a message's content.
 #[derive(Clone, Copy)]
-enum Content {
+enum ContentView {
     /// To be seen from its first bytes.
     Unknown,
     /// So much more.
@@ -75,11 +75,11 @@ pub(super) struct Shown {
     /// The piece.
     pub bytes: Bytes,
     /// The heads that became whole with it.
-    pub heads: Vec<Head>,
+    pub heads: Vec<ShownHead>,
 }
 
 /// What is worth a remark about a head.
-pub(super) struct Head {
+pub(super) struct ShownHead {
     /// The method, where the head is that of a request and the method a known one.
     pub method: Option<Method>,
     /// What stands second on the first line.
@@ -104,7 +104,7 @@ impl Direction {
             reader,
             shows_all,
             head: Vec::new(),
-            content: Content::LeftOut,
+            content: ContentView::LeftOut,
             framing: 0,
             is_past_last_chunk: false,
             unframed: UNFRAMED,
@@ -123,7 +123,7 @@ impl Direction {
 
     /// The next piece of the stream.
     pub fn show(&mut self, piece: &[u8]) -> Shown {
-        let mut page = Page { piece, at: 0, left_out: 0, bytes: Bytes::new() };
+        let mut page = TextLines { piece, at: 0, left_out: 0, bytes: Bytes::new() };
         let mut heads = Vec::new();
         while let Some(stretch) = self.reader.next(&piece[page.at..]) {
             let run = &piece[page.at..page.at + stretch.length];
@@ -142,7 +142,7 @@ impl Direction {
     }
 
     /// What there is to say about the head, once it is whole.
-    fn head(&mut self, run: &[u8], is_whole: bool) -> Option<Head> {
+    fn head(&mut self, run: &[u8], is_whole: bool) -> Option<ShownHead> {
         let room = HEAD - self.head.len();
         self.head.extend_from_slice(&run[..run.len().min(room)]);
         if !is_whole {
@@ -150,12 +150,12 @@ impl Direction {
         }
         let outline = self.reader.outline()?;
         let fields = outline.fields();
-        self.content = Content::of(fields);
+        self.content = ContentView::of(fields);
         (self.framing, self.is_past_last_chunk) = (FRAMING, false);
         let head = mem::take(&mut self.head);
         let line = head.trim_ascii_start().split(|&byte| byte == b'\n').next().unwrap_or_default();
         let target = line.split(|&byte| byte == b' ').nth(1).unwrap_or_default();
-        Some(Head {
+        Some(ShownHead {
             method: outline.method,
             target: String::from_utf8_lossy(target).into_owned(),
             has_secret_field: SECRETS.iter().any(|name| fields.all(name).next().is_some()),
@@ -173,7 +173,7 @@ impl Direction {
         if self.is_past_last_chunk {
             return run.len();
         }
-        if let Content::LeftOut = self.content {
+        if let ContentView::LeftOut = self.content {
             self.framing = self.framing.min(FRAMING_AROUND_NOTHING);
         }
         let is_shown = self.framing > 0;
@@ -182,10 +182,10 @@ impl Direction {
     }
 
     fn content(&mut self, run: &[u8]) -> usize {
-        if let Content::Unknown = self.content {
-            self.content = if is_text(run) { Content::TEXT } else { Content::LeftOut };
+        if let ContentView::Unknown = self.content {
+            self.content = if is_text(run) { ContentView::TEXT } else { ContentView::LeftOut };
         }
-        let Content::Text { lines, bytes } = &mut self.content else { return 0 };
+        let ContentView::Text { lines, bytes } = &mut self.content else { return 0 };
         let mut shown = 0;
         for byte in run.iter().take(*bytes) {
             if *lines == 0 {
@@ -196,7 +196,7 @@ impl Direction {
         }
         *bytes -= shown;
         if shown < run.len() {
-            self.content = Content::LeftOut;
+            self.content = ContentView::LeftOut;
         }
         shown
     }
@@ -209,35 +209,37 @@ impl Direction {
     }
 }
 
-impl Content {
-    const TEXT: Content = Content::Text { lines: LINES, bytes: TEXT };
+impl ContentView {
+    const TEXT: ContentView = ContentView::Text { lines: LINES, bytes: TEXT };
 
     /// RFC 9110 sections 8.3 and 8.4.
-    fn of(fields: FieldLines<'_>) -> Content {
+    fn of(fields: FieldLines<'_>) -> ContentView {
         let is_coded = fields
             .members("content-encoding")
             .any(|coding| !coding.eq_ignore_ascii_case(b"identity"));
         if is_coded {
-            return Content::LeftOut;
+            return ContentView::LeftOut;
         }
-        let Some(value) = fields.all("content-type").next() else { return Content::Unknown };
+        let Some(value) = fields.all("content-type").next() else { return ContentView::Unknown };
         let kind = value.split(|&byte| byte == b';').next().unwrap_or_default();
         let kind = kind.trim_ascii().to_ascii_lowercase();
         match &kind[..] {
             // Styles and scripts are text, but nobody reads them here.
-            b"text/css" | b"text/javascript" => Content::LeftOut,
+            b"text/css" | b"text/javascript" => ContentView::LeftOut,
             b"application/json" | b"application/xml" | b"application/x-www-form-urlencoded" => {
-                Content::TEXT
+                ContentView::TEXT
             }
-            kind if kind.starts_with(b"text/") || kind.starts_with(b"message/") => Content::TEXT,
+            kind if kind.starts_with(b"text/") || kind.starts_with(b"message/") => {
+                ContentView::TEXT
+            }
             // A form whose parts may be texts or files.
-            kind if kind.starts_with(b"multipart/") => Content::Unknown,
+            kind if kind.starts_with(b"multipart/") => ContentView::Unknown,
             kind if kind.starts_with(b"application/")
                 && (kind.ends_with(b"+json") || kind.ends_with(b"+xml")) =>
             {
-                Content::TEXT
+                ContentView::TEXT
             }
-            _ => Content::LeftOut,
+            _ => ContentView::LeftOut,
         }
     }
 }
@@ -253,14 +255,14 @@ fn is_text(bytes: &[u8]) -> bool {
 }
 
 /// A piece that is being turned into bytes to show and bytes to count.
-struct Page<'a> {
+struct TextLines<'a> {
     piece: &'a [u8],
     at: usize,
     left_out: usize,
     bytes: Bytes,
 }
 
-impl Page<'_> {
+impl TextLines<'_> {
     /// Goes on by so many bytes, of which the first ones are shown.
     fn turn(&mut self, shown: usize, length: usize) {
         if shown > 0 {

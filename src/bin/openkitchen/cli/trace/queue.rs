@@ -12,7 +12,7 @@ use std::mem;
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use super::view::{Event, Happened};
+use super::view::{Observed, TraceEvent};
 
 /// What may wait, in bytes. As much again may be in the printing thread's hands: 4 MiB in all.
 const ROOM: usize = 2 * 1024 * 1024;
@@ -22,14 +22,14 @@ const EVENT: usize = 128;
 
 /// What happened and is not printed yet.
 #[derive(Default)]
-pub(super) struct Queue {
-    state: Mutex<State>,
+pub(super) struct TraceQueue {
+    state: Mutex<QueueState>,
     changed: Condvar,
 }
 
 #[derive(Default)]
-struct State {
-    waiting: Vec<Happened>,
+struct QueueState {
+    waiting: Vec<TraceEvent>,
     bytes: usize,
     /// How much was lost since the queue was taken, and how many exchanges were among it.
     lost: usize,
@@ -38,9 +38,9 @@ struct State {
     is_over: bool,
 }
 
-impl Queue {
+impl TraceQueue {
     /// Hands over what happened, or counts it as lost. Never waits for the printing thread.
-    pub fn push(&self, happened: Happened) {
+    pub fn push(&self, happened: TraceEvent) {
         let mut state = self.state();
         let cost = EVENT + happened.event.bytes();
         // One event alone fits whatever its size: it is a copy of one write, which has a bound.
@@ -48,11 +48,11 @@ impl Queue {
         match happened.event {
             _ if state.is_closing || state.is_over => {}
             // What the program itself says is little, and somebody waits for it.
-            Event::Said(_) => state.add(happened, cost),
+            Observed::ParsedArgs(_) => state.add(happened, cost),
             _ if !is_full && state.lost == 0 => state.add(happened, cost),
             event => {
                 state.lost += 1;
-                state.lost_exchanges += u64::from(matches!(event, Event::Answered(_)));
+                state.lost_exchanges += u64::from(matches!(event, Observed::Answered(_)));
             }
         }
         drop(state);
@@ -61,7 +61,7 @@ impl Queue {
 
     /// Takes all that happened, in order. Waits until there is something, until the time has come,
     /// or until there will be nothing any more, which is `None`.
-    pub fn take(&self, wake_at: Option<Instant>) -> Option<Vec<Happened>> {
+    pub fn take(&self, wake_at: Option<Instant>) -> Option<Vec<TraceEvent>> {
         let mut state = self.state();
         loop {
             if !state.waiting.is_empty() || state.lost > 0 {
@@ -98,22 +98,22 @@ impl Queue {
         self.changed.notify_all();
     }
 
-    fn state(&self) -> MutexGuard<'_, State> {
+    fn state(&self) -> MutexGuard<'_, QueueState> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl State {
-    fn add(&mut self, happened: Happened, cost: usize) {
+impl QueueState {
+    fn add(&mut self, happened: TraceEvent, cost: usize) {
         self.bytes += cost;
         self.waiting.push(happened);
     }
 
-    fn take(&mut self) -> Vec<Happened> {
+    fn take(&mut self) -> Vec<TraceEvent> {
         let (events, exchanges) = (mem::take(&mut self.lost), mem::take(&mut self.lost_exchanges));
         if events > 0 {
-            let event = Event::Lost { events, exchanges };
-            self.waiting.push(Happened { at: Instant::now(), connection: 0, event });
+            let event = Observed::Lost { events, exchanges };
+            self.waiting.push(TraceEvent { at: Instant::now(), connection: 0, event });
         }
         self.bytes = 0;
         mem::take(&mut self.waiting)

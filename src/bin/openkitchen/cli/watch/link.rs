@@ -28,7 +28,7 @@ use openkitchen::transcript::Side;
 use openkitchen::{End, Observer};
 
 use super::STACK;
-use crate::cli::record::Follower;
+use crate::cli::record::ExchangeFollower;
 use crate::sys;
 
 /// Bytes that are read at once: what one read of a fast sender holds, and small on a stack.
@@ -39,7 +39,7 @@ const LOOK_UP: Duration = Duration::from_secs(1);
 
 /// How a link came to its end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Ending {
+pub(super) enum LinkEnd {
     /// Its sides ended it, or it was asked to.
     ByThem,
     /// Nothing crossed for too long.
@@ -56,11 +56,11 @@ pub(super) struct Link {
     opened: Instant,
     /// When bytes crossed last, in milliseconds since it opened.
     last: AtomicU64,
-    state: Mutex<State>,
+    state: Mutex<LinkState>,
 }
 
-struct State {
-    follower: Follower,
+struct LinkState {
+    follower: ExchangeFollower,
     /// Pieces that were read and are not passed on yet.
     on_the_way: usize,
     client_left: bool,
@@ -69,7 +69,7 @@ struct State {
     is_over: bool,
     /// Watch itself has said that the client will send no more.
     is_leaving: bool,
-    ending: Ending,
+    ending: LinkEnd,
 }
 
 impl Link {
@@ -87,14 +87,14 @@ impl Link {
             stream.set_read_timeout(Some(idle))?;
             stream.set_write_timeout(Some(LOOK_UP))?;
         }
-        let state = State {
-            follower: Follower::new(),
+        let state = LinkState {
+            follower: ExchangeFollower::new(),
             on_the_way: 0,
             client_left: false,
             server_left: false,
             is_over: false,
             is_leaving: false,
-            ending: Ending::ByThem,
+            ending: LinkEnd::ByThem,
         };
         let (opened, last) = (Instant::now(), AtomicU64::new(0));
         let state = Mutex::new(state);
@@ -105,7 +105,7 @@ impl Link {
     ///
     /// # Errors
     /// When there is no thread for the second direction.
-    pub fn pass(&self, peer: SocketAddr) -> io::Result<Ending> {
+    pub fn pass(&self, peer: SocketAddr) -> io::Result<LinkEnd> {
         self.show(|observer| observer.opened(self.number, peer));
         let passed = thread::scope(|scope| {
             let thread = thread::Builder::new().name("watch back".into()).stack_size(STACK);
@@ -256,7 +256,7 @@ impl Link {
         if !left.is_zero() {
             return Some(left.max(Duration::from_millis(1)));
         }
-        (state.is_over, state.ending) = (true, Ending::Idle);
+        (state.is_over, state.ending) = (true, LinkEnd::Idle);
         for stream in [&self.client, &self.server] {
             let _ = stream.shutdown(Shutdown::Both);
         }
@@ -274,12 +274,12 @@ impl Link {
         }
     }
 
-    fn state(&self) -> MutexGuard<'_, State> {
+    fn state(&self) -> MutexGuard<'_, LinkState> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl State {
+impl LinkState {
     fn has_left(&mut self, side: Side) -> &mut bool {
         match side {
             Side::Client => &mut self.client_left,

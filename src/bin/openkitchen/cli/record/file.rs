@@ -16,20 +16,20 @@ use openkitchen::transcript::{
     Assertion, Block, Bytes, Event, EventKind, Item, Note, Printer, Prose, Side,
 };
 
-use super::{FILE_BYTES, Follower, Recorder};
+use super::{ExchangeFollower, FILE_BYTES, Recorder};
 use crate::cli::note;
 
 /// Room in a file for the two lines at its end that say what is not in it.
 const LAST_WORDS: usize = 256;
 
 /// One connection, as it is written down.
-pub(super) struct Page {
+pub(super) struct RecordedConnection {
     number: u64,
     peer: SocketAddr,
     opened: SystemTime,
     /// When something happened last.
     last: Instant,
-    follower: Follower,
+    follower: ExchangeFollower,
     client_left: bool,
     server_left: bool,
     paper: Paper,
@@ -53,15 +53,15 @@ struct Writing {
     length: usize,
 }
 
-impl Page {
+impl RecordedConnection {
     /// A connection was opened, just now.
-    pub fn opened(number: u64, peer: SocketAddr) -> Page {
-        Page {
+    pub fn opened(number: u64, peer: SocketAddr) -> RecordedConnection {
+        RecordedConnection {
             number,
             peer,
             opened: SystemTime::now(),
             last: Instant::now(),
-            follower: Follower::new(),
+            follower: ExchangeFollower::new(),
             client_left: false,
             server_left: false,
             paper: Paper::Blank,
@@ -180,7 +180,7 @@ impl Page {
     }
 }
 
-impl Drop for Page {
+impl Drop for RecordedConnection {
     fn drop(&mut self) {
         self.finish();
     }

@@ -22,7 +22,7 @@ pub enum Ended {
 }
 
 /// A socket, and all that crossed it.
-pub struct Line<N> {
+pub struct RawClient<N> {
     stream: TcpStream,
     /// What was sent, or would have been, had the server not closed.
     pub sent: Vec<u8>,
@@ -36,21 +36,21 @@ pub struct Line<N> {
     is_silent: bool,
 }
 
-impl<N: Default> Line<N> {
+impl<N: Default> RawClient<N> {
     /// A line on a socket that is connected. Each write is to be a segment of its own, and may take so
     /// long.
     ///
     /// # Errors
     /// A socket that is broken.
-    pub fn new(stream: TcpStream, patience: Duration) -> io::Result<Line<N>> {
+    pub fn new(stream: TcpStream, patience: Duration) -> io::Result<RawClient<N>> {
         stream.set_nodelay(true)?;
         stream.set_write_timeout(Some(patience))?;
         let (sent, got, noted) = (Vec::new(), Vec::new(), N::default());
-        Ok(Line { stream, sent, got, ended: Ended::Open, noted, is_silent: false })
+        Ok(RawClient { stream, sent, got, ended: Ended::Open, noted, is_silent: false })
     }
 }
 
-impl<N> Line<N> {
+impl<N> RawClient<N> {
     /// Sends bytes in one write, and says whether they left. A server that has answered early may have
     /// closed: then they did not, and that is no fault; what came is judged.
     pub fn send(&mut self, bytes: &[u8]) -> bool {
@@ -68,7 +68,7 @@ impl<N> Line<N> {
 
     /// Reads on while `wanted` says so of all that came, at most for that time. Ends early when the
     /// connection does.
-    pub fn read_while(&mut self, time: Duration, wanted: impl Fn(&Line<N>) -> bool) {
+    pub fn read_while(&mut self, time: Duration, wanted: impl Fn(&RawClient<N>) -> bool) {
         let deadline = Instant::now() + time;
         let mut piece = [0; 64 * 1024];
         while self.ended == Ended::Open && self.got.len() < MOST && wanted(self) {

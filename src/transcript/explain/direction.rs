@@ -22,7 +22,7 @@ use crate::transcript::glossary::{self, Row};
 
 /// What is known of one direction.
 #[derive(Debug)]
-pub(super) struct Follower {
+pub(super) struct DirectionExplainer {
     side: Side,
     pub reader: Reader,
     /// The offset of the first byte that is not explained: of the first one kept, if there is one.
@@ -30,7 +30,7 @@ pub(super) struct Follower {
     /// What has come of a head, or of a line of framing, that is not whole.
     kept: Vec<u8>,
     /// The content that is being read.
-    content: Option<Content>,
+    content: Option<ContentSoFar>,
     /// Whether a message has ended: what begins no other may then be more of its content.
     has_ended: bool,
     /// Whether nothing more can be explained.
@@ -38,7 +38,7 @@ pub(super) struct Follower {
 }
 
 #[derive(Debug, Default)]
-struct Content {
+struct ContentSoFar {
     came: u64,
     chunks: u64,
     in_trailers: bool,
@@ -46,15 +46,15 @@ struct Content {
     is_uncounted: bool,
 }
 
-impl Follower {
+impl DirectionExplainer {
     /// Nothing has come from that side.
-    pub fn new(side: Side) -> Follower {
+    pub fn new(side: Side) -> DirectionExplainer {
         let reader = match side {
             Side::Client => Reader::requests(),
             Side::Server => Reader::answers(),
         };
         let (kept, content, has_ended, is_over) = (Vec::new(), None, false, false);
-        Follower { side, reader, at: 0, kept, content, has_ended, is_over }
+        DirectionExplainer { side, reader, at: 0, kept, content, has_ended, is_over }
     }
 
     /// Whether a message has begun and not ended, or nobody can tell.
@@ -118,7 +118,7 @@ impl Follower {
             let (_, clause, meaning) = persistence(outline);
             remarks.push(Remark::new(last(self.at), meaning, clause));
         }
-        self.content = (!self.is_over && self.reader.is_within()).then(Content::default);
+        self.content = (!self.is_over && self.reader.is_within()).then(ContentSoFar::default);
         remarks.extend(fault);
     }
 
@@ -178,7 +178,7 @@ impl Follower {
             None if kept.is_empty() => {}
             None => self.cut_head(&kept, start, remarks),
         }
-        *self = Follower { at: self.at, ..Follower::new(self.side) };
+        *self = DirectionExplainer { at: self.at, ..DirectionExplainer::new(self.side) };
     }
 
     fn cut_head(&self, head: &[u8], start: usize, remarks: &mut Vec<Remark>) {
@@ -199,7 +199,7 @@ impl Follower {
         remarks.extend(fault.or_else(|| (!is_empty_line).then(missing)));
     }
 
-    fn cut_content(&mut self, content: &Content, line: &[u8], start: usize) -> Remark {
+    fn cut_content(&mut self, content: &ContentSoFar, line: &[u8], start: usize) -> Remark {
         let (came, left) = (count(content.came, "byte"), self.reader.content_left());
         if !line.is_empty() {
             self.reader.next(missing_line_end(line));
@@ -302,7 +302,7 @@ mod tests {
             ),
             (
                 None,
-                "204 No Content\r\n\r\n",
+                "204 No ContentSoFar\r\n\r\n",
                 "the head ends here, and so does the answer: 204 and 304",
             ),
             (
@@ -343,10 +343,10 @@ mod tests {
             assert!(has(&remarks, said), "{answer:?}: {:#?}", sentences(&remarks));
         }
         assert!(has(
-            &server(b"HTTP/1.0 204 No Content\r\n\r\n"),
+            &server(b"HTTP/1.0 204 No ContentSoFar\r\n\r\n"),
             "the connection ends after this exchange, as"
         ));
-        let kept = b"HTTP/1.0 204 No Content\r\nConnection: keep-alive\r\n\r\n";
+        let kept = b"HTTP/1.0 204 No ContentSoFar\r\nConnection: keep-alive\r\n\r\n";
         assert!(has(&server(kept), "the connection stays open: in HTTP/1.0 only because"));
     }
 
@@ -398,7 +398,7 @@ Content-Length: 5000
 
 \\{5000 bytes}\\
 <<<
-HTTP/1.1 204 No Content
+HTTP/1.1 204 No ContentSoFar
 
 --- server closed
 ";

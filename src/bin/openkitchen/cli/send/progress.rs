@@ -16,7 +16,7 @@ use openkitchen::message::reader::{Part, Reader};
 
 /// A place in a stream of messages.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
-pub struct Place {
+pub struct Progress {
     /// Messages that are whole, interim answers apart.
     pub finals: u64,
     /// Interim answers since (RFC 9110 section 15.2). A server need not send those that the file has.
@@ -30,10 +30,10 @@ pub struct Place {
     is_lost: bool,
 }
 
-impl Place {
+impl Progress {
     /// Whether whoever is here has come as far as that.
-    pub fn has_reached(&self, goal: &Place) -> bool {
-        let messages = |place: &Place| (place.finals, place.interims);
+    pub fn has_reached(&self, goal: &Progress) -> bool {
+        let messages = |place: &Progress| (place.finals, place.interims);
         if messages(self) != messages(goal) {
             let counts_bytes = self.is_lost && self.total >= goal.total;
             return messages(self) > messages(goal) || counts_bytes;
@@ -57,9 +57,9 @@ pub enum Met {
 }
 
 /// One direction, followed.
-pub struct Direction {
+pub struct DirectionProgress {
     reader: Reader,
-    place: Place,
+    place: Progress,
     is_client: bool,
     /// How the message that is open begins.
     beginning: Vec<u8>,
@@ -67,24 +67,24 @@ pub struct Direction {
     ends: Vec<usize>,
 }
 
-impl Direction {
+impl DirectionProgress {
     /// What a client sends.
-    pub fn requests() -> Direction {
-        Direction::new(Reader::requests(), true)
+    pub fn requests() -> DirectionProgress {
+        DirectionProgress::new(Reader::requests(), true)
     }
 
     /// What a server sends.
-    pub fn answers() -> Direction {
-        Direction::new(Reader::answers(), false)
+    pub fn answers() -> DirectionProgress {
+        DirectionProgress::new(Reader::answers(), false)
     }
 
-    fn new(reader: Reader, is_client: bool) -> Direction {
+    fn new(reader: Reader, is_client: bool) -> DirectionProgress {
         let (beginning, ends) = (Vec::new(), Vec::new());
-        Direction { reader, place: Place::default(), is_client, beginning, ends }
+        DirectionProgress { reader, place: Progress::default(), is_client, beginning, ends }
     }
 
     /// How far it has come.
-    pub fn place(&self) -> &Place {
+    pub fn place(&self) -> &Progress {
         &self.place
     }
 
@@ -132,9 +132,9 @@ impl Direction {
     }
 
     fn whole(&mut self, is_interim: bool) {
-        let Place { finals, interims, total, .. } = self.place;
+        let Progress { finals, interims, total, .. } = self.place;
         let (finals, interims) = if is_interim { (finals, interims + 1) } else { (finals + 1, 0) };
-        self.place = Place { finals, interims, total, ..Place::default() };
+        self.place = Progress { finals, interims, total, ..Progress::default() };
         self.ends.push(usize::try_from(total).unwrap_or(usize::MAX));
         self.beginning.clear();
     }
@@ -151,15 +151,18 @@ impl Direction {
 const MESSAGE_START: usize = 16;
 
 /// Both directions of a connection.
-pub struct Exchange {
-    requests: Direction,
-    answers: Direction,
+pub struct ConnectionProgress {
+    requests: DirectionProgress,
+    answers: DirectionProgress,
 }
 
-impl Exchange {
+impl ConnectionProgress {
     /// Nothing has crossed yet.
-    pub fn new() -> Exchange {
-        Exchange { requests: Direction::requests(), answers: Direction::answers() }
+    pub fn new() -> ConnectionProgress {
+        ConnectionProgress {
+            requests: DirectionProgress::requests(),
+            answers: DirectionProgress::answers(),
+        }
     }
 
     /// These bytes went to the server.
@@ -186,7 +189,7 @@ impl Exchange {
     }
 
     /// How far the answers have come.
-    pub fn answers(&self) -> &Place {
+    pub fn answers(&self) -> &Progress {
         self.answers.place()
     }
 }
@@ -195,8 +198,8 @@ impl Exchange {
 mod tests {
     use super::*;
 
-    fn answers(request: &str, answers: &str) -> Place {
-        let mut exchange = Exchange::new();
+    fn answers(request: &str, answers: &str) -> Progress {
+        let mut exchange = ConnectionProgress::new();
         exchange.sent(request.as_bytes());
         exchange.came(answers.as_bytes());
         *exchange.answers()
@@ -249,7 +252,7 @@ mod tests {
 
     #[test]
     fn content_without_framing_is_whole_when_the_connection_ends() {
-        let mut exchange = Exchange::new();
+        let mut exchange = ConnectionProgress::new();
         exchange.sent(GET.as_bytes());
         exchange.came(b"HTTP/1.0 200 OK\r\n\r\nall of it");
         assert_eq!(exchange.answers().finals, 0);

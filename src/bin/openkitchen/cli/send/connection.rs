@@ -10,7 +10,7 @@ use std::sync::mpsc::SyncSender;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use super::follow::Exchange;
+use super::progress::ConnectionProgress;
 use crate::cli::address;
 
 /// What is read at once.
@@ -20,7 +20,7 @@ const PIECE: usize = 64 * 1024;
 const WRITE: Duration = Duration::from_millis(50);
 
 /// Something that happened.
-pub struct Happened {
+pub struct SocketEvent {
     pub connection: u32,
     pub at: Instant,
     pub what: What,
@@ -41,12 +41,12 @@ pub enum What {
 }
 
 /// A connection.
-pub struct Line {
+pub struct ClientConnection {
     stream: Arc<TcpStream>,
     /// What has crossed.
-    pub real: Exchange,
+    pub real: ConnectionProgress,
     /// What crosses by the file, up to where it is played.
-    pub planned: Exchange,
+    pub planned: ConnectionProgress,
     /// Whether the server has ended it.
     pub is_ended: bool,
     /// Whether this side has.
@@ -55,18 +55,22 @@ pub struct Line {
     pub is_mute: bool,
 }
 
-impl Line {
+impl ClientConnection {
     /// Connects to the first address that answers.
     pub fn open(
         connection: u32,
         addresses: &[SocketAddr],
         timeout: Duration,
-        queue: SyncSender<Happened>,
-    ) -> io::Result<Line> {
-        Line::listen(connection, address::connect(addresses, timeout)?, queue)
+        queue: SyncSender<SocketEvent>,
+    ) -> io::Result<ClientConnection> {
+        ClientConnection::listen(connection, address::connect(addresses, timeout)?, queue)
     }
 
-    fn listen(connection: u32, stream: TcpStream, queue: SyncSender<Happened>) -> io::Result<Line> {
+    fn listen(
+        connection: u32,
+        stream: TcpStream,
+        queue: SyncSender<SocketEvent>,
+    ) -> io::Result<ClientConnection> {
         stream.set_nodelay(true)?; // each write is to be a segment of its own
         stream.set_write_timeout(Some(WRITE))?;
         let stream = Arc::new(stream);
@@ -81,16 +85,16 @@ impl Line {
                     Err(_) => What::Reset,
                 };
                 let is_last = !matches!(what, What::Came(_));
-                let told = queue.send(Happened { connection, at: Instant::now(), what });
+                let told = queue.send(SocketEvent { connection, at: Instant::now(), what });
                 if is_last || told.is_err() {
                     return;
                 }
             }
         })?;
-        Ok(Line {
+        Ok(ClientConnection {
             stream,
-            real: Exchange::new(),
-            planned: Exchange::new(),
+            real: ConnectionProgress::new(),
+            planned: ConnectionProgress::new(),
             is_ended: false,
             is_left: false,
             is_mute: false,

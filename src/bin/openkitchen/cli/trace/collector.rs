@@ -18,7 +18,7 @@ const COUNTING: Duration = Duration::from_secs(1);
 
 /// The items that have been made, and bytes that are only counted.
 #[derive(Default)]
-pub(super) struct Page {
+pub(super) struct Collector {
     /// What there is to print.
     pub items: Vec<Item>,
     counting: Option<Crossed>,
@@ -48,7 +48,7 @@ impl Crossed {
     }
 }
 
-impl Page {
+impl Collector {
     /// Adds an item.
     pub fn put(&mut self, item: Item) {
         self.stop_counting();

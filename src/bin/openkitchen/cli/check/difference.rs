@@ -17,7 +17,7 @@ const BEHIND: usize = 30;
 
 /// A difference.
 #[derive(Debug, PartialEq)]
-pub struct Fault {
+pub struct Difference {
     /// What the page asks for. Visible characters only, as everything here.
     pub expected: String,
     /// What there was.
@@ -37,10 +37,10 @@ pub struct Caret {
     pub of: &'static str,
 }
 
-impl Fault {
+impl Difference {
     /// A difference that has no place.
-    pub fn new(expected: impl Into<String>, got: impl Into<String>) -> Fault {
-        Fault { expected: expected.into(), got: got.into(), caret: None }
+    pub fn new(expected: impl Into<String>, got: impl Into<String>) -> Difference {
+        Difference { expected: expected.into(), got: got.into(), caret: None }
     }
 
     /// Two runs of bytes that part at that byte, or end there, shown behind the same word.
@@ -49,14 +49,14 @@ impl Fault {
         (expected, got): (&[u8], &[u8]),
         at: usize,
         of: &'static str,
-    ) -> Fault {
+    ) -> Difference {
         let before = shown(got, at);
         let behind = |bytes: &[u8]| match bytes.get(at..).unwrap_or_default() {
             [] => "(nothing)".to_owned(),
             rest => Visible(&rest[..rest.len().min(BEHIND)]).to_string(),
         };
         let start = format!("{word}{before}");
-        Fault {
+        Difference {
             expected: format!("{start}{}", behind(expected)),
             got: format!("{start}{}", behind(got)),
             caret: Some(Caret { column: start.len(), byte: at, of }),
@@ -64,15 +64,15 @@ impl Fault {
     }
 
     /// A byte that breaks a rule, wherever it stands.
-    pub fn rule(rule: &str, got: &[u8], at: usize) -> Fault {
-        let fault = Fault::bytes("", (&[], got), at, "what came");
-        Fault { expected: rule.to_owned(), ..fault }
+    pub fn rule(rule: &str, got: &[u8], at: usize) -> Difference {
+        let fault = Difference::bytes("", (&[], got), at, "what came");
+        Difference { expected: rule.to_owned(), ..fault }
     }
 
     /// A assertion that is not true, where an answer is there that it speaks of.
-    pub fn assertion(assertion: &Assertion, found: &Found) -> Fault {
+    pub fn assertion(assertion: &Assertion, found: &Found) -> Difference {
         let Assertion::Response { nth, fact } = assertion else {
-            return Fault::new(assertion.to_string(), found.to_string());
+            return Difference::new(assertion.to_string(), found.to_string());
         };
         let number = if nth.get() == 1 { String::new() } else { format!("{nth}: ") };
         match (fact, found) {
@@ -87,22 +87,26 @@ impl Fault {
                 // In the status line it stands behind `HTTP/1.1 `.
                 let (column, byte) = (word.len() + digit, 9 + digit);
                 let caret = Some(Caret { column, byte, of: "the answer" });
-                Fault { expected: assertion.to_string(), got: format!("{word}{status}"), caret }
+                Difference {
+                    expected: assertion.to_string(),
+                    got: format!("{word}{status}"),
+                    caret,
+                }
             }
             (Fact::FieldIs(name, wanted), Found::Value(value)) => {
                 let word = format!("{number}field {} is ", name.as_str());
-                Fault::bytes(&word, (wanted, value), parting(wanted, value), "the value")
+                Difference::bytes(&word, (wanted, value), parting(wanted, value), "the value")
             }
             (Fact::Body(wanted), Found::Content(content)) => {
                 let word = format!("{number}body: ");
-                Fault::bytes(&word, (wanted, content), parting(wanted, content), "the content")
+                Difference::bytes(&word, (wanted, content), parting(wanted, content), "the content")
             }
             (
                 Fact::FieldContains(name, _) | Fact::NoField(name) | Fact::Field(name),
                 Found::Value(value),
             ) => {
                 let value = Visible(&value[..value.len().min(BEFORE + BEHIND)]);
-                Fault::new(
+                Difference::new(
                     assertion.to_string(),
                     format!("{number}field {} is {value}", name.as_str()),
                 )
@@ -110,13 +114,19 @@ impl Fault {
             (
                 Fact::FieldIs(name, _) | Fact::FieldContains(name, _) | Fact::Field(name),
                 Found::NoField,
-            ) => Fault::new(assertion.to_string(), format!("{number}no field {}", name.as_str())),
+            ) => Difference::new(
+                assertion.to_string(),
+                format!("{number}no field {}", name.as_str()),
+            ),
             (_, Found::Content(content)) => {
                 let part = Visible(&content[..content.len().min(BEFORE + BEHIND)]);
                 let length = content.len();
-                Fault::new(assertion.to_string(), format!("{number}body: {part} ({length} bytes)"))
+                Difference::new(
+                    assertion.to_string(),
+                    format!("{number}body: {part} ({length} bytes)"),
+                )
             }
-            _ => Fault::new(assertion.to_string(), found.to_string()),
+            _ => Difference::new(assertion.to_string(), found.to_string()),
         }
     }
 }
@@ -143,7 +153,7 @@ mod tests {
     fn told(assertion: &str, found: &Found) -> String {
         let page = Transcript::parse(&format!("???\n{assertion}\n")).expect("a assertion");
         let [Item::Assertions(assertions)] = &page.items[..] else { panic!("only assertions") };
-        let fault = Fault::assertion(&assertions[0], found);
+        let fault = Difference::assertion(&assertions[0], found);
         let caret = fault.caret.map(|caret| format!("{:1$}^ {2}", "", caret.column, caret.byte));
         format!("{}\n{}\n{}", fault.expected, fault.got, caret.unwrap_or_default())
     }
@@ -185,11 +195,11 @@ mod tests {
     #[test]
     fn long_runs_are_cut_around_the_byte() {
         let (one, other) = ([b'x'; 200], [[b'x'; 100].as_slice(), &[b'y'; 100]].concat());
-        let fault = Fault::bytes("", (&one, &other), 100, "what came");
+        let fault = Difference::bytes("", (&one, &other), 100, "what came");
         assert_eq!(fault.got, format!("...{}{}", "x".repeat(BEFORE), "y".repeat(BEHIND)));
         assert_eq!(fault.expected, format!("...{}", "x".repeat(BEFORE + BEHIND)));
         assert_eq!(fault.caret.map(|caret| caret.column), Some(3 + BEFORE));
-        let fault = Fault::rule("no control bytes", b"\x1b[2J", 0);
+        let fault = Difference::rule("no control bytes", b"\x1b[2J", 0);
         assert_eq!((fault.expected.as_str(), fault.got.as_str()), ("no control bytes", "\\x1b[2J"));
     }
 }

@@ -1,4 +1,4 @@
-//! # One guest
+//! # One session
 //!
 //! How does a server break a connection off, when std can only close one in order?
 //!
@@ -19,8 +19,8 @@ use std::time::{Duration, Instant};
 use openkitchen::message::visible::Visible;
 
 use super::differ;
-use super::steps::{Part, Step};
-use crate::cli::send::follow::Direction;
+use super::steps::{MockConnection, Step};
+use crate::cli::send::progress::DirectionProgress;
 use crate::sys;
 
 /// How long a client may take to notice the end, or to leave where the file does not say who does.
@@ -36,7 +36,7 @@ const SURPLUS: usize = 64 * 1024;
 const SHOWN: usize = 60;
 
 /// How it went.
-pub struct Outcome {
+pub struct MockOutcome {
     /// What was not as written, each in a sentence.
     pub differences: Vec<String>,
     /// What the client did not do in time.
@@ -44,7 +44,7 @@ pub struct Outcome {
 }
 
 /// Why no more of a part can be played.
-enum Stop {
+enum MockStop {
     /// The client stalls; this is what was waited for.
     Stalled(String),
     /// The client is gone; this is what was left to do.
@@ -52,31 +52,31 @@ enum Stop {
 }
 
 /// Plays a part.
-pub fn play(stream: TcpStream, part: &Part, timeout: Duration) -> Outcome {
-    let mut guest = Guest {
+pub fn play(stream: TcpStream, part: &MockConnection, timeout: Duration) -> MockOutcome {
+    let mut session = Session {
         stream,
         part,
         timeout,
-        planned: Direction::requests(),
+        planned: DirectionProgress::requests(),
         read_to: 0,
-        real: Direction::requests(),
+        real: DirectionProgress::requests(),
         got: Vec::new(),
         unread: 0,
         surplus: Vec::new(),
     };
-    let stop = guest.play().err();
-    guest.outcome(stop)
+    let stop = session.play().err();
+    session.outcome(stop)
 }
 
-struct Guest<'a> {
+struct Session<'a> {
     stream: TcpStream,
-    part: &'a Part,
+    part: &'a MockConnection,
     timeout: Duration,
     /// What should have come by now, and how many bytes of the part that is.
-    planned: Direction,
+    planned: DirectionProgress,
     read_to: usize,
     /// What has.
-    real: Direction,
+    real: DirectionProgress,
     got: Vec<u8>,
     /// Bytes that were seen, and are left in the socket.
     unread: usize,
@@ -84,8 +84,8 @@ struct Guest<'a> {
     surplus: Vec<u8>,
 }
 
-impl Guest<'_> {
-    fn play(&mut self) -> Result<(), Stop> {
+impl Session<'_> {
+    fn play(&mut self) -> Result<(), MockStop> {
         // Each write is a segment of its own; where the system refuses that, they still come.
         let _ = self.stream.set_nodelay(true);
         let _ = self.stream.set_write_timeout(Some(self.timeout));
@@ -105,7 +105,7 @@ impl Guest<'_> {
                 }
                 Step::ClientLeaves => {
                     if !self.drain(self.timeout) {
-                        return Err(Stop::Stalled("the client did not leave".into()));
+                        return Err(MockStop::Stalled("the client did not leave".into()));
                     }
                 }
             }
@@ -115,7 +115,7 @@ impl Guest<'_> {
     }
 
     /// Waits until the client has come as far as the part has there.
-    fn read(&mut self, to: usize, leaves_one: bool) -> Result<(), Stop> {
+    fn read(&mut self, to: usize, leaves_one: bool) -> Result<(), MockStop> {
         let part = self.part;
         while self.read_to < to {
             self.read_to += self.planned.step(&part.expected.bytes[self.read_to..to]).0;
@@ -124,8 +124,8 @@ impl Guest<'_> {
         while !self.real.place().has_reached(self.planned.place()) {
             let came = match self.peek(&mut piece, self.timeout) {
                 Peek::Bytes(length) => &piece[..length],
-                Peek::Silence => return Err(Stop::Stalled(self.so_far())),
-                Peek::End => return Err(Stop::Gone(self.so_far())),
+                Peek::Silence => return Err(MockStop::Stalled(self.so_far())),
+                Peek::End => return Err(MockStop::Gone(self.so_far())),
             };
             let mut used = 0;
             while used < came.len() && !self.real.place().has_reached(self.planned.place()) {
@@ -146,11 +146,11 @@ impl Guest<'_> {
         format!("{of_this} bytes of request {} had come, and more was due", whole.len() + 1)
     }
 
-    fn write(&mut self, bytes: &[u8]) -> Result<(), Stop> {
+    fn write(&mut self, bytes: &[u8]) -> Result<(), MockStop> {
         let length = bytes.len();
         self.stream.write_all(bytes).map_err(|error| match is_silence(&error) {
-            true => Stop::Stalled(format!("the client does not take {length} bytes")),
-            false => Stop::Gone(format!("{length} bytes were to be sent")),
+            true => MockStop::Stalled(format!("the client does not take {length} bytes")),
+            false => MockStop::Gone(format!("{length} bytes were to be sent")),
         })
     }
 
@@ -167,8 +167,8 @@ impl Guest<'_> {
         let _ = self.stream.shutdown(Shutdown::Write); // fails where the client is gone
     }
 
-    fn reset(&mut self) -> Result<(), Stop> {
-        let gone = || Stop::Gone("the server was to reset".into());
+    fn reset(&mut self) -> Result<(), MockStop> {
+        let gone = || MockStop::Gone("the server was to reset".into());
         if let Peek::End = self.peek(&mut [0], BEFORE_RESET) {
             return Err(gone());
         }
@@ -217,7 +217,7 @@ impl Guest<'_> {
         let _ = self.stream.read_exact(seen); // they are there; a reset since then is seen by the next peek
     }
 
-    fn outcome(&self, stop: Option<Stop>) -> Outcome {
+    fn outcome(&self, stop: Option<MockStop>) -> MockOutcome {
         let different = differ::requests(self.part, self.planned.ends(), &self.got, &self.real);
         let mut differences = Vec::from_iter(different);
         if !self.surplus.is_empty() {
@@ -227,13 +227,15 @@ impl Guest<'_> {
         }
         let mut timed_out = None;
         match stop {
-            Some(Stop::Stalled(what)) => {
+            Some(MockStop::Stalled(what)) => {
                 timed_out = Some(format!("timed out after {:?}: {what}", self.timeout));
             }
-            Some(Stop::Gone(what)) => differences.push(format!("the client left early: {what}")),
+            Some(MockStop::Gone(what)) => {
+                differences.push(format!("the client left early: {what}"))
+            }
             None => {}
         }
-        Outcome { differences, timed_out }
+        MockOutcome { differences, timed_out }
     }
 }
 

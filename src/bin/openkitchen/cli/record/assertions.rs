@@ -18,7 +18,7 @@ use openkitchen::message::reader::Reader;
 use openkitchen::transcript::{Assertion, Fact, FieldName, Statuses};
 
 /// Follows both directions of a connection from its first byte.
-pub struct Follower {
+pub struct ExchangeFollower {
     requests: Reader,
     answers: Reader,
     /// Requests whose final answer has not ended.
@@ -27,11 +27,11 @@ pub struct Follower {
     facts: Vec<Vec<Fact>>,
 }
 
-impl Follower {
+impl ExchangeFollower {
     /// Nothing has crossed yet.
-    pub fn new() -> Follower {
+    pub fn new() -> ExchangeFollower {
         let (requests, answers) = (Reader::requests(), Reader::answers());
-        Follower { requests, answers, unanswered: 0, facts: Vec::new() }
+        ExchangeFollower { requests, answers, unanswered: 0, facts: Vec::new() }
     }
 
     /// Whether a request or an answer has begun and not ended. What cannot be followed may be in
@@ -126,7 +126,7 @@ mod tests {
 
     #[test]
     fn a_connection_is_in_flight_from_the_first_byte_of_a_request_to_the_last_of_its_answer() {
-        let mut follower = Follower::new();
+        let mut follower = ExchangeFollower::new();
         assert!(!follower.is_in_flight());
         for byte in GET {
             follower.received(&[*byte]);
@@ -142,7 +142,7 @@ mod tests {
 
     #[test]
     fn an_answer_that_is_cut_short_is_asserted_when_the_server_closes() {
-        let mut follower = Follower::new();
+        let mut follower = ExchangeFollower::new();
         follower.received(GET);
         assert_eq!(follower.sent(b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nhalf"), []);
         let assertions: Vec<String> =
@@ -152,7 +152,7 @@ mod tests {
 
     #[test]
     fn bytes_that_are_no_messages_have_no_assertions() {
-        let mut follower = Follower::new();
+        let mut follower = ExchangeFollower::new();
         follower.received(b"\x16\x03\x01");
         assert_eq!(follower.sent(b"SSH-2.0\r\n"), []);
         assert!(follower.is_in_flight());

@@ -17,7 +17,7 @@ use openkitchen::transcript::{Block, Bytes, Event, EventKind, Item, Note, Printe
 use crate::cli::note::{self, Took};
 
 /// A page that grows.
-pub struct Page<W> {
+pub struct Output<W> {
     out: W,
     printer: Printer,
     /// When bytes crossed last, for each connection.
@@ -33,11 +33,11 @@ struct Sending {
     at: Instant,
 }
 
-impl<W: Write> Page<W> {
+impl<W: Write> Output<W> {
     /// An empty page.
-    pub fn new(out: W) -> Page<W> {
+    pub fn new(out: W) -> Output<W> {
         let (printer, last) = (Printer::new(), BTreeMap::new());
-        Page { out, printer, last, sending: None }
+        Output { out, printer, last, sending: None }
     }
 
     /// A connection was opened, which took so long.
@@ -46,7 +46,7 @@ impl<W: Write> Page<W> {
         self.noted(connection, EventKind::Open, &format!("to {to}, +{}", Took(took)));
     }
 
-    /// A piece was sent. It is shown with those that follow, up to [`flush`](Page::flush).
+    /// A piece was sent. It is shown with those that follow, up to [`flush`](Output::flush).
     pub fn sent(&mut self, connection: u32, piece: &[u8], at: Instant) {
         if self.sending.as_ref().is_some_and(|sending| sending.connection != connection) {
             self.flush();
@@ -108,7 +108,7 @@ mod tests {
     #[test]
     fn what_is_sent_slowly_is_one_block_until_an_answer_comes() {
         let (mut out, now) = (Vec::new(), Instant::now());
-        let mut page = Page::new(&mut out);
+        let mut page = Output::new(&mut out);
         for piece in [b"G", b"E", b"T"] {
             page.sent(1, piece, now);
         }

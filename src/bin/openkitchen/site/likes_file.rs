@@ -7,7 +7,7 @@
 //! openkitchen likes 1␊    what file this is, and the version of its format
 //! 0000000004 5a8063a1␊    one like: the post, a check over its digits; 20 bytes, like every line
 //! ```
-//! [`Book::open`] finds torn lines by their check and cuts them off; [`Book::append`] leaves none
+//! [`LikesFile::open`] finds torn lines by their check and cuts them off; [`LikesFile::append`] leaves none
 //! behind when the disk is full. One process owns the file: two would write over each other's
 //! lines.
 
@@ -25,7 +25,7 @@ const LINE_BYTES: usize = 20;
 
 /// The open file, locked for us until it is closed: at the end of the process, too, however that
 /// ends.
-pub struct Book {
+pub struct LikesFile {
     file: File,
     path: PathBuf,
     /// That likes cannot be stored was told, and none has been stored since.
@@ -34,7 +34,7 @@ pub struct Book {
 
 /// What a book held when it was opened.
 #[derive(Debug, PartialEq)]
-pub struct Found {
+pub struct LoadedLikes {
     /// Likes by post.
     pub counts: BTreeMap<u32, u64>,
     /// The file's length in bytes, all of it good.
@@ -63,9 +63,9 @@ impl fmt::Display for LikeError {
     }
 }
 
-impl Book {
+impl LikesFile {
     /// Opens the book at `path`, makes it if need be, repairs its end.
-    pub fn open(path: &Path) -> io::Result<(Book, Found)> {
+    pub fn open(path: &Path) -> io::Result<(LikesFile, LoadedLikes)> {
         let folder =
             path.parent().filter(|folder| *folder != Path::new("")).unwrap_or(Path::new("."));
         make_folder(folder)?;
@@ -99,7 +99,7 @@ impl Book {
                 "not a file of likes, so it is left as it is",
             ));
         };
-        Ok((Book { file, path: path.to_owned(), is_told: AtomicBool::new(false) }, found))
+        Ok((LikesFile { file, path: path.to_owned(), is_told: AtomicBool::new(false) }, found))
     }
 
     /// Where it lies.
@@ -146,7 +146,7 @@ impl Book {
 }
 
 /// Reads the whole book and cuts off what was never finished.
-fn repair(file: &mut File, path: &Path) -> io::Result<Found> {
+fn repair(file: &mut File, path: &Path) -> io::Result<LoadedLikes> {
     file.seek(SeekFrom::Start(0))?;
     let mut bytes = Vec::new();
     file.read_to_end(&mut bytes)?;
@@ -172,18 +172,18 @@ fn repair(file: &mut File, path: &Path) -> io::Result<Found> {
 
 /// A new book, or one whose maker was interrupted. The folder is synced too: a name is its folder's
 /// content, and what good are lines on the disk in a file without a name?
-fn begin(file: &mut File, folder: &Path) -> io::Result<Found> {
+fn begin(file: &mut File, folder: &Path) -> io::Result<LoadedLikes> {
     file.set_len(0)?;
     file.seek(SeekFrom::Start(0))?;
     file.write_all(HEADER)?;
     file.sync_all()?;
     sync_folder(folder)?;
-    Ok(Found { counts: BTreeMap::new(), length: LINE_BYTES as u64 })
+    Ok(LoadedLikes { counts: BTreeMap::new(), length: LINE_BYTES as u64 })
 }
 
 /// What stands in the bytes of a book, and how many damaged lines lie between good ones.
-fn read(bytes: &[u8]) -> (Found, usize) {
-    let mut found = Found { counts: BTreeMap::new(), length: LINE_BYTES as u64 };
+fn read(bytes: &[u8]) -> (LoadedLikes, usize) {
+    let mut found = LoadedLikes { counts: BTreeMap::new(), length: LINE_BYTES as u64 };
     let (mut at, mut damaged, mut passed) = (LINE_BYTES, 0, 0);
     for line in bytes[LINE_BYTES..].split_inclusive(|&byte| byte == b'\n') {
         at += line.len();
@@ -277,10 +277,10 @@ pub mod tests {
 
     /// A book on a disk that is always full.
     #[cfg(target_os = "linux")]
-    pub fn full() -> Book {
+    pub fn full() -> LikesFile {
         let path = PathBuf::from("/dev/full");
         let file = File::options().write(true).open(&path).expect("opens");
-        Book { file, path, is_told: AtomicBool::new(false) }
+        LikesFile { file, path, is_told: AtomicBool::new(false) }
     }
 
     #[test]
@@ -307,10 +307,10 @@ pub mod tests {
                     continue; // no way to tear the first line: this file is not ours
                 }
                 fs::write(&*path, [&whole[..cut], tail].concat()).expect("written");
-                let (book, found) = Book::open(&path).expect("opens");
+                let (file, found) = LikesFile::open(&path).expect("opens");
                 assert_eq!(found.counts.values().sum::<u64>(), lines as u64, "cut at {cut}");
                 assert_eq!(found.length, (LINE_BYTES * (lines + 1)) as u64);
-                book.append(found.length, &print(9)).expect("appends");
+                file.append(found.length, &print(9)).expect("appends");
                 let bytes = fs::read(&*path).expect("reads");
                 assert_eq!(bytes, [&whole[..LINE_BYTES * (lines + 1)], &print(9)].concat());
             }
@@ -329,8 +329,10 @@ pub mod tests {
             b"x",
         ]
         .concat();
-        let found =
-            Found { counts: BTreeMap::from([(1, 1), (2, 1)]), length: bytes.len() as u64 - 1 };
+        let found = LoadedLikes {
+            counts: BTreeMap::from([(1, 1), (2, 1)]),
+            length: bytes.len() as u64 - 1,
+        };
         assert_eq!(read(&bytes), (found, 2));
     }
 
@@ -340,7 +342,7 @@ pub mod tests {
         for foreign in ["# my diary", "openkitchen likes 2\n", "openkitchen likes 1\r\n"] {
             fs::write(&*path, foreign).expect("written");
             assert_eq!(
-                Book::open(&path).err().map(|error| error.kind()),
+                LikesFile::open(&path).err().map(|error| error.kind()),
                 Some(ErrorKind::InvalidData)
             );
             assert_eq!(fs::read_to_string(&*path).expect("is there"), foreign);
@@ -350,10 +352,10 @@ pub mod tests {
     #[test]
     fn what_a_failed_write_left_behind_is_written_over() {
         let path = scratch("left-behind");
-        let (book, found) = Book::open(&path).expect("opens");
+        let (file, found) = LikesFile::open(&path).expect("opens");
         // As after a trip whose sync failed, and whose cut failed, too.
         fs::write(&*path, [&HEADER[..], &print(5), &print(5)].concat()).expect("written");
-        book.append(found.length, &print(1)).expect("appends");
+        file.append(found.length, &print(1)).expect("appends");
         assert_eq!(fs::read(&*path).expect("reads"), [&HEADER[..], &print(1)].concat());
     }
 }
