@@ -1,6 +1,6 @@
-//! # Open Kitchen: the HTTP/1.1 server with glass walls
+//! # Open ServerProcess: the HTTP/1.1 server with glass walls
 //!
-//! In most restaurants a door says "Kitchen staff only". Here the wall is glass: each order that goes
+//! In most restaurants a door says "ServerProcess staff only". Here the wall is glass: each order that goes
 //! through the slot can be seen, byte for byte, and the recipe can be read beside it.
 //!
 //! This page is the contents page of a book. The book is the source: one thread for each connection, a

@@ -18,7 +18,7 @@ use std::time::{Duration, Instant};
 use openkitchen::Transcript;
 use openkitchen::transcript::{Item, Prose};
 
-use process::{Ended, Folder, Kitchen, PATIENCE, Process, need, openkitchen, read_once, run};
+use process::{Ended, Folder, PATIENCE, Process, ServerProcess, need, openkitchen, read_once, run};
 
 /// The files of the lessons, in order.
 fn lessons() -> Vec<(String, String)> {
@@ -89,7 +89,7 @@ fn every_lesson_keeps_the_form() {
 
 #[test]
 fn the_lesson_site_passes_every_lesson() {
-    let kitchen = Kitchen::open("");
+    let kitchen = ServerProcess::open("");
     let ended = check(kitchen.address, "");
     assert_eq!(count(&ended, "ok  "), lessons().len(), "{}", ended.stdout);
     assert_eq!(ended.code, Some(0));
@@ -244,7 +244,7 @@ fn a_server_that_stops_listening_is_told_so() {
 
 #[test]
 fn without_assertions_the_bytes_judge() {
-    let (kitchen, folder) = (Kitchen::open(""), Folder::new());
+    let (kitchen, folder) = (ServerProcess::open(""), Folder::new());
     let page = |length: &str, content: &str| {
         let file = folder.file("page.wire");
         let text = format!(
@@ -296,7 +296,7 @@ fn what_a_page_says_the_server_takes_is_granted() {
 fn a_recording_of_a_deadline_passes_again() {
     let folder = Folder::new();
     let wires = folder.file("wires");
-    let kitchen = Kitchen::open(&format!("--head-timeout 2.1 --record {}", wires.display()));
+    let kitchen = ServerProcess::open(&format!("--head-timeout 2.1 --record {}", wires.display()));
     let (mut late, mut thoughtful) = (kitchen.client(), kitchen.client());
     let healthy = "GET /healthz HTTP/1.1\r\nHost: h\r\n\r\n";
     thoughtful.send(healthy);
@@ -319,7 +319,7 @@ fn a_recording_of_a_deadline_passes_again() {
 
 #[test]
 fn a_page_of_several_connections_is_played_in_its_order() {
-    let (kitchen, folder) = (Kitchen::open(""), Folder::new());
+    let (kitchen, folder) = (ServerProcess::open(""), Folder::new());
     let file = folder.file("page.wire");
     let page = "# Two guests, and one who leaves\n\n>>>\nGET /healthz HTTP/1.1\nHost: kitchen.test\n\n\
                 --- @2 open\n--- wait 20ms\n>>> @2\nGET /healthz HTTP/1.1\nHost: kitchen.test\n\n\

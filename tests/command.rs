@@ -13,7 +13,7 @@ use std::{env, fs, io};
 
 use openkitchen::Transcript;
 use openkitchen::transcript::{Item, Side};
-use process::{Answer, Client, Ended, Folder, Kitchen, PATIENCE, Process, openkitchen, run};
+use process::{Answer, Client, Ended, Folder, PATIENCE, Process, ServerProcess, openkitchen, run};
 
 /// All that can be set, as the README promises it.
 const FLAGS: [&str; 16] = [
@@ -183,7 +183,7 @@ fn a_book_of_likes_that_cannot_be_kept_is_told() {
     let diary = folder.file("diary");
     fs::write(&diary, "Dear diary, nobody likes me.\n").unwrap();
     let data = folder.file("likes");
-    let _first = Kitchen::open_on(&data, "");
+    let _first = ServerProcess::open_on(&data, "");
     for (path, told) in [
         (&data, "stop that one, or name another file with --data"),
         (&diary, "not a file of likes, so it is left as it is"),
@@ -202,7 +202,7 @@ fn the_port_file_holds_the_address_that_was_bound() {
     let folder = Folder::new();
     let file = folder.file("port");
     fs::write(&file, "of yesterday, and much longer than what comes now\n").unwrap();
-    let kitchen = Kitchen::open(&format!("--port-file {}", file.display()));
+    let kitchen = ServerProcess::open(&format!("--port-file {}", file.display()));
     // The file is there before the first connection is accepted.
     assert_eq!(kitchen.get("/healthz").status, 200);
     assert_ne!(kitchen.address.port(), 0);
@@ -225,7 +225,7 @@ fn an_address_may_be_ipv6_a_name_or_a_port_alone() {
         }
         let mut command = openkitchen("--no-trace --listen");
         let data = folder.file("likes");
-        let kitchen = Kitchen::start(command.arg(address).arg("--data").arg(data));
+        let kitchen = ServerProcess::start(command.arg(address).arg("--data").arg(data));
         assert!(kitchen.address.to_string().starts_with(bound), "{}", kitchen.address);
         assert_eq!(kitchen.get("/about").status, 200);
     }
@@ -235,7 +235,7 @@ fn an_address_may_be_ipv6_a_name_or_a_port_alone() {
 fn every_flag_is_also_a_variable() {
     let folder = Folder::new();
     let [port, data] = ["port", "likes"].map(|name| folder.file(name));
-    let kitchen = Kitchen::start(openkitchen("--max-connections 20").envs([
+    let kitchen = ServerProcess::start(openkitchen("--max-connections 20").envs([
         ("OPENKITCHEN_LISTEN", "127.0.0.1:0"),
         ("OPENKITCHEN_PORT_FILE", port.to_str().unwrap()),
         ("OPENKITCHEN_DATA", data.to_str().unwrap()),
@@ -290,7 +290,7 @@ fn likes_are_kept_where_the_system_keeps_state_and_the_banner_says_where() {
         (listen().env("HOME", &home), likes(&home.join(".local/state/openkitchen/likes")), false),
         (&mut listen(), "in memory and end with this process".into(), true),
     ] {
-        let mut kitchen = Kitchen::start(command);
+        let mut kitchen = ServerProcess::start(command);
         assert_eq!(kitchen.line_with("# likes are kept "), place);
         let form = "Content-Type: application/x-www-form-urlencoded\r\n";
         assert_eq!(kitchen.ask("POST /api/likes", form, "post=1").status, 201);
@@ -303,8 +303,8 @@ fn likes_are_kept_where_the_system_keeps_state_and_the_banner_says_where() {
 // What it prints while it works.
 
 /// A kitchen with its glass wall open.
-fn open_kitchen(folder: &Folder) -> Kitchen {
-    Kitchen::start(openkitchen("--listen 127.0.0.1:0 --data").arg(folder.file("likes")))
+fn open_kitchen(folder: &Folder) -> ServerProcess {
+    ServerProcess::start(openkitchen("--listen 127.0.0.1:0 --data").arg(folder.file("likes")))
 }
 
 #[test]
@@ -379,7 +379,7 @@ fn the_life_of_each_connection_is_on_stdout() {
 
 #[test]
 fn with_no_trace_stdout_holds_prose_alone() {
-    let kitchen = Kitchen::open("");
+    let kitchen = ServerProcess::open("");
     kitchen.get("/about");
     kitchen.ask("POST /echo", "", "hello");
     let Ended { stdout, .. } = kitchen.stop();

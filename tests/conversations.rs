@@ -49,7 +49,7 @@ mod pages;
 mod answers;
 #[path = "conversations/client.rs"]
 mod client;
-#[path = "conversations/doors.rs"]
+#[path = "conversations/routes.rs"]
 mod doors;
 #[path = "conversations/grammar.rs"]
 mod grammar;
@@ -88,7 +88,7 @@ fn the_oracle_names_nothing_of_the_library() {
     for source in [
         include_str!("conversations/oracle.rs"),
         include_str!("conversations/grammar.rs"),
-        include_str!("conversations/doors.rs"),
+        include_str!("conversations/routes.rs"),
         include_str!("conversations/answers.rs"),
         include_str!("conversations/judge.rs"),
     ] {

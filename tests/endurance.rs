@@ -20,7 +20,7 @@ use std::{fs, panic, thread};
 
 use openkitchen::{Request, Response, Routes, Server, get, routes};
 use process::held::Held;
-use process::{Client, Ended, Folder, Kitchen, PATIENCE, Process, need};
+use process::{Client, Ended, Folder, PATIENCE, Process, ServerProcess, need};
 
 const GET: &str = "GET /about HTTP/1.1\r\nHost: h\r\n\r\n";
 
@@ -45,7 +45,7 @@ fn lines_with(log: &str, words: &str) -> usize {
 
 /// Asks it to stop: it ends at once, and in order.
 #[track_caller]
-fn stops(kitchen: Kitchen) -> String {
+fn stops(kitchen: ServerProcess) -> String {
     let since = Instant::now();
     let Ended { code, stderr, .. } = kitchen.stop();
     assert_eq!(code, Some(0), "{stderr}");
@@ -55,14 +55,14 @@ fn stops(kitchen: Kitchen) -> String {
 
 /// A client who comes, asks and leaves.
 #[track_caller]
-fn is_served(kitchen: &Kitchen) {
+fn is_served(kitchen: &ServerProcess) {
     let since = Instant::now();
     assert_eq!(kitchen.get("/about").status, 200);
     assert!(since.elapsed() < SOON, "{:?}", since.elapsed());
 }
 
 /// A client who has asked.
-fn asking(kitchen: &Kitchen) -> Client {
+fn asking(kitchen: &ServerProcess) -> Client {
     let mut client = kitchen.client();
     client.send(GET);
     client
@@ -70,7 +70,7 @@ fn asking(kitchen: &Kitchen) -> Client {
 
 /// So many clients are there at once, and each is answered.
 #[track_caller]
-fn a_crowd_is_served(kitchen: &Kitchen, clients: usize) {
+fn a_crowd_is_served(kitchen: &ServerProcess, clients: usize) {
     let crowd: Vec<Client> = (0..clients).map(|_| asking(kitchen)).collect();
     for mut client in crowd {
         assert_eq!(client.answer().status, 200);
@@ -84,7 +84,7 @@ fn with_64_descriptors_500_clients_are_served_and_the_silent_keep_nobody_out() {
     }
     let folder = Folder::new();
     let mut command = under(&["prlimit", "--nofile=64:64"], "--data");
-    let kitchen = Kitchen::start(command.arg(folder.file("likes")));
+    let kitchen = ServerProcess::start(command.arg(folder.file("likes")));
     let before = Held::at_first(&kitchen);
     let silent: Vec<Client> = (0..100).map(|_| kitchen.client()).collect();
     while Held::by(kitchen.id()).descriptors < 60 {
@@ -113,7 +113,7 @@ fn with_20_threads_100_clients_are_served_and_the_silent_keep_nobody_out() {
     if !need("setpriv and prlimit, as root,", &attempt) {
         return;
     }
-    let kitchen = Kitchen::start(&mut under(&starter, ""));
+    let kitchen = ServerProcess::start(&mut under(&starter, ""));
     let before = Held::at_first(&kitchen);
     let silent: Vec<Client> = (0..40).map(|_| kitchen.client()).collect();
     while Held::by(kitchen.id()).threads < 20 {
@@ -155,7 +155,7 @@ fn like(client: &mut Client) -> (u16, String) {
 }
 
 /// Likes until there is no room; gives the number of those that were stored.
-fn fill(kitchen: &Kitchen) -> u64 {
+fn fill(kitchen: &ServerProcess) -> u64 {
     let mut client = kitchen.client();
     for stored in 0.. {
         match like(&mut client) {
@@ -173,9 +173,9 @@ fn fill(kitchen: &Kitchen) -> u64 {
 /// Without room: all who like are told, the count stands, and no half line is left. Then there is room
 /// again.
 fn a_full_disk_is_told_and_costs_nothing(
-    kitchen: Kitchen,
+    kitchen: ServerProcess,
     likes: &PathBuf,
-    make_room: impl FnOnce(&Kitchen),
+    make_room: impl FnOnce(&ServerProcess),
 ) {
     let before = Held::at_first(&kitchen);
     let stored = fill(&kitchen);
@@ -190,7 +190,7 @@ fn a_full_disk_is_told_and_costs_nothing(
         }
         (0..20).for_each(|_| is_served(&kitchen));
     });
-    let counted = |kitchen: &Kitchen, likes: u64| {
+    let counted = |kitchen: &ServerProcess, likes: u64| {
         let text = kitchen.get("/api/likes");
         assert!(text.text().starts_with(&format!("{{\"1\":{likes},")), "{}", text.text());
     };
@@ -220,7 +220,7 @@ fn on_a_full_disk_a_like_is_told_so_and_does_not_count() {
     let mount = "mount -t tmpfs -o size=16k none \"$0\" && exec \"$@\"";
     let mut command =
         under(&["unshare", "-m", "sh", "-c", mount, disk.to_str().unwrap()], "--data");
-    let kitchen = Kitchen::start(command.arg(disk.join("likes")));
+    let kitchen = ServerProcess::start(command.arg(disk.join("likes")));
     // Seen from outside its own mounts.
     let inside = PathBuf::from(format!("/proc/{}/root{}", kitchen.id(), disk.display()));
     let filler = inside.join("filler");
@@ -240,7 +240,7 @@ fn a_limit_on_the_size_of_files_is_a_full_disk_and_not_the_end() {
     let likes = folder.file("likes");
     // The first line, ten likes, and half of one more.
     let mut command = under(&["prlimit", "--fsize=230:1000000"], "--data");
-    let kitchen = Kitchen::start(command.arg(&likes));
+    let kitchen = ServerProcess::start(command.arg(&likes));
     a_full_disk_is_told_and_costs_nothing(kitchen, &likes, |kitchen| {
         let id = kitchen.id().to_string();
         let raised = Command::new("prlimit").args(["--fsize=1000000", "--pid", &id]).status();
@@ -330,14 +330,14 @@ fn a_handler_that_panics_under_load_costs_its_own_connections_and_nothing_else()
 
 /// A server whose allocator gives memory back when it is freed. Of itself glibc's keeps some tens of MiB
 /// for later, and nobody could tell that from a leak.
-fn open(flags: &str) -> Kitchen {
+fn open(flags: &str) -> ServerProcess {
     let variables = [("MALLOC_MMAP_THRESHOLD_", "131072"), ("MALLOC_TRIM_THRESHOLD_", "131072")];
-    Kitchen::open_with(flags, &variables)
+    ServerProcess::open_with(flags, &variables)
 }
 
 /// Three crowds, one after the other, while somebody else is served. What the server holds then is what
 /// it held before, and the second and third take no memory that the first had not taken.
-fn three_times(kitchen: &Kitchen, crowd: impl Fn() + Sync) {
+fn three_times(kitchen: &ServerProcess, crowd: impl Fn() + Sync) {
     let before = Held::at_first(kitchen);
     println!("before  {before}");
     let after = [1, 2, 3].map(|_| {
@@ -358,7 +358,7 @@ fn three_times(kitchen: &Kitchen, crowd: impl Fn() + Sync) {
 
 /// Nothing went wrong that the log would speak of.
 #[track_caller]
-fn had_nothing_to_say(kitchen: Kitchen) {
+fn had_nothing_to_say(kitchen: ServerProcess) {
     assert_eq!(stops(kitchen), "");
 }
 
@@ -434,7 +434,7 @@ fn a_log_that_nobody_reads_holds_nobody_up_and_what_is_lost_is_counted() {
     // Open for both, so that it is open at once.
     let mut reader = fs::File::options().read(true).write(true).open(&pipe).unwrap();
     let mut command = under(&["sh", "-c", "exec \"$@\" 2>\"$0\"", pipe.to_str().unwrap()], "");
-    let kitchen = Kitchen::start(command.env("RUST_LOG", "info"));
+    let kitchen = ServerProcess::start(command.env("RUST_LOG", "info"));
     let mut client = kitchen.client();
     for _ in 0..3_000 {
         client.send(GET);
@@ -464,7 +464,7 @@ fn a_log_that_nobody_reads_holds_nobody_up_and_what_is_lost_is_counted() {
 
 #[test]
 fn signals_in_the_middle_of_everything_change_nothing() {
-    let kitchen = Kitchen::open("");
+    let kitchen = ServerProcess::open("");
     let before = Held::at_first(&kitchen);
     let line = "while kill -s STOP $0 && kill -s CONT $0; do :; done";
     let mut storm = Command::new("sh");

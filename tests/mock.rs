@@ -18,13 +18,13 @@ use std::time::{Duration, Instant};
 
 use openkitchen::Transcript;
 use openkitchen::transcript::{Block, Bytes, Event, EventKind, Item, Note, Side};
-use process::{Ended, Folder, Kitchen, need, openkitchen, read_once, run};
+use process::{Ended, Folder, ServerProcess, need, openkitchen, read_once, run};
 
 const GET: &str = "GET / HTTP/1.1\nHost: h\nUser-Agent: any\nAccept: */*\n\n";
 
 /// A mock of this file.
 struct Mock {
-    kitchen: Kitchen,
+    kitchen: ServerProcess,
     _folder: Folder,
 }
 
@@ -34,7 +34,7 @@ impl Mock {
         let path = folder.file("played.wire");
         fs::write(&path, file).unwrap();
         let mut command = openkitchen(&format!("mock --timeout 5 {flags}"));
-        Mock { kitchen: Kitchen::start(command.arg(path)), _folder: folder }
+        Mock { kitchen: ServerProcess::start(command.arg(path)), _folder: folder }
     }
 
     fn client(&self) -> TcpStream {
@@ -80,7 +80,7 @@ fn rest(client: &mut TcpStream) -> (String, bool) {
     (String::from_utf8(all).unwrap(), is_reset)
 }
 
-fn curl(mock: &Kitchen, flags: &str) -> (Option<i32>, Vec<u8>, String) {
+fn curl(mock: &ServerProcess, flags: &str) -> (Option<i32>, Vec<u8>, String) {
     let mut curl = Command::new("curl");
     curl.env("no_proxy", "*").args(["-q", "-sS", "-H", "Host: h"]).args(flags.split_whitespace());
     let output = curl.arg(format!("http://{}/", mock.address)).output().unwrap();
@@ -154,7 +154,7 @@ fn each_fault_is_curls_own_exit_code() {
 }
 
 /// Copies a connection to the site, and writes down what crosses.
-fn recorded(site: &Kitchen, flags: &str) -> (Transcript, Vec<u8>) {
+fn recorded(site: &ServerProcess, flags: &str) -> (Transcript, Vec<u8>) {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let door = listener.local_addr().unwrap();
     let kitchen = site.client().stream;
@@ -201,7 +201,7 @@ fn curl_recorded_and_mocked_back_to_curl_is_the_same_to_the_byte() {
     if !need("curl", "curl --version") {
         return;
     }
-    let site = Kitchen::open("");
+    let site = ServerProcess::open("");
     for flags in ["", "-I", "-d author=me&text=hello", "-H Expect:100-continue -d x=1", "--http1.0"]
     {
         let (page, output) = recorded(&site, flags);
@@ -260,7 +260,7 @@ fn is_quickly_over(page: &Path) -> bool {
 }
 
 fn plays_itself(page: &Path) {
-    let kitchen = Kitchen::start(openkitchen("mock").arg(page));
+    let kitchen = ServerProcess::start(openkitchen("mock").arg(page));
     let mut send = openkitchen(&format!("send {} --timeout 10", kitchen.address));
     let sent = canonical(run(send.arg(page)));
     let mocked = canonical(kitchen.end());

@@ -13,7 +13,7 @@ use std::process::Command;
 use openkitchen::Transcript;
 use openkitchen::transcript::{Item, Side};
 
-use process::{Client, Kitchen, openkitchen};
+use process::{Client, ServerProcess, openkitchen};
 
 #[path = "process/mod.rs"]
 mod process;
@@ -66,7 +66,7 @@ fn each_exchange_in_readme_is_what_crosses_the_wire() {
     let exchanges = exchanges(false);
     assert!(exchanges.len() >= 2);
     for transcript in exchanges {
-        let came = answer(&transcript, Kitchen::open("").client());
+        let came = answer(&transcript, ServerProcess::open("").client());
         let shown = String::from_utf8(side(&transcript, Side::Server)).expect("text");
         assert_eq!(without_date(&came), without_date(&shown));
     }
@@ -108,9 +108,9 @@ fn what_readme_shows_of_flask_is_part_of_what_watch_shows() {
     if !process::need("python3 with flask", "python3 -c 'import flask'") {
         return;
     }
-    let flask = Kitchen::start(Command::new("python3").args(["-c", FLASK]));
+    let flask = ServerProcess::start(Command::new("python3").args(["-c", FLASK]));
     let mut command = openkitchen("watch --explain --listen 127.0.0.1:0");
-    let watch = Kitchen::start(command.arg(flask.address.to_string()));
+    let watch = ServerProcess::start(command.arg(flask.address.to_string()));
     answer(&exchanges[0], watch.client());
     let trace = Transcript::parse(&watch.stop().stdout).expect("a transcript");
     for from in [Side::Client, Side::Server] {
@@ -169,7 +169,7 @@ fn each_command_in_readme_works() {
         let name: String = command.chars().take_while(char::is_ascii_lowercase).collect();
         assert!(goal(&name), "make {name}");
     }
-    let kitchen = Kitchen::open("");
+    let kitchen = ServerProcess::open("");
     let port = format!(" {} ", kitchen.address.port());
     let binary = env!("CARGO_BIN_EXE_openkitchen");
     for line in blocks(&readme, "sh").join("").lines() {
@@ -182,7 +182,7 @@ fn each_command_in_readme_works() {
         } else if line.contains("openkitchen watch") {
             // It runs until it is stopped: that it listens is what it promises.
             let watch = format!("exec {here} --listen 127.0.0.1:0");
-            drop(Kitchen::start(shell.args(["-c", &watch])));
+            drop(ServerProcess::start(shell.args(["-c", &watch])));
             continue;
         } else if line.starts_with("curl ") && process::need("curl", "curl --version") {
             shell.args(["-c", &format!("{here} --fail-with-body --silent")]);

@@ -15,7 +15,7 @@ use std::time::{Duration, Instant};
 
 use openkitchen::Transcript;
 use openkitchen::transcript::{EventKind, Item, Side};
-use process::{Ended, Folder, Kitchen, PATIENCE, openkitchen, read_once, run};
+use process::{Ended, Folder, PATIENCE, ServerProcess, openkitchen, read_once, run};
 
 const GET: &str = "GET / HTTP/1.1\r\nHost: h\r\n\r\n";
 const OK: &str = "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello";
@@ -120,7 +120,7 @@ fn is_silent(stream: &mut TcpStream) -> bool {
 
 #[test]
 fn an_answer_of_the_site_is_shown_and_who_closed() {
-    let site = Kitchen::open("");
+    let site = ServerProcess::open("");
     let ask = "GET /about HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n";
     let ended = send(site.address, "", ask);
     assert_eq!((ended.code, ended.stderr.as_str()), (Some(0), ""));
@@ -132,7 +132,7 @@ fn an_answer_of_the_site_is_shown_and_who_closed() {
 
 #[test]
 fn what_was_sent_can_be_sent_again() {
-    let site = Kitchen::open("");
+    let site = ServerProcess::open("");
     let ask = "GET /about HTTP/1.1\r\nHost : h\r\n\r\n";
     let once = send(site.address, "--half-close", ask);
     let again = play(site.address, "", &once.stdout);

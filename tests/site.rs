@@ -12,7 +12,7 @@ mod endings;
 #[path = "process/mod.rs"]
 mod process;
 
-use process::{Answer, Ended, Kitchen};
+use process::{Answer, Ended, ServerProcess};
 
 const FORM: &str = "Content-Type: application/x-www-form-urlencoded\r\n";
 const JSON: &str = "Content-Type: application/json\r\n";
@@ -22,8 +22,8 @@ const BROWSER: &str = "Accept: text/html,application/xhtml+xml,application/xml;q
 /// The key of these tests. It has a `:` and a `+`, as a good key may.
 const KEY: &str = "abc:123+xyz";
 
-fn with_key(flags: &str) -> Kitchen {
-    Kitchen::open_with(flags, &[("API_KEY", KEY), ("RUST_LOG", "trace")])
+fn with_key(flags: &str) -> ServerProcess {
+    ServerProcess::open_with(flags, &[("API_KEY", KEY), ("RUST_LOG", "trace")])
 }
 
 #[track_caller]
@@ -45,7 +45,7 @@ fn is_sentence(answer: &Answer, status: u16, word: &str) {
 
 #[test]
 fn the_front_page_welcomes_and_has_a_like_button_for_each_post() {
-    let kitchen = Kitchen::open("");
+    let kitchen = ServerProcess::open("");
     let page = kitchen.get("/");
     is_page(&page, 200);
     assert!(page.text().contains("Welcome to RohithBuilds Backend!"));
@@ -63,7 +63,7 @@ fn the_front_page_welcomes_and_has_a_like_button_for_each_post() {
 
 #[test]
 fn every_page_and_what_it_loads_comes_from_this_host_alone() {
-    let kitchen = Kitchen::open("");
+    let kitchen = ServerProcess::open("");
     for path in ["/", "/about", "/contact"] {
         let page = kitchen.get(path);
         is_page(&page, 200);
@@ -89,7 +89,7 @@ fn every_page_and_what_it_loads_comes_from_this_host_alone() {
 
 #[test]
 fn about_says_what_it_is_built_with() {
-    let page = Kitchen::open("").get("/about");
+    let page = ServerProcess::open("").get("/about");
     is_page(&page, 200);
     assert!(page.text().contains("Built with Rust and <code>std::net</code>"));
     assert!(page.text().contains("Built with Python + Flask"), "the lesson's own words");
@@ -97,13 +97,13 @@ fn about_says_what_it_is_built_with() {
 
 #[test]
 fn contact_is_whoever_the_environment_names_and_markup_stays_text() {
-    let unset = Kitchen::open_with("", &[("CONTACT_EMAIL", "")]).get("/contact");
+    let unset = ServerProcess::open_with("", &[("CONTACT_EMAIL", "")]).get("/contact");
     is_page(&unset, 200);
     for variable in ["CONTACT_NAME", "CONTACT_EMAIL"] {
         assert!(unset.text().contains(&format!("set <code>{variable}</code>")), "{variable}");
     }
     let name = ("CONTACT_NAME", "Ro & <b>\"Hi\"</b> {{email}}");
-    let set = Kitchen::open_with("", &[name, ("CONTACT_EMAIL", "ro@example.test")]);
+    let set = ServerProcess::open_with("", &[name, ("CONTACT_EMAIL", "ro@example.test")]);
     let page = set.get("/contact");
     is_page(&page, 200);
     let name = "<dd>Ro &amp; &lt;b&gt;&quot;Hi&quot;&lt;/b&gt; {{email}}</dd>";
@@ -116,7 +116,7 @@ fn contact_is_whoever_the_environment_names_and_markup_stays_text() {
 
 #[test]
 fn the_backend_decides_the_order_of_the_posts() {
-    let kitchen = Kitchen::open("");
+    let kitchen = ServerProcess::open("");
     let order = || {
         let answer = kitchen.get("/api/posts");
         assert_eq!(answer.field("content-type"), Some("application/json"));
@@ -139,7 +139,7 @@ fn the_backend_decides_the_order_of_the_posts() {
 
 #[test]
 fn a_like_is_a_form_or_json_and_comes_back_with_the_new_count() {
-    let kitchen = Kitchen::open("");
+    let kitchen = ServerProcess::open("");
     assert_eq!(kitchen.get("/api/likes").text(), r#"{"1":0,"2":0,"3":0,"4":0,"5":0,"6":0}"#);
     for (fields, content, count) in [
         (FORM, "post=4", 1),
@@ -158,7 +158,7 @@ fn a_like_is_a_form_or_json_and_comes_back_with_the_new_count() {
 
 #[test]
 fn a_browser_that_sends_the_form_is_led_back_to_the_page() {
-    let kitchen = Kitchen::open("");
+    let kitchen = ServerProcess::open("");
     let answer = kitchen.ask("POST /api/likes", &format!("{FORM}{BROWSER}"), "post=2");
     assert_eq!((answer.status, answer.field("location")), (303, Some("/#post-2")));
     assert!(kitchen.get("/").text().contains("id=\"post-2\""), "that place is there");
@@ -167,7 +167,7 @@ fn a_browser_that_sends_the_form_is_led_back_to_the_page() {
 
 #[test]
 fn what_is_no_like_is_told_why_and_counts_nothing() {
-    let kitchen = Kitchen::open("");
+    let kitchen = ServerProcess::open("");
     for (fields, content, status, word) in [
         (FORM, "post=7", 404, "no such post"),
         (JSON, r#"{"post": 99999999999999999999}"#, 404, "no such post"),
@@ -230,7 +230,7 @@ fn the_staff_comes_in_with_the_key_and_nobody_else_does() {
 #[test]
 fn without_a_key_the_door_is_shut_and_says_how_to_open_it() {
     for variables in [&[][..], &[("API_KEY", "")]] {
-        let kitchen = Kitchen::open_with("", variables);
+        let kitchen = ServerProcess::open_with("", variables);
         let answer = kitchen.ask("GET /staff", "Authorization: Bearer \r\n", "");
         is_sentence(&answer, 403, "export API_KEY");
         assert!(answer.fields("www-authenticate").is_empty(), "no key would do");
@@ -266,7 +266,7 @@ fn a_key_in_a_query_is_refused_with_the_reason_and_never_logged() {
 
 #[test]
 fn echo_gives_the_content_back_with_its_type() {
-    let kitchen = Kitchen::open("");
+    let kitchen = ServerProcess::open("");
     let answer = kitchen.ask("POST /echo", "Content-Type: a/b;c=d\r\n", "<b>\0\r\n\u{e9}");
     assert_eq!((answer.status, answer.text()), (200, "<b>\0\r\n\u{e9}"));
     assert_eq!(answer.field("content-type"), Some("a/b;c=d"));
@@ -279,7 +279,7 @@ fn echo_gives_the_content_back_with_its_type() {
 
 #[test]
 fn raw_gives_back_the_very_bytes() {
-    let kitchen = Kitchen::open("");
+    let kitchen = ServerProcess::open("");
     let mut client = kitchen.client();
     for request in [
         "GET /raw HTTP/1.1\r\nHOST: h\r\nx-B:  two  blanks \t\r\nX-a:\r\nx-b: again\r\n\r\n",
@@ -303,7 +303,7 @@ fn raw_gives_back_the_very_bytes() {
 
 #[test]
 fn fields_are_shown_as_a_handler_gets_them() {
-    let kitchen = Kitchen::open("");
+    let kitchen = ServerProcess::open("");
     let mut client = kitchen.client();
     client.send(
         "GET /fields HTTP/1.1\r\nHOST: h\r\nx-B:  two  blanks \t\r\nX-a:\r\nx-b: again\r\n\r\n",
@@ -317,7 +317,7 @@ fn fields_are_shown_as_a_handler_gets_them() {
 
 #[test]
 fn the_log_has_a_line_for_each_exchange_and_masks_what_looks_like_a_key() {
-    let kitchen = Kitchen::open_with("", &[("RUST_LOG", "info")]);
+    let kitchen = ServerProcess::open_with("", &[("RUST_LOG", "info")]);
     kitchen.get("/about?appid=s3cret&city=Pune&API-Key=s3cret&%74oken=s3cret");
     kitchen.get("/nowhere?q=%0aforged");
     assert_eq!(kitchen.ask("POST /echo", "", "post").status, 200);
@@ -349,7 +349,7 @@ fn another_protocol_is_a_warning_once_and_the_reason_stands_before_the_exchange(
         ("warn", &[tls, ssh, old, blank][..]),
         ("info", &[tls, ssh, old, again, blank, wrong].map(|told| [told, exchange]).concat()),
     ] {
-        let kitchen = Kitchen::open_with("", &[("RUST_LOG", log)]);
+        let kitchen = ServerProcess::open_with("", &[("RUST_LOG", log)]);
         let (hello, wrong) = ("\x16\x03\x01", "GET / HTTP/1.1\r\nHost : h\r\n");
         for greeting in [hello, "SSH-2.0-x\r\n", "GET /\r\n", hello, "\r\n\r\n", wrong] {
             let mut client = kitchen.client();
@@ -367,7 +367,7 @@ fn another_protocol_is_a_warning_once_and_the_reason_stands_before_the_exchange(
 
 #[test]
 fn healthz_says_ok_and_is_not_in_the_log() {
-    let kitchen = Kitchen::open_with("", &[("RUST_LOG", "info")]);
+    let kitchen = ServerProcess::open_with("", &[("RUST_LOG", "info")]);
     let answer = kitchen.get("/healthz");
     assert_eq!((answer.status, answer.text()), (200, "ok"));
     assert_eq!(answer.field("cache-control"), Some("no-store"));
@@ -378,7 +378,7 @@ fn healthz_says_ok_and_is_not_in_the_log() {
 
 #[test]
 fn without_rust_log_a_good_day_is_silent() {
-    let kitchen = Kitchen::open("");
+    let kitchen = ServerProcess::open("");
     kitchen.get("/");
     kitchen.get("/nowhere");
     let Ended { code, stdout, stderr } = kitchen.stop();

@@ -18,7 +18,7 @@ use std::time::{Duration, Instant};
 
 use openkitchen::Transcript;
 use openkitchen::transcript::{Assertion, Event, EventKind, Item, Side};
-use process::{Client, Ended, Folder, Kitchen, PATIENCE, openkitchen, read_once, run};
+use process::{Client, Ended, Folder, PATIENCE, ServerProcess, openkitchen, read_once, run};
 
 /// Conversations that are compared byte by byte.
 const CONVERSATIONS: u64 = 200;
@@ -29,7 +29,7 @@ const ANSWER: &str = "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello";
 /// A server of the test's own, which says what the test says, and watch in front of it.
 struct Stand {
     listener: TcpListener,
-    watch: Kitchen,
+    watch: ServerProcess,
     folder: Folder,
 }
 
@@ -67,10 +67,10 @@ impl Stand {
     }
 }
 
-fn watch(server: &str, folder: &Folder, flags: &str) -> Kitchen {
+fn watch(server: &str, folder: &Folder, flags: &str) -> ServerProcess {
     let mut command = openkitchen("watch --listen 127.0.0.1:0");
     command.arg(server).arg("--record").arg(folder.file("wires")).args(flags.split_whitespace());
-    Kitchen::start(&mut command)
+    ServerProcess::start(&mut command)
 }
 
 /// What is on disk when a client sees the end may be followed by an event.
@@ -357,7 +357,7 @@ fn the_site_records_too_and_a_recording_says_what_it_says_again() {
     let folder = Folder::new();
     let wires = folder.file("wires");
     let flags = format!("--record {}", wires.display());
-    let mut kitchen = Kitchen::open(&flags);
+    let mut kitchen = ServerProcess::open(&flags);
     let mut client = kitchen.client();
     client.send(GET.repeat(2));
     client.send("POST /echo HTTP/1.1\r\nHost: h\r\nContent-Length: 5\r\n\r\n\0\x01\r\n#");
@@ -376,7 +376,7 @@ fn the_site_records_too_and_a_recording_says_what_it_says_again() {
         "{assertions:?}"
     );
 
-    let again = Kitchen::open("");
+    let again = ServerProcess::open("");
     let mut client = again.client();
     client.send(recording.bytes(Side::Client));
     let undated = |bytes: &[u8]| {
@@ -416,7 +416,7 @@ fn a_full_disk_is_told_once_and_the_server_goes_on() {
     let shell = format!("{DISK} {0} && exec {binary} {serve} {0}/wires", disk.display());
     let mut command = Command::new("unshare");
     command.args(["-m", "sh", "-c", &shell]).env("OPENKITCHEN_DATA", folder.file("likes"));
-    let kitchen = Kitchen::start(&mut command);
+    let kitchen = ServerProcess::start(&mut command);
     for _ in 0..5 {
         let content = "x".repeat(30_000);
         assert_eq!(kitchen.ask("POST /echo", "", &content).status, 200);
@@ -614,7 +614,7 @@ fn flask_is_seen_as_it_is() {
         return;
     }
     let folder = Folder::new();
-    let flask = Kitchen::start(Command::new("python3").args(["-c", FLASK]));
+    let flask = ServerProcess::start(Command::new("python3").args(["-c", FLASK]));
     let watch = watch(&flask.address.to_string(), &folder, "");
 
     // The same questions to Flask itself and through the glass, but for what each answer dates.

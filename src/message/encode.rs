@@ -55,7 +55,7 @@ const USUAL: usize = 256;
 /// has become of the wish to keep the connection.
 pub fn encode_head(
     response: &Response,
-    asked: ResponseContext,
+    context: ResponseContext,
     now: SystemTime,
     out: &mut Vec<u8>,
 ) -> (Delimiter, Persistence) {
@@ -64,7 +64,7 @@ pub fn encode_head(
         Body::Sized(_, length) => Some(*length),
         Body::Stream(_) => None,
     };
-    let framed = match (length, asked.version) {
+    let framed = match (length, context.version) {
         // RFC 9110 section 8.6, RFC 9112 section 6.1: neither field with 1xx and 204. A 304 might
         // tell the length that a 200 would have had, which nobody here knows.
         _ if response.status.has_no_content() => Delimiter::Head,
@@ -75,8 +75,8 @@ pub fn encode_head(
         (None, Version::Http10) => Delimiter::Close,
     };
     // A HEAD is answered with the fields of GET, so it is only here that its content falls away.
-    let sent = if asked.is_head { Delimiter::Head } else { framed };
-    let persistence = asked.persistence.unless(response.close || sent == Delimiter::Close);
+    let sent = if context.is_head { Delimiter::Head } else { framed };
+    let persistence = context.persistence.unless(response.close || sent == Delimiter::Close);
 
     if out.is_empty() {
         out.reserve(USUAL);
@@ -89,7 +89,7 @@ pub fn encode_head(
     out.extend_from_slice(b"\r\nDate: ");
     out.extend_from_slice(&imf_fixdate(now));
     out.extend_from_slice(b"\r\n");
-    match (persistence, asked.version) {
+    match (persistence, context.version) {
         (Persistence::Close, _) => out.extend_from_slice(b"Connection: close\r\n"),
         (_, Version::Http10) => out.extend_from_slice(b"Connection: keep-alive\r\n"),
         (_, Version::Http11) => {}
@@ -133,9 +133,9 @@ mod tests {
     ) -> (String, Delimiter, Persistence) {
         let mut out = Vec::new();
         let persistence = Persistence::KeepAlive;
-        let asked = ResponseContext { is_head, version, persistence };
+        let context = ResponseContext { is_head, version, persistence };
         let now = crate::message::date::example();
-        let (delimiter, persistence) = encode_head(&response, asked, now, &mut out);
+        let (delimiter, persistence) = encode_head(&response, context, now, &mut out);
         let text = String::from_utf8(out).expect("a head in ASCII");
         let date = "Date: Sun, 06 Nov 1994 08:49:37 GMT\r\n";
         assert!(text.contains(date));

@@ -74,7 +74,7 @@ impl<'a> FieldLines<'a> {
     }
 
     /// Where name and value stand of all lines with that name, whatever its case.
-    pub fn places(self, name: &str) -> impl Iterator<Item = (Span, Span)> {
+    pub fn spans(self, name: &str) -> impl Iterator<Item = (Span, Span)> {
         // By length first: five names are looked up in each head, and most are told apart by it.
         self.spans.iter().copied().filter(move |(known, _)| {
             known.length() == name.len()
@@ -84,7 +84,7 @@ impl<'a> FieldLines<'a> {
 
     /// The values of all lines with that name.
     pub fn all(self, name: &str) -> impl Iterator<Item = &'a [u8]> {
-        self.places(name).map(move |(_, value)| value.in_bytes(self.bytes))
+        self.spans(name).map(move |(_, value)| value.in_bytes(self.bytes))
     }
 
     /// The members of a comma-separated list, over all lines with that name; empty ones are skipped

@@ -35,8 +35,8 @@ impl Framing {
     /// Every way in which two recipients could come to different ends.
     pub fn of(head: &Head, bytes: &[u8]) -> Result<Framing, Refused> {
         let fields = head.fields(bytes);
-        let mut lengths = fields.places("content-length");
-        match (fields.places("transfer-encoding").next(), lengths.next()) {
+        let mut lengths = fields.spans("content-length");
+        match (fields.spans("transfer-encoding").next(), lengths.next()) {
             (None, None) => Ok(Framing::None),
             // RFC 9112 section 6.2: beside a coding it is the length that must not be sent. Section 6.3,
             // rule 3: an attempt at smuggling, as a rule.

@@ -93,7 +93,7 @@ impl Head {
         if self.version == Version::Http10 {
             return Ok(false);
         }
-        if self.fields(bytes).places("expect").next().is_none() {
+        if self.fields(bytes).spans("expect").next().is_none() {
             return Ok(false); // nearly always, and without taking lists apart
         }
         let mut waits = false;
@@ -139,7 +139,7 @@ impl Split {
 
     /// RFC 9112 section 3.2: exactly one Host in HTTP/1.1, at most one before, and a valid one.
     fn check_host(&self, bytes: &[u8]) -> Result<(), Refused> {
-        let mut hosts = FieldLines::new(bytes, &self.fields).places("host");
+        let mut hosts = FieldLines::new(bytes, &self.fields).spans("host");
         let Some((_, host)) = hosts.next() else {
             let needed = self.version == Version::Http11;
             return if needed { Err(Refusal::HostMissing.into()) } else { Ok(()) };

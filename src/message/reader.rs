@@ -42,7 +42,7 @@ pub enum Part {
 
 /// The first bytes of what was given are of one part.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Stretch {
+pub struct PartRange {
     /// Of which.
     pub part: Part,
     /// How many bytes.
@@ -53,9 +53,9 @@ pub struct Stretch {
     pub ends_message: bool,
 }
 
-impl Stretch {
-    fn new(part: Part, length: usize, ends_message: bool) -> Stretch {
-        Stretch { part, length, head_is_whole: false, ends_message }
+impl PartRange {
+    fn new(part: Part, length: usize, ends_message: bool) -> PartRange {
+        PartRange { part, length, head_is_whole: false, ends_message }
     }
 }
 
@@ -65,7 +65,7 @@ pub struct Reader {
     is_client: bool,
     /// What has come of the part that is not complete.
     kept: Vec<u8>,
-    place: ReaderState,
+    state: ReaderState,
     /// The head that was read last, and where its message ends.
     outline: Option<Outline>,
     ending: Option<Ending>,
@@ -94,14 +94,14 @@ impl Reader {
     }
 
     /// A reader of what a server sends.
-    pub fn answers() -> Reader {
+    pub fn responses() -> Reader {
         Reader::new(false)
     }
 
     fn new(is_client: bool) -> Reader {
         let (kept, asked) = (Vec::new(), VecDeque::new());
         let (outline, ending, fault) = (None, None, None);
-        Reader { is_client, kept, place: ReaderState::Head, outline, ending, fault, asked }
+        Reader { is_client, kept, state: ReaderState::Head, outline, ending, fault, asked }
     }
 
     /// Tells a reader of answers which method it was that the next unanswered request had. A server
@@ -136,7 +136,7 @@ impl Reader {
     /// Whether a message has begun and not ended. Content that ends with the connection counts as
     /// begun until then.
     pub fn is_within(&self) -> bool {
-        match self.place {
+        match self.state {
             ReaderState::Head => !self.kept.is_empty(),
             _ => true,
         }
@@ -144,18 +144,18 @@ impl Reader {
 
     /// Whether the content ends when the connection does, and not before.
     pub fn ends_with_connection(&self) -> bool {
-        matches!(self.place, ReaderState::UntilClose)
+        matches!(self.state, ReaderState::UntilClose)
     }
 
     /// Whether nobody can tell any more what is head and what is content.
     pub fn is_lost(&self) -> bool {
-        matches!(self.place, ReaderState::Lost)
+        matches!(self.state, ReaderState::Lost)
     }
 
     /// How many bytes of content come next, for certain: all, or those of a chunk. Zero where a head
     /// or framing is due, or nobody knows.
     pub fn content_left(&self) -> u64 {
-        match &self.place {
+        match &self.state {
             ReaderState::Length(left) => *left,
             ReaderState::Chunked(decoder) => decoder.left(),
             ReaderState::UntilClose => u64::MAX,
@@ -164,7 +164,7 @@ impl Reader {
     }
 
     /// What the first of these bytes are. Call it again with the rest; `None` when there is none.
-    pub fn next(&mut self, bytes: &[u8]) -> Option<Stretch> {
+    pub fn next(&mut self, bytes: &[u8]) -> Option<PartRange> {
         if bytes.is_empty() {
             return None;
         }
@@ -172,17 +172,17 @@ impl Reader {
         if left > 0 {
             let length = left.min(bytes.len());
             self.skip(length as u64);
-            return Some(Stretch::new(Part::Content, length, !self.is_within()));
+            return Some(PartRange::new(Part::Content, length, !self.is_within()));
         }
-        if let ReaderState::SomewhereInChunks = self.place {
-            self.place = ReaderState::Chunked(Decoder::new(u64::MAX));
+        if let ReaderState::SomewhereInChunks = self.state {
+            self.state = ReaderState::Chunked(Decoder::new(u64::MAX));
             // Of what is known again, only the line end before it may belong to what is not.
             if bytes.starts_with(b"\r\n") {
-                return Some(Stretch::new(Part::Framing, 2, false));
+                return Some(PartRange::new(Part::Framing, 2, false));
             }
         }
         let some = &bytes[..bytes.len().min(KEPT)];
-        Some(match self.place {
+        Some(match self.state {
             ReaderState::Head => self.head(some),
             _ => self.framing(some),
         })
@@ -191,7 +191,7 @@ impl Reader {
     /// Passes over bytes that were there and that nobody kept.
     pub fn skip(&mut self, bytes: u64) {
         let is_within_line = !std::mem::take(&mut self.kept).is_empty();
-        self.place = match std::mem::replace(&mut self.place, ReaderState::Lost) {
+        self.state = match std::mem::replace(&mut self.state, ReaderState::Lost) {
             ReaderState::Length(left) if left == bytes => ReaderState::Head,
             ReaderState::Length(left) if left > bytes => ReaderState::Length(left - bytes),
             ReaderState::Chunked(mut decoder) if !is_within_line => match decoder.skip(bytes) {
@@ -203,45 +203,48 @@ impl Reader {
         };
     }
 
-    fn head(&mut self, bytes: &[u8]) -> Stretch {
+    fn head(&mut self, bytes: &[u8]) -> PartRange {
         let before = self.kept.len();
         self.kept.extend_from_slice(bytes);
         match Outline::parse(&self.kept, self.is_client) {
-            Some(None) if self.kept.len() < KEPT => Stretch::new(Part::Head, bytes.len(), false),
+            Some(None) if self.kept.len() < KEPT => PartRange::new(Part::Head, bytes.len(), false),
             Some(Some(outline)) => {
                 self.kept.clear();
                 let length = outline.length - before;
-                self.place = self.content_of(&outline);
+                self.state = self.content_of(&outline);
                 self.outline = Some(outline);
                 let ends_message = !self.is_within();
-                Stretch { head_is_whole: true, ..Stretch::new(Part::Head, length, ends_message) }
+                PartRange {
+                    head_is_whole: true,
+                    ..PartRange::new(Part::Head, length, ends_message)
+                }
             }
             _ => {
                 self.kept.clear();
-                self.place = ReaderState::Lost;
-                Stretch::new(Part::Unframed, bytes.len(), false)
+                self.state = ReaderState::Lost;
+                PartRange::new(Part::Unframed, bytes.len(), false)
             }
         }
     }
 
-    fn framing(&mut self, bytes: &[u8]) -> Stretch {
-        let ReaderState::Chunked(decoder) = &mut self.place else {
-            return Stretch::new(Part::Unframed, bytes.len(), false);
+    fn framing(&mut self, bytes: &[u8]) -> PartRange {
+        let ReaderState::Chunked(decoder) = &mut self.state else {
+            return PartRange::new(Part::Unframed, bytes.len(), false);
         };
         let before = self.kept.len();
         self.kept.extend_from_slice(bytes);
         let stretch = match decoder.step(&self.kept) {
-            Ok(Decoded::Partial) => return Stretch::new(Part::Framing, bytes.len(), false),
-            Ok(Decoded::Content(used)) => Stretch::new(Part::Content, used - before, false),
-            Ok(Decoded::Framing(used)) => Stretch::new(Part::Framing, used - before, false),
+            Ok(Decoded::Partial) => return PartRange::new(Part::Framing, bytes.len(), false),
+            Ok(Decoded::Content(used)) => PartRange::new(Part::Content, used - before, false),
+            Ok(Decoded::Framing(used)) => PartRange::new(Part::Framing, used - before, false),
             Ok(Decoded::End(used)) => {
-                self.place = ReaderState::Head;
-                Stretch::new(Part::Framing, used - before, true)
+                self.state = ReaderState::Head;
+                PartRange::new(Part::Framing, used - before, true)
             }
             Err(fault) => {
-                self.place = ReaderState::Lost;
+                self.state = ReaderState::Lost;
                 self.fault = Some(fault);
-                Stretch::new(Part::Unframed, bytes.len(), false)
+                PartRange::new(Part::Unframed, bytes.len(), false)
             }
         };
         self.kept.clear();
@@ -270,7 +273,7 @@ impl Reader {
 
 /// One answer, read whole.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Answer {
+pub struct ReceivedResponse {
     /// Its status code; 1xx for an interim one.
     pub status: u16,
     /// The offsets of its first byte, and behind its last.
@@ -283,15 +286,15 @@ pub struct Answer {
     pub is_whole: bool,
 }
 
-impl Answer {
+impl ReceivedResponse {
     /// The answers in what a server sent to requests with these methods. `ended` says that no more
     /// will come, which is where content without any framing ends. Bytes that are no answer end the
     /// list; they are what is left over.
-    pub fn all(bytes: &[u8], methods: &[Method], ended: bool) -> (Vec<Answer>, usize) {
-        let mut reader = Reader::answers();
+    pub fn all(bytes: &[u8], methods: &[Method], ended: bool) -> (Vec<ReceivedResponse>, usize) {
+        let mut reader = Reader::responses();
         methods.iter().for_each(|&method| reader.asked(method));
-        let (mut answers, mut used) = (Vec::<Answer>::new(), 0);
-        let end = |answers: &[Answer]| answers.last().map_or(0, |last| last.span.end);
+        let (mut answers, mut used) = (Vec::<ReceivedResponse>::new(), 0);
+        let end = |answers: &[ReceivedResponse]| answers.last().map_or(0, |last| last.span.end);
         while let Some(stretch) = reader.next(&bytes[used..]) {
             let run = used..used + stretch.length;
             used = run.end;
@@ -299,7 +302,7 @@ impl Answer {
                 (Part::Head, Some(outline)) if stretch.head_is_whole => {
                     let (status, span) = (outline.status.unwrap_or(0), end(&answers)..used);
                     let (head, content) = (bytes[span.clone()].to_vec(), Vec::new());
-                    answers.push(Answer { status, span, head, content, is_whole: false });
+                    answers.push(ReceivedResponse { status, span, head, content, is_whole: false });
                 }
                 (Part::Head, _) => continue,
                 (Part::Unframed, _) => break,
@@ -349,7 +352,7 @@ mod tests {
     #[test]
     fn each_answer_ends_where_its_own_framing_says() {
         let methods = [Method::Head, Method::Get, Method::Get, Method::Post, Method::Get];
-        let (answers, used) = Answer::all(STREAM, &methods, true);
+        let (answers, used) = ReceivedResponse::all(STREAM, &methods, true);
         let read: Vec<(u16, &[u8], bool)> =
             answers.iter().map(|one| (one.status, &one.content[..], one.is_whole)).collect();
         assert_eq!(
@@ -364,13 +367,13 @@ mod tests {
             ]
         );
         assert_eq!(used, STREAM.len());
-        assert!(!Answer::all(STREAM, &methods, false).0[5].is_whole);
+        assert!(!ReceivedResponse::all(STREAM, &methods, false).0[5].is_whole);
     }
 
     #[test]
     fn the_parts_are_the_same_however_the_stream_is_cut() {
         let parts = |pace: usize| {
-            let (mut reader, mut parts) = (Reader::answers(), Vec::new());
+            let (mut reader, mut parts) = (Reader::responses(), Vec::new());
             reader.asked(Method::Head);
             for piece in STREAM.chunks(pace) {
                 let mut rest = piece;
@@ -390,7 +393,8 @@ mod tests {
 
     #[test]
     fn what_cannot_be_followed_is_left_unframed() {
-        let (answers, used) = Answer::all(b"HTTP/1.1 204 No Content\r\n\r\ngarbage\r\n", &[], true);
+        let (answers, used) =
+            ReceivedResponse::all(b"HTTP/1.1 204 No Content\r\n\r\ngarbage\r\n", &[], true);
         assert_eq!((answers.len(), used), (1, 27));
         let mut reader = Reader::requests();
         let stretch =
@@ -403,18 +407,18 @@ mod tests {
     fn nobody_can_tell_where_an_answer_with_two_lengths_ends() {
         for lengths in ["2\r\nContent-Length: 3", "2, 3", "x", ""] {
             let answer = format!("HTTP/1.1 200 OK\r\nContent-Length: {lengths}\r\n\r\nhi!");
-            let (answers, used) = Answer::all(answer.as_bytes(), &[], true);
+            let (answers, used) = ReceivedResponse::all(answer.as_bytes(), &[], true);
             assert!(answers.len() == 1 && !answers[0].is_whole, "{lengths}");
             assert_eq!((&answers[0].content[..], used), (&b""[..], answer.len() - 3), "{lengths}");
         }
         let (answers, _) =
-            Answer::all(b"HTTP/1.1 200 OK\r\nContent-Length: 2, 2\r\n\r\nhi", &[], false);
+            ReceivedResponse::all(b"HTTP/1.1 200 OK\r\nContent-Length: 2, 2\r\n\r\nhi", &[], false);
         assert_eq!((&answers[0].content[..], answers[0].is_whole), (&b"hi"[..], true));
     }
 
     #[test]
     fn chunked_content_that_breaks_says_at_which_byte_of_its_line() {
-        let mut reader = Reader::answers();
+        let mut reader = Reader::responses();
         let stream = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nhi\r\n5 \r\n";
         for byte in stream {
             assert_eq!(reader.fault(), None);
@@ -437,7 +441,7 @@ mod tests {
             (length, 10, b"HTTP/1.1 204 N\r\n\r\n", false),
             (b"HTTP/1.1 2", 1, b"0 OK\r\n\r\n", false),
         ] {
-            let mut reader = Reader::answers();
+            let mut reader = Reader::responses();
             let read = |reader: &mut Reader, bytes: &[u8]| {
                 let (mut at, mut last) = (0, None);
                 while let Some(stretch) = reader.next(&bytes[at..]) {

@@ -205,12 +205,12 @@ impl<'a, S: Sync, L: Io> Connection<'a, S, L> {
         // The answer to a HEAD has no content, even where the rest of the head is garbage.
         let is_head = bytes.strip_prefix(b"\r\n").unwrap_or(bytes).starts_with(b"HEAD ");
         let response = refusal(refused, bytes, limits);
-        let asked =
+        let context =
             ResponseContext { is_head, version: Version::Http11, persistence: Persistence::Close };
         self.log(refused.refusal);
         let since = Instant::now();
         let status = response.status;
-        let _closes = self.send(response, asked)?;
+        let _closes = self.send(response, context)?;
         self.service.report(
             self.number,
             self.peer,
@@ -241,9 +241,13 @@ impl<'a, S: Sync, L: Io> Connection<'a, S, L> {
     }
 
     /// Sends an answer; see [`deliver`].
-    pub fn send(&mut self, response: Response, asked: ResponseContext) -> io::Result<Persistence> {
+    pub fn send(
+        &mut self,
+        response: Response,
+        context: ResponseContext,
+    ) -> io::Result<Persistence> {
         let Service { clock, limits, .. } = *self.service;
-        deliver(&mut self.transport, response, asked, clock(), limits)
+        deliver(&mut self.transport, response, context, clock(), limits)
     }
 
     /// Ends the connection so that the last answer is not lost; see [`Transport::linger`].

@@ -31,11 +31,11 @@ pub(super) fn is_one_write(response: &Response) -> bool {
 pub(super) fn deliver<L: Io>(
     transport: &mut Transport<'_, L>,
     response: Response,
-    asked: ResponseContext,
+    context: ResponseContext,
     now: SystemTime,
     limits: &Limits,
 ) -> io::Result<Persistence> {
-    let (delimiter, persistence) = encode_head(&response, asked, now, transport.out);
+    let (delimiter, persistence) = encode_head(&response, context, now, transport.out);
     match (response.body, delimiter) {
         (_, Delimiter::Head | Delimiter::Length(0)) => transport.flush(limits.time_budget(0))?,
         (Body::Bytes(bytes), _) => {

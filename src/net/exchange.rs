@@ -213,7 +213,7 @@ impl<'c, 'a, S: Sync, L: Io> Exchange<'c, 'a, S, L> {
         let much_unread = self.unread
             && (self.client_waits
                 || matches!(self.framing, Framing::Length(n) if n > UNREAD_CONTENT));
-        let asked = ResponseContext {
+        let context = ResponseContext {
             is_head: self.head.method == Method::Head,
             version: self.head.version,
             persistence: asked_for.unless(much_unread || stopping.load(Ordering::Relaxed)),
@@ -221,7 +221,7 @@ impl<'c, 'a, S: Sync, L: Io> Exchange<'c, 'a, S, L> {
         let had_content = !matches!(self.framing, Framing::None | Framing::Length(0));
         let (status, hides_query) = (response.status, response.hides_query);
         let is_one_write = is_one_write(&response);
-        let sent = self.connection.send(response, asked);
+        let sent = self.connection.send(response, context);
         // Also of an answer that nobody was there to take: its handler did run.
         self.report(status, hides_query, route, *sent.as_ref().unwrap_or(&Persistence::Close));
         let mut persistence = sent?;

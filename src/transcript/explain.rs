@@ -347,7 +347,7 @@ mod tests {
         for round in 0..10_000 {
             let (side, mut reader, bytes) = match round % 2 {
                 0 => (Side::Client, Reader::requests(), REQUEST),
-                _ => (Side::Server, Reader::answers(), STREAM),
+                _ => (Side::Server, Reader::responses(), STREAM),
             };
             let mut bytes = bytes.to_vec();
             (0..=random.below(4)).for_each(|_| random.mutate(&mut bytes));

@@ -21,7 +21,7 @@ use super::{Assertion, Fact, FieldName};
 use crate::message::ending::Ending;
 use crate::message::method::Method;
 use crate::message::outline::Outline;
-use crate::message::reader::{Answer, Part, Reader};
+use crate::message::reader::{Part, Reader, ReceivedResponse};
 use crate::message::visible::Visible;
 
 /// Bytes of a head in which a byte is looked for that breaks it: more than most servers send or take.
@@ -67,15 +67,15 @@ pub fn ends_within_a_head(requests: &[u8]) -> bool {
 
 /// The final answers in what a server sent to a client that sent `requests`. One that is not whole
 /// yet is left out, unless the connection has ended and no more will come.
-pub fn finals(requests: &[u8], answers: &[u8], ended: bool) -> Vec<Answer> {
-    let (mut answers, _) = Answer::all(answers, &methods(requests), ended);
+pub fn finals(requests: &[u8], answers: &[u8], ended: bool) -> Vec<ReceivedResponse> {
+    let (mut answers, _) = ReceivedResponse::all(answers, &methods(requests), ended);
     answers.retain(|answer| answer.status >= 200 && (answer.is_whole || ended));
     answers
 }
 
 /// The offsets behind each answer that is whole, interim ones too.
 pub fn ends(requests: &[u8], answers: &[u8]) -> Vec<usize> {
-    let (answers, _) = Answer::all(answers, &methods(requests), false);
+    let (answers, _) = ReceivedResponse::all(answers, &methods(requests), false);
     answers.iter().filter(|answer| answer.is_whole).map(|answer| answer.span.end).collect()
 }
 
@@ -86,7 +86,7 @@ pub fn is_answered(requests: &[u8], answers: &[u8]) -> bool {
 
 /// What follows the last answer and is the beginning of none: content where there should be none.
 pub fn stray<'a>(requests: &[u8], answers: &'a [u8], ended: bool) -> Option<&'a [u8]> {
-    let (_, used) = Answer::all(answers, &methods(requests), ended);
+    let (_, used) = ReceivedResponse::all(answers, &methods(requests), ended);
     let rest = &answers[used..];
     let begins = rest.iter().zip(b"HTTP/1.").all(|(one, other)| one == other);
     (!begins).then_some(rest)
@@ -96,7 +96,7 @@ pub fn stray<'a>(requests: &[u8], answers: &'a [u8], ended: bool) -> Option<&'a 
 /// the rule that it breaks. It finds what a client may forgive, too: a client may take LF for a
 /// line's end, and a server has to send CR LF all the same (RFC 9112 section 2.2).
 pub fn broken(requests: &[u8], answers: &[u8], ended: bool) -> Option<(usize, &'static str)> {
-    let (read, used) = Answer::all(answers, &methods(requests), ended);
+    let (read, used) = ReceivedResponse::all(answers, &methods(requests), ended);
     for answer in &read {
         if let Some(at) = bare_lf(&answer.head) {
             let rule = "each line of a head ends in CR LF, not in LF alone";
@@ -137,11 +137,11 @@ fn bare_lf(head: &[u8]) -> Option<usize> {
 }
 
 /// The last of the fields because of which nobody can tell how long the content is.
-fn bad_length(answer: &Answer) -> Option<usize> {
+fn bad_length(answer: &ReceivedResponse) -> Option<usize> {
     let outline = answer.outline()?;
     let ending = Ending::of(&outline, None);
     let is_bad = matches!(ending, Ending::LengthInvalid | Ending::LengthsDiffer);
-    let place = outline.fields().places("content-length").last();
+    let place = outline.fields().spans("content-length").last();
     place.filter(|_| is_bad && !answer.is_whole).map(|(name, _)| name.start())
 }
 
@@ -187,7 +187,7 @@ impl fmt::Display for Found {
 /// # Errors
 ///
 /// What is true instead.
-pub fn judge(assertion: &Assertion, answers: &[Answer]) -> Result<(), Found> {
+pub fn judge(assertion: &Assertion, answers: &[ReceivedResponse]) -> Result<(), Found> {
     let Assertion::Response { nth, fact } = assertion else { return Ok(()) };
     match answers.get(nth.get() as usize - 1) {
         Some(answer) => judge_fact(fact, answer),
@@ -195,7 +195,7 @@ pub fn judge(assertion: &Assertion, answers: &[Answer]) -> Result<(), Found> {
     }
 }
 
-fn judge_fact(fact: &Fact, answer: &Answer) -> Result<(), Found> {
+fn judge_fact(fact: &Fact, answer: &ReceivedResponse) -> Result<(), Found> {
     let value = |name: &FieldName| value(answer, name.as_str());
     let field = |is_true: bool, value: Option<Vec<u8>>| match value {
         _ if is_true => Ok(()),
@@ -219,7 +219,7 @@ fn judge_fact(fact: &Fact, answer: &Answer) -> Result<(), Found> {
     }
 }
 
-fn value(answer: &Answer, name: &str) -> Option<Vec<u8>> {
+fn value(answer: &ReceivedResponse, name: &str) -> Option<Vec<u8>> {
     let outline = answer.outline()?;
     let values: Vec<&[u8]> = outline.fields().all(name).collect();
     (!values.is_empty()).then(|| values.join(&b", "[..]))

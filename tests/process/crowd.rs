@@ -3,12 +3,12 @@
 use std::io::Write;
 use std::time::{Duration, Instant};
 
-use super::process::{Client, Kitchen, PATIENCE};
+use super::process::{Client, PATIENCE, ServerProcess};
 
 const GET: &str = "GET /about HTTP/1.1\r\nHost: h\r\n\r\n";
 
 /// A guest who was served once, and so has a place.
-fn guest(kitchen: &Kitchen) -> Client {
+fn guest(kitchen: &ServerProcess) -> Client {
     let mut client = kitchen.client();
     client.send(GET);
     assert_eq!(client.answer().status, 200);
@@ -17,7 +17,7 @@ fn guest(kitchen: &Kitchen) -> Client {
 
 /// Asks until somebody is served, as Retry-After says one should. That a place is free is known a
 /// moment after its guest has left, and no later.
-fn served_soon(kitchen: &Kitchen) -> Client {
+fn served_soon(kitchen: &ServerProcess) -> Client {
     let since = Instant::now();
     loop {
         let mut client = kitchen.client();
@@ -31,7 +31,7 @@ fn served_soon(kitchen: &Kitchen) -> Client {
 
 #[test]
 fn past_the_cap_a_guest_is_told_to_come_back_and_a_free_place_is_given_again() {
-    let kitchen = Kitchen::open("--max-connections 4");
+    let kitchen = ServerProcess::open("--max-connections 4");
     let mut guests: Vec<Client> = (0..4).map(|_| guest(&kitchen)).collect();
     for _ in 0..3 {
         let mut fifth = kitchen.client();
@@ -58,7 +58,7 @@ fn past_the_cap_a_guest_is_told_to_come_back_and_a_free_place_is_given_again() {
 
 #[test]
 fn who_vanishes_leaves_no_place_taken() {
-    let kitchen = Kitchen::open("--max-connections 4");
+    let kitchen = ServerProcess::open("--max-connections 4");
     for _ in 0..10 {
         for beginning in [
             "",
@@ -80,7 +80,7 @@ fn who_vanishes_leaves_no_place_taken() {
 
 #[test]
 fn who_half_closes_is_answered_all_the_same() {
-    let kitchen = Kitchen::open("");
+    let kitchen = ServerProcess::open("");
     let mut client = kitchen.client();
     client.send(format!("{GET}{GET}"));
     client.half_close();
@@ -90,7 +90,7 @@ fn who_half_closes_is_answered_all_the_same() {
 
 #[test]
 fn who_never_reads_holds_up_nobody_and_is_given_up() {
-    let kitchen = Kitchen::open("--max-connections 2 --write-timeout 2");
+    let kitchen = ServerProcess::open("--max-connections 2 --write-timeout 2");
     let mut other = guest(&kitchen);
     let deaf = kitchen.client();
     deaf.stream.set_write_timeout(Some(Duration::from_millis(200))).unwrap();

@@ -11,7 +11,7 @@ use std::sync::mpsc;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use super::process::{self, Client, Ended, Folder, Kitchen, PATIENCE};
+use super::process::{self, Client, Ended, Folder, PATIENCE, ServerProcess};
 
 /// Far less than a grace time, and more than a busy machine needs for nothing.
 const SOON: Duration = Duration::from_secs(2);
@@ -20,7 +20,7 @@ const LIKE: &str = "POST /api/likes HTTP/1.1\r\nHost: h\r\nContent-Length: 6\r\n
                     Content-Type: application/x-www-form-urlencoded\r\n\r\npost=1";
 
 /// The likes of post 1, as the API counts them.
-fn likes(kitchen: &Kitchen) -> u64 {
+fn likes(kitchen: &ServerProcess) -> u64 {
     let answer = kitchen.get("/api/likes");
     let count = answer.text().strip_prefix("{\"1\":").and_then(|rest| rest.split_once(','));
     count.unwrap().0.parse().unwrap()
@@ -39,7 +39,7 @@ fn kill_9_in_the_middle_of_a_hundred_posts_loses_no_acknowledged_like() {
     let folder = Folder::new();
     let (sent, mut acknowledged) = (AtomicU64::new(0), 0);
     for round in 0..4 {
-        let mut kitchen = Kitchen::open_on(&folder.file("likes"), "");
+        let mut kitchen = ServerProcess::open_on(&folder.file("likes"), "");
         let kept = likes(&kitchen);
         let most = sent.load(Ordering::SeqCst);
         assert!((acknowledged..=most).contains(&kept), "{acknowledged} <= {kept} <= {most}");
@@ -66,7 +66,7 @@ fn kill_9_in_the_middle_of_a_hundred_posts_loses_no_acknowledged_like() {
             acknowledged = kept + given.len() as u64;
         });
     }
-    let kept = likes(&Kitchen::open_on(&folder.file("likes"), ""));
+    let kept = likes(&ServerProcess::open_on(&folder.file("likes"), ""));
     assert!(acknowledged <= kept && kept <= sent.into_inner(), "{acknowledged} <= {kept}");
 }
 
@@ -74,7 +74,7 @@ fn kill_9_in_the_middle_of_a_hundred_posts_loses_no_acknowledged_like() {
 fn a_torn_last_record_is_repaired_on_start() {
     let folder = Folder::new();
     let data = folder.file("likes");
-    let open = |data: &Path| Kitchen::open_on(data, "");
+    let open = |data: &Path| ServerProcess::open_on(data, "");
     let mut kitchen = open(&data);
     for count in 1..=3 {
         assert_eq!(like(&mut kitchen.client()), Some(count));
@@ -104,7 +104,7 @@ fn a_torn_last_record_is_repaired_on_start() {
 
 #[test]
 fn the_upload_in_progress_is_answered_and_the_idle_are_let_go() {
-    let kitchen = Kitchen::open("");
+    let kitchen = ServerProcess::open("");
     let mut idle = kitchen.client();
     idle.send("GET /about HTTP/1.1\r\nHost: h\r\n\r\n");
     assert_eq!(idle.answer().status, 200);
@@ -128,7 +128,7 @@ fn the_upload_in_progress_is_answered_and_the_idle_are_let_go() {
 }
 
 /// Waits until nobody new is let in.
-fn refuses(kitchen: &Kitchen) {
+fn refuses(kitchen: &ServerProcess) {
     let since = Instant::now();
     while TcpStream::connect(kitchen.address).is_ok() {
         assert!(since.elapsed() < PATIENCE, "it still accepts");
@@ -138,7 +138,7 @@ fn refuses(kitchen: &Kitchen) {
 #[test]
 fn what_was_sent_before_the_signal_is_answered() {
     for _ in 0..5 {
-        let kitchen = Kitchen::open("");
+        let kitchen = ServerProcess::open("");
         let mut known = kitchen.client();
         known.send("GET /about HTTP/1.1\r\nHost: h\r\n\r\n");
         assert_eq!(known.answer().status, 200);
@@ -167,8 +167,8 @@ fn the_grace_time_bounds_the_end() {
 }
 
 /// A kitchen with a request that is never completed.
-fn with_an_upload(flags: &str) -> (Kitchen, Client) {
-    let kitchen = Kitchen::open(flags);
+fn with_an_upload(flags: &str) -> (ServerProcess, Client) {
+    let kitchen = ServerProcess::open(flags);
     let mut upload = kitchen.client();
     upload.send(
         "POST /echo HTTP/1.1\r\nHost: h\r\nContent-Length: 2\r\nExpect: 100-continue\r\n\r\n",
@@ -194,7 +194,7 @@ fn a_second_signal_ends_it_at_once() {
 #[test]
 fn an_idle_kitchen_closes_at_the_first_signal_whichever_it_is() {
     for name in ["TERM", "INT"] {
-        let kitchen = Kitchen::open("--grace 60");
+        let kitchen = ServerProcess::open("--grace 60");
         let since = Instant::now();
         kitchen.signal(name);
         assert_eq!(kitchen.end().code, Some(0));
@@ -205,7 +205,7 @@ fn an_idle_kitchen_closes_at_the_first_signal_whichever_it_is() {
 #[test]
 fn a_crowd_at_the_door_does_not_keep_it_open() {
     for _ in 0..2 {
-        let kitchen = Kitchen::open("--grace 60");
+        let kitchen = ServerProcess::open("--grace 60");
         let address = kitchen.address;
         thread::scope(|scope| {
             for _ in 0..2 {
@@ -221,7 +221,7 @@ fn a_crowd_at_the_door_does_not_keep_it_open() {
 
 #[test]
 fn while_it_drains_healthz_warns_and_everything_else_goes_on() {
-    let kitchen = Kitchen::open("--drain 0.5");
+    let kitchen = ServerProcess::open("--drain 0.5");
     assert_eq!(kitchen.get("/healthz").status, 200);
     kitchen.signal("TERM");
     let since = Instant::now();
@@ -246,7 +246,7 @@ fn as_pid_1_it_stops_like_anywhere_else() {
     let mut command = Command::new("unshare");
     command.args(["-pf", "--mount-proc", "--kill-child", env!("CARGO_BIN_EXE_openkitchen")]);
     command.args(["--listen", "127.0.0.1:0", "--no-trace", "--data"]).arg(folder.file("likes"));
-    let kitchen = Kitchen::start(&mut command);
+    let kitchen = ServerProcess::start(&mut command);
     assert_eq!(kitchen.get("/about").status, 200);
     let since = Instant::now();
     process::signal("TERM", &format!("$(cat /proc/{0}/task/{0}/children)", kitchen.id()));

@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 use std::{fmt, fs, thread};
 
-use super::{Kitchen, PATIENCE};
+use super::{PATIENCE, ServerProcess};
 
 /// What a process holds.
 #[derive(Clone, Copy, Debug)]
@@ -43,7 +43,7 @@ impl Held {
 
     /// What a server holds when its first client has been served, and has left.
     #[track_caller]
-    pub fn at_first(kitchen: &Kitchen) -> Held {
+    pub fn at_first(kitchen: &ServerProcess) -> Held {
         assert_eq!(kitchen.get("/").status, 200);
         loop {
             let held = Held::by(kitchen.id());

@@ -66,7 +66,7 @@ impl Drop for Folder {
 pub struct Process(Child);
 
 /// A server that runs.
-pub struct Kitchen {
+pub struct ServerProcess {
     process: Process,
     /// `None` when nobody reads it any more.
     stdout: Option<BufReader<ChildStdout>>,
@@ -85,35 +85,35 @@ pub struct Ended {
     pub stderr: String,
 }
 
-impl Kitchen {
+impl ServerProcess {
     /// The site, silent, with an empty book of likes.
-    pub fn open(flags: &str) -> Kitchen {
-        Kitchen::open_with(flags, &[])
+    pub fn open(flags: &str) -> ServerProcess {
+        ServerProcess::open_with(flags, &[])
     }
 
     /// The same with variables in its environment.
-    pub fn open_with(flags: &str, variables: &[(&str, &str)]) -> Kitchen {
+    pub fn open_with(flags: &str, variables: &[(&str, &str)]) -> ServerProcess {
         let folder = Folder::new();
         let data = folder.file("likes");
-        Kitchen::start_in(folder, site(flags, &data).envs(variables.iter().copied()))
+        ServerProcess::start_in(folder, site(flags, &data).envs(variables.iter().copied()))
     }
 
     /// The same with this book of likes.
-    pub fn open_on(data: &Path, flags: &str) -> Kitchen {
-        Kitchen::start(&mut site(flags, data))
+    pub fn open_on(data: &Path, flags: &str) -> ServerProcess {
+        ServerProcess::start(&mut site(flags, data))
     }
 
     /// Any command that tells where it listens.
-    pub fn start(command: &mut Command) -> Kitchen {
-        Kitchen::start_in(Folder::new(), command)
+    pub fn start(command: &mut Command) -> ServerProcess {
+        ServerProcess::start_in(Folder::new(), command)
     }
 
-    fn start_in(folder: Folder, command: &mut Command) -> Kitchen {
+    fn start_in(folder: Folder, command: &mut Command) -> ServerProcess {
         let stderr = fs::File::create(folder.file("stderr")).unwrap();
         let mut process = Process::spawn(command.stdout(Stdio::piped()).stderr(stderr));
         let stdout = process.0.stdout.take().map(BufReader::new);
         let (said, address) = (String::new(), SocketAddr::from(([0, 0, 0, 0], 0)));
-        let mut kitchen = Kitchen { process, stdout, said, folder, address };
+        let mut kitchen = ServerProcess { process, stdout, said, folder, address };
         kitchen.address = kitchen.line_with("# listening on http://").parse().unwrap();
         kitchen
     }

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use super::figures::{Waits, comes_true, greeted};
 use super::process::held::Held;
-use super::process::{Folder, Kitchen};
+use super::process::{Folder, ServerProcess};
 
 const GUESTS: usize = 10_000;
 const VISITS: usize = 4_000;
@@ -18,13 +18,13 @@ const AT_THE_DOOR: usize = 4;
 const GRANTED: f64 = 14.0;
 
 /// A server whose soft limit on descriptors is what most systems grant: it has to raise it by itself.
-fn open(folder: &Folder, name: &str) -> Kitchen {
+fn open(folder: &Folder, name: &str) -> ServerProcess {
     let mut command = Command::new("sh");
     command.args(["-c", "ulimit -S -n 1024; exec \"$@\"", "sh", env!("CARGO_BIN_EXE_openkitchen")]);
     command.args(["--listen", "127.0.0.1:0", "--no-trace", "--max-connections", "12000"]);
     command.args(["--idle-timeout", &IDLE.as_secs().to_string()]);
     command.arg("--data").arg(folder.file(name));
-    Kitchen::start(&mut command)
+    ServerProcess::start(&mut command)
 }
 
 #[test]

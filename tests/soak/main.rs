@@ -13,7 +13,7 @@ mod process;
 
 mod crowd;
 mod figures;
-mod guest;
+mod client;
 mod idle;
 mod rolling;
 mod slow;

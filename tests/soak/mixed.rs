@@ -19,8 +19,8 @@ mod process;
 
 #[path = "mixed/fixture.rs"]
 mod fixture;
-#[path = "mixed/guests.rs"]
-mod guests;
+#[path = "mixed/clients.rs"]
+mod clients;
 #[path = "mixed/shortages.rs"]
 mod shortages;
 
@@ -32,7 +32,7 @@ use std::time::{Duration, Instant};
 use std::{env, fs};
 
 use process::held::Held;
-use process::{Ended, Folder, Kitchen};
+use process::{Ended, Folder, ServerProcess};
 
 /// Time before the first rest, whose figures count: by then each kind of guest has been there.
 const WARMING_UP: Duration = Duration::from_secs(60);
@@ -78,9 +78,9 @@ impl Seen {
 /// A part of the soak: guests come until it is over.
 pub struct Scene<'a> {
     /// The binary.
-    pub kitchen: &'a Kitchen,
+    pub kitchen: &'a ServerProcess,
     /// The library, with handlers that panic and streams that do not end.
-    pub fixture: &'a Kitchen,
+    pub fixture: &'a ServerProcess,
     /// What there was to see.
     pub seen: &'a Seen,
     /// The file of likes.
@@ -104,7 +104,7 @@ impl Scene<'_> {
     /// Plays it to its end, and reports.
     fn play(&self, report: impl Fn() + Sync) {
         thread::scope(|scope| {
-            for (act, count) in guests::ACTS.iter().chain(&shortages::ACTS) {
+            for (act, count) in clients::ACTS.iter().chain(&shortages::ACTS) {
                 for number in 0..*count {
                     scope.spawn(move || act(self, number));
                 }
@@ -126,8 +126,8 @@ fn soak() {
     // The trace goes to a pipe that nobody reads.
     let likes = folder.file("likes");
     command.args(["--listen", "127.0.0.1:0", "--data"]).arg(&likes);
-    let kitchen = Kitchen::start(command.envs(ALLOCATOR));
-    let fixture = Kitchen::start(fixture::command().envs(ALLOCATOR));
+    let kitchen = ServerProcess::start(command.envs(ALLOCATOR));
+    let fixture = ServerProcess::start(fixture::command().envs(ALLOCATOR));
     let (seen, since) = (Seen::default(), Instant::now());
     let tell = |when: &str, [one, other]: [Held; 2]| {
         println!("{} s, {when}: the binary {one}; the library {other}", since.elapsed().as_secs());

@@ -9,9 +9,9 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use super::client::{Fate, Guest, Visit};
 use super::figures::median;
-use super::guest::{Fate, Guest, Visit};
-use super::process::{self, Folder, Kitchen, PATIENCE, Process};
+use super::process::{self, Folder, PATIENCE, Process, ServerProcess};
 
 const RESTARTS: usize = 10;
 /// How many guests of a kind there are, whether they keep their connections to the proxy, and the
@@ -66,8 +66,8 @@ fn free_port() -> SocketAddr {
     TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap()
 }
 
-fn open(address: SocketAddr) -> Kitchen {
-    Kitchen::open(&format!("--listen {address} --drain 1"))
+fn open(address: SocketAddr) -> ServerProcess {
+    ServerProcess::open(&format!("--listen {address} --drain 1"))
 }
 
 /// Sends all guests home when it is dropped, in whatever way the test ends.

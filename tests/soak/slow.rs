@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 
 use super::figures::Waits;
 use super::process::held::Held;
-use super::process::{self, Folder, Kitchen, Process};
+use super::process::{self, Folder, Process, ServerProcess};
 
 const ATTACKERS: usize = 1_000;
 /// Seconds that each attack lasts, unless nobody is left of it before: far longer than any deadline.
@@ -87,7 +87,7 @@ fn slow_attackers_are_cut_off_and_whoever_behaves_is_served_throughout() {
         return;
     }
     for attack in &ATTACKS {
-        let (folder, kitchen) = (Folder::new(), Kitchen::open(FLAGS));
+        let (folder, kitchen) = (Folder::new(), ServerProcess::open(FLAGS));
         let report = folder.file("report");
         let descriptors = || Held::by(kitchen.id()).descriptors;
         let before = descriptors();

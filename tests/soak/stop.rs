@@ -11,9 +11,9 @@ use std::sync::OnceLock;
 use std::thread;
 use std::time::{Duration, Instant};
 
+use super::client::{Fate, Guest, Visit};
 use super::figures::median;
-use super::guest::{Fate, Guest, Visit};
-use super::process::{Kitchen, PATIENCE};
+use super::process::{PATIENCE, ServerProcess};
 
 /// How many guests of a kind there are, whether they keep their connections, and the longest time that
 /// they think between two requests, in microseconds: less than a server's last call takes, and more.
@@ -81,7 +81,7 @@ fn no_request_that_was_accepted_is_lost_when_the_server_stops_under_load() {
     let rounds: u64 = env::var("ROUNDS").map_or(5, |rounds| rounds.parse().unwrap());
     let (mut seen, mut ends) = (Seen::default(), Vec::new());
     for round in 0..rounds {
-        let kitchen = Kitchen::open("");
+        let kitchen = ServerProcess::open("");
         let (address, stopped) = (kitchen.address, OnceLock::new());
         let visits: Vec<Visit> = thread::scope(|scope| {
             let mut guests = Vec::new();

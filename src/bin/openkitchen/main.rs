@@ -1,4 +1,4 @@
-//! Open Kitchen on the command line: one verb, one file in `cli/`. The binary is a customer of the
+//! Open ServerProcess on the command line: one verb, one file in `cli/`. The binary is a customer of the
 //! library's public face like any other.
 
 #![warn(clippy::unwrap_used)]

@@ -16,7 +16,7 @@ use crate::message::ending::Ending;
 use crate::message::head::Version;
 use crate::message::outline::Outline;
 use crate::message::persistence::Persistence;
-use crate::message::reader::{KEPT, Part, Reader, Stretch};
+use crate::message::reader::{KEPT, Part, PartRange, Reader};
 use crate::transcript::Side;
 use crate::transcript::glossary::{self, Row};
 
@@ -51,7 +51,7 @@ impl DirectionExplainer {
     pub fn new(side: Side) -> DirectionExplainer {
         let reader = match side {
             Side::Client => Reader::requests(),
-            Side::Server => Reader::answers(),
+            Side::Server => Reader::responses(),
         };
         let (kept, content, has_ended, is_over) = (Vec::new(), None, false, false);
         DirectionExplainer { side, reader, at: 0, kept, content, has_ended, is_over }
@@ -63,7 +63,7 @@ impl DirectionExplainer {
     }
 
     /// Explains what the first of these bytes complete.
-    pub fn step(&mut self, bytes: &[u8], remarks: &mut Vec<Remark>) -> Option<Stretch> {
+    pub fn step(&mut self, bytes: &[u8], remarks: &mut Vec<Remark>) -> Option<PartRange> {
         let stretch = self.reader.next(bytes)?;
         let run = &bytes[..stretch.length];
         if self.is_over || stretch.part == Part::Content {
@@ -352,7 +352,7 @@ mod tests {
 
     #[test]
     fn messages_end_where_the_reader_says_so_and_at_every_pace() {
-        let mut reader = Reader::answers();
+        let mut reader = Reader::responses();
         reader.asked(Method::Head);
         let (mut at, mut ends) = (0, Vec::new());
         while let Some(stretch) = reader.next(&STREAM[at..]) {

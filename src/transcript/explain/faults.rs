@@ -87,7 +87,7 @@ fn in_fields_of_answer(bytes: &[u8]) -> Option<Refused> {
 /// A field that says where content ends that cannot be there.
 fn in_answer_without_content(bytes: &[u8]) -> Option<(usize, Row)> {
     let outline = Outline::parse(bytes, false)??;
-    let place = |field| Some(outline.fields().places(field).next()?.0.start());
+    let place = |field| Some(outline.fields().spans(field).next()?.0.start());
     let mut never = glossary::NEVER_WITHOUT_CONTENT.iter();
     let found = never.find_map(|&(field, row)| Some((place(field)?, row)));
     found.filter(|_| matches!(outline.status, Some(100..200 | 204)))

@@ -7,7 +7,7 @@ use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
 use openkitchen::message::date;
-use openkitchen::message::reader::Answer;
+use openkitchen::message::reader::ReceivedResponse;
 use openkitchen::message::visible::Visible;
 use openkitchen::net::server::serve_io;
 use openkitchen::{Limits, Method, Request, Response, Routes, Status};
@@ -18,7 +18,7 @@ use super::memory::{Client, Ending, Memory, Pace};
 use super::{PROXY, Random, limits};
 
 /// The doors of the app behind the exchanges that cannot panic.
-static ROUTES: Routes<Kitchen> = routes(&[
+static ROUTES: Routes<ServerProcess> = routes(&[
     get("/", raw),
     get("/raw", raw),
     post("/raw", raw),
@@ -35,7 +35,7 @@ static ROUTES: Routes<Kitchen> = routes(&[
 
 /// Notes what the handlers are given.
 #[derive(Default)]
-struct Kitchen(Mutex<Vec<Order>>);
+struct ServerProcess(Mutex<Vec<Order>>);
 
 /// A request as it came, and its content.
 #[derive(Debug, PartialEq, Eq)]
@@ -44,23 +44,23 @@ struct Order {
     content: Vec<u8>,
 }
 
-fn note(request: &Request<Kitchen>) {
+fn note(request: &Request<ServerProcess>) {
     let order = Order { raw: request.raw().to_vec(), content: request.content().to_vec() };
     request.state().0.lock().expect("no panic under the lock").push(order);
 }
 
-fn raw(request: &Request<Kitchen>) -> Response {
+fn raw(request: &Request<ServerProcess>) -> Response {
     note(request);
     Response::bytes("application/octet-stream", request.raw().to_vec())
 }
 
-fn echo(request: &Request<Kitchen>) -> Response {
+fn echo(request: &Request<ServerProcess>) -> Response {
     note(request);
     Response::bytes("application/octet-stream", request.content().to_vec())
 }
 
 /// What the client chose, in a field.
-fn greet(request: &Request<Kitchen>) -> Response {
+fn greet(request: &Request<ServerProcess>) -> Response {
     note(request);
     let name = request.param("name").unwrap_or(request.rest());
     Response::text("greeted in a field\n")
@@ -68,7 +68,7 @@ fn greet(request: &Request<Kitchen>) -> Response {
         .unwrap_or_else(|bad| Response::text(bad.to_string()))
 }
 
-fn chunks(request: &Request<Kitchen>) -> Response {
+fn chunks(request: &Request<ServerProcess>) -> Response {
     note(request);
     Response::stream("text/plain", Thrice(0))
 }
@@ -83,17 +83,17 @@ impl Read for Thrice {
     }
 }
 
-fn sized(request: &Request<Kitchen>) -> Response {
+fn sized(request: &Request<ServerProcess>) -> Response {
     note(request);
     Response::sized("text/plain", 10, &b"0123456789, and more that nobody was promised"[..])
 }
 
-fn nothing(request: &Request<Kitchen>) -> Response {
+fn nothing(request: &Request<ServerProcess>) -> Response {
     note(request);
     Response::text("never sent").status(Status::NO_CONTENT)
 }
 
-fn goodbye(request: &Request<Kitchen>) -> Response {
+fn goodbye(request: &Request<ServerProcess>) -> Response {
     note(request);
     Response::text("goodbye\n").close()
 }
@@ -103,7 +103,7 @@ fn goodbye(request: &Request<Kitchen>) -> Response {
 struct Played {
     /// The final answers, wherever they stand among others: whether `100 Continue` is sent depends on
     /// whether content has come.
-    answers: Vec<Answer>,
+    answers: Vec<ReceivedResponse>,
     /// What the handlers were given.
     orders: Vec<Order>,
 }
@@ -124,7 +124,7 @@ const AT_ONCE: Duration = Duration::from_millis(500);
 /// The bytes that the server sends, and what its handlers are given.
 fn converse_with(client: &Client, limits: &Limits) -> (Vec<u8>, Vec<Order>) {
     loop {
-        let (since, kitchen, mut answers) = (Instant::now(), Kitchen::default(), Vec::new());
+        let (since, kitchen, mut answers) = (Instant::now(), ServerProcess::default(), Vec::new());
         let line = Memory { client: client.clone(), answers: &mut answers };
         serve_io(line, &ROUTES, &kitchen, limits, date::example);
         if since.elapsed() < AT_ONCE {
@@ -136,12 +136,12 @@ fn converse_with(client: &Client, limits: &Limits) -> (Vec<u8>, Vec<Order>) {
 fn play(client: &Client, limits: &Limits) -> Played {
     let (answers, orders) = converse_with(client, limits);
     let requests = requests(client.bytes, limits);
-    let (read, used) = Answer::all(&answers, &methods(client.bytes, &requests), true);
+    let (read, used) = ReceivedResponse::all(&answers, &methods(client.bytes, &requests), true);
     let rest = String::from_utf8_lossy(&answers[used..]);
     assert!(rest.is_empty(), "what is sent is no answer: {rest}");
     assert!(read.iter().all(|answer| answer.is_whole), "an answer is cut short");
-    let anywhere = |answer| Answer { span: 0..0, ..answer };
-    let (interim, answers): (Vec<Answer>, Vec<Answer>) =
+    let anywhere = |answer| ReceivedResponse { span: 0..0, ..answer };
+    let (interim, answers): (Vec<ReceivedResponse>, Vec<ReceivedResponse>) =
         read.into_iter().map(anywhere).partition(|answer| answer.status < 200);
     let waits = |request: &&framing::Request| {
         request.head.expects_continue(&client.bytes[request.start..]) == Ok(true)
@@ -149,7 +149,8 @@ fn play(client: &Client, limits: &Limits) -> Played {
     assert!(interim.iter().all(|answer| answer.status == 100));
     assert!(interim.len() <= requests.iter().filter(waits).count(), "nobody waits for a 100");
     // Where an answer stands depends on those.
-    let answers = answers.into_iter().map(|answer| Answer { span: 0..0, ..answer }).collect();
+    let answers =
+        answers.into_iter().map(|answer| ReceivedResponse { span: 0..0, ..answer }).collect();
     Played { answers, orders }
 }
 
@@ -197,8 +198,12 @@ fn conversations_are_in_order(bytes: &[u8], limits: &[Limits]) {
     }
 }
 
-fn everybody_is_answered(bytes: &[u8], requests: &[framing::Request], answers: &[Answer]) {
-    let closes = |answer: &Answer| answer.values("connection") == ["close"];
+fn everybody_is_answered(
+    bytes: &[u8],
+    requests: &[framing::Request],
+    answers: &[ReceivedResponse],
+) {
+    let closes = |answer: &ReceivedResponse| answer.values("connection") == ["close"];
     let statuses: Vec<u16> = answers.iter().map(|answer| answer.status).collect();
     for answer in answers {
         assert!((200..600).contains(&answer.status));

@@ -135,7 +135,7 @@ enum Landmark {
 
 /// What a reader finds in bytes that come in pieces, each as long as `pace` says of what is left.
 fn landmarks(bytes: &[u8], is_client: bool, mut pace: impl FnMut(usize) -> usize) -> Vec<Landmark> {
-    let mut reader = if is_client { Reader::requests() } else { Reader::answers() };
+    let mut reader = if is_client { Reader::requests() } else { Reader::responses() };
     let (mut found, mut used, mut come) = (Vec::new(), 0, 0);
     while come < bytes.len() {
         come += pace(bytes.len() - come);

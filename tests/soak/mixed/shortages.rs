@@ -4,7 +4,7 @@ use std::fs;
 use std::process::Command;
 
 use super::Scene;
-use super::guests::Act;
+use super::clients::Act;
 use super::process::{held::Held, need, signal};
 
 pub const ACTS: [(Act, usize); 3] = [(no_room_on_the_disk, 1), (no_descriptors, 1), (signals, 1)];

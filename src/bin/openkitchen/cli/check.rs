@@ -21,7 +21,7 @@ mod case;
 mod lessons;
 mod play;
 mod raw_client;
-mod bytes;
+mod expected;
 mod difference;
 mod report;
 

@@ -43,7 +43,7 @@
 //! folder is that is made for it (0700).
 
 mod file;
-mod assertions;
+mod follower;
 
 use std::collections::{HashMap, VecDeque};
 use std::fs::{self, File};
@@ -59,8 +59,8 @@ use openkitchen::{Answered, End, Observer};
 
 use crate::sys;
 
-pub use assertions::ExchangeFollower;
 use file::RecordedConnection;
+pub use follower::ExchangeFollower;
 
 /// Recordings in one folder, those of earlier runs too: a day of work, and no disk full of them.
 pub const FILES: usize = 1000;

@@ -14,7 +14,7 @@
 use openkitchen::{Request, Response, Status, form};
 
 use super::likes_file::LikeError;
-use super::{Site, accept, json, posts};
+use super::{Site, accept_field, json, posts};
 
 const FORM: &str = "application/x-www-form-urlencoded";
 const JSON: &str = "application/json";
@@ -57,7 +57,7 @@ pub fn like(request: &Request<Site>) -> Response {
     match request.state().likes.like(post.id) {
         // RFC 9110 section 15.4.4: after a form, 303 has the browser fetch a page, so that Reload
         // repeats the GET, not the like.
-        Ok(_) if accept::prefers(request, "text/html", JSON) => {
+        Ok(_) if accept_field::prefers(request, "text/html", JSON) => {
             fresh(Response::see_other(&format!("/#post-{}", post.id)))
         }
         Ok(likes) => {

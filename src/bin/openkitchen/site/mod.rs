@@ -10,7 +10,7 @@
 pub mod pages;
 pub mod posts;
 pub mod api;
-pub mod accept;
+pub mod accept_field;
 pub mod json;
 pub mod likes;
 pub mod likes_file;

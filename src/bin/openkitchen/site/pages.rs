@@ -6,7 +6,7 @@
 
 use openkitchen::{Request, Response, Status};
 
-use super::{Site, accept, posts};
+use super::{Site, accept_field, posts};
 
 /// A page may load from this site and nowhere else, and runs no script that stands inside it:
 /// should a guest's words ever reach a page unescaped, they stay words.
@@ -121,7 +121,7 @@ pub fn notice(
     title: &str,
     sentences: &[&str],
 ) -> Response {
-    let response = if accept::prefers(request, "text/html", "text/plain") {
+    let response = if accept_field::prefers(request, "text/html", "text/plain") {
         let paragraphs: String =
             sentences.iter().map(|sentence| format!("<p>{}</p>\n", escape(sentence))).collect();
         page(&request.path(), title, &format!("<h1>{}</h1>\n{paragraphs}", escape(title)))

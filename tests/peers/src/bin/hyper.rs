@@ -12,7 +12,7 @@ use hyper_util::rt::TokioIo;
 use tokio::net::TcpSocket;
 use tokio::runtime::Runtime;
 
-/// As long as Open Kitchen's and nginx's; `TcpListener::bind` has std's 128.
+/// As long as Open ServerProcess's and nginx's; `TcpListener::bind` has std's 128.
 const BACKLOG: u32 = 4096;
 
 type Answer = Response<Full<Bytes>>;

@@ -17,9 +17,9 @@ use std::time::Duration;
 use openkitchen::transcript::judge::{self, Found};
 use openkitchen::transcript::{Assertion, Block, Event, EventKind, Item, Side};
 
-use super::bytes::ExpectedBytes;
 use super::case::Case;
 use super::difference::Difference;
+use super::expected::ExpectedBytes;
 use super::raw_client::{self, Ended, MOST};
 use crate::cli::address;
 use crate::cli::script::next_side;

@@ -53,7 +53,7 @@ pub enum Met {
     /// A request: what its answer is like depends on its method.
     Request(Method),
     /// A whole answer that is not an interim one.
-    Answer,
+    Response,
 }
 
 /// One direction, followed.
@@ -75,7 +75,7 @@ impl DirectionProgress {
 
     /// What a server sends.
     pub fn answers() -> DirectionProgress {
-        DirectionProgress::new(Reader::answers(), false)
+        DirectionProgress::new(Reader::responses(), false)
     }
 
     fn new(reader: Reader, is_client: bool) -> DirectionProgress {
@@ -126,7 +126,7 @@ impl DirectionProgress {
         if stretch.ends_message || switches {
             let is_interim = status.is_some_and(|status| status < 200) && !switches;
             self.whole(is_interim);
-            met = met.or((!self.is_client && !is_interim).then_some(Met::Answer));
+            met = met.or((!self.is_client && !is_interim).then_some(Met::Response));
         }
         (stretch.length, met)
     }

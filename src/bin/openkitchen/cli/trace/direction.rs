@@ -96,7 +96,7 @@ impl Direction {
 
     /// The way to the client.
     pub fn answers(shows_all: bool) -> Direction {
-        Direction::new(Reader::answers(), shows_all)
+        Direction::new(Reader::responses(), shows_all)
     }
 
     fn new(reader: Reader, shows_all: bool) -> Direction {

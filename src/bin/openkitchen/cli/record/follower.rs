@@ -30,7 +30,7 @@ pub struct ExchangeFollower {
 impl ExchangeFollower {
     /// Nothing has crossed yet.
     pub fn new() -> ExchangeFollower {
-        let (requests, answers) = (Reader::requests(), Reader::answers());
+        let (requests, answers) = (Reader::requests(), Reader::responses());
         ExchangeFollower { requests, answers, unanswered: 0, facts: Vec::new() }
     }
 
