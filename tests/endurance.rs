@@ -139,7 +139,7 @@ fn with_20_threads_100_clients_are_served_and_the_silent_keep_nobody_out() {
     drop(upload);
     let Ended { code, stderr, .. } = kitchen.end();
     assert_eq!(code, Some(0), "{stderr}");
-    assert_eq!(lines_with(&stderr, "no more threads can be made"), 1, "{stderr}");
+    assert_eq!(lines_with(&stderr, "no thread can be spawned"), 1, "{stderr}");
     assert_eq!(lines_with(&stderr, "likes are kept in memory"), 1, "{stderr}");
     assert_eq!(stderr.lines().count(), 2, "{stderr}");
 }

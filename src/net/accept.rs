@@ -1,6 +1,6 @@
-//! # 1b. Who stands at the door?
+//! # Accepts connections: worker threads, and the supervisor that adds some
 //!
-//! The Rust book's server has one thread that accepts, and a new one for every connection:
+//! The Rust book's server has one thread that accepts, and a new thread for every connection:
 //!
 //! ```no_run
 //! # fn serve(_: std::net::TcpStream) {}
@@ -12,17 +12,24 @@
 //! }
 //! ```
 //! That is right, and slow where connections are short: making a thread takes four times as long as
-//! answering a request. So here the threads accept for themselves: each loops *accept, serve,
-//! accept*, and one that comes back to find enough of them at the door goes home. Still one thread has
-//! one connection at a time, and twice as many short ones are served (`make bench`, workload d).
+//! answering a request. So here each worker thread accepts for itself. It loops *accept, serve,
+//! accept*, and it ends when enough others wait in `accept`. Each thread still has one connection at a
+//! time, and the server takes twice as many short connections (`make bench`, workload d).
 //!
-//! When all of them are busy, nobody stands at the door, which is well as long as somebody comes back
-//! soon: a few threads that never sleep are faster than many that are woken. Somebody may not come
-//! back, though, from a silent client or a slow handler. So whoever takes the last place wakes the
-//! host, who glances at the door every half millisecond. Where nobody has come back since the last
-//! glance, more are spawned: one, then two, then four.  Next: [`connections`](super::connections).
+//! When all workers are busy, no thread waits in `accept`. That is well while workers return soon: a
+//! few threads that never sleep are faster than many that are woken. But a silent client or a slow
+//! handler can hold a worker for long. So the last thread to leave `accept` wakes the supervisor, which
+//! looks every half millisecond. If no worker has returned since its last look, the supervisor spawns
+//! more: one, then two, then four.
+//!
+//! ```text
+//! accept ─> register ─> a permit? ─ yes ─> serve the connection ─> unregister ─> accept
+//!                           └ no ─> reject: 503, at most 16 at a time
+//! ```
+//! Next: [`connections`](super::connections).
 
 use std::io::{self, ErrorKind};
+use std::mem;
 use std::net::{SocketAddr, TcpStream};
 use std::panic::{self, AssertUnwindSafe};
 use std::sync::Arc;
@@ -35,53 +42,65 @@ use log::{error, warn};
 use super::connection::Connection;
 use super::connections::{Entries, Entry, IdleMark, Permit};
 use super::observer::Tapped;
-use super::shared::{Shared, set_options_of};
+use super::shared::{Shared, set_stream_options};
 use super::transport::{Buffers, Io};
 
-/// Threads that may wait at the door; those who come back later go home.
+/// Threads that may wait in `accept`. A worker that returns from a connection to find so many ends.
 const MAX_IDLE_ACCEPTORS: usize = 4;
 
-/// A thread's stack. Pages are taken as they are touched, so this is room for handlers, not memory.
+/// Bytes of a worker's stack. The kernel provides a page when it is touched first, so an idle thread
+/// does not use them all; handlers may.
 const STACK_BYTES: usize = 256 * 1024;
 
-/// Time between two glances at an empty door.
+/// Time between two looks of the supervisor while no thread waits in `accept`.
 const POLL_INTERVAL: Duration = Duration::from_micros(500);
 
-/// Threads that are spawned at one glance, at most.
+/// Threads that the supervisor spawns after one look, at most.
 const MAX_SPAWNED_AT_ONCE: usize = 64;
 
-/// Connections beyond the cap that are told so. Those beyond them are just closed: telling them would
-/// cost what the cap is there to save.
+/// Connections past the limit that are answered with 503 at one time. Further ones are closed without
+/// an answer: each answer takes a thread, and the limit is there to save threads.
 const MAX_REJECTING: usize = 16;
 
-/// How long somebody who was hung up on has to leave, when the system has no descriptor or no thread left
-/// for a new connection. So, too, the next one has time to ask before it is their turn.
+/// Time for an idle connection that was closed to free its descriptor and its thread, in a shortage of
+/// either. It also gives the next idle connection time to send a request before it is closed in turn.
 const MAKE_ROOM_PAUSE: Duration = Duration::from_millis(20);
 
-/// The first connections may have been made before the listener had its options, and have none: no
-/// more than a backlog can hold.
-const MAX_WITHOUT_OPTIONS: u64 = 4096;
+/// Connections that are given their socket options one by one. They may have been made before the
+/// listener had the options that its connections inherit; a backlog holds no more than these.
+const FIRST_CONNECTIONS: u64 = 4096;
 
 impl<S: Sync> Shared<'_, S> {
-    /// The host's work, until the shared closes.
+    /// Spawns workers when no thread waits in `accept` and none returns. Returns when the server is to
+    /// stop. It runs on the thread that called [`Server::run`](super::server::Server::run).
     pub(super) fn supervise<'scope>(&'scope self, scope: &'scope Scope<'scope, '_>) {
-        let (mut returned, mut to_spawn) = (0, 1);
+        let (mut completed, mut to_spawn) = (0, 1);
         while self.wait_until_none_accepting() {
             thread::sleep(POLL_INTERVAL);
             let before =
-                std::mem::replace(&mut returned, self.acceptor.completed.load(Ordering::Relaxed));
-            let is_stuck = self.none_accepting() && returned == before;
+                mem::replace(&mut completed, self.acceptor.completed.load(Ordering::Relaxed));
+            let is_stuck = self.none_accepting() && completed == before;
             if !is_stuck {
                 to_spawn = 1;
                 continue;
             }
             let spawned = (0..to_spawn).try_for_each(|_| self.spawn_worker(scope));
-            self.after_spawning(spawned);
+            if let Err(error) = spawned {
+                // The connections wait in the backlog: without more threads the server is slow, and
+                // does not end.
+                if self.acceptor.short_of_threads.allows() {
+                    warn!("no thread can be spawned, so new connections wait: {error}");
+                }
+                self.make_room();
+            }
             to_spawn = (2 * to_spawn).min(MAX_SPAWNED_AT_ONCE);
         }
     }
 
-    /// Calls one more thread to the door.
+    /// Spawns one more worker.
+    ///
+    /// # Errors
+    /// The system has no thread left.
     pub(super) fn spawn_worker<'scope>(
         &'scope self,
         scope: &'scope Scope<'scope, '_>,
@@ -94,71 +113,66 @@ impl<S: Sync> Shared<'_, S> {
         spawned.map(drop)
     }
 
-    /// The life of a thread.
+    /// The life of a worker: accept a connection, serve it, accept the next.
     fn accept_loop(&self) {
         let mut buffers = Buffers::new();
+        let accepting = &self.acceptor.accepting;
         while let Some((stream, peer)) = self.accept() {
             let registered = self.register(stream);
-            if self.acceptor.accepting.fetch_sub(1, Ordering::SeqCst) == 1 {
-                self.wake_supervisor(); // that was the last place
+            if accepting.fetch_sub(1, Ordering::SeqCst) == 1 {
+                self.wake_supervisor(); // no other thread waits in `accept`
             }
             self.serve_connection(registered, peer, &mut buffers);
             self.acceptor.completed.fetch_add(1, Ordering::Relaxed);
-            // Taking a place only to give it up again could leave the door empty and the host asleep.
-            let if_few_accept = |waiting| (waiting < MAX_IDLE_ACCEPTORS).then_some(waiting + 1);
-            let accepting = &self.acceptor.accepting;
+            // One atomic step: if each worker counted itself first and then left, all could leave at
+            // once, and the supervisor would not be woken.
+            let if_few_accept = |count| (count < MAX_IDLE_ACCEPTORS).then_some(count + 1);
             if accepting.fetch_update(Ordering::SeqCst, Ordering::SeqCst, if_few_accept).is_err() {
                 return;
             }
         }
-        self.acceptor.accepting.fetch_sub(1, Ordering::SeqCst);
+        accepting.fetch_sub(1, Ordering::SeqCst);
     }
 
-    pub fn none_accepting(&self) -> bool {
+    /// Whether no thread waits in `accept`.
+    pub(super) fn none_accepting(&self) -> bool {
         self.acceptor.accepting.load(Ordering::SeqCst) == 0
     }
 
-    pub fn wake_supervisor(&self) {
+    fn wake_supervisor(&self) {
         if !self.acceptor.supervisor_is_awake.swap(true, Ordering::SeqCst) {
             self.connections.wake_all();
         }
     }
 
-    /// Waits until nobody stands at the door; false when the shared is to close.
-    pub fn wait_until_none_accepting(&self) -> bool {
-        let all_is_well = |_: &Entries| {
-            // Said before each look at the door, so that whoever leaves after the look wakes us.
+    /// Waits until no thread is in `accept`. Returns false if the server is stopping.
+    fn wait_until_none_accepting(&self) -> bool {
+        let is_fine = |_: &Entries| {
+            // This is stored before the counter is read, so a thread that leaves `accept` after the
+            // read wakes the supervisor.
             self.acceptor.supervisor_is_awake.store(false, Ordering::SeqCst);
             !self.none_accepting() && !self.connections.is_stopping()
         };
-        drop(self.connections.wait_while(all_is_well, None));
+        drop(self.connections.wait_while(is_fine, None));
         !self.connections.is_stopping()
     }
 
-    /// Says once when no thread can be made, and has whoever is silent give theirs up. The connections
-    /// wait in the backlog until one is free: a server without more threads is slow, and not gone.
-    pub fn after_spawning(&self, spawned: io::Result<()>) {
-        let Err(error) = spawned else { return };
-        if self.acceptor.short_of_threads.allows() {
-            warn!("no more threads can be made, so connections have to wait: {error}");
-        }
-        self.make_room();
-    }
-
-    /// Who is silent does not keep out who has something to ask.
+    /// Closes the oldest idle connection in a shortage of descriptors or threads, and gives it time to
+    /// end. An idle client must not keep out one that has a request.
     fn make_room(&self) {
         self.connections.close_oldest_idle();
         thread::sleep(MAKE_ROOM_PAUSE);
     }
 
-    /// The next connection; `None` when no more are taken.
-    pub fn accept(&self) -> Option<(TcpStream, SocketAddr)> {
+    /// The next connection; `None` when the server is stopping. When descriptors run out (EMFILE), the
+    /// listener goes on: an idle connection is closed, and `accept` is tried again.
+    fn accept(&self) -> Option<(TcpStream, SocketAddr)> {
         loop {
             match self.listener.accept() {
                 Ok(accepted) => return Some(accepted),
                 Err(_) if self.connections.is_stopping() => return None,
                 Err(error) => match error.kind() {
-                    // The listener has the timeout that its connections inherit: go round again.
+                    // The listener has the read timeout that its connections inherit.
                     ErrorKind::WouldBlock | ErrorKind::TimedOut => {}
                     ErrorKind::Interrupted | ErrorKind::ConnectionAborted => {}
                     _ => {
@@ -172,27 +186,27 @@ impl<S: Sync> Shared<'_, S> {
         }
     }
 
-    /// Puts a connection on the list.
-    pub fn register(&self, stream: TcpStream) -> (u64, Arc<Entry>) {
+    /// Numbers a new connection, sets its socket options and adds it to the registry.
+    pub(super) fn register(&self, stream: TcpStream) -> (u64, Arc<Entry>) {
         let number = self.acceptor.accepted.fetch_add(1, Ordering::Relaxed) + 1;
-        let inherits = cfg!(target_os = "linux") && number > MAX_WITHOUT_OPTIONS;
+        let inherits = cfg!(target_os = "linux") && number > FIRST_CONNECTIONS;
         if !inherits {
-            // Where that fails the connection is broken already, and its first read will tell.
-            let _ = set_options_of(&stream, self.service.limits);
+            // If that fails, the connection is broken already, and its first read says so.
+            let _ = set_stream_options(&stream, self.service.limits);
         }
         (number, self.connections.register(number, stream))
     }
 
-    /// Serves a connection that is on the list, from its first byte to its end.
-    pub fn serve_connection(
+    /// Serves a registered connection from its first byte to its end, and unregisters it.
+    pub(super) fn serve_connection(
         &self,
         (number, entry): (u64, Arc<Entry>),
         peer: SocketAddr,
         buffers: &mut Buffers,
     ) {
         let Entry { stream, idle } = &*entry;
-        // A handler's panic is caught and answered where it is called. This is for all else: one
-        // connection may end by it, and never the server.
+        // A handler's panic is caught where the handler is called. This one is for all other code: it
+        // may end one connection, and never the server.
         let served = panic::catch_unwind(AssertUnwindSafe(|| match self.service.observer {
             None => self.serve_with_permit(stream, number, peer, idle, buffers),
             Some(observer) => {
@@ -208,6 +222,7 @@ impl<S: Sync> Shared<'_, S> {
         self.connections.unregister(number);
     }
 
+    /// Enforces the limit on connections: serves with a permit, and rejects with 503 without one.
     fn serve_with_permit(
         &self,
         io: impl Io,
@@ -217,14 +232,14 @@ impl<S: Sync> Shared<'_, S> {
         buffers: &mut Buffers,
     ) {
         let mut connection = Connection::new(&self.service, io, number, peer, idle, buffers);
-        let cap = self.service.limits.connections;
-        if let Some(_seat) = Permit::acquire(&self.acceptor.active, cap) {
+        let limit = self.service.limits.connections;
+        if let Some(_permit) = Permit::acquire(&self.acceptor.active, limit) {
             return connection.serve();
         }
         if self.acceptor.full.allows() {
-            warn!("all {cap} connections are taken; new ones are told 503");
+            warn!("{limit} connections are open, which is the limit; new ones get 503");
         }
-        if let Some(_seat) = Permit::acquire(&self.acceptor.rejecting, MAX_REJECTING) {
+        if let Some(_permit) = Permit::acquire(&self.acceptor.rejecting, MAX_REJECTING) {
             connection.reject();
         }
     }

@@ -1,16 +1,16 @@
-//! # 2. A conversation
+//! # One connection: read a request, answer it, read the next
 //!
-//! One connection, one thread: read a request, answer it, and again. The place in the conversation is
-//! the place in this file; no table keeps it.
+//! One thread serves one connection. The state of the connection is the place in this code: there is
+//! no state table.
 //!
 //! ```text
 //! >>> GET /about HTTP/1.1          <<< HTTP/1.1 200 OK
 //! >>> GET /missing HTTP/1.1        <<< HTTP/1.1 404 Not Found
 //! --- client closed
 //! ```
-//! The borrow checker keeps the order of it. [`Connection::next`] lends an [`Exchange`], answering
-//! consumes it, and while it lives there is no way to a second one: two answers to one request, or a
-//! second question before the first is answered, do not compile.
+//! The borrow checker keeps the order. [`Connection::next`] lends an [`Exchange`], and answering
+//! consumes it. Two responses to one request do not compile, and neither does a second request before
+//! the first is answered.
 //!
 //! Rule: RFC 9112 section 9.  Next: [`exchange`](super::exchange).
 
@@ -35,21 +35,23 @@ use crate::message::persistence::Persistence;
 use crate::message::refusal::{Refusal, Refused, Rule};
 use crate::message::response::Response;
 
-/// One client, and what is known of it.
+/// One client's connection, and what the server knows of it.
 pub(super) struct Connection<'a, S: 'static, L> {
     pub service: &'a Service<'a, S>,
     pub transport: Transport<'a, L>,
     pub number: u64,
     pub peer: SocketAddr,
-    /// Whether it waits for a request: then it may be hung up on when the server stops.
+    /// Says whether the connection waits for a request: then another thread may close it.
     idle: &'a IdleMark,
-    /// Whether a request has been answered on it.
+    /// Whether a request has been answered on this connection.
     has_served: bool,
 }
 
-/// Why a request could not be read. Either somebody is left to be told, or nobody is.
+/// Why a request could not be read.
 pub(super) enum ReadError {
+    /// The request breaks a rule or a limit. The client gets a response.
     Refused(Refused),
+    /// The connection is broken, so there is no response.
     Gone(io::Error),
 }
 
@@ -65,23 +67,25 @@ impl From<Refusal> for ReadError {
     }
 }
 
-/// Bytes of a connection's beginning that may show another protocol, which never sends a line end.
+/// The first bytes of a connection that may show another protocol. Such a client may never send a line
+/// end, so each of these bytes is looked at when it arrives.
 const GREETING_BYTES: usize = 16;
 
-/// How long somebody who begins with an empty line has for what follows. A client sends it at once; a
-/// person who types is answered while still looking.
+/// Time for the request line after an empty line. A program sends both at once; a person who types is
+/// answered before giving up.
 const BLANK_LINE_TIMEOUT: Duration = Duration::from_secs(1);
 
-/// How long a client may go on sending to a connection that was closed on it.
+/// Time for which a closed connection is still read, so that a client that goes on sending gets its
+/// response.
 const LINGER: Duration = Duration::from_secs(2);
 
-/// The same for one that was turned away: its thread is one more than there should be.
+/// The same for a connection that was rejected. Its thread is one past the limit, so it is shorter.
 const LINGER_REJECTED: Duration = Duration::from_secs(1);
 
-/// How much it may send in that time.
+/// Bytes that are read and dropped in that time, at most.
 const LINGER_BYTES: usize = 8 << 20;
 
-/// Seconds after which a client that was turned away may try again.
+/// Seconds after which a rejected client may try again.
 const RETRY_AFTER: &str = "1";
 
 impl<'a, S: Sync, L: Io> Connection<'a, S, L> {
@@ -97,7 +101,7 @@ impl<'a, S: Sync, L: Io> Connection<'a, S, L> {
         Connection { service, transport, number, peer, idle, has_served: false }
     }
 
-    /// The whole conversation.
+    /// Serves the connection until it ends.
     pub fn serve(&mut self) {
         if let Err(gone) = self.serve_exchanges() {
             debug!("connection {}: {gone}", self.number);
@@ -114,8 +118,8 @@ impl<'a, S: Sync, L: Io> Connection<'a, S, L> {
         Ok(())
     }
 
-    /// The next request's head, and where its content will end. `None` when there is none: the client
-    /// has closed, or was silent for too long, or was refused and told so.
+    /// Reads the next request's head and decides where its content ends. `None` when there is no next
+    /// request: the client has closed, was silent for the idle timeout, or was refused and answered.
     fn next(&mut self) -> io::Result<Option<Exchange<'_, 'a, S, L>>> {
         let read = self.read_head().and_then(|head| match head {
             None => Ok(None),
@@ -136,24 +140,24 @@ impl<'a, S: Sync, L: Io> Connection<'a, S, L> {
         }
     }
 
-    /// Reads until a head is complete. One deadline for all of it: a client that sends a byte now and
-    /// then would otherwise hold its thread for ever.
+    /// Reads until a head is complete. One deadline holds for the whole head ([`Limits::head_timeout`]):
+    /// a timeout for each read would let a client that sends a byte now and then hold a thread for ever.
     fn read_head(&mut self) -> Result<Option<Head>, ReadError> {
         let limits = self.service.limits;
         let (mut since, mut tried) = (None, 0);
         loop {
             let bytes = self.transport.bytes();
-            // Parsing again for each byte of a slow head would take quadratic time: only a line end, a
-            // full buffer or a greeting can make a difference.
-            let news = &bytes[tried.min(bytes.len())..];
-            let can_tell =
-                news.contains(&b'\n') || bytes.len() >= limits.head || tried < GREETING_BYTES;
-            if can_tell && let Some(head) = Head::parse(bytes, limits)? {
+            // To parse after each byte of a slow head would take quadratic time. Only a line end, the
+            // size limit or the first bytes can change the result.
+            let new = &bytes[tried.min(bytes.len())..];
+            let may_differ =
+                new.contains(&b'\n') || bytes.len() >= limits.head || tried < GREETING_BYTES;
+            if may_differ && let Some(head) = Head::parse(bytes, limits)? {
                 return Ok(Some(head));
             }
             tried = bytes.len();
-            // An empty line is what some clients send behind a request, not the beginning of one. Where
-            // there has been none, somebody types, and is not left without a word.
+            // Some clients send an empty line after a request: it begins no request. Before the first
+            // request, it means that a person types by hand, and is to get a response soon.
             let is_blank = matches!(bytes, b"\r" | b"\r\n");
             let is_idle = bytes.is_empty() || (is_blank && self.has_served);
             let head = limits.head_timeout;
@@ -173,36 +177,37 @@ impl<'a, S: Sync, L: Io> Connection<'a, S, L> {
         }
     }
 
-    /// Reads once. Between requests, the wait may be ended by the server's stopping.
+    /// Reads once. Between requests the connection is idle, and a stopping server may end the read.
     fn fill(&mut self, deadline: Option<Instant>, between_requests: bool) -> io::Result<usize> {
         if !between_requests {
             return self.transport.fill(deadline);
         }
-        // First say that we wait, then look whether to stop. The thread that stops the server does it
-        // the other way round, so one of the two always sees the other.
+        // First the idle mark is set, then the stop flag is read. The thread that stops the server sets
+        // the flag first and reads the mark after it, so one of the two always sees the other.
         self.idle.begin();
-        let last_call = self.service.stopping.load(Ordering::SeqCst);
-        let deadline = if last_call { Some(Instant::now() + FINAL_REQUEST_WAIT) } else { deadline };
+        let stopping = self.service.stopping.load(Ordering::SeqCst);
+        let deadline = if stopping { Some(Instant::now() + FINAL_REQUEST_WAIT) } else { deadline };
         let filled = self.transport.fill(deadline);
         if self.idle.end() {
             self.transport.mark_read_shut();
         }
         if !matches!(filled, Ok(1..)) {
-            // Nobody will be answered any more, and that is said at once: what arrives between this read
-            // and the end of the connection is thrown away.
+            // No further request will be answered. The half-close says so at once, since bytes that
+            // arrive between this read and the end of the connection are thrown away.
             self.transport.half_close();
         }
         filled
     }
 
-    /// Answers what could not be read as a request, and ends the connection.
+    /// Answers a request that could not be read (400, 408, 414, 431, ...), and closes the connection.
     #[cold]
     fn refuse(&mut self, refused: Refused, linger: Duration) -> io::Result<()> {
         let limits = self.service.limits;
         let received = self.transport.bytes().len();
-        // What has come beyond the head's limit may not show in the answer: it may not have come yet.
+        // Bytes past the head's limit must not show in the response: whether they have arrived depends
+        // on the network.
         let bytes = &self.transport.bytes()[..received.min(limits.head)];
-        // The answer to a HEAD has no content, even where the rest of the head is garbage.
+        // The response to HEAD has no content, even if the rest of its head is malformed.
         let is_head = bytes.strip_prefix(b"\r\n").unwrap_or(bytes).starts_with(b"HEAD ");
         let response = refusal(refused, bytes, limits);
         let context =
@@ -229,8 +234,8 @@ impl<'a, S: Sync, L: Io> Connection<'a, S, L> {
         Ok(())
     }
 
-    /// Writes the reason into the log. What is no request is a thing that somebody has to set right: it
-    /// is a warning, but each kind of it one only.
+    /// Logs why a request was refused. Bytes of another protocol mean that a setting is wrong on one
+    /// side, so they are a warning: one for each kind.
     fn log(&self, refusal: Refusal) {
         let (Connection { number, peer, .. }, Rule { why, clause, .. }) = (self, refusal.rule());
         let bit = 1 << refusal as u64;
@@ -240,7 +245,7 @@ impl<'a, S: Sync, L: Io> Connection<'a, S, L> {
         log!(level, "connection {number} from {peer}: {why} ({clause})");
     }
 
-    /// Sends an answer; see [`deliver`].
+    /// Sends a response; see [`deliver`].
     pub fn send(
         &mut self,
         response: Response,
@@ -250,25 +255,25 @@ impl<'a, S: Sync, L: Io> Connection<'a, S, L> {
         deliver(&mut self.transport, response, context, clock(), limits)
     }
 
-    /// Ends the connection so that the last answer is not lost; see [`Transport::linger`].
+    /// Closes the connection so that the last response is not lost; see [`Transport::linger`].
     pub fn close(&mut self) {
         self.transport.linger(LINGER, LINGER_BYTES);
     }
 
-    /// The busy signal for a connection beyond the cap.
+    /// Answers a connection past the limit with 503, without reading a request, and closes it.
     pub fn reject(&mut self) {
-        let told = self.refuse(Refusal::TooManyConnections.into(), LINGER_REJECTED);
-        if let Err(gone) = told {
+        let sent = self.refuse(Refusal::TooManyConnections.into(), LINGER_REJECTED);
+        if let Err(gone) = sent {
             debug!("connection {}: {gone}", self.number);
         }
     }
 }
 
-/// The answer that a refusal is.
+/// The response for a refusal. `bytes` are those of the request, from its first.
 pub(super) fn refusal(refused: Refused, bytes: &[u8], limits: &Limits) -> Response {
     let response = Response::text(refused.explained(bytes, limits))
         .status(refused.refusal.rule().status)
-        // It may show the client's own bytes: no browser is to take them for a page.
+        // The text may show the client's own bytes, which a browser must not take for HTML.
         .field("X-Content-Type-Options", "nosniff");
     match refused.refusal {
         Refusal::TooManyConnections => response.field("Retry-After", RETRY_AFTER),

@@ -1,8 +1,13 @@
-//! # 1c. Who is in?
+//! # The registry of open connections, idle marks, and permits
 //!
-//! The list of connections that are open, and of seats that are taken. It exists for two moments: when
-//! somebody comes and all seats are taken, and when the shared closes and everybody has to be found.
-//! Next: [`shared`](super::shared).
+//! The registry serves two moments. In a shortage of descriptors or threads, it finds an idle
+//! connection. When the server stops, it finds all of them.
+//!
+//! ```text
+//! WAITING ── a request arrives ──> BUSY ── it is answered ──> WAITING
+//!    └────── another thread shuts the reading half ──> CLOSED
+//! ```
+//! Next: [`shutdown`](super::shutdown).
 
 use std::collections::HashMap;
 use std::net::{Shutdown, TcpStream};
@@ -10,25 +15,28 @@ use std::sync::atomic::{AtomicBool, AtomicU8, AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-/// Who is in, by number, and whether the shared is closing.
+/// Every open connection by its number, and whether the server is stopping.
 #[derive(Default)]
 pub(super) struct Connections {
     stopping: AtomicBool,
     entries: Mutex<Entries>,
+    /// Notified when the server is to stop, when the supervisor is needed and, while the server is
+    /// stopping, when a connection ends.
     changed: Condvar,
 }
 
 pub(super) type Entries = HashMap<u64, Arc<Entry>>;
 
-/// One connection. The socket is shared with the thread that closes the shared, which may have to end
-/// a read that waits: a second descriptor for that would halve the number of connections.
+/// One open connection. Its worker reads and writes the socket, and another thread may shut it: a
+/// second descriptor for that would halve the number of connections.
 pub(super) struct Entry {
     pub stream: TcpStream,
     pub idle: IdleMark,
 }
 
 impl Entry {
-    /// Ends its waiting, if it waits for a request. What has arrived is still read and answered.
+    /// Closes the connection if it waits for a request: its read ends. A request that has arrived is
+    /// still read and answered.
     fn close_if_idle(&self) {
         if self.idle.try_close() {
             let _ = self.stream.shutdown(Shutdown::Read);
@@ -37,6 +45,7 @@ impl Entry {
 }
 
 impl Connections {
+    /// The flag itself, for connections that look at it before each response.
     pub fn stopping(&self) -> &AtomicBool {
         &self.stopping
     }
@@ -45,17 +54,20 @@ impl Connections {
         self.stopping.load(Ordering::SeqCst)
     }
 
+    /// Tells the server to stop, and wakes the supervisor. Returns at once.
     pub fn stop(&self) {
         self.stopping.store(true, Ordering::SeqCst);
         self.wake_all();
     }
 
+    /// Adds a connection.
     pub fn register(&self, number: u64, stream: TcpStream) -> Arc<Entry> {
         let entry = Arc::new(Entry { stream, idle: IdleMark::default() });
         self.entries().insert(number, Arc::clone(&entry));
         entry
     }
 
+    /// Removes a connection that has ended.
     pub fn unregister(&self, number: u64) {
         self.entries().remove(&number);
         if self.is_stopping() {
@@ -63,17 +75,17 @@ impl Connections {
         }
     }
 
-    /// Everybody. A panic while the lock is held is impossible: nothing is called under it that could.
+    /// All entries, locked. Nothing that runs under the lock can panic, so it is never poisoned.
     pub fn entries(&self) -> MutexGuard<'_, Entries> {
         self.entries.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Hangs up on everybody who waits for a request.
+    /// Closes every connection that waits for a request.
     pub fn close_idle(&self) {
         self.entries().values().for_each(|entry| entry.close_if_idle());
     }
 
-    /// Hangs up on one of them, who has been here longest: so somebody else can come in.
+    /// Closes the oldest of the connections that wait for a request, so that a new one can be accepted.
     pub fn close_oldest_idle(&self) {
         let entries = self.entries();
         let idle = entries.iter().filter(|(_, entry)| entry.idle.is_waiting());
@@ -82,14 +94,14 @@ impl Connections {
         }
     }
 
-    /// Has everybody who waits look again. The lock is taken so that nobody is between looking and
-    /// waiting meanwhile.
+    /// Wakes every thread in [`wait_while`](Connections::wait_while). The lock is taken first, so that
+    /// no thread is between its check and its wait.
     pub fn wake_all(&self) {
         drop(self.entries());
         self.changed.notify_all();
     }
 
-    /// Waits while that holds, or until the deadline.
+    /// Waits while `holds` is true of the entries, until the deadline if there is one.
     pub fn wait_while(
         &self,
         holds: impl Fn(&Entries) -> bool,
@@ -111,8 +123,8 @@ impl Connections {
     }
 }
 
-/// Whether a connection waits for a request. Then, and only then, it may be hung up on when the server
-/// stops; the two sides of that are settled by one atomic step each.
+/// Whether a connection is idle: it waits for a request. Only then may another thread close it. One
+/// atomic step on each side decides which of the two was first.
 #[derive(Default)]
 pub(super) struct IdleMark(AtomicU8);
 
@@ -121,41 +133,41 @@ const WAITING: u8 = 1;
 const CLOSED: u8 = 2;
 
 impl IdleMark {
-    /// The connection waits from now on.
+    /// The connection waits for a request from now on.
     pub fn begin(&self) {
         self.0.store(WAITING, Ordering::SeqCst);
     }
 
-    /// It waits no more. True if the server has ended the wait by shutting the half it reads from.
+    /// The connection waits no more. True if another thread has shut its reading half meanwhile.
     pub fn end(&self) -> bool {
         self.0.swap(BUSY, Ordering::SeqCst) == CLOSED
     }
 
-    /// Whether it waits, as far as one can tell from outside.
+    /// Whether the connection waits. Seen from another thread, this can change at any moment.
     pub fn is_waiting(&self) -> bool {
         self.0.load(Ordering::Relaxed) == WAITING
     }
 
-    /// Takes the right to end the wait; false where nobody waits.
+    /// Claims the right to shut the reading half. False if the connection is busy, or closed already.
     pub fn try_close(&self) -> bool {
         let step = self.0.compare_exchange(WAITING, CLOSED, Ordering::SeqCst, Ordering::SeqCst);
         step.is_ok()
     }
 }
 
-/// How long a server that stops waits for a request on a connection that is idle. Who asks within this
-/// time is answered, and told that it was the last time; who does not is hung up on. A request that is
-/// on its way just then is lost, which no server can help (RFC 9112 section 9.5); but the longer a
-/// client has been silent, the less likely it speaks at that very moment.
+/// Time for which a stopping server waits for a request on each idle connection. A request within this
+/// time is answered with `Connection: close`; after it the connection is closed. A request that is on
+/// its way at that moment is lost, which no server can prevent (RFC 9112 section 9.5). The longer a
+/// client has been silent, the less likely that is.
 pub(super) const FINAL_REQUEST_WAIT: Duration = Duration::from_millis(50);
 
-/// One of a bounded number, given back when it is dropped.
+/// One of a limited number, such as the limit on connections. Dropping it returns it.
 pub(super) struct Permit<'a>(&'a AtomicUsize);
 
 impl<'a> Permit<'a> {
-    /// One more, unless so many are taken.
-    pub fn acquire(taken: &'a AtomicUsize, of: usize) -> Option<Permit<'a>> {
-        let one_more = |taken| (taken < of).then_some(taken + 1);
+    /// Takes a permit; `None` if `limit` permits are taken.
+    pub fn acquire(taken: &'a AtomicUsize, limit: usize) -> Option<Permit<'a>> {
+        let one_more = |taken| (taken < limit).then_some(taken + 1);
         taken.fetch_update(Ordering::SeqCst, Ordering::SeqCst, one_more).ok().map(|_| Permit(taken))
     }
 }
@@ -171,7 +183,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_a_wait_can_be_ended_and_whose_wait_it_was_gets_to_know() {
+    fn only_an_idle_connection_can_be_closed_and_its_worker_sees_it() {
         let idle = IdleMark::default();
         assert!(!idle.try_close() && !idle.end());
         idle.begin();
@@ -180,7 +192,7 @@ mod tests {
     }
 
     #[test]
-    fn a_seat_is_free_again_when_its_guest_has_left() {
+    fn a_dropped_permit_can_be_acquired_again() {
         let taken = AtomicUsize::new(0);
         let first = Permit::acquire(&taken, 1);
         assert!(first.is_some() && Permit::acquire(&taken, 1).is_none());

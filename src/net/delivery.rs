@@ -1,10 +1,14 @@
-//! # 10b. The answer on its way
+//! # Sends a response
 //!
-//! A head and bytes that are there go out in one write. A reader's content goes out piece by piece:
-//! counted, where its length was promised, or in chunks.
-//!
-//! Whoever takes no byte for the write timeout, or is slower than the slowest line that is served, is
-//! given up: a thread waits here.  Next: [`persistence`](crate::message::persistence).
+//! ```text
+//! bytes            head and content in one write
+//! sized reader     as many bytes as Content-Length says
+//! stream           a chunk for each read of the handler's reader
+//! ```
+//! A thread waits here while the client takes the bytes. A slow reader must not hold it for ever: the
+//! connection is closed if the client takes no byte for the write timeout, or not all within
+//! [`Limits::time_budget`].
+//! Next: [`observer`](super::observer).
 
 use std::io::{self, ErrorKind, Read};
 use std::panic::{self, AssertUnwindSafe};
@@ -19,15 +23,16 @@ use crate::message::limits::Limits;
 use crate::message::persistence::Persistence;
 use crate::message::response::{Body, Response};
 
-/// Bytes of a stream's piece, at most: one chunk, one write.
-const PIECE: usize = 16 * 1024;
+/// Bytes that one read of a stream may give: one chunk, one write.
+const STREAM_READ_BYTES: usize = 16 * 1024;
 
-/// Whether an answer is gone with a single write, as far as the client lets it.
+/// Whether a response is sent with a single write, if the socket's buffer has room for it.
 pub(super) fn is_one_write(response: &Response) -> bool {
     matches!(&response.body, Body::Bytes(bytes) if bytes.len() <= ONE_WRITE)
 }
 
-/// Sends an answer. What becomes of the connection is decided here at the latest.
+/// Sends a response. Returns whether the connection may stay open as far as this response goes; unread
+/// content can still close it afterwards.
 pub(super) fn deliver<L: Io>(
     transport: &mut Transport<'_, L>,
     response: Response,
@@ -60,32 +65,32 @@ pub(super) fn deliver<L: Io>(
     Ok(persistence)
 }
 
-/// Whether all the content went out that was promised. Where a reader fails, or has too little, the
-/// connection must end: it is the only way left to tell the client (RFC 9112 section 8).
+/// Whether all the promised content was sent. If a reader fails or has too few bytes, the connection
+/// must be closed: nothing else can tell the client any more (RFC 9112 section 8).
 enum Cut {
     No,
     Short,
 }
 
-/// Reads a piece from a handler's reader; `None` where it fails, or panics.
-fn next_piece(reader: &mut impl Read, piece: &mut [u8]) -> Option<usize> {
+/// Reads once from a handler's reader; `None` if it fails or panics.
+fn read_content(reader: &mut impl Read, buffer: &mut [u8]) -> Option<usize> {
     loop {
-        match panic::catch_unwind(AssertUnwindSafe(|| reader.read(piece))) {
+        match panic::catch_unwind(AssertUnwindSafe(|| reader.read(buffer))) {
             Ok(Ok(read)) => return Some(read),
             Ok(Err(error)) if error.kind() == ErrorKind::Interrupted => {}
             Ok(Err(error)) => {
-                error!("the content of an answer ends early: {error}");
+                error!("the content of a response ends early: {error}");
                 return None;
             }
             Err(_) => {
-                error!("the reader of an answer's content panicked");
+                error!("the reader of a response's content panicked");
                 return None;
             }
         }
     }
 }
 
-/// Sends exactly `length` bytes behind the head that is in `out`.
+/// Sends exactly `length` bytes after the head that is in `out`.
 #[cold]
 fn copy<L: Io>(
     transport: &mut Transport<'_, L>,
@@ -95,10 +100,10 @@ fn copy<L: Io>(
 ) -> io::Result<Cut> {
     let since = Instant::now();
     let mut left = length;
-    let mut piece = vec![0; ONE_WRITE];
+    let mut buffer = vec![0; ONE_WRITE];
     while left > 0 {
-        let read = next_piece(&mut reader, &mut piece);
-        let bytes = &piece[..read.unwrap_or(0)];
+        let read = read_content(&mut reader, &mut buffer);
+        let bytes = &buffer[..read.unwrap_or(0)];
         transport.out.extend_from_slice(bytes);
         transport.flush(limits.time_budget(length).saturating_sub(since.elapsed()))?;
         if bytes.is_empty() {
@@ -110,7 +115,7 @@ fn copy<L: Io>(
     Ok(Cut::No)
 }
 
-/// Sends pieces as they are made, each at once; the first shares a write with the head.
+/// Sends what each read gives at once; the first read shares a write with the head.
 #[cold]
 fn stream<L: Io>(
     transport: &mut Transport<'_, L>,
@@ -118,16 +123,16 @@ fn stream<L: Io>(
     in_chunks: bool,
     limits: &Limits,
 ) -> io::Result<Cut> {
-    let mut piece = vec![0; PIECE];
+    let mut buffer = vec![0; STREAM_READ_BYTES];
     loop {
-        let read = next_piece(&mut reader, &mut piece);
+        let read = read_content(&mut reader, &mut buffer);
         match (read, in_chunks) {
             (None, _) => {}
             (Some(0), true) => transport.out.extend_from_slice(LAST_CHUNK),
-            (Some(read), true) => encode_chunk(&piece[..read], transport.out),
-            (Some(read), false) => transport.out.extend_from_slice(&piece[..read]),
+            (Some(read), true) => encode_chunk(&buffer[..read], transport.out),
+            (Some(read), false) => transport.out.extend_from_slice(&buffer[..read]),
         }
-        transport.flush(limits.time_budget(PIECE as u64))?;
+        transport.flush(limits.time_budget(STREAM_READ_BYTES as u64))?;
         match read {
             None => return Ok(Cut::Short),
             Some(0) => return Ok(Cut::No),

@@ -1,13 +1,13 @@
-//! # 2b. One question, one answer
+//! # One exchange: one request and its response
 //!
 //! ```text
-//! head ─> framing ─> route ─> content ─> handler ─> answer
+//! head ─> framing ─> route ─> content ─> handler ─> response
 //!                      │         │          └ panic:          500, close
 //!                      │         └ too large, cut, late:      413, 400, 408, close
 //!                      └ no such path, no such method:        404, 405, keep-alive
 //! ```
-//! The door is found before the parcel is carried in: what can be refused by its label is refused
-//! before a client that waits for `100 Continue` has sent a byte of it.
+//! The route is looked up before the content is read. So a client that waits for `100 Continue` gets
+//! 404, 405 or 413 before it sends any content.
 //!
 //! Rule: RFC 9112 section 9, RFC 9110 section 10.1.1.  Next: [`transport`](super::transport).
 
@@ -37,17 +37,18 @@ use crate::message::target::masked;
 use crate::request::Request;
 use crate::route::{Lookup, Route};
 
-/// One request and its answer. It holds the connection until it is answered.
+/// One request, to be answered once. It borrows the connection until then.
 pub(super) struct Exchange<'c, 'a, S: 'static, L> {
     connection: &'c mut Connection<'a, S, L>,
     head: Head,
     framing: Framing,
-    /// Whether it waits for `100 Continue` before it sends the content.
+    /// Whether the client waits for `100 Continue` before it sends the content.
     client_waits: bool,
-    /// Whether there is content that has not been read.
+    /// Whether the request has content that was not read.
     unread: bool,
-    /// Bytes of the request that have been read: the head, then all of it.
+    /// Bytes of the request that were read: the head, and later the content and its framing.
     length: usize,
+    /// When the head was complete; `None` where nothing reports the exchange.
     since: Option<Instant>,
 }
 
@@ -64,8 +65,8 @@ impl<'c, 'a, S: Sync, L: Io> Exchange<'c, 'a, S, L> {
         Exchange { connection, head, framing, client_waits, unread, length, since }
     }
 
-    /// Finds the door, then carries the parcel in, so that 404, 405 and 413 can be said before the
-    /// content is sent (RFC 9110 section 10.1.1).
+    /// Looks the route up, reads the content, calls the handler and answers. In this order 404, 405 and
+    /// 413 reach a client before it sends the content (RFC 9110 section 10.1.1).
     pub fn serve(mut self) -> io::Result<Persistence> {
         let Service { routes, limits, .. } = *self.connection.service;
         let bytes = self.connection.transport.bytes();
@@ -75,12 +76,12 @@ impl<'c, 'a, S: Sync, L: Io> Exchange<'c, 'a, S, L> {
             match routes.lookup(self.head.method, self.head.target.path(bytes)) {
                 Lookup::Found(route) => route,
                 Lookup::Options(allow) => return self.options(allow),
-                // No handler has looked at the query, so it may hold anything: logs show none of it.
+                // No handler has read the query, so it may hold a secret: logs do not show it.
                 Lookup::WrongMethod(allow) => {
                     let response = refusal(Refusal::MethodNotAllowed.into(), bytes, limits);
                     return self.answer(response.field("Allow", &allow).hide_query(), None);
                 }
-                Lookup::Nowhere => {
+                Lookup::NotFound => {
                     let response = refusal(Refusal::NotFound.into(), bytes, limits);
                     return self.answer(response.hide_query(), None);
                 }
@@ -96,13 +97,13 @@ impl<'c, 'a, S: Sync, L: Io> Exchange<'c, 'a, S, L> {
         self.answer(response, Some(route))
     }
 
-    /// What may be done here (RFC 9110 section 9.3.7).
+    /// Answers OPTIONS with the methods of the route table (RFC 9110 section 9.3.7).
     fn options(self, allow: String) -> io::Result<Persistence> {
         self.answer(Response::new(Status::NO_CONTENT).field("Allow", &allow), None)
     }
 
-    /// Reads the content to its end. `Some` is what chunks were put together to; otherwise it stands
-    /// in the buffer behind the head.
+    /// Reads the content to its end, `limit` bytes at most. Returns the decoded content of chunks; other
+    /// content stays in the transport's buffer, after the head.
     fn read_content(&mut self, limit: u64) -> Result<Option<Vec<u8>>, ReadError> {
         let decoded = match self.framing {
             Framing::None | Framing::Length(0) => return Ok(None),
@@ -148,7 +149,7 @@ impl<'c, 'a, S: Sync, L: Io> Exchange<'c, 'a, S, L> {
                     return Ok(content);
                 }
                 Decoded::Partial => {
-                    // Nobody said how much will come: the time grows with what has.
+                    // The length is unknown, so the time grows with what has arrived.
                     let time_budget =
                         self.connection.service.limits.time_budget(content.len() as u64);
                     self.read_more(*since.get_or_insert_with(Instant::now) + time_budget)?;
@@ -157,7 +158,8 @@ impl<'c, 'a, S: Sync, L: Io> Exchange<'c, 'a, S, L> {
         }
     }
 
-    /// Tells a client that waits to go on. One that has sent some content did not wait.
+    /// Sends `100 Continue` if the client waits for it. A client that has sent some content already does
+    /// not wait.
     fn send_continue(&mut self) -> Result<(), ReadError> {
         let transport = &mut self.connection.transport;
         if self.client_waits && transport.bytes().len() == self.head.length {
@@ -181,7 +183,8 @@ impl<'c, 'a, S: Sync, L: Io> Exchange<'c, 'a, S, L> {
         }
     }
 
-    /// Calls the handler. Its panic is a 500 and the end of this connection, never of the server.
+    /// Calls the handler. If it panics, the response is a 500 and the connection is closed; the server
+    /// goes on.
     fn call(&self, route: &Route<S>, decoded: Option<Vec<u8>>) -> Response {
         let Service { state, limits, .. } = *self.connection.service;
         let raw = &self.connection.transport.bytes()[..self.length];
@@ -195,7 +198,7 @@ impl<'c, 'a, S: Sync, L: Io> Exchange<'c, 'a, S, L> {
             connection: self.connection.number,
         };
         panic::catch_unwind(AssertUnwindSafe(|| route.call(&request))).unwrap_or_else(|_| {
-            // Each panic, with its place and its reason, is the panic hook's to tell.
+            // The panic hook has printed where and why.
             if self.connection.service.panics.allows() {
                 error!("the handler of {} {} panicked", route.method(), route.path());
             }
@@ -203,13 +206,13 @@ impl<'c, 'a, S: Sync, L: Io> Exchange<'c, 'a, S, L> {
         })
     }
 
-    /// Sends the answer, and leaves the connection at the next request, or ended.
+    /// Sends the response. Afterwards the connection stands at the next request, or is closed.
     fn answer(mut self, response: Response, route: Option<&Route<S>>) -> io::Result<Persistence> {
         let Service { stopping, .. } = *self.connection.service;
         let bytes = self.connection.transport.bytes();
         let asked_for = Persistence::of_request(&self.head, bytes);
-        // Content that nobody read stands between us and the next request: it is dropped where that is
-        // little, and where the client is not waiting to be asked for it.
+        // Unread content stands before the next request. It is read and dropped if it is short and the
+        // client does not wait for `100 Continue`; otherwise the connection is closed.
         let much_unread = self.unread
             && (self.client_waits
                 || matches!(self.framing, Framing::Length(n) if n > UNREAD_CONTENT));
@@ -222,7 +225,7 @@ impl<'c, 'a, S: Sync, L: Io> Exchange<'c, 'a, S, L> {
         let (status, hides_query) = (response.status, response.hides_query);
         let is_one_write = is_one_write(&response);
         let sent = self.connection.send(response, context);
-        // Also of an answer that nobody was there to take: its handler did run.
+        // A response that could not be sent is reported too: its handler has run.
         self.report(status, hides_query, route, *sent.as_ref().unwrap_or(&Persistence::Close));
         let mut persistence = sent?;
 
@@ -234,18 +237,19 @@ impl<'c, 'a, S: Sync, L: Io> Exchange<'c, 'a, S, L> {
             };
         }
         let Connection { transport, .. } = &mut *self.connection;
-        let more_has_come = self.unread || transport.bytes().len() > self.length;
+        let more_has_arrived = self.unread || transport.bytes().len() > self.length;
         transport.consume(self.length);
-        // A client that says `close` may send nothing more (RFC 9112 section 9.6), and one that sent no
-        // content does not: then there is nothing a reset could be sent for, and nothing to wait for.
-        let will_send_no_more = asked_for == Persistence::Close && !had_content && !more_has_come;
+        // A client that sends `close` must send nothing after it (RFC 9112 section 9.6). If it sent no
+        // content either, no unread byte can cause a reset, so the server need not linger.
+        let will_send_no_more =
+            asked_for == Persistence::Close && !had_content && !more_has_arrived;
         if persistence == Persistence::Close && !(will_send_no_more && is_one_write) {
             self.connection.close();
         }
         Ok(persistence)
     }
 
-    /// The one call to those who watch.
+    /// Reports the exchange to the observer and the access log.
     fn report(
         &self,
         status: Status,

@@ -1,24 +1,25 @@
-//! # Ring 3: sockets, threads and time
+//! # The server: sockets, threads and time
 //!
-//! The only folder that waits, and the only one that logs. It knows the two rings within it; they do
-//! not know that it exists.
+//! Only this folder of the library waits, and only this folder logs. It imports
+//! [`message`](crate::message), [`route`](crate::route) and [`request`](crate::request); they do not
+//! import it.
 //!
 //! ```text
 //!            a client connects
-//! door        accept ── a seat ── the thread comes back when the connection ends
-//!               │
-//! connection    │    ┌──────────────── again, or goodbye ───────────────┐
-//!               └──> head → framing → route → content → handler → answer┘
-//! transport          bytes in, with a deadline              bytes out, in one write
-//! tap                └───────────── what an observer sees ─────────────┘
+//! accept       accept ── a permit ── the thread accepts again when the connection ends
+//!                │
+//! connection     │    ┌───────────── keep-alive: the next request ─────────────┐
+//!                └──> head → framing → route → content → handler → response ───┴─> close
+//! transport           bytes in, with a deadline         bytes out, in one write
+//! observer            └────────────── what an observer is told ──────────────┘
 //! ```
 //!
-//! The chapters stand in reading order.
+//! The files stand in reading order.
 
 pub mod server;
+pub(crate) mod shared;
 pub(crate) mod accept;
 pub(crate) mod connections;
-pub(crate) mod shared;
 pub(crate) mod shutdown;
 pub mod throttle;
 pub(crate) mod connection;

@@ -1,14 +1,14 @@
-//! # 13. Watching the wire
+//! # Observers: what crosses each connection, byte for byte
 //!
-//! The glass wall. [`Tapped`] stands around the socket and sees what a packet dump would see, garbage
-//! included; the protocol code below it and above it holds no line for it. One more call comes when
-//! an exchange has been answered, for what only the server knows: the route, the status, the time.
+//! [`Tapped`] wraps the socket and passes every read and write to an [`Observer`]. So the observer sees
+//! what a packet dump shows, malformed bytes included, and the protocol code holds no line for it. One
+//! more call reports each exchange, with what only the server knows: the route, the status, the time.
 //!
 //! ```text
 //! client ── bytes ── │ Tapped │ ── bytes ── transport, connection, handler
 //!                     └─ Observer: opened, received, sent, ended ─┘
 //! ```
-//! A server without an observer has no tap around its sockets at all.
+//! The sockets of a server without an observer are not wrapped.
 //! Next: [`reader`](crate::message::reader).
 
 use std::borrow::Cow;
@@ -22,23 +22,23 @@ use crate::message::persistence::Persistence;
 use crate::message::status::Status;
 use crate::net::transport::Io;
 
-/// Who watches. Calls come from the threads of the connections, in order for each connection; one
-/// that waits makes the client wait.
+/// Is told what crosses each connection. The connection's thread makes the calls, in order for that
+/// connection. A call that blocks makes that client wait.
 pub trait Observer: Send + Sync {
     /// A connection was accepted. Connections are counted from 1.
     fn opened(&self, _connection: u64, _peer: SocketAddr) {}
-    /// These bytes came from the client, in one read.
+    /// One read gave these bytes from the client.
     fn received(&self, _connection: u64, _bytes: &[u8]) {}
-    /// These bytes went to the client, in one write.
+    /// One write sent these bytes to the client.
     fn sent(&self, _connection: u64, _bytes: &[u8]) {}
-    /// An exchange was answered.
+    /// A request was answered.
     fn answered(&self, _connection: u64, _exchange: &Answered<'_>) {}
-    /// One side ended its half of the connection, or all of it. Comes once for each side at
-    /// most, but that a reset may follow a close.
+    /// One side closed its half of the connection, or reset it. There is one call for each side at
+    /// most, except that a reset may follow a close.
     fn ended(&self, _connection: u64, _end: End) {}
 }
 
-/// An exchange that is over.
+/// An exchange that is over, for [`Observer::answered`].
 #[derive(Clone, Debug)]
 pub struct Answered<'a> {
     /// The method as sent; `-` where the head could not be read.
@@ -46,35 +46,36 @@ pub struct Answered<'a> {
     /// The target, with what looks like a key [masked](crate::message::target::masked); `-` where the
     /// head could not be read.
     pub target: Cow<'a, str>,
-    /// The answer's status.
+    /// The response's status.
     pub status: Status,
-    /// Where the row of the route table stands that answered, if one did.
+    /// The place in the source of the route that answered, if one did.
     pub route: Option<&'static Location<'static>>,
-    /// Whether that row asked to be left out of the log.
+    /// Whether that route is left out of the access log.
     pub is_quiet: bool,
     /// Bytes of the request.
     pub received: usize,
-    /// From the last byte of the head read to the last byte of the answer written.
+    /// Time from the last byte of the head read to the last byte of the response written.
     pub took: Duration,
-    /// What the answer said of the connection. One that was to stay may yet close, where the client goes
-    /// on sending content that nobody asked for.
+    /// What the response said of the connection. A connection that was to stay open is closed all the
+    /// same if the client sends too much content that was not read.
     pub persistence: Persistence,
 }
 
-/// How a side took its leave.
+/// How one side ended the connection, for [`Observer::ended`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum End {
     /// The client will send no more.
     ClientClosed,
-    /// The client's side broke the connection off.
+    /// The client's side reset the connection.
     ClientReset,
     /// The server will send no more.
     ServerClosed,
-    /// The server's side broke the connection off. Only who stands between the two sees that.
+    /// The server's side reset the connection. Only a program between the two, as `watch` is, sees that.
     ServerReset,
 }
 
-/// A line whose bytes are shown to an observer as they cross.
+/// The tap: an [`Io`] that passes every byte to an observer as it crosses.
+#[doc(hidden)]
 pub struct Tapped<'o, L> {
     io: L,
     connection: u64,
@@ -84,7 +85,7 @@ pub struct Tapped<'o, L> {
 }
 
 impl<'o, L: Io> Tapped<'o, L> {
-    /// Puts the tap around a line.
+    /// Wraps an `Io`.
     pub fn new(io: L, connection: u64, observer: &'o dyn Observer) -> Tapped<'o, L> {
         let (client_ended, server_ended) = (Cell::new(false), Cell::new(false));
         Tapped { io, connection, observer, client_ended, server_ended }
@@ -102,7 +103,7 @@ impl<'o, L: Io> Tapped<'o, L> {
         }
     }
 
-    fn noticed<T>(&self, result: io::Result<T>) -> io::Result<T> {
+    fn note_reset<T>(&self, result: io::Result<T>) -> io::Result<T> {
         if let Err(error) = &result {
             let kinds = [io::ErrorKind::ConnectionReset, io::ErrorKind::BrokenPipe];
             if kinds.contains(&error.kind()) {
@@ -116,7 +117,7 @@ impl<'o, L: Io> Tapped<'o, L> {
 impl<L: Io> Read for Tapped<'_, L> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         let read = self.io.read(buffer);
-        let length = self.noticed(read)?;
+        let length = self.note_reset(read)?;
         match length {
             0 => self.client_ended(End::ClientClosed),
             _ => self.observer.received(self.connection, &buffer[..length]),
@@ -128,7 +129,7 @@ impl<L: Io> Read for Tapped<'_, L> {
 impl<L: Io> Write for Tapped<'_, L> {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         let written = self.io.write(bytes);
-        let length = self.noticed(written)?;
+        let length = self.note_reset(written)?;
         self.observer.sent(self.connection, &bytes[..length]);
         Ok(length)
     }

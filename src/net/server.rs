@@ -1,4 +1,4 @@
-//! # 1. A port opens
+//! # The server: bind, run, start, stop
 //!
 //! ```no_run
 //! use openkitchen::{Request, Response, Routes, Server, get, routes};
@@ -13,11 +13,15 @@
 //!     Server::bind("127.0.0.1:5000")?.run(&ROUTES, &())
 //! }
 //! ```
-//! [`Server::run`] keeps a thread at the [`accept`](super::accept) and waits to be stopped. Everything
-//! that the threads share is borrowed from here, and when the last of them is through, it returns: the
-//! compiler sees to it that no connection outlives the routes, the state or the limits.
+//! [`Server::run`] starts a worker thread, which [accepts](super::accept), and waits until the server
+//! is stopped. The threads borrow everything that they share from its stack, and it returns when the
+//! last thread has ended. So the compiler checks that no connection outlives the routes, the state or
+//! the limits.
 //!
-//! Left out: TLS, and more than one port.  Next: [`accept`](super::accept).
+//! A library server logs through the [`log`] crate, prints nothing and handles no signals. The caller
+//! chooses a logger, and calls [`Stopper::stop`] where a signal arrives.
+//!
+//! Left out: TLS, and more than one port.  Next: [`shared`](super::shared).
 
 use std::io;
 use std::net::{SocketAddr, TcpListener, ToSocketAddrs};
@@ -31,13 +35,14 @@ use log::error;
 use super::connection::Connection;
 use super::connections::{Connections, IdleMark};
 use super::observer::Observer;
-use super::shared::{Clock, Service, Shared, set_options};
+use super::shared::{Clock, Service, Shared, set_listener_options};
 use super::throttle::Throttle;
 use super::transport::{Buffers, Io};
 use crate::message::limits::Limits;
 use crate::route::Routes;
 
-/// A bound port, and what the server behind it grants.
+/// A listening socket and the settings of its server. [`run`](Server::run) or
+/// [`start`](Server::start) serves.
 pub struct Server {
     listener: TcpListener,
     limits: Limits,
@@ -47,57 +52,60 @@ pub struct Server {
 }
 
 impl Server {
-    /// Binds the address and listens. Port 0 takes a free one: see [`Server::address`].
+    /// Binds the address and listens. Port 0 takes a free port: see [`Server::address`]. The backlog is
+    /// std's, 128 connections.
     ///
     /// # Errors
-    /// What the system says: the port is taken, or needs privileges, or the address is not ours.
+    /// The system's error: the port is in use or needs privileges, or the address is not one of this
+    /// machine.
     pub fn bind(address: impl ToSocketAddrs) -> io::Result<Server> {
         Ok(Server::from_listener(TcpListener::bind(address)?))
     }
 
-    /// A server for a listener that was made elsewhere, perhaps with a longer backlog than the 128
-    /// connections that std asks for.
+    /// A server on a listener that the caller has made, perhaps with a longer backlog. Its limits are
+    /// [`Limits::default`].
     pub fn from_listener(listener: TcpListener) -> Server {
         let (limits, connections) = (Limits::default(), Arc::new(Connections::default()));
-        let _ = set_options(&listener, &limits);
+        let _ = set_listener_options(&listener, &limits);
         Server { listener, limits, observer: None, clock: SystemTime::now, connections }
     }
 
-    /// The same with other limits.
+    /// Sets the limits: sizes, timeouts, and the number of connections.
     pub fn limits(self, limits: Limits) -> Server {
-        // A client may connect as soon as the port is open, and has what the listener has by then. If
-        // that fails, it fails again in `run`, and is told there.
-        let _ = set_options(&self.listener, &limits);
+        // A client may connect before `run`, and its connection inherits what the listener has by
+        // then. If this fails, it fails again in `run`, which returns the error.
+        let _ = set_listener_options(&self.listener, &limits);
         Server { limits, ..self }
     }
 
-    /// The same with an observer, who is shown every byte.
+    /// Sets the observer, which is shown every byte and every exchange.
     pub fn observed_by(self, observer: Arc<dyn Observer>) -> Server {
         Server { observer: Some(observer), ..self }
     }
 
-    /// The same with another clock for `Date`. Deadlines do not go by it.
+    /// Sets the clock that `Date` is taken from. Timeouts do not use it.
     pub fn clock(self, clock: Clock) -> Server {
         Server { clock, ..self }
     }
 
-    /// The address that is bound, with its real port.
+    /// The bound address, with the real port where port 0 was asked for.
     ///
     /// # Errors
-    /// What the system says.
+    /// The system's error.
     pub fn address(&self) -> io::Result<SocketAddr> {
         self.listener.local_addr()
     }
 
-    /// What stops this server, from any thread.
+    /// A handle that stops this server from any thread.
     pub fn stopper(&self) -> Stopper {
         Stopper { connections: Arc::clone(&self.connections) }
     }
 
-    /// Serves until it is stopped and what was in flight is answered, or the grace time is over.
+    /// Serves on this thread until the server is stopped. Returns when every request in flight is
+    /// answered, or when the grace time is over and the last handler has returned.
     ///
     /// # Errors
-    /// When the socket cannot be set up, or no thread can be made at all.
+    /// The listener's options cannot be set, or not one thread can be spawned.
     pub fn run<S: Sync>(self, routes: &Routes<S>, state: &S) -> io::Result<()> {
         let service = Service {
             routes,
@@ -118,10 +126,11 @@ impl Server {
         })
     }
 
-    /// Serves in a thread of its own, until the handle is dropped.
+    /// Serves on a thread of its own until the handle is dropped. The port is open when this returns.
     ///
     /// # Errors
-    /// As [`Server::run`], as far as it shows at once.
+    /// The address cannot be read, or the thread cannot be spawned. Errors of [`Server::run`] are
+    /// logged when the handle is dropped.
     pub fn start<S>(self, routes: &'static Routes<S>, state: S) -> io::Result<ServerHandle>
     where
         S: Send + Sync + 'static,
@@ -133,9 +142,10 @@ impl Server {
     }
 }
 
-/// One conversation over any line, without a port: returns when it is over. The tests and the fuzzer
-/// hand it lines of memory. The line keeps the deadlines: a read that has waited for as long as it may
-/// fails with `WouldBlock`. A handler sees `127.0.0.1:0` as the client's address.
+/// Serves one connection over any [`Io`], without a port. Returns when the connection ends. Tests and
+/// the fuzzer pass an `Io` of memory. The `Io` keeps the timeouts: a read that has waited for as long
+/// as it may fails with `WouldBlock`. A handler sees `127.0.0.1:0` as the client's address.
+#[doc(hidden)]
 pub fn serve_io<S: Sync>(
     io: impl Io,
     routes: &Routes<S>,
@@ -159,21 +169,24 @@ pub fn serve_io<S: Sync>(
     Connection::new(&service, io, 1, peer, &idle, &mut buffers).serve();
 }
 
-/// Stops a server. Cheap to clone.
+/// Stops a server from any thread. Cheap to clone.
 #[derive(Clone)]
 pub struct Stopper {
     connections: Arc<Connections>,
 }
 
 impl Stopper {
-    /// No new connections from now on; answers in flight are finished within the grace time. Returns
-    /// at once; [`Server::run`] returns when it is done. Not for a signal handler: it takes a lock.
+    /// Tells the server to stop: it accepts no new connections, and answers the requests in flight
+    /// within [`Limits::grace`]. Returns at once; [`Server::run`] returns when it is done. It takes a
+    /// lock, so a signal handler must not call it.
     pub fn stop(&self) {
         self.connections.stop();
     }
 }
 
-/// A server that runs in a thread of its own. Dropping it stops the server and waits for it.
+/// A server that runs on a thread of its own. Dropping the handle stops the server and waits until
+/// [`Server::run`] has returned there.
+#[must_use = "dropping the handle stops the server"]
 pub struct ServerHandle {
     address: SocketAddr,
     stopper: Stopper,
@@ -181,7 +194,7 @@ pub struct ServerHandle {
 }
 
 impl ServerHandle {
-    /// The address that is bound.
+    /// The bound address, with the real port.
     pub fn address(&self) -> SocketAddr {
         self.address
     }

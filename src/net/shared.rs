@@ -1,11 +1,11 @@
-//! # 1d. From the door to a seat, and closing time
+//! # What all threads of one run share
 //!
 //! ```text
-//! accept ─> on the list ─> a seat?  ─ yes ─> the conversation ─> off the list
-//!                             └ no ─> 503, if not too many are being told so
+//! Shared        the listener, the registry of connections, the acceptor's counters
+//!   └ Service   what each connection reads: routes, state, limits, observer, clock
 //! ```
-//! Closing time: nobody new, an answer for everybody who asked, and after the grace time the lights go
-//! out.  Next: [`accept`](super::accept).
+//! Every thread borrows these from the stack of [`Server::run`](super::server::Server::run).
+//! Next: [`accept`](super::accept).
 
 use std::io;
 use std::net::{SocketAddr, TcpListener, TcpStream};
@@ -21,47 +21,49 @@ use crate::message::limits::Limits;
 use crate::message::visible::Visible;
 use crate::route::Routes;
 
-/// Where the time comes from. The tests' clock stands still.
+/// A source of the current time, for `Date`. The tests' clock stands still.
 pub type Clock = fn() -> SystemTime;
 
-/// What all connections of a server have in common.
+/// What each connection of a server reads and none changes, except the last two.
 pub(super) struct Service<'a, S: 'static> {
     pub routes: &'a Routes<S>,
     pub state: &'a S,
     pub limits: &'a Limits,
     pub observer: Option<&'a dyn Observer>,
     pub clock: Clock,
+    /// True once the server is to stop. Each response then says `Connection: close`.
     pub stopping: &'a AtomicBool,
-    /// The refusals that the log has warned of, a bit for each.
+    /// A bit for each refusal of which the log has warned once.
     pub warned: AtomicU64,
-    /// Handlers that panic.
+    /// Limits the messages about handlers that panic.
     pub panics: Throttle,
 }
 
 /// Everything that the threads of one run share.
 pub(super) struct Shared<'a, S: 'static> {
     pub listener: TcpListener,
-    /// What shuts it. Made at the beginning: at the end there may be no descriptor for it.
+    /// The listening socket as a type that has `shutdown`. It is made at the start, since at the end
+    /// there may be no descriptor for it.
     pub shutter: Option<TcpStream>,
     pub service: Service<'a, S>,
     pub connections: &'a Connections,
     pub acceptor: Acceptor,
 }
 
-/// Counters, and what is said once.
+/// Counters of threads and connections, and throttles for what the log says of them.
 #[derive(Default)]
 pub(super) struct Acceptor {
-    /// Threads that wait there, or are on their way.
+    /// Threads that wait in `accept`, or are about to.
     pub accepting: AtomicUsize,
-    /// Threads that came back from a connection so far.
+    /// Connections that workers have finished, since the start.
     pub completed: AtomicU64,
-    /// The host is awake, or has been woken.
+    /// Whether the supervisor is awake or has been woken.
     pub supervisor_is_awake: AtomicBool,
-    /// Connections that came in so far.
+    /// Connections that were accepted, since the start.
     pub accepted: AtomicU64,
-    /// Connections that are served.
+    /// Connections that are being served: the limit on connections holds for these.
     pub active: AtomicUsize,
-    /// Connections beyond the cap that are being told so.
+    /// Connections past the limit that are being answered with 503.
     pub rejecting: AtomicUsize,
     pub short_of_threads: Throttle,
     pub short_of_descriptors: Throttle,
@@ -69,27 +71,27 @@ pub(super) struct Acceptor {
 }
 
 impl<'a, S: Sync> Shared<'a, S> {
-    /// Sets the listener up, too.
+    /// Puts the parts together, and sets the listener's options.
     ///
     /// # Errors
-    /// What the system says to that.
+    /// The system refuses an option.
     pub fn new(
         listener: TcpListener,
         service: Service<'a, S>,
         connections: &'a Connections,
     ) -> io::Result<Shared<'a, S>> {
-        let shutter = set_options(&listener, service.limits)?;
+        let shutter = set_listener_options(&listener, service.limits)?;
         Ok(Shared { listener, shutter, service, connections, acceptor: Acceptor::default() })
     }
 }
 
 impl<S> Service<'_, S> {
-    /// Whether an exchange that is over has to be told to anybody. If not, nobody looks at the clock.
+    /// Whether anything reports exchanges: an observer or the access log. If not, no clock is read.
     pub fn is_observed(&self) -> bool {
         self.observer.is_some() || log::log_enabled!(Level::Info)
     }
 
-    /// Tells the observer, and writes the access log.
+    /// Reports an exchange to the observer, and writes the access log.
     pub fn report(&self, number: u64, peer: SocketAddr, answered: &Answered<'_>) {
         if let Some(observer) = self.observer {
             observer.answered(number, answered);
@@ -109,28 +111,28 @@ impl<S> Service<'_, S> {
     }
 }
 
-/// The timeouts, and TCP_NODELAY, without which a second write waits 40 ms for the client's
-/// acknowledgement of the first.
-pub(super) fn set_options_of(stream: &TcpStream, limits: &Limits) -> io::Result<()> {
+/// Sets the read and write timeouts of a connection, and TCP_NODELAY. Without the latter, a second
+/// write waits 40 ms for the client to acknowledge the first.
+pub(super) fn set_stream_options(stream: &TcpStream, limits: &Limits) -> io::Result<()> {
     stream.set_nodelay(true)?;
     stream.set_read_timeout(Some(limits.idle_timeout))?;
     stream.set_write_timeout(Some(limits.write_timeout))
 }
 
-/// Sets on the listener what its connections inherit on Linux, so that none of them needs a system
-/// call for it. Gives the listening socket as std's other type, which has the calls that this one lacks.
+/// Sets on the listener what its connections inherit on Linux, so that none needs a system call for
+/// it. Returns the listening socket as a [`TcpStream`], which has calls that [`TcpListener`] lacks.
 #[cfg(unix)]
-pub(super) fn set_options(
+pub(super) fn set_listener_options(
     listener: &TcpListener,
     limits: &Limits,
 ) -> io::Result<Option<TcpStream>> {
     let stream = TcpStream::from(std::os::fd::OwnedFd::from(listener.try_clone()?));
-    set_options_of(&stream, limits)?;
+    set_stream_options(&stream, limits)?;
     Ok(Some(stream))
 }
 
-/// Elsewhere each connection has its options set when it is registered.
+/// On other systems each connection gets its options when it is registered.
 #[cfg(not(unix))]
-pub(super) fn set_options(_: &TcpListener, _: &Limits) -> io::Result<Option<TcpStream>> {
+pub(super) fn set_listener_options(_: &TcpListener, _: &Limits) -> io::Result<Option<TcpStream>> {
     Ok(None)
 }

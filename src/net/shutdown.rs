@@ -1,7 +1,13 @@
-//! # 1f. The server stops
+//! # Graceful shutdown: answer what was received, then close every socket
 //!
-//! Closing time: nobody new, an answer for everybody who asked, and after the grace time the lights go
-//! out.  Next: [`throttle`](super::throttle).
+//! ```text
+//! stop()            the flag is set: each response says `Connection: close` from now on
+//! accept_pending    connections in the kernel's backlog are accepted, and no others
+//! 50 ms             idle connections may still send a request
+//! close_idle        connections that wait for a request are closed
+//! grace time        requests in flight are answered; after it, every socket is shut
+//! ```
+//! Rule: RFC 9112 section 9.6.  Next: [`throttle`](super::throttle).
 
 use std::io::ErrorKind;
 use std::net::{Shutdown, TcpStream};
@@ -15,21 +21,25 @@ use super::connections::FINAL_REQUEST_WAIT;
 use super::shared::Shared;
 use super::transport::Buffers;
 
-/// How long connections are still taken out of the backlog of a server that stops. There is no end of
-/// them where new clients keep coming.
+/// Time for which connections are accepted from the backlog of a stopping server. Without a limit,
+/// new clients could keep the server running.
 const ACCEPT_PENDING_TIME: Duration = Duration::from_millis(50);
 
-/// Time between two tries to take one.
+/// Time between two tries to accept a pending connection while no descriptor is free.
 const ACCEPT_RETRY_PAUSE: Duration = Duration::from_millis(1);
 
+/// Time for a connection of the server to itself, which wakes a thread in `accept`.
+const WAKE_CONNECT_TIMEOUT: Duration = Duration::from_millis(100);
+
 impl<S: Sync> Shared<'_, S> {
-    /// Closes the shared.
+    /// Ends all connections, within the grace time: idle ones soon, others when they are answered.
     pub fn shutdown<'scope>(&'scope self, scope: &'scope Scope<'scope, '_>) {
         let deadline = Instant::now() + self.service.limits.grace;
         self.accept_pending(scope);
-        // From now on each answer says goodbye: whoever asks need not be hung up on.
-        let last_call = deadline.min(Instant::now() + FINAL_REQUEST_WAIT);
-        drop(self.connections.wait_while(|entries| !entries.is_empty(), Some(last_call)));
+        // Each response now closes its connection, so a client that sends a request within this time
+        // is answered, and need not be cut off.
+        let idle_deadline = deadline.min(Instant::now() + FINAL_REQUEST_WAIT);
+        drop(self.connections.wait_while(|entries| !entries.is_empty(), Some(idle_deadline)));
         self.connections.close_idle();
         let left = self.connections.wait_while(|entries| !entries.is_empty(), Some(deadline));
         if !left.is_empty() {
@@ -40,19 +50,20 @@ impl<S: Sync> Shared<'_, S> {
         }
     }
 
-    /// Who has connected before now was let in by the system, and is owed an answer. Shutting the
-    /// listener would reset those who still wait in its backlog, so they are taken out first.
+    /// Accepts the connections that wait in the backlog, serves each on a thread of its own, and ends
+    /// the `accept` of every worker. The kernel has completed these connections, so they must be
+    /// answered; to shut the listener first would reset them.
     fn accept_pending<'scope>(&'scope self, scope: &'scope Scope<'scope, '_>) {
         if let Err(error) = self.listener.set_nonblocking(true) {
-            warn!("those who wait to be accepted may be turned away: {error}");
+            warn!("connections in the backlog may be reset: {error}");
         }
         let until = Instant::now() + ACCEPT_PENDING_TIME;
-        let mut last = Vec::new();
+        let mut pending = Vec::new();
         while Instant::now() < until {
             match self.listener.accept() {
-                Ok((stream, peer)) => last.push((self.register(stream), peer)),
+                Ok((stream, peer)) => pending.push((self.register(stream), peer)),
                 Err(error) if error.kind() == ErrorKind::WouldBlock => break,
-                // No descriptor is free: who is silent will be let go anyway.
+                // No descriptor is free. Idle connections are closed anyway.
                 Err(_) => {
                     self.connections.close_oldest_idle();
                     thread::sleep(ACCEPT_RETRY_PAUSE);
@@ -60,33 +71,33 @@ impl<S: Sync> Shared<'_, S> {
             }
         }
         self.wake_acceptors();
-        for (registered, peer) in last {
+        for (registered, peer) in pending {
             let number = registered.0;
             let serve = move || {
-                // On the BSDs a socket inherits this from its listener.
+                // On the BSDs a socket inherits the non-blocking mode of its listener.
                 let _ = registered.1.stream.set_nonblocking(false);
                 self.serve_connection(registered, peer, &mut Buffers::new());
             };
             if let Err(error) = worker_thread().spawn_scoped(scope, serve) {
                 self.connections.unregister(number);
                 if self.acceptor.short_of_threads.allows() {
-                    warn!("connections were turned away at the end: {error}");
+                    warn!("connections in the backlog were closed: {error}");
                 }
             }
         }
     }
 
-    /// Ends the accepts that wait. On Linux, shutting a listening socket does it.
+    /// Ends every `accept` that waits. On Linux, `shutdown` of a listening socket does it.
     fn wake_acceptors(&self) {
         let shut = |socket: &TcpStream| socket.shutdown(Shutdown::Both).is_ok();
         if self.shutter.as_ref().is_some_and(shut) {
             return;
         }
-        // Elsewhere each has to be knocked for: those who come back to a listener that does not block
-        // find that the shared is closing.
+        // On other systems a connection wakes one thread in `accept`. The listener does not block any
+        // more, so a thread that tries to accept again returns and ends.
         while !self.none_accepting() {
             let Ok(address) = self.listener.local_addr() else { return };
-            if TcpStream::connect_timeout(&address, Duration::from_millis(100)).is_err() {
+            if TcpStream::connect_timeout(&address, WAKE_CONNECT_TIMEOUT).is_err() {
                 return;
             }
         }

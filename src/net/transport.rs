@@ -1,27 +1,28 @@
-//! # 3. Bytes take time
+//! # Reads and writes of one connection: buffers and deadlines
 //!
-//! A socket gives what has arrived: half a line, or three requests at once. Between it and the
-//! rules that want whole messages stands a buffer, and since some clients never send the rest, a
-//! deadline.
+//! A read gives what has arrived: half a line, or three requests at once. The rules in
+//! [`message`](crate::message) want whole messages, so the bytes are collected in a buffer. Some
+//! clients never send the rest, so each wait has a deadline.
 //!
 //! ```text
 //! "GET / HT"   ...   "TP/1.1\r\nHost: h\r\n\r\nGET /about HT"   ...
 //!  └ read 1 ┘         └ read 2 ─────────────────────────────┘
 //! ```
-//! A plain request costs one read, and its answer one write: the socket's own timeout stands at the
-//! idle time, and only when a read leaves something incomplete is the clock looked at and the timeout
-//! shortened to what is left.  Next: [`head`](crate::message::head).
+//! A plain request costs one read, and its response one write. The socket's read timeout stands at the
+//! idle timeout. Only when a read leaves a message incomplete is the clock read, and the timeout
+//! shortened to the time that is left.  Next: [`head`](crate::message::head).
 
 use std::io::{self, ErrorKind, Read, Write};
 use std::net::{Shutdown, TcpStream};
 use std::thread;
 use std::time::{Duration, Instant};
 
-/// A connection's two directions: a socket, a tap around one, or memory.
+/// Both directions of a connection: a socket, a socket with a tap, or memory.
+#[doc(hidden)]
 pub trait Io: Read + Write {
-    /// How long a read may wait from now on. Not zero.
+    /// Sets how long a read may wait from now on. `time` is not zero.
     fn set_read_timeout(&mut self, time: Duration) -> io::Result<()>;
-    /// Says that nothing more will be written.
+    /// Closes the writing half: the peer reads the end of the stream.
     fn half_close(&mut self) -> io::Result<()>;
 }
 
@@ -35,25 +36,26 @@ impl Io for &TcpStream {
     }
 }
 
-/// Bytes of the buffer that is always there. A browser's head has 650; what does not fit has a larger
-/// one until it has been consumed.
-const SMALL: usize = 2 * 1024;
+/// Bytes of the input buffer. A browser's head has 650. A larger request gets a larger buffer until it
+/// is consumed.
+const SMALL_INPUT: usize = 2 * 1024;
 
-/// Bytes of an output buffer that are worth keeping between exchanges.
-const KEPT: usize = 16 * 1024;
+/// Bytes of an output buffer that is kept for the next exchange. A larger one is freed.
+const MAX_KEPT_OUTPUT: usize = 16 * 1024;
 
-/// Bytes of content that share a write with the head before them. Copying them costs less than a
-/// second system call would.
+/// Bytes of content that share a write with the head. To copy them costs less than a second system
+/// call.
 pub(crate) const ONE_WRITE: usize = 64 * 1024;
 
-/// How often a half that has been shut is looked at again for bytes that were on their way.
+/// Reads of a shut half that are tried for bytes that were on their way.
 const RECHECKS: u32 = 200;
 
-/// Time between two looks.
+/// Time between two of them.
 const RECHECK_PAUSE: Duration = Duration::from_millis(1);
 
-/// What a thread takes from one connection to the next: making it anew would cost a short connection a
-/// quarter of its time, and as arrays on the stack it would cost each idle thread a page more.
+/// The buffers that a worker thread keeps from one connection to the next. To make them anew would take
+/// a quarter of the time of a short connection, and on the stack they would cost each idle thread a
+/// page.
 pub(crate) struct Buffers {
     input: Vec<u8>,
     output: Vec<u8>,
@@ -62,40 +64,39 @@ pub(crate) struct Buffers {
 impl Buffers {
     /// Two empty buffers.
     pub fn new() -> Buffers {
-        Buffers { input: vec![0; SMALL], output: Vec::new() }
+        Buffers { input: vec![0; SMALL_INPUT], output: Vec::new() }
     }
 
-    /// Lets go of what a connection made large and did not consume, because it ended: the thread may wait
-    /// for the next one for long.
+    /// Frees buffers that a connection has made large. The thread may wait long for the next one.
     pub fn shrink(&mut self) {
-        if self.input.len() > SMALL {
-            self.input = vec![0; SMALL];
+        if self.input.len() > SMALL_INPUT {
+            self.input = vec![0; SMALL_INPUT];
         }
-        if self.output.capacity() > KEPT {
+        if self.output.capacity() > MAX_KEPT_OUTPUT {
             self.output = Vec::new();
         }
     }
 }
 
-/// A line with buffers and a sense of time.
+/// An [`Io`] with buffers and deadlines.
 pub(crate) struct Transport<'a, L> {
     io: L,
-    /// What has come and was not consumed stands in it from `start` to `end`.
+    /// Holds the bytes that were received and not consumed, from `start` to `end`.
     input: &'a mut Vec<u8>,
     start: usize,
     end: usize,
-    /// Bytes to send; whoever fills it sends it.
+    /// Bytes to send. The code that fills it calls [`flush`](Transport::flush).
     pub out: &'a mut Vec<u8>,
     idle_timeout: Duration,
-    /// What the socket's read timeout was last set to.
+    /// What the socket's read timeout was set to last.
     timeout: Duration,
-    /// The server itself has shut the half it reads from.
+    /// Whether the server itself has shut the reading half.
     is_shut: bool,
 }
 
 impl<'a, L: Io> Transport<'a, L> {
-    /// `line` must stand at a read timeout of `idle_timeout`. Nothing that an earlier connection left in
-    /// the buffers gets into this one.
+    /// `io` must have a read timeout of `idle_timeout`. Bytes that an earlier connection left in the
+    /// buffers are not seen here.
     pub fn new(io: L, buffers: &'a mut Buffers, idle_timeout: Duration) -> Transport<'a, L> {
         let Buffers { input, output: out } = buffers;
         out.clear();
@@ -103,30 +104,33 @@ impl<'a, L: Io> Transport<'a, L> {
         Transport { io, input, start, end, out, idle_timeout, timeout, is_shut }
     }
 
-    /// The reading half has been shut, to end a wait, just when a request arrived. What is on its way is
-    /// still received, but while there is nothing, a read says that the end has come.
+    /// Records that the reading half was shut, to end a wait, just when a request arrived. The kernel
+    /// still receives bytes that are on their way, but a read that finds none says `Ok(0)`.
     pub fn mark_read_shut(&mut self) {
         self.is_shut = true;
     }
 
-    /// All bytes that have come and were not consumed.
+    /// All bytes that were received and not consumed.
     pub fn bytes(&self) -> &[u8] {
         &self.input[self.start..self.end]
     }
 
-    /// Lets go of the first bytes.
+    /// Drops the first `length` bytes.
     pub fn consume(&mut self, length: usize) {
         self.start = self.start.saturating_add(length).min(self.end);
         if self.start == self.end {
             (self.start, self.end) = (0, 0);
-            if self.input.len() > SMALL {
-                *self.input = vec![0; SMALL];
+            if self.input.len() > SMALL_INPUT {
+                *self.input = vec![0; SMALL_INPUT];
             }
         }
     }
 
-    /// Reads once, behind what is there, and waits for it until the deadline, or for the idle time
-    /// where there is none. `Ok(0)` is the end of what the client sends, `TimedOut` the deadline.
+    /// Reads once and appends what arrived. Waits until the deadline, or for the idle timeout where
+    /// `deadline` is `None`. `Ok(0)` means that the client sends no more.
+    ///
+    /// # Errors
+    /// `TimedOut` at the deadline; other errors mean that the connection is broken.
     pub fn fill(&mut self, deadline: Option<Instant>) -> io::Result<usize> {
         let timeout = match deadline {
             None => self.idle_timeout,
@@ -160,8 +164,8 @@ impl<'a, L: Io> Transport<'a, L> {
         }
     }
 
-    /// Sees to it that there is room behind the last byte. What is asked for is bounded by those who
-    /// call [`Transport::fill`]: they stop when a limit is reached.
+    /// Makes room after the last byte. The callers of [`Transport::fill`] stop when a limit is reached,
+    /// so the buffer is bounded.
     fn make_room(&mut self) {
         if self.end < self.input.len() {
             return;
@@ -170,26 +174,28 @@ impl<'a, L: Io> Transport<'a, L> {
         if waiting <= self.input.len() / 2 {
             self.input.copy_within(self.start.., 0);
         } else {
-            let mut larger = vec![0; (2 * waiting).max(KEPT)];
+            let mut larger = vec![0; (2 * waiting).max(MAX_KEPT_OUTPUT)];
             larger[..waiting].copy_from_slice(self.bytes());
             *self.input = larger;
         }
         (self.start, self.end) = (0, waiting);
     }
 
-    /// Sends what is in `out`. `budget` is the time for all of it.
+    /// Sends what is in `out`, within `budget`.
     pub fn flush(&mut self, budget: Duration) -> io::Result<()> {
         let out = std::mem::take(self.out);
         self.send(&out, budget)?;
-        if out.capacity() <= KEPT {
+        if out.capacity() <= MAX_KEPT_OUTPUT {
             *self.out = out;
             self.out.clear();
         }
         Ok(())
     }
 
-    /// Sends bytes. A client that takes none of them for the socket's write timeout, or not all
-    /// within the budget, is given up.
+    /// Sends bytes.
+    ///
+    /// # Errors
+    /// The client took no byte for the socket's write timeout, or not all within `budget`, or is gone.
     pub fn send(&mut self, bytes: &[u8], budget: Duration) -> io::Result<()> {
         let mut rest = bytes;
         let mut since = None;
@@ -200,7 +206,7 @@ impl<'a, L: Io> Transport<'a, L> {
                 Err(error) if error.kind() == ErrorKind::Interrupted => {}
                 Err(error) => return Err(error),
             }
-            // The clock is looked at only when one write was not enough.
+            // The clock is read only when one write was not enough.
             if !rest.is_empty() && since.get_or_insert_with(Instant::now).elapsed() > budget {
                 return Err(ErrorKind::TimedOut.into());
             }
@@ -208,16 +214,16 @@ impl<'a, L: Io> Transport<'a, L> {
         Ok(())
     }
 
-    /// Says that nothing more will be sent. Where that fails, the client is gone already.
+    /// Closes the writing half. If that fails, the client is gone already.
     pub fn half_close(&mut self) {
         let _ = self.io.half_close();
     }
 
-    /// Ends the connection so that the client can still read what was sent to it.
+    /// Closes the connection so that the client can still read the last response (lingering close).
     ///
-    /// Closing a socket while bytes wait in it unread makes TCP send a reset, and a reset makes the
-    /// client's side forget what it has received and not read. So: say that nothing more will come,
-    /// then read and drop for a little while (RFC 9112 section 9.6).
+    /// If a socket is closed while received bytes are unread, TCP sends a reset. A reset makes the
+    /// client's kernel drop what the client has not read yet: the response is lost. So the server closes
+    /// its writing half, then reads and drops for `time` at most (RFC 9112 section 9.6).
     #[cold]
     pub fn linger(&mut self, time: Duration, mut bytes: usize) {
         if self.io.half_close().is_err() {
@@ -238,21 +244,21 @@ impl<'a, L: Io> Transport<'a, L> {
 mod tests {
     use super::*;
 
-    /// A line that gives its bytes in pieces of a size and remembers how long reads may wait.
-    struct Pieces<'a> {
+    /// An `Io` that gives `read_size` bytes at a read, and records the timeouts that are set.
+    struct SlowIo<'a> {
         bytes: &'a [u8],
-        pace: usize,
+        read_size: usize,
         timeouts: Vec<Duration>,
     }
 
-    impl Read for Pieces<'_> {
+    impl Read for SlowIo<'_> {
         fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-            let length = self.pace.min(buffer.len()).min(self.bytes.len());
+            let length = self.read_size.min(buffer.len()).min(self.bytes.len());
             self.bytes.read(&mut buffer[..length])
         }
     }
 
-    impl Write for Pieces<'_> {
+    impl Write for SlowIo<'_> {
         fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
             Ok(bytes.len())
         }
@@ -261,7 +267,7 @@ mod tests {
         }
     }
 
-    impl Io for Pieces<'_> {
+    impl Io for SlowIo<'_> {
         fn set_read_timeout(&mut self, time: Duration) -> io::Result<()> {
             self.timeouts.push(time);
             Ok(())
@@ -273,30 +279,30 @@ mod tests {
 
     fn transport<'a>(
         bytes: &'a [u8],
-        pace: usize,
+        read_size: usize,
         buffers: &'a mut Buffers,
-    ) -> Transport<'a, Pieces<'a>> {
-        let io = Pieces { bytes, pace, timeouts: Vec::new() };
+    ) -> Transport<'a, SlowIo<'a>> {
+        let io = SlowIo { bytes, read_size, timeouts: Vec::new() };
         Transport::new(io, buffers, Duration::from_secs(60))
     }
 
     #[test]
-    fn what_does_not_fit_has_a_larger_buffer_until_it_is_consumed() {
+    fn a_large_request_has_a_larger_buffer_until_it_is_consumed() {
         let bytes: Vec<u8> = (0..100_000u32).map(|number| number as u8).collect();
         let mut buffers = Buffers::new();
-        for pace in [1000, 2048, 5000] {
-            let mut transport = transport(&bytes, pace, &mut buffers);
+        for read_size in [1000, 2048, 5000] {
+            let mut transport = transport(&bytes, read_size, &mut buffers);
             while transport.fill(None).unwrap() > 0 {}
-            assert_eq!(transport.bytes(), bytes, "{pace}");
+            assert_eq!(transport.bytes(), bytes, "{read_size}");
             transport.consume(99_990);
             assert_eq!(transport.bytes(), &bytes[99_990..]);
             transport.consume(10);
-            assert!(transport.input.len() == SMALL && transport.bytes().is_empty());
+            assert!(transport.input.len() == SMALL_INPUT && transport.bytes().is_empty());
         }
     }
 
     #[test]
-    fn a_plain_read_leaves_the_socket_alone_and_a_deadline_shortens_its_timeout() {
+    fn a_read_without_a_deadline_sets_no_timeout_and_a_deadline_shortens_it() {
         let mut buffers = Buffers::new();
         let mut transport = transport(b"GET / HTTP/1.1\r\n\r\n", 8, &mut buffers);
         transport.fill(None).unwrap();

@@ -53,7 +53,7 @@ fn past_the_cap_a_guest_is_told_to_come_back_and_a_free_place_is_given_again() {
     }
     drop(guests);
     let warnings = kitchen.stop().stderr;
-    assert!(warnings.contains("new ones are told 503"), "{warnings}");
+    assert!(warnings.contains("new ones get 503"), "{warnings}");
 }
 
 #[test]
