@@ -1,7 +1,7 @@
-//! # 8b. What a handler sees
+//! # The request, as a handler sees it
 //!
-//! A [`Request`] is a view of the bytes that came, made when the content is complete. Nothing is copied
-//! before a handler asks for it.
+//! A [`Request`] is a view of the received bytes. It is made when the content is complete, and it
+//! copies nothing before a handler asks for it.
 //!
 //! ```text
 //! POST /api/likes?from=menu HTTP/1.1␍␊        method, target, path, query, params
@@ -20,12 +20,13 @@ use crate::message::method::Method;
 use crate::message::target::{decode_path, form};
 use crate::route::Route;
 
-/// A request, whole: what a handler sees. It borrows the very bytes that came.
+/// A complete request: what a handler gets. It borrows the received bytes, and its content is in memory
+/// as a whole, [`Limits::content`](crate::Limits::content) bytes at most.
 pub struct Request<'a, S = ()> {
     pub(crate) state: &'a S,
     pub(crate) route: &'a Route<S>,
     pub(crate) head: &'a Head,
-    /// All bytes of the request, as they came.
+    /// All bytes of the request, as received.
     pub(crate) raw: &'a [u8],
     pub(crate) content: &'a [u8],
     pub(crate) peer: SocketAddr,
@@ -33,28 +34,29 @@ pub struct Request<'a, S = ()> {
 }
 
 impl<'a, S> Request<'a, S> {
-    /// What all handlers share: what was handed to the server with the routes.
+    /// The state that all handlers share: what the caller passed to [`Server::run`](crate::Server::run).
     pub fn state(&self) -> &'a S {
         self.state
     }
 
-    /// What is to be done.
+    /// The method. A HEAD request reaches the handler of GET with the method HEAD.
     pub fn method(&self) -> Method {
         self.head.method
     }
 
-    /// The client's version of the protocol.
+    /// The version of HTTP that the client sent.
     pub fn version(&self) -> Version {
         self.head.version
     }
 
-    /// The target as it was sent.
+    /// The request target, as sent.
     pub fn target(&self) -> &'a str {
         // A checked target is ASCII.
         std::str::from_utf8(self.head.target.whole.in_bytes(self.raw)).unwrap_or_default()
     }
 
-    /// The path, decoded; an escaped slash (`%2F`) stays as it was sent.
+    /// The path, decoded. An escaped slash (`%2F`) stays escaped, and bytes that are not UTF-8 become
+    /// U+FFFD. Dot segments (`..`) are not resolved: do not use it as the path of a file.
     pub fn path(&self) -> Cow<'a, str> {
         match decode_path(self.head.target.path(self.raw)) {
             Cow::Borrowed(path) => String::from_utf8_lossy(path),
@@ -62,21 +64,23 @@ impl<'a, S> Request<'a, S> {
         }
     }
 
-    /// What the `/*` of the route stands for in this path, decoded; empty where it has none.
+    /// The part of the path that the `/*` of the route matched, decoded as in [`path`](Request::path);
+    /// empty where the route has no `/*`. Dot segments (`..`) are not resolved: do not use it as the
+    /// path of a file.
     pub fn rest(&self) -> String {
         let path = decode_path(self.head.target.path(self.raw));
         String::from_utf8_lossy(self.route.rest(&path).unwrap_or_default()).into_owned()
     }
 
-    /// The query as it was sent, without its question mark.
+    /// The query, as sent, without its question mark.
     pub fn query(&self) -> Option<&'a str> {
         let query = self.head.target.query?;
         std::str::from_utf8(query.in_bytes(self.raw)).ok()
     }
 
-    /// The host that the request is for, with its port if it has one. A target that is a whole URI names
-    /// it, and then the Host field counts for nothing (RFC 9112 section 3.2.2). `None` only for an
-    /// HTTP/1.0 client that said neither.
+    /// The host that the request is for, with its port if it has one. If the target is a whole URI, its
+    /// host counts and the Host field does not (RFC 9112 section 3.2.2). `None` only for an HTTP/1.0
+    /// request with neither.
     pub fn host(&self) -> Option<&'a str> {
         match self.head.target.authority {
             Some(authority) => std::str::from_utf8(authority.in_bytes(self.raw)).ok(),
@@ -84,7 +88,7 @@ impl<'a, S> Request<'a, S> {
         }
     }
 
-    /// The parameters of the query, decoded, in the order they came in.
+    /// The parameters of the query, decoded, in their order.
     pub fn params(&self) -> Vec<(String, String)> {
         form(self.query().unwrap_or_default().as_bytes())
     }
@@ -94,36 +98,36 @@ impl<'a, S> Request<'a, S> {
         self.params().into_iter().find(|(known, _)| known == name).map(|(_, value)| value)
     }
 
-    /// The value of the first field with that name, whatever its case; `None` also for one that is not
+    /// The value of the first header field with that name, in any case; `None` also if the value is not
     /// UTF-8.
     pub fn field(&self, name: &str) -> Option<&'a str> {
         std::str::from_utf8(self.field_lines().all(name).next()?).ok()
     }
 
-    /// The value of the only field with that name; `None` where there are two, of which another server may
-    /// take the other. For fields that decide something, such as Authorization.
+    /// The value of the only field with that name; `None` if there are two, since another server might
+    /// take the other. Use it for fields that decide something, such as Authorization.
     pub fn only(&self, name: &str) -> Option<&'a str> {
         let mut values = self.field_lines().all(name);
         let value = values.next().filter(|_| values.next().is_none())?;
         std::str::from_utf8(value).ok()
     }
 
-    /// All fields, in the order they came in, with their names as they were written.
+    /// All fields in their order, with their names as sent.
     pub fn fields(&self) -> impl Iterator<Item = (&'a str, &'a [u8])> {
         self.field_lines().iter()
     }
 
-    /// The field lines, for lists that stand in several of them.
+    /// The field lines, with a reading of lists that stand in several of them.
     pub fn field_lines(&self) -> FieldLines<'a> {
         self.head.fields(self.raw)
     }
 
-    /// The content, without chunk framing; empty where there is none.
+    /// The content (frameworks say body), without chunk framing; empty if there is none.
     pub fn content(&self) -> &'a [u8] {
         self.content
     }
 
-    /// Every byte of the request as it came: head, chunk framing, content, trailers.
+    /// Every byte of the request as received: head, chunk framing, content, trailers.
     pub fn raw(&self) -> &'a [u8] {
         self.raw
     }

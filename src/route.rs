@@ -1,4 +1,4 @@
-//! # 8. Which function answers
+//! # The route table: which handler answers
 //!
 //! ```
 //! use openkitchen::{Request, Response, Routes, get, post, routes};
@@ -16,12 +16,13 @@
 //!     Response::bytes("text/plain", request.content().to_vec())
 //! }
 //! ```
-//! A table that can be read from top to bottom: the first row with the path and the method answers. A
-//! path is matched whole, or up to one `/*` at its end. HEAD uses GET's row, and OPTIONS, `Allow` and
-//! 405 are read off the table, so no handler has to know them.
+//! The table is read from top to bottom: the first row with the path and the method answers. A path is
+//! matched whole, or up to one `/*` at its end. HEAD uses the row of GET. OPTIONS, `Allow` and 405 come
+//! from the table, so no handler has to know them.
 //!
-//! The table is checked while it compiles: a path without its slash does not build, nor does a door
-//! that is listed twice, and the error says so.
+//! The table is checked at compile time. A path without its slash, a row that is listed twice and a row
+//! that can never answer do not compile, and the error names the row:
+//! `route "about": a path begins with a slash`.
 //!
 //! ```compile_fail,E0080
 //! # use openkitchen::{Request, Response, Routes, get, routes};
@@ -33,7 +34,7 @@
 //! # fn home(_: &Request) -> Response { Response::text("") }
 //! static ROUTES: Routes = routes(&[get("/", home), get("/", home)]);
 //! ```
-//! Rule: RFC 9110 sections 9.3, 10.2.1 and 15.5.6.  Left out: patterns inside a path, which is where
+//! Rule: RFC 9110 sections 9.3, 10.2.1 and 15.5.6.  Left out: named parameters in a path, which is where
 //! frameworks begin.  Next: [`request`](crate::request).
 
 use std::borrow::Cow;
@@ -45,10 +46,11 @@ use crate::message::response::Response;
 use crate::message::target::decode_path;
 use crate::request::Request;
 
-/// A function that answers. `S` is the state that all handlers share; `()` where there is none.
+/// A function that takes a request and returns the response. `S` is the state that all handlers share;
+/// `()` if there is none.
 pub type Handler<S = ()> = fn(&Request<'_, S>) -> Response;
 
-/// One row of the table: a method, a path, and the function behind that door.
+/// One row of the table: a method, a path, and the handler for both.
 pub struct Route<S = ()> {
     method: Method,
     path: &'static str,
@@ -57,12 +59,12 @@ pub struct Route<S = ()> {
     place: &'static Location<'static>,
 }
 
-/// A table of routes, checked. [`routes`] makes one while compiling, [`Routes::new`] at run time.
+/// A checked table of routes. [`routes`] makes one at compile time, [`Routes::new`] at run time.
 pub struct Routes<S: 'static = ()> {
     rows: Cow<'static, [Route<S>]>,
 }
 
-/// A row for GET, and for HEAD.
+/// A row for GET and HEAD.
 #[track_caller]
 pub const fn get<S>(path: &'static str, handler: Handler<S>) -> Route<S> {
     Route::new(Method::Get, path, handler)
@@ -92,13 +94,14 @@ pub const fn delete<S>(path: &'static str, handler: Handler<S>) -> Route<S> {
     Route::new(Method::Delete, path, handler)
 }
 
-/// The rows as a table. In a `static`, a bad table is a compile error.
+/// Makes a table of the rows. In a `static`, a mistake in the table is a compile error that names the
+/// row.
 ///
 /// # Panics
-/// Where [`Routes::new`] gives an error.
+/// At run time, if [`Routes::new`] would return an error.
 pub const fn routes<S>(rows: &'static [Route<S>]) -> Routes<S> {
-    if let Some(fault) = fault(rows) {
-        panic!("{}", fault);
+    if let Some(mistake) = mistake(rows) {
+        panic!("{}", mistake.text());
     }
     Routes { rows: Cow::Borrowed(rows) }
 }
@@ -109,22 +112,22 @@ impl<S> Route<S> {
         Route { method, path, handler, is_quiet: false, place: Location::caller() }
     }
 
-    /// The same row, left out of the access log: for what a supervisor asks every second.
+    /// The same row, left out of the access log and the trace: for a health check every second.
     pub const fn quiet(self) -> Route<S> {
         Route { is_quiet: true, ..self }
     }
 
-    /// Its method.
+    /// The method of the row.
     pub fn method(&self) -> Method {
         self.method
     }
 
-    /// Its path, with the `/*` at its end if it has one.
+    /// The path of the row, with the `/*` at its end if it has one.
     pub fn path(&self) -> &'static str {
         self.path
     }
 
-    /// Where in the source the row stands.
+    /// The place of the row in the source.
     pub fn place(&self) -> &'static Location<'static> {
         self.place
     }
@@ -134,12 +137,12 @@ impl<S> Route<S> {
         self.is_quiet
     }
 
-    /// Runs the function.
+    /// Calls the handler.
     pub(crate) fn call(&self, request: &Request<'_, S>) -> Response {
         (self.handler)(request)
     }
 
-    /// What a `/*` stands for in this path; empty for a path that is matched whole.
+    /// `Some` if the row matches the path: the part that a `/*` matched, empty for a whole match.
     pub(crate) fn rest<'a>(&self, path: &'a [u8]) -> Option<&'a [u8]> {
         match self.path.as_bytes() {
             [prefix @ .., b'*'] => path.strip_prefix(prefix),
@@ -148,7 +151,7 @@ impl<S> Route<S> {
     }
 }
 
-// By hand, since a derived one would ask for `S: Clone`, and no row holds an `S`.
+// A derived `Clone` would require `S: Clone`, although no row holds an `S`.
 impl<S> Clone for Route<S> {
     fn clone(&self) -> Route<S> {
         *self
@@ -157,27 +160,28 @@ impl<S> Clone for Route<S> {
 
 impl<S> Copy for Route<S> {}
 
-/// What the table says to a method and a path.
+/// What the table has for a method and a path.
 pub(crate) enum Lookup<'a, S> {
     /// This row answers.
     Found(&'a Route<S>),
-    /// OPTIONS: these methods are there.
+    /// The method is OPTIONS: the value of `Allow`.
     Options(String),
-    /// The path is there, the method is not; these are.
+    /// Rows have the path, but not the method (405): the value of `Allow`.
     WrongMethod(String),
-    /// No row has the path.
-    Nowhere,
+    /// No row has the path (404).
+    NotFound,
 }
 
 impl<S> Routes<S> {
-    /// A table made at run time.
+    /// Makes a table at run time.
     ///
     /// # Errors
-    /// What is wrong with it, in a sentence: a path that does not begin with a slash, a `*` that is not
-    /// the whole last segment, a query or fragment in a path, a door listed twice.
+    /// The first mistake, in a sentence that names the row: a path that does not begin with a slash, a
+    /// `*` that is not the whole last segment, a query, fragment, escape or named parameter in a path, a
+    /// row that is listed twice or can never answer.
     pub fn new(rows: Vec<Route<S>>) -> Result<Routes<S>, String> {
-        match fault(&rows) {
-            Some(fault) => Err(fault.to_string()),
+        match mistake(&rows) {
+            Some(mistake) => Err(mistake.text().to_string()),
             None => Ok(Routes { rows: Cow::Owned(rows) }),
         }
     }
@@ -187,17 +191,17 @@ impl<S> Routes<S> {
         self.rows.iter()
     }
 
-    /// Which row answers. `path` is the target's, as sent.
+    /// Looks up the row for a method and a path. `path` is the target's, as sent.
     pub(crate) fn lookup(&self, method: Method, path: &[u8]) -> Lookup<'_, S> {
         let path = &*decode_path(path);
         // RFC 9110 section 9.3.2: HEAD is GET without the content.
         let wanted = if method == Method::Head { Method::Get } else { method };
-        let mut fitting = self.rows.iter().filter(|row| row.rest(path).is_some());
-        if let Some(row) = fitting.clone().find(|row| row.method == wanted) {
+        let mut matching = self.rows.iter().filter(|row| row.rest(path).is_some());
+        if let Some(row) = matching.clone().find(|row| row.method == wanted) {
             return Lookup::Found(row);
         }
-        match (fitting.next(), method) {
-            (None, _) => Lookup::Nowhere,
+        match (matching.next(), method) {
+            (None, _) => Lookup::NotFound,
             (Some(_), Method::Options) => Lookup::Options(self.allow(Some(path))),
             (Some(_), _) => Lookup::WrongMethod(self.allow(Some(path))),
         }
@@ -225,77 +229,139 @@ impl<S> Routes<S> {
 }
 
 impl<S> fmt::Display for Routes<S> {
-    /// A line for each row: method, path, and the place in the source.
+    /// Prints a line for each row: method, path, and place in the source.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.iter()
             .try_for_each(|row| writeln!(f, "{:7} {:24} {}", row.method, row.path, row.place))
     }
 }
 
-/// What is wrong with a table. `const`, so that the compiler can ask; hence the loops by hand.
-const fn fault<S>(rows: &[Route<S>]) -> Option<&'static str> {
+/// The first mistake in a table, as a sentence that names the row. `const`, so that the compiler can
+/// check a `static` table: hence the loops by hand.
+const fn mistake<S>(rows: &[Route<S>]) -> Option<Sentence> {
     let mut at = 0;
     while at < rows.len() {
-        let path = rows[at].path.as_bytes();
-        if path.is_empty() || path[0] != b'/' {
-            return Some("a route's path begins with a slash: get(\"/about\", about)");
+        let path = rows[at].path;
+        if let Some(rule) = broken_path_rule(path.as_bytes()) {
+            let row = Sentence::new().and("route \"").and(path).and("\": ");
+            return Some(row.and(rule));
         }
-        let mut byte = 0;
-        while byte < path.len() {
-            let is_last = byte + 1 == path.len();
-            match path[byte] {
-                b'*' if !(is_last && path[byte - 1] == b'/') => {
-                    return Some("a `*` stands only at the end of a route's path, as in /files/*");
-                }
-                b'?' | b'#' => return Some("a route's path has no query and no fragment"),
-                b'%' => return Some("a route's path is written decoded: /a b and not /a%20b"),
-                _ => {}
+        let mut above = 0;
+        while above < at {
+            let earlier = rows[above].path;
+            if rows[above].method as u8 == rows[at].method as u8 && is_covered(path, earlier) {
+                let row = Sentence::new().and("route ").and(rows[at].method.name());
+                let row = row.and(" \"").and(path);
+                return Some(if is_covered(earlier, path) {
+                    row.and("\" is listed twice")
+                } else {
+                    row.and("\" never answers, because \"").and(earlier).and("\" stands above it")
+                });
             }
-            byte += 1;
-        }
-        let mut other = 0;
-        while other < at {
-            if rows[other].method as u8 == rows[at].method as u8
-                && are_equal(rows[other].path.as_bytes(), path)
-            {
-                return Some("a route is listed twice: the second could never answer");
-            }
-            other += 1;
+            above += 1;
         }
         at += 1;
     }
     None
 }
 
-const fn are_equal(one: &[u8], other: &[u8]) -> bool {
-    let mut at = 0;
-    while at < one.len() && at < other.len() && one[at] == other[at] {
+/// The rule that a path breaks, if it breaks one.
+const fn broken_path_rule(path: &[u8]) -> Option<&'static str> {
+    if path.is_empty() || path[0] != b'/' {
+        return Some("a path begins with a slash");
+    }
+    let mut at = 1;
+    while at < path.len() {
+        let (begins_segment, is_last) = (path[at - 1] == b'/', at + 1 == path.len());
+        match path[at] {
+            b'*' if !(is_last && begins_segment) => {
+                return Some("a `*` is the whole last segment of a path, as in /files/*");
+            }
+            b'?' | b'#' => return Some("a path has no query and no fragment"),
+            b'%' => return Some("a path is written decoded: /a b and not /a%20b"),
+            b'{' | b'}' | b'<' | b'>' => return Some(NO_PARAMETERS),
+            b':' if begins_segment => return Some(NO_PARAMETERS),
+            _ => {}
+        }
         at += 1;
     }
-    at == one.len() && at == other.len()
+    None
+}
+
+const NO_PARAMETERS: &str =
+    "a path has no named parameters; end it with /* and take request.rest()";
+
+/// Whether every path that `path` matches is matched by `other`, too.
+const fn is_covered(path: &str, other: &str) -> bool {
+    let (path, other) = (path.as_bytes(), other.as_bytes());
+    let prefix = match other {
+        [prefix @ .., b'*'] => prefix,
+        whole if whole.len() != path.len() => return false,
+        whole => whole,
+    };
+    let mut at = 0;
+    while at < prefix.len() && at < path.len() && prefix[at] == path[at] {
+        at += 1;
+    }
+    at == prefix.len()
+}
+
+/// A sentence that can be put together while compiling. What does not fit is cut off.
+struct Sentence {
+    bytes: [u8; 512],
+    length: usize,
+}
+
+impl Sentence {
+    const fn new() -> Sentence {
+        Sentence { bytes: [0; 512], length: 0 }
+    }
+
+    const fn and(mut self, text: &str) -> Sentence {
+        let text = text.as_bytes();
+        let mut at = 0;
+        while at < text.len() && self.length < self.bytes.len() {
+            self.bytes[self.length] = text[at];
+            self.length += 1;
+            at += 1;
+        }
+        self
+    }
+
+    const fn text(&self) -> &str {
+        let (text, _) = self.bytes.split_at(self.length);
+        match std::str::from_utf8(text) {
+            Ok(text) => text,
+            // The end of the room can lie within a letter.
+            Err(cut) => match std::str::from_utf8(text.split_at(cut.valid_up_to()).0) {
+                Ok(text) => text,
+                Err(_) => "",
+            },
+        }
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn door(_: &Request) -> Response {
+    fn handler(_: &Request) -> Response {
         Response::text("")
     }
 
     static TABLE: Routes = routes(&[
-        get("/", door),
-        get("/likes", door).quiet(),
-        post("/likes", door),
-        get("/files/*", door),
-        delete("/files/old", door),
+        get("/", handler),
+        get("/likes", handler).quiet(),
+        post("/likes", handler),
+        get("/files/*", handler),
+        delete("/files/old", handler),
     ]);
 
     fn lookup(method: Method, path: &str) -> String {
         match TABLE.lookup(method, path.as_bytes()) {
             Lookup::Found(row) => format!("{} {}", row.method, row.path),
             Lookup::Options(allow) | Lookup::WrongMethod(allow) => allow,
-            Lookup::Nowhere => "nowhere".to_string(),
+            Lookup::NotFound => "not found".to_string(),
         }
     }
 
@@ -305,13 +371,13 @@ mod tests {
         assert_eq!(lookup(Method::Post, "/lik%65s"), "POST /likes");
         assert_eq!(lookup(Method::Get, "/files/a/b"), "GET /files/*");
         assert_eq!(lookup(Method::Get, "/files/"), "GET /files/*");
-        assert_eq!(lookup(Method::Get, "/files"), "nowhere");
-        assert_eq!(lookup(Method::Get, "/files%2Fa"), "nowhere");
+        assert_eq!(lookup(Method::Get, "/files"), "not found");
+        assert_eq!(lookup(Method::Get, "/files%2Fa"), "not found");
         assert_eq!(lookup(Method::Delete, "/files/old"), "DELETE /files/old");
     }
 
     #[test]
-    fn what_is_allowed_is_read_off_the_table() {
+    fn the_allow_field_lists_the_methods_of_the_table() {
         assert_eq!(lookup(Method::Put, "/"), "GET, HEAD, OPTIONS");
         assert_eq!(lookup(Method::Options, "/likes"), "GET, HEAD, POST, OPTIONS");
         assert_eq!(lookup(Method::Put, "/files/old"), "GET, HEAD, DELETE, OPTIONS");
@@ -319,25 +385,64 @@ mod tests {
     }
 
     #[test]
-    fn a_bad_table_says_what_is_wrong_with_it() {
-        for (path, fault) in [
-            ("about", "begins with a slash"),
-            ("", "begins with a slash"),
-            ("/a*", "only at the end"),
-            ("/*/a", "only at the end"),
-            ("/a?b", "no query"),
-            ("/a%20b", "written decoded"),
-            ("/twice", "listed twice"),
+    fn a_mistake_in_a_table_is_reported_with_its_row() {
+        let slash = "a path begins with a slash";
+        let star = "a `*` is the whole last segment of a path, as in /files/*";
+        let query = "a path has no query and no fragment";
+        for (path, mistake) in [
+            ("contact", format!("route \"contact\": {slash}")),
+            ("", format!("route \"\": {slash}")),
+            ("/a*", format!("route \"/a*\": {star}")),
+            ("/*/a", format!("route \"/*/a\": {star}")),
+            ("/a?b", format!("route \"/a?b\": {query}")),
+            ("/a#b", format!("route \"/a#b\": {query}")),
+            (
+                "/a%20b",
+                "route \"/a%20b\": a path is written decoded: /a b and not /a%20b".to_string(),
+            ),
+            ("/a/{id}", format!("route \"/a/{{id}}\": {NO_PARAMETERS}")),
+            ("/a/<id>", format!("route \"/a/<id>\": {NO_PARAMETERS}")),
+            ("/:id", format!("route \"/:id\": {NO_PARAMETERS}")),
+            ("/twice", "route GET \"/twice\" is listed twice".to_string()),
+            ("/files/*", "route GET \"/files/*\" is listed twice".to_string()),
+            (
+                "/files/a",
+                "route GET \"/files/a\" never answers, because \"/files/*\" stands above it"
+                    .to_string(),
+            ),
+            (
+                "/files/a/*",
+                "route GET \"/files/a/*\" never answers, because \"/files/*\" stands above it"
+                    .to_string(),
+            ),
         ] {
-            let rows = vec![get("/twice", door), get(path, door)];
-            assert!(Routes::new(rows).is_err_and(|said| said.contains(fault)), "{path}");
+            let rows = vec![get("/twice", handler), get("/files/*", handler), get(path, handler)];
+            assert_eq!(Routes::new(rows).err(), Some(mistake), "{path}");
         }
-        assert!(Routes::new(vec![get("/*", door), post("/*", door)]).is_ok());
+        for path in ["/", "/*", "/files", "/a:b", "/twice/a", "/twice/", "/file"] {
+            let rows = vec![get("/twice", handler), get("/files/*", handler), get(path, handler)];
+            assert_eq!(Routes::new(rows).err(), None, "{path}");
+        }
+        assert!(Routes::new(vec![get("/*", handler), post("/a", handler)]).is_ok());
+    }
+
+    #[test]
+    #[should_panic(expected = "route \"contact\": a path begins with a slash")]
+    fn a_mistake_in_a_static_table_is_a_panic_and_so_a_compile_error() {
+        const ROWS: &[Route] = &[get("/", handler), get("contact", handler)];
+        let _ = routes(ROWS);
+    }
+
+    #[test]
+    fn a_long_path_is_cut_off_in_the_sentence() {
+        let path: &'static str = Box::leak("é".repeat(400).into_boxed_str());
+        let sentence = Routes::new(vec![get(path, handler)]).err().expect("no slash");
+        assert!(sentence.starts_with("route \"éé") && sentence.len() <= 512, "{sentence}");
     }
 
     #[test]
     fn a_row_knows_its_place_in_the_source() {
-        let (row, line) = (get("/", door), line!());
+        let (row, line) = (get("/", handler), line!());
         assert!(row.place().file().ends_with("route.rs"));
         assert_eq!(row.place().line(), line);
     }

@@ -47,7 +47,7 @@ impl Method {
     }
 
     /// The name as it stands on the wire.
-    pub fn name(self) -> &'static str {
+    pub const fn name(self) -> &'static str {
         NAMES[self as usize].1
     }
 }
