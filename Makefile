@@ -7,13 +7,19 @@ BENCH = ulimit -n $$(ulimit -Hn) 2>/dev/null; $(CARGO) bench --quiet --bench ben
 	$(if $(ONLY),--only $(ONLY)) $(if $(ROUNDS),--rounds $(ROUNDS)) $(if $(SECONDS),--seconds $(SECONDS))
 PEERS = nginx hyper tiny_http
 
-.PHONY: help run lesson test soak check bench bench-peers fuzz races book lines
+# The book: the private chapters too, beside the documentation of the library.
+BOOK = --document-private-items --target-dir target/book
+
+.PHONY: help run release lesson test soak check bench bench-peers fuzz races book lines
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 13
 
 run: ## the lesson site at LISTEN (make run LISTEN=127.0.0.1:5001)
-	$(CARGO) run --release --quiet -- --listen $(LISTEN)
+	$(CARGO) run --profile quick -- --listen $(LISTEN)
+
+release: ## the fastest binary: target/release/openkitchen
+	$(CARGO) build --release
 
 lesson: ## the lesson's two routes, in fifteen lines, at 127.0.0.1:5000
 	$(CARGO) run --quiet --example lesson
@@ -27,7 +33,8 @@ soak: ## the long tests: crowds, slow attackers, stops and restarts under load
 check: ## formatting, lints and docs, with warnings denied
 	$(CARGO) fmt --check
 	$(CARGO) clippy --quiet --all-targets -- -D warnings
-	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --quiet --no-deps --document-private-items --lib
+	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --quiet --no-deps --lib
+	RUSTDOCFLAGS="-D warnings --cfg book" $(CARGO) doc --quiet --no-deps --lib $(BOOK)
 
 bench: ## this server beside a floor that parses nothing, in one run (make bench ONLY=a,d)
 	$(BENCH)
@@ -44,7 +51,7 @@ races: ## every test under a race detector, and the message under Miri; a quarte
 	tests/soak/races.sh
 
 book: ## the source as a book, in your browser
-	$(CARGO) doc --no-deps --document-private-items --lib --open
+	RUSTDOCFLAGS="--cfg book" $(CARGO) doc --no-deps --lib --open $(BOOK)
 
 lines: ## lines of code, without blank lines, comments and tests
 	@for part in src/message src/route.rs src/request.rs src/net src/transcript src/bin; do \
