@@ -1,11 +1,8 @@
-//! # Open ServerProcess: the HTTP/1.1 server with glass walls
+//! # Open Kitchen: an HTTP/1.1 server that shows every byte
 //!
-//! In most restaurants a door says "ServerProcess staff only". Here the wall is glass: each order that goes
-//! through the slot can be seen, byte for byte, and the recipe can be read beside it.
-//!
-//! This page is the contents page of a book. The book is the source: one thread for each connection, a
-//! static table of routes, no framework. It is written on `std::net`, with [`httparse`](https://docs.rs/httparse)
-//! to split a head, and it leaves out nothing that HTTP/1.1 asks of an origin server.
+//! An HTTP/1.1 origin server on `std::net`: one thread for each connection, a static table of routes, no
+//! framework. [`httparse`](https://docs.rs/httparse) splits a head, and the rest is here. An
+//! [`Observer`] is shown every byte that crosses, and a [`Transcript`] is the same as text.
 //!
 //! ```
 //! use openkitchen::{Request, Response, Routes, Server, get, routes};
@@ -37,64 +34,83 @@
 //!
 //! # The walk of one request
 //!
-//! 1. A thread stands at the [`door`](net::accept) and accepts; the socket gets a [tap](net::observer) if
-//!    somebody watches.
-//! 2. The [conversation](net::connection) begins: `while let Some(exchange) = self.next()?`. The call
-//!    stack is the state machine.
-//! 3. [`net::transport`] reads until [`Head::parse`](message::head::Head::parse) says that a head is
-//!    complete: one deadline for all of it, and a bound on its size.
-//! 4. [`Target::parse`](message::target::Target::parse) says what is asked for, and
-//!    [`Framing::of`](message::framing::Framing::of) where the content ends. What could be read in two
-//!    ways is refused there: a second Content-Length is `Refusal::LengthTwice`.
-//! 5. In the [exchange](net::exchange), the [route table](route) is asked *before* the content is read:
-//!    404, 405 and 413 can then be said to a client that waits with its content.
-//! 6. The content is read, by length or [chunk by chunk](message::chunked).
-//! 7. The handler runs: `fn home(_: &Request) -> Response`. If it panics, that is a 500.
-//! 8. [`Persistence`](message::persistence::Persistence) says whether the connection stays, and
-//!    [`encode_head`](message::encode::encode_head) writes the answer, which is [sent](net::delivery) in
-//!    one write.
-//! 9. Back to 3, with the bytes that have already come; or a goodbye that loses nothing.
+//! Ten steps, from a click in the browser to what the page then shows:
 //!
-//! # The chapters
+//! 1. **The click.** The page's JavaScript or form makes the browser connect and send the bytes of a
+//!    request: `POST /api/likes`.
+//! 2. **Accept.** A worker thread [accepts](net::accept) the connection, takes a permit, and wraps the
+//!    socket in a [tap](net::observer) if there is an observer.
+//! 3. **Read.** The [connection](net::connection) loops: `while let Some(exchange) = self.next()?`.
+//!    [`net::transport`] reads until a head is complete, with one deadline for all of it and a limit on
+//!    its size.
+//! 4. **Head.** [`Head::parse`](message::head::Head::parse) takes it apart, and
+//!    [`Target::parse`](message::target::Target::parse) the target. What breaks a rule is a
+//!    [`Refusal`](message::refusal::Refusal): a 400 that shows the byte.
+//! 5. **Framing.** [`Framing::of`](message::framing::Framing::of) decides where the content ends. What two
+//!    recipients could read in two ways is refused: two lengths, or a length and a coding.
+//! 6. **Route.** The [exchange](net::exchange) looks the [route](mod@route) up *before* it reads the content,
+//!    so that 404, 405 and 413 reach a client that waits for `100 Continue`.
+//! 7. **Content.** The content (body) is read, by length or [chunk by chunk](message::chunked), within
+//!    its limit.
+//! 8. **Handler.** The function of the row runs: `fn add(request: &Request<Site>) -> Response`. It
+//!    stores the like. A panic becomes a 500.
+//! 9. **Response.** [`Persistence`] says whether the connection stays open,
+//!    [`encode_head`](message::encode::encode_head) makes the bytes, and [one write](net::delivery) sends
+//!    them.
+//! 10. **The page.** The browser shows the result. The connection goes back to step 3 with the bytes that
+//!     have arrived already, or it is closed so that the response is not lost.
+//!
+//! # The chapters, in reading order
 //!
 //! | part | chapters |
 //! |---|---|
-//! | I. The line | 1 [a port opens](net::server), 1b [the door](net::accept), 1c [who is in](net::connections), 1d [to a seat](net::shared), 1e [said once](net::throttle), 2 [a conversation](net::connection), 2b [one question, one answer](net::exchange), 3 [bytes take time](net::transport) |
-//! | II. The question | 4 [what the client says](message::head), 4b [what is asked for](message::target), 5 [names and values](message::fields), 6 [where the content ends](message::framing), 7 [content without a length](message::chunked) |
-//! | III. The answer | 8 [which function](route), 9 [what it returns](message::response), 10 [the answer as bytes](message::encode), 10b [on its way](net::delivery), 11 [again, or goodbye](message::persistence) |
-//! | IV. The glass | 12 [saying no](message::refusal), 13 [watching the wire](net::observer), 14 [reading over the shoulder](message::reader), 14b [where a message ends](message::ending), 15 [the transcript](transcript), 15b [assertions judged](transcript::judge), 16 [what the bytes mean](transcript::explain) |
-//! | Appendices | [every number](message::limits), [methods](message::method), [status codes](message::status), [the date](message::date), [bytes that are safe to show](message::visible), [the glossary](transcript::glossary) |
+//! | I. The connection | [server](net::server), [what threads share](net::shared), [accept](net::accept), [the registry and permits](net::connections), [shutdown](net::shutdown), [throttled messages](net::throttle), [connection](net::connection), [exchange](net::exchange), [transport](net::transport) |
+//! | II. The request | [head](message::head), [target](message::target), [header fields](message::fields), [framing](message::framing), [chunked](message::chunked) |
+//! | III. The response | [routes](mod@route), [request](mod@request), [response](message::response), [encode](message::encode), [delivery](net::delivery), [persistence](message::persistence) |
+//! | IV. Errors | [refusals](message::refusal), [the line and a caret](message::caret), [the corrected line](message::corrected) |
+//! | V. Observing | [observer](net::observer), [outline](message::outline), [reader](message::reader), [ending](message::ending), [transcript](mod@transcript), [assertions judged](transcript::judge), [explain](transcript::explain) |
+//! | Appendices | [limits](message::limits), [methods](message::method), [status codes](message::status), [date](message::date), [visible bytes](message::visible), [glossary](transcript::glossary) |
 //!
 //! `make book` opens all of it, the private chapters too.
 //!
-//! # Three rings
+//! # Which part imports which
 //!
-//! [`message`] is HTTP as bytes and rules, and knows no socket. [`route`] is the table. [`net`] is
-//! sockets, threads and time. Imports run inwards only, which a test holds; [`transcript`] stands
-//! beside the rings and is as pure as the first.
+//! [`message`] is HTTP as bytes and rules: no sockets, threads, clocks or logs. [`route`] and
+//! [`request`] are the table and what a handler sees. [`net`] is sockets, threads and time.
+//! [`transcript`] is the text format, as pure as `message`. `net` imports `route`, `request` and
+//! `message`, never the other way round, and `transcript` imports `message` alone. A test checks that.
 //!
 //! # What is left out
 //!
 //! TLS, HTTP/2, WebSocket, async, middleware, macros, path patterns beyond one trailing `/*`,
 //! templates, compression, uploads, CGI, proxying, virtual hosts, a configuration file. A proxy in
-//! front, a service manager or a framework does those, and this book would be about them.
+//! front, a service manager or a framework does those.
 
 #![forbid(unsafe_code)]
 #![warn(clippy::unwrap_used)]
 
+// A user of the library finds all public names on its first page. `make book` shows the modules too.
+#[cfg_attr(not(book), doc(hidden))]
 pub mod message;
+#[cfg_attr(not(book), doc(hidden))]
 pub mod route;
+#[cfg_attr(not(book), doc(hidden))]
 pub mod request;
+#[cfg_attr(not(book), doc(hidden))]
 pub mod net;
 pub mod transcript;
 
+pub use message::fields::FieldLines;
+pub use message::head::Version;
 pub use message::limits::Limits;
 pub use message::method::Method;
+pub use message::persistence::Persistence;
 pub use message::response::{BadField, Response};
 pub use message::status::Status;
 pub use message::target::form;
 pub use net::observer::{Answered, End, Observer};
 pub use net::server::{Server, ServerHandle, Stopper};
+pub use net::shared::Clock;
 pub use request::Request;
 pub use route::{Handler, Route, Routes, delete, get, patch, post, put, routes};
 pub use transcript::Transcript;

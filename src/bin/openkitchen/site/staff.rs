@@ -1,4 +1,4 @@
-//! # ServerProcess staff only
+//! # Kitchen staff only
 //!
 //! "When you log in, the backend verifies your password." The password is `API_KEY`, from the
 //! environment; it may come in two ways, both in the Authorization field:
@@ -150,7 +150,7 @@ fn shut(request: &Request<Site>) -> Response {
     let why = "This door stays shut, because the kitchen was started without a key.";
     let way = "Start it with one from the environment: read -rs API_KEY; export API_KEY; \
                openkitchen. (Typed after read, it is in no code, no URL and no shell history.)";
-    pages::notice(request, Status::FORBIDDEN, "ServerProcess staff only", &[why, way])
+    pages::notice(request, Status::FORBIDDEN, "Kitchen staff only", &[why, way])
 }
 
 /// Status 401. RFC 9110 section 11.6.1: the challenges name the ways in. A browser knows Basic, and
@@ -160,7 +160,7 @@ fn ask(request: &Request<Site>) -> Response {
                API_KEY as the password.";
     let way = "From a terminal, curl -u staff asks for it without showing it; a program sends \
                Authorization: Bearer and the key.";
-    pages::notice(request, Status::UNAUTHORIZED, "ServerProcess staff only", &[why, way])
+    pages::notice(request, Status::UNAUTHORIZED, "Kitchen staff only", &[why, way])
         // RFC 7617 section 2.1: a password may hold any character, and they are sent as UTF-8.
         .field("WWW-Authenticate", "Basic realm=\"staff\", charset=\"UTF-8\"")
         .field("WWW-Authenticate", "Bearer realm=\"staff\"")
