@@ -97,13 +97,13 @@ impl<'a, S> Request<'a, S> {
     /// The value of the first field with that name, whatever its case; `None` also for one that is not
     /// UTF-8.
     pub fn field(&self, name: &str) -> Option<&'a str> {
-        std::str::from_utf8(self.field_lines().all(name).next()?).ok()
+        std::str::from_utf8(self.field_lines().values(name).next()?).ok()
     }
 
     /// The value of the only field with that name; `None` where there are two, of which another server may
     /// take the other. For fields that decide something, such as Authorization.
     pub fn only(&self, name: &str) -> Option<&'a str> {
-        let mut values = self.field_lines().all(name);
+        let mut values = self.field_lines().values(name);
         let value = values.next().filter(|_| values.next().is_none())?;
         std::str::from_utf8(value).ok()
     }
