@@ -101,13 +101,13 @@ impl<'a, S> Request<'a, S> {
     /// The value of the first header field with that name, in any case; `None` also if the value is not
     /// UTF-8.
     pub fn field(&self, name: &str) -> Option<&'a str> {
-        std::str::from_utf8(self.field_lines().all(name).next()?).ok()
+        std::str::from_utf8(self.field_lines().values(name).next()?).ok()
     }
 
     /// The value of the only field with that name; `None` if there are two, since another server might
     /// take the other. Use it for fields that decide something, such as Authorization.
     pub fn only(&self, name: &str) -> Option<&'a str> {
-        let mut values = self.field_lines().all(name);
+        let mut values = self.field_lines().values(name);
         let value = values.next().filter(|_| values.next().is_none())?;
         std::str::from_utf8(value).ok()
     }

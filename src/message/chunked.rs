@@ -1,88 +1,98 @@
-//! # 7. Content without a length
+//! # Decodes and encodes chunked content
 //!
-//! Who makes the content while sending it cannot say its length first. So it goes out in chunks,
-//! each with its own length before it, and one of length zero says: that was all.
+//! A sender that makes the content while it sends cannot give a length first. It sends chunks: each
+//! has its own size before it, and a chunk of size zero ends the content.
 //!
 //! ```text
 //! 5␍␊ hello␍␊   6;why=because␍␊  world␍␊   0␍␊   Trailer: field␍␊   ␍␊
 //! ```
-//! [`Decoder`] is the one explicit state machine of this server. Everywhere else the call stack keeps
-//! the place; here the bytes come in pieces and the decoder has to remember where in a chunk it is.
+//! [`Decoder`] is a state machine. Elsewhere in the server the call stack holds the state. Here the
+//! bytes arrive in any number of reads, so the decoder must remember where in a chunk it is.
 //!
-//! Rule: RFC 9112 section 7.1, strictly: a size is hex digits, a line ends in CR LF, the data ends
-//! where the size said. Extensions and trailers are checked, counted and dropped.
+//! Rule: RFC 9112 section 7.1, strictly: a size is hex digits, a line ends in CR LF, and the data ends
+//! where its size says. Extensions and trailers are checked, counted and dropped.
 //! Next: [`route`](crate::route).
 
 use super::fields;
-use super::limits::{CHUNK_EXTENSIONS, CHUNK_LINE, TRAILERS};
+use super::limits::{MAX_CHUNK_EXTENSION_BYTES, MAX_CHUNK_LINE_BYTES, MAX_TRAILER_BYTES};
 use super::refusal::Refusal;
 
-/// Digits that a size of 64 bits has. More are leading zeros, which are allowed, and counted with the
-/// extensions: a chunk of one byte behind four thousand zeros is as much work for as little.
-const DIGITS: usize = 16;
+/// Digits of a size of 64 bits. More digits are leading zeros. They are allowed and count as bytes of
+/// extensions: four thousand zeros before a chunk of one byte are as much work without content.
+const SIZE_DIGITS: usize = 16;
 
-/// Takes chunked content apart.
+/// Decodes chunked content, one step at a time.
 #[derive(Debug)]
 pub struct Decoder {
-    place: DecoderState,
-    room: u64,
-    extensions: usize,
-    trailers: usize,
+    state: DecoderState,
+    /// Bytes of content that the limit still allows.
+    allowed: u64,
+    /// Bytes of extensions and of leading zeros received so far.
+    extension_bytes: usize,
+    /// Bytes of trailer lines received so far.
+    trailer_bytes: usize,
 }
 
+/// What the decoder expects next.
 #[derive(Clone, Copy, Debug)]
 enum DecoderState {
     SizeLine,
-    Data { left: u64 },
+    /// Data of a chunk, of which `left` bytes are missing.
+    Data {
+        left: u64,
+    },
+    /// The CR LF after a chunk's data.
     DataEnd,
+    /// A trailer line, or the empty line that ends the content.
     Trailers,
 }
 
-/// What stands at the start of the bytes that were given.
+/// What the decoder found at the start of the bytes. Numbers are bytes, and the caller consumes them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Decoded {
-    /// Not enough to tell: ask again when more has come.
+    /// Too few bytes to decide: call again with more.
     Partial,
-    /// So many bytes of framing, to pass over.
+    /// Framing, to be dropped.
     Framing(usize),
-    /// So many bytes of content.
+    /// Content.
     Content(usize),
-    /// So many bytes of framing, and the content ends with them.
+    /// Framing that ends the content.
     End(usize),
 }
 
 impl Decoder {
     /// A decoder at the start of chunked content, which refuses more than `limit` bytes of it.
     pub fn new(limit: u64) -> Decoder {
-        Decoder { place: DecoderState::SizeLine, room: limit, extensions: 0, trailers: 0 }
+        let state = DecoderState::SizeLine;
+        Decoder { state, allowed: limit, extension_bytes: 0, trailer_bytes: 0 }
     }
 
-    /// Bytes of a chunk's data that come next; zero where framing does.
-    pub fn left(&self) -> u64 {
-        match self.place {
+    /// Bytes of the current chunk's data that are still to arrive; zero if framing is next.
+    pub fn data_left(&self) -> u64 {
+        match self.state {
             DecoderState::Data { left } => left,
             _ => 0,
         }
     }
 
-    /// Passes over that many bytes of a chunk's data, or as many as there are: how many.
+    /// Skips up to `bytes` bytes of the current chunk's data. Returns how many it skipped.
     pub fn skip(&mut self, bytes: u64) -> u64 {
-        let DecoderState::Data { left } = &mut self.place else { return 0 };
-        let here = bytes.min(*left);
-        *left -= here;
+        let DecoderState::Data { left } = &mut self.state else { return 0 };
+        let skipped = bytes.min(*left);
+        *left -= skipped;
         if *left == 0 {
-            self.place = DecoderState::DataEnd;
+            self.state = DecoderState::DataEnd;
         }
-        here
+        skipped
     }
 
-    /// The next step: `bytes` are all that have come and not been stepped over.
+    /// Decodes the start of `bytes`: all bytes that were received and not consumed.
     ///
     /// # Errors
     /// The rule that is broken, and the offset in `bytes`. As in a head, a refusal waits for the end
-    /// of its line, so that it does not depend on how the bytes were cut.
+    /// of its line, so that it does not depend on how the bytes were split into reads.
     pub fn step(&mut self, bytes: &[u8]) -> Result<Decoded, (Refusal, usize)> {
-        match self.place {
+        match self.state {
             DecoderState::SizeLine => {
                 let Some(line) = line(bytes, Refusal::ChunkExtensionsTooLong)? else {
                     return Ok(Decoded::Partial);
@@ -92,18 +102,18 @@ impl Decoder {
                     return Err((Refusal::ChunkSize, 0));
                 }
                 check_extensions(line, digits)?;
-                self.extensions += line.len() - digits.min(DIGITS);
-                if self.extensions > CHUNK_EXTENSIONS {
+                self.extension_bytes += line.len() - digits.min(SIZE_DIGITS);
+                if self.extension_bytes > MAX_CHUNK_EXTENSION_BYTES {
                     return Err((Refusal::ChunkExtensionsTooLong, digits));
                 }
-                // Digits that overflow 64 bits are a number too, and larger than any limit.
+                // A size beyond 64 bits is valid, and larger than any limit.
                 let size = std::str::from_utf8(&line[..digits])
                     .ok()
                     .and_then(|digits| u64::from_str_radix(digits, 16).ok())
-                    .filter(|&size| size <= self.room)
+                    .filter(|&size| size <= self.allowed)
                     .ok_or((Refusal::ContentTooLarge, 0))?;
-                self.room -= size;
-                self.place = if size == 0 {
+                self.allowed -= size;
+                self.state = if size == 0 {
                     DecoderState::Trailers
                 } else {
                     DecoderState::Data { left: size }
@@ -112,15 +122,16 @@ impl Decoder {
             }
             DecoderState::Data { .. } => Ok(match self.skip(bytes.len() as u64) {
                 0 => Decoded::Partial,
-                here => Decoded::Content(here as usize),
+                length => Decoded::Content(length as usize),
             }),
             DecoderState::DataEnd => {
                 if bytes.starts_with(b"\r\n") {
-                    self.place = DecoderState::SizeLine;
+                    self.state = DecoderState::SizeLine;
                     return Ok(Decoded::Framing(2));
                 }
-                let line_is_whole = bytes.contains(&b'\n') || bytes.len() >= CHUNK_LINE;
-                if line_is_whole { Err((Refusal::ChunkEnd, 0)) } else { Ok(Decoded::Partial) }
+                let line_is_complete =
+                    bytes.contains(&b'\n') || bytes.len() >= MAX_CHUNK_LINE_BYTES;
+                if line_is_complete { Err((Refusal::ChunkEnd, 0)) } else { Ok(Decoded::Partial) }
             }
             DecoderState::Trailers => {
                 let Some(line) = line(bytes, Refusal::TrailersTooLong)? else {
@@ -130,8 +141,8 @@ impl Decoder {
                     return Ok(Decoded::End(2));
                 }
                 fields::check_line(line)?;
-                self.trailers += line.len() + 2;
-                if self.trailers > TRAILERS {
+                self.trailer_bytes += line.len() + 2;
+                if self.trailer_bytes > MAX_TRAILER_BYTES {
                     return Err((Refusal::TrailersTooLong, 0));
                 }
                 Ok(Decoded::Framing(line.len() + 2))
@@ -140,13 +151,16 @@ impl Decoder {
     }
 }
 
-/// The first line, without its CR LF, or `None` while it has no end and may yet get one.
+/// Returns the first line without its CR LF, or `None` while its end has not arrived.
+///
+/// # Errors
+/// A line longer than the limit (`too_long`), and a bare CR or LF.
 fn line(bytes: &[u8], too_long: Refusal) -> Result<Option<&[u8]>, (Refusal, usize)> {
-    let window = &bytes[..bytes.len().min(CHUNK_LINE)];
+    let window = &bytes[..bytes.len().min(MAX_CHUNK_LINE_BYTES)];
     let Some(lf) = window.iter().position(|&byte| byte == b'\n') else {
-        return if window.len() == CHUNK_LINE { Err((too_long, 0)) } else { Ok(None) };
+        return if window.len() == MAX_CHUNK_LINE_BYTES { Err((too_long, 0)) } else { Ok(None) };
     };
-    // DANGER: a line end that only one of two recipients sees moves the end of the content.
+    // DANGER: if two recipients disagree about a line end, they disagree about where the content ends.
     let line = window[..lf].strip_suffix(b"\r").ok_or((Refusal::BareLf, lf))?;
     match line.iter().position(|&byte| byte == b'\r') {
         Some(cr) => Err((Refusal::BareCr, cr)),
@@ -154,13 +168,16 @@ fn line(bytes: &[u8], too_long: Refusal) -> Result<Option<&[u8]>, (Refusal, usiz
     }
 }
 
-/// RFC 9112 section 7.1.1: `*( BWS ";" BWS name [ BWS "=" BWS ( token / quoted-string ) ] )`.
+/// Checks what follows the size. RFC 9112 section 7.1.1:
+/// `*( BWS ";" BWS name [ BWS "=" BWS ( token / quoted-string ) ] )`.
 fn check_extensions(line: &[u8], start: usize) -> Result<(), (Refusal, usize)> {
-    let token = |rest: &[u8]| rest.iter().take_while(|&&byte| fields::is_token_byte(byte)).count();
-    let blank = |at: usize| at + line[at..].iter().take_while(|byte| b" \t".contains(byte)).count();
+    let token_length =
+        |rest: &[u8]| rest.iter().take_while(|&&byte| fields::is_token_byte(byte)).count();
+    let skip_blanks =
+        |at: usize| at + line[at..].iter().take_while(|byte| b" \t".contains(byte)).count();
     let mut at = start;
     while at < line.len() {
-        let semicolon = blank(at);
+        let semicolon = skip_blanks(at);
         if line.get(semicolon) != Some(&b';') {
             let is_size = at == start && semicolon == start;
             return Err((
@@ -168,15 +185,15 @@ fn check_extensions(line: &[u8], start: usize) -> Result<(), (Refusal, usize)> {
                 semicolon.min(line.len() - 1),
             ));
         }
-        let name = blank(semicolon + 1);
-        at = name + token(&line[name..]);
+        let name = skip_blanks(semicolon + 1);
+        at = name + token_length(&line[name..]);
         if at == name {
             return Err((Refusal::ChunkExtension, name.min(line.len() - 1)));
         }
-        let equals = blank(at);
+        let equals = skip_blanks(at);
         if line.get(equals) == Some(&b'=') {
-            let value = blank(equals + 1);
-            at = value + token(&line[value..]).max(quoted(&line[value..]));
+            let value = skip_blanks(equals + 1);
+            at = value + token_length(&line[value..]).max(quoted_length(&line[value..]));
             if at == value {
                 return Err((Refusal::ChunkExtension, value.min(line.len() - 1)));
             }
@@ -185,8 +202,8 @@ fn check_extensions(line: &[u8], start: usize) -> Result<(), (Refusal, usize)> {
     Ok(())
 }
 
-/// The length of the quoted string at the start, or zero (RFC 9110 section 5.6.4).
-fn quoted(text: &[u8]) -> usize {
+/// Returns the length of the quoted string at the start, or zero (RFC 9110 section 5.6.4).
+fn quoted_length(text: &[u8]) -> usize {
     if !text.starts_with(b"\"") {
         return 0;
     }
@@ -203,26 +220,27 @@ fn quoted(text: &[u8]) -> usize {
     0
 }
 
-/// One chunk, as this server sends it. `data` must not be empty: an empty chunk would end the content.
+/// Appends one chunk to `out`. `data` must not be empty: an empty chunk would end the content.
 pub fn encode_chunk(data: &[u8], out: &mut Vec<u8>) {
     out.extend_from_slice(format!("{:x}\r\n", data.len()).as_bytes());
     out.extend_from_slice(data);
     out.extend_from_slice(b"\r\n");
 }
 
-/// The last chunk, and no trailers.
+/// The last chunk, without trailers.
 pub const LAST_CHUNK: &[u8] = b"0\r\n\r\n";
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    /// Decodes what comes in pieces of `pace` bytes: the content, and how many bytes it took.
-    fn decode(wire: &[u8], pace: usize) -> Result<(Vec<u8>, usize), (Refusal, usize)> {
+    /// Decodes `wire`, received in reads of `read_size` bytes: the content, and the bytes consumed.
+    fn decode(wire: &[u8], read_size: usize) -> Result<(Vec<u8>, usize), (Refusal, usize)> {
         let (mut decoder, mut content, mut used) = (Decoder::new(1000), Vec::new(), 0);
-        for come in (0..=wire.len()).filter(|come| come % pace == 0 || *come == wire.len()) {
+        let all = wire.len();
+        for received in (0..=all).filter(|end| end % read_size == 0 || *end == all) {
             loop {
-                let rest = &wire[used..come];
+                let rest = &wire[used..received];
                 match decoder.step(rest).map_err(|(refusal, at)| (refusal, used + at))? {
                     Decoded::Partial => break,
                     Decoded::Framing(length) => used += length,
@@ -238,15 +256,15 @@ mod tests {
     }
 
     #[test]
-    fn chunks_are_put_together_at_every_pace() {
+    fn chunks_are_decoded_however_they_are_split_into_reads() {
         let wire = b"5\r\nhello\r\n6 ; a = \"b;\\\" c\";d\r\n world\r\n000\r\nX-Sum: 1\r\n\r\nGET";
-        for pace in 1..=wire.len() {
-            assert_eq!(decode(wire, pace), Ok((b"hello world".to_vec(), wire.len() - 3)));
+        for read_size in 1..=wire.len() {
+            assert_eq!(decode(wire, read_size), Ok((b"hello world".to_vec(), wire.len() - 3)));
         }
     }
 
     #[test]
-    fn what_is_written_is_read_back() {
+    fn encoded_chunks_are_decoded_to_the_same_content() {
         let mut wire = Vec::new();
         encode_chunk(b"hello", &mut wire);
         encode_chunk(&[b'x'; 300], &mut wire);
@@ -256,7 +274,7 @@ mod tests {
     }
 
     #[test]
-    fn what_two_decoders_could_read_differently_is_refused_at_its_byte() {
+    fn chunks_that_two_decoders_could_read_differently_are_refused_at_the_bad_byte() {
         use Refusal::*;
         for (wire, refusal, at) in [
             (&b"\r\n"[..], ChunkSize, 0),
@@ -275,22 +293,22 @@ mod tests {
             (b"10000000000000005\r\n", ContentTooLarge, 0),
             (b"3e9\r\n", ContentTooLarge, 0),
         ] {
-            for pace in 1..=wire.len() {
+            for read_size in 1..=wire.len() {
                 let name = String::from_utf8_lossy(wire);
-                assert_eq!(decode(wire, pace), Err((refusal, at)), "{name:?} at {pace}");
+                assert_eq!(decode(wire, read_size), Err((refusal, at)), "{name:?} by {read_size}");
             }
         }
     }
 
     #[test]
     fn extensions_and_trailers_are_bounded() {
-        let long = [b"5;a=".to_vec(), vec![b'b'; CHUNK_LINE]].concat();
+        let long = [b"5;a=".to_vec(), vec![b'b'; MAX_CHUNK_LINE_BYTES]].concat();
         assert_eq!(decode(&long, 1000), Err((Refusal::ChunkExtensionsTooLong, 0)));
         let many = [b"1;".to_vec(), vec![b'b'; 3000], b"\r\nx\r\n".to_vec()].concat().repeat(6);
         assert!(matches!(decode(&many, 1000), Err((Refusal::ChunkExtensionsTooLong, _))));
         let zeros = [vec![b'0'; 3000], b"1\r\nx\r\n".to_vec()].concat().repeat(6);
         assert!(matches!(decode(&zeros, 1000), Err((Refusal::ChunkExtensionsTooLong, _))));
-        let trailers = [b"0\r\n".to_vec(), b"X: y\r\n".repeat(TRAILERS)].concat();
+        let trailers = [b"0\r\n".to_vec(), b"X: y\r\n".repeat(MAX_TRAILER_BYTES)].concat();
         assert!(matches!(decode(&trailers, 1000), Err((Refusal::TrailersTooLong, _))));
     }
 }

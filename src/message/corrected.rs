@@ -1,16 +1,16 @@
-//! # 12c. The line as it should be
+//! # The corrected line in an error response
 //!
-//! Where a single change makes a line good, the answer to a refusal shows the line with that change.
+//! If a small change makes a refused line valid, the error response shows the line with that change.
 //!
 //! ```text
-//! Host : example.test          the line that came
+//! Host : example.test          the line received
 //!     ^
-//! Host: example.test           the line as it should be
+//! Host: example.test           the corrected line
 //! ```
-//! It is shown and never acted upon: what a client meant, only the client knows. Where there is more
-//! than one thing it could have meant (two lengths that differ, a fold), or where the line should not be
-//! there at all (a second Host), nothing is shown.
-//! Next: [`tap`](crate::net::observer).
+//! The corrected line is shown and never used: only the client knows what it meant. Nothing is shown if
+//! the line could mean two things (two lengths that differ, a folded line), or if it should not be there
+//! at all (a second Host).
+//! Next: [`observer`](crate::net::observer).
 
 use std::ops::Range;
 
@@ -23,10 +23,10 @@ use super::method::Method;
 use super::refusal::{Refusal, Refused};
 use super::target::is_target_byte;
 
-/// Changes that are tried on one line: a target may hold an escape that is none, and a bad byte too.
-const CHANGES: usize = 4;
+/// Changes that are tried on one line. A target may contain both a bad escape and a bad byte.
+const MAX_CHANGES: usize = 4;
 
-/// The line that was refused, made good, or `None` where a change or a few do not make it that.
+/// Returns the refused line in a valid form, or `None` if [`MAX_CHANGES`] changes do not make it valid.
 pub(super) fn corrected_line(
     refused: &Refused,
     bytes: &[u8],
@@ -35,7 +35,7 @@ pub(super) fn corrected_line(
 ) -> Option<Vec<u8>> {
     let before = &bytes[..line.start];
     let (mut refused, mut line) = (*refused, bytes[line].to_vec());
-    for _ in 0..CHANGES {
+    for _ in 0..MAX_CHANGES {
         line = corrected(refused.refusal, &line, refused.at?.checked_sub(before.len())?)?;
         match still_refused(&line, before, limits) {
             Some(next) => refused = next,
@@ -45,21 +45,21 @@ pub(super) fn corrected_line(
     None
 }
 
-/// What a line that stands behind `before` is refused for: it has to pass where the other has failed, or
-/// it would teach the wrong thing. What came behind it is left out, since it may not have come yet.
+/// Returns why a corrected line after the bytes `before` would still be refused. The bytes that follow
+/// it in the request are left out, since they may not have arrived.
 fn still_refused(line: &[u8], before: &[u8], limits: &Limits) -> Option<Refused> {
     let line = line.strip_suffix(b"\r\n").unwrap_or(line);
-    let judged = |rest: &[u8]| judged(&[before, line, rest].concat(), limits).err();
-    let refused = match judged(b"\r\n\r\n")? {
-        Refused { refusal: Refusal::HostMissing, .. } => judged(b"\r\nHost: h\r\n\r\n")?,
+    let check = |rest: &[u8]| check_request(&[before, line, rest].concat(), limits).err();
+    let refused = match check(b"\r\n\r\n")? {
+        Refused { refusal: Refusal::HostMissing, .. } => check(b"\r\nHost: h\r\n\r\n")?,
         refused => refused,
     };
-    let place = before.len()..before.len() + line.len() + 2;
-    refused.at.is_none_or(|at| place.contains(&at)).then_some(refused)
+    let span = before.len()..before.len() + line.len() + 2;
+    refused.at.is_none_or(|at| span.contains(&at)).then_some(refused)
 }
 
-/// Reads a request, as far as it goes, as the server does.
-fn judged(bytes: &[u8], limits: &Limits) -> Result<(), Refused> {
+/// Checks the bytes of a request that may be incomplete, with the rules that the server applies.
+fn check_request(bytes: &[u8], limits: &Limits) -> Result<(), Refused> {
     let Some(head) = Head::parse(bytes, limits)? else { return Ok(()) };
     let framing = Framing::of(&head, bytes)?;
     head.expects_continue(bytes)?;
@@ -75,24 +75,24 @@ fn judged(bytes: &[u8], limits: &Limits) -> Result<(), Refused> {
     }
 }
 
-/// The line with the one change that `refusal`, which arose at byte `at` of it, asks for. `line` is
-/// without its line end, unless that is what is wrong.
+/// Makes the one change that `refusal` at byte `at` of the line needs. `line` has its line end only if
+/// the line end is wrong.
 fn corrected(refusal: Refusal, line: &[u8], at: usize) -> Option<Vec<u8>> {
     let byte = *line.get(at)?;
     let rest = |from: usize| from..line.len();
-    let (place, with): (Range<usize>, Vec<u8>) = match refusal {
+    let (span, with): (Range<usize>, Vec<u8>) = match refusal {
         Refusal::BareLf => (rest(at), b"\r\n".to_vec()),
         Refusal::RequestLine if byte == b' ' => {
-            let run = at - blanks(line[..at].iter().rev())..at + blanks(&line[at..]);
-            let with: &[u8] = match run.len() {
-                _ if run.start == 0 || run.end == line.len() => b"",
-                // A space within the target: it travels as an escape.
+            let spaces = at - blanks(line[..at].iter().rev())..at + blanks(&line[at..]);
+            let with: &[u8] = match spaces.len() {
+                _ if spaces.start == 0 || spaces.end == line.len() => b"",
+                // A space inside the target becomes an escape.
                 1 => b"%20",
                 _ => b" ",
             };
-            (run, with.to_vec())
+            (spaces, with.to_vec())
         }
-        // `EHLO example.test` lacks more than a version.
+        // Only if the line begins with a method: `EHLO example.test` is no HTTP.
         Refusal::NoVersion if method(line).is_some() => (at..at, b" HTTP/1.1".to_vec()),
         Refusal::Version | Refusal::VersionUnsupported => {
             let version = line.iter().rposition(|&byte| byte == b' ')? + 1;
@@ -102,7 +102,7 @@ fn corrected(refusal: Refusal, line: &[u8], at: usize) -> Option<Vec<u8>> {
             let name = method(&line.to_ascii_uppercase())?.name();
             (0..name.len(), name.into())
         }
-        // A fragment is never sent; other bytes travel as escapes, but for those nobody means to send.
+        // A fragment is never sent. Other bytes become escapes, except control bytes, which are errors.
         Refusal::TargetByte if byte == b'#' => (at..at + word(&line[at..]).len(), Vec::new()),
         Refusal::TargetByte if !byte.is_ascii_control() => {
             let word = word(&line[at..]);
@@ -117,7 +117,7 @@ fn corrected(refusal: Refusal, line: &[u8], at: usize) -> Option<Vec<u8>> {
         Refusal::SpaceBeforeFields | Refusal::SpaceBeforeColon => {
             (at..at + blanks(&line[at..]), Vec::new())
         }
-        // `Host h`, but not a second request line.
+        // `Host h`, but not a line that begins with a method, such as a second request line.
         Refusal::NoColon if is_blank(byte) && method(line).is_none() => {
             (at..at + blanks(&line[at..]), b": ".to_vec())
         }
@@ -126,39 +126,39 @@ fn corrected(refusal: Refusal, line: &[u8], at: usize) -> Option<Vec<u8>> {
             (rest(at), value.copied().collect())
         }
         Refusal::LengthInvalid | Refusal::ChunkSize if byte == b'+' => (at..at + 1, Vec::new()),
-        // The same thing said twice is said once.
+        // Equal members become one.
         Refusal::LengthInvalid | Refusal::LengthTwice | Refusal::CodingTwice
             if line.contains(&b',') =>
         {
-            let value = behind_colon(line)?;
-            let mut said = members(&line[value..]);
-            let first = said.next()?;
-            if said.any(|other| !other.eq_ignore_ascii_case(first)) {
+            let value = after_colon(line)?;
+            let mut members = members(&line[value..]);
+            let first = members.next()?;
+            if members.any(|other| !other.eq_ignore_ascii_case(first)) {
                 return None;
             }
             (rest(value), [b" ", first].concat())
         }
-        Refusal::ExpectationUnknown => (rest(behind_colon(line)?), b" 100-continue".to_vec()),
+        Refusal::ExpectationUnknown => (rest(after_colon(line)?), b" 100-continue".to_vec()),
         Refusal::ChunkSize if line.starts_with(b"0x") && at == 1 => (0..2, Vec::new()),
         Refusal::ChunkSize | Refusal::ChunkExtension if is_blank(byte) => {
             (rest(0), trim(line).to_vec())
         }
         _ => return None,
     };
-    Some([&line[..place.start], &with, &line[place.end..]].concat())
+    Some([&line[..span.start], &with, &line[span.end..]].concat())
 }
 
-/// The method that a request line begins with.
+/// Returns the method that a request line begins with.
 fn method(line: &[u8]) -> Option<Method> {
     Method::named(word(line))
 }
 
-/// Up to the first space.
+/// Returns the bytes up to the first space.
 fn word(text: &[u8]) -> &[u8] {
     text.split(|&byte| byte == b' ').next().unwrap_or_default()
 }
 
-/// A byte as it may stand in a target. A percent sign is taken to begin an escape.
+/// Escapes a byte for a target if it needs it. A percent sign stays: it may begin an escape.
 fn escaped(byte: u8) -> Vec<u8> {
     match is_target_byte(byte) || byte == b'%' {
         true => vec![byte],
@@ -166,7 +166,8 @@ fn escaped(byte: u8) -> Vec<u8> {
     }
 }
 
-fn behind_colon(line: &[u8]) -> Option<usize> {
+/// Returns the offset after the first colon.
+fn after_colon(line: &[u8]) -> Option<usize> {
     line.iter().position(|&byte| byte == b':').map(|colon| colon + 1)
 }
 
@@ -174,6 +175,7 @@ fn is_blank(byte: u8) -> bool {
     b" \t".contains(&byte)
 }
 
+/// Counts the spaces and tabs at the start.
 fn blanks<'a>(text: impl IntoIterator<Item = &'a u8>) -> usize {
     text.into_iter().take_while(|&&byte| is_blank(byte)).count()
 }
@@ -183,9 +185,9 @@ mod tests {
     use super::*;
 
     #[test]
-    fn one_change_makes_the_line_good() {
+    fn one_change_makes_the_line_valid() {
         use Refusal::*;
-        for (refusal, line, at, good) in [
+        for (refusal, line, at, expected) in [
             (SpaceBeforeColon, "Host \t: h", 4, "Host: h"),
             (SpaceBeforeFields, "  Host: h", 0, "Host: h"),
             (RequestLine, "GET  / HTTP/1.1", 4, "GET / HTTP/1.1"),
@@ -214,12 +216,12 @@ mod tests {
             (ChunkExtension, "5 ", 1, "5"),
         ] {
             let corrected = corrected(refusal, line.as_bytes(), at).expect(line);
-            assert_eq!(String::from_utf8_lossy(&corrected), good);
+            assert_eq!(String::from_utf8_lossy(&corrected), expected);
         }
     }
 
     #[test]
-    fn what_could_have_been_meant_in_two_ways_is_left_to_the_client() {
+    fn a_line_that_could_mean_two_things_is_not_corrected() {
         use Refusal::*;
         for (refusal, line, at) in [
             (LengthTwice, "Content-Length: 5, 6", 19),

@@ -1,25 +1,25 @@
-//! # Appendix: the date
+//! # Formats the date of the Date field
 //!
 //! ```text
 //! Date: Sun, 06 Nov 1994 08:49:37 GMT
 //! ```
-//! Rule: RFC 9110 section 5.6.7, the one form that may be sent. Pure arithmetic: the clock is an
-//! argument, so that the tests can stand at the RFC's own example date.
+//! Rule: RFC 9110 section 5.6.7: senders use this one form. The time is an argument, so tests can use
+//! the example date of the RFC.
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-/// The moment that the RFC uses as its example, and our tests as their clock.
+/// The example date of the RFC, which the tests use as their clock.
 pub fn example() -> SystemTime {
     UNIX_EPOCH + Duration::from_secs(784_111_777)
 }
 
-/// The IMF-fixdate of a moment; one before 1970 is written as 1970.
-pub fn imf_fixdate(moment: SystemTime) -> [u8; 29] {
+/// Formats a time as IMF-fixdate, in GMT. A time before 1970 becomes the start of 1970.
+pub fn imf_fixdate(time: SystemTime) -> [u8; 29] {
     const DAYS: &[u8; 21] = b"ThuFriSatSunMonTueWed"; // 1970 began on a Thursday
     const MONTHS: &[u8; 36] = b"JanFebMarAprMayJunJulAugSepOctNovDec";
-    let seconds = moment.duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
+    let seconds = time.duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
     let (days, clock) = (seconds / 86_400, seconds % 86_400);
-    let (year, month, day) = civil(days);
+    let (year, month, day) = civil_from_days(days);
 
     let mut text = *b"Thu, 01 Jan 1970 00:00:00 GMT";
     let weekday = 3 * (days % 7) as usize;
@@ -34,9 +34,9 @@ pub fn imf_fixdate(moment: SystemTime) -> [u8; 29] {
     text
 }
 
-/// Days since 1970 as year, month and day. The year is counted from March, so that the leap day is
-/// the last one; a cycle of 400 years has 146,097 days.
-fn civil(days: u64) -> (usize, usize, usize) {
+/// Converts days since 1970 to year, month and day. Inside, a year begins in March, so that the leap
+/// day is its last day. A cycle of 400 years has 146,097 days.
+fn civil_from_days(days: u64) -> (usize, usize, usize) {
     let days = days as usize + 719_468; // from 0000-03-01
     let (cycle, day) = (days / 146_097, days % 146_097);
     let year = (day - day / 1460 + day / 36_524 - day / 146_096) / 365;
@@ -46,9 +46,9 @@ fn civil(days: u64) -> (usize, usize, usize) {
     (year, if month < 10 { month + 3 } else { month - 9 }, day - (153 * month + 2) / 5 + 1)
 }
 
-fn two_digits(place: &mut [u8], number: usize) {
-    place[0] = b'0' + (number / 10 % 10) as u8;
-    place[1] = b'0' + (number % 10) as u8;
+fn two_digits(out: &mut [u8], number: usize) {
+    out[0] = b'0' + (number / 10 % 10) as u8;
+    out[1] = b'0' + (number % 10) as u8;
 }
 
 #[cfg(test)]
@@ -56,7 +56,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_date_is_written_as_the_rfc_writes_it() {
+    fn a_date_has_the_form_of_the_rfc() {
         for (seconds, text) in [
             (784_111_777, "Sun, 06 Nov 1994 08:49:37 GMT"),
             (0, "Thu, 01 Jan 1970 00:00:00 GMT"),

@@ -1,4 +1,4 @@
-//! # 10. The answer as bytes
+//! # Encodes the head of a response
 //!
 //! ```text
 //! HTTP/1.1 200 OK␍␊
@@ -8,9 +8,9 @@
 //! ␍␊
 //! Welcome to RohithBuilds Backend!
 //! ```
-//! Whether an answer has content, and how its end is marked, depends on four things: its status, the
-//! request's method, the client's version, and whether the length is known. They meet in one `match`,
-//! but for HEAD, which is answered with GET's head and takes away only what would follow it.
+//! Whether a response has content, and how its end is marked, depends on four things: the status, the
+//! request's method, the client's version, and whether the length is known. One `match` decides it.
+//! HEAD is the exception: its response has the fields of the response to GET, and no content.
 //!
 //! Rule: RFC 9112 sections 4 and 6, RFC 9110 section 6.6.1 for the date.
 //! Next: [`delivery`](crate::net::delivery).
@@ -23,36 +23,36 @@ use super::persistence::Persistence;
 use super::response::{Body, Response};
 use super::status::Status;
 
-/// How the end of an answer's content is marked.
+/// How the end of a response's content is marked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Delimiter {
-    /// The head is all there is, whatever its fields say.
+    /// No content follows the head, whatever its fields say.
     Head,
-    /// So many bytes follow.
+    /// Exactly this many bytes follow.
     Length(u64),
     /// Chunks follow.
-    Chunks,
-    /// Bytes follow until the connection closes: all that HTTP/1.0 has for content of unknown length.
+    Chunked,
+    /// Bytes follow until the connection closes. HTTP/1.0 has no other way for an unknown length.
     Close,
 }
 
-/// What an answer has to know of its request.
+/// What the encoder needs to know about the request.
 #[derive(Clone, Copy, Debug)]
 pub struct ResponseContext {
-    /// A HEAD wants the head of GET's answer and nothing behind it.
+    /// Whether the method is HEAD: the response has no content.
     pub is_head: bool,
     /// The client's version.
     pub version: Version,
-    /// What is to become of the connection.
+    /// Whether the server wants to keep the connection open.
     pub persistence: Persistence,
 }
 
-/// Bytes that a head and little content take: room for them is made once. Growing step by step leaves
-/// as much again in pieces that every idle thread would keep.
-const USUAL: usize = 256;
+/// Bytes of a usual head with little content. Space for them is allocated at once: growth in steps
+/// would leave freed blocks of the same size in total, which every idle thread would keep.
+const USUAL_BYTES: usize = 256;
 
-/// Writes the head of an answer behind what `out` holds; says how the content is to be sent, and what
-/// has become of the wish to keep the connection.
+/// Appends the head of a response to `out`. Returns how the content must be sent, and whether the
+/// connection stays open after it.
 pub fn encode_head(
     response: &Response,
     context: ResponseContext,
@@ -65,23 +65,23 @@ pub fn encode_head(
         Body::Stream(_) => None,
     };
     let framed = match (length, context.version) {
-        // RFC 9110 section 8.6, RFC 9112 section 6.1: neither field with 1xx and 204. A 304 might
-        // tell the length that a 200 would have had, which nobody here knows.
+        // RFC 9110 section 8.6, RFC 9112 section 6.1: neither field with 1xx and 204. A 304 may have
+        // the length that a 200 would have, but it is not known here.
         _ if response.status.has_no_content() => Delimiter::Head,
-        // RFC 9110 section 15.3.6: a 205 has no content either, but its end is marked all the same.
+        // RFC 9110 section 15.3.6: a 205 has no content either, but it needs a Content-Length.
         _ if response.status == Status::RESET_CONTENT => Delimiter::Length(0),
         (Some(length), _) => Delimiter::Length(length),
-        (None, Version::Http11) => Delimiter::Chunks,
+        (None, Version::Http11) => Delimiter::Chunked,
         (None, Version::Http10) => Delimiter::Close,
     };
-    // A HEAD is answered with the fields of GET, so it is only here that its content falls away.
+    // The fields come from `framed`: those for HEAD are those for GET.
     let sent = if context.is_head { Delimiter::Head } else { framed };
     let persistence = context.persistence.unless(response.close || sent == Delimiter::Close);
 
     if out.is_empty() {
-        out.reserve(USUAL);
+        out.reserve(USUAL_BYTES);
     }
-    // RFC 9110 section 6.2: a server names the highest version it speaks, also to an older client.
+    // RFC 9110 section 6.2: a server sends its highest version, also to an HTTP/1.0 client.
     out.extend_from_slice(b"HTTP/1.1 ");
     push_number(u64::from(response.status.code()), out);
     out.push(b' ');
@@ -101,14 +101,14 @@ pub fn encode_head(
             push_number(length, out);
             out.extend_from_slice(b"\r\n");
         }
-        Delimiter::Chunks => out.extend_from_slice(b"Transfer-Encoding: chunked\r\n"),
+        Delimiter::Chunked => out.extend_from_slice(b"Transfer-Encoding: chunked\r\n"),
         Delimiter::Head | Delimiter::Close => {}
     }
     out.extend_from_slice(b"\r\n");
     (sent, persistence)
 }
 
-/// In decimal digits; `format!` would cost more than all the rest of a small head.
+/// Appends decimal digits. `format!` would take longer than the rest of a small head.
 fn push_number(mut number: u64, out: &mut Vec<u8>) {
     let mut digits = [0; 20];
     let mut first = digits.len();
@@ -143,7 +143,7 @@ mod tests {
     }
 
     #[test]
-    fn the_end_of_the_content_is_marked_in_the_way_the_client_understands() {
+    fn the_end_of_the_content_is_marked_as_the_version_allows() {
         let stream = || Response::stream("text/plain", &b"x"[..]);
         let text = "HTTP/1.1 200 OK\r\nContent-Type: text/plain";
         for (response, is_head, version, head, delimiter, persistence) in [
@@ -152,7 +152,7 @@ mod tests {
                 false,
                 Version::Http11,
                 "\r\nTransfer-Encoding: chunked\r\n\r\n",
-                Delimiter::Chunks,
+                Delimiter::Chunked,
                 Persistence::KeepAlive,
             ),
             (
@@ -183,7 +183,7 @@ mod tests {
     }
 
     #[test]
-    fn an_answer_without_content_has_no_field_that_promises_some() {
+    fn a_response_without_content_announces_none() {
         let response = Response::text("dropped").status(Status::NO_CONTENT);
         let (head, delimiter, _) = encode(response, false, Version::Http10);
         assert_eq!(delimiter, Delimiter::Head);

@@ -1,79 +1,79 @@
-//! # 14b. Where a message ends, and why
+//! # Where a message ends, and by which rule
 //!
-//! A watcher has read a head, of a request or of an answer. Where does the message end, and which
-//! rule says so?
+//! A tool that traces or checks has read the head of a request or of a response. Where does the
+//! message end, and which rule says so?
 //!
 //! ```text
-//! HTTP/1.1 200 OK␍␊ Content-Length: 5␍␊ ␍␊                           after 5 bytes
-//! HTTP/1.1 200 OK␍␊ Content-Length: 5␍␊ Content-Length: 6␍␊ ␍␊       nobody can tell
-//! HTTP/1.1 304 Not Modified␍␊ Content-Length: 5␍␊ ␍␊                 here
+//! HTTP/1.1 200 OK␍␊ Content-Length: 5␍␊ ␍␊                           5 bytes after the head
+//! HTTP/1.1 200 OK␍␊ Content-Length: 5␍␊ Content-Length: 6␍␊ ␍␊       unknown
+//! HTTP/1.1 304 Not Modified␍␊ Content-Length: 5␍␊ ␍␊                 at the end of the head
 //! ```
-//! Rule: RFC 9112 section 6.3, all eight rules, for both sides.  The server itself goes by
-//! [`Framing`](super::framing): that one refuses what is still followed here (one length said twice, a
-//! length beside chunks, a coding in HTTP/1.0), and names the byte.
+//! Rule: RFC 9112 section 6.3, all eight rules, for requests and responses. The server itself uses
+//! [`Framing`](super::framing), which is stricter and names the bad byte. It refuses what is accepted
+//! here: two equal lengths, a length with a coding, a coding in HTTP/1.0.
 //! Next: [`transcript`](crate::transcript).
 
 use super::fields::trim;
 use super::method::Method;
 use super::outline::Outline;
 
-/// Where a message ends, by the rule that says so.
+/// Where a message ends. Each variant is one rule.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Ending {
-    /// With its head: a 1xx, and the final answer follows.
+    /// At the end of the head: an interim response (1xx). The final response follows.
     Interim,
-    /// With its head: a 204 or a 304, whatever its fields say.
+    /// At the end of the head: a response with 204 or 304, whatever its fields say.
     NoContent,
-    /// With its head: an answer to HEAD, whatever its fields say.
+    /// At the end of the head: a response to HEAD, whatever its fields say.
     ToHead,
-    /// With its head: a request without a field that announces content.
+    /// At the end of the head: a request without Content-Length and Transfer-Encoding.
     NoFraming,
-    /// After so many bytes of content.
+    /// After this many bytes of content.
     Length(u64),
-    /// With the last chunk.
+    /// After the last chunk and the trailers.
     Chunked,
-    /// With the connection: an answer without a field that says it.
+    /// When the connection closes: a response without Content-Length and Transfer-Encoding.
     Close,
-    /// With the connection: an answer whose last coding is not chunked.
+    /// When the connection closes: a response whose last coding is not chunked.
     CloseCoded,
-    /// Its head is the last of HTTP: a 101.
+    /// At the end of the head, and another protocol follows: a response with 101.
     Switched,
-    /// Its head is the last of HTTP: a 2xx to CONNECT.
+    /// At the end of the head, and a tunnel follows: a 2xx response to CONNECT.
     Tunnel,
-    /// Nobody can tell: a request whose last coding is not chunked.
+    /// Unknown: a request whose last coding is not chunked.
     CodingUnknown,
-    /// Nobody can tell: a length that is not a number.
+    /// Unknown: a length that is not a number.
     LengthInvalid,
-    /// Nobody can tell: lengths that differ.
+    /// Unknown: lengths that differ.
     LengthsDiffer,
 }
 
 impl Ending {
-    /// Where the message with this head ends. `asked` is the method of the request that an answer
-    /// belongs to; one that nobody knows counts as a GET.
-    pub fn of(head: &Outline, asked: Option<Method>) -> Ending {
+    /// Returns where the message with this head ends. For a response, `request_method` is the method of
+    /// its request; `None` counts as GET.
+    pub fn of(head: &Outline, request_method: Option<Method>) -> Ending {
         match head.status {
             Some(101) => return Ending::Switched,
             Some(100..200) => return Ending::Interim,
-            Some(200..300) if asked == Some(Method::Connect) => return Ending::Tunnel,
+            Some(200..300) if request_method == Some(Method::Connect) => return Ending::Tunnel,
             Some(204 | 304) => return Ending::NoContent,
-            Some(_) if asked == Some(Method::Head) => return Ending::ToHead,
+            Some(_) if request_method == Some(Method::Head) => return Ending::ToHead,
             _ => {}
         }
-        let (fields, is_answer) = (head.fields(), head.status.is_some());
-        if fields.all("transfer-encoding").next().is_some() {
-            // Rule 3: a coding overrides a length.
+        let (fields, is_response) = (head.fields(), head.status.is_some());
+        if fields.values("transfer-encoding").next().is_some() {
+            // Rule 3: Transfer-Encoding overrides Content-Length.
             return match fields.members("transfer-encoding").last() {
                 Some(last) if last.eq_ignore_ascii_case(b"chunked") => Ending::Chunked,
-                _ if is_answer => Ending::CloseCoded,
+                _ if is_response => Ending::CloseCoded,
                 _ => Ending::CodingUnknown,
             };
         }
-        // Rule 5: `5, 5` is one length that was said twice, and so are two equal lines.
-        let lengths = fields.all("content-length").flat_map(|value| value.split(|&b| b == b','));
+        // Rule 5: `5, 5` is one length, and so are two equal lines.
+        let lengths = fields.values("content-length").flat_map(|value| value.split(|&b| b == b','));
         let lengths: Vec<Option<u64>> = lengths.map(|length| number(trim(length))).collect();
         match lengths[..] {
-            [] if is_answer => Ending::Close,
+            [] if is_response => Ending::Close,
             [] => Ending::NoFraming,
             [Some(length), ref others @ ..]
                 if others.iter().all(|&other| other == Some(length)) =>
@@ -86,7 +86,7 @@ impl Ending {
     }
 }
 
-/// Digits alone: std's own parser would take `+5`.
+/// Parses digits only. The parser of std accepts `+5` as well.
 fn number(text: &[u8]) -> Option<u64> {
     let digits = std::str::from_utf8(text).ok()?;
     digits.bytes().all(|byte| byte.is_ascii_digit()).then(|| digits.parse().ok())?
@@ -98,16 +98,16 @@ mod tests {
     use super::*;
 
     #[track_caller]
-    fn ending(head: &str, asked: Option<Method>) -> Ending {
+    fn ending(head: &str, request_method: Option<Method>) -> Ending {
         let is_request = !head.starts_with("HTTP/");
         let text = format!("{head}\r\n\r\n");
         let outline = Outline::parse(text.as_bytes(), is_request).flatten().expect(head);
-        Ending::of(&outline, asked)
+        Ending::of(&outline, request_method)
     }
 
     #[test]
-    fn each_rule_has_its_ending_in_both_directions() {
-        for (fields, request, answer) in [
+    fn each_rule_gives_its_ending_for_requests_and_for_responses() {
+        for (fields, request, response) in [
             ("", NoFraming, Close),
             ("Content-Length: 5", Length(5), Length(5)),
             ("Content-Length: 0", Length(0), Length(0)),
@@ -129,13 +129,13 @@ mod tests {
             let start =
                 |line: &str| [line, fields].join(if fields.is_empty() { "" } else { "\r\n" });
             assert_eq!(ending(&start("POST / HTTP/1.1"), None), request, "{fields}");
-            assert_eq!(ending(&start("HTTP/1.1 200 OK"), None), answer, "{fields}");
+            assert_eq!(ending(&start("HTTP/1.1 200 OK"), None), response, "{fields}");
         }
     }
 
     #[test]
-    fn some_answers_end_with_their_head_whatever_their_fields_say() {
-        for (status, asked, expected) in [
+    fn some_responses_end_at_their_head_whatever_their_fields_say() {
+        for (status, request_method, expected) in [
             ("101 S", None, Switched),
             ("103 E", Some(Method::Head), Interim),
             ("204 N", None, NoContent),
@@ -146,7 +146,7 @@ mod tests {
             ("407 P", Some(Method::Connect), Length(5)),
         ] {
             let head = format!("HTTP/1.1 {status}\r\nContent-Length: 5");
-            assert_eq!(ending(&head, asked), expected, "{status}");
+            assert_eq!(ending(&head, request_method), expected, "{status}");
         }
     }
 }

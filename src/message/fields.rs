@@ -1,18 +1,18 @@
-//! # 5. Names and values
+//! # Field lines: the names and values of header fields
 //!
 //! ```text
 //! Host: 127.0.0.1:5000␍␊      Accept: text/html␍␊      accept: */*␍␊
 //! ```
-//! A field is a name, a colon and a value; a name has no case, a value is bytes, and the same name
-//! may come again. The list keeps them in the order they came in and as they were written, for a
-//! map would lose exactly what this server wants to show.
+//! A field line is a name, a colon and a value. A name has no case, a value is bytes, and a name may
+//! occur more than once. [`FieldLines`] keeps the order and the spelling that the sender used: a map
+//! would lose both, and this server shows them.
 //!
-//! Rule: RFC 9110 section 5.  Left out: joining equal names into one value (section 5.3): who needs
-//! the list asks [`FieldLines::members`].  Next: [`framing`](super::framing).
+//! Rule: RFC 9110 section 5.  Left out: joining equal names into one value (section 5.3);
+//! [`FieldLines::members`] reads a list from all its lines.  Next: [`framing`](super::framing).
 
 use super::refusal::Refusal;
 
-/// A stretch of a message, by its offsets. It stays good when the bytes move with their buffer.
+/// A range of bytes in a message, as offsets. It stays valid when the buffer moves in memory.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Span {
     start: u32,
@@ -20,39 +20,41 @@ pub struct Span {
 }
 
 impl Span {
-    /// From `start` up to `end`, which must lie within 4 GiB: a head is far shorter.
+    /// The span from `start` to before `end`. Both must be below 4 GiB; a head is far shorter.
     pub fn new(start: usize, end: usize) -> Span {
         Span { start: start as u32, end: end as u32 }
     }
 
-    /// Where `part`, a slice of `whole`, stands in it.
+    /// The span of `part` in `whole`, of which `part` must be a slice.
     pub fn of(part: &[u8], whole: &[u8]) -> Span {
         let start = part.as_ptr() as usize - whole.as_ptr() as usize;
         Span::new(start, start + part.len())
     }
 
-    /// Its first offset.
+    /// The offset of the first byte.
     pub fn start(self) -> usize {
         self.start as usize
     }
 
-    /// The offset behind its last.
+    /// The offset after the last byte.
     pub fn end(self) -> usize {
         self.end as usize
     }
 
-    /// How many bytes it spans.
+    /// The length in bytes.
     pub fn length(self) -> usize {
         (self.end - self.start) as usize
     }
 
-    /// The bytes it stands for.
+    /// Returns the bytes of this span in `bytes`.
     pub fn in_bytes(self, bytes: &[u8]) -> &[u8] {
         &bytes[self.start()..self.end()]
     }
 }
 
-/// The field lines of one head: offsets, and the bytes they point into.
+/// The field lines of one head, in the order in which they were received.
+///
+/// It borrows the bytes of the head, so a copy is cheap. Names are compared without regard to case.
 #[derive(Clone, Copy)]
 pub struct FieldLines<'a> {
     bytes: &'a [u8],
@@ -60,12 +62,12 @@ pub struct FieldLines<'a> {
 }
 
 impl<'a> FieldLines<'a> {
-    /// The lines whose names and values lie at `spans` in `bytes`.
+    /// The lines whose names and values have these spans in `bytes`.
     pub fn new(bytes: &'a [u8], spans: &'a [(Span, Span)]) -> FieldLines<'a> {
         FieldLines { bytes, spans }
     }
 
-    /// All lines, in the order they came in.
+    /// Iterates over all lines: the name as it was sent, and the value without blanks around it.
     pub fn iter(self) -> impl Iterator<Item = (&'a str, &'a [u8])> {
         self.spans.iter().map(move |&(name, value)| {
             let name = std::str::from_utf8(name.in_bytes(self.bytes)).unwrap_or_default(); // a token is ASCII
@@ -73,38 +75,38 @@ impl<'a> FieldLines<'a> {
         })
     }
 
-    /// Where name and value stand of all lines with that name, whatever its case.
+    /// Iterates over the lines with that name: the spans of name and value.
     pub fn spans(self, name: &str) -> impl Iterator<Item = (Span, Span)> {
-        // By length first: five names are looked up in each head, and most are told apart by it.
-        self.spans.iter().copied().filter(move |(known, _)| {
-            known.length() == name.len()
-                && known.in_bytes(self.bytes).eq_ignore_ascii_case(name.as_bytes())
+        // Lengths are compared first: five names are looked up in each head, and most differ in it.
+        self.spans.iter().copied().filter(move |(line_name, _)| {
+            line_name.length() == name.len()
+                && line_name.in_bytes(self.bytes).eq_ignore_ascii_case(name.as_bytes())
         })
     }
 
-    /// The values of all lines with that name.
-    pub fn all(self, name: &str) -> impl Iterator<Item = &'a [u8]> {
+    /// Iterates over the values of the lines with that name.
+    pub fn values(self, name: &str) -> impl Iterator<Item = &'a [u8]> {
         self.spans(name).map(move |(_, value)| value.in_bytes(self.bytes))
     }
 
-    /// The members of a comma-separated list, over all lines with that name; empty ones are skipped
-    /// (RFC 9110 section 5.6.1). Not for values that hold quoted strings.
+    /// Iterates over the members of a comma-separated list, from all lines with that name. Empty
+    /// members are skipped (RFC 9110 section 5.6.1). Not for values with quoted strings.
     pub fn members(self, name: &str) -> impl Iterator<Item = &'a [u8]> {
-        self.all(name).flat_map(members)
+        self.values(name).flat_map(members)
     }
 
-    /// Whether the list has that member, whatever its case.
-    pub fn lists(self, name: &str, member: &str) -> bool {
+    /// Returns whether the list in the lines with that name has this member, in any case.
+    pub fn has_member(self, name: &str, member: &str) -> bool {
         self.members(name).any(|found| found.eq_ignore_ascii_case(member.as_bytes()))
     }
 }
 
-/// The members of one comma-separated value; see [`FieldLines::members`].
+/// Iterates over the members of one comma-separated value; see [`FieldLines::members`].
 pub fn members(value: &[u8]) -> impl Iterator<Item = &[u8]> {
     value.split(|&byte| byte == b',').map(trim).filter(|member| !member.is_empty())
 }
 
-/// Without the spaces and tabs around it (OWS, RFC 9110 section 5.6.3): no other byte is blank.
+/// Removes the spaces and tabs around a value (OWS, RFC 9110 section 5.6.3), and no other byte.
 pub fn trim(mut value: &[u8]) -> &[u8] {
     while let [b' ' | b'\t', rest @ ..] | [rest @ .., b' ' | b'\t'] = value {
         value = rest;
@@ -112,12 +114,13 @@ pub fn trim(mut value: &[u8]) -> &[u8] {
     value
 }
 
-/// Whether a byte may stand in a token, such as a field's name (RFC 9110 section 5.6.2).
+/// Returns whether a token, such as a field's name, may contain this byte (RFC 9110 section 5.6.2).
 pub const fn is_token_byte(byte: u8) -> bool {
     TOKEN_BYTES[byte as usize]
 }
 
-/// Looked up for each byte of each name: a table takes one step where a list takes fifteen.
+/// For each byte, whether it is a token byte. Each byte of each name is looked up, and a table takes
+/// one step where a list takes fifteen.
 const TOKEN_BYTES: [bool; 256] = {
     let others = b"!#$%&'*+-.^_`|~";
     let mut table = [false; 256];
@@ -134,26 +137,30 @@ const TOKEN_BYTES: [bool; 256] = {
     table
 };
 
-/// Whether bytes are a token.
+/// Returns whether these bytes are a token: one token byte or more.
 pub fn is_token(bytes: &[u8]) -> bool {
     !bytes.is_empty() && bytes.iter().all(|&byte| is_token_byte(byte))
 }
 
-/// Whether a byte may stand in a field's value: visible, blank or obs-text (RFC 9110 section 5.5).
+/// Returns whether a field's value may contain this byte: a visible one, a space, a tab or obs-text
+/// (RFC 9110 section 5.5).
 pub const fn is_value_byte(byte: u8) -> bool {
     byte == b'\t' || (byte >= b' ' && byte != 0x7f)
 }
 
-/// Whether all bytes may stand in a field's value. It does not stop at the first that may not: a loop
-/// without a way out takes sixteen bytes at a step.
+/// Returns whether a field's value may contain these bytes. The loop has no early exit, so that the
+/// compiler can check sixteen bytes in a step.
 pub fn is_value(bytes: &[u8]) -> bool {
-    bytes.iter().fold(true, |fine, &byte| fine & is_value_byte(byte))
+    bytes.iter().fold(true, |valid, &byte| valid & is_value_byte(byte))
 }
 
-/// Checks one field line, without its line end. The error is the refusal and the offset in the line.
+/// Checks one field line, given without its line end.
+///
+/// # Errors
+/// The rule that is broken, and the offset of the bad byte in the line.
 pub fn check_line(line: &[u8]) -> Result<(), (Refusal, usize)> {
     let name = line.iter().take_while(|&&byte| is_token_byte(byte)).count();
-    // What stands behind the name should be the colon.
+    // The colon must follow the name directly.
     let refusal = match line.get(name) {
         Some(b':') if name > 0 => {
             let bad = line[name + 1..].iter().position(|&byte| !is_value_byte(byte));
@@ -172,7 +179,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_list_is_read_over_all_its_lines_and_empty_members_do_not_count() {
+    fn a_list_has_the_members_of_all_its_lines_without_the_empty_ones() {
         let bytes = b"Connection: , keep-alive ,x\r\ncONNECTION:\tClose";
         let spans = [(Span::new(0, 10), Span::new(12, 27)), (Span::new(29, 39), Span::new(40, 46))];
         let fields = FieldLines::new(bytes, &spans);
@@ -180,18 +187,20 @@ mod tests {
             fields.members("connection").collect::<Vec<_>>(),
             [&b"keep-alive"[..], b"x", b"Close"]
         );
-        assert!(fields.lists("Connection", "close") && !fields.lists("Connection", "clos"));
+        assert!(
+            fields.has_member("Connection", "close") && !fields.has_member("Connection", "clos")
+        );
     }
 
     #[test]
-    fn only_space_and_tab_are_blank() {
+    fn trim_removes_spaces_and_tabs_only() {
         assert_eq!(trim(b" \t a b\t "), b"a b");
         assert_eq!(trim(b"\x0ba\xa0"), b"\x0ba\xa0");
         assert_eq!(trim(b" \t "), b"");
     }
 
     #[test]
-    fn each_broken_rule_of_a_field_line_is_found_at_its_byte() {
+    fn each_refusal_of_a_field_line_has_the_offset_of_the_bad_byte() {
         assert_eq!(check_line(b"X-Sum: caf\xe9 \t1"), Ok(()));
         assert_eq!(check_line(b"nocolon"), Err((Refusal::NoColon, 7)));
         assert_eq!(check_line(b"no colon"), Err((Refusal::NoColon, 2)));

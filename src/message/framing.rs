@@ -1,14 +1,15 @@
-//! # 6. Where the content ends
+//! # Framing: decides where a request's content ends
 //!
-//! TCP has no full stops, so how does the server know that the client has finished speaking?
+//! TCP delivers a stream of bytes without boundaries. How does the server know where a request ends?
 //!
 //! ```text
 //! POST /echo HTTP/1.1␍␊   Content-Length: 5␍␊   ␍␊   hello|GET / HTTP/1.1␍␊…
 //! ```
-//! Two fields can say it, and only one of them may. If a proxy in front went by one and this server
-//! by the other, the bytes between the two ends would be a request that the proxy never saw. So
-//! whatever could be read in two ways is refused, and the connection with it. A refusal points at what
-//! should not be there: a whole field at its name, a member of a list at its first byte.
+//! Two fields can say it: Content-Length and Transfer-Encoding. A request may have only one of them.
+//! If a proxy used one and this server the other, the bytes between the two ends would be a request
+//! that the proxy never saw. So the server refuses a head that can be read in two ways, and closes the
+//! connection. The refusal points at the name of a field that must not be there, or at the first bad
+//! byte of a value.
 //!
 //! Rule: RFC 9112 section 6.3.  Left out: every transfer coding but chunked.  Next:
 //! [`chunked`](super::chunked).
@@ -17,31 +18,31 @@ use super::fields::{FieldLines, Span, trim};
 use super::head::{Head, Version};
 use super::refusal::{Refusal, Refused};
 
-/// How a request's content is delimited.
+/// How the end of a request's content is found.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Framing {
-    /// There is none: the next byte begins the next request.
+    /// No content: the next byte begins the next request.
     None,
-    /// So many bytes.
+    /// Exactly this many bytes.
     Length(u64),
-    /// Chunk by chunk, until one of size zero.
+    /// Chunks, up to one of size zero.
     Chunked,
 }
 
 impl Framing {
-    /// How the content behind this head is delimited.
+    /// Returns the framing of the content after `head`. `bytes` are those that it was parsed from.
     ///
     /// # Errors
-    /// Every way in which two recipients could come to different ends.
+    /// A head for which two recipients could find different ends.
     pub fn of(head: &Head, bytes: &[u8]) -> Result<Framing, Refused> {
         let fields = head.fields(bytes);
         let mut lengths = fields.spans("content-length");
         match (fields.spans("transfer-encoding").next(), lengths.next()) {
             (None, None) => Ok(Framing::None),
-            // RFC 9112 section 6.2: beside a coding it is the length that must not be sent. Section 6.3,
-            // rule 3: an attempt at smuggling, as a rule.
+            // RFC 9112 section 6.2: with a coding, it is the length that must not be sent. Section 6.3,
+            // rule 3: it may be an attempt at request smuggling.
             (Some(_), Some((name, _))) => Err(Refusal::LengthAndCoding.at(name.start())),
-            // RFC 9112 section 6.1: chunked came with 1.1, so something older rewrote this head.
+            // RFC 9112 section 6.1: HTTP/1.0 has no chunked, so the framing of this head is faulty.
             (Some((name, _)), None) if head.version == Version::Http10 => {
                 Err(Refusal::CodingInHttp10.at(name.start()))
             }
@@ -54,42 +55,42 @@ impl Framing {
     }
 }
 
-/// RFC 9112 section 6.3, rule 4: chunked must be the last coding; here it must be the only one. `first`
-/// is the value of the first line.
+/// Checks Transfer-Encoding. RFC 9112 section 6.3, rule 4: chunked must be the last coding. Here it
+/// must be the only one. `first` is the value of the first line.
 fn chunked(fields: FieldLines<'_>, bytes: &[u8], first: Span) -> Result<Framing, Refused> {
     let is_chunked = |coding: &&&[u8]| coding.eq_ignore_ascii_case(b"chunked");
-    let at = |refusal: Refusal, coding: &[u8]| Err(refusal.at(Span::of(coding, bytes).start()));
-    // Empty members of the list do not count (RFC 9110 section 5.6.1): `chunked,` is chunked to whoever
-    // reads it as a list, and no coding at all to nobody.
+    let refuse = |refusal: Refusal, coding: &[u8]| Err(refusal.at(Span::of(coding, bytes).start()));
+    // Empty members of a list do not count (RFC 9110 section 5.6.1), so `chunked,` is chunked. No
+    // recipient takes it for content without a coding.
     let codings: Vec<&[u8]> = fields.members("transfer-encoding").collect();
     match &codings[..] {
         [] => Err(Refusal::CodingNotLast.at(first.start())),
-        [.., last] if !is_chunked(&last) => at(Refusal::CodingNotLast, last),
+        [.., last] if !is_chunked(&last) => refuse(Refusal::CodingNotLast, last),
         [_] => Ok(Framing::Chunked),
         [other, ..] => match codings.iter().filter(is_chunked).nth(1) {
-            Some(second) => at(Refusal::CodingTwice, second),
-            None => at(Refusal::CodingUnknown, other),
+            Some(second) => refuse(Refusal::CodingTwice, second),
+            None => refuse(Refusal::CodingUnknown, other),
         },
     }
 }
 
-/// Digits and nothing else: what a number parser takes beyond them (`+5`) is where parsers differ.
-fn length(bytes: &[u8], place: Span) -> Result<Framing, Refused> {
-    let value = place.in_bytes(bytes);
+/// Checks Content-Length: digits only. Number parsers differ in what else they accept, such as `+5`.
+fn length(bytes: &[u8], span: Span) -> Result<Framing, Refused> {
+    let value = span.in_bytes(bytes);
     let members = || value.split(|&byte| byte == b',').map(trim);
     let bad = value.iter().position(|byte| !byte.is_ascii_digit());
     match (bad, members().nth(1)) {
         (_, Some(second)) if members().all(is_number) => {
             Err(Refusal::LengthTwice.at(Span::of(second, bytes).start()))
         }
-        (Some(bad), _) => Err(Refusal::LengthInvalid.at(place.start() + bad)),
-        (None, _) if value.is_empty() => Err(Refusal::LengthInvalid.at(place.start())),
-        // More digits than 64 bits hold are a number too, and larger than any limit.
+        (Some(bad), _) => Err(Refusal::LengthInvalid.at(span.start() + bad)),
+        (None, _) if value.is_empty() => Err(Refusal::LengthInvalid.at(span.start())),
+        // A number beyond 64 bits is valid, and larger than any limit.
         (None, _) => std::str::from_utf8(value)
             .ok()
             .and_then(|digits| digits.parse().ok())
             .map(Framing::Length)
-            .ok_or(Refusal::ContentTooLarge.at(place.start())),
+            .ok_or(Refusal::ContentTooLarge.at(span.start())),
     }
 }
 
@@ -108,14 +109,14 @@ mod tests {
     }
 
     #[test]
-    fn one_length_or_one_chunked_says_where_the_content_ends() {
+    fn one_content_length_or_one_chunked_gives_the_framing() {
         assert_eq!(framing(""), Ok(Framing::None));
         assert_eq!(framing("Content-Length: 005\r\n"), Ok(Framing::Length(5)));
         assert_eq!(framing("Transfer-Encoding: ,CHUNKED,\r\n"), Ok(Framing::Chunked));
     }
 
     #[test]
-    fn whatever_could_end_in_two_places_is_refused() {
+    fn content_with_two_possible_ends_is_refused() {
         use Refusal::*;
         for (fields, refusal) in [
             ("Content-Length: 5\r\nContent-Length: 5\r\n", LengthTwice),

@@ -1,16 +1,16 @@
-//! # 4. What the client says
+//! # Parses a request head
 //!
-//! A request opens with its head: one line that says what is wanted, then a field on each line, then
-//! an empty line. It comes in as many pieces as the network likes.
+//! A request begins with its head: the request line, then one line for each field, then an empty
+//! line. It arrives in any number of reads.
 //!
 //! ```text
 //! GET /about HTTP/1.1␍␊
 //! Host: 127.0.0.1:5000␍␊
 //! ␍␊
 //! ```
-//! `httparse` splits it, fast and without a copy. It is generous, though, and a generous reader and
-//! a strict one on the same wire is how requests are smuggled: so what it lets through is checked
-//! here, and what it stops at is given a name and a place.
+//! `httparse` splits the head without a copy, and accepts more than the RFC allows. Where a proxy and
+//! a server read the same bytes differently, requests are smuggled. So this file checks what httparse
+//! accepts. For what httparse rejects, it finds the rule and the byte.
 //!
 //! Rule: RFC 9112 sections 2 to 5.  Left out: line folding, HTTP/0.9.  Next: [`target`].
 
@@ -22,45 +22,48 @@ use super::method::Method;
 use super::refusal::{Refusal, Refused};
 use super::target::{self, Target};
 
-/// The version a client speaks. A higher minor version counts as 1.1 (RFC 9110 section 6.2).
+/// The HTTP version of a message: 1.0 or 1.1.
+///
+/// A higher minor version counts as 1.1 (RFC 9110 section 6.2). Versions compare: `Http10 < Http11`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Version {
-    /// One request a connection, unless both sides say otherwise.
+    /// HTTP/1.0: the connection closes after one exchange, unless both sides ask to keep it.
     Http10,
-    /// Many requests a connection, unless one side says otherwise.
+    /// HTTP/1.1: the connection stays open, unless one side sends `Connection: close`.
     Http11,
 }
 
-/// A head that was read and found good: what it says, as offsets into the bytes it stood in.
+/// A request head that has passed every check. It holds offsets into the bytes it was parsed from.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Head {
-    /// What is to be done.
+    /// The request method.
     pub method: Method,
-    /// With what.
+    /// The request target.
     pub target: Target,
-    /// In which version of the protocol.
+    /// The client's HTTP version.
     pub version: Version,
-    /// Bytes of the head, with the empty line that ends it and the one that may stand before it.
+    /// Length in bytes, with the empty line that ends it and the one that may precede it.
     pub length: usize,
     fields: Vec<(Span, Span)>,
 }
 
 impl Head {
-    /// Reads the head at the start of `bytes`; `None` while it is not complete.
+    /// Parses the head at the start of `bytes`. Returns `None` while the head is incomplete.
     ///
-    /// The answer depends on the bytes alone and not on how they were cut: what this says of a
-    /// beginning of them, other than `None`, it says of all of them. So a refusal waits for the end
-    /// of the line that it stands on.
+    /// The result does not depend on how the bytes were split into reads: what a prefix gives, other
+    /// than `None`, all the bytes give. So a refusal waits for the end of its line. One exception: the
+    /// signature of PROXY version 2 begins with two empty lines, so it is recognised only if it
+    /// arrives in one read.
     ///
     /// # Errors
-    /// The first rule that is broken, and where.
+    /// The first rule that is broken, and the offset of the byte that breaks it.
     pub fn parse(bytes: &[u8], limits: &Limits) -> Result<Option<Head>, Refused> {
         let window = &bytes[..bytes.len().min(limits.head)];
         if let Some(refusal) = other_protocol(window) {
             return Err(refusal.into());
         }
-        // RFC 9112 section 2.2: ignore at least one empty line before the request line. At most one,
-        // too: whoever sends nothing but line ends would be listened to for ever.
+        // RFC 9112 section 2.2: ignore at least one empty line before the request line. Exactly one is
+        // ignored here, so that a client cannot send line ends without limit.
         let start = if window.starts_with(b"\r\n") { 2 } else { 0 };
         let split = match &window[start..] {
             [] | [b'\r'] => Ok(None),
@@ -74,27 +77,28 @@ impl Head {
             Ok(None) => Ok(None),
             Err(refused) => {
                 let line = &window[refused.at.unwrap_or(0)..];
-                let line_is_whole = line.contains(&b'\n') || window.len() == limits.head;
-                if line_is_whole { Err(refused) } else { Ok(None) }
+                let line_is_complete = line.contains(&b'\n') || window.len() == limits.head;
+                if line_is_complete { Err(refused) } else { Ok(None) }
             }
         }
     }
 
-    /// The field lines. `bytes` are those that the head was parsed from.
+    /// Returns the field lines. `bytes` are those that the head was parsed from.
     pub fn fields<'a>(&'a self, bytes: &'a [u8]) -> FieldLines<'a> {
         FieldLines::new(bytes, &self.fields)
     }
 
-    /// Whether the client waits for `100 Continue` before it sends the content.
+    /// Returns whether the client waits for `100 Continue` before it sends the content. In HTTP/1.0
+    /// the Expect field means nothing.
     ///
     /// # Errors
-    /// Another expectation cannot be met (RFC 9110 section 10.1.1). In HTTP/1.0 the field means nothing.
+    /// An expectation other than `100-continue` (RFC 9110 section 10.1.1).
     pub fn expects_continue(&self, bytes: &[u8]) -> Result<bool, Refused> {
         if self.version == Version::Http10 {
             return Ok(false);
         }
         if self.fields(bytes).spans("expect").next().is_none() {
-            return Ok(false); // nearly always, and without taking lists apart
+            return Ok(false); // the usual case, without splitting a list
         }
         let mut waits = false;
         for member in self.fields(bytes).members("expect") {
@@ -107,7 +111,7 @@ impl Head {
     }
 }
 
-/// A head as httparse splits it, before the rules that are ours to keep.
+/// A head as httparse splits it, before the checks that httparse leaves out.
 struct Split {
     method: Method,
     target: Span,
@@ -117,11 +121,11 @@ struct Split {
 }
 
 impl Split {
-    /// All that httparse lets through and the RFC does not.
+    /// Checks the rules of the RFC that httparse does not check.
     fn checked(self, bytes: &[u8], limits: &Limits) -> Result<Head, Refused> {
-        let ends_in_crlf = |&(name, _): &(Span, Span)| bytes[name.start() - 2] == b'\r';
+        let follows_crlf = |&(name, _): &(Span, Span)| bytes[name.start() - 2] == b'\r';
         let head = &bytes[..self.length];
-        if !(head.ends_with(b"\r\n\r\n") && self.fields.iter().all(ends_in_crlf)) {
+        if !(head.ends_with(b"\r\n\r\n") && self.fields.iter().all(follows_crlf)) {
             return Err(Refusal::BareLf.at(first_bare_lf(head)));
         }
         let target = self.target;
@@ -137,12 +141,12 @@ impl Split {
         Ok(Head { method, target, version, length, fields })
     }
 
-    /// RFC 9112 section 3.2: exactly one Host in HTTP/1.1, at most one before, and a valid one.
+    /// RFC 9112 section 3.2: HTTP/1.1 needs exactly one Host, HTTP/1.0 allows one. It must be valid.
     fn check_host(&self, bytes: &[u8]) -> Result<(), Refused> {
         let mut hosts = FieldLines::new(bytes, &self.fields).spans("host");
         let Some((_, host)) = hosts.next() else {
-            let needed = self.version == Version::Http11;
-            return if needed { Err(Refusal::HostMissing.into()) } else { Ok(()) };
+            let is_required = self.version == Version::Http11;
+            return if is_required { Err(Refusal::HostMissing.into()) } else { Ok(()) };
         };
         if let Some((second, _)) = hosts.next() {
             return Err(Refusal::HostTwice.at(second.start()));
@@ -152,19 +156,19 @@ impl Split {
     }
 }
 
-/// Fields that most heads have at most; more are read at a second try. httparse wants room for them on
-/// the stack, and what a thread has touched of its stack it keeps.
+/// Field lines of most heads, at most. A head with more is parsed a second time. httparse needs room
+/// for the lines on the stack, and a thread keeps each stack page that it has touched.
 const USUAL_FIELDS: usize = 24;
 
-/// Splits a head into its parts with httparse. `text` begins at offset `start` of the bytes that the
-/// head's offsets are to count from.
+/// Splits a head with httparse. `text` begins at offset `start` of the bytes that the head's spans
+/// point into.
 fn split(text: &[u8], start: usize) -> Result<Option<Split>, Refused> {
     split_with_room_for::<USUAL_FIELDS>(text, start)
 }
 
 #[cold]
 fn split_many_fields(text: &[u8], start: usize) -> Result<Option<Split>, Refused> {
-    split_with_room_for::<{ limits::FIELDS }>(text, start)
+    split_with_room_for::<{ limits::MAX_FIELDS }>(text, start)
 }
 
 fn split_with_room_for<const N: usize>(
@@ -176,7 +180,7 @@ fn split_with_room_for<const N: usize>(
     let length = match request.parse_with_uninit_headers(text, &mut fields) {
         Ok(httparse::Status::Complete(length)) => length,
         Ok(httparse::Status::Partial) => return Ok(None),
-        Err(httparse::Error::TooManyHeaders) if N < limits::FIELDS => {
+        Err(httparse::Error::TooManyHeaders) if N < limits::MAX_FIELDS => {
             return split_many_fields(text, start);
         }
         Err(httparse::Error::Version) => return split_other_version(text, start),
@@ -198,17 +202,17 @@ fn split_with_room_for<const N: usize>(
     }))
 }
 
-/// httparse knows HTTP/1.0 and HTTP/1.1. A higher minor version is read as 1.1 (RFC 9110 section
-/// 6.2), another major version is one we do not speak, and the rest is no version.
+/// Handles a version that httparse does not know. A higher minor version is read as 1.1 (RFC 9110
+/// section 6.2), another major version is not supported, and anything else is no version.
 #[cold]
 fn split_other_version(text: &[u8], start: usize) -> Result<Option<Split>, Refused> {
     let Some(line) = first_line(text) else { return Ok(None) };
-    let place = line.iter().rposition(|&byte| byte == b' ').map_or(0, |space| space + 1);
-    match &line[place..] {
-        // The space behind the target is the one that should not be: what follows it is no version.
-        _ if line[..place].iter().filter(|&&byte| byte == b' ').count() != 2 => {
+    let version = line.iter().rposition(|&byte| byte == b' ').map_or(0, |space| space + 1);
+    match &line[version..] {
+        // The second space ends the target, and what follows it is no version.
+        _ if line[..version].iter().filter(|&&byte| byte == b' ').count() != 2 => {
             let spaces = line.iter().enumerate().filter(|&(_, &byte)| byte == b' ');
-            let second = spaces.map(|(at, _)| at).nth(1).unwrap_or(place);
+            let second = spaces.map(|(at, _)| at).nth(1).unwrap_or(version);
             Err(Refusal::RequestLine.at(start + second))
         }
         [b'H', b'T', b'T', b'P', b'/', b'1', b'.', b'2'..=b'9'] => {
@@ -219,33 +223,34 @@ fn split_other_version(text: &[u8], start: usize) -> Result<Option<Split>, Refus
         [b'H', b'T', b'T', b'P', b'/', major, b'.', minor]
             if major.is_ascii_digit() && minor.is_ascii_digit() =>
         {
-            Err(Refusal::VersionUnsupported.at(start + place))
+            Err(Refusal::VersionUnsupported.at(start + version))
         }
-        _ => Err(Refusal::Version.at(start + place)),
+        _ => Err(Refusal::Version.at(start + version)),
     }
 }
 
-/// What other protocols say first. Those who speak them will not wait for the end of a line.
+/// Recognises other protocols by their first bytes. They are refused at once: a client of another
+/// protocol may never send a line end.
 fn other_protocol(bytes: &[u8]) -> Option<Refusal> {
     const GREETINGS: [(&[u8], Refusal); 6] = [
         (b"\x16\x03", Refusal::TlsHello),
         (b"PRI * HTTP/2.0\r\n", Refusal::Http2Preface),
         (b"PROXY TCP", Refusal::ProxyLine),
         (b"PROXY UNKNOWN", Refusal::ProxyLine),
-        (b"\r\n\r\n\0\r\nQUIT\n", Refusal::ProxyLine), // its second version, which comes in one piece
+        (b"\r\n\r\n\0\r\nQUIT\n", Refusal::ProxyLine), // version 2, if it arrives in one read
         (b"SSH-", Refusal::SshBanner),
     ];
     GREETINGS.iter().find(|(greeting, _)| bytes.starts_with(greeting)).map(|&(_, refusal)| refusal)
 }
 
-/// Gives httparse's error a name and a place.
+/// Finds the broken rule and the bad byte for an error of httparse.
 ///
-/// httparse keeps no position, but it keeps no state either: the shortest beginning of the text that
-/// gives an error, instead of asking for more, ends with the byte that broke the rule.
+/// httparse reports no position, but it keeps no state. So the shortest prefix that gives an error,
+/// instead of asking for more, ends with the byte that broke the rule. A binary search finds it.
 #[cold]
 fn diagnose(error: httparse::Error, text: &[u8], start: usize) -> Refused {
     let fails = |length: usize| {
-        let mut fields = [const { MaybeUninit::uninit() }; limits::FIELDS];
+        let mut fields = [const { MaybeUninit::uninit() }; limits::MAX_FIELDS];
         httparse::Request::new(&mut [])
             .parse_with_uninit_headers(&text[..length], &mut fields)
             .is_err()
@@ -255,17 +260,17 @@ fn diagnose(error: httparse::Error, text: &[u8], start: usize) -> Refused {
         let middle = (passes + breaks) / 2;
         if fails(middle) { breaks = middle } else { passes = middle }
     }
-    let (refusal, at) = name(error, text, breaks - 1);
+    let (refusal, at) = broken_rule(error, text, breaks - 1);
     refusal.at(start + at)
 }
 
-/// The rule that the byte at `at` breaks, and the byte to show for it.
-fn name(error: httparse::Error, text: &[u8], at: usize) -> (Refusal, usize) {
+/// Returns the rule that the byte at `at` breaks, and the offset of the byte to show for it.
+fn broken_rule(error: httparse::Error, text: &[u8], at: usize) -> (Refusal, usize) {
     let line_start = text[..at].iter().rposition(|&byte| byte == b'\n').map_or(0, |lf| lf + 1);
     let before = &text[line_start..at];
     let after = &text[at + 1..];
     let byte = text[at];
-    // A CR is only found to stand alone at the byte behind it.
+    // httparse rejects a bare CR at the byte after it.
     if before.ends_with(b"\r") && byte != b'\n' {
         return (Refusal::BareCr, at - 1);
     }
@@ -279,8 +284,8 @@ fn name(error: httparse::Error, text: &[u8], at: usize) -> (Refusal, usize) {
             let is_first = text[..line_start].iter().filter(|&&byte| byte == b'\n').count() == 1;
             return match check_line(first_line(rest).unwrap_or(rest)) {
                 Err((Refusal::Folding, _)) if is_first => (Refusal::SpaceBeforeFields, at),
-                Err((refusal, place)) => (refusal, line_start + place),
-                Ok(()) => (Refusal::FieldValue, at), // the parser is stricter than the rule
+                Err((refusal, offset)) => (refusal, line_start + offset),
+                Ok(()) => (Refusal::FieldValue, at), // httparse is stricter than the RFC
             };
         }
         _ => match before.iter().filter(|&&byte| byte == b' ').count() {
@@ -296,7 +301,7 @@ fn name(error: httparse::Error, text: &[u8], at: usize) -> (Refusal, usize) {
     (refusal, at)
 }
 
-/// A head that fills all the room there is: which of its parts is the long one?
+/// Finds the part that is too long in a head of `limits.head` bytes without an end.
 #[cold]
 fn too_long(bytes: &[u8], start: usize, limits: &Limits) -> Refused {
     let text = &bytes[start..];
@@ -305,20 +310,20 @@ fn too_long(bytes: &[u8], start: usize, limits: &Limits) -> Refused {
         if let (Some(first), Some(second)) = (spaces.next(), spaces.next())
             && second - first - 1 > limits.target
         {
-            // RFC 9112 section 3: 414 is a MUST, whatever else is long.
+            // RFC 9112 section 3: 414 is a MUST, even if another part is too long as well.
             return Refusal::TargetTooLong.at(start + first + 1 + limits.target);
         }
-        // The line that does not end: RFC 6585 section 5 wants the field named.
+        // The last line has no end. RFC 6585 section 5: the response should name the field.
         return Refusal::HeadTooLong.at(start + last_lf + 1);
     }
     match text.contains(&b' ') {
         true => Refusal::TargetTooLong.at(bytes.len() - 1),
-        // RFC 9112 section 3: a method longer than any that is implemented is one not implemented.
+        // RFC 9112 section 3: a method longer than all that the server implements gets 501.
         false => Refusal::MethodUnknown.at(start),
     }
 }
 
-/// The first line without its end, if it has one.
+/// Returns the first line without its line end, or `None` if the line has no end.
 fn first_line(text: &[u8]) -> Option<&[u8]> {
     let lf = text.iter().position(|&byte| byte == b'\n')?;
     let line = &text[..lf];
@@ -331,7 +336,8 @@ fn first_bare_lf(head: &[u8]) -> usize {
         .unwrap_or_default()
 }
 
-/// Where a field's name and value stand in `text`. An empty value need not be a slice of it.
+/// Returns the spans of a field's name and value in `text`. An empty value from httparse may be no
+/// slice of `text`, so its span is made from the name.
 pub(super) fn spans(field: &httparse::Header<'_>, text: &[u8]) -> (Span, Span) {
     let name = Span::of(field.name.as_bytes(), text);
     let empty = Span::new(name.end() + 1, name.end() + 1);
@@ -347,7 +353,7 @@ mod tests {
     }
 
     #[test]
-    fn every_beginning_of_a_head_asks_for_more() {
+    fn every_prefix_of_a_head_is_incomplete() {
         let whole = b"\r\nGET /a?b HTTP/1.1\r\nHost: h\r\nX-Empty:\r\nX-Raw: caf\xe9 \r\n\r\nGET";
         for cut in 0..whole.len() - 3 {
             assert_eq!(parse(&whole[..cut]), Ok(None), "cut at {cut}");
@@ -359,14 +365,14 @@ mod tests {
         assert_eq!(head.length, whole.len() - 3);
     }
 
-    /// The byte that is to be found stands between two bars.
+    /// Asserts the refusal and its offset: two bars in `marked` enclose the bad byte.
     #[track_caller]
     fn refused(marked: &str, refusal: Refusal) {
         let at = marked.find('|').expect("a mark");
         let text = marked.replacen('|', "", 2);
         let expected = Err(refusal.at(at));
         assert_eq!(parse(text.as_bytes()), expected, "{marked:?}");
-        // The same at every pace: until it is found there is nothing but "more".
+        // Each prefix gives `None` or the same refusal.
         for cut in 0..text.len() {
             let early = parse(&text.as_bytes()[..cut]);
             assert!(early == Ok(None) || early == expected, "{marked:?} cut at {cut}: {early:?}");
@@ -374,7 +380,7 @@ mod tests {
     }
 
     #[test]
-    fn each_broken_rule_is_found_at_its_byte() {
+    fn each_refusal_has_the_offset_of_the_bad_byte() {
         use Refusal::*;
         refused("GET|\0| / HTTP/1.1\r\n", MethodToken);
         refused("GE|(|T / HTTP/1.1\r\n", MethodToken);
@@ -414,7 +420,7 @@ mod tests {
     }
 
     #[test]
-    fn a_host_is_needed_since_http_1_1() {
+    fn http_1_1_requires_a_host_field() {
         assert_eq!(parse(b"GET / HTTP/1.1\r\n\r\n"), Err(Refusal::HostMissing.into()));
         assert!(parse(b"GET / HTTP/1.0\r\n\r\n").is_ok());
     }
@@ -426,7 +432,7 @@ mod tests {
     }
 
     #[test]
-    fn the_long_part_of_a_long_head_is_named() {
+    fn the_refusal_of_a_long_head_names_the_part_that_is_too_long() {
         let limits = Limits { target: 50, head: 200, ..Limits::default() };
         let long = "a".repeat(300);
         for (text, refusal) in [
@@ -439,12 +445,12 @@ mod tests {
             let refused = Head::parse(text.as_bytes(), &limits).unwrap_err();
             assert_eq!(refused.refusal, refusal);
         }
-        let many = format!("GET / HTTP/1.1\r\n{}", "X: y\r\n".repeat(limits::FIELDS + 1));
+        let many = format!("GET / HTTP/1.1\r\n{}", "X: y\r\n".repeat(limits::MAX_FIELDS + 1));
         assert_eq!(parse(many.as_bytes()).unwrap_err().refusal, Refusal::TooManyFields);
     }
 
     #[test]
-    fn other_protocols_are_known_by_their_first_bytes() {
+    fn other_protocols_are_recognised_by_their_first_bytes() {
         assert_eq!(parse(b"\x16\x03\x01\x00"), Err(Refusal::TlsHello.into()));
         assert_eq!(parse(b"SSH-2.0-x"), Err(Refusal::SshBanner.into()));
     }

@@ -1,36 +1,38 @@
-//! # Appendix: every number
+//! # Limits: sizes, counts and timeouts
 //!
-//! A server that waits without end, or keeps without end, belongs to whoever asks for most. So what a
-//! client can ask for has a number here, and a refusal names the number that it met. What only the
-//! server's own work needs, such as the size of a buffer, stands with its reason where it is used.
+//! Without limits, one client can take all threads and all memory. So each thing that a client can use
+//! up has a limit here, and a refusal names the limit that was exceeded. A number that only the server
+//! uses, such as the size of a buffer, is defined next to the code that uses it.
 
 use std::time::Duration;
 
-/// Field lines in one head. Apache allows 100, hyper 100, nginx as many as fit its buffers.
+/// Field lines in one head: 100; 431 past it. Apache allows 100, hyper 100, nginx as many as fit its
+/// buffers.
 ///
-/// The one limit that is not a setting: the parser's table of fields lives on the stack.
-pub const FIELDS: usize = 100;
+/// A constant, since the parser's table of fields is an array on the stack.
+pub const MAX_FIELDS: usize = 100;
 
-/// Bytes in one chunk-size line with its extensions, and in one trailer line.
-pub const CHUNK_LINE: usize = 4 * 1024;
+/// Bytes of one chunk-size line with its extensions, or of one trailer line, with the line end.
+pub const MAX_CHUNK_LINE_BYTES: usize = 4 * 1024;
 
-/// Bytes of chunk extensions in one message, all together. RFC 9112 section 7.1.1 asks for a limit:
-/// extensions mean nothing here, and a megabyte of them would be work without content.
-pub const CHUNK_EXTENSIONS: usize = 16 * 1024;
+/// Bytes of all chunk extensions in one message. RFC 9112 section 7.1.1 asks for a limit. This server
+/// uses no extension, so a megabyte of them would be work without content.
+pub const MAX_CHUNK_EXTENSION_BYTES: usize = 16 * 1024;
 
-/// Bytes of trailer fields in one message. They are checked and dropped.
-pub const TRAILERS: usize = 8 * 1024;
+/// Bytes of all trailer fields in one message. They are checked and dropped.
+pub const MAX_TRAILER_BYTES: usize = 8 * 1024;
 
-/// Bytes of content that are read and dropped so that a connection can be kept after an answer that
-/// did not need them. Past it, closing is cheaper than reading (RFC 9112 section 9.3).
-pub const UNREAD_CONTENT: u64 = 64 * 1024;
+/// Bytes of content that the server reads and drops after a response that did not need them, so that
+/// the connection can stay open. Past it, closing is cheaper than reading (RFC 9112 section 9.3).
+pub const MAX_UNREAD_CONTENT_BYTES: u64 = 64 * 1024;
 
-/// Content beyond the fixed time for it is granted a second for each so many bytes, in both
-/// directions: the slowest line that is still served, 16 KiB/s.
-pub const SLOWEST_BYTES_PER_SECOND: u64 = 16 * 1024;
+/// The lowest rate at which content is received and sent: 16 KiB/s. So many bytes add one second to
+/// [`Limits::content_timeout`].
+pub const MIN_BYTES_PER_SECOND: u64 = 16 * 1024;
 
-/// What one server grants, and how long it waits. `Limits::default()` are the numbers for a small
-/// machine on an open network.
+/// The limits of one server: what a client may send, and how long the server waits.
+///
+/// `Limits::default()` suits a small machine on an open network.
 ///
 /// ```
 /// let limits = openkitchen::Limits { content: 10 << 20, ..openkitchen::Limits::default() };
@@ -38,25 +40,31 @@ pub const SLOWEST_BYTES_PER_SECOND: u64 = 16 * 1024;
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Limits {
-    /// Bytes in one head, request line and all fields. RFC 9112 section 3 asks for request lines of
-    /// 8,000 bytes at least; others allow 8 to 80 KiB.
+    /// Bytes of one request head: request line and all field lines. Default 16 KiB; 431 past it. RFC
+    /// 9112 section 3 recommends at least 8,000 for the request line; other servers allow 8 to 80 KiB.
     pub head: usize,
-    /// Bytes in one request target: 414 past it.
+    /// Bytes of one request target. Default 8 KiB; 414 past it.
     pub target: usize,
-    /// Bytes of content in one request: 413 past it.
+    /// Bytes of content in one request, which the server holds in memory while it handles the
+    /// request. Default 1 MiB; 413 past it.
     pub content: u64,
-    /// Connections at one time: past it a new one is told 503 with `Retry-After`.
+    /// Connections at one time. Default 1024; past it, a new one receives 503 with `Retry-After`. If many
+    /// arrive at once, some are closed without a response.
     pub connections: usize,
-    /// Time for a whole head, from its first byte to its last: 408 past it.
+    /// Time for a complete head, from its first byte to its last. Default 10 s; 408 past it.
     pub head_timeout: Duration,
-    /// Time for a request's content, and for sending an answer, to which a second is added for every
-    /// [`SLOWEST_BYTES_PER_SECOND`] bytes.
+    /// Time to receive a request's content, and time to send a response or one chunk of a streamed
+    /// one; one second is added for each [`MIN_BYTES_PER_SECOND`] bytes. Default 30 s; past it, a
+    /// request gets 408, and a response is cut off: the connection closes.
     pub content_timeout: Duration,
-    /// Time that a connection may stay silent between exchanges before it is closed.
+    /// Time to wait for the first byte of a request. Default 60 s; past it, the connection closes
+    /// without a response.
     pub idle_timeout: Duration,
-    /// Time that a client may take no byte of an answer before it is given up.
+    /// Time during which a client may accept no byte of a response. Default 30 s; past it, the
+    /// connection closes.
     pub write_timeout: Duration,
-    /// Time to finish what is in flight once the server was asked to stop.
+    /// Time to finish open exchanges after a request to stop. Default 5 s; past it, the server closes
+    /// every connection.
     pub grace: Duration,
 }
 
@@ -77,8 +85,8 @@ impl Default for Limits {
 }
 
 impl Limits {
-    /// How long content of so many bytes may take in all.
+    /// The time to receive or send content of this many bytes.
     pub fn time_budget(&self, bytes: u64) -> Duration {
-        self.content_timeout + Duration::from_secs(bytes / SLOWEST_BYTES_PER_SECOND)
+        self.content_timeout + Duration::from_secs(bytes / MIN_BYTES_PER_SECOND)
     }
 }

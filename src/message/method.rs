@@ -1,30 +1,30 @@
-//! # Appendix: methods
+//! # Request methods
 //!
-//! A closed list. A token that is not on it is a method this server does not know, and the answer to
-//! that is 501 (RFC 9110 section 9.1), never a guess. Names are case-sensitive: `get` is not `GET`.
+//! The list is closed. A request with any other method gets 501 (RFC 9110 section 9.1). Names are
+//! case-sensitive: `get` is not `GET`.
 
 use std::fmt;
 
-/// A request method of RFC 9110 section 9.3, and PATCH of RFC 5789.
+/// A request method: those of RFC 9110 section 9.3, and PATCH of RFC 5789.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Method {
-    /// Send me this.
+    /// Send the resource.
     Get,
-    /// Send me the head that a GET would get.
+    /// Send the head of the response to GET, without the content.
     Head,
-    /// Take this content and do with it what the resource does.
+    /// Process this content in the way that the resource defines.
     Post,
-    /// Let the resource be this content.
+    /// Replace the resource with this content.
     Put,
-    /// Let the resource be gone.
+    /// Remove the resource.
     Delete,
-    /// Open a tunnel: for proxies, refused here.
+    /// Open a tunnel. Only proxies do; this server refuses it with 501.
     Connect,
-    /// What may I do?
+    /// Send the methods that the resource allows. The server itself answers it.
     Options,
-    /// Send my request back: refused everywhere, for it would show cookies to scripts.
+    /// Send the request back. No route can have it, since the response would show cookies to scripts.
     Trace,
-    /// Change the resource a little.
+    /// Change a part of the resource.
     Patch,
 }
 
@@ -41,12 +41,12 @@ const NAMES: [(Method, &str); 9] = [
 ];
 
 impl Method {
-    /// The method of that name, byte for byte.
+    /// Returns the method with this name, compared byte for byte.
     pub fn named(name: &[u8]) -> Option<Method> {
         NAMES.iter().find(|(_, known)| known.as_bytes() == name).map(|&(method, _)| method)
     }
 
-    /// The name as it stands on the wire.
+    /// The name in a request line, such as `GET`.
     pub const fn name(self) -> &'static str {
         NAMES[self as usize].1
     }
@@ -63,7 +63,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn names_stand_in_the_order_of_the_enum_and_have_no_other_case() {
+    fn names_have_the_order_of_the_enum_and_are_case_sensitive() {
         for (method, name) in NAMES {
             assert_eq!(method.name(), name);
             assert_eq!(Method::named(name.as_bytes()), Some(method));

@@ -1,9 +1,8 @@
-//! # Ring 1: HTTP as bytes and rules
+//! # HTTP/1.1 messages: parse, check, frame and encode, without I/O
 //!
-//! Nothing in this folder knows a socket, a thread, a clock or a log. Everything takes bytes and
-//! values and gives bytes and values, so it can be read alone, tested without a port and fuzzed
-//! without a server. Only `head.rs` and `outline.rs` call
-//! `httparse`.
+//! Nothing in this folder uses a socket, a thread, a clock or a log. Each function takes bytes and
+//! values and returns bytes and values. So the folder can be read alone, tested without a port and
+//! fuzzed without a server. Only `head.rs` and `outline.rs` call `httparse`.
 //!
 //! ```text
 //! POST /api/likes HTTP/1.1␍␊                 the request line ┐
@@ -13,7 +12,7 @@
 //! post=3                                                        the content → chunked
 //! ```
 //!
-//! The chapters stand in reading order.
+//! The modules are listed in reading order.
 
 pub mod head;
 pub mod target;

@@ -1,7 +1,7 @@
-//! # 4c. The head of any message, read without judging it
+//! # Parses the head of a request or response without checking it
 //!
-//! A trace or a recording follows messages that this server would refuse, and answers too. [`Outline`]
-//! reads what stands in a head of either direction and checks none of it.
+//! Traces and recordings contain responses, and requests that this server would refuse. [`Outline`]
+//! parses both and applies no rule.
 //!
 //! ```text
 //! HTTP/1.1 200 OK␍␊ Content-Length: 5␍␊ ␍␊        status 200, version 1.1, one field line
@@ -13,23 +13,24 @@ use super::head::{Version, spans};
 use super::limits;
 use super::method::Method;
 
-/// The head of any message, in either direction, read without judging it: for those who watch.
+/// The head of a request or of a response, unchecked. For tools that trace, record and explain.
 #[derive(Clone, Debug)]
 pub struct Outline {
-    /// The method, of a request with one that this server knows.
+    /// The method of a request, if this server knows it.
     pub method: Option<Method>,
-    /// The status code, of an answer.
+    /// The status code of a response.
     pub status: Option<u16>,
-    /// The version of either.
+    /// The HTTP version.
     pub version: Version,
-    /// Bytes of the head, with the empty line.
+    /// Length in bytes, with the empty line that ends the head.
     pub length: usize,
     bytes: Vec<u8>,
     fields: Vec<(Span, Span)>,
 }
 
 impl Outline {
-    /// `None` for what is no head, `Some(None)` for the beginning of one.
+    /// Parses the head at the start of `bytes`. Returns `None` if there is no head, and `Some(None)`
+    /// while the head is incomplete.
     pub fn parse(bytes: &[u8], is_request: bool) -> Option<Option<Outline>> {
         let mut outline = Outline::split(bytes, is_request);
         if let (Err(httparse::Error::Version), Some(bytes)) = (&outline, as_http11(bytes)) {
@@ -39,7 +40,7 @@ impl Outline {
     }
 
     fn split(bytes: &[u8], is_request: bool) -> Result<Option<Outline>, httparse::Error> {
-        let mut fields = [httparse::EMPTY_HEADER; 2 * limits::FIELDS];
+        let mut fields = [httparse::EMPTY_HEADER; 2 * limits::MAX_FIELDS];
         let (method, status, minor, parsed, lines);
         if is_request {
             let mut request = httparse::Request::new(&mut fields);
@@ -64,21 +65,21 @@ impl Outline {
         })
     }
 
-    /// Its field lines.
+    /// The field lines.
     pub fn fields(&self) -> FieldLines<'_> {
         FieldLines::new(&self.bytes, &self.fields)
     }
 }
 
-/// A higher minor version on the first line, read as 1.1 (RFC 9110 section 6.2).
+/// Replaces a higher minor version in the first line by 1.1 (RFC 9110 section 6.2).
 #[cold]
 fn as_http11(bytes: &[u8]) -> Option<Vec<u8>> {
     let blank = bytes.iter().take_while(|byte| b"\r\n".contains(byte)).count();
     let line = bytes[blank..].split(|&byte| byte == b'\n').next()?;
     let is_version = |eight: &[u8]| eight.starts_with(b"HTTP/1.") && eight[7].is_ascii_digit();
-    let place = line.windows(8).rposition(is_version)?;
+    let version = line.windows(8).rposition(is_version)?;
     let mut as_http11 = bytes.to_vec();
-    as_http11[blank + place + 7] = b'1';
+    as_http11[blank + version + 7] = b'1';
     Some(as_http11)
 }
 
@@ -87,7 +88,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_outline_reads_a_higher_minor_version_in_both_directions() {
+    fn a_higher_minor_version_is_read_as_1_1_in_both_directions() {
         for (text, is_request) in
             [("GET /HTTP/1.9 HTTP/1.7\r\n\r\n", true), ("HTTP/1.2 200 OK\r\n\r\n", false)]
         {

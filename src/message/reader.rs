@@ -1,16 +1,17 @@
-//! # 14. Reading over the shoulder
+//! # Reads a stream of messages in one direction: requests or responses
 //!
-//! A server reads requests and writes answers. Who watches, tests or checks one reads both: where
-//! does this answer end, which bytes are head and which content, and what comes next?
+//! A server reads requests and writes responses. A tool that traces, tests or checks it reads both.
+//! Which bytes are head, framing and content, and where does each message end?
 //!
 //! ```text
 //! HTTP/1.1 200 OK␍␊ … ␍␊   5␍␊      hello     ␍␊0␍␊␍␊      HTTP/1.1 204 …
 //! └─ head ────────────────┘└ framing ┘└ content ┘└ framing, end ┘└ the next head
 //! ```
-//! [`Reader`] takes a stream of messages that go one way, in pieces of any size, and judges nothing:
-//! what it cannot follow it calls [`Part::Unframed`], from there to the end.
+//! [`Reader`] takes the bytes of one direction, in reads of any size, and splits them into ranges of
+//! one [`Part`] each. It does not judge. From the first byte that it cannot follow, all bytes are
+//! [`Part::Unframed`].
 //!
-//! Rule: [`Ending`], by which each message ends.  Left out: what follows a tunnel or an upgrade.
+//! Rule: [`Ending`] says where each message ends.  Left out: what follows a tunnel or an upgrade.
 //! Next: [`ending`](super::ending).
 
 use std::collections::VecDeque;
@@ -23,33 +24,36 @@ use super::method::Method;
 use super::outline::Outline;
 use super::refusal::Refusal;
 
-/// Bytes of a head that a reader keeps while it waits for the end. Far beyond any limit of our own,
-/// since it reads what others allow.
-pub const KEPT: usize = 256 * 1024;
+/// Bytes of an incomplete head that a reader keeps, at most. Far more than the default of
+/// [`Limits::head`](super::limits::Limits), since other servers allow more.
+pub const MAX_KEPT_BYTES: usize = 256 * 1024;
 
-/// What a stretch of a stream of messages is.
+/// Requests without a response whose methods a reader keeps, at most.
+const MAX_UNANSWERED: usize = 1024;
+
+/// What a byte in a stream of messages is part of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Part {
-    /// Start line and fields, with the empty line that ends them.
+    /// A head: start line and field lines, with the empty line that ends them.
     Head,
     /// Chunk sizes, their line ends, and trailers.
     Framing,
-    /// Content, as the handler or the page will see it.
+    /// Content, without its framing.
     Content,
-    /// Bytes that are no message, or behind something that was none.
+    /// No message, or what follows bytes that are no message.
     Unframed,
 }
 
-/// The first bytes of what was given are of one part.
+/// A range of bytes of one part, at the start of the bytes that [`Reader::next`] was given.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct PartRange {
-    /// Of which.
+    /// What the bytes are part of.
     pub part: Part,
-    /// How many bytes.
+    /// Length in bytes.
     pub length: usize,
-    /// Whether they complete a head.
+    /// Whether a head is complete with these bytes.
     pub head_is_whole: bool,
-    /// Whether a message is complete with them.
+    /// Whether a message is complete with these bytes.
     pub ends_message: bool,
 }
 
@@ -59,31 +63,35 @@ impl PartRange {
     }
 }
 
-/// Follows one direction of a connection.
+/// Splits one direction of a connection into heads, framing and content.
 #[derive(Debug)]
 pub struct Reader {
-    is_client: bool,
-    /// What has come of the part that is not complete.
+    reads_requests: bool,
+    /// The bytes received of a head or of a line of framing that is not complete.
     kept: Vec<u8>,
     state: ReaderState,
-    /// The head that was read last, and where its message ends.
+    /// The head that was read last.
     outline: Option<Outline>,
+    /// Where the message with that head ends.
     ending: Option<Ending>,
-    /// The rule of chunked content that was broken.
+    /// The rule that chunked content broke, and the offset in its line.
     fault: Option<(Refusal, usize)>,
-    /// The methods of requests whose answers have not been read: only they tell that an answer to
-    /// HEAD has no content.
-    asked: VecDeque<Method>,
+    /// The methods of requests whose responses have not been read.
+    request_methods: VecDeque<Method>,
 }
 
+/// What the reader expects next.
 #[derive(Debug)]
 enum ReaderState {
     Head,
+    /// Content, of which this many bytes are missing.
     Length(u64),
     Chunked(Decoder),
-    /// Chunked, behind bytes that nobody kept: the next ones begin a line.
-    SomewhereInChunks,
+    /// Chunked content after skipped bytes: the next byte begins a line.
+    ChunkedAfterSkip,
+    /// Content that ends when the connection closes.
     UntilClose,
+    /// Unframed bytes only.
     Lost,
 }
 
@@ -98,43 +106,49 @@ impl Reader {
         Reader::new(false)
     }
 
-    fn new(is_client: bool) -> Reader {
-        let (kept, asked) = (Vec::new(), VecDeque::new());
-        let (outline, ending, fault) = (None, None, None);
-        Reader { is_client, kept, state: ReaderState::Head, outline, ending, fault, asked }
-    }
-
-    /// Tells a reader of answers which method it was that the next unanswered request had. A server
-    /// that is told nothing is taken to answer a GET. A stream without answers is not kept for ever.
-    pub fn asked(&mut self, method: Method) {
-        if self.asked.len() < 1024 {
-            self.asked.push_back(method);
+    fn new(reads_requests: bool) -> Reader {
+        Reader {
+            reads_requests,
+            kept: Vec::new(),
+            state: ReaderState::Head,
+            outline: None,
+            ending: None,
+            fault: None,
+            request_methods: VecDeque::new(),
         }
     }
 
-    /// The head of the message that is being read, and the last one after its end.
+    /// Records the method of the next request. The response to HEAD has no content, so a reader of
+    /// responses must know the method. Without a record, it assumes GET.
+    pub fn expect_response_to(&mut self, method: Method) {
+        if self.request_methods.len() < MAX_UNANSWERED {
+            self.request_methods.push_back(method);
+        }
+    }
+
+    /// The last head that was read completely.
     pub fn outline(&self) -> Option<&Outline> {
         self.outline.as_ref()
     }
 
-    /// The method of that head, which the answer's reader has to be [told](Reader::asked). An answer
-    /// to a method that nobody knows ends as one to GET does.
+    /// The method of that head, for [`Reader::expect_response_to`]. GET if this server does not know
+    /// it: a response to an unknown method ends as one to GET does.
     pub fn method(&self) -> Method {
         self.outline.as_ref().and_then(|outline| outline.method).unwrap_or(Method::Get)
     }
 
-    /// Where the message with that head ends, and why.
+    /// Where the message with that head ends.
     pub fn ending(&self) -> Option<Ending> {
         self.ending
     }
 
-    /// The rule that chunked content has broken, and the offset from the start of its line.
+    /// The rule that chunked content broke, and the offset of the bad byte in its line.
     pub fn fault(&self) -> Option<(Refusal, usize)> {
         self.fault
     }
 
-    /// Whether a message has begun and not ended. Content that ends with the connection counts as
-    /// begun until then.
+    /// Whether a message has begun and not ended. Also true for content that ends when the connection
+    /// closes, and for unframed bytes.
     pub fn is_within(&self) -> bool {
         match self.state {
             ReaderState::Head => !self.kept.is_empty(),
@@ -142,28 +156,29 @@ impl Reader {
         }
     }
 
-    /// Whether the content ends when the connection does, and not before.
+    /// Whether the content ends when the connection closes.
     pub fn ends_with_connection(&self) -> bool {
         matches!(self.state, ReaderState::UntilClose)
     }
 
-    /// Whether nobody can tell any more what is head and what is content.
+    /// Whether all further bytes are unframed.
     pub fn is_lost(&self) -> bool {
         matches!(self.state, ReaderState::Lost)
     }
 
-    /// How many bytes of content come next, for certain: all, or those of a chunk. Zero where a head
-    /// or framing is due, or nobody knows.
+    /// How many bytes of content certainly follow: the rest of a length or of a chunk, `u64::MAX` if
+    /// the content ends when the connection closes. Zero if a head or framing is next, or unknown.
     pub fn content_left(&self) -> u64 {
         match &self.state {
             ReaderState::Length(left) => *left,
-            ReaderState::Chunked(decoder) => decoder.left(),
+            ReaderState::Chunked(decoder) => decoder.data_left(),
             ReaderState::UntilClose => u64::MAX,
-            ReaderState::Head | ReaderState::SomewhereInChunks | ReaderState::Lost => 0,
+            ReaderState::Head | ReaderState::ChunkedAfterSkip | ReaderState::Lost => 0,
         }
     }
 
-    /// What the first of these bytes are. Call it again with the rest; `None` when there is none.
+    /// Returns the part range at the start of `bytes`, or `None` if there are no bytes. Call it again
+    /// with the bytes after the range.
     pub fn next(&mut self, bytes: &[u8]) -> Option<PartRange> {
         if bytes.is_empty() {
             return None;
@@ -174,21 +189,21 @@ impl Reader {
             self.skip(length as u64);
             return Some(PartRange::new(Part::Content, length, !self.is_within()));
         }
-        if let ReaderState::SomewhereInChunks = self.state {
+        if let ReaderState::ChunkedAfterSkip = self.state {
             self.state = ReaderState::Chunked(Decoder::new(u64::MAX));
-            // Of what is known again, only the line end before it may belong to what is not.
+            // A CR LF may come before the size line: it ends the data that was skipped.
             if bytes.starts_with(b"\r\n") {
                 return Some(PartRange::new(Part::Framing, 2, false));
             }
         }
-        let some = &bytes[..bytes.len().min(KEPT)];
+        let bytes = &bytes[..bytes.len().min(MAX_KEPT_BYTES)];
         Some(match self.state {
-            ReaderState::Head => self.head(some),
-            _ => self.framing(some),
+            ReaderState::Head => self.next_of_head(bytes),
+            _ => self.next_of_framing(bytes),
         })
     }
 
-    /// Passes over bytes that were there and that nobody kept.
+    /// Skips bytes of the stream that the caller does not have.
     pub fn skip(&mut self, bytes: u64) {
         let is_within_line = !std::mem::take(&mut self.kept).is_empty();
         self.state = match std::mem::replace(&mut self.state, ReaderState::Lost) {
@@ -196,22 +211,24 @@ impl Reader {
             ReaderState::Length(left) if left > bytes => ReaderState::Length(left - bytes),
             ReaderState::Chunked(mut decoder) if !is_within_line => match decoder.skip(bytes) {
                 skipped if skipped == bytes => ReaderState::Chunked(decoder),
-                _ => ReaderState::SomewhereInChunks,
+                _ => ReaderState::ChunkedAfterSkip,
             },
-            place @ (ReaderState::SomewhereInChunks | ReaderState::UntilClose) => place,
+            state @ (ReaderState::ChunkedAfterSkip | ReaderState::UntilClose) => state,
             _ => ReaderState::Lost,
         };
     }
 
-    fn head(&mut self, bytes: &[u8]) -> PartRange {
+    fn next_of_head(&mut self, bytes: &[u8]) -> PartRange {
         let before = self.kept.len();
         self.kept.extend_from_slice(bytes);
-        match Outline::parse(&self.kept, self.is_client) {
-            Some(None) if self.kept.len() < KEPT => PartRange::new(Part::Head, bytes.len(), false),
+        match Outline::parse(&self.kept, self.reads_requests) {
+            Some(None) if self.kept.len() < MAX_KEPT_BYTES => {
+                PartRange::new(Part::Head, bytes.len(), false)
+            }
             Some(Some(outline)) => {
                 self.kept.clear();
                 let length = outline.length - before;
-                self.state = self.content_of(&outline);
+                self.state = self.state_after(&outline);
                 self.outline = Some(outline);
                 let ends_message = !self.is_within();
                 PartRange {
@@ -227,13 +244,13 @@ impl Reader {
         }
     }
 
-    fn framing(&mut self, bytes: &[u8]) -> PartRange {
+    fn next_of_framing(&mut self, bytes: &[u8]) -> PartRange {
         let ReaderState::Chunked(decoder) = &mut self.state else {
             return PartRange::new(Part::Unframed, bytes.len(), false);
         };
         let before = self.kept.len();
         self.kept.extend_from_slice(bytes);
-        let stretch = match decoder.step(&self.kept) {
+        let range = match decoder.step(&self.kept) {
             Ok(Decoded::Partial) => return PartRange::new(Part::Framing, bytes.len(), false),
             Ok(Decoded::Content(used)) => PartRange::new(Part::Content, used - before, false),
             Ok(Decoded::Framing(used)) => PartRange::new(Part::Framing, used - before, false),
@@ -248,14 +265,15 @@ impl Reader {
             }
         };
         self.kept.clear();
-        stretch
+        range
     }
 
-    fn content_of(&mut self, outline: &Outline) -> ReaderState {
-        // An interim answer precedes the one that the request is waiting for.
+    /// The state after this head.
+    fn state_after(&mut self, outline: &Outline) -> ReaderState {
+        // An interim response precedes the final response to the same request.
         let is_interim = matches!(outline.status, Some(100..200));
-        let asked = if is_interim { None } else { self.asked.pop_front() };
-        let ending = Ending::of(outline, asked);
+        let request_method = if is_interim { None } else { self.request_methods.pop_front() };
+        let ending = Ending::of(outline, request_method);
         self.ending = Some(ending);
         match ending {
             Ending::Interim | Ending::NoContent | Ending::ToHead => ReaderState::Head,
@@ -271,66 +289,69 @@ impl Reader {
     }
 }
 
-/// One answer, read whole.
+/// A response that a server sent, with the content received so far.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ReceivedResponse {
-    /// Its status code; 1xx for an interim one.
+    /// The status code; 1xx for an interim response.
     pub status: u16,
-    /// The offsets of its first byte, and behind its last.
+    /// The offsets of its first byte, and after its last.
     pub span: Range<usize>,
-    /// Its head, as sent.
+    /// The head, as it was sent.
     pub head: Vec<u8>,
-    /// Its content, without the framing.
+    /// The content, without framing.
     pub content: Vec<u8>,
-    /// Whether all of it came.
+    /// Whether it was received to its end.
     pub is_whole: bool,
 }
 
 impl ReceivedResponse {
-    /// The answers in what a server sent to requests with these methods. `ended` says that no more
-    /// will come, which is where content without any framing ends. Bytes that are no answer end the
-    /// list; they are what is left over.
+    /// Reads the responses in `bytes`, which a server sent to requests with these methods. `ended` says
+    /// that the server has closed, which ends content without framing. Returns the responses and the
+    /// offset after the last one. Bytes that are no response end the list.
     pub fn all(bytes: &[u8], methods: &[Method], ended: bool) -> (Vec<ReceivedResponse>, usize) {
         let mut reader = Reader::responses();
-        methods.iter().for_each(|&method| reader.asked(method));
-        let (mut answers, mut used) = (Vec::<ReceivedResponse>::new(), 0);
-        let end = |answers: &[ReceivedResponse]| answers.last().map_or(0, |last| last.span.end);
-        while let Some(stretch) = reader.next(&bytes[used..]) {
-            let run = used..used + stretch.length;
-            used = run.end;
-            match (stretch.part, reader.outline()) {
-                (Part::Head, Some(outline)) if stretch.head_is_whole => {
-                    let (status, span) = (outline.status.unwrap_or(0), end(&answers)..used);
+        methods.iter().for_each(|&method| reader.expect_response_to(method));
+        let (mut responses, mut used) = (Vec::<ReceivedResponse>::new(), 0);
+        let end = |responses: &[ReceivedResponse]| responses.last().map_or(0, |last| last.span.end);
+        while let Some(range) = reader.next(&bytes[used..]) {
+            let start = used;
+            used += range.length;
+            match (range.part, reader.outline()) {
+                (Part::Head, Some(outline)) if range.head_is_whole => {
+                    let (status, span) = (outline.status.unwrap_or(0), end(&responses)..used);
                     let (head, content) = (bytes[span.clone()].to_vec(), Vec::new());
-                    answers.push(ReceivedResponse { status, span, head, content, is_whole: false });
+                    let response =
+                        ReceivedResponse { status, span, head, content, is_whole: false };
+                    responses.push(response);
                 }
                 (Part::Head, _) => continue,
                 (Part::Unframed, _) => break,
                 (Part::Content | Part::Framing, _) => {}
             }
-            if let Some(last) = answers.last_mut() {
-                let is_content = stretch.part == Part::Content;
-                last.content.extend_from_slice(if is_content { &bytes[run] } else { b"" });
+            if let Some(last) = responses.last_mut() {
+                if range.part == Part::Content {
+                    last.content.extend_from_slice(&bytes[start..used]);
+                }
                 last.span.end = used;
-                last.is_whole |= stretch.ends_message || (ended && reader.ends_with_connection());
+                last.is_whole |= range.ends_message || (ended && reader.ends_with_connection());
             }
         }
-        let end = end(&answers);
-        (answers, end)
+        let end = end(&responses);
+        (responses, end)
     }
 
-    /// The field lines of the head.
+    /// Parses the head.
     pub fn outline(&self) -> Option<Outline> {
         Outline::parse(&self.head, false).flatten()
     }
 
-    /// The values of all fields with that name.
+    /// The values of the field lines with that name.
     pub fn values(&self, name: &str) -> Vec<String> {
         let outline = self.outline();
         let values = outline.iter().flat_map(|outline| {
             let fields: FieldLines<'_> = outline.fields();
             fields
-                .all(name)
+                .values(name)
                 .map(|value| String::from_utf8_lossy(value).into_owned())
                 .collect::<Vec<_>>()
         });
@@ -350,13 +371,13 @@ mod tests {
         HTTP/1.0 200 OK\r\n\r\nto the end";
 
     #[test]
-    fn each_answer_ends_where_its_own_framing_says() {
+    fn each_response_ends_where_its_framing_says() {
         let methods = [Method::Head, Method::Get, Method::Get, Method::Post, Method::Get];
-        let (answers, used) = ReceivedResponse::all(STREAM, &methods, true);
-        let read: Vec<(u16, &[u8], bool)> =
-            answers.iter().map(|one| (one.status, &one.content[..], one.is_whole)).collect();
+        let (responses, used) = ReceivedResponse::all(STREAM, &methods, true);
+        let parts: Vec<(u16, &[u8], bool)> =
+            responses.iter().map(|one| (one.status, &one.content[..], one.is_whole)).collect();
         assert_eq!(
-            read,
+            parts,
             [
                 (100, &b""[..], true),
                 (200, b"", true),
@@ -371,53 +392,53 @@ mod tests {
     }
 
     #[test]
-    fn the_parts_are_the_same_however_the_stream_is_cut() {
-        let parts = |pace: usize| {
+    fn the_parts_are_the_same_however_the_stream_is_split_into_reads() {
+        let parts = |read_size: usize| {
             let (mut reader, mut parts) = (Reader::responses(), Vec::new());
-            reader.asked(Method::Head);
-            for piece in STREAM.chunks(pace) {
-                let mut rest = piece;
-                while let Some(stretch) = reader.next(rest) {
-                    parts.extend(std::iter::repeat_n(stretch.part, stretch.length));
-                    rest = &rest[stretch.length..];
+            reader.expect_response_to(Method::Head);
+            for read in STREAM.chunks(read_size) {
+                let mut rest = read;
+                while let Some(range) = reader.next(rest) {
+                    parts.extend(std::iter::repeat_n(range.part, range.length));
+                    rest = &rest[range.length..];
                 }
             }
             parts
         };
         let whole = parts(STREAM.len());
         assert_eq!(whole.len(), STREAM.len());
-        for pace in 1..40 {
-            assert_eq!(parts(pace), whole, "{pace} bytes at a time");
+        for read_size in 1..40 {
+            assert_eq!(parts(read_size), whole, "{read_size} bytes in a read");
         }
     }
 
     #[test]
-    fn what_cannot_be_followed_is_left_unframed() {
-        let (answers, used) =
+    fn bytes_after_a_message_that_are_no_message_are_unframed() {
+        let (responses, used) =
             ReceivedResponse::all(b"HTTP/1.1 204 No Content\r\n\r\ngarbage\r\n", &[], true);
-        assert_eq!((answers.len(), used), (1, 27));
+        assert_eq!((responses.len(), used), (1, 27));
         let mut reader = Reader::requests();
-        let stretch =
+        let range =
             reader.next(b"GET / HTTP/1.1\r\nTransfer-Encoding: gzip\r\n\r\nxx").expect("bytes");
-        assert_eq!((stretch.part, stretch.head_is_whole), (Part::Head, true));
-        assert_eq!(reader.next(b"xx").map(|stretch| stretch.part), Some(Part::Unframed));
+        assert_eq!((range.part, range.head_is_whole), (Part::Head, true));
+        assert_eq!(reader.next(b"xx").map(|range| range.part), Some(Part::Unframed));
     }
 
     #[test]
-    fn nobody_can_tell_where_an_answer_with_two_lengths_ends() {
+    fn a_response_without_one_valid_length_has_no_known_end() {
         for lengths in ["2\r\nContent-Length: 3", "2, 3", "x", ""] {
-            let answer = format!("HTTP/1.1 200 OK\r\nContent-Length: {lengths}\r\n\r\nhi!");
-            let (answers, used) = ReceivedResponse::all(answer.as_bytes(), &[], true);
-            assert!(answers.len() == 1 && !answers[0].is_whole, "{lengths}");
-            assert_eq!((&answers[0].content[..], used), (&b""[..], answer.len() - 3), "{lengths}");
+            let sent = format!("HTTP/1.1 200 OK\r\nContent-Length: {lengths}\r\n\r\nhi!");
+            let (responses, used) = ReceivedResponse::all(sent.as_bytes(), &[], true);
+            assert!(responses.len() == 1 && !responses[0].is_whole, "{lengths}");
+            assert_eq!((&responses[0].content[..], used), (&b""[..], sent.len() - 3), "{lengths}");
         }
-        let (answers, _) =
+        let (responses, _) =
             ReceivedResponse::all(b"HTTP/1.1 200 OK\r\nContent-Length: 2, 2\r\n\r\nhi", &[], false);
-        assert_eq!((&answers[0].content[..], answers[0].is_whole), (&b"hi"[..], true));
+        assert_eq!((&responses[0].content[..], responses[0].is_whole), (&b"hi"[..], true));
     }
 
     #[test]
-    fn chunked_content_that_breaks_says_at_which_byte_of_its_line() {
+    fn a_fault_in_chunked_content_has_the_offset_of_the_bad_byte_in_its_line() {
         let mut reader = Reader::responses();
         let stream = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nhi\r\n5 \r\n";
         for byte in stream {
@@ -428,7 +449,7 @@ mod tests {
     }
 
     #[test]
-    fn what_nobody_kept_is_passed_over_and_the_next_line_found() {
+    fn the_reader_finds_the_next_line_after_skipped_bytes() {
         let chunks = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\n";
         let length = b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\n";
         for (head, skipped, rest, ends) in [
@@ -444,10 +465,10 @@ mod tests {
             let mut reader = Reader::responses();
             let read = |reader: &mut Reader, bytes: &[u8]| {
                 let (mut at, mut last) = (0, None);
-                while let Some(stretch) = reader.next(&bytes[at..]) {
-                    (at, last) = (at + stretch.length, Some(stretch));
+                while let Some(range) = reader.next(&bytes[at..]) {
+                    (at, last) = (at + range.length, Some(range));
                 }
-                last.map(|stretch| stretch.ends_message)
+                last.map(|range| range.ends_message)
             };
             assert_eq!(read(&mut reader, head), Some(false));
             reader.skip(skipped);

@@ -1,8 +1,8 @@
-//! # 12. Saying no
+//! # Refusals: the table of error responses, with status, RFC clause, reason and fix
 //!
-//! A request can be wrong in many ways, and a bare "400 Bad Request" teaches nobody anything. So
-//! every "no" of this server is a row of one table: the status, the clause of the RFC, one sentence
-//! why, and how to fix it. The answer, the log, the trace and the tests all read that table.
+//! A request can be wrong in many ways, and a bare "400 Bad Request" explains none of them. So each
+//! refusal is a row of one table: the status, the clause of the RFC, the reason in one sentence, and
+//! the fix. The response, the log, the trace and the tests read that table.
 //!
 //! ```text
 //! Host : example.test
@@ -10,9 +10,9 @@
 //! Host: example.test
 //! a space stands between a field's name and its colon
 //! ```
-//! Rule: RFC 9112 section 2.2 asks for 400 and a close; where a sharper status exists it is used.
-//! Left out: repairing. A recipient that guesses what was meant disagrees, one day, with the
-//! recipient behind it, and the gap between the two is where requests are smuggled.
+//! Rule: RFC 9112 section 2.2 asks for 400 and a close; a more specific status is used if one exists.
+//! Left out: repair. Two recipients that repair a request may do it differently, and requests are
+//! smuggled through the difference.
 //! Next: [`caret`](super::caret).
 
 use super::status::Status;
@@ -20,20 +20,20 @@ use super::status::Status;
 /// One row of the table.
 #[derive(Clone, Copy, Debug)]
 pub struct Rule {
-    /// What the answer's status line says.
+    /// The status of the response.
     pub status: Status,
-    /// Where the RFC says so, such as `RFC 9112 section 5.1`.
+    /// The clause of the RFC, such as `RFC 9112 section 5.1`.
     pub clause: &'static str,
-    /// What is wrong, in a sentence without a full stop.
+    /// The reason, as a sentence without a full stop.
     pub why: &'static str,
-    /// What to write instead.
+    /// What to send instead.
     pub fix: &'static str,
 }
 
-/// Writes the enum and the table from the same rows, so that neither can have what the other lacks.
+/// Defines the enum and the table from the same rows, so that they always agree.
 macro_rules! refusals {
     ($($refusal:ident, $status:ident, $clause:literal, $why:literal, $fix:literal;)*) => {
-        /// A reason to turn a request down. [`Refusal::rule`] has the row.
+        /// Why a request is refused. [`Refusal::rule`] has the status, clause, reason and fix.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
         pub enum Refusal {
             $(#[doc = $why] $refusal,)*
@@ -209,35 +209,35 @@ refusals! {
 }
 
 impl Refusal {
-    /// This refusal, with the place it arose at.
+    /// This refusal, with the offset of the bad byte.
     pub fn at(self, at: usize) -> Refused {
         Refused { refusal: self, at: Some(at) }
     }
 
-    /// Every refusal there is, in the order in which a request can meet them.
+    /// All refusals, about in the order in which they are checked.
     pub fn all() -> impl Iterator<Item = Refusal> {
         TABLE.iter().map(|&(refusal, ..)| refusal)
     }
 
-    /// Whether what came is no request of HTTP/1 at all: somebody is at the wrong port, or a setting is
-    /// wrong on one of the two sides.
-    pub fn is_no_request(self) -> bool {
+    /// Returns whether the bytes are no HTTP/1 request at all: the client has the wrong port, or one
+    /// of the two sides has a wrong setting.
+    pub fn is_not_http(self) -> bool {
         use Refusal::*;
         matches!(self, TlsHello | Http2Preface | ProxyLine | SshBanner | BlankLines | NoVersion)
     }
 
-    /// Its row in the table.
+    /// The row of the table.
     pub fn rule(self) -> Rule {
         TABLE[self as usize].1
     }
 }
 
-/// A refusal, and where in the bytes of the message it arose, if it arose at a byte.
+/// A refusal, and the offset of the bad byte if there is one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Refused {
-    /// Which row of the table.
+    /// The row of the table.
     pub refusal: Refusal,
-    /// Offset of the offending byte from the first byte of the request.
+    /// Offset of the bad byte from the first byte of the request.
     pub at: Option<usize>,
 }
 

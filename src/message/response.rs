@@ -1,17 +1,18 @@
-//! # 9. What a handler returns
+//! # The response that a handler returns
 //!
-//! A status, fields, and content: bytes that are there, or a reader that will make them.
+//! A response is a status, header fields and content (the body). The content is bytes in memory, or a
+//! reader that supplies them while they are sent.
 //!
 //! ```
 //! use openkitchen::{Response, Status};
-//! let answer = Response::text("like stored").status(Status::CREATED).field("Cache-Control", "no-store");
+//! let response = Response::text("like stored").status(Status::CREATED).field("Cache-Control", "no-store");
 //! ```
-//! What a response cannot say is where it ends. Content-Length, Transfer-Encoding, Connection and
-//! Date belong to the server, which knows the content and the client's version; a handler that set
-//! them could break the framing of the whole connection.
+//! The server writes Date, Connection, Content-Length and Transfer-Encoding itself. It knows the
+//! content and the client's version. A handler cannot set these fields, because a wrong value would
+//! break the framing of the connection.
 //!
-//! Rule: RFC 9110 section 6.4, and 5.5: a CR or LF in a value would end the field and begin whatever
-//! the client had put behind it, so such a value never gets into a response.
+//! Rule: RFC 9110 sections 6.4 and 5.5. A CR or LF in a value would end the field, and what follows it
+//! would be a field of the client's choice. So such a value is never put into a response.
 //! Next: [`encode`](super::encode).
 
 use std::borrow::Cow;
@@ -22,10 +23,21 @@ use super::fields::{is_token, is_value, is_value_byte};
 use super::status::Status;
 use super::visible::Visible;
 
-/// An answer in the making. Each method takes it and gives it back changed.
+/// A response that a handler builds and returns: status, header fields and content (the body).
+///
+/// Each method takes the response and returns it changed. When the server sends it, it adds:
+///
+/// - `Date`, always;
+/// - `Content-Length`, or `Transfer-Encoding: chunked` for a [stream](Response::stream). A 204 and a 304
+///   have neither, and no content. An HTTP/1.0 client gets a stream with neither, until the connection
+///   closes;
+/// - `Connection: close` if the connection closes after this response, or `Connection: keep-alive` if
+///   an HTTP/1.0 client keeps it open.
+///
+/// To HEAD, the server sends the same fields and no content.
 pub struct Response {
     pub(crate) status: Status,
-    /// The field lines as they will stand on the wire, each with its CR LF.
+    /// The field lines as they are sent, each with its CR LF.
     pub(crate) fields: Vec<u8>,
     pub(crate) body: Body,
     pub(crate) close: bool,
@@ -34,15 +46,15 @@ pub struct Response {
 
 /// The content of a response.
 pub(crate) enum Body {
-    /// Bytes that are there.
+    /// Bytes in memory.
     Bytes(Cow<'static, [u8]>),
-    /// As many bytes as the reader was promised to give.
+    /// Exactly this many bytes from a reader.
     Sized(Box<dyn Read + Send>, u64),
-    /// As many as it gives until it ends: each piece it reads is sent at once.
+    /// All bytes of a reader. What one read gives is sent at once.
     Stream(Box<dyn Read + Send>),
 }
 
-/// A field that cannot be sent: the sentence says why.
+/// The error of [`Response::try_field`]: a field that cannot be sent. Its text says why.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct BadField(String);
 
@@ -54,41 +66,44 @@ impl fmt::Display for BadField {
 
 impl std::error::Error for BadField {}
 
-/// Bytes of field lines that most answers have: room for them is made once, not line by line.
-const FIELDS: usize = 192;
+/// Bytes of all field lines of most responses. Space for them is allocated at once.
+const USUAL_FIELD_BYTES: usize = 192;
 
-/// Fields that the server writes itself.
+/// Fields that only the server writes.
 const OWN_FIELDS: [&str; 4] = ["content-length", "transfer-encoding", "connection", "date"];
 
 impl Response {
-    /// A status and nothing else.
+    /// A response with this status, without fields and content.
     ///
     /// # Panics
-    /// For an interim status (1xx): those are the server's to send, and never the answer.
+    /// If the status is interim (1xx). Only the server sends those, before the response.
     #[track_caller]
     pub fn new(status: Status) -> Response {
-        assert!(status.code() >= 200, "{status} is no answer");
+        assert!(status.code() >= 200, "{status} is no final status");
         let body = Body::Bytes(Cow::Borrowed(b""));
         Response { status, fields: Vec::new(), body, close: false, hides_query: false }
     }
 
-    /// `200 OK` and text in UTF-8.
+    /// `200 OK` with text. Sets `Content-Type: text/plain; charset=utf-8`.
+    ///
+    /// The text is held in memory until it is sent. The server sets no limit on its length.
     pub fn text(text: impl Into<Cow<'static, str>>) -> Response {
-        Response::words("text/plain; charset=utf-8", text.into())
+        Response::with_text("text/plain; charset=utf-8", text.into())
     }
 
-    /// `200 OK` and a page in UTF-8.
+    /// `200 OK` with an HTML page, held in memory. Sets `Content-Type: text/html; charset=utf-8`.
     pub fn html(page: impl Into<Cow<'static, str>>) -> Response {
-        Response::words("text/html; charset=utf-8", page.into())
+        Response::with_text("text/html; charset=utf-8", page.into())
     }
 
-    /// `200 OK` and JSON text.
+    /// `200 OK` with JSON text, held in memory. Sets `Content-Type: application/json`. The text is not
+    /// checked.
     pub fn json(text: impl Into<Cow<'static, str>>) -> Response {
-        Response::words("application/json", text.into())
+        Response::with_text("application/json", text.into())
     }
 
-    /// For media types of this file, which need no check.
-    fn words(content_type: &str, text: Cow<'static, str>) -> Response {
+    /// Text with a media type of this file, which needs no check.
+    fn with_text(content_type: &str, text: Cow<'static, str>) -> Response {
         let bytes = match text {
             Cow::Borrowed(text) => Cow::Borrowed(text.as_bytes()),
             Cow::Owned(text) => Cow::Owned(text.into_bytes()),
@@ -98,17 +113,20 @@ impl Response {
         response
     }
 
-    /// `200 OK` and bytes of that media type.
+    /// `200 OK` with bytes, held in memory. Sets Content-Type to `content_type`.
     ///
     /// # Panics
-    /// Where the media type could not stand in a field, as [`Response::field`] does.
+    /// If `content_type` is no valid field value; see [`Response::field`].
     #[track_caller]
     pub fn bytes(content_type: &str, bytes: impl Into<Cow<'static, [u8]>>) -> Response {
         Response::with_body(content_type, Body::Bytes(bytes.into()))
     }
 
-    /// `200 OK` and exactly `length` bytes from a reader. One that ends early ends the connection, so
-    /// that the client sees the content is not whole.
+    /// `200 OK` with exactly `length` bytes from a reader, such as a file. Sets Content-Type to
+    /// `content_type`.
+    ///
+    /// The content is sent while it is read, 64 KiB at a time. If the reader ends early, fails or
+    /// panics, the server closes the connection, so that the client sees that content is missing.
     ///
     /// # Panics
     /// As [`Response::bytes`].
@@ -117,8 +135,11 @@ impl Response {
         Response::with_body(content_type, Body::Sized(Box::new(reader), length))
     }
 
-    /// `200 OK` and content that is still being made: each piece that `reader` gives is sent as a
-    /// chunk at once, and to an HTTP/1.0 client as it is, until the connection closes.
+    /// `200 OK` with content of unknown length from a reader. Sets Content-Type to `content_type`.
+    ///
+    /// What one read gives, at most 16 KiB, is sent at once as a chunk. An HTTP/1.0 client gets the bytes
+    /// without chunks, until the connection closes. The reader may block; it then holds the thread of
+    /// this connection. If it fails or panics, the server closes the connection without the last chunk.
     ///
     /// # Panics
     /// As [`Response::bytes`].
@@ -132,32 +153,34 @@ impl Response {
         Response { body, ..Response::new(Status::OK) }.field("Content-Type", content_type)
     }
 
-    /// `303 See Other`: what the client wants next stands there. The answer to a form, so that
-    /// reloading the page does not send it again (RFC 9110 section 15.4.4).
+    /// `303 See Other`: redirects the client to `location`, which it requests with GET.
+    ///
+    /// For the response to a form: a reload of the page does not send the form again (RFC 9110 section
+    /// 15.4.4).
     ///
     /// # Panics
-    /// Where the location could not stand in a field, as [`Response::field`] does.
+    /// If `location` is no valid field value; see [`Response::field`].
     #[track_caller]
     pub fn see_other(location: &str) -> Response {
         Response::new(Status::SEE_OTHER).field("Location", location)
     }
 
-    /// The same with another status. One without content (204, 304) drops the content.
+    /// Sets the status. With 204, 205 and 304 the content is not sent.
     ///
     /// # Panics
     /// As [`Response::new`].
     #[track_caller]
     pub fn status(self, status: Status) -> Response {
-        assert!(status.code() >= 200, "{status} is no answer");
+        assert!(status.code() >= 200, "{status} is no final status");
         Response { status, ..self }
     }
 
-    /// The same with one more field. Content-Type and Location, of which there can be only one, take the
-    /// place of one that was set before.
+    /// Adds a field. Content-Type and Location replace an earlier one. For values from your own source;
+    /// for values from a client, see [`Response::try_field`].
     ///
     /// # Panics
-    /// Where [`Response::try_field`] gives an error: right for values that stand in your source. The
-    /// panic names your line, and becomes a 500.
+    /// If [`Response::try_field`] gives an error. The panic names the caller's line, and the client gets
+    /// a 500.
     #[track_caller]
     pub fn field(self, name: &str, value: &str) -> Response {
         match self.try_field(name, value) {
@@ -166,11 +189,11 @@ impl Response {
         }
     }
 
-    /// The same with one more field: for values that came from outside.
+    /// Adds a field, as [`Response::field`] does. For values from a client.
     ///
     /// # Errors
-    /// A name that is no token, a value with CR, LF, NUL or another control byte, and a field that is
-    /// the server's own to write.
+    /// A name that is no token; a value with CR, LF, NUL or another control byte except tab; and a
+    /// field that only the server writes: Content-Length, Transfer-Encoding, Connection, Date.
     pub fn try_field(mut self, name: &str, value: &str) -> Result<Response, BadField> {
         if !is_token(name.as_bytes()) {
             let name = Visible(name.as_bytes());
@@ -197,17 +220,17 @@ impl Response {
         Ok(self)
     }
 
-    /// Adds a line that was checked.
+    /// Appends a field line that was checked.
     fn push(&mut self, name: &str, value: &str) {
         if self.fields.is_empty() {
-            self.fields.reserve(FIELDS);
+            self.fields.reserve(USUAL_FIELD_BYTES);
         }
         for part in [name, ": ", value, "\r\n"] {
             self.fields.extend_from_slice(part.as_bytes());
         }
     }
 
-    /// Takes out the lines with that name.
+    /// Removes the field lines with that name.
     fn remove(&mut self, name: &str) {
         let has_name = |line: &[u8]| {
             line.get(..name.len()).is_some_and(|start| start.eq_ignore_ascii_case(name.as_bytes()))
@@ -217,13 +240,13 @@ impl Response {
         self.fields = lines.filter(|line| !has_name(line)).flatten().copied().collect();
     }
 
-    /// The same, for a request whose query holds a secret that only the handler can recognise: logs show
-    /// none of the query. Parameters with names like `key` are masked without being asked.
+    /// Hides the request's query in logs. For a query with a secret that only the handler recognises:
+    /// the values of parameters with names like `key` are always masked.
     pub fn hide_query(self) -> Response {
         Response { hides_query: true, ..self }
     }
 
-    /// The same, as the last answer on its connection.
+    /// Closes the connection after this response.
     pub fn close(self) -> Response {
         Response { close: true, ..self }
     }
@@ -240,7 +263,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_value_from_outside_cannot_begin_a_field_of_its_own() {
+    fn a_value_cannot_begin_another_field() {
         let split = Response::new(Status::OK).try_field("X-Name", "a\r\nSet-Cookie: b");
         assert!(split.is_err_and(|bad| bad.to_string().contains(r"holds \r")));
         assert!(Response::new(Status::OK).try_field("X", "a\0").is_err());
@@ -249,20 +272,20 @@ mod tests {
     }
 
     #[test]
-    fn there_is_one_content_type() {
+    fn a_second_content_type_replaces_the_first() {
         let page = Response::text("<p>").field("X-A", "1").field("content-type", "text/html");
         assert_eq!(page.fields, b"X-A: 1\r\ncontent-type: text/html\r\n");
     }
 
     #[test]
-    #[should_panic(expected = "100 Continue is no answer")]
-    fn an_interim_status_is_no_answer() {
+    #[should_panic(expected = "100 Continue is no final status")]
+    fn a_response_with_an_interim_status_panics() {
         let _ = Response::new(Status::CONTINUE);
     }
 
     #[test]
     #[should_panic(expected = "the value of Location holds \\n")]
-    fn a_bad_value_in_the_source_panics_where_it_is_set() {
+    fn an_invalid_value_panics_where_it_is_set() {
         let _ = Response::see_other("/\n");
     }
 }

@@ -1,11 +1,12 @@
-//! # Appendix: status codes
+//! # Status codes and their reason phrases
 //!
-//! Three digits for machines, a phrase for people. The phrase means nothing to a client
-//! (RFC 9112 section 4), so it comes from one table and nobody can set it.
+//! The code is for programs, the reason phrase is for people. Clients ignore the phrase (RFC 9112
+//! section 4), so it comes from the table below and cannot be set.
 
 use std::fmt;
 
-/// A status code from 100 to 599 (RFC 9110 section 15).
+/// A status code from 100 to 599 (RFC 9110 section 15), such as [`Status::OK`]. It prints as
+/// `200 OK`.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Status(u16);
 
@@ -14,7 +15,7 @@ macro_rules! statuses {
         impl Status {
             $(#[doc = concat!("`", $code, " ", $reason, "`")] pub const $name: Status = Status($code);)*
 
-            /// The phrase that RFC 9110 gives the code; empty for a code it does not know.
+            /// The reason phrase, such as `Not Found`. Empty for a code without a constant here.
             pub fn reason(self) -> &'static str {
                 match self.0 { $($code => $reason,)* _ => "" }
             }
@@ -72,22 +73,22 @@ statuses! {
 }
 
 impl Status {
-    /// A code of your own, from 200 to 599: interim codes are the server's business.
+    /// A final status code, from 200 to 599, for a code without a constant here.
     ///
     /// # Panics
-    /// Outside that range; in a `const`, that is a compile error.
+    /// If the code is outside that range. In a `const`, this is a compile error.
     pub const fn new(code: u16) -> Status {
-        assert!(200 <= code && code <= 599, "a final status code lies between 200 and 599");
+        assert!(200 <= code && code <= 599, "a final status code is between 200 and 599");
         Status(code)
     }
 
-    /// The number.
+    /// The code as a number.
     pub const fn code(self) -> u16 {
         self.0
     }
 
-    /// Whether an answer with this code ends with its head, whatever its fields say
-    /// (RFC 9112 section 6.3, first rule).
+    /// Returns whether a response with this code ends at its head, whatever its fields say: 1xx, 204
+    /// and 304 (RFC 9112 section 6.3, rule 1).
     pub const fn has_no_content(self) -> bool {
         self.0 < 200 || self.0 == 204 || self.0 == 304
     }

@@ -1,16 +1,16 @@
-//! # 4b. What is asked for
+//! # Parses a request target: path and query
 //!
 //! ```text
 //! GET /api/posts?sort=likes HTTP/1.1          origin form:   a path, and perhaps a query
 //! GET http://example.test/about HTTP/1.1      absolute form: a whole URI, as proxies send it
 //! OPTIONS * HTTP/1.1                          asterisk form: the server as a whole
 //! ```
-//! What a browser calls the URL never travels in one piece: the host goes into a field, the fragment
-//! stays at home, and the rest is the target.
+//! A browser splits the URL. It sends the host in the Host field, keeps the fragment (`#...`), and sends
+//! the rest as the target.
 //!
-//! Rule: RFC 9112 section 3.2, with the bytes of RFC 3986. What is not a target is refused, never
-//! corrected: a correction has often been a way around a check.  Left out: the authority form, which
-//! only CONNECT uses.  Next: [`fields`](super::fields).
+//! Rule: RFC 9112 section 3.2, with the bytes of RFC 3986. The server refuses an invalid target and
+//! never corrects one, because attackers use corrections to pass a check.  Left out: the authority
+//! form, which only CONNECT uses.  Next: [`fields`](super::fields).
 
 use std::borrow::Cow;
 use std::net::Ipv6Addr;
@@ -19,26 +19,26 @@ use super::fields::Span;
 use super::method::Method;
 use super::refusal::{Refusal, Refused};
 
-/// A request target, taken apart. Offsets are those of the head it stands in.
+/// The parts of a request target, as spans in the head.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Target {
-    /// All of it, as sent.
+    /// The whole target, as sent.
     pub whole: Span,
-    /// `example.test:80` of an absolute form. It overrides Host (RFC 9112 section 3.2.2).
+    /// `example.test:80` in an absolute form. It overrides Host (RFC 9112 section 3.2.2).
     pub authority: Option<Span>,
-    /// The path as sent; see [`Target::path`].
+    /// The path as sent, which may be empty; see [`Target::path`].
     path: Span,
-    /// What stands behind the question mark, as sent.
+    /// The bytes after the question mark, as sent.
     pub query: Option<Span>,
-    /// Whether this is `*`.
+    /// Whether the target is `*`, the server as a whole.
     pub is_asterisk: bool,
 }
 
 impl Target {
-    /// Reads the target that stands at `whole` in `bytes`.
+    /// Parses the target at `whole` in `bytes`.
     ///
     /// # Errors
-    /// What is none of the forms that this method allows, with the place of the first bad byte.
+    /// A target in no form that `method` allows, with the offset of the first bad byte.
     pub fn parse(bytes: &[u8], whole: Span, method: Method) -> Result<Target, Refused> {
         let text = whole.in_bytes(bytes);
         let bad = |refusal: Refusal, offset: usize| refusal.at(whole.start() + offset);
@@ -72,7 +72,7 @@ impl Target {
         Ok(Target { whole, authority, path: span(path_start, path_end), query, is_asterisk })
     }
 
-    /// The path as sent; `/` where an absolute form has none (RFC 9110 section 4.2.3).
+    /// Returns the path as sent, or `/` if an absolute form has none (RFC 9110 section 4.2.3).
     pub fn path(self, bytes: &[u8]) -> &[u8] {
         match self.path.in_bytes(bytes) {
             b"" => b"/",
@@ -81,16 +81,16 @@ impl Target {
     }
 }
 
-/// `http` of `http://...`, if the text begins with any scheme (RFC 3986 section 3.1).
+/// Returns the scheme, such as `http` of `http://...`, if there is one (RFC 3986 section 3.1).
 fn scheme(text: &[u8]) -> Option<&[u8]> {
     let end = text.windows(3).position(|three| three == b"://")?;
     let scheme = &text[..end];
-    let rest_is_good =
+    let is_valid =
         scheme.iter().all(|&byte| byte.is_ascii_alphanumeric() || b"+-.".contains(&byte));
-    (scheme.first()?.is_ascii_alphabetic() && rest_is_good).then_some(scheme)
+    (scheme.first()?.is_ascii_alphabetic() && is_valid).then_some(scheme)
 }
 
-/// Checks path and query from `start`: pchar, slash and question mark (RFC 3986 section 3.3).
+/// Checks path and query from `start` on: pchar, slash and question mark (RFC 3986 section 3.3).
 fn check_bytes(text: &[u8], start: usize) -> Result<(), (Refusal, usize)> {
     for (at, &byte) in text.iter().enumerate().skip(start) {
         if byte == b'%' {
@@ -105,22 +105,26 @@ fn check_bytes(text: &[u8], start: usize) -> Result<(), (Refusal, usize)> {
     Ok(())
 }
 
-/// What may stand in path and query as it is (pchar of RFC 3986, slash and question mark).
+/// Returns whether path and query may contain this byte without an escape (pchar of RFC 3986, slash
+/// and question mark).
 pub(super) fn is_target_byte(byte: u8) -> bool {
     is_name_byte(byte) || b":@/?".contains(&byte)
 }
 
-/// unreserved and sub-delims of RFC 3986: what may stand in a host's name as it is.
+/// Returns whether the name of a host may contain this byte without an escape (unreserved and
+/// sub-delims of RFC 3986).
 const fn is_name_byte(byte: u8) -> bool {
     byte.is_ascii_alphanumeric()
         || matches!(byte, b'-' | b'.' | b'_' | b'~' | b'!' | b'$' | b'&' | b'\'')
         || matches!(byte, b'(' | b')' | b'*' | b'+' | b',' | b';' | b'=')
 }
 
-/// Checks `host` or `host:port`, as Host and absolute targets have it: not empty (RFC 9110 section
-/// 4.2.1), no user name (section 4.2.4). The error is the offset of the first bad byte. The address
-/// form `[v1.x]`, which nobody ever used, is refused with the other things in brackets that are not
-/// IPv6.
+/// Checks `host` or `host:port` of a Host field or an absolute target: not empty (RFC 9110 section
+/// 4.2.1), no user name (section 4.2.4). In brackets, only an IPv6 address is valid: the form `[v1.x]`
+/// of RFC 3986 is not in use.
+///
+/// # Errors
+/// The offset of the first bad byte.
 pub fn check_authority(text: &[u8]) -> Result<(), usize> {
     let host = if text.starts_with(b"[") {
         let close = text.iter().position(|&byte| byte == b']').ok_or(text.len())?;
@@ -147,7 +151,7 @@ pub fn check_authority(text: &[u8]) -> Result<(), usize> {
         b"" | b":" => Ok(()),
         [b':', port @ ..] => match port.iter().position(|byte| !byte.is_ascii_digit()) {
             Some(bad) => Err(host + 1 + bad),
-            // TCP has no port above 65,535, so nothing can listen there.
+            // A TCP port is at most 65,535.
             None if std::str::from_utf8(port).is_ok_and(|port| port.parse::<u16>().is_ok()) => {
                 Ok(())
             }
@@ -157,31 +161,31 @@ pub fn check_authority(text: &[u8]) -> Result<(), usize> {
     }
 }
 
-/// A path for comparing with the route table: escapes decoded, as `/%61bout` names the same thing as
-/// `/about` (RFC 9110 section 4.2.3); except `%2F`, which is a slash within a segment and never ends one,
-/// and the percent sign of `%252F`, which is something else and has to stay that. So two paths that
-/// name different things never become the same bytes.
+/// Decodes the escapes of a path for the route table: `/%61bout` is `/about` (RFC 9110 section 4.2.3).
+///
+/// Two escapes stay: `%2F`, a slash inside a segment, which must not end the segment; and the `%25` of
+/// `%252F`, which must not become `%2F`. So two different paths never become the same bytes.
 pub fn decode_path(path: &[u8]) -> Cow<'_, [u8]> {
     if !path.contains(&b'%') {
         return Cow::Borrowed(path);
     }
-    // The percent signs last: what stands behind one may be escaped itself, as in `%25%32F`.
+    // `%25` is decoded last, because what follows it may be an escape too, as in `%25%32F`.
     let others = decode(path, |byte, _| byte != b'/' && byte != b'%');
-    Cow::Owned(decode(&others, |byte, rest| byte == b'%' && !makes_a_slash(rest)))
+    Cow::Owned(decode(&others, |byte, rest| byte == b'%' && !is_slash_escape(rest)))
 }
 
-/// Whether a percent sign before this text would begin the escape of a slash, or of one of those:
-/// `2F`, `252F`, `25252F`.
-fn makes_a_slash(mut text: &[u8]) -> bool {
+/// Returns whether a percent sign before this text would begin an escaped slash, however often the
+/// percent sign is escaped: `2F`, `252F`, `25252F`.
+fn is_slash_escape(mut text: &[u8]) -> bool {
     while let [b'2', b'5', deeper @ ..] = text {
         text = deeper;
     }
     matches!(text, [b'2', b'F' | b'f', ..])
 }
 
-/// Decodes `%HH` where `wanted` says so of the decoded byte and what follows it, and leaves all else as
-/// it stands.
-fn decode(text: &[u8], wanted: impl Fn(u8, &[u8]) -> bool) -> Vec<u8> {
+/// Decodes each `%HH` for which `decodes` returns true, given the decoded byte and the text after it.
+/// All other bytes stay.
+fn decode(text: &[u8], decodes: impl Fn(u8, &[u8]) -> bool) -> Vec<u8> {
     let mut decoded = Vec::with_capacity(text.len());
     let mut rest = text;
     while let [byte, tail @ ..] = rest {
@@ -189,7 +193,7 @@ fn decode(text: &[u8], wanted: impl Fn(u8, &[u8]) -> bool) -> Vec<u8> {
             [b'%', high, low, ..] => hex(*high).zip(hex(*low)).map(|(high, low)| 16 * high + low),
             _ => None,
         };
-        match escape.filter(|&byte| wanted(byte, &rest[3..])) {
+        match escape.filter(|&byte| decodes(byte, &rest[3..])) {
             Some(byte) => {
                 decoded.push(byte);
                 rest = &rest[3..];
@@ -207,15 +211,17 @@ fn hex(digit: u8) -> Option<u8> {
     char::from(digit).to_digit(16).map(|value| value as u8)
 }
 
-/// Names and values of `application/x-www-form-urlencoded` text: a query, or the content of a form.
-/// A plus is a space, escapes are decoded, bytes that are not UTF-8 become U+FFFD.
+/// Decodes `application/x-www-form-urlencoded` text: a query, or the content of a form.
+///
+/// Returns names and values in order. A plus becomes a space, escapes are decoded, and bytes that are
+/// not UTF-8 become U+FFFD. A name without `=` has an empty value.
 ///
 /// ```
 /// let pairs = openkitchen::form(b"post=3&why=good+%26+short");
 /// assert_eq!(pairs[1], ("why".to_string(), "good & short".to_string()));
 /// ```
 pub fn form(text: &[u8]) -> Vec<(String, String)> {
-    let plain = |part: &[u8]| {
+    let decoded = |part: &[u8]| {
         let spaced: Vec<u8> =
             part.iter().map(|&byte| if byte == b'+' { b' ' } else { byte }).collect();
         String::from_utf8_lossy(&decode(&spaced, |_, _| true)).into_owned()
@@ -223,37 +229,37 @@ pub fn form(text: &[u8]) -> Vec<(String, String)> {
     text.split(|&byte| byte == b'&')
         .filter(|pair| !pair.is_empty())
         .map(|pair| match pair.iter().position(|&byte| byte == b'=') {
-            Some(equals) => (plain(&pair[..equals]), plain(&pair[equals + 1..])),
-            None => (plain(pair), String::new()),
+            Some(equals) => (decoded(&pair[..equals]), decoded(&pair[equals + 1..])),
+            None => (decoded(pair), String::new()),
         })
         .collect()
 }
 
-/// Names of query parameters that hold keys, by a part of the name.
-const SECRET_NAMES: [&str; 9] =
+/// Parts of the names of query parameters that hold keys.
+const SECRET_NAME_PARTS: [&str; 9] =
     ["key", "token", "secret", "pass", "pw", "auth", "appid", "signature", "session"];
 
-/// Whether a query parameter of that name looks like it holds a key.
+/// Returns whether a query parameter with this name probably holds a key.
 pub fn is_secret_name(name: &str) -> bool {
     let name = name.to_ascii_lowercase();
-    SECRET_NAMES.iter().any(|part| name.contains(part))
+    SECRET_NAME_PARTS.iter().any(|part| name.contains(part))
 }
 
-/// A target for a log: the values of parameters that look like keys are `***`. A target stands in
-/// logs, histories and Referer fields, which is why a key has no business there (RFC 9110 section
-/// 17.9); all else stays as it was sent.
+/// Masks a target for a log: values of parameters that probably hold keys become `***`, and all else
+/// stays. A key should not be in a target, because logs, histories and Referer fields show targets (RFC
+/// 9110 section 17.9).
 pub fn masked(target: &str) -> Cow<'_, str> {
     let Some((path, query)) = target.split_once('?') else { return Cow::Borrowed(target) };
     let mut text = format!("{path}?");
-    // Some servers part parameters by semicolons, and a log is read by people who do.
+    // Some servers separate parameters by semicolons.
     for pair in query.split_inclusive(['&', ';']) {
         let (pair, end) = match pair.strip_suffix(['&', ';']) {
             Some(cut) => (cut, &pair[cut.len()..]),
             None => (pair, ""),
         };
         match pair.split_once('=') {
-            // The name may itself be escaped: `%6bey` is `key`.
-            Some((name, value)) if !value.is_empty() && secret(name) => {
+            // The name may be escaped: `%6bey` is `key`.
+            Some((name, value)) if !value.is_empty() && decodes_to_secret_name(name) => {
                 text += &format!("{name}=***")
             }
             _ => text += pair,
@@ -263,7 +269,7 @@ pub fn masked(target: &str) -> Cow<'_, str> {
     Cow::Owned(text)
 }
 
-fn secret(name: &str) -> bool {
+fn decodes_to_secret_name(name: &str) -> bool {
     form(name.as_bytes()).first().is_some_and(|(name, _)| is_secret_name(name))
 }
 
@@ -276,7 +282,7 @@ mod tests {
     }
 
     #[test]
-    fn each_form_of_a_target_is_taken_apart() {
+    fn each_form_of_a_target_is_parsed() {
         for (text, path, query, authority) in [
             ("/", "/", None, None),
             ("/a/b?c=d?e", "/a/b", Some("c=d?e"), None),
@@ -299,7 +305,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_a_target_is_refused_at_its_first_bad_byte() {
+    fn an_invalid_target_is_refused_at_its_first_bad_byte() {
         use Refusal::*;
         for (text, refusal, at) in [
             ("*", TargetForm, 0),
@@ -319,7 +325,7 @@ mod tests {
     }
 
     #[test]
-    fn an_authority_is_a_host_and_perhaps_a_port() {
+    fn an_authority_is_a_host_and_an_optional_port() {
         for good in ["h", "127.0.0.1:5000", "a.b-c_d~", "[::1]", "[::ffff:1.2.3.4]:1", "h:", "%61"]
         {
             assert_eq!(check_authority(good.as_bytes()), Ok(()), "{good}");
@@ -344,14 +350,14 @@ mod tests {
     }
 
     #[test]
-    fn a_path_is_decoded_but_an_escaped_slash_ends_no_segment() {
+    fn a_path_is_decoded_except_for_an_escaped_slash() {
         assert_eq!(&*decode_path(b"/%61bout"), b"/about");
         assert_eq!(&*decode_path(b"/a%2Fb%2fc%20"), b"/a%2Fb%2fc ");
         assert_eq!(&*decode_path(b"/a%252Fb%25"), b"/a%252Fb%");
     }
 
     #[test]
-    fn what_only_looks_like_an_escaped_slash_is_never_decoded_to_one() {
+    fn a_twice_escaped_slash_is_never_decoded_to_an_escaped_slash() {
         for path in ["/%252F", "/%25%32%46", "/%25%32f", "/%2525%32F"] {
             let decoded = decode_path(path.as_bytes());
             assert!(decoded.starts_with(b"/%252"), "{path} becomes {decoded:?}");
@@ -361,7 +367,7 @@ mod tests {
     }
 
     #[test]
-    fn keys_are_masked_however_their_names_are_written() {
+    fn values_of_secret_parameters_are_masked() {
         for (target, shown) in [
             ("/x?appid=abc&q=1", "/x?appid=***&q=1"),
             ("/x?q=1&API_KEY=abc", "/x?q=1&API_KEY=***"),

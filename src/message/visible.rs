@@ -1,11 +1,11 @@
-//! # Appendix: bytes that are safe to show
+//! # Prints received bytes safely
 //!
-//! A terminal obeys control bytes, and a log line ends at a line feed. So nothing that came from
-//! outside is ever printed raw: what is not visible ASCII is written as an escape.
+//! A terminal obeys control bytes, and a log line ends at a line feed. So received bytes are never
+//! printed raw: every byte except visible ASCII and space is printed as an escape.
 
 use std::fmt::{self, Write};
 
-/// Shows bytes as visible ASCII: `\r`, `\n`, `\t`, and `\xHH` for the rest.
+/// Prints bytes as visible ASCII: `\r`, `\n`, `\t`, and `\xHH` for all others.
 ///
 /// ```
 /// # use openkitchen::message::visible::Visible;

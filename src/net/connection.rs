@@ -239,7 +239,7 @@ impl<'a, S: Sync, L: Io> Connection<'a, S, L> {
     fn log(&self, refusal: Refusal) {
         let (Connection { number, peer, .. }, Rule { why, clause, .. }) = (self, refusal.rule());
         let bit = 1 << refusal as u64;
-        let warns = refusal.is_no_request()
+        let warns = refusal.is_not_http()
             && self.service.warned.fetch_or(bit, Ordering::Relaxed) & bit == 0;
         let level = if warns { Level::Warn } else { Level::Info };
         log!(level, "connection {number} from {peer}: {why} ({clause})");

@@ -56,7 +56,7 @@ pub(super) fn deliver<L: Io>(
             }
         }
         (Body::Stream(reader), delimiter) => {
-            let in_chunks = delimiter == Delimiter::Chunks;
+            let in_chunks = delimiter == Delimiter::Chunked;
             if let Cut::Short = stream(transport, reader, in_chunks, limits)? {
                 return Ok(Persistence::Close);
             }

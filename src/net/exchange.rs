@@ -27,7 +27,7 @@ use crate::message::chunked::{Decoded, Decoder};
 use crate::message::encode::ResponseContext;
 use crate::message::framing::Framing;
 use crate::message::head::Head;
-use crate::message::limits::UNREAD_CONTENT;
+use crate::message::limits::MAX_UNREAD_CONTENT_BYTES;
 use crate::message::method::Method;
 use crate::message::persistence::Persistence;
 use crate::message::refusal::Refusal;
@@ -215,7 +215,7 @@ impl<'c, 'a, S: Sync, L: Io> Exchange<'c, 'a, S, L> {
         // client does not wait for `100 Continue`; otherwise the connection is closed.
         let much_unread = self.unread
             && (self.client_waits
-                || matches!(self.framing, Framing::Length(n) if n > UNREAD_CONTENT));
+                || matches!(self.framing, Framing::Length(n) if n > MAX_UNREAD_CONTENT_BYTES));
         let context = ResponseContext {
             is_head: self.head.method == Method::Head,
             version: self.head.version,
@@ -230,7 +230,7 @@ impl<'c, 'a, S: Sync, L: Io> Exchange<'c, 'a, S, L> {
         let mut persistence = sent?;
 
         if self.unread && persistence == Persistence::KeepAlive {
-            persistence = match self.read_content(UNREAD_CONTENT) {
+            persistence = match self.read_content(MAX_UNREAD_CONTENT_BYTES) {
                 Ok(_) => persistence,
                 Err(ReadError::Refused(_)) => Persistence::Close,
                 Err(ReadError::Gone(error)) => return Err(error),

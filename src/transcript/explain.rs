@@ -101,7 +101,7 @@ impl Remark {
 /// ```
 pub fn explain(bytes: &[u8], from: Option<Side>, asked: Option<Method>) -> Vec<Remark> {
     let mut conversation = Conversation::new();
-    asked.into_iter().for_each(|method| conversation.server.reader.asked(method));
+    asked.into_iter().for_each(|method| conversation.server.reader.expect_response_to(method));
     let (mut remarks, mut at) = (Vec::new(), 0);
     let mut side = from.unwrap_or(Side::Client);
     while at < bytes.len() {
@@ -235,7 +235,7 @@ impl Conversation {
     fn step(&mut self, from: Side, bytes: &[u8], remarks: &mut Vec<Remark>) -> usize {
         let Some(stretch) = self.side(from).step(bytes, remarks) else { return 0 };
         if stretch.head_is_whole && from == Side::Client {
-            self.server.reader.asked(self.client.reader.method());
+            self.server.reader.expect_response_to(self.client.reader.method());
         }
         // Both sides leave HTTP at once.
         let ending = self.server.reader.ending();

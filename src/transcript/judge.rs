@@ -221,7 +221,7 @@ fn judge_fact(fact: &Fact, answer: &ReceivedResponse) -> Result<(), Found> {
 
 fn value(answer: &ReceivedResponse, name: &str) -> Option<Vec<u8>> {
     let outline = answer.outline()?;
-    let values: Vec<&[u8]> = outline.fields().all(name).collect();
+    let values: Vec<&[u8]> = outline.fields().values(name).collect();
     (!values.is_empty()).then(|| values.join(&b", "[..]))
 }
 

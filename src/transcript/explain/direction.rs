@@ -16,7 +16,7 @@ use crate::message::ending::Ending;
 use crate::message::head::Version;
 use crate::message::outline::Outline;
 use crate::message::persistence::Persistence;
-use crate::message::reader::{KEPT, Part, PartRange, Reader};
+use crate::message::reader::{MAX_KEPT_BYTES, Part, PartRange, Reader};
 use crate::transcript::Side;
 use crate::transcript::glossary::{self, Row};
 
@@ -162,7 +162,7 @@ impl DirectionExplainer {
                 fault.text += "\nwhat follows is not explained: nobody can tell where it begins";
             }
             remarks.push(fault);
-        } else if kept.len() < KEPT {
+        } else if kept.len() < MAX_KEPT_BYTES {
             (self.at, self.kept) = (start, kept);
             return;
         }
@@ -234,7 +234,7 @@ impl DirectionExplainer {
 /// What becomes of the connection behind an exchange (RFC 9112 section 9.3).
 fn persistence(head: &Outline) -> Row {
     match Persistence::of_fields(head.version, head.fields()) {
-        Persistence::Close if head.fields().lists("connection", "close") => glossary::CLOSES,
+        Persistence::Close if head.fields().has_member("connection", "close") => glossary::CLOSES,
         Persistence::Close => glossary::CLOSES_IN_1_0,
         Persistence::KeepAlive if head.version == Version::Http10 => glossary::STAYS_IN_1_0,
         Persistence::KeepAlive => glossary::STAYS,
@@ -353,7 +353,7 @@ mod tests {
     #[test]
     fn messages_end_where_the_reader_says_so_and_at_every_pace() {
         let mut reader = Reader::responses();
-        reader.asked(Method::Head);
+        reader.expect_response_to(Method::Head);
         let (mut at, mut ends) = (0, Vec::new());
         while let Some(stretch) = reader.next(&STREAM[at..]) {
             at += stretch.length;
@@ -371,7 +371,7 @@ mod tests {
 
         for pace in 1..STREAM.len() {
             let mut conversation = Conversation::new();
-            conversation.server.reader.asked(Method::Head);
+            conversation.server.reader.expect_response_to(Method::Head);
             let pieces = STREAM.chunks(pace);
             let mut remarks: Vec<Remark> =
                 pieces.flat_map(|piece| conversation.crossed(Side::Server, piece)).collect();

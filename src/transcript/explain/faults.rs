@@ -18,7 +18,7 @@ use crate::message::framing::Framing;
 use crate::message::head::Head;
 use crate::message::limits::Limits;
 use crate::message::outline::Outline;
-use crate::message::reader::KEPT;
+use crate::message::reader::MAX_KEPT_BYTES;
 use crate::message::refusal::{Refusal, Refused};
 use crate::transcript::Side;
 use crate::transcript::glossary::{self, Row};
@@ -137,7 +137,7 @@ fn flaw(bytes: &[u8], at: usize, place: usize, (fix, clause, why): Row) -> Remar
 
 /// The limits of somebody whom we do not know.
 fn limits() -> Limits {
-    Limits { head: KEPT, target: KEPT, content: u64::MAX, ..Limits::default() }
+    Limits { head: MAX_KEPT_BYTES, target: MAX_KEPT_BYTES, content: u64::MAX, ..Limits::default() }
 }
 
 #[cfg(test)]

@@ -3,7 +3,7 @@
 use openkitchen::Limits;
 use openkitchen::message::fields::trim;
 use openkitchen::message::head::{Head, Version};
-use openkitchen::message::limits::FIELDS;
+use openkitchen::message::limits::MAX_FIELDS;
 use openkitchen::message::refusal::Refused;
 
 use super::{PROXY, is_plain, limits};
@@ -66,7 +66,7 @@ fn it_says_what_stands_there(head: &Head, bytes: &[u8], limits: &Limits) {
     assert_eq!(words.next(), None, "a fourth word");
 
     let fields: Vec<(&str, &[u8])> = head.fields(bytes).iter().collect();
-    assert!(fields.len() <= FIELDS);
+    assert!(fields.len() <= MAX_FIELDS);
     let again: Vec<(&str, &[u8])> = lines.map(field).collect();
     assert_eq!(fields, again);
     let is_host = |(name, _): &&(&str, &[u8])| name.eq_ignore_ascii_case("host");

@@ -48,7 +48,7 @@ impl ExchangeFollower {
             if stretch.head_is_whole {
                 let method = self.requests.outline().and_then(|outline| outline.method);
                 // An answer to a method that nobody knows ends as one to GET does.
-                self.answers.asked(method.unwrap_or(Method::Get));
+                self.answers.expect_response_to(method.unwrap_or(Method::Get));
                 self.unanswered += 1;
             }
         }
@@ -105,7 +105,7 @@ fn facts(outline: &Outline, ends_with_connection: bool) -> Vec<Fact> {
     facts.extend(status.map(Fact::Status));
     let framing = match fields.members(coding).last() {
         Some(last) => vec![FieldName::new(coding).map(|it| Fact::FieldContains(it, last.to_vec()))],
-        None if fields.all(length).next().is_some() => {
+        None if fields.values(length).next().is_some() => {
             vec![FieldName::new(length).map(Fact::Field)]
         }
         None if ends_with_connection => {

@@ -170,7 +170,7 @@ impl ConnectionProgress {
         while !bytes.is_empty() {
             let (length, met) = self.requests.step(bytes);
             if let Some(Met::Request(method)) = met {
-                self.answers.reader.asked(method);
+                self.answers.reader.expect_response_to(method);
             }
             bytes = &bytes[length..];
         }

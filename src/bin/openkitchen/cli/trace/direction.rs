@@ -113,7 +113,7 @@ impl Direction {
 
     /// Tells the way to the client what was asked: only that says how an answer to HEAD ends.
     pub fn asked(&mut self, method: Method) {
-        self.reader.asked(method);
+        self.reader.expect_response_to(method);
     }
 
     /// Whether a message has begun and not ended.
@@ -158,7 +158,7 @@ impl Direction {
         Some(ShownHead {
             method: outline.method,
             target: String::from_utf8_lossy(target).into_owned(),
-            has_secret_field: SECRETS.iter().any(|name| fields.all(name).next().is_some()),
+            has_secret_field: SECRETS.iter().any(|name| fields.values(name).next().is_some()),
         })
     }
 
@@ -220,7 +220,7 @@ impl ContentView {
         if is_coded {
             return ContentView::LeftOut;
         }
-        let Some(value) = fields.all("content-type").next() else { return ContentView::Unknown };
+        let Some(value) = fields.values("content-type").next() else { return ContentView::Unknown };
         let kind = value.split(|&byte| byte == b';').next().unwrap_or_default();
         let kind = kind.trim_ascii().to_ascii_lowercase();
         match &kind[..] {
