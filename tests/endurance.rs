@@ -19,8 +19,8 @@ use std::time::{Duration, Instant};
 use std::{fs, panic, thread};
 
 use openkitchen::{Request, Response, Routes, Server, get, routes};
-use process::held::Held;
-use process::{Client, Ended, Folder, PATIENCE, Process, ServerProcess, need};
+use process::resources::Resources;
+use process::{Client, Exit, Folder, Process, ServerProcess, TIMEOUT, need};
 
 const GET: &str = "GET /about HTTP/1.1\r\nHost: h\r\n\r\n";
 
@@ -45,9 +45,9 @@ fn lines_with(log: &str, words: &str) -> usize {
 
 /// Asks it to stop: it ends at once, and in order.
 #[track_caller]
-fn stops(kitchen: ServerProcess) -> String {
+fn stops(server: ServerProcess) -> String {
     let since = Instant::now();
-    let Ended { code, stderr, .. } = kitchen.stop();
+    let Exit { code, stderr, .. } = server.stop();
     assert_eq!(code, Some(0), "{stderr}");
     assert!(since.elapsed() < Duration::from_secs(2), "{:?}: {stderr}", since.elapsed());
     stderr
@@ -55,25 +55,25 @@ fn stops(kitchen: ServerProcess) -> String {
 
 /// A client who comes, asks and leaves.
 #[track_caller]
-fn is_served(kitchen: &ServerProcess) {
+fn is_served(server: &ServerProcess) {
     let since = Instant::now();
-    assert_eq!(kitchen.get("/about").status, 200);
+    assert_eq!(server.get("/about").status, 200);
     assert!(since.elapsed() < SOON, "{:?}", since.elapsed());
 }
 
 /// A client who has asked.
-fn asking(kitchen: &ServerProcess) -> Client {
-    let mut client = kitchen.client();
+fn asking(server: &ServerProcess) -> Client {
+    let mut client = server.client();
     client.send(GET);
     client
 }
 
 /// So many clients are there at once, and each is answered.
 #[track_caller]
-fn a_crowd_is_served(kitchen: &ServerProcess, clients: usize) {
-    let crowd: Vec<Client> = (0..clients).map(|_| asking(kitchen)).collect();
+fn a_crowd_is_served(server: &ServerProcess, clients: usize) {
+    let crowd: Vec<Client> = (0..clients).map(|_| asking(server)).collect();
     for mut client in crowd {
-        assert_eq!(client.answer().status, 200);
+        assert_eq!(client.response().status, 200);
     }
 }
 
@@ -84,21 +84,21 @@ fn with_64_descriptors_500_clients_are_served_and_the_silent_keep_nobody_out() {
     }
     let folder = Folder::new();
     let mut command = under(&["prlimit", "--nofile=64:64"], "--data");
-    let kitchen = ServerProcess::start(command.arg(folder.file("likes")));
-    let before = Held::at_first(&kitchen);
-    let silent: Vec<Client> = (0..100).map(|_| kitchen.client()).collect();
-    while Held::by(kitchen.id()).descriptors < 60 {
+    let server = ServerProcess::start(command.arg(folder.file("likes")));
+    let before = Resources::after_first_client(&server);
+    let silent: Vec<Client> = (0..100).map(|_| server.client()).collect();
+    while Resources::of(server.id()).descriptors < 60 {
         thread::sleep(Duration::from_millis(1));
     }
-    println!("with 100 silent clients: {}", Held::by(kitchen.id()));
-    is_served(&kitchen);
-    a_crowd_is_served(&kitchen, 500);
-    is_served(&kitchen);
+    println!("with 100 silent clients: {}", Resources::of(server.id()));
+    is_served(&server);
+    a_crowd_is_served(&server, 500);
+    is_served(&server);
     drop(silent);
-    println!("before {before}; after {}", Held::at_rest(kitchen.id(), before));
+    println!("before {before}; after {}", Resources::at_rest(server.id(), before));
 
-    let _silent: Vec<Client> = (0..100).map(|_| kitchen.client()).collect();
-    let log = stops(kitchen);
+    let _silent: Vec<Client> = (0..100).map(|_| server.client()).collect();
+    let log = stops(server);
     assert_eq!(lines_with(&log, "no connection can be accepted for now"), 1, "{log}");
     assert_eq!(log.lines().count(), 1, "{log}");
 }
@@ -113,31 +113,31 @@ fn with_20_threads_100_clients_are_served_and_the_silent_keep_nobody_out() {
     if !need("setpriv and prlimit, as root,", &attempt) {
         return;
     }
-    let kitchen = ServerProcess::start(&mut under(&starter, ""));
-    let before = Held::at_first(&kitchen);
-    let silent: Vec<Client> = (0..40).map(|_| kitchen.client()).collect();
-    while Held::by(kitchen.id()).threads < 20 {
+    let server = ServerProcess::start(&mut under(&starter, ""));
+    let before = Resources::after_first_client(&server);
+    let silent: Vec<Client> = (0..40).map(|_| server.client()).collect();
+    while Resources::of(server.id()).threads < 20 {
         thread::sleep(Duration::from_millis(1));
     }
-    println!("with 40 silent clients: {}", Held::by(kitchen.id()));
-    is_served(&kitchen);
-    a_crowd_is_served(&kitchen, 100);
-    is_served(&kitchen);
+    println!("with 40 silent clients: {}", Resources::of(server.id()));
+    is_served(&server);
+    a_crowd_is_served(&server, 100);
+    is_served(&server);
     drop(silent);
-    println!("before {before}; after {}", Held::at_rest(kitchen.id(), before));
+    println!("before {before}; after {}", Resources::at_rest(server.id(), before));
 
     // An upload that is under way is finished, though no thread can be made to wait for it.
-    let mut upload = kitchen.client();
+    let mut upload = server.client();
     upload.send("POST /echo HTTP/1.1\r\nHost: h\r\nContent-Length: 5\r\n\r\nhe");
-    let _silent: Vec<Client> = (0..40).map(|_| kitchen.client()).collect();
-    while Held::by(kitchen.id()).threads < 20 {
+    let _silent: Vec<Client> = (0..40).map(|_| server.client()).collect();
+    while Resources::of(server.id()).threads < 20 {
         thread::sleep(Duration::from_millis(1));
     }
-    kitchen.signal("TERM");
+    server.signal("TERM");
     upload.send("llo");
-    assert_eq!(upload.answer().text(), "hello");
+    assert_eq!(upload.response().text(), "hello");
     drop(upload);
-    let Ended { code, stderr, .. } = kitchen.end();
+    let Exit { code, stderr, .. } = server.wait();
     assert_eq!(code, Some(0), "{stderr}");
     assert_eq!(lines_with(&stderr, "no more threads can be made"), 1, "{stderr}");
     assert_eq!(lines_with(&stderr, "likes are kept in memory"), 1, "{stderr}");
@@ -150,13 +150,13 @@ const LIKE: &str = "POST /api/likes HTTP/1.1\r\nHost: h\r\nContent-Length: 6\r\n
 /// One like: the status, and what is said.
 fn like(client: &mut Client) -> (u16, String) {
     client.send(LIKE);
-    let answer = client.answer();
+    let answer = client.response();
     (answer.status, answer.text().to_owned())
 }
 
 /// Likes until there is no room; gives the number of those that were stored.
-fn fill(kitchen: &ServerProcess) -> u64 {
-    let mut client = kitchen.client();
+fn fill(server: &ServerProcess) -> u64 {
+    let mut client = server.client();
     for stored in 0.. {
         match like(&mut client) {
             (201, text) => assert_eq!(text, format!("{{\"post\":1,\"likes\":{}}}", stored + 1)),
@@ -173,38 +173,38 @@ fn fill(kitchen: &ServerProcess) -> u64 {
 /// Without room: all who like are told, the count stands, and no half line is left. Then there is room
 /// again.
 fn a_full_disk_is_told_and_costs_nothing(
-    kitchen: ServerProcess,
+    server: ServerProcess,
     likes: &PathBuf,
     make_room: impl FnOnce(&ServerProcess),
 ) {
-    let before = Held::at_first(&kitchen);
-    let stored = fill(&kitchen);
+    let before = Resources::after_first_client(&server);
+    let stored = fill(&server);
     thread::scope(|scope| {
         for _ in 0..8 {
             scope.spawn(|| {
-                let mut client = kitchen.client();
+                let mut client = server.client();
                 for _ in 0..10 {
                     assert_eq!(like(&mut client).0, 507);
                 }
             });
         }
-        (0..20).for_each(|_| is_served(&kitchen));
+        (0..20).for_each(|_| is_served(&server));
     });
-    let counted = |kitchen: &ServerProcess, likes: u64| {
-        let text = kitchen.get("/api/likes");
+    let counted = |server: &ServerProcess, likes: u64| {
+        let text = server.get("/api/likes");
         assert!(text.text().starts_with(&format!("{{\"1\":{likes},")), "{}", text.text());
     };
-    counted(&kitchen, stored);
+    counted(&server, stored);
     assert_eq!(fs::metadata(likes).unwrap().len(), 20 * (stored + 1), "whole lines");
-    println!("{stored} likes had room; before {before}; full {}", Held::by(kitchen.id()));
+    println!("{stored} likes had room; before {before}; full {}", Resources::of(server.id()));
 
-    make_room(&kitchen);
-    let (status, text) = like(&mut kitchen.client());
+    make_room(&server);
+    let (status, text) = like(&mut server.client());
     assert_eq!((status, text), (201, format!("{{\"post\":1,\"likes\":{}}}", stored + 1)));
-    counted(&kitchen, stored + 1);
+    counted(&server, stored + 1);
     assert_eq!(fs::metadata(likes).unwrap().len(), 20 * (stored + 2));
-    Held::at_rest(kitchen.id(), before);
-    let log = stops(kitchen);
+    Resources::at_rest(server.id(), before);
+    let log = stops(server);
     assert_eq!(lines_with(&log, "likes cannot be stored for now"), 1, "{log}");
     assert_eq!(log.lines().count(), 1, "{log}");
 }
@@ -220,13 +220,13 @@ fn on_a_full_disk_a_like_is_told_so_and_does_not_count() {
     let mount = "mount -t tmpfs -o size=16k none \"$0\" && exec \"$@\"";
     let mut command =
         under(&["unshare", "-m", "sh", "-c", mount, disk.to_str().unwrap()], "--data");
-    let kitchen = ServerProcess::start(command.arg(disk.join("likes")));
+    let server = ServerProcess::start(command.arg(disk.join("likes")));
     // Seen from outside its own mounts.
-    let inside = PathBuf::from(format!("/proc/{}/root{}", kitchen.id(), disk.display()));
+    let inside = PathBuf::from(format!("/proc/{}/root{}", server.id(), disk.display()));
     let filler = inside.join("filler");
     let full = fs::write(&filler, [0; 64 * 1024]).unwrap_err();
     assert_eq!(full.kind(), ErrorKind::StorageFull);
-    a_full_disk_is_told_and_costs_nothing(kitchen, &inside.join("likes"), |_| {
+    a_full_disk_is_told_and_costs_nothing(server, &inside.join("likes"), |_| {
         fs::remove_file(filler).unwrap();
     });
 }
@@ -240,9 +240,9 @@ fn a_limit_on_the_size_of_files_is_a_full_disk_and_not_the_end() {
     let likes = folder.file("likes");
     // The first line, ten likes, and half of one more.
     let mut command = under(&["prlimit", "--fsize=230:1000000"], "--data");
-    let kitchen = ServerProcess::start(command.arg(&likes));
-    a_full_disk_is_told_and_costs_nothing(kitchen, &likes, |kitchen| {
-        let id = kitchen.id().to_string();
+    let server = ServerProcess::start(command.arg(&likes));
+    a_full_disk_is_told_and_costs_nothing(server, &likes, |server| {
+        let id = server.id().to_string();
         let raised = Command::new("prlimit").args(["--fsize=1000000", "--pid", &id]).status();
         assert!(raised.unwrap().success());
     });
@@ -299,24 +299,24 @@ fn a_handler_that_panics_under_load_costs_its_own_connections_and_nothing_else()
         for _ in 0..4 {
             scope.spawn(move || {
                 for _ in 0..250 {
-                    let mut client = Client::to(address);
+                    let mut client = Client::connect(address);
                     client.send("GET /panic HTTP/1.1\r\nHost: h\r\n\r\n");
-                    let answer = client.answer();
+                    let answer = client.response();
                     assert_eq!(answer.status, 500);
                     assert_eq!(answer.field("connection"), Some("close"));
                 }
             });
         }
-        let mut regular = Client::to(address);
+        let mut regular = Client::connect(address);
         for _ in 0..500 {
             regular.send("GET / HTTP/1.1\r\nHost: h\r\n\r\n");
-            assert_eq!(regular.answer().text(), "quick");
+            assert_eq!(regular.response().text(), "quick");
         }
     });
     let are_left = |most| {
         let since = Instant::now();
         while threads() > most {
-            assert!(since.elapsed() < PATIENCE, "{} threads", threads());
+            assert!(since.elapsed() < TIMEOUT, "{} threads", threads());
             thread::sleep(Duration::from_millis(5));
         }
     };
@@ -332,23 +332,23 @@ fn a_handler_that_panics_under_load_costs_its_own_connections_and_nothing_else()
 /// for later, and nobody could tell that from a leak.
 fn open(flags: &str) -> ServerProcess {
     let variables = [("MALLOC_MMAP_THRESHOLD_", "131072"), ("MALLOC_TRIM_THRESHOLD_", "131072")];
-    ServerProcess::open_with(flags, &variables)
+    ServerProcess::start_site_with_env(flags, &variables)
 }
 
 /// Three crowds, one after the other, while somebody else is served. What the server holds then is what
 /// it held before, and the second and third take no memory that the first had not taken.
-fn three_times(kitchen: &ServerProcess, crowd: impl Fn() + Sync) {
-    let before = Held::at_first(kitchen);
+fn three_times(server: &ServerProcess, crowd: impl Fn() + Sync) {
+    let before = Resources::after_first_client(server);
     println!("before  {before}");
     let after = [1, 2, 3].map(|_| {
         thread::scope(|scope| {
             let crowd = scope.spawn(&crowd);
-            is_served(kitchen);
+            is_served(server);
             while !crowd.is_finished() {
-                is_served(kitchen);
+                is_served(server);
             }
         });
-        let now = Held::at_rest(kitchen.id(), before);
+        let now = Resources::at_rest(server.id(), before);
         println!("at rest {now}");
         now
     });
@@ -358,27 +358,27 @@ fn three_times(kitchen: &ServerProcess, crowd: impl Fn() + Sync) {
 
 /// Nothing went wrong that the log would speak of.
 #[track_caller]
-fn had_nothing_to_say(kitchen: ServerProcess) {
-    assert_eq!(stops(kitchen), "");
+fn had_nothing_to_say(server: ServerProcess) {
+    assert_eq!(stops(server), "");
 }
 
 #[test]
 fn ten_thousand_who_come_and_leave_at_once_leave_nothing_behind() {
-    let kitchen = open("");
-    three_times(&kitchen, || {
+    let server = open("");
+    three_times(&server, || {
         for number in 0..3_400 {
-            let mut stream = TcpStream::connect(kitchen.address).unwrap();
+            let mut stream = TcpStream::connect(server.address).unwrap();
             if number % 2 == 0 {
                 let _ = stream.write_all(GET.as_bytes());
             }
         }
     });
-    had_nothing_to_say(kitchen);
+    had_nothing_to_say(server);
 }
 
 #[test]
 fn who_vanishes_in_the_middle_of_a_request_or_of_an_answer_leaves_nothing_behind() {
-    let kitchen = open("");
+    let server = open("");
     let large = "x".repeat(1 << 20);
     let large = format!("POST /echo HTTP/1.1\r\nHost: h\r\nContent-Length: 1048576\r\n\r\n{large}");
     let requests = [
@@ -390,37 +390,37 @@ fn who_vanishes_in_the_middle_of_a_request_or_of_an_answer_leaves_nothing_behind
         &large[..large.len() / 2],
         &large,
     ];
-    three_times(&kitchen, || {
+    three_times(&server, || {
         for request in requests.iter().cycle().take(15 * requests.len()) {
             // With a FIN where nothing has come that was not read, and with a reset otherwise.
-            let mut client = kitchen.client();
+            let mut client = server.client();
             client.send(request);
             if request.len() == large.len() {
                 let _ = client.stream.read(&mut [0; 100]);
             }
         }
     });
-    had_nothing_to_say(kitchen);
+    had_nothing_to_say(server);
 }
 
 #[test]
 fn who_never_reads_is_given_up_and_leaves_nothing_behind() {
-    let kitchen = open("--write-timeout 0.2");
+    let server = open("--write-timeout 0.2");
     let content = "x".repeat(1 << 20);
     let request =
         format!("POST /echo HTTP/1.1\r\nHost: h\r\nContent-Length: 1048576\r\n\r\n{content}");
-    three_times(&kitchen, || {
+    three_times(&server, || {
         thread::scope(|scope| {
             for _ in 0..8 {
                 // Writes until the server, which waits for it to read, has given it up.
                 scope.spawn(|| {
-                    let mut stream = kitchen.client().stream;
+                    let mut stream = server.client().stream;
                     while stream.write_all(request.as_bytes()).is_ok() {}
                 });
             }
         });
     });
-    had_nothing_to_say(kitchen);
+    had_nothing_to_say(server);
 }
 
 #[test]
@@ -434,11 +434,11 @@ fn a_log_that_nobody_reads_holds_nobody_up_and_what_is_lost_is_counted() {
     // Open for both, so that it is open at once.
     let mut reader = fs::File::options().read(true).write(true).open(&pipe).unwrap();
     let mut command = under(&["sh", "-c", "exec \"$@\" 2>\"$0\"", pipe.to_str().unwrap()], "");
-    let kitchen = ServerProcess::start(command.env("RUST_LOG", "info"));
-    let mut client = kitchen.client();
+    let server = ServerProcess::start(command.env("RUST_LOG", "info"));
+    let mut client = server.client();
     for _ in 0..3_000 {
         client.send(GET);
-        assert_eq!(client.answer().status, 200);
+        assert_eq!(client.response().status, 200);
     }
     // Somebody reads again, and is told what was lost.
     let mut log = Vec::new();
@@ -457,27 +457,27 @@ fn a_log_that_nobody_reads_holds_nobody_up_and_what_is_lost_is_counted() {
     // And with nobody there again, it ends when it is asked to.
     for _ in 0..3_000 {
         client.send(GET);
-        assert_eq!(client.answer().status, 200);
+        assert_eq!(client.response().status, 200);
     }
-    stops(kitchen);
+    stops(server);
 }
 
 #[test]
 fn signals_in_the_middle_of_everything_change_nothing() {
-    let kitchen = ServerProcess::open("");
-    let before = Held::at_first(&kitchen);
+    let server = ServerProcess::start_site("");
+    let before = Resources::after_first_client(&server);
     let line = "while kill -s STOP $0 && kill -s CONT $0; do :; done";
     let mut storm = Command::new("sh");
-    let storm = Process::spawn(storm.args(["-c", line, &kitchen.id().to_string()]));
-    let mut regular = kitchen.client();
+    let storm = Process::spawn(storm.args(["-c", line, &server.id().to_string()]));
+    let mut regular = server.client();
     for _ in 0..100 {
         regular.send(GET);
-        assert_eq!(regular.answer().status, 200);
-        is_served(&kitchen);
+        assert_eq!(regular.response().status, 200);
+        is_served(&server);
     }
     drop(storm);
-    kitchen.signal("CONT");
+    server.signal("CONT");
     drop(regular);
-    Held::at_rest(kitchen.id(), before);
-    had_nothing_to_say(kitchen);
+    Resources::at_rest(server.id(), before);
+    had_nothing_to_say(server);
 }

@@ -58,7 +58,7 @@ fn side(transcript: &Transcript, wanted: Side) -> Vec<u8> {
 fn answer(transcript: &Transcript, mut client: Client) -> String {
     client.send(side(transcript, Side::Client));
     client.half_close();
-    String::from_utf8(client.rest()).expect("text")
+    String::from_utf8(client.read_to_end()).expect("text")
 }
 
 #[test]
@@ -66,7 +66,7 @@ fn each_exchange_in_readme_is_what_crosses_the_wire() {
     let exchanges = exchanges(false);
     assert!(exchanges.len() >= 2);
     for transcript in exchanges {
-        let came = answer(&transcript, ServerProcess::open("").client());
+        let came = answer(&transcript, ServerProcess::start_site("").client());
         let shown = String::from_utf8(side(&transcript, Side::Server)).expect("text");
         assert_eq!(without_date(&came), without_date(&shown));
     }
@@ -169,11 +169,11 @@ fn each_command_in_readme_works() {
         let name: String = command.chars().take_while(char::is_ascii_lowercase).collect();
         assert!(goal(&name), "make {name}");
     }
-    let kitchen = ServerProcess::open("");
-    let port = format!(" {} ", kitchen.address.port());
+    let server = ServerProcess::start_site("");
+    let port = format!(" {} ", server.address.port());
     let binary = env!("CARGO_BIN_EXE_openkitchen");
     for line in blocks(&readme, "sh").join("").lines() {
-        let here = line.replace(ADDRESS, &kitchen.address.to_string());
+        let here = line.replace(ADDRESS, &server.address.to_string());
         let here = format!("{here} ").replace(" 5000 ", &port);
         let here = here.replace("target/release/openkitchen", binary);
         let mut shell = Command::new("sh");

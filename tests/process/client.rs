@@ -4,7 +4,7 @@
 use std::io::{ErrorKind, Write};
 use std::net::{Shutdown, SocketAddr, TcpStream};
 
-use super::{PATIENCE, read_once};
+use super::{TIMEOUT, read_once};
 
 /// One connection.
 pub struct Client {
@@ -14,10 +14,10 @@ pub struct Client {
 }
 
 impl Client {
-    pub fn to(address: SocketAddr) -> Client {
-        let stream = TcpStream::connect_timeout(&address, PATIENCE).unwrap();
-        stream.set_read_timeout(Some(PATIENCE)).unwrap();
-        stream.set_write_timeout(Some(PATIENCE)).unwrap();
+    pub fn connect(address: SocketAddr) -> Client {
+        let stream = TcpStream::connect_timeout(&address, TIMEOUT).unwrap();
+        stream.set_read_timeout(Some(TIMEOUT)).unwrap();
+        stream.set_write_timeout(Some(TIMEOUT)).unwrap();
         stream.set_nodelay(true).unwrap();
         Client { stream, early: Vec::new() }
     }
@@ -29,16 +29,16 @@ impl Client {
 
     /// The next answer.
     #[track_caller]
-    pub fn answer(&mut self) -> Answer {
-        self.next_answer().expect("the connection ended before the answer")
+    pub fn response(&mut self) -> Response {
+        self.response_or_end().expect("the connection ended before the answer")
     }
 
     /// The next answer; `None` where the connection ends before it is whole.
-    pub fn next_answer(&mut self) -> Option<Answer> {
+    pub fn response_or_end(&mut self) -> Option<Response> {
         loop {
             let head = self.early.windows(4).position(|end| end == b"\r\n\r\n");
             if let Some(head) = head.map(|at| at + 4) {
-                let mut answer = Answer::read(&self.early[..head]);
+                let mut answer = Response::parse(&self.early[..head]);
                 let length = answer.length();
                 if self.early.len() >= head + length {
                     answer.content = self.early[head..head + length].to_vec();
@@ -53,7 +53,7 @@ impl Client {
     }
 
     /// Everything up to the end of the connection.
-    pub fn rest(&mut self) -> Vec<u8> {
+    pub fn read_to_end(&mut self) -> Vec<u8> {
         while self.more() {}
         std::mem::take(&mut self.early)
     }
@@ -72,7 +72,7 @@ impl Client {
                 length > 0
             }
             Err(error) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut) => {
-                panic!("silent for {PATIENCE:?}; so far: {}", self.early.escape_ascii());
+                panic!("silent for {TIMEOUT:?}; so far: {}", self.early.escape_ascii());
             }
             Err(_) => false,
         }
@@ -80,23 +80,23 @@ impl Client {
 }
 
 /// What came back.
-pub struct Answer {
+pub struct Response {
     pub status: u16,
     /// The status line and the field lines, with their line ends, without the empty line.
     pub head: String,
     pub content: Vec<u8>,
 }
 
-impl Answer {
+impl Response {
     /// Takes one answer apart, of which all is there.
     #[track_caller]
-    pub fn read(bytes: &[u8]) -> Answer {
+    pub fn parse(bytes: &[u8]) -> Response {
         let end = bytes.windows(4).position(|end| end == b"\r\n\r\n");
         let end = end.unwrap_or_else(|| panic!("no answer: {}", bytes.escape_ascii()));
         let head = String::from_utf8(bytes[..end + 2].to_vec()).unwrap();
         let status = head.strip_prefix("HTTP/1.1 ").and_then(|rest| rest.get(..3)?.parse().ok());
         let status = status.unwrap_or_else(|| panic!("no status line: {head}"));
-        Answer { status, head, content: bytes[end + 4..].to_vec() }
+        Response { status, head, content: bytes[end + 4..].to_vec() }
     }
 
     /// The value of the one field with this name, if it is there.

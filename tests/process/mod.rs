@@ -7,7 +7,7 @@
 #![allow(dead_code, reason = "each test file uses its part")]
 
 mod client;
-pub mod held;
+pub mod resources;
 
 use std::io::{self, BufRead, BufReader, ErrorKind, Read, Write};
 use std::net::{SocketAddr, TcpStream};
@@ -17,10 +17,10 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 use std::{env, fs, process, thread};
 
-pub use client::{Answer, Client};
+pub use client::{Client, Response};
 
 /// No test waits for anything longer than this; what takes so long has failed.
-pub const PATIENCE: Duration = Duration::from_secs(10);
+pub const TIMEOUT: Duration = Duration::from_secs(10);
 
 /// The binary, without a single variable of whoever runs the tests.
 pub fn openkitchen(flags: &str) -> Command {
@@ -78,7 +78,7 @@ pub struct ServerProcess {
 
 /// How a process came to its end, and everything it said.
 #[derive(Debug)]
-pub struct Ended {
+pub struct Exit {
     /// Its exit code; `None` when a signal ended it.
     pub code: Option<i32>,
     pub stdout: String,
@@ -87,19 +87,19 @@ pub struct Ended {
 
 impl ServerProcess {
     /// The site, silent, with an empty book of likes.
-    pub fn open(flags: &str) -> ServerProcess {
-        ServerProcess::open_with(flags, &[])
+    pub fn start_site(flags: &str) -> ServerProcess {
+        ServerProcess::start_site_with_env(flags, &[])
     }
 
     /// The same with variables in its environment.
-    pub fn open_with(flags: &str, variables: &[(&str, &str)]) -> ServerProcess {
+    pub fn start_site_with_env(flags: &str, variables: &[(&str, &str)]) -> ServerProcess {
         let folder = Folder::new();
         let data = folder.file("likes");
         ServerProcess::start_in(folder, site(flags, &data).envs(variables.iter().copied()))
     }
 
     /// The same with this book of likes.
-    pub fn open_on(data: &Path, flags: &str) -> ServerProcess {
+    pub fn start_site_with_likes(data: &Path, flags: &str) -> ServerProcess {
         ServerProcess::start(&mut site(flags, data))
     }
 
@@ -113,13 +113,13 @@ impl ServerProcess {
         let mut process = Process::spawn(command.stdout(Stdio::piped()).stderr(stderr));
         let stdout = process.0.stdout.take().map(BufReader::new);
         let (said, address) = (String::new(), SocketAddr::from(([0, 0, 0, 0], 0)));
-        let mut kitchen = ServerProcess { process, stdout, said, folder, address };
-        kitchen.address = kitchen.line_with("# listening on http://").parse().unwrap();
-        kitchen
+        let mut server = ServerProcess { process, stdout, said, folder, address };
+        server.address = server.wait_for_line("# listening on http://").parse().unwrap();
+        server
     }
 
     /// Waits for a line of stdout that begins so, and returns the rest of it.
-    pub fn line_with(&mut self, beginning: &str) -> String {
+    pub fn wait_for_line(&mut self, beginning: &str) -> String {
         loop {
             let from = self.said.len();
             let stdout = self.stdout.as_mut().unwrap();
@@ -132,7 +132,7 @@ impl ServerProcess {
     }
 
     /// Closes the reading end of its stdout, as `| head` does.
-    pub fn stop_listening(&mut self) {
+    pub fn close_stdout(&mut self) {
         self.stdout = None;
     }
 
@@ -149,25 +149,25 @@ impl ServerProcess {
 
     /// A connection to it.
     pub fn client(&self) -> Client {
-        Client::to(self.address)
+        Client::connect(self.address)
     }
 
     /// One request on a connection of its own: `POST /echo`, further field lines, the content.
-    pub fn ask(&self, method_and_path: &str, fields: &str, content: &str) -> Answer {
+    pub fn request(&self, method_and_path: &str, fields: &str, content: &str) -> Response {
         let length = match content.len() {
             0 => String::new(),
             length => format!("Content-Length: {length}\r\n"),
         };
         let mut client = self.client();
         client.send(format!(
-            "{method_and_path} HTTP/1.1\r\nHost: kitchen.test\r\nConnection: close\r\n\
+            "{method_and_path} HTTP/1.1\r\nHost: server.test\r\nConnection: close\r\n\
              {fields}{length}\r\n{content}"
         ));
-        Answer::read(&client.rest())
+        Response::parse(&client.read_to_end())
     }
 
-    pub fn get(&self, path: &str) -> Answer {
-        self.ask(&format!("GET {path}"), "", "")
+    pub fn get(&self, path: &str) -> Response {
+        self.request(&format!("GET {path}"), "", "")
     }
 
     pub fn signal(&self, name: &str) {
@@ -181,18 +181,18 @@ impl ServerProcess {
     }
 
     /// Asks it to stop, and waits for its end.
-    pub fn stop(self) -> Ended {
+    pub fn stop(self) -> Exit {
         self.signal("TERM");
-        self.end()
+        self.wait()
     }
 
     /// Waits for its end.
-    pub fn end(mut self) -> Ended {
+    pub fn wait(mut self) -> Exit {
         let code = self.process.code();
         if let Some(stdout) = &mut self.stdout {
             stdout.read_to_string(&mut self.said).unwrap();
         }
-        Ended { code, stdout: std::mem::take(&mut self.said), stderr: self.stderr() }
+        Exit { code, stdout: std::mem::take(&mut self.said), stderr: self.stderr() }
     }
 }
 
@@ -209,7 +209,7 @@ impl Process {
     fn code(&mut self) -> Option<i32> {
         let since = Instant::now();
         while self.is_running() {
-            assert!(since.elapsed() < PATIENCE, "it does not end");
+            assert!(since.elapsed() < TIMEOUT, "it does not end");
             thread::sleep(Duration::from_millis(2));
         }
         self.0.wait().unwrap().code()
@@ -230,14 +230,14 @@ fn site(flags: &str, data: &Path) -> Command {
 }
 
 /// Runs a command that ends by itself.
-pub fn run(command: &mut Command) -> Ended {
+pub fn run(command: &mut Command) -> Exit {
     let folder = Folder::new();
     let [out, err] = ["stdout", "stderr"].map(|name| folder.file(name));
     command.stdin(Stdio::null());
     command.stdout(fs::File::create(&out).unwrap()).stderr(fs::File::create(&err).unwrap());
     let code = Process::spawn(command).code();
     let [stdout, stderr] = [out, err].map(|path| fs::read_to_string(path).unwrap());
-    Ended { code, stdout, stderr }
+    Exit { code, stdout, stderr }
 }
 
 /// Sends a signal with the shell's own `kill`; `process` is an id, or how the shell finds it out.

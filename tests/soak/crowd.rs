@@ -10,7 +10,7 @@ use std::time::Duration;
 use openkitchen::{Limits, Request, Response, Routes, Server, get, routes};
 
 use super::figures::Waits;
-use super::process::PATIENCE;
+use super::process::TIMEOUT;
 
 const SILENT: usize = 1_000;
 const SLOW_HEADS: usize = 1_000;
@@ -35,12 +35,12 @@ fn slow(request: &Request<Arc<Gate>>) -> Response {
     let Gate { is_open, opened, held } = &**request.state();
     held.fetch_add(1, Ordering::SeqCst);
     let is_open = is_open.lock().unwrap();
-    drop(opened.wait_timeout_while(is_open, 6 * PATIENCE, |is_open| !*is_open).unwrap());
+    drop(opened.wait_timeout_while(is_open, 6 * TIMEOUT, |is_open| !*is_open).unwrap());
     Response::text("slow")
 }
 
 fn connect(address: SocketAddr, bytes: &[u8]) -> TcpStream {
-    let mut stream = TcpStream::connect_timeout(&address, PATIENCE).unwrap();
+    let mut stream = TcpStream::connect_timeout(&address, TIMEOUT).unwrap();
     stream.write_all(bytes).unwrap();
     stream
 }
@@ -55,7 +55,7 @@ fn visits(address: SocketAddr) -> Waits {
 #[ignore = "long: make soak"]
 fn two_thousand_who_are_silent_or_slow_and_64_slow_handlers_keep_nobody_out() {
     let gate = Arc::new(Gate::default());
-    let limits = Limits { connections: 2_100, head_timeout: 6 * PATIENCE, ..Limits::default() };
+    let limits = Limits { connections: 2_100, head_timeout: 6 * TIMEOUT, ..Limits::default() };
     let server = Server::bind("127.0.0.1:0").unwrap().limits(limits);
     let server = server.start(&ROUTES, Arc::clone(&gate)).unwrap();
     let address = server.address();

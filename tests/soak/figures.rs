@@ -5,7 +5,7 @@ use std::io::{self, ErrorKind, Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::time::{Duration, Instant};
 
-use super::process::PATIENCE;
+use super::process::TIMEOUT;
 
 /// Whoever waits so long for a page was kept out, however busy the machine is: it is less than any
 /// deadline that could come to help.
@@ -64,7 +64,7 @@ pub fn median(times: &[Duration]) -> Duration {
 /// A connection on which one request has been answered.
 pub fn greeted(address: SocketAddr) -> io::Result<TcpStream> {
     let mut stream = TcpStream::connect(address)?;
-    stream.set_read_timeout(Some(PATIENCE))?;
+    stream.set_read_timeout(Some(TIMEOUT))?;
     stream.write_all(b"GET /healthz HTTP/1.1\r\nHost: h\r\n\r\n")?;
     let mut answer = Vec::new();
     while !answer.ends_with(b"\r\n\r\nok") {

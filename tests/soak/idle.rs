@@ -5,7 +5,7 @@ use std::process::Command;
 use std::time::{Duration, Instant};
 
 use super::figures::{Waits, comes_true, greeted};
-use super::process::held::Held;
+use super::process::resources::Resources;
 use super::process::{Folder, ServerProcess};
 
 const GUESTS: usize = 10_000;
@@ -32,7 +32,7 @@ fn open(folder: &Folder, name: &str) -> ServerProcess {
 fn ten_thousand_idle_connections_are_held_and_let_go() {
     let folder = Folder::new();
     let (empty, full) = (open(&folder, "empty"), open(&folder, "full"));
-    let held = || Held::by(full.id());
+    let held = || Resources::of(full.id());
     let guest = greeted(full.address).unwrap();
     let with_one = held().descriptors;
     drop(guest);
@@ -45,7 +45,8 @@ fn ten_thousand_idle_connections_are_held_and_let_go() {
     println!("{GUESTS} connections were made and greeted in {:.1?}", began.elapsed());
     let with_guests = held();
     println!("with {GUESTS} of them: {with_guests}");
-    let each = |of: fn(&Held) -> usize| (of(&with_guests) - of(&before)) as f64 / GUESTS as f64;
+    let each =
+        |of: fn(&Resources) -> usize| (of(&with_guests) - of(&before)) as f64 / GUESTS as f64;
     let pss = each(|held| held.pss);
     println!("for each connection: PSS {pss:.1} KiB, RSS {:.1} KiB", each(|held| held.rss));
 
@@ -63,15 +64,15 @@ fn ten_thousand_idle_connections_are_held_and_let_go() {
     // One half leaves, the other half overstays.
     guests.truncate(GUESTS / 2);
     assert!(comes_true(IDLE, || held().descriptors <= before.descriptors + GUESTS / 2));
-    let are_gone = |held: Held| {
+    let are_gone = |held: Resources| {
         held.descriptors == before.descriptors && held.threads <= before.threads + AT_THE_DOOR
     };
     assert!(comes_true(2 * IDLE, || are_gone(held())), "{}", held());
     println!("after: {}", held());
     drop(guests);
     assert!(pss <= GRANTED, "{pss} KiB are more than {GRANTED}");
-    for kitchen in [empty, full] {
-        let ended = kitchen.stop();
+    for server in [empty, full] {
+        let ended = server.stop();
         assert_eq!((ended.code, &*ended.stderr), (Some(0), ""));
     }
 }

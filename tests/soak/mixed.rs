@@ -31,8 +31,8 @@ use std::thread;
 use std::time::{Duration, Instant};
 use std::{env, fs};
 
-use process::held::Held;
-use process::{Ended, Folder, ServerProcess};
+use process::resources::Resources;
+use process::{Exit, Folder, ServerProcess};
 
 /// Time before the first rest, whose figures count: by then each kind of guest has been there.
 const WARMING_UP: Duration = Duration::from_secs(60);
@@ -78,7 +78,7 @@ impl Seen {
 /// A part of the soak: guests come until it is over.
 pub struct Scene<'a> {
     /// The binary.
-    pub kitchen: &'a ServerProcess,
+    pub server: &'a ServerProcess,
     /// The library, with handlers that panic and streams that do not end.
     pub fixture: &'a ServerProcess,
     /// What there was to see.
@@ -126,10 +126,10 @@ fn soak() {
     // The trace goes to a pipe that nobody reads.
     let likes = folder.file("likes");
     command.args(["--listen", "127.0.0.1:0", "--data"]).arg(&likes);
-    let kitchen = ServerProcess::start(command.envs(ALLOCATOR));
+    let server = ServerProcess::start(command.envs(ALLOCATOR));
     let fixture = ServerProcess::start(fixture::command().envs(ALLOCATOR));
     let (seen, since) = (Seen::default(), Instant::now());
-    let tell = |when: &str, [one, other]: [Held; 2]| {
+    let tell = |when: &str, [one, other]: [Resources; 2]| {
         println!("{} s, {when}: the binary {one}; the library {other}", since.elapsed().as_secs());
         let counts = std::mem::take(&mut *seen.counts.lock().unwrap());
         let longest = std::mem::take(&mut *seen.longest.lock().unwrap());
@@ -139,18 +139,17 @@ fn soak() {
             println!("    since then {}; the longest wait {longest:.1?}", counts.join(", "));
         }
     };
-    let now = || [&kitchen, &fixture].map(|server| Held::by(server.id()));
+    let now = || [&server, &fixture].map(|server| Resources::of(server.id()));
     let play = |length: Duration| {
         let until = Instant::now() + length;
-        let scene =
-            Scene { kitchen: &kitchen, fixture: &fixture, seen: &seen, likes: &likes, until };
+        let scene = Scene { server: &server, fixture: &fixture, seen: &seen, likes: &likes, until };
         scene.play(|| tell("busy", now()));
     };
-    let before = [&kitchen, &fixture].map(Held::at_first);
+    let before = [&server, &fixture].map(Resources::after_first_client);
     tell("at the start", before);
     let rest = |when: &str| {
-        let servers = [(&kitchen, before[0]), (&fixture, before[1])];
-        let figures = servers.map(|(server, before)| Held::at_rest(server.id(), before));
+        let servers = [(&server, before[0]), (&fixture, before[1])];
+        let figures = servers.map(|(server, before)| Resources::at_rest(server.id(), before));
         tell(when, figures);
         figures
     };
@@ -165,9 +164,9 @@ fn soak() {
         assert!(last.heap <= first.heap + KEPT, "{first}, and then {last}");
     }
     let stored = fs::metadata(&likes).unwrap().len() / 20 - 1;
-    let counted = kitchen.get("/api/likes");
+    let counted = server.get("/api/likes");
     assert!(counted.text().starts_with(&format!("{{\"1\":{stored},")), "{}", counted.text());
-    let Ended { code, stderr, .. } = kitchen.stop();
+    let Exit { code, stderr, .. } = server.stop();
     println!("the log:\n{stderr}");
     assert_eq!(code, Some(0));
     let minutes = length.as_secs() / 60 + 1;

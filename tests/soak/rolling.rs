@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 
 use super::client::{Fate, Guest, Visit};
 use super::figures::median;
-use super::process::{self, Folder, PATIENCE, Process, ServerProcess};
+use super::process::{self, Folder, Process, ServerProcess, TIMEOUT};
 
 const RESTARTS: usize = 10;
 /// How many guests of a kind there are, whether they keep their connections to the proxy, and the
@@ -55,7 +55,7 @@ impl Proxy {
     fn wait_until_up(&self, server: &str) {
         let since = Instant::now();
         while self.status(server).as_deref() != Some("UP") {
-            assert!(since.elapsed() < PATIENCE, "{:?}", self.status(server));
+            assert!(since.elapsed() < TIMEOUT, "{:?}", self.status(server));
             thread::sleep(Duration::from_millis(20));
         }
     }
@@ -67,7 +67,7 @@ fn free_port() -> SocketAddr {
 }
 
 fn open(address: SocketAddr) -> ServerProcess {
-    ServerProcess::open(&format!("--listen {address} --drain 1"))
+    ServerProcess::start_site(&format!("--listen {address} --drain 1"))
 }
 
 /// Sends all guests home when it is dropped, in whatever way the test ends.
@@ -97,7 +97,7 @@ fn two_servers_behind_haproxy_are_restarted_in_turn_and_not_one_request_fails() 
     }
     let folder = Folder::new();
     let (front, addresses) = (free_port(), [free_port(), free_port()]);
-    let mut kitchens = addresses.map(|address| Some(open(address)));
+    let mut servers = addresses.map(|address| Some(open(address)));
     let proxy = Proxy::start(&folder, front, addresses);
     NAMES.iter().for_each(|name| proxy.wait_until_up(name));
 
@@ -115,10 +115,10 @@ fn two_servers_behind_haproxy_are_restarted_in_turn_and_not_one_request_fails() 
             thread::sleep(BETWEEN_RESTARTS);
             let which = restart % 2;
             let began = Instant::now();
-            let ended = kitchens[which].take().unwrap().stop();
+            let ended = servers[which].take().unwrap().stop();
             ends.push(began.elapsed());
             assert_eq!((ended.code, &*ended.stderr), (Some(0), ""));
-            kitchens[which] = Some(open(addresses[which]));
+            servers[which] = Some(open(addresses[which]));
             proxy.wait_until_up(NAMES[which]);
         }
         drop(closing);

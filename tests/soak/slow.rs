@@ -12,7 +12,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use super::figures::Waits;
-use super::process::held::Held;
+use super::process::resources::Resources;
 use super::process::{self, Folder, Process, ServerProcess};
 
 const ATTACKERS: usize = 1_000;
@@ -87,15 +87,15 @@ fn slow_attackers_are_cut_off_and_whoever_behaves_is_served_throughout() {
         return;
     }
     for attack in &ATTACKS {
-        let (folder, kitchen) = (Folder::new(), ServerProcess::open(FLAGS));
+        let (folder, server) = (Folder::new(), ServerProcess::start_site(FLAGS));
         let report = folder.file("report");
-        let descriptors = || Held::by(kitchen.id()).descriptors;
+        let descriptors = || Resources::of(server.id()).descriptors;
         let before = descriptors();
         let (began, mut visits) = (Instant::now(), Waits::default());
         let (mut most, mut all_in, mut over) = (0, Duration::ZERO, None);
-        let mut attackers = attack.start(kitchen.address, &report);
+        let mut attackers = attack.start(server.address, &report);
         while attackers.is_running() {
-            visits.visit(kitchen.address);
+            visits.visit(server.address);
             let (count, now) = (descriptors().saturating_sub(before), began.elapsed());
             if count > most {
                 (most, all_in) = (count, now);

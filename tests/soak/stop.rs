@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 
 use super::client::{Fate, Guest, Visit};
 use super::figures::median;
-use super::process::{PATIENCE, ServerProcess};
+use super::process::{ServerProcess, TIMEOUT};
 
 /// How many guests of a kind there are, whether they keep their connections, and the longest time that
 /// they think between two requests, in microseconds: less than a server's last call takes, and more.
@@ -72,7 +72,7 @@ fn stay(mut guest: Guest, longest_pause: u64, stopped: &OnceLock<Instant>) -> Ve
         }
         guest.think(longest_pause);
         let since = stopped.get().map(Instant::elapsed);
-        assert!(since.unwrap_or_default() < PATIENCE, "it still lets people in");
+        assert!(since.unwrap_or_default() < TIMEOUT, "it still lets people in");
     }
 }
 
@@ -81,8 +81,8 @@ fn no_request_that_was_accepted_is_lost_when_the_server_stops_under_load() {
     let rounds: u64 = env::var("ROUNDS").map_or(5, |rounds| rounds.parse().unwrap());
     let (mut seen, mut ends) = (Seen::default(), Vec::new());
     for round in 0..rounds {
-        let kitchen = ServerProcess::open("");
-        let (address, stopped) = (kitchen.address, OnceLock::new());
+        let server = ServerProcess::start_site("");
+        let (address, stopped) = (server.address, OnceLock::new());
         let visits: Vec<Visit> = thread::scope(|scope| {
             let mut guests = Vec::new();
             for (count, keeps, longest_pause) in GUESTS {
@@ -94,7 +94,7 @@ fn no_request_that_was_accepted_is_lost_when_the_server_stops_under_load() {
             }
             thread::sleep(Duration::from_millis(300 + 37 * round % 100));
             let now = *stopped.get_or_init(Instant::now);
-            let ended = kitchen.stop();
+            let ended = server.stop();
             ends.push(now.elapsed());
             assert_eq!((ended.code, &*ended.stderr), (Some(0), ""));
             guests.into_iter().flat_map(|guest| guest.join().unwrap()).collect()

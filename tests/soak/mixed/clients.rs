@@ -5,7 +5,7 @@ use std::net::{SocketAddr, TcpStream};
 use std::time::{Duration, Instant};
 
 use super::Scene;
-use super::process::{Answer, Client, PATIENCE};
+use super::process::{Client, Response, TIMEOUT};
 
 /// What a guest does, again and again until the scene is over; and how many of the kind there are.
 pub type Act = fn(&Scene<'_>, usize);
@@ -40,13 +40,13 @@ struct Regular<'a> {
 
 impl Regular<'_> {
     /// Asks until there is an answer, and counts how often the connection was ended meanwhile.
-    fn ask(&mut self, request: &str) -> (Answer, usize) {
+    fn request(&mut self, request: &str) -> (Response, usize) {
         let since = Instant::now();
         for ended in 0.. {
-            assert!(since.elapsed() < PATIENCE, "not served for {:?}", since.elapsed());
-            let mut client = self.client.take().unwrap_or_else(|| Client::to(self.address));
+            assert!(since.elapsed() < TIMEOUT, "not served for {:?}", since.elapsed());
+            let mut client = self.client.take().unwrap_or_else(|| Client::connect(self.address));
             client.send(request);
-            match client.next_answer() {
+            match client.response_or_end() {
                 Some(answer) if answer.status != 503 => {
                     self.scene.seen.waited(since.elapsed());
                     self.scene.seen.add("answers");
@@ -68,38 +68,38 @@ fn regular<'a>(scene: &'a Scene<'a>, address: SocketAddr) -> Regular<'a> {
 }
 
 fn regulars(scene: &Scene<'_>, number: usize) {
-    let mut regular = regular(scene, scene.kitchen.address);
+    let mut regular = regular(scene, scene.server.address);
     let content = format!("guest {number} ").repeat(500);
     let echo = format!("{CHUNKED}{:x}\r\n{content}\r\n0\r\n\r\n", content.len());
     while scene.pause(25) {
-        assert_eq!(regular.ask(GET).0.status, 200);
-        assert_eq!(regular.ask(&echo).0.text(), content);
+        assert_eq!(regular.request(GET).0.status, 200);
+        assert_eq!(regular.request(&echo).0.text(), content);
     }
 }
 
 fn passers_by(scene: &Scene<'_>, _: usize) {
     while scene.pause(50) {
-        let mut regular = regular(scene, scene.kitchen.address);
+        let mut regular = regular(scene, scene.server.address);
         let request = "GET /about HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n";
-        assert_eq!(regular.ask(request).0.status, 200);
+        assert_eq!(regular.request(request).0.status, 200);
     }
 }
 
 fn regulars_of_the_fixture(scene: &Scene<'_>, _: usize) {
     let mut regular = regular(scene, scene.fixture.address);
     while scene.pause(25) {
-        assert_eq!(regular.ask("GET / HTTP/1.1\r\nHost: h\r\n\r\n").0.text(), "hello");
+        assert_eq!(regular.request("GET / HTTP/1.1\r\nHost: h\r\n\r\n").0.text(), "hello");
     }
 }
 
 /// The count goes up by one for each like that is stored, and stands where there is no room.
 fn likers(scene: &Scene<'_>, _: usize) {
-    let mut regular = regular(scene, scene.kitchen.address);
+    let mut regular = regular(scene, scene.server.address);
     let like = "POST /api/likes HTTP/1.1\r\nHost: h\r\nContent-Length: 6\r\n\
                 Content-Type: application/x-www-form-urlencoded\r\n\r\npost=1";
     let mut likes = count(&mut regular);
     while scene.pause(50) {
-        let (answer, ended) = regular.ask(like);
+        let (answer, ended) = regular.request(like);
         // Where the connection ended, nobody knows whether the like had been stored.
         let most = likes + 1 + ended as u64;
         match answer.status {
@@ -116,7 +116,7 @@ fn likers(scene: &Scene<'_>, _: usize) {
 }
 
 fn count(regular: &mut Regular<'_>) -> u64 {
-    let (answer, _) = regular.ask("GET /api/likes HTTP/1.1\r\nHost: h\r\n\r\n");
+    let (answer, _) = regular.request("GET /api/likes HTTP/1.1\r\nHost: h\r\n\r\n");
     let count = answer.text().strip_prefix("{\"1\":").and_then(|rest| rest.split_once(','));
     count.unwrap().0.parse().unwrap()
 }
@@ -139,7 +139,7 @@ fn vanish_while_they_ask(scene: &Scene<'_>, _: usize) {
         if !scene.pause(20) {
             return;
         }
-        Client::to(scene.kitchen.address).send(beginning);
+        Client::connect(scene.server.address).send(beginning);
         scene.seen.add("vanished");
     }
 }
@@ -153,7 +153,7 @@ fn large() -> String {
 fn vanish_while_they_are_answered(scene: &Scene<'_>, _: usize) {
     let large = large();
     while scene.pause(200) {
-        let mut client = Client::to(scene.kitchen.address);
+        let mut client = Client::connect(scene.server.address);
         client.send(&large);
         let _ = client.stream.read(&mut [0; 100]);
         scene.seen.add("vanished");
@@ -164,7 +164,7 @@ fn never_read(scene: &Scene<'_>, _: usize) {
     let large = large();
     while scene.pause(500) {
         // Until the server, which waits for it to read, has given it up.
-        let mut stream = Client::to(scene.kitchen.address).stream;
+        let mut stream = Client::connect(scene.server.address).stream;
         while stream.write_all(large.as_bytes()).is_ok() {}
         scene.seen.add("deaf");
     }
@@ -173,13 +173,13 @@ fn never_read(scene: &Scene<'_>, _: usize) {
 /// Sends the same bytes again and again, one piece each time, until the server has had enough.
 fn drip(scene: &Scene<'_>, beginning: &str, piece: &str) {
     while scene.pause(50) {
-        let mut client = Client::to(scene.kitchen.address);
+        let mut client = Client::connect(scene.server.address);
         client.send(beginning);
         client.stream.set_read_timeout(Some(Duration::from_millis(50))).unwrap();
         let mut early = [0; 4096];
         let since = Instant::now();
         loop {
-            assert!(since.elapsed() < PATIENCE, "it waits for ever");
+            assert!(since.elapsed() < TIMEOUT, "it waits for ever");
             if scene.is_over() {
                 return;
             }
@@ -202,11 +202,11 @@ fn send_slowly(scene: &Scene<'_>, _: usize) {
 
 fn say_nothing(scene: &Scene<'_>, number: usize) {
     while scene.pause(100) {
-        let mut client = Client::to(scene.kitchen.address);
+        let mut client = Client::connect(scene.server.address);
         if number.is_multiple_of(2) {
             client.send(GET);
         }
-        client.rest();
+        client.read_to_end();
         scene.seen.add("silent");
     }
 }
@@ -226,9 +226,9 @@ fn talk_nonsense(scene: &Scene<'_>, _: usize) {
         if !scene.pause(50) {
             return;
         }
-        let mut client = Client::to(scene.kitchen.address);
+        let mut client = Client::connect(scene.server.address);
         client.send(nonsense);
-        client.rest();
+        client.read_to_end();
         scene.seen.add("nonsense");
     }
 }
@@ -237,7 +237,7 @@ fn come_all_at_once(scene: &Scene<'_>, _: usize) {
     while scene.pause(3_000) {
         let mut crowd = Vec::new();
         for number in 0..300 {
-            let mut stream = TcpStream::connect(scene.kitchen.address).unwrap();
+            let mut stream = TcpStream::connect(scene.server.address).unwrap();
             if number % 2 == 0 {
                 let _ = stream.write_all(GET.as_bytes());
             }
@@ -249,16 +249,16 @@ fn come_all_at_once(scene: &Scene<'_>, _: usize) {
 
 fn make_it_panic(scene: &Scene<'_>, _: usize) {
     while scene.pause(50) {
-        let mut client = Client::to(scene.fixture.address);
+        let mut client = Client::connect(scene.fixture.address);
         client.send("GET /panic HTTP/1.1\r\nHost: h\r\n\r\n");
-        assert_eq!(client.answer().status, 500);
+        assert_eq!(client.response().status, 500);
         scene.seen.add("panics");
     }
 }
 
 fn read_slowly(scene: &Scene<'_>, number: usize) {
     while scene.pause(100) {
-        let mut client = Client::to(scene.fixture.address);
+        let mut client = Client::connect(scene.fixture.address);
         client.send("GET /stream HTTP/1.1\r\nHost: h\r\n\r\n");
         // Some for a moment, some for seconds.
         for _ in 0..10 * number + 1 {

@@ -5,13 +5,13 @@ use std::process::Command;
 
 use super::Scene;
 use super::clients::Act;
-use super::process::{held::Held, need, signal};
+use super::process::{need, resources::Resources, signal};
 
 pub const ACTS: [(Act, usize); 3] = [(no_room_on_the_disk, 1), (no_descriptors, 1), (signals, 1)];
 
 /// Sets the soft limit of the running server: it can be raised again.
 fn limit(scene: &Scene<'_>, limit: &str) {
-    let id = scene.kitchen.id().to_string();
+    let id = scene.server.id().to_string();
     let set = Command::new("prlimit").args([limit, "--pid", &id]).status();
     assert!(set.unwrap().success(), "{limit}");
 }
@@ -36,7 +36,7 @@ fn no_descriptors(scene: &Scene<'_>, _: usize) {
         return;
     }
     while scene.pause(20_000) {
-        let many = Held::by(scene.kitchen.id()).descriptors + 10;
+        let many = Resources::of(scene.server.id()).descriptors + 10;
         limit(scene, &format!("--nofile={many}:"));
         scene.pause(3_000);
         limit(scene, "--nofile=4096:");
@@ -45,7 +45,7 @@ fn no_descriptors(scene: &Scene<'_>, _: usize) {
 }
 
 fn signals(scene: &Scene<'_>, _: usize) {
-    let id = scene.kitchen.id().to_string();
+    let id = scene.server.id().to_string();
     while scene.pause(5_000) {
         for name in ["STOP", "CONT", "WINCH", "STOP", "CONT"] {
             signal(name, &id);

@@ -11,7 +11,7 @@ use std::sync::mpsc;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use super::process::{self, Client, Ended, Folder, PATIENCE, ServerProcess};
+use super::process::{self, Client, Exit, Folder, ServerProcess, TIMEOUT};
 
 /// Far less than a grace time, and more than a busy machine needs for nothing.
 const SOON: Duration = Duration::from_secs(2);
@@ -20,8 +20,8 @@ const LIKE: &str = "POST /api/likes HTTP/1.1\r\nHost: h\r\nContent-Length: 6\r\n
                     Content-Type: application/x-www-form-urlencoded\r\n\r\npost=1";
 
 /// The likes of post 1, as the API counts them.
-fn likes(kitchen: &ServerProcess) -> u64 {
-    let answer = kitchen.get("/api/likes");
+fn likes(server: &ServerProcess) -> u64 {
+    let answer = server.get("/api/likes");
     let count = answer.text().strip_prefix("{\"1\":").and_then(|rest| rest.split_once(','));
     count.unwrap().0.parse().unwrap()
 }
@@ -29,7 +29,7 @@ fn likes(kitchen: &ServerProcess) -> u64 {
 /// One like, and the count it made; `None` where no answer comes any more.
 fn like(client: &mut Client) -> Option<u64> {
     client.send(LIKE);
-    let answer = client.next_answer()?;
+    let answer = client.response_or_end()?;
     assert_eq!(answer.status, 201, "{}", answer.text());
     answer.text().strip_prefix("{\"post\":1,\"likes\":")?.strip_suffix('}')?.parse().ok()
 }
@@ -39,12 +39,12 @@ fn kill_9_in_the_middle_of_a_hundred_posts_loses_no_acknowledged_like() {
     let folder = Folder::new();
     let (sent, mut acknowledged) = (AtomicU64::new(0), 0);
     for round in 0..4 {
-        let mut kitchen = ServerProcess::open_on(&folder.file("likes"), "");
-        let kept = likes(&kitchen);
+        let mut server = ServerProcess::start_site_with_likes(&folder.file("likes"), "");
+        let kept = likes(&server);
         let most = sent.load(Ordering::SeqCst);
         assert!((acknowledged..=most).contains(&kept), "{acknowledged} <= {kept} <= {most}");
         let (told, counts) = mpsc::channel();
-        let guests: Vec<_> = (0..100).map(|_| kitchen.client()).collect();
+        let guests: Vec<_> = (0..100).map(|_| server.client()).collect();
         thread::scope(|scope| {
             for mut guest in guests {
                 let (told, sent) = (told.clone(), &sent);
@@ -59,14 +59,14 @@ fn kill_9_in_the_middle_of_a_hundred_posts_loses_no_acknowledged_like() {
             drop(told);
             // All hundred have a request under way, or are about to send the next one.
             let mut given: Vec<u64> = counts.iter().take(120 + 50 * round).collect();
-            kitchen.kill();
+            server.kill();
             given.extend(counts);
             let distinct: BTreeSet<u64> = given.iter().copied().collect();
             assert_eq!(distinct.len(), given.len(), "no count is given twice");
             acknowledged = kept + given.len() as u64;
         });
     }
-    let kept = likes(&ServerProcess::open_on(&folder.file("likes"), ""));
+    let kept = likes(&ServerProcess::start_site_with_likes(&folder.file("likes"), ""));
     assert!(acknowledged <= kept && kept <= sent.into_inner(), "{acknowledged} <= {kept}");
 }
 
@@ -74,12 +74,12 @@ fn kill_9_in_the_middle_of_a_hundred_posts_loses_no_acknowledged_like() {
 fn a_torn_last_record_is_repaired_on_start() {
     let folder = Folder::new();
     let data = folder.file("likes");
-    let open = |data: &Path| ServerProcess::open_on(data, "");
-    let mut kitchen = open(&data);
+    let open = |data: &Path| ServerProcess::start_site_with_likes(data, "");
+    let mut server = open(&data);
     for count in 1..=3 {
-        assert_eq!(like(&mut kitchen.client()), Some(count));
+        assert_eq!(like(&mut server.client()), Some(count));
     }
-    kitchen.kill();
+    server.kill();
     let whole = fs::read(&data).unwrap();
     let record = (whole.len() - 20) / 3;
     for (torn, kept) in [
@@ -92,11 +92,11 @@ fn a_torn_last_record_is_repaired_on_start() {
         (whole[..7].to_vec(), 0),
     ] {
         fs::write(&data, &torn).unwrap();
-        let kitchen = open(&data);
-        assert_eq!(likes(&kitchen), kept, "{}", torn.escape_ascii());
+        let server = open(&data);
+        assert_eq!(likes(&server), kept, "{}", torn.escape_ascii());
         assert_eq!(fs::read(&data).unwrap(), whole[..20 + record * kept as usize], "cut off");
-        assert_eq!(like(&mut kitchen.client()), Some(kept + 1));
-        let Ended { code, stderr, .. } = kitchen.stop();
+        assert_eq!(like(&mut server.client()), Some(kept + 1));
+        let Exit { code, stderr, .. } = server.stop();
         assert_eq!(code, Some(0), "{stderr}");
         assert_eq!(likes(&open(&data)), kept + 1, "and what came after the repair stands");
     }
@@ -104,89 +104,93 @@ fn a_torn_last_record_is_repaired_on_start() {
 
 #[test]
 fn the_upload_in_progress_is_answered_and_the_idle_are_let_go() {
-    let kitchen = ServerProcess::open("");
-    let mut idle = kitchen.client();
+    let server = ServerProcess::start_site("");
+    let mut idle = server.client();
     idle.send("GET /about HTTP/1.1\r\nHost: h\r\n\r\n");
-    assert_eq!(idle.answer().status, 200);
-    let mut silent = kitchen.client();
-    let mut upload = kitchen.client();
+    assert_eq!(idle.response().status, 200);
+    let mut silent = server.client();
+    let mut upload = server.client();
     upload.send(
         "POST /echo HTTP/1.1\r\nHost: h\r\nContent-Length: 10\r\nExpect: 100-continue\r\n\r\n",
     );
-    assert_eq!(upload.answer().status, 100);
+    assert_eq!(upload.response().status, 100);
     upload.send("first");
 
-    kitchen.signal("TERM");
-    assert_eq!((idle.rest(), silent.rest()), (vec![], vec![]), "closed without a word");
-    refuses(&kitchen);
+    server.signal("TERM");
+    assert_eq!(
+        (idle.read_to_end(), silent.read_to_end()),
+        (vec![], vec![]),
+        "closed without a word"
+    );
+    refuses(&server);
     upload.send("-last");
-    let answer = upload.answer();
+    let answer = upload.response();
     assert_eq!((answer.status, answer.text()), (200, "first-last"));
     assert_eq!(answer.field("connection"), Some("close"));
     drop(upload);
-    assert_eq!(kitchen.end().code, Some(0));
+    assert_eq!(server.wait().code, Some(0));
 }
 
 /// Waits until nobody new is let in.
-fn refuses(kitchen: &ServerProcess) {
+fn refuses(server: &ServerProcess) {
     let since = Instant::now();
-    while TcpStream::connect(kitchen.address).is_ok() {
-        assert!(since.elapsed() < PATIENCE, "it still accepts");
+    while TcpStream::connect(server.address).is_ok() {
+        assert!(since.elapsed() < TIMEOUT, "it still accepts");
     }
 }
 
 #[test]
 fn what_was_sent_before_the_signal_is_answered() {
     for _ in 0..5 {
-        let kitchen = ServerProcess::open("");
-        let mut known = kitchen.client();
+        let server = ServerProcess::start_site("");
+        let mut known = server.client();
         known.send("GET /about HTTP/1.1\r\nHost: h\r\n\r\n");
-        assert_eq!(known.answer().status, 200);
+        assert_eq!(known.response().status, 200);
         // Some of these are served, some wait for a thread, some to be accepted.
-        let mut guests: Vec<Client> = (0..40).map(|_| kitchen.client()).collect();
+        let mut guests: Vec<Client> = (0..40).map(|_| server.client()).collect();
         guests.push(known);
         for guest in &mut guests {
             guest.send(LIKE);
         }
-        kitchen.signal("TERM");
-        let answered = guests.into_iter().filter_map(|mut guest| guest.next_answer()).count();
-        assert_eq!((answered, kitchen.end().code), (41, Some(0)), "each was in flight");
+        server.signal("TERM");
+        let answered = guests.into_iter().filter_map(|mut guest| guest.response_or_end()).count();
+        assert_eq!((answered, server.wait().code), (41, Some(0)), "each was in flight");
     }
 }
 
 #[test]
 fn the_grace_time_bounds_the_end() {
-    let (kitchen, mut upload) = with_an_upload("--grace 0.4");
+    let (server, mut upload) = with_an_upload("--grace 0.4");
     let since = Instant::now();
-    let Ended { code, stderr, .. } = kitchen.stop();
+    let Exit { code, stderr, .. } = server.stop();
     let took = since.elapsed();
     assert_eq!(code, Some(0), "{stderr}");
     assert!(took >= Duration::from_millis(400) && took < Duration::from_millis(400) + SOON);
     assert!(stderr.contains("cut off"), "{stderr}");
-    upload.rest();
+    upload.read_to_end();
 }
 
-/// A kitchen with a request that is never completed.
+/// A server with a request that is never completed.
 fn with_an_upload(flags: &str) -> (ServerProcess, Client) {
-    let kitchen = ServerProcess::open(flags);
-    let mut upload = kitchen.client();
+    let server = ServerProcess::start_site(flags);
+    let mut upload = server.client();
     upload.send(
         "POST /echo HTTP/1.1\r\nHost: h\r\nContent-Length: 2\r\nExpect: 100-continue\r\n\r\n",
     );
-    assert_eq!(upload.answer().status, 100);
+    assert_eq!(upload.response().status, 100);
     upload.send("1");
-    (kitchen, upload)
+    (server, upload)
 }
 
 #[test]
 fn a_second_signal_ends_it_at_once() {
     for (first, second) in [("TERM", "TERM"), ("INT", "INT"), ("INT", "TERM")] {
-        let (kitchen, _upload) = with_an_upload("--grace 60");
-        kitchen.signal(first);
-        refuses(&kitchen);
+        let (server, _upload) = with_an_upload("--grace 60");
+        server.signal(first);
+        refuses(&server);
         let since = Instant::now();
-        kitchen.signal(second);
-        assert_eq!(kitchen.end().code, Some(1), "{first}, {second}");
+        server.signal(second);
+        assert_eq!(server.wait().code, Some(1), "{first}, {second}");
         assert!(since.elapsed() < SOON);
     }
 }
@@ -194,10 +198,10 @@ fn a_second_signal_ends_it_at_once() {
 #[test]
 fn an_idle_kitchen_closes_at_the_first_signal_whichever_it_is() {
     for name in ["TERM", "INT"] {
-        let kitchen = ServerProcess::open("--grace 60");
+        let server = ServerProcess::start_site("--grace 60");
         let since = Instant::now();
-        kitchen.signal(name);
-        assert_eq!(kitchen.end().code, Some(0));
+        server.signal(name);
+        assert_eq!(server.wait().code, Some(0));
         assert!(since.elapsed() < SOON, "{name}");
     }
 }
@@ -205,15 +209,15 @@ fn an_idle_kitchen_closes_at_the_first_signal_whichever_it_is() {
 #[test]
 fn a_crowd_at_the_door_does_not_keep_it_open() {
     for _ in 0..2 {
-        let kitchen = ServerProcess::open("--grace 60");
-        let address = kitchen.address;
+        let server = ServerProcess::start_site("--grace 60");
+        let address = server.address;
         thread::scope(|scope| {
             for _ in 0..2 {
                 scope.spawn(move || while TcpStream::connect(address).is_ok() {});
             }
-            assert_eq!(kitchen.get("/about").status, 200);
+            assert_eq!(server.get("/about").status, 200);
             let since = Instant::now();
-            assert_eq!(kitchen.stop().code, Some(0));
+            assert_eq!(server.stop().code, Some(0));
             assert!(since.elapsed() < SOON, "{:?}", since.elapsed());
         });
     }
@@ -221,19 +225,19 @@ fn a_crowd_at_the_door_does_not_keep_it_open() {
 
 #[test]
 fn while_it_drains_healthz_warns_and_everything_else_goes_on() {
-    let kitchen = ServerProcess::open("--drain 0.5");
-    assert_eq!(kitchen.get("/healthz").status, 200);
-    kitchen.signal("TERM");
+    let server = ServerProcess::start_site("--drain 0.5");
+    assert_eq!(server.get("/healthz").status, 200);
+    server.signal("TERM");
     let since = Instant::now();
     let warning = loop {
-        let answer = kitchen.get("/healthz");
+        let answer = server.get("/healthz");
         if answer.status != 200 {
             break answer;
         }
     };
     assert_eq!((warning.status, warning.text()), (503, "draining"));
-    assert_eq!(kitchen.get("/about").status, 200, "new guests are still let in");
-    assert_eq!(kitchen.end().code, Some(0));
+    assert_eq!(server.get("/about").status, 200, "new guests are still let in");
+    assert_eq!(server.wait().code, Some(0));
     assert!(since.elapsed() >= Duration::from_millis(450));
 }
 
@@ -246,11 +250,11 @@ fn as_pid_1_it_stops_like_anywhere_else() {
     let mut command = Command::new("unshare");
     command.args(["-pf", "--mount-proc", "--kill-child", env!("CARGO_BIN_EXE_openkitchen")]);
     command.args(["--listen", "127.0.0.1:0", "--no-trace", "--data"]).arg(folder.file("likes"));
-    let kitchen = ServerProcess::start(&mut command);
-    assert_eq!(kitchen.get("/about").status, 200);
+    let server = ServerProcess::start(&mut command);
+    assert_eq!(server.get("/about").status, 200);
     let since = Instant::now();
-    process::signal("TERM", &format!("$(cat /proc/{0}/task/{0}/children)", kitchen.id()));
-    let Ended { code, stderr, .. } = kitchen.end();
+    process::signal("TERM", &format!("$(cat /proc/{0}/task/{0}/children)", server.id()));
+    let Exit { code, stderr, .. } = server.wait();
     assert_eq!(code, Some(0), "{stderr}");
     assert!(since.elapsed() < Duration::from_secs(1), "{:?}", since.elapsed());
     assert_eq!(stderr.matches("only this container can reach it").count(), 1, "{stderr}");

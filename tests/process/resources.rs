@@ -3,11 +3,11 @@
 use std::time::{Duration, Instant};
 use std::{fmt, fs, thread};
 
-use super::{PATIENCE, ServerProcess};
+use super::{ServerProcess, TIMEOUT};
 
 /// What a process holds.
 #[derive(Clone, Copy, Debug)]
-pub struct Held {
+pub struct Resources {
     /// Open descriptors.
     pub descriptors: usize,
     pub threads: usize,
@@ -22,17 +22,17 @@ pub struct Held {
 /// Threads that may stand at the door of a server that has been busy, and did not at its start.
 const SPARE: usize = 4;
 
-impl Held {
+impl Resources {
     /// What the process with this id holds now.
     #[track_caller]
-    pub fn by(process: u32) -> Held {
+    pub fn of(process: u32) -> Resources {
         let count = |what| fs::read_dir(format!("/proc/{process}/{what}")).unwrap().count();
         let rollup = fs::read_to_string(format!("/proc/{process}/smaps_rollup")).unwrap();
         let line = |name| {
             let line = rollup.lines().find_map(|line| line.strip_prefix(name)).unwrap();
             line.trim().trim_end_matches(" kB").parse().unwrap()
         };
-        Held {
+        Resources {
             descriptors: count("fd"),
             threads: count("task"),
             pss: line("Pss:"),
@@ -43,12 +43,12 @@ impl Held {
 
     /// What a server holds when its first client has been served, and has left.
     #[track_caller]
-    pub fn at_first(kitchen: &ServerProcess) -> Held {
-        assert_eq!(kitchen.get("/").status, 200);
+    pub fn after_first_client(server: &ServerProcess) -> Resources {
+        assert_eq!(server.get("/").status, 200);
         loop {
-            let held = Held::by(kitchen.id());
+            let held = Resources::of(server.id());
             thread::sleep(Duration::from_millis(10));
-            if Held::by(kitchen.id()).descriptors == held.descriptors {
+            if Resources::of(server.id()).descriptors == held.descriptors {
                 return held;
             }
         }
@@ -57,24 +57,24 @@ impl Held {
     /// What a process holds when it holds no more than before, and a few threads that wait for the next
     /// client. It is waited for: a server needs a moment to see that its clients have gone.
     #[track_caller]
-    pub fn at_rest(process: u32, before: Held) -> Held {
+    pub fn at_rest(process: u32, before: Resources) -> Resources {
         let since = Instant::now();
         loop {
-            let now = Held::by(process);
+            let now = Resources::of(process);
             let is_at_rest =
                 now.descriptors <= before.descriptors && now.threads <= before.threads + SPARE;
             if is_at_rest {
                 return now;
             }
-            assert!(since.elapsed() < PATIENCE, "before {before}; and still {now}");
+            assert!(since.elapsed() < TIMEOUT, "before {before}; and still {now}");
             thread::sleep(Duration::from_millis(5));
         }
     }
 }
 
-impl fmt::Display for Held {
+impl fmt::Display for Resources {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Held { descriptors, threads, pss, rss, heap } = self;
+        let Resources { descriptors, threads, pss, rss, heap } = self;
         write!(
             f,
             "{descriptors} descriptors, {threads} threads, PSS {pss} KiB, RSS {rss} KiB, \
