@@ -1,29 +1,29 @@
-//! What Linux tells of a process from outside: what it holds, and so what it may have leaked.
+//! Counts the descriptors, threads and memory of a process in /proc, so that a test can see a leak.
 
 use std::time::{Duration, Instant};
 use std::{fmt, fs, thread};
 
 use super::{ServerProcess, TIMEOUT};
 
-/// What a process holds.
+/// What a process uses.
 #[derive(Clone, Copy, Debug)]
 pub struct Resources {
     /// Open descriptors.
     pub descriptors: usize,
     pub threads: usize,
-    /// KiB that are its own, and its share of what it shares with others.
+    /// Proportional set size, KiB: its own pages, and its share of the pages that processes share.
     pub pss: usize,
-    /// KiB that are resident.
+    /// Resident set size, KiB.
     pub rss: usize,
-    /// KiB of heap and stacks: what is in no file.
+    /// Anonymous memory, KiB: heap and stacks.
     pub heap: usize,
 }
 
-/// Threads that may stand at the door of a server that has been busy, and did not at its start.
-const SPARE: usize = 4;
+/// Idle acceptor threads that a server may have after a busy time, and does not have at its start.
+const MAX_IDLE_ACCEPTORS: usize = 4;
 
 impl Resources {
-    /// What the process with this id holds now.
+    /// What the process with this id uses now.
     #[track_caller]
     pub fn of(process: u32) -> Resources {
         let count = |what| fs::read_dir(format!("/proc/{process}/{what}")).unwrap().count();
@@ -41,32 +41,33 @@ impl Resources {
         }
     }
 
-    /// What a server holds when its first client has been served, and has left.
+    /// What a server uses after it has served its first client. Waits until the number of descriptors is
+    /// stable for 10 ms: the server needs a moment to close the connection.
     #[track_caller]
     pub fn after_first_client(server: &ServerProcess) -> Resources {
         assert_eq!(server.get("/").status, 200);
         loop {
-            let held = Resources::of(server.id());
+            let resources = Resources::of(server.id());
             thread::sleep(Duration::from_millis(10));
-            if Resources::of(server.id()).descriptors == held.descriptors {
-                return held;
+            if Resources::of(server.id()).descriptors == resources.descriptors {
+                return resources;
             }
         }
     }
 
-    /// What a process holds when it holds no more than before, and a few threads that wait for the next
-    /// client. It is waited for: a server needs a moment to see that its clients have gone.
+    /// Waits until a server has no more descriptors than before, and at most four more threads. A server
+    /// needs a moment to read the end of each connection.
     #[track_caller]
-    pub fn at_rest(process: u32, before: Resources) -> Resources {
+    pub fn wait_until_released(process: u32, before: Resources) -> Resources {
         let since = Instant::now();
         loop {
             let now = Resources::of(process);
-            let is_at_rest =
-                now.descriptors <= before.descriptors && now.threads <= before.threads + SPARE;
-            if is_at_rest {
+            let is_released = now.descriptors <= before.descriptors
+                && now.threads <= before.threads + MAX_IDLE_ACCEPTORS;
+            if is_released {
                 return now;
             }
-            assert!(since.elapsed() < TIMEOUT, "before {before}; and still {now}");
+            assert!(since.elapsed() < TIMEOUT, "before: {before}; still: {now}");
             thread::sleep(Duration::from_millis(5));
         }
     }

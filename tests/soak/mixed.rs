@@ -149,7 +149,8 @@ fn soak() {
     tell("at the start", before);
     let rest = |when: &str| {
         let servers = [(&server, before[0]), (&fixture, before[1])];
-        let figures = servers.map(|(server, before)| Resources::at_rest(server.id(), before));
+        let figures =
+            servers.map(|(server, before)| Resources::wait_until_released(server.id(), before));
         tell(when, figures);
         figures
     };
