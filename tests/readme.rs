@@ -154,7 +154,7 @@ fn each_element_of_the_format_in_readme_is_parsed() {
 }
 
 #[test]
-fn the_lesson_in_readme_is_the_file() {
+fn the_lesson_in_readme_equals_lesson_rs() {
     let lesson = fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/src/lesson.rs")).unwrap();
     let code: String =
         lesson.split_inclusive('\n').filter(|line| !line.starts_with("//!")).collect();

@@ -1,4 +1,5 @@
-//! Below the cap, nobody is kept out by those who are silent, slow or busy, however many they are.
+//! Accepting under load: 2,000 silent or slow clients and 64 busy handlers do not delay new clients, as
+//! long as the connection limit is not reached. tests/accept.rs is the short version.
 
 use std::io::Write;
 use std::net::{SocketAddr, TcpStream};
@@ -9,22 +10,22 @@ use std::time::Duration;
 
 use openkitchen::{Limits, Request, Response, Routes, Server, get, routes};
 
-use super::figures::Waits;
+use super::measure::Latencies;
 use super::process::TIMEOUT;
 
 const SILENT: usize = 1_000;
 const SLOW_HEADS: usize = 1_000;
 const SLOW_HANDLERS: usize = 64;
-const VISITS: usize = 2_000;
+const EXCHANGES: usize = 2_000;
 
 static ROUTES: Routes<Arc<Gate>> = routes(&[get("/", quick), get("/slow", slow)]);
 
-/// Holds the slow handlers until it is opened, or for a minute, and counts them.
+/// Keeps the slow handlers waiting until it is opened, at most for a minute, and counts them.
 #[derive(Default)]
 struct Gate {
     is_open: Mutex<bool>,
     opened: Condvar,
-    held: AtomicUsize,
+    handlers: AtomicUsize,
 }
 
 fn quick(_: &Request<Arc<Gate>>) -> Response {
@@ -32,8 +33,8 @@ fn quick(_: &Request<Arc<Gate>>) -> Response {
 }
 
 fn slow(request: &Request<Arc<Gate>>) -> Response {
-    let Gate { is_open, opened, held } = &**request.state();
-    held.fetch_add(1, Ordering::SeqCst);
+    let Gate { is_open, opened, handlers } = &**request.state();
+    handlers.fetch_add(1, Ordering::SeqCst);
     let is_open = is_open.lock().unwrap();
     drop(opened.wait_timeout_while(is_open, 6 * TIMEOUT, |is_open| !*is_open).unwrap());
     Response::text("slow")
@@ -45,56 +46,56 @@ fn connect(address: SocketAddr, bytes: &[u8]) -> TcpStream {
     stream
 }
 
-fn visits(address: SocketAddr) -> Waits {
-    let mut waits = Waits::default();
-    (0..VISITS).for_each(|_| waits.visit(address));
-    waits
+fn measure_new_clients(address: SocketAddr) -> Latencies {
+    let mut latencies = Latencies::default();
+    (0..EXCHANGES).for_each(|_| latencies.measure(address));
+    latencies
 }
 
 #[test]
 #[ignore = "long: make soak"]
-fn two_thousand_who_are_silent_or_slow_and_64_slow_handlers_keep_nobody_out() {
+fn silent_and_slow_clients_and_64_slow_handlers_do_not_delay_new_clients() {
     let gate = Arc::new(Gate::default());
     let limits = Limits { connections: 2_100, head_timeout: 6 * TIMEOUT, ..Limits::default() };
     let server = Server::bind("127.0.0.1:0").unwrap().limits(limits);
     let server = server.start(&ROUTES, Arc::clone(&gate)).unwrap();
     let address = server.address();
-    println!("new clients of an empty house: {}", visits(address));
+    println!("new clients of an idle server:     {}", measure_new_clients(address));
 
-    let mut coming = Waits::default();
-    let mut crowd = |count, bytes: &[u8]| -> Vec<TcpStream> {
-        let join = |number| {
+    let mut during_connects = Latencies::default();
+    let mut open = |count, bytes: &[u8]| -> Vec<TcpStream> {
+        let connect_and_measure = |number| {
             if number % 16 == 0 {
-                coming.visit(address);
+                during_connects.measure(address);
             }
             connect(address, bytes)
         };
-        (0..count).map(join).collect()
+        (0..count).map(connect_and_measure).collect()
     };
-    let slow_handlers = crowd(SLOW_HANDLERS, b"GET /slow HTTP/1.1\r\nHost: h\r\n\r\n");
-    let silent = crowd(SILENT, b"");
-    let mut slow_heads = crowd(SLOW_HEADS, b"GET / HTTP/1.1\r\nX: ");
-    println!("while the crowd comes in:      {coming}");
+    let slow_handlers = open(SLOW_HANDLERS, b"GET /slow HTTP/1.1\r\nHost: h\r\n\r\n");
+    let silent = open(SILENT, b"");
+    let mut slow_heads = open(SLOW_HEADS, b"GET / HTTP/1.1\r\nX: ");
+    println!("while the slow clients connect:    {during_connects}");
 
     let is_over = AtomicBool::new(false);
-    let staying = thread::scope(|scope| {
-        let drip = || {
+    let beside_all = thread::scope(|scope| {
+        let send_slowly = || {
             while !is_over.load(Ordering::Relaxed) {
                 let sent = slow_heads.iter_mut().filter_map(|head| head.write_all(b"x").ok());
-                assert_eq!(sent.count(), SLOW_HEADS, "none of them is late yet");
+                assert_eq!(sent.count(), SLOW_HEADS, "no head has timed out yet");
                 thread::sleep(Duration::from_millis(100));
             }
         };
-        scope.spawn(drip);
-        let staying = visits(address);
+        scope.spawn(send_slowly);
+        let latencies = measure_new_clients(address);
         is_over.store(true, Ordering::Relaxed);
-        staying
+        latencies
     });
-    println!("beside all of them:            {staying}");
-    assert_eq!(gate.held.load(Ordering::SeqCst), SLOW_HANDLERS);
-    assert!(coming.are_well() && staying.are_well());
+    println!("beside all of the slow clients:    {beside_all}");
+    assert_eq!(gate.handlers.load(Ordering::SeqCst), SLOW_HANDLERS);
+    assert!(during_connects.are_in_time() && beside_all.are_in_time());
 
-    // The server ends when its handlers have: let them go.
+    // The server stops only after its handlers have returned.
     *gate.is_open.lock().unwrap() = true;
     gate.opened.notify_all();
     drop((slow_handlers, silent));
