@@ -1,4 +1,5 @@
-//! Who is silent, slow or busy keeps nobody else out: below the cap, a new client is always served.
+//! Tests of accepting: silent clients, slow clients and busy handlers do not delay a new client, as long
+//! as the connection limit is not reached.
 
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
@@ -8,12 +9,13 @@ use std::time::{Duration, Instant};
 
 use openkitchen::{Request, Response, Routes, Server, ServerHandle, get, routes};
 
-/// Far more than an answer takes, and less than any deadline of the server that could come to help.
-const AT_ONCE: Duration = Duration::from_secs(5);
+/// The longest wait for a response. It allows for a busy machine. It is less than each timeout of the
+/// server that could end a slow connection and so hide a fault.
+const RESPONSE_TIMEOUT: Duration = Duration::from_secs(5);
 
 static ROUTES: Routes<Arc<Gate>> = routes(&[get("/", quick), get("/slow", slow)]);
 
-/// Holds the slow handlers until it is opened.
+/// Keeps the slow handlers waiting until it is opened.
 #[derive(Default)]
 struct Gate {
     is_open: Mutex<bool>,
@@ -27,7 +29,7 @@ fn quick(_: &Request<Arc<Gate>>) -> Response {
 fn slow(request: &Request<Arc<Gate>>) -> Response {
     let Gate { is_open, opened } = &**request.state();
     let is_open = is_open.lock().unwrap();
-    drop(opened.wait_timeout_while(is_open, AT_ONCE, |is_open| !*is_open).unwrap());
+    drop(opened.wait_timeout_while(is_open, RESPONSE_TIMEOUT, |is_open| !*is_open).unwrap());
     Response::text("slow")
 }
 
@@ -37,22 +39,22 @@ fn server(gate: &Arc<Gate>) -> ServerHandle {
 
 fn connect(address: SocketAddr, bytes: &[u8]) -> TcpStream {
     let mut stream = TcpStream::connect(address).unwrap();
-    stream.set_read_timeout(Some(AT_ONCE)).unwrap();
+    stream.set_read_timeout(Some(RESPONSE_TIMEOUT)).unwrap();
     stream.write_all(bytes).unwrap();
     stream
 }
 
-/// A new client's whole visit.
+/// Sends one request on a new connection. The response must arrive in time.
 #[track_caller]
-fn is_served(address: SocketAddr) {
+fn assert_served(address: SocketAddr) {
     let mut stream = connect(address, b"GET / HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n");
-    let mut answer = String::new();
-    stream.read_to_string(&mut answer).expect("an answer, at once");
-    assert!(answer.starts_with("HTTP/1.1 200 OK\r\n"), "{answer:?}");
+    let mut response = String::new();
+    stream.read_to_string(&mut response).expect("a response in time");
+    assert!(response.starts_with("HTTP/1.1 200 OK\r\n"), "{response:?}");
 }
 
 #[test]
-fn silent_connections_slow_heads_and_slow_handlers_keep_nobody_out() {
+fn silent_connections_slow_heads_and_slow_handlers_do_not_delay_a_new_client() {
     let gate = Arc::new(Gate::default());
     let server = server(&gate);
     let address = server.address();
@@ -61,29 +63,29 @@ fn silent_connections_slow_heads_and_slow_handlers_keep_nobody_out() {
         others.push(connect(address, b""));
         others.push(connect(address, b"GET / HTTP/1.1\r\nHo"));
         others.push(connect(address, b"GET /slow HTTP/1.1\r\nHost: h\r\n\r\n"));
-        is_served(address);
+        assert_served(address);
     }
-    // The server ends when its handlers have: let them go.
+    // The server stops only after its handlers have returned.
     *gate.is_open.lock().unwrap() = true;
     gate.opened.notify_all();
     drop(others);
 }
 
 #[test]
-fn many_short_visits_beside_long_ones_are_all_served() {
+fn short_connections_beside_long_ones_are_all_served() {
     let server = server(&Arc::default());
     let address = server.address();
     let until = Instant::now() + Duration::from_secs(2);
     thread::scope(|scope| {
-        for visitor in 0..8 {
+        for client in 0..8 {
             scope.spawn(move || {
                 let mut kept = Vec::new();
-                for visit in 0.. {
+                for exchange in 0.. {
                     if Instant::now() > until {
                         break;
                     }
-                    is_served(address);
-                    if visit % 5 == visitor % 5 {
+                    assert_served(address);
+                    if exchange % 5 == client % 5 {
                         kept.push(connect(address, b"GET / HT"));
                     }
                     if kept.len() > 12 {

@@ -18,7 +18,7 @@ use std::time::{Duration, Instant};
 use openkitchen::Transcript;
 use openkitchen::transcript::{Item, Prose};
 
-use process::{Ended, Folder, PATIENCE, Process, ServerProcess, need, openkitchen, read_once, run};
+use process::{Exit, Folder, Process, ServerProcess, TIMEOUT, need, openkitchen, read_once, run};
 
 /// The files of the lessons, in order.
 fn lessons() -> Vec<(String, String)> {
@@ -36,12 +36,12 @@ fn lessons() -> Vec<(String, String)> {
 }
 
 /// Checks a server, with these flags and files.
-fn check(address: SocketAddr, more: &str) -> Ended {
+fn check(address: SocketAddr, more: &str) -> Exit {
     run(&mut openkitchen(&format!("check {address} {more}")))
 }
 
 /// The lines of a report that begin with this word.
-fn count(ended: &Ended, word: &str) -> usize {
+fn count(ended: &Exit, word: &str) -> usize {
     ended.stdout.lines().filter(|line| line.starts_with(word)).count()
 }
 
@@ -52,7 +52,7 @@ fn server(serve: impl Fn(&mut TcpStream) + Send + 'static) -> SocketAddr {
     thread::spawn(move || {
         for stream in listener.incoming() {
             let mut stream = stream.unwrap();
-            stream.set_read_timeout(Some(PATIENCE)).unwrap();
+            stream.set_read_timeout(Some(TIMEOUT)).unwrap();
             serve(&mut stream);
         }
     });
@@ -89,7 +89,7 @@ fn every_lesson_keeps_the_form() {
 
 #[test]
 fn the_lesson_site_passes_every_lesson() {
-    let kitchen = ServerProcess::open("");
+    let kitchen = ServerProcess::start_site("");
     let ended = check(kitchen.address, "");
     assert_eq!(count(&ended, "ok  "), lessons().len(), "{}", ended.stdout);
     assert_eq!(ended.code, Some(0));
@@ -121,7 +121,7 @@ fn nginx_passes_every_lesson_that_is_not_about_our_site() {
     let address = SocketAddr::from(([127, 0, 0, 1], port));
     let since = Instant::now();
     while TcpStream::connect(address).is_err() {
-        assert!(nginx.is_running() && since.elapsed() < PATIENCE, "nginx does not start");
+        assert!(nginx.is_running() && since.elapsed() < TIMEOUT, "nginx does not start");
         thread::sleep(Duration::from_millis(10));
     }
 
@@ -244,7 +244,7 @@ fn a_server_that_stops_listening_is_told_so() {
 
 #[test]
 fn without_assertions_the_bytes_judge() {
-    let (kitchen, folder) = (ServerProcess::open(""), Folder::new());
+    let (kitchen, folder) = (ServerProcess::start_site(""), Folder::new());
     let page = |length: &str, content: &str| {
         let file = folder.file("page.wire");
         let text = format!(
@@ -296,16 +296,17 @@ fn what_a_page_says_the_server_takes_is_granted() {
 fn a_recording_of_a_deadline_passes_again() {
     let folder = Folder::new();
     let wires = folder.file("wires");
-    let kitchen = ServerProcess::open(&format!("--head-timeout 2.1 --record {}", wires.display()));
+    let kitchen =
+        ServerProcess::start_site(&format!("--head-timeout 2.1 --record {}", wires.display()));
     let (mut late, mut thoughtful) = (kitchen.client(), kitchen.client());
     let healthy = "GET /healthz HTTP/1.1\r\nHost: h\r\n\r\n";
     thoughtful.send(healthy);
-    assert_eq!(thoughtful.answer().status, 200);
+    assert_eq!(thoughtful.response().status, 200);
     late.send("GET / HT");
-    assert_eq!(late.answer().status, 408);
-    late.rest(); // its end is written down before the client sees it
+    assert_eq!(late.response().status, 408);
+    late.read_to_end(); // its end is written down before the client sees it
     thoughtful.send(healthy);
-    assert_eq!(thoughtful.answer().status, 200);
+    assert_eq!(thoughtful.response().status, 200);
 
     let files = fs::read_dir(&wires).unwrap().map(|file| file.unwrap().path());
     let texts: Vec<_> = files.map(|file| (fs::read_to_string(&file).unwrap(), file)).collect();
@@ -319,7 +320,7 @@ fn a_recording_of_a_deadline_passes_again() {
 
 #[test]
 fn a_page_of_several_connections_is_played_in_its_order() {
-    let (kitchen, folder) = (ServerProcess::open(""), Folder::new());
+    let (kitchen, folder) = (ServerProcess::start_site(""), Folder::new());
     let file = folder.file("page.wire");
     let page = "# Two guests, and one who leaves\n\n>>>\nGET /healthz HTTP/1.1\nHost: kitchen.test\n\n\
                 --- @2 open\n--- wait 20ms\n>>> @2\nGET /healthz HTTP/1.1\nHost: kitchen.test\n\n\

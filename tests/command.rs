@@ -13,7 +13,7 @@ use std::{env, fs, io};
 
 use openkitchen::Transcript;
 use openkitchen::transcript::{Item, Side};
-use process::{Answer, Client, Ended, Folder, PATIENCE, Process, ServerProcess, openkitchen, run};
+use process::{Client, Exit, Folder, Process, Response, ServerProcess, TIMEOUT, openkitchen, run};
 
 /// All that can be set, as the README promises it.
 const FLAGS: [&str; 16] = [
@@ -39,8 +39,8 @@ const GET: &str = "GET /about HTTP/1.1\r\nHost: h\r\n\r\n";
 
 /// One sentence, with the way out, and nothing that only a programmer would understand.
 #[track_caller]
-fn is_told(ended: &Ended, code: i32, parts: &[&str]) {
-    let Ended { stdout, stderr, .. } = ended;
+fn is_told(ended: &Exit, code: i32, parts: &[&str]) {
+    let Exit { stdout, stderr, .. } = ended;
     assert_eq!(ended.code, Some(code), "{stderr}");
     assert_eq!(stdout, "", "nothing was done, so nothing is announced");
     assert!(stderr.starts_with("openkitchen: "), "{stderr}");
@@ -59,7 +59,7 @@ fn is_told(ended: &Ended, code: i32, parts: &[&str]) {
 #[test]
 fn help_is_one_screen_and_names_every_flag_and_variable() {
     for flag in ["--help", "-h", "--listen 127.0.0.1:1 --help"] {
-        let Ended { code, stdout, stderr } = run(&mut openkitchen(flag));
+        let Exit { code, stdout, stderr } = run(&mut openkitchen(flag));
         assert_eq!((code, stderr.as_str()), (Some(0), ""));
         assert!(stdout.lines().count() <= 24, "{} lines", stdout.lines().count());
         assert!(stdout.lines().all(|line| line.chars().count() <= 80), "{stdout}");
@@ -79,7 +79,7 @@ fn help_is_one_screen_and_names_every_flag_and_variable() {
 #[test]
 fn each_command_has_a_help_of_one_screen() {
     for command in ["watch", "send", "check", "mock", "explain"] {
-        let Ended { code, stdout, stderr } = run(&mut openkitchen(&format!("{command} --help")));
+        let Exit { code, stdout, stderr } = run(&mut openkitchen(&format!("{command} --help")));
         assert_eq!((code, stderr.as_str()), (Some(0), ""));
         assert!(stdout.starts_with(&format!("openkitchen {command}")), "{stdout}");
         assert!(stdout.lines().count() <= 24, "{stdout}");
@@ -183,7 +183,7 @@ fn a_book_of_likes_that_cannot_be_kept_is_told() {
     let diary = folder.file("diary");
     fs::write(&diary, "Dear diary, nobody likes me.\n").unwrap();
     let data = folder.file("likes");
-    let _first = ServerProcess::open_on(&data, "");
+    let _first = ServerProcess::start_site_with_likes(&data, "");
     for (path, told) in [
         (&data, "stop that one, or name another file with --data"),
         (&diary, "not a file of likes, so it is left as it is"),
@@ -202,13 +202,13 @@ fn the_port_file_holds_the_address_that_was_bound() {
     let folder = Folder::new();
     let file = folder.file("port");
     fs::write(&file, "of yesterday, and much longer than what comes now\n").unwrap();
-    let kitchen = ServerProcess::open(&format!("--port-file {}", file.display()));
+    let kitchen = ServerProcess::start_site(&format!("--port-file {}", file.display()));
     // The file is there before the first connection is accepted.
     assert_eq!(kitchen.get("/healthz").status, 200);
     assert_ne!(kitchen.address.port(), 0);
     assert_eq!(fs::read_to_string(&file).unwrap(), format!("{}\n", kitchen.address));
     let nowhere = folder.file("no/such/folder");
-    let Ended { code, stderr, .. } = run(openkitchen("--listen 127.0.0.1:0 --no-trace")
+    let Exit { code, stderr, .. } = run(openkitchen("--listen 127.0.0.1:0 --no-trace")
         .env("HOME", folder.file("home"))
         .env("OPENKITCHEN_PORT_FILE", &nowhere));
     assert_eq!(code, Some(1));
@@ -262,12 +262,12 @@ fn every_flag_is_also_a_variable() {
     ] {
         let mut client = kitchen.client();
         client.send(bytes);
-        let answered = client.next_answer().map(|answer| answer.status);
+        let answered = client.response_or_end().map(|answer| answer.status);
         assert_eq!(answered, status, "{bytes:?}: {}", kitchen.stderr());
     }
     assert_eq!(fs::read_to_string(port).unwrap().trim(), address);
     let since = Instant::now();
-    let Ended { code, stdout, .. } = kitchen.stop();
+    let Exit { code, stdout, .. } = kitchen.stop();
     assert!(since.elapsed().as_millis() >= 100, "drained");
     assert_eq!(code, Some(0));
     let announced =
@@ -291,9 +291,9 @@ fn likes_are_kept_where_the_system_keeps_state_and_the_banner_says_where() {
         (&mut listen(), "in memory and end with this process".into(), true),
     ] {
         let mut kitchen = ServerProcess::start(command);
-        assert_eq!(kitchen.line_with("# likes are kept "), place);
+        assert_eq!(kitchen.wait_for_line("# likes are kept "), place);
         let form = "Content-Type: application/x-www-form-urlencoded\r\n";
-        assert_eq!(kitchen.ask("POST /api/likes", form, "post=1").status, 201);
+        assert_eq!(kitchen.request("POST /api/likes", form, "post=1").status, 201);
         let stderr = kitchen.stop().stderr;
         assert_eq!(stderr.contains("--data FILE keeps them"), warned, "{stderr}");
     }
@@ -320,9 +320,9 @@ fn everything_on_stdout_is_a_transcript_with_the_very_bytes_in_it() {
     for request in requests {
         let mut client = kitchen.client();
         client.send(request);
-        client.answer();
+        client.response();
     }
-    let Ended { code, stdout, stderr } = kitchen.stop();
+    let Exit { code, stdout, stderr } = kitchen.stop();
     assert_eq!((code, stderr.as_str()), (Some(0), ""));
     assert!(
         stdout.bytes().all(|byte| byte == b'\n' || !byte.is_ascii_control()),
@@ -352,26 +352,26 @@ fn the_life_of_each_connection_is_on_stdout() {
     let folder = Folder::new();
     let mut kitchen = open_kitchen(&folder);
     let spare = kitchen.client(); // as a browser has one
-    kitchen.line_with("--- open from ");
-    kitchen.line_with("# @1 is open and silent: ");
+    kitchen.wait_for_line("--- open from ");
+    kitchen.wait_for_line("# @1 is open and silent: ");
     drop(spare);
-    kitchen.line_with("--- silent ");
-    kitchen.line_with("--- client half-close");
-    kitchen.line_with("--- server closed");
+    kitchen.wait_for_line("--- silent ");
+    kitchen.wait_for_line("--- client half-close");
+    kitchen.wait_for_line("--- server closed");
 
     let mut kept = kitchen.client();
     for is_second in [false, true] {
         kept.send(GET);
-        assert_eq!(kept.answer().status, 200);
-        let marker = kitchen.line_with(&format!(">>> @2 {} bytes", GET.len()));
+        assert_eq!(kept.response().status, 200);
+        let marker = kitchen.wait_for_line(&format!(">>> @2 {} bytes", GET.len()));
         assert_eq!(marker.ends_with(", kept alive"), is_second, "{marker}");
     }
     // To close with an answer unread is to reset.
     kept.send(GET);
     assert!(kept.stream.peek(&mut [0]).unwrap() > 0);
     drop(kept);
-    kitchen.line_with("--- @2 client reset");
-    let Ended { code, stdout, .. } = kitchen.stop();
+    kitchen.wait_for_line("--- @2 client reset");
+    let Exit { code, stdout, .. } = kitchen.stop();
     assert_eq!(code, Some(0));
     assert_eq!(stdout.matches("--- @2 ").count(), 2, "{stdout}");
     assert!(Transcript::parse(&stdout).is_ok(), "{stdout}");
@@ -379,10 +379,10 @@ fn the_life_of_each_connection_is_on_stdout() {
 
 #[test]
 fn with_no_trace_stdout_holds_prose_alone() {
-    let kitchen = ServerProcess::open("");
+    let kitchen = ServerProcess::start_site("");
     kitchen.get("/about");
-    kitchen.ask("POST /echo", "", "hello");
-    let Ended { stdout, .. } = kitchen.stop();
+    kitchen.request("POST /echo", "", "hello");
+    let Exit { stdout, .. } = kitchen.stop();
     assert!(stdout.lines().all(|line| line.starts_with("# ")), "{stdout}");
     assert!(!stdout.contains("/about"), "{stdout}");
 }
@@ -391,12 +391,12 @@ fn with_no_trace_stdout_holds_prose_alone() {
 fn a_reader_of_stdout_that_goes_away_ends_nothing() {
     let folder = Folder::new();
     let mut kitchen = open_kitchen(&folder);
-    kitchen.line_with("# likes are kept in ");
-    kitchen.stop_listening();
+    kitchen.wait_for_line("# likes are kept in ");
+    kitchen.close_stdout();
     for _ in 0..3 {
         assert_eq!(kitchen.get("/about").status, 200);
     }
-    let Ended { code, stderr, .. } = kitchen.stop();
+    let Exit { code, stderr, .. } = kitchen.stop();
     assert_eq!(code, Some(0), "{stderr}");
     assert!(!stderr.contains("panicked"), "{stderr}");
 }
@@ -436,16 +436,16 @@ fn the_lesson_answers_with_the_lessons_very_strings() {
     // It prints nothing, so there is no line to wait for: knock until somebody opens.
     let since = Instant::now();
     while TcpStream::connect(address).is_err() {
-        assert!(since.elapsed() < PATIENCE && lesson.is_running(), "the lesson does not open");
+        assert!(since.elapsed() < TIMEOUT && lesson.is_running(), "the lesson does not open");
     }
     for (path, words) in
         [("/", "Welcome to RohithBuilds Backend!"), ("/about", "Built with Python + Flask")]
     {
-        let mut client = Client::to(address);
+        let mut client = Client::connect(address);
         client.send(format!(
             "GET {path} HTTP/1.1\r\nHost: 127.0.0.1:5000\r\nConnection: close\r\n\r\n"
         ));
-        let answer = Answer::read(&client.rest());
+        let answer = Response::parse(&client.read_to_end());
         assert_eq!((answer.status, answer.text()), (200, words));
     }
     assert!(lesson.is_running(), "somebody else answered");

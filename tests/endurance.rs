@@ -1,8 +1,8 @@
-//! What knocks servers over: no descriptors, no threads, no room on the disk, handlers that panic,
-//! clients that vanish or never read, and a log that nobody reads.
+//! Tests under shortage and stress: no descriptors, no threads, a full disk, panics of handlers, clients
+//! that disconnect or never read, an unread log, signals.
 //!
-//! Each time the server serves on, says once what is wrong, and gives back all it took. Run it with
-//! `--nocapture` to see the figures.
+//! In each test the server continues to serve, logs each problem once, and releases what it used. Run it
+//! with `--nocapture` to see the numbers.
 
 #![cfg(target_os = "linux")]
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on ends by a panic")]
@@ -19,93 +19,94 @@ use std::time::{Duration, Instant};
 use std::{fs, panic, thread};
 
 use openkitchen::{Request, Response, Routes, Server, get, routes};
-use process::held::Held;
-use process::{Client, Ended, Folder, PATIENCE, Process, ServerProcess, need};
+use process::resources::Resources;
+use process::{Client, Exit, Folder, Process, ServerProcess, TIMEOUT, need};
 
 const GET: &str = "GET /about HTTP/1.1\r\nHost: h\r\n\r\n";
 
-/// A moment: far less than any deadline of the server that could come to help.
-const SOON: Duration = Duration::from_secs(5);
+/// The longest wait for a response. It is less than each timeout of the server, so that no timeout can
+/// release a thread and hide a fault.
+const RESPONSE_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// KiB that a server may keep of what a second crowd of the same kind had it take.
-const KEPT: usize = 512;
+/// KiB by which the heap may grow in the third of three equal rounds of clients.
+const MAX_GROWTH: usize = 512;
 
-/// The server, under something that starts it.
-fn under(starter: &[&str], flags: &str) -> Command {
+/// The command for the site, started by another program that sets its limits or its user.
+fn started_by(starter: &[&str], flags: &str) -> Command {
     let mut command = Command::new(starter[0]);
     command.args(&starter[1..]).arg(env!("CARGO_BIN_EXE_openkitchen"));
     command.args(["--listen", "127.0.0.1:0", "--no-trace"]).args(flags.split_whitespace());
     command
 }
 
-/// The lines of a log that hold these words.
+/// The number of lines of a log that contain these words.
 fn lines_with(log: &str, words: &str) -> usize {
     log.lines().filter(|line| line.contains(words)).count()
 }
 
-/// Asks it to stop: it ends at once, and in order.
+/// Sends SIGTERM. The server must exit with 0 within two seconds. Returns its log.
 #[track_caller]
-fn stops(kitchen: ServerProcess) -> String {
+fn stop_in_time(server: ServerProcess) -> String {
     let since = Instant::now();
-    let Ended { code, stderr, .. } = kitchen.stop();
+    let Exit { code, stderr, .. } = server.stop();
     assert_eq!(code, Some(0), "{stderr}");
     assert!(since.elapsed() < Duration::from_secs(2), "{:?}: {stderr}", since.elapsed());
     stderr
 }
 
-/// A client who comes, asks and leaves.
+/// Sends one request on a new connection. The response must arrive in time.
 #[track_caller]
-fn is_served(kitchen: &ServerProcess) {
+fn assert_served(server: &ServerProcess) {
     let since = Instant::now();
-    assert_eq!(kitchen.get("/about").status, 200);
-    assert!(since.elapsed() < SOON, "{:?}", since.elapsed());
+    assert_eq!(server.get("/about").status, 200);
+    assert!(since.elapsed() < RESPONSE_TIMEOUT, "{:?}", since.elapsed());
 }
 
-/// A client who has asked.
-fn asking(kitchen: &ServerProcess) -> Client {
-    let mut client = kitchen.client();
+/// A client that has sent a request.
+fn client_with_request(server: &ServerProcess) -> Client {
+    let mut client = server.client();
     client.send(GET);
     client
 }
 
-/// So many clients are there at once, and each is answered.
+/// Opens this many connections at the same time, with one request on each. All must be answered.
 #[track_caller]
-fn a_crowd_is_served(kitchen: &ServerProcess, clients: usize) {
-    let crowd: Vec<Client> = (0..clients).map(|_| asking(kitchen)).collect();
-    for mut client in crowd {
-        assert_eq!(client.answer().status, 200);
+fn assert_all_served(server: &ServerProcess, count: usize) {
+    let clients: Vec<Client> = (0..count).map(|_| client_with_request(server)).collect();
+    for mut client in clients {
+        assert_eq!(client.response().status, 200);
     }
 }
 
 #[test]
-fn with_64_descriptors_500_clients_are_served_and_the_silent_keep_nobody_out() {
+fn with_64_descriptors_500_clients_are_served_beside_100_silent_ones() {
     if !need("prlimit", "prlimit --version") {
         return;
     }
     let folder = Folder::new();
-    let mut command = under(&["prlimit", "--nofile=64:64"], "--data");
-    let kitchen = ServerProcess::start(command.arg(folder.file("likes")));
-    let before = Held::at_first(&kitchen);
-    let silent: Vec<Client> = (0..100).map(|_| kitchen.client()).collect();
-    while Held::by(kitchen.id()).descriptors < 60 {
+    let mut command = started_by(&["prlimit", "--nofile=64:64"], "--data");
+    let server = ServerProcess::start(command.arg(folder.file("likes")));
+    let before = Resources::after_first_client(&server);
+    let silent: Vec<Client> = (0..100).map(|_| server.client()).collect();
+    while Resources::of(server.id()).descriptors < 60 {
         thread::sleep(Duration::from_millis(1));
     }
-    println!("with 100 silent clients: {}", Held::by(kitchen.id()));
-    is_served(&kitchen);
-    a_crowd_is_served(&kitchen, 500);
-    is_served(&kitchen);
+    println!("with 100 silent clients: {}", Resources::of(server.id()));
+    assert_served(&server);
+    assert_all_served(&server, 500);
+    assert_served(&server);
     drop(silent);
-    println!("before {before}; after {}", Held::at_rest(kitchen.id(), before));
+    println!("before: {before}; after: {}", Resources::wait_until_released(server.id(), before));
 
-    let _silent: Vec<Client> = (0..100).map(|_| kitchen.client()).collect();
-    let log = stops(kitchen);
+    let _silent: Vec<Client> = (0..100).map(|_| server.client()).collect();
+    let log = stop_in_time(server);
     assert_eq!(lines_with(&log, "no connection can be accepted for now"), 1, "{log}");
     assert_eq!(log.lines().count(), 1, "{log}");
 }
 
 #[test]
-fn with_20_threads_100_clients_are_served_and_the_silent_keep_nobody_out() {
-    // Of a user of its own, for the limit is on all threads of a user, and root has none.
+fn with_20_threads_100_clients_are_served_beside_40_silent_ones() {
+    // As a user of its own: the limit counts all threads of a user, and root has no limit.
     let user = (100_000 + std::process::id()).to_string();
     let starter =
         ["setpriv", "--reuid", &user, "--regid", &user, "--clear-groups", "prlimit", "--nproc=20"];
@@ -113,31 +114,31 @@ fn with_20_threads_100_clients_are_served_and_the_silent_keep_nobody_out() {
     if !need("setpriv and prlimit, as root,", &attempt) {
         return;
     }
-    let kitchen = ServerProcess::start(&mut under(&starter, ""));
-    let before = Held::at_first(&kitchen);
-    let silent: Vec<Client> = (0..40).map(|_| kitchen.client()).collect();
-    while Held::by(kitchen.id()).threads < 20 {
+    let server = ServerProcess::start(&mut started_by(&starter, ""));
+    let before = Resources::after_first_client(&server);
+    let silent: Vec<Client> = (0..40).map(|_| server.client()).collect();
+    while Resources::of(server.id()).threads < 20 {
         thread::sleep(Duration::from_millis(1));
     }
-    println!("with 40 silent clients: {}", Held::by(kitchen.id()));
-    is_served(&kitchen);
-    a_crowd_is_served(&kitchen, 100);
-    is_served(&kitchen);
+    println!("with 40 silent clients: {}", Resources::of(server.id()));
+    assert_served(&server);
+    assert_all_served(&server, 100);
+    assert_served(&server);
     drop(silent);
-    println!("before {before}; after {}", Held::at_rest(kitchen.id(), before));
+    println!("before: {before}; after: {}", Resources::wait_until_released(server.id(), before));
 
-    // An upload that is under way is finished, though no thread can be made to wait for it.
-    let mut upload = kitchen.client();
+    // After SIGTERM an upload in progress is completed, although no thread can be made.
+    let mut upload = server.client();
     upload.send("POST /echo HTTP/1.1\r\nHost: h\r\nContent-Length: 5\r\n\r\nhe");
-    let _silent: Vec<Client> = (0..40).map(|_| kitchen.client()).collect();
-    while Held::by(kitchen.id()).threads < 20 {
+    let _silent: Vec<Client> = (0..40).map(|_| server.client()).collect();
+    while Resources::of(server.id()).threads < 20 {
         thread::sleep(Duration::from_millis(1));
     }
-    kitchen.signal("TERM");
+    server.signal("TERM");
     upload.send("llo");
-    assert_eq!(upload.answer().text(), "hello");
+    assert_eq!(upload.response().text(), "hello");
     drop(upload);
-    let Ended { code, stderr, .. } = kitchen.end();
+    let Exit { code, stderr, .. } = server.wait();
     assert_eq!(code, Some(0), "{stderr}");
     assert_eq!(lines_with(&stderr, "no thread can be spawned"), 1, "{stderr}");
     assert_eq!(lines_with(&stderr, "likes are kept in memory"), 1, "{stderr}");
@@ -147,16 +148,16 @@ fn with_20_threads_100_clients_are_served_and_the_silent_keep_nobody_out() {
 const LIKE: &str = "POST /api/likes HTTP/1.1\r\nHost: h\r\nContent-Length: 6\r\n\
                     Content-Type: application/x-www-form-urlencoded\r\n\r\npost=1";
 
-/// One like: the status, and what is said.
+/// Sends one like, and returns the status and the content of the response.
 fn like(client: &mut Client) -> (u16, String) {
     client.send(LIKE);
-    let answer = client.answer();
-    (answer.status, answer.text().to_owned())
+    let response = client.response();
+    (response.status, response.text().to_owned())
 }
 
-/// Likes until there is no room; gives the number of those that were stored.
-fn fill(kitchen: &ServerProcess) -> u64 {
-    let mut client = kitchen.client();
+/// Sends likes until one is answered 507, and returns the number of those that were stored.
+fn fill_disk(server: &ServerProcess) -> u64 {
+    let mut client = server.client();
     for stored in 0.. {
         match like(&mut client) {
             (201, text) => assert_eq!(text, format!("{{\"post\":1,\"likes\":{}}}", stored + 1)),
@@ -167,50 +168,47 @@ fn fill(kitchen: &ServerProcess) -> u64 {
             other => panic!("{other:?}"),
         }
     }
-    unreachable!("no disk is endless")
+    unreachable!("a disk is full at some time")
 }
 
-/// Without room: all who like are told, the count stands, and no half line is left. Then there is room
-/// again.
-fn a_full_disk_is_told_and_costs_nothing(
-    kitchen: ServerProcess,
-    likes: &PathBuf,
-    make_room: impl FnOnce(&ServerProcess),
-) {
-    let before = Held::at_first(&kitchen);
-    let stored = fill(&kitchen);
+/// While the disk is full, each like is answered 507, the count does not change, and the file has whole
+/// lines only. After `make_room`, likes are stored again.
+fn check_full_disk(server: ServerProcess, likes: &PathBuf, make_room: impl FnOnce(&ServerProcess)) {
+    let before = Resources::after_first_client(&server);
+    let stored = fill_disk(&server);
     thread::scope(|scope| {
         for _ in 0..8 {
             scope.spawn(|| {
-                let mut client = kitchen.client();
+                let mut client = server.client();
                 for _ in 0..10 {
                     assert_eq!(like(&mut client).0, 507);
                 }
             });
         }
-        (0..20).for_each(|_| is_served(&kitchen));
+        (0..20).for_each(|_| assert_served(&server));
     });
-    let counted = |kitchen: &ServerProcess, likes: u64| {
-        let text = kitchen.get("/api/likes");
-        assert!(text.text().starts_with(&format!("{{\"1\":{likes},")), "{}", text.text());
+    let assert_count = |server: &ServerProcess, likes: u64| {
+        let response = server.get("/api/likes");
+        let text = response.text();
+        assert!(text.starts_with(&format!("{{\"1\":{likes},")), "{text}");
     };
-    counted(&kitchen, stored);
+    assert_count(&server, stored);
     assert_eq!(fs::metadata(likes).unwrap().len(), 20 * (stored + 1), "whole lines");
-    println!("{stored} likes had room; before {before}; full {}", Held::by(kitchen.id()));
+    println!("{stored} likes were stored; before: {before}; full: {}", Resources::of(server.id()));
 
-    make_room(&kitchen);
-    let (status, text) = like(&mut kitchen.client());
+    make_room(&server);
+    let (status, text) = like(&mut server.client());
     assert_eq!((status, text), (201, format!("{{\"post\":1,\"likes\":{}}}", stored + 1)));
-    counted(&kitchen, stored + 1);
+    assert_count(&server, stored + 1);
     assert_eq!(fs::metadata(likes).unwrap().len(), 20 * (stored + 2));
-    Held::at_rest(kitchen.id(), before);
-    let log = stops(kitchen);
+    Resources::wait_until_released(server.id(), before);
+    let log = stop_in_time(server);
     assert_eq!(lines_with(&log, "likes cannot be stored for now"), 1, "{log}");
     assert_eq!(log.lines().count(), 1, "{log}");
 }
 
 #[test]
-fn on_a_full_disk_a_like_is_told_so_and_does_not_count() {
+fn on_a_full_disk_a_like_is_answered_507_and_not_counted() {
     if !need("unshare and mount, as root,", "unshare -m mount -t tmpfs none /mnt") {
         return;
     }
@@ -219,43 +217,45 @@ fn on_a_full_disk_a_like_is_told_so_and_does_not_count() {
     fs::create_dir(&disk).unwrap();
     let mount = "mount -t tmpfs -o size=16k none \"$0\" && exec \"$@\"";
     let mut command =
-        under(&["unshare", "-m", "sh", "-c", mount, disk.to_str().unwrap()], "--data");
-    let kitchen = ServerProcess::start(command.arg(disk.join("likes")));
-    // Seen from outside its own mounts.
-    let inside = PathBuf::from(format!("/proc/{}/root{}", kitchen.id(), disk.display()));
+        started_by(&["unshare", "-m", "sh", "-c", mount, disk.to_str().unwrap()], "--data");
+    let server = ServerProcess::start(command.arg(disk.join("likes")));
+    // The server's disk, as seen from outside its mount namespace.
+    let inside = PathBuf::from(format!("/proc/{}/root{}", server.id(), disk.display()));
     let filler = inside.join("filler");
     let full = fs::write(&filler, [0; 64 * 1024]).unwrap_err();
     assert_eq!(full.kind(), ErrorKind::StorageFull);
-    a_full_disk_is_told_and_costs_nothing(kitchen, &inside.join("likes"), |_| {
+    check_full_disk(server, &inside.join("likes"), |_| {
         fs::remove_file(filler).unwrap();
     });
 }
 
 #[test]
-fn a_limit_on_the_size_of_files_is_a_full_disk_and_not_the_end() {
+fn a_file_size_limit_is_handled_like_a_full_disk() {
     if !need("prlimit", "prlimit --version") {
         return;
     }
     let folder = Folder::new();
     let likes = folder.file("likes");
-    // The first line, ten likes, and half of one more.
-    let mut command = under(&["prlimit", "--fsize=230:1000000"], "--data");
-    let kitchen = ServerProcess::start(command.arg(&likes));
-    a_full_disk_is_told_and_costs_nothing(kitchen, &likes, |kitchen| {
-        let id = kitchen.id().to_string();
+    // Room for the first line, ten likes, and half of another like.
+    let mut command = started_by(&["prlimit", "--fsize=230:1000000"], "--data");
+    let server = ServerProcess::start(command.arg(&likes));
+    check_full_disk(server, &likes, |server| {
+        let id = server.id().to_string();
         let raised = Command::new("prlimit").args(["--fsize=1000000", "--pid", &id]).status();
         assert!(raised.unwrap().success());
     });
 }
 
-/// Counts what the library says.
-struct Ear;
+/// Counts the library's log lines about panics.
+struct PanicLogger;
 
-/// Panics that it told, and those that the panic hook heard of.
-static TOLD: AtomicUsize = AtomicUsize::new(0);
-static HOOKED: AtomicUsize = AtomicUsize::new(0);
+/// Log lines about panics.
+static LOGGED: AtomicUsize = AtomicUsize::new(0);
 
-impl log::Log for Ear {
+/// Panics of the server's threads, counted by the panic hook.
+static PANICS: AtomicUsize = AtomicUsize::new(0);
+
+impl log::Log for PanicLogger {
     fn enabled(&self, _: &log::Metadata<'_>) -> bool {
         true
     }
@@ -264,7 +264,7 @@ impl log::Log for Ear {
         let line = record.args().to_string();
         if line.contains("panic") {
             assert_eq!(line, "the handler of GET /panic panicked");
-            TOLD.fetch_add(1, Ordering::SeqCst);
+            LOGGED.fetch_add(1, Ordering::SeqCst);
         }
     }
 
@@ -272,22 +272,22 @@ impl log::Log for Ear {
 }
 
 #[test]
-fn a_handler_that_panics_under_load_costs_its_own_connections_and_nothing_else() {
+fn under_load_a_panicking_handler_ends_only_its_own_connections() {
     static ROUTES: Routes = routes(&[get("/", quick), get("/panic", panics)]);
     fn quick(_: &Request) -> Response {
         Response::text("quick")
     }
     fn panics(_: &Request) -> Response {
-        panic!("as it should")
+        panic!("on purpose")
     }
-    log::set_logger(&Ear).unwrap();
+    log::set_logger(&PanicLogger).unwrap();
     log::set_max_level(log::LevelFilter::Warn);
     let hook = panic::take_hook();
     panic::set_hook(Box::new(move |panic| match thread::current().name() {
-        Some("openkitchen") => drop(HOOKED.fetch_add(1, Ordering::SeqCst)),
+        Some("openkitchen") => drop(PANICS.fetch_add(1, Ordering::SeqCst)),
         _ => hook(panic),
     }));
-    // The server's threads are of this process: told apart by their name.
+    // The server's threads belong to this process. Their name tells them from the test's threads.
     let threads = || {
         let tasks = fs::read_dir("/proc/self/task").unwrap().flatten();
         let names = tasks.filter_map(|task| fs::read_to_string(task.path().join("comm")).ok());
@@ -299,86 +299,86 @@ fn a_handler_that_panics_under_load_costs_its_own_connections_and_nothing_else()
         for _ in 0..4 {
             scope.spawn(move || {
                 for _ in 0..250 {
-                    let mut client = Client::to(address);
+                    let mut client = Client::connect(address);
                     client.send("GET /panic HTTP/1.1\r\nHost: h\r\n\r\n");
-                    let answer = client.answer();
-                    assert_eq!(answer.status, 500);
-                    assert_eq!(answer.field("connection"), Some("close"));
+                    let response = client.response();
+                    assert_eq!(response.status, 500);
+                    assert_eq!(response.field("connection"), Some("close"));
                 }
             });
         }
-        let mut regular = Client::to(address);
+        let mut client = Client::connect(address);
         for _ in 0..500 {
-            regular.send("GET / HTTP/1.1\r\nHost: h\r\n\r\n");
-            assert_eq!(regular.answer().text(), "quick");
+            client.send("GET / HTTP/1.1\r\nHost: h\r\n\r\n");
+            assert_eq!(client.response().text(), "quick");
         }
     });
-    let are_left = |most| {
+    let wait_until_at_most = |most| {
         let since = Instant::now();
         while threads() > most {
-            assert!(since.elapsed() < PATIENCE, "{} threads", threads());
+            assert!(since.elapsed() < TIMEOUT, "{} threads", threads());
             thread::sleep(Duration::from_millis(5));
         }
     };
-    are_left(6);
+    wait_until_at_most(6);
     println!("after 1000 panics: {} threads", threads());
     drop(server);
-    are_left(0);
-    assert_eq!(HOOKED.load(Ordering::SeqCst), 1000);
-    assert_eq!(TOLD.load(Ordering::SeqCst), 1);
+    wait_until_at_most(0);
+    assert_eq!(PANICS.load(Ordering::SeqCst), 1000);
+    assert_eq!(LOGGED.load(Ordering::SeqCst), 1);
 }
 
-/// A server whose allocator gives memory back when it is freed. Of itself glibc's keeps some tens of MiB
-/// for later, and nobody could tell that from a leak.
-fn open(flags: &str) -> ServerProcess {
+/// A server whose allocator returns freed memory to the kernel. By default glibc keeps tens of MiB of it,
+/// which looks like a leak.
+fn start_site(flags: &str) -> ServerProcess {
     let variables = [("MALLOC_MMAP_THRESHOLD_", "131072"), ("MALLOC_TRIM_THRESHOLD_", "131072")];
-    ServerProcess::open_with(flags, &variables)
+    ServerProcess::start_site_with_env(flags, &variables)
 }
 
-/// Three crowds, one after the other, while somebody else is served. What the server holds then is what
-/// it held before, and the second and third take no memory that the first had not taken.
-fn three_times(kitchen: &ServerProcess, crowd: impl Fn() + Sync) {
-    let before = Held::at_first(kitchen);
-    println!("before  {before}");
+/// Runs three equal rounds of clients, while other clients are served. After each round the server has
+/// no more descriptors than before. The third round must not need more heap than the first two.
+fn three_rounds(server: &ServerProcess, round: impl Fn() + Sync) {
+    let before = Resources::after_first_client(server);
+    println!("before: {before}");
     let after = [1, 2, 3].map(|_| {
         thread::scope(|scope| {
-            let crowd = scope.spawn(&crowd);
-            is_served(kitchen);
-            while !crowd.is_finished() {
-                is_served(kitchen);
+            let round = scope.spawn(&round);
+            assert_served(server);
+            while !round.is_finished() {
+                assert_served(server);
             }
         });
-        let now = Held::at_rest(kitchen.id(), before);
-        println!("at rest {now}");
+        let now = Resources::wait_until_released(server.id(), before);
+        println!("after a round: {now}");
         now
     });
-    let most = after[0].heap.max(after[1].heap) + KEPT;
-    assert!(after[2].heap <= most, "{} KiB, after {most}", after[2].heap);
+    let most = after[0].heap.max(after[1].heap) + MAX_GROWTH;
+    assert!(after[2].heap <= most, "{} KiB are more than {most}", after[2].heap);
 }
 
-/// Nothing went wrong that the log would speak of.
+/// Stops the server. Its log must be empty.
 #[track_caller]
-fn had_nothing_to_say(kitchen: ServerProcess) {
-    assert_eq!(stops(kitchen), "");
+fn stop_without_warnings(server: ServerProcess) {
+    assert_eq!(stop_in_time(server), "");
 }
 
 #[test]
-fn ten_thousand_who_come_and_leave_at_once_leave_nothing_behind() {
-    let kitchen = open("");
-    three_times(&kitchen, || {
+fn ten_thousand_short_connections_leak_nothing() {
+    let server = start_site("");
+    three_rounds(&server, || {
         for number in 0..3_400 {
-            let mut stream = TcpStream::connect(kitchen.address).unwrap();
+            let mut stream = TcpStream::connect(server.address).unwrap();
             if number % 2 == 0 {
                 let _ = stream.write_all(GET.as_bytes());
             }
         }
     });
-    had_nothing_to_say(kitchen);
+    stop_without_warnings(server);
 }
 
 #[test]
-fn who_vanishes_in_the_middle_of_a_request_or_of_an_answer_leaves_nothing_behind() {
-    let kitchen = open("");
+fn clients_that_disconnect_during_a_request_or_a_response_leak_nothing() {
+    let server = start_site("");
     let large = "x".repeat(1 << 20);
     let large = format!("POST /echo HTTP/1.1\r\nHost: h\r\nContent-Length: 1048576\r\n\r\n{large}");
     let requests = [
@@ -390,62 +390,62 @@ fn who_vanishes_in_the_middle_of_a_request_or_of_an_answer_leaves_nothing_behind
         &large[..large.len() / 2],
         &large,
     ];
-    three_times(&kitchen, || {
+    three_rounds(&server, || {
         for request in requests.iter().cycle().take(15 * requests.len()) {
-            // With a FIN where nothing has come that was not read, and with a reset otherwise.
-            let mut client = kitchen.client();
+            // The kernel sends a reset if received bytes were not read, and a FIN otherwise.
+            let mut client = server.client();
             client.send(request);
             if request.len() == large.len() {
                 let _ = client.stream.read(&mut [0; 100]);
             }
         }
     });
-    had_nothing_to_say(kitchen);
+    stop_without_warnings(server);
 }
 
 #[test]
-fn who_never_reads_is_given_up_and_leaves_nothing_behind() {
-    let kitchen = open("--write-timeout 0.2");
+fn clients_that_never_read_are_closed_and_leak_nothing() {
+    let server = start_site("--write-timeout 0.2");
     let content = "x".repeat(1 << 20);
     let request =
         format!("POST /echo HTTP/1.1\r\nHost: h\r\nContent-Length: 1048576\r\n\r\n{content}");
-    three_times(&kitchen, || {
+    three_rounds(&server, || {
         thread::scope(|scope| {
             for _ in 0..8 {
-                // Writes until the server, which waits for it to read, has given it up.
+                // Writes until the server has closed the connection at the write timeout.
                 scope.spawn(|| {
-                    let mut stream = kitchen.client().stream;
+                    let mut stream = server.client().stream;
                     while stream.write_all(request.as_bytes()).is_ok() {}
                 });
             }
         });
     });
-    had_nothing_to_say(kitchen);
+    stop_without_warnings(server);
 }
 
 #[test]
-fn a_log_that_nobody_reads_holds_nobody_up_and_what_is_lost_is_counted() {
+fn an_unread_log_delays_no_response_and_lost_lines_are_counted() {
     if !need("mkfifo", "mkfifo --version") {
         return;
     }
     let folder = Folder::new();
     let pipe = folder.file("stderr");
     assert!(Command::new("mkfifo").arg(&pipe).status().unwrap().success());
-    // Open for both, so that it is open at once.
+    // Opened to read and to write, so that `open` does not wait for a writer.
     let mut reader = fs::File::options().read(true).write(true).open(&pipe).unwrap();
-    let mut command = under(&["sh", "-c", "exec \"$@\" 2>\"$0\"", pipe.to_str().unwrap()], "");
-    let kitchen = ServerProcess::start(command.env("RUST_LOG", "info"));
-    let mut client = kitchen.client();
+    let mut command = started_by(&["sh", "-c", "exec \"$@\" 2>\"$0\"", pipe.to_str().unwrap()], "");
+    let server = ServerProcess::start(command.env("RUST_LOG", "info"));
+    let mut client = server.client();
     for _ in 0..3_000 {
         client.send(GET);
-        assert_eq!(client.answer().status, 200);
+        assert_eq!(client.response().status, 200);
     }
-    // Somebody reads again, and is told what was lost.
+    // Now the log is read, and its last line reports the number of lost lines.
     let mut log = Vec::new();
-    let mut piece = [0; 64 * 1024];
+    let mut buffer = [0; 64 * 1024];
     while !log.ends_with(b" lines of the log were lost\n") {
-        let length = reader.read(&mut piece).unwrap();
-        log.extend_from_slice(&piece[..length]);
+        let length = reader.read(&mut buffer).unwrap();
+        log.extend_from_slice(&buffer[..length]);
     }
     let log = String::from_utf8(log).unwrap();
     let (kept, lost) = log.trim_end().rsplit_once('\n').unwrap();
@@ -454,30 +454,30 @@ fn a_log_that_nobody_reads_holds_nobody_up_and_what_is_lost_is_counted() {
     println!("{kept} lines were kept, {lost} were lost");
     assert_eq!(kept + lost, 3_000);
 
-    // And with nobody there again, it ends when it is asked to.
+    // With an unread log, SIGTERM still stops the server.
     for _ in 0..3_000 {
         client.send(GET);
-        assert_eq!(client.answer().status, 200);
+        assert_eq!(client.response().status, 200);
     }
-    stops(kitchen);
+    stop_in_time(server);
 }
 
 #[test]
-fn signals_in_the_middle_of_everything_change_nothing() {
-    let kitchen = ServerProcess::open("");
-    let before = Held::at_first(&kitchen);
+fn signals_during_requests_change_nothing() {
+    let server = ServerProcess::start_site("");
+    let before = Resources::after_first_client(&server);
     let line = "while kill -s STOP $0 && kill -s CONT $0; do :; done";
-    let mut storm = Command::new("sh");
-    let storm = Process::spawn(storm.args(["-c", line, &kitchen.id().to_string()]));
-    let mut regular = kitchen.client();
+    let mut shell = Command::new("sh");
+    let signals = Process::spawn(shell.args(["-c", line, &server.id().to_string()]));
+    let mut client = server.client();
     for _ in 0..100 {
-        regular.send(GET);
-        assert_eq!(regular.answer().status, 200);
-        is_served(&kitchen);
+        client.send(GET);
+        assert_eq!(client.response().status, 200);
+        assert_served(&server);
     }
-    drop(storm);
-    kitchen.signal("CONT");
-    drop(regular);
-    Held::at_rest(kitchen.id(), before);
-    had_nothing_to_say(kitchen);
+    drop(signals);
+    server.signal("CONT");
+    drop(client);
+    Resources::wait_until_released(server.id(), before);
+    stop_without_warnings(server);
 }

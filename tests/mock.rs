@@ -18,7 +18,7 @@ use std::time::{Duration, Instant};
 
 use openkitchen::Transcript;
 use openkitchen::transcript::{Block, Bytes, Event, EventKind, Item, Note, Side};
-use process::{Ended, Folder, ServerProcess, need, openkitchen, read_once, run};
+use process::{Exit, Folder, ServerProcess, need, openkitchen, read_once, run};
 
 const GET: &str = "GET / HTTP/1.1\nHost: h\nUser-Agent: any\nAccept: */*\n\n";
 
@@ -43,13 +43,13 @@ impl Mock {
 
     /// Waits for its end. Whatever it says is a transcript, and canonical.
     #[track_caller]
-    fn end(self) -> Ended {
-        canonical(self.kitchen.end())
+    fn end(self) -> Exit {
+        canonical(self.kitchen.wait())
     }
 }
 
 #[track_caller]
-fn canonical(ended: Ended) -> Ended {
+fn canonical(ended: Exit) -> Exit {
     let page = Transcript::parse(&ended.stdout).map(|page| page.to_string());
     assert_eq!(page.as_ref(), Ok(&ended.stdout));
     ended
@@ -147,7 +147,7 @@ fn each_fault_is_curls_own_exit_code() {
         let mock = Mock::of(&page(&server), "");
         let (code, _, said) = curl(&mock.kitchen, flags);
         assert!(codes.contains(&code.unwrap()), "{fault}: {code:?}, {said}");
-        let Ended { code, stdout, stderr } = mock.end();
+        let Exit { code, stdout, stderr } = mock.end();
         assert_eq!(code, Some(0), "{fault}: {stdout}{stderr}");
         assert!(stdout.ends_with("\n# @1: as written\n"), "{fault}: {stdout}");
     }
@@ -201,7 +201,7 @@ fn curl_recorded_and_mocked_back_to_curl_is_the_same_to_the_byte() {
     if !need("curl", "curl --version") {
         return;
     }
-    let site = ServerProcess::open("");
+    let site = ServerProcess::start_site("");
     for flags in ["", "-I", "-d author=me&text=hello", "-H Expect:100-continue -d x=1", "--http1.0"]
     {
         let (page, output) = recorded(&site, flags);
@@ -210,7 +210,7 @@ fn curl_recorded_and_mocked_back_to_curl_is_the_same_to_the_byte() {
         curl.env("no_proxy", "*").args(["-q", "-sSi"]).args(flags.split_whitespace());
         let again = curl.arg(format!("http://{}/about", mock.kitchen.address)).output().unwrap();
         assert!(again.stdout == output, "{flags}: {}", again.stdout.escape_ascii());
-        let Ended { code, stdout, .. } = mock.end();
+        let Exit { code, stdout, .. } = mock.end();
         assert_eq!(code, Some(0), "{flags}: {stdout}\n{page}");
     }
 }
@@ -263,7 +263,7 @@ fn plays_itself(page: &Path) {
     let kitchen = ServerProcess::start(openkitchen("mock").arg(page));
     let mut send = openkitchen(&format!("send {} --timeout 10", kitchen.address));
     let sent = canonical(run(send.arg(page)));
-    let mocked = canonical(kitchen.end());
+    let mocked = canonical(kitchen.wait());
     let all = format!("{}\n{}\n{}", page.display(), sent.stdout, mocked.stdout);
     assert_eq!((mocked.code, mocked.stderr.as_str()), (Some(0), ""), "{all}");
     let bytes = |text: &str, side: Side| {
@@ -299,7 +299,7 @@ fn a_whole_message_is_awaited_whatever_its_bytes_and_what_differs_is_told() {
     client.set_read_timeout(None).unwrap();
     assert_eq!(rest(&mut client), (wire("HTTP/1.1 204 No Content\n\n"), false));
     drop(client);
-    let Ended { code, stdout, .. } = mock.end();
+    let Exit { code, stdout, .. } = mock.end();
     assert_eq!(code, Some(1));
     assert!(
         stdout.ends_with(
@@ -323,7 +323,7 @@ fn bytes_that_are_no_message_are_counted() {
     client.write_all(b"QUIT\r\n").unwrap();
     assert_eq!(rest(&mut client), (String::new(), false));
     drop(client);
-    let Ended { code, stdout, .. } = mock.end();
+    let Exit { code, stdout, .. } = mock.end();
     assert_eq!(code, Some(1));
     assert!(
         stdout.contains("\n#   expected: EHLO me\\r\\n\n#   got:      EHLO ME\\r\\n\n"),
@@ -339,7 +339,7 @@ fn pipelined_requests_are_answered_one_by_one_and_more_is_told() {
     client.write_all(wire(&format!("{GET}{GET}surplus")).as_bytes()).unwrap();
     client.shutdown(Shutdown::Write).unwrap();
     assert_eq!(rest(&mut client), ("12".into(), false));
-    let Ended { code, stdout, .. } = mock.end();
+    let Exit { code, stdout, .. } = mock.end();
     assert_eq!(code, Some(1));
     assert!(stdout.ends_with("\n# @1: the client sent more, 7 bytes: surplus\n"), "{stdout}");
 }
@@ -364,7 +364,7 @@ fn a_client_that_stalls_leaves_or_never_comes_is_told() {
     let mock = Mock::of(&page("<<<\nno\\\n--- server closed\n"), "--timeout 0.5");
     let mut client = mock.client();
     client.write_all(b"GET / HTTP/1.1\r\n").unwrap();
-    let Ended { code, stdout, .. } = mock.end();
+    let Exit { code, stdout, .. } = mock.end();
     assert_eq!(code, Some(3));
     assert!(
         stdout.contains(
@@ -377,18 +377,18 @@ fn a_client_that_stalls_leaves_or_never_comes_is_told() {
     let mut client = mock.client();
     client.write_all(b"GET / HTTP/1.1\r\n").unwrap();
     drop(client);
-    let Ended { code, stdout, .. } = mock.end();
+    let Exit { code, stdout, .. } = mock.end();
     assert_eq!(code, Some(1));
     assert!(stdout.contains("@1: the client left early: 16 bytes of request 1"), "{stdout}");
 
     let mock = Mock::of(&page("<<<\nno\\\n--- client closed\n"), "--timeout 0.5");
     let mut client = mock.client();
     client.write_all(wire(GET).as_bytes()).unwrap();
-    let Ended { code, stdout, .. } = mock.end();
+    let Exit { code, stdout, .. } = mock.end();
     assert_eq!(code, Some(3));
     assert!(stdout.contains("the client did not leave"), "{stdout}");
 
-    let Ended { code, stdout, .. } = Mock::of(&page(""), "--timeout 0.5").end();
+    let Exit { code, stdout, .. } = Mock::of(&page(""), "--timeout 0.5").end();
     assert_eq!(code, Some(3));
     assert!(stdout.ends_with("\n# 0 of 1 connections came, then nobody for 500ms\n"), "{stdout}");
 }
@@ -445,7 +445,7 @@ fn a_reset_comes_behind_the_bytes_and_is_one() {
         let mut client = mock.client();
         client.write_all(wire(GET).as_bytes()).unwrap();
         assert_eq!(rest(&mut client), (bytes.into(), true), "{server}");
-        let Ended { code, stdout, .. } = mock.end();
+        let Exit { code, stdout, .. } = mock.end();
         assert_eq!(code, Some(0), "{stdout}");
     }
     // Without a request the first byte is waited for.
@@ -468,7 +468,7 @@ fn connections_are_played_in_the_order_they_come() {
         client.write_all(wire(GET).as_bytes()).unwrap();
         assert_eq!(rest(&mut client), (answer.into(), false));
     }
-    let Ended { code, stdout, .. } = mock.end();
+    let Exit { code, stdout, .. } = mock.end();
     assert_eq!(code, Some(0), "{stdout}");
     assert!(stdout.contains("# @1: as written\n") && stdout.contains("# @2: as written\n"));
 }
@@ -487,7 +487,7 @@ fn a_loop_plays_for_everyone_at_once_until_a_signal() {
         drop(clients);
         let mut kitchen = mock.kitchen;
         for _ in 0..5 {
-            kitchen.line_with("# @1");
+            kitchen.wait_for_line("# @1");
         }
         assert_eq!(kitchen.stop().code, Some(code));
     }

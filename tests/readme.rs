@@ -1,11 +1,11 @@
-//! README is a promise: each example in it is run, as it stands there.
+//! Tests README: runs each example in it as it is written there.
 //!
-//! - ```` ```wire ```` is a transcript: what its client sends goes to the lesson site, and what comes
-//!   back must be what the page shows, but for the date. One goes to Flask's own server instead, and
-//!   must be part of what `watch` shows of that.
-//! - ```` ```rust ```` is the lesson, word for word: `src/lesson.rs`, which `cargo test` builds.
-//! - ```` ```sh ```` are commands: `make` and its goals, and curl against the site.
-//! - What the section on the format names can be read as what it says it is.
+//! - ```` ```wire ```` is a transcript. Its client's bytes are sent to the lesson site, and the responses
+//!   must be the same as in README, except the date. One transcript is sent to Flask's own server
+//!   instead, and must be part of the trace of `watch`.
+//! - ```` ```rust ```` is the lesson, byte for byte: `src/lesson.rs`, which `cargo test` builds.
+//! - ```` ```sh ```` is a list of commands: `make` with a target, curl to the site, and the binary.
+//! - Each element that the section on the format names is parsed.
 
 use std::fs;
 use std::process::Command;
@@ -18,26 +18,26 @@ use process::{Client, ServerProcess, openkitchen};
 #[path = "process/mod.rs"]
 mod process;
 
-/// The port in README's examples. The tests take a free one instead.
+/// The address in README's examples. The tests replace it with one that has a free port.
 const ADDRESS: &str = "127.0.0.1:5000";
 
 fn readme() -> String {
     fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/README.md")).expect("README.md")
 }
 
-/// The code blocks of that language, without their fences.
+/// The code blocks in this language, without their fences.
 fn blocks<'a>(text: &'a str, language: &str) -> Vec<&'a str> {
     let fence = format!("```{language}\n");
     let bodies = text.split(&fence).skip(1);
     bodies.map(|rest| rest.split("```").next().expect("a split has a first part")).collect()
 }
 
-/// Without the line that says when.
-fn without_date(answer: &str) -> String {
-    answer.split_inclusive('\n').filter(|line| !line.starts_with("Date: ")).collect()
+/// The response without its `Date` line.
+fn without_date(response: &str) -> String {
+    response.split_inclusive('\n').filter(|line| !line.starts_with("Date: ")).collect()
 }
 
-/// The transcripts that were with Flask's own server, or the others.
+/// README's transcripts: those recorded with Flask's own server, or the others.
 fn exchanges(with_flask: bool) -> Vec<Transcript> {
     let readme = readme();
     let wires = blocks(&readme, "wire").into_iter();
@@ -45,34 +45,34 @@ fn exchanges(with_flask: bool) -> Vec<Transcript> {
     wires.map(|text| Transcript::parse(text).expect(text)).collect()
 }
 
-/// All bytes from that side.
-fn side(transcript: &Transcript, wanted: Side) -> Vec<u8> {
+/// All bytes that this side sends in a transcript.
+fn bytes_from(transcript: &Transcript, side: Side) -> Vec<u8> {
     let blocks = transcript.items.iter().filter_map(|item| match item {
-        Item::Block(block) if block.from == wanted => block.bytes.expand(),
+        Item::Block(block) if block.from == side => block.bytes.expand(),
         _ => None,
     });
     blocks.flatten().collect()
 }
 
-/// What comes back from what its client sends.
-fn answer(transcript: &Transcript, mut client: Client) -> String {
-    client.send(side(transcript, Side::Client));
+/// Sends the client's bytes of a transcript, and returns all that the server sends.
+fn replay(transcript: &Transcript, mut client: Client) -> String {
+    client.send(bytes_from(transcript, Side::Client));
     client.half_close();
-    String::from_utf8(client.rest()).expect("text")
+    String::from_utf8(client.read_to_end()).expect("text")
 }
 
 #[test]
-fn each_exchange_in_readme_is_what_crosses_the_wire() {
+fn each_transcript_in_readme_shows_what_the_site_sends() {
     let exchanges = exchanges(false);
     assert!(exchanges.len() >= 2);
     for transcript in exchanges {
-        let came = answer(&transcript, ServerProcess::open("").client());
-        let shown = String::from_utf8(side(&transcript, Side::Server)).expect("text");
-        assert_eq!(without_date(&came), without_date(&shown));
+        let received = replay(&transcript, ServerProcess::start_site("").client());
+        let shown = String::from_utf8(bytes_from(&transcript, Side::Server)).expect("text");
+        assert_eq!(without_date(&received), without_date(&shown));
     }
 }
 
-/// The lesson's app, and the server of its `app.run()`.
+/// The lesson's app, with the server that `app.run()` starts.
 const FLASK: &str = r##"
 from flask import Flask
 from werkzeug.serving import make_server
@@ -88,21 +88,22 @@ print(f"# listening on http://127.0.0.1:{server.port}", flush=True)
 server.serve_forever()
 "##;
 
-/// What that side said, but for when it was, and which versions there are.
-fn said(transcript: &Transcript, from: Side) -> String {
-    let text = String::from_utf8(side(transcript, from)).expect("text");
+/// What this side sends, as text without the date and without the version of Werkzeug.
+fn text_from(transcript: &Transcript, side: Side) -> String {
+    let text = String::from_utf8(bytes_from(transcript, side)).expect("text");
     let software = "Server: Werkzeug/";
     let lines = without_date(&text);
     let lines = lines.split_inclusive('\n');
     lines.map(|line| if line.starts_with(software) { software } else { line }).collect()
 }
 
+/// The comment lines of a transcript.
 fn prose(transcript: &Transcript) -> impl Iterator<Item = &Item> {
     transcript.items.iter().filter(|item| matches!(item, Item::Prose(_)))
 }
 
 #[test]
-fn what_readme_shows_of_flask_is_part_of_what_watch_shows() {
+fn the_flask_transcript_in_readme_is_part_of_the_trace_of_watch() {
     let exchanges = exchanges(true);
     assert_eq!(exchanges.len(), 1);
     if !process::need("python3 with flask", "python3 -c 'import flask'") {
@@ -111,40 +112,41 @@ fn what_readme_shows_of_flask_is_part_of_what_watch_shows() {
     let flask = ServerProcess::start(Command::new("python3").args(["-c", FLASK]));
     let mut command = openkitchen("watch --explain --listen 127.0.0.1:0");
     let watch = ServerProcess::start(command.arg(flask.address.to_string()));
-    answer(&exchanges[0], watch.client());
+    replay(&exchanges[0], watch.client());
     let trace = Transcript::parse(&watch.stop().stdout).expect("a transcript");
-    for from in [Side::Client, Side::Server] {
-        assert_eq!(said(&trace, from), said(&exchanges[0], from));
+    for side in [Side::Client, Side::Server] {
+        assert_eq!(text_from(&trace, side), text_from(&exchanges[0], side));
     }
     let mut explained = prose(&trace);
     for line in prose(&exchanges[0]) {
-        assert!(explained.any(|one| one == line), "not there, or not in this order: {line}{trace}");
+        assert!(explained.any(|one| one == line), "missing, or in another order: {line}{trace}");
     }
 }
 
-/// What stands between backquotes in a text.
+/// The parts of a text between backquotes.
 fn quoted(text: &str) -> Vec<&str> {
     text.split('`').skip(1).step_by(2).collect()
 }
 
 #[test]
-fn what_readme_names_of_the_format_is_in_it() {
+fn each_element_of_the_format_in_readme_is_parsed() {
     let readme = readme();
     let (_, section) = readme.split_once("\n## The format\n").expect("the section");
-    let (section, _) = section.split_once("\n## ").expect("one behind it");
+    let (section, _) = section.split_once("\n## ").expect("a section after it");
     let items: Vec<&str> = section.split("\n- ").skip(1).collect();
-    let read =
-        |text: &str| Transcript::parse(text).unwrap_or_else(|it| panic!("{it}: {text}")).items;
+    let parse = |text: &str| {
+        Transcript::parse(text).unwrap_or_else(|error| panic!("{error}: {text}")).items
+    };
     for item in items {
         let (marker, named) =
             quoted(item).split_first().map(|(one, rest)| (*one, rest.to_vec())).expect(item);
         for name in named {
             let items = match marker {
-                "???" => read(&format!("???\n{name}\n")),
-                "---" => read(&format!("--- {name}\n")),
-                "#" if name.starts_with('@') => read(&format!(">>> {name}\n")),
-                "#" => read(name),
-                _ => read(&format!(">>>\n{}\n", name.replace("HH", "e9"))),
+                "???" => parse(&format!("???\n{name}\n")),
+                "---" => parse(&format!("--- {name}\n")),
+                "#" if name.starts_with('@') => parse(&format!(">>> {name}\n")),
+                "#" => parse(name),
+                _ => parse(&format!(">>>\n{}\n", name.replace("HH", "e9"))),
             };
             assert!(!items.is_empty(), "{name}");
         }
@@ -152,7 +154,7 @@ fn what_readme_names_of_the_format_is_in_it() {
 }
 
 #[test]
-fn the_lesson_in_readme_is_the_lesson() {
+fn the_lesson_in_readme_equals_lesson_rs() {
     let lesson = fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/src/lesson.rs")).unwrap();
     let code: String =
         lesson.split_inclusive('\n').filter(|line| !line.starts_with("//!")).collect();
@@ -163,32 +165,32 @@ fn the_lesson_in_readme_is_the_lesson() {
 fn each_command_in_readme_works() {
     let readme = readme();
     let makefile = fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/Makefile")).unwrap();
-    let goal = |name: &str| makefile.lines().any(|line| line.starts_with(&format!("{name}:")));
-    // Also those within sentences: `make bench`.
+    let is_target = |name: &str| makefile.lines().any(|line| line.starts_with(&format!("{name}:")));
+    // Also the commands in sentences: `make bench`.
     for command in readme.split("make ").skip(1) {
         let name: String = command.chars().take_while(char::is_ascii_lowercase).collect();
-        assert!(goal(&name), "make {name}");
+        assert!(is_target(&name), "make {name}");
     }
-    let kitchen = ServerProcess::open("");
-    let port = format!(" {} ", kitchen.address.port());
+    let server = ServerProcess::start_site("");
+    let port = format!(" {} ", server.address.port());
     let binary = env!("CARGO_BIN_EXE_openkitchen");
     for line in blocks(&readme, "sh").join("").lines() {
-        let here = line.replace(ADDRESS, &kitchen.address.to_string());
-        let here = format!("{here} ").replace(" 5000 ", &port);
-        let here = here.replace("target/release/openkitchen", binary);
+        let command = line.replace(ADDRESS, &server.address.to_string());
+        let command = format!("{command} ").replace(" 5000 ", &port);
+        let command = command.replace("target/release/openkitchen", binary);
         let mut shell = Command::new("sh");
         if line.starts_with("make ") {
             continue;
         } else if line.contains("openkitchen watch") {
-            // It runs until it is stopped: that it listens is what it promises.
-            let watch = format!("exec {here} --listen 127.0.0.1:0");
+            // `watch` runs until it is stopped. The test only waits until it listens.
+            let watch = format!("exec {command} --listen 127.0.0.1:0");
             drop(ServerProcess::start(shell.args(["-c", &watch])));
             continue;
         } else if line.starts_with("curl ") && process::need("curl", "curl --version") {
-            shell.args(["-c", &format!("{here} --fail-with-body --silent")]);
+            shell.args(["-c", &format!("{command} --fail-with-body --silent")]);
         } else {
-            assert!(line.contains("openkitchen "), "nothing tries: {line}");
-            shell.args(["-c", &here]);
+            assert!(line.contains("openkitchen "), "no test for: {line}");
+            shell.args(["-c", &command]);
         }
         let run = shell.output().expect("a shell");
         assert!(run.status.success(), "{line}: {run:?}");
@@ -196,12 +198,12 @@ fn each_command_in_readme_works() {
 }
 
 #[test]
-fn the_files_that_readme_points_to_are_there() {
+fn the_files_that_readme_links_to_exist() {
     let readme = readme();
     for link in readme.split("](").skip(1) {
         let path = link.split(')').next().expect("a split has a first part");
         let is_local = !path.starts_with("http");
-        let there = fs::exists(format!("{}/{path}", env!("CARGO_MANIFEST_DIR"))).unwrap();
-        assert!(!is_local || there, "{path}");
+        let exists = fs::exists(format!("{}/{path}", env!("CARGO_MANIFEST_DIR"))).unwrap();
+        assert!(!is_local || exists, "{path}");
     }
 }

@@ -15,18 +15,18 @@ use std::time::{Duration, Instant};
 
 use openkitchen::Transcript;
 use openkitchen::transcript::{EventKind, Item, Side};
-use process::{Ended, Folder, PATIENCE, ServerProcess, openkitchen, read_once, run};
+use process::{Exit, Folder, ServerProcess, TIMEOUT, openkitchen, read_once, run};
 
 const GET: &str = "GET / HTTP/1.1\r\nHost: h\r\n\r\n";
 const OK: &str = "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello";
 
 /// Runs `send ADDR ...` with these bytes on stdin. Whatever it says is canonical.
-fn send(to: SocketAddr, arguments: &str, stdin: impl AsRef<[u8]>) -> Ended {
+fn send(to: SocketAddr, arguments: &str, stdin: impl AsRef<[u8]>) -> Exit {
     canonical(send_much(to, arguments, stdin))
 }
 
 /// The same, where so much is said that to read it would take seconds.
-fn send_much(to: SocketAddr, arguments: &str, stdin: impl AsRef<[u8]>) -> Ended {
+fn send_much(to: SocketAddr, arguments: &str, stdin: impl AsRef<[u8]>) -> Exit {
     let folder = Folder::new();
     let bytes = folder.file("stdin");
     fs::write(&bytes, stdin).unwrap();
@@ -37,7 +37,7 @@ fn send_much(to: SocketAddr, arguments: &str, stdin: impl AsRef<[u8]>) -> Ended 
 }
 
 /// Runs `send ADDR FILE ...`.
-fn play(to: SocketAddr, arguments: &str, file: &str) -> Ended {
+fn play(to: SocketAddr, arguments: &str, file: &str) -> Exit {
     let folder = Folder::new();
     let path = folder.file("played.wire");
     fs::write(&path, file).unwrap();
@@ -45,7 +45,7 @@ fn play(to: SocketAddr, arguments: &str, file: &str) -> Ended {
 }
 
 #[track_caller]
-fn canonical(ended: Ended) -> Ended {
+fn canonical(ended: Exit) -> Exit {
     let page = read(&ended.stdout);
     assert_eq!(page.to_string(), ended.stdout);
     ended
@@ -57,7 +57,7 @@ fn read(text: &str) -> Transcript {
 }
 
 /// The bytes of one side, block by block.
-fn blocks(ended: &Ended, side: Side) -> Vec<Vec<u8>> {
+fn blocks(ended: &Exit, side: Side) -> Vec<Vec<u8>> {
     let items = read(&ended.stdout).items.into_iter();
     let blocks = items.filter_map(|item| match item {
         Item::Block(block) if block.from == side => block.bytes.expand(),
@@ -67,7 +67,7 @@ fn blocks(ended: &Ended, side: Side) -> Vec<Vec<u8>> {
 }
 
 /// The page without what no test can know: times and ports.
-fn timeless(ended: &Ended) -> String {
+fn timeless(ended: &Exit) -> String {
     let line = |line: &str| match line.split_once(" to 127.0.0.1:") {
         Some((open, _)) if line.starts_with("---") => open.to_owned() + "\n",
         _ => line.split(", +").next().unwrap().to_owned() + "\n",
@@ -91,13 +91,13 @@ fn accept(listener: &TcpListener) -> TcpStream {
     let stream = loop {
         match listener.accept() {
             Ok((stream, _)) => break stream,
-            Err(error) => assert!(since.elapsed() < PATIENCE, "nobody comes: {error}"),
+            Err(error) => assert!(since.elapsed() < TIMEOUT, "nobody comes: {error}"),
         }
         thread::sleep(Duration::from_millis(2));
     };
     stream.set_nonblocking(false).unwrap();
     stream.set_nodelay(true).unwrap();
-    stream.set_read_timeout(Some(PATIENCE)).unwrap();
+    stream.set_read_timeout(Some(TIMEOUT)).unwrap();
     stream
 }
 
@@ -112,7 +112,7 @@ fn take(stream: &mut TcpStream, length: usize) -> Vec<u8> {
 fn is_silent(stream: &mut TcpStream) -> bool {
     stream.set_read_timeout(Some(Duration::from_millis(150))).unwrap();
     let is_silent = stream.peek(&mut [0]).is_err();
-    stream.set_read_timeout(Some(PATIENCE)).unwrap();
+    stream.set_read_timeout(Some(TIMEOUT)).unwrap();
     is_silent
 }
 
@@ -120,7 +120,7 @@ fn is_silent(stream: &mut TcpStream) -> bool {
 
 #[test]
 fn an_answer_of_the_site_is_shown_and_who_closed() {
-    let site = ServerProcess::open("");
+    let site = ServerProcess::start_site("");
     let ask = "GET /about HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n";
     let ended = send(site.address, "", ask);
     assert_eq!((ended.code, ended.stderr.as_str()), (Some(0), ""));
@@ -132,7 +132,7 @@ fn an_answer_of_the_site_is_shown_and_who_closed() {
 
 #[test]
 fn what_was_sent_can_be_sent_again() {
-    let site = ServerProcess::open("");
+    let site = ServerProcess::start_site("");
     let ask = "GET /about HTTP/1.1\r\nHost : h\r\n\r\n";
     let once = send(site.address, "--half-close", ask);
     let again = play(site.address, "", &once.stdout);

@@ -18,7 +18,7 @@ use std::time::{Duration, Instant};
 
 use openkitchen::Transcript;
 use openkitchen::transcript::{Assertion, Event, EventKind, Item, Side};
-use process::{Client, Ended, Folder, PATIENCE, ServerProcess, openkitchen, read_once, run};
+use process::{Client, Exit, Folder, ServerProcess, TIMEOUT, openkitchen, read_once, run};
 
 /// Conversations that are compared byte by byte.
 const CONVERSATIONS: u64 = 200;
@@ -46,8 +46,8 @@ impl Stand {
     fn connect(&self) -> (TcpStream, TcpStream) {
         let client = self.watch.client().stream;
         let (server, _) = self.listener.accept().unwrap();
-        server.set_read_timeout(Some(PATIENCE)).unwrap();
-        server.set_write_timeout(Some(PATIENCE)).unwrap();
+        server.set_read_timeout(Some(TIMEOUT)).unwrap();
+        server.set_write_timeout(Some(TIMEOUT)).unwrap();
         (client, server)
     }
 
@@ -81,7 +81,7 @@ fn eventually<T>(what: &str, mut attempt: impl FnMut() -> Option<T>) -> T {
         if let Some(it) = attempt() {
             return it;
         }
-        assert!(since.elapsed() < PATIENCE, "in vain: {what}");
+        assert!(since.elapsed() < TIMEOUT, "in vain: {what}");
         thread::sleep(Duration::from_millis(2));
     }
 }
@@ -216,7 +216,7 @@ fn two_hundred_conversations_cross_without_a_byte_changed() {
         assert!(recording.bytes(Side::Client) == asked, "conversation {number}: recorded");
         assert!(recording.bytes(Side::Server) == answered, "conversation {number}: recorded");
     }
-    let Ended { code, stderr, .. } = stand.watch.stop();
+    let Exit { code, stderr, .. } = stand.watch.stop();
     assert_eq!((code, &*stderr), (Some(0), ""));
 }
 
@@ -264,7 +264,7 @@ fn a_reset_by_the_client_is_one_for_the_server() {
     assert!(read_once(&server, &mut [0; 64]).unwrap() > 0);
     reset(client, &server);
     is_reset(&server);
-    stand.watch.line_with("--- client reset");
+    stand.watch.wait_for_line("--- client reset");
     let recording = stand.recording_with(1, "--- client reset\n");
     assert!(recording.text.ends_with("--- client reset\n"), "{}", recording.text);
 }
@@ -277,7 +277,7 @@ fn a_reset_by_the_server_is_one_for_the_client() {
     assert!(read_once(&client, &mut [0; 64]).unwrap() > 0);
     reset(server, &client);
     is_reset(&client);
-    stand.watch.line_with("--- server reset");
+    stand.watch.wait_for_line("--- server reset");
     let recording = stand.recording_with(1, "--- server reset\n");
     assert_eq!(recording.events(), [EventKind::Reset(Side::Server)]);
 }
@@ -316,7 +316,7 @@ fn what_crosses_is_shown_as_a_transcript() {
     assert_eq!(read_once(&upstream, &mut [0; 64]).unwrap(), 0);
     drop(upstream);
     let address = stand.watch.address;
-    let Ended { code, stdout, stderr } = stand.watch.stop();
+    let Exit { code, stdout, stderr } = stand.watch.stop();
     assert_eq!((code, &*stderr), (Some(0), ""));
     let page = Transcript::parse(&stdout).unwrap();
     assert_eq!(page.to_string(), stdout);
@@ -357,12 +357,12 @@ fn the_site_records_too_and_a_recording_says_what_it_says_again() {
     let folder = Folder::new();
     let wires = folder.file("wires");
     let flags = format!("--record {}", wires.display());
-    let mut kitchen = ServerProcess::open(&flags);
+    let mut kitchen = ServerProcess::start_site(&flags);
     let mut client = kitchen.client();
     client.send(GET.repeat(2));
     client.send("POST /echo HTTP/1.1\r\nHost: h\r\nContent-Length: 5\r\n\r\n\0\x01\r\n#");
     client.send("HEAD /nothing HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n");
-    let answers = client.rest();
+    let answers = client.read_to_end();
     let file = fs::read_dir(&wires).unwrap().next().unwrap().unwrap().path();
     kitchen.kill(); // nothing waits to be written
     let recording = Recording::read(&file);
@@ -376,7 +376,7 @@ fn the_site_records_too_and_a_recording_says_what_it_says_again() {
         "{assertions:?}"
     );
 
-    let again = ServerProcess::open("");
+    let again = ServerProcess::start_site("");
     let mut client = again.client();
     client.send(recording.bytes(Side::Client));
     let undated = |bytes: &[u8]| {
@@ -384,7 +384,7 @@ fn the_site_records_too_and_a_recording_says_what_it_says_again() {
         let lines = text.split_inclusive('\n').filter(|line| !line.starts_with("Date: "));
         lines.collect::<String>()
     };
-    assert_eq!(undated(&client.rest()), undated(&answers));
+    assert_eq!(undated(&client.read_to_end()), undated(&answers));
 }
 
 #[test]
@@ -419,9 +419,9 @@ fn a_full_disk_is_told_once_and_the_server_goes_on() {
     let kitchen = ServerProcess::start(&mut command);
     for _ in 0..5 {
         let content = "x".repeat(30_000);
-        assert_eq!(kitchen.ask("POST /echo", "", &content).status, 200);
+        assert_eq!(kitchen.request("POST /echo", "", &content).status, 200);
     }
-    let Ended { code, stderr, .. } = kitchen.stop();
+    let Exit { code, stderr, .. } = kitchen.stop();
     assert_eq!(code, Some(0));
     assert_eq!(stderr.matches("cannot record in ").count(), 1, "{stderr}");
 }
@@ -436,16 +436,16 @@ fn a_server_that_is_not_there_is_told_once_until_it_is() {
     let folder = Folder::new();
     let watch = watch(&server.to_string(), &folder, "--no-trace");
     for _ in 0..3 {
-        assert_eq!(watch.client().rest(), b"");
+        assert_eq!(watch.client().read_to_end(), b"");
     }
     let listener = TcpListener::bind(server).unwrap();
     let mut client = watch.client();
     client.send(GET);
     let (mut upstream, _) = listener.accept().unwrap();
     upstream.write_all(ANSWER.as_bytes()).unwrap();
-    assert_eq!(client.answer().text(), "hello");
+    assert_eq!(client.response().text(), "hello");
     drop((client, upstream));
-    let Ended { code, stdout, .. } = watch.stop();
+    let Exit { code, stdout, .. } = watch.stop();
     assert_eq!(code, Some(0));
     let told = format!("# connection 1 was closed: {server} cannot be reached: ");
     assert_eq!(stdout.matches(&told).count(), 1, "{stdout}");
@@ -456,7 +456,7 @@ fn a_server_that_is_not_there_is_told_once_until_it_is() {
 fn beyond_the_cap_a_connection_is_closed_and_a_free_place_is_given_again() {
     let stand = Stand::open("--no-trace --max-connections 1");
     let (client, server) = stand.connect();
-    assert_eq!(stand.watch.client().rest(), b"");
+    assert_eq!(stand.watch.client().read_to_end(), b"");
     drop((client, server));
     let guest = eventually("a free place", || {
         let guest = stand.watch.client().stream;
@@ -466,7 +466,7 @@ fn beyond_the_cap_a_connection_is_closed_and_a_free_place_is_given_again() {
     });
     let (mut server, _) = stand.listener.accept().unwrap();
     server.write_all(b"!").unwrap();
-    guest.set_read_timeout(Some(PATIENCE)).unwrap();
+    guest.set_read_timeout(Some(TIMEOUT)).unwrap();
     assert_eq!(read_once(&guest, &mut [0]).unwrap(), 1);
     drop((guest, server));
     let stderr = stand.watch.stop().stderr;
@@ -496,7 +496,7 @@ fn a_connection_on_which_nothing_crosses_ends() {
     let mut heard = String::new();
     server.read_to_string(&mut heard).unwrap();
     assert_eq!(heard, "....");
-    let told = stand.watch.line_with(&format!("# connection {number} was closed: "));
+    let told = stand.watch.wait_for_line(&format!("# connection {number} was closed: "));
     assert_eq!(told, "nothing had crossed it for 0.3 s");
 }
 
@@ -526,7 +526,7 @@ fn what_is_in_flight_ends_before_watch_does_and_what_is_idle_does_not_wait() {
     assert_eq!(answer, ANSWER.as_bytes());
     assert_eq!(read_once(&upstream, &mut [0; 64]).unwrap(), 0, "no more questions");
     drop(upstream);
-    let Ended { code, stderr, .. } = stand.watch.end();
+    let Exit { code, stderr, .. } = stand.watch.wait();
     assert_eq!((code, &*stderr), (Some(0), ""));
     assert!(since.elapsed() < Duration::from_secs(3), "{:?}", since.elapsed());
 }
@@ -537,7 +537,7 @@ fn what_does_not_end_within_the_grace_time_is_cut_off() {
     let (mut client, server) = stand.connect();
     client.write_all(GET.as_bytes()).unwrap();
     assert!(read_once(&server, &mut [0; 64]).unwrap() > 0);
-    let Ended { code, stderr, .. } = stand.watch.stop();
+    let Exit { code, stderr, .. } = stand.watch.stop();
     assert_eq!(code, Some(0));
     assert!(stderr.contains("1 connections were cut off"), "{stderr}");
 }
@@ -633,7 +633,7 @@ fn flask_is_seen_as_it_is() {
         assert_eq!(undated(&watched), undated(&plain));
     }
     drop(flask);
-    let Ended { code, stdout, stderr } = watch.stop();
+    let Exit { code, stdout, stderr } = watch.stop();
     assert_eq!((code, &*stderr), (Some(0), ""));
     assert_eq!(Transcript::parse(&stdout).unwrap().to_string(), stdout);
     assert!(stdout.contains("\nServer: Werkzeug/"), "{stdout}");
@@ -651,7 +651,7 @@ fn flask_is_seen_as_it_is() {
 fn said(mut client: Client, question: &[u8]) -> Vec<u8> {
     client.send(question);
     client.half_close();
-    client.rest()
+    client.read_to_end()
 }
 
 fn undated(bytes: &[u8]) -> String {

@@ -1,108 +1,110 @@
-//! A client that writes the very bytes it is given, and reads answers by RFC 9112 section 6.3 alone:
-//! it shares no line with the library, so both cannot be wrong in the same way.
+//! An HTTP client for tests: sends exactly the bytes that it is given, and reads responses.
+//!
+//! It finds the end of a response by RFC 9112 section 6.3 alone. It shares no code with the library, so
+//! that an error in the library cannot hide here too.
 
 use std::io::{ErrorKind, Write};
 use std::net::{Shutdown, SocketAddr, TcpStream};
 
-use super::{PATIENCE, read_once};
+use super::{TIMEOUT, read_once};
 
 /// One connection.
 pub struct Client {
     pub stream: TcpStream,
-    /// What has come and belongs to no answer yet.
-    early: Vec<u8>,
+    /// Received bytes that belong to no response yet.
+    received: Vec<u8>,
 }
 
 impl Client {
-    pub fn to(address: SocketAddr) -> Client {
-        let stream = TcpStream::connect_timeout(&address, PATIENCE).unwrap();
-        stream.set_read_timeout(Some(PATIENCE)).unwrap();
-        stream.set_write_timeout(Some(PATIENCE)).unwrap();
+    pub fn connect(address: SocketAddr) -> Client {
+        let stream = TcpStream::connect_timeout(&address, TIMEOUT).unwrap();
+        stream.set_read_timeout(Some(TIMEOUT)).unwrap();
+        stream.set_write_timeout(Some(TIMEOUT)).unwrap();
         stream.set_nodelay(true).unwrap();
-        Client { stream, early: Vec::new() }
+        Client { stream, received: Vec::new() }
     }
 
-    /// Writes these bytes. A server that is gone is noticed by whoever reads.
+    /// Writes these bytes. Errors are ignored: if the server has closed, the next read shows it.
     pub fn send(&mut self, bytes: impl AsRef<[u8]>) {
         let _ = self.stream.write_all(bytes.as_ref());
     }
 
-    /// The next answer.
+    /// Reads the next response. It must not be a response to HEAD.
     #[track_caller]
-    pub fn answer(&mut self) -> Answer {
-        self.next_answer().expect("the connection ended before the answer")
+    pub fn response(&mut self) -> Response {
+        self.response_or_end().expect("the connection ended before the response")
     }
 
-    /// The next answer; `None` where the connection ends before it is whole.
-    pub fn next_answer(&mut self) -> Option<Answer> {
+    /// Reads the next response; `None` if the connection ends before the response is complete.
+    pub fn response_or_end(&mut self) -> Option<Response> {
         loop {
-            let head = self.early.windows(4).position(|end| end == b"\r\n\r\n");
+            let head = self.received.windows(4).position(|end| end == b"\r\n\r\n");
             if let Some(head) = head.map(|at| at + 4) {
-                let mut answer = Answer::read(&self.early[..head]);
-                let length = answer.length();
-                if self.early.len() >= head + length {
-                    answer.content = self.early[head..head + length].to_vec();
-                    self.early.drain(..head + length);
-                    return Some(answer);
+                let mut response = Response::parse(&self.received[..head]);
+                let length = response.content_length();
+                if self.received.len() >= head + length {
+                    response.content = self.received[head..head + length].to_vec();
+                    self.received.drain(..head + length);
+                    return Some(response);
                 }
             }
-            if !self.more() {
+            if !self.read_more() {
                 return None;
             }
         }
     }
 
     /// Everything up to the end of the connection.
-    pub fn rest(&mut self) -> Vec<u8> {
-        while self.more() {}
-        std::mem::take(&mut self.early)
+    pub fn read_to_end(&mut self) -> Vec<u8> {
+        while self.read_more() {}
+        std::mem::take(&mut self.received)
     }
 
-    /// Says that this side has no more to send.
+    /// Half-closes the connection: the server reads its end, and the client still reads responses.
     pub fn half_close(&self) {
         self.stream.shutdown(Shutdown::Write).unwrap();
     }
 
-    /// Reads once; false at the end. A reset is an end, too; silence is none.
-    fn more(&mut self) -> bool {
-        let mut piece = [0; 64 * 1024];
-        match read_once(&self.stream, &mut piece) {
+    /// Reads once. False at the end of the connection, also after a reset; a timeout fails the test.
+    fn read_more(&mut self) -> bool {
+        let mut buffer = [0; 64 * 1024];
+        match read_once(&self.stream, &mut buffer) {
             Ok(length) => {
-                self.early.extend_from_slice(&piece[..length]);
+                self.received.extend_from_slice(&buffer[..length]);
                 length > 0
             }
             Err(error) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut) => {
-                panic!("silent for {PATIENCE:?}; so far: {}", self.early.escape_ascii());
+                panic!("no bytes for {TIMEOUT:?}; so far: {}", self.received.escape_ascii());
             }
             Err(_) => false,
         }
     }
 }
 
-/// What came back.
-pub struct Answer {
+/// A response as the client received it.
+pub struct Response {
     pub status: u16,
     /// The status line and the field lines, with their line ends, without the empty line.
     pub head: String,
     pub content: Vec<u8>,
 }
 
-impl Answer {
-    /// Takes one answer apart, of which all is there.
+impl Response {
+    /// Parses bytes that hold exactly one response: all after the head is its content.
     #[track_caller]
-    pub fn read(bytes: &[u8]) -> Answer {
+    pub fn parse(bytes: &[u8]) -> Response {
         let end = bytes.windows(4).position(|end| end == b"\r\n\r\n");
-        let end = end.unwrap_or_else(|| panic!("no answer: {}", bytes.escape_ascii()));
+        let end = end.unwrap_or_else(|| panic!("no response: {}", bytes.escape_ascii()));
         let head = String::from_utf8(bytes[..end + 2].to_vec()).unwrap();
         let status = head.strip_prefix("HTTP/1.1 ").and_then(|rest| rest.get(..3)?.parse().ok());
         let status = status.unwrap_or_else(|| panic!("no status line: {head}"));
-        Answer { status, head, content: bytes[end + 4..].to_vec() }
+        Response { status, head, content: bytes[end + 4..].to_vec() }
     }
 
-    /// The value of the one field with this name, if it is there.
+    /// The value of the field with this name. The test fails if there are two.
     pub fn field(&self, name: &str) -> Option<&str> {
         let values = self.fields(name);
-        assert!(values.len() < 2, "{name} stands twice: {}", self.head);
+        assert!(values.len() < 2, "{name} is sent twice: {}", self.head);
         values.first().copied()
     }
 
@@ -120,8 +122,8 @@ impl Answer {
         std::str::from_utf8(&self.content).unwrap()
     }
 
-    /// Bytes of content that belong to it, where it does not answer HEAD.
-    fn length(&self) -> usize {
+    /// Bytes of content after the head. Chunks are not read: no route of the site streams.
+    fn content_length(&self) -> usize {
         assert!(self.field("transfer-encoding").is_none(), "no route of the site streams");
         match self.status {
             100..200 | 204 | 304 => 0,

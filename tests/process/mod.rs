@@ -1,13 +1,13 @@
-//! What the tests of the process share: the real binary on a free port, everything it says, and the
-//! tools of the system where a test needs one.
+//! Shared by the tests of the binary: starts it on a free port, collects its stdout and stderr, sends
+//! requests and signals, and looks for tools of the system.
 //!
-//! Nothing sleeps until a server is likely to be ready: the line `# listening on http://ADDR` is
-//! waited for. Whatever way a test ends, its processes end with it, by their own ids.
+//! No test sleeps until a server is probably ready. It waits for the line `# listening on http://ADDR`.
+//! Each process that a test started is killed when the test ends, also when it fails.
 
 #![allow(dead_code, reason = "each test file uses its part")]
 
 mod client;
-pub mod held;
+pub mod resources;
 
 use std::io::{self, BufRead, BufReader, ErrorKind, Read, Write};
 use std::net::{SocketAddr, TcpStream};
@@ -17,40 +17,41 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 use std::{env, fs, process, thread};
 
-pub use client::{Answer, Client};
+pub use client::{Client, Response};
 
-/// No test waits for anything longer than this; what takes so long has failed.
-pub const PATIENCE: Duration = Duration::from_secs(10);
+/// The longest time that a test waits for one thing. After it, the test fails.
+pub const TIMEOUT: Duration = Duration::from_secs(10);
 
-/// The binary, without a single variable of whoever runs the tests.
+/// The binary with these flags, in an empty environment.
 pub fn openkitchen(flags: &str) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_openkitchen"));
     command.env_clear().args(flags.split_whitespace());
     command
 }
 
-/// Reads once. A socket with a timeout is not read on by itself after a signal, so it is here.
-pub fn read_once(mut stream: &TcpStream, piece: &mut [u8]) -> io::Result<usize> {
+/// Reads once, and again after a signal. The kernel does not restart a read that has a timeout.
+pub fn read_once(mut stream: &TcpStream, buffer: &mut [u8]) -> io::Result<usize> {
     loop {
-        match stream.read(piece) {
+        match stream.read(buffer) {
             Err(error) if error.kind() == ErrorKind::Interrupted => {}
             read => return read,
         }
     }
 }
 
-/// A folder of this test's own, with all that is in it gone at the end.
+/// A temporary folder for one test. Dropped, it is removed with its files.
 pub struct Folder(PathBuf);
 
 impl Folder {
     pub fn new() -> Folder {
-        static MADE: AtomicU32 = AtomicU32::new(0);
-        let number = MADE.fetch_add(1, Ordering::Relaxed);
+        static COUNT: AtomicU32 = AtomicU32::new(0);
+        let number = COUNT.fetch_add(1, Ordering::Relaxed);
         let path = env::temp_dir().join(format!("openkitchen-test-{}-{number}", process::id()));
         fs::create_dir_all(&path).unwrap();
         Folder(path)
     }
 
+    /// The path of a file in it. The file is not created.
     pub fn file(&self, name: &str) -> PathBuf {
         self.0.join(name)
     }
@@ -62,48 +63,49 @@ impl Drop for Folder {
     }
 }
 
-/// A process of this test's own. Dropped, it is killed.
+/// A process that a test started. Dropped, it is killed.
 pub struct Process(Child);
 
-/// A server that runs.
+/// A running server: a process that prints the address on which it listens.
 pub struct ServerProcess {
     process: Process,
-    /// `None` when nobody reads it any more.
+    /// The reading end of its stdout; `None` after [`ServerProcess::close_stdout`].
     stdout: Option<BufReader<ChildStdout>>,
-    /// What stdout has said so far.
-    said: String,
+    /// The text read from its stdout so far.
+    output: String,
+    /// Holds a file with its stderr, and the likes file of the site.
     folder: Folder,
     pub address: SocketAddr,
 }
 
-/// How a process came to its end, and everything it said.
+/// How a process ended, and all its output.
 #[derive(Debug)]
-pub struct Ended {
-    /// Its exit code; `None` when a signal ended it.
+pub struct Exit {
+    /// The exit code; `None` if a signal ended the process.
     pub code: Option<i32>,
     pub stdout: String,
     pub stderr: String,
 }
 
 impl ServerProcess {
-    /// The site, silent, with an empty book of likes.
-    pub fn open(flags: &str) -> ServerProcess {
-        ServerProcess::open_with(flags, &[])
+    /// Starts the lesson site without a trace on stdout, and with an empty likes file.
+    pub fn start_site(flags: &str) -> ServerProcess {
+        ServerProcess::start_site_with_env(flags, &[])
     }
 
-    /// The same with variables in its environment.
-    pub fn open_with(flags: &str, variables: &[(&str, &str)]) -> ServerProcess {
+    /// Starts the site with these variables in its environment.
+    pub fn start_site_with_env(flags: &str, variables: &[(&str, &str)]) -> ServerProcess {
         let folder = Folder::new();
         let data = folder.file("likes");
         ServerProcess::start_in(folder, site(flags, &data).envs(variables.iter().copied()))
     }
 
-    /// The same with this book of likes.
-    pub fn open_on(data: &Path, flags: &str) -> ServerProcess {
+    /// Starts the site with this likes file.
+    pub fn start_site_with_likes(data: &Path, flags: &str) -> ServerProcess {
         ServerProcess::start(&mut site(flags, data))
     }
 
-    /// Any command that tells where it listens.
+    /// Starts any command that prints `# listening on http://ADDR`, and waits for that line.
     pub fn start(command: &mut Command) -> ServerProcess {
         ServerProcess::start_in(Folder::new(), command)
     }
@@ -112,87 +114,90 @@ impl ServerProcess {
         let stderr = fs::File::create(folder.file("stderr")).unwrap();
         let mut process = Process::spawn(command.stdout(Stdio::piped()).stderr(stderr));
         let stdout = process.0.stdout.take().map(BufReader::new);
-        let (said, address) = (String::new(), SocketAddr::from(([0, 0, 0, 0], 0)));
-        let mut kitchen = ServerProcess { process, stdout, said, folder, address };
-        kitchen.address = kitchen.line_with("# listening on http://").parse().unwrap();
-        kitchen
+        let (output, address) = (String::new(), SocketAddr::from(([0, 0, 0, 0], 0)));
+        let mut server = ServerProcess { process, stdout, output, folder, address };
+        server.address = server.wait_for_line("# listening on http://").parse().unwrap();
+        server
     }
 
-    /// Waits for a line of stdout that begins so, and returns the rest of it.
-    pub fn line_with(&mut self, beginning: &str) -> String {
+    /// Waits for a line of stdout with this prefix, and returns the rest of the line.
+    pub fn wait_for_line(&mut self, prefix: &str) -> String {
         loop {
-            let from = self.said.len();
+            let start = self.output.len();
             let stdout = self.stdout.as_mut().unwrap();
-            let read = stdout.read_line(&mut self.said).unwrap();
-            assert!(read > 0, "it ended before it said {beginning:?}: {}", self.stderr());
-            if let Some(rest) = self.said[from..].trim_end().strip_prefix(beginning) {
+            let read = stdout.read_line(&mut self.output).unwrap();
+            assert!(read > 0, "stdout ended before a line {prefix:?}: {}", self.stderr());
+            if let Some(rest) = self.output[start..].trim_end().strip_prefix(prefix) {
                 return rest.to_owned();
             }
         }
     }
 
-    /// Closes the reading end of its stdout, as `| head` does.
-    pub fn stop_listening(&mut self) {
+    /// Closes the reading end of its stdout, as `| head` does after ten lines.
+    pub fn close_stdout(&mut self) {
         self.stdout = None;
     }
 
-    /// The process that was started.
+    /// The id of the process.
     pub fn id(&self) -> u32 {
         self.process.0.id()
     }
 
-    /// What it has said on stderr by now. What it writes about an exchange may come after the
-    /// answer: to see all of it, end it first.
+    /// What it has written to stderr by now. The log line of an exchange may be written after the
+    /// response was sent: to see every line, stop the server first.
     pub fn stderr(&self) -> String {
         fs::read_to_string(self.folder.file("stderr")).unwrap()
     }
 
-    /// A connection to it.
+    /// A new connection to it.
     pub fn client(&self) -> Client {
-        Client::to(self.address)
+        Client::connect(self.address)
     }
 
-    /// One request on a connection of its own: `POST /echo`, further field lines, the content.
-    pub fn ask(&self, method_and_path: &str, fields: &str, content: &str) -> Answer {
+    /// Sends one request on a new connection, and reads the response. Takes `POST /echo`, more field
+    /// lines (each with its CRLF), and the content.
+    pub fn request(&self, method_and_path: &str, fields: &str, content: &str) -> Response {
         let length = match content.len() {
             0 => String::new(),
             length => format!("Content-Length: {length}\r\n"),
         };
         let mut client = self.client();
         client.send(format!(
-            "{method_and_path} HTTP/1.1\r\nHost: kitchen.test\r\nConnection: close\r\n\
+            "{method_and_path} HTTP/1.1\r\nHost: server.test\r\nConnection: close\r\n\
              {fields}{length}\r\n{content}"
         ));
-        Answer::read(&client.rest())
+        Response::parse(&client.read_to_end())
     }
 
-    pub fn get(&self, path: &str) -> Answer {
-        self.ask(&format!("GET {path}"), "", "")
+    /// Sends a GET request on a new connection, and reads the response.
+    pub fn get(&self, path: &str) -> Response {
+        self.request(&format!("GET {path}"), "", "")
     }
 
+    /// Sends it a signal: `TERM`, `INT`.
     pub fn signal(&self, name: &str) {
         signal(name, &self.id().to_string());
     }
 
-    /// `kill -9`, and it is over.
+    /// Kills it with SIGKILL, and waits for its end.
     pub fn kill(&mut self) {
         self.process.0.kill().unwrap();
         self.process.0.wait().unwrap();
     }
 
-    /// Asks it to stop, and waits for its end.
-    pub fn stop(self) -> Ended {
+    /// Sends SIGTERM, and waits for its end.
+    pub fn stop(self) -> Exit {
         self.signal("TERM");
-        self.end()
+        self.wait()
     }
 
     /// Waits for its end.
-    pub fn end(mut self) -> Ended {
+    pub fn wait(mut self) -> Exit {
         let code = self.process.code();
         if let Some(stdout) = &mut self.stdout {
-            stdout.read_to_string(&mut self.said).unwrap();
+            stdout.read_to_string(&mut self.output).unwrap();
         }
-        Ended { code, stdout: std::mem::take(&mut self.said), stderr: self.stderr() }
+        Exit { code, stdout: std::mem::take(&mut self.output), stderr: self.stderr() }
     }
 }
 
@@ -205,11 +210,11 @@ impl Process {
         self.0.try_wait().unwrap().is_none()
     }
 
-    /// Waits for the end, and gives the exit code.
+    /// Waits for its end, and returns the exit code.
     fn code(&mut self) -> Option<i32> {
         let since = Instant::now();
         while self.is_running() {
-            assert!(since.elapsed() < PATIENCE, "it does not end");
+            assert!(since.elapsed() < TIMEOUT, "the process does not end");
             thread::sleep(Duration::from_millis(2));
         }
         self.0.wait().unwrap().code()
@@ -223,47 +228,49 @@ impl Drop for Process {
     }
 }
 
+/// The command for the site on a free port, without a trace.
 fn site(flags: &str, data: &Path) -> Command {
     let mut command = openkitchen("--listen 127.0.0.1:0 --no-trace");
     command.arg("--data").arg(data).args(flags.split_whitespace());
     command
 }
 
-/// Runs a command that ends by itself.
-pub fn run(command: &mut Command) -> Ended {
+/// Runs a command to its end, without stdin.
+pub fn run(command: &mut Command) -> Exit {
     let folder = Folder::new();
     let [out, err] = ["stdout", "stderr"].map(|name| folder.file(name));
     command.stdin(Stdio::null());
     command.stdout(fs::File::create(&out).unwrap()).stderr(fs::File::create(&err).unwrap());
     let code = Process::spawn(command).code();
     let [stdout, stderr] = [out, err].map(|path| fs::read_to_string(path).unwrap());
-    Ended { code, stdout, stderr }
+    Exit { code, stdout, stderr }
 }
 
-/// Sends a signal with the shell's own `kill`; `process` is an id, or how the shell finds it out.
+/// Sends a signal with the shell's own `kill`. `process` is an id, or a `$(command)` that prints one.
 pub fn signal(name: &str, process: &str) {
     let line = format!("kill -s {name} {process}");
     assert!(Command::new("sh").args(["-c", &line]).status().unwrap().success(), "{line}");
 }
 
-/// Whether a tool is here and does what the test wants of it, as `attempt` shows. If not, one line
-/// says which; where CI=true the test fails.
+/// Whether the shell command `attempt` succeeds, and so the tool works as the test needs it. If not,
+/// prints that the test is skipped; where CI=true the test fails.
 pub fn need(tool: &str, attempt: &str) -> bool {
     let mut shell = Command::new("sh");
     shell.args(["-c", attempt]).stdin(Stdio::null());
-    let is_here = shell.output().is_ok_and(|output| output.status.success());
-    is_here || skip(tool)
+    let works = shell.output().is_ok_and(|output| output.status.success());
+    works || skip(tool)
 }
 
-/// Says that the test that asks has nothing to do, for want of this. Always false.
+/// Prints that the current test is skipped because this tool is missing. Always false.
 pub fn skip(tool: &str) -> bool {
     skip_or_fail(tool, env::var("CI").is_ok_and(|value| value == "true"))
 }
 
+/// Fails the test if `is_ci`; otherwise as [`skip`].
 pub fn skip_or_fail(tool: &str, is_ci: bool) -> bool {
     assert!(!is_ci, "{tool} is needed where CI=true");
     let test = thread::current().name().unwrap_or("a test").to_owned();
-    // Not `eprintln!`, which would keep the line for itself as long as the test passes.
-    let _ = writeln!(io::stderr(), "{test}: skipped, for it needs {tool}");
+    // Not `eprintln!`: the test harness captures that, and shows it only if the test fails.
+    let _ = writeln!(io::stderr(), "{test}: skipped, because it needs {tool}");
     false
 }

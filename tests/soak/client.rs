@@ -1,76 +1,76 @@
-//! A guest who asks again and again, and can tell what became of a request that was not answered.
+//! A client for load tests: sends request after request, and finds out what happened to each.
 //!
-//! A client that keeps a connection may send a request just when the server closes it (RFC 9112
-//! section 9.5), and no server can help that: it is lawful. To throw away what has arrived is not.
-//! TCP itself tells the two apart, on Linux:
+//! A client that keeps a connection may send a request just when the server closes that connection. RFC
+//! 9112 section 9.5 allows this, and no server can prevent it. But a server must not discard a request
+//! that has arrived. On Linux, TCP tells the two cases apart:
 //!
-//! | what comes back | what has happened |
+//! | the client receives | what happened |
 //! |---|---|
-//! | FIN, and RST for the request | the connection had ended before the request arrived: they crossed |
-//! | RST alone | the request had arrived, and the socket was closed with it unread |
-//! | FIN alone | the request was read, and not answered |
+//! | FIN, and then RST for the request | the server closed before the request arrived: they crossed |
+//! | RST alone | the request arrived, and the server closed the socket without reading it |
+//! | FIN alone | the server read the request and sent no response |
 
 use std::io::{self, ErrorKind, Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use super::process::PATIENCE;
+use super::process::TIMEOUT;
 
-/// Time in which the RST for what came too late is here.
-const RESET_COMES: Duration = Duration::from_millis(200);
+/// The longest time until the RST for a late request arrives.
+const RESET_TIMEOUT: Duration = Duration::from_millis(200);
 
-/// What became of one request.
+/// What happened to one request.
 #[derive(Clone, Debug, PartialEq)]
-pub enum Fate {
-    /// The whole answer came, and it was the right one.
+pub enum Outcome {
+    /// The whole response arrived, and it was the expected one.
     Answered,
-    /// Nobody listens.
+    /// The connection was refused: no socket listens.
     Refused,
-    /// It was on its way when the server ended the connection.
+    /// The request was in flight when the server closed the connection.
     Crossed,
-    /// It had arrived, and was not even read.
-    LeftUnread,
-    /// It was read.
-    LeftUnanswered,
-    /// The answer began, and did not come whole.
-    CutShort,
-    /// Another answer than the one to this question.
+    /// The request arrived, and the server did not read it.
+    NotRead,
+    /// The server read the request, and sent no response.
+    NotAnswered,
+    /// The response began, and was not complete.
+    Incomplete,
+    /// An unexpected response, as text.
     Wrong(String),
-    /// No answer, and no end.
-    Silence,
+    /// No response and no end of the connection until the timeout, or an unknown error.
+    TimedOut,
 }
 
-/// One request, and what is known of it.
-pub struct Visit {
-    pub fate: Fate,
-    /// The connection was made for it.
+/// One request: its outcome and its times.
+pub struct Attempt {
+    pub outcome: Outcome,
+    /// Whether this was the first request on its connection.
     pub is_first: bool,
-    /// The time before the connection was asked for, and after it was there.
+    /// The times before and after the `connect` of its connection.
     pub connected: (Instant, Instant),
-    /// The time when the last byte of the request had been handed to the system.
+    /// The time after the last byte of the request was written to the socket.
     pub sent: Instant,
 }
 
-/// A client of one request after another.
-pub struct Guest {
+/// A client that sends one request after another.
+pub struct LoadClient {
     address: SocketAddr,
-    keeps: bool,
-    line: Option<Line>,
-    /// Requests so far; each is told apart by it.
-    asked: u64,
-    /// What its pauses are made of.
+    keeps_alive: bool,
+    connection: Option<Connection>,
+    /// Requests so far. The number is part of the content of a request.
+    requests: u64,
+    /// Makes the pauses of each client different.
     seed: u64,
 }
 
-struct Line {
+struct Connection {
     stream: TcpStream,
     connected: (Instant, Instant),
     is_new: bool,
 }
 
-impl Line {
-    /// Whether the server has not ended it yet, which a client looks at before it goes on.
+impl Connection {
+    /// Whether the client has not received the end of the connection yet.
     fn is_open(&self) -> bool {
         self.stream.set_nonblocking(true).unwrap();
         let peeked = self.stream.peek(&mut [0]);
@@ -79,70 +79,73 @@ impl Line {
     }
 }
 
-impl Guest {
-    /// One who keeps a connection as long as it may, or one who takes a new one each time.
-    pub fn new(address: SocketAddr, keeps: bool, seed: u64) -> Guest {
-        Guest { address, keeps, line: None, asked: 0, seed }
+impl LoadClient {
+    /// A client that keeps its connection, or one that opens a new connection for each request.
+    pub fn new(address: SocketAddr, keeps_alive: bool, seed: u64) -> LoadClient {
+        LoadClient { address, keeps_alive, connection: None, requests: 0, seed }
     }
 
-    /// Waits before the next request, each time for another time.
-    pub fn think(&self, longest_in_microseconds: u64) {
-        let random = (self.seed * 0x9e37 + self.asked).wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 32;
-        if let Some(pause) = random.checked_rem(longest_in_microseconds) {
+    /// Sleeps for a pseudo-random time below this.
+    pub fn pause(&self, max_microseconds: u64) {
+        let random = (self.seed * 0x9e37 + self.requests).wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 32;
+        if let Some(pause) = random.checked_rem(max_microseconds) {
             thread::sleep(Duration::from_micros(pause));
         }
     }
 
-    /// The next request: a page, or content that has to come back, with its length or in chunks that
-    /// are sent one by one.
-    pub fn visit(&mut self) -> Visit {
-        self.asked += 1;
-        let mut line = match self.line.take().filter(Line::is_open) {
-            Some(line) => line,
+    /// Sends the next request, and reads the response: a page; or an echo of content, which is sent
+    /// with its length or in chunks, one write each.
+    pub fn send(&mut self) -> Attempt {
+        self.requests += 1;
+        let mut connection = match self.connection.take().filter(Connection::is_open) {
+            Some(connection) => connection,
             None => {
                 let before = Instant::now();
-                let made = connect(self.address);
+                let result = connect(self.address);
                 let connected = (before, Instant::now());
-                match made {
-                    Ok(stream) => Line { stream, connected, is_new: true },
+                match result {
+                    Ok(stream) => Connection { stream, connected, is_new: true },
                     Err(error) => {
-                        let (fate, sent) = (ending(error), connected.1);
-                        return Visit { fate, is_first: true, connected, sent };
+                        let (outcome, sent) = (outcome_of(error), connected.1);
+                        return Attempt { outcome, is_first: true, connected, sent };
                     }
                 }
             }
         };
-        let is_first = std::mem::replace(&mut line.is_new, false);
-        let (pieces, content) = self.question();
-        let mut sent = Ok(());
-        for piece in pieces {
-            sent = sent.and_then(|()| line.stream.write_all(piece.as_bytes()));
+        let is_first = std::mem::replace(&mut connection.is_new, false);
+        let (writes, content) = self.next_request();
+        let mut written = Ok(());
+        for bytes in writes {
+            written = written.and_then(|()| connection.stream.write_all(bytes.as_bytes()));
         }
-        let when = Instant::now();
-        let heard = sent.map_err(ending).and_then(|()| hear(&mut line.stream, content.as_deref()));
-        let connected = line.connected;
-        let fate = match heard {
-            Ok(stays) => {
-                self.line = Some(line).filter(|_| stays && self.keeps);
-                Fate::Answered
+        let sent = Instant::now();
+        let response = written
+            .map_err(outcome_of)
+            .and_then(|()| read_response(&mut connection.stream, content.as_deref()));
+        let connected = connection.connected;
+        let outcome = match response {
+            Ok(stays_open) => {
+                self.connection = Some(connection).filter(|_| stays_open && self.keeps_alive);
+                Outcome::Answered
             }
-            Err(Fate::LeftUnanswered) if was_reset(&line.stream) => Fate::Crossed,
-            Err(fate) => fate,
+            Err(Outcome::NotAnswered) if was_reset(&connection.stream) => Outcome::Crossed,
+            Err(outcome) => outcome,
         };
-        Visit { fate, is_first, connected, sent: when }
+        Attempt { outcome, is_first, connected, sent }
     }
 
-    fn question(&self) -> (Vec<String>, Option<String>) {
-        let end = if self.keeps { "\r\n" } else { "Connection: close\r\n\r\n" };
-        let content = format!("question {:08}", self.asked);
-        let (length, (one, other)) = (content.len(), content.split_at(8));
-        match self.asked % 4 {
+    /// The writes of the next request, and the content that the response must have.
+    fn next_request(&self) -> (Vec<String>, Option<String>) {
+        let end = if self.keeps_alive { "\r\n" } else { "Connection: close\r\n\r\n" };
+        let content = format!("content {:08}", self.requests);
+        let (length, (first, second)) = (content.len(), content.split_at(8));
+        match self.requests % 4 {
             0 => {
                 let head = format!(
                     "POST /echo HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n{end}"
                 );
-                let chunks = format!("{:x}\r\n{other}\r\n0\r\n\r\n", other.len());
-                (vec![head, format!("8\r\n{one}\r\n"), chunks], Some(content))
+                let last = format!("{:x}\r\n{second}\r\n0\r\n\r\n", second.len());
+                (vec![head, format!("8\r\n{first}\r\n"), last], Some(content))
             }
             1 => {
                 let head =
@@ -155,35 +158,35 @@ impl Guest {
 }
 
 fn connect(address: SocketAddr) -> io::Result<TcpStream> {
-    let stream = TcpStream::connect_timeout(&address, PATIENCE)?;
-    stream.set_read_timeout(Some(PATIENCE))?;
+    let stream = TcpStream::connect_timeout(&address, TIMEOUT)?;
+    stream.set_read_timeout(Some(TIMEOUT))?;
     stream.set_nodelay(true)?;
     Ok(stream)
 }
 
-/// What an error says, before the first byte of an answer. Linux has another one for a reset behind
-/// a FIN: EPIPE.
-fn ending(error: io::Error) -> Fate {
+/// The outcome that an error before the first byte of a response shows. Linux reports a reset that
+/// follows a FIN as EPIPE.
+fn outcome_of(error: io::Error) -> Outcome {
     match error.kind() {
-        ErrorKind::ConnectionRefused => Fate::Refused,
-        ErrorKind::ConnectionReset => Fate::LeftUnread,
-        ErrorKind::BrokenPipe => Fate::Crossed,
-        _ => Fate::Silence,
+        ErrorKind::ConnectionRefused => Outcome::Refused,
+        ErrorKind::ConnectionReset => Outcome::NotRead,
+        ErrorKind::BrokenPipe => Outcome::Crossed,
+        _ => Outcome::TimedOut,
     }
 }
 
-/// Reads one answer; whether the connection stays.
-fn hear(stream: &mut TcpStream, content: Option<&str>) -> Result<bool, Fate> {
-    let (mut answer, mut piece) = (Vec::new(), [0; 16 * 1024]);
+/// Reads one response. Returns whether the connection stays open after it.
+fn read_response(stream: &mut TcpStream, content: Option<&str>) -> Result<bool, Outcome> {
+    let (mut received, mut buffer) = (Vec::new(), [0; 16 * 1024]);
     loop {
-        match stream.read(&mut piece) {
-            Ok(length @ 1..) => answer.extend_from_slice(&piece[..length]),
+        match stream.read(&mut buffer) {
+            Ok(length @ 1..) => received.extend_from_slice(&buffer[..length]),
             Err(error) if error.kind() == ErrorKind::Interrupted => {}
-            _ if !answer.is_empty() => return Err(Fate::CutShort),
-            Ok(_) => return Err(Fate::LeftUnanswered),
-            Err(error) => return Err(ending(error)),
+            _ if !received.is_empty() => return Err(Outcome::Incomplete),
+            Ok(_) => return Err(Outcome::NotAnswered),
+            Err(error) => return Err(outcome_of(error)),
         }
-        let text = String::from_utf8_lossy(&answer);
+        let text = String::from_utf8_lossy(&received);
         let Some((head, rest)) = text.split_once("\r\n\r\n") else { continue };
         let head = head.to_ascii_lowercase();
         let field = |name| head.lines().find_map(|line| line.strip_prefix(name));
@@ -191,18 +194,18 @@ fn hear(stream: &mut TcpStream, content: Option<&str>) -> Result<bool, Fate> {
         if length.is_none_or(|length: usize| rest.len() < length) {
             continue;
         }
-        let is_right = content.is_none_or(|content| content == rest);
-        if !head.starts_with("http/1.1 200 ") || !is_right {
-            return Err(Fate::Wrong(text.into_owned()));
+        let is_expected = content.is_none_or(|content| content == rest);
+        if !head.starts_with("http/1.1 200 ") || !is_expected {
+            return Err(Outcome::Wrong(text.into_owned()));
         }
         return Ok(field("connection: ") != Some("close"));
     }
 }
 
-/// Whether a reset has come back for the last request, behind the end of the connection.
+/// Whether a reset for the last request arrives after the end of the connection.
 fn was_reset(stream: &TcpStream) -> bool {
     let since = Instant::now();
-    while since.elapsed() < RESET_COMES {
+    while since.elapsed() < RESET_TIMEOUT {
         if matches!(stream.take_error(), Ok(Some(_)) | Err(_)) {
             return true;
         }

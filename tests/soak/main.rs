@@ -1,9 +1,10 @@
-//! # Endurance
+//! # Long tests
 //!
-//! What takes longer than a test should, or more of the machine: `make soak` runs it all, one after
-//! another, and each prints what it saw. What is short enough runs with the other tests.
+//! Tests that need more time or more of the machine than `cargo test` may take. `make soak` runs them
+//! one after another, and each prints what it measured.
 //!
-//! It stands on Linux, which tells what a process holds, and whose TCP tells what became of bytes.
+//! They need Linux: its /proc shows what a process uses, and its TCP errors show what happened to the
+//! bytes of a request.
 
 #![cfg(target_os = "linux")]
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on ends by a panic")]
@@ -11,10 +12,10 @@
 #[path = "../process/mod.rs"]
 mod process;
 
-mod crowd;
-mod figures;
+mod accept;
 mod client;
 mod idle;
-mod rolling;
-mod slow;
-mod stop;
+mod measure;
+mod rolling_restart;
+mod shutdown;
+mod slowhttptest;

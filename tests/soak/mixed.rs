@@ -1,11 +1,11 @@
 //! # The mixed soak
 //!
-//! Everything at once, and for long: guests who behave, among those who vanish, never read, say nothing,
-//! are slow, send garbage or come all at the same moment; handlers that panic, streams without an end; and
-//! from time to time no descriptor, no room on the disk, and signals in the middle of it.
+//! All loads at once, for half an hour. Normal clients run beside clients that disconnect, never read,
+//! stay silent, are slow, send malformed requests or connect in bursts. Handlers panic, and streams do
+//! not end. From time to time the server has no descriptor, no room on the disk, or receives signals.
 //!
-//! Who behaves is served throughout. What the two servers hold at the end, they held after the first
-//! minute.
+//! The normal clients are served all the time. At the end the two servers use no more than after the
+//! first minute.
 //!
 //! ```text
 //! SOAK_SECONDS=60 tests/soak/run mixed
@@ -31,85 +31,86 @@ use std::thread;
 use std::time::{Duration, Instant};
 use std::{env, fs};
 
-use process::held::Held;
-use process::{Ended, Folder, ServerProcess};
+use process::resources::Resources;
+use process::{Exit, Folder, ServerProcess};
 
-/// Time before the first rest, whose figures count: by then each kind of guest has been there.
-const WARMING_UP: Duration = Duration::from_secs(60);
+/// The first part of the soak. Each kind of client has run by then, so the memory at its end is the
+/// base for the comparison.
+const WARM_UP: Duration = Duration::from_secs(60);
 
-/// Time between two reports, at most.
-const REPORT: Duration = Duration::from_secs(120);
+/// Time between two reports.
+const REPORT_INTERVAL: Duration = Duration::from_secs(120);
 
-/// KiB that a server may hold more at the end than at the first rest.
-const KEPT: usize = 2048;
+/// KiB by which the heap of a server may grow after the warm-up.
+const MAX_GROWTH: usize = 2048;
 
-/// Lines that a log may have for each minute: one for each kind of trouble.
-const LINES_PER_MINUTE: u64 = 6;
+/// The most log lines per minute: one for each kind of problem.
+const LOG_LINES_PER_MINUTE: u64 = 6;
 
-/// Fewer connections than come at once.
+/// The connection limit is below the size of a burst, and the timeouts are short.
 const FLAGS: &str = "--max-connections 200 --head-timeout 2 --content-timeout 2 --write-timeout 1 \
                      --idle-timeout 3";
 
-/// An allocator that gives memory back when it is freed: of itself glibc's keeps some tens of MiB for
-/// later, and nobody could tell that from a leak.
+/// Makes glibc's allocator return freed memory to the kernel. By default it keeps tens of MiB, which
+/// looks like a leak.
 const ALLOCATOR: [(&str, &str); 2] =
     [("MALLOC_MMAP_THRESHOLD_", "131072"), ("MALLOC_TRIM_THRESHOLD_", "131072")];
 
-/// What has happened, and the longest time that a guest who behaves had to wait.
+/// Counts of events, and the longest time that a normal client waited for a response.
 #[derive(Default)]
-pub struct Seen {
+pub struct Stats {
     counts: Mutex<BTreeMap<&'static str, u64>>,
     longest: Mutex<Duration>,
 }
 
-impl Seen {
-    /// One more of these.
-    pub fn add(&self, what: &'static str) {
-        *self.counts.lock().unwrap().entry(what).or_default() += 1;
+impl Stats {
+    /// Counts one event.
+    pub fn add(&self, event: &'static str) {
+        *self.counts.lock().unwrap().entry(event).or_default() += 1;
     }
 
-    /// A guest who behaves was answered after so long.
-    pub fn waited(&self, time: Duration) {
+    /// Records the time that a normal client waited for a response.
+    pub fn add_wait(&self, time: Duration) {
         let mut longest = self.longest.lock().unwrap();
         *longest = time.max(*longest);
     }
 }
 
-/// A part of the soak: guests come until it is over.
-pub struct Scene<'a> {
-    /// The binary.
-    pub kitchen: &'a ServerProcess,
+/// One part of the soak: what its tasks share, and when they end.
+pub struct Soak<'a> {
+    /// The binary with the lesson site.
+    pub site: &'a ServerProcess,
     /// The library, with handlers that panic and streams that do not end.
     pub fixture: &'a ServerProcess,
-    /// What there was to see.
-    pub seen: &'a Seen,
-    /// The file of likes.
+    /// Where each task counts what it does.
+    pub stats: &'a Stats,
+    /// The likes file of the site.
     pub likes: &'a Path,
     until: Instant,
 }
 
-impl Scene<'_> {
-    /// Whether its time is over.
+impl Soak<'_> {
+    /// Whether the time is over.
     pub fn is_over(&self) -> bool {
         Instant::now() >= self.until
     }
 
-    /// Waits; false when the scene is over.
+    /// Sleeps, at most until the end. False when the time is over.
     pub fn pause(&self, milliseconds: u64) -> bool {
         let left = self.until.saturating_duration_since(Instant::now());
         thread::sleep(left.min(Duration::from_millis(milliseconds)));
         !self.is_over()
     }
 
-    /// Plays it to its end, and reports.
-    fn play(&self, report: impl Fn() + Sync) {
+    /// Runs all tasks until the time is over, and reports from time to time.
+    fn run(&self, report: impl Fn() + Sync) {
         thread::scope(|scope| {
-            for (act, count) in clients::ACTS.iter().chain(&shortages::ACTS) {
+            for (task, count) in clients::TASKS.iter().chain(&shortages::TASKS) {
                 for number in 0..*count {
-                    scope.spawn(move || act(self, number));
+                    scope.spawn(move || task(self, number));
                 }
             }
-            while self.pause(REPORT.as_millis() as u64) {
+            while self.pause(REPORT_INTERVAL.as_millis() as u64) {
                 report();
             }
         });
@@ -123,54 +124,54 @@ fn soak() {
     let length = Duration::from_secs(length);
     let folder = Folder::new();
     let mut command = process::openkitchen(FLAGS);
-    // The trace goes to a pipe that nobody reads.
+    // The trace goes to a pipe that the test does not read.
     let likes = folder.file("likes");
     command.args(["--listen", "127.0.0.1:0", "--data"]).arg(&likes);
-    let kitchen = ServerProcess::start(command.envs(ALLOCATOR));
+    let site = ServerProcess::start(command.envs(ALLOCATOR));
     let fixture = ServerProcess::start(fixture::command().envs(ALLOCATOR));
-    let (seen, since) = (Seen::default(), Instant::now());
-    let tell = |when: &str, [one, other]: [Held; 2]| {
-        println!("{} s, {when}: the binary {one}; the library {other}", since.elapsed().as_secs());
-        let counts = std::mem::take(&mut *seen.counts.lock().unwrap());
-        let longest = std::mem::take(&mut *seen.longest.lock().unwrap());
+    let (stats, since) = (Stats::default(), Instant::now());
+    let report = |when: &str, [site, fixture]: [Resources; 2]| {
+        println!("{} s, {when}: the site {site}; the fixture {fixture}", since.elapsed().as_secs());
+        let counts = std::mem::take(&mut *stats.counts.lock().unwrap());
+        let longest = std::mem::take(&mut *stats.longest.lock().unwrap());
         if !counts.is_empty() {
             let counts: Vec<_> =
-                counts.iter().map(|(what, count)| format!("{count} {what}")).collect();
+                counts.iter().map(|(event, count)| format!("{count} {event}")).collect();
             println!("    since then {}; the longest wait {longest:.1?}", counts.join(", "));
         }
     };
-    let now = || [&kitchen, &fixture].map(|server| Held::by(server.id()));
-    let play = |length: Duration| {
+    let now = || [&site, &fixture].map(|server| Resources::of(server.id()));
+    let run = |length: Duration| {
         let until = Instant::now() + length;
-        let scene =
-            Scene { kitchen: &kitchen, fixture: &fixture, seen: &seen, likes: &likes, until };
-        scene.play(|| tell("busy", now()));
+        let soak = Soak { site: &site, fixture: &fixture, stats: &stats, likes: &likes, until };
+        soak.run(|| report("under load", now()));
     };
-    let before = [&kitchen, &fixture].map(Held::at_first);
-    tell("at the start", before);
+    let before = [&site, &fixture].map(Resources::after_first_client);
+    report("at the start", before);
     let rest = |when: &str| {
-        let servers = [(&kitchen, before[0]), (&fixture, before[1])];
-        let figures = servers.map(|(server, before)| Held::at_rest(server.id(), before));
-        tell(when, figures);
-        figures
+        let servers = [(&site, before[0]), (&fixture, before[1])];
+        let resources =
+            servers.map(|(server, before)| Resources::wait_until_released(server.id(), before));
+        report(when, resources);
+        resources
     };
 
-    let warming_up = WARMING_UP.min(length / 2);
-    play(warming_up);
-    let first = rest("at the first rest");
-    play(length.saturating_sub(warming_up));
-    let last = rest("at the last rest");
+    let warm_up = WARM_UP.min(length / 2);
+    run(warm_up);
+    let first = rest("after the warm-up");
+    run(length.saturating_sub(warm_up));
+    let last = rest("at the end");
 
     for (first, last) in first.iter().zip(&last) {
-        assert!(last.heap <= first.heap + KEPT, "{first}, and then {last}");
+        assert!(last.heap <= first.heap + MAX_GROWTH, "{first}, and then {last}");
     }
     let stored = fs::metadata(&likes).unwrap().len() / 20 - 1;
-    let counted = kitchen.get("/api/likes");
-    assert!(counted.text().starts_with(&format!("{{\"1\":{stored},")), "{}", counted.text());
-    let Ended { code, stderr, .. } = kitchen.stop();
+    let response = site.get("/api/likes");
+    assert!(response.text().starts_with(&format!("{{\"1\":{stored},")), "{}", response.text());
+    let Exit { code, stderr, .. } = site.stop();
     println!("the log:\n{stderr}");
     assert_eq!(code, Some(0));
     let minutes = length.as_secs() / 60 + 1;
-    assert!((stderr.lines().count() as u64) < LINES_PER_MINUTE * minutes);
+    assert!((stderr.lines().count() as u64) < LOG_LINES_PER_MINUTE * minutes);
     assert!(!stderr.contains("panic"));
 }

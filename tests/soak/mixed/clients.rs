@@ -1,127 +1,130 @@
-//! Who comes.
+//! The clients of the mixed soak: normal, slow, silent, malformed, and those that disconnect.
 
 use std::io::{ErrorKind, Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::time::{Duration, Instant};
 
-use super::Scene;
-use super::process::{Answer, Client, PATIENCE};
+use super::Soak;
+use super::process::{Client, Response, TIMEOUT};
 
-/// What a guest does, again and again until the scene is over; and how many of the kind there are.
-pub type Act = fn(&Scene<'_>, usize);
+/// What one thread does until the soak is over. Takes the number of the thread among those of its task.
+pub type Task = fn(&Soak<'_>, usize);
 
-pub const ACTS: [(Act, usize); 14] = [
-    (regulars, 4),
-    (passers_by, 2),
-    (likers, 1),
-    (regulars_of_the_fixture, 1),
-    (vanish_while_they_ask, 1),
-    (vanish_while_they_are_answered, 1),
-    (never_read, 2),
-    (ask_slowly, 2),
-    (send_slowly, 2),
-    (say_nothing, 8),
-    (talk_nonsense, 1),
-    (come_all_at_once, 1),
-    (make_it_panic, 1),
-    (read_slowly, 3),
+/// Each task, and its number of threads.
+pub const TASKS: [(Task, usize); 14] = [
+    (kept_connections, 4),
+    (short_connections, 2),
+    (likes, 1),
+    (fixture_clients, 1),
+    (disconnects_during_requests, 1),
+    (disconnects_during_responses, 1),
+    (clients_that_never_read, 2),
+    (slow_heads, 2),
+    (slow_content, 2),
+    (silent_connections, 8),
+    (malformed_requests, 1),
+    (bursts, 1),
+    (panicking_handlers, 1),
+    (slow_readers, 3),
 ];
 
 const GET: &str = "GET /about HTTP/1.1\r\nHost: h\r\n\r\n";
 
 const CHUNKED: &str = "POST /echo HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n";
 
-/// A guest who behaves, and comes again when the connection was ended, or no place was free.
-struct Regular<'a> {
-    scene: &'a Scene<'a>,
+/// A normal client. It repeats a request if the connection ended or the server answered 503.
+struct RetryingClient<'a> {
+    soak: &'a Soak<'a>,
     address: SocketAddr,
     client: Option<Client>,
 }
 
-impl Regular<'_> {
-    /// Asks until there is an answer, and counts how often the connection was ended meanwhile.
-    fn ask(&mut self, request: &str) -> (Answer, usize) {
+impl RetryingClient<'_> {
+    /// Sends a request until it is answered. Returns the response, and how often there was none or a 503
+    /// before it.
+    fn request(&mut self, request: &str) -> (Response, usize) {
         let since = Instant::now();
-        for ended in 0.. {
-            assert!(since.elapsed() < PATIENCE, "not served for {:?}", since.elapsed());
-            let mut client = self.client.take().unwrap_or_else(|| Client::to(self.address));
+        for retries in 0.. {
+            assert!(since.elapsed() < TIMEOUT, "not served for {:?}", since.elapsed());
+            let mut client = self.client.take().unwrap_or_else(|| Client::connect(self.address));
             client.send(request);
-            match client.next_answer() {
-                Some(answer) if answer.status != 503 => {
-                    self.scene.seen.waited(since.elapsed());
-                    self.scene.seen.add("answers");
-                    let stays = answer.field("connection") != Some("close");
-                    self.client = Some(client).filter(|_| stays);
-                    return (answer, ended);
+            match client.response_or_end() {
+                Some(response) if response.status != 503 => {
+                    self.soak.stats.add_wait(since.elapsed());
+                    self.soak.stats.add("responses");
+                    let stays_open = response.field("connection") != Some("close");
+                    self.client = Some(client).filter(|_| stays_open);
+                    return (response, retries);
                 }
-                Some(_) => self.scene.seen.add("busy signals"),
-                None => self.scene.seen.add("ended early"),
+                Some(_) => self.soak.stats.add("503 responses"),
+                None => self.soak.stats.add("connections ended early"),
             }
             std::thread::sleep(Duration::from_millis(20));
         }
-        unreachable!("it is answered, or has lost its patience")
+        unreachable!("the loop ends with a response or a failed assertion")
     }
 }
 
-fn regular<'a>(scene: &'a Scene<'a>, address: SocketAddr) -> Regular<'a> {
-    Regular { scene, address, client: None }
+fn retrying_client<'a>(soak: &'a Soak<'a>, address: SocketAddr) -> RetryingClient<'a> {
+    RetryingClient { soak, address, client: None }
 }
 
-fn regulars(scene: &Scene<'_>, number: usize) {
-    let mut regular = regular(scene, scene.kitchen.address);
-    let content = format!("guest {number} ").repeat(500);
+fn kept_connections(soak: &Soak<'_>, number: usize) {
+    let mut client = retrying_client(soak, soak.site.address);
+    let content = format!("client {number} ").repeat(500);
     let echo = format!("{CHUNKED}{:x}\r\n{content}\r\n0\r\n\r\n", content.len());
-    while scene.pause(25) {
-        assert_eq!(regular.ask(GET).0.status, 200);
-        assert_eq!(regular.ask(&echo).0.text(), content);
+    while soak.pause(25) {
+        assert_eq!(client.request(GET).0.status, 200);
+        assert_eq!(client.request(&echo).0.text(), content);
     }
 }
 
-fn passers_by(scene: &Scene<'_>, _: usize) {
-    while scene.pause(50) {
-        let mut regular = regular(scene, scene.kitchen.address);
+fn short_connections(soak: &Soak<'_>, _: usize) {
+    while soak.pause(50) {
+        let mut client = retrying_client(soak, soak.site.address);
         let request = "GET /about HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n";
-        assert_eq!(regular.ask(request).0.status, 200);
+        assert_eq!(client.request(request).0.status, 200);
     }
 }
 
-fn regulars_of_the_fixture(scene: &Scene<'_>, _: usize) {
-    let mut regular = regular(scene, scene.fixture.address);
-    while scene.pause(25) {
-        assert_eq!(regular.ask("GET / HTTP/1.1\r\nHost: h\r\n\r\n").0.text(), "hello");
+fn fixture_clients(soak: &Soak<'_>, _: usize) {
+    let mut client = retrying_client(soak, soak.fixture.address);
+    while soak.pause(25) {
+        assert_eq!(client.request("GET / HTTP/1.1\r\nHost: h\r\n\r\n").0.text(), "hello");
     }
 }
 
-/// The count goes up by one for each like that is stored, and stands where there is no room.
-fn likers(scene: &Scene<'_>, _: usize) {
-    let mut regular = regular(scene, scene.kitchen.address);
+/// Each stored like raises the count by one. A like without room on the disk does not change it.
+fn likes(soak: &Soak<'_>, _: usize) {
+    let mut client = retrying_client(soak, soak.site.address);
     let like = "POST /api/likes HTTP/1.1\r\nHost: h\r\nContent-Length: 6\r\n\
                 Content-Type: application/x-www-form-urlencoded\r\n\r\npost=1";
-    let mut likes = count(&mut regular);
-    while scene.pause(50) {
-        let (answer, ended) = regular.ask(like);
-        // Where the connection ended, nobody knows whether the like had been stored.
-        let most = likes + 1 + ended as u64;
-        match answer.status {
-            201 => scene.seen.add("likes"),
-            507 => scene.seen.add("likes without room"),
-            other => panic!("{other} {}", answer.text()),
+    let mut likes = count(&mut client);
+    while soak.pause(50) {
+        let (response, retries) = client.request(like);
+        // If the connection ended without a response, the like may have been stored or not.
+        let most = likes + 1 + retries as u64;
+        match response.status {
+            201 => soak.stats.add("likes"),
+            507 => soak.stats.add("likes without room"),
+            other => panic!("{other} {}", response.text()),
         }
-        let now = count(&mut regular);
-        let least = if answer.status == 201 { likes + 1 } else { likes };
-        let most = if answer.status == 201 { most } else { most - 1 };
+        let now = count(&mut client);
+        let least = if response.status == 201 { likes + 1 } else { likes };
+        let most = if response.status == 201 { most } else { most - 1 };
         assert!((least..=most).contains(&now), "{least} <= {now} <= {most}");
         likes = now;
     }
 }
 
-fn count(regular: &mut Regular<'_>) -> u64 {
-    let (answer, _) = regular.ask("GET /api/likes HTTP/1.1\r\nHost: h\r\n\r\n");
-    let count = answer.text().strip_prefix("{\"1\":").and_then(|rest| rest.split_once(','));
+/// The number of likes of post 1.
+fn count(client: &mut RetryingClient<'_>) -> u64 {
+    let (response, _) = client.request("GET /api/likes HTTP/1.1\r\nHost: h\r\n\r\n");
+    let count = response.text().strip_prefix("{\"1\":").and_then(|rest| rest.split_once(','));
     count.unwrap().0.parse().unwrap()
 }
 
-fn vanish_while_they_ask(scene: &Scene<'_>, _: usize) {
+fn disconnects_during_requests(soak: &Soak<'_>, _: usize) {
     let half = format!(
         "POST /echo HTTP/1.1\r\nHost: h\r\nContent-Length: 1000000\r\n\r\n{}",
         "x".repeat(500_000)
@@ -136,83 +139,83 @@ fn vanish_while_they_ask(scene: &Scene<'_>, _: usize) {
         &half,
     ];
     for beginning in beginnings.iter().cycle() {
-        if !scene.pause(20) {
+        if !soak.pause(20) {
             return;
         }
-        Client::to(scene.kitchen.address).send(beginning);
-        scene.seen.add("vanished");
+        Client::connect(soak.site.address).send(beginning);
+        soak.stats.add("disconnects");
     }
 }
 
-/// A mebibyte that comes back.
-fn large() -> String {
+/// A request with a mebibyte of content, which the server echoes.
+fn large_request() -> String {
     let content = "x".repeat(1 << 20);
     format!("POST /echo HTTP/1.1\r\nHost: h\r\nContent-Length: 1048576\r\n\r\n{content}")
 }
 
-fn vanish_while_they_are_answered(scene: &Scene<'_>, _: usize) {
-    let large = large();
-    while scene.pause(200) {
-        let mut client = Client::to(scene.kitchen.address);
+fn disconnects_during_responses(soak: &Soak<'_>, _: usize) {
+    let large = large_request();
+    while soak.pause(200) {
+        let mut client = Client::connect(soak.site.address);
         client.send(&large);
         let _ = client.stream.read(&mut [0; 100]);
-        scene.seen.add("vanished");
+        soak.stats.add("disconnects");
     }
 }
 
-fn never_read(scene: &Scene<'_>, _: usize) {
-    let large = large();
-    while scene.pause(500) {
-        // Until the server, which waits for it to read, has given it up.
-        let mut stream = Client::to(scene.kitchen.address).stream;
+fn clients_that_never_read(soak: &Soak<'_>, _: usize) {
+    let large = large_request();
+    while soak.pause(500) {
+        // Writes until the server has closed the connection at the write timeout.
+        let mut stream = Client::connect(soak.site.address).stream;
         while stream.write_all(large.as_bytes()).is_ok() {}
-        scene.seen.add("deaf");
+        soak.stats.add("clients that never read");
     }
 }
 
-/// Sends the same bytes again and again, one piece each time, until the server has had enough.
-fn drip(scene: &Scene<'_>, beginning: &str, piece: &str) {
-    while scene.pause(50) {
-        let mut client = Client::to(scene.kitchen.address);
+/// Sends the beginning of a request, and then a part every 50 ms until the server closes the connection.
+fn send_slowly(soak: &Soak<'_>, beginning: &str, part: &str) {
+    while soak.pause(50) {
+        let mut client = Client::connect(soak.site.address);
         client.send(beginning);
         client.stream.set_read_timeout(Some(Duration::from_millis(50))).unwrap();
-        let mut early = [0; 4096];
+        let mut buffer = [0; 4096];
         let since = Instant::now();
         loop {
-            assert!(since.elapsed() < PATIENCE, "it waits for ever");
-            if scene.is_over() {
+            assert!(since.elapsed() < TIMEOUT, "the server does not close the connection");
+            if soak.is_over() {
                 return;
             }
-            match client.stream.read(&mut early) {
-                Err(error) if error.kind() == ErrorKind::WouldBlock => client.send(piece),
+            match client.stream.read(&mut buffer) {
+                Err(error) if error.kind() == ErrorKind::WouldBlock => client.send(part),
                 _ => break,
             }
         }
-        scene.seen.add("slow");
+        soak.stats.add("slow requests");
     }
 }
 
-fn ask_slowly(scene: &Scene<'_>, _: usize) {
-    drip(scene, "GET / HTTP/1.1\r\nX: ", "x");
+fn slow_heads(soak: &Soak<'_>, _: usize) {
+    send_slowly(soak, "GET / HTTP/1.1\r\nX: ", "x");
 }
 
-fn send_slowly(scene: &Scene<'_>, _: usize) {
-    drip(scene, CHUNKED, "1\r\nx\r\n");
+fn slow_content(soak: &Soak<'_>, _: usize) {
+    send_slowly(soak, CHUNKED, "1\r\nx\r\n");
 }
 
-fn say_nothing(scene: &Scene<'_>, number: usize) {
-    while scene.pause(100) {
-        let mut client = Client::to(scene.kitchen.address);
+fn silent_connections(soak: &Soak<'_>, number: usize) {
+    while soak.pause(100) {
+        let mut client = Client::connect(soak.site.address);
         if number.is_multiple_of(2) {
             client.send(GET);
         }
-        client.rest();
-        scene.seen.add("silent");
+        client.read_to_end();
+        soak.stats.add("silent connections");
     }
 }
 
-fn talk_nonsense(scene: &Scene<'_>, _: usize) {
-    let nonsense: [&[u8]; 8] = [
+fn malformed_requests(soak: &Soak<'_>, _: usize) {
+    let requests: [&[u8]; 8] = [
         b"GET / HTTP/1.1\r\nHost : h\r\n\r\n",
         b"GET / HTTP/1.1\n\n",
         b"POST /echo HTTP/1.1\r\nHost: h\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\n",
@@ -222,50 +225,50 @@ fn talk_nonsense(scene: &Scene<'_>, _: usize) {
         b"\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\r\n",
         b"HELP\r\n",
     ];
-    for nonsense in nonsense.iter().cycle() {
-        if !scene.pause(50) {
+    for request in requests.iter().cycle() {
+        if !soak.pause(50) {
             return;
         }
-        let mut client = Client::to(scene.kitchen.address);
-        client.send(nonsense);
-        client.rest();
-        scene.seen.add("nonsense");
+        let mut client = Client::connect(soak.site.address);
+        client.send(request);
+        client.read_to_end();
+        soak.stats.add("malformed requests");
     }
 }
 
-fn come_all_at_once(scene: &Scene<'_>, _: usize) {
-    while scene.pause(3_000) {
-        let mut crowd = Vec::new();
+fn bursts(soak: &Soak<'_>, _: usize) {
+    while soak.pause(3_000) {
+        let mut connections = Vec::new();
         for number in 0..300 {
-            let mut stream = TcpStream::connect(scene.kitchen.address).unwrap();
+            let mut stream = TcpStream::connect(soak.site.address).unwrap();
             if number % 2 == 0 {
                 let _ = stream.write_all(GET.as_bytes());
             }
-            crowd.push(stream);
+            connections.push(stream);
         }
-        scene.seen.add("crowds of 300");
+        soak.stats.add("bursts of 300");
     }
 }
 
-fn make_it_panic(scene: &Scene<'_>, _: usize) {
-    while scene.pause(50) {
-        let mut client = Client::to(scene.fixture.address);
+fn panicking_handlers(soak: &Soak<'_>, _: usize) {
+    while soak.pause(50) {
+        let mut client = Client::connect(soak.fixture.address);
         client.send("GET /panic HTTP/1.1\r\nHost: h\r\n\r\n");
-        assert_eq!(client.answer().status, 500);
-        scene.seen.add("panics");
+        assert_eq!(client.response().status, 500);
+        soak.stats.add("panics");
     }
 }
 
-fn read_slowly(scene: &Scene<'_>, number: usize) {
-    while scene.pause(100) {
-        let mut client = Client::to(scene.fixture.address);
+fn slow_readers(soak: &Soak<'_>, number: usize) {
+    while soak.pause(100) {
+        let mut client = Client::connect(soak.fixture.address);
         client.send("GET /stream HTTP/1.1\r\nHost: h\r\n\r\n");
-        // Some for a moment, some for seconds.
+        // The first thread reads once; the others read for seconds.
         for _ in 0..10 * number + 1 {
-            if client.stream.read(&mut [0; 4096]).unwrap() == 0 || !scene.pause(100) {
+            if client.stream.read(&mut [0; 4096]).unwrap() == 0 || !soak.pause(100) {
                 break;
             }
         }
-        scene.seen.add("streams");
+        soak.stats.add("streams");
     }
 }

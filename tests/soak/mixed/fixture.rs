@@ -1,4 +1,5 @@
-//! The second server: what no handler of the site does. It is this very test program, started again.
+//! The second server of the mixed soak: its handlers panic and stream without end, as no handler of the
+//! site does. It is the same test program, started again.
 
 use std::io::{self, Read};
 use std::process::Command;
@@ -9,18 +10,18 @@ use openkitchen::{Limits, Request, Response, Routes, Server, get, routes};
 
 static ROUTES: Routes = routes(&[get("/", home), get("/panic", panics), get("/stream", stream)]);
 
-/// What starts it.
+/// The command that starts it.
 pub fn command() -> Command {
     let mut command = Command::new(env::current_exe().unwrap());
     command.env_clear();
-    command.args(["--exact", "fixture::the_second_server", "--ignored", "--nocapture"]);
+    command.args(["--exact", "fixture::run_the_second_server", "--ignored", "--nocapture"]);
     command
 }
 
 #[test]
 #[ignore = "is the server of another test"]
-fn the_second_server() {
-    // That each of them is told is tested elsewhere, and here they are many.
+fn run_the_second_server() {
+    // Panics are frequent here, so they are not printed. tests/endurance.rs checks the log.
     panic::set_hook(Box::new(|_| {}));
     let limits = Limits { write_timeout: Duration::from_secs(1), ..Limits::default() };
     let server = Server::bind("127.0.0.1:0").unwrap().limits(limits);
@@ -33,21 +34,22 @@ fn home(_: &Request) -> Response {
 }
 
 fn panics(_: &Request) -> Response {
-    panic!("as it should")
+    panic!("on purpose")
 }
 
 fn stream(_: &Request) -> Response {
     Response::stream("application/octet-stream", Endless)
 }
 
-/// A piece of a size that no buffer has, again and again, and half a millisecond to make it.
+/// A stream without end. Each read takes half a millisecond, and gives a number of bytes that is the
+/// size of no buffer.
 struct Endless;
 
 impl Read for Endless {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         thread::sleep(Duration::from_micros(500));
-        let piece = buffer.len().min(10_007);
-        buffer[..piece].fill(b'x');
-        Ok(piece)
+        let length = buffer.len().min(10_007);
+        buffer[..length].fill(b'x');
+        Ok(length)
     }
 }

@@ -1,55 +1,56 @@
-//! What the system does not have, for a while.
+//! The shortages of the mixed soak: for some seconds the site has no room on the disk, or no descriptors,
+//! or receives signals.
 
 use std::fs;
 use std::process::Command;
 
-use super::Scene;
-use super::clients::Act;
-use super::process::{held::Held, need, signal};
+use super::Soak;
+use super::clients::Task;
+use super::process::{need, resources::Resources, signal};
 
-pub const ACTS: [(Act, usize); 3] = [(no_room_on_the_disk, 1), (no_descriptors, 1), (signals, 1)];
+pub const TASKS: [(Task, usize); 3] = [(full_disk, 1), (no_descriptors, 1), (signals, 1)];
 
-/// Sets the soft limit of the running server: it can be raised again.
-fn limit(scene: &Scene<'_>, limit: &str) {
-    let id = scene.kitchen.id().to_string();
-    let set = Command::new("prlimit").args([limit, "--pid", &id]).status();
-    assert!(set.unwrap().success(), "{limit}");
+/// Sets a soft limit of the running site. A soft limit can be raised again.
+fn set_limit(soak: &Soak<'_>, limit: &str) {
+    let id = soak.site.id().to_string();
+    let status = Command::new("prlimit").args([limit, "--pid", &id]).status();
+    assert!(status.unwrap().success(), "{limit}");
 }
 
-/// Half a line has room behind those that are there.
-fn no_room_on_the_disk(scene: &Scene<'_>, _: usize) {
+/// The likes file may grow by half a line.
+fn full_disk(soak: &Soak<'_>, _: usize) {
     if !need("prlimit", "prlimit --version") {
         return;
     }
-    while scene.pause(20_000) {
-        let room = fs::metadata(scene.likes).unwrap().len() + 10;
-        limit(scene, &format!("--fsize={room}:"));
-        scene.pause(3_000);
-        limit(scene, "--fsize=unlimited:");
-        scene.seen.add("times without room");
+    while soak.pause(20_000) {
+        let size = fs::metadata(soak.likes).unwrap().len() + 10;
+        set_limit(soak, &format!("--fsize={size}:"));
+        soak.pause(3_000);
+        set_limit(soak, "--fsize=unlimited:");
+        soak.stats.add("times with a full disk");
     }
 }
 
-/// As many as are in use, and ten.
-fn no_descriptors(scene: &Scene<'_>, _: usize) {
+/// Ten more descriptors than are in use.
+fn no_descriptors(soak: &Soak<'_>, _: usize) {
     if !need("prlimit", "prlimit --version") {
         return;
     }
-    while scene.pause(20_000) {
-        let many = Held::by(scene.kitchen.id()).descriptors + 10;
-        limit(scene, &format!("--nofile={many}:"));
-        scene.pause(3_000);
-        limit(scene, "--nofile=4096:");
-        scene.seen.add("times without descriptors");
+    while soak.pause(20_000) {
+        let count = Resources::of(soak.site.id()).descriptors + 10;
+        set_limit(soak, &format!("--nofile={count}:"));
+        soak.pause(3_000);
+        set_limit(soak, "--nofile=4096:");
+        soak.stats.add("times without descriptors");
     }
 }
 
-fn signals(scene: &Scene<'_>, _: usize) {
-    let id = scene.kitchen.id().to_string();
-    while scene.pause(5_000) {
+fn signals(soak: &Soak<'_>, _: usize) {
+    let id = soak.site.id().to_string();
+    while soak.pause(5_000) {
         for name in ["STOP", "CONT", "WINCH", "STOP", "CONT"] {
             signal(name, &id);
         }
-        scene.seen.add("times of signals");
+        soak.stats.add("times with signals");
     }
 }

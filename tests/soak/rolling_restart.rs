@@ -1,4 +1,4 @@
-//! Two servers behind HAProxy, restarted in turn under load: not one request fails.
+//! A rolling restart: two servers behind HAProxy are restarted in turn under load, and no request fails.
 
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpListener};
@@ -9,22 +9,23 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use super::client::{Fate, Guest, Visit};
-use super::figures::median;
-use super::process::{self, Folder, PATIENCE, Process, ServerProcess};
+use super::client::{Attempt, LoadClient, Outcome};
+use super::measure::median;
+use super::process::{self, Folder, Process, ServerProcess, TIMEOUT};
 
 const RESTARTS: usize = 10;
-/// How many guests of a kind there are, whether they keep their connections to the proxy, and the
-/// longest time that they think between two requests, in microseconds.
-const GUESTS: [(u64, bool, u64); 4] =
+/// For each kind of client: how many there are, whether they keep their connections to the proxy, and
+/// the longest pause between two requests, in microseconds.
+const CLIENTS: [(u64, bool, u64); 4] =
     [(8, true, 0), (12, true, 5_000), (12, true, 400_000), (8, false, 0)];
 const BETWEEN_RESTARTS: Duration = Duration::from_millis(300);
-/// As the proxy calls them.
+/// The names of the servers in haproxy.cfg.
 const NAMES: [&str; 2] = ["one", "two"];
 
-/// A real HAProxy, with the recipe that stands beside this file.
+/// A running HAProxy with the haproxy.cfg beside this file.
 struct Proxy {
     _process: Process,
+    /// The path of its statistics socket.
     stats: PathBuf,
 }
 
@@ -41,7 +42,7 @@ impl Proxy {
         Proxy { _process: Process::spawn(&mut command), stats }
     }
 
-    /// What it thinks of a server: `UP`, `DOWN`, and words between the two.
+    /// The status of a server in the proxy's statistics: `UP`, `DOWN`, or a state between them.
     fn status(&self, server: &str) -> Option<String> {
         let mut socket = UnixStream::connect(&self.stats).ok()?;
         socket.write_all(b"show stat\n").ok()?;
@@ -55,86 +56,86 @@ impl Proxy {
     fn wait_until_up(&self, server: &str) {
         let since = Instant::now();
         while self.status(server).as_deref() != Some("UP") {
-            assert!(since.elapsed() < PATIENCE, "{:?}", self.status(server));
+            assert!(since.elapsed() < TIMEOUT, "{:?}", self.status(server));
             thread::sleep(Duration::from_millis(20));
         }
     }
 }
 
-/// One that nobody uses just now; the servers have to find the same again.
+/// A port that is free now. A fixed port is needed, because each server starts again on its own port.
 fn free_port() -> SocketAddr {
     TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap()
 }
 
-fn open(address: SocketAddr) -> ServerProcess {
-    ServerProcess::open(&format!("--listen {address} --drain 1"))
+fn start_site(address: SocketAddr) -> ServerProcess {
+    ServerProcess::start_site(&format!("--listen {address} --drain 1"))
 }
 
-/// Sends all guests home when it is dropped, in whatever way the test ends.
-struct Closing<'a>(&'a AtomicBool);
+/// Dropped, it stops the clients, also when the test fails.
+struct StopGuard<'a>(&'a AtomicBool);
 
-impl Drop for Closing<'_> {
+impl Drop for StopGuard<'_> {
     fn drop(&mut self) {
         self.0.store(true, Ordering::Relaxed);
     }
 }
 
-/// A guest's whole stay.
-fn stay(mut guest: Guest, longest_pause: u64, is_over: &AtomicBool) -> Vec<Visit> {
-    let mut visits = Vec::new();
+/// Sends requests until the test is over.
+fn send_requests(mut client: LoadClient, max_pause: u64, is_over: &AtomicBool) -> Vec<Attempt> {
+    let mut attempts = Vec::new();
     while !is_over.load(Ordering::Relaxed) {
-        visits.push(guest.visit());
-        guest.think(longest_pause);
+        attempts.push(client.send());
+        client.pause(max_pause);
     }
-    visits
+    attempts
 }
 
 #[test]
 #[ignore = "long: make soak"]
-fn two_servers_behind_haproxy_are_restarted_in_turn_and_not_one_request_fails() {
+fn two_servers_behind_haproxy_are_restarted_in_turn_and_no_request_fails() {
     if !process::need("haproxy", "haproxy -v") {
         return;
     }
     let folder = Folder::new();
     let (front, addresses) = (free_port(), [free_port(), free_port()]);
-    let mut kitchens = addresses.map(|address| Some(open(address)));
+    let mut servers = addresses.map(|address| Some(start_site(address)));
     let proxy = Proxy::start(&folder, front, addresses);
     NAMES.iter().for_each(|name| proxy.wait_until_up(name));
 
-    let (is_over, mut ends) = (AtomicBool::new(false), Vec::new());
-    let visits: Vec<Visit> = thread::scope(|scope| {
+    let (is_over, mut stop_times) = (AtomicBool::new(false), Vec::new());
+    let attempts: Vec<Attempt> = thread::scope(|scope| {
         let is_over = &is_over;
-        let (closing, mut guests) = (Closing(is_over), Vec::new());
-        for (count, keeps, longest_pause) in GUESTS {
+        let (stop_guard, mut clients) = (StopGuard(is_over), Vec::new());
+        for (count, keeps_alive, max_pause) in CLIENTS {
             for number in 0..count {
-                let guest = Guest::new(front, keeps, number);
-                guests.push(scope.spawn(move || stay(guest, longest_pause, is_over)));
+                let client = LoadClient::new(front, keeps_alive, number);
+                clients.push(scope.spawn(move || send_requests(client, max_pause, is_over)));
             }
         }
         for restart in 0..RESTARTS {
             thread::sleep(BETWEEN_RESTARTS);
-            let which = restart % 2;
+            let index = restart % 2;
             let began = Instant::now();
-            let ended = kitchens[which].take().unwrap().stop();
-            ends.push(began.elapsed());
-            assert_eq!((ended.code, &*ended.stderr), (Some(0), ""));
-            kitchens[which] = Some(open(addresses[which]));
-            proxy.wait_until_up(NAMES[which]);
+            let exit = servers[index].take().unwrap().stop();
+            stop_times.push(began.elapsed());
+            assert_eq!((exit.code, &*exit.stderr), (Some(0), ""));
+            servers[index] = Some(start_site(addresses[index]));
+            proxy.wait_until_up(NAMES[index]);
         }
-        drop(closing);
-        guests.into_iter().flat_map(|guest| guest.join().unwrap()).collect()
+        drop(stop_guard);
+        clients.into_iter().flat_map(|client| client.join().unwrap()).collect()
     });
-    let fates = visits.iter().map(|visit| &visit.fate);
-    let failed: Vec<_> = fates.filter(|fate| **fate != Fate::Answered).collect();
-    let answered = visits.len() - failed.len();
+    let outcomes = attempts.iter().map(|attempt| &attempt.outcome);
+    let failed: Vec<_> = outcomes.filter(|outcome| **outcome != Outcome::Answered).collect();
+    let answered = attempts.len() - failed.len();
     println!(
         "{RESTARTS} restarts under load: {answered} requests answered, {} failed",
         failed.len()
     );
-    let longest = ends.iter().max().unwrap();
+    let longest = stop_times.iter().max().unwrap();
     println!(
-        "  from signal to end, with a second of drain: p50 {:.2?}, max {longest:.2?}",
-        median(&ends)
+        "  from SIGTERM to the exit, with a drain time of 1 s: p50 {:.2?}, max {longest:.2?}",
+        median(&stop_times)
     );
     assert!(failed.is_empty(), "{:#?}", &failed[..failed.len().min(5)]);
 }
