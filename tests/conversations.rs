@@ -1,23 +1,23 @@
-//! A thousand conversations at random, valid and malformed, cut anywhere, over real sockets: the
-//! answers and their count are those that an oracle foretells, which was written from the RFCs and
-//! not from the server.
+//! Random conversations: a thousand connections with valid and malformed requests, cut into writes at
+//! any byte, over real sockets. An oracle predicts the responses. It was written from the RFCs and
+//! shares no code with the server.
 //!
 //! ```text
-//! oracle   what RFC 9112 and RFC 9110 say to the bytes of a connection
-//! grammar  what they say to a line
-//! doors    the routes of the app, told a second time
-//! talk     conversations, made by chance
-//! client   one of them, held with the server
-//! answers  what came, taken apart
-//! judge    what came, held against what was foretold
-//! page     what went wrong, for people
+//! generate   makes a conversation from a seed
+//! oracle     predicts the responses to the bytes of a connection: RFC 9112 and RFC 9110
+//! grammar    checks one line against the grammar of the RFCs
+//! routes     the routes of the app, written a second time
+//! client     runs one conversation with a server
+//! responses  parses the received bytes
+//! judge      compares the received responses with the prediction
+//! failure    shrinks a failing conversation and prints it
 //!
-//! cargo test --test conversations                                    a thousand, each time others
-//! CONVERSATIONS=1000000 cargo test --test conversations              a million, in a quarter of an hour
-//! SEED=7 CONVERSATIONS=1 cargo test --test conversations             one of them again
+//! cargo test --test conversations                           a thousand, with new seeds each time
+//! CONVERSATIONS=1000000 cargo test --test conversations     a million, in a quarter of an hour
+//! SEED=7 CONVERSATIONS=1 cargo test --test conversations    one of them again
 //! ```
-//! A failure is made as short as it will be, and printed as a transcript: with the server's side as it
-//! should be, it is a page for `tests/exchanges`.
+//! A failing conversation is shrunk and printed as a transcript. Correct the server's side, and the
+//! transcript is a page for `tests/exchanges`.
 
 use std::env;
 use std::hash::{BuildHasher, RandomState};
@@ -26,190 +26,201 @@ use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use client::{Conversation, Fault, hold};
+use client::{Conversation, Failure};
+use failure::{shrink, transcript};
+use generate::conversation;
 use judge::Verdict;
 use openkitchen::transcript::{Block, Event, EventKind, Item, Side};
 use openkitchen::{Observer, ServerHandle};
 use pace::Gate;
-use page::{page, shorten};
-use pages::Page;
-use talk::conversation;
+use page::Page;
 
 #[path = "support/app.rs"]
 mod app;
 #[path = "support/pace.rs"]
-#[allow(dead_code, reason = "cuts are made by chance here, and not at a pace")]
+#[allow(dead_code, reason = "the cuts are random here, not at a pace")]
 mod pace;
 
 #[path = "support/page.rs"]
-#[allow(dead_code, reason = "only what crossed is wanted here")]
-mod pages;
+#[allow(dead_code, reason = "only the bytes of a page are used here")]
+mod page;
 
-#[path = "conversations/answers.rs"]
-mod answers;
 #[path = "conversations/client.rs"]
 mod client;
-#[path = "conversations/routes.rs"]
-mod doors;
+#[path = "conversations/failure.rs"]
+mod failure;
+#[path = "conversations/generate.rs"]
+mod generate;
 #[path = "conversations/grammar.rs"]
 mod grammar;
 #[path = "conversations/judge.rs"]
 mod judge;
 #[path = "conversations/oracle.rs"]
 mod oracle;
-#[path = "conversations/page.rs"]
-mod page;
 #[path = "conversations/random.rs"]
 mod random;
-#[path = "conversations/talk.rs"]
-mod talk;
+#[path = "conversations/responses.rs"]
+mod responses;
+#[path = "conversations/routes.rs"]
+mod routes;
 
-/// Conversations that are held at the same time: most of the time each waits for the server.
+/// Conversations that run at the same time. Most of the time each waits for the server.
 const THREADS: u64 = 8;
 
-/// So many share a server, for a gate remembers each connection.
-const A_SERVER_FOR: u64 = 50;
+/// Conversations for one pair of servers. A gate keeps an entry for each connection.
+const BATCH: u64 = 50;
 
-/// Nobody waits so long but where the server is wrong, or the machine very busy.
-const PATIENCE: Duration = Duration::from_secs(10);
+/// How long a client waits for one thing. Only an error of the server, or a very busy machine, takes
+/// longer.
+const TIME_BUDGET: Duration = Duration::from_secs(10);
 
-/// The shortest deadline of the server: for what follows an empty line.
-const DEADLINE: Duration = Duration::from_secs(1);
+/// The shortest deadline of the server: for the bytes that follow an empty line.
+const SHORTEST_DEADLINE: Duration = Duration::from_secs(1);
 
-/// Faults after which no more are looked for, and pages of them that are printed.
-const ENOUGH: usize = 10;
-const PAGES: usize = 3;
+/// Failures after which the test stops, and failures that it prints.
+const MAX_FAILURES: usize = 10;
+const PRINTED: usize = 3;
 
-/// The seed of a conversation, what it was, and what went wrong.
-type Found = (u64, Conversation, Fault);
+/// The seed of a conversation, the conversation, and how it failed.
+type Failed = (u64, Conversation, Failure);
 
 #[test]
-fn the_oracle_names_nothing_of_the_library() {
+fn the_oracle_uses_nothing_of_the_library() {
     for source in [
         include_str!("conversations/oracle.rs"),
         include_str!("conversations/grammar.rs"),
         include_str!("conversations/routes.rs"),
-        include_str!("conversations/answers.rs"),
+        include_str!("conversations/responses.rs"),
         include_str!("conversations/judge.rs"),
     ] {
         assert!(!source.contains("openkitchen") && !source.contains("httparse"));
     }
 }
 
-/// The golden transcripts and the oracle were written by different hands.
+/// The transcripts and the oracle were written independently of each other.
 #[test]
-fn the_oracle_foretells_what_stands_in_the_exchanges() {
+fn the_oracle_predicts_the_responses_of_every_exchange() {
     let mut count = 0;
     for page in Page::all().iter().filter(|page| page.fixture().is_empty()) {
-        let Some(Crossed { sent, came, is_all, has_ended }) = Crossed::on(page) else { continue };
-        let due = oracle::predict(&sent, is_all);
-        assert_eq!(judge::judge(&due, &came, has_ended), Verdict::Agrees, "{}: {due:?}", page.name);
+        let Some(Recorded { sent, received, half_closed, closed }) = Recorded::of(page) else {
+            continue;
+        };
+        let expected = oracle::predict(&sent, half_closed);
+        let verdict = judge::judge(&expected, &received, closed);
+        assert_eq!(verdict, Verdict::Agrees, "{}: {expected:?}", page.name);
         count += 1;
     }
     assert!(count > 250, "{count}");
 }
 
-/// What a page says of one connection.
+/// The bytes of a page's connection in each direction, and how it ended.
 #[derive(Default)]
-struct Crossed {
+struct Recorded {
     sent: Vec<u8>,
-    came: Vec<u8>,
-    is_all: bool,
-    has_ended: bool,
+    received: Vec<u8>,
+    half_closed: bool,
+    closed: bool,
 }
 
-impl Crossed {
-    /// `None` for a page of several connections, or with assertions alone, or of a door that the oracle
-    /// leaves out.
-    fn on(page: &Page) -> Option<Crossed> {
-        let mut crossed = Crossed::default();
+impl Recorded {
+    /// `None` for a page with several connections, with assertions instead of bytes, or with a route
+    /// that the oracle leaves out.
+    fn of(page: &Page) -> Option<Recorded> {
+        let mut recorded = Recorded::default();
         for item in &page.transcript.items {
             match item {
                 Item::Block(Block { connection: 2.., .. }) => return None,
                 Item::Block(Block { from: Side::Client, bytes, .. }) => {
-                    crossed.sent.extend(bytes.expand()?);
+                    recorded.sent.extend(bytes.expand()?);
                 }
-                Item::Block(Block { bytes, .. }) => crossed.came.extend(bytes.expand()?),
-                Item::Event(Event { kind: EventKind::HalfClose(_), .. }) => crossed.is_all = true,
-                Item::Event(Event { kind: EventKind::Closed(_), .. }) => crossed.has_ended = true,
+                Item::Block(Block { bytes, .. }) => recorded.received.extend(bytes.expand()?),
+                Item::Event(Event { kind: EventKind::HalfClose(_), .. }) => {
+                    recorded.half_closed = true;
+                }
+                Item::Event(Event { kind: EventKind::Closed(_), .. }) => recorded.closed = true,
                 _ => {}
             }
         }
-        let asks = |door: &str| page.text.lines().any(|line| line.contains(&format!(" {door}")));
-        let is_left_out = doors::LEFT_OUT.iter().any(|door| asks(door));
-        (!crossed.came.is_empty() && !is_left_out).then_some(crossed)
+        let requests =
+            |path: &str| page.text.lines().any(|line| line.contains(&format!(" {path}")));
+        let is_left_out = routes::LEFT_OUT.iter().any(|path| requests(path));
+        (!recorded.received.is_empty() && !is_left_out).then_some(recorded)
     }
 }
 
-/// A server, and perhaps somebody who watches: then a cut can be made to be one.
+/// A server. With a gate, the client knows when the server has read a write, so that the next write
+/// is a read of its own.
 struct Stage {
     server: ServerHandle,
     gate: Option<Arc<Gate>>,
 }
 
 impl Stage {
-    fn new(is_watched: bool) -> Stage {
-        let gate = is_watched.then(Arc::<Gate>::default);
+    fn new(is_observed: bool) -> Stage {
+        let gate = is_observed.then(Arc::<Gate>::default);
         let observer = gate.clone().map(|gate| gate as Arc<dyn Observer>);
         Stage { server: app::start("", observer), gate }
     }
 
-    fn hold(&self, conversation: &Conversation, patience: Duration) -> Result<(), Fault> {
-        hold(conversation, self.server.address(), self.gate.as_deref(), patience)
+    fn run(&self, conversation: &Conversation, time_budget: Duration) -> Result<(), Failure> {
+        client::run(conversation, self.server.address(), self.gate.as_deref(), time_budget)
     }
 
-    /// The same, and once more where it went wrong and took longer than the server's deadlines allow: a
-    /// machine that stood still is no slow client.
-    fn hold_in_time(&self, conversation: &Conversation) -> Result<(), Fault> {
-        let since = Instant::now();
-        self.hold(conversation, PATIENCE).or_else(|fault| match since.elapsed() > DEADLINE {
-            true => self.hold(conversation, PATIENCE),
-            false => Err(fault),
+    /// Runs a conversation, and runs it again if it fails and took longer than the server's shortest
+    /// deadline. On a busy machine the deadline may have passed, though the client was not slow.
+    fn run_in_time(&self, conversation: &Conversation) -> Result<(), Failure> {
+        let start = Instant::now();
+        self.run(conversation, TIME_BUDGET).or_else(|failure| {
+            match start.elapsed() > SHORTEST_DEADLINE {
+                true => self.run(conversation, TIME_BUDGET),
+                false => Err(failure),
+            }
         })
     }
 }
 
 #[test]
-fn a_thousand_conversations_are_answered_as_an_oracle_foretells() {
+fn random_conversations_get_the_responses_that_the_oracle_predicts() {
     let first = number("SEED", RandomState::new().hash_one(0) % 1_000_000_000_000);
     let end = first + number("CONVERSATIONS", 1000);
-    let (next, faults) = (AtomicU64::new(first), Mutex::new(Vec::<Found>::new()));
+    let (next, failures) = (AtomicU64::new(first), Mutex::new(Vec::<Failed>::new()));
     thread::scope(|scope| {
         for _ in 0..THREADS {
             scope.spawn(|| {
                 loop {
-                    let batch = next.fetch_add(A_SERVER_FOR, Ordering::Relaxed);
-                    if batch >= end || faults.lock().unwrap().len() >= ENOUGH {
+                    let batch = next.fetch_add(BATCH, Ordering::Relaxed);
+                    if batch >= end || failures.lock().unwrap().len() >= MAX_FAILURES {
                         break;
                     }
                     let stages = [Stage::new(false), Stage::new(true)];
-                    for seed in batch..end.min(batch + A_SERVER_FOR) {
+                    for seed in batch..end.min(batch + BATCH) {
                         let stage = &stages[(seed % 2) as usize];
                         let conversation = conversation(seed);
-                        if let Err(fault) = stage.hold_in_time(&conversation) {
-                            faults.lock().unwrap().push((seed, conversation, fault));
+                        if let Err(failure) = stage.run_in_time(&conversation) {
+                            failures.lock().unwrap().push((seed, conversation, failure));
                         }
                     }
                 }
             });
         }
     });
-    let faults = faults.into_inner().unwrap();
-    let pages: Vec<String> = faults.iter().take(PAGES).map(page_of).collect();
-    let count = faults.len();
-    assert!(faults.is_empty(), "{count} went otherwise; the first:\n\n{}", pages.join("\n"));
+    let failures = failures.into_inner().unwrap();
+    let printed: Vec<String> = failures.iter().take(PRINTED).map(report).collect();
+    let count = failures.len();
+    assert!(failures.is_empty(), "{count} conversations failed:\n\n{}", printed.join("\n"));
 }
 
-/// A number from the environment.
-fn number(name: &str, usual: u64) -> u64 {
+/// A number from the environment, or the default.
+fn number(name: &str, default: u64) -> u64 {
     let value = env::var(name).unwrap_or_default();
-    if value.is_empty() { usual } else { value.parse().expect(name) }
+    if value.is_empty() { default } else { value.parse().expect(name) }
 }
 
-fn page_of((seed, conversation, fault): &Found) -> String {
+/// A failed conversation, shrunk, as a transcript.
+fn report((seed, conversation, failure): &Failed) -> String {
     let stage = Stage::new(seed % 2 == 1);
-    let (conversation, fault) = shorten(conversation.clone(), fault.clone(), |conversation| {
-        stage.hold(conversation, PATIENCE / 10)
+    let (conversation, failure) = shrink(conversation.clone(), failure.clone(), |conversation| {
+        stage.run(conversation, TIME_BUDGET / 10)
     });
-    page(*seed, &conversation, &fault)
+    transcript(*seed, &conversation, &failure)
 }

@@ -1,8 +1,9 @@
-//! # How fast is it, and how fast could it be?
+//! # The benchmark: this server beside a floor that parses nothing
 //!
-//! Requests a second say more about the machine than about the server. So each measurement is taken
-//! of all sides, one right after the other: of this server, and of a [`floor`] of the same shape that
-//! parses nothing and writes the very same bytes. What counts is the ratio.
+//! Requests per second depend on the machine more than on the server. So the benchmark measures each
+//! workload on several servers, one right after the other: on this server, and on a [`floor`]. The
+//! floor is a baseline: it has the same threads, parses nothing and writes the same bytes. The ratio
+//! of the two is the result.
 //!
 //! ```text
 //!                            measured    p50 us    p99 us CPU us errors  x first (min-max)   CPU x
@@ -10,27 +11,29 @@
 //!    the floor         103,270 req/s       572     1,322   8.90      0
 //!    openkitchen       101,203 req/s       585     1,380   9.17      0  0.98 (0.95-1.02)     1.03
 //! ```
-//! `x first` is the median of the rounds' own ratios to the first row: a slow second slows both sides
-//! of its round. 0.98 says that parsing, routing and the answer's head take two parts in a hundred of
-//! what a thread for each connection can do here. In brackets are the least and the largest ratio of
-//! any round, and **what is smaller than their distance is noise**. The load, and whatever else you
-//! run, shares the processor: `CPU`, the server's own time for each request, is the steadier figure.
-//! Errors are of all rounds together. Nothing is asserted: the end of it says which goals of
-//! [`workload`] were met.
+//! `x first` is the ratio to the first row: the median of the ratios of all rounds. A slow second slows
+//! all servers of its round. Here 0.98 says that parsing, routing and encoding cost two percent of what
+//! a thread for each connection can do. In brackets are the smallest and the largest ratio of a round:
+//! **a difference smaller than their distance is noise**. The load and other programs share the
+//! processor, so `CPU`, the server's own time for a request, varies less. Errors are the sum of all
+//! rounds. The benchmark asserts nothing: its last lines say which goals of [`workload`] were met.
 //!
-//! - a and c come again with the trace on (to /dev/null), with `--record`, and with the log on (to
-//!   /dev/null), beside the same server unseen. They ask for `/raw`, for `/healthz` is shown to nobody.
-//! - b depends on where the scheduler puts the two sides, on one core or on two: read p50.
-//! - i counts memory by PSS; its waits are those of new clients while all others are silent.
-//! - k shows std's backlog of 128 on the floor: who finds no room there asks again a second later.
-//! - p50 and p99 of the loads with many connections are upper bounds: see [`load`].
+//! - a and c run a second time on this server alone: without an observer, with the trace (to /dev/null),
+//!   with `--record`, and with the log (to /dev/null). They request `/raw`, because `/healthz` is a quiet
+//!   route: the trace and the log leave it out.
+//! - b depends on the scheduler: it may run server and client on one core or on two. Read p50.
+//! - i measures memory as PSS. Its latencies are those of new clients while all others are idle.
+//! - k shows the backlog of the floor, 128 as std sets it. If the backlog is full, a client tries again
+//!   a second later.
+//! - p50 and p99 with many connections are upper bounds: see [`load`].
 //!
 //! ```text
 //! make bench ONLY=a,d ROUNDS=3 SECONDS=0.5
 //! make bench-peers                           beside nginx, hyper and tiny_http: tests/peers
 //! ```
 //! A peer (`--peer PROGRAM`) is any program that prints `# listening on http://ADDR` and answers
-//! `GET /healthz` with `ok` and `POST /echo` with the content. What it cannot do it is left out of.
+//! `GET /healthz` with `ok` and `POST /echo` with the content. The benchmark leaves it out of the
+//! workloads that it cannot answer.
 
 mod child;
 mod floor;
@@ -44,45 +47,45 @@ use std::str::FromStr;
 use std::time::Duration;
 use std::{env, fs, io, thread};
 
-use child::{Child, Folder, Manner, Side, Watch};
-use load::{Load, Outcome, first_answer};
+use child::{Child, FloorMode, Folder, Observation, ServerKind};
+use load::{Load, Outcome, first_response};
 use table::Results;
-use workload::{Ask, Kind, WORKLOADS, Workload};
+use workload::{Kind, RequestKind, WORKLOADS, Workload};
 
-/// Starts in one sample; their median is its figure.
+/// Starts in one sample. The sample is their median.
 const STARTS: usize = 10;
 
-/// New clients in one sample, while others are idle and before.
-const NEWCOMERS: usize = 200;
+/// New clients in one sample: as many before the idle connections are open as after.
+const NEW_CLIENTS: usize = 200;
 
-/// What one round found; NAN where this system does not tell, or where the question is not asked.
+/// The result of one round. NAN where the system does not report a value, or the workload has none.
 struct Sample {
     measured: f64,
-    /// Microseconds, as all waits.
+    /// Latencies are in microseconds.
     p50: f64,
     p99: f64,
-    /// The median wait when nobody else was there.
-    before: f64,
-    /// Microseconds for each request.
+    /// The median latency before the idle connections were open.
+    p50_before: f64,
+    /// Microseconds of CPU for each request.
     cpu: f64,
     errors: f64,
 }
 
-struct Options {
+struct Args {
     rounds: usize,
     seconds: f64,
     only: String,
-    peers: Vec<Side>,
+    peers: Vec<ServerKind>,
 }
 
 fn main() -> ExitCode {
-    let arguments: Vec<String> = env::args().skip(1).collect();
-    let done = match &arguments[..] {
-        [flag, manner, request] if flag == "--floor" => {
-            let manner = Manner::named(manner).unwrap_or(Manner::Stay);
-            floor::serve(manner, request.parse().unwrap_or(usize::MAX))
+    let args: Vec<String> = env::args().skip(1).collect();
+    let done = match &args[..] {
+        [flag, mode, request_bytes] if flag == "--floor" => {
+            let mode = FloorMode::named(mode).unwrap_or(FloorMode::Stay);
+            floor::serve(mode, request_bytes.parse().unwrap_or(usize::MAX))
         }
-        _ => Options::read(&arguments).map_err(io::Error::other).and_then(|options| options.run()),
+        _ => Args::parse(&args).map_err(io::Error::other).and_then(|args| args.run()),
     };
     done.map_or_else(
         |error| {
@@ -93,34 +96,31 @@ fn main() -> ExitCode {
     )
 }
 
-impl Options {
-    fn read(arguments: &[String]) -> Result<Options, String> {
-        let mut options =
-            Options { rounds: 5, seconds: 1.0, only: String::new(), peers: Vec::new() };
-        let mut rest = arguments.iter();
+impl Args {
+    fn parse(args: &[String]) -> Result<Args, String> {
+        let mut parsed = Args { rounds: 5, seconds: 1.0, only: String::new(), peers: Vec::new() };
+        let mut rest = args.iter();
         while let Some(name) = rest.next() {
             let mut value = || rest.next().ok_or(format!("{name} needs a value"));
             match name.as_str() {
-                "--bench" => {} // cargo's own word
-                "--rounds" => options.rounds = number(name, value()?, 1..=100)?,
-                "--seconds" => options.seconds = number(name, value()?, 0.05..=60.0)?,
-                "--only" => options.only = value()?.clone(),
-                "--peer" => options.peers.push(Side::Peer(value()?.into())),
+                "--bench" => {} // cargo adds it
+                "--rounds" => parsed.rounds = number(name, value()?, 1..=100)?,
+                "--seconds" => parsed.seconds = number(name, value()?, 0.05..=60.0)?,
+                "--only" => parsed.only = value()?.clone(),
+                "--peer" => parsed.peers.push(ServerKind::Peer(value()?.into())),
                 _ => {
-                    return Err(format!(
-                        "{name} is unknown; the head of tests/bench/bench.rs helps"
-                    ));
+                    return Err(format!("{name} is unknown; see the top of tests/bench/bench.rs"));
                 }
             }
         }
-        Ok(options)
+        Ok(parsed)
     }
 
-    /// Whether it is asked for. Beside peers, what looking on costs this server is not the question.
+    /// Whether a workload runs. With peers, the cost of this server's observers is left out.
     fn wants(&self, workload: &Workload) -> bool {
-        let is_shown = workload.ask == Ask::Shown;
+        let is_observed = workload.request == RequestKind::Observed;
         (self.only.is_empty() || self.only.contains(workload.letter))
-            && (self.peers.is_empty() || !is_shown)
+            && (self.peers.is_empty() || !is_observed)
     }
 
     fn run(&self) -> io::Result<()> {
@@ -139,116 +139,119 @@ impl Options {
         Ok(())
     }
 
-    /// All sides in turn, round after round.
+    /// Measures one workload on all servers in turn, round after round.
     fn measure(&self, workload: &'static Workload, folder: &Folder) -> io::Result<Results> {
-        let contest = Contest::prepare(self, workload, folder)?;
-        let mut sides = workload.sides(&self.peers);
-        sides.retain(|side| match contest.start(side) {
-            Err(error) if side.is_peer() => {
-                println!("   {:19}left out: {error}", side.name());
+        let measurement = Measurement::prepare(self, workload, folder)?;
+        let mut servers = workload.servers(&self.peers);
+        servers.retain(|server| match measurement.start(server) {
+            Err(error) if server.is_peer() => {
+                println!("   {:19}left out: {error}", server.name());
                 false
             }
             _ => true,
         });
         let rounds = match workload.kind {
-            Kind::Idle(_) => self.rounds.div_ceil(2), // memory varies little, and this takes long
+            Kind::Idle(_) => self.rounds.div_ceil(2), // slow, and memory varies little
             _ => self.rounds,
         };
-        let mut samples: Vec<Vec<Sample>> = sides.iter().map(|_| Vec::new()).collect();
+        let mut samples: Vec<Vec<Sample>> = servers.iter().map(|_| Vec::new()).collect();
         for round in 0..rounds {
-            for turn in 0..sides.len() {
-                let side = (round + turn) % sides.len(); // another begins each round
-                samples[side].push(contest.sample(&sides[side])?);
+            for turn in 0..servers.len() {
+                let place = (round + turn) % servers.len(); // each round begins with another server
+                samples[place].push(measurement.sample(&servers[place])?);
             }
         }
-        Ok(Results { workload, sides: sides.into_iter().zip(samples).collect() })
+        Ok(Results { workload, servers: servers.into_iter().zip(samples).collect() })
     }
 }
 
-/// What all sides of one workload have in common.
-struct Contest<'a> {
-    options: &'a Options,
+/// One workload, and what all servers need to run it.
+struct Measurement<'a> {
+    args: &'a Args,
     workload: &'a Workload,
     folder: &'a Folder,
     request: Vec<u8>,
-    /// This server's answer, which the floor gives too.
-    answer: Vec<u8>,
+    /// This server's response, which the floor sends too.
+    response: Vec<u8>,
 }
 
-impl Contest<'_> {
+impl Measurement<'_> {
     fn prepare<'a>(
-        options: &'a Options,
+        args: &'a Args,
         workload: &'a Workload,
         folder: &'a Folder,
-    ) -> io::Result<Contest<'a>> {
+    ) -> io::Result<Measurement<'a>> {
         let request = workload.request();
-        let server = Side::Server(Watch::Nobody).start(folder, 0, &[])?;
-        let answer = first_answer(server.address, &request)?;
-        Ok(Contest { options, workload, folder, request, answer })
+        let child = ServerKind::OpenKitchen(Observation::Off).start(folder, 0, &[])?;
+        let response = first_response(child.address, &request)?;
+        Ok(Measurement { args, workload, folder, request, response })
     }
 
-    /// Starts one side and waits for its first answer, for nobody else's is as long.
-    fn start(&self, side: &Side) -> io::Result<(Child, Load)> {
-        let child = side.start(self.folder, self.request.len(), &self.answer)?;
+    /// Starts a server and sends it one request: the load has to know the length of its response.
+    fn start(&self, server: &ServerKind) -> io::Result<(Child, Load)> {
+        let child = server.start(self.folder, self.request.len(), &self.response)?;
         let address = child.address;
-        let answer = first_answer(address, &self.request)?.len();
+        let response_bytes = first_response(address, &self.request)?.len();
         let depth = self.workload.depth();
-        let closes = matches!(self.workload.kind, Kind::Once(_));
-        Ok((child, Load { address, requests: self.request.repeat(depth), depth, answer, closes }))
+        let requests = self.request.repeat(depth);
+        let closes = matches!(self.workload.kind, Kind::PerRequest(_));
+        Ok((child, Load { address, requests, depth, response_bytes, closes }))
     }
 
-    /// A new process for each sample, so that none has an older one's luck.
-    fn sample(&self, side: &Side) -> io::Result<Sample> {
+    /// Takes one sample. Each sample has a new process, because one process can be slower than another
+    /// for all its life.
+    fn sample(&self, server: &ServerKind) -> io::Result<Sample> {
         match self.workload.kind {
-            Kind::Stay(connections, _) | Kind::Once(connections) => self.loaded(side, connections),
-            Kind::Idle(clients) => self.idle(side, clients),
-            Kind::Start => Ok(self.started(side)),
-            Kind::Burst(clients) => self.stormed(side, clients),
+            Kind::KeepAlive(connections, _) | Kind::PerRequest(connections) => {
+                self.sample_load(server, connections)
+            }
+            Kind::Idle(connections) => self.sample_idle(server, connections),
+            Kind::Start => Ok(self.sample_starts(server)),
+            Kind::Burst(clients) => self.sample_burst(server, clients),
         }
     }
 
-    fn loaded(&self, side: &Side, connections: usize) -> io::Result<Sample> {
-        let (child, load) = self.start(side)?;
+    fn sample_load(&self, server: &ServerKind, connections: usize) -> io::Result<Sample> {
+        let (child, load) = self.start(server)?;
         let before = child.cpu();
-        let lasts = Duration::from_secs_f64(self.options.seconds);
-        let outcome = load.run(connections, lasts);
-        let cpu = since(before, child.cpu()) / outcome.answered as f64;
-        let rate = outcome.answered as f64 / outcome.took.as_secs_f64();
+        let outcome = load.run(connections, Duration::from_secs_f64(self.args.seconds));
+        let cpu = difference(before, child.cpu()) / outcome.answered as f64;
+        let rate = outcome.answered as f64 / outcome.duration.as_secs_f64();
         Ok(Sample { cpu, ..Sample::new(rate, &outcome) })
     }
 
-    fn idle(&self, side: &Side, clients: usize) -> io::Result<Sample> {
-        let (child, load) = self.start(side)?;
-        let alone = load.ask_anew(NEWCOMERS);
+    fn sample_idle(&self, server: &ServerKind, connections: usize) -> io::Result<Sample> {
+        let (child, load) = self.start(server)?;
+        let alone = load.run_new_clients(NEW_CLIENTS);
         let before = child.pss();
-        let held = load.hold(clients);
-        let each = since(before, child.pss()) / held.len() as f64;
-        let mut outcome = load.ask_anew(NEWCOMERS);
-        outcome.errors += clients - held.len();
-        Ok(Sample { before: alone.percentile(50), ..Sample::new(each, &outcome) })
+        let idle = load.open_idle(connections);
+        let each = difference(before, child.pss()) / idle.len() as f64;
+        let mut outcome = load.run_new_clients(NEW_CLIENTS);
+        outcome.errors += connections - idle.len();
+        Ok(Sample { p50_before: alone.percentile(50), ..Sample::new(each, &outcome) })
     }
 
-    fn started(&self, side: &Side) -> Sample {
+    fn sample_starts(&self, server: &ServerKind) -> Sample {
         let mut outcome = Outcome::default();
         for _ in 0..STARTS {
-            let mut started = None; // ended when the time is taken
+            let mut started = None; // dropped after the time is taken
             outcome.time(|| {
-                started = Some(self.start(side)?);
+                started = Some(self.start(server)?);
                 Ok(())
             });
         }
         Sample::new(outcome.percentile(50) / 1e3, &outcome)
     }
 
-    fn stormed(&self, side: &Side, clients: usize) -> io::Result<Sample> {
-        let (_child, load) = self.start(side)?;
+    fn sample_burst(&self, server: &ServerKind, clients: usize) -> io::Result<Sample> {
+        let (_child, load) = self.start(server)?;
         let outcome = load.burst(clients);
-        Ok(Sample::new(outcome.took.as_secs_f64() * 1e3, &outcome))
+        Ok(Sample::new(outcome.duration.as_secs_f64() * 1e3, &outcome))
     }
 }
 
-/// NAN where this system does not tell.
-fn since(before: Option<f64>, now: Option<f64>) -> f64 {
+/// NAN where the system does not report a value.
+fn difference(before: Option<f64>, now: Option<f64>) -> f64 {
     before.zip(now).map_or(f64::NAN, |(before, now)| now - before)
 }
 
@@ -256,19 +259,19 @@ impl Sample {
     fn new(measured: f64, outcome: &Outcome) -> Sample {
         let (p50, p99) = (outcome.percentile(50), outcome.percentile(99));
         let errors = outcome.errors as f64;
-        Sample { measured, p50, p99, before: f64::NAN, cpu: f64::NAN, errors }
+        Sample { measured, p50, p99, p50_before: f64::NAN, cpu: f64::NAN, errors }
     }
 }
 
-/// What it was measured on, as far as the system tells.
+/// The machine and its load, as far as the system reports them.
 fn machine() -> String {
-    let told = |path| fs::read_to_string(path).unwrap_or_default();
-    let processors = told("/proc/cpuinfo");
+    let read = |path| fs::read_to_string(path).unwrap_or_default();
+    let processors = read("/proc/cpuinfo");
     let model =
         processors.lines().find_map(|line| line.strip_prefix("model name")?.split_once(": "));
-    let (loads, release) = (told("/proc/loadavg"), told("/proc/sys/kernel/osrelease"));
+    let (loads, release) = (read("/proc/loadavg"), read("/proc/sys/kernel/osrelease"));
     format!(
-        "{} {}: {} cores ({}) for all sides and the load; load average before: {}.",
+        "{} {}: {} cores ({}) for all servers and the load; load average before: {}.",
         env::consts::OS,
         release.trim_end(),
         thread::available_parallelism().map_or(0, usize::from),

@@ -1,7 +1,8 @@
-//! # The one who is measured
+//! # The measured servers, as child processes
 //!
-//! This server, the floor or a peer: a process of its own on a free port, ready when it says so, and
-//! ended by its own id on every way out. Linux tells what it used; elsewhere that stays unknown.
+//! This server, the floor or a peer: a process of its own on a free port. It is ready when it prints
+//! its address, and it is ended when [`Child`] is dropped. Linux reports its CPU time and memory; on
+//! other systems they are unknown.
 
 use std::io::{self, BufRead, BufReader, ErrorKind, Write};
 use std::net::SocketAddr;
@@ -12,31 +13,31 @@ use std::time::{Duration, Instant};
 use std::{env, fs, thread};
 
 /// How long a start may take.
-const PATIENCE: Duration = Duration::from_secs(10);
+const START_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// The cap on connections: above what any workload opens.
-const CONNECTIONS: &str = "12000";
+/// The server's limit of connections: more than any workload opens.
+const MAX_CONNECTIONS: &str = "12000";
 
-/// Clock ticks in a second, among what the kernel tells each program: `getauxval(3)`.
+/// The key of the clock ticks per second in the auxiliary vector: `getauxval(3)`.
 const AT_CLKTCK: u64 = 17;
 
 pub const OPENKITCHEN: &str = "openkitchen";
 pub const FLOOR: &str = "the floor";
 pub const SPAWN: &str = "a thread each";
 
-/// Who takes part.
+/// A server to measure.
 #[derive(Clone, PartialEq)]
-pub enum Side {
-    Server(Watch),
-    Floor(Manner),
-    /// Any program that says where it listens, as this server does.
+pub enum ServerKind {
+    OpenKitchen(Observation),
+    Floor(FloorMode),
+    /// Any program that prints where it listens, as this server does.
     Peer(PathBuf),
 }
 
-/// Who looks on while this server works.
+/// What this server prints or writes while it serves.
 #[derive(Clone, Copy, PartialEq)]
-pub enum Watch {
-    Nobody,
+pub enum Observation {
+    Off,
     /// Each exchange is printed, to /dev/null.
     Trace,
     /// Each connection is written to a file.
@@ -47,132 +48,141 @@ pub enum Watch {
 
 /// What the floor does with a connection.
 #[derive(Clone, Copy, PartialEq)]
-pub enum Manner {
-    /// A thread for each, which stays with it.
+pub enum FloorMode {
+    /// A thread for each connection, until the client closes it.
     Stay,
-    /// A thread for each, though it brings but one request.
+    /// A thread for each connection, which has one request.
     Spawn,
-    /// One request, answered by the thread that accepts.
+    /// One request, answered by the thread that accepts the connection.
     Inline,
 }
 
-/// A running process; dropped, it is gone.
+/// A running process. Dropping it ends the process.
 pub struct Child {
     process: process::Child,
     pub address: SocketAddr,
-    /// Kept open: whoever prints into a closed pipe fails.
+    /// Kept open, because a program that prints into a closed pipe fails.
     stdout: Option<BufReader<ChildStdout>>,
-    /// What it has written, to be removed with it.
+    /// A folder that the process writes, removed with it.
     records: Option<PathBuf>,
-    /// Whether it may have children of its own, which nobody else can end.
+    /// Whether the process may have children, which only the process itself can end.
     is_parent: bool,
 }
 
-/// A folder for the files of a run, with all that is in it gone at the end.
+/// A folder for the files of a run. Dropping it removes the folder and its files.
 pub struct Folder(PathBuf);
 
-impl Side {
+impl ServerKind {
     pub fn name(&self) -> &str {
         match self {
-            Side::Server(Watch::Nobody) => OPENKITCHEN,
-            Side::Server(Watch::Trace) => "with its trace",
-            Side::Server(Watch::Record) => "with --record",
-            Side::Server(Watch::Log) => "with its log",
-            Side::Floor(Manner::Spawn) => SPAWN,
-            Side::Floor(_) => FLOOR,
-            Side::Peer(path) => path.file_name().and_then(|name| name.to_str()).unwrap_or("a peer"),
+            ServerKind::OpenKitchen(Observation::Off) => OPENKITCHEN,
+            ServerKind::OpenKitchen(Observation::Trace) => "with its trace",
+            ServerKind::OpenKitchen(Observation::Record) => "with --record",
+            ServerKind::OpenKitchen(Observation::Log) => "with its log",
+            ServerKind::Floor(FloorMode::Spawn) => SPAWN,
+            ServerKind::Floor(_) => FLOOR,
+            ServerKind::Peer(path) => {
+                path.file_name().and_then(|name| name.to_str()).unwrap_or("a peer")
+            }
         }
     }
 
     pub fn is_peer(&self) -> bool {
-        matches!(self, Side::Peer(_))
+        matches!(self, ServerKind::Peer(_))
     }
 
-    /// Starts it. `request` and `answer` are for the floor: the length of the one that it waits for,
-    /// and the other that it gives.
-    pub fn start(&self, folder: &Folder, request: usize, answer: &[u8]) -> io::Result<Child> {
+    /// Starts the server. The floor needs the length of a request, and the response to send.
+    pub fn start(
+        &self,
+        folder: &Folder,
+        request_bytes: usize,
+        response: &[u8],
+    ) -> io::Result<Child> {
         match self {
-            Side::Server(watch) => Child::server(*watch, &folder.0),
-            Side::Floor(manner) => Child::floor(*manner, request, answer),
-            Side::Peer(path) => {
-                let mut child = Child::spawn(Command::new(path).stdin(Stdio::null()))?;
+            ServerKind::OpenKitchen(observation) => Child::openkitchen(*observation, &folder.0),
+            ServerKind::Floor(mode) => Child::floor(*mode, request_bytes, response),
+            ServerKind::Peer(path) => {
+                let mut child = Child::spawn_piped(Command::new(path).stdin(Stdio::null()))?;
                 child.is_parent = true;
-                child.told()
+                child.wait_for_address()
             }
         }
     }
 }
 
 impl Child {
-    /// This server, as it was built together with the benchmark. Its likes are there already, but
-    /// for the first time: what is measured is a start like most.
-    fn server(watch: Watch, folder: &Path) -> io::Result<Child> {
+    /// This server, as it was built together with the benchmark. Its file of likes exists already,
+    /// except at the first start: the benchmark measures a start as it usually is.
+    fn openkitchen(observation: Observation, folder: &Path) -> io::Result<Child> {
         let (port_file, records) = (folder.join("port"), folder.join("records"));
         let mut command = Command::new(env!("CARGO_BIN_EXE_openkitchen"));
-        command.env_clear().args(["--listen", "127.0.0.1:0", "--max-connections", CONNECTIONS]);
+        command.env_clear().args(["--listen", "127.0.0.1:0", "--max-connections", MAX_CONNECTIONS]);
         command.arg("--data").arg(folder.join("likes")).stdin(Stdio::null());
-        match watch {
-            Watch::Nobody => command.arg("--no-trace"),
-            Watch::Trace => command.arg("--port-file").arg(&port_file).stdout(Stdio::null()),
-            Watch::Record => command.args(["--no-trace", "--record"]).arg(&records),
-            Watch::Log => command.arg("--no-trace").env("RUST_LOG", "info").stderr(Stdio::null()),
+        match observation {
+            Observation::Off => command.arg("--no-trace"),
+            Observation::Trace => command.arg("--port-file").arg(&port_file).stdout(Stdio::null()),
+            Observation::Record => command.args(["--no-trace", "--record"]).arg(&records),
+            Observation::Log => {
+                command.arg("--no-trace").env("RUST_LOG", "info").stderr(Stdio::null())
+            }
         };
-        if watch == Watch::Trace {
-            return Child::begin(&mut command)?.told_in(&port_file);
+        if observation == Observation::Trace {
+            return Child::spawn(&mut command)?.wait_for_port_file(&port_file);
         }
-        let mut child = Child::spawn(&mut command)?;
-        child.records = (watch == Watch::Record).then_some(records);
-        child.told()
+        let mut child = Child::spawn_piped(&mut command)?;
+        child.records = (observation == Observation::Record).then_some(records);
+        child.wait_for_address()
     }
 
-    fn floor(manner: Manner, request: usize, answer: &[u8]) -> io::Result<Child> {
+    fn floor(mode: FloorMode, request_bytes: usize, response: &[u8]) -> io::Result<Child> {
         let mut command = Command::new(env::current_exe()?);
-        command.args(["--floor", manner.name(), &request.to_string()]);
-        let mut child = Child::spawn(command.env_clear().stdin(Stdio::piped()))?;
+        command.args(["--floor", mode.name(), &request_bytes.to_string()]);
+        let mut child = Child::spawn_piped(command.env_clear().stdin(Stdio::piped()))?;
         if let Some(mut stdin) = child.process.stdin.take() {
-            stdin.write_all(answer)?;
+            stdin.write_all(response)?;
         }
-        child.told()
+        child.wait_for_address()
     }
 
-    /// One that is listened to.
+    /// A process whose standard output the benchmark reads.
+    fn spawn_piped(command: &mut Command) -> io::Result<Child> {
+        Child::spawn(command.stdout(Stdio::piped()))
+    }
+
     fn spawn(command: &mut Command) -> io::Result<Child> {
-        Child::begin(command.stdout(Stdio::piped()))
-    }
-
-    fn begin(command: &mut Command) -> io::Result<Child> {
         let mut process = command.spawn()?;
         let stdout = process.stdout.take().map(BufReader::new);
         let address = ([127, 0, 0, 1], 0).into();
         Ok(Child { process, address, stdout, records: None, is_parent: false })
     }
 
-    /// Waits for `# listening on http://127.0.0.1:41233`, the first line it prints.
-    fn told(mut self) -> io::Result<Child> {
+    /// Waits for the first line that the process prints: `# listening on http://127.0.0.1:41233`.
+    fn wait_for_address(mut self) -> io::Result<Child> {
         let mut stdout = self.stdout.take().ok_or(ErrorKind::BrokenPipe)?;
-        let (tell, told) = mpsc::channel();
+        let (sender, receiver) = mpsc::channel();
         thread::spawn(move || {
             let mut line = String::new();
             let read = stdout.read_line(&mut line);
-            tell.send(read.map(|_| (line, stdout)))
+            sender.send(read.map(|_| (line, stdout)))
         });
-        let (line, stdout) = told.recv_timeout(PATIENCE).map_err(|_| ErrorKind::TimedOut)??;
+        let read = receiver.recv_timeout(START_TIMEOUT).map_err(|_| ErrorKind::TimedOut)?;
+        let (line, stdout) = read?;
         self.stdout = Some(stdout);
         let address = line.trim_end().strip_prefix("# listening on http://");
         let address = address.and_then(|address| address.parse().ok());
         self.address = address
-            .ok_or_else(|| io::Error::other(format!("it did not start, and said: {line:?}")))?;
+            .ok_or_else(|| io::Error::other(format!("it did not start: it printed {line:?}")))?;
         Ok(self)
     }
 
-    /// Waits for the same in the file, where the output goes to /dev/null.
-    fn told_in(mut self, file: &Path) -> io::Result<Child> {
-        let began = Instant::now();
-        while began.elapsed() < PATIENCE && self.process.try_wait()?.is_none() {
-            let told = fs::read_to_string(file).ok();
-            match told.and_then(|address| address.trim_end().parse().ok()) {
+    /// Waits for the address in the port file, because the output goes to /dev/null.
+    fn wait_for_port_file(mut self, file: &Path) -> io::Result<Child> {
+        let start = Instant::now();
+        while start.elapsed() < START_TIMEOUT && self.process.try_wait()?.is_none() {
+            let text = fs::read_to_string(file).ok();
+            match text.and_then(|address| address.trim_end().parse().ok()) {
                 Some(address) => {
-                    // The next one is not to be taken for this one.
+                    // The next process must not find this address.
                     fs::remove_file(file)?;
                     self.address = address;
                     return Ok(self);
@@ -180,20 +190,20 @@ impl Child {
                 None => thread::sleep(Duration::from_millis(1)),
             }
         }
-        Err(io::Error::other("it did not start with its trace on"))
+        Err(io::Error::other("the server with its trace on did not write its port file"))
     }
 
-    /// Microseconds of CPU so far, its own and the system's for it, in steps of a clock tick.
+    /// Microseconds of CPU time so far, in user mode and in the kernel, in steps of a clock tick.
     pub fn cpu(&self) -> Option<f64> {
         self.sum("stat", |stat| {
-            // Behind the name in brackets, which may hold anything: proc_pid_stat(5), from field 3 on.
+            // proc_pid_stat(5): field 2, the name in brackets, may hold any byte. Field 3 follows it.
             let fields: Vec<_> = stat.rsplit_once(')')?.1.split_whitespace().collect();
             let field = |number: usize| fields.get(number - 3)?.parse::<f64>().ok();
             Some((field(14)? + field(15)?) * 1e6 / ticks_per_second()?)
         })
     }
 
-    /// KiB of memory that are its own, and its share of what it shares.
+    /// KiB of memory as PSS: private pages, and a share of each shared page.
     pub fn pss(&self) -> Option<f64> {
         self.sum("smaps_rollup", |rollup| {
             let line = rollup.lines().find_map(|line| line.strip_prefix("Pss:"))?;
@@ -201,19 +211,19 @@ impl Child {
         })
     }
 
-    /// The sum of a figure that stands in this file of the process and of each of its children.
-    fn sum(&self, file: &str, figure: impl Fn(&str) -> Option<f64>) -> Option<f64> {
+    /// The sum of a number in this file of /proc, over the process and its children.
+    fn sum(&self, file: &str, number: impl Fn(&str) -> Option<f64>) -> Option<f64> {
         let own = self.process.id().to_string();
         let children = fs::read_to_string(format!("/proc/{own}/task/{own}/children"));
-        let family = format!("{own} {}", children.unwrap_or_default());
-        let of = |id| figure(&fs::read_to_string(format!("/proc/{id}/{file}")).ok()?);
-        family.split_whitespace().map(of).sum()
+        let all = format!("{own} {}", children.unwrap_or_default());
+        let of = |id| number(&fs::read_to_string(format!("/proc/{id}/{file}")).ok()?);
+        all.split_whitespace().map(of).sum()
     }
 }
 
 fn ticks_per_second() -> Option<f64> {
-    let told = fs::read("/proc/self/auxv").ok()?;
-    let words = told
+    let vector = fs::read("/proc/self/auxv").ok()?;
+    let words = vector
         .chunks_exact(size_of::<usize>())
         .map(|word| word.try_into().map_or(0, usize::from_ne_bytes) as u64);
     let words: Vec<_> = words.collect();
@@ -222,7 +232,7 @@ fn ticks_per_second() -> Option<f64> {
 
 impl Drop for Child {
     fn drop(&mut self) {
-        // It may have ended by itself; then there is nobody left to kill.
+        // This fails if the process has ended already.
         let _ = if self.is_parent {
             let line = format!("kill -s TERM {}", self.process.id());
             Command::new("sh").args(["-c", &line]).status().map(drop)
@@ -236,17 +246,18 @@ impl Drop for Child {
     }
 }
 
-impl Manner {
+impl FloorMode {
     pub fn name(self) -> &'static str {
         match self {
-            Manner::Stay => "stay",
-            Manner::Spawn => "spawn",
-            Manner::Inline => "inline",
+            FloorMode::Stay => "stay",
+            FloorMode::Spawn => "spawn",
+            FloorMode::Inline => "inline",
         }
     }
 
-    pub fn named(name: &str) -> Option<Manner> {
-        [Manner::Stay, Manner::Spawn, Manner::Inline].into_iter().find(|it| it.name() == name)
+    pub fn named(name: &str) -> Option<FloorMode> {
+        let modes = [FloorMode::Stay, FloorMode::Spawn, FloorMode::Inline];
+        modes.into_iter().find(|mode| mode.name() == name)
     }
 }
 

@@ -1,74 +1,78 @@
-//! # The floor
+//! # The floor: a server that parses nothing
 //!
-//! What the system alone costs: a thread for each connection reads, counts bytes, and writes an
-//! answer that it was given. It parses nothing and decides nothing, so no server of this shape can do
-//! less. It counts so that sixteen requests that arrive together get sixteen answers, in one write.
+//! It shows the cost of the system alone. A thread for each connection reads, counts bytes, and writes
+//! a response that it was given. It parses nothing and decides nothing, so no server with a thread for
+//! each connection can do less. It counts bytes so that sixteen requests in one read get sixteen
+//! responses in one write.
 //!
-//! Where each connection brings one request, making the thread would be most of the cost, and no
-//! floor: there two threads accept, read, write and close, one connection after another. A thread
-//! for each is measured beside it, for that is what the Rust book teaches.
+//! With one request for each connection, starting the thread would be most of the cost. So two threads
+//! accept, read, write and close, one connection after another. A second floor, with a thread for each
+//! connection, is measured too, because the Rust book teaches it.
 //!
-//! It runs as a child of the benchmark (`--floor stay 60`: requests of 60 bytes), so that its
-//! time is its own and all sides are loaded from outside. The answer comes through standard input.
+//! The floor runs as a child process of the benchmark (`--floor stay 60`: requests of 60 bytes), so that
+//! its CPU time is its own. It reads the response from standard input.
 
 use std::io::{self, Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::thread;
 
-use crate::child::Manner;
+use crate::child::FloorMode;
 
-/// A thread's stack: room for the buffer, and for what `std` needs to start it.
-const STACK: usize = 64 * 1024;
+/// Bytes of a thread's stack: for the buffer, and for what `std` needs to start the thread.
+const STACK_BYTES: usize = 64 * 1024;
 
-/// The longest request is the echo's, of 1.1 KiB; it may as well come in one read.
-const BUFFER: usize = 2 * 1024;
+/// Bytes of one read. The longest request, of 1.1 KiB, fits.
+const BUFFER_BYTES: usize = 2 * 1024;
 
-/// Serves until it is killed; `request` is the length of one.
-pub fn serve(manner: Manner, request: usize) -> io::Result<()> {
-    let mut answer = Vec::new();
-    io::stdin().read_to_end(&mut answer)?;
-    let (answer, listener) = (&answer, TcpListener::bind("127.0.0.1:0")?);
+/// Serves until it is killed. Each request has `request_bytes` bytes.
+pub fn serve(mode: FloorMode, request_bytes: usize) -> io::Result<()> {
+    let mut response = Vec::new();
+    io::stdin().read_to_end(&mut response)?;
+    let (response, listener) = (&response, TcpListener::bind("127.0.0.1:0")?);
     println!("# listening on http://{}", listener.local_addr()?);
-    let guests = || listener.incoming().flatten();
+    let connections = || listener.incoming().flatten();
     thread::scope(|scope| {
-        let a_thread = || thread::Builder::new().stack_size(STACK);
-        match manner {
-            Manner::Stay => guests().try_for_each(|guest| {
-                let life = move || stay(guest, request, answer);
-                a_thread().spawn_scoped(scope, life).map(drop)
+        let builder = || thread::Builder::new().stack_size(STACK_BYTES);
+        match mode {
+            FloorMode::Stay => connections().try_for_each(|stream| {
+                let serve = move || serve_all(stream, request_bytes, response);
+                builder().spawn_scoped(scope, serve).map(drop)
             }),
-            Manner::Spawn => guests().try_for_each(|guest| {
-                a_thread().spawn_scoped(scope, move || once(guest, answer)).map(drop)
+            FloorMode::Spawn => connections().try_for_each(|stream| {
+                builder().spawn_scoped(scope, move || serve_one(stream, response)).map(drop)
             }),
-            Manner::Inline => {
-                let door = move || guests().for_each(|guest| drop(once(guest, answer)));
-                scope.spawn(door);
-                door();
+            FloorMode::Inline => {
+                let accept_loop =
+                    move || connections().for_each(|stream| drop(serve_one(stream, response)));
+                scope.spawn(accept_loop);
+                accept_loop();
                 Ok(())
             }
         }
     })
 }
 
-fn stay(mut guest: TcpStream, request: usize, answer: &[u8]) -> io::Result<()> {
-    guest.set_nodelay(true)?;
-    let mut buffer = [0; BUFFER];
-    let (mut heard, mut answers) = (0, Vec::new());
+/// Answers requests until the client closes the connection.
+fn serve_all(mut stream: TcpStream, request_bytes: usize, response: &[u8]) -> io::Result<()> {
+    stream.set_nodelay(true)?;
+    let mut buffer = [0; BUFFER_BYTES];
+    let (mut received, mut responses) = (0, Vec::new());
     loop {
-        heard += match guest.read(&mut buffer)? {
+        received += match stream.read(&mut buffer)? {
             0 => return Ok(()),
             count => count,
         };
-        answers.clear();
-        for _ in 0..heard / request {
-            answers.extend_from_slice(answer);
+        responses.clear();
+        for _ in 0..received / request_bytes {
+            responses.extend_from_slice(response);
         }
-        heard %= request;
-        guest.write_all(&answers)?;
+        received %= request_bytes;
+        stream.write_all(&responses)?;
     }
 }
 
-fn once(mut guest: TcpStream, answer: &[u8]) -> io::Result<()> {
-    let _ = guest.read(&mut [0; BUFFER])?;
-    guest.write_all(answer)
+/// Answers one request and closes the connection.
+fn serve_one(mut stream: TcpStream, response: &[u8]) -> io::Result<()> {
+    let _ = stream.read(&mut [0; BUFFER_BYTES])?;
+    stream.write_all(response)
 }

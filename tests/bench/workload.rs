@@ -1,87 +1,99 @@
-//! # What is measured
+//! # The workloads and their goals
 //!
-//! Ten workloads and their goals. Two come again with somebody looking on, to show what that costs.
+//! Ten workloads. Two of them run a second time with observers, to show the cost of observing.
 
 use std::fmt::{self, Display, Formatter};
 
-use crate::child::{FLOOR, Manner, SPAWN, Side, Watch};
+use crate::child::{FLOOR, FloorMode, Observation, SPAWN, ServerKind};
 
-/// What is done to each side, and what this server should come to.
+/// What the load does with each server, and the goals for this server.
 pub struct Workload {
     pub letter: char,
     pub title: &'static str,
     pub kind: Kind,
-    pub ask: Ask,
+    pub request: RequestKind,
     pub goals: &'static [Goal],
 }
 
-/// What is done, and so what is measured.
+/// What the load does, and what is measured.
 pub enum Kind {
-    /// So many connections that stay, so many requests in one write: req/s.
-    Stay(usize, usize),
-    /// A connection for each request, so many at once: req/s.
-    Once(usize),
-    /// So many connections that are open and silent: KiB for each.
+    /// The number of persistent connections, and of requests in one write: requests per second.
+    KeepAlive(usize, usize),
+    /// A connection for each request, and how many at the same time: requests per second.
+    PerRequest(usize),
+    /// The number of idle connections: KiB of memory for each.
     Idle(usize),
-    /// From exec to the first answer: ms.
+    /// From exec to the first response: ms.
     Start,
-    /// A crowd of clients at the same moment: ms.
+    /// The number of clients that connect at the same moment: ms until all have a response.
     Burst(usize),
 }
 
-/// What is asked.
+/// The request that the load sends.
 #[derive(PartialEq)]
-pub enum Ask {
+pub enum RequestKind {
     Short,
     Browser,
     Echo,
-    /// Something that is shown to who looks on; `/healthz` is not.
-    Shown,
+    /// A request that the trace and the log show. They leave out `/healthz`, a quiet route.
+    Observed,
 }
 
-/// A goal is met when the medians meet it, and when no round has an error.
+/// A goal is met if the median meets it and this server has no error in any round.
 pub enum Goal {
-    /// At least so many times the requests of that side.
+    /// At least this ratio to the requests per second of a server.
     Rate(f64, &'static str),
-    /// At most so many times the floor's time of the processor for a request.
+    /// At most this ratio to the floor's CPU time for a request.
     Cpu(f64),
-    /// A median wait below that of every peer.
+    /// A lower median latency than every peer.
     Quickest,
-    /// At most so much of what is measured, in its unit.
+    /// At most this measured value, in its unit.
     AtMost(f64, &'static str),
-    /// New clients wait at most so many times as long as when nobody was there.
+    /// New clients: at most this ratio of the latency beside idle connections to the latency before.
     AsBefore(f64),
 }
 
 #[rustfmt::skip]
 pub const WORKLOADS: [Workload; 12] = [
     Workload { letter: 'a', title: "keep-alive, 64 connections",
-        kind: Kind::Stay(64, 1), ask: Ask::Short, goals: &[Goal::Rate(1.0, FLOOR), Goal::Cpu(1.05)] },
+        kind: Kind::KeepAlive(64, 1), request: RequestKind::Short,
+        goals: &[Goal::Rate(1.0, FLOOR), Goal::Cpu(1.05)] },
     Workload { letter: 'a', title: "the same, and somebody looks on",
-        kind: Kind::Stay(64, 1), ask: Ask::Shown, goals: &[] },
+        kind: Kind::KeepAlive(64, 1), request: RequestKind::Observed,
+        goals: &[] },
     Workload { letter: 'b', title: "keep-alive, one connection: p50",
-        kind: Kind::Stay(1, 1), ask: Ask::Short, goals: &[Goal::Quickest] },
+        kind: Kind::KeepAlive(1, 1), request: RequestKind::Short,
+        goals: &[Goal::Quickest] },
     Workload { letter: 'c', title: "pipelined, 16 deep, 64 connections",
-        kind: Kind::Stay(64, 16), ask: Ask::Short, goals: &[] },
+        kind: Kind::KeepAlive(64, 16), request: RequestKind::Short,
+        goals: &[] },
     Workload { letter: 'c', title: "the same, and somebody looks on",
-        kind: Kind::Stay(64, 16), ask: Ask::Shown, goals: &[] },
+        kind: Kind::KeepAlive(64, 16), request: RequestKind::Observed,
+        goals: &[] },
     Workload { letter: 'd', title: "a connection for each request, 64 at once",
-        kind: Kind::Once(64), ask: Ask::Short, goals: &[Goal::Rate(1.0, "nginx"), Goal::Rate(2.0, SPAWN)] },
+        kind: Kind::PerRequest(64), request: RequestKind::Short,
+        goals: &[Goal::Rate(1.0, "nginx"), Goal::Rate(2.0, SPAWN)] },
     Workload { letter: 'e', title: "a browser's head, 64 connections",
-        kind: Kind::Stay(64, 1), ask: Ask::Browser, goals: &[Goal::Rate(0.95, FLOOR)] },
+        kind: Kind::KeepAlive(64, 1), request: RequestKind::Browser,
+        goals: &[Goal::Rate(0.95, FLOOR)] },
     Workload { letter: 'g', title: "POST of 1 KiB, echoed, 64 connections",
-        kind: Kind::Stay(64, 1), ask: Ask::Echo, goals: &[Goal::Rate(0.95, FLOOR)] },
+        kind: Kind::KeepAlive(64, 1), request: RequestKind::Echo,
+        goals: &[Goal::Rate(0.95, FLOOR)] },
     Workload { letter: 'h', title: "keep-alive, 512 connections",
-        kind: Kind::Stay(512, 1), ask: Ask::Short, goals: &[Goal::Rate(1.1, FLOOR)] },
+        kind: Kind::KeepAlive(512, 1), request: RequestKind::Short,
+        goals: &[Goal::Rate(1.1, FLOOR)] },
     Workload { letter: 'i', title: "10,000 idle connections: memory of each",
-        kind: Kind::Idle(10_000), ask: Ask::Short, goals: &[Goal::AtMost(14.0, "KiB"), Goal::AsBefore(1.5)] },
+        kind: Kind::Idle(10_000), request: RequestKind::Short,
+        goals: &[Goal::AtMost(14.0, "KiB"), Goal::AsBefore(1.5)] },
     Workload { letter: 'j', title: "start: from exec to the first 200",
-        kind: Kind::Start, ask: Ask::Short, goals: &[Goal::AtMost(4.0, "ms")] },
+        kind: Kind::Start, request: RequestKind::Short,
+        goals: &[Goal::AtMost(4.0, "ms")] },
     Workload { letter: 'k', title: "1,000 clients at once, until all are answered",
-        kind: Kind::Burst(1000), ask: Ask::Short, goals: &[Goal::AtMost(200.0, "ms")] },
+        kind: Kind::Burst(1000), request: RequestKind::Short,
+        goals: &[Goal::AtMost(200.0, "ms")] },
 ];
 
-/// What a browser sends along with a GET: 13 fields, with the line and Host some 650 bytes.
+/// The fields of a browser's GET, besides Host. The whole head has about 640 bytes.
 const BROWSER: &str = "User-Agent: Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 \
 (KHTML, like Gecko) Chrome/126.0.0.0 Safari/537.36\r\n\
 Accept: text/html,application/xhtml+xml,application/xml;q=0.9,image/avif,image/webp,*/*;q=0.8\r\n\
@@ -96,39 +108,43 @@ Sec-Fetch-Site: same-origin\r\n\
 Upgrade-Insecure-Requests: 1\r\n\
 Connection: keep-alive\r\n";
 
-/// The content of an echo, in bytes.
-const PARCEL: usize = 1024;
+/// Bytes of content in an echo.
+const ECHO_BYTES: usize = 1024;
 
 impl Workload {
-    /// Who takes part. The first is the one that all others are set beside.
-    pub fn sides(&self, peers: &[Side]) -> Vec<Side> {
-        let looking_on = [Watch::Nobody, Watch::Trace, Watch::Record, Watch::Log];
-        let mut sides = match (&self.ask, &self.kind) {
-            (Ask::Shown, _) => return looking_on.map(Side::Server).into(),
-            (_, Kind::Once(_)) => vec![Side::Floor(Manner::Inline), Side::Floor(Manner::Spawn)],
-            _ => vec![Side::Floor(Manner::Stay)],
+    /// The servers to measure. All others are compared with the first one.
+    pub fn servers(&self, peers: &[ServerKind]) -> Vec<ServerKind> {
+        use ServerKind::{Floor, OpenKitchen};
+        if self.request == RequestKind::Observed {
+            use Observation::{Log, Off, Record, Trace};
+            return [Off, Trace, Record, Log].map(OpenKitchen).into();
+        }
+        let mut servers = match self.kind {
+            Kind::PerRequest(_) => vec![Floor(FloorMode::Inline), Floor(FloorMode::Spawn)],
+            _ => vec![Floor(FloorMode::Stay)],
         };
-        sides.push(Side::Server(Watch::Nobody));
-        sides.extend_from_slice(peers);
-        sides
+        servers.push(OpenKitchen(Observation::Off));
+        servers.extend_from_slice(peers);
+        servers
     }
 
-    /// One request.
+    /// The bytes of one request.
     pub fn request(&self) -> Vec<u8> {
-        let close = if let Kind::Once(_) = self.kind { "Connection: close\r\n" } else { "" };
-        let (line, fields, parcel) = match self.ask {
-            Ask::Short => ("GET /healthz", close.into(), 0),
-            Ask::Shown => ("GET /raw", String::new(), 0),
-            Ask::Browser => ("GET /healthz", BROWSER.into(), 0),
-            Ask::Echo => ("POST /echo", format!("Content-Length: {PARCEL}\r\n"), PARCEL),
+        let close = if let Kind::PerRequest(_) = self.kind { "Connection: close\r\n" } else { "" };
+        let length = format!("Content-Length: {ECHO_BYTES}\r\n");
+        let (line, fields, content_bytes) = match self.request {
+            RequestKind::Short => ("GET /healthz", close, 0),
+            RequestKind::Observed => ("GET /raw", "", 0),
+            RequestKind::Browser => ("GET /healthz", BROWSER, 0),
+            RequestKind::Echo => ("POST /echo", length.as_str(), ECHO_BYTES),
         };
         let head = format!("{line} HTTP/1.1\r\nHost: localhost\r\n{fields}\r\n");
-        (head + &"x".repeat(parcel)).into_bytes()
+        (head + &"x".repeat(content_bytes)).into_bytes()
     }
 
     /// Requests in one write.
     pub fn depth(&self) -> usize {
-        if let Kind::Stay(_, depth) = self.kind { depth } else { 1 }
+        if let Kind::KeepAlive(_, depth) = self.kind { depth } else { 1 }
     }
 }
 
@@ -136,7 +152,7 @@ impl Kind {
     /// The unit of what is measured.
     pub fn unit(&self) -> &'static str {
         match self {
-            Kind::Stay(..) | Kind::Once(_) => "req/s",
+            Kind::KeepAlive(..) | Kind::PerRequest(_) => "req/s",
             Kind::Idle(_) => "KiB each",
             Kind::Start | Kind::Burst(_) => "ms",
         }
@@ -156,7 +172,7 @@ impl Goal {
 impl Display for Goal {
     fn fmt(&self, f: &mut Formatter) -> fmt::Result {
         match self {
-            Goal::Rate(times, whom) => write!(f, "≥ {times:.2} x {whom}"),
+            Goal::Rate(times, name) => write!(f, "≥ {times:.2} x {name}"),
             Goal::Cpu(times) => write!(f, "CPU ≤ {times:.2} x"),
             Goal::Quickest => write!(f, "below every peer"),
             Goal::AtMost(most, unit) => write!(f, "≤ {most} {unit}"),

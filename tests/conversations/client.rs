@@ -1,4 +1,4 @@
-//! A conversation, held with a real server.
+//! Runs one conversation with a server, over a socket.
 
 use std::fmt;
 use std::io::{ErrorKind, Read, Write};
@@ -11,131 +11,133 @@ use super::judge::{Verdict, judge};
 use super::oracle::{Prediction, predict};
 use super::pace::Gate;
 
-/// What a client does, from its first byte to its half-close.
+/// What a client does on one connection, from its first byte to its half-close.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Conversation {
-    pub pieces: Vec<Piece>,
-    /// Before the half-close, all that is due has to come.
+    pub writes: Vec<ClientWrite>,
+    /// Whether the client waits for all predicted responses before it half-closes.
     pub waits_at_end: bool,
 }
 
-/// One write.
+/// The bytes of one write.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Piece {
+pub struct ClientWrite {
     pub bytes: Vec<u8>,
-    pub then: Then,
+    pub wait: WaitFor,
 }
 
-/// What has to happen before the next write.
+/// What the client waits for before the next write.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Then {
-    GoOn,
-    /// The server reads it, so that the cut is one.
-    IsRead,
-    /// All answers that are due by now come.
-    IsAnswered,
+pub enum WaitFor {
+    Nothing,
+    /// The server has read the bytes, so that the next write is a read of its own.
+    Read,
+    /// All responses that are predicted so far.
+    Responses,
 }
 
-/// What came, and how it differs from what was foretold.
+/// Why a conversation failed, and what the client received.
 #[derive(Clone, Debug)]
-pub struct Fault {
+pub struct Failure {
     pub why: String,
-    pub came: Vec<u8>,
-    pub end: Option<Ended>,
+    pub received: Vec<u8>,
+    pub end: Option<ConnectionEnd>,
 }
 
+/// How the server ended the connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Ended {
+pub enum ConnectionEnd {
     Closed,
     Reset,
 }
 
 impl Conversation {
-    /// All that is sent.
+    /// All bytes that the client sends.
     pub fn bytes(&self) -> Vec<u8> {
-        self.pieces.iter().flat_map(|piece| piece.bytes.iter().copied()).collect()
+        self.writes.iter().flat_map(|write| write.bytes.iter().copied()).collect()
     }
 }
 
-/// What has come so far. A thread of its own reads, so that neither side ever waits for the other to
-/// read first.
+/// What the client has received so far. A thread of its own reads: if one thread did both, client and
+/// server could each wait for the other to read.
 #[derive(Default)]
-struct Heard {
-    so_far: Mutex<(Vec<u8>, Option<Ended>)>,
+struct Received {
+    state: Mutex<(Vec<u8>, Option<ConnectionEnd>)>,
     changed: Condvar,
 }
 
-/// Holds it, and compares. Nothing is waited for longer than `patience`.
-pub fn hold(
+/// Runs a conversation, and compares what the client receives with the prediction. No wait is longer
+/// than `time_budget`.
+pub fn run(
     conversation: &Conversation,
     server: SocketAddr,
     gate: Option<&Gate>,
-    patience: Duration,
-) -> Result<(), Fault> {
-    let heard = Heard::default();
-    let stream = connect(server, patience);
+    time_budget: Duration,
+) -> Result<(), Failure> {
+    let received = Received::default();
+    let stream = connect(server, time_budget);
     thread::scope(|scope| {
-        scope.spawn(|| heard.listen(&stream));
-        let held = speak(conversation, &stream, &heard, gate, patience);
-        // Whatever has not come by now is not waited for.
+        scope.spawn(|| received.read_to_end(&stream));
+        let result = send(conversation, &stream, &received, gate, time_budget);
+        // This ends the reader thread too.
         let _ = stream.shutdown(Shutdown::Both);
-        held.map_err(|why| {
-            let (came, end) = heard.so_far().clone();
-            Fault { why, came, end }
+        result.map_err(|why| {
+            let (received, end) = received.state().clone();
+            Failure { why, received, end }
         })
     })
 }
 
-fn connect(server: SocketAddr, patience: Duration) -> TcpStream {
-    let stream = TcpStream::connect_timeout(&server, patience).unwrap();
+fn connect(server: SocketAddr, time_budget: Duration) -> TcpStream {
+    let stream = TcpStream::connect_timeout(&server, time_budget).unwrap();
     stream.set_nodelay(true).unwrap();
-    stream.set_write_timeout(Some(patience)).unwrap();
+    stream.set_write_timeout(Some(time_budget)).unwrap();
     stream
 }
 
-fn speak(
+fn send(
     conversation: &Conversation,
     mut stream: &TcpStream,
-    heard: &Heard,
+    received: &Received,
     gate: Option<&Gate>,
-    patience: Duration,
+    time_budget: Duration,
 ) -> Result<(), String> {
     let client = stream.local_addr().unwrap();
     let mut sent = Vec::new();
-    for piece in &conversation.pieces {
-        sent.extend_from_slice(&piece.bytes);
-        // A server that has refused may be gone: what comes, and what does not, will tell.
-        let _ = stream.write_all(&piece.bytes);
-        match (piece.then, gate) {
-            (Then::IsAnswered, _) => heard.wait_for(&predict(&sent, false), patience)?,
-            (Then::IsRead, Some(gate)) if !gate.wait(client, sent.len()) => {
+    for write in &conversation.writes {
+        sent.extend_from_slice(&write.bytes);
+        // After a refusal the server may have closed. The responses show whether that is an error.
+        let _ = stream.write_all(&write.bytes);
+        match (write.wait, gate) {
+            (WaitFor::Responses, _) => received.wait_for(&predict(&sent, false), time_budget)?,
+            (WaitFor::Read, Some(gate)) if !gate.wait(client, sent.len()) => {
                 return Err(format!("the server does not read byte {}", sent.len()));
             }
             _ => {}
         }
     }
     if conversation.waits_at_end {
-        heard.wait_for(&predict(&sent, false), patience)?;
+        received.wait_for(&predict(&sent, false), time_budget)?;
     }
     let _ = stream.shutdown(Shutdown::Write);
-    heard.wait_for(&predict(&sent, true), patience)
+    received.wait_for(&predict(&sent, true), time_budget)
 }
 
-impl Heard {
-    fn so_far(&self) -> MutexGuard<'_, (Vec<u8>, Option<Ended>)> {
-        self.so_far.lock().unwrap()
+impl Received {
+    fn state(&self) -> MutexGuard<'_, (Vec<u8>, Option<ConnectionEnd>)> {
+        self.state.lock().unwrap()
     }
 
-    fn listen(&self, mut stream: &TcpStream) {
-        let mut piece = [0; 16 * 1024];
+    fn read_to_end(&self, mut stream: &TcpStream) {
+        let mut buffer = [0; 16 * 1024];
         loop {
-            let read = stream.read(&mut piece);
-            let (came, end) = &mut *self.so_far();
+            let read = stream.read(&mut buffer);
+            let (bytes, end) = &mut *self.state();
             match read {
-                Ok(0) => *end = Some(Ended::Closed),
-                Ok(length) => came.extend_from_slice(&piece[..length]),
+                Ok(0) => *end = Some(ConnectionEnd::Closed),
+                Ok(length) => bytes.extend_from_slice(&buffer[..length]),
                 Err(error) if error.kind() == ErrorKind::Interrupted => {}
-                Err(_) => *end = Some(Ended::Reset),
+                Err(_) => *end = Some(ConnectionEnd::Reset),
             }
             self.changed.notify_one();
             if end.is_some() {
@@ -144,34 +146,34 @@ impl Heard {
         }
     }
 
-    /// Waits until what was foretold is there, and nothing else.
-    fn wait_for(&self, due: &Prediction, patience: Duration) -> Result<(), String> {
-        let deadline = Instant::now() + patience;
-        let mut so_far = self.so_far();
+    /// Waits until the received bytes agree with the prediction. Returns at once when they differ.
+    fn wait_for(&self, expected: &Prediction, time_budget: Duration) -> Result<(), String> {
+        let deadline = Instant::now() + time_budget;
+        let mut state = self.state();
         loop {
-            if so_far.1 == Some(Ended::Reset) && !due.may_reset {
-                return Err("the connection is reset".to_owned());
+            if state.1 == Some(ConnectionEnd::Reset) && !expected.may_reset {
+                return Err("the server resets the connection".to_owned());
             }
-            let what = match judge(due, &so_far.0, so_far.1.is_some()) {
+            let missing = match judge(expected, &state.0, state.1.is_some()) {
                 Verdict::Agrees => return Ok(()),
-                Verdict::Waits(what) => what,
+                Verdict::Incomplete(missing) => missing,
                 Verdict::Differs(why) => return Err(why),
             };
             let left = deadline.saturating_duration_since(Instant::now());
             if left.is_zero() {
-                return Err(format!("nobody sends {what}"));
+                return Err(format!("the server does not send {missing}"));
             }
-            so_far = self.changed.wait_timeout(so_far, left).unwrap().0;
+            state = self.changed.wait_timeout(state, left).unwrap().0;
         }
     }
 }
 
-impl fmt::Display for Then {
+impl fmt::Display for WaitFor {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
-            Then::GoOn => "",
-            Then::IsRead => "and wait until it is read",
-            Then::IsAnswered => "and wait for the answers",
+            WaitFor::Nothing => "",
+            WaitFor::Read => "and wait until it is read",
+            WaitFor::Responses => "and wait for the responses",
         })
     }
 }

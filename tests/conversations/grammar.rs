@@ -1,18 +1,20 @@
-//! The grammar of RFC 9112 and RFC 9110, a function for each rule, and none of them quick: what is wrong
-//! with a line, and why. A bare § is one of RFC 9112.
+//! Checks lines against the grammar of RFC 9112 and RFC 9110: one function for each rule. The functions
+//! return what is wrong with a line, and why. They need not be fast.
+//!
+//! "§" without the number of an RFC is a section of RFC 9112.
 
-use super::doors;
+use super::routes;
 
-/// Bytes of a target.
-const TARGET: usize = 8 * 1024;
+/// Bytes of a request-target.
+const MAX_TARGET_BYTES: usize = 8 * 1024;
 
-/// A status, and the reason for it.
+/// The status of the response, and the reason.
 pub type Fault = (u16, &'static str);
 
-/// A head that does not end where it has to.
+/// The head does not end within its limit.
 pub const HEAD_TOO_LONG: Fault = (431, "6585 §5: the head");
 
-/// A target that is good.
+/// The parts of a valid request-target.
 pub enum Target<'a> {
     Asterisk,
     Path { path: &'a [u8], query: Option<&'a [u8]> },
@@ -25,37 +27,38 @@ pub enum Framing {
     Chunked,
 }
 
-/// A line without its end.
+/// A line without its line terminator.
 pub struct Line<'a> {
     pub text: &'a [u8],
     pub ends_in_crlf: bool,
 }
 
 impl Line<'_> {
-    /// §2.2: "MAY recognize a single LF as a line terminator", and this server does not.
+    /// §2.2: "MAY recognize a single LF as a line terminator". This server does not.
     pub fn bare_lf(&self) -> Vec<Fault> {
         if self.ends_in_crlf { vec![] } else { vec![(400, "§2.2: a bare LF")] }
     }
 
-    /// §2.2: "MUST consider that element to be invalid or replace each bare CR with SP": the former.
+    /// §2.2: "MUST consider that element to be invalid or replace each bare CR with SP".
+    /// This server does the first.
     pub fn bare_cr(&self) -> Vec<Fault> {
         if self.text.contains(&b'\r') { vec![(400, "§2.2: a bare CR")] } else { vec![] }
     }
 }
 
-/// §3: request-line = method SP request-target SP HTTP-version
+/// The parts of a request-line. §3: method SP request-target SP HTTP-version
 pub fn parts(line: &[u8]) -> Vec<&[u8]> {
     line.split(|&byte| byte == b' ').collect()
 }
 
-/// How a request line breaks the grammar, but for its target.
+/// The faults of a request-line, except those of its target.
 pub fn faults_of_request_line(line: &[u8]) -> Vec<Fault> {
     let mut faults = Vec::new();
     if !is_token(parts(line)[0]) {
         faults.push((400, "§3.1: method = token"));
     }
     match parts(line)[..] {
-        [_, b"", _] => faults.push((400, "§3: no target")),
+        [_, b"", _] => faults.push((400, "§3: no request-target")),
         [_, _, [b'H', b'T', b'T', b'P', b'/', major, b'.', minor]]
             if major.is_ascii_digit() && minor.is_ascii_digit() =>
         {
@@ -64,43 +67,43 @@ pub fn faults_of_request_line(line: &[u8]) -> Vec<Fault> {
             }
         }
         [_, _, _] => faults.push((400, "§2.3: HTTP-version")),
-        _ => faults.push((400, "§3: three parts with a space between each")),
+        _ => faults.push((400, "§3: three parts with one SP between each")),
     }
     faults
 }
 
-/// What a request line means that is not to be had.
-pub fn faults_of_meaning(line: &[u8]) -> Vec<Fault> {
+/// The faults of a method and a target that this server may report at the end of the head.
+pub fn faults_of_method_and_target(line: &[u8]) -> Vec<Fault> {
     let parts = parts(line);
     let (method, target) = (parts[0], parts.get(1).copied().unwrap_or_default());
     let mut faults = faults_of_target(method, target);
-    if !doors::METHODS.iter().any(|known| known.as_bytes() == method) || method == b"CONNECT" {
-        // RFC 9110 §9.1; CONNECT is for proxies (§9.3.6).
+    if !routes::METHODS.iter().any(|known| known.as_bytes() == method) || method == b"CONNECT" {
+        // RFC 9110 §9.1: "SHOULD respond with the 501". CONNECT is for proxies (RFC 9110 §9.3.6).
         faults.push((501, "9110 §9.1: a method that is not implemented"));
     }
-    if target.len() > TARGET {
+    if target.len() > MAX_TARGET_BYTES {
         // §3: "MUST respond with a 414".
-        faults.push((414, "§3: the target"));
+        faults.push((414, "§3: the request-target"));
     }
     faults
 }
 
-/// What may be said to a request line before its end is there. Other protocols are told by their
-/// first bytes, for they may never send the end of a line.
-pub fn half_a_request_line(line: &[u8]) -> Vec<Fault> {
+/// The faults of a request-line whose end is not received yet. Another protocol is recognized by its
+/// first bytes, because it may never send a line terminator.
+pub fn faults_of_partial_request_line(line: &[u8]) -> Vec<Fault> {
     let mut faults = Vec::new();
     let others: [&[u8]; 4] = [b"\x16\x03", b"SSH-", b"PROXY ", b"PRI * HTTP/2.0"];
     if others.iter().any(|other| line.starts_with(other)) {
         faults.extend([(400, "§2.2: another protocol"), (505, "9113 §3.4: HTTP/2")]);
     }
-    if parts(line).get(1).is_some_and(|target| target.len() > TARGET) {
-        faults.push((414, "§3: the target"));
+    if parts(line).get(1).is_some_and(|target| target.len() > MAX_TARGET_BYTES) {
+        faults.push((414, "§3: the request-target"));
     }
     faults
 }
 
-/// A request line that fills the whole head.
-pub fn endless_request_line(line: &[u8]) -> Vec<Fault> {
+/// The faults of a request-line that does not end within the limit of the head.
+pub fn faults_of_overlong_request_line(line: &[u8]) -> Vec<Fault> {
     let (parts, mut faults) = (parts(line), Vec::new());
     if !is_token(parts[0]) || parts.len() > 3 || line.contains(&b'\r') {
         faults.push((400, "§3: request-line"));
@@ -115,13 +118,13 @@ pub fn endless_request_line(line: &[u8]) -> Vec<Fault> {
         faults.push((400, "§2.3: HTTP-version"));
     }
     match target.len() {
-        0..=TARGET => faults.extend([HEAD_TOO_LONG, (414, "§3"), (501, "§3")]),
-        _ => faults.push((414, "§3: the target")),
+        0..=MAX_TARGET_BYTES => faults.extend([HEAD_TOO_LONG, (414, "§3"), (501, "§3")]),
+        _ => faults.push((414, "§3: the request-target")),
     }
     faults
 }
 
-/// §3.2: origin-form / absolute-form / authority-form / asterisk-form
+/// The faults of a request-target. §3.2: origin-form / absolute-form / authority-form / asterisk-form
 fn faults_of_target(method: &[u8], target: &[u8]) -> Vec<Fault> {
     let form: Fault = (400, "§3.2: request-target");
     if target == b"*" {
@@ -136,15 +139,15 @@ fn faults_of_target(method: &[u8], target: &[u8]) -> Vec<Fault> {
     }
     // RFC 3986 §4.3: absolute-URI = scheme ":" hier-part [ "?" query ]
     let Some(colon) = target.iter().position(|&byte| byte == b':') else { return vec![form] };
-    let (scheme, behind) = (&target[..colon], &target[colon + 1..]);
+    let (scheme, after) = (&target[..colon], &target[colon + 1..]);
     let is_scheme = scheme.first().is_some_and(u8::is_ascii_alphabetic)
         && scheme.iter().all(|byte| byte.is_ascii_alphanumeric() || b"+-.".contains(byte));
     if !is_scheme {
         return vec![form];
     }
     let misdirected: Fault = (421, "9110 §7.4: another scheme");
-    let Some(behind) = behind.strip_prefix(b"//") else {
-        // No http URI is without an authority; and `example.test:80` looks like another scheme.
+    let Some(after) = after.strip_prefix(b"//") else {
+        // An http URI has an authority. `example.test:80` could be another scheme.
         let is_http = scheme.eq_ignore_ascii_case(b"http");
         return if is_http { vec![form] } else { vec![form, misdirected] };
     };
@@ -152,8 +155,8 @@ fn faults_of_target(method: &[u8], target: &[u8]) -> Vec<Fault> {
     if !scheme.eq_ignore_ascii_case(b"http") {
         faults.push(misdirected);
     }
-    let end = behind.iter().position(|&byte| byte == b'/' || byte == b'?').unwrap_or(behind.len());
-    let (authority, rest) = behind.split_at(end);
+    let end = after.iter().position(|&byte| byte == b'/' || byte == b'?').unwrap_or(after.len());
+    let (authority, rest) = after.split_at(end);
     faults.extend(faults_of_authority(authority));
     if !is_path_and_query(rest) {
         faults.push(form);
@@ -161,16 +164,16 @@ fn faults_of_target(method: &[u8], target: &[u8]) -> Vec<Fault> {
     faults
 }
 
-/// The parts of a target that is good.
-pub fn take_apart<'a>(method: &[u8], target: &'a [u8]) -> Target<'a> {
+/// Splits a valid request-target into its parts.
+pub fn parse_target<'a>(method: &[u8], target: &'a [u8]) -> Target<'a> {
     let mut path_and_query = target;
     if !target.starts_with(b"/") {
-        // §3.2.2: behind `http://` and the authority.
-        let behind = target.get(7..).unwrap_or_default();
-        let end = behind.iter().position(|&byte| byte == b'/' || byte == b'?');
-        path_and_query = &behind[end.unwrap_or(behind.len())..];
+        // §3.2.2: the path follows `http://` and the authority.
+        let after = target.get(7..).unwrap_or_default();
+        let end = after.iter().position(|&byte| byte == b'/' || byte == b'?');
+        path_and_query = &after[end.unwrap_or(after.len())..];
         if path_and_query.is_empty() && method == b"OPTIONS" {
-            // §3.2.4: "an empty path and no query component" is what a proxy writes as "*".
+            // §3.2.4: a proxy sends "an empty path and no query component" as "*".
             return Target::Asterisk;
         }
     }
@@ -182,6 +185,7 @@ pub fn take_apart<'a>(method: &[u8], target: &'a [u8]) -> Target<'a> {
 }
 
 impl<'a> Target<'a> {
+    /// The path; `None` for the whole server.
     pub fn path(&self) -> Option<&'a [u8]> {
         match self {
             Target::Asterisk => None,
@@ -190,15 +194,15 @@ impl<'a> Target<'a> {
     }
 }
 
-/// RFC 3986 §3.3 and §3.4: pchar / "/" and, in the query, "?".
+/// RFC 3986 §3.3 and §3.4: *( pchar / "/" ), and in the query also "?".
 fn is_path_and_query(bytes: &[u8]) -> bool {
     let question = bytes.iter().position(|&byte| byte == b'?').unwrap_or(bytes.len());
     let (path, query) = bytes.split_at(question);
-    is_made_of(path, b":@/") && is_made_of(query, b":@/?")
+    has_only_uri_characters(path, b":@/") && has_only_uri_characters(query, b":@/?")
 }
 
-/// RFC 3986 §2: unreserved / sub-delims / pct-encoded, and these.
-fn is_made_of(mut bytes: &[u8], more: &[u8]) -> bool {
+/// RFC 3986 §2: *( unreserved / sub-delims / pct-encoded ), and the characters in `also`.
+fn has_only_uri_characters(mut bytes: &[u8], also: &[u8]) -> bool {
     loop {
         bytes = match bytes {
             [] => return true,
@@ -210,7 +214,7 @@ fn is_made_of(mut bytes: &[u8], more: &[u8]) -> bool {
             [byte, rest @ ..]
                 if byte.is_ascii_alphanumeric()
                     || b"-._~!$&'()*+,;=".contains(byte)
-                    || more.contains(byte) =>
+                    || also.contains(byte) =>
             {
                 rest
             }
@@ -219,8 +223,8 @@ fn is_made_of(mut bytes: &[u8], more: &[u8]) -> bool {
     }
 }
 
-/// RFC 9110 §7.2: Host = uri-host [ ":" port ], and §4.2.1: the host is not empty. No user name
-/// (§4.2.4), and no port that TCP does not have.
+/// RFC 9110 §7.2: Host = uri-host [ ":" port ]. RFC 9110 §4.2.1: the host is not empty. This server
+/// also rejects userinfo (RFC 9110 §4.2.4) and a port above 65535.
 fn faults_of_authority(authority: &[u8]) -> Vec<Fault> {
     let fault = vec![(400, "9110 §4.2.1: uri-host [ \":\" port ]")];
     let end = match authority {
@@ -231,7 +235,7 @@ fn faults_of_authority(authority: &[u8]) -> Vec<Fault> {
     let is_host = match host {
         [b'[', literal @ .., b']'] => is_ip_literal(literal),
         [b'[', ..] | [] => false,
-        name => is_made_of(name, b""),
+        name => has_only_uri_characters(name, b""),
     };
     let is_port = match port {
         [] => true,
@@ -243,24 +247,25 @@ fn faults_of_authority(authority: &[u8]) -> Vec<Fault> {
     if is_host && is_port { vec![] } else { fault }
 }
 
-/// RFC 3986 §3.2.2: IPv6address / IPvFuture, and of the latter, whose version nobody knows, it says: "the
-/// application should return an appropriate error".
+/// RFC 3986 §3.2.2: IP-literal = "[" ( IPv6address / IPvFuture ) "]". For an IPvFuture of an unknown
+/// version "the application should return an appropriate error", and no version is defined.
 fn is_ip_literal(literal: &[u8]) -> bool {
     let text = std::str::from_utf8(literal).unwrap_or_default();
     text.parse::<std::net::Ipv6Addr>().is_ok()
 }
 
-/// §5: field-line = field-name ":" OWS field-value OWS
+/// The faults of a field-line. §5: field-name ":" OWS field-value OWS
 pub fn faults_of_field_line(line: &[u8]) -> Vec<Fault> {
     if line.starts_with(b" ") || line.starts_with(b"\t") {
-        // §2.2 before the first field, and §5.2 behind it: "MUST either reject ... or": the former.
-        return vec![(400, "§5.2: white space begins a line")];
+        // §2.2 for the first field line, §5.2 (obs-fold) for the others: "MUST either reject ... or".
+        // This server rejects.
+        return vec![(400, "§5.2: whitespace begins a line")];
     }
     let Some(colon) = line.iter().position(|&byte| byte == b':') else {
         return vec![(400, "§5: no colon")];
     };
     let mut faults = Vec::new();
-    // §5.1: "MUST reject" white space before the colon, which is no token either.
+    // §5.1: "MUST reject" whitespace before the colon. Whitespace is not a tchar either.
     if !is_token(&line[..colon]) {
         faults.push((400, "§5.1: field-name = token"));
     }
@@ -271,20 +276,20 @@ pub fn faults_of_field_line(line: &[u8]) -> Vec<Fault> {
     faults
 }
 
-/// A field line that does not end where the head has to.
-pub fn endless_field_line(line: &[u8]) -> Vec<Fault> {
+/// The faults of a field-line that does not end within the limit of the head.
+pub fn faults_of_overlong_field_line(line: &[u8]) -> Vec<Fault> {
     let mut faults = vec![HEAD_TOO_LONG];
     faults.extend(faults_of_field_line(line));
     faults
 }
 
-/// The name and the value of a line that is good.
+/// The name and the value of a valid field-line.
 pub fn field(line: &[u8]) -> (&[u8], &[u8]) {
     let colon = line.iter().position(|&byte| byte == b':').unwrap_or(line.len() - 1);
     (&line[..colon], trim(&line[colon + 1..]))
 }
 
-/// RFC 9110 §5.6.3: OWS is SP and HTAB.
+/// Removes OWS at both ends. RFC 9110 §5.6.3: OWS = *( SP / HTAB )
 pub fn trim(mut bytes: &[u8]) -> &[u8] {
     while let [b' ' | b'\t', rest @ ..] | [rest @ .., b' ' | b'\t'] = bytes {
         bytes = rest;
@@ -298,13 +303,14 @@ fn is_token(bytes: &[u8]) -> bool {
     !bytes.is_empty() && bytes.iter().all(is_tchar)
 }
 
+/// The values of the field lines with this name.
 pub fn values<'a>(fields: &[(&'a [u8], &'a [u8])], name: &[u8]) -> Vec<&'a [u8]> {
     let named = fields.iter().filter(|(known, _)| known.eq_ignore_ascii_case(name));
     named.map(|&(_, value)| value).collect()
 }
 
-/// RFC 9110 §5.6.1: the members of a list that may stand on several lines; empty ones do not count. A
-/// comma in a quoted string divides nothing.
+/// RFC 9110 §5.6.1: the members of a list, without the empty ones. The list may have several field
+/// lines. A comma in a quoted-string does not separate members.
 pub fn members<'a>(fields: &[(&'a [u8], &'a [u8])], name: &[u8]) -> Vec<&'a [u8]> {
     let mut members = Vec::new();
     for value in values(fields, name) {
@@ -338,36 +344,37 @@ pub fn faults_of_host(fields: &[(&[u8], &[u8])], minor: u8) -> Vec<Fault> {
     }
 }
 
-/// §6.3: where the content ends, and what is wrong with that.
+/// §6.3: where the content ends, and the faults of the fields that say so.
 pub fn framing(fields: &[(&[u8], &[u8])], minor: u8) -> (Framing, Vec<Fault>) {
     let (lengths, codings) =
         (values(fields, b"content-length"), members(fields, b"transfer-encoding"));
     let is_coded = !values(fields, b"transfer-encoding").is_empty();
     let mut faults = Vec::new();
     if is_coded {
-        let is_chunked = |one: &&[u8]| one.eq_ignore_ascii_case(b"chunked");
+        let is_chunked = |coding: &&[u8]| coding.eq_ignore_ascii_case(b"chunked");
         let (others, last) = codings.split_at(codings.len().saturating_sub(1));
         if minor == 0 {
             // §6.1: "MUST treat the message as if the framing is faulty".
-            faults.push((400, "§6.1: a coding in HTTP/1.0"));
+            faults.push((400, "§6.1: Transfer-Encoding in HTTP/1.0"));
         }
         if !lengths.is_empty() {
             // §6.1: "MAY reject a request that contains both", and this server does.
-            faults.push((400, "§6.1: a length and a coding"));
+            faults.push((400, "§6.1: both Content-Length and Transfer-Encoding"));
         }
         if !last.iter().any(is_chunked) {
-            // Rule 4: "MUST respond with the 400". §6.1 has a SHOULD, 501, for what is not understood.
-            faults.push((400, "§6.3: chunked is not last"));
+            // §6.3, rule 4: "MUST respond with the 400".
+            faults.push((400, "§6.3: chunked is not the final encoding"));
         }
-        if others.iter().any(|one| is_chunked(one) || !is_coding(one)) {
-            faults.push((400, "§6.1: chunked twice, or no coding at all"));
+        if others.iter().any(|coding| is_chunked(coding) || !is_transfer_coding(coding)) {
+            // §6.1: "MUST NOT apply the chunked transfer coding more than once".
+            faults.push((400, "§6.1: chunked twice, or not a transfer-coding"));
         }
-        if codings.iter().any(|one| one.contains(&b'"')) {
-            // No coding that is known has a quotation mark; what one divides can be read in two ways.
-            faults.extend([(400, "§6.3: a quotation mark"), (501, "§6.1: a quotation mark")]);
+        if codings.iter().any(|coding| coding.contains(&b'"')) {
+            // Two parsers may find different members in a list with a DQUOTE. No known coding has one.
+            faults.extend([(400, "§6.3: DQUOTE in a list"), (501, "§6.1: DQUOTE in a list")]);
         }
-        if others.iter().any(|one| !is_chunked(one)) {
-            // §6.1: "SHOULD respond with 501".
+        if others.iter().any(|coding| !is_chunked(coding)) {
+            // §6.1: "a transfer coding it does not understand SHOULD respond with 501".
             faults.push((501, "§6.1: a coding that is not understood"));
         }
         return (Framing::Chunked, faults);
@@ -377,8 +384,8 @@ pub fn framing(fields: &[(&[u8], &[u8])], minor: u8) -> (Framing, Vec<Fault>) {
         [length] if !length.is_empty() && length.iter().all(u8::is_ascii_digit) => {
             number(length, 10)
         }
-        // Rule 5: an unrecoverable error, and 400. A list of equal numbers could be taken for one (RFC
-        // 9110 §8.6 has "either reject"), and so could equal lines; this server rejects both.
+        // §6.3, rule 5: "an unrecoverable error", and a 400. The recipient may replace a list of identical
+        // values by one value (RFC 9110 §8.6: "either reject ... or replace"). This server rejects it.
         _ => {
             faults.push((400, "§6.3: Content-Length = 1*DIGIT"));
             0
@@ -387,14 +394,15 @@ pub fn framing(fields: &[(&[u8], &[u8])], minor: u8) -> (Framing, Vec<Fault>) {
     (Framing::Length(length), faults)
 }
 
-/// RFC 9110 §10.1.4: transfer-coding = token *( OWS ";" OWS transfer-parameter ), as far as its name.
-fn is_coding(member: &[u8]) -> bool {
+/// RFC 9110 §10.1.4: transfer-coding = token *( OWS ";" OWS transfer-parameter ). The parameters are not
+/// checked.
+fn is_transfer_coding(member: &[u8]) -> bool {
     let name = member.split(|&byte| byte == b';').next().unwrap_or_default();
     is_token(trim(name)) && !member.contains(&b'"')
 }
 
-/// §7.1.1: *( BWS ";" BWS chunk-ext-name [ BWS "=" BWS chunk-ext-val ] )
-pub fn is_extensions(mut bytes: &[u8]) -> bool {
+/// §7.1.1: chunk-ext = *( BWS ";" BWS chunk-ext-name [ BWS "=" BWS chunk-ext-val ] )
+pub fn is_chunk_ext(mut bytes: &[u8]) -> bool {
     fn skip(bytes: &[u8], is: impl Fn(u8) -> bool) -> &[u8] {
         &bytes[bytes.iter().take_while(|&&byte| is(byte)).count()..]
     }
@@ -410,8 +418,8 @@ pub fn is_extensions(mut bytes: &[u8]) -> bool {
         let Some(value) = space(bytes).strip_prefix(b"=") else { continue };
         let value = space(value);
         bytes = match value {
-            [b'"', ..] => match behind_quoted(value) {
-                Some(behind) => behind,
+            [b'"', ..] => match after_quoted_string(value) {
+                Some(rest) => rest,
                 None => return false,
             },
             _ => token(value),
@@ -423,8 +431,8 @@ pub fn is_extensions(mut bytes: &[u8]) -> bool {
     true
 }
 
-/// RFC 9110 §5.6.4: quoted-string = DQUOTE *( qdtext / quoted-pair ) DQUOTE
-fn behind_quoted(bytes: &[u8]) -> Option<&[u8]> {
+/// The bytes after a quoted-string. RFC 9110 §5.6.4: DQUOTE *( qdtext / quoted-pair ) DQUOTE
+fn after_quoted_string(bytes: &[u8]) -> Option<&[u8]> {
     let is_text = |byte: u8| byte == b'\t' || byte >= b' ' && byte != 0x7f;
     let mut rest = bytes.strip_prefix(b"\"")?;
     loop {
@@ -437,8 +445,8 @@ fn behind_quoted(bytes: &[u8]) -> Option<&[u8]> {
     }
 }
 
-/// A number that may be beyond what 64 bits hold: then it is the largest. RFC 9110 §8.6 and §7.1:
-/// "anticipate potentially large" numerals.
+/// The value of the digits, or `u64::MAX` if it is larger. RFC 9110 §8.6 and §7.1:
+/// "MUST anticipate potentially large" numerals.
 pub fn number(digits: &[u8], radix: u64) -> u64 {
     let value = |&digit: &u8| u64::from(char::from(digit).to_digit(16).unwrap_or(0));
     digits.iter().map(value).fold(0, |sum, digit| sum.saturating_mul(radix).saturating_add(digit))

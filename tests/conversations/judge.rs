@@ -1,132 +1,138 @@
-//! What came, held against what the oracle foretold.
+//! Compares the bytes that a client received with the oracle's prediction.
 
-use super::answers::{self, Came};
-use super::oracle::{Answer, Connection, Content, End, Interim, Prediction};
+use super::oracle::{Connection, ConnectionState, Content, ExpectedResponse, Interim, Prediction};
+use super::responses::{self, Response};
 
 #[derive(Debug, PartialEq, Eq)]
 pub enum Verdict {
     Agrees,
-    /// So far it agrees, and this is still due.
-    Waits(String),
+    /// The received bytes agree so far, and this is still missing.
+    Incomplete(String),
     Differs(String),
 }
 
-/// Judges all bytes that came over a connection, and whether the server has ended it.
-pub fn judge(due: &Prediction, bytes: &[u8], has_ended: bool) -> Verdict {
-    let is_to_head = |nth: usize| match due.answers.get(nth).map(|answer| &answer.content) {
-        Some(Content::No(_)) => true,
-        // A refusal is the last answer: what follows its head is its content.
-        Some(Content::WordsOrNo) => bytes.ends_with(b"\r\n\r\n"),
+/// Compares all bytes that were received on a connection. `closed` says whether the server has ended
+/// the connection.
+pub fn judge(expected: &Prediction, bytes: &[u8], closed: bool) -> Verdict {
+    let is_to_head = |nth: usize| match expected.responses.get(nth).map(|due| &due.content) {
+        Some(Content::Absent(_)) => true,
+        // A refusal is the last response, so all bytes after its head are its content.
+        Some(Content::TextOrAbsent) => bytes.ends_with(b"\r\n\r\n"),
         _ => false,
     };
-    let came = answers::read(bytes, is_to_head, has_ended);
-    match came.and_then(|came| compare(due, &came, has_ended)) {
+    let received = responses::parse(bytes, is_to_head, closed);
+    match received.and_then(|received| compare(expected, &received, closed)) {
         Ok(None) => Verdict::Agrees,
-        Ok(Some(what)) if !has_ended => Verdict::Waits(what),
-        Ok(Some(what)) => Verdict::Differs(format!("the connection ends without {what}")),
+        Ok(Some(missing)) if !closed => Verdict::Incomplete(missing),
+        Ok(Some(missing)) => Verdict::Differs(format!("the connection ends without {missing}")),
         Err(why) => Verdict::Differs(why),
     }
 }
 
-/// `Ok` with what is still due, if anything is; `Err` where the two part.
-fn compare(due: &Prediction, mut came: &[Came], has_ended: bool) -> Result<Option<String>, String> {
-    let (mut end, mut invites) = (due.end, due.invites);
-    for (nth, answer) in due.answers.iter().enumerate() {
-        let name = format!("answer {} of {}", nth + 1, due.answers.len());
-        let is_invited = interim(&mut came, answer.interim)?;
-        let Some((first, rest)) = came.split_first() else {
-            if answer.can_wait {
+/// Returns what is still missing, if anything is. A difference is an error.
+fn compare(
+    expected: &Prediction,
+    mut received: &[Response],
+    closed: bool,
+) -> Result<Option<String>, String> {
+    let (mut state, mut last_interim) = (expected.state, expected.interim);
+    for (nth, due) in expected.responses.iter().enumerate() {
+        let name = format!("response {} of {}", nth + 1, expected.responses.len());
+        let has_interim = take_interim(&mut received, due.interim)?;
+        let Some((first, rest)) = received.split_first() else {
+            if due.may_be_later {
                 break;
             }
-            return Ok(Some(format!("{name}, {:?}", answer.statuses)));
+            return Ok(Some(format!("{name}, {:?}", due.statuses)));
         };
-        if !is_invited && answer.interim == Interim::Must {
+        if !has_interim && due.interim == Interim::Must {
             return Err(format!("no 100 (Continue) before {name}"));
         }
-        fault(answer, first, has_ended)
-            .map_err(|why| format!("{name}, {}: {why}", first.status))?;
-        if !first.is_whole && !has_ended {
+        check(due, first, closed).map_err(|why| format!("{name}, {}: {why}", first.status))?;
+        if !first.is_whole && !closed {
             return Ok(Some(format!("the rest of {name}")));
         }
-        came = rest;
-        if answer.can_wait || answer.connection == Connection::MayClose && says(first, "close") {
-            // What is behind it was foretold for a connection that stays.
-            (end, invites) = (End::Closed, Interim::Never);
+        received = rest;
+        if due.may_be_later || due.connection == Connection::MayClose && closes(first) {
+            // The predictions after this response assume that the connection persists.
+            (state, last_interim) = (ConnectionState::Closed, Interim::Never);
             break;
         }
     }
-    let is_invited = interim(&mut came, invites)?;
-    match (came, end, has_ended) {
-        ([more, ..], ..) => Err(format!("{} more than was foretold: {}", came.len(), more.status)),
-        _ if !is_invited && invites == Interim::Must => Ok(Some("100 (Continue)".to_owned())),
-        (_, End::Open, true) => Err("the connection ends".to_owned()),
-        (_, End::Closed, false) => Ok(Some("the end of the connection".to_owned())),
+    let has_interim = take_interim(&mut received, last_interim)?;
+    match (received, state, closed) {
+        ([more, ..], ..) => {
+            Err(format!("{} more responses than predicted: {}", received.len(), more.status))
+        }
+        _ if !has_interim && last_interim == Interim::Must => Ok(Some("100 (Continue)".to_owned())),
+        (_, ConnectionState::Open, true) => Err("the connection ends".to_owned()),
+        (_, ConnectionState::Closed, false) => Ok(Some("the end of the connection".to_owned())),
         _ => Ok(None),
     }
 }
 
-/// Takes an interim answer, if one came.
-fn interim(came: &mut &[Came], due: Interim) -> Result<bool, String> {
-    let Some((first, rest)) = came.split_first().filter(|(first, _)| first.status < 200) else {
+/// Takes an interim response, if the next response is one.
+fn take_interim(received: &mut &[Response], due: Interim) -> Result<bool, String> {
+    let Some((first, rest)) = received.split_first().filter(|(first, _)| first.status < 200) else {
         return Ok(false);
     };
     if due == Interim::Never || first.status != 100 || !first.fields.is_empty() {
-        return Err(format!("an interim answer that is not due: {first:?}"));
+        return Err(format!("an unexpected interim response: {first:?}"));
     }
-    *came = rest;
+    *received = rest;
     Ok(true)
 }
 
-fn says(came: &Came, option: &str) -> bool {
-    came.field("connection").is_some_and(|value| value == option)
+fn closes(response: &Response) -> bool {
+    response.field("connection").is_some_and(|value| value == "close")
 }
 
-/// What is wrong with one final answer, as far as it came.
-fn fault(due: &Answer, came: &Came, has_ended: bool) -> Result<(), String> {
-    if !due.statuses.contains(&came.status) {
-        return Err(format!("due is one of {:?}", due.statuses));
+/// Checks one final response, as far as it was received.
+fn check(due: &ExpectedResponse, response: &Response, closed: bool) -> Result<(), String> {
+    if !due.statuses.contains(&response.status) {
+        return Err(format!("expected is one of {:?}", due.statuses));
     }
-    // RFC 9110 section 6.6.1, and the clock stands still.
-    if came.field("date").is_none_or(|date| date != "Sun, 06 Nov 1994 08:49:37 GMT") {
-        return Err("no Date, or not one".to_owned());
+    // RFC 9110 section 6.6.1. The clock of the test server stands still.
+    if response.field("date").is_none_or(|date| date != "Sun, 06 Nov 1994 08:49:37 GMT") {
+        return Err("Date is missing or wrong".to_owned());
     }
-    let connection = came.field("connection");
+    let connection = response.field("connection");
     match (due.connection, connection.as_deref()) {
-        (Connection::Closes, Some("close")) | (Connection::Stays, None) => {}
+        (Connection::Closes, Some("close")) | (Connection::Persists, None) => {}
         (Connection::KeepAlive, Some("keep-alive")) => {}
         (Connection::MayClose, Some("close" | "keep-alive") | None) => {}
-        (due, said) => return Err(format!("Connection is {said:?}, and due is {due:?}")),
+        (due, value) => return Err(format!("Connection is {value:?}, expected is {due:?}")),
     }
     if let Some(due) = &due.allow {
-        let said = came.field("allow").unwrap_or_default();
-        let mut said: Vec<&str> = said.split(", ").collect();
-        said.sort_unstable();
-        if said != *due {
-            return Err(format!("Allow is {said:?}, and due is {due:?}"));
+        let allow = response.field("allow").unwrap_or_default();
+        let mut methods: Vec<&str> = allow.split(", ").collect();
+        methods.sort_unstable();
+        if methods != *due {
+            return Err(format!("Allow is {methods:?}, expected is {due:?}"));
         }
     }
-    // Section 6.1 of RFC 9112, and 8.6 of RFC 9110.
-    let (length, coding) = (came.field("content-length"), came.field("transfer-encoding"));
-    if came.status == 204 && (length.is_some() || coding.is_some()) {
-        return Err("204 with a length or a coding".to_owned());
+    // RFC 9112 section 6.1, and RFC 9110 section 8.6.
+    let (length, coding) = (response.field("content-length"), response.field("transfer-encoding"));
+    if response.status == 204 && (length.is_some() || coding.is_some()) {
+        return Err("204 with Content-Length or Transfer-Encoding".to_owned());
     }
-    let got = &came.content;
-    let shown = || format!("its content is {}", got.escape_ascii());
+    let (content, is_whole) = (&response.content, response.is_whole);
+    let shown = || format!("the content is {}", content.escape_ascii());
     match &due.content {
-        Content::Is(due) if came.is_whole && got == due => Ok(()),
-        Content::Is(due) if !came.is_whole && !has_ended && due.starts_with(got) => Ok(()),
-        Content::Torn(due) if !came.is_whole && got == due => Ok(()),
-        Content::Torn(due) if !has_ended && due.starts_with(got) => Ok(()),
-        Content::Words if !got.is_empty() || !came.is_whole && !has_ended => Ok(()),
-        Content::WordsOrNo => Ok(()),
-        Content::No(None) if got.is_empty() => Ok(()),
-        Content::No(Some(due)) if got.is_empty() => match length {
+        Content::Bytes(due) if is_whole && content == due => Ok(()),
+        Content::Bytes(due) if !is_whole && !closed && due.starts_with(content) => Ok(()),
+        Content::Incomplete(due) if !is_whole && content == due => Ok(()),
+        Content::Incomplete(due) if !closed && due.starts_with(content) => Ok(()),
+        Content::Text if !content.is_empty() || !is_whole && !closed => Ok(()),
+        Content::TextOrAbsent => Ok(()),
+        Content::Absent(None) if content.is_empty() => Ok(()),
+        Content::Absent(Some(due)) if content.is_empty() => match length {
             Some(length) if length == due.to_string() => Ok(()),
-            length => Err(format!("to HEAD its length is {length:?}, and due is {due}")),
+            length => Err(format!("Content-Length to HEAD is {length:?}, expected is {due}")),
         },
-        Content::Is(due) | Content::Torn(due) => {
-            Err(format!("{}, and due is {}", shown(), due.escape_ascii()))
+        Content::Bytes(due) | Content::Incomplete(due) => {
+            Err(format!("{}, expected is {}", shown(), due.escape_ascii()))
         }
-        Content::Words | Content::No(_) => Err(shown()),
+        Content::Text | Content::Absent(_) => Err(shown()),
     }
 }

@@ -1,8 +1,8 @@
-//! Chance that can be repeated: the same seed, the same conversation.
+//! Random numbers that are the same for the same seed.
 
 use std::cell::Cell;
 
-/// SplitMix64 (Steele, Lea and Flood, 2014): one addition and a mix, and any seed is a good one.
+/// SplitMix64 (Steele, Lea and Flood, 2014): one addition and a mixing function. Any seed is good.
 pub struct Random(Cell<u64>);
 
 impl Random {
@@ -18,7 +18,7 @@ impl Random {
         mixed ^ mixed >> 31
     }
 
-    /// A number below that one.
+    /// A number below `bound`; 0 if `bound` is 0.
     pub fn below(&self, bound: usize) -> usize {
         (self.next() % bound.max(1) as u64) as usize
     }
@@ -27,13 +27,13 @@ impl Random {
         self.next() as u8
     }
 
-    /// True so many times in a hundred.
+    /// True with a probability of `chance` in 100.
     pub fn percent(&self, chance: usize) -> bool {
         self.below(100) < chance
     }
 
-    /// One of them.
-    pub fn pick<T: Copy>(&self, among: &[T]) -> T {
-        among[self.below(among.len())]
+    /// One of the choices.
+    pub fn pick<T: Copy>(&self, choices: &[T]) -> T {
+        choices[self.below(choices.len())]
     }
 }

@@ -1,26 +1,26 @@
-//! The doors of `tests/support/app.rs`, told a second time: which path and method leads where, and what
-//! its function gives.
+//! The routes of `tests/support/app.rs`, written a second time for the oracle: the handler for each
+//! method and path, and the response that it returns.
 
 use super::oracle::Content;
 
-/// RFC 9110 §9.1, and PATCH (RFC 5789). What is not here is not implemented.
+/// RFC 9110 §9.1, and PATCH (RFC 5789). This server implements no other method.
 pub const METHODS: [&str; 9] =
     ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "CONNECT"];
 
-/// What a function makes of a request.
-pub type Reply = fn(&Asked) -> Said;
+pub type Handler = fn(&HandlerRequest) -> HandlerResponse;
 
-/// Where a request leads.
-pub enum Door {
-    Opens(Reply),
-    /// OPTIONS, with the methods that are allowed.
+/// The result of a lookup.
+pub enum Lookup {
+    Found(Handler),
+    /// OPTIONS, with the allowed methods.
     Options(Vec<&'static str>),
-    OtherMethod(Vec<&'static str>),
-    Nowhere,
+    /// The path has other methods.
+    WrongMethod(Vec<&'static str>),
+    NotFound,
 }
 
-/// A request, as far as the functions look at it.
-pub struct Asked<'a> {
+/// The parts of a request that handlers use.
+pub struct HandlerRequest<'a> {
     pub method: &'a [u8],
     pub path: &'a [u8],
     pub query: Option<&'a [u8]>,
@@ -29,64 +29,65 @@ pub struct Asked<'a> {
     pub raw: &'a [u8],
 }
 
-/// What it gives.
-pub struct Said {
+/// What a handler returns.
+pub struct HandlerResponse {
     pub status: u16,
     pub content: Content,
+    /// Whether the handler closes the connection.
     pub closes: bool,
-    /// Its length is not known before its end.
+    /// Whether the length of the content is unknown until its end.
     pub is_stream: bool,
 }
 
-const DOORS: [(&str, &str, Reply); 19] = [
+const ROUTES: [(&str, &str, Handler); 19] = [
     ("GET", "/", |_| text("hello\n")),
-    ("GET", "/raw", |asked| bytes(asked.raw)),
-    ("POST", "/raw", |asked| bytes(asked.raw)),
-    ("POST", "/echo", |asked| bytes(asked.content)),
-    ("PUT", "/echo", |asked| bytes(asked.content)),
-    ("POST", "/count", |asked| text(&format!("{} bytes\n", asked.content.len()))),
+    ("GET", "/raw", |request| bytes(request.raw)),
+    ("POST", "/raw", |request| bytes(request.raw)),
+    ("POST", "/echo", |request| bytes(request.content)),
+    ("PUT", "/echo", |request| bytes(request.content)),
+    ("POST", "/count", |request| text(&format!("{} bytes\n", request.content.len()))),
     ("GET", "/fields", fields),
     ("GET", "/files/*", file),
     ("DELETE", "/files/*", file),
     ("GET", "/large", |_| bytes(&[b'x'; 100_000])),
-    ("GET", "/chunks", |_| Said { is_stream: true, ..text("one\ntwo\nthree\n") }),
-    ("GET", "/torn", |_| Said { is_stream: true, ..torn("one\n") }),
+    ("GET", "/chunks", |_| HandlerResponse { is_stream: true, ..text("one\ntwo\nthree\n") }),
+    ("GET", "/torn", |_| HandlerResponse { is_stream: true, ..incomplete("one\n") }),
     ("GET", "/sized", |_| text("0123456789")),
-    ("GET", "/short", |_| torn("0123")),
+    ("GET", "/short", |_| incomplete("0123")),
     ("GET", "/empty", |_| text("")),
-    ("GET", "/nothing", |_| nothing(204)),
-    ("GET", "/unchanged", |_| nothing(304)),
-    ("GET", "/reset", |_| Said { status: 205, ..text("") }),
-    ("GET", "/goodbye", |_| Said { closes: true, ..text("goodbye\n") }),
+    ("GET", "/nothing", |_| no_content(204)),
+    ("GET", "/unchanged", |_| no_content(304)),
+    ("GET", "/reset", |_| HandlerResponse { status: 205, ..text("") }),
+    ("GET", "/goodbye", |_| HandlerResponse { closes: true, ..text("goodbye\n") }),
 ];
 
-/// Paths of the app that no conversation asks for.
+/// Paths of the app that no conversation requests.
 pub const LEFT_OUT: [&str; 5] =
     ["/elsewhere", "/greet", "/greet-carelessly", "/panic", "/panic-halfway"];
 
-/// Where it leads; no path is the whole server.
-pub fn find(method: &[u8], path: Option<&[u8]>) -> Door {
-    let Some(path) = path else { return Door::Options(allow(&DOORS)) };
+/// Finds the handler for a method and a path. `None` as the path means the whole server.
+pub fn lookup(method: &[u8], path: Option<&[u8]>) -> Lookup {
+    let Some(path) = path else { return Lookup::Options(allow(&ROUTES)) };
     let path = decode(path);
-    let leads = |door: &str| match door.strip_suffix('*') {
+    let matches = |route: &str| match route.strip_suffix('*') {
         Some(folder) => path.starts_with(folder.as_bytes()),
-        None => path == door.as_bytes(),
+        None => path == route.as_bytes(),
     };
-    assert!(!LEFT_OUT.iter().any(|door| leads(door)), "the oracle does not know this door");
-    let there: Vec<_> = DOORS.into_iter().filter(|(_, door, _)| leads(door)).collect();
-    // RFC 9110 §9.3.2: HEAD is GET without the content.
+    assert!(!LEFT_OUT.iter().any(|route| matches(route)), "the oracle does not know this route");
+    let found: Vec<_> = ROUTES.into_iter().filter(|(_, route, _)| matches(route)).collect();
+    // RFC 9110 §9.3.2: HEAD "is identical to GET", without content in the response.
     let wanted = if method == b"HEAD" { b"GET" } else { method };
-    match there.iter().find(|(known, ..)| known.as_bytes() == wanted) {
-        Some(&(_, _, reply)) => Door::Opens(reply),
-        None if there.is_empty() => Door::Nowhere,
-        None if method == b"OPTIONS" => Door::Options(allow(&there)),
-        None => Door::OtherMethod(allow(&there)),
+    match found.iter().find(|(known, ..)| known.as_bytes() == wanted) {
+        Some(&(_, _, handler)) => Lookup::Found(handler),
+        None if found.is_empty() => Lookup::NotFound,
+        None if method == b"OPTIONS" => Lookup::Options(allow(&found)),
+        None => Lookup::WrongMethod(allow(&found)),
     }
 }
 
-/// RFC 9110 §10.2.1: the methods of these doors, HEAD beside GET, and OPTIONS, each once.
-fn allow(doors: &[(&'static str, &str, Reply)]) -> Vec<&'static str> {
-    let mut methods: Vec<&str> = doors.iter().map(|&(method, ..)| method).collect();
+/// RFC 9110 §10.2.1: the methods of these routes, HEAD if there is GET, and OPTIONS. Sorted, each once.
+fn allow(routes: &[(&'static str, &str, Handler)]) -> Vec<&'static str> {
+    let mut methods: Vec<&str> = routes.iter().map(|&(method, ..)| method).collect();
     methods.push("OPTIONS");
     if methods.contains(&"GET") {
         methods.push("HEAD");
@@ -96,11 +97,12 @@ fn allow(doors: &[(&'static str, &str, Reply)]) -> Vec<&'static str> {
     methods
 }
 
-/// RFC 3986 §2.1, once (§2.4). But an escaped slash is data where a slash divides (§2.2), and stays as it
-/// was sent; and so does a percent sign, where it would make one of what follows, or one of those.
+/// Decodes percent-encoding (RFC 3986 §2.1) once (§2.4). `%2F` stays encoded: its slash is data, not a
+/// delimiter (§2.2). `%25` stays encoded where its "%" and the bytes after it would look like a `%2F` or
+/// a `%25` that stayed encoded.
 fn decode(bytes: &[u8]) -> Vec<u8> {
     let mut decoded = Vec::new();
-    // From the end, for what follows decides.
+    // From the end, because the bytes after "%25" decide.
     let mut rest = bytes;
     while !rest.is_empty() {
         let (before, last) = match rest {
@@ -108,13 +110,13 @@ fn decode(bytes: &[u8]) -> Vec<u8> {
             [before @ .., byte] => (before, *byte),
             [] => break,
         };
-        let is_escaped = rest.len() - before.len() == 3;
+        let is_encoded = rest.len() - before.len() == 3;
         let stays = match last {
             b'/' => true,
-            b'%' => looks_like_a_slash(&decoded),
+            b'%' => completes_a_slash(&decoded),
             _ => false,
         };
-        match is_escaped && stays {
+        match is_encoded && stays {
             true => drop(decoded.splice(0..0, rest[before.len()..].iter().copied())),
             false => decoded.insert(0, last),
         }
@@ -123,10 +125,10 @@ fn decode(bytes: &[u8]) -> Vec<u8> {
     decoded
 }
 
-/// `2F`, or `252F`, or `25252F`: behind a percent sign.
-fn looks_like_a_slash(mut bytes: &[u8]) -> bool {
-    while let [b'2', b'5', deeper @ ..] = bytes {
-        bytes = deeper;
+/// Whether the bytes begin with `2F`, `252F`, `25252F` and so on: an encoded slash after a "%".
+fn completes_a_slash(mut bytes: &[u8]) -> bool {
+    while let [b'2', b'5', rest @ ..] = bytes {
+        bytes = rest;
     }
     matches!(bytes, [b'2', b'F' | b'f', ..])
 }
@@ -135,27 +137,29 @@ fn digit(byte: u8) -> u8 {
     char::from(byte).to_digit(16).unwrap_or(0) as u8
 }
 
-fn bytes(content: &[u8]) -> Said {
-    Said { status: 200, content: Content::Is(content.to_vec()), closes: false, is_stream: false }
+fn bytes(content: &[u8]) -> HandlerResponse {
+    let content = Content::Bytes(content.to_vec());
+    HandlerResponse { status: 200, content, closes: false, is_stream: false }
 }
 
-fn text(content: &str) -> Said {
+fn text(content: &str) -> HandlerResponse {
     bytes(content.as_bytes())
 }
 
-fn torn(content: &str) -> Said {
-    Said { content: Content::Torn(content.into()), ..text("") }
+/// The handler fails after this content.
+fn incomplete(content: &str) -> HandlerResponse {
+    HandlerResponse { content: Content::Incomplete(content.into()), ..text("") }
 }
 
-/// RFC 9110 §6.4.1: 204 and 304 have no content, whatever the function made.
-fn nothing(status: u16) -> Said {
-    Said { status, content: Content::No(None), ..text("") }
+/// RFC 9110 §6.4.1: 204 and 304 have no content, whatever the handler returns.
+fn no_content(status: u16) -> HandlerResponse {
+    HandlerResponse { status, content: Content::Absent(None), ..text("") }
 }
 
-/// The fields, a line for each, with bytes that are not visible as escapes.
-fn fields(asked: &Asked) -> Said {
+/// One line for each field. Bytes that are not visible are escaped.
+fn fields(request: &HandlerRequest) -> HandlerResponse {
     let mut lines = Vec::new();
-    for (name, value) in asked.fields {
+    for (name, value) in request.fields {
         lines.extend_from_slice(name);
         lines.push(b'=');
         for &byte in *value {
@@ -170,11 +174,11 @@ fn fields(asked: &Asked) -> Said {
     bytes(&lines)
 }
 
-/// The target, as a function sees it below a folder.
-fn file(asked: &Asked) -> Said {
-    let method = String::from_utf8_lossy(asked.method);
-    let path = decode(asked.path);
+/// The method and the target, as the handler of `/files/*` gets them.
+fn file(request: &HandlerRequest) -> HandlerResponse {
+    let method = String::from_utf8_lossy(request.method);
+    let path = decode(request.path);
     let rest = String::from_utf8_lossy(path.strip_prefix(b"/files/").unwrap_or_default());
-    let query = asked.query.map(String::from_utf8_lossy);
+    let query = request.query.map(String::from_utf8_lossy);
     text(&format!("{method} rest={rest:?} query={query:?}\n"))
 }

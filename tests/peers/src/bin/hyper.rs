@@ -1,4 +1,4 @@
-//! hyper with tokio: a thread for each core, and a task for each connection.
+//! hyper with tokio, as a peer of the benchmark: a thread for each core, and a task for each connection.
 
 use std::error::Error;
 
@@ -12,10 +12,10 @@ use hyper_util::rt::TokioIo;
 use tokio::net::TcpSocket;
 use tokio::runtime::Runtime;
 
-/// As long as Open ServerProcess's and nginx's; `TcpListener::bind` has std's 128.
+/// Open Kitchen and nginx have the same backlog. `TcpListener::bind` would set 128, as std does.
 const BACKLOG: u32 = 4096;
 
-type Answer = Response<Full<Bytes>>;
+type FullResponse = Response<Full<Bytes>>;
 
 fn main() -> Result<(), Box<dyn Error>> {
     Runtime::new()?.block_on(serve())
@@ -29,28 +29,28 @@ async fn serve() -> Result<(), Box<dyn Error>> {
     loop {
         let Ok((stream, _)) = listener.accept().await else { continue };
         let _ = stream.set_nodelay(true);
-        // Answers to pipelined requests go out together.
+        // One write for the responses to pipelined requests.
         let connection = http1::Builder::new()
             .pipeline_flush(true)
-            .serve_connection(TokioIo::new(stream), service_fn(answer));
+            .serve_connection(TokioIo::new(stream), service_fn(respond));
         tokio::spawn(connection);
     }
 }
 
-async fn answer(request: Request<Incoming>) -> Result<Answer, hyper::Error> {
+async fn respond(request: Request<Incoming>) -> Result<FullResponse, hyper::Error> {
     match (request.method(), request.uri().path()) {
         (&Method::GET, "/healthz") => Ok(text("ok".into())),
         (&Method::POST, "/echo") => Ok(text(request.into_body().collect().await?.to_bytes())),
         _ => {
-            let mut answer = text(Bytes::new());
-            *answer.status_mut() = StatusCode::NOT_FOUND;
-            Ok(answer)
+            let mut response = text(Bytes::new());
+            *response.status_mut() = StatusCode::NOT_FOUND;
+            Ok(response)
         }
     }
 }
 
-fn text(content: Bytes) -> Answer {
-    let mut answer = Response::new(Full::new(content));
-    answer.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("text/plain"));
-    answer
+fn text(content: Bytes) -> FullResponse {
+    let mut response = Response::new(Full::new(content));
+    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("text/plain"));
+    response
 }

@@ -1,8 +1,9 @@
-//! nginx, as it is installed: a process for each core, nothing logged, and no cap that a benchmark
-//! would reach. It cannot echo.
+//! Runs the installed nginx as a peer of the benchmark: a process for each core, no log, and no limit
+//! that the benchmark reaches. nginx cannot echo.
 //!
-//! The port is bound here, and handed over as nginx hands it to its own successor. So it is known, and
-//! nobody else's, before nginx runs. What it costs to start includes this program, half a millisecond.
+//! This program binds the port and passes the listener to nginx, as nginx itself does when it is
+//! upgraded. So the address is known, and the port reserved, before nginx runs. The start takes half a
+//! millisecond longer with this program.
 
 use std::env;
 use std::error::Error;
@@ -16,13 +17,13 @@ fn main() -> Result<(), Box<dyn Error>> {
     let listener = TcpListener::bind("127.0.0.1:0")?;
     let address = listener.local_addr()?.to_string();
     println!("# listening on http://{address}");
-    // Beside this program, for nobody is left to remove it when nginx ends.
+    // Next to this program, not in a temporary folder: nothing removes the folder when nginx ends.
     let folder = env::current_exe()?.with_extension("files");
     fs::create_dir_all(&folder)?;
     fs::write(folder.join("nginx.conf"), configuration(&address))?;
     let mut nginx = Command::new("nginx");
     nginx.arg("-p").arg(&folder).args(["-c", "nginx.conf", "-e", "error.log"]);
-    // Standard input is descriptor 0, and the variable says that it listens.
+    // The listener is standard input, and the variable names its descriptor: 0.
     Err(nginx.stdin(Stdio::from(OwnedFd::from(listener))).env("NGINX", "0;").exec().into())
 }
 

@@ -1,4 +1,4 @@
-//! tiny_http, with eight threads that take requests from one server.
+//! tiny_http, as a peer of the benchmark: eight threads take requests from one server.
 
 use std::error::Error;
 use std::io;
@@ -15,7 +15,7 @@ fn main() -> Result<(), Box<dyn Error + Send + Sync>> {
         for _ in 0..THREADS {
             scope.spawn(|| {
                 for request in server.incoming_requests() {
-                    let _ = answer(request); // whoever has left needs none
+                    let _ = respond(request); // it fails if the client has closed
                 }
             });
         }
@@ -23,7 +23,7 @@ fn main() -> Result<(), Box<dyn Error + Send + Sync>> {
     Ok(())
 }
 
-fn answer(mut request: Request) -> io::Result<()> {
+fn respond(mut request: Request) -> io::Result<()> {
     match (request.method(), request.url()) {
         (Method::Get, "/healthz") => request.respond(text(b"ok".to_vec())),
         (Method::Post, "/echo") => {
@@ -36,6 +36,6 @@ fn answer(mut request: Request) -> io::Result<()> {
 }
 
 fn text(content: Vec<u8>) -> Response<io::Cursor<Vec<u8>>> {
-    let kind = Header::from_bytes("Content-Type", "text/plain").expect("a field like any other");
+    let kind = Header::from_bytes("Content-Type", "text/plain").expect("a valid field");
     Response::from_data(content).with_header(kind)
 }

@@ -1,12 +1,12 @@
-//! Conversations at random: requests as clients write them, requests as nobody should, and then bytes
-//! that are changed by chance.
+//! Makes a random conversation from a seed: valid requests, requests with oddities, and a few bytes that
+//! are changed at random.
 
-use super::client::{Conversation, Piece, Then};
+use super::client::{ClientWrite, Conversation, WaitFor};
 use super::random::Random;
 
-/// Lines and words in which a parser may lose its way.
+/// Bytes to insert: delimiters, and parts of messages that a parser may take for the real ones.
 #[rustfmt::skip]
-const CRUMBS: &[&[u8]] = &[
+const FRAGMENTS: &[&[u8]] = &[
     b"\r\n", b"\r\n\r\n", b"\n", b"\r", b" ", b"\t", b"\0", b"\x0b", b"\x7f", b"\x80", b":", b",",
     b";", b"=", b"\"", b"\\", b"%", b"%2F", b"%00", b"#", b"?", b"*", b"/", b"@", b"[", b"]", b"0",
     b"1", b"f", b"-", b"+", b"_", b"GET ", b"HEAD ", b" HTTP/1.1", b" HTTP/1.0", b"http://h",
@@ -17,39 +17,39 @@ const CRUMBS: &[&[u8]] = &[
     b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n",
 ];
 
-/// The conversation of that seed.
+/// The conversation of a seed.
 pub fn conversation(seed: u64) -> Conversation {
     let random = &Random::new(seed);
-    // Many are good; a fault ends a conversation, so the others have few.
-    let is_good = random.percent(40);
-    let oddity = if is_good { 0 } else { random.pick(&[0, 0, 1, 4]) };
-    let odd = (!is_good && random.percent(70)).then(|| random.pick(&ODDITIES));
+    // The first fault ends a conversation, so an odd one has few of them.
+    let is_valid = random.percent(40);
+    let odd_percent = if is_valid { 0 } else { random.pick(&[0, 0, 1, 4]) };
+    let oddity = (!is_valid && random.percent(70)).then(|| random.pick(&ODDITIES));
     let requests = if random.percent(50) { 1 + random.below(3) } else { 1 + random.below(8) };
-    let mut talk = Talk { bytes: Vec::new(), stops: Vec::new(), odd, oddity };
+    let mut generator = Generator { bytes: Vec::new(), pauses: Vec::new(), oddity, odd_percent };
     for _ in 0..requests {
-        talk.request(random);
+        generator.request(random);
     }
-    if !is_good && (odd.is_none() || random.percent(20)) {
+    if !is_valid && (oddity.is_none() || random.percent(20)) {
         for _ in 0..random.pick(&[1, 1, 1, 2, 3]) {
-            talk.change(random);
+            generator.change(random);
         }
     }
-    talk.cut(random)
+    generator.cut(random)
 }
 
-/// The bytes of a conversation in the making.
-struct Talk {
+/// The bytes of a conversation, as far as they are made.
+struct Generator {
     bytes: Vec<u8>,
-    /// Where a client may well wait: behind a request, or behind a head that asks whether to go on.
-    stops: Vec<usize>,
-    /// What is odd about it, and how many in a hundred other choices are odd ones, too.
-    odd: Option<Odd>,
-    oddity: usize,
+    /// Offsets where a client is likely to wait: after a request, or after a head with Expect.
+    pauses: Vec<usize>,
+    /// The oddity of this conversation, and the percentage of all other choices that are odd too.
+    oddity: Option<Oddity>,
+    odd_percent: usize,
 }
 
-/// What can be odd about a request.
+/// The part of a request that is odd: most odd values are invalid, some are only rare.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd)]
-enum Odd {
+enum Oddity {
     Before,
     LineEnd,
     Space,
@@ -58,7 +58,7 @@ enum Odd {
     Target,
     Host,
     Field,
-    // From here on, it is about content.
+    // The oddities from here on need content: see `Generator::route`.
     Length,
     Coding,
     Framing,
@@ -68,42 +68,45 @@ enum Odd {
     Trailer,
 }
 
-/// Those that two parsers could take for different ends of a message come more often.
+/// The oddities to choose from. Those that change where a message ends are there several times.
 #[rustfmt::skip]
-const ODDITIES: [Odd; 18] = [
-    Odd::Before, Odd::LineEnd, Odd::Space, Odd::Method, Odd::Version, Odd::Target, Odd::Host,
-    Odd::Field, Odd::Length, Odd::Coding, Odd::Framing, Odd::Framing, Odd::Framing,
-    Odd::Expectation, Odd::Chunk, Odd::Chunk, Odd::Extension, Odd::Trailer,
+const ODDITIES: [Oddity; 18] = [
+    Oddity::Before, Oddity::LineEnd, Oddity::Space, Oddity::Method, Oddity::Version,
+    Oddity::Target, Oddity::Host, Oddity::Field, Oddity::Length, Oddity::Coding, Oddity::Framing,
+    Oddity::Framing, Oddity::Framing, Oddity::Expectation, Oddity::Chunk, Oddity::Chunk,
+    Oddity::Extension, Oddity::Trailer,
 ];
 
-impl Talk {
-    /// Whether this is to be odd, here and now.
-    fn is(&self, odd: Odd, random: &Random) -> bool {
-        random.percent(if self.odd == Some(odd) { 50 } else { self.oddity })
+impl Generator {
+    /// Whether the next choice is an odd one.
+    fn is_odd(&self, oddity: Oddity, random: &Random) -> bool {
+        random.percent(if self.oddity == Some(oddity) { 50 } else { self.odd_percent })
     }
 
     fn push(&mut self, text: impl AsRef<[u8]>) {
         self.bytes.extend_from_slice(text.as_ref());
     }
 
-    /// The end of a line.
+    /// A line terminator.
     fn end_line(&mut self, random: &Random) {
         let odd = ["\n", "\n", "\r", "\r\r\n", "\r\n\n", " \r\n", "\r\n ", ""];
-        let is_odd = self.is(Odd::LineEnd, random) && random.percent(25);
+        let is_odd = self.is_odd(Oddity::LineEnd, random) && random.percent(25);
         self.push(if is_odd { random.pick(&odd) } else { "\r\n" });
     }
 
+    /// A request, head and content.
     fn request(&mut self, random: &Random) {
         if random.percent(3) {
             self.push("\r\n");
         }
-        if self.is(Odd::Before, random) {
+        if self.is_odd(Oddity::Before, random) {
             self.push(random.pick(&["\r\n", "\n", "\r", " ", "\0", "\r\n\r\n", "\t"]));
         }
-        let (method, path) = self.door(random);
+        let (method, path) = self.route(random);
         let version = self.version(random);
         let target = self.target(random, method, path);
-        let space = if self.is(Odd::Space, random) { random.pick(&["  ", "\t", ""]) } else { " " };
+        let space =
+            if self.is_odd(Oddity::Space, random) { random.pick(&["  ", "\t", ""]) } else { " " };
         self.push(method);
         self.push(space);
         self.push(target);
@@ -114,14 +117,14 @@ impl Talk {
         let wants_content = matches!(method, "POST" | "PUT" | "PATCH");
         let has_content = random.percent(if wants_content { 90 } else { 6 });
         let is_chunked = has_content
-            && match self.odd {
-                Some(Odd::Length) => false,
-                Some(Odd::Coding | Odd::Chunk | Odd::Extension | Odd::Trailer) => true,
+            && match self.oddity {
+                Some(Oddity::Length) => false,
+                Some(Oddity::Coding | Oddity::Chunk | Oddity::Extension | Oddity::Trailer) => true,
                 _ => version != "HTTP/1.0" && random.percent(45),
             };
         let content = if has_content { content(random) } else { Vec::new() };
-        let is_asking = has_content && random.percent(15) || random.percent(1);
-        let expects = is_asking || self.odd == Some(Odd::Expectation) && random.percent(30);
+        let is_expected = has_content && random.percent(15) || random.percent(1);
+        let expects = is_expected || self.oddity == Some(Oddity::Expectation) && random.percent(30);
 
         let mut lines = self.fields(random, version);
         if is_chunked {
@@ -129,16 +132,16 @@ impl Talk {
         } else if has_content {
             lines.push(format!("Content-Length: {}", self.length(random, content.len())));
         }
-        if self.is(Odd::Framing, random) {
+        if self.is_odd(Oddity::Framing, random) {
             lines.push(match random.below(10) {
-                // The same again, or the other one beside it.
+                // The same field again, or the other one beside it.
                 0..3 if has_content => lines[lines.len() - 1].clone(),
                 3..7 if is_chunked => format!("Content-Length: {}", content.len()),
                 _ => random.pick(&FRAMINGS).to_owned(),
             });
         }
         if expects {
-            let odd = self.is(Odd::Expectation, random);
+            let odd = self.is_odd(Oddity::Expectation, random);
             let value = if odd { random.pick(&EXPECTATIONS) } else { "100-continue" };
             lines.push(format!("Expect: {value}"));
         }
@@ -149,22 +152,22 @@ impl Talk {
         }
         self.end_line(random);
         if expects {
-            self.stops.push(self.bytes.len());
+            self.pauses.push(self.bytes.len());
         }
         if is_chunked {
             self.chunks(random, &content);
         } else {
             self.push(content);
         }
-        self.stops.push(self.bytes.len());
+        self.pauses.push(self.bytes.len());
     }
 
-    fn door(&self, random: &Random) -> (&'static str, &'static str) {
-        if self.is(Odd::Method, random) {
+    fn route(&self, random: &Random) -> (&'static str, &'static str) {
+        if self.is_odd(Oddity::Method, random) {
             return (random.pick(&["BREW", "get", "GETS", "CONNECT", "", "G(T", "HEAD\0"]), "/");
         }
         match random.below(100) {
-            _ if self.odd >= Some(Odd::Length) && random.percent(60) => {
+            _ if self.oddity >= Some(Oddity::Length) && random.percent(60) => {
                 (random.pick(&["POST", "PUT"]), "/echo")
             }
             0..15 => ("GET", "/"),
@@ -190,7 +193,7 @@ impl Talk {
     }
 
     fn version(&self, random: &Random) -> &'static str {
-        if self.is(Odd::Version, random) {
+        if self.is_odd(Oddity::Version, random) {
             let odd = ["HTTP/2.0", "HTTP/0.9", "HTTP/1.10", "http/1.1", "HTTP/1.", "HTTP/1,1", ""];
             return random.pick(&odd);
         }
@@ -202,7 +205,7 @@ impl Talk {
     }
 
     fn target(&self, random: &Random, method: &str, path: &str) -> String {
-        if self.is(Odd::Target, random) {
+        if self.is_odd(Oddity::Target, random) {
             return random.pick(&TARGETS).to_owned();
         }
         if method == "CONNECT" {
@@ -210,9 +213,9 @@ impl Talk {
         }
         let mut path = path.to_owned();
         if random.percent(4) && path.len() > 2 {
-            // RFC 9110 section 4.2.3: an escape of what needs none is equivalent.
-            let escaped = format!("%{:02x}", path.as_bytes()[1]);
-            path.replace_range(1..2, &escaped);
+            // RFC 9110 section 4.2.3: a character and its percent-encoding are equivalent.
+            let encoded = format!("%{:02x}", path.as_bytes()[1]);
+            path.replace_range(1..2, &encoded);
         }
         if random.percent(5) && path.starts_with('/') && !path.contains('?') {
             path += random.pick(&["?", "?a=b", "?a/b?c", "?%41"]);
@@ -224,7 +227,7 @@ impl Talk {
             return format!("{host}{path}");
         }
         if random.percent(1) {
-            // Around the limit of a target, and around that of a head.
+            // Near the limit of a target, and near the limit of a head.
             let length = random.pick(&[7_900, 8_180, 8_192, 8_193, 8_300, 16_300, 16_400]);
             path += &format!("?{}", "q".repeat(length + random.below(20)));
             path.truncate(length.max(path.len() - random.below(20)));
@@ -232,10 +235,10 @@ impl Talk {
         path
     }
 
-    /// Lines of fields that do not say where the content ends.
+    /// The field lines that do not affect the framing.
     fn fields(&self, random: &Random, version: &str) -> Vec<String> {
         let mut lines = Vec::new();
-        if self.is(Odd::Host, random) {
+        if self.is_odd(Oddity::Host, random) {
             lines.extend(random.pick(&HOSTS).iter().map(|&line| line.to_owned()));
         } else if version != "HTTP/1.0" || random.percent(60) {
             let hosts =
@@ -251,11 +254,11 @@ impl Talk {
         for _ in 0..random.pick(&[0, 0, 1, 2, 5]) {
             lines.push(random.pick(&FIELDS).to_owned());
         }
-        if self.is(Odd::Field, random) {
+        if self.is_odd(Oddity::Field, random) {
             lines.push(random.pick(&ODD_FIELDS).to_owned());
         }
         if random.percent(1) {
-            // Around the limits of a head.
+            // Near the limits of a head.
             match random.percent(50) {
                 true => lines.extend(vec!["X: y".to_owned(); 95 + random.below(10)]),
                 false => lines.push(format!("X: {}", "x".repeat(16_200 + random.below(250)))),
@@ -265,7 +268,7 @@ impl Talk {
     }
 
     fn length(&self, random: &Random, length: usize) -> String {
-        if !self.is(Odd::Length, random) {
+        if !self.is_odd(Oddity::Length, random) {
             let zeros = if random.percent(3) { "000" } else { "" };
             return format!("{zeros}{length}");
         }
@@ -286,31 +289,31 @@ impl Talk {
     }
 
     fn coding(&self, random: &Random) -> &'static str {
-        match self.is(Odd::Coding, random) {
+        match self.is_odd(Oddity::Coding, random) {
             true => random.pick(&CODINGS),
             false => random.pick(&["chunked", "chunked", "Chunked", ", chunked ,", "CHUNKED\t"]),
         }
     }
 
-    /// The content as chunks.
+    /// The content as a chunked body.
     fn chunks(&mut self, random: &Random, content: &[u8]) {
         let mut rest = content;
         while !rest.is_empty() {
             let most = if rest.len() > 10_000 { rest.len() } else { 40 };
-            let (chunk, behind) = rest.split_at((1 + random.below(most)).min(rest.len()));
-            rest = behind;
+            let (chunk, after) = rest.split_at((1 + random.below(most)).min(rest.len()));
+            rest = after;
             self.size(random, chunk.len());
             self.push(chunk);
-            let is_odd = self.is(Odd::Chunk, random) && random.percent(60);
+            let is_odd = self.is_odd(Oddity::Chunk, random) && random.percent(60);
             let odd = ["--", "\n\n", "\r\r", "\r", "\n", ""];
             self.push(if is_odd { random.pick(&odd) } else { "\r\n" });
         }
         self.size(random, 0);
-        let least = usize::from(self.odd == Some(Odd::Trailer));
+        let least = usize::from(self.oddity == Some(Oddity::Trailer));
         for _ in 0..random.pick(&[0, 0, 0, 1, 3]).max(least) {
             let trailers =
                 ["X-Sum: 42", "Content-Length: 5", "Empty:", "Host: other", "A: \u{e9}\tb"];
-            let odd = self.is(Odd::Trailer, random);
+            let odd = self.is_odd(Oddity::Trailer, random);
             self.push(if odd { random.pick(&ODD_FIELDS) } else { random.pick(&trailers) });
             self.end_line(random);
         }
@@ -321,8 +324,9 @@ impl Talk {
         self.end_line(random);
     }
 
+    /// A chunk-size line.
     fn size(&mut self, random: &Random, size: usize) {
-        let is_odd = self.is(Odd::Chunk, random) && random.percent(30);
+        let is_odd = self.is_odd(Oddity::Chunk, random) && random.percent(30);
         let size = match (is_odd, random.below(10)) {
             (false, 0) => format!("{size:X}"),
             (false, 1) => format!("{size:05x}"),
@@ -341,7 +345,7 @@ impl Talk {
         if random.percent(8) {
             self.push(random.pick(&[";a", ";a=b", " ; a = \"b;\\\"c\"", ";a;b=c;d", ";a=\"\""]));
         }
-        if self.is(Odd::Extension, random) {
+        if self.is_odd(Oddity::Extension, random) {
             self.push(random.pick(&[";", ";=", ";a=", ";a=\"b", ";a b", "; ", ";a=b=c", ";\0"]));
         }
         if random.below(1000) == 0 {
@@ -350,7 +354,7 @@ impl Talk {
         self.end_line(random);
     }
 
-    /// Changes a few bytes anywhere.
+    /// Changes a few bytes at a random offset.
     fn change(&mut self, random: &Random) {
         if self.bytes.is_empty() {
             return;
@@ -361,15 +365,15 @@ impl Talk {
             0 => self.bytes[at] = random.byte(),
             1 => self.bytes[at] ^= 1 << random.below(8),
             2 => drop(self.bytes.drain(at..end)),
-            3..=5 => drop(self.bytes.splice(at..at, random.pick(CRUMBS).iter().copied())),
-            6 => drop(self.bytes.splice(at..end, random.pick(CRUMBS).iter().copied())),
+            3..=5 => drop(self.bytes.splice(at..at, random.pick(FRAGMENTS).iter().copied())),
+            6 => drop(self.bytes.splice(at..end, random.pick(FRAGMENTS).iter().copied())),
             7 => {
-                // A line twice.
+                // Repeat a line.
                 let lines = self.bytes.split_inclusive(|&byte| byte == b'\n');
                 let lines: Vec<&[u8]> = lines.collect();
                 let nth = random.below(lines.len());
-                let (behind, line) = (lines[..=nth].concat().len(), lines[nth].to_vec());
-                drop(self.bytes.splice(behind..behind, line));
+                let (end, line) = (lines[..=nth].concat().len(), lines[nth].to_vec());
+                drop(self.bytes.splice(end..end, line));
             }
             _ if random.percent(10) => {
                 let length = random.pick(&[90, 4_090, 8_190, 16_380, 70_000]) + random.below(12);
@@ -380,71 +384,73 @@ impl Talk {
         }
     }
 
-    /// Cuts it into writes.
+    /// Cuts the bytes into writes.
     fn cut(self, random: &Random) -> Conversation {
-        let Talk { bytes, stops, .. } = self;
+        let Generator { bytes, pauses, .. } = self;
         let length = bytes.len();
-        let then = random.pick(&[Then::GoOn, Then::IsRead, Then::IsRead]);
-        let mut cuts: Vec<(usize, Then)> = match random.below(10) {
+        let wait = random.pick(&[WaitFor::Nothing, WaitFor::Read, WaitFor::Read]);
+        let mut cuts: Vec<(usize, WaitFor)> = match random.below(10) {
             0..3 => vec![],
             3..5 => {
-                let behind = |(at, &byte): (usize, &u8)| (byte == b'\n').then_some((at + 1, then));
-                bytes.iter().enumerate().filter_map(behind).collect()
+                let after_lf =
+                    |(at, &byte): (usize, &u8)| (byte == b'\n').then_some((at + 1, wait));
+                bytes.iter().enumerate().filter_map(after_lf).collect()
             }
-            5 if length < 400 => (1..length).map(|at| (at, then)).collect(),
-            _ => (0..1 + random.below(12)).map(|_| (random.below(length + 1), then)).collect(),
+            5 if length < 400 => (1..length).map(|at| (at, wait)).collect(),
+            _ => (0..1 + random.below(12)).map(|_| (random.below(length + 1), wait)).collect(),
         };
         cuts.truncate(200);
-        for (_, then) in &mut cuts {
+        for (_, wait) in &mut cuts {
             if random.percent(10) {
-                *then = Then::IsAnswered;
+                *wait = WaitFor::Responses;
             }
         }
-        let waits = random.pick(&[0, 50, 100]);
-        for at in stops {
-            if random.percent(waits) {
-                cuts.push((at, Then::IsAnswered));
+        let wait_percent = random.pick(&[0, 50, 100]);
+        for at in pauses {
+            if random.percent(wait_percent) {
+                cuts.push((at, WaitFor::Responses));
             }
         }
-        // Who begins with an empty line has a second for what follows; on a busy machine that may pass.
+        // After an empty line at the start the server waits for one second only. On a busy machine a
+        // cut there could take longer.
         let blank = bytes.iter().take_while(|byte| b"\r\n".contains(byte)).count();
         cuts.retain(|&(at, _)| at > blank);
         cuts.sort_by_key(|&(at, _)| at);
-        let mut pieces = Vec::new();
+        let mut writes = Vec::new();
         let mut start = 0;
-        for (at, then) in cuts {
+        for (at, wait) in cuts {
             if at > start && at <= length {
-                pieces.push(Piece { bytes: bytes[start..at].to_vec(), then });
+                writes.push(ClientWrite { bytes: bytes[start..at].to_vec(), wait });
                 start = at;
             }
         }
-        pieces.push(Piece { bytes: bytes[start..].to_vec(), then: Then::GoOn });
-        pieces.retain(|piece| !piece.bytes.is_empty());
-        Conversation { pieces, waits_at_end: random.percent(40) }
+        writes.push(ClientWrite { bytes: bytes[start..].to_vec(), wait: WaitFor::Nothing });
+        writes.retain(|write| !write.bytes.is_empty());
+        Conversation { writes, waits_at_end: random.percent(40) }
     }
 }
 
-/// Content, mostly short, of any bytes.
+/// Content of random bytes, in most cases short.
 fn content(random: &Random) -> Vec<u8> {
     let length = match random.below(1000) {
         0..300 => random.below(8),
         300..950 => random.below(80),
         950..990 => random.below(3_000),
-        // What is read only to be dropped has a limit there.
+        // Near the limit of content that the server reads only to keep the connection.
         990..998 => 65_530 + random.below(12),
         _ => 1_048_570 + random.below(12),
     };
     let mut content: Vec<u8> = (0..length.min(3_000)).map(|_| random.byte()).collect();
     content.resize(length, b'x');
     if random.percent(20) {
-        let crumb = random.pick(CRUMBS);
-        let kept = crumb.len().min(content.len());
-        content[..kept].copy_from_slice(&crumb[..kept]);
+        let fragment = random.pick(FRAGMENTS);
+        let kept = fragment.len().min(content.len());
+        content[..kept].copy_from_slice(&fragment[..kept]);
     }
     content
 }
 
-/// The name of a field in other letters, now and then.
+/// The field line, sometimes with its name in another case, or with other whitespace.
 fn in_some_case(random: &Random, line: &str) -> String {
     let Some((name, value)) = line.split_once(':') else { return line.to_owned() };
     match random.below(10) {
