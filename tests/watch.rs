@@ -1,6 +1,5 @@
-//! Watch, with a real client before it and a real server behind it: what crosses is not changed by
-//! a byte, what ends on one side ends on the other in the same way, and what is recorded is what
-//! crossed.
+//! Tests of `openkitchen watch` between a real client and a real server: it changes no byte, it passes on
+//! each half-close and reset, and a recording holds the bytes that crossed.
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on ends by a panic")]
 
@@ -20,29 +19,29 @@ use openkitchen::Transcript;
 use openkitchen::transcript::{Assertion, Event, EventKind, Item, Side};
 use process::{Client, Exit, Folder, ServerProcess, TIMEOUT, openkitchen, read_once, run};
 
-/// Conversations that are compared byte by byte.
-const CONVERSATIONS: u64 = 200;
+/// Random connections that are compared byte by byte.
+const RANDOM_CONNECTIONS: u64 = 200;
 
 const GET: &str = "GET / HTTP/1.1\r\nHost: h\r\n\r\n";
-const ANSWER: &str = "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello";
+const RESPONSE: &str = "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello";
 
-/// A server of the test's own, which says what the test says, and watch in front of it.
-struct Stand {
+/// The listener of a server that the test plays, and a watch process that relays to it.
+struct Setup {
     listener: TcpListener,
     watch: ServerProcess,
     folder: Folder,
 }
 
-impl Stand {
-    /// Records into `folder/wires`, whatever else is asked.
-    fn open(flags: &str) -> Stand {
+impl Setup {
+    /// Starts watch, which records into `folder/wires`, with these further flags.
+    fn new(flags: &str) -> Setup {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let folder = Folder::new();
         let watch = watch(&listener.local_addr().unwrap().to_string(), &folder, flags);
-        Stand { listener, watch, folder }
+        Setup { listener, watch, folder }
     }
 
-    /// Both ends of a new connection: the client's and the server's.
+    /// Opens a connection through watch. Returns the client's socket and the server's.
     fn connect(&self) -> (TcpStream, TcpStream) {
         let client = self.watch.client().stream;
         let (server, _) = self.listener.accept().unwrap();
@@ -58,7 +57,7 @@ impl Stand {
         files.find(|path| path.to_str().unwrap().ends_with(&end))
     }
 
-    /// The recording, when it holds this text.
+    /// Waits until the recording holds this text.
     fn recording_with(&self, number: u64, text: &str) -> Recording {
         eventually(text, || {
             let recording = Recording::read(&self.recording(number)?);
@@ -73,7 +72,7 @@ fn watch(server: &str, folder: &Folder, flags: &str) -> ServerProcess {
     ServerProcess::start(&mut command)
 }
 
-/// What is on disk when a client sees the end may be followed by an event.
+/// Tries again until there is a result. Watch may write its last event after a client has seen the end.
 #[track_caller]
 fn eventually<T>(what: &str, mut attempt: impl FnMut() -> Option<T>) -> T {
     let since = Instant::now();
@@ -81,12 +80,12 @@ fn eventually<T>(what: &str, mut attempt: impl FnMut() -> Option<T>) -> T {
         if let Some(it) = attempt() {
             return it;
         }
-        assert!(since.elapsed() < TIMEOUT, "in vain: {what}");
+        assert!(since.elapsed() < TIMEOUT, "timed out: {what}");
         thread::sleep(Duration::from_millis(2));
     }
 }
 
-/// A recorded file. To read it is to see that it is a transcript in its canonical form.
+/// A recorded file. Reading it checks that it is a transcript in its canonical form.
 struct Recording {
     text: String,
     transcript: Transcript,
@@ -101,7 +100,7 @@ impl Recording {
         Recording { text, transcript }
     }
 
-    /// All that crossed from one side.
+    /// All bytes that one side sent.
     fn bytes(&self, from: Side) -> Vec<u8> {
         let blocks = self.transcript.items.iter().filter_map(|item| match item {
             Item::Block(block) if block.from == from => block.bytes.expand(),
@@ -127,10 +126,10 @@ impl Recording {
     }
 }
 
-/// Numbers that are the same in each run: xorshift64.
-struct Dice(u64);
+/// Random numbers that are the same in each run: xorshift64.
+struct Random(u64);
 
-impl Dice {
+impl Random {
     fn below(&mut self, end: u64) -> u64 {
         self.0 ^= self.0 << 13;
         self.0 ^= self.0 >> 7;
@@ -138,10 +137,10 @@ impl Dice {
         self.0 % end
     }
 
-    fn piece(&mut self) -> Vec<u8> {
+    fn bytes_of_one_write(&mut self) -> Vec<u8> {
         const HTTP: [&[u8]; 6] = [
             GET.as_bytes(),
-            ANSWER.as_bytes(),
+            RESPONSE.as_bytes(),
             b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhel",
             b"HEAD / HTTP/1.1\r\n\r\n",
             b"\r\n",
@@ -157,139 +156,143 @@ impl Dice {
         (0..length).map(|_| self.below(256) as u8).collect()
     }
 
-    fn side(&mut self) -> Vec<Vec<u8>> {
-        let pieces = self.below(9);
-        (0..pieces).map(|_| self.piece()).collect()
+    fn writes_of_one_side(&mut self) -> Vec<Vec<u8>> {
+        let writes = self.below(9);
+        (0..writes).map(|_| self.bytes_of_one_write()).collect()
     }
 }
 
-/// Says all this, while whatever comes is read; then half-closes. One that listens first says it
-/// when the other side has ended. Returns what came.
-fn converse(mut stream: TcpStream, pieces: &[Vec<u8>], listens_first: bool) -> Vec<u8> {
+/// Plays one side: writes all this and half-closes, and reads meanwhile. With `reads_first` it writes
+/// after the other side has ended. Returns the received bytes.
+fn play_side(mut stream: TcpStream, writes: &[Vec<u8>], reads_first: bool) -> Vec<u8> {
     let mut reader = stream.try_clone().unwrap();
-    let mut listen = move || {
-        let mut heard = Vec::new();
-        reader.read_to_end(&mut heard).unwrap();
-        heard
+    let mut read = move || {
+        let mut received = Vec::new();
+        reader.read_to_end(&mut received).unwrap();
+        received
     };
-    let mut say = move || {
-        for (at, piece) in pieces.iter().enumerate() {
-            stream.write_all(piece).unwrap();
+    let mut write = move || {
+        for (at, bytes) in writes.iter().enumerate() {
+            stream.write_all(bytes).unwrap();
             if at % 3 == 2 {
                 thread::sleep(Duration::from_micros(200)); // or TCP would join them
             }
         }
         stream.shutdown(Shutdown::Write).unwrap();
     };
-    if listens_first {
-        let heard = listen();
-        say();
-        return heard;
+    if reads_first {
+        let received = read();
+        write();
+        return received;
     }
-    let listening = thread::spawn(listen);
-    say();
-    listening.join().unwrap()
+    let reading = thread::spawn(read);
+    write();
+    reading.join().unwrap()
 }
 
-// What crosses.
+// Bytes, half-closes and resets.
 
 #[test]
-fn two_hundred_conversations_cross_without_a_byte_changed() {
-    let stand = Stand::open("--no-trace");
-    for number in 1..=CONVERSATIONS {
-        let mut dice = Dice(number.wrapping_mul(0x9e37_79b9_7f4a_7c15));
-        let (asked, answered, order) = (dice.side(), dice.side(), dice.below(4));
-        let (client, server) = stand.connect();
-        let (for_client, for_server) = thread::scope(|scope| {
-            let server = scope.spawn(|| converse(server, &answered, order == 0));
-            (converse(client, &asked, order == 1), server.join().unwrap())
+fn two_hundred_random_connections_are_relayed_without_a_changed_byte() {
+    let setup = Setup::new("--no-trace");
+    for number in 1..=RANDOM_CONNECTIONS {
+        let mut random = Random(number.wrapping_mul(0x9e37_79b9_7f4a_7c15));
+        let (from_client, from_server) = (random.writes_of_one_side(), random.writes_of_one_side());
+        let order = random.below(4);
+        let (client, server) = setup.connect();
+        let (at_client, at_server) = thread::scope(|scope| {
+            let server = scope.spawn(|| play_side(server, &from_server, order == 0));
+            (play_side(client, &from_client, order == 1), server.join().unwrap())
         });
-        let (asked, answered) = (asked.concat(), answered.concat());
-        assert!(for_server == asked, "conversation {number}: what the client sent");
-        assert!(for_client == answered, "conversation {number}: what the server sent");
+        let (from_client, from_server) = (from_client.concat(), from_server.concat());
+        assert!(at_server == from_client, "connection {number}: the client's bytes");
+        assert!(at_client == from_server, "connection {number}: the server's bytes");
 
-        let Some(file) = stand.recording(number) else {
-            assert!(asked.is_empty() && answered.is_empty(), "conversation {number}: no file");
+        let Some(file) = setup.recording(number) else {
+            assert!(
+                from_client.is_empty() && from_server.is_empty(),
+                "connection {number}: no file"
+            );
             continue;
         };
         let recording = Recording::read(&file);
-        assert!(recording.bytes(Side::Client) == asked, "conversation {number}: recorded");
-        assert!(recording.bytes(Side::Server) == answered, "conversation {number}: recorded");
+        assert!(recording.bytes(Side::Client) == from_client, "connection {number}: recorded");
+        assert!(recording.bytes(Side::Server) == from_server, "connection {number}: recorded");
     }
-    let Exit { code, stderr, .. } = stand.watch.stop();
+    let Exit { code, stderr, .. } = setup.watch.stop();
     assert_eq!((code, &*stderr), (Some(0), ""));
 }
 
 #[test]
-fn a_half_close_passes_and_the_other_half_goes_on() {
-    let stand = Stand::open("--no-trace");
-    let (mut client, mut server) = stand.connect();
+fn a_half_close_is_relayed_and_the_other_half_goes_on() {
+    let setup = Setup::new("--no-trace");
+    let (mut client, mut server) = setup.connect();
     client.write_all(b"that is all").unwrap();
     client.shutdown(Shutdown::Write).unwrap();
-    let mut heard = String::new();
-    server.read_to_string(&mut heard).unwrap();
-    assert_eq!(heard, "that is all");
-    let mut said = String::new();
-    for piece in ["one", "two", "three"] {
-        server.write_all(piece.as_bytes()).unwrap();
-        let mut part = [0; 8];
-        let length = read_once(&client, &mut part).unwrap();
-        said.push_str(std::str::from_utf8(&part[..length]).unwrap());
+    let mut at_server = String::new();
+    server.read_to_string(&mut at_server).unwrap();
+    assert_eq!(at_server, "that is all");
+    let mut at_client = String::new();
+    for word in ["one", "two", "three"] {
+        server.write_all(word.as_bytes()).unwrap();
+        let mut buffer = [0; 8];
+        let length = read_once(&client, &mut buffer).unwrap();
+        at_client.push_str(std::str::from_utf8(&buffer[..length]).unwrap());
     }
-    assert_eq!(said, "onetwothree");
+    assert_eq!(at_client, "onetwothree");
     drop(server);
     assert_eq!(read_once(&client, &mut [0; 8]).unwrap(), 0);
-    let recording = stand.recording_with(1, "--- server closed\n");
+    let recording = setup.recording_with(1, "--- server closed\n");
     let ends = [EventKind::HalfClose(Side::Client), EventKind::Closed(Side::Server)];
     assert_eq!(recording.events(), ends);
 }
 
-/// Closes with a byte unread, which is a reset on every system that follows RFC 1122.
+/// Closes a socket with a byte unread: a reset on every system that follows RFC 1122.
 fn reset(stream: TcpStream, mut other: &TcpStream) {
     other.write_all(b"never read").unwrap();
     assert!(stream.peek(&mut [0; 8]).unwrap() > 0);
 }
 
 #[track_caller]
-fn is_reset(stream: &TcpStream) {
+fn assert_reset(stream: &TcpStream) {
     let read = read_once(stream, &mut [0; 64]);
     assert_eq!(read.map_err(|error| error.kind()), Err(ErrorKind::ConnectionReset));
 }
 
 #[test]
-fn a_reset_by_the_client_is_one_for_the_server() {
-    let mut stand = Stand::open("");
-    let (mut client, server) = stand.connect();
+fn a_reset_by_the_client_resets_the_server() {
+    let mut setup = Setup::new("");
+    let (mut client, server) = setup.connect();
     client.write_all(GET.as_bytes()).unwrap();
     assert!(read_once(&server, &mut [0; 64]).unwrap() > 0);
     reset(client, &server);
-    is_reset(&server);
-    stand.watch.wait_for_line("--- client reset");
-    let recording = stand.recording_with(1, "--- client reset\n");
+    assert_reset(&server);
+    setup.watch.wait_for_line("--- client reset");
+    let recording = setup.recording_with(1, "--- client reset\n");
     assert!(recording.text.ends_with("--- client reset\n"), "{}", recording.text);
 }
 
 #[test]
-fn a_reset_by_the_server_is_one_for_the_client() {
-    let mut stand = Stand::open("");
-    let (client, mut server) = stand.connect();
-    server.write_all(ANSWER.as_bytes()).unwrap();
+fn a_reset_by_the_server_resets_the_client() {
+    let mut setup = Setup::new("");
+    let (client, mut server) = setup.connect();
+    server.write_all(RESPONSE.as_bytes()).unwrap();
     assert!(read_once(&client, &mut [0; 64]).unwrap() > 0);
     reset(server, &client);
-    is_reset(&client);
-    stand.watch.wait_for_line("--- server reset");
-    let recording = stand.recording_with(1, "--- server reset\n");
+    assert_reset(&client);
+    setup.watch.wait_for_line("--- server reset");
+    let recording = setup.recording_with(1, "--- server reset\n");
     assert_eq!(recording.events(), [EventKind::Reset(Side::Server)]);
 }
 
 #[test]
-fn a_client_that_goes_away_in_the_middle_of_an_answer_is_a_reset_too() {
-    let stand = Stand::open("--no-trace");
-    let (client, mut server) = stand.connect();
+fn a_client_that_closes_during_a_response_is_shown_as_a_reset() {
+    let setup = Setup::new("--no-trace");
+    let (client, mut server) = setup.connect();
     let sending = thread::spawn(move || {
-        let piece = [b'x'; 64 * 1024];
+        let bytes = [b'x'; 64 * 1024];
         loop {
-            if let Err(error) = server.write_all(&piece) {
+            if let Err(error) = server.write_all(&bytes) {
                 return error.kind();
             }
         }
@@ -298,75 +301,75 @@ fn a_client_that_goes_away_in_the_middle_of_an_answer_is_a_reset_too() {
     drop(client);
     let kind = sending.join().unwrap();
     assert!([ErrorKind::ConnectionReset, ErrorKind::BrokenPipe].contains(&kind), "{kind:?}");
-    stand.recording_with(1, "--- client reset\n");
+    setup.recording_with(1, "--- client reset\n");
 }
 
-// What is shown.
+// The trace.
 
 #[test]
-fn what_crosses_is_shown_as_a_transcript() {
-    let stand = Stand::open("");
-    let server = stand.listener.local_addr().unwrap();
-    let (mut client, mut upstream) = stand.connect();
+fn the_trace_on_stdout_is_a_transcript() {
+    let setup = Setup::new("");
+    let server = setup.listener.local_addr().unwrap();
+    let (mut client, mut upstream) = setup.connect();
     client.write_all(GET.as_bytes()).unwrap();
     assert!(read_once(&upstream, &mut [0; 64]).unwrap() > 0);
-    upstream.write_all(ANSWER.as_bytes()).unwrap();
+    upstream.write_all(RESPONSE.as_bytes()).unwrap();
     assert!(read_once(&client, &mut [0; 64]).unwrap() > 0);
     drop(client);
     assert_eq!(read_once(&upstream, &mut [0; 64]).unwrap(), 0);
     drop(upstream);
-    let address = stand.watch.address;
-    let Exit { code, stdout, stderr } = stand.watch.stop();
+    let address = setup.watch.address;
+    let Exit { code, stdout, stderr } = setup.watch.stop();
     assert_eq!((code, &*stderr), (Some(0), ""));
-    let page = Transcript::parse(&stdout).unwrap();
-    assert_eq!(page.to_string(), stdout);
+    let transcript = Transcript::parse(&stdout).unwrap();
+    assert_eq!(transcript.to_string(), stdout);
     assert!(stdout.starts_with(&format!("# listening on http://{address}\n# watching {server}\n")));
     for part in ["\nGET / HTTP/1.1\nHost: h\n\n", "\n\nhello\\\n", "--- client half-close\n"] {
         assert!(stdout.contains(part), "{part:?}: {stdout}");
     }
 }
 
-// What is recorded.
+// Recordings.
 
 #[test]
-fn a_recording_is_its_owners_alone_and_says_when_and_who() {
-    let stand = Stand::open("--no-trace");
-    let (mut client, mut server) = stand.connect();
+fn a_recording_is_private_and_names_its_time_and_its_peers() {
+    let setup = Setup::new("--no-trace");
+    let (mut client, mut server) = setup.connect();
     client.write_all(GET.as_bytes()).unwrap();
     assert!(read_once(&server, &mut [0; 64]).unwrap() > 0);
-    let file = stand.recording(1).expect("it is there before the server has the bytes");
+    let file = setup.recording(1).expect("created before the server has the bytes");
     let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
-    assert_eq!((mode(&file), mode(&stand.folder.file("wires"))), (0o600, 0o700));
+    assert_eq!((mode(&file), mode(&setup.folder.file("wires"))), (0o600, 0o700));
 
-    server.write_all(ANSWER.as_bytes()).unwrap();
+    server.write_all(RESPONSE.as_bytes()).unwrap();
     assert!(read_once(&client, &mut [0; 64]).unwrap() > 0);
     let Recording { text, .. } = Recording::read(&file);
     let lines: Vec<&str> = text.lines().take(4).collect();
-    let (pid, peer) = (stand.watch.id(), client.local_addr().unwrap());
-    let (watch, server) = (stand.watch.address, stand.listener.local_addr().unwrap());
+    let (pid, peer) = (setup.watch.id(), client.local_addr().unwrap());
+    let (watch, server) = (setup.watch.address, setup.listener.local_addr().unwrap());
     assert_eq!(lines[0], format!("# Connection 1 of process {pid}"));
-    let who = format!(" GMT: {peer} speaks to {server}, watched at {watch}");
-    assert!(lines[1].ends_with(&who), "{}", lines[1]);
+    let peers = format!(" GMT: {peer} speaks to {server}, watched at {watch}");
+    assert!(lines[1].ends_with(&peers), "{}", lines[1]);
     assert_eq!(lines[2], "");
     assert!(lines[3].starts_with(">>> 27 bytes, +"), "{}", lines[3]);
     assert!(text.ends_with("\n\nhello\\\n???\nstatus 200\nfield Content-Length\n"), "{text}");
 }
 
 #[test]
-fn the_site_records_too_and_a_recording_says_what_it_says_again() {
+fn a_recording_of_the_site_gets_the_same_responses_again() {
     let folder = Folder::new();
     let wires = folder.file("wires");
     let flags = format!("--record {}", wires.display());
-    let mut kitchen = ServerProcess::start_site(&flags);
-    let mut client = kitchen.client();
+    let mut site = ServerProcess::start_site(&flags);
+    let mut client = site.client();
     client.send(GET.repeat(2));
     client.send("POST /echo HTTP/1.1\r\nHost: h\r\nContent-Length: 5\r\n\r\n\0\x01\r\n#");
     client.send("HEAD /nothing HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n");
-    let answers = client.read_to_end();
+    let responses = client.read_to_end();
     let file = fs::read_dir(&wires).unwrap().next().unwrap().unwrap().path();
-    kitchen.kill(); // nothing waits to be written
+    site.kill(); // every event has been written
     let recording = Recording::read(&file);
-    assert_eq!(recording.bytes(Side::Server), answers);
+    assert_eq!(recording.bytes(Side::Server), responses);
     assert!(recording.text.contains("speaks to the lesson site at 127.0.0.1:"));
     let assertions = recording.assertions();
     let statuses = assertions.iter().filter(|assertion| assertion.contains("status ")).count();
@@ -379,16 +382,16 @@ fn the_site_records_too_and_a_recording_says_what_it_says_again() {
     let again = ServerProcess::start_site("");
     let mut client = again.client();
     client.send(recording.bytes(Side::Client));
-    let undated = |bytes: &[u8]| {
+    let without_date = |bytes: &[u8]| {
         let text = String::from_utf8_lossy(bytes).into_owned();
         let lines = text.split_inclusive('\n').filter(|line| !line.starts_with("Date: "));
         lines.collect::<String>()
     };
-    assert_eq!(undated(&client.read_to_end()), undated(&answers));
+    assert_eq!(without_date(&client.read_to_end()), without_date(&responses));
 }
 
 #[test]
-fn a_folder_that_takes_no_file_is_told_at_once() {
+fn a_folder_in_which_no_file_can_be_created_is_an_error_at_once() {
     let folder = Folder::new();
     fs::write(folder.file("file"), "").unwrap();
     for line in ["--no-trace --listen 127.0.0.1:0", "watch 127.0.0.1:1 --listen 127.0.0.1:0"] {
@@ -400,36 +403,36 @@ fn a_folder_that_takes_no_file_is_told_at_once() {
 }
 
 #[test]
-fn a_full_disk_is_told_once_and_the_server_goes_on() {
-    // A disk of 64 KiB, in a world of its own.
-    const WORLD: &str = "unshare -m sh -c";
-    const DISK: &str = "mount -t tmpfs -o size=64k none";
+fn a_full_disk_is_logged_once_and_the_server_goes_on() {
+    // A disk of 64 KiB, in a mount namespace of its own.
+    const NAMESPACE: &str = "unshare -m sh -c";
+    const MOUNT: &str = "mount -t tmpfs -o size=64k none";
     let folder = Folder::new();
     let disk = folder.file("disk");
     fs::create_dir(&disk).unwrap();
-    let attempt = format!("{WORLD} '{DISK} {}'", disk.display());
+    let attempt = format!("{NAMESPACE} '{MOUNT} {}'", disk.display());
     if !process::need("unshare and mount", &attempt) {
         return;
     }
     let binary = env!("CARGO_BIN_EXE_openkitchen");
     let serve = "--no-trace --listen 127.0.0.1:0 --record";
-    let shell = format!("{DISK} {0} && exec {binary} {serve} {0}/wires", disk.display());
+    let shell = format!("{MOUNT} {0} && exec {binary} {serve} {0}/wires", disk.display());
     let mut command = Command::new("unshare");
     command.args(["-m", "sh", "-c", &shell]).env("OPENKITCHEN_DATA", folder.file("likes"));
-    let kitchen = ServerProcess::start(&mut command);
+    let site = ServerProcess::start(&mut command);
     for _ in 0..5 {
         let content = "x".repeat(30_000);
-        assert_eq!(kitchen.request("POST /echo", "", &content).status, 200);
+        assert_eq!(site.request("POST /echo", "", &content).status, 200);
     }
-    let Exit { code, stderr, .. } = kitchen.stop();
+    let Exit { code, stderr, .. } = site.stop();
     assert_eq!(code, Some(0));
     assert_eq!(stderr.matches("cannot record in ").count(), 1, "{stderr}");
 }
 
-// What goes wrong.
+// Errors and limits.
 
 #[test]
-fn a_server_that_is_not_there_is_told_once_until_it_is() {
+fn an_unreachable_server_is_reported_once_until_it_is_reached() {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let server = listener.local_addr().unwrap();
     drop(listener);
@@ -442,50 +445,50 @@ fn a_server_that_is_not_there_is_told_once_until_it_is() {
     let mut client = watch.client();
     client.send(GET);
     let (mut upstream, _) = listener.accept().unwrap();
-    upstream.write_all(ANSWER.as_bytes()).unwrap();
+    upstream.write_all(RESPONSE.as_bytes()).unwrap();
     assert_eq!(client.response().text(), "hello");
     drop((client, upstream));
     let Exit { code, stdout, .. } = watch.stop();
     assert_eq!(code, Some(0));
-    let told = format!("# connection 1 was closed: {server} cannot be reached: ");
-    assert_eq!(stdout.matches(&told).count(), 1, "{stdout}");
+    let line = format!("# connection 1 was closed: {server} cannot be reached: ");
+    assert_eq!(stdout.matches(&line).count(), 1, "{stdout}");
     assert_eq!(stdout.matches("cannot be reached").count(), 1, "{stdout}");
 }
 
 #[test]
-fn beyond_the_cap_a_connection_is_closed_and_a_free_place_is_given_again() {
-    let stand = Stand::open("--no-trace --max-connections 1");
-    let (client, server) = stand.connect();
-    assert_eq!(stand.watch.client().read_to_end(), b"");
+fn a_connection_beyond_the_cap_is_closed_until_another_one_ends() {
+    let setup = Setup::new("--no-trace --max-connections 1");
+    let (client, server) = setup.connect();
+    assert_eq!(setup.watch.client().read_to_end(), b"");
     drop((client, server));
-    let guest = eventually("a free place", || {
-        let guest = stand.watch.client().stream;
-        guest.set_read_timeout(Some(Duration::from_millis(100))).unwrap();
-        let read = read_once(&guest, &mut [0]).map_err(|error| error.kind());
-        (read == Err(ErrorKind::WouldBlock)).then_some(guest)
+    let client = eventually("a connection that stays open", || {
+        let client = setup.watch.client().stream;
+        client.set_read_timeout(Some(Duration::from_millis(100))).unwrap();
+        let read = read_once(&client, &mut [0]).map_err(|error| error.kind());
+        (read == Err(ErrorKind::WouldBlock)).then_some(client)
     });
-    let (mut server, _) = stand.listener.accept().unwrap();
+    let (mut server, _) = setup.listener.accept().unwrap();
     server.write_all(b"!").unwrap();
-    guest.set_read_timeout(Some(TIMEOUT)).unwrap();
-    assert_eq!(read_once(&guest, &mut [0]).unwrap(), 1);
-    drop((guest, server));
-    let stderr = stand.watch.stop().stderr;
+    client.set_read_timeout(Some(TIMEOUT)).unwrap();
+    assert_eq!(read_once(&client, &mut [0]).unwrap(), 1);
+    drop((client, server));
+    let stderr = setup.watch.stop().stderr;
     assert!(stderr.contains("all 1 connections are taken"), "{stderr}");
 }
 
 #[test]
-fn a_connection_on_which_nothing_crosses_ends() {
-    let mut stand = Stand::open("--no-trace --idle-timeout 0.3");
+fn an_idle_connection_is_closed_after_the_timeout() {
+    let mut setup = Setup::new("--no-trace --idle-timeout 0.3");
     let mut number = 0;
-    // A machine that is too busy to send in time has shown nothing.
+    // On a busy machine a byte may be sent too late. Then the attempt proves nothing.
     let (client, mut server, since) = eventually("four bytes in time", || {
         number += 1;
         let since = Instant::now();
-        let (mut client, server) = stand.connect();
+        let (mut client, server) = setup.connect();
         let mut last = Instant::now();
         for _ in 0..4 {
             thread::sleep(Duration::from_millis(100));
-            client.write_all(b".").ok()?; // which keeps it open
+            client.write_all(b".").ok()?; // keeps it open
             let gap = std::mem::replace(&mut last, Instant::now()).elapsed();
             (gap < Duration::from_millis(200)).then_some(())?;
         }
@@ -493,67 +496,67 @@ fn a_connection_on_which_nothing_crosses_ends() {
     });
     assert_eq!(read_once(&client, &mut [0; 8]).unwrap(), 0);
     assert!(since.elapsed() >= Duration::from_millis(700), "{:?}", since.elapsed());
-    let mut heard = String::new();
-    server.read_to_string(&mut heard).unwrap();
-    assert_eq!(heard, "....");
-    let told = stand.watch.wait_for_line(&format!("# connection {number} was closed: "));
-    assert_eq!(told, "nothing had crossed it for 0.3 s");
+    let mut at_server = String::new();
+    server.read_to_string(&mut at_server).unwrap();
+    assert_eq!(at_server, "....");
+    let reason = setup.watch.wait_for_line(&format!("# connection {number} was closed: "));
+    assert_eq!(reason, "no byte crossed for 0.3 s (--idle-timeout)");
 }
 
-// How it ends.
+// Stopping.
 
 #[test]
-fn what_is_in_flight_ends_before_watch_does_and_what_is_idle_does_not_wait() {
-    let stand = Stand::open("--no-trace");
-    let (idle, idle_upstream) = stand.connect();
-    let (mut busy, mut upstream) = stand.connect();
+fn a_stop_waits_for_exchanges_in_flight_and_closes_idle_connections() {
+    let setup = Setup::new("--no-trace");
+    let (idle, idle_upstream) = setup.connect();
+    let (mut busy, mut upstream) = setup.connect();
     busy.write_all(GET.as_bytes()).unwrap();
     assert!(read_once(&upstream, &mut [0; 64]).unwrap() > 0);
     let since = Instant::now();
-    stand.watch.signal("TERM");
-    // Nobody is let in, the idle one is over, and the busy one is not.
+    setup.watch.signal("TERM");
+    // The idle connection ends, no new one is accepted, and the busy one goes on.
     assert_eq!(read_once(&idle_upstream, &mut [0; 64]).unwrap(), 0);
     drop(idle_upstream);
     assert_eq!(read_once(&idle, &mut [0; 64]).unwrap(), 0);
-    eventually("a closed door", || {
-        TcpStream::connect(stand.watch.address).err().map(|error| error.kind())
+    eventually("a closed port", || {
+        TcpStream::connect(setup.watch.address).err().map(|error| error.kind())
     });
-    upstream.write_all(&ANSWER.as_bytes()[..30]).unwrap();
+    upstream.write_all(&RESPONSE.as_bytes()[..30]).unwrap();
     thread::sleep(Duration::from_millis(100));
-    upstream.write_all(&ANSWER.as_bytes()[30..]).unwrap();
-    let mut answer = vec![0; ANSWER.len()];
-    busy.read_exact(&mut answer).unwrap();
-    assert_eq!(answer, ANSWER.as_bytes());
-    assert_eq!(read_once(&upstream, &mut [0; 64]).unwrap(), 0, "no more questions");
+    upstream.write_all(&RESPONSE.as_bytes()[30..]).unwrap();
+    let mut response = vec![0; RESPONSE.len()];
+    busy.read_exact(&mut response).unwrap();
+    assert_eq!(response, RESPONSE.as_bytes());
+    assert_eq!(read_once(&upstream, &mut [0; 64]).unwrap(), 0, "no more requests");
     drop(upstream);
-    let Exit { code, stderr, .. } = stand.watch.wait();
+    let Exit { code, stderr, .. } = setup.watch.wait();
     assert_eq!((code, &*stderr), (Some(0), ""));
     assert!(since.elapsed() < Duration::from_secs(3), "{:?}", since.elapsed());
 }
 
 #[test]
-fn what_does_not_end_within_the_grace_time_is_cut_off() {
-    let stand = Stand::open("--no-trace --grace 0.2");
-    let (mut client, server) = stand.connect();
+fn an_exchange_that_outlasts_the_grace_time_is_cut_off() {
+    let setup = Setup::new("--no-trace --grace 0.2");
+    let (mut client, server) = setup.connect();
     client.write_all(GET.as_bytes()).unwrap();
     assert!(read_once(&server, &mut [0; 64]).unwrap() > 0);
-    let Exit { code, stderr, .. } = stand.watch.stop();
+    let Exit { code, stderr, .. } = setup.watch.stop();
     assert_eq!(code, Some(0));
     assert!(stderr.contains("1 connections were cut off"), "{stderr}");
 }
 
-// What it is asked.
+// The command line.
 
 #[test]
-fn what_cannot_be_meant_is_told() {
-    for (line, code, told) in [
+fn each_wrong_command_line_is_reported() {
+    for (line, code, error) in [
         ("watch", 2, "watch needs the server's address: watch 127.0.0.1:5000"),
         (
             "watch nowhere",
             2,
             "ADDR takes an address such as 127.0.0.1:5000, or a port, not `nowhere`",
         ),
-        ("watch 5000 5001", 2, "watch takes one address; `5001` is more"),
+        ("watch 5000 5001", 2, "watch takes one address; `5001` is one too many"),
         ("watch 5000 --lisen 1", 2, "did you mean --listen?"),
         ("watch 5000 --idle-timeout 0", 2, "--idle-timeout takes a time in seconds"),
         (
@@ -564,7 +567,7 @@ fn what_cannot_be_meant_is_told() {
     ] {
         let ended = run(&mut openkitchen(line));
         assert_eq!((ended.code, &*ended.stdout), (Some(code), ""), "{line}");
-        assert!(ended.stderr.contains(told), "{line}: {}", ended.stderr);
+        assert!(ended.stderr.contains(error), "{line}: {}", ended.stderr);
     }
     let taken = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = taken.local_addr().unwrap();
@@ -572,7 +575,7 @@ fn what_cannot_be_meant_is_told() {
     assert_eq!(ended.code, Some(1));
     assert!(ended.stderr.contains("is taken by another program"), "{}", ended.stderr);
     drop(taken);
-    // A port that is free again may be somebody else's by now.
+    // Another process may have taken the free port by now.
     let stderr = eventually("a port that stays free", || {
         let free = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
         let ended = run(&mut openkitchen(&format!("watch {free} --listen {free}")));
@@ -582,7 +585,7 @@ fn what_cannot_be_meant_is_told() {
     assert!(stderr.contains("would watch itself"), "{stderr}");
 }
 
-// Somebody else's server.
+// A Flask server.
 
 const FLASK: &str = r##"
 from flask import Flask, request
@@ -609,7 +612,7 @@ server.serve_forever()
 "##;
 
 #[test]
-fn flask_is_seen_as_it_is() {
+fn flask_sends_the_same_bytes_through_watch() {
     if !process::need("python3 with flask", "python3 -c 'import flask'") {
         return;
     }
@@ -617,20 +620,20 @@ fn flask_is_seen_as_it_is() {
     let flask = ServerProcess::start(Command::new("python3").args(["-c", FLASK]));
     let watch = watch(&flask.address.to_string(), &folder, "");
 
-    // The same questions to Flask itself and through the glass, but for what each answer dates.
+    // The same requests to Flask itself and through watch. Only the dates of the responses may differ.
     let content: Vec<u8> = (0..=255).cycle().take(100_000).collect();
     let post =
         format!("POST /echo HTTP/1.1\r\nHost: h\r\nContent-Length: {}\r\n\r\n", content.len());
     let close = "Connection: close\r\n\r\n";
-    for question in [
+    for request in [
         [GET.as_bytes(), &post.into_bytes(), &content].concat(),
         format!("GET /stream HTTP/1.1\r\nHost: h\r\n{close}").into_bytes(),
         format!("GET /nothing HTTP/1.1\r\nHost: h\r\n{close}").into_bytes(),
         b"GET / HTTP/1.0\r\n\r\n".to_vec(),
         b"what is this\r\n\r\n".to_vec(),
     ] {
-        let [plain, watched] = [&flask, &watch].map(|kitchen| said(kitchen.client(), &question));
-        assert_eq!(undated(&watched), undated(&plain));
+        let [plain, watched] = [&flask, &watch].map(|server| responses(server.client(), &request));
+        assert_eq!(without_dates(&watched), without_dates(&plain));
     }
     drop(flask);
     let Exit { code, stdout, stderr } = watch.stop();
@@ -638,30 +641,31 @@ fn flask_is_seen_as_it_is() {
     assert_eq!(Transcript::parse(&stdout).unwrap().to_string(), stdout);
     assert!(stdout.contains("\nServer: Werkzeug/"), "{stdout}");
     let files = fs::read_dir(folder.file("wires")).unwrap();
-    let read: Vec<Recording> = files.map(|file| Recording::read(&file.unwrap().path())).collect();
-    assert_eq!(read.len(), 5);
-    let all = read.iter().flat_map(Recording::assertions).collect::<Vec<_>>();
+    let recordings: Vec<Recording> =
+        files.map(|file| Recording::read(&file.unwrap().path())).collect();
+    assert_eq!(recordings.len(), 5);
+    let all = recordings.iter().flat_map(Recording::assertions).collect::<Vec<_>>();
     assert!(
         all.iter().any(|assertion| assertion == "field Transfer-Encoding contains chunked"),
         "{all:?}"
     );
 }
 
-/// Everything that is answered. A server that keeps the connection is told that this is all.
-fn said(mut client: Client, question: &[u8]) -> Vec<u8> {
-    client.send(question);
+/// All bytes that the server sends. The half-close ends a connection that it would keep alive.
+fn responses(mut client: Client, request: &[u8]) -> Vec<u8> {
+    client.send(request);
     client.half_close();
     client.read_to_end()
 }
 
-fn undated(bytes: &[u8]) -> String {
+fn without_dates(bytes: &[u8]) -> String {
     let text = bytes.escape_ascii().to_string();
     text.split("\\r\\n").filter(|line| !line.starts_with("Date: ")).collect::<Vec<_>>().join("\n")
 }
 
 #[test]
-fn many_connections_at_once_are_kept_apart() -> io::Result<()> {
-    let stand = Stand::open("--no-trace");
+fn concurrent_connections_are_kept_apart() -> io::Result<()> {
+    let setup = Setup::new("--no-trace");
     let echo = |mut stream: TcpStream| {
         let mut buffer = [0; 4096];
         while let Ok(length @ 1..) = read_once(&stream, &mut buffer) {
@@ -670,21 +674,21 @@ fn many_connections_at_once_are_kept_apart() -> io::Result<()> {
             }
         }
     };
-    let listener = stand.listener.try_clone()?;
+    let listener = setup.listener.try_clone()?;
     thread::spawn(move || {
         for stream in listener.incoming().flatten() {
             thread::spawn(move || echo(stream));
         }
     });
-    let mut clients: Vec<TcpStream> = (0..100).map(|_| stand.watch.client().stream).collect();
+    let mut clients: Vec<TcpStream> = (0..100).map(|_| setup.watch.client().stream).collect();
     for round in 0..3 {
         for (at, client) in clients.iter_mut().enumerate() {
             client.write_all(format!("{round} from {at:03}").as_bytes())?;
         }
         for (at, client) in clients.iter_mut().enumerate() {
-            let mut heard = [0; 10];
-            client.read_exact(&mut heard)?;
-            assert_eq!(heard, format!("{round} from {at:03}").as_bytes());
+            let mut received = [0; 10];
+            client.read_exact(&mut received)?;
+            assert_eq!(received, format!("{round} from {at:03}").as_bytes());
         }
     }
     Ok(())

@@ -1,39 +1,40 @@
-//! What is said of time and size beside the bytes: by the trace, the recording and `send`.
+//! Formats the notes beside the bytes: sizes, times and silences, for the trace, recordings and `send`.
 //!
 //! ```text
 //! >>> @2 82 bytes, +0.1 ms
 //! <<< @2 655360 bytes in 10 pieces, +3.1 ms
 //! --- @2 silent 12s
 //! ```
-//! The time is that since something happened before, on the same connection.
+//! Each time is measured from the event before, on the same connection.
 
 use std::fmt;
 use std::time::Duration;
 
 use openkitchen::transcript::{EventKind, Millis};
 
-/// A connection that is silent for so long is told: people wonder about it. What is shorter, they
-/// wait for, and so does whoever plays it again.
+/// The shortest silence that is reported: users wonder about it. A shorter one needs no event, since a
+/// player of the recording waits two seconds for every response.
 pub const SILENCE: Duration = Duration::from_secs(2);
 
-/// `--- silent 12s`, where it was that long. In whole seconds: what follows has the tenths.
+/// `--- silent 12s`, or `None` for less than [`SILENCE`]. In whole seconds: the note of the next block
+/// has the tenths.
 pub fn silence(time: Duration) -> Option<EventKind> {
     let seconds = Duration::from_secs(time.as_secs());
     (time >= SILENCE).then(|| EventKind::Silent(Millis::from(seconds)))
 }
 
-/// `82 bytes, +0.1 ms`, for bytes that crossed in so many pieces.
-pub fn crossed(length: u64, pieces: u64, took: Duration) -> String {
-    let pieces = if pieces > 1 { format!(" in {pieces} pieces") } else { String::new() };
-    format!("{}{pieces}, +{}", counted(length, "byte", "bytes"), Took(took))
+/// `82 bytes, +0.1 ms`: the note of bytes that crossed in this number of reads or writes.
+pub fn crossed(length: u64, reads: u64, took: Duration) -> String {
+    let reads = if reads > 1 { format!(" in {reads} pieces") } else { String::new() };
+    format!("{}{reads}, +{}", counted(length, "byte", "bytes"), Took(took))
 }
 
-/// `1 byte`, `2 bytes`.
+/// A number and its noun: `1 byte`, `2 bytes`.
 pub fn counted(number: u64, one: &str, many: &str) -> String {
     format!("{number} {}", if number == 1 { one } else { many })
 }
 
-/// `0.2 ms`, `1.5 s`.
+/// Displays a duration as `0.2 ms` or `1.5 s`.
 pub struct Took(pub Duration);
 
 impl fmt::Display for Took {
@@ -52,7 +53,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_duration_is_as_long_as_it_needs_to_be() {
+    fn a_duration_has_the_digits_that_matter() {
         for (micros, text) in [
             (0, "1 byte, +0.00 ms"),
             (42, "1 byte, +0.04 ms"),
@@ -67,12 +68,12 @@ mod tests {
     }
 
     #[test]
-    fn a_silence_is_told_in_whole_seconds_from_two_up() {
-        for (millis, told) in
+    fn a_silence_of_two_seconds_or_more_is_reported_in_whole_seconds() {
+        for (millis, event) in
             [(1999, None), (2000, Some("silent 2s")), (60_014, Some("silent 60s"))]
         {
             let silence = silence(Duration::from_millis(millis)).map(|kind| kind.to_string());
-            assert_eq!(silence.as_deref(), told);
+            assert_eq!(silence.as_deref(), event);
         }
     }
 }

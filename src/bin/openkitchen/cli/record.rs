@@ -1,11 +1,11 @@
-//! # The recording
+//! # Record each connection to a file: `--record DIR`
 //!
-//! What is on the screen is gone with the screen, and is shortened for reading. How does one keep a
-//! connection so that it can be played again, byte for byte?
+//! The terminal shortens what it shows, and forgets it. A recording has every byte of a connection, so
+//! that it can be played again.
 //!
 //! ```text
 //! # Connection 7 of process 4242
-//! # Sun, 06 Nov 1994 08:49:37 GMT: 127.0.0.1:41230 speaks to the lesson site
+//! # Sun, 06 Nov 1994 08:49:37 GMT: 127.0.0.1:41230 speaks to the lesson site at 127.0.0.1:5000
 //!
 //! >>> 27 bytes, +0.1 ms
 //! GET / HTTP/1.1
@@ -22,25 +22,25 @@
 //! --- client half-close
 //! --- server closed
 //! ```
-//! `--record DIR` writes such a file for each connection on which a byte crosses:
-//! `DIR/19941106T084937Z-4242-7.wire`, the time at which it opened, the process and the connection's
-//! number. Every byte is in it, and what the answers' framing promises, as assertions.
+//! Each connection on which a byte crosses gets such a file:
+//! `DIR/19941106T084937Z-4242-7.wire`, named by the time of opening, the process and the connection's
+//! number. It holds every byte and, as assertions, the status and framing of each response.
 //!
-//! Rule: one event, one `write(2)`, at once. A crash loses at most the event that was being written,
-//! and what stands before it can be read.
+//! Rule: each event is written at once, by one `write(2)`. A crash loses at most the event that is being
+//! written, and the text before it stays readable.
 //!
-//! Where a side left the other waiting for two seconds or more, it says so: `--- silent 10s`. Whoever
-//! plays the file again then waits as long.
+//! If a side kept the other waiting for two seconds or more, the file says so: `--- silent 10s`. A player
+//! of the file then waits as long.
 //!
-//! What a side's FIN means shows later, if at all: it is written as `client half-close`, which is
-//! what crossed, or as `client closed` where the server has left before.
+//! A side that sends FIN may still read. So the client's FIN is written as `client half-close`, or as
+//! `client closed` if the server has closed before.
 //!
-//! Bounds: [`FILES`] files in the folder, [`FILE_BYTES`] each. Nothing is ever deleted: past the
-//! bounds, connections and bytes are only counted, and the counts told. A disk that takes no more is
-//! told once, and costs no client its answer; but a slow one is waited for.
+//! Bounds: [`MAX_FILES`] files in the folder, [`MAX_FILE_BYTES`] each. Nothing is ever deleted: beyond the
+//! bounds, connections and bytes are only counted, and the counts are reported. A write error is logged
+//! once, and no client loses its response by it. A slow disk does make the client wait.
 //!
-//! Secrets: keys and cookies are in it as they crossed. A file is its owner's alone (0600), as a
-//! folder is that is made for it (0700).
+//! Secrets: keys and cookies are in the file as they crossed. Only the file's owner can read it (0600);
+//! a folder that is created for it has mode 0700.
 
 mod file;
 mod follower;
@@ -62,50 +62,51 @@ use crate::sys;
 use file::RecordedConnection;
 pub use follower::ExchangeFollower;
 
-/// Recordings in one folder, those of earlier runs too: a day of work, and no disk full of them.
-pub const FILES: usize = 1000;
+/// Recordings in one folder, those of earlier runs included: enough for a day of work. With
+/// [`MAX_FILE_BYTES`], the folder takes at most 17 GB.
+pub const MAX_FILES: usize = 1000;
 
-/// Text in one file: 16 GB in all at worst, and far beyond any conversation that a person reads.
-pub const FILE_BYTES: usize = 16 * 1024 * 1024;
+/// Bytes of text in one file: far more than a person reads of one connection.
+pub const MAX_FILE_BYTES: usize = 16 * 1024 * 1024;
 
-/// Connections whose client may never say goodbye to a server that has left. Each holds a
-/// descriptor open.
-const FADING: usize = 64;
+/// Connections that are kept after their server has closed, while the client has not. The client may
+/// never close, and each keeps a descriptor open.
+const MAX_EVICTABLE: usize = 64;
 
-/// An observer that writes down what it sees.
+/// An observer that writes each connection to a file.
 pub struct Recorder {
     folder: PathBuf,
-    /// To whom the clients speak.
-    whom: String,
+    /// The server, as each file's second line names it.
+    server: String,
     state: Mutex<RecorderState>,
-    /// That something could not be written was told.
-    is_told: AtomicBool,
+    /// Whether a write error has been logged.
+    error_reported: AtomicBool,
 }
 
 struct RecorderState {
-    pages: HashMap<u64, Arc<Mutex<RecordedConnection>>>,
-    /// Those whose server has left, the oldest first.
-    fading: VecDeque<u64>,
-    /// Files that still may be made.
-    room: usize,
-    /// Connections that found no room.
-    beyond: u64,
-    is_over: bool,
+    connections: HashMap<u64, Arc<Mutex<RecordedConnection>>>,
+    /// The connections whose server has closed, the oldest first.
+    evictable: VecDeque<u64>,
+    /// Files that may still be created.
+    files_left: usize,
+    /// Connections beyond [`MAX_FILES`].
+    not_recorded: u64,
+    is_finished: bool,
 }
 
 impl Recorder {
-    /// Gets a folder ready. `whom` is to whom the clients will speak, for the files' second line.
+    /// Opens the folder, or creates it. `server` is the server's name for each file's second line.
     ///
     /// # Errors
-    /// A sentence: the folder cannot be made, or takes no file.
-    pub fn open(folder: &Path, whom: &str) -> Result<Recorder, String> {
+    /// A sentence: the folder cannot be created, or no file can be created in it.
+    pub fn open(folder: &Path, server: &str) -> Result<Recorder, String> {
         let open = || -> io::Result<usize> {
             match folder.is_dir() {
                 true => {}
                 false if folder.exists() => return Err(ErrorKind::NotADirectory.into()),
                 false => sys::create_private_folder(folder)?,
             }
-            // Better told now than at the first connection.
+            // A test file, so that an error is reported now and not at the first connection.
             let attempt = folder.join(format!(".attempt-{}", process::id()));
             drop(sys::create_private_file(&attempt)?);
             fs::remove_file(&attempt)?;
@@ -114,109 +115,119 @@ impl Recorder {
             };
             Ok(fs::read_dir(folder)?.flatten().filter(is_recording).count())
         };
-        let taken =
+        let recordings =
             open().map_err(|error| format!("cannot record in {}: {error}", folder.display()))?;
         let state = RecorderState {
-            pages: HashMap::new(),
-            fading: VecDeque::new(),
-            room: FILES.saturating_sub(taken),
-            beyond: 0,
-            is_over: false,
+            connections: HashMap::new(),
+            evictable: VecDeque::new(),
+            files_left: MAX_FILES.saturating_sub(recordings),
+            not_recorded: 0,
+            is_finished: false,
         };
         Ok(Recorder {
             folder: folder.into(),
-            whom: whom.into(),
+            server: server.into(),
             state: Mutex::new(state),
-            is_told: AtomicBool::new(false),
+            error_reported: AtomicBool::new(false),
         })
     }
 
-    /// What to say when it begins.
+    /// The line to print at the start: where the recordings are, or why there are none.
     pub fn banner(&self) -> String {
-        let (folder, room) = (self.folder.display(), self.state().room);
-        match room {
-            0 => format!("nothing is recorded: {folder} holds its {FILES} recordings"),
+        let (folder, files_left) = (self.folder.display(), self.state().files_left);
+        match files_left {
+            0 => format!(
+                "nothing is recorded: {folder} holds {MAX_FILES} recordings, the limit; delete some"
+            ),
             _ => format!("connections are recorded in {folder}, secrets included"),
         }
     }
 
-    /// Writes what is left to say into the files, and nothing from then on. Tells how many
-    /// connections were not recorded, if any.
+    /// Writes the last lines of the files, and records nothing from then on. Returns a line that says
+    /// how many connections were not recorded, if any.
     pub fn finish(&self) -> Option<String> {
-        let (pages, beyond) = {
+        let (connections, not_recorded) = {
             let mut state = self.state();
-            state.is_over = true;
-            (std::mem::take(&mut state.pages), state.beyond)
+            state.is_finished = true;
+            (std::mem::take(&mut state.connections), state.not_recorded)
         };
-        pages.values().for_each(|page| lock(page).finish());
-        (beyond > 0).then(|| {
+        connections.values().for_each(|connection| lock(connection).finish());
+        (not_recorded > 0).then(|| {
             let folder = self.folder.display();
-            format!("connections beyond the {FILES} recordings of {folder}: {beyond}")
+            format!(
+                "connections that were not recorded, because {folder} holds {MAX_FILES} recordings, \
+                 the limit: {not_recorded}"
+            )
         })
     }
 
-    /// A new file, or none where that cannot be: then it was counted or told.
+    /// Creates a file. `None` after an error, which is logged, or beyond [`MAX_FILES`], which is counted.
     fn create(&self, name: &str) -> Option<File> {
         {
             let mut state = self.state();
-            if state.room == 0 {
-                state.beyond += 1;
-                if state.beyond == 1 {
+            if state.files_left == 0 {
+                state.not_recorded += 1;
+                if state.not_recorded == 1 {
                     let folder = self.folder.display();
-                    log::warn!("{folder} holds its {FILES} recordings: no more are made");
+                    log::warn!(
+                        "{folder} holds {MAX_FILES} recordings, the limit: later connections are \
+                         not recorded"
+                    );
                 }
                 return None;
             }
-            state.room -= 1;
+            state.files_left -= 1;
         }
         match sys::create_private_file(&self.folder.join(name)) {
             Ok(file) => Some(file),
             Err(error) => {
-                self.has_failed(&error);
-                self.state().room += 1;
+                self.report_error(&error);
+                self.state().files_left += 1;
                 None
             }
         }
     }
 
-    /// Says it once. The disk's trouble is not the clients'.
-    fn has_failed(&self, error: &io::Error) {
-        if !self.is_told.swap(true, Ordering::Relaxed) {
-            let full =
-                if error.kind() == ErrorKind::StorageFull { ": make room, and" } else { ";" };
+    /// Logs the first error. The clients are served all the same.
+    fn report_error(&self, error: &io::Error) {
+        if !self.error_reported.swap(true, Ordering::Relaxed) {
+            let is_full = error.kind() == ErrorKind::StorageFull;
+            let advice = if is_full { ": free some space" } else { "" };
             let folder = self.folder.display();
             log::warn!(
-                "cannot record in {folder}: {error}{full} later connections will be tried again"
+                "cannot record in {folder}: {error}; later connections will be tried again{advice}"
             );
         }
     }
 
-    fn see(&self, connection: u64, with: impl FnOnce(&mut RecordedConnection)) {
-        let page = self.state().pages.get(&connection).map(Arc::clone);
-        if let Some(page) = page {
-            with(&mut lock(&page));
+    fn with_connection(&self, number: u64, call: impl FnOnce(&mut RecordedConnection)) {
+        let connection = self.state().connections.get(&number).map(Arc::clone);
+        if let Some(connection) = connection {
+            call(&mut lock(&connection));
         }
     }
 
-    /// Takes pages out that will not be needed. They are dropped without the lock, for that writes.
-    fn forget(&self, connection: u64, is_over: bool) {
+    /// Removes a connection that is over. One whose client has not closed becomes evictable, and the
+    /// oldest of too many is removed. The drop writes to a file, so the lock is released before it.
+    fn remove(&self, number: u64, is_over: bool) {
         let mut state = self.state();
-        let forgotten = match is_over {
+        let removed = match is_over {
             true => {
-                state.fading.retain(|&fading| fading != connection);
-                Some(connection)
+                state.evictable.retain(|&evictable| evictable != number);
+                Some(number)
             }
             false => {
-                state.fading.push_back(connection);
-                if state.fading.len() > FADING { state.fading.pop_front() } else { None }
+                state.evictable.push_back(number);
+                let is_full = state.evictable.len() > MAX_EVICTABLE;
+                if is_full { state.evictable.pop_front() } else { None }
             }
         };
-        let page = forgotten.and_then(|connection| state.pages.remove(&connection));
+        let connection = removed.and_then(|number| state.connections.remove(&number));
         drop(state);
-        drop(page);
+        drop(connection);
     }
 
-    /// Nothing is called under this lock that could panic.
+    /// Nothing that could panic is called under this lock.
     fn state(&self) -> MutexGuard<'_, RecorderState> {
         lock(&self.state)
     }
@@ -228,35 +239,35 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 
 impl Observer for Recorder {
     fn opened(&self, connection: u64, peer: SocketAddr) {
-        let page = RecordedConnection::opened(connection, peer);
+        let recorded = RecordedConnection::opened(connection, peer);
         let mut state = self.state();
-        if !state.is_over {
-            state.pages.insert(connection, Arc::new(Mutex::new(page)));
+        if !state.is_finished {
+            state.connections.insert(connection, Arc::new(Mutex::new(recorded)));
         }
     }
 
     fn received(&self, connection: u64, bytes: &[u8]) {
-        self.see(connection, |page| page.crossed(Side::Client, bytes, self));
+        self.with_connection(connection, |it| it.crossed(Side::Client, bytes, self));
     }
 
     fn sent(&self, connection: u64, bytes: &[u8]) {
-        self.see(connection, |page| page.crossed(Side::Server, bytes, self));
+        self.with_connection(connection, |it| it.crossed(Side::Server, bytes, self));
     }
 
     fn ended(&self, connection: u64, end: End) {
         let mut is_over = false;
-        self.see(connection, |page| is_over = page.ended(end, self));
+        self.with_connection(connection, |it| is_over = it.ended(end, self));
         if is_over || end == End::ServerClosed {
-            self.forget(connection, is_over);
+            self.remove(connection, is_over);
         }
     }
 }
 
-/// Two observers in one: both see everything, one after the other.
+/// Two observers as one: each call goes to the first, then to the second.
 pub struct Both(pub Arc<dyn Observer>, pub Arc<dyn Observer>);
 
 impl Both {
-    /// One observer of those that are there.
+    /// One observer of those that are given, if any.
     pub fn of(
         one: Option<Arc<dyn Observer>>,
         other: Option<Arc<dyn Observer>>,
@@ -304,18 +315,18 @@ mod tests {
 
     use super::*;
 
-    /// A folder that is gone at the end, and what records in it.
-    struct Study {
+    /// A recorder and its folder, which is deleted when this is dropped.
+    struct Setup {
         folder: PathBuf,
         recorder: Recorder,
     }
 
-    impl Study {
-        fn new(name: &str) -> Study {
+    impl Setup {
+        fn new(name: &str) -> Setup {
             let folder =
                 env::temp_dir().join(format!("openkitchen-record-{}-{name}", process::id()));
             let recorder = Recorder::open(&folder, "a server").unwrap();
-            Study { folder, recorder }
+            Setup { folder, recorder }
         }
 
         fn files(&self) -> Vec<PathBuf> {
@@ -325,9 +336,9 @@ mod tests {
             files
         }
 
-        /// The only file, without its first two lines and its times. All of it is canonical.
+        /// The only file, without its title lines and its times. Checks that its form is canonical.
         #[track_caller]
-        fn page(&self) -> String {
+        fn text(&self) -> String {
             let files = self.files();
             assert_eq!(files.len(), 1);
             let text = fs::read_to_string(&files[0]).unwrap();
@@ -341,7 +352,7 @@ mod tests {
         }
     }
 
-    impl Drop for Study {
+    impl Drop for Setup {
         fn drop(&mut self) {
             let _ = fs::remove_dir_all(&self.folder);
         }
@@ -351,10 +362,10 @@ mod tests {
     const OK: &[u8] = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok";
 
     #[test]
-    fn each_answer_has_its_assertions_and_each_end_its_event() {
-        let study = Study::new("assertions");
-        let recorder = &study.recorder;
-        study.open(7);
+    fn each_response_has_its_assertions_and_each_end_its_event() {
+        let setup = Setup::new("assertions");
+        let recorder = &setup.recorder;
+        setup.open(7);
         recorder.received(7, &GET.repeat(2));
         recorder.sent(7, b"HTTP/1.1 100 Continue\r\n\r\n");
         recorder.sent(7, &[OK, &OK[..30]].concat());
@@ -365,9 +376,9 @@ mod tests {
         recorder.sent(7, b"HTTP/1.0 404 Not Found\r\n\r\n\xff");
         recorder.ended(7, End::ServerClosed);
         recorder.ended(7, End::ClientClosed);
-        recorder.received(7, b"nobody hears this");
+        recorder.received(7, b"after the end");
         assert_eq!(
-            study.page(),
+            setup.text(),
             "\
 >>> 54 bytes
 GET / HTTP/1.1
@@ -430,18 +441,18 @@ closed
     }
 
     #[test]
-    fn answers_that_end_in_one_write_are_numbered() {
-        let study = Study::new("numbered");
-        study.open(1);
-        study.recorder.received(1, &GET.repeat(2));
-        study.recorder.sent(1, &OK.repeat(2));
+    fn assertions_on_responses_that_end_in_one_write_are_numbered() {
+        let setup = Setup::new("numbered");
+        setup.open(1);
+        setup.recorder.received(1, &GET.repeat(2));
+        setup.recorder.sent(1, &OK.repeat(2));
         let assertions = "???\nstatus 200\nfield Content-Length\n2: status 200\n\
                       2: field Content-Length\n";
-        assert!(study.page().ends_with(assertions), "{}", study.page());
+        assert!(setup.text().ends_with(assertions), "{}", setup.text());
     }
 
     #[test]
-    fn who_leaves_first_and_how_is_written() {
+    fn each_sides_end_is_written_in_order() {
         for (number, ends, lines) in [
             (
                 1,
@@ -457,49 +468,49 @@ closed
                 "--- client half-close\n--- client reset\n",
             ),
         ] {
-            let study = Study::new(&format!("ends-{number}"));
-            study.open(number);
-            study.recorder.received(number, GET);
-            ends.iter().for_each(|&end| study.recorder.ended(number, end));
-            let page = study.page();
-            let events = page.split_once("Host: h\n\n").unwrap().1;
+            let setup = Setup::new(&format!("ends-{number}"));
+            setup.open(number);
+            setup.recorder.received(number, GET);
+            ends.iter().for_each(|&end| setup.recorder.ended(number, end));
+            let text = setup.text();
+            let events = text.split_once("Host: h\n\n").unwrap().1;
             assert_eq!(events, lines);
         }
     }
 
     #[test]
-    fn a_connection_without_a_byte_makes_no_file() {
-        let study = Study::new("silent");
-        study.open(1);
-        study.recorder.ended(1, End::ClientClosed);
-        study.recorder.ended(1, End::ServerClosed);
-        assert!(study.files().is_empty());
+    fn a_connection_without_a_byte_gets_no_file() {
+        let setup = Setup::new("silent");
+        setup.open(1);
+        setup.recorder.ended(1, End::ClientClosed);
+        setup.recorder.ended(1, End::ServerClosed);
+        assert!(setup.files().is_empty());
     }
 
     #[test]
     fn the_file_is_complete_after_each_event() {
-        let study = Study::new("complete");
-        study.open(1);
-        study.recorder.received(1, GET);
-        assert!(study.page().ends_with("Host: h\n\n"));
-        study.recorder.sent(1, OK);
-        assert!(study.page().ends_with("ok\\\n???\nstatus 200\nfield Content-Length\n"));
+        let setup = Setup::new("complete");
+        setup.open(1);
+        setup.recorder.received(1, GET);
+        assert!(setup.text().ends_with("Host: h\n\n"));
+        setup.recorder.sent(1, OK);
+        assert!(setup.text().ends_with("ok\\\n???\nstatus 200\nfield Content-Length\n"));
     }
 
     #[test]
-    fn a_file_has_a_bound_and_what_is_beyond_is_counted() {
-        let study = Study::new("large");
-        study.open(1);
+    fn bytes_beyond_the_bound_of_a_file_are_counted() {
+        let setup = Setup::new("large");
+        setup.open(1);
         for _ in 0..18 {
-            study.recorder.received(1, &[b'x'; 1024 * 1024]);
+            setup.recorder.received(1, &[b'x'; 1024 * 1024]);
         }
-        study.recorder.ended(1, End::ServerClosed);
-        study.recorder.ended(1, End::ClientClosed);
-        let text = fs::read_to_string(&study.files()[0]).unwrap();
-        assert!(text.len() <= FILE_BYTES, "{}", text.len());
-        let page = Transcript::parse(&text).unwrap();
-        assert_eq!(page.to_string(), text);
-        let blocks = page.items.iter().filter(|item| matches!(item, Item::Block(_)));
+        setup.recorder.ended(1, End::ServerClosed);
+        setup.recorder.ended(1, End::ClientClosed);
+        let text = fs::read_to_string(&setup.files()[0]).unwrap();
+        assert!(text.len() <= MAX_FILE_BYTES, "{}", text.len());
+        let transcript = Transcript::parse(&text).unwrap();
+        assert_eq!(transcript.to_string(), text);
+        let blocks = transcript.items.iter().filter(|item| matches!(item, Item::Block(_)));
         assert_eq!(blocks.count(), 15);
         let last = "# from here on bytes are only counted: 16 MiB is the bound of a file\n\
                     # bytes that crossed and are not in this file: 3145728\n";
@@ -507,57 +518,57 @@ closed
     }
 
     #[test]
-    fn a_folder_has_a_bound_and_what_is_beyond_is_counted() {
-        let study = Study::new("many");
-        for number in 0..FILES - 1 {
-            fs::write(study.folder.join(format!("{number}.wire")), "").unwrap();
+    fn connections_beyond_the_bound_of_a_folder_are_counted() {
+        let setup = Setup::new("many");
+        for number in 0..MAX_FILES - 1 {
+            fs::write(setup.folder.join(format!("{number}.wire")), "").unwrap();
         }
-        let recorder = Recorder::open(&study.folder, "a server").unwrap();
+        let recorder = Recorder::open(&setup.folder, "a server").unwrap();
         for number in 1..=3 {
             recorder.opened(number, ([127, 0, 0, 1], 4000).into());
             recorder.received(number, GET);
             recorder.sent(number, OK);
         }
-        assert_eq!(study.files().len(), FILES);
-        let told = recorder.finish().unwrap();
-        assert!(told.ends_with(": 2"), "{told}");
+        assert_eq!(setup.files().len(), MAX_FILES);
+        let line = recorder.finish().unwrap();
+        assert!(line.ends_with(": 2"), "{line}");
         assert!(
-            Recorder::open(&study.folder, "").unwrap().banner().starts_with("nothing is recorded")
+            Recorder::open(&setup.folder, "").unwrap().banner().starts_with("nothing is recorded")
         );
     }
 
     #[test]
-    fn a_folder_that_cannot_be_is_told() {
-        let study = Study::new("no-folder");
-        let file = study.folder.join("file");
+    fn a_folder_that_cannot_be_created_is_an_error() {
+        let setup = Setup::new("no-folder");
+        let file = setup.folder.join("file");
         fs::write(&file, "").unwrap();
         for folder in [file.clone(), file.join("below")] {
-            let told = Recorder::open(&folder, "a server").err().unwrap();
-            assert!(told.starts_with("cannot record in "), "{told}");
+            let error = Recorder::open(&folder, "a server").err().unwrap();
+            assert!(error.starts_with("cannot record in "), "{error}");
         }
     }
 
     #[test]
-    fn a_folder_that_goes_away_ends_the_recording_and_nothing_else() {
-        let study = Study::new("gone");
-        fs::remove_dir_all(&study.folder).unwrap();
-        study.open(1);
-        study.recorder.received(1, GET);
-        study.recorder.sent(1, OK);
-        assert!(study.recorder.is_told.load(Ordering::Relaxed));
-        fs::create_dir(&study.folder).unwrap();
-        study.open(2);
-        study.recorder.received(2, GET);
-        assert_eq!(study.files().len(), 1);
+    fn a_deleted_folder_stops_recording_until_it_exists_again() {
+        let setup = Setup::new("gone");
+        fs::remove_dir_all(&setup.folder).unwrap();
+        setup.open(1);
+        setup.recorder.received(1, GET);
+        setup.recorder.sent(1, OK);
+        assert!(setup.recorder.error_reported.load(Ordering::Relaxed));
+        fs::create_dir(&setup.folder).unwrap();
+        setup.open(2);
+        setup.recorder.received(2, GET);
+        assert_eq!(setup.files().len(), 1);
     }
 
     #[test]
-    fn no_more_than_a_few_that_fade_are_kept() {
-        let study = Study::new("fading");
+    fn connections_that_only_the_server_closed_are_evicted() {
+        let setup = Setup::new("fading");
         for number in 1..200 {
-            study.open(number);
-            study.recorder.ended(number, End::ServerClosed);
+            setup.open(number);
+            setup.recorder.ended(number, End::ServerClosed);
         }
-        assert_eq!(study.recorder.state().pages.len(), FADING);
+        assert_eq!(setup.recorder.state().connections.len(), MAX_EVICTABLE);
     }
 }

@@ -1,6 +1,6 @@
-//! # The trace
+//! # The trace: print each exchange on stdout as it happens
 //!
-//! The glass wall, from the side of the terminal: each exchange as it happens, byte for byte.
+//! Every byte that crosses a connection is printed or counted.
 //!
 //! ```text
 //! # listening on http://127.0.0.1:5000
@@ -16,19 +16,19 @@
 //! \{7410 bytes}\
 //! # 12 GET /about 200 0.2 ms keep-alive
 //! ```
-//! Everything on stdout is a valid transcript, so what is copied out of a terminal is a test. The
-//! times are those since something happened before on the same connection, in either direction.
+//! Everything on stdout is a valid transcript, so text that is copied from a terminal is a test. Each time
+//! is measured from the event before on the same connection, in either direction.
 //!
 //! ```text
-//! connections' threads --> queue --> the trace's own thread --> stdout
-//!                                    view: connection: direction, page
+//! connections' threads --> queue --> printing thread --> stdout
+//!                                    view: connection: direction, collector
 //! ```
-//! A terminal can be slower than a server, and one whose owner pressed Ctrl-S takes nothing at all.
-//! So nobody who answers requests ever waits for it: the queue is bounded, and what finds no room is
-//! counted and told when there is room again.
+//! A terminal can be slower than a server, and after Ctrl-S it takes nothing at all. So no thread that
+//! serves a connection waits for it: the queue is bounded, and an event that does not fit is lost. The
+//! number of lost events is printed later.
 //!
-//! Left out: masking. The trace shows the very bytes, on this screen only; its own words hold no
-//! secrets.
+//! Left out: masking. The bytes are printed as they are, secrets included. Only the trace's own lines mask
+//! keys.
 
 mod queue;
 mod view;
@@ -49,52 +49,52 @@ use openkitchen::{Answered, End, Observer};
 use queue::TraceQueue;
 use view::{Observed, Summary, TraceEvent, View};
 
-/// How long the end of the program waits for a terminal that takes nothing.
-const LAST_WORDS: Duration = Duration::from_secs(2);
+/// How long [`Trace::finish`] waits for a terminal that takes nothing.
+const FINISH_TIMEOUT: Duration = Duration::from_secs(2);
 
-/// Text that is written at once.
-const WRITE: usize = 64 * 1024;
+/// Bytes of text after which the printing thread writes.
+const WRITE_BYTES: usize = 64 * 1024;
 
-/// What is shown, and how.
+/// What the trace prints, and how.
 #[derive(Clone, Debug, Default)]
 pub struct TraceOptions {
-    /// Whether long content, styles, scripts and images are shown too.
+    /// Whether long content, styles, scripts and images are printed too.
     pub bodies: bool,
-    /// Whether what each part means is said behind it, once in a run.
+    /// Whether each part is explained after it, once per run.
     pub explain: bool,
-    /// Whether directions have colours: see [`wants_colour`].
+    /// Whether lines are coloured by direction: see [`wants_colour`].
     pub colour: bool,
-    /// The paths of quiet routes, as the table has them. Their exchanges are shown only where they
-    /// fail: a supervisor that asks every second would push all else off the screen.
+    /// The paths of quiet routes, as the route table has them. Their exchanges are printed only if they
+    /// fail: a health check every second would push all other exchanges off the screen.
     pub quiet: Vec<&'static str>,
 }
 
-/// Whether to use colours: on a terminal, and never with `NO_COLOR` (<https://no-color.org>: set, and
-/// not empty).
+/// Whether to use colours: on a terminal, unless `NO_COLOR` is set and not empty
+/// (<https://no-color.org>).
 pub fn wants_colour(is_terminal: bool, no_color: Option<&OsStr>) -> bool {
     is_terminal && no_color.is_none_or(OsStr::is_empty)
 }
 
-/// An observer that prints what it sees.
+/// An observer that prints each event, from a thread of its own.
 pub struct Trace {
     queue: Arc<TraceQueue>,
     thread: Mutex<Option<JoinHandle<()>>>,
 }
 
 impl Trace {
-    /// Starts to print to `out`, from a thread of its own.
+    /// Starts the thread, which prints to `out`. Without a thread, nothing is printed.
     pub fn start(out: impl Write + Send + 'static, options: TraceOptions) -> Trace {
         let queue = Arc::new(TraceQueue::default());
-        let taker = Arc::clone(&queue);
+        let queue_to_print = Arc::clone(&queue);
         let print = move || {
-            // Nobody reads any more (`| head`, a closed window): no reason to end the server.
-            let _ = print(&taker, out, options);
-            taker.end();
+            // An error means that stdout is closed (`| head`, a closed window). The server goes on.
+            let _ = print(&queue_to_print, out, options);
+            queue_to_print.end();
         };
         let thread = match thread::Builder::new().name("trace".into()).spawn(print) {
             Ok(thread) => Some(thread),
             Err(error) => {
-                log::warn!("no trace, for the system grants no thread: {error}");
+                log::warn!("no trace is printed: cannot create its thread: {error}");
                 queue.end();
                 None
             }
@@ -102,23 +102,23 @@ impl Trace {
         Trace { queue, thread: Mutex::new(thread) }
     }
 
-    /// Prints prose, in order with all else: a line for each line.
+    /// Prints lines of prose, in order with the events.
     pub fn say(&self, text: &str) {
-        self.push(0, Observed::ParsedArgs(text.into()));
+        self.push(0, Observed::Prose(text.into()));
     }
 
-    /// Prints what is left and ends. What happens later is not shown.
+    /// Prints the events so far, and ends the thread. Later events are not printed.
     pub fn finish(&self) {
         let thread = self.thread.lock().unwrap_or_else(PoisonError::into_inner).take();
         if let Some(thread) = thread
-            && self.queue.close(LAST_WORDS)
+            && self.queue.close(FINISH_TIMEOUT)
         {
-            let _ = thread.join(); // a panic there was told on stderr, and the program ends anyway
+            let _ = thread.join(); // a panic was printed on stderr, and the program ends anyway
         }
     }
 
-    fn push(&self, connection: u64, event: Observed) {
-        self.queue.push(TraceEvent { at: Instant::now(), connection, event });
+    fn push(&self, connection: u64, observed: Observed) {
+        self.queue.push(TraceEvent { at: Instant::now(), connection, observed });
     }
 }
 
@@ -150,15 +150,15 @@ impl Observer for Trace {
     }
 }
 
-/// The life of the thread.
+/// The printing thread: prints until the queue is closed, or a write fails.
 fn print(queue: &TraceQueue, mut out: impl Write, options: TraceOptions) -> io::Result<()> {
     let colour = options.colour;
     let (mut view, mut printer, mut text) = (View::new(options), Printer::new(), String::new());
     while let Some(batch) = queue.take(view.wake_at()) {
-        for happened in batch {
-            view.see(happened);
+        for event in batch {
+            view.add(event);
             write_items(view.items(), &mut printer, colour, &mut text);
-            if text.len() >= WRITE {
+            if text.len() >= WRITE_BYTES {
                 out.write_all(text.as_bytes())?;
                 text.clear();
             }
@@ -189,8 +189,8 @@ fn write_items(
     }
 }
 
-/// As the printer prints, with colour around each line that is not empty. Each line has its own: a
-/// pager forgets colours at a line's end.
+/// Prints like the printer, with colour around each line that is not empty. Each line has its own codes,
+/// since a pager resets colours at the end of a line.
 fn paint(item: &Item, printer: &mut Printer, text: &mut String) {
     const DIM: &str = "\x1b[2m";
     const YELLOW: &str = "\x1b[33m";
@@ -221,7 +221,7 @@ mod tests {
 
     use super::*;
 
-    /// What a trace wrote, after it has finished.
+    /// Keeps the text that a trace has written.
     #[derive(Clone, Default)]
     struct Screen(Arc<Mutex<Vec<u8>>>);
 
@@ -243,7 +243,7 @@ mod tests {
     }
 
     const REQUEST: &[u8] = b"GET / HTTP/1.1\r\nHost: h\r\n\r\n";
-    const ANSWER: &[u8] =
+    const RESPONSE: &[u8] =
         b"HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: 9\r\n\r\n\x1b[2Jhello";
 
     fn one_exchange(options: TraceOptions) -> String {
@@ -252,25 +252,25 @@ mod tests {
         trace.say("listening on http://127.0.0.1:5000");
         trace.opened(2, "127.0.0.1:4000".parse().unwrap());
         trace.received(2, REQUEST);
-        trace.sent(2, ANSWER);
+        trace.sent(2, RESPONSE);
         trace.ended(2, End::ClientClosed);
         trace.ended(2, End::ServerClosed);
         trace.finish();
-        trace.say("this comes too late");
+        trace.say("after the end");
         screen.text()
     }
 
-    /// The text without its times, which no test can know.
-    fn timeless(text: &str) -> String {
+    /// The text without its times, which differ in each run.
+    fn without_times(text: &str) -> String {
         let lines = text.lines().map(|line| line.split(", +").next().unwrap_or_default());
         lines.map(|line| line.to_owned() + "\n").collect()
     }
 
     #[test]
-    fn an_exchange_is_on_the_screen_when_the_trace_has_finished() {
+    fn a_finished_trace_has_printed_the_whole_exchange() {
         let text = one_exchange(TraceOptions::default());
         assert_eq!(
-            timeless(&text),
+            without_times(&text),
             "\
 # listening on http://127.0.0.1:5000
 --- @2 open from 127.0.0.1:4000
@@ -289,11 +289,11 @@ Content-Length: 9
 --- @2 server closed
 "
         );
-        assert_eq!(Transcript::parse(&text).map(|read| read.to_string()), Ok(text));
+        assert_eq!(Transcript::parse(&text).map(|parsed| parsed.to_string()), Ok(text));
     }
 
     #[test]
-    fn colours_are_all_that_colour_adds() {
+    fn colour_adds_only_colour_codes() {
         let coloured = one_exchange(TraceOptions { colour: true, ..TraceOptions::default() });
         assert!(coloured.contains("\x1b[36m>>> @2 27 bytes"), "{coloured}");
         let mut plain = coloured;
@@ -301,11 +301,11 @@ Content-Length: 9
             assert!(plain.contains(code));
             plain = plain.replace(code, "");
         }
-        assert_eq!(timeless(&plain), timeless(&one_exchange(TraceOptions::default())));
+        assert_eq!(without_times(&plain), without_times(&one_exchange(TraceOptions::default())));
     }
 
     #[test]
-    fn colour_is_for_terminals_whose_owner_wants_it() {
+    fn colour_needs_a_terminal_and_no_no_color() {
         for (is_terminal, no_color, wanted) in [
             (true, None, true),
             (true, Some(""), true),
@@ -316,17 +316,18 @@ Content-Length: 9
         }
     }
 
-    /// A terminal that takes nothing until it is told to, and says when it is asked.
-    struct Stuck {
-        asked: mpsc::Sender<()>,
+    /// A terminal that takes nothing until the sender of `release` is dropped.
+    struct StuckTerminal {
+        /// Reports each call of `write`.
+        called: mpsc::Sender<()>,
         release: mpsc::Receiver<()>,
         screen: Screen,
     }
 
-    impl Write for Stuck {
+    impl Write for StuckTerminal {
         fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-            let _ = self.asked.send(());
-            let _ = self.release.recv(); // waits no more once the sender is gone
+            let _ = self.called.send(());
+            let _ = self.release.recv(); // returns at once after the sender is dropped
             self.screen.write(bytes)
         }
 
@@ -336,19 +337,19 @@ Content-Length: 9
     }
 
     #[test]
-    fn a_stuck_terminal_holds_nobody_up_and_what_is_lost_is_told() {
-        let ((asked, was_asked), (let_go, release)) = (mpsc::channel(), mpsc::channel());
+    fn a_stuck_terminal_blocks_no_connection_and_lost_events_are_counted() {
+        let ((called, calls), (release_sender, release)) = (mpsc::channel(), mpsc::channel());
         let screen = Screen::default();
-        let trace =
-            Trace::start(Stuck { asked, release, screen: screen.clone() }, TraceOptions::default());
+        let terminal = StuckTerminal { called, release, screen: screen.clone() };
+        let trace = Trace::start(terminal, TraceOptions::default());
         trace.say("the printing thread waits with this");
-        was_asked.recv().unwrap();
+        calls.recv().unwrap();
         trace.opened(1, "127.0.0.1:4000".parse().unwrap());
         for _ in 0..1000 {
-            trace.received(1, &[b'x'; 64 * 1024]); // 62 MiB, and 2 may wait
+            trace.received(1, &[b'x'; 64 * 1024]); // 62 MiB in all, and 2 fit in the queue
         }
         trace.say("and this is not lost");
-        drop(let_go);
+        drop(release_sender);
         while !screen.text().contains("were not shown") {
             thread::sleep(Duration::from_millis(1));
         }
@@ -357,12 +358,12 @@ Content-Length: 9
         trace.finish();
 
         let text = screen.text();
-        let read = Transcript::parse(&text).unwrap();
-        let lengths = read.items.iter().map(|item| match item {
+        let transcript = Transcript::parse(&text).unwrap();
+        let lengths = transcript.items.iter().map(|item| match item {
             Item::Block(block) => block.bytes.len(),
             _ => 0,
         });
-        assert_eq!(lengths.sum::<u64>(), 31 * 64 * 1024 + 8, "bytes that had room, and the rest");
+        assert_eq!(lengths.sum::<u64>(), 31 * 64 * 1024 + 8, "the bytes that fitted, and the rest");
         assert!(
             text.contains("\n# and this is not lost\n# 969 events were not shown"),
             "{}",
@@ -372,9 +373,9 @@ Content-Length: 9
     }
 
     #[test]
-    fn a_terminal_that_is_gone_ends_the_trace_and_nothing_else() {
-        struct Gone;
-        impl Write for Gone {
+    fn a_closed_terminal_ends_the_trace_and_not_the_program() {
+        struct ClosedTerminal;
+        impl Write for ClosedTerminal {
             fn write(&mut self, _: &[u8]) -> io::Result<usize> {
                 Err(io::ErrorKind::BrokenPipe.into())
             }
@@ -382,9 +383,9 @@ Content-Length: 9
                 Ok(())
             }
         }
-        let trace = Trace::start(Gone, TraceOptions::default());
+        let trace = Trace::start(ClosedTerminal, TraceOptions::default());
         for _ in 0..1000 {
-            trace.say("nobody reads this");
+            trace.say("dropped");
         }
         trace.finish();
     }

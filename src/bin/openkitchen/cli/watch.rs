@@ -1,25 +1,24 @@
-//! # Watching somebody else's kitchen
+//! # Watch any server: relay its connections and show every byte
 //!
-//! What does *your* framework say, under all its decorators?
+//! What does *your* framework send, under all its decorators?
 //!
 //! ```text
 //! curl ── 127.0.0.1:5001 ── openkitchen watch 5000 ── 127.0.0.1:5000 ── flask
 //!                             └─ the transcript
 //! ```
-//! Watch stands in front of any server and copies bytes both ways: not one is changed, added or held
-//! back, so it works for whatever runs on TCP, and for broken HTTP above all. What it cannot do
-//! follows from that: the server sees the client's Host (`127.0.0.1:5001`) and watch's address, and
-//! a link that names the server's own port leads past the glass.
+//! Watch listens on a port of its own and relays each connection to the server. It changes no byte, adds
+//! none and holds none back. So it works for any protocol on TCP, and for broken HTTP too. Two limits
+//! follow. The server sees watch's address, and watch's port in Host (`127.0.0.1:5001`). And a URL in a
+//! page that names the server's own port bypasses watch.
 //!
-//! Rule: a side that ends its half of the connection ends it on the other side too, a reset is a
-//! reset, and nobody is told anything in HTTP: a client whose server cannot be reached finds its
-//! connection closed, and the reason stands on the screen.
+//! Rule: watch passes a half-close on as a half-close and a reset as a reset, and sends no HTTP itself. If
+//! the server cannot be reached, the client's connection is closed and the reason is printed.
 //!
-//! Bounds: so many connections, two threads each; and an idle time, an hour unless told, because a
-//! peer that has lost its power never says so. No other deadline: those who stop in a debugger are
-//! waited for.
+//! Bounds: the number of connections, with two threads each; and an idle timeout, by default an hour,
+//! because a peer that loses power sends no FIN. There is no other deadline: a server that is stopped in a
+//! debugger may take its time.
 //!
-//! Left out: TLS (watch what stands behind it).  Next: `link`, one connection.
+//! Left out: TLS (watch the plain HTTP server to which a TLS proxy forwards).  Next: `link`, one connection.
 
 mod link;
 
@@ -45,23 +44,27 @@ use crate::sys;
 
 use link::{Link, LinkEnd};
 
-/// How long a server has to take a connection: TCP alone would try for two minutes.
-const CONNECT: Duration = Duration::from_secs(10);
+/// How long a connect to one of the server's addresses may take. The kernel alone would try for two
+/// minutes.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// Stack of each of a connection's threads: a buffer, and room.
-const STACK: usize = 256 * 1024;
+/// A thread's stack: one buffer, and room for calls.
+const STACK_BYTES: usize = 256 * 1024;
 
-/// How long to wait when the system has no descriptor left for a new connection.
-const OUT_OF_DESCRIPTORS: Duration = Duration::from_millis(20);
+/// Pause before the next `accept`, after one failed because no descriptor was left.
+const NO_DESCRIPTOR_PAUSE: Duration = Duration::from_millis(20);
 
-/// How long connections are still taken out of the backlog when watch was asked to stop. There is no
-/// end of them where new clients keep coming.
-const LAST_GUESTS: Duration = Duration::from_millis(50);
+/// Pause before the next `accept`, while the listener does not block because watch is stopping.
+const ACCEPT_RETRY_PAUSE: Duration = Duration::from_millis(1);
 
-/// Time between two looks at whether all connections have ended, when watch was asked to stop.
-const GLANCE: Duration = Duration::from_millis(10);
+/// How long watch accepts the connections in the backlog when it stops. Bounded, because new clients may
+/// connect all the time.
+const ACCEPT_PENDING_TIME: Duration = Duration::from_millis(50);
 
-/// What was asked for.
+/// Time between two checks whether all connections have ended, while watch is stopping.
+const POLL_INTERVAL: Duration = Duration::from_millis(10);
+
+/// What the flags set.
 #[derive(Clone, Debug, PartialEq)]
 struct WatchOptions {
     listen: Option<String>,
@@ -70,8 +73,8 @@ struct WatchOptions {
     bodies: bool,
     explain: bool,
     record: Option<PathBuf>,
-    connections: usize,
-    idle: Duration,
+    max_connections: usize,
+    idle_timeout: Duration,
     grace: Duration,
 }
 
@@ -84,8 +87,8 @@ impl Default for WatchOptions {
             bodies: false,
             explain: false,
             record: None,
-            connections: 1024,
-            idle: Duration::from_secs(3600),
+            max_connections: 1024,
+            idle_timeout: Duration::from_secs(3600),
             grace: Duration::from_secs(5),
         }
     }
@@ -93,61 +96,63 @@ impl Default for WatchOptions {
 
 #[rustfmt::skip]
 const FLAGS: [Flag<WatchOptions>; 9] = [
-    Flag { name: "listen", value: "ADDR", help: "where to listen [the port behind the server's]",
+    Flag { name: "listen", value: "ADDR", help: "where to listen [the server's port plus 1]",
         apply: |options, value| { options.listen = Some(listen(value)); Ok(()) } },
-    Flag { name: "port-file", value: "FILE", help: "write the address that was bound there",
+    Flag { name: "port-file", value: "FILE", help: "write the bound address to this file",
         apply: |options, value| { options.port_file = Some(value.into()); Ok(()) } },
-    Flag { name: "record", value: "DIR", help: "write each connection to a file of its own there",
+    Flag { name: "record", value: "DIR", help: "record each connection in a file in this folder",
         apply: |options, value| { options.record = Some(value.into()); Ok(()) } },
-    Flag { name: "no-trace", value: "", help: "do not print what crosses",
+    Flag { name: "no-trace", value: "", help: "do not print the bytes that cross",
         apply: |options, _| { options.trace = false; Ok(()) } },
-    Flag { name: "bodies", value: "", help: "print long content, styles, scripts and images too",
+    Flag { name: "bodies", value: "", help: "print every body (content) in full, images included",
         apply: |options, _| { options.bodies = true; Ok(()) } },
-    Flag { name: "explain", value: "", help: "say what each part means, with its clause, once",
+    Flag { name: "explain", value: "", help: "explain each part once, with its RFC section",
         apply: |options, _| { options.explain = true; Ok(()) } },
-    Flag { name: "max-connections", value: "N", help: "connections at one time [1024]; closed past it",
-        apply: |options, value| { options.connections = count(value).ok_or(NUMBER)?; Ok(()) } },
-    Flag { name: "idle-timeout", value: "S", help: "seconds in which nothing crosses [3600]",
-        apply: |options, value| { options.idle = time(value).ok_or(SECONDS)?; Ok(()) } },
-    Flag { name: "grace", value: "S", help: "seconds to finish what is in flight when stopped [5]",
+    Flag { name: "max-connections", value: "N", help: "connections at one time [1024]; more are closed",
+        apply: |options, value| { options.max_connections = count(value).ok_or(NUMBER)?; Ok(()) } },
+    Flag { name: "idle-timeout", value: "S", help: "seconds without a byte before a close [3600]",
+        apply: |options, value| { options.idle_timeout = time(value).ok_or(SECONDS)?; Ok(()) } },
+    Flag { name: "grace", value: "S", help: "seconds to finish open exchanges when stopped [5]",
         apply: |options, value| { options.grace = time_or_none(value).ok_or(SECONDS)?; Ok(()) } },
 ];
 
 fn help() -> String {
     format!(
-        "openkitchen watch ADDR [FLAGS]: stand before any server, and show what crosses\n\n\
-         openkitchen watch 5000   a server at 127.0.0.1:5000; ask 127.0.0.1:5001 instead\n\n\
+        "openkitchen watch ADDR [FLAGS]: relay connections to a server, print every byte\n\n\
+         openkitchen watch 5000   relays 127.0.0.1:5001 to the server at 127.0.0.1:5000\n\n\
          {}\n\
          Each flag is also a variable: --no-trace is OPENKITCHEN_NO_TRACE.\n",
         flags::help(&FLAGS)
     )
 }
 
-/// Does what the command line behind `watch` asks for.
+/// Runs `watch` with these arguments, until a signal stops it.
 ///
 /// # Errors
 /// A sentence, and the exit code that goes with it.
 pub fn command(arguments: &[String]) -> Result<ExitCode, CliError> {
     let mut options = WatchOptions::default();
-    let said = flags::parse(&FLAGS, arguments, |name| env::var(name).ok(), &mut options)?;
-    match said {
+    let parsed = flags::parse(&FLAGS, arguments, |name| env::var(name).ok(), &mut options)?;
+    match parsed {
         ParsedArgs::Help => print(&help()),
         ParsedArgs::Version => print(concat!("openkitchen ", env!("CARGO_PKG_VERSION"), "\n")),
-        ParsedArgs::Do(others) => watch(&server_named(&others)?, &options)?,
+        ParsedArgs::Do(others) => watch(&server_address(&others)?, &options)?,
     }
     Ok(ExitCode::SUCCESS)
 }
 
-/// The address that was meant.
-fn server_named(others: &[String]) -> Result<String, CliError> {
+/// The server's address: the only argument that is no flag.
+fn server_address(others: &[String]) -> Result<String, CliError> {
     match others {
         [] => Err(CliError::Usage("watch needs the server's address: watch 127.0.0.1:5000".into())),
         [one] => address::authority(one),
-        [_, more, ..] => Err(CliError::Usage(format!("watch takes one address; `{more}` is more"))),
+        [_, more, ..] => {
+            Err(CliError::Usage(format!("watch takes one address; `{more}` is one too many")))
+        }
     }
 }
 
-/// Port 5001 for a server at port 5000.
+/// Where watch listens by default: port 5001 for a server at port 5000.
 fn next_port(server: &str) -> String {
     let port = server.rsplit_once(':').and_then(|(_, port)| port.parse().ok());
     let next = port.and_then(|port: u16| port.checked_add(1)).unwrap_or(5001);
@@ -160,17 +165,20 @@ fn watch(server: &str, options: &WatchOptions) -> Result<(), CliError> {
     sys::raise_descriptor_limit();
     sys::outlive_files_that_are_full();
     let failed = |sentence: String| CliError::Failed(sentence);
-    let told = |error: io::Error| CliError::Failed(error.to_string());
+    let io_failed = |error: io::Error| CliError::Failed(error.to_string());
     let addresses = address::find(server)
         .map_err(|why| failed(format!("{server} cannot be reached: {why}")))?;
     let listen = options.listen.clone().unwrap_or_else(|| next_port(server));
     let listener = bind::bind(&listen).map_err(failed)?;
-    let bound = listener.local_addr().map_err(told)?;
+    let bound = listener.local_addr().map_err(io_failed)?;
     if addresses.iter().any(|&address| is_same(address, bound)) {
-        return Err(failed(format!("{bound} would watch itself: try another --listen")));
+        return Err(failed(format!(
+            "watch would watch itself: its listener at {bound} has the server's address; try \
+             another --listen"
+        )));
     }
-    let whom = format!("{server}, watched at {bound}");
-    let record = |folder: &PathBuf| Recorder::open(folder, &whom).map(Arc::new);
+    let server_name = format!("{server}, watched at {bound}");
+    let record = |folder: &PathBuf| Recorder::open(folder, &server_name).map(Arc::new);
     let recorder = options.record.as_ref().map(record).transpose().map_err(failed)?;
     let trace = options.trace.then(|| Arc::new(start_trace(options)));
 
@@ -182,18 +190,18 @@ fn watch(server: &str, options: &WatchOptions) -> Result<(), CliError> {
             recorder.clone().map(|recorder| recorder as Arc<dyn Observer>),
         ),
         trace: trace.clone(),
-        cap: options.connections,
-        idle: options.idle,
-        came: AtomicU64::new(0),
-        present: AtomicUsize::new(0),
-        links: Mutex::default(),
-        is_closed: AtomicBool::new(false),
+        max_connections: options.max_connections,
+        idle_timeout: options.idle_timeout,
+        accepted: AtomicU64::new(0),
+        active: AtomicUsize::new(0),
+        entries: Mutex::default(),
+        stopping: AtomicBool::new(false),
         short_of_descriptors: Throttle::default(),
         short_of_threads: Throttle::default(),
         full: Throttle::default(),
-        is_alone: AtomicBool::new(false),
+        unreachable_reported: AtomicBool::new(false),
     });
-    stop_on_signal(&watcher, listener.try_clone().map_err(told)?).map_err(told)?;
+    stop_on_signal(&watcher, listener.try_clone().map_err(io_failed)?).map_err(io_failed)?;
     watcher.say(&format!("listening on http://{bound}"));
     watcher.say(&format!("watching {server}"));
     if trace.is_some() {
@@ -206,9 +214,9 @@ fn watch(server: &str, options: &WatchOptions) -> Result<(), CliError> {
         write_port_file(file, &bound.to_string())
             .map_err(|error| failed(format!("cannot write {}: {error}", file.display())))?;
     }
-    watcher.stand_at_the_door(&listener);
+    watcher.accept_loop(&listener);
     drop(listener);
-    watcher.close(options.grace);
+    watcher.end_connections(options.grace);
     if let Some(sentence) = recorder.and_then(|recorder| recorder.finish()) {
         watcher.say(&sentence);
     }
@@ -218,7 +226,7 @@ fn watch(server: &str, options: &WatchOptions) -> Result<(), CliError> {
     Ok(())
 }
 
-/// Whether who listens at `bound` is found at that address.
+/// Whether a connection to `address` would reach the listener at `bound`.
 fn is_same(address: SocketAddr, bound: SocketAddr) -> bool {
     let is_any = bound.ip().is_unspecified() && address.ip().is_loopback();
     address.port() == bound.port() && (address.ip() == bound.ip() || is_any)
@@ -232,11 +240,12 @@ fn start_trace(options: &WatchOptions) -> Trace {
     Trace::start(stdout, trace::TraceOptions { bodies, explain, colour, quiet: Vec::new() })
 }
 
-/// Asked once, watch lets what is in flight end; asked again, it ends at once.
+/// At the first signal, watch stops accepting and lets exchanges in flight end. At the second, the process
+/// ends at once.
 fn stop_on_signal(watcher: &Arc<Watcher>, listener: TcpListener) -> io::Result<()> {
     let watcher = Arc::clone(watcher);
     sys::on_stop_signal(move |mut signals| {
-        watcher.close_the_door(&listener);
+        watcher.stop_accepting(&listener);
         drop(listener);
         if signals.another() {
             process::exit(1);
@@ -244,33 +253,33 @@ fn stop_on_signal(watcher: &Arc<Watcher>, listener: TcpListener) -> io::Result<(
     })
 }
 
-/// What all connections share.
+/// Everything that the threads share.
 struct Watcher {
-    /// The server, as it was named.
+    /// The server's address, as the command line names it.
     server: String,
     addresses: Vec<SocketAddr>,
     observer: Option<Arc<dyn Observer>>,
     trace: Option<Arc<Trace>>,
-    /// Connections at one time.
-    cap: usize,
-    idle: Duration,
-    /// Connections that came in so far.
-    came: AtomicU64,
-    /// Connections that are there.
-    present: AtomicUsize,
-    links: Mutex<HashMap<u64, Arc<Link>>>,
-    /// Nobody is let in any more.
-    is_closed: AtomicBool,
+    max_connections: usize,
+    idle_timeout: Duration,
+    /// Connections that were accepted so far, except those beyond the cap.
+    accepted: AtomicU64,
+    /// Connections that have their thread.
+    active: AtomicUsize,
+    /// The connections that are relayed, by number.
+    entries: Mutex<HashMap<u64, Arc<Link>>>,
+    /// No more connections are accepted.
+    stopping: AtomicBool,
     short_of_descriptors: Throttle,
     short_of_threads: Throttle,
-    /// As many connections are there as may be.
+    /// The cap is reached.
     full: Throttle,
-    /// The server could not be reached, and that was said.
-    is_alone: AtomicBool,
+    /// It was printed that the server cannot be reached. Reset when it is reached.
+    unreachable_reported: AtomicBool,
 }
 
 impl Watcher {
-    /// Says something on the screen, in order with what crosses.
+    /// Prints a line of prose, in order with the bytes that cross.
     fn say(&self, line: &str) {
         match &self.trace {
             Some(trace) => trace.say(line),
@@ -278,82 +287,82 @@ impl Watcher {
         }
     }
 
-    /// Lets clients in until the door is closed.
-    fn stand_at_the_door(self: &Arc<Watcher>, listener: &TcpListener) {
+    /// Accepts connections until watch is stopping.
+    fn accept_loop(self: &Arc<Watcher>, listener: &TcpListener) {
         loop {
             match listener.accept() {
-                Ok(_) | Err(_) if self.is_closed.load(Ordering::SeqCst) => return,
-                Ok((client, peer)) => self.welcome(client, peer),
+                Ok(_) | Err(_) if self.stopping.load(Ordering::SeqCst) => return,
+                Ok((client, peer)) => self.serve_connection(client, peer),
                 Err(error) => match error.kind() {
                     ErrorKind::Interrupted | ErrorKind::ConnectionAborted => {}
-                    // The door is being closed.
-                    ErrorKind::WouldBlock => thread::sleep(Duration::from_millis(1)),
+                    // `stop_accepting` has made the listener non-blocking.
+                    ErrorKind::WouldBlock => thread::sleep(ACCEPT_RETRY_PAUSE),
                     _ => {
                         if self.short_of_descriptors.allows() {
                             log::warn!("no connection can be accepted for now: {error}");
                         }
-                        thread::sleep(OUT_OF_DESCRIPTORS);
+                        thread::sleep(NO_DESCRIPTOR_PAUSE);
                     }
                 },
             }
         }
     }
 
-    /// Lets in those who have connected before now, and then nobody.
-    fn close_the_door(self: &Arc<Watcher>, listener: &TcpListener) {
-        let until = Instant::now() + LAST_GUESTS;
+    /// Accepts the connections in the backlog, and no more after them. Ends the accept loop.
+    fn stop_accepting(self: &Arc<Watcher>, listener: &TcpListener) {
+        let until = Instant::now() + ACCEPT_PENDING_TIME;
         if listener.set_nonblocking(true).is_ok() {
             while Instant::now() < until
                 && let Ok((client, peer)) = listener.accept()
             {
-                self.welcome(client, peer);
+                self.serve_connection(client, peer);
             }
         }
-        self.is_closed.store(true, Ordering::SeqCst);
-        // Whoever waits in `accept` is woken by a knock, on every system.
-        let knock = listener
+        self.stopping.store(true, Ordering::SeqCst);
+        // On every system, a connection wakes a thread that waits in `accept`.
+        let wake_up = listener
             .local_addr()
             .and_then(|address| TcpStream::connect_timeout(&address, Duration::from_millis(100)));
-        drop(knock);
+        drop(wake_up);
     }
 
-    /// Gives a connection its thread.
-    fn welcome(self: &Arc<Watcher>, client: TcpStream, peer: SocketAddr) {
-        if self.present.load(Ordering::SeqCst) >= self.cap {
+    /// Relays a connection in a thread of its own. Closes it instead if the cap is reached.
+    fn serve_connection(self: &Arc<Watcher>, client: TcpStream, peer: SocketAddr) {
+        let cap = self.max_connections;
+        if self.active.load(Ordering::SeqCst) >= cap {
             if self.full.allows() {
-                let cap = self.cap;
                 log::warn!(
                     "all {cap} connections are taken, new ones are closed: see --max-connections"
                 );
             }
             return;
         }
-        self.present.fetch_add(1, Ordering::SeqCst);
-        let number = self.came.fetch_add(1, Ordering::Relaxed) + 1;
-        let guest = RegisteredConnection(Arc::clone(self));
-        let pass = move || {
-            let watcher = &guest.0;
-            if let Some(server) = watcher.reach_the_server(number) {
-                watcher.pass(number, peer, client, server);
+        self.active.fetch_add(1, Ordering::SeqCst);
+        let number = self.accepted.fetch_add(1, Ordering::Relaxed) + 1;
+        let permit = WatchPermit(Arc::clone(self));
+        let relay = move || {
+            let watcher = &permit.0;
+            if let Some(server) = watcher.connect_to_server(number) {
+                watcher.relay(number, peer, client, server);
             }
         };
-        let thread = thread::Builder::new().name("watch".into()).stack_size(STACK);
-        if let Err(error) = thread.spawn(pass)
+        let thread = thread::Builder::new().name("watch".into()).stack_size(STACK_BYTES);
+        if let Err(error) = thread.spawn(relay)
             && self.short_of_threads.allows()
         {
-            log::warn!("connection {number} was closed, for no thread could be made: {error}");
+            log::warn!("connection {number} was closed: cannot create a thread: {error}");
         }
     }
 
-    /// A connection to the server, if it is there. If not, that is said once until it is.
-    fn reach_the_server(&self, number: u64) -> Option<TcpStream> {
-        match address::connect(&self.addresses, CONNECT) {
+    /// Connects to the server. Prints a failure once, until the server is reached again.
+    fn connect_to_server(&self, number: u64) -> Option<TcpStream> {
+        match address::connect(&self.addresses, CONNECT_TIMEOUT) {
             Ok(server) => {
-                self.is_alone.store(false, Ordering::Relaxed);
+                self.unreachable_reported.store(false, Ordering::Relaxed);
                 Some(server)
             }
             Err(error) => {
-                if !self.is_alone.swap(true, Ordering::Relaxed) {
+                if !self.unreachable_reported.swap(true, Ordering::Relaxed) {
                     let (server, why) = (&self.server, address::why(&error));
                     self.say(&format!(
                         "connection {number} was closed: {server} cannot be reached: {why}"
@@ -364,56 +373,58 @@ impl Watcher {
         }
     }
 
-    /// Copies what crosses, until both sides have ended.
-    fn pass(&self, number: u64, peer: SocketAddr, client: TcpStream, server: TcpStream) {
-        let link = match Link::new(number, client, server, self.observer.clone(), self.idle) {
+    /// Copies bytes both ways until both sides have ended.
+    fn relay(&self, number: u64, peer: SocketAddr, client: TcpStream, server: TcpStream) {
+        let observer = self.observer.clone();
+        let link = match Link::new(number, client, server, observer, self.idle_timeout) {
             Ok(link) => Arc::new(link),
             Err(error) => return log::warn!("connection {number} was closed: {error}"),
         };
-        self.links().insert(number, Arc::clone(&link));
-        let ending = link.pass(peer);
-        self.links().remove(&number);
-        match ending {
-            Ok(LinkEnd::ByThem) => {}
+        self.entries().insert(number, Arc::clone(&link));
+        let end = link.relay(peer);
+        self.entries().remove(&number);
+        match end {
+            Ok(LinkEnd::Closed) => {}
             Ok(LinkEnd::Idle) => {
-                let idle = self.idle.as_secs_f64();
+                let seconds = self.idle_timeout.as_secs_f64();
                 self.say(&format!(
-                    "connection {number} was closed: nothing had crossed it for {idle} s"
+                    "connection {number} was closed: no byte crossed for {seconds} s (--idle-timeout)"
                 ));
             }
             Err(error) => {
-                log::warn!("connection {number} was closed, for no thread could be made: {error}");
+                log::warn!("connection {number} was closed: cannot create a thread: {error}");
             }
         }
     }
 
-    /// Waits for what is in flight, and cuts off what is still there after the grace time.
-    fn close(&self, grace: Duration) {
+    /// Closes idle connections, and waits until the others have ended. Those that are left after the grace
+    /// time end with the process.
+    fn end_connections(&self, grace: Duration) {
         let deadline = Instant::now() + grace;
-        while self.present.load(Ordering::SeqCst) > 0 && Instant::now() < deadline {
-            // Not under the lock: a link takes its own.
-            let links: Vec<Arc<Link>> = self.links().values().map(Arc::clone).collect();
-            links.iter().for_each(|link| link.leave_if_idle());
+        while self.active.load(Ordering::SeqCst) > 0 && Instant::now() < deadline {
+            // Not under the lock, since each link takes its own.
+            let links: Vec<Arc<Link>> = self.entries().values().map(Arc::clone).collect();
+            links.iter().for_each(|link| link.close_if_idle());
             drop(links);
-            thread::sleep(GLANCE);
+            thread::sleep(POLL_INTERVAL);
         }
-        match self.present.load(Ordering::SeqCst) {
+        match self.active.load(Ordering::SeqCst) {
             0 => {}
             left => log::warn!("{left} connections were cut off at the end of the grace time"),
         }
     }
 
-    fn links(&self) -> MutexGuard<'_, HashMap<u64, Arc<Link>>> {
-        self.links.lock().unwrap_or_else(PoisonError::into_inner)
+    fn entries(&self) -> MutexGuard<'_, HashMap<u64, Arc<Link>>> {
+        self.entries.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-/// A place in the watcher, given back whatever happens.
-struct RegisteredConnection(Arc<Watcher>);
+/// One of the connections counted in `active`. Dropping it counts it out, after a panic too.
+struct WatchPermit(Arc<Watcher>);
 
-impl Drop for RegisteredConnection {
+impl Drop for WatchPermit {
     fn drop(&mut self) {
-        self.0.present.fetch_sub(1, Ordering::SeqCst);
+        self.0.active.fetch_sub(1, Ordering::SeqCst);
     }
 }
 
@@ -422,13 +433,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_port_is_the_next_one() {
+    fn watch_listens_on_the_next_port_by_default() {
         assert_eq!(next_port("127.0.0.1:5000"), "127.0.0.1:5001");
         assert_eq!(next_port("example.test:65535"), "127.0.0.1:5001");
     }
 
     #[test]
-    fn a_watch_on_itself_is_seen() {
+    fn a_listener_at_the_servers_address_is_detected() {
         let address = |text: &str| text.parse::<SocketAddr>().unwrap();
         for (server, bound, same) in [
             ("127.0.0.1:5000", "127.0.0.1:5000", true),

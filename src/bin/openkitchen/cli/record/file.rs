@@ -1,8 +1,8 @@
-//! # One file
+//! # Write one connection to its file
 //!
-//! From the first byte that crosses to the end of a connection: each event becomes items, the items
-//! text, and the text one write. What the system says to that is looked at each time: a file that
-//! cannot be written is cut back to the last event that is whole.
+//! The file is created at the first byte that crosses, and ends with the connection. Each event becomes
+//! items, the items become text, and the text is one write. The result of each write is checked: after
+//! an error, the file is cut back to its last complete event.
 
 use std::fs::File;
 use std::io::Write;
@@ -16,37 +16,37 @@ use openkitchen::transcript::{
     Assertion, Block, Bytes, Event, EventKind, Item, Note, Printer, Prose, Side,
 };
 
-use super::{ExchangeFollower, FILE_BYTES, Recorder};
+use super::{ExchangeFollower, MAX_FILE_BYTES, Recorder};
 use crate::cli::note;
 
-/// Room in a file for the two lines at its end that say what is not in it.
-const LAST_WORDS: usize = 256;
+/// Bytes kept free in a file for the two lines at its end that say what it does not hold.
+const CLOSING_LINES_BYTES: usize = 256;
 
-/// One connection, as it is written down.
+/// One connection, as it is recorded.
 pub(super) struct RecordedConnection {
     number: u64,
     peer: SocketAddr,
     opened: SystemTime,
-    /// When something happened last.
-    last: Instant,
+    /// The time of the last event.
+    last_event: Instant,
     follower: ExchangeFollower,
-    client_left: bool,
-    server_left: bool,
-    paper: Paper,
+    client_ended: bool,
+    server_ended: bool,
+    file: RecordingFile,
 }
 
-/// Where a page is written.
-enum Paper {
-    /// Nothing has crossed yet.
-    Blank,
-    File(Writing),
-    /// It has its [`FILE_BYTES`]: so many bytes have crossed since.
-    Full(Writing, u64),
-    /// There is no file, or none any more.
-    None,
+/// The state of a connection's file.
+enum RecordingFile {
+    /// No byte has crossed yet.
+    NotCreated,
+    Open(FileWriter),
+    /// The file has its [`MAX_FILE_BYTES`]. The number counts the bytes that have crossed since.
+    Full(FileWriter, u64),
+    /// The file could not be created, could not be written, or is finished.
+    Closed,
 }
 
-struct Writing {
+struct FileWriter {
     file: File,
     printer: Printer,
     /// Bytes of text in the file.
@@ -54,28 +54,28 @@ struct Writing {
 }
 
 impl RecordedConnection {
-    /// A connection was opened, just now.
+    /// A connection that was opened just now.
     pub fn opened(number: u64, peer: SocketAddr) -> RecordedConnection {
         RecordedConnection {
             number,
             peer,
             opened: SystemTime::now(),
-            last: Instant::now(),
+            last_event: Instant::now(),
             follower: ExchangeFollower::new(),
-            client_left: false,
-            server_left: false,
-            paper: Paper::Blank,
+            client_ended: false,
+            server_ended: false,
+            file: RecordingFile::NotCreated,
         }
     }
 
-    /// Bytes crossed.
+    /// Writes bytes that crossed, and the assertions on the responses that end in them.
     pub fn crossed(&mut self, from: Side, bytes: &[u8], recorder: &Recorder) {
-        if matches!(self.paper, Paper::None) {
+        if matches!(self.file, RecordingFile::Closed) {
             return;
         }
         let now = Instant::now();
         let length = bytes.len() as u64;
-        let note = Note::new(&note::crossed(length, 1, now - self.last));
+        let note = Note::new(&note::crossed(length, 1, now - self.last_event));
         let silence = self.silence(from, now);
         let block = Block { connection: 1, from, note, bytes: Bytes::raw(bytes) };
         let assertions = match from {
@@ -85,11 +85,11 @@ impl RecordedConnection {
             }
             Side::Server => self.follower.sent(bytes),
         };
-        self.begin(recorder);
-        self.write(&page(silence, Item::Block(block), assertions), length, recorder);
+        self.create_file(recorder);
+        self.write(&items_of(silence, Item::Block(block), assertions), length, recorder);
     }
 
-    /// A side left. Says whether that was the last of it.
+    /// Writes that a side ended its half, or reset the connection. True if no event can follow.
     pub fn ended(&mut self, end: End, recorder: &Recorder) -> bool {
         let from = match end {
             End::ClientClosed | End::ClientReset => Side::Client,
@@ -98,84 +98,87 @@ impl RecordedConnection {
         let silence = self.silence(from, Instant::now());
         let mut assertions = Vec::new();
         let kind = match end {
-            // Whether it still listens, nobody knows yet.
-            End::ClientClosed if !self.server_left => EventKind::HalfClose(Side::Client),
+            // A FIN does not tell whether the client still reads.
+            End::ClientClosed if !self.server_ended => EventKind::HalfClose(Side::Client),
             End::ClientClosed => EventKind::Closed(Side::Client),
             End::ServerClosed => {
-                assertions = self.follower.server_closed(!self.client_left);
+                assertions = self.follower.server_closed(!self.client_ended);
                 EventKind::Closed(Side::Server)
             }
             End::ClientReset => EventKind::Reset(Side::Client),
             End::ServerReset => EventKind::Reset(Side::Server),
         };
-        self.client_left |= matches!(end, End::ClientClosed | End::ClientReset);
-        self.server_left |= matches!(end, End::ServerClosed | End::ServerReset);
-        self.write(&page(silence, event(kind), assertions), 0, recorder);
+        self.client_ended |= matches!(end, End::ClientClosed | End::ClientReset);
+        self.server_ended |= matches!(end, End::ServerClosed | End::ServerReset);
+        self.write(&items_of(silence, event(kind), assertions), 0, recorder);
         let was_reset = matches!(end, End::ClientReset | End::ServerReset);
-        was_reset || (self.client_left && self.server_left)
+        was_reset || (self.client_ended && self.server_ended)
     }
 
-    /// The silence that this side ends, if somebody who plays the file again has to keep it, or to
-    /// wait for it. How long a client thinks before its next request is its own affair.
+    /// The silence that this side ends, if a player of the file has to keep it or wait for it. The time
+    /// between a response and the client's next request is not recorded.
     fn silence(&mut self, from: Side, now: Instant) -> Option<EventKind> {
-        let time = now - std::mem::replace(&mut self.last, now);
+        let time = now - std::mem::replace(&mut self.last_event, now);
         let is_kept = from == Side::Server || self.follower.is_in_flight();
         note::silence(time).filter(|_| is_kept)
     }
 
-    /// Says what is not in the file, and writes nothing more.
+    /// Writes how many bytes the file does not hold, if any. Nothing is written after this.
     pub fn finish(&mut self) {
-        if let Paper::Full(mut writing, left_out) = std::mem::replace(&mut self.paper, Paper::None)
-        {
+        let file = std::mem::replace(&mut self.file, RecordingFile::Closed);
+        if let RecordingFile::Full(mut writer, left_out) = file {
             let line = format!("bytes that crossed and are not in this file: {left_out}");
-            let text = writing.text(&[Item::Prose(Prose::new(&line))]);
-            let _ = writing.file.write_all(text.as_bytes()); // there is nothing left to lose
+            let text = writer.text(&[Item::Prose(Prose::new(&line))]);
+            let _ = writer.file.write_all(text.as_bytes()); // the last line: an error loses no other
         }
     }
 
-    /// Makes the file, if that has not been tried, with its title: when, and who.
-    fn begin(&mut self, recorder: &Recorder) {
-        if !matches!(self.paper, Paper::Blank) {
+    /// Creates the file with its two title lines, unless that was tried before.
+    fn create_file(&mut self, recorder: &Recorder) {
+        if !matches!(self.file, RecordingFile::NotCreated) {
             return;
         }
         let date = imf_fixdate(self.opened);
         let date = String::from_utf8_lossy(&date);
         let (number, process) = (self.number, process::id());
-        self.paper = match recorder.create(&format!("{}-{process}-{number}.wire", stamp(&date))) {
-            Some(file) => Paper::File(Writing { file, printer: Printer::new(), length: 0 }),
-            None => Paper::None,
+        let name = format!("{}-{process}-{number}.wire", timestamp(&date));
+        self.file = match recorder.create(&name) {
+            Some(file) => {
+                RecordingFile::Open(FileWriter { file, printer: Printer::new(), length: 0 })
+            }
+            None => RecordingFile::Closed,
         };
         let lines = [
             format!("Connection {number} of process {process}"),
-            format!("{date}: {} speaks to {}", self.peer, recorder.whom),
+            format!("{date}: {} speaks to {}", self.peer, recorder.server),
         ];
         self.write(&lines.map(|line| Item::Prose(Prose::new(&line))), 0, recorder);
     }
 
-    /// Writes items, which tell of so many bytes.
+    /// Writes items. `bytes` is how many bytes of the connection they hold: a full file counts them.
     fn write(&mut self, items: &[Item], bytes: u64, recorder: &Recorder) {
-        self.paper = match std::mem::replace(&mut self.paper, Paper::None) {
-            Paper::File(mut writing) => {
-                let before = writing.printer;
-                let text = writing.text(items);
-                let result = if writing.length + text.len() + LAST_WORDS <= FILE_BYTES {
-                    writing.put(&text).map(|()| Paper::File(writing))
+        self.file = match std::mem::replace(&mut self.file, RecordingFile::Closed) {
+            RecordingFile::Open(mut writer) => {
+                let before = writer.printer;
+                let text = writer.text(items);
+                let result = if writer.length + text.len() + CLOSING_LINES_BYTES <= MAX_FILE_BYTES {
+                    writer.append(&text).map(|()| RecordingFile::Open(writer))
                 } else {
-                    let bound = FILE_BYTES >> 20;
+                    let bound = MAX_FILE_BYTES >> 20;
                     let line = Item::Prose(Prose::new(&format!(
                         "from here on bytes are only counted: {bound} MiB is the bound of a file"
                     )));
-                    writing.printer = before;
-                    let text = writing.text(&[line]);
-                    writing.put(&text).map(|()| Paper::Full(writing, bytes))
+                    writer.printer = before;
+                    let text = writer.text(&[line]);
+                    writer.append(&text).map(|()| RecordingFile::Full(writer, bytes))
                 };
                 result.unwrap_or_else(|error| {
-                    recorder.has_failed(&error);
-                    Paper::None
+                    recorder.report_error(&error);
+                    RecordingFile::Closed
                 })
             }
-            Paper::Full(writing, left_out) => Paper::Full(writing, left_out + bytes),
-            paper @ (Paper::Blank | Paper::None) => paper,
+            RecordingFile::Full(writer, left_out) => RecordingFile::Full(writer, left_out + bytes),
+            file @ (RecordingFile::NotCreated | RecordingFile::Closed) => file,
         };
     }
 }
@@ -186,15 +189,15 @@ impl Drop for RecordedConnection {
     }
 }
 
-impl Writing {
+impl FileWriter {
     fn text(&mut self, items: &[Item]) -> String {
         let mut text = String::new();
         items.iter().for_each(|item| self.printer.print(item, &mut text));
         text
     }
 
-    /// Appends to the file: all of it, or nothing.
-    fn put(&mut self, text: &str) -> std::io::Result<()> {
+    /// Appends all of the text to the file, or nothing.
+    fn append(&mut self, text: &str) -> std::io::Result<()> {
         self.file.write_all(text.as_bytes()).inspect_err(|_| {
             let _ = self.file.set_len(self.length as u64);
         })?;
@@ -203,8 +206,8 @@ impl Writing {
     }
 }
 
-/// What happened, with the silence before it and the assertions behind it.
-fn page(silence: Option<EventKind>, item: Item, assertions: Vec<Assertion>) -> Vec<Item> {
+/// The items of one event: the silence before it, the event, the assertions after it.
+fn items_of(silence: Option<EventKind>, item: Item, assertions: Vec<Assertion>) -> Vec<Item> {
     let assertions = (!assertions.is_empty()).then_some(Item::Assertions(assertions));
     silence.map(event).into_iter().chain([item]).chain(assertions).collect()
 }
@@ -213,8 +216,8 @@ fn event(kind: EventKind) -> Item {
     Item::Event(Event { connection: 1, kind, note: Note::default() })
 }
 
-/// `19941106T084937Z` for `Sun, 06 Nov 1994 08:49:37 GMT`: files then stand in the order of time.
-fn stamp(date: &str) -> String {
+/// `19941106T084937Z` for `Sun, 06 Nov 1994 08:49:37 GMT`: file names then sort by time.
+fn timestamp(date: &str) -> String {
     const MONTHS: &str = "JanFebMarAprMayJunJulAugSepOctNovDec";
     let part = |from: usize, to: usize| date.get(from..to).unwrap_or_default();
     let month = MONTHS.find(part(8, 11)).unwrap_or_default() / 3 + 1;
@@ -229,10 +232,10 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_stamp_is_a_date_that_can_be_sorted() {
-        let stamp_of =
-            |moment| stamp(std::str::from_utf8(&imf_fixdate(moment)).unwrap_or_default());
-        assert_eq!(stamp_of(date::example()), "19941106T084937Z");
-        assert_eq!(stamp_of(SystemTime::UNIX_EPOCH), "19700101T000000Z");
+    fn a_timestamp_is_a_date_in_sortable_form() {
+        let timestamp_of =
+            |moment| timestamp(std::str::from_utf8(&imf_fixdate(moment)).unwrap_or_default());
+        assert_eq!(timestamp_of(date::example()), "19941106T084937Z");
+        assert_eq!(timestamp_of(SystemTime::UNIX_EPOCH), "19700101T000000Z");
     }
 }

@@ -1,14 +1,14 @@
-//! # What the answers promised
+//! # Follow exchanges: when a response ends, and the assertions on it
 //!
-//! Which answer has just ended, and what must be true of another that is to be like it?
+//! Which response has just ended, and what must be true of a response that is like it?
 //!
 //! ```text
 //! HTTP/1.1 200 OK␍␊ … Content-Length: 5␍␊ ␍␊ hello      status 200, field Content-Length
 //! HTTP/1.1 200 OK␍␊ … ␍␊ to the end FIN                  no field Content-Length … , closed
 //! ```
-//! Rule: RFC 9112 section 6.3, as the [`Reader`] reads it. A assertion names the kind of framing and not
-//! the length: the exact bytes stand in the file anyway, and a assertion is for a server whose content
-//! may be longer tomorrow. Interim answers have no assertions, for assertions speak of final ones.
+//! Rule: RFC 9112 section 6.3, as the [`Reader`] applies it. An assertion names the kind of framing, and
+//! not the length: the file has the exact bytes, and a later response may have longer content. Interim
+//! (1xx) responses have no assertions, because assertions are about final responses.
 
 use std::num::NonZeroU32;
 
@@ -20,75 +20,75 @@ use openkitchen::transcript::{Assertion, Fact, FieldName, Statuses};
 /// Follows both directions of a connection from its first byte.
 pub struct ExchangeFollower {
     requests: Reader,
-    answers: Reader,
-    /// Requests whose final answer has not ended.
+    responses: Reader,
+    /// Requests whose final response has not ended.
     unanswered: usize,
-    /// What is true of final answers that were not asserted yet.
+    /// The facts of each final response that has no assertions yet.
     facts: Vec<Vec<Fact>>,
 }
 
 impl ExchangeFollower {
-    /// Nothing has crossed yet.
+    /// A follower of a connection on which no byte has crossed yet.
     pub fn new() -> ExchangeFollower {
-        let (requests, answers) = (Reader::requests(), Reader::responses());
-        ExchangeFollower { requests, answers, unanswered: 0, facts: Vec::new() }
+        let (requests, responses) = (Reader::requests(), Reader::responses());
+        ExchangeFollower { requests, responses, unanswered: 0, facts: Vec::new() }
     }
 
-    /// Whether a request or an answer has begun and not ended. What cannot be followed may be in
-    /// the middle of anything.
+    /// Whether a request or a response has begun and not ended. Also true once a reader cannot follow
+    /// its direction: then the state is unknown.
     pub fn is_in_flight(&self) -> bool {
-        self.unanswered > 0 || self.requests.is_within() || self.answers.is_within()
+        self.unanswered > 0 || self.requests.is_within() || self.responses.is_within()
     }
 
-    /// Bytes came from the client.
+    /// Takes bytes that the client sent.
     pub fn received(&mut self, bytes: &[u8]) {
         let mut rest = bytes;
-        while let Some(stretch) = self.requests.next(rest) {
-            rest = &rest[stretch.length..];
-            if stretch.head_is_whole {
+        while let Some(range) = self.requests.next(rest) {
+            rest = &rest[range.length..];
+            if range.head_is_whole {
                 let method = self.requests.outline().and_then(|outline| outline.method);
-                // An answer to a method that nobody knows ends as one to GET does.
-                self.answers.expect_response_to(method.unwrap_or(Method::Get));
+                // A response to an unknown method ends as a response to GET does.
+                self.responses.expect_response_to(method.unwrap_or(Method::Get));
                 self.unanswered += 1;
             }
         }
     }
 
-    /// Bytes came from the server. Assertions are on the answers that ended with them.
+    /// Takes bytes that the server sent. Returns the assertions on the responses that end in them.
     pub fn sent(&mut self, bytes: &[u8]) -> Vec<Assertion> {
-        let (mut rest, mut whole) = (bytes, 0);
-        while let Some(stretch) = self.answers.next(rest) {
-            rest = &rest[stretch.length..];
-            let Some(outline) = self.answers.outline() else { continue };
+        let (mut rest, mut complete) = (bytes, 0);
+        while let Some(range) = self.responses.next(rest) {
+            rest = &rest[range.length..];
+            let Some(outline) = self.responses.outline() else { continue };
             if outline.status.is_none_or(|status| status < 200) {
                 continue;
             }
-            if stretch.head_is_whole {
-                self.facts.push(facts(outline, self.answers.ends_with_connection()));
+            if range.head_is_whole {
+                self.facts.push(facts(outline, self.responses.ends_with_connection()));
             }
-            if stretch.ends_message {
+            if range.ends_message {
                 self.unanswered = self.unanswered.saturating_sub(1);
-                whole = self.facts.len();
+                complete = self.facts.len();
             }
         }
-        self.assertions(whole)
+        self.assertions(complete)
     }
 
-    /// The server will send no more, which it may have been the first to say. Assertions are on that, and
-    /// on an answer that ends with it, as its framing says or not.
+    /// The server sends no more; `is_first` says that the client had not closed before. Returns the
+    /// assertions on the close, and on a response that it ends, complete or cut short.
     pub fn server_closed(&mut self, is_first: bool) -> Vec<Assertion> {
-        let ends_answer = !self.facts.is_empty();
+        let ends_response = !self.facts.is_empty();
         let mut assertions = self.assertions(self.facts.len());
-        if is_first || ends_answer {
+        if is_first || ends_response {
             assertions.push(Assertion::Closed);
         }
         assertions
     }
 
-    /// The assertions on the first of the answers that have none yet.
-    fn assertions(&mut self, answers: usize) -> Vec<Assertion> {
+    /// The assertions on the first `count` responses that have none yet.
+    fn assertions(&mut self, count: usize) -> Vec<Assertion> {
         let numbers = (1..).map_while(NonZeroU32::new);
-        let numbered = numbers.zip(self.facts.drain(..answers));
+        let numbered = numbers.zip(self.facts.drain(..count));
         let assertions = |(nth, facts): (_, Vec<Fact>)| {
             facts.into_iter().map(move |fact| Assertion::Response { nth, fact })
         };
@@ -96,7 +96,7 @@ impl ExchangeFollower {
     }
 }
 
-/// The status of an answer, and how it says where its content ends.
+/// The status of a response, and the fields that frame its content.
 fn facts(outline: &Outline, ends_with_connection: bool) -> Vec<Fact> {
     let fields = outline.fields();
     let (coding, length) = ("Transfer-Encoding", "Content-Length");
@@ -111,7 +111,7 @@ fn facts(outline: &Outline, ends_with_connection: bool) -> Vec<Fact> {
         None if ends_with_connection => {
             [coding, length].map(|name| FieldName::new(name).map(Fact::NoField)).into()
         }
-        // Its status, or the method that was asked for, has no content to frame.
+        // The status or the request's method excludes content, so no framing is needed.
         None => Vec::new(),
     };
     facts.extend(framing.into_iter().flatten());
@@ -125,15 +125,16 @@ mod tests {
     const GET: &[u8] = b"GET / HTTP/1.1\r\nHost: h\r\n\r\n";
 
     #[test]
-    fn a_connection_is_in_flight_from_the_first_byte_of_a_request_to_the_last_of_its_answer() {
+    fn a_connection_is_in_flight_from_a_requests_first_byte_to_its_responses_last_byte() {
         let mut follower = ExchangeFollower::new();
         assert!(!follower.is_in_flight());
         for byte in GET {
             follower.received(&[*byte]);
             assert!(follower.is_in_flight());
         }
-        let answer = b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok";
-        for byte in answer {
+        let responses =
+            b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok";
+        for byte in responses {
             assert!(follower.is_in_flight());
             follower.sent(&[*byte]);
         }
@@ -141,7 +142,7 @@ mod tests {
     }
 
     #[test]
-    fn an_answer_that_is_cut_short_is_asserted_when_the_server_closes() {
+    fn a_response_that_is_cut_short_gets_its_assertions_when_the_server_closes() {
         let mut follower = ExchangeFollower::new();
         follower.received(GET);
         assert_eq!(follower.sent(b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nhalf"), []);

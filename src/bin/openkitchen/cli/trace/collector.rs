@@ -1,11 +1,11 @@
-//! # The page that is being made
+//! # Collect the items that the trace prints
 //!
 //! ```text
 //! <<< @2 655360 bytes in 10 pieces, +3.1 ms
 //! \{655360 bytes}\
 //! ```
-//! Pieces of which nothing is shown are counted together while nothing else happens, and for a
-//! second at most: a file of 10 MiB is a line, not 160 of them.
+//! Consecutive reads or writes of which no byte is shown share one block, for a second at most. So a file
+//! of 10 MiB is one line, and not 160.
 
 use std::time::{Duration, Instant};
 
@@ -13,62 +13,62 @@ use openkitchen::transcript::{Block, Bytes, Item, Note, Prose, Side};
 
 use crate::cli::note::crossed;
 
-/// How long what is only counted may wait for more of its kind.
-const COUNTING: Duration = Duration::from_secs(1);
+/// How long counted bytes may wait for more, before their block is printed.
+const COUNT_TIME: Duration = Duration::from_secs(1);
 
-/// The items that have been made, and bytes that are only counted.
+/// The items to print, and the bytes that are being counted.
 #[derive(Default)]
 pub(super) struct Collector {
-    /// What there is to print.
+    /// Items that are ready to print.
     pub items: Vec<Item>,
     counting: Option<Crossed>,
 }
 
-/// Bytes that crossed in one direction, in one piece or in several.
+/// Bytes that crossed in one direction, in one or more reads or writes.
 pub(super) struct Crossed {
     connection: u32,
     from: Side,
     length: u64,
-    pieces: u64,
-    /// When something crossed before them.
+    reads: u64,
+    /// When the event before them was.
     since: Instant,
     first: Instant,
     last: Instant,
 }
 
 impl Crossed {
-    /// One piece.
+    /// The bytes of one read or write.
     pub fn once(connection: u32, from: Side, length: u64, since: Instant, at: Instant) -> Crossed {
-        Crossed { connection, from, length, pieces: 1, since, first: at, last: at }
+        Crossed { connection, from, length, reads: 1, since, first: at, last: at }
     }
 
-    /// `214 bytes, +0.1 ms`, `65536 bytes in 8 pieces, +3.1 ms`: up to the last of them.
+    /// `214 bytes, +0.1 ms`, `65536 bytes in 8 pieces, +3.1 ms`: the time is up to the last read.
     pub fn note(&self) -> String {
-        crossed(self.length, self.pieces, self.last.saturating_duration_since(self.since))
+        crossed(self.length, self.reads, self.last.saturating_duration_since(self.since))
     }
 }
 
 impl Collector {
     /// Adds an item.
-    pub fn put(&mut self, item: Item) {
+    pub fn push(&mut self, item: Item) {
         self.stop_counting();
         self.items.push(item);
     }
 
     /// Adds a line of prose.
-    pub fn say(&mut self, text: &str) {
-        self.put(Item::Prose(Prose::new(text)));
+    pub fn push_prose(&mut self, text: &str) {
+        self.push(Item::Prose(Prose::new(text)));
     }
 
-    /// Adds bytes of which nothing is shown.
+    /// Adds bytes of which none is shown.
     pub fn count(&mut self, next: Crossed) {
         match &mut self.counting {
             Some(counting)
                 if (counting.connection, counting.from) == (next.connection, next.from)
-                    && next.first < counting.first + COUNTING =>
+                    && next.first < counting.first + COUNT_TIME =>
             {
                 counting.length += next.length;
-                counting.pieces += 1;
+                counting.reads += 1;
                 counting.last = next.last;
             }
             _ => {
@@ -78,12 +78,12 @@ impl Collector {
         }
     }
 
-    /// When counting has taken long enough, if anything is being counted.
+    /// When the counted bytes have to be printed, if there are any.
     pub fn counts_until(&self) -> Option<Instant> {
-        self.counting.as_ref().map(|counting| counting.first + COUNTING)
+        self.counting.as_ref().map(|counting| counting.first + COUNT_TIME)
     }
 
-    /// Adds what was counted.
+    /// Adds the counted bytes as one block, if there are any.
     pub fn stop_counting(&mut self) {
         if let Some(counting) = self.counting.take() {
             let note = Note::new(&counting.note());

@@ -1,7 +1,6 @@
-//! # One direction, readable first
+//! # Shorten one direction of a connection for the terminal
 //!
-//! What does a person want to see of a stream? Heads in full, of a text the first lines, and of a
-//! picture only how large it is.
+//! Heads are shown in full, text content up to its first lines, and other content as a number of bytes.
 //!
 //! ```text
 //! HTTP/1.1 200 OK
@@ -10,10 +9,10 @@
 //!
 //! \{8412 bytes}\
 //! ```
-//! Rule: each byte that crossed is shown or counted, so the blocks of a direction always add up to
-//! its stream. Which byte is head, framing or content says the library's own [`Reader`]; it judges
-//! nothing, and neither does this. A head that cannot be read is no content to leave out: it is what
-//! one came to see.
+//! Rule: each byte that crosses is shown or counted, so the lengths of a direction's blocks add up to
+//! its stream. The library's [`Reader`] says which bytes are head, framing or content. Neither it nor
+//! this module judges a message. Bytes that cannot be read as a message are shown too: the user runs the
+//! trace to see them.
 
 use std::mem;
 
@@ -22,80 +21,82 @@ use openkitchen::message::method::Method;
 use openkitchen::message::reader::{Part, Reader};
 use openkitchen::transcript::Bytes;
 
-/// Lines of text that are shown of one message's content: half a terminal.
-const LINES: usize = 12;
+/// Lines of text content that are shown of one message: half a terminal.
+const MAX_TEXT_LINES: usize = 12;
 
-/// Bytes of it, for a text can be one line: a terminal of 24 lines and 80 columns.
-const TEXT: usize = 24 * 80;
+/// Bytes of text content that are shown of one message, since a text may be one long line: a terminal
+/// of 24 lines and 80 columns.
+const MAX_TEXT_BYTES: usize = 24 * 80;
 
-/// Pieces of chunk framing that are shown of one message: twelve chunks of a line each.
-const FRAMING: usize = 3 * LINES;
+/// Ranges of chunk framing that are shown of one message: 18 chunks. Each has two: the size line, and
+/// the line end after the data.
+const MAX_FRAMING_RANGES: usize = 2 * 18;
 
-/// Pieces of framing around content that is left out: two chunks teach as much as a hundred.
-const FRAMING_AROUND_NOTHING: usize = 4;
+/// The same if the content is left out: two chunks.
+const MAX_FRAMING_RANGES_LEFT_OUT: usize = 2 * 2;
 
-/// Bytes that are no message, and are shown. A broken head has at most so many before a server
-/// gives up.
-const UNFRAMED: usize = 16 * 1024;
+/// Bytes that are part of no message and are shown, on one connection. A server gives up on a broken
+/// head after about as many.
+const MAX_UNFRAMED_BYTES: usize = 16 * 1024;
 
-/// Bytes of a head that is kept until it is whole, for the target in it.
-const HEAD: usize = 16 * 1024;
+/// Bytes of an incomplete head that are kept, for the target in it.
+const MAX_HEAD_BYTES: usize = 16 * 1024;
 
-/// Fields whose values are secrets.
+/// Names of fields whose values are secrets.
 const SECRETS: [&str; 5] =
     ["authorization", "proxy-authorization", "cookie", "set-cookie", "x-api-key"];
 
-/// Follows one direction of one connection.
+/// One direction of one connection.
 pub(super) struct Direction {
     reader: Reader,
     shows_all: bool,
-    /// What has come of a head that is not whole.
+    /// The received bytes of a head that is not complete.
     head: Vec<u8>,
     content: ContentView,
-    /// Pieces of framing that may still be shown of this message.
-    framing: usize,
+    /// Ranges of framing that may still be shown of this message.
+    framing_left: usize,
     is_past_last_chunk: bool,
-    /// Bytes that are no message and may still be shown.
-    unframed: usize,
+    /// Bytes outside of messages that may still be shown.
+    unframed_left: usize,
 }
 
 /// What is shown of a message's content.
 #[derive(Clone, Copy)]
 enum ContentView {
-    /// To be seen from its first bytes.
+    /// The fields do not tell: its first bytes decide.
     Unknown,
-    /// So much more.
+    /// At most this much more of it.
     Text { lines: usize, bytes: usize },
-    /// Its length.
+    /// Its length only.
     LeftOut,
 }
 
-/// A piece of the stream, made readable.
+/// What the trace shows of one read or write.
 pub(super) struct Shown {
-    /// The piece.
+    /// The bytes, shown or counted.
     pub bytes: Bytes,
-    /// The heads that became whole with it.
+    /// The heads that end in these bytes.
     pub heads: Vec<ShownHead>,
 }
 
-/// What is worth a remark about a head.
+/// What the trace needs to know about a head.
 pub(super) struct ShownHead {
-    /// The method, where the head is that of a request and the method a known one.
+    /// The method; `None` in a response, and for an unknown method.
     pub method: Option<Method>,
-    /// What stands second on the first line.
+    /// The second word of the first line: in a request, the target.
     pub target: String,
-    /// Whether a field holds a secret.
+    /// Whether one of its fields holds a secret.
     pub has_secret_field: bool,
 }
 
 impl Direction {
-    /// The way from the client.
+    /// From the client to the server.
     pub fn requests(shows_all: bool) -> Direction {
         Direction::new(Reader::requests(), shows_all)
     }
 
-    /// The way to the client.
-    pub fn answers(shows_all: bool) -> Direction {
+    /// From the server to the client.
+    pub fn responses(shows_all: bool) -> Direction {
         Direction::new(Reader::responses(), shows_all)
     }
 
@@ -105,14 +106,15 @@ impl Direction {
             shows_all,
             head: Vec::new(),
             content: ContentView::LeftOut,
-            framing: 0,
+            framing_left: 0,
             is_past_last_chunk: false,
-            unframed: UNFRAMED,
+            unframed_left: MAX_UNFRAMED_BYTES,
         }
     }
 
-    /// Tells the way to the client what was asked: only that says how an answer to HEAD ends.
-    pub fn asked(&mut self, method: Method) {
+    /// Records the method of the next request, in the direction of the responses. The response to HEAD
+    /// has no content, and only the method tells that.
+    pub fn expect_response_to(&mut self, method: Method) {
         self.reader.expect_response_to(method);
     }
 
@@ -121,37 +123,37 @@ impl Direction {
         self.reader.is_within()
     }
 
-    /// The next piece of the stream.
-    pub fn show(&mut self, piece: &[u8]) -> Shown {
-        let mut page = TextLines { piece, at: 0, left_out: 0, bytes: Bytes::new() };
+    /// Takes the bytes of the next read or write.
+    pub fn show(&mut self, bytes: &[u8]) -> Shown {
+        let mut shortener = Shortener { input: bytes, at: 0, left_out: 0, output: Bytes::new() };
         let mut heads = Vec::new();
-        while let Some(stretch) = self.reader.next(&piece[page.at..]) {
-            let run = &piece[page.at..page.at + stretch.length];
-            let shown = match stretch.part {
+        while let Some(next) = self.reader.next(&bytes[shortener.at..]) {
+            let range = &bytes[shortener.at..shortener.at + next.length];
+            let shown = match next.part {
                 Part::Head => {
-                    heads.extend(self.head(run, stretch.head_is_whole));
-                    run.len()
+                    heads.extend(self.head(range, next.head_is_whole));
+                    range.len()
                 }
-                Part::Framing => self.framing(run),
-                Part::Content => self.content(run),
-                Part::Unframed => self.unframed(run),
+                Part::Framing => self.framing(range),
+                Part::Content => self.content(range),
+                Part::Unframed => self.unframed(range),
             };
-            page.turn(if self.shows_all { run.len() } else { shown }, run.len());
+            shortener.advance(if self.shows_all { range.len() } else { shown }, range.len());
         }
-        Shown { bytes: page.end(), heads }
+        Shown { bytes: shortener.finish(), heads }
     }
 
-    /// What there is to say about the head, once it is whole.
-    fn head(&mut self, run: &[u8], is_whole: bool) -> Option<ShownHead> {
-        let room = HEAD - self.head.len();
-        self.head.extend_from_slice(&run[..run.len().min(room)]);
-        if !is_whole {
+    /// Takes bytes of a head. Returns what the trace needs to know, once the head is complete.
+    fn head(&mut self, range: &[u8], is_complete: bool) -> Option<ShownHead> {
+        let room = MAX_HEAD_BYTES - self.head.len();
+        self.head.extend_from_slice(&range[..range.len().min(room)]);
+        if !is_complete {
             return None;
         }
         let outline = self.reader.outline()?;
         let fields = outline.fields();
         self.content = ContentView::of(fields);
-        (self.framing, self.is_past_last_chunk) = (FRAMING, false);
+        (self.framing_left, self.is_past_last_chunk) = (MAX_FRAMING_RANGES, false);
         let head = mem::take(&mut self.head);
         let line = head.trim_ascii_start().split(|&byte| byte == b'\n').next().unwrap_or_default();
         let target = line.split(|&byte| byte == b' ').nth(1).unwrap_or_default();
@@ -162,32 +164,32 @@ impl Direction {
         })
     }
 
-    // The rest say how many of the first bytes are shown.
+    // The functions below return how many of the range's first bytes are shown.
 
-    fn framing(&mut self, run: &[u8]) -> usize {
-        // RFC 9112 section 7.1: the last chunk is the one of size zero. Only it says that nothing is
-        // missing, so it is shown behind any number of others that are not.
-        let digits = run.iter().take_while(|byte| byte.is_ascii_hexdigit()).count();
-        let is_zero = digits > 0 && run[..digits].iter().all(|&digit| digit == b'0');
-        self.is_past_last_chunk |= is_zero && run.ends_with(b"\n");
+    fn framing(&mut self, range: &[u8]) -> usize {
+        // RFC 9112 section 7.1: the last chunk has size zero. Only it proves that the content is
+        // complete, so it is shown however many other chunks are left out.
+        let digits = range.iter().take_while(|byte| byte.is_ascii_hexdigit()).count();
+        let is_zero = digits > 0 && range[..digits].iter().all(|&digit| digit == b'0');
+        self.is_past_last_chunk |= is_zero && range.ends_with(b"\n");
         if self.is_past_last_chunk {
-            return run.len();
+            return range.len();
         }
         if let ContentView::LeftOut = self.content {
-            self.framing = self.framing.min(FRAMING_AROUND_NOTHING);
+            self.framing_left = self.framing_left.min(MAX_FRAMING_RANGES_LEFT_OUT);
         }
-        let is_shown = self.framing > 0;
-        self.framing = self.framing.saturating_sub(1);
-        if is_shown { run.len() } else { 0 }
+        let is_shown = self.framing_left > 0;
+        self.framing_left = self.framing_left.saturating_sub(1);
+        if is_shown { range.len() } else { 0 }
     }
 
-    fn content(&mut self, run: &[u8]) -> usize {
+    fn content(&mut self, range: &[u8]) -> usize {
         if let ContentView::Unknown = self.content {
-            self.content = if is_text(run) { ContentView::TEXT } else { ContentView::LeftOut };
+            self.content = if is_text(range) { ContentView::TEXT } else { ContentView::LeftOut };
         }
         let ContentView::Text { lines, bytes } = &mut self.content else { return 0 };
         let mut shown = 0;
-        for byte in run.iter().take(*bytes) {
+        for byte in range.iter().take(*bytes) {
             if *lines == 0 {
                 break;
             }
@@ -195,24 +197,24 @@ impl Direction {
             shown += 1;
         }
         *bytes -= shown;
-        if shown < run.len() {
+        if shown < range.len() {
             self.content = ContentView::LeftOut;
         }
         shown
     }
 
-    fn unframed(&mut self, run: &[u8]) -> usize {
+    fn unframed(&mut self, range: &[u8]) -> usize {
         self.head = Vec::new();
-        let shown = run.len().min(self.unframed);
-        self.unframed -= shown;
+        let shown = range.len().min(self.unframed_left);
+        self.unframed_left -= shown;
         shown
     }
 }
 
 impl ContentView {
-    const TEXT: ContentView = ContentView::Text { lines: LINES, bytes: TEXT };
+    const TEXT: ContentView = ContentView::Text { lines: MAX_TEXT_LINES, bytes: MAX_TEXT_BYTES };
 
-    /// RFC 9110 sections 8.3 and 8.4.
+    /// Chosen by Content-Encoding and Content-Type (RFC 9110 sections 8.4 and 8.3).
     fn of(fields: FieldLines<'_>) -> ContentView {
         let is_coded = fields
             .members("content-encoding")
@@ -224,7 +226,7 @@ impl ContentView {
         let kind = value.split(|&byte| byte == b';').next().unwrap_or_default();
         let kind = kind.trim_ascii().to_ascii_lowercase();
         match &kind[..] {
-            // Styles and scripts are text, but nobody reads them here.
+            // Text as well, but it would push the exchanges off the screen.
             b"text/css" | b"text/javascript" => ContentView::LeftOut,
             b"application/json" | b"application/xml" | b"application/x-www-form-urlencoded" => {
                 ContentView::TEXT
@@ -232,7 +234,7 @@ impl ContentView {
             kind if kind.starts_with(b"text/") || kind.starts_with(b"message/") => {
                 ContentView::TEXT
             }
-            // A form whose parts may be texts or files.
+            // A form, whose parts may be text or files.
             kind if kind.starts_with(b"multipart/") => ContentView::Unknown,
             kind if kind.starts_with(b"application/")
                 && (kind.ends_with(b"+json") || kind.ends_with(b"+xml")) =>
@@ -244,8 +246,8 @@ impl ContentView {
     }
 }
 
-/// Whether bytes can be read: UTF-8, whose last character may still be under way, and no control
-/// bytes but white space.
+/// Whether bytes are readable text: UTF-8 without control bytes, except white space. The last character
+/// may be incomplete.
 fn is_text(bytes: &[u8]) -> bool {
     let is_utf8 = match std::str::from_utf8(bytes) {
         Ok(_) => true,
@@ -254,36 +256,38 @@ fn is_text(bytes: &[u8]) -> bool {
     is_utf8 && bytes.iter().all(|byte| !byte.is_ascii_control() || b"\r\n\t".contains(byte))
 }
 
-/// A piece that is being turned into bytes to show and bytes to count.
-struct TextLines<'a> {
-    piece: &'a [u8],
+/// Turns the bytes of one read or write into bytes to show and bytes to count.
+struct Shortener<'a> {
+    input: &'a [u8],
     at: usize,
+    /// Bytes before `at` that are not in the output yet.
     left_out: usize,
-    bytes: Bytes,
+    output: Bytes,
 }
 
-impl TextLines<'_> {
-    /// Goes on by so many bytes, of which the first ones are shown.
-    fn turn(&mut self, shown: usize, length: usize) {
+impl Shortener<'_> {
+    /// Goes on by `length` bytes, of which the first `shown` are shown.
+    fn advance(&mut self, shown: usize, length: usize) {
         if shown > 0 {
-            // What is shown again begins its own line, where the line end before it is at hand.
-            let ends_line = self.left_out > 2 && self.piece[..self.at].ends_with(b"\r\n");
+            // Shown bytes after counted ones should begin on a line of their own. So the line end before
+            // them is shown too, if there is one.
+            let ends_line = self.left_out > 2 && self.input[..self.at].ends_with(b"\r\n");
             let from = if ends_line { self.at - 2 } else { self.at };
             self.left_out -= self.at - from;
-            self.count();
-            self.bytes.push_raw(&self.piece[from..self.at + shown]);
+            self.push_left_out();
+            self.output.push_raw(&self.input[from..self.at + shown]);
         }
         self.left_out += length - shown;
         self.at += length;
     }
 
-    fn count(&mut self) {
-        self.bytes.push_left_out(mem::take(&mut self.left_out) as u64);
+    fn push_left_out(&mut self) {
+        self.output.push_left_out(mem::take(&mut self.left_out) as u64);
     }
 
-    fn end(mut self) -> Bytes {
-        self.count();
-        self.bytes
+    fn finish(mut self) -> Bytes {
+        self.push_left_out();
+        self.output
     }
 }
 
@@ -293,19 +297,19 @@ mod tests {
 
     use super::*;
 
-    /// What is shown of an answer that comes in these pieces. Its lengths always add up.
-    fn shown(pieces: &[&[u8]]) -> Vec<String> {
-        let mut direction = Direction::answers(false);
-        let lines = |piece: &&[u8]| {
-            let bytes = direction.show(piece).bytes;
-            assert_eq!(bytes.len(), piece.len() as u64);
+    /// What is shown of responses that arrive in these reads. Checks that the lengths add up.
+    fn shown(reads: &[&[u8]]) -> Vec<String> {
+        let mut direction = Direction::responses(false);
+        let lines = |read: &&[u8]| {
+            let bytes = direction.show(read).bytes;
+            assert_eq!(bytes.len(), read.len() as u64);
             let (from, note) = (Side::Server, Note::new(""));
             Item::Block(Block { connection: 1, from, note, bytes }).to_string()
         };
-        pieces.iter().map(lines).collect()
+        reads.iter().map(lines).collect()
     }
 
-    fn answer(fields: &str, content: &[u8]) -> Vec<u8> {
+    fn response(fields: &str, content: &[u8]) -> Vec<u8> {
         let length = content.len();
         let head = format!("HTTP/1.1 200 OK\r\n{fields}Content-Length: {length}\r\n\r\n");
         [head.as_bytes(), content].concat()
@@ -313,12 +317,12 @@ mod tests {
 
     /// What is shown of the content alone.
     fn shown_content(fields: &str, content: &[u8]) -> String {
-        let lines = shown(&[&answer(fields, content)]).concat();
+        let lines = shown(&[&response(fields, content)]).concat();
         lines.split_once("\n\n").map(|(_, content)| content.to_owned()).unwrap_or_default()
     }
 
     #[test]
-    fn a_text_is_shown_and_a_picture_is_counted() {
+    fn text_content_is_shown_and_an_image_is_counted() {
         for (fields, content, lines) in [
             ("Content-Type: text/html; charset=utf-8\r\n", "<p>hi\n", "<p>hi\\n\n"),
             ("Content-Type: Application/JSON\r\n", "{}", "{}\\\n"),
@@ -339,58 +343,58 @@ mod tests {
     }
 
     #[test]
-    fn twelve_lines_are_shown_and_the_rest_is_counted() {
+    fn twelve_lines_of_text_are_shown_and_the_rest_is_counted() {
         let text = "Content-Type: text/plain\r\n";
         assert_eq!(shown_content(text, &b"a\n".repeat(12)), "a\\n\n".repeat(12));
         let more = "a\\n\n".repeat(12) + "\\{6 bytes}\\\n";
         assert_eq!(shown_content(text, &b"a\n".repeat(15)), more);
-        let long = "a".repeat(TEXT) + "\\{80 bytes}\\\n";
-        assert_eq!(shown_content(text, &[b'a'; TEXT + 80]), long);
+        let long = "a".repeat(MAX_TEXT_BYTES) + "\\{80 bytes}\\\n";
+        assert_eq!(shown_content(text, &[b'a'; MAX_TEXT_BYTES + 80]), long);
     }
 
     #[test]
-    fn the_twelve_lines_may_come_in_any_number_of_writes() {
-        let all = answer("Content-Type: text/plain\r\n", &b"a\n".repeat(15));
+    fn the_twelve_lines_may_arrive_in_any_number_of_reads() {
+        let all = response("Content-Type: text/plain\r\n", &b"a\n".repeat(15));
         let (head, content) = all.split_at(all.len() - 30);
-        let read = shown(&[head, &content[..18], &content[18..25], &content[25..]]);
-        assert_eq!(read[1], "<<<\n".to_owned() + &"a\\n\n".repeat(9));
-        assert_eq!(read[2], "<<<\na\\n\na\\n\na\\n\n\\{1 bytes}\\\n");
-        assert_eq!(read[3], "<<<\n\\{5 bytes}\\\n");
+        let blocks = shown(&[head, &content[..18], &content[18..25], &content[25..]]);
+        assert_eq!(blocks[1], "<<<\n".to_owned() + &"a\\n\n".repeat(9));
+        assert_eq!(blocks[2], "<<<\na\\n\na\\n\na\\n\n\\{1 bytes}\\\n");
+        assert_eq!(blocks[3], "<<<\n\\{5 bytes}\\\n");
     }
 
     #[test]
     fn a_chunked_text_is_shown_with_its_framing() {
         let head = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n";
-        let read = shown(&[head, b"6\r\nhello\n\r\n", b"3\r\nyou\r\n0\r\n\r\n"]);
-        assert_eq!(read[1..], ["<<<\n6\nhello\\n\n\n", "<<<\n3\nyou\n0\n\n"]);
+        let blocks = shown(&[head, b"6\r\nhello\n\r\n", b"3\r\nyou\r\n0\r\n\r\n"]);
+        assert_eq!(blocks[1..], ["<<<\n6\nhello\\n\n\n", "<<<\n3\nyou\n0\n\n"]);
     }
 
     #[test]
-    fn a_chunked_picture_shows_two_chunks_and_the_last() {
+    fn of_a_chunked_image_two_chunk_sizes_and_the_last_chunk_are_shown() {
         let head =
             b"HTTP/1.1 200 OK\r\nContent-Type: image/png\r\nTransfer-Encoding: chunked\r\n\r\n";
         let chunk = [&b"100\r\n"[..], &[b'x'; 256], b"\r\n"].concat();
         let (many, last) = (chunk.repeat(9), [&chunk[..], b"0\r\n\r\n"].concat());
-        let read = shown(&[head, &many, &last]);
+        let blocks = shown(&[head, &many, &last]);
         let two = "<<<\n100\n\\{256 bytes}\n100\n\\{256 bytes}\n";
-        assert_eq!(read[1], format!("{two}\\{{{} bytes}}\\\n", 7 * 263));
-        assert_eq!(read[2], "<<<\n\\{261 bytes}\n0\n\n");
+        assert_eq!(blocks[1], format!("{two}\\{{{} bytes}}\\\n", 7 * 263));
+        assert_eq!(blocks[2], "<<<\n\\{261 bytes}\n0\n\n");
     }
 
     #[test]
-    fn bytes_that_are_no_message_are_shown_up_to_the_size_of_a_head() {
+    fn bytes_of_no_message_are_shown_up_to_the_size_of_a_head() {
         let hello = b"\x16\x03\x01\x02\0".repeat(4000);
         let mut direction = Direction::requests(false);
         let bytes = direction.show(&hello).bytes;
         assert_eq!((bytes.len(), bytes.expand()), (20_000, None));
-        assert!(bytes.pieces().len() == 2);
+        assert_eq!(bytes.pieces().len(), 2);
         let broken = b"GET / HTTP/1.1\r\nHost : h\r\n\r\n";
         let bytes = Direction::requests(false).show(broken).bytes;
         assert_eq!(bytes.expand().as_deref(), Some(&broken[..]));
     }
 
     #[test]
-    fn a_head_in_pieces_is_known_when_it_is_whole() {
+    fn a_head_split_over_many_reads_is_reported_when_it_is_complete() {
         let mut direction = Direction::requests(false);
         let whole = b"\r\nGET /a?b=c HTTP/1.1\r\nHost: h\r\nCookie: x\r\n\r\n";
         for (at, byte) in whole.iter().enumerate() {
@@ -404,25 +408,25 @@ mod tests {
     }
 
     #[test]
-    fn an_answer_to_head_has_no_content_to_wait_for() {
-        let mut direction = Direction::answers(false);
-        direction.asked(Method::Head);
+    fn a_response_to_head_has_no_content() {
+        let mut direction = Direction::responses(false);
+        direction.expect_response_to(Method::Head);
         let head = b"HTTP/1.1 200 OK\r\nContent-Type: image/png\r\nContent-Length: 9\r\n\r\n";
         assert_eq!(direction.show(&head.repeat(2)[..]).heads.len(), 2);
     }
 
     #[test]
-    fn lengths_add_up_however_a_stream_is_cut() {
-        let picture =
+    fn shown_and_counted_bytes_add_up_for_every_read_size() {
+        let image =
             b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\nContent-Type: image/png\r\n\r\n\
             4\r\n\x89PNG\r\n3;a=b\r\n\r\n\0\r\n0\r\nX-Sum: 1\r\n\r\n";
-        let text = answer("Content-Type: text/plain\r\n", &b"line\r\n".repeat(20));
+        let text = response("Content-Type: text/plain\r\n", &b"line\r\n".repeat(20));
         let stream =
-            [&text[..], picture, &text, picture, b"HTTP/1.0 200 OK\r\n\r\nto the end"].concat();
-        for pace in 1..stream.len() {
-            let pieces: Vec<&[u8]> = stream.chunks(pace).collect();
-            let page = shown(&pieces).concat(); // which looks at each length
-            assert!(!page.contains(r"\x89"), "{pace} bytes at a time: {page}");
+            [&text[..], image, &text, image, b"HTTP/1.0 200 OK\r\n\r\nto the end"].concat();
+        for size in 1..stream.len() {
+            let reads: Vec<&[u8]> = stream.chunks(size).collect();
+            let text = shown(&reads).concat(); // which checks each length
+            assert!(!text.contains(r"\x89"), "{size} bytes at a time: {text}");
         }
     }
 }

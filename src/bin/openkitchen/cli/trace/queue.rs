@@ -1,12 +1,12 @@
-//! # Between those who answer and the one who prints
+//! # The queue between the connections' threads and the printing thread
 //!
-//! A terminal takes bytes when it likes. How does a connection's thread hand over what it saw, and
-//! never wait?
+//! A terminal may take bytes slowly or not at all. How does a connection's thread pass its events on
+//! without waiting for it?
 //!
-//! Rule: to hand over is to take a lock that nobody holds for long: the printing thread takes all
-//! that is there at once, and prints with the lock free. What finds no room is counted instead; from
-//! then on everything is, until the queue is taken. So what is lost always follows what is kept, and
-//! the order needs no bookkeeping.
+//! Rule: a push takes a lock that is never held for long. The printing thread takes all events at once,
+//! and prints with the lock free. An event that finds the queue full is lost: it is only counted. From
+//! then on every event is lost until the queue is taken. So lost events always follow kept ones, and the
+//! order needs no bookkeeping. Only the program's own lines are never lost.
 
 use std::mem;
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
@@ -14,13 +14,13 @@ use std::time::{Duration, Instant};
 
 use super::view::{Observed, TraceEvent};
 
-/// What may wait, in bytes. As much again may be in the printing thread's hands: 4 MiB in all.
-const ROOM: usize = 2 * 1024 * 1024;
+/// Bytes that may wait in the queue. The printing thread may hold as many again: 4 MiB in all.
+const MAX_QUEUED_BYTES: usize = 2 * 1024 * 1024;
 
-/// What an event takes beside its bytes, roughly.
-const EVENT: usize = 128;
+/// Roughly what an event takes in memory besides its bytes.
+const EVENT_BYTES: usize = 128;
 
-/// What happened and is not printed yet.
+/// Events that are not printed yet.
 #[derive(Default)]
 pub(super) struct TraceQueue {
     state: Mutex<QueueState>,
@@ -31,36 +31,37 @@ pub(super) struct TraceQueue {
 struct QueueState {
     waiting: Vec<TraceEvent>,
     bytes: usize,
-    /// How much was lost since the queue was taken, and how many exchanges were among it.
+    /// Events that were lost since the queue was taken.
     lost: usize,
+    /// Answered exchanges among them.
     lost_exchanges: u64,
     is_closing: bool,
-    is_over: bool,
+    is_ended: bool,
 }
 
 impl TraceQueue {
-    /// Hands over what happened, or counts it as lost. Never waits for the printing thread.
-    pub fn push(&self, happened: TraceEvent) {
+    /// Adds an event, or counts it as lost. Never waits for the printing thread.
+    pub fn push(&self, event: TraceEvent) {
         let mut state = self.state();
-        let cost = EVENT + happened.event.bytes();
-        // One event alone fits whatever its size: it is a copy of one write, which has a bound.
-        let is_full = state.bytes + cost > ROOM && !state.waiting.is_empty();
-        match happened.event {
-            _ if state.is_closing || state.is_over => {}
-            // What the program itself says is little, and somebody waits for it.
-            Observed::ParsedArgs(_) => state.add(happened, cost),
-            _ if !is_full && state.lost == 0 => state.add(happened, cost),
-            event => {
+        let cost = EVENT_BYTES + event.observed.bytes();
+        // An empty queue takes an event of any size: it is a copy of one read or write.
+        let is_full = state.bytes + cost > MAX_QUEUED_BYTES && !state.waiting.is_empty();
+        match event.observed {
+            _ if state.is_closing || state.is_ended => {}
+            // The program's own lines are few, and a caller may wait for them.
+            Observed::Prose(_) => state.add(event, cost),
+            _ if !is_full && state.lost == 0 => state.add(event, cost),
+            observed => {
                 state.lost += 1;
-                state.lost_exchanges += u64::from(matches!(event, Observed::Answered(_)));
+                state.lost_exchanges += u64::from(matches!(observed, Observed::Answered(_)));
             }
         }
         drop(state);
         self.changed.notify_one();
     }
 
-    /// Takes all that happened, in order. Waits until there is something, until the time has come,
-    /// or until there will be nothing any more, which is `None`.
+    /// Takes all events, in order. Waits until there are some, or until `wake_at`. `None` once the queue
+    /// is closing and empty.
     pub fn take(&self, wake_at: Option<Instant>) -> Option<Vec<TraceEvent>> {
         let mut state = self.state();
         loop {
@@ -81,19 +82,19 @@ impl TraceQueue {
         }
     }
 
-    /// Takes nothing more in, and waits a while for what is there to be printed. Says whether it was.
-    pub fn close(&self, patience: Duration) -> bool {
+    /// Accepts no more events, and waits for the printing thread to end. False after the timeout.
+    pub fn close(&self, timeout: Duration) -> bool {
         let mut state = self.state();
         state.is_closing = true;
         self.changed.notify_all();
-        let waited = self.changed.wait_timeout_while(state, patience, |state| !state.is_over);
-        waited.unwrap_or_else(PoisonError::into_inner).0.is_over
+        let waited = self.changed.wait_timeout_while(state, timeout, |state| !state.is_ended);
+        waited.unwrap_or_else(PoisonError::into_inner).0.is_ended
     }
 
-    /// The printing thread has ended: nobody will take anything any more.
+    /// Reports that the printing thread has ended: from now on events are dropped.
     pub fn end(&self) {
         let mut state = self.state();
-        state.is_over = true;
+        state.is_ended = true;
         state.waiting = Vec::new();
         self.changed.notify_all();
     }
@@ -104,16 +105,16 @@ impl TraceQueue {
 }
 
 impl QueueState {
-    fn add(&mut self, happened: TraceEvent, cost: usize) {
+    fn add(&mut self, event: TraceEvent, cost: usize) {
         self.bytes += cost;
-        self.waiting.push(happened);
+        self.waiting.push(event);
     }
 
     fn take(&mut self) -> Vec<TraceEvent> {
         let (events, exchanges) = (mem::take(&mut self.lost), mem::take(&mut self.lost_exchanges));
         if events > 0 {
-            let event = Observed::Lost { events, exchanges };
-            self.waiting.push(TraceEvent { at: Instant::now(), connection: 0, event });
+            let observed = Observed::Lost { events, exchanges };
+            self.waiting.push(TraceEvent { at: Instant::now(), connection: 0, observed });
         }
         self.bytes = 0;
         mem::take(&mut self.waiting)

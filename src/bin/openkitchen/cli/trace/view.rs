@@ -1,21 +1,21 @@
-//! # What happened, as a page
+//! # Turn events into the items of a transcript
 //!
-//! In goes what an observer sees, with its time; out come the items of a transcript. No thread, no
-//! clock, no terminal: a test of the trace is a list of events.
+//! The view takes what an observer reports, with its time, and returns the items to print. It uses no
+//! thread, clock or terminal, so a test of the trace is a list of events.
 //!
-//! What one does not see here:
+//! Not every event is printed at once, or at all:
 //!
-//! - That a connection was opened is shown with its first byte; or when it has been silent for two
-//!   seconds, or ends without a byte. Of the latter only a few in a minute, for somebody may open
-//!   thousands; the others are counted.
-//! - Behind a reset no end is shown, for there is none.
-//! - An exchange at a quiet route is held back until it is answered, and shown if it failed or if
-//!   there was something to remark.
-//! - When events were lost, nobody knows any more where on a connection a message begins. Then bytes
-//!   are counted until its next exchange is answered.
+//! - `open` is printed with the connection's first byte. A connection without a byte is printed after two
+//!   seconds, or when it ends. A client may open thousands of those, so a few a minute are printed, and
+//!   the others are counted.
+//! - No end is printed after a reset, since the reset has ended both sides.
+//! - An exchange on a quiet route is held back until it is answered. It is printed if it failed, or if
+//!   there is a remark on it.
+//! - After events were lost, it is unknown where a message begins. Until the connection's next exchange
+//!   is answered, its bytes are only counted.
 //!
-//! What is told once in a run: why a connection is silent, that a browser asks for a favicon, that
-//! fields with secrets stand on this screen. A key in a target is told each time.
+//! Remarks that are printed once per run: why a connection is silent, that a browser requests a favicon,
+//! that fields hold secrets. The remark on a key in a target is printed each time.
 
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::mem;
@@ -35,42 +35,40 @@ use super::connection::TracedConnection;
 use super::direction::{Shown, ShownHead};
 use crate::cli::note::{SILENCE, Took, counted};
 
-/// Connections without a byte that are shown, of those that come within [`MINUTE`]: as many as a
-/// browser opens to one host.
-const SHOWN: usize = 6;
+/// Connections without a byte that are printed in each [`SILENT_PERIOD`]: as many as a browser opens to
+/// one host.
+const MAX_SILENT_SHOWN: usize = 6;
 
-const MINUTE: Duration = Duration::from_secs(60);
+const SILENT_PERIOD: Duration = Duration::from_secs(60);
 
-/// Connections that may never say goodbye, and are remembered all the same: whose server has
-/// closed while the client goes on, and those that were met midway.
-const FADING: usize = 256;
+/// Connections that are kept although they may have no further event: those whose server has closed while
+/// the client has not, and those whose start was lost.
+const MAX_EVICTABLE: usize = 256;
 
-/// Something that an observer saw.
+/// One event, with its time.
 pub(super) struct TraceEvent {
-    /// When.
     pub at: Instant,
-    /// On which connection; zero where that means nothing.
+    /// The connection's number; zero for an event of no connection.
     pub connection: u64,
-    /// What.
-    pub event: Observed,
+    pub observed: Observed,
 }
 
-/// What an observer can see.
+/// What an event reports.
 pub(super) enum Observed {
     Opened(SocketAddr),
     Crossed(Side, Vec<u8>),
     Answered(Summary),
     Ended(End),
-    /// The program has something to say.
-    ParsedArgs(String),
-    /// The queue was full.
+    /// Lines that the program itself prints.
+    Prose(String),
+    /// Events that found the queue full, and the answered exchanges among them.
     Lost {
         events: usize,
         exchanges: u64,
     },
 }
 
-/// An exchange that is over, in a line.
+/// One line about an answered exchange.
 pub(super) struct Summary {
     line: String,
     has_failed: bool,
@@ -78,184 +76,185 @@ pub(super) struct Summary {
 }
 
 impl Observed {
-    /// Bytes that it keeps on the heap.
+    /// Bytes on the heap.
     pub fn bytes(&self) -> usize {
         match self {
             Observed::Crossed(_, bytes) => bytes.len(),
             Observed::Answered(summary) => summary.line.len(),
-            Observed::ParsedArgs(text) => text.len(),
+            Observed::Prose(text) => text.len(),
             Observed::Opened(_) | Observed::Ended(_) | Observed::Lost { .. } => 0,
         }
     }
 }
 
 impl Summary {
-    /// `GET /about 200 0.2 ms keep-alive`. Keys have been masked: a line like this is quoted elsewhere.
+    /// `GET /about 200 0.2 ms keep-alive`. Keys in the target are masked, since users copy this line.
     pub fn of(exchange: &Answered<'_>) -> Summary {
         let Answered { method, target, took, is_quiet, .. } = exchange;
         let status = exchange.status.code();
-        let stays = match exchange.persistence {
+        let persistence = match exchange.persistence {
             Persistence::KeepAlive => "keep-alive",
             Persistence::Close => "close",
         };
-        let line = format!("{method} {target} {status} {} {stays}", Took(*took));
+        let line = format!("{method} {target} {status} {} {persistence}", Took(*took));
         Summary { line, has_failed: status >= 400, is_quiet: *is_quiet }
     }
 }
 
-/// Makes items of events.
+/// Turns events into items.
 pub(super) struct View {
     options: TraceOptions,
     connections: HashMap<u64, TracedConnection>,
-    /// Which connections are remembered only for so long, the oldest first.
-    fading: VecDeque<u64>,
-    /// Connections in the order they opened, while they may turn out to be silent.
-    newcomers: VecDeque<(Instant, u64)>,
-    mute: Mute,
-    page: Collector,
+    /// The connections of [`MAX_EVICTABLE`], the oldest first.
+    evictable: VecDeque<u64>,
+    /// Connections that may still be silent, each with its opening time, the oldest first.
+    may_be_silent: VecDeque<(Instant, u64)>,
+    silent: SilentConnections,
+    out: Collector,
+    /// Exchanges that were answered so far.
     exchanges: u64,
-    told: Explained,
+    explained: Explained,
 }
 
-/// What has been told in this run.
+/// The remarks and explanations that have been printed in this run.
 #[derive(Default)]
 struct Explained {
     silence: bool,
     favicon: bool,
     secret_field: bool,
-    /// What has been explained: an element, and what was said of it.
+    /// Each element that has been explained, and its explanation.
     meanings: HashSet<(String, String)>,
 }
 
-/// Explanations that are remembered, so that each is given once. Beyond them nothing new is said.
-const MEANINGS: usize = 4096;
+/// Explanations that are remembered, so that each is printed once. Beyond them no new one is printed.
+const MAX_EXPLANATIONS: usize = 4096;
 
 impl View {
-    /// Nothing has happened yet.
+    /// A view of no events.
     pub fn new(options: TraceOptions) -> View {
         View {
             options,
             connections: HashMap::new(),
-            fading: VecDeque::new(),
-            newcomers: VecDeque::new(),
-            mute: Mute::default(),
-            page: Collector::default(),
+            evictable: VecDeque::new(),
+            may_be_silent: VecDeque::new(),
+            silent: SilentConnections::default(),
+            out: Collector::default(),
             exchanges: 0,
-            told: Explained::default(),
+            explained: Explained::default(),
         }
     }
 
-    /// Something happened.
-    pub fn see(&mut self, TraceEvent { at, connection, event }: TraceEvent) {
-        match event {
+    /// Adds an event.
+    pub fn add(&mut self, TraceEvent { at, connection, observed }: TraceEvent) {
+        match observed {
             Observed::Opened(peer) => {
                 let opened = TracedConnection::opened(connection, peer, at, self.options.bodies);
                 self.connections.insert(connection, opened);
-                self.newcomers.push_back((at, connection));
+                self.may_be_silent.push_back((at, connection));
             }
             Observed::Crossed(from, bytes) => self.crossed(at, connection, from, &bytes),
             Observed::Answered(summary) => self.answered(at, connection, &summary),
             Observed::Ended(end) => self.ended(at, connection, end),
-            Observed::ParsedArgs(text) => text.lines().for_each(|line| self.page.say(line)),
+            Observed::Prose(text) => text.lines().for_each(|line| self.out.push_prose(line)),
             Observed::Lost { events, exchanges } => {
                 self.connections.clear();
                 self.exchanges += exchanges;
                 let events = counted(events as u64, "event was", "events were");
-                self.page.say(&format!("{events} not shown: the terminal was too slow"));
+                self.out.push_prose(&format!("{events} not shown: the terminal was too slow"));
             }
         }
     }
 
-    /// When there will be something to see, even if nothing happens until then.
+    /// When there will be something to print, even without another event.
     pub fn wake_at(&mut self) -> Option<Instant> {
-        while let Some((_, number)) = self.newcomers.front() {
+        while let Some((_, number)) = self.may_be_silent.front() {
             if self.connections.get(number).is_some_and(TracedConnection::is_silent) {
                 break;
             }
-            self.newcomers.pop_front();
+            self.may_be_silent.pop_front();
         }
-        let silence = self.newcomers.front().map(|(opened, _)| *opened + SILENCE);
-        [silence, self.mute.counts_until(), self.page.counts_until()].into_iter().flatten().min()
+        let silence = self.may_be_silent.front().map(|(opened, _)| *opened + SILENCE);
+        [silence, self.silent.counts_until(), self.out.counts_until()].into_iter().flatten().min()
     }
 
-    /// It is so late now.
+    /// Makes the items that are due by now.
     pub fn wake(&mut self, now: Instant) {
         if self.wake_at().is_none_or(|at| at > now) {
             return;
         }
-        self.page.stop_counting();
-        while let Some(&(opened, number)) = self.newcomers.front()
+        self.out.stop_counting();
+        while let Some(&(opened, number)) = self.may_be_silent.front()
             && opened + SILENCE <= now
         {
-            self.newcomers.pop_front();
-            if self.show_mute(now, number) && !mem::replace(&mut self.told.silence, true) {
-                self.page.say(&format!(
-                    "@{number} is open and silent: browsers open a spare connection, and use it \
-                     when they need one more"
+            self.may_be_silent.pop_front();
+            if self.show_silent(now, number) && !mem::replace(&mut self.explained.silence, true) {
+                self.out.push_prose(&format!(
+                    "@{number} is open and silent: a browser opens a spare connection, and uses it \
+                     when it needs one more"
                 ));
             }
         }
-        if self.mute.counts_until().is_some_and(|until| until <= now) {
-            self.tell_beyond();
+        if self.silent.counts_until().is_some_and(|until| until <= now) {
+            self.report_not_shown();
         }
     }
 
-    /// Shows a connection on which nothing has crossed, if it is one, and not one of too many. Says
+    /// Prints a connection if no byte has crossed on it, and not too many such were printed. Returns
     /// whether it did.
-    fn show_mute(&mut self, at: Instant, number: u64) -> bool {
+    fn show_silent(&mut self, at: Instant, number: u64) -> bool {
         let Some(connection) = self.connections.get_mut(&number) else { return false };
-        let is_shown = connection.turns_out_silent() && self.mute.admits(at);
+        let is_shown = connection.mark_silent() && self.silent.allows(at);
         if is_shown {
-            connection.announce(&mut self.page);
+            connection.announce(&mut self.out);
         }
         is_shown
     }
 
-    fn tell_beyond(&mut self) {
-        let beyond = mem::take(&mut self.mute.beyond);
-        if beyond > 0 {
-            let connections = counted(beyond, "more connection", "more connections");
-            self.page.say(&format!(
-                "{connections} without a byte: the first {SHOWN} in a minute are shown"
+    fn report_not_shown(&mut self) {
+        let not_shown = mem::take(&mut self.silent.not_shown);
+        if not_shown > 0 {
+            let connections = counted(not_shown, "more connection", "more connections");
+            self.out.push_prose(&format!(
+                "{connections} without a byte: only the first {MAX_SILENT_SHOWN} in a minute are shown"
             ));
         }
     }
 
-    /// Nothing will happen any more.
+    /// Makes the last items: no event follows.
     pub fn finish(&mut self) {
-        self.page.stop_counting();
-        self.tell_beyond();
+        self.out.stop_counting();
+        self.report_not_shown();
     }
 
-    /// What there is to print, and has not been taken.
+    /// Takes the items that are ready to print.
     pub fn items(&mut self) -> impl Iterator<Item = Item> {
-        self.page.items.drain(..)
+        self.out.items.drain(..)
     }
 
-    fn crossed(&mut self, at: Instant, number: u64, from: Side, piece: &[u8]) {
+    fn crossed(&mut self, at: Instant, number: u64, from: Side, bytes: &[u8]) {
         let connection = self.connection(number, at);
         let was_within_request = connection.is_within_request();
-        let Shown { bytes, heads } = connection.follow(from, piece);
-        let remarks = self.told.remarks(from, &heads);
+        let Shown { bytes: shown, heads } = connection.follow(from, bytes);
+        let remarks = self.explained.remarks(from, &heads);
         let requests = if from == Side::Client { &heads[..] } else { &[] };
         let is_quiet = remarks.is_empty() && requests.iter().all(|head| self.is_quiet(head));
 
-        let (Some(connection), page) = (self.connections.get_mut(&number), &mut self.page) else {
+        let (Some(connection), out) = (self.connections.get_mut(&number), &mut self.out) else {
             return;
         };
-        // What was begun in sight is not hidden in the middle.
-        let may_hide = !was_within_request || connection.holds_back();
+        // A request that is partly printed is not held back from then on.
+        let may_hold_back = !was_within_request || connection.holds_back();
         if !is_quiet {
-            connection.release(page);
-        } else if may_hide && !requests.is_empty() {
+            connection.release(out);
+        } else if may_hold_back && !requests.is_empty() {
             connection.hold_back(requests.len());
         }
-        connection.show(at, from, bytes, page);
-        remarks.into_iter().for_each(|remark| connection.say(remark, page));
+        connection.show(at, from, shown, out);
+        remarks.into_iter().for_each(|remark| connection.push_prose(remark, out));
         if self.options.explain {
-            let mut meaning = connection.meaning(from, piece);
-            meaning.retain(|remark| self.told.allows(remark));
-            connection.explain(&meaning, page);
+            let mut meaning = connection.meaning(from, bytes);
+            meaning.retain(|remark| self.explained.allows(remark));
+            connection.explain(&meaning, out);
         }
     }
 
@@ -263,116 +262,120 @@ impl View {
         let bodies = self.options.bodies;
         self.connection(number, at).resynchronise(bodies);
         let Some(connection) = self.connections.get_mut(&number) else { return };
-        // Behind a quiet request the next one may have begun, and be another's.
-        let is_missed = summary.has_failed || !summary.is_quiet || connection.is_within_request();
-        if connection.holds_back() && !is_missed {
-            return connection.drop_one();
+        // The next request may have begun after a quiet one, on a route that is not quiet.
+        let is_shown = summary.has_failed || !summary.is_quiet || connection.is_within_request();
+        if connection.holds_back() && !is_shown {
+            return connection.drop_exchange();
         }
-        connection.release(&mut self.page);
+        connection.release(&mut self.out);
         self.exchanges += 1;
-        self.page.say(&format!("{} {}", self.exchanges, summary.line));
+        self.out.push_prose(&format!("{} {}", self.exchanges, summary.line));
     }
 
     fn ended(&mut self, at: Instant, number: u64, end: End) {
-        self.show_mute(at, number);
+        self.show_silent(at, number);
         let Some(connection) = self.connections.get_mut(&number) else { return };
-        connection.ended(at, end, &mut self.page);
+        connection.ended(at, end, &mut self.out);
         if connection.is_over() {
             self.connections.remove(&number);
         } else if end == End::ServerClosed {
-            self.may_fade(number);
+            self.make_evictable(number);
         }
     }
 
     fn is_quiet(&self, head: &ShownHead) -> bool {
-        self.options.quiet.iter().any(|path| asks_for(head, path))
+        self.options.quiet.iter().any(|path| has_path(head, path))
     }
 
-    /// The connection with that number, which may be one whose beginning was lost.
+    /// The connection with this number. An unknown number is a connection whose start was lost.
     fn connection(&mut self, number: u64, at: Instant) -> &mut TracedConnection {
         if !self.connections.contains_key(&number) {
-            self.may_fade(number);
+            self.make_evictable(number);
         }
         let bodies = self.options.bodies;
         self.connections
             .entry(number)
-            .or_insert_with(|| TracedConnection::met_midway(number, at, bodies))
+            .or_insert_with(|| TracedConnection::with_lost_start(number, at, bodies))
     }
 
-    fn may_fade(&mut self, number: u64) {
-        self.fading.push_back(number);
-        if self.fading.len() > FADING
-            && let Some(oldest) = self.fading.pop_front()
+    /// Adds a connection to the evictable ones, and removes the oldest of too many.
+    fn make_evictable(&mut self, number: u64) {
+        self.evictable.push_back(number);
+        if self.evictable.len() > MAX_EVICTABLE
+            && let Some(oldest) = self.evictable.pop_front()
         {
             self.connections.remove(&oldest);
         }
     }
 }
 
-/// Connections on which nothing has crossed: those of this minute.
+/// Counts the connections without a byte in the current [`SILENT_PERIOD`].
 #[derive(Default)]
-struct Mute {
-    until: Option<Instant>,
+struct SilentConnections {
+    period_end: Option<Instant>,
     shown: usize,
-    /// How many were not shown.
-    beyond: u64,
+    not_shown: u64,
 }
 
-impl Mute {
-    /// Whether one more is shown.
-    fn admits(&mut self, at: Instant) -> bool {
-        // The count of one minute is told before the next begins.
-        if self.until.is_none_or(|until| until <= at) && self.beyond == 0 {
-            (self.until, self.shown) = (Some(at + MINUTE), 0);
+impl SilentConnections {
+    /// Counts one more, and returns whether it is shown.
+    fn allows(&mut self, at: Instant) -> bool {
+        // The count of one period is reported before the next begins.
+        if self.period_end.is_none_or(|end| end <= at) && self.not_shown == 0 {
+            (self.period_end, self.shown) = (Some(at + SILENT_PERIOD), 0);
         }
-        let is_shown = self.shown < SHOWN;
+        let is_shown = self.shown < MAX_SILENT_SHOWN;
         self.shown += usize::from(is_shown);
-        self.beyond += u64::from(!is_shown);
+        self.not_shown += u64::from(!is_shown);
         is_shown
     }
 
-    /// When those that were not shown are told, if there are any.
+    /// When the number of those that were not shown is reported, if there are any.
     fn counts_until(&self) -> Option<Instant> {
-        self.until.filter(|_| self.beyond > 0)
+        self.period_end.filter(|_| self.not_shown > 0)
     }
 }
 
 impl Explained {
+    /// Whether an explanation is to be printed: it was not before, and there is room to remember it.
     fn allows(&mut self, remark: &Remark) -> bool {
-        let has_room = self.meanings.len() < MEANINGS;
+        let has_room = self.meanings.len() < MAX_EXPLANATIONS;
         has_room && self.meanings.insert((remark.about.clone(), remark.text.clone()))
     }
 
-    /// What there is to remark about heads. None of it holds what it warns of.
+    /// The remarks on heads. No remark quotes the secret that it warns of.
     fn remarks(&mut self, from: Side, heads: &[ShownHead]) -> Vec<&'static str> {
         let mut remarks = Vec::new();
         let requests = if from == Side::Client { heads } else { &[] };
-        // Where masking changes something, there is something to mask.
+        // A target that masking changes holds a key.
         if requests.iter().any(|head| masked(&head.target) != head.target) {
             remarks.push(
-                "a key stands in the target, the worst place for it: logs, histories and Referer \
-                 fields keep targets (RFC 9110 section 17.9)",
+                "a key is in the target, the worst place for it: logs, browser histories and Referer \
+                 header fields keep targets (RFC 9110 section 17.9)",
             );
         }
         let has_secret_field = heads.iter().any(|head| head.has_secret_field);
         if has_secret_field && !mem::replace(&mut self.secret_field, true) {
-            remarks.push("keys and cookies in fields are shown as they are, on this screen only");
+            remarks.push(
+                "keys and cookies in header fields are shown here as they are: remove them before \
+                 you share this text",
+            );
         }
         let is_favicon =
-            |head: &ShownHead| head.method == Some(Method::Get) && asks_for(head, "/favicon.ico");
+            |head: &ShownHead| head.method == Some(Method::Get) && has_path(head, "/favicon.ico");
         if requests.iter().any(is_favicon) && !mem::replace(&mut self.favicon, true) {
-            remarks.push("the browser asks for /favicon.ico by itself, for its tab");
+            remarks.push("the browser requests /favicon.ico by itself: the icon of its tab");
         }
         remarks
     }
 }
 
-/// Whether a head asks for a path, which may end in `/*` as in a route table.
-fn asks_for(head: &ShownHead, path: &str) -> bool {
-    let asked = head.target.split('?').next().unwrap_or_default();
+/// Whether a head's target has this path. A path that ends in `/*` is a prefix, as in a route table.
+fn has_path(head: &ShownHead, path: &str) -> bool {
+    let requested = head.target.split('?').next().unwrap_or_default();
     match path.strip_suffix('*') {
-        Some(prefix) => asked.starts_with(prefix),
-        None => asked == path,
+        Some(prefix) => requested.starts_with(prefix),
+        None => requested == path,
     }
 }
 

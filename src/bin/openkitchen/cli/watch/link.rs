@@ -1,21 +1,18 @@
-//! # One connection, twice
-//!
-//! A client on one side, a server on the other: how do two sockets become one connection?
+//! # Relay one connection: two sockets, two threads
 //!
 //! ```text
-//! client ── read ──> seen ── write ──> server         one thread
-//!        <── write ── seen <── read ──                another
+//! client ── read ──> observer ── write ──> server         one thread
+//!        <── write ── observer <── read ──                another
 //!
-//! read 0 bytes (FIN)   ->  shutdown(Write) on the other side; the other direction goes on
-//! a read or write fails (RST)  ->  a reset on the other side; both directions end
+//! read 0 bytes (FIN)           ->  shutdown(Write) on the other socket; the other direction goes on
+//! a read or write fails (RST)  ->  a reset on the other socket; both directions end
 //! ```
-//! Rule: what was read is shown before it is passed on. So nobody can answer what was not yet shown,
-//! and the transcript has each question before its answer.
+//! Rule: bytes are shown before they are written to the other side. So no peer can answer bytes that were
+//! not shown yet, and the transcript has each request before its response.
 //!
-//! A reset needs a word: a socket that is closed sends FIN, unless the system is asked before that to
-//! send RST instead (`sys::reset_on_close`). And it may be closed only when both threads are out:
-//! the one that waits is woken by `shutdown(Read)`, which sends nothing. One that waits for room to
-//! write looks up every second.
+//! A socket that is closed sends FIN, unless the kernel was asked to send RST instead
+//! (`sys::reset_on_close`). It may be closed only after both threads have ended. `shutdown(Read)` wakes a
+//! thread that waits in `read`, and sends nothing. A thread that waits in `write` checks every second.
 
 use std::io::{self, ErrorKind, Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpStream};
@@ -27,124 +24,124 @@ use std::time::{Duration, Instant};
 use openkitchen::transcript::Side;
 use openkitchen::{End, Observer};
 
-use super::STACK;
+use super::STACK_BYTES;
 use crate::cli::record::ExchangeFollower;
 use crate::sys;
 
-/// Bytes that are read at once: what one read of a fast sender holds, and small on a stack.
-const BUFFER: usize = 16 * 1024;
+/// Bytes of one read: as many as a fast sender's read returns, and few on a stack.
+const BUFFER_BYTES: usize = 16 * 1024;
 
-/// How often somebody who waits for room to write looks whether it is still wanted.
-const LOOK_UP: Duration = Duration::from_secs(1);
+/// How often a thread that waits in `write` checks whether the link is over.
+const WRITE_POLL_INTERVAL: Duration = Duration::from_secs(1);
 
-/// How a link came to its end.
+/// Why a link ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum LinkEnd {
-    /// Its sides ended it, or it was asked to.
-    ByThem,
-    /// Nothing crossed for too long.
+    /// The client and the server ended it, or watch is stopping.
+    Closed,
+    /// No byte crossed for the idle timeout.
     Idle,
 }
 
-/// Two sockets, and what is known of the connection that they are.
+/// The two sockets of a connection: the client's and the server's.
 pub(super) struct Link {
     number: u64,
     client: TcpStream,
     server: TcpStream,
     observer: Option<Arc<dyn Observer>>,
-    idle: Duration,
+    idle_timeout: Duration,
     opened: Instant,
-    /// When bytes crossed last, in milliseconds since it opened.
-    last: AtomicU64,
+    /// When the last bytes crossed, in milliseconds since `opened`.
+    last_active: AtomicU64,
     state: Mutex<LinkState>,
 }
 
 struct LinkState {
     follower: ExchangeFollower,
-    /// Pieces that were read and are not passed on yet.
-    on_the_way: usize,
-    client_left: bool,
-    server_left: bool,
-    /// Nothing more is read, passed on or shown.
+    /// Reads whose bytes are not yet written to the other side.
+    unwritten_reads: usize,
+    client_ended: bool,
+    server_ended: bool,
+    /// Nothing more is read, written or shown.
     is_over: bool,
-    /// Watch itself has said that the client will send no more.
-    is_leaving: bool,
-    ending: LinkEnd,
+    /// Watch is stopping, and has ended the client's half itself.
+    is_stopping: bool,
+    end: LinkEnd,
 }
 
 impl Link {
-    /// A link of two sockets that are connected.
+    /// A link of two connected sockets, whose options it sets.
     pub fn new(
         number: u64,
         client: TcpStream,
         server: TcpStream,
         observer: Option<Arc<dyn Observer>>,
-        idle: Duration,
+        idle_timeout: Duration,
     ) -> io::Result<Link> {
         for stream in [&client, &server] {
-            stream.set_nonblocking(false)?; // on the BSDs it is inherited from the listener
+            stream.set_nonblocking(false)?; // the BSDs inherit it from the listener
             stream.set_nodelay(true)?;
-            stream.set_read_timeout(Some(idle))?;
-            stream.set_write_timeout(Some(LOOK_UP))?;
+            stream.set_read_timeout(Some(idle_timeout))?;
+            stream.set_write_timeout(Some(WRITE_POLL_INTERVAL))?;
         }
         let state = LinkState {
             follower: ExchangeFollower::new(),
-            on_the_way: 0,
-            client_left: false,
-            server_left: false,
+            unwritten_reads: 0,
+            client_ended: false,
+            server_ended: false,
             is_over: false,
-            is_leaving: false,
-            ending: LinkEnd::ByThem,
+            is_stopping: false,
+            end: LinkEnd::Closed,
         };
-        let (opened, last) = (Instant::now(), AtomicU64::new(0));
+        let (opened, last_active) = (Instant::now(), AtomicU64::new(0));
         let state = Mutex::new(state);
-        Ok(Link { number, client, server, observer, idle, opened, last, state })
+        Ok(Link { number, client, server, observer, idle_timeout, opened, last_active, state })
     }
 
-    /// Copies both ways until it is over.
+    /// Copies both ways until both directions have ended.
     ///
     /// # Errors
-    /// When there is no thread for the second direction.
-    pub fn pass(&self, peer: SocketAddr) -> io::Result<LinkEnd> {
-        self.show(|observer| observer.opened(self.number, peer));
-        let passed = thread::scope(|scope| {
-            let thread = thread::Builder::new().name("watch back".into()).stack_size(STACK);
+    /// The thread for the second direction cannot be created.
+    pub fn relay(&self, peer: SocketAddr) -> io::Result<LinkEnd> {
+        self.report(|observer| observer.opened(self.number, peer));
+        let relayed = thread::scope(|scope| {
+            let thread = thread::Builder::new().name("watch back".into()).stack_size(STACK_BYTES);
             thread.spawn_scoped(scope, || self.copy(Side::Server))?;
             self.copy(Side::Client);
             Ok(())
         });
         let mut state = self.state();
         state.is_over = true;
-        // A reset is the end of both sides, and so is what watch does by itself.
+        // A reset ends both sides, and so does watch itself: the ends that were not reported follow.
         for (side, end) in [(Side::Server, End::ServerClosed), (Side::Client, End::ClientClosed)] {
-            if !std::mem::replace(state.has_left(side), true) {
-                self.show(|observer| observer.ended(self.number, end));
+            if !std::mem::replace(state.has_ended(side), true) {
+                self.report(|observer| observer.ended(self.number, end));
             }
         }
-        passed.map(|()| state.ending)
+        relayed.map(|()| state.end)
     }
 
-    /// Asked to stop: where nothing is in flight, the server is told that the client will send no
-    /// more. What the client has sent by now still arrives.
-    pub fn leave_if_idle(&self) {
+    /// Ends the client's half if no exchange is in flight, as watch is stopping. Bytes that have arrived
+    /// from the client are still relayed, and then a FIN to the server.
+    pub fn close_if_idle(&self) {
         let mut state = self.state();
-        let is_in_flight = state.on_the_way > 0 || state.follower.is_in_flight();
-        if !(is_in_flight || state.is_over || state.is_leaving) {
-            state.is_leaving = true;
+        let is_in_flight = state.unwritten_reads > 0 || state.follower.is_in_flight();
+        if !(is_in_flight || state.is_over || state.is_stopping) {
+            state.is_stopping = true;
             let _ = self.client.shutdown(Shutdown::Read);
         }
     }
 
-    /// Copies what comes from one side to the other.
+    /// Copies the bytes of one side to the other, until that direction ends.
     fn copy(&self, from: Side) {
-        let mut buffer = [0; BUFFER];
+        let mut buffer = [0; BUFFER_BYTES];
         let (mut source, sink) = match from {
             Side::Client => (&self.client, &self.server),
             Side::Server => (&self.server, &self.client),
         };
         loop {
             match source.read(&mut buffer) {
-                Ok(0) => return self.left(from, sink),
+                Ok(0) => return self.half_close(from, sink),
                 Ok(length) => {
                     let bytes = &buffer[..length];
                     if !(self.crossed(from, bytes) && self.write(from, sink, bytes)) {
@@ -153,124 +150,124 @@ impl Link {
                 }
                 Err(error) => match error.kind() {
                     ErrorKind::Interrupted => {}
-                    ErrorKind::WouldBlock => match self.patience() {
+                    ErrorKind::WouldBlock => match self.time_left() {
                         Some(left) => drop(source.set_read_timeout(Some(left))),
                         None => return,
                     },
-                    _ => return self.broken(from),
+                    _ => return self.reset(from),
                 },
             }
         }
     }
 
-    /// Bytes were read. Says whether they are to be passed on.
+    /// Shows bytes that were read. False if the link is over, so that they are not to be written.
     fn crossed(&self, from: Side, bytes: &[u8]) -> bool {
-        self.touch();
+        self.mark_active();
         let mut state = self.state();
         if state.is_over {
             return false;
         }
-        state.on_the_way += 1;
+        state.unwritten_reads += 1;
         match from {
             Side::Client => {
                 state.follower.received(bytes);
-                self.show(|observer| observer.received(self.number, bytes));
+                self.report(|observer| observer.received(self.number, bytes));
             }
             Side::Server => {
                 state.follower.sent(bytes);
-                self.show(|observer| observer.sent(self.number, bytes));
+                self.report(|observer| observer.sent(self.number, bytes));
             }
         }
         true
     }
 
-    /// Passes on what was read. Says whether that was possible.
+    /// Writes all of the bytes. False if the link is over.
     fn write(&self, from: Side, mut sink: &TcpStream, mut bytes: &[u8]) -> bool {
         while !bytes.is_empty() {
             match sink.write(bytes) {
                 Ok(length) => {
-                    self.touch();
+                    self.mark_active();
                     bytes = &bytes[length..];
                 }
                 Err(error) => match error.kind() {
                     ErrorKind::Interrupted => {}
-                    ErrorKind::WouldBlock if self.patience().is_some() => {}
+                    ErrorKind::WouldBlock if self.time_left().is_some() => {}
                     ErrorKind::WouldBlock => return false,
                     _ => {
-                        self.broken(other(from));
+                        self.reset(other(from));
                         return false;
                     }
                 },
             }
         }
-        self.state().on_the_way -= 1;
+        self.state().unwritten_reads -= 1;
         true
     }
 
-    /// A side will send no more.
-    fn left(&self, from: Side, sink: &TcpStream) {
+    /// A side sends no more: ends that direction on the other socket too.
+    fn half_close(&self, from: Side, sink: &TcpStream) {
         let mut state = self.state();
         if state.is_over {
             return;
         }
-        let was_us = from == Side::Client && state.is_leaving;
-        if !was_us {
-            *state.has_left(from) = true;
+        let is_by_watch = from == Side::Client && state.is_stopping;
+        if !is_by_watch {
+            *state.has_ended(from) = true;
             let end = match from {
                 Side::Client => End::ClientClosed,
                 Side::Server => End::ServerClosed,
             };
-            self.show(|observer| observer.ended(self.number, end));
+            self.report(|observer| observer.ended(self.number, end));
         }
-        let _ = sink.shutdown(Shutdown::Write); // it may be gone, too
+        let _ = sink.shutdown(Shutdown::Write); // fails if that side has closed
     }
 
-    /// A side broke the connection off.
-    fn broken(&self, side: Side) {
+    /// A side reset the connection: resets the other socket too, and ends both directions.
+    fn reset(&self, side: Side) {
         let mut state = self.state();
         if std::mem::replace(&mut state.is_over, true) {
             return;
         }
-        *state.has_left(side) = true;
-        let (end, broken, whole) = match side {
+        *state.has_ended(side) = true;
+        let (end, failed, other) = match side {
             Side::Client => (End::ClientReset, &self.client, &self.server),
             Side::Server => (End::ServerReset, &self.server, &self.client),
         };
-        self.show(|observer| observer.ended(self.number, end));
-        if let Err(error) = sys::reset_on_close(whole) {
-            log::debug!("a reset is passed on as a close: {error}");
+        self.report(|observer| observer.ended(self.number, end));
+        if let Err(error) = sys::reset_on_close(other) {
+            log::debug!("connection {}: a reset is passed on as a close: {error}", self.number);
         }
-        let _ = whole.shutdown(Shutdown::Read);
-        let _ = broken.shutdown(Shutdown::Both);
+        let _ = other.shutdown(Shutdown::Read);
+        let _ = failed.shutdown(Shutdown::Both);
     }
 
-    /// For how long a thread that waits may wait on; `None` when it is over, or is now because
-    /// nothing has crossed for too long.
-    fn patience(&self) -> Option<Duration> {
+    /// How long a waiting thread may go on waiting. `None` if the link is over. Ends the link if no byte
+    /// has crossed for the idle timeout.
+    fn time_left(&self) -> Option<Duration> {
         let mut state = self.state();
         if state.is_over {
             return None;
         }
-        let last = Duration::from_millis(self.last.load(Ordering::Relaxed));
-        let left = (last + self.idle).saturating_sub(self.opened.elapsed());
+        let last_active = Duration::from_millis(self.last_active.load(Ordering::Relaxed));
+        let left = (last_active + self.idle_timeout).saturating_sub(self.opened.elapsed());
         if !left.is_zero() {
             return Some(left.max(Duration::from_millis(1)));
         }
-        (state.is_over, state.ending) = (true, LinkEnd::Idle);
+        (state.is_over, state.end) = (true, LinkEnd::Idle);
         for stream in [&self.client, &self.server] {
             let _ = stream.shutdown(Shutdown::Both);
         }
         None
     }
 
-    fn touch(&self) {
+    fn mark_active(&self) {
         let now = u64::try_from(self.opened.elapsed().as_millis()).unwrap_or(u64::MAX);
-        self.last.store(now, Ordering::Relaxed);
+        self.last_active.store(now, Ordering::Relaxed);
     }
 
-    fn show(&self, what: impl FnOnce(&dyn Observer)) {
+    fn report(&self, event: impl FnOnce(&dyn Observer)) {
         if let Some(observer) = &self.observer {
-            what(&**observer);
+            event(&**observer);
         }
     }
 
@@ -280,10 +277,10 @@ impl Link {
 }
 
 impl LinkState {
-    fn has_left(&mut self, side: Side) -> &mut bool {
+    fn has_ended(&mut self, side: Side) -> &mut bool {
         match side {
-            Side::Client => &mut self.client_left,
-            Side::Server => &mut self.server_left,
+            Side::Client => &mut self.client_ended,
+            Side::Server => &mut self.server_ended,
         }
     }
 }
