@@ -17,12 +17,28 @@ use std::ops::Range;
 use super::corrected::corrected_line;
 use super::limits;
 use super::refusal::{Refusal, Refused};
+use super::response::Response;
 use super::visible::Visible;
 
 /// Bytes of the refused line that a response shows around the caret, at most.
 const MAX_SHOWN_BYTES: usize = 72;
 
+/// Seconds after which a client may try again.
+const RETRY_AFTER: &str = "1";
+
 impl Refused {
+    /// The error response. `bytes` are those of the request, from its first.
+    pub fn response(&self, bytes: &[u8], limits: &limits::Limits) -> Response {
+        let response = Response::text(self.explained(bytes, limits))
+            .status(self.refusal.rule().status)
+            // The text may show the client's own bytes, which a browser must not take for HTML.
+            .field("X-Content-Type-Options", "nosniff");
+        match self.refusal {
+            Refusal::TooManyConnections => response.field("Retry-After", RETRY_AFTER),
+            _ => response,
+        }
+    }
+
     /// Returns the content of the error response: the reason, the refused line with a caret under the
     /// bad byte, the corrected line, the clause and the fix.
     ///

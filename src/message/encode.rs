@@ -43,7 +43,7 @@ pub struct ResponseContext {
     pub is_head: bool,
     /// The client's version.
     pub version: Version,
-    /// Whether the server wants to keep the connection open.
+    /// Whether the connection stays open after the response, which says so.
     pub persistence: Persistence,
 }
 
@@ -51,33 +51,41 @@ pub struct ResponseContext {
 /// would leave freed blocks of the same size in total, which every idle thread would keep.
 const USUAL_BYTES: usize = 256;
 
-/// Appends the head of a response to `out`. Returns how the content must be sent, and whether the
-/// connection stays open after it.
+impl Delimiter {
+    /// How the end of this response's content is marked, for a request with or without the method HEAD,
+    /// and of this version.
+    pub fn of(response: &Response, is_head: bool, version: Version) -> Delimiter {
+        if is_head { Delimiter::Head } else { Delimiter::announced(response, version) }
+    }
+
+    /// What the fields say. For HEAD they are those of the response to GET.
+    fn announced(response: &Response, version: Version) -> Delimiter {
+        let length = match &response.body {
+            Body::Bytes(bytes) => Some(bytes.len() as u64),
+            Body::Sized(_, length) => Some(*length),
+            Body::Stream(_) => None,
+        };
+        match (length, version) {
+            // RFC 9110 section 8.6, RFC 9112 section 6.1: neither field with 1xx and 204. A 304 may
+            // have the length that a 200 would have, but it is not known here.
+            _ if response.status.has_no_content() => Delimiter::Head,
+            // RFC 9110 section 15.3.6: a 205 has no content either, but it needs a Content-Length.
+            _ if response.status == Status::RESET_CONTENT => Delimiter::Length(0),
+            (Some(length), _) => Delimiter::Length(length),
+            (None, Version::Http11) => Delimiter::Chunked,
+            (None, Version::Http10) => Delimiter::Close,
+        }
+    }
+}
+
+/// Appends the head of a response to `out`.
 pub fn encode_head(
     response: &Response,
     context: ResponseContext,
     now: SystemTime,
     out: &mut Vec<u8>,
-) -> (Delimiter, Persistence) {
-    let length = match &response.body {
-        Body::Bytes(bytes) => Some(bytes.len() as u64),
-        Body::Sized(_, length) => Some(*length),
-        Body::Stream(_) => None,
-    };
-    let framed = match (length, context.version) {
-        // RFC 9110 section 8.6, RFC 9112 section 6.1: neither field with 1xx and 204. A 304 may have
-        // the length that a 200 would have, but it is not known here.
-        _ if response.status.has_no_content() => Delimiter::Head,
-        // RFC 9110 section 15.3.6: a 205 has no content either, but it needs a Content-Length.
-        _ if response.status == Status::RESET_CONTENT => Delimiter::Length(0),
-        (Some(length), _) => Delimiter::Length(length),
-        (None, Version::Http11) => Delimiter::Chunked,
-        (None, Version::Http10) => Delimiter::Close,
-    };
-    // The fields come from `framed`: those for HEAD are those for GET.
-    let sent = if context.is_head { Delimiter::Head } else { framed };
-    let persistence = context.persistence.unless(response.close || sent == Delimiter::Close);
-
+) {
+    let ResponseContext { version, persistence, .. } = context;
     if out.is_empty() {
         out.reserve(USUAL_BYTES);
     }
@@ -89,13 +97,13 @@ pub fn encode_head(
     out.extend_from_slice(b"\r\nDate: ");
     out.extend_from_slice(&imf_fixdate(now));
     out.extend_from_slice(b"\r\n");
-    match (persistence, context.version) {
+    match (persistence, version) {
         (Persistence::Close, _) => out.extend_from_slice(b"Connection: close\r\n"),
         (_, Version::Http10) => out.extend_from_slice(b"Connection: keep-alive\r\n"),
         (_, Version::Http11) => {}
     }
     out.extend_from_slice(&response.fields);
-    match framed {
+    match Delimiter::announced(response, version) {
         Delimiter::Length(length) => {
             out.extend_from_slice(b"Content-Length: ");
             push_number(length, out);
@@ -105,7 +113,6 @@ pub fn encode_head(
         Delimiter::Head | Delimiter::Close => {}
     }
     out.extend_from_slice(b"\r\n");
-    (sent, persistence)
 }
 
 /// Appends decimal digits. `format!` would take longer than the rest of a small head.
@@ -126,72 +133,46 @@ fn push_number(mut number: u64, out: &mut Vec<u8>) {
 mod tests {
     use super::*;
 
-    fn encode(
-        response: Response,
-        is_head: bool,
-        version: Version,
-    ) -> (String, Delimiter, Persistence) {
+    fn encode(response: Response, is_head: bool, version: Version) -> (String, Delimiter) {
         let mut out = Vec::new();
-        let persistence = Persistence::KeepAlive;
+        let delimiter = Delimiter::of(&response, is_head, version);
+        let persistence = Persistence::KeepAlive.unless(delimiter == Delimiter::Close);
         let context = ResponseContext { is_head, version, persistence };
-        let now = crate::message::date::example();
-        let (delimiter, persistence) = encode_head(&response, context, now, &mut out);
+        encode_head(&response, context, crate::message::date::example(), &mut out);
         let text = String::from_utf8(out).expect("a head in ASCII");
         let date = "Date: Sun, 06 Nov 1994 08:49:37 GMT\r\n";
         assert!(text.contains(date));
-        (text.replace(date, ""), delimiter, persistence)
+        (text.replace(date, ""), delimiter)
     }
 
     #[test]
     fn the_end_of_the_content_is_marked_as_the_version_allows() {
         let stream = || Response::stream("text/plain", &b"x"[..]);
-        let text = "HTTP/1.1 200 OK\r\nContent-Type: text/plain";
-        for (response, is_head, version, head, delimiter, persistence) in [
-            (
-                stream(),
-                false,
-                Version::Http11,
-                "\r\nTransfer-Encoding: chunked\r\n\r\n",
-                Delimiter::Chunked,
-                Persistence::KeepAlive,
-            ),
-            (
-                stream(),
-                true,
-                Version::Http11,
-                "\r\nTransfer-Encoding: chunked\r\n\r\n",
-                Delimiter::Head,
-                Persistence::KeepAlive,
-            ),
-            (
-                Response::bytes("text/plain", &b"hello"[..]),
-                true,
-                Version::Http11,
-                "\r\nContent-Length: 5\r\n\r\n",
-                Delimiter::Head,
-                Persistence::KeepAlive,
-            ),
+        let bytes = || Response::bytes("text/plain", &b"hello"[..]);
+        let (http10, http11) = (Version::Http10, Version::Http11);
+        for (response, is_head, version, fields, delimiter) in [
+            (stream(), false, http11, "Transfer-Encoding: chunked\r\n", Delimiter::Chunked),
+            (stream(), true, http11, "Transfer-Encoding: chunked\r\n", Delimiter::Head),
+            (bytes(), true, http11, "Content-Length: 5\r\n", Delimiter::Head),
+            (stream(), false, http10, "", Delimiter::Close),
         ] {
-            let expected = (format!("{text}{head}"), delimiter, persistence);
-            assert_eq!(encode(response, is_head, version), expected);
+            let close = if delimiter == Delimiter::Close { "Connection: close\r\n" } else { "" };
+            let head =
+                format!("HTTP/1.1 200 OK\r\n{close}Content-Type: text/plain\r\n{fields}\r\n");
+            assert_eq!(encode(response, is_head, version), (head, delimiter));
         }
-        let expected = "HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Type: text/plain\r\n\r\n";
-        assert_eq!(
-            encode(stream(), false, Version::Http10),
-            (expected.to_string(), Delimiter::Close, Persistence::Close)
-        );
     }
 
     #[test]
     fn a_response_without_content_announces_none() {
         let response = Response::text("dropped").status(Status::NO_CONTENT);
-        let (head, delimiter, _) = encode(response, false, Version::Http10);
+        let (head, delimiter) = encode(response, false, Version::Http10);
         assert_eq!(delimiter, Delimiter::Head);
         assert!(!head.contains("Content-Length") && head.contains("Connection: keep-alive"));
         let reset = Response::text("dropped").status(Status::RESET_CONTENT);
-        let (head, delimiter, _) = encode(reset, false, Version::Http11);
+        let (head, delimiter) = encode(reset, false, Version::Http11);
         assert!(delimiter == Delimiter::Length(0) && head.ends_with("Content-Length: 0\r\n\r\n"));
-        let (head, ..) = encode(Response::new(Status::NOT_FOUND), false, Version::Http11);
+        let (head, _) = encode(Response::new(Status::NOT_FOUND), false, Version::Http11);
         assert_eq!(head, "HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n");
     }
 }

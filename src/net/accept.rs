@@ -40,7 +40,7 @@ use std::time::Duration;
 use log::{error, warn};
 
 use super::connection::Connection;
-use super::connections::{Entries, Entry, IdleMark, Permit};
+use super::connections::{Entries, Entry, Identity, Permit};
 use super::observer::Tapped;
 use super::shared::{Shared, set_stream_options};
 use super::transport::{Buffers, Io};
@@ -118,11 +118,11 @@ impl<S: Sync> Shared<'_, S> {
         let mut buffers = Buffers::new();
         let accepting = &self.acceptor.accepting;
         while let Some((stream, peer)) = self.accept() {
-            let registered = self.register(stream);
+            let entry = self.register(stream, peer);
             if accepting.fetch_sub(1, Ordering::SeqCst) == 1 {
                 self.wake_supervisor(); // no other thread waits in `accept`
             }
-            self.serve_connection(registered, peer, &mut buffers);
+            self.serve_connection(&entry, &mut buffers);
             self.acceptor.completed.fetch_add(1, Ordering::Relaxed);
             // One atomic step: if each worker counted itself first and then left, all could leave at
             // once, and the supervisor would not be woken.
@@ -187,51 +187,41 @@ impl<S: Sync> Shared<'_, S> {
     }
 
     /// Numbers a new connection, sets its socket options and adds it to the registry.
-    pub(super) fn register(&self, stream: TcpStream) -> (u64, Arc<Entry>) {
+    pub(super) fn register(&self, stream: TcpStream, peer: SocketAddr) -> Arc<Entry> {
         let number = self.acceptor.accepted.fetch_add(1, Ordering::Relaxed) + 1;
         let inherits = cfg!(target_os = "linux") && number > FIRST_CONNECTIONS;
         if !inherits {
             // If that fails, the connection is broken already, and its first read says so.
             let _ = set_stream_options(&stream, self.service.limits);
         }
-        (number, self.connections.register(number, stream))
+        self.connections.register(Identity { number, peer }, stream)
     }
 
     /// Serves a registered connection from its first byte to its end, and unregisters it.
-    pub(super) fn serve_connection(
-        &self,
-        (number, entry): (u64, Arc<Entry>),
-        peer: SocketAddr,
-        buffers: &mut Buffers,
-    ) {
-        let Entry { stream, idle } = &*entry;
+    pub(super) fn serve_connection(&self, entry: &Entry, buffers: &mut Buffers) {
+        let Entry { identity, stream, .. } = entry;
+        let Identity { number, peer } = *identity;
         // A handler's panic is caught where the handler is called. This one is for all other code: it
         // may end one connection, and never the server.
         let served = panic::catch_unwind(AssertUnwindSafe(|| match self.service.observer {
-            None => self.serve_with_permit(stream, number, peer, idle, buffers),
+            None => self.serve_with_permit(stream, entry, buffers),
             Some(observer) => {
                 observer.opened(number, peer);
                 let io = Tapped::new(stream, number, observer);
-                self.serve_with_permit(io, number, peer, idle, buffers);
+                self.serve_with_permit(io, entry, buffers);
             }
         }));
         if served.is_err() {
             error!("connection {number} ended by a panic");
         }
         buffers.shrink();
-        self.connections.unregister(number);
+        self.connections.unregister(entry);
     }
 
     /// Enforces the limit on connections: serves with a permit, and rejects with 503 without one.
-    fn serve_with_permit(
-        &self,
-        io: impl Io,
-        number: u64,
-        peer: SocketAddr,
-        idle: &IdleMark,
-        buffers: &mut Buffers,
-    ) {
-        let mut connection = Connection::new(&self.service, io, number, peer, idle, buffers);
+    fn serve_with_permit(&self, io: impl Io, entry: &Entry, buffers: &mut Buffers) {
+        let Entry { identity, idle, .. } = entry;
+        let mut connection = Connection::new(&self.service, io, *identity, idle, buffers);
         let limit = self.service.limits.connections;
         if let Some(_permit) = Permit::acquire(&self.acceptor.active, limit) {
             return connection.serve();

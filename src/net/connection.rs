@@ -15,56 +15,32 @@
 //! Rule: RFC 9112 section 9.  Next: [`exchange`](super::exchange).
 
 use std::io::{self, ErrorKind};
-use std::net::SocketAddr;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use log::{Level, debug, log};
 
-use super::connections::{FINAL_REQUEST_WAIT, IdleMark};
+use super::connections::{FINAL_REQUEST_WAIT, Identity, IdleMark};
 use super::delivery::deliver;
-use super::exchange::Exchange;
+use super::exchange::{Exchange, ReadError};
 use super::observer::Answered;
 use super::shared::Service;
 use super::transport::{Buffers, Io, Transport};
-use crate::message::encode::ResponseContext;
+use crate::message::encode::{Delimiter, ResponseContext};
 use crate::message::framing::Framing;
 use crate::message::head::{Head, Version};
-use crate::message::limits::Limits;
 use crate::message::persistence::Persistence;
 use crate::message::refusal::{Refusal, Refused, Rule};
-use crate::message::response::Response;
 
 /// One client's connection, and what the server knows of it.
 pub(super) struct Connection<'a, S: 'static, L> {
-    pub service: &'a Service<'a, S>,
-    pub transport: Transport<'a, L>,
-    pub number: u64,
-    pub peer: SocketAddr,
+    service: &'a Service<'a, S>,
+    transport: Transport<'a, L>,
+    identity: Identity,
     /// Says whether the connection waits for a request: then another thread may close it.
     idle: &'a IdleMark,
     /// Whether a request has been answered on this connection.
     has_served: bool,
-}
-
-/// Why a request could not be read.
-pub(super) enum ReadError {
-    /// The request breaks a rule or a limit. The client gets a response.
-    Refused(Refused),
-    /// The connection is broken, so there is no response.
-    Gone(io::Error),
-}
-
-impl From<Refused> for ReadError {
-    fn from(refused: Refused) -> ReadError {
-        ReadError::Refused(refused)
-    }
-}
-
-impl From<Refusal> for ReadError {
-    fn from(refusal: Refusal) -> ReadError {
-        ReadError::Refused(refusal.into())
-    }
 }
 
 /// The first bytes of a connection that may show another protocol. Such a client may never send a line
@@ -75,36 +51,26 @@ const GREETING_BYTES: usize = 16;
 /// answered before giving up.
 const BLANK_LINE_TIMEOUT: Duration = Duration::from_secs(1);
 
-/// Time for which a closed connection is still read, so that a client that goes on sending gets its
-/// response.
-const LINGER: Duration = Duration::from_secs(2);
-
-/// The same for a connection that was rejected. Its thread is one past the limit, so it is shorter.
+/// Time for which a rejected connection is still read. Its thread is one past the limit, so it is
+/// shorter than for others.
 const LINGER_REJECTED: Duration = Duration::from_secs(1);
-
-/// Bytes that are read and dropped in that time, at most.
-const LINGER_BYTES: usize = 8 << 20;
-
-/// Seconds after which a rejected client may try again.
-const RETRY_AFTER: &str = "1";
 
 impl<'a, S: Sync, L: Io> Connection<'a, S, L> {
     pub fn new(
         service: &'a Service<'a, S>,
         io: L,
-        number: u64,
-        peer: SocketAddr,
+        identity: Identity,
         idle: &'a IdleMark,
         buffers: &'a mut Buffers,
     ) -> Connection<'a, S, L> {
         let transport = Transport::new(io, buffers, service.limits.idle_timeout);
-        Connection { service, transport, number, peer, idle, has_served: false }
+        Connection { service, transport, identity, idle, has_served: false }
     }
 
     /// Serves the connection until it ends.
     pub fn serve(&mut self) {
         if let Err(gone) = self.serve_exchanges() {
-            debug!("connection {}: {gone}", self.number);
+            debug!("connection {}: {gone}", self.identity.number);
         }
     }
 
@@ -133,9 +99,16 @@ impl<'a, S: Sync, L: Io> Connection<'a, S, L> {
         match read {
             Ok(None) => Ok(None),
             Ok(Some((head, framing, client_waits))) => {
-                Ok(Some(Exchange::new(self, head, framing, client_waits)))
+                let Connection { service, transport, identity, .. } = self;
+                let exchange =
+                    Exchange::new(service, transport, *identity, head, framing, client_waits);
+                Ok(Some(exchange))
             }
-            Err(ReadError::Refused(refused)) => self.refuse(refused, LINGER).map(|()| None),
+            Err(ReadError::Refused(refused)) => {
+                self.refuse(refused)?;
+                self.transport.close();
+                Ok(None)
+            }
             Err(ReadError::Gone(error)) => Err(error),
         }
     }
@@ -199,9 +172,9 @@ impl<'a, S: Sync, L: Io> Connection<'a, S, L> {
         filled
     }
 
-    /// Answers a request that could not be read (400, 408, 414, 431, ...), and closes the connection.
+    /// Answers a request that could not be read (400, 408, 414, 431, ...).
     #[cold]
-    fn refuse(&mut self, refused: Refused, linger: Duration) -> io::Result<()> {
+    fn refuse(&mut self, refused: Refused) -> io::Result<()> {
         let limits = self.service.limits;
         let received = self.transport.bytes().len();
         // Bytes past the head's limit must not show in the response: whether they have arrived depends
@@ -209,16 +182,16 @@ impl<'a, S: Sync, L: Io> Connection<'a, S, L> {
         let bytes = &self.transport.bytes()[..received.min(limits.head)];
         // The response to HEAD has no content, even if the rest of its head is malformed.
         let is_head = bytes.strip_prefix(b"\r\n").unwrap_or(bytes).starts_with(b"HEAD ");
-        let response = refusal(refused, bytes, limits);
-        let context =
-            ResponseContext { is_head, version: Version::Http11, persistence: Persistence::Close };
+        let response = refused.response(bytes, limits);
+        let (version, persistence) = (Version::Http11, Persistence::Close);
+        let delimiter = Delimiter::of(&response, is_head, version);
+        let context = ResponseContext { is_head, version, persistence };
         self.log(refused.refusal);
         let since = Instant::now();
-        let status = response.status;
-        let _closes = self.send(response, context)?;
+        let (status, now) = (response.status, (self.service.clock)());
+        deliver(&mut self.transport, response, delimiter, context, now, limits)?;
         self.service.report(
-            self.number,
-            self.peer,
+            self.identity,
             &Answered {
                 method: "-",
                 target: "-".into(),
@@ -227,17 +200,16 @@ impl<'a, S: Sync, L: Io> Connection<'a, S, L> {
                 is_quiet: false,
                 received,
                 took: since.elapsed(),
-                persistence: Persistence::Close,
+                persistence,
             },
         );
-        self.transport.linger(linger, LINGER_BYTES);
         Ok(())
     }
 
     /// Logs why a request was refused. Bytes of another protocol mean that a setting is wrong on one
     /// side, so they are a warning: one for each kind.
     fn log(&self, refusal: Refusal) {
-        let (Connection { number, peer, .. }, Rule { why, clause, .. }) = (self, refusal.rule());
+        let (Identity { number, peer }, Rule { why, clause, .. }) = (self.identity, refusal.rule());
         let bit = 1 << refusal as u64;
         let warns = refusal.is_not_http()
             && self.service.warned.fetch_or(bit, Ordering::Relaxed) & bit == 0;
@@ -245,38 +217,11 @@ impl<'a, S: Sync, L: Io> Connection<'a, S, L> {
         log!(level, "connection {number} from {peer}: {why} ({clause})");
     }
 
-    /// Sends a response; see [`deliver`].
-    pub fn send(
-        &mut self,
-        response: Response,
-        context: ResponseContext,
-    ) -> io::Result<Persistence> {
-        let Service { clock, limits, .. } = *self.service;
-        deliver(&mut self.transport, response, context, clock(), limits)
-    }
-
-    /// Closes the connection so that the last response is not lost; see [`Transport::linger`].
-    pub fn close(&mut self) {
-        self.transport.linger(LINGER, LINGER_BYTES);
-    }
-
     /// Answers a connection past the limit with 503, without reading a request, and closes it.
     pub fn reject(&mut self) {
-        let sent = self.refuse(Refusal::TooManyConnections.into(), LINGER_REJECTED);
-        if let Err(gone) = sent {
-            debug!("connection {}: {gone}", self.number);
+        match self.refuse(Refusal::TooManyConnections.into()) {
+            Ok(()) => self.transport.linger(LINGER_REJECTED),
+            Err(gone) => debug!("connection {}: {gone}", self.identity.number),
         }
-    }
-}
-
-/// The response for a refusal. `bytes` are those of the request, from its first.
-pub(super) fn refusal(refused: Refused, bytes: &[u8], limits: &Limits) -> Response {
-    let response = Response::text(refused.explained(bytes, limits))
-        .status(refused.refusal.rule().status)
-        // The text may show the client's own bytes, which a browser must not take for HTML.
-        .field("X-Content-Type-Options", "nosniff");
-    match refused.refusal {
-        Refusal::TooManyConnections => response.field("Retry-After", RETRY_AFTER),
-        _ => response,
     }
 }

@@ -10,7 +10,7 @@
 //! Next: [`shutdown`](super::shutdown).
 
 use std::collections::HashMap;
-use std::net::{Shutdown, TcpStream};
+use std::net::{Shutdown, SocketAddr, TcpStream};
 use std::sync::atomic::{AtomicBool, AtomicU8, AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -30,8 +30,18 @@ pub(super) type Entries = HashMap<u64, Arc<Entry>>;
 /// One open connection. Its worker reads and writes the socket, and another thread may shut it: a
 /// second descriptor for that would halve the number of connections.
 pub(super) struct Entry {
+    pub identity: Identity,
     pub stream: TcpStream,
     pub idle: IdleMark,
+}
+
+/// What names a connection in logs and to the observer.
+#[derive(Clone, Copy)]
+pub(super) struct Identity {
+    /// Counted from 1 since the server started.
+    pub number: u64,
+    /// The client's address.
+    pub peer: SocketAddr,
 }
 
 impl Entry {
@@ -61,15 +71,15 @@ impl Connections {
     }
 
     /// Adds a connection.
-    pub fn register(&self, number: u64, stream: TcpStream) -> Arc<Entry> {
-        let entry = Arc::new(Entry { stream, idle: IdleMark::default() });
-        self.entries().insert(number, Arc::clone(&entry));
+    pub fn register(&self, identity: Identity, stream: TcpStream) -> Arc<Entry> {
+        let entry = Arc::new(Entry { identity, stream, idle: IdleMark::default() });
+        self.entries().insert(identity.number, Arc::clone(&entry));
         entry
     }
 
     /// Removes a connection that has ended.
-    pub fn unregister(&self, number: u64) {
-        self.entries().remove(&number);
+    pub fn unregister(&self, entry: &Entry) {
+        self.entries().remove(&entry.identity.number);
         if self.is_stopping() {
             self.changed.notify_all();
         }

@@ -20,7 +20,6 @@ use super::transport::{Io, ONE_WRITE, Transport};
 use crate::message::chunked::{LAST_CHUNK, encode_chunk};
 use crate::message::encode::{Delimiter, ResponseContext, encode_head};
 use crate::message::limits::Limits;
-use crate::message::persistence::Persistence;
 use crate::message::response::{Body, Response};
 
 /// Bytes that one read of a stream may give: one chunk, one write.
@@ -31,16 +30,19 @@ pub(super) fn is_one_write(response: &Response) -> bool {
     matches!(&response.body, Body::Bytes(bytes) if bytes.len() <= ONE_WRITE)
 }
 
-/// Sends a response. Returns whether the connection may stay open as far as this response goes; unread
-/// content can still close it afterwards.
+/// Sends a response. `delimiter` is that of the response, [`Delimiter::of`].
+///
+/// # Errors
+/// The client is gone, or too slow.
 pub(super) fn deliver<L: Io>(
     transport: &mut Transport<'_, L>,
     response: Response,
+    delimiter: Delimiter,
     context: ResponseContext,
     now: SystemTime,
     limits: &Limits,
-) -> io::Result<Persistence> {
-    let (delimiter, persistence) = encode_head(&response, context, now, transport.out);
+) -> io::Result<Sent> {
+    encode_head(&response, context, now, transport.out);
     match (response.body, delimiter) {
         (_, Delimiter::Head | Delimiter::Length(0)) => transport.flush(limits.time_budget(0))?,
         (Body::Bytes(bytes), _) => {
@@ -51,25 +53,20 @@ pub(super) fn deliver<L: Io>(
             transport.send(&bytes[with_head.len()..], budget)?;
         }
         (Body::Sized(reader, length), _) => {
-            if let Cut::Short = copy(transport, reader.take(length), length, limits)? {
-                return Ok(Persistence::Close);
-            }
+            return copy(transport, reader.take(length), length, limits);
         }
         (Body::Stream(reader), delimiter) => {
-            let in_chunks = delimiter == Delimiter::Chunked;
-            if let Cut::Short = stream(transport, reader, in_chunks, limits)? {
-                return Ok(Persistence::Close);
-            }
+            return stream(transport, reader, delimiter == Delimiter::Chunked, limits);
         }
     }
-    Ok(persistence)
+    Ok(Sent::Whole)
 }
 
 /// Whether all the promised content was sent. If a reader fails or has too few bytes, the connection
 /// must be closed: nothing else can tell the client any more (RFC 9112 section 8).
-enum Cut {
-    No,
-    Short,
+pub(super) enum Sent {
+    Whole,
+    CutShort,
 }
 
 /// Reads once from a handler's reader; `None` if it fails or panics.
@@ -97,7 +94,7 @@ fn copy<L: Io>(
     mut reader: impl Read,
     length: u64,
     limits: &Limits,
-) -> io::Result<Cut> {
+) -> io::Result<Sent> {
     let since = Instant::now();
     let mut left = length;
     let mut buffer = vec![0; ONE_WRITE];
@@ -107,12 +104,12 @@ fn copy<L: Io>(
         transport.out.extend_from_slice(bytes);
         transport.flush(limits.time_budget(length).saturating_sub(since.elapsed()))?;
         if bytes.is_empty() {
-            return Ok(Cut::Short);
+            return Ok(Sent::CutShort);
         }
         left -= bytes.len() as u64;
     }
     transport.flush(limits.time_budget(0))?;
-    Ok(Cut::No)
+    Ok(Sent::Whole)
 }
 
 /// Sends what each read gives at once; the first read shares a write with the head.
@@ -122,7 +119,7 @@ fn stream<L: Io>(
     mut reader: Box<dyn Read + Send>,
     in_chunks: bool,
     limits: &Limits,
-) -> io::Result<Cut> {
+) -> io::Result<Sent> {
     let mut buffer = vec![0; STREAM_READ_BYTES];
     loop {
         let read = read_content(&mut reader, &mut buffer);
@@ -134,8 +131,8 @@ fn stream<L: Io>(
         }
         transport.flush(limits.time_budget(STREAM_READ_BYTES as u64))?;
         match read {
-            None => return Ok(Cut::Short),
-            Some(0) => return Ok(Cut::No),
+            None => return Ok(Sent::CutShort),
+            Some(0) => return Ok(Sent::Whole),
             Some(_) => {}
         }
     }

@@ -18,28 +18,50 @@ use std::time::Instant;
 
 use log::error;
 
-use super::connection::{Connection, ReadError, refusal};
-use super::delivery::is_one_write;
+use super::connections::Identity;
+use super::delivery::{Sent, deliver, is_one_write};
 use super::observer::Answered;
 use super::shared::Service;
-use super::transport::Io;
+use super::transport::{Io, Transport};
 use crate::message::chunked::{Decoded, Decoder};
-use crate::message::encode::ResponseContext;
+use crate::message::encode::{Delimiter, ResponseContext};
 use crate::message::framing::Framing;
 use crate::message::head::Head;
 use crate::message::limits::MAX_UNREAD_CONTENT_BYTES;
 use crate::message::method::Method;
 use crate::message::persistence::Persistence;
-use crate::message::refusal::Refusal;
+use crate::message::refusal::{Refusal, Refused};
 use crate::message::response::Response;
 use crate::message::status::Status;
 use crate::message::target::masked;
 use crate::request::Request;
 use crate::route::{Lookup, Route};
 
-/// One request, to be answered once. It borrows the connection until then.
+/// Why a request could not be read.
+pub(super) enum ReadError {
+    /// The request breaks a rule or a limit. The client gets a response.
+    Refused(Refused),
+    /// The connection is broken, so there is no response.
+    Gone(io::Error),
+}
+
+impl From<Refused> for ReadError {
+    fn from(refused: Refused) -> ReadError {
+        ReadError::Refused(refused)
+    }
+}
+
+impl From<Refusal> for ReadError {
+    fn from(refusal: Refusal) -> ReadError {
+        ReadError::Refused(refusal.into())
+    }
+}
+
+/// One request, to be answered once. It borrows the connection's transport until then.
 pub(super) struct Exchange<'c, 'a, S: 'static, L> {
-    connection: &'c mut Connection<'a, S, L>,
+    service: &'a Service<'a, S>,
+    transport: &'c mut Transport<'a, L>,
+    identity: Identity,
     head: Head,
     framing: Framing,
     /// Whether the client waits for `100 Continue` before it sends the content.
@@ -54,22 +76,34 @@ pub(super) struct Exchange<'c, 'a, S: 'static, L> {
 
 impl<'c, 'a, S: Sync, L: Io> Exchange<'c, 'a, S, L> {
     pub fn new(
-        connection: &'c mut Connection<'a, S, L>,
+        service: &'a Service<'a, S>,
+        transport: &'c mut Transport<'a, L>,
+        identity: Identity,
         head: Head,
         framing: Framing,
         client_waits: bool,
     ) -> Exchange<'c, 'a, S, L> {
-        let since = connection.service.is_observed().then(Instant::now);
+        let since = service.is_observed().then(Instant::now);
         let unread = !matches!(framing, Framing::None | Framing::Length(0));
         let length = head.length;
-        Exchange { connection, head, framing, client_waits, unread, length, since }
+        Exchange {
+            service,
+            transport,
+            identity,
+            head,
+            framing,
+            client_waits,
+            unread,
+            length,
+            since,
+        }
     }
 
     /// Looks the route up, reads the content, calls the handler and answers. In this order 404, 405 and
     /// 413 reach a client before it sends the content (RFC 9110 section 10.1.1).
     pub fn serve(mut self) -> io::Result<Persistence> {
-        let Service { routes, limits, .. } = *self.connection.service;
-        let bytes = self.connection.transport.bytes();
+        let Service { routes, limits, .. } = *self.service;
+        let bytes = self.transport.bytes();
         let route = if self.head.target.is_asterisk {
             return self.options(routes.allow(None));
         } else {
@@ -78,11 +112,11 @@ impl<'c, 'a, S: Sync, L: Io> Exchange<'c, 'a, S, L> {
                 Lookup::Options(allow) => return self.options(allow),
                 // No handler has read the query, so it may hold a secret: logs do not show it.
                 Lookup::WrongMethod(allow) => {
-                    let response = refusal(Refusal::MethodNotAllowed.into(), bytes, limits);
+                    let response = Refused::from(Refusal::MethodNotAllowed).response(bytes, limits);
                     return self.answer(response.field("Allow", &allow).hide_query(), None);
                 }
                 Lookup::NotFound => {
-                    let response = refusal(Refusal::NotFound.into(), bytes, limits);
+                    let response = Refused::from(Refusal::NotFound).response(bytes, limits);
                     return self.answer(response.hide_query(), None);
                 }
             }
@@ -90,7 +124,7 @@ impl<'c, 'a, S: Sync, L: Io> Exchange<'c, 'a, S, L> {
         let response = match self.read_content(limits.content) {
             Ok(decoded) => self.call(route, decoded),
             Err(ReadError::Refused(refused)) => {
-                refusal(refused, self.connection.transport.bytes(), limits).close()
+                refused.response(self.transport.bytes(), limits).close()
             }
             Err(ReadError::Gone(error)) => return Err(error),
         };
@@ -115,9 +149,9 @@ impl<'c, 'a, S: Sync, L: Io> Exchange<'c, 'a, S, L> {
                 let whole =
                     usize::try_from(length).ok().and_then(|n| n.checked_add(self.head.length));
                 let whole = whole.ok_or(Refusal::ContentTooLarge)?;
-                let time_budget = self.connection.service.limits.time_budget(length);
+                let time_budget = self.service.limits.time_budget(length);
                 let mut deadline = None;
-                while self.connection.transport.bytes().len() < whole {
+                while self.transport.bytes().len() < whole {
                     self.read_more(*deadline.get_or_insert_with(|| Instant::now() + time_budget))?;
                 }
                 self.length = whole;
@@ -136,7 +170,7 @@ impl<'c, 'a, S: Sync, L: Io> Exchange<'c, 'a, S, L> {
         let (mut decoder, mut content) = (Decoder::new(limit), Vec::new());
         let mut since = None;
         loop {
-            let rest = &self.connection.transport.bytes()[self.length..];
+            let rest = &self.transport.bytes()[self.length..];
             let step = decoder.step(rest).map_err(|(refusal, at)| refusal.at(self.length + at))?;
             match step {
                 Decoded::Framing(length) => self.length += length,
@@ -150,8 +184,7 @@ impl<'c, 'a, S: Sync, L: Io> Exchange<'c, 'a, S, L> {
                 }
                 Decoded::Partial => {
                     // The length is unknown, so the time grows with what has arrived.
-                    let time_budget =
-                        self.connection.service.limits.time_budget(content.len() as u64);
+                    let time_budget = self.service.limits.time_budget(content.len() as u64);
                     self.read_more(*since.get_or_insert_with(Instant::now) + time_budget)?;
                 }
             }
@@ -161,9 +194,9 @@ impl<'c, 'a, S: Sync, L: Io> Exchange<'c, 'a, S, L> {
     /// Sends `100 Continue` if the client waits for it. A client that has sent some content already does
     /// not wait.
     fn send_continue(&mut self) -> Result<(), ReadError> {
-        let transport = &mut self.connection.transport;
+        let transport = &mut self.transport;
         if self.client_waits && transport.bytes().len() == self.head.length {
-            let time_budget = self.connection.service.limits.time_budget(0);
+            let time_budget = self.service.limits.time_budget(0);
             transport
                 .send(b"HTTP/1.1 100 Continue\r\n\r\n", time_budget)
                 .map_err(ReadError::Gone)?;
@@ -173,7 +206,7 @@ impl<'c, 'a, S: Sync, L: Io> Exchange<'c, 'a, S, L> {
     }
 
     fn read_more(&mut self, deadline: Instant) -> Result<(), ReadError> {
-        match self.connection.transport.fill(Some(deadline)) {
+        match self.transport.fill(Some(deadline)) {
             Ok(0) => Err(Refusal::ContentCutShort.into()),
             Ok(_) => Ok(()),
             Err(error) if error.kind() == ErrorKind::TimedOut => {
@@ -186,67 +219,79 @@ impl<'c, 'a, S: Sync, L: Io> Exchange<'c, 'a, S, L> {
     /// Calls the handler. If it panics, the response is a 500 and the connection is closed; the server
     /// goes on.
     fn call(&self, route: &Route<S>, decoded: Option<Vec<u8>>) -> Response {
-        let Service { state, limits, .. } = *self.connection.service;
-        let raw = &self.connection.transport.bytes()[..self.length];
+        let Service { state, limits, .. } = *self.service;
+        let raw = &self.transport.bytes()[..self.length];
         let request = Request {
             state,
             route,
             head: &self.head,
             raw,
             content: decoded.as_deref().unwrap_or(&raw[self.head.length..]),
-            peer: self.connection.peer,
-            connection: self.connection.number,
+            peer: self.identity.peer,
+            connection: self.identity.number,
         };
         panic::catch_unwind(AssertUnwindSafe(|| route.call(&request))).unwrap_or_else(|_| {
             // The panic hook has printed where and why.
-            if self.connection.service.panics.allows() {
+            if self.service.panics.allows() {
                 error!("the handler of {} {} panicked", route.method(), route.path());
             }
-            refusal(Refusal::HandlerPanicked.into(), raw, limits).close()
+            Refused::from(Refusal::HandlerPanicked).response(raw, limits).close()
         })
     }
 
     /// Sends the response. Afterwards the connection stands at the next request, or is closed.
+    ///
+    /// Here, and nowhere else, it is decided whether the connection stays open (RFC 9112 section 9.3).
     fn answer(mut self, response: Response, route: Option<&Route<S>>) -> io::Result<Persistence> {
-        let Service { stopping, .. } = *self.connection.service;
-        let bytes = self.connection.transport.bytes();
-        let asked_for = Persistence::of_request(&self.head, bytes);
+        let Service { stopping, clock, limits, .. } = *self.service;
+        let (is_head, version) = (self.head.method == Method::Head, self.head.version);
+        let delimiter = Delimiter::of(&response, is_head, version);
         // Unread content stands before the next request. It is read and dropped if it is short and the
         // client does not wait for `100 Continue`; otherwise the connection is closed.
         let much_unread = self.unread
             && (self.client_waits
                 || matches!(self.framing, Framing::Length(n) if n > MAX_UNREAD_CONTENT_BYTES));
-        let context = ResponseContext {
-            is_head: self.head.method == Method::Head,
-            version: self.head.version,
-            persistence: asked_for.unless(much_unread || stopping.load(Ordering::Relaxed)),
-        };
+        let asked_for = Persistence::of_request(&self.head, self.transport.bytes());
+        let promised = asked_for
+            .unless(response.close)
+            .unless(delimiter == Delimiter::Close)
+            .unless(much_unread)
+            .unless(stopping.load(Ordering::Relaxed));
+
         let had_content = !matches!(self.framing, Framing::None | Framing::Length(0));
         let (status, hides_query) = (response.status, response.hides_query);
         let is_one_write = is_one_write(&response);
-        let sent = self.connection.send(response, context);
+        let context = ResponseContext { is_head, version, persistence: promised };
+        let sent = deliver(self.transport, response, delimiter, context, clock(), limits);
+        let persistence = promised.unless(!matches!(sent, Ok(Sent::Whole)));
         // A response that could not be sent is reported too: its handler has run.
-        self.report(status, hides_query, route, *sent.as_ref().unwrap_or(&Persistence::Close));
-        let mut persistence = sent?;
+        self.report(status, hides_query, route, persistence);
+        sent?;
+        let persistence =
+            persistence.unless(persistence == Persistence::KeepAlive && !self.drop_unread()?);
 
-        if self.unread && persistence == Persistence::KeepAlive {
-            persistence = match self.read_content(MAX_UNREAD_CONTENT_BYTES) {
-                Ok(_) => persistence,
-                Err(ReadError::Refused(_)) => Persistence::Close,
-                Err(ReadError::Gone(error)) => return Err(error),
-            };
-        }
-        let Connection { transport, .. } = &mut *self.connection;
-        let more_has_arrived = self.unread || transport.bytes().len() > self.length;
-        transport.consume(self.length);
+        let more_has_arrived = self.unread || self.transport.bytes().len() > self.length;
+        self.transport.consume(self.length);
         // A client that sends `close` must send nothing after it (RFC 9112 section 9.6). If it sent no
         // content either, no unread byte can cause a reset, so the server need not linger.
         let will_send_no_more =
             asked_for == Persistence::Close && !had_content && !more_has_arrived;
         if persistence == Persistence::Close && !(will_send_no_more && is_one_write) {
-            self.connection.close();
+            self.transport.close();
         }
         Ok(persistence)
+    }
+
+    /// Reads and drops content that was not read before. False if it is malformed, late or too long.
+    fn drop_unread(&mut self) -> io::Result<bool> {
+        if !self.unread {
+            return Ok(true);
+        }
+        match self.read_content(MAX_UNREAD_CONTENT_BYTES) {
+            Ok(_) => Ok(true),
+            Err(ReadError::Refused(_)) => Ok(false),
+            Err(ReadError::Gone(error)) => Err(error),
+        }
     }
 
     /// Reports the exchange to the observer and the access log.
@@ -258,16 +303,14 @@ impl<'c, 'a, S: Sync, L: Io> Exchange<'c, 'a, S, L> {
         persistence: Persistence,
     ) {
         let Some(since) = self.since else { return };
-        let bytes = self.connection.transport.bytes();
+        let bytes = self.transport.bytes();
         let target = std::str::from_utf8(self.head.target.whole.in_bytes(bytes)).unwrap_or("-");
         let target = match target.split_once('?') {
             Some((path, _)) if hides_query => format!("{path}?***").into(),
             _ => masked(target),
         };
-        let Connection { service, number, peer, .. } = *self.connection;
-        service.report(
-            number,
-            peer,
+        self.service.report(
+            self.identity,
             &Answered {
                 method: self.head.method.name(),
                 target,

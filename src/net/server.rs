@@ -33,7 +33,7 @@ use std::time::SystemTime;
 use log::error;
 
 use super::connection::Connection;
-use super::connections::{Connections, IdleMark};
+use super::connections::{Connections, Identity, IdleMark};
 use super::observer::Observer;
 use super::shared::{Clock, Service, Shared, set_listener_options};
 use super::throttle::Throttle;
@@ -165,8 +165,8 @@ pub fn serve_io<S: Sync>(
         warned: AtomicU64::new(0),
         panics: Throttle::default(),
     };
-    let peer = SocketAddr::from(([127, 0, 0, 1], 0));
-    Connection::new(&service, io, 1, peer, &idle, &mut buffers).serve();
+    let identity = Identity { number: 1, peer: SocketAddr::from(([127, 0, 0, 1], 0)) };
+    Connection::new(&service, io, identity, &idle, &mut buffers).serve();
 }
 
 /// Stops a server from any thread. Cheap to clone.

@@ -8,13 +8,13 @@
 //! Next: [`accept`](super::accept).
 
 use std::io;
-use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::net::{TcpListener, TcpStream};
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize};
 use std::time::SystemTime;
 
 use log::{Level, info};
 
-use super::connections::Connections;
+use super::connections::{Connections, Identity};
 use super::observer::{Answered, Observer};
 use super::throttle::Throttle;
 use crate::message::limits::Limits;
@@ -92,15 +92,15 @@ impl<S> Service<'_, S> {
     }
 
     /// Reports an exchange to the observer, and writes the access log.
-    pub fn report(&self, number: u64, peer: SocketAddr, answered: &Answered<'_>) {
+    pub fn report(&self, identity: Identity, answered: &Answered<'_>) {
         if let Some(observer) = self.observer {
-            observer.answered(number, answered);
+            observer.answered(identity.number, answered);
         }
         if !answered.is_quiet {
             info!(
                 target: "access",
                 "{} \"{} {}\" {} {} bytes in, {:.1} ms",
-                peer,
+                identity.peer,
                 answered.method,
                 Visible(answered.target.as_bytes()),
                 answered.status.code(),

@@ -11,6 +11,7 @@
 
 use std::io::ErrorKind;
 use std::net::{Shutdown, TcpStream};
+use std::sync::Arc;
 use std::thread::{self, Scope};
 use std::time::{Duration, Instant};
 
@@ -61,7 +62,7 @@ impl<S: Sync> Shared<'_, S> {
         let mut pending = Vec::new();
         while Instant::now() < until {
             match self.listener.accept() {
-                Ok((stream, peer)) => pending.push((self.register(stream), peer)),
+                Ok((stream, peer)) => pending.push(self.register(stream, peer)),
                 Err(error) if error.kind() == ErrorKind::WouldBlock => break,
                 // No descriptor is free. Idle connections are closed anyway.
                 Err(_) => {
@@ -71,15 +72,15 @@ impl<S: Sync> Shared<'_, S> {
             }
         }
         self.wake_acceptors();
-        for (registered, peer) in pending {
-            let number = registered.0;
+        for entry in pending {
+            let served = Arc::clone(&entry);
             let serve = move || {
                 // On the BSDs a socket inherits the non-blocking mode of its listener.
-                let _ = registered.1.stream.set_nonblocking(false);
-                self.serve_connection(registered, peer, &mut Buffers::new());
+                let _ = served.stream.set_nonblocking(false);
+                self.serve_connection(&served, &mut Buffers::new());
             };
             if let Err(error) = worker_thread().spawn_scoped(scope, serve) {
-                self.connections.unregister(number);
+                self.connections.unregister(&entry);
                 if self.acceptor.short_of_threads.allows() {
                     warn!("connections in the backlog were closed: {error}");
                 }

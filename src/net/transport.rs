@@ -47,6 +47,13 @@ const MAX_KEPT_OUTPUT: usize = 16 * 1024;
 /// call.
 pub(crate) const ONE_WRITE: usize = 64 * 1024;
 
+/// Time for which a closed connection is still read, so that a client that goes on sending gets its
+/// response.
+const LINGER: Duration = Duration::from_secs(2);
+
+/// Bytes that are read and dropped while a closed connection lingers, at most.
+const LINGER_BYTES: usize = 8 << 20;
+
 /// Reads of a shut half that are tried for bytes that were on their way.
 const RECHECKS: u32 = 200;
 
@@ -219,17 +226,22 @@ impl<'a, L: Io> Transport<'a, L> {
         let _ = self.io.half_close();
     }
 
+    /// Closes the connection so that the last response is not lost: see [`linger`](Transport::linger).
+    pub fn close(&mut self) {
+        self.linger(LINGER);
+    }
+
     /// Closes the connection so that the client can still read the last response (lingering close).
     ///
     /// If a socket is closed while received bytes are unread, TCP sends a reset. A reset makes the
     /// client's kernel drop what the client has not read yet: the response is lost. So the server closes
     /// its writing half, then reads and drops for `time` at most (RFC 9112 section 9.6).
     #[cold]
-    pub fn linger(&mut self, time: Duration, mut bytes: usize) {
+    pub fn linger(&mut self, time: Duration) {
         if self.io.half_close().is_err() {
             return;
         }
-        let deadline = Instant::now() + time;
+        let (deadline, mut bytes) = (Instant::now() + time, LINGER_BYTES);
         loop {
             self.consume(usize::MAX);
             match self.fill(Some(deadline)) {
