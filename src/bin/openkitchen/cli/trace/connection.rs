@@ -20,7 +20,7 @@ use std::time::Instant;
 
 use openkitchen::End;
 use openkitchen::message::method::Method;
-use openkitchen::transcript::explain::{Conversation, Remark, prose};
+use openkitchen::transcript::explain::{ConnectionExplainer, Remark, prose};
 use openkitchen::transcript::{Block, Bytes, Event, EventKind, Item, Note, Piece, Prose, Side};
 
 use super::collector::{Collector, Crossed};
@@ -57,7 +57,7 @@ pub(super) struct TracedConnection {
     is_kept_alive: bool,
     held: Option<Held>,
     /// What the bytes mean, for those who asked to be told.
-    conversation: Option<Box<Conversation>>,
+    conversation: Option<Box<ConnectionExplainer>>,
 }
 
 impl TracedConnection {
@@ -175,7 +175,7 @@ impl TracedConnection {
         if self.peer.is_none() || !self.is_followed {
             return Vec::new();
         }
-        self.conversation.get_or_insert_default().crossed(from, piece)
+        self.conversation.get_or_insert_default().explain_bytes(from, piece)
     }
 
     /// Puts what bytes mean on the page.
