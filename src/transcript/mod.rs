@@ -1,7 +1,7 @@
 //! # The transcript format (`.wire`)
 //!
 //! A transcript is the bytes of one or more TCP connections as text. A person can read it, and a
-//! program can replay it. It keeps every byte, and a message in it still looks like a message.
+//! program can replay it. It can hold any byte, and a message in it still looks like a message.
 //!
 //! ```text
 //! # A space before the colon is refused

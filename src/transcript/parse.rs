@@ -61,7 +61,7 @@ fn parse_line(line: &str, items: &mut Vec<Item>) -> Result<(), String> {
         _ if line.trim().is_empty() => {}
         Some(Item::Assertions(assertions)) => assertions.push(Assertion::parse(line)?),
         _ => {
-            return Err("#, >>>, <<<, --- or ???: content stands below >>> or <<< only".to_owned());
+            return Err("#, >>>, <<<, --- or ???: content must be below >>> or <<<".to_owned());
         }
     }
     Ok(())
@@ -83,7 +83,7 @@ fn parse_marked(marker: &str, rest: &str) -> Result<Item, String> {
         "<<<" => parse_block(Side::Server, rest),
         "---" => parse_event(rest),
         _ if rest.trim().is_empty() => Ok(Item::Assertions(Vec::new())),
-        _ => Err("nothing after ???: the assertions stand below it".to_owned()),
+        _ => Err("nothing after ???: assertions are on the lines below it".to_owned()),
     }
 }
 
@@ -150,7 +150,7 @@ mod tests {
 
     #[test]
     fn an_error_has_its_line_number_and_what_was_expected() {
-        const OUTSIDE: &str = "#, >>>, <<<, --- or ???: content stands below >>> or <<< only";
+        const OUTSIDE: &str = "#, >>>, <<<, --- or ???: content must be below >>> or <<<";
         const CONNECTION: &str = "the number of a connection after @";
         const EVENT: &str = "an event: open, client, server, wait or silent";
         for (text, (line, expected)) in [
@@ -169,7 +169,7 @@ mod tests {
             ("--- server close", (1, "what the server did: half-close, closed or reset")),
             ("--- wait", (1, "a duration: 200ms or 2s")),
             ("--- silent 2", (1, "a duration: 200ms or 2s")),
-            ("??? status 400", (1, "nothing after ???: the assertions stand below it")),
+            ("??? status 400", (1, "nothing after ???: assertions are on the lines below it")),
             ("???\n\nstatus 4", (3, "a status: 400, 4xx or 400|501")),
             (">>>\n\n ", (3, r"\x20 for the last space of a line, so that it can be seen")),
         ] {

@@ -296,7 +296,7 @@ mod tests {
         );
         for remark in &remarks {
             let bytes = &REQUEST[remark.span.clone()];
-            assert!(bytes.starts_with(remark.about.as_bytes()), "{remark:?} stands at {bytes:?}");
+            assert!(bytes.starts_with(remark.about.as_bytes()), "{remark:?} is at {bytes:?}");
         }
         assert!(has(
             &remarks,
