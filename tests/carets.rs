@@ -1,7 +1,8 @@
-//! A refusal points at the byte. Here each malformed request has its offending byte marked by hand,
-//! between two bars, and the answer that comes over the wire must show its line with the caret under
-//! that byte, and give the reason. Where it shows the line as it should be, too, that line is put in the
-//! place of the other and sent: the server must have nothing more to say against it.
+//! Tests of the caret and the corrected line in the content of a refusal.
+//!
+//! Each malformed request has its wrong byte between two bars. The response must show the line with the
+//! caret under that byte, and the reason. If the response shows a corrected line, the test sends the
+//! request again with that line, and the server must not refuse it for the same reason.
 
 use std::collections::HashSet;
 use std::io::{Read, Write};
@@ -13,10 +14,11 @@ use openkitchen::{Request, Response, Routes, Server, ServerHandle, post, routes}
 
 static ROUTES: Routes = routes(&[post("/", |_: &Request| Response::text("good"))]);
 
-/// What stands between the bars is the byte; `HEAD` and `CHUNKED` open requests that are good so far.
+/// The valid starts of some requests in [`MARKED`].
 const HEAD: &str = "POST / HTTP/1.1\r\nHost: h\r\n";
 const CHUNKED: &str = "POST / HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n";
 
+/// The start of a request, the rest with the wrong byte between two bars, and the refusal.
 #[rustfmt::skip]
 const MARKED: [(&str, &str, Refusal); 94] = [
     // Lines.
@@ -122,9 +124,9 @@ const MARKED: [(&str, &str, Refusal); 94] = [
     (CHUNKED, "0\r\nX: a|\0|\r\n\r\n", FieldValue),
 ];
 
-/// The refusals that show the line as it should be, some of them only where it is clear what was meant.
+/// The refusals that show a corrected line for at least one of the requests in [`MARKED`].
 #[rustfmt::skip]
-const MENDED: [Refusal; 19] = [
+const CORRECTED: [Refusal; 19] = [
     BareLf, RequestLine, NoVersion, Version, VersionUnsupported, MethodUnknown, TargetByte, TargetPercent,
     TargetForm, SpaceBeforeFields, SpaceBeforeColon, NoColon, FieldValue, LengthInvalid, LengthTwice,
     CodingTwice, ExpectationUnknown, ChunkSize, ChunkExtension,
@@ -134,24 +136,24 @@ fn server() -> ServerHandle {
     Server::bind("127.0.0.1:0").unwrap().start(&ROUTES, ()).unwrap()
 }
 
-/// What the server answers to these bytes, behind which nothing more comes.
-fn answer(server: &ServerHandle, request: &[u8]) -> String {
+/// Sends these bytes, half-closes, and returns the response.
+fn response(server: &ServerHandle, request: &[u8]) -> String {
     let mut client = TcpStream::connect(server.address()).unwrap();
     client.write_all(request).unwrap();
-    let _ = client.shutdown(Shutdown::Write); // it may have been refused before its end
-    let mut answer = String::new();
-    client.read_to_string(&mut answer).unwrap();
-    answer
+    let _ = client.shutdown(Shutdown::Write); // the server may have closed already
+    let mut response = String::new();
+    client.read_to_string(&mut response).unwrap();
+    response
 }
 
-/// The lines that an answer shows.
-fn shown(answer: &str) -> Vec<&str> {
-    answer.lines().filter_map(|line| line.strip_prefix("    ")).collect()
+/// Returns the lines of the picture in a response: the broken line, the caret and the corrected line.
+fn picture(response: &str) -> Vec<&str> {
+    response.lines().filter_map(|line| line.strip_prefix("    ")).collect()
 }
 
-/// The bytes that were made visible.
-fn bytes(shown: &str) -> Vec<u8> {
-    let (mut bytes, mut rest) = (Vec::new(), shown);
+/// Undoes [`Visible`]: returns the bytes of a line of the picture.
+fn bytes(visible: &str) -> Vec<u8> {
+    let (mut bytes, mut rest) = (Vec::new(), visible);
     while let Some(byte) = rest.bytes().next() {
         let (byte, length) = match rest.get(..2) {
             Some(r"\r") => (b'\r', 2),
@@ -167,57 +169,57 @@ fn bytes(shown: &str) -> Vec<u8> {
 }
 
 #[test]
-fn the_caret_stands_under_the_byte_that_was_marked() {
+fn the_caret_is_under_the_marked_byte() {
     let server = server();
     for (opening, marked, refusal) in MARKED {
         let at = opening.len() + marked.find('|').expect(marked);
         let request = format!("{opening}{}", marked.replace('|', ""));
-        let answer = answer(&server, request.as_bytes());
-        assert!(answer.contains(refusal.rule().why), "{marked:?}: {answer}");
+        let response = response(&server, request.as_bytes());
+        assert!(response.contains(refusal.rule().why), "{marked:?}: {response}");
 
-        let [line, caret, ..] = shown(&answer)[..] else { panic!("{marked:?}: {answer}") };
+        let [line, caret, ..] = picture(&response)[..] else { panic!("{marked:?}: {response}") };
         let (before, from) = line.split_at(caret.find('^').expect(caret));
         let start = request[..at].rfind('\n').map_or(0, |lf| lf + 1);
         let whole = Visible(&request.as_bytes()[start..at]).to_string();
-        // A long line is cut, and some of it stands on both sides of the caret.
+        // A long line is cut, and some of it is kept on both sides of the caret.
         let is_cut = before.len() >= 36 && whole.ends_with(before);
-        assert!(before == whole || is_cut, "{marked:?}: {answer}");
+        assert!(before == whole || is_cut, "{marked:?}: {response}");
         let byte = request.as_bytes().get(at..=at).unwrap_or_default();
-        assert!(from.starts_with(&Visible(byte).to_string()), "{marked:?}: {answer}");
+        assert!(from.starts_with(&Visible(byte).to_string()), "{marked:?}: {response}");
     }
 }
 
 #[test]
-fn the_line_as_it_should_be_passes_where_the_other_failed() {
+fn the_corrected_line_is_not_refused_for_the_same_reason() {
     let server = server();
-    let mut mended = HashSet::new();
+    let mut corrected = HashSet::new();
     for (opening, marked, refusal) in MARKED {
         let at = opening.len() + marked.find('|').expect(marked);
         let mut request = format!("{opening}{}", marked.replace('|', "")).into_bytes();
-        let first = answer(&server, &request);
-        let [line, caret, good] = shown(&first)[..] else { continue };
+        let first = response(&server, &request);
+        let [line, caret, corrected_line] = picture(&first)[..] else { continue };
 
         let start = at - bytes(&line[..caret.len() - 1]).len();
-        request.splice(start..start + bytes(line).len(), bytes(good));
-        let second = answer(&server, &request);
-        // Where nothing came behind it, it is shown once more: as the last line.
-        let is_last = second.contains(HeadCutShort.rule().why);
-        let is_shown = shown(&second).contains(&good) && !is_last;
+        request.splice(start..start + bytes(line).len(), bytes(corrected_line));
+        let second = response(&server, &request);
+        // A request that ends with this line is cut short, and the response then shows its last line.
+        let is_cut_short = second.contains(HeadCutShort.rule().why);
+        let is_shown = picture(&second).contains(&corrected_line) && !is_cut_short;
         assert!(!second.contains(refusal.rule().why) && !is_shown, "{marked:?}: {first}{second}");
-        mended.insert(refusal);
+        corrected.insert(refusal);
     }
-    assert_eq!(mended, HashSet::from(MENDED));
+    assert_eq!(corrected, HashSet::from(CORRECTED));
 }
 
 #[test]
-fn the_line_that_is_missing_is_shown_where_it_belongs() {
+fn a_missing_host_is_shown_as_a_line_to_add() {
     let server = server();
     for request in ["POST / HTTP/1.1\r\n\r\n", "\r\nPOST / HTTP/1.1\r\nX: y\r\n\r\n"] {
-        let refused = answer(&server, request.as_bytes());
+        let refused = response(&server, request.as_bytes());
         assert!(refused.contains(HostMissing.rule().why), "{refused}");
-        let [line, host] = shown(&refused)[..] else { panic!("{refused}") };
-        let mended = request.replace(line, &format!("{line}\r\n{host}"));
-        let served = answer(&server, mended.as_bytes());
+        let [line, host] = picture(&refused)[..] else { panic!("{refused}") };
+        let corrected = request.replace(line, &format!("{line}\r\n{host}"));
+        let served = response(&server, corrected.as_bytes());
         assert!(served.starts_with("HTTP/1.1 200 OK\r\n"), "{served}");
     }
 }

@@ -202,9 +202,9 @@ fn a_server_that_answers_200_to_all_fails_where_no_is_due() {
 #[test]
 fn what_is_no_answer_is_shown_at_its_first_byte() {
     for (answer, told) in [
-        ("hello", "an answer begins with its status line"),
+        ("hello", "a response begins with its status line"),
         ("HTTP/1.1 200 OK\nContent-Length: 0\n\n", "each line of a head ends in CR LF"),
-        ("HTTP/1.1 200 OK\r\nDate : x\r\n\r\n", "this byte cannot stand here in a head"),
+        ("HTTP/1.1 200 OK\r\nDate : x\r\n\r\n", "this byte is not allowed here in a head"),
         (
             "HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nfour",
             "Content-Length: 9, and 4 bytes before",

@@ -1,9 +1,9 @@
-//! Each property that the fuzzer tries (`make fuzz`) holds for what it once found worth keeping, and for
-//! every exchange and lesson: as text, as the bytes that its clients send, and as what those hold.
+//! Tests each property of the fuzzer (`make fuzz`) on the kept inputs below `tests/fuzz/corpus`, and on
+//! every exchange and lesson: its text, the bytes that its clients send, and their targets and chunks.
 //!
 //! ```text
-//! cargo test --test corpus                 all of it, in a few seconds
-//! SEEDS=folder cargo test --test corpus    writes the pages as files for the fuzzer to start from
+//! cargo test --test corpus                 all inputs, in a few seconds
+//! SEEDS=folder cargo test --test corpus    writes the exchanges and lessons as seeds for the fuzzer
 //! ```
 
 use std::collections::BTreeMap;
@@ -21,15 +21,16 @@ mod properties;
 
 use properties::{ALL, try_on};
 
-/// Files of one property, and bytes of all of them together: what everybody has to carry.
-const FILES: usize = 40;
-const BYTES: usize = 64 * 1024;
+/// The limits on the corpus of one property: its files, and the bytes of all of them together. Each copy
+/// of the repository has them.
+const MAX_FILES: usize = 40;
+const MAX_BYTES: usize = 64 * 1024;
 
-/// Bytes of an input, at most: each is tried at every cut, which takes quadratic time. Pages with more
-/// of them are there for limits, and the properties have narrow ones.
-const INPUT: usize = 4096;
+/// Bytes of an input from a page, at most. Each input is tried at every cut, which takes quadratic time.
+/// Longer ones test limits of the server, and the properties use smaller limits.
+const MAX_INPUT_BYTES: usize = 4096;
 
-/// What lies in a folder of this project, in the order of the names.
+/// Returns the paths in a folder of this project, in the order of their names.
 fn paths_in(folder: impl AsRef<Path>) -> Vec<PathBuf> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join(folder);
     let entries = fs::read_dir(&folder).unwrap_or_else(|error| panic!("{folder:?}: {error}"));
@@ -38,20 +39,20 @@ fn paths_in(folder: impl AsRef<Path>) -> Vec<PathBuf> {
     paths
 }
 
-/// The inputs that are kept for one property.
-fn kept(name: &str) -> Vec<(PathBuf, Vec<u8>)> {
+/// Returns the inputs that are kept for one property, with their paths.
+fn kept_inputs(name: &str) -> Vec<(PathBuf, Vec<u8>)> {
     let paths = paths_in(Path::new("tests/fuzz/corpus").join(name)).into_iter();
     paths.map(|path| (path.clone(), fs::read(&path).expect("a file"))).collect()
 }
 
-/// A transcript of the project's.
+/// An exchange below `tests/exchanges/`, or a lesson.
 struct Page {
     path: PathBuf,
     text: String,
     transcript: Transcript,
 }
 
-/// All exchanges and lessons.
+/// Returns all exchanges and lessons.
 fn pages() -> Vec<Page> {
     let lessons = PathBuf::from("src/bin/openkitchen/site/lessons");
     let folders = paths_in("tests/exchanges").into_iter().chain([lessons]);
@@ -63,7 +64,7 @@ fn pages() -> Vec<Page> {
     pages.collect()
 }
 
-/// What a page holds for the property of that name.
+/// Returns the inputs that a page has for the property with that name.
 fn inputs(page: &Page, name: &str) -> Vec<Vec<u8>> {
     let mut streams = BTreeMap::<u32, Vec<u8>>::new();
     for item in &page.transcript.items {
@@ -78,10 +79,10 @@ fn inputs(page: &Page, name: &str) -> Vec<Vec<u8>> {
     let inputs: Vec<Vec<u8>> = match name {
         "transcript" => vec![page.text.clone().into_bytes()],
         "target" => streams.filter_map(|stream| second_word(&stream)).collect(),
-        "chunked" => streams.filter_map(|stream| behind_head(&stream)).collect(),
+        "chunked" => streams.filter_map(|stream| after_head(&stream)).collect(),
         _ => streams.collect(),
     };
-    inputs.into_iter().filter(|bytes| bytes.len() <= INPUT).collect()
+    inputs.into_iter().filter(|bytes| bytes.len() <= MAX_INPUT_BYTES).collect()
 }
 
 fn second_word(stream: &[u8]) -> Option<Vec<u8>> {
@@ -89,15 +90,15 @@ fn second_word(stream: &[u8]) -> Option<Vec<u8>> {
     Some(line.split(|&byte| byte == b' ').nth(1)?.to_vec())
 }
 
-fn behind_head(stream: &[u8]) -> Option<Vec<u8>> {
+fn after_head(stream: &[u8]) -> Option<Vec<u8>> {
     let end = stream.windows(4).position(|four| four == b"\r\n\r\n")? + 4;
     Some(stream[end..].to_vec()).filter(|content| !content.is_empty())
 }
 
-/// Where a property does not hold, in a line. What it has against the bytes, its panic has printed.
-fn fault(name: &str, bytes: &[u8], place: impl Display) -> Option<String> {
-    let tried = panic::catch_unwind(|| try_on(name, bytes));
-    tried.is_err().then(|| format!("`{name}` does not hold for {place}"))
+/// Returns a line about the input if the property does not hold for it. The panic has printed why.
+fn fault(name: &str, bytes: &[u8], input: impl Display) -> Option<String> {
+    let outcome = panic::catch_unwind(|| try_on(name, bytes));
+    outcome.is_err().then(|| format!("`{name}` does not hold for {input}"))
 }
 
 const NONE: [String; 0] = [];
@@ -105,14 +106,14 @@ const NONE: [String; 0] = [];
 #[test]
 fn every_property_holds_for_the_corpus() {
     let faults = ALL.iter().flat_map(|(name, _)| {
-        let kept = kept(name).into_iter();
-        kept.filter_map(|(path, bytes)| fault(name, &bytes, path.display()))
+        let inputs = kept_inputs(name).into_iter();
+        inputs.filter_map(|(path, bytes)| fault(name, &bytes, path.display()))
     });
     assert_eq!(faults.collect::<Vec<_>>(), NONE);
 }
 
 #[test]
-fn every_property_holds_for_every_page() {
+fn every_property_holds_for_every_exchange_and_lesson() {
     let pages = pages();
     let faults = pages.iter().flat_map(|page| ALL.map(|(name, _)| (page, name)));
     let faults = faults.flat_map(|(page, name)| {
@@ -125,16 +126,16 @@ fn every_property_holds_for_every_page() {
 #[test]
 fn the_corpus_is_small() {
     for (name, _) in ALL {
-        let kept = kept(name);
-        let bytes: usize = kept.iter().map(|(_, bytes)| bytes.len()).sum();
-        assert!((1..=FILES).contains(&kept.len()), "{} files for {name}", kept.len());
-        assert!(bytes <= BYTES, "{bytes} bytes for {name}");
+        let inputs = kept_inputs(name);
+        let bytes: usize = inputs.iter().map(|(_, bytes)| bytes.len()).sum();
+        assert!((1..=MAX_FILES).contains(&inputs.len()), "{} files for {name}", inputs.len());
+        assert!(bytes <= MAX_BYTES, "{bytes} bytes for {name}");
     }
 }
 
-/// Not a test of anything: what `tests/fuzz/run.sh` asks for.
+/// Not a test: `tests/fuzz/run.sh` runs it to get its seeds.
 #[test]
-fn the_pages_are_written_as_seeds_where_that_is_asked_for() {
+fn the_exchanges_and_lessons_are_written_as_seeds_if_seeds_is_set() {
     let Some(folder) = env::var_os("SEEDS").filter(|folder| !folder.is_empty()) else { return };
     let pages = pages();
     for (name, _) in ALL {

@@ -1,6 +1,7 @@
-//! `openkitchen explain` as its users meet it: bytes in, a page out.
+//! Tests of `openkitchen explain`: the command with its input and output, and the explanations of broken
+//! messages.
 
-#![allow(clippy::unwrap_used, reason = "a test that cannot go on ends by a panic")]
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on panics")]
 
 use std::io::Write;
 use std::process::{Command, Stdio};
@@ -11,7 +12,7 @@ use openkitchen::transcript::Item;
 use openkitchen::transcript::explain::{Remark, annotate, explain};
 use openkitchen::transcript::glossary::FIELDS;
 
-/// The exit code, stdout and stderr.
+/// Runs the command with this input. Returns the exit code, stdout and stderr.
 fn run(arguments: &[&str], input: &[u8]) -> (Option<i32>, String, String) {
     let mut command = Command::new(env!("CARGO_BIN_EXE_openkitchen"));
     command.env_clear().arg("explain").args(arguments);
@@ -20,7 +21,7 @@ fn run(arguments: &[&str], input: &[u8]) -> (Option<i32>, String, String) {
     let mut stdin = child.stdin.take().unwrap();
     let input = input.to_vec();
     let writer = thread::spawn(move || {
-        let _ = stdin.write_all(&input); // it may have ended before it read
+        let _ = stdin.write_all(&input); // the command may have ended before it read
     });
     let output = child.wait_with_output().unwrap();
     writer.join().unwrap();
@@ -28,9 +29,9 @@ fn run(arguments: &[&str], input: &[u8]) -> (Option<i32>, String, String) {
     (output.status.code(), text(output.stdout), text(output.stderr))
 }
 
-/// What is said of these bytes, on a page that fits.
+/// Returns the explanation of these bytes. It must be printable ASCII with lines of at most 100 columns.
 #[track_caller]
-fn page(arguments: &[&str], input: &[u8]) -> String {
+fn explained(arguments: &[&str], input: &[u8]) -> String {
     let (code, stdout, stderr) = run(arguments, input);
     assert_eq!((code, stderr.as_str()), (Some(0), ""));
     for line in stdout.lines() {
@@ -40,31 +41,31 @@ fn page(arguments: &[&str], input: &[u8]) -> String {
     stdout
 }
 
-/// Whether the page has these lines, in this order, with others between them.
+/// Checks that the output has lines that start like these, in this order. Other lines may be between them.
 #[track_caller]
-fn has(page: &str, lines: &[&str]) {
-    let mut rest = page.lines();
+fn has_lines(output: &str, lines: &[&str]) {
+    let mut rest = output.lines();
     for line in lines {
-        assert!(rest.any(|found| found.starts_with(line)), "{line:?} is missing:\n{page}");
+        assert!(rest.any(|found| found.starts_with(line)), "{line:?} is missing:\n{output}");
     }
 }
 
 #[test]
-fn a_request_of_curl_is_named_line_by_line() {
-    let page = page(
+fn a_request_of_curl_is_explained_line_by_line() {
+    let output = explained(
         &[],
         b"GET /search?q=tea&appid=abc123 HTTP/1.1\r\nHost: 127.0.0.1:5000\r\nUser-Agent: curl/8.5.0\r\n\
           Accept: */*\r\nAuthorization: Bearer abc123\r\n\r\n",
     );
-    has(
-        &page,
+    has_lines(
+        &output,
         &[
             "GET /search?q=tea&appid=abc123 HTTP/1.1",
             "    GET: asks for the current representation",
             "    /search: the path",
             "    q=tea: a parameter of the query: q is \"tea\" (RFC 3986 section 3.4)",
-            "    appid: a key in the query: the worst place",
-            "      it belongs into a field such as Authorization (RFC 9110 section 17.9)",
+            "    appid: a key in the query, which is the worst place",
+            "      target; send it in a field such as Authorization (RFC 9110 section 17.9)",
             "    HTTP/1.1: the version",
             "Host: 127.0.0.1:5000",
             "    Host: which host",
@@ -79,24 +80,24 @@ fn a_request_of_curl_is_named_line_by_line() {
             "    the connection stays open",
         ],
     );
-    assert_eq!(page.matches("abc123").count(), 2, "what is said repeats no secret");
+    assert_eq!(output.matches("abc123").count(), 2, "no explanation repeats a secret");
 }
 
 #[test]
-fn an_answer_in_chunks_is_taken_apart() {
-    let page = page(
+fn a_response_in_chunks_is_explained_chunk_by_chunk() {
+    let output = explained(
         &[],
         b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\nSet-Cookie: id=1; Secure; HttpOnly\r\n\
           Cache-Control: no-store\r\nConnection: close\r\n\r\n1a\r\nabcdefghijklmnopqrstuvwxyz\r\n0\r\nX-Sum: 1\r\n\r\n",
     );
-    has(
-        &page,
+    has_lines(
+        &output,
         &[
-            "    200: done",
-            "    chunked: in pieces",
+            "    200: the request succeeded",
+            "    chunked: in chunks",
             "    Secure: send it by https only",
             "    no-store: do not keep it at all",
-            "    the head ends here; the content follows in chunks",
+            "    the head ends here; the body (content) follows in chunks",
             "    the connection ends after this exchange: Connection says close",
             "1a",
             "    1a: a chunk's size in hex: 26 bytes of content follow",
@@ -111,9 +112,9 @@ fn an_answer_in_chunks_is_taken_apart() {
 }
 
 #[test]
-fn a_broken_request_shows_where_it_breaks() {
-    let page = page(&[], b"GET / HTTP/1.1\r\nHost : example.test\r\n\r\n");
-    let said = "\
+fn a_broken_request_is_shown_with_a_caret_and_a_corrected_line() {
+    let output = explained(&[], b"GET / HTTP/1.1\r\nHost : example.test\r\n\r\n");
+    let expected = "\
 Host : example.test
     broken here, and a strict server answers 400 Bad Request: a space stands between a field's name
       and its colon
@@ -122,10 +123,10 @@ Host : example.test
         Host: example.test
     RFC 9112 section 5.1: put the colon straight behind the name
 ";
-    assert!(page.contains(said), "{page}");
+    assert!(output.contains(expected), "{output}");
 }
 
-/// Messages that are broken, what is said of that, and where they end or why nobody can tell.
+/// Broken messages, a part of their fault's text, and a part of the text that says where they end.
 #[rustfmt::skip]
 const BROKEN: [(&str, &str, &str); 62] = [
     // Requests: the first line.
@@ -156,17 +157,17 @@ const BROKEN: [(&str, &str, &str); 62] = [
     ("GET / HTTP/1.1\rHost: h\r\r\n", "a CR stands alone", ""),
     ("GET / HTTP/1.1\r\nHost: h\r\nAcc", "the message stops within its head", ""),
     // Requests: where the content ends.
-    ("POST / HTTP/1.1\r\nHost: h\r\nContent-Length: x\r\n\r\nhi", "not a number", "no number of bytes"),
-    ("POST / HTTP/1.1\r\nHost: h\r\nContent-Length: -2\r\n\r\nhi", "not a number", "no number of bytes"),
-    ("POST / HTTP/1.1\r\nHost: h\r\nContent-Length:\r\n\r\nhi", "not a number", "no number of bytes"),
-    ("POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 2\r\nContent-Length: 3\r\n\r\nhi!", "two lengths", "for there are two lengths"),
+    ("POST / HTTP/1.1\r\nHost: h\r\nContent-Length: x\r\n\r\nhi", "not a number", "not a number of bytes"),
+    ("POST / HTTP/1.1\r\nHost: h\r\nContent-Length: -2\r\n\r\nhi", "not a number", "not a number of bytes"),
+    ("POST / HTTP/1.1\r\nHost: h\r\nContent-Length:\r\n\r\nhi", "not a number", "not a number of bytes"),
+    ("POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 2\r\nContent-Length: 3\r\n\r\nhi!", "two lengths", "because there are two lengths"),
     ("POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 2, 2\r\n\r\nhi", "two lengths", "the content ends here: 2 bytes"),
-    ("POST / HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: gzip\r\n\r\nhi", "not the last", "chunked, which would end it"),
+    ("POST / HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: gzip\r\n\r\nhi", "not the last", "its last coding is not chunked"),
     ("POST / HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\nContent-Length: 2\r\n\r\n0\r\n\r\n", "both say where", "0 bytes in 0 chunks"),
     ("POST / HTTP/1.0\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n", "HTTP/1.0 has no Transfer-Encoding", "0 bytes in 0 chunks"),
     ("POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 9\r\n\r\nhi", "7 more were promised", "ends after 9 bytes"),
-    ("POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 2\r\n\r\nhi there", "begins no other", "the content ends here: 2 bytes"),
-    ("POST / HTTP/1.1\r\nHost: h\r\n\r\na=b", "begins no other", "so does the request"),
+    ("POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 2\r\n\r\nhi there", "do not begin another", "the content ends here: 2 bytes"),
+    ("POST / HTTP/1.1\r\nHost: h\r\n\r\na=b", "do not begin another", "so does the request"),
     // Chunks, in either direction.
     ("POST / HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\nxx\r\n", "not a number in hex", "in chunks"),
     ("POST / HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n5;\r\n", "not an extension", "in chunks"),
@@ -177,68 +178,68 @@ const BROKEN: [(&str, &str, &str); 62] = [
     ("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n", "before its last chunk", "in chunks"),
     ("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n0\r\nno colon\r\n\r\n", "no colon", "in chunks"),
     ("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nhello", "not a number in hex", "in chunks"),
-    // Answers.
-    ("HTTP/1.1 200\r\nContent-Length: 0\r\n\r\n", "the space behind the status code", "Content-Length is 0"),
+    // Responses.
+    ("HTTP/1.1 200\r\nContent-Length: 0\r\n\r\n", "the space after the status code", "Content-Length is 0"),
     ("HTTP/1.1 20 OK\r\n\r\n", "three digits", ""),
     ("HTTP/1.1 99 Low\r\n\r\n", "three digits", ""),
     ("HTTP/1.1 2000 OK\r\n\r\n", "three digits", ""),
-    ("HTTP/1.1 700 High\r\nContent-Length: 0\r\n\r\n", "takes it for a 5xx", "Content-Length is 0"),
+    ("HTTP/1.1 700 High\r\nContent-Length: 0\r\n\r\n", "treats it as a 5xx", "Content-Length is 0"),
     ("HTTP/2 200\r\nserver: x\r\n\r\n", "a tool wrote this line", ""),
     ("HTTP/2.0 200 OK\r\nserver: x\r\n\r\n", "a tool wrote this line", ""),
     ("HTTP/1.1 200 OK\nContent-Length: 0\r\n\r\n", "ends in LF alone", "Content-Length is 0"),
     ("HTTP/1.1 200 OK\r\nX: a\r\n b\r\n\r\n", "once continued the line before", ""),
-    ("HTTP/1.1 200 OK\r\nContent-Length: x\r\n\r\nhi", "not a number", "no number of bytes"),
-    ("HTTP/1.1 200 OK\r\nContent-Length: 2\r\nContent-Length: 3\r\n\r\nhi!", "two lengths", "for there are two lengths"),
+    ("HTTP/1.1 200 OK\r\nContent-Length: x\r\n\r\nhi", "not a number", "not a number of bytes"),
+    ("HTTP/1.1 200 OK\r\nContent-Length: 2\r\nContent-Length: 3\r\n\r\nhi!", "two lengths", "because there are two lengths"),
     ("HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nhi", "7 more were promised", "ends after 9 bytes"),
-    ("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nhi there", "begins no other", "the content ends here: 2 bytes"),
-    ("HTTP/1.1 204 No Content\r\n\r\nhi", "begins no other", "204 and 304 have no content"),
+    ("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nhi there", "do not begin another", "the content ends here: 2 bytes"),
+    ("HTTP/1.1 204 No Content\r\n\r\nhi", "do not begin another", "204 and 304 have no content"),
     ("HTTP/1.1 204 No Content\r\nContent-Length: 0\r\n\r\n", "how long it is", "204 and 304 have no content"),
-    ("HTTP/1.1 304 Not Modified\r\n\r\n<html>", "begins no other", "204 and 304 have no content"),
+    ("HTTP/1.1 304 Not Modified\r\n\r\n<html>", "do not begin another", "204 and 304 have no content"),
     ("HTTP/1.0 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n", "HTTP/1.0 has no Transfer-Encoding", "0 bytes in 0 chunks"),
 ];
 
 #[test]
-fn each_broken_message_shows_one_place_where_it_breaks_and_where_it_ends() {
+fn each_broken_message_has_one_fault_and_says_where_it_ends() {
     for (message, fault, end) in BROKEN {
         let remarks = explain(message.as_bytes(), None, None);
         let faults: Vec<_> = remarks.iter().filter(|remark| remark.is_fault).collect();
         assert!(faults.len() == 1 && faults[0].text.contains(fault), "{message:?}: {faults:#?}");
-        let is_shown = faults[0].text.contains("\n    ") || fault.contains("stops");
+        let has_picture = faults[0].text.contains("\n    ") || fault.contains("stops");
         assert!(
-            is_shown || fault.contains("promised") || fault.contains("last chunk"),
+            has_picture || fault.contains("promised") || fault.contains("last chunk"),
             "{faults:?}"
         );
-        let says = |remark: &Remark| !remark.is_fault && remark.text.contains(end);
-        assert!(end.is_empty() || remarks.iter().any(says), "{message:?}: {remarks:#?}");
+        let says_end = |remark: &Remark| !remark.is_fault && remark.text.contains(end);
+        assert!(end.is_empty() || remarks.iter().any(says_end), "{message:?}: {remarks:#?}");
     }
 }
 
 #[test]
-fn the_first_line_tells_that_it_is_another_protocol() {
-    let said = page(&[], b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\x12\x04\0\0\0\0\0");
+fn another_protocol_is_recognised_by_its_first_line() {
+    let output = explained(&[], b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\x12\x04\0\0\0\0\0");
     assert!(
-        said.starts_with(
-            "PRI * HTTP/2.0\n    this is HTTP/2, by its preface, and cannot be read as HTTP/1.1\n"
+        output.starts_with(
+            "PRI * HTTP/2.0\n    this is HTTP/2, as its preface shows, and cannot be read as HTTP/1.1\n"
         ),
-        "{said}"
+        "{output}"
     );
 }
 
 #[test]
-fn fifty_field_names_and_more_are_named() {
-    let named = FIELDS.iter().filter(|(name, ..)| {
+fn ninety_field_names_are_explained() {
+    let explained = FIELDS.iter().filter(|(name, ..)| {
         let head = format!("HTTP/1.1 200 OK\r\n{name}: x\r\nContent-Length: 0\r\n\r\n");
         let remarks = explain(head.as_bytes(), None, None);
         remarks.iter().any(|remark| remark.about == *name && !remark.text.is_empty())
     });
-    assert!(named.count() >= 90);
+    assert!(explained.count() >= 90);
 }
 
 #[test]
-fn lines_that_end_in_lf_alone_are_read_and_told() {
-    let page = page(&[], b"POST /a HTTP/1.1\nHost: h\nContent-Length: 6\n\nhello\n");
-    has(
-        &page,
+fn lines_that_end_in_lf_alone_are_read_with_a_remark() {
+    let output = explained(&[], b"POST /a HTTP/1.1\nHost: h\nContent-Length: 6\n\nhello\n");
+    has_lines(
+        &output,
         &[
             "POST /a HTTP/1.1",
             "    the lines end in LF alone",
@@ -247,44 +248,47 @@ fn lines_that_end_in_lf_alone_are_read_and_told() {
             "    the content ends here: 6 bytes, as Content-Length said",
         ],
     );
-    assert!(!page.contains("broken"), "{page}");
+    assert!(!output.contains("broken"), "{output}");
 }
 
 #[test]
-fn garbage_and_long_content_stay_on_the_page() {
+fn garbage_and_long_content_are_printed_in_short_lines() {
     let mut garbage: Vec<u8> = (0..=255).cycle().take(5000).collect();
     garbage.insert(0, 0x80);
-    has(&page(&[], &garbage), &["    broken here, and a strict server answers 400"]);
-    has(
-        &page(&[], b"\x16\x03\x01\x02\0\x01\0"),
+    has_lines(&explained(&[], &garbage), &["    broken here, and a strict server answers 400"]);
+    has_lines(
+        &explained(&[], b"\x16\x03\x01\x02\0\x01\0"),
         &["    this is TLS", "    RFC 8446 section 4: use http://"],
     );
     let long = format!(
         "HTTP/1.1 200 OK\r\nContent-Length: 1000000\r\n\r\n{}",
         "a line\n".repeat(142_857) + "z"
     );
-    let page = page(&[], long.as_bytes());
-    has(
-        &page,
+    let output = explained(&[], long.as_bytes());
+    has_lines(
+        &output,
         &["a line\\n", "\\{999915 bytes}\\", "z\\", "    the content ends here: 1000000 bytes"],
     );
-    assert!(page.len() < 3000, "{} bytes", page.len());
+    assert!(output.len() < 3000, "{} bytes", output.len());
 }
 
 #[test]
-fn an_answer_to_head_is_said_to_be_one() {
-    let answer = b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\n";
-    has(
-        &page(&["--asked", "HEAD"], answer),
-        &["    the head ends here, and so does the answer: to HEAD"],
+fn a_response_to_head_ends_after_its_head() {
+    let response = b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\n";
+    has_lines(
+        &explained(&["--asked", "HEAD"], response),
+        &["    the head ends here, and so does the response: HEAD asks"],
     );
-    has(&page(&[], answer), &["    the content stops after 0 bytes: 9 more were promised"]);
+    has_lines(
+        &explained(&[], response),
+        &["    the content stops after 0 bytes: 9 more were promised"],
+    );
 }
 
 #[test]
-fn a_transcript_stays_one_and_is_read_from_a_file() {
+fn a_transcript_in_a_file_is_explained_as_a_transcript() {
     let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/exchanges");
-    let mut seen = 0;
+    let mut count = 0;
     for folder in fs::read_dir(folder).unwrap() {
         for file in fs::read_dir(folder.unwrap().path()).unwrap() {
             let path = file.unwrap().path();
@@ -293,31 +297,31 @@ fn a_transcript_stays_one_and_is_read_from_a_file() {
             }
             let transcript = Transcript::parse(&fs::read_to_string(&path).unwrap()).unwrap();
             let text = annotate(&transcript).to_string();
-            let read = Transcript::parse(&text).unwrap();
+            let annotated = Transcript::parse(&text).unwrap();
             let bare = |transcript: &Transcript| {
                 let items = transcript.items.iter();
                 items.filter(|item| !matches!(item, Item::Prose(_))).cloned().collect::<Vec<_>>()
             };
-            assert_eq!(bare(&read), bare(&transcript), "{}", path.display());
+            assert_eq!(bare(&annotated), bare(&transcript), "{}", path.display());
             assert!(
                 text.lines().all(|line| !line.starts_with('#')
                     || line.len() <= 100
                     || transcript.to_string().contains(line)),
                 "{text}"
             );
-            if seen == 0 {
+            if count == 0 {
                 let (code, stdout, _) = run(&[path.to_str().unwrap()], b"");
                 assert_eq!((code, stdout), (Some(0), text));
             }
-            seen += 1;
+            count += 1;
         }
     }
-    assert!(seen > 100, "{seen} transcripts");
+    assert!(count > 100, "{count} transcripts");
 }
 
 #[test]
-fn what_cannot_be_explained_is_told_in_a_sentence() {
-    for (arguments, input, code, said) in [
+fn input_that_cannot_be_explained_is_an_error_with_a_sentence() {
+    for (arguments, input, code, error) in [
         (&[][..], &b""[..], 1, "openkitchen: stdin: there is nothing to explain"),
         (&["-"][..], b">>>\nGET /\n--- nonsense\n", 1, "openkitchen: -: line 3: expected an event"),
         (&["/nowhere"][..], b"", 1, "openkitchen: cannot read /nowhere: there is no such file"),
@@ -325,10 +329,10 @@ fn what_cannot_be_explained_is_told_in_a_sentence() {
         (&["--aske"][..], b"", 2, "openkitchen: --aske is unknown; did you mean --asked?"),
         (&["--asked", "get"][..], b"", 2, "openkitchen: --asked takes a method such as HEAD"),
     ] {
-        let (ended, stdout, stderr) = run(arguments, input);
-        assert_eq!((ended, stdout.as_str()), (Some(code), ""), "{stderr}");
-        assert!(stderr.starts_with(said), "{stderr}");
+        let (exit, stdout, stderr) = run(arguments, input);
+        assert_eq!((exit, stdout.as_str()), (Some(code), ""), "{stderr}");
+        assert!(stderr.starts_with(error), "{stderr}");
     }
-    let help = page(&["--help"], b"");
+    let help = explained(&["--help"], b"");
     assert!(help.contains("--asked METHOD"), "{help}");
 }

@@ -1,6 +1,6 @@
-//! # Assertions
+//! # Assertions: the lines below `???`
 //!
-//! What must be true of an answer, when its server is a stranger, and its bytes are its own affair?
+//! An assertion says what must be true of a response whose exact bytes are not known:
 //!
 //! ```text
 //! ???
@@ -11,41 +11,41 @@
 //! closed
 //! ```
 //!
-//! Rule: a assertion speaks of the responses since the last `???`: of the first final one (RFC 9110
-//! §15: not of a 1xx), or of the one whose number stands before it. `closed` and `open` speak of
-//! the connection, once all responses are there. Left out: whether a assertion is true; that needs the
-//! responses.
+//! Rule: an assertion is about one of the final responses since the last `???` (RFC 9110 §15: a 1xx is
+//! not final). It is about the first, or about the one whose number precedes it. `closed` and `open` are
+//! about the connection, after all responses. Left out: whether an assertion is true, which
+//! [`judge`](super::judge) says.
 
 use std::fmt;
 use std::num::NonZeroU32;
 
 use super::Millis;
 use super::escape::{escape_value, parse_quoted, parse_value, quote};
-use super::parse::{first_word, number};
+use super::parse::{first_word, parse_digits};
 use crate::message::fields::is_token;
 
-/// One line below a `???`.
+/// One assertion: one line below `???`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Assertion {
     /// `status 400`, `2: status 200`
     Response {
-        /// Which final response since the last `???`: the first is 1.
+        /// Which final response since the last `???`; the first is 1.
         nth: NonZeroU32,
-        /// What must be true of it.
+        /// What must be true of that response.
         fact: Fact,
     },
-    /// `closed`: the server ended the connection.
+    /// `closed`: the server closed the connection.
     Closed,
-    /// `open 300ms`: for so long it did not.
+    /// `open 300ms`: the server left the connection open for this long.
     Open(Millis),
 }
 
-/// What can be true of a response.
+/// A fact about a response, which is true of it or not.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Fact {
     /// `status 400|501`
     Status(Statuses),
-    /// `field Date`: it is there, whatever its value.
+    /// `field Date`: the response has this field, with any value.
     Field(FieldName),
     /// `field Content-Length is 5`
     FieldIs(FieldName, Vec<u8>),
@@ -53,18 +53,18 @@ pub enum Fact {
     FieldContains(FieldName, Vec<u8>),
     /// `no field Content-Length`
     NoField(FieldName),
-    /// `body "hello"`: this, without its framing, is the whole content.
+    /// `body "hello"`: the content, without its framing, is exactly this.
     Body(Vec<u8>),
     /// `body contains "hello"`
     BodyContains(Vec<u8>),
 }
 
-/// The status codes that a assertion allows: `400`, `4xx`, `400|501`.
+/// The status codes that an assertion allows: `400`, `4xx`, `400|501`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Statuses(String);
 
 impl Statuses {
-    /// Codes of three digits, or classes like `4xx`, with `|` between them.
+    /// Parses codes of three digits and classes such as `4xx`, separated by `|`. `None` for other text.
     pub fn new(text: &str) -> Option<Statuses> {
         let is_status = |status: &str| match status.as_bytes() {
             [b'1'..=b'9', b'x', b'x'] => true,
@@ -74,7 +74,7 @@ impl Statuses {
         text.split('|').all(is_status).then(|| Statuses(text.to_owned()))
     }
 
-    /// Is this code one of them?
+    /// Whether this status code is allowed.
     pub fn allow(&self, code: u16) -> bool {
         let class = format!("{}xx", code / 100);
         let code = code.to_string();
@@ -82,24 +82,24 @@ impl Statuses {
     }
 }
 
-/// The name of a field: a token (RFC 9110 §5.6.2), in the case in which it was written.
+/// A field name: a token (RFC 9110 §5.6.2), in the case in which it was written.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct FieldName(String);
 
 impl FieldName {
-    /// The name, if it is one.
+    /// A field name, or `None` if this is not a token.
     pub fn new(name: &str) -> Option<FieldName> {
         is_token(name.as_bytes()).then(|| FieldName(name.to_owned()))
     }
 
-    /// The name as written. Compare it with no regard to case (RFC 9110 §5.1).
+    /// The name as written. Compare it without regard to case (RFC 9110 §5.1).
     pub fn as_str(&self) -> &str {
         &self.0
     }
 }
 
 impl Assertion {
-    /// A assertion on the first final response.
+    /// An assertion about the first final response.
     pub fn first(fact: Fact) -> Assertion {
         Assertion::Response { nth: NonZeroU32::MIN, fact }
     }
@@ -114,7 +114,7 @@ impl Assertion {
         let Some(nth) = word.strip_suffix(':') else {
             return Fact::parse(line).map(Assertion::first);
         };
-        let nth = number(nth).ok_or("the number of a response, from 1, before the colon")?;
+        let nth = parse_digits(nth).ok_or("the number of a response, from 1, before the colon")?;
         Fact::parse(rest).map(|fact| Assertion::Response { nth, fact })
     }
 }
@@ -148,7 +148,7 @@ impl Fact {
                 _ => Ok(Fact::Body(parse_whole_quoted(rest)?)),
             },
             _ => {
-                Err("a assertion: status, field, no field or body, or closed or open alone"
+                Err("an assertion: status, field, no field or body, or closed or open alone"
                     .to_owned())
             }
         }
@@ -215,7 +215,7 @@ mod tests {
     }
 
     #[test]
-    fn each_assertion_is_a_line() {
+    fn each_assertion_is_printed_and_parsed_as_one_line() {
         both_ways("closed", &Assertion::Closed);
         both_ways("open 300ms", &Assertion::Open(Millis(300)));
         for (line, fact) in [
@@ -239,7 +239,7 @@ mod tests {
     }
 
     #[test]
-    fn a_number_before_it_names_the_response() {
+    fn a_number_before_an_assertion_selects_the_response() {
         let fact = Fact::Status(statuses("200"));
         let nth = NonZeroU32::new(2).expect("not zero");
         both_ways("2: status 200", &Assertion::Response { nth, fact: fact.clone() });
@@ -254,16 +254,17 @@ mod tests {
     }
 
     #[test]
-    fn a_malformed_assertion_is_told_what_was_expected() {
-        const CLAIM: &str = "a assertion: status, field, no field or body, or closed or open alone";
+    fn a_malformed_assertion_is_an_error_that_says_what_was_expected() {
+        const ASSERTION: &str =
+            "an assertion: status, field, no field or body, or closed or open alone";
         const STATUS: &str = "a status: 400, 4xx or 400|501";
         const NAME: &str = "a field's name, without its colon";
         for (line, expected) in [
-            ("Status 400", CLAIM),
-            ("2: closed", CLAIM),
-            ("2: open 1s", CLAIM),
-            ("closed at once", CLAIM),
-            ("2:", CLAIM),
+            ("Status 400", ASSERTION),
+            ("2: closed", ASSERTION),
+            ("2: open 1s", ASSERTION),
+            ("closed at once", ASSERTION),
+            ("2:", ASSERTION),
             ("0: status 200", "the number of a response, from 1, before the colon"),
             ("Allow: GET", "the number of a response, from 1, before the colon"),
             ("open", "a duration: 200ms or 2s"),

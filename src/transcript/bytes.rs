@@ -1,7 +1,6 @@
 //! # The bytes of a block
 //!
-//! Which bytes are these, when a test speaks of a hundred equal fields, and a trace left a picture
-//! out?
+//! A test can repeat a hundred equal fields, and a trace can leave out a picture:
 //!
 //! ```text
 //! GET / HTTP/1.1
@@ -9,56 +8,56 @@
 //!
 //! ```
 //!
-//! Rule: bytes are a list of pieces, kept normal: no piece is empty, and no two raw ones are
-//! neighbours. So bytes that were pushed in two halves equal those that were pushed at once, and
-//! text can carry them.
+//! Rule: bytes are a list of pieces. No piece is empty, and two raw pieces never follow each other. So
+//! bytes that are pushed in two halves equal bytes that are pushed at once, and text can carry them.
 
 use std::fmt;
 
-/// All repeats of one block together, in bytes, when written out: more than any limit that a test
-/// of a server tries, and a bound on what a file of one line can make a reader allocate.
+/// The limit on all repeats of one block, in bytes when expanded. It is more than a test of a server's
+/// limits needs, and it bounds the memory that a file of one line can make a program allocate.
 pub const REPEATED_BYTES: u64 = 64 * 1024 * 1024;
 
-/// The bytes of a block: see [`Piece`].
+/// The bytes of a block, as a list of [`Piece`]s.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Bytes {
     pieces: Vec<Piece>,
+    /// The bytes of all repeats when expanded; at most [`REPEATED_BYTES`].
     repeated: u64,
 }
 
-/// A run of bytes, never empty.
+/// A piece of a block's content. It is never empty.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Piece {
     /// Bytes as they are.
     Raw(Vec<u8>),
-    /// `\{101 "X: y\r\n"}`: the same bytes over and over.
+    /// `\{101 "X: y\r\n"}`: the same bytes, several times.
     Repeat {
-        /// How often they stand there.
+        /// How many times.
         times: u64,
-        /// What is repeated.
+        /// The bytes that are repeated.
         bytes: Vec<u8>,
     },
-    /// `\{8412 bytes}`: bytes that were there and are not kept.
+    /// `\{8412 bytes}`: bytes of which only the count is known.
     LeftOut {
-        /// How many they were.
+        /// How many bytes.
         count: u64,
     },
 }
 
 impl Bytes {
-    /// No bytes yet.
+    /// No bytes.
     pub fn new() -> Bytes {
         Bytes::default()
     }
 
-    /// These bytes, all raw.
+    /// These bytes, as one raw piece.
     pub fn raw(bytes: impl AsRef<[u8]>) -> Bytes {
         let mut all = Bytes::new();
         all.push_raw(bytes.as_ref());
         all
     }
 
-    /// Adds bytes as they are.
+    /// Appends bytes as they are.
     pub fn push_raw(&mut self, bytes: &[u8]) {
         match self.pieces.last_mut() {
             _ if bytes.is_empty() => {}
@@ -67,11 +66,11 @@ impl Bytes {
         }
     }
 
-    /// Adds the same bytes so many times.
+    /// Appends the same bytes `times` times.
     ///
     /// # Errors
     ///
-    /// When all repeats together would come to more than [`REPEATED_BYTES`]; then nothing is added.
+    /// If all repeats together would exceed [`REPEATED_BYTES`]. Then nothing is appended.
     pub fn push_repeat(&mut self, times: u64, bytes: &[u8]) -> Result<(), TooLong> {
         let repeated = times.saturating_mul(bytes.len() as u64).saturating_add(self.repeated);
         if repeated > REPEATED_BYTES {
@@ -84,7 +83,7 @@ impl Bytes {
         Ok(())
     }
 
-    /// Adds so many bytes that nobody kept.
+    /// Appends `count` bytes whose values are not known.
     pub fn push_left_out(&mut self, count: u64) {
         if count > 0 {
             self.pieces.push(Piece::LeftOut { count });
@@ -96,17 +95,18 @@ impl Bytes {
         &self.pieces
     }
 
-    /// Is there not one byte?
+    /// Whether there are no bytes.
     pub fn is_empty(&self) -> bool {
         self.pieces.is_empty()
     }
 
-    /// How many bytes crossed the connection, repeats written out and what was left out counted.
+    /// How many bytes crossed the connection. Repeats are expanded, and left-out bytes are counted.
     pub fn len(&self) -> u64 {
         self.pieces.iter().map(Piece::len).fold(0, u64::saturating_add)
     }
 
-    /// Every byte, repeats written out; `None` where some were left out, for nobody knows them.
+    /// All bytes with the repeats expanded. `None` if some were left out, because their values are not
+    /// known.
     pub fn expand(&self) -> Option<Vec<u8>> {
         let mut all = Vec::new();
         for piece in &self.pieces {
@@ -132,7 +132,7 @@ impl Piece {
     }
 }
 
-/// Repeats that would come to more than [`REPEATED_BYTES`].
+/// The error of repeats that would exceed [`REPEATED_BYTES`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct TooLong;
 
@@ -158,7 +158,7 @@ mod tests {
     }
 
     #[test]
-    fn repeats_are_written_out_and_counted() {
+    fn repeats_are_expanded_and_counted() {
         let mut bytes = Bytes::raw("<");
         assert_eq!(bytes.push_repeat(3, b"ab"), Ok(()));
         bytes.push_raw(b">");
@@ -167,7 +167,7 @@ mod tests {
     }
 
     #[test]
-    fn what_was_left_out_is_counted_but_cannot_be_written_out() {
+    fn left_out_bytes_are_counted_but_cannot_be_expanded() {
         let mut bytes = Bytes::raw("\u{89}PNG");
         bytes.push_left_out(8412);
         assert_eq!(bytes.len(), 5 + 8412);
@@ -175,7 +175,7 @@ mod tests {
     }
 
     #[test]
-    fn all_repeats_of_a_block_share_one_bound() {
+    fn all_repeats_of_a_block_share_one_limit() {
         let mut bytes = Bytes::new();
         assert_eq!(bytes.push_repeat(REPEATED_BYTES / 2, b"ab"), Ok(()));
         assert_eq!(bytes.push_repeat(1, b"c"), Err(TooLong));

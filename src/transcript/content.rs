@@ -1,6 +1,6 @@
-//! # Bytes as lines
+//! # The content lines of a block: bytes to lines, and back
 //!
-//! How does every one of 256 bytes get onto a page on which a head still looks like a head?
+//! Any of 256 bytes can be written, and a head still looks like a head:
 //!
 //! ```text
 //! HTTP/1.1 200 OK                  485454502f312e3120323030204f4b 0d0a
@@ -10,27 +10,26 @@
 //! the end\                         74686520656e64
 //! ```
 //!
-//! Rule: LF ends a line of text wherever it stands, and the line says whether CR stood before it.
-//! Two bytes that could be raw are escaped all the same: a space directly at the end of the text
-//! line, which nobody sees and many an editor removes (before `\n` or `\` it is seen, and stays
-//! raw), and the first of a line that would begin with a marker.
+//! Rule: every LF ends a line of text, and the end of that line shows whether a CR precedes the LF. Two
+//! printable bytes are escaped. The first is a space at the end of a text line, because readers cannot
+//! see it and editors remove it (before `\n` or `\` it is visible and stays raw). The second is the
+//! first byte of a line that would begin with a marker.
 //!
-//! A line with a byte that only `\xHH` can show is binary: it is folded after every 64 of its raw
-//! bytes, so that a picture is a column and not one endless line. Text is not folded: a long line
-//! is a long line.
+//! A line with a byte that needs `\xHH` is binary. It is folded after every 64 bytes, so that an image
+//! is not one very long line. Text lines are not folded.
 
 use std::fmt::{self, Write};
 
-use super::escape::{escape, needs_number, number_escape, parse_byte, parse_quoted, quote};
-use super::parse::number;
+use super::escape::{escape, hex_escape, needs_hex, parse_byte, parse_quoted, quote};
+use super::parse::parse_digits;
 use super::{Bytes, MARKERS, Piece};
 
-/// Raw bytes in a line of binary, which escaped is at most 256 characters wide.
-const FOLD: usize = 64;
+/// Bytes in a line of binary. Escaped, they are at most 256 characters.
+const FOLD_BYTES: usize = 64;
 
-// Writing: bytes to lines.
+// Printing: bytes to lines.
 
-/// Writes a block's content, each line with its line end.
+/// Prints a block's content. Each line has its line end.
 pub(super) fn print(bytes: &Bytes, out: &mut impl Write) -> fmt::Result {
     let mut line = PrintedLine::default();
     for piece in bytes.pieces() {
@@ -66,23 +65,23 @@ fn print_raw(raw: &[u8], line: &mut PrintedLine, out: &mut impl Write) -> fmt::R
     }
 }
 
-/// The line that is being written, up to its LF. Only then is it known whether it is binary.
+/// The line that is being collected, up to its LF. Only at its end is it known whether it is binary.
 #[derive(Default)]
 struct PrintedLine {
     text: String,
     raw_bytes: usize,
     binary: bool,
-    /// Where the text is cut, should it be binary.
+    /// The offsets at which the text is folded if the line is binary.
     folds: Vec<usize>,
 }
 
 impl PrintedLine {
     fn push(&mut self, byte: u8) {
-        if self.raw_bytes > 0 && self.raw_bytes.is_multiple_of(FOLD) {
+        if self.raw_bytes > 0 && self.raw_bytes.is_multiple_of(FOLD_BYTES) {
             self.folds.push(self.text.len());
         }
         self.raw_bytes += 1;
-        self.binary |= needs_number(byte);
+        self.binary |= needs_hex(byte);
         escape(byte, &mut self.text);
     }
 
@@ -100,7 +99,7 @@ impl PrintedLine {
 
 fn write_line(mut text: &str, ending: &str, out: &mut impl Write) -> fmt::Result {
     if MARKERS.iter().any(|marker| text.starts_with(marker)) {
-        out.write_str(&number_escape(text.as_bytes()[0]))?;
+        out.write_str(&hex_escape(text.as_bytes()[0]))?;
         text = &text[1..];
     }
     match text.strip_suffix(' ') {
@@ -109,9 +108,9 @@ fn write_line(mut text: &str, ending: &str, out: &mut impl Write) -> fmt::Result
     }
 }
 
-// Reading: lines to bytes. An `Err` is what was expected instead.
+// Parsing: lines to bytes. An `Err` is what was expected instead.
 
-/// Reads one line of a block's content and adds its bytes.
+/// Parses one line of a block's content and appends its bytes.
 pub(super) fn parse_line(line: &str, bytes: &mut Bytes) -> Result<(), String> {
     if line.ends_with(' ') {
         return Err(r"\x20 for the last space of a line, so that it can be seen".to_owned());
@@ -138,11 +137,11 @@ pub(super) fn parse_line(line: &str, bytes: &mut Bytes) -> Result<(), String> {
     Ok(())
 }
 
-/// What follows `\{`: `101 "X: y\r\n"}` or `8412 bytes}`. Returns what follows that.
+/// Parses what follows `\{`, which is `101 "X: y\r\n"}` or `8412 bytes}`. Returns the text after it.
 fn parse_counted<'a>(text: &'a str, bytes: &mut Bytes) -> Result<&'a str, String> {
     let expected = || r#"\{101 "repeated"} or \{8412 bytes}"#.to_owned();
     let (count, what) = text.split_once(' ').ok_or_else(expected)?;
-    let count = number(count).ok_or_else(expected)?;
+    let count = parse_digits(count).ok_or_else(expected)?;
     if let Some(rest) = what.strip_prefix("bytes}") {
         bytes.push_left_out(count);
         return Ok(rest);
@@ -159,7 +158,7 @@ fn parse_counted<'a>(text: &'a str, bytes: &mut Bytes) -> Result<&'a str, String
 mod tests {
     use super::*;
 
-    /// The worked examples: canonical lines, and the bytes that they are.
+    /// Checks that these bytes print as these lines, and that the lines parse to these bytes.
     #[track_caller]
     fn both_ways(lines: &str, bytes: &Bytes) {
         let mut printed = String::new();
@@ -175,7 +174,7 @@ mod tests {
     }
 
     #[test]
-    fn a_line_says_how_it_ends() {
+    fn a_line_shows_how_it_ends() {
         both_ways("", &Bytes::new());
         both_ways("\n", &Bytes::raw("\r\n"));
         both_ways("a\n", &Bytes::raw("a\r\n"));
@@ -187,14 +186,14 @@ mod tests {
     }
 
     #[test]
-    fn a_last_space_is_escaped_where_nobody_would_see_it() {
+    fn a_space_at_the_end_of_a_text_line_is_escaped() {
         both_ways("a \\x20\n", &Bytes::raw("a  \r\n"));
         both_ways("a \\n\n", &Bytes::raw("a \n"));
         both_ways("a \\\n", &Bytes::raw("a "));
     }
 
     #[test]
-    fn a_line_never_begins_like_a_marker() {
+    fn a_line_never_begins_with_a_marker() {
         both_ways("\\x23 a\n", &Bytes::raw("# a\r\n"));
         both_ways("\\x3e>>\n", &Bytes::raw(">>>\r\n"));
         both_ways("\\x3c<<<\n", &Bytes::raw("<<<<\r\n"));
@@ -205,7 +204,7 @@ mod tests {
     }
 
     #[test]
-    fn repeats_and_gaps_stand_in_a_line() {
+    fn a_line_can_hold_repeats_and_left_out_bytes() {
         let mut bytes = Bytes::raw("GET / HTTP/1.1\r\n");
         assert_eq!(bytes.push_repeat(101, b"X: \"y\"\r\n"), Ok(()));
         bytes.push_raw(b"\r\n<");
@@ -224,19 +223,19 @@ mod tests {
     }
 
     #[test]
-    fn binary_is_folded_and_text_is_not() {
+    fn binary_lines_are_folded_and_text_lines_are_not() {
         let text = "-".repeat(65);
         both_ways(&format!("\\x2d{}\n", "-".repeat(64)), &Bytes::raw(format!("{text}\r\n")));
-        // Each line that folding makes minds the markers, too.
+        // A line that folding makes must not begin with a marker either.
         let folded = format!("\\x80{}\\\n\\x2d-- \\n\n", "-".repeat(63));
         both_ways(&folded, &Bytes::raw([b"\x80".as_slice(), &[b'-'; 66], b" \n"].concat()));
-        // No fold without a byte behind it.
-        let whole = format!("{}\n", r"\xff".repeat(FOLD));
-        both_ways(&whole, &Bytes::raw([[0xff; FOLD].as_slice(), b"\r\n"].concat()));
+        // A fold needs a byte after it.
+        let whole = format!("{}\n", r"\xff".repeat(FOLD_BYTES));
+        both_ways(&whole, &Bytes::raw([[0xff; FOLD_BYTES].as_slice(), b"\r\n"].concat()));
     }
 
     #[test]
-    fn what_is_not_canonical_is_read_all_the_same() {
+    fn lines_that_are_not_canonical_are_parsed() {
         for (lines, bytes) in [
             ("a\\r\\n", "a\r\n"),
             ("a\\nb\\x0a", "a\nb\n\r\n"),
@@ -249,7 +248,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_malformed_is_told_how_to_mend_it() {
+    fn a_malformed_line_is_an_error_that_says_what_was_expected() {
         for (line, expected) in [
             ("a ", r"\x20 for the last space of a line, so that it can be seen"),
             (r#"\""#, r"an escape: \r \n \t \0 \\ or \xHH"),

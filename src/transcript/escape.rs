@@ -1,48 +1,45 @@
-//! # A byte in the midst of text
-//!
-//! How does any of 256 bytes become characters that a terminal may show, and become that byte
-//! again?
+//! # Escapes: any byte as printable ASCII, and back
 //!
 //! ```text
 //! A ~ \r \n \t \0 \\ \x1b \xff
 //! ```
 //!
-//! Rule: ASCII 0x20 to 0x7E but for the backslash stands for itself; five bytes have a letter; the
-//! others have their number, in lower case. Writers and readers stand side by side; a reader
-//! returns what it read and the text behind it, or else what it expected.
+//! Rule: ASCII 0x20 to 0x7E except the backslash is written as itself. Five bytes have a short escape.
+//! All others are `\xHH` in lower case. Each function that escapes is followed by the one that parses.
+//! A parser returns what it read and the rest of the text, or what it expected.
 
-/// The bytes whose escape is a letter.
-const NAMED: [(&str, u8); 5] =
+/// The bytes with a short escape.
+const SHORT: [(&str, u8); 5] =
     [(r"\r", b'\r'), (r"\n", b'\n'), (r"\t", b'\t'), (r"\0", b'\0'), (r"\\", b'\\')];
 
-/// Appends a byte: raw if it can be, or else by its letter, or else by its number.
+/// Appends a byte: by its short escape if it has one, raw if it is printable, or else as `\xHH`.
 pub(super) fn escape(byte: u8, text: &mut String) {
-    match NAMED.iter().find(|(_, named)| *named == byte) {
-        Some((name, _)) => text.push_str(name),
-        None if needs_number(byte) => text.push_str(&number_escape(byte)),
+    match SHORT.iter().find(|(_, known)| *known == byte) {
+        Some((short, _)) => text.push_str(short),
+        None if needs_hex(byte) => text.push_str(&hex_escape(byte)),
         None => text.push(char::from(byte)),
     }
 }
 
-/// `\x1b`: any byte by its number.
-pub(super) fn number_escape(byte: u8) -> String {
+/// Any byte as `\xHH`.
+pub(super) fn hex_escape(byte: u8) -> String {
     format!(r"\x{byte:02x}")
 }
 
-/// Is there no other way to show this byte?
-pub(super) fn needs_number(byte: u8) -> bool {
-    !matches!(byte, b' '..=b'~') && NAMED.iter().all(|(_, named)| *named != byte)
+/// Whether `\xHH` is the only way to write this byte.
+pub(super) fn needs_hex(byte: u8) -> bool {
+    !matches!(byte, b' '..=b'~') && SHORT.iter().all(|(_, known)| *known != byte)
 }
 
-/// Undoes [`escape`]: reads the first byte of a text that is not empty.
+/// Undoes [`escape`]: parses the first byte of a text that is not empty.
 pub(super) fn parse_byte(text: &str) -> Result<(u8, &str), String> {
-    for (name, byte) in NAMED {
-        if let Some(rest) = text.strip_prefix(name) {
+    for (short, byte) in SHORT {
+        if let Some(rest) = text.strip_prefix(short) {
             return Ok((byte, rest));
         }
     }
     if let Some(digits) = text.strip_prefix(r"\x") {
-        return parse_number(digits).ok_or_else(|| r"two hexadecimal digits after \x".to_owned());
+        return parse_hex(digits).ok_or_else(|| r"two hexadecimal digits after \x".to_owned());
     }
     match text.chars().next() {
         Some(raw @ ' '..='~') if raw != '\\' => Ok((raw as u8, &text[1..])),
@@ -55,15 +52,15 @@ pub(super) fn parse_byte(text: &str) -> Result<(u8, &str), String> {
     }
 }
 
-fn parse_number(text: &str) -> Option<(u8, &str)> {
+fn parse_hex(text: &str) -> Option<(u8, &str)> {
     let (digits, rest) = text.split_at_checked(2)?;
     if digits.starts_with('+') {
-        return None; // std's own parser would take `+5`
+        return None; // std's own parser would accept `+5`
     }
     Some((u8::from_str_radix(digits, 16).ok()?, rest))
 }
 
-/// `"X: y\r\n"`: bytes between quotes.
+/// Bytes between quotes, such as `"X: y\r\n"`.
 pub(super) fn quote(bytes: &[u8]) -> String {
     let mut text = String::from('"');
     for byte in bytes {
@@ -93,12 +90,12 @@ pub(super) fn parse_quoted(text: &str) -> Result<(Vec<u8>, &str), String> {
     }
 }
 
-/// Bytes that are the rest of a line, without quotes: there a space at either end needs its number.
+/// Bytes without quotes, for the rest of a line. A space at either end is written as `\x20`.
 pub(super) fn escape_value(bytes: &[u8]) -> String {
     let mut text = String::new();
     for (at, byte) in bytes.iter().enumerate() {
         match byte {
-            b' ' if at == 0 || at + 1 == bytes.len() => text.push_str(&number_escape(b' ')),
+            b' ' if at == 0 || at + 1 == bytes.len() => text.push_str(&hex_escape(b' ')),
             _ => escape(*byte, &mut text),
         }
     }
@@ -128,14 +125,14 @@ mod tests {
             escape(byte, &mut text);
             assert!(text.bytes().all(|shown| matches!(shown, b' '..=b'~')), "{byte}");
             assert_eq!(parse_byte(&(text + "0")), Ok((byte, "0")));
-            assert_eq!(parse_byte(&(number_escape(byte) + "0")), Ok((byte, "0")));
+            assert_eq!(parse_byte(&(hex_escape(byte) + "0")), Ok((byte, "0")));
             assert_eq!(parse_quoted(&(quote(&[byte]) + "0")), Ok((vec![byte], "0")));
             assert_eq!(parse_value(escape_value(&[byte]).trim()), Ok(vec![byte]));
         }
     }
 
     #[test]
-    fn what_is_not_an_escape_is_told_how_to_become_one() {
+    fn text_that_is_no_escape_is_an_error_that_says_how_to_write_it() {
         for (text, expected) in [
             ("é", r"\xc3\xa9 for 'é': raw are ASCII 0x20 to 0x7E"),
             ("\tb", r"\t for '\t': raw are ASCII 0x20 to 0x7E"),

@@ -1,18 +1,18 @@
-//! # What the bytes mean
+//! # Explaining messages: what each element means, and what is broken
 //!
-//! A message is read line by line and word by word: what is this, and who says so?
+//! A message is explained line by line and word by word:
 //!
 //! ```text
 //! Connection: close
-//!     Connection: options for this connection alone; ... (RFC 9110 section 7.6.1)
+//!     Connection: options for this connection only; ... (RFC 9110 section 7.6.1)
 //!     close: the connection ends after this exchange (RFC 9112 section 9.6)
 //! ```
-//! Rule: every element gets a [`Remark`] with its meaning, from the [`glossary`](super::glossary), and
-//! its clause. [`follow`] goes along one direction and says where its content ends and why; [`words`]
-//! takes a head apart; [`faults`] says what is broken; [`pasted`] reads text that lost its line ends.
+//! Rule: every element gets a [`Remark`]: its meaning, from the [`glossary`](super::glossary), and its
+//! clause. [`direction`] follows one direction and says where content ends and why. [`words`] explains
+//! a head. [`faults`] says what is broken. [`pasted`] restores the line ends of pasted text.
 //!
-//! Left out: what stands within content; anything behind a broken head or a change of protocol. No
-//! sentence repeats a secret: it says what is there.
+//! Left out: the inside of content, and everything after a broken head or a change of protocol. No
+//! explanation repeats a secret. Next: [`direction`].
 
 mod faults;
 mod direction;
@@ -31,28 +31,28 @@ use direction::DirectionExplainer;
 
 pub use pasted::with_line_ends;
 
-/// Characters of an element that a remark names.
-const NAMED: usize = 60;
+/// Characters of an element's name in a remark, at most.
+const NAME_CHARS: usize = 60;
 
-/// What the lines of a picture begin with: the line that is broken, the caret, and how it should be.
-const PICTURE: &str = "    ";
+/// The indent of the lines of a picture: the broken line, the caret, and the corrected line.
+const INDENT: &str = "    ";
 
-/// Columns of a line of prose: with `# ` before it, 100.
-const PROSE: usize = 98;
+/// Columns of a line of prose, at most. With `# ` before it, that is 100.
+const PROSE_COLUMNS: usize = 98;
 
-/// What there is to say about a stretch of bytes.
+/// The explanation of some bytes of a stream.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Remark {
-    /// Where it stands, as offsets into the stream of its side.
+    /// The bytes that it explains, as offsets in the stream of their side.
     pub span: Range<usize>,
-    /// The element by its name, safe to show; empty where the sentence says it all.
+    /// The element's name, safe to print; empty if the text needs none.
     pub about: String,
-    /// The sentence. A fault has several lines: the rule, the line and the caret (which begin with
-    /// four spaces), and how to mend it.
+    /// The explanation. A fault has several lines: the rule, the broken line, the caret and often the
+    /// corrected line (all indented by four spaces), and how to fix it.
     pub text: String,
-    /// Where it says so, such as `RFC 9112 section 5.1`; empty where nothing does.
+    /// The clause that says so, such as `RFC 9112 section 5.1`; empty if there is none.
     pub clause: &'static str,
-    /// Whether a rule is broken here.
+    /// Whether these bytes break a rule.
     pub is_fault: bool,
 }
 
@@ -65,22 +65,22 @@ impl Remark {
         Remark { is_fault: true, ..Remark::new(span, text, clause) }
     }
 
-    /// The remark as lines of at most `width` columns.
+    /// Returns the remark as lines of at most `width` columns.
     pub fn lines(&self, width: usize) -> Vec<String> {
         let mut text = self.text.clone();
         if !self.about.is_empty() {
             text.insert_str(0, &format!("{}: ", self.about));
         }
         if !self.clause.is_empty() {
-            // A clause is looked up as a whole, so no line ends within it.
+            // A line never ends within a clause, so that a reader can search for it.
             text += &format!(" ({})", self.clause.replace(' ', "\x1f"));
         }
-        // A picture is not folded: it is cut, and moved to the left until the caret's byte is seen.
+        // A picture is not folded. It is cut at both ends, so that the caret and its byte are visible.
         let caret = text.lines().find(|line| line.trim() == "^").map_or(0, |line| line.len() + 8);
-        let lines = text.lines().flat_map(|line| match line.strip_prefix(PICTURE) {
+        let lines = text.lines().flat_map(|line| match line.strip_prefix(INDENT) {
             Some(line) => {
                 let line = line.get(caret.saturating_sub(width)..).unwrap_or_default();
-                vec![format!("{PICTURE}{line:.*}", width.saturating_sub(PICTURE.len()))]
+                vec![format!("{INDENT}{line:.*}", width.saturating_sub(INDENT.len()))]
             }
             None => fold(line, width),
         });
@@ -88,10 +88,10 @@ impl Remark {
     }
 }
 
-/// What the bytes of one stream mean. `from` is who sent them; `None` for a capture in which requests
-/// and answers stand one behind the other, told apart by how they begin. `asked` is the method of
-/// the request that the first answer belongs to, if that is known: only it tells that there is no
-/// content.
+/// Explains the bytes of one stream, in their order. `from` is the side that sent them. It is `None` for
+/// a capture in which responses follow their requests; each message then shows by its start which one
+/// it is. `request_method` is the method of the request that the first response answers, if it is
+/// known: the response to HEAD has no content.
 ///
 /// ```
 /// use openkitchen::transcript::{Side, explain::explain};
@@ -99,88 +99,91 @@ impl Remark {
 /// let remarks = explain(b"GET / HTTP/1.1\r\nHost: h\r\n\r\n", Some(Side::Client), None);
 /// assert_eq!((remarks[0].about.as_str(), remarks[0].clause), ("GET", "RFC 9110 section 9.3.1"));
 /// ```
-pub fn explain(bytes: &[u8], from: Option<Side>, asked: Option<Method>) -> Vec<Remark> {
-    let mut conversation = Conversation::new();
-    asked.into_iter().for_each(|method| conversation.server.reader.expect_response_to(method));
+pub fn explain(bytes: &[u8], from: Option<Side>, request_method: Option<Method>) -> Vec<Remark> {
+    let mut connection = ConnectionExplainer::new();
+    request_method
+        .into_iter()
+        .for_each(|method| connection.server.reader.expect_response_to(method));
     let (mut remarks, mut at) = (Vec::new(), 0);
     let mut side = from.unwrap_or(Side::Client);
     while at < bytes.len() {
         if from.is_none() {
-            side = conversation.speaker(side, &bytes[at..]);
+            side = connection.sender(side, &bytes[at..]);
         }
-        conversation.side(side).at = at;
-        at += conversation.step(side, &bytes[at..], &mut remarks);
+        connection.side(side).at = at;
+        at += connection.step(side, &bytes[at..], &mut remarks);
     }
-    remarks.extend(conversation.all_ended());
+    remarks.extend(connection.explain_both_ends());
     remarks.sort_by_key(|remark| remark.span.start);
     remarks
 }
 
-/// The same transcript, with what it means as prose behind its blocks and endings: never inside, for
-/// prose ends a block.
+/// Returns the transcript with its explanations as prose after its blocks and events. Prose cannot be
+/// within a block, because prose ends a block.
 pub fn annotate(transcript: &Transcript) -> Transcript {
-    let mut conversations = BTreeMap::<u32, Conversation>::new();
+    let mut connections = BTreeMap::<u32, ConnectionExplainer>::new();
     let mut items = Vec::new();
     for item in &transcript.items {
         items.push(item.clone());
         let mut remarks = Vec::new();
         match item {
             Item::Block(block) => {
-                let conversation = conversations.entry(block.connection).or_default();
+                let explainer = connections.entry(block.connection).or_default();
                 for piece in block.bytes.pieces() {
-                    remarks.extend(conversation.piece(block.from, piece));
+                    remarks.extend(explainer.explain_piece(block.from, piece));
                 }
             }
             Item::Event(Event { connection, kind, .. }) => {
-                let conversation = conversations.entry(*connection).or_default();
+                let explainer = connections.entry(*connection).or_default();
                 remarks = match kind {
-                    EventKind::HalfClose(side) => conversation.ended(*side),
-                    EventKind::Closed(_) | EventKind::Reset(_) => conversation.all_ended(),
+                    EventKind::HalfClose(side) => explainer.explain_end(*side),
+                    EventKind::Closed(_) | EventKind::Reset(_) => explainer.explain_both_ends(),
                     EventKind::Open | EventKind::Wait(_) | EventKind::Silent(_) => Vec::new(),
                 };
             }
             Item::Prose(_) | Item::Assertions(_) => {}
         }
-        // Of a thousand chunks of one size, one is told of.
+        // A thousand chunks of one size need one explanation.
         remarks.dedup_by(|next, one| (&next.about, &next.text) == (&one.about, &one.text));
         items.extend(prose(&remarks));
     }
-    let rest: Vec<Remark> = conversations.values_mut().flat_map(Conversation::all_ended).collect();
-    items.extend(prose(&rest));
+    let ends = connections.values_mut().flat_map(ConnectionExplainer::explain_both_ends);
+    items.extend(prose(&ends.collect::<Vec<Remark>>()));
     Transcript { items }
 }
 
-/// Remarks as lines of prose, for a transcript.
+/// Returns remarks as items of prose for a transcript, one for each line.
 pub fn prose(remarks: &[Remark]) -> impl Iterator<Item = Item> {
-    let lines = remarks.iter().flat_map(|remark| remark.lines(PROSE));
+    let lines = remarks.iter().flat_map(|remark| remark.lines(PROSE_COLUMNS));
     lines.map(|line| Item::Prose(Prose::new(&line)))
 }
 
-/// Both directions of one connection, which may come in pieces of any size. A remark is made when
-/// what it is about is whole.
+/// Explains both directions of one connection. It takes the bytes in reads of any size, and explains an
+/// element when it is complete.
 #[derive(Debug)]
-pub struct Conversation {
+pub struct ConnectionExplainer {
     client: DirectionExplainer,
     server: DirectionExplainer,
 }
 
-impl Default for Conversation {
-    fn default() -> Conversation {
-        Conversation::new()
+impl Default for ConnectionExplainer {
+    fn default() -> ConnectionExplainer {
+        ConnectionExplainer::new()
     }
 }
 
-impl Conversation {
-    /// Nothing has crossed yet.
-    pub fn new() -> Conversation {
-        Conversation {
+impl ConnectionExplainer {
+    /// An explainer of a connection without bytes.
+    pub fn new() -> ConnectionExplainer {
+        ConnectionExplainer {
             client: DirectionExplainer::new(Side::Client),
             server: DirectionExplainer::new(Side::Server),
         }
     }
 
-    /// What can be said now that these bytes have come from that side, in their order.
-    pub fn crossed(&mut self, from: Side, bytes: &[u8]) -> Vec<Remark> {
+    /// Takes the next bytes that a side sent. Returns the explanations of what they complete, in their
+    /// order.
+    pub fn explain_bytes(&mut self, from: Side, bytes: &[u8]) -> Vec<Remark> {
         let (mut remarks, mut used) = (Vec::new(), 0);
         while used < bytes.len() {
             used += self.step(from, &bytes[used..], &mut remarks);
@@ -189,28 +192,29 @@ impl Conversation {
         remarks
     }
 
-    fn piece(&mut self, from: Side, piece: &Piece) -> Vec<Remark> {
+    fn explain_piece(&mut self, from: Side, piece: &Piece) -> Vec<Remark> {
         let mut remarks = Vec::new();
         match piece {
-            Piece::Raw(bytes) => remarks = self.crossed(from, bytes),
+            Piece::Raw(bytes) => remarks = self.explain_bytes(from, bytes),
             Piece::Repeat { times, bytes } => {
                 let times = usize::try_from(*times).unwrap_or_default();
-                remarks = self.crossed(from, &bytes.repeat(times));
+                remarks = self.explain_bytes(from, &bytes.repeat(times));
             }
             Piece::LeftOut { count } => self.side(from).left_out(*count, &mut remarks),
         }
         remarks
     }
 
-    /// What can be said now that no more will come from that side.
-    pub fn ended(&mut self, from: Side) -> Vec<Remark> {
+    /// Takes the end of what a side sent. Returns what can be explained only now, such as a message that
+    /// is cut short.
+    pub fn explain_end(&mut self, from: Side) -> Vec<Remark> {
         let mut remarks = Vec::new();
         self.side(from).finish(&mut remarks);
         remarks
     }
 
-    fn all_ended(&mut self) -> Vec<Remark> {
-        [self.ended(Side::Client), self.ended(Side::Server)].concat()
+    fn explain_both_ends(&mut self) -> Vec<Remark> {
+        [self.explain_end(Side::Client), self.explain_end(Side::Server)].concat()
     }
 
     fn side(&mut self, side: Side) -> &mut DirectionExplainer {
@@ -220,32 +224,33 @@ impl Conversation {
         }
     }
 
-    /// Who says this, in a stream of both directions in which that side spoke last.
-    fn speaker(&mut self, last: Side, bytes: &[u8]) -> Side {
+    /// Returns the side that sent these bytes, in a stream of both directions. `last` sent the bytes
+    /// before them.
+    fn sender(&mut self, last: Side, bytes: &[u8]) -> Side {
         if self.side(last).is_within() {
             return last;
         }
         let mut lines = bytes.split(|&byte| byte == b'\n').map(without_line_end);
         let line = lines.find(|line| !line.is_empty()).unwrap_or_default();
         let mut sides = [Side::Server, Side::Client].into_iter();
-        sides.find(|&side| begins(side, line)).unwrap_or(last)
+        sides.find(|&side| can_begin_message(side, line)).unwrap_or(last)
     }
 
-    /// Explains the first of these bytes; how many they were.
+    /// Explains the first part of these bytes, and returns its length in bytes.
     fn step(&mut self, from: Side, bytes: &[u8], remarks: &mut Vec<Remark>) -> usize {
-        let Some(stretch) = self.side(from).step(bytes, remarks) else { return 0 };
-        if stretch.head_is_whole && from == Side::Client {
+        let Some(range) = self.side(from).step(bytes, remarks) else { return 0 };
+        if range.head_is_whole && from == Side::Client {
             self.server.reader.expect_response_to(self.client.reader.method());
         }
-        // Both sides leave HTTP at once.
+        // After an upgrade or in a tunnel, neither side sends HTTP.
         let ending = self.server.reader.ending();
         self.client.is_over |= matches!(ending, Some(Ending::Switched | Ending::Tunnel));
-        stretch.length
+        range.length
     }
 }
 
-/// Whether a message of that side may begin with this line.
-fn begins(side: Side, line: &[u8]) -> bool {
+/// Whether a message of this side can begin with this line.
+fn can_begin_message(side: Side, line: &[u8]) -> bool {
     let word = before(line, b" /\r\n");
     match side {
         Side::Server => !word.is_empty() && b"HTTP".starts_with(&word.to_ascii_uppercase()),
@@ -259,23 +264,23 @@ fn without_line_end(line: &[u8]) -> &[u8] {
     line.strip_suffix(b"\r").unwrap_or(line)
 }
 
-/// What stands before the first of these bytes, or all.
+/// Returns the text before the first of these bytes, or all of it, without white space around it.
 fn before<'a>(text: &'a [u8], stops: &[u8]) -> &'a [u8] {
     let end = text.iter().position(|byte| stops.contains(byte)).unwrap_or(text.len());
     trim(&text[..end])
 }
 
-/// An element's name: visible, and not too long.
-fn named(bytes: &[u8]) -> String {
-    let mut name = Visible(&bytes[..bytes.len().min(NAMED)]).to_string();
-    if name.len() > NAMED || bytes.len() > NAMED {
-        name.truncate(NAMED);
+/// Returns an element's name: safe to print, and cut after [`NAME_CHARS`].
+fn element_name(bytes: &[u8]) -> String {
+    let mut name = Visible(&bytes[..bytes.len().min(NAME_CHARS)]).to_string();
+    if name.len() > NAME_CHARS || bytes.len() > NAME_CHARS {
+        name.truncate(NAME_CHARS);
         name += "...";
     }
     name
 }
 
-/// Lines of at most `width` columns, those behind the first set in.
+/// Folds a text into lines of at most `width` columns. The lines after the first are indented.
 fn fold(text: &str, width: usize) -> Vec<String> {
     let (mut lines, mut line) = (Vec::new(), String::new());
     for word in text.split(' ') {
@@ -317,16 +322,16 @@ mod tests {
     }
 
     #[test]
-    fn requests_and_answers_of_one_capture_are_told_apart() {
+    fn requests_and_responses_of_one_capture_are_told_apart() {
         let both =
             [&b"HEAD / HTTP/1.1\r\nHost: h\r\n\r\n"[..], &STREAM[..STREAM.len() - 10]].concat();
         let remarks = explain(&both, None, None);
         assert!(remarks.iter().all(|remark| !remark.is_fault), "{:#?}", sentences(&remarks));
-        assert!(has(&remarks, "the head ends here, and so does the answer: to HEAD"));
+        assert!(has(&remarks, "the head ends here, and so does the response: HEAD asks"));
     }
 
     #[test]
-    fn prose_is_all_that_is_added_to_a_transcript_and_it_parses_again() {
+    fn annotate_adds_only_prose_and_the_result_can_be_parsed() {
         let mut random = Random(7);
         for _ in 0..2000 {
             let transcript = random.transcript();
@@ -342,7 +347,7 @@ mod tests {
     }
 
     #[test]
-    fn where_nothing_can_be_followed_it_is_said_why_and_at_every_pace() {
+    fn a_message_that_cannot_be_followed_has_a_fault_in_reads_of_any_size() {
         let mut random = Random(11);
         for round in 0..10_000 {
             let (side, mut reader, bytes) = match round % 2 {
@@ -351,31 +356,31 @@ mod tests {
             };
             let mut bytes = bytes.to_vec();
             (0..=random.below(4)).for_each(|_| random.mutate(&mut bytes));
-            let (mut at, mut is_lost) = (0, false);
-            while let Some(stretch) = reader.next(&bytes[at..]) {
-                at += stretch.length;
-                is_lost |= stretch.part == Part::Unframed;
+            let (mut at, mut is_unframed) = (0, false);
+            while let Some(range) = reader.next(&bytes[at..]) {
+                at += range.length;
+                is_unframed |= range.part == Part::Unframed;
             }
             let remarks = explain(&bytes, Some(side), None);
-            let is_told = remarks.iter().any(|remark| remark.is_fault);
-            let leaves = matches!(reader.ending(), Some(Ending::Switched | Ending::Tunnel));
+            let has_fault = remarks.iter().any(|remark| remark.is_fault);
+            let leaves_http = matches!(reader.ending(), Some(Ending::Switched | Ending::Tunnel));
             let text = String::from_utf8_lossy(&bytes);
-            assert!(is_told || leaves || !is_lost, "{text:?}");
+            assert!(has_fault || leaves_http || !is_unframed, "{text:?}");
 
-            let mut conversation = Conversation::new();
-            let pieces = bytes.chunks(1 + round % 7);
+            let mut explainer = ConnectionExplainer::new();
+            let reads = bytes.chunks(1 + round % 7);
             let mut slow: Vec<Remark> =
-                pieces.flat_map(|piece| conversation.crossed(side, piece)).collect();
-            slow.extend(conversation.ended(side));
-            let places = |remarks: Vec<Remark>| -> Vec<Range<usize>> {
+                reads.flat_map(|read| explainer.explain_bytes(side, read)).collect();
+            slow.extend(explainer.explain_end(side));
+            let faults = |remarks: Vec<Remark>| -> Vec<Range<usize>> {
                 remarks.into_iter().filter(|it| it.is_fault).map(|it| it.span).collect()
             };
-            assert_eq!(places(slow), places(remarks), "{text:?}");
+            assert_eq!(faults(slow), faults(remarks), "{text:?}");
         }
     }
 
     #[test]
-    fn whatever_comes_the_lines_are_plain_and_fit() {
+    fn all_lines_are_printable_ascii_and_not_too_long() {
         let mut random = Random(3);
         for round in 0..3000 {
             let mut bytes = if round % 2 == 0 { REQUEST.to_vec() } else { STREAM.to_vec() };
@@ -384,8 +389,8 @@ mod tests {
                 for remark in explain(&bytes, side, None) {
                     assert!(remark.span.end <= bytes.len().max(1), "{remark:?}");
                     for line in remark.lines(96) {
-                        let is_plain = line.bytes().all(|byte| (b' '..=b'~').contains(&byte));
-                        assert!(is_plain && line.len() <= 96, "{line:?}");
+                        let is_printable = line.bytes().all(|byte| (b' '..=b'~').contains(&byte));
+                        assert!(is_printable && line.len() <= 96, "{line:?}");
                     }
                 }
             }
@@ -393,7 +398,7 @@ mod tests {
     }
 
     #[test]
-    fn the_caret_stays_on_the_page_and_under_its_byte() {
+    fn the_caret_is_within_the_width_and_under_its_byte() {
         let head = [b"GET / HTTP/1.1\r\nHost: h\r\nX: ", &[0xff; 90][..], b"\x01\r\n\r\n"].concat();
         let remarks = explain(&head, Some(Side::Client), None);
         let lines = remarks.iter().find(|remark| remark.is_fault).expect("a fault").lines(96);

@@ -1,19 +1,18 @@
-//! # Assertions, judged
+//! # Judging assertions against received bytes
 //!
-//! A stranger's server has answered. Are the assertions of a page true of what came, and if not, what is
-//! true instead?
+//! Finds the responses in the bytes that a server sent, and says whether assertions about them are
+//! true. If one is not, it says what is true instead.
 //!
 //! ```text
-//! sent   GET / HTTP/1.1␍␊ … HEAD / HTTP/1.1␍␊ …          two requests, so two final answers
-//! came   HTTP/1.1 100 … HTTP/1.1 405 … no HTTP/1.1 200 …
-//!                       └ number 1 ─────┘└ number 2 ─────┘
+//! sent      GET / HTTP/1.1␍␊ … HEAD / HTTP/1.1␍␊ …       two requests, so two final responses
+//! received  HTTP/1.1 100 … HTTP/1.1 405 … no HTTP/1.1 200 …
+//!                          └ number 1 ─────┘└ number 2 ─────┘
 //! ```
-//! Rule: RFC 9110 section 15.2, an interim answer (1xx) is not the one that a request waits for, so
-//! only final ones are counted. What was asked has to be known, for only that tells that an answer
-//! to HEAD has no content (RFC 9112 section 6.3).
+//! Rule: RFC 9110 section 15.2, a request waits for its final response, so interim responses (1xx) are
+//! not counted. The requests must be known, because the response to HEAD has no content (RFC 9112
+//! section 6.3).
 //!
-//! Left out: `closed` and `open`, for they need a connection and a clock; whoever has both judges
-//! them.
+//! Left out: `closed` and `open`. They need a connection and a clock, so the caller judges them.
 
 use std::fmt;
 
@@ -24,18 +23,18 @@ use crate::message::outline::Outline;
 use crate::message::reader::{Part, Reader, ReceivedResponse};
 use crate::message::visible::Visible;
 
-/// Bytes of a head in which a byte is looked for that breaks it: more than most servers send or take.
-const SEARCHED: usize = 64 * 1024;
+/// Bytes of a head that [`broken`] searches for the first wrong one. Most servers send and accept less.
+const MAX_SEARCHED_BYTES: usize = 64 * 1024;
 
-/// The methods of the requests, as far as they can be followed. Of one that cannot, only this counts:
-/// whether it is a HEAD, whose answer has no content.
+/// Returns the methods of the requests, up to the first one that cannot be parsed. That one counts as
+/// HEAD or as GET, because only the response to HEAD has no content.
 pub fn methods(requests: &[u8]) -> Vec<Method> {
     let (mut reader, mut methods, mut used) = (Reader::requests(), Vec::new(), 0);
     let mut uncounted = Some(0);
-    while let Some(stretch) = reader.next(&requests[used..]) {
-        used += stretch.length;
-        if stretch.part == Part::Unframed {
-            // One whose head could be read is counted, though nobody can tell where it ends.
+    while let Some(range) = reader.next(&requests[used..]) {
+        used += range.length;
+        if range.part == Part::Unframed {
+            // A request whose head was parsed is counted already, even if its end is unknown.
             methods.extend(uncounted.map(|start| {
                 let request = &requests[start..];
                 let request = request.strip_prefix(b"\r\n").unwrap_or(request);
@@ -43,109 +42,115 @@ pub fn methods(requests: &[u8]) -> Vec<Method> {
             }));
             break;
         }
-        if stretch.head_is_whole {
+        if range.head_is_whole {
             methods.push(reader.method());
             uncounted = None;
         }
-        if stretch.ends_message {
+        if range.ends_message {
             uncounted = Some(used);
         }
     }
     methods
 }
 
-/// Whether the last of what a client sent is the beginning of a head, which a server may yet answer: with
-/// 400, or 408.
+/// Whether the requests end within a head. A server may answer such a request with 400 or 408.
 pub fn ends_within_a_head(requests: &[u8]) -> bool {
     let (mut reader, mut used, mut is_within) = (Reader::requests(), 0, false);
-    while let Some(stretch) = reader.next(&requests[used..]) {
-        used += stretch.length;
-        is_within = stretch.part == Part::Head && !stretch.head_is_whole;
+    while let Some(range) = reader.next(&requests[used..]) {
+        used += range.length;
+        is_within = range.part == Part::Head && !range.head_is_whole;
     }
     is_within
 }
 
-/// The final answers in what a server sent to a client that sent `requests`. One that is not whole
-/// yet is left out, unless the connection has ended and no more will come.
-pub fn finals(requests: &[u8], answers: &[u8], ended: bool) -> Vec<ReceivedResponse> {
-    let (mut answers, _) = ReceivedResponse::all(answers, &methods(requests), ended);
-    answers.retain(|answer| answer.status >= 200 && (answer.is_whole || ended));
-    answers
+/// Returns the final responses in the bytes that a server sent after these requests. One that is not
+/// complete is left out, unless the connection has ended.
+pub fn finals(requests: &[u8], responses: &[u8], ended: bool) -> Vec<ReceivedResponse> {
+    let (mut responses, _) = ReceivedResponse::all(responses, &methods(requests), ended);
+    responses.retain(|response| response.status >= 200 && (response.is_whole || ended));
+    responses
 }
 
-/// The offsets behind each answer that is whole, interim ones too.
-pub fn ends(requests: &[u8], answers: &[u8]) -> Vec<usize> {
-    let (answers, _) = ReceivedResponse::all(answers, &methods(requests), false);
-    answers.iter().filter(|answer| answer.is_whole).map(|answer| answer.span.end).collect()
+/// Returns the end offset of each complete response, interim ones included.
+pub fn ends(requests: &[u8], responses: &[u8]) -> Vec<usize> {
+    let (responses, _) = ReceivedResponse::all(responses, &methods(requests), false);
+    responses
+        .iter()
+        .filter(|response| response.is_whole)
+        .map(|response| response.span.end)
+        .collect()
 }
 
-/// Whether each request that is whole has its final answer, and that one is whole.
-pub fn is_answered(requests: &[u8], answers: &[u8]) -> bool {
-    finals(requests, answers, false).len() >= methods(requests).len()
+/// Whether each request that [`methods`] counts has a complete final response.
+pub fn is_answered(requests: &[u8], responses: &[u8]) -> bool {
+    finals(requests, responses, false).len() >= methods(requests).len()
 }
 
-/// What follows the last answer and is the beginning of none: content where there should be none.
-pub fn stray<'a>(requests: &[u8], answers: &'a [u8], ended: bool) -> Option<&'a [u8]> {
-    let (_, used) = ReceivedResponse::all(answers, &methods(requests), ended);
-    let rest = &answers[used..];
+/// Returns the bytes after the last response if they cannot begin another one, such as content that
+/// should not be there.
+pub fn stray<'a>(requests: &[u8], responses: &'a [u8], ended: bool) -> Option<&'a [u8]> {
+    let (_, used) = ReceivedResponse::all(responses, &methods(requests), ended);
+    let rest = &responses[used..];
     let begins = rest.iter().zip(b"HTTP/1.").all(|(one, other)| one == other);
     (!begins).then_some(rest)
 }
 
-/// The first byte that cannot stand where it does in any stream of answers to these requests, and
-/// the rule that it breaks. It finds what a client may forgive, too: a client may take LF for a
-/// line's end, and a server has to send CR LF all the same (RFC 9112 section 2.2).
-pub fn broken(requests: &[u8], answers: &[u8], ended: bool) -> Option<(usize, &'static str)> {
-    let (read, used) = ReceivedResponse::all(answers, &methods(requests), ended);
-    for answer in &read {
-        if let Some(at) = bare_lf(&answer.head) {
+/// Returns the offset of the first byte that breaks a rule in a stream of responses to these requests,
+/// and the rule. It also finds what a client may accept: a client may read LF as a line end, but a
+/// server must send CR LF (RFC 9112 section 2.2).
+pub fn broken(requests: &[u8], responses: &[u8], ended: bool) -> Option<(usize, &'static str)> {
+    let (read, used) = ReceivedResponse::all(responses, &methods(requests), ended);
+    for response in &read {
+        if let Some(at) = bare_lf(&response.head) {
             let rule = "each line of a head ends in CR LF, not in LF alone";
-            return Some((answer.span.start + at, rule));
+            return Some((response.span.start + at, rule));
         }
-        if let Some(at) = bad_length(answer) {
+        if let Some(at) = bad_length(response) {
             let rule =
-                "Content-Length is one number: by this nobody can tell where the content ends";
-            return Some((answer.span.start + at, rule));
+                "Content-Length is one number: with this value the end of the content is unknown";
+            return Some((response.span.start + at, rule));
         }
     }
-    let rest = &answers[used..];
+    let rest = &responses[used..];
     if read.last().is_some_and(|last| !last.is_whole) {
         let is_lost = !rest.is_empty();
         return is_lost.then_some((used, "a chunk is its size in hex, CR LF, its bytes, CR LF"));
     }
-    if stray(requests, answers, ended).is_some() {
+    if stray(requests, responses, ended).is_some() {
         let rule = match read.is_empty() {
-            true => "an answer begins with its status line, such as HTTP/1.1 200 OK",
-            false => "the answer has ended, so nothing but the next answer can follow",
+            true => "a response begins with its status line, such as HTTP/1.1 200 OK",
+            false => "the response has ended, so only the next response can follow",
         };
         return Some((used, rule));
     }
     if let Some(at) = bare_lf(rest) {
         return Some((used + at, "each line of a head ends in CR LF, not in LF alone"));
     }
-    // What is no head at any length has a shortest beginning that is none: it ends at the byte.
-    let rest = &rest[..rest.len().min(SEARCHED)];
-    let is_none = |length: usize| Outline::parse(&rest[..length], false).is_none();
+    // If these bytes are not the start of a head, one of their prefixes is the shortest that is not. It
+    // ends with the byte that breaks the head.
+    let rest = &rest[..rest.len().min(MAX_SEARCHED_BYTES)];
+    let is_no_head = |length: usize| Outline::parse(&rest[..length], false).is_none();
     let lengths: Vec<usize> = (1..=rest.len()).collect();
-    let shortest = lengths.partition_point(|&length| !is_none(length));
-    (shortest < rest.len()).then_some((used + shortest, "this byte cannot stand here in a head"))
+    let shortest = lengths.partition_point(|&length| !is_no_head(length));
+    (shortest < rest.len()).then_some((used + shortest, "this byte is not allowed here in a head"))
 }
 
-/// The first LF without its CR.
+/// Returns the offset of the first LF without a CR before it.
 fn bare_lf(head: &[u8]) -> Option<usize> {
     (0..head.len()).find(|&at| head[at] == b'\n' && (at == 0 || head[at - 1] != b'\r'))
 }
 
-/// The last of the fields because of which nobody can tell how long the content is.
-fn bad_length(answer: &ReceivedResponse) -> Option<usize> {
-    let outline = answer.outline()?;
+/// Returns the offset of the last Content-Length field if the fields do not give one length.
+fn bad_length(response: &ReceivedResponse) -> Option<usize> {
+    let outline = response.outline()?;
     let ending = Ending::of(&outline, None);
     let is_bad = matches!(ending, Ending::LengthInvalid | Ending::LengthsDiffer);
-    let place = outline.fields().spans("content-length").last();
-    place.filter(|_| is_bad && !answer.is_whole).map(|(name, _)| name.start())
+    let last = outline.fields().spans("content-length").last();
+    last.filter(|_| is_bad && !response.is_whole).map(|(name, _)| name.start())
 }
 
-/// Which final answer a assertion speaks of, counted from 1; 0 for one on the connection.
+/// Returns the number of the final response that an assertion is about, from 1. It is 0 for an assertion
+/// about the connection.
 pub fn nth(assertion: &Assertion) -> usize {
     match assertion {
         Assertion::Response { nth, .. } => nth.get() as usize,
@@ -153,26 +158,26 @@ pub fn nth(assertion: &Assertion) -> usize {
     }
 }
 
-/// What is true where a assertion is not.
+/// What is true of the responses if an assertion is not.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Found {
-    /// Only so many answers, so there is none that the assertion could speak of.
-    Answers(usize),
-    /// This status code.
+    /// There are only so many responses, so the one that the assertion is about is missing.
+    Responses(usize),
+    /// The status code.
     Status(u16),
-    /// No field with that name.
+    /// The response has no field with that name.
     NoField,
-    /// This value, of all field lines with that name (RFC 9110 section 5.2).
+    /// The combined value of all field lines with that name (RFC 9110 section 5.2).
     Value(Vec<u8>),
-    /// This content.
+    /// The content.
     Content(Vec<u8>),
 }
 
 impl fmt::Display for Found {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Found::Answers(1) => f.write_str("1 answer came"),
-            Found::Answers(count) => write!(f, "{count} answers came"),
+            Found::Responses(1) => f.write_str("1 response was received"),
+            Found::Responses(count) => write!(f, "{count} responses were received"),
             Found::Status(status) => write!(f, "the status is {status}"),
             Found::NoField => f.write_str("there is no such field"),
             Found::Value(value) => write!(f, "the value is \"{}\"", Visible(value)),
@@ -181,46 +186,46 @@ impl fmt::Display for Found {
     }
 }
 
-/// Whether a assertion on an answer is true of these answers, the first of which is number 1. Assertions on
-/// the connection are not for this function, and always true.
+/// Judges an assertion against these responses, the first of which is number 1. An assertion about the
+/// connection passes, because the caller judges it.
 ///
 /// # Errors
 ///
-/// What is true instead.
-pub fn judge(assertion: &Assertion, answers: &[ReceivedResponse]) -> Result<(), Found> {
+/// Returns what is true instead.
+pub fn judge(assertion: &Assertion, responses: &[ReceivedResponse]) -> Result<(), Found> {
     let Assertion::Response { nth, fact } = assertion else { return Ok(()) };
-    match answers.get(nth.get() as usize - 1) {
-        Some(answer) => judge_fact(fact, answer),
-        None => Err(Found::Answers(answers.len())),
+    match responses.get(nth.get() as usize - 1) {
+        Some(response) => judge_fact(fact, response),
+        None => Err(Found::Responses(responses.len())),
     }
 }
 
-fn judge_fact(fact: &Fact, answer: &ReceivedResponse) -> Result<(), Found> {
-    let value = |name: &FieldName| value(answer, name.as_str());
+fn judge_fact(fact: &Fact, response: &ReceivedResponse) -> Result<(), Found> {
+    let value = |name: &FieldName| value(response, name.as_str());
     let field = |is_true: bool, value: Option<Vec<u8>>| match value {
         _ if is_true => Ok(()),
         Some(value) => Err(Found::Value(value)),
         None => Err(Found::NoField),
     };
     let content = |is_true: bool| {
-        if is_true { Ok(()) } else { Err(Found::Content(answer.content.clone())) }
+        if is_true { Ok(()) } else { Err(Found::Content(response.content.clone())) }
     };
     match fact {
-        Fact::Status(statuses) if statuses.allow(answer.status) => Ok(()),
-        Fact::Status(_) => Err(Found::Status(answer.status)),
+        Fact::Status(statuses) if statuses.allow(response.status) => Ok(()),
+        Fact::Status(_) => Err(Found::Status(response.status)),
         Fact::Field(name) => field(value(name).is_some(), value(name)),
         Fact::NoField(name) => field(value(name).is_none(), value(name)),
         Fact::FieldIs(name, wanted) => field(value(name).as_ref() == Some(wanted), value(name)),
         Fact::FieldContains(name, part) => {
             field(value(name).is_some_and(|value| contains(&value, part)), value(name))
         }
-        Fact::Body(wanted) => content(answer.content == *wanted),
-        Fact::BodyContains(part) => content(contains(&answer.content, part)),
+        Fact::Body(wanted) => content(response.content == *wanted),
+        Fact::BodyContains(part) => content(contains(&response.content, part)),
     }
 }
 
-fn value(answer: &ReceivedResponse, name: &str) -> Option<Vec<u8>> {
-    let outline = answer.outline()?;
+fn value(response: &ReceivedResponse, name: &str) -> Option<Vec<u8>> {
+    let outline = response.outline()?;
     let values: Vec<&[u8]> = outline.fields().values(name).collect();
     (!values.is_empty()).then(|| values.join(&b", "[..]))
 }
@@ -234,7 +239,7 @@ mod tests {
     use super::*;
     use crate::transcript::{Item, Transcript};
 
-    const ANSWERS: &[u8] = b"HTTP/1.1 100 Continue\r\n\r\n\
+    const RESPONSES: &[u8] = b"HTTP/1.1 100 Continue\r\n\r\n\
         HTTP/1.1 405 Method Not Allowed\r\nAllow: GET\r\nallow: HEAD\r\nContent-Length: 2\r\n\r\nno\
         HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\n";
 
@@ -244,15 +249,15 @@ mod tests {
     fn judged(assertions: &str) -> Result<(), String> {
         let page = Transcript::parse(&format!("???\n{assertions}\n")).expect("assertions");
         let [Item::Assertions(assertions)] = &page.items[..] else { panic!("only assertions") };
-        let answers = finals(REQUESTS, ANSWERS, false);
+        let responses = finals(REQUESTS, RESPONSES, false);
         assertions
             .iter()
-            .try_for_each(|assertion| judge(assertion, &answers))
+            .try_for_each(|assertion| judge(assertion, &responses))
             .map_err(|found| found.to_string())
     }
 
     #[test]
-    fn what_is_asserted_must_be_true_of_the_answer_it_speaks_of() {
+    fn an_assertion_that_is_true_of_its_response_passes() {
         for assertion in [
             "status 405",
             "status 2xx|405",
@@ -271,7 +276,7 @@ mod tests {
     }
 
     #[test]
-    fn a_failed_assertion_tells_what_is_true() {
+    fn a_failed_assertion_reports_what_is_true_instead() {
         for (assertion, found) in [
             ("status 100", "the status is 405"),
             ("field Date", "there is no such field"),
@@ -282,38 +287,38 @@ mod tests {
             ("body \"n\"", "the content is \"no\""),
             ("body contains \"yes\"", "the content is \"no\""),
             ("2: status 405", "the status is 200"),
-            ("3: status 200", "2 answers came"),
+            ("3: status 200", "2 responses were received"),
         ] {
             assert_eq!(judged(assertion), Err(found.to_owned()), "{assertion}");
         }
     }
 
     #[test]
-    fn answers_have_ends_and_nothing_stands_behind_them() {
+    fn the_ends_of_responses_and_stray_bytes_are_found() {
         assert_eq!(methods(REQUESTS), [Method::Put, Method::Head]);
         assert_eq!(methods(b"PUT / HTTP/1.1\r\nContent-Length: x\r\n\r\nhi\r\n"), [Method::Put]);
-        assert_eq!(ends(REQUESTS, ANSWERS), [25, 25 + 81, ANSWERS.len()]);
-        assert!(is_answered(REQUESTS, ANSWERS) && !is_answered(REQUESTS, &ANSWERS[..110]));
-        assert_eq!(stray(REQUESTS, ANSWERS, false), None);
-        let more = [ANSWERS, b"hello"].concat();
+        assert_eq!(ends(REQUESTS, RESPONSES), [25, 25 + 81, RESPONSES.len()]);
+        assert!(is_answered(REQUESTS, RESPONSES) && !is_answered(REQUESTS, &RESPONSES[..110]));
+        assert_eq!(stray(REQUESTS, RESPONSES, false), None);
+        let more = [RESPONSES, b"hello"].concat();
         assert_eq!(stray(REQUESTS, &more, false), Some(&b"hello"[..]));
     }
 
     #[test]
-    fn an_answer_that_is_cut_short_is_one_only_when_the_connection_has_ended() {
+    fn a_response_that_is_cut_short_counts_only_after_the_connection_has_ended() {
         let cut = b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nfour";
         assert_eq!(finals(b"GET / HTTP/1.1\r\n\r\n", cut, false), []);
-        let answers = finals(b"GET / HTTP/1.1\r\n\r\n", cut, true);
-        assert_eq!((answers.len(), answers[0].is_whole), (1, false));
+        let responses = finals(b"GET / HTTP/1.1\r\n\r\n", cut, true);
+        assert_eq!((responses.len(), responses[0].is_whole), (1, false));
     }
 
     #[test]
-    fn the_first_byte_that_no_answer_has_is_found_with_its_rule() {
-        let found = |answers: &str| broken(REQUESTS, answers.as_bytes(), false);
-        for cut in 0..ANSWERS.len() {
-            assert_eq!(broken(REQUESTS, &ANSWERS[..cut], false), None, "cut at {cut}");
+    fn the_first_byte_that_breaks_a_rule_is_found_with_the_rule() {
+        let found = |responses: &str| broken(REQUESTS, responses.as_bytes(), false);
+        for cut in 0..RESPONSES.len() {
+            assert_eq!(broken(REQUESTS, &RESPONSES[..cut], false), None, "cut at {cut}");
         }
-        for (answers, at, rule) in [
+        for (responses, at, rule) in [
             ("hello", 0, "status line"),
             ("HTTP/2 200\r\n\r\n", 0, "status line"),
             ("HTTP/1.1 ok\r\n\r\n", 9, "this byte"),
@@ -329,9 +334,9 @@ mod tests {
             ),
             ("HTTP/1.1 200 OK\r\nContent-Length: x\r\n\r\n", 17, "one number"),
         ] {
-            let (place, why) = found(answers).expect(answers);
-            assert_eq!(place, at, "{answers}");
-            assert!(why.contains(rule), "{answers}: {why}");
+            let (offset, why) = found(responses).expect(responses);
+            assert_eq!(offset, at, "{responses}");
+            assert!(why.contains(rule), "{responses}: {why}");
         }
     }
 }

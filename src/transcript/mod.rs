@@ -1,11 +1,11 @@
-//! # The transcript
+//! # The transcript format (`.wire`)
 //!
-//! What crossed a connection, written down so that a person can read it and a program can replay
-//! it: how does one keep every byte, and yet a page that looks like the message itself?
+//! A transcript is the bytes of one or more TCP connections as text. A person can read it, and a
+//! program can replay it. It can hold any byte, and a message in it still looks like a message.
 //!
 //! ```text
 //! # A space before the colon is refused
-//! # RFC 9112 §5.1: two parsers may disagree about "Host " and "Host"; the answer is 400, without mercy.
+//! # RFC 9112 §5.1: two parsers may disagree about "Host " and "Host"; a server must answer 400.
 //!
 //! >>>
 //! GET / HTTP/1.1
@@ -26,15 +26,20 @@
 //! closed
 //! ```
 //!
-//! Rule: **a content line ends in CR LF.** If it ends in the escape `\n` it ends in LF alone; if it
-//! ends in a lone `\`, in nothing. HTTP's own lines end in CR LF, so a head needs no escape at all.
+//! Rule: **a content line ends in CR LF.** A line with the escape `\n` at its end stands for a line
+//! that ends in LF alone. A line with a lone `\` at its end stands for bytes without a line end.
+//! HTTP's own lines end in CR LF, so a head needs no escape.
 //!
-//! The first character tells what a line is. `#` is prose: by custom the first line is the title
-//! and the second cites a clause. `>>>` opens a block of bytes from the client, `<<<` from the
-//! server, each one write; all lines below it are content, the empty ones too (a CR LF each), up to
-//! the next line that begins with one of the five markers. `---` is something that happened, or a
-//! wait. `???` opens assertions: what must be true of the responses since the last `???`, where exact
-//! bytes would ask too much of a stranger's server. Outside a block, empty lines mean nothing.
+//! A line that begins with one of five markers opens an item:
+//!
+//! - `#` is prose. By custom the first line is the title, and the second cites a clause.
+//! - `>>>` opens a block of bytes from the client, and `<<<` one from the server. Each block is one
+//!   write. All lines below the marker are content (an empty line is a CR LF), up to the next marker.
+//! - `---` is an event: something that happened, or a wait.
+//! - `???` opens assertions: what must be true of the responses since the last `???`. They are for
+//!   servers whose exact bytes are not known.
+//!
+//! Outside a block, empty lines mean nothing.
 //!
 //! ```text
 //! transcript = *( prose / block / event / assertions / empty )          each line ends in LF or CR LF
@@ -53,8 +58,8 @@
 //!            / "silent " duration
 //! side       = "client" / "server"
 //! duration   = number ( "ms" / "s" )
-//! assertions     = "???" *assertion
-//! assertion      = [ number ": " ] fact / "closed" / "open " duration   2: is the second final response
+//! assertions = "???" *assertion
+//! assertion  = [ number ": " ] fact / "closed" / "open " duration   2: is the second final response
 //! fact       = "status " status *( "|" status )                     status 400|501
 //!            / [ "no " ] "field " token
 //!            / "field " token ( " is" / " contains" ) [ " " value ]
@@ -63,15 +68,15 @@
 //! value      = *( char / escape )
 //! ```
 //!
-//! The same bytes can be written in several ways, and one of them is canonical: it is what
-//! [`Transcript`]'s `Display` prints. Two laws hold, and `tests.rs` tries them on random models: to
-//! print and parse is to get the same model; to parse and print canonical text is to get the same
-//! text. They hold for every model there is, for a type that text could not carry (a note of two
-//! lines, an empty run of bytes, half a millisecond) cannot be built.
+//! The same bytes can be written in several ways. One of them is canonical: the one that
+//! [`Transcript`]'s `Display` prints. `tests.rs` checks two laws on random models. Printing a model and
+//! parsing the text gives the same model. Parsing canonical text and printing the model gives the same
+//! text. They hold for every model, because the types cannot hold what text cannot carry: a note of two
+//! lines, an empty piece of bytes, half a millisecond.
 //!
-//! What the bytes mean, [`explain`] says; whether assertions are true, [`judge`]. Prose and notes may be
-//! any UTF-8, but no control character enters them: it is escaped at the door, for all this goes to
-//! terminals. Next: `bytes`, then `content`, where they become lines.
+//! [`explain`] says what the bytes mean; [`judge`] says whether assertions are true. Prose and notes are
+//! any UTF-8 without control characters. `Prose::new` and `Note::new` escape those, because transcripts
+//! are printed on terminals. Next: `bytes`, then `content`, which turns bytes into lines.
 
 mod bytes;
 mod content;
@@ -98,15 +103,16 @@ pub use parse::ParseError;
 pub use print::Printer;
 pub use text::{Millis, Note, Prose};
 
-/// What crossed one TCP connection, or several, in order.
+/// A transcript: the items of one or more TCP connections, in order. [`Transcript::parse`] reads one,
+/// and `Display` prints its canonical text.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Transcript {
-    /// All of it, from the top of the page.
+    /// All items, in the order of the text.
     pub items: Vec<Item>,
 }
 
 impl Transcript {
-    /// The first line, if it is prose, as custom has it.
+    /// Returns the title: the first item, if it is prose.
     pub fn title(&self) -> Option<&str> {
         match self.items.first() {
             Some(Item::Prose(title)) => Some(title.as_str()),
@@ -115,8 +121,8 @@ impl Transcript {
     }
 }
 
-/// One thing on the page. Its `Display` is its canonical text: first the line with the marker, then
-/// (for a block or assertions) the lines that belong to it, each with its line end.
+/// One item of a transcript: a line with a marker and, in a block or in assertions, the lines below it.
+/// `Display` prints its canonical text, in which each line has its line end.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Item {
     /// `# A space before the colon is refused`
@@ -129,56 +135,56 @@ pub enum Item {
     Assertions(Vec<Assertion>),
 }
 
-/// The bytes of one write.
+/// A block: the bytes of one write, and the side that wrote them.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Block {
-    /// `@2`. A name rather than an index: where there is only one connection it is 1.
+    /// The connection's number, as in `@2`; 1 if the line has none. It is a name, not an index.
     pub connection: u32,
-    /// Who wrote: `>>>` is the client, `<<<` the server.
+    /// The side that wrote the bytes: the client for `>>>`, the server for `<<<`.
     pub from: Side,
-    /// What else stands on the marker's line: `197 bytes, +0.1 ms`.
+    /// The note: the rest of the marker's line, such as `197 bytes, +0.1 ms`.
     pub note: Note,
-    /// What was written.
+    /// The bytes that were written.
     pub bytes: Bytes,
 }
 
-/// Something that happened between the bytes, or a pause that a player keeps.
+/// An event: something that happened on a connection, or a wait for the program that replays it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Event {
-    /// `@2`, as in a [`Block`].
+    /// The connection's number, as in a [`Block`].
     pub connection: u32,
-    /// What happened, and by whom.
+    /// What happened, and on which side.
     pub kind: EventKind,
-    /// What else stands on the line.
+    /// The note: the rest of the line.
     pub note: Note,
 }
 
-/// What an [`Event`] is.
+/// The kinds of events.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum EventKind {
     /// `open`: the client connected.
     Open,
-    /// `client half-close`: this side will write no more, and still reads.
+    /// `client half-close`: this side writes no more, and still reads.
     HalfClose(Side),
-    /// `server closed`: this side ended the connection in order.
+    /// `server closed`: this side closed the connection in order.
     Closed(Side),
-    /// `server reset`: this side tore it down; bytes on their way may be lost.
+    /// `server reset`: this side reset the connection; bytes in flight may be lost.
     Reset(Side),
     /// `wait 200ms`: the side of the next block waits before it writes.
     Wait(Millis),
-    /// `silent 2s`: for so long nothing came from anyone.
+    /// `silent 2s`: neither side sent a byte for this long.
     Silent(Millis),
 }
 
-/// One end of a connection.
+/// One side of a connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Side {
-    /// Who asks.
+    /// The client, which sends requests.
     Client,
-    /// Who answers.
+    /// The server, which sends responses.
     Server,
 }
 
-/// What no content line begins with, for a line that does is something else. A transcript begins with
-/// one of them.
+/// The five markers. A content line never begins with one, because its first byte is then escaped. In
+/// a transcript, the first line that is not empty always does.
 pub const MARKERS: [&str; 5] = ["#", ">>>", "<<<", "---", "???"];

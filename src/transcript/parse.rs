@@ -1,14 +1,14 @@
-//! # Text to model
+//! # Parsing a transcript: text to model
 //!
-//! How is a page read, of which any line may be a mistake, and a mistake must be found by its line?
+//! Any line of the text may be a mistake, so an error has the line's number and what was expected there.
 //!
 //! ```text
 //! line 12: expected \x20 for the last space of a line, so that it can be seen
 //! ```
 //!
-//! Rule: line by line, and the item that was begun last tells what a line without a marker is:
-//! content, a assertion, or nothing. All functions below read one line or a part of one, and their
-//! `Err` is what was expected; only the loop knows the line's number.
+//! Rule: text is read line by line. The last item says what a line without a marker is: content, an
+//! assertion, or an error. Each function below reads one line or a part of one, and its `Err` is what
+//! was expected. Only the loop in [`Transcript::parse`] knows the line's number.
 
 use std::fmt;
 use std::str::FromStr;
@@ -18,10 +18,10 @@ use super::{
     Transcript, content,
 };
 
-/// Where a text is not a transcript, and what would be.
+/// Why a text is not a transcript: the first line that is wrong, and what was expected there.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ParseError {
-    /// The line, from 1.
+    /// The line's number, from 1.
     pub line: usize,
     /// What was expected there.
     pub expected: String,
@@ -36,11 +36,11 @@ impl fmt::Display for ParseError {
 impl std::error::Error for ParseError {}
 
 impl Transcript {
-    /// Reads a transcript. `Display` is the other direction.
+    /// Parses the text of a transcript. `Display` is the other direction.
     ///
     /// # Errors
     ///
-    /// At the first line that is not in the grammar.
+    /// Returns the first line that the grammar does not allow.
     pub fn parse(text: &str) -> Result<Transcript, ParseError> {
         let mut items = Vec::new();
         for (number, line) in (1..).zip(text.lines()) {
@@ -61,7 +61,7 @@ fn parse_line(line: &str, items: &mut Vec<Item>) -> Result<(), String> {
         _ if line.trim().is_empty() => {}
         Some(Item::Assertions(assertions)) => assertions.push(Assertion::parse(line)?),
         _ => {
-            return Err("#, >>>, <<<, --- or ???: content stands below >>> or <<< only".to_owned());
+            return Err("#, >>>, <<<, --- or ???: content must be below >>> or <<<".to_owned());
         }
     }
     Ok(())
@@ -71,7 +71,7 @@ fn parse_marked(marker: &str, rest: &str) -> Result<Item, String> {
     if marker == "#" {
         return Ok(Item::Prose(Prose::new(rest.strip_prefix(' ').unwrap_or(rest))));
     }
-    // A multipart boundary begins with dashes, too: an error is better than bytes that vanish.
+    // A multipart boundary also begins with dashes. Without this error its bytes would be lost.
     if !rest.is_empty() && !rest.starts_with(char::is_whitespace) {
         let first = marker.as_bytes()[0];
         return Err(format!(
@@ -83,7 +83,7 @@ fn parse_marked(marker: &str, rest: &str) -> Result<Item, String> {
         "<<<" => parse_block(Side::Server, rest),
         "---" => parse_event(rest),
         _ if rest.trim().is_empty() => Ok(Item::Assertions(Vec::new())),
-        _ => Err("nothing after ???: the assertions stand below it".to_owned()),
+        _ => Err("nothing after ???: assertions are on the lines below it".to_owned()),
     }
 }
 
@@ -96,8 +96,8 @@ fn parse_event(text: &str) -> Result<Item, String> {
     let (connection, text) = parse_connection(text)?;
     let (kind, note) = match first_word(text) {
         ("open", note) => (EventKind::Open, note),
-        ("client", rest) => parse_ending(Side::Client, rest)?,
-        ("server", rest) => parse_ending(Side::Server, rest)?,
+        ("client", rest) => parse_side_event(Side::Client, rest)?,
+        ("server", rest) => parse_side_event(Side::Server, rest)?,
         ("wait", rest) => {
             let (duration, note) = first_word(rest);
             (EventKind::Wait(Millis::parse(duration)?), note)
@@ -111,7 +111,7 @@ fn parse_event(text: &str) -> Result<Item, String> {
     Ok(Item::Event(Event { connection, kind, note: Note::new(note) }))
 }
 
-fn parse_ending(side: Side, text: &str) -> Result<(EventKind, &str), String> {
+fn parse_side_event(side: Side, text: &str) -> Result<(EventKind, &str), String> {
     match first_word(text) {
         ("half-close", note) => Ok((EventKind::HalfClose(side), note)),
         ("closed", note) => Ok((EventKind::Closed(side), note)),
@@ -120,27 +120,27 @@ fn parse_ending(side: Side, text: &str) -> Result<(EventKind, &str), String> {
     }
 }
 
-/// `@2`, if it is there, and the rest of the line.
+/// Reads `@2` if the text begins with it. Returns the number (1 without it) and the rest.
 fn parse_connection(text: &str) -> Result<(u32, &str), String> {
     let (word, rest) = first_word(text);
     match word.strip_prefix('@') {
         None => Ok((1, text)),
-        Some(digits) => match number(digits) {
+        Some(digits) => match parse_digits(digits) {
             Some(connection) => Ok((connection, rest)),
             None => Err("the number of a connection after @".to_owned()),
         },
     }
 }
 
-/// The first word and the rest, without the white space around either.
+/// Splits a text into its first word and the rest, both without white space around them.
 pub(super) fn first_word(text: &str) -> (&str, &str) {
     let text = text.trim();
     let (word, rest) = text.split_at(text.find(char::is_whitespace).unwrap_or(text.len()));
     (word, rest.trim_start())
 }
 
-/// A number of digits alone: std's own parser would take `+5`.
-pub(super) fn number<N: FromStr>(digits: &str) -> Option<N> {
+/// Parses a number that is digits only; std's own parser would accept `+5`.
+pub(super) fn parse_digits<N: FromStr>(digits: &str) -> Option<N> {
     if digits.bytes().all(|digit| digit.is_ascii_digit()) { digits.parse().ok() } else { None }
 }
 
@@ -149,8 +149,8 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_mistake_is_found_by_its_line() {
-        const OUTSIDE: &str = "#, >>>, <<<, --- or ???: content stands below >>> or <<< only";
+    fn an_error_has_its_line_number_and_what_was_expected() {
+        const OUTSIDE: &str = "#, >>>, <<<, --- or ???: content must be below >>> or <<<";
         const CONNECTION: &str = "the number of a connection after @";
         const EVENT: &str = "an event: open, client, server, wait or silent";
         for (text, (line, expected)) in [
@@ -169,7 +169,7 @@ mod tests {
             ("--- server close", (1, "what the server did: half-close, closed or reset")),
             ("--- wait", (1, "a duration: 200ms or 2s")),
             ("--- silent 2", (1, "a duration: 200ms or 2s")),
-            ("??? status 400", (1, "nothing after ???: the assertions stand below it")),
+            ("??? status 400", (1, "nothing after ???: assertions are on the lines below it")),
             ("???\n\nstatus 4", (3, "a status: 400, 4xx or 400|501")),
             (">>>\n\n ", (3, r"\x20 for the last space of a line, so that it can be seen")),
         ] {

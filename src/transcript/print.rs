@@ -1,6 +1,6 @@
-//! # Model to text
+//! # Printing a transcript: model to text
 //!
-//! Where does a page breathe, when an empty line inside a block would be two more bytes?
+//! Empty lines separate the parts of a transcript. In a block, an empty line would be two more bytes:
 //!
 //! ```text
 //! GET / HTTP/1.1
@@ -9,21 +9,22 @@
 //! <<< this empty line was the end of the head
 //! ```
 //!
-//! Rule: after a block there is no empty line, ever. Elsewhere one stands before what opens a new
-//! part: assertions, a block (but not after a `wait`, which belongs to it), and prose after what
-//! happened.
+//! Rule: no empty line follows a block. Otherwise an empty line precedes assertions, precedes a block
+//! (except after a `wait`, which belongs to the block), and precedes prose that follows an event or
+//! assertions.
 
 use std::fmt;
 
 use super::{Block, Event, EventKind, Item, Note, Side, Transcript, content};
 
-/// Prints items as they come. All it remembers is what came last.
+/// Prints items one by one, with the empty lines between them, as `Display` of the whole transcript
+/// does. It keeps only the kind of the last item.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Printer {
     last: Kind,
 }
 
-/// What an item is to the one that follows it.
+/// The kind of an item, as far as the empty line after it depends on it.
 #[derive(Clone, Copy, Debug, Default)]
 enum Kind {
     #[default]
@@ -36,12 +37,12 @@ enum Kind {
 }
 
 impl Printer {
-    /// Nothing is printed yet.
+    /// A printer that has printed nothing yet.
     pub fn new() -> Printer {
         Printer::default()
     }
 
-    /// Appends an item's canonical text, and before it, where one is due, an empty line.
+    /// Appends the item's canonical text to `out`, after an empty line if one is needed.
     pub fn print(&mut self, item: &Item, out: &mut String) {
         if self.empty_line_before(item) {
             out.push('\n');
@@ -49,8 +50,8 @@ impl Printer {
         out.push_str(&item.to_string());
     }
 
-    /// Is an empty line due before this item? It counts as printed from now on: whoever asks prints
-    /// the item's own text, perhaps in colours.
+    /// Whether an empty line is needed before this item. The item counts as printed from now on, so
+    /// the caller must print its text (in colours, for example).
     pub fn empty_line_before(&mut self, item: &Item) -> bool {
         use Kind::{Assertions, Block, Event, Prose, Wait};
         let before = self.last;
@@ -109,7 +110,7 @@ fn print_block(block: &Block, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         Side::Client => ">>>",
         Side::Server => "<<<",
     })?;
-    // A note that begins with @ would be read as a connection, were there none before it.
+    // Without a connection before it, a note that begins with @ would be parsed as a connection.
     if block.connection != 1 || block.note.as_str().starts_with('@') {
         write!(f, " @{}", block.connection)?;
     }
@@ -126,7 +127,7 @@ fn print_event(event: &Event, f: &mut fmt::Formatter<'_>) -> fmt::Result {
     print_note(&event.note, f)
 }
 
-/// The note, if there is one, and the end of the line.
+/// Prints the note, if there is one, and ends the line.
 fn print_note(note: &Note, f: &mut fmt::Formatter<'_>) -> fmt::Result {
     match note.as_str() {
         "" => writeln!(f),

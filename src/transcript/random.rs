@@ -1,10 +1,10 @@
-//! Random models for the tests: pages that nobody would write by hand, but some client will send.
+//! Random models for the tests. They hold what a person does not write but a client may send.
 
 use std::num::NonZeroU32;
 
 use super::*;
 
-/// Marsaglia's xorshift: random enough for pages, and the same pages in every run.
+/// Marsaglia's xorshift generator. The field is its state; each run gives the same models.
 pub(super) struct Random(pub u64);
 
 impl Random {
@@ -68,7 +68,7 @@ impl Random {
         }
     }
 
-    /// What might become a note or prose: most likely something that looks like syntax.
+    /// Text for a note or prose, mostly made of parts that look like syntax.
     fn text(&mut self) -> String {
         const WORDS: [&str; 18] = [
             " ", " ", "\t", "@2", "@", "@x", "#", ">>>", "---", "200ms", "wait", "\n", "\r", "\\",
@@ -84,7 +84,7 @@ impl Random {
                 0 => bytes.push_left_out(self.one_of(&[0, 1, 8412, u64::MAX])),
                 1 => {
                     let times = self.one_of(&[0, 1, 101, 1_000_000, u64::MAX]);
-                    // One that is refused changes nothing: that, too, is worth a try.
+                    // A repeat that is too long is refused and must change nothing.
                     let _ = bytes.push_repeat(times, &self.raw());
                 }
                 _ => bytes.push_raw(&self.raw()),
@@ -93,7 +93,7 @@ impl Random {
         bytes
     }
 
-    /// Runs of bytes of which each alone is a difficulty, and lines long enough to be folded.
+    /// Bytes that are hard to print or parse, and lines that are long enough to be folded.
     fn raw(&mut self) -> Vec<u8> {
         const PARTS: [&[u8]; 24] = [
             b"\r\n",
@@ -156,9 +156,9 @@ impl Random {
         FieldName::new(name).expect("a token")
     }
 
-    /// One small thing goes wrong: a byte is lost, doubled, or replaced by a bit of syntax.
+    /// Changes the text in one place: at most two bytes are doubled, removed or replaced by syntax.
     pub(super) fn mutate(&mut self, text: &mut Vec<u8>) {
-        const BITS: [&str; 20] = [
+        const SYNTAX: [&str; 20] = [
             "\n",
             "\n\n",
             " ",
@@ -182,11 +182,11 @@ impl Random {
         ];
         let at = self.below(text.len() as u64 + 1) as usize;
         let end = (at + self.below(3) as usize).min(text.len());
-        let bit = match self.below(3) {
+        let replacement = match self.below(3) {
             0 => text[at..end].repeat(2),
             1 => Vec::new(),
-            _ => self.one_of(&BITS).into(),
+            _ => self.one_of(&SYNTAX).into(),
         };
-        text.splice(at..end, bit);
+        text.splice(at..end, replacement);
     }
 }

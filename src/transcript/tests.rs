@@ -1,10 +1,9 @@
-//! Whole transcripts: the chapter's example, and the two laws on pages that nobody would write by
-//! hand.
+//! Tests of whole transcripts: the example of `mod.rs`, and the two laws on random models.
 
 use super::random::Random;
 use super::*;
 
-/// The first example of `mod.rs`, as the reader sees it.
+/// The first example of `mod.rs`, as text.
 fn example() -> String {
     include_str!("mod.rs")
         .lines()
@@ -36,7 +35,7 @@ fn status(text: &str) -> Assertion {
 }
 
 #[test]
-fn the_example_at_the_top_of_the_chapter_is_canonical() {
+fn the_example_of_the_module_is_canonical() {
     let request = "GET / HTTP/1.1\r\nHost : example.test\r\n\r\n";
     let content = "a space stands between a field's name and its colon\n";
     let response = format!(
@@ -59,7 +58,7 @@ fn the_example_at_the_top_of_the_chapter_is_canonical() {
 }
 
 #[test]
-fn a_page_breathes_where_an_empty_line_means_nothing() {
+fn empty_lines_separate_parts_outside_of_blocks() {
     let text = "\
 # two connections, one of them slow
 --- open
@@ -118,7 +117,7 @@ open 300ms
 }
 
 #[test]
-fn what_is_not_canonical_becomes_so() {
+fn text_that_is_not_canonical_is_printed_canonically() {
     for (text, canonical) in [
         ("", ""),
         ("\n \n", ""),
@@ -138,7 +137,7 @@ fn what_is_not_canonical_becomes_so() {
 }
 
 #[test]
-fn a_live_trace_prints_what_the_whole_would() {
+fn a_printer_prints_item_by_item_what_display_prints() {
     let model = parsed(&example());
     let mut printer = Printer::new();
     let mut text = String::new();
@@ -147,7 +146,7 @@ fn a_live_trace_prints_what_the_whole_would() {
 }
 
 #[test]
-fn every_model_survives_its_page() {
+fn every_model_can_be_printed_and_parsed_again() {
     let mut random = Random(0x0bad_5eed);
     for round in 0..100_000 {
         let model = random.transcript();
@@ -155,20 +154,16 @@ fn every_model_survives_its_page() {
         assert_eq!(Transcript::parse(&text).as_ref(), Ok(&model), "round {round}:\n{text}");
         for line in text.split_inclusive('\n') {
             let line = line.strip_suffix('\n').expect("each line has its end");
-            assert_eq!(
-                line,
-                line.trim_end(),
-                "round {round}: something stands where nobody sees it"
-            );
+            assert_eq!(line, line.trim_end(), "round {round}: white space at the end of a line");
             assert!(!line.contains(char::is_control), "round {round}: {line:?}");
         }
     }
 }
 
 #[test]
-fn no_text_makes_the_parser_panic_and_whatever_it_reads_survives_its_page() {
+fn a_damaged_text_is_an_error_or_a_model_that_can_be_printed_and_parsed_again() {
     let mut random = Random(0x0dd_ba11);
-    let mut read = 0;
+    let mut parsed_texts = 0;
     for round in 0..20_000 {
         let mut text = random.transcript().to_string().into_bytes();
         for _ in 0..=random.below(3) {
@@ -176,9 +171,9 @@ fn no_text_makes_the_parser_panic_and_whatever_it_reads_survives_its_page() {
         }
         let text = String::from_utf8_lossy(&text);
         if let Ok(model) = Transcript::parse(&text) {
-            read += 1;
+            parsed_texts += 1;
             assert_eq!(parsed(&model.to_string()), model, "round {round}:\n{text}");
         }
     }
-    assert!(read > 2_000, "only {read} mutants could be read: the others tried nothing");
+    assert!(parsed_texts > 2_000, "only {parsed_texts} damaged texts could be parsed");
 }

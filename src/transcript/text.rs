@@ -1,30 +1,30 @@
-//! # The words between the bytes
+//! # Prose, notes and durations
 //!
-//! What may a line of prose hold, when a stranger's bytes may end up in it, and it goes to a
-//! terminal?
+//! Prose and notes may hold text that a client sent, and they are printed on terminals, so control
+//! characters in them are escaped:
 //!
 //! ```text
 //! # 12 GET /about 200 0.2 ms keep-alive
 //! # what the client sent: \x1b[2J\r\n
 //! ```
 //!
-//! Rule: any UTF-8 but control characters. Those are escaped once, on the way in, and the escape is
-//! from then on only text: prose is read by people, and nothing undoes it. Not escaped, for it
-//! moves no cursor: a character that turns the direction of writing.
+//! Rule: any UTF-8 except control characters. `new` escapes those once. The escape is then plain text,
+//! and parsing does not undo it. Left out: characters that change the direction of writing. They are
+//! not escaped, because they do not move the cursor.
 
 use std::fmt;
 use std::time::Duration;
 
 use super::escape::escape;
-use super::parse::number;
+use super::parse::parse_digits;
 
-/// A line of prose: no control characters, no white space at its end. Indented prose stays
-/// indented.
+/// A line of prose: no control characters, and no white space at its end. White space at its start is
+/// kept.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Prose(String);
 
 impl Prose {
-    /// Makes one line of any text.
+    /// Makes one line of prose from any text. Line ends and other control characters are escaped.
     pub fn new(text: &str) -> Prose {
         Prose(one_line(text.trim_end()))
     }
@@ -35,17 +35,18 @@ impl Prose {
     }
 }
 
-/// The rest of a marker's line: no control characters, no white space at either end.
+/// A note, which is the rest of a marker's line: no control characters, and no white space at either
+/// end.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Note(String);
 
 impl Note {
-    /// Makes a note of any text.
+    /// Makes a note from any text. Line ends and other control characters are escaped.
     pub fn new(text: &str) -> Note {
         Note(one_line(text.trim()))
     }
 
-    /// The note; mostly it is empty.
+    /// The note; empty if the line has none.
     pub fn as_str(&self) -> &str {
         &self.0
     }
@@ -62,15 +63,15 @@ fn one_line(text: &str) -> String {
     line
 }
 
-/// A duration in whole milliseconds: `200ms`, `2s`.
+/// A duration in whole milliseconds. `Display` prints `200ms`, or `2s` where it is whole seconds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Millis(pub u64);
 
 impl Millis {
     pub(super) fn parse(text: &str) -> Result<Millis, String> {
         let millis = match (text.strip_suffix("ms"), text.strip_suffix('s')) {
-            (Some(millis), _) => number(millis),
-            (None, Some(seconds)) => number::<u64>(seconds).and_then(|s| s.checked_mul(1000)),
+            (Some(millis), _) => parse_digits(millis),
+            (None, Some(seconds)) => parse_digits::<u64>(seconds).and_then(|s| s.checked_mul(1000)),
             (None, None) => None,
         };
         millis.map(Millis).ok_or_else(|| "a duration: 200ms or 2s".to_owned())
@@ -93,7 +94,7 @@ impl From<Millis> for Duration {
 }
 
 impl From<Duration> for Millis {
-    /// What is less than a millisecond is cut off.
+    /// Rounds down to a whole millisecond.
     fn from(duration: Duration) -> Millis {
         Millis(u64::try_from(duration.as_millis()).unwrap_or(u64::MAX))
     }
@@ -104,7 +105,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn no_control_character_enters_prose_or_a_note() {
+    fn control_characters_in_prose_and_notes_are_escaped() {
         assert_eq!(
             Prose::new("\x1b[2J\r\nbell\x07\u{85}é\n").as_str(),
             r"\x1b[2J\r\nbell\x07\x85é"

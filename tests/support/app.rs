@@ -1,4 +1,4 @@
-//! The app behind the transcripts: a few doors, each for one thing that a server has to get right.
+//! The app for the transcripts: each route is for one thing that a server must do right.
 
 use std::io::{self, Read};
 use std::sync::Arc;
@@ -29,30 +29,29 @@ static ROUTES: Routes = routes(&[
     get("/unchanged", unchanged),
     get("/reset", reset),
     get("/elsewhere", elsewhere),
-    get("/goodbye", goodbye),
+    get("/goodbye", text_and_close),
     get("/greet", greet),
     get("/greet-carelessly", greet_carelessly),
     get("/panic", panics),
     get("/panic-halfway", panics_halfway),
 ]);
 
-/// The fixture that is the lesson site.
+/// The name of the fixture for the lesson site, which has other routes.
 pub const SITE: &str = "the lesson site";
 
-/// This app behind [`server`].
+/// Starts this app on a [`server`].
 ///
 /// # Panics
-/// As [`server`].
+/// As [`server`] does.
 pub fn start(fixture: &str, observer: Option<Arc<dyn Observer>>) -> ServerHandle {
     server(fixture, observer).start(&ROUTES, ()).expect("a thread")
 }
 
-/// A server for one replay, on a port of its own, where it is always the RFC's example date. Which
-/// limits it has is for the page to say: a line of prose such as `# fixture: impatient`. The lesson
-/// site is a fixture, too.
+/// Returns a server for one replay, on a free port. Its clock always shows the RFC's example date. The
+/// fixture sets its limits; a page chooses one with a line of prose such as `# fixture: impatient`.
 ///
 /// # Panics
-/// Where the fixture has no such name, or the machine no port.
+/// If no fixture has this name, or no port is free.
 pub fn server(fixture: &str, observer: Option<Arc<dyn Observer>>) -> Server {
     let limits = match fixture {
         "" | SITE => Limits::default(),
@@ -78,7 +77,7 @@ fn home(_: &Request) -> Response {
     Response::text("hello\n")
 }
 
-/// Every byte of the request, as it came.
+/// Every byte of the request, as received.
 fn raw(request: &Request) -> Response {
     Response::bytes("application/octet-stream", request.raw().to_vec())
 }
@@ -91,7 +90,7 @@ fn count(request: &Request) -> Response {
     Response::text(format!("{} bytes\n", request.content().len()))
 }
 
-/// The fields as a handler sees them, a line for each.
+/// The fields as a handler sees them, one on a line.
 fn fields(request: &Request) -> Response {
     let lines = request.fields().map(|(name, value)| format!("{name}={}\n", Visible(value)));
     Response::text(lines.collect::<String>())
@@ -103,37 +102,37 @@ fn file(request: &Request) -> Response {
     Response::text(format!("{method} rest={rest:?} query={query:?}\n"))
 }
 
-/// More than shares one write with its head.
+/// Content that is too large to be sent in one write with its head.
 fn large(_: &Request) -> Response {
     Response::bytes("text/plain", vec![b'x'; 100_000])
 }
 
-/// Gives one piece for each read, and then what its end is.
-struct Pieces(&'static [&'static str], fn() -> io::Result<usize>);
+/// A reader that gives one of these strings for each read, and then the result of the function.
+struct ScriptedReader(&'static [&'static str], fn() -> io::Result<usize>);
 
-impl Read for Pieces {
+impl Read for ScriptedReader {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        let Some((piece, rest)) = self.0.split_first() else { return (self.1)() };
+        let Some((text, rest)) = self.0.split_first() else { return (self.1)() };
         self.0 = rest;
-        buffer[..piece.len()].copy_from_slice(piece.as_bytes());
-        Ok(piece.len())
+        buffer[..text.len()].copy_from_slice(text.as_bytes());
+        Ok(text.len())
     }
 }
 
 fn chunks(_: &Request) -> Response {
-    Response::stream("text/plain", Pieces(&["one\n", "two\n", "three\n"], || Ok(0)))
+    Response::stream("text/plain", ScriptedReader(&["one\n", "two\n", "three\n"], || Ok(0)))
 }
 
-/// A stream that breaks while it is sent.
+/// A stream that fails while it is sent.
 fn torn(_: &Request) -> Response {
-    Response::stream("text/plain", Pieces(&["one\n"], || Err(io::Error::other("torn"))))
+    Response::stream("text/plain", ScriptedReader(&["one\n"], || Err(io::Error::other("torn"))))
 }
 
 fn sized(_: &Request) -> Response {
-    Response::sized("text/plain", 10, &b"0123456789, and more that nobody was promised"[..])
+    Response::sized("text/plain", 10, &b"0123456789, and more bytes than promised"[..])
 }
 
-/// A reader that has less than was promised.
+/// A reader that has fewer bytes than promised.
 fn short(_: &Request) -> Response {
     Response::sized("text/plain", 10, &b"0123"[..])
 }
@@ -158,11 +157,11 @@ fn elsewhere(_: &Request) -> Response {
     Response::see_other("/")
 }
 
-fn goodbye(_: &Request) -> Response {
+fn text_and_close(_: &Request) -> Response {
     Response::text("goodbye\n").close()
 }
 
-/// A value that the client chose, in a field: the careful way.
+/// Puts a value from the client into a field, and handles the error of a value that is not allowed.
 fn greet(request: &Request) -> Response {
     let name = request.param("name").unwrap_or_default();
     Response::text("greeted in a field\n")
@@ -170,7 +169,7 @@ fn greet(request: &Request) -> Response {
         .unwrap_or_else(|bad| Response::text(format!("{bad}\n")).status(Status::BAD_REQUEST))
 }
 
-/// The same the careless way, which panics where the value could not stand in a field.
+/// The same without that check: it panics if the value is not allowed in a field.
 fn greet_carelessly(request: &Request) -> Response {
     let name = request.param("name").unwrap_or_default();
     Response::text("greeted in a field\n").field("X-Name", &name)
@@ -182,5 +181,5 @@ fn panics(_: &Request) -> Response {
 
 /// A stream that panics while it is sent.
 fn panics_halfway(_: &Request) -> Response {
-    Response::stream("text/plain", Pieces(&["one\n"], || panic!("a reader's mistake")))
+    Response::stream("text/plain", ScriptedReader(&["one\n"], || panic!("a reader's mistake")))
 }

@@ -1,10 +1,10 @@
-//! What came, written into the page: `BLESS=1 cargo test --test exchanges`.
+//! Writes what the server does into the pages: `BLESS=1 cargo test --test exchanges`.
 //!
-//! A page is played whole, and where it speaks of the server, what the server did is put in the place
-//! of what it says: blocks, and the end of the connection. Where it says nothing, that is at its
-//! assertions and at its end. So a new page needs no answers; an empty `<<<` says where one is to be
-//! waited for between two blocks of the client. Of a lesson only what it shows is written again. Who
-//! blesses has to read the difference.
+//! A page is played whole. Each block of the server and each end of the connection is replaced by what
+//! the server did. What the page does not show is added before its assertions and at its end, so a new
+//! page needs no responses. An empty `<<<` between two blocks of the client makes the client wait for a
+//! response. In a lesson, only the blocks and ends that it has are replaced. Read the difference before
+//! you commit it.
 
 use std::time::Duration;
 
@@ -14,52 +14,52 @@ use openkitchen::transcript::{Block, Bytes, Event, EventKind, Item, Note, Side, 
 use super::pace::Pace;
 use super::page::Page;
 use super::raw_client::Ended;
-use super::replay::{Line, Stage, unjudged};
+use super::replay::{Replay, ReplayClient, unjudged};
 
-/// When nothing has come for so long, nothing more will. The impatient fixture takes a while, but
-/// not where all is answered and the page goes on.
+/// The silence after which the server is done. With the timeouts of the impatient fixture it is longer,
+/// and it is short if all requests are answered and the client sends more.
 const QUIET: Duration = Duration::from_millis(300);
 const QUIET_WITH_DEADLINES: Duration = Duration::from_millis(900);
 const QUIET_WHEN_ANSWERED: Duration = Duration::from_millis(10);
 
-/// A run of one byte that is written as a repeat.
-const RUN: usize = 200;
+/// So many equal bytes are written as a repeat.
+const MIN_REPEAT: usize = 200;
 
-/// The page with what came in the place of what was expected.
+/// Returns the page's transcript with what the server did in place of what was expected.
 pub fn bless(page: &Page) -> Result<Transcript, String> {
-    let mut scribe = Scribe { stage: Stage::new(page, Pace::Whole), page, items: Vec::new() };
+    let mut blesser = Blesser { replay: Replay::new(page, Pace::Whole), page, items: Vec::new() };
     let mut rest = &page.transcript.items[..];
     while let [item, after @ ..] = rest {
-        let run = rest.iter().take_while(|next| is_from_server(next, item)).count();
-        let (blocks, behind) = rest.split_at(run);
+        let count = rest.iter().take_while(|next| is_from_server(next, item)).count();
+        let (blocks, after_blocks) = rest.split_at(count);
         rest = after;
         match item {
-            Item::Block(block) if run > 0 => {
+            Item::Block(block) if count > 0 => {
                 let connection = block.connection;
-                let goes_on = behind.iter().any(|next| is_from_client(next, connection));
-                scribe.take(connection, blocks, goes_on)?;
-                rest = behind;
+                let goes_on = after_blocks.iter().any(|next| is_from_client(next, connection));
+                blesser.write_received(connection, blocks, goes_on)?;
+                rest = after_blocks;
             }
             Item::Event(Event {
                 connection,
                 kind: EventKind::Closed(Side::Server) | EventKind::Reset(Side::Server),
                 ..
-            }) => scribe.take(*connection, &[], false)?,
+            }) => blesser.write_received(*connection, &[], false)?,
             Item::Assertions(_) => {
-                scribe.take_all()?;
-                scribe.items.push(item.clone());
+                blesser.write_rest()?;
+                blesser.items.push(item.clone());
             }
             other => {
-                scribe.stage.play(other)?;
-                scribe.items.push(other.clone());
+                blesser.replay.play(other)?;
+                blesser.items.push(other.clone());
             }
         }
     }
-    scribe.take_all()?;
-    Ok(Transcript { items: scribe.items })
+    blesser.write_rest()?;
+    Ok(Transcript { items: blesser.items })
 }
 
-/// Whether this is a block of the server, on the connection of that one.
+/// Whether this is a block of the server on the connection of `first`.
 fn is_from_server(item: &Item, first: &Item) -> bool {
     match (item, first) {
         (Item::Block(block), Item::Block(first)) => {
@@ -74,52 +74,58 @@ fn is_from_client(item: &Item, connection: u32) -> bool {
         if block.from == Side::Client && block.connection == connection)
 }
 
-struct Scribe<'a> {
-    stage: Stage,
+struct Blesser<'a> {
+    replay: Replay,
     page: &'a Page,
     items: Vec<Item>,
 }
 
-impl Scribe<'_> {
-    /// What is still to be said of all connections.
-    fn take_all(&mut self) -> Result<(), String> {
-        let connections: Vec<u32> = self.stage.lines().map(|(connection, _)| connection).collect();
+impl Blesser<'_> {
+    /// Writes what the server did on all connections and the page does not show.
+    fn write_rest(&mut self) -> Result<(), String> {
+        let connections: Vec<u32> =
+            self.replay.clients().map(|(connection, _)| connection).collect();
         connections.into_iter().try_for_each(|connection| match self.page.is_lesson() {
-            true => self.pass_over(connection),
-            false => self.take(connection, &[], false),
+            true => self.skip_received(connection),
+            false => self.write_received(connection, &[], false),
         })
     }
 
-    /// A lesson shows of the server what its writer chose to show.
-    fn pass_over(&mut self, connection: u32) -> Result<(), String> {
-        let line = self.stage.line(connection)?;
-        read_until_quiet(line, QUIET, false);
-        line.noted.judged = line.got.len();
+    /// Skips what the server did. A lesson shows only a part of it.
+    fn skip_received(&mut self, connection: u32) -> Result<(), String> {
+        let client = self.replay.client(connection)?;
+        read_until_quiet(client, QUIET, false);
+        client.noted.judged = client.got.len();
         Ok(())
     }
 
-    /// Waits for what the server does on a connection, and writes it down; as it was written before,
-    /// where it is the same.
-    fn take(&mut self, connection: u32, before: &[Item], goes_on: bool) -> Result<(), String> {
+    /// Waits for what the server does on a connection, and writes it. If the bytes are those of the `old`
+    /// blocks, it keeps these. `goes_on` says whether the client sends more.
+    fn write_received(
+        &mut self,
+        connection: u32,
+        old: &[Item],
+        goes_on: bool,
+    ) -> Result<(), String> {
         let quiet = if self.page.fixture() == "impatient" { QUIET_WITH_DEADLINES } else { QUIET };
-        let line = self.stage.line(connection)?;
-        read_until_quiet(line, quiet, goes_on);
-        let got = unjudged(line).to_vec();
-        let start = std::mem::replace(&mut line.noted.judged, line.got.len());
-        let ends = judge::ends(&line.sent, &line.got);
-        let ended = if line.noted.end { Ended::Open } else { line.ended };
-        line.noted.end |= line.ended != Ended::Open;
+        let client = self.replay.client(connection)?;
+        read_until_quiet(client, quiet, goes_on);
+        let got = unjudged(client).to_vec();
+        let start = std::mem::replace(&mut client.noted.judged, client.got.len());
+        let ends = judge::ends(&client.sent, &client.got);
+        let ended = if client.noted.is_end_judged { Ended::Open } else { client.ended };
+        client.noted.is_end_judged |= client.ended != Ended::Open;
 
         let note = || Note::new("");
-        if !got.is_empty() && bytes_of(before).is_some_and(|bytes| bytes == got) {
-            self.items.extend_from_slice(before);
+        if !got.is_empty() && bytes_of(old).is_some_and(|bytes| bytes == got) {
+            self.items.extend_from_slice(old);
         } else {
-            // A block for each answer, as each is a write.
+            // Each response is a block, because each is a write.
             let inner = ends.into_iter().filter(|&end| end > start && end < start + got.len());
             let cuts: Vec<usize> = inner.map(|end| end - start).chain([got.len()]).collect();
             let mut from = 0;
             for cut in cuts.into_iter().filter(|_| !got.is_empty()) {
-                let (side, bytes) = (Side::Server, in_runs(&got[from..cut])?);
+                let (side, bytes) = (Side::Server, with_repeats(&got[from..cut])?);
                 self.items.push(Item::Block(Block { connection, from: side, note: note(), bytes }));
                 from = cut;
             }
@@ -134,18 +140,18 @@ impl Scribe<'_> {
     }
 }
 
-fn read_until_quiet(line: &mut Line, quiet: Duration, goes_on: bool) {
+fn read_until_quiet(client: &mut ReplayClient, quiet: Duration, goes_on: bool) {
     loop {
-        let (known, answered) = (line.got.len(), judge::is_answered(&line.sent, &line.got));
+        let (known, answered) = (client.got.len(), judge::is_answered(&client.sent, &client.got));
         let time = if goes_on && answered { QUIET_WHEN_ANSWERED } else { quiet };
-        line.read_while(time, |line| line.got.len() == known);
-        if line.got.len() == known {
+        client.read_while(time, |client| client.got.len() == known);
+        if client.got.len() == known {
             return;
         }
     }
 }
 
-/// All bytes of some blocks.
+/// Returns all bytes of these blocks; `None` if an item is not a block or leaves bytes out.
 fn bytes_of(blocks: &[Item]) -> Option<Vec<u8>> {
     let mut all = Vec::new();
     for item in blocks {
@@ -155,12 +161,12 @@ fn bytes_of(blocks: &[Item]) -> Option<Vec<u8>> {
     Some(all)
 }
 
-/// Bytes for a page, where a hundred kilobytes of `x` are a line.
-fn in_runs(got: &[u8]) -> Result<Bytes, String> {
+/// Makes the bytes of a block, with repeats for long runs of one byte.
+fn with_repeats(got: &[u8]) -> Result<Bytes, String> {
     let mut bytes = Bytes::new();
     for run in got.chunk_by(|one, next| one == next) {
         match run {
-            [first, ..] if run.len() >= RUN => bytes
+            [first, ..] if run.len() >= MIN_REPEAT => bytes
                 .push_repeat(run.len() as u64, &[*first])
                 .map_err(|error| format!("{error}\n"))?,
             _ => bytes.push_raw(run),

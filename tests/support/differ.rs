@@ -1,18 +1,18 @@
-//! Where two runs of bytes part, for people to see.
+//! Shows the first byte at which received bytes differ from expected bytes.
 
 use openkitchen::message::visible::Visible;
 
-/// Bytes that are shown before the one that differs, and behind it.
-const BEFORE: usize = 40;
-const BEHIND: usize = 30;
+/// Bytes that are shown before the one that differs, and from it on.
+const BYTES_BEFORE: usize = 40;
+const BYTES_AFTER: usize = 30;
 
-/// The first byte that differs, or `None` where there is none.
+/// Returns the offset of the first byte that differs, or `None` if all are the same.
 pub fn first(expected: &[u8], got: &[u8]) -> Option<usize> {
     let common = expected.iter().zip(got).take_while(|(one, other)| one == other).count();
     (common < expected.len().max(got.len())).then_some(common)
 }
 
-/// Both runs around that byte, on a line each, and a caret under it.
+/// Returns both around that byte, one on a line, and a caret under it.
 ///
 /// ```text
 ///   expected: Content-Length: 52\r\n\r\na space stan
@@ -20,9 +20,9 @@ pub fn first(expected: &[u8], got: &[u8]) -> Option<usize> {
 ///                              ^ byte 131
 /// ```
 pub fn shown(expected: &[u8], got: &[u8], at: usize) -> String {
-    let start = at.saturating_sub(BEFORE);
+    let start = at.saturating_sub(BYTES_BEFORE);
     let line = |bytes: &[u8]| {
-        let part = &bytes[start.min(bytes.len())..bytes.len().min(at + BEHIND)];
+        let part = &bytes[start.min(bytes.len())..bytes.len().min(at + BYTES_AFTER)];
         Visible(part).to_string()
     };
     let caret = Visible(&expected[start..at]).to_string().len();
@@ -31,7 +31,7 @@ pub fn shown(expected: &[u8], got: &[u8], at: usize) -> String {
 }
 
 #[test]
-fn the_caret_stands_under_the_first_byte_that_differs() {
+fn the_caret_is_under_the_first_byte_that_differs() {
     assert_eq!(first(b"same", b"same"), None);
     assert_eq!(first(b"ab", b"abc"), Some(2));
     let at = first(b"a\r\nb1", b"a\r\nb2").expect("a difference");

@@ -1,14 +1,14 @@
-//! What the wire tests stand on: a small app, a client that speaks bytes, and a reader of transcripts.
+//! Support for `tests/exchanges.rs`: plays transcripts against a server of their own, over TCP.
 //!
 //! ```text
-//! page    a file below tests/exchanges or a lesson, read and held to its form
-//! app     the server that the former talk to
-//! site    the one that the lessons do: the binary's own
-//! line    one connection, seen from the client: the binary's own, too
-//! pace    whole, line by line, byte by byte
-//! replay  a page played against the app, and judged
-//! differ  where two runs of bytes part
-//! bless   what came, written into the page
+//! page        a transcript below tests/exchanges, or a lesson; checks its form
+//! app         the server for the transcripts below tests/exchanges
+//! site        the server for the lessons, from the binary
+//! raw_client  a client that sends and receives bytes, from the binary
+//! pace        the sizes of the writes: whole blocks, lines, bytes
+//! replay      plays a page and compares what the server does
+//! differ      shows where received bytes differ from expected ones
+//! bless       writes what the server does into the page
 //! ```
 
 pub mod app;

@@ -1,5 +1,5 @@
-//! How fast bytes come. TCP cuts a stream where it likes, so a server has to give the same answers
-//! wherever the cuts are.
+//! The sizes of a client's writes. TCP can split a stream anywhere, so a server must give the same
+//! responses for all of them.
 
 use std::collections::HashMap;
 use std::fmt;
@@ -9,34 +9,34 @@ use std::time::Duration;
 
 use openkitchen::{End, Observer};
 
-/// Where a block is cut.
+/// How a block is split into writes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Pace {
-    /// Nowhere: each block is one write, and nobody waits between two.
+    /// Each block is one write, and the client does not wait between two blocks.
     Whole,
-    /// Behind each LF.
+    /// Each line is one write.
     Lines,
-    /// Behind each byte.
+    /// Each byte is one write.
     Bytes,
 }
 
-/// All of them.
+/// All paces.
 pub const ALL: [Pace; 3] = [Pace::Whole, Pace::Lines, Pace::Bytes];
 
 /// The note of a block that is one write at every pace, as in `>>> in one write`.
 pub const IN_ONE_WRITE: &str = "in one write";
 
-/// Writes that a block becomes, at most: a longer one is not sent byte by byte but in pieces of a few
-/// bytes, or a megabyte would take a minute.
-const WRITES: usize = 4096;
+/// Writes of one block at [`Pace::Bytes`], at most. A longer block is sent a few bytes at a time, because
+/// a megabyte would take a minute.
+const MAX_WRITES: usize = 4096;
 
 impl Pace {
-    /// The block in pieces, a write for each.
-    pub fn pieces(self, bytes: &[u8]) -> Vec<&[u8]> {
+    /// Splits a block into the bytes of its writes.
+    pub fn writes(self, bytes: &[u8]) -> Vec<&[u8]> {
         match self {
             Pace::Whole => vec![bytes],
             Pace::Lines => bytes.split_inclusive(|&byte| byte == b'\n').collect(),
-            Pace::Bytes => bytes.chunks(bytes.len().div_ceil(WRITES).max(1)).collect(),
+            Pace::Bytes => bytes.chunks(bytes.len().div_ceil(MAX_WRITES).max(1)).collect(),
         }
     }
 }
@@ -51,41 +51,41 @@ impl fmt::Display for Pace {
     }
 }
 
-/// Tells a client when the server has read a piece, so that the next one is a read of its own:
-/// without it the slow paces would be as quick as the kernel, and the cuts anywhere.
+/// An observer that lets a client wait until the server has read a write. The next write is then a read
+/// of its own. Otherwise the kernel would join writes.
 #[derive(Default)]
 pub struct Gate {
-    lines: Mutex<HashMap<u64, Seen>>,
+    connections: Mutex<HashMap<u64, Progress>>,
     changed: Condvar,
 }
 
-/// What the server has done with one connection.
-struct Seen {
+/// How far the server is with one connection.
+struct Progress {
     client: SocketAddr,
     received: usize,
     server_ended: bool,
 }
 
-/// How long a server may leave a piece unread. It never should.
-const PATIENCE: Duration = Duration::from_secs(5);
+/// The time in which the server must read a write.
+const READ_TIMEOUT: Duration = Duration::from_secs(5);
 
 impl Gate {
-    /// Waits until the server has read so many bytes from that client, or ended the connection and
-    /// so need not read any more. `false` when it does neither.
+    /// Waits until the server has read `sent` bytes from this client, or has ended the connection. `false`
+    /// after the timeout.
     pub fn wait(&self, client: SocketAddr, sent: usize) -> bool {
-        let is_behind = |lines: &mut HashMap<u64, Seen>| {
-            let seen = lines.values().find(|seen| seen.client == client);
-            seen.is_none_or(|seen| seen.received < sent && !seen.server_ended)
+        let is_unread = |connections: &mut HashMap<u64, Progress>| {
+            let progress = connections.values().find(|progress| progress.client == client);
+            progress.is_none_or(|progress| progress.received < sent && !progress.server_ended)
         };
-        let lines = self.lines.lock().expect("no panic under the lock");
-        let waited = self.changed.wait_timeout_while(lines, PATIENCE, is_behind);
+        let connections = self.connections.lock().expect("no panic under the lock");
+        let waited = self.changed.wait_timeout_while(connections, READ_TIMEOUT, is_unread);
         !waited.expect("no panic under the lock").1.timed_out()
     }
 
-    fn note(&self, connection: u64, what: impl FnOnce(&mut Seen)) {
-        let mut lines = self.lines.lock().expect("no panic under the lock");
-        if let Some(seen) = lines.get_mut(&connection) {
-            what(seen);
+    fn update(&self, connection: u64, change: impl FnOnce(&mut Progress)) {
+        let mut connections = self.connections.lock().expect("no panic under the lock");
+        if let Some(progress) = connections.get_mut(&connection) {
+            change(progress);
         }
         self.changed.notify_all();
     }
@@ -93,27 +93,27 @@ impl Gate {
 
 impl Observer for Gate {
     fn opened(&self, connection: u64, client: SocketAddr) {
-        let seen = Seen { client, received: 0, server_ended: false };
-        self.lines.lock().expect("no panic under the lock").insert(connection, seen);
+        let progress = Progress { client, received: 0, server_ended: false };
+        self.connections.lock().expect("no panic under the lock").insert(connection, progress);
         self.changed.notify_all();
     }
 
     fn received(&self, connection: u64, bytes: &[u8]) {
-        self.note(connection, |seen| seen.received += bytes.len());
+        self.update(connection, |progress| progress.received += bytes.len());
     }
 
     fn ended(&self, connection: u64, end: End) {
-        self.note(connection, |seen| seen.server_ended |= end == End::ServerClosed);
+        self.update(connection, |progress| progress.server_ended |= end == End::ServerClosed);
     }
 }
 
 #[test]
-fn a_pace_cuts_a_block_and_loses_nothing() {
-    assert_eq!(Pace::Lines.pieces(b"a\r\nb\n\nc"), [&b"a\r\n"[..], b"b\n", b"\n", b"c"]);
-    assert_eq!(Pace::Bytes.pieces(b"abc"), [b"a", b"b", b"c"]);
-    let long = vec![b'x'; 3 * WRITES + 1];
+fn the_writes_of_a_block_are_the_whole_block() {
+    assert_eq!(Pace::Lines.writes(b"a\r\nb\n\nc"), [&b"a\r\n"[..], b"b\n", b"\n", b"c"]);
+    assert_eq!(Pace::Bytes.writes(b"abc"), [b"a", b"b", b"c"]);
+    let long = vec![b'x'; 3 * MAX_WRITES + 1];
     for pace in ALL {
-        assert_eq!(pace.pieces(&long).concat(), long);
-        assert!(pace.pieces(&long).len() <= WRITES);
+        assert_eq!(pace.writes(&long).concat(), long);
+        assert!(pace.writes(&long).len() <= MAX_WRITES);
     }
 }

@@ -1,10 +1,10 @@
-//! A transcript below `tests/exchanges/`, and the form that all of them keep. The lessons are pages,
-//! too, of another form (`tests/check.rs`) and another server.
+//! A page is a transcript below `tests/exchanges/`, or a lesson. This file reads pages and checks their
+//! form. `tests/check.rs` has more rules for lessons.
 //!
 //! ```text
 //! # A space before the colon is refused              the title: one fact, in a sentence
-//! # RFC 9112 section 5.1: "A server MUST reject ..." the clause that the folder is named for, and why
-//! # fixture: impatient                               only where the usual limits will not do
+//! # RFC 9112 section 5.1: "A server MUST reject ..." the clause of the folder's name, and the reason
+//! # fixture: impatient                               only if the default limits do not fit
 //! ```
 
 use std::fs;
@@ -15,17 +15,17 @@ use openkitchen::transcript::{Item, Prose};
 
 use super::app::SITE;
 
-/// A page, read.
+/// A page: its path, its text and the parsed transcript.
 pub struct Page {
-    /// Where it lies: `tests/exchanges/9112-5-fields/a-space-before-the-colon.wire`.
+    /// Its path in the project: `tests/exchanges/9112-5-fields/a-space-before-the-colon.wire`.
     pub name: String,
-    /// As it stands in the file.
+    /// The text of the file.
     pub text: String,
-    /// What it says.
+    /// The parsed text.
     pub transcript: Transcript,
 }
 
-/// The entries of a folder, as names from the top of the tree.
+/// Returns the entries of a folder, as paths in the project.
 fn names_in(folder: &str) -> Vec<String> {
     let entries =
         fs::read_dir(Page::path(folder)).unwrap_or_else(|error| panic!("{folder}: {error}"));
@@ -33,15 +33,15 @@ fn names_in(folder: &str) -> Vec<String> {
     entries.map(|entry| folder.to_string() + &name(entry.expect("an entry"))).collect()
 }
 
-/// Where the pages are: below a folder for each topic, and the lessons in one.
+/// The folders of the pages: exchanges are in a folder for each topic, and lessons are in one folder.
 const EXCHANGES: &str = "tests/exchanges/";
 const LESSONS: &str = "src/bin/openkitchen/site/lessons/";
 
 impl Page {
-    /// All pages, in the order of their names.
+    /// Returns all pages, in the order of their names.
     ///
     /// # Panics
-    /// Where a file cannot be read, or is no transcript.
+    /// If a file cannot be read or is not a transcript.
     pub fn all() -> Vec<Page> {
         let topics = names_in(EXCHANGES).into_iter().map(|topic| topic + "/");
         let mut names: Vec<String> =
@@ -55,20 +55,20 @@ impl Page {
         Page::parse(name, &text.unwrap_or_else(|error| panic!("{name}: {error}")))
     }
 
-    /// The file of that name.
+    /// Returns the absolute path of the page with that name.
     pub fn path(name: &str) -> PathBuf {
         Path::new(env!("CARGO_MANIFEST_DIR")).join(name)
     }
 
-    /// Whether it is one of the built-in lessons.
+    /// Whether the page is one of the built-in lessons.
     pub fn is_lesson(&self) -> bool {
         self.name.starts_with(LESSONS)
     }
 
-    /// A page from its text.
+    /// Makes a page from its text.
     ///
     /// # Panics
-    /// Where it is no transcript.
+    /// If the text is not a transcript.
     pub fn parse(name: &str, text: &str) -> Page {
         let transcript = Transcript::parse(text).unwrap_or_else(|error| panic!("{name}: {error}"));
         Page { name: name.to_string(), text: text.to_string(), transcript }
@@ -81,7 +81,7 @@ impl Page {
         })
     }
 
-    /// The server that it asks for, by its limits; empty for the usual ones.
+    /// Returns the name of the page's fixture, which is empty for the default limits.
     pub fn fixture(&self) -> &str {
         if self.is_lesson() {
             return SITE;
@@ -89,18 +89,18 @@ impl Page {
         self.prose().find_map(|line| line.strip_prefix("fixture: ")).unwrap_or_default()
     }
 
-    /// What is wrong with its form, if anything is.
+    /// Returns what is wrong with the page's form, or `None`.
     pub fn fault(&self) -> Option<String> {
         let mut prose = self.prose();
         let (title, clause) = (prose.next().unwrap_or_default(), prose.next().unwrap_or_default());
         let cited = self.clause();
-        let is_behind = |rest: &str| self.is_lesson() || rest.starts_with([':', '.', ',']);
+        let may_follow_clause = |rest: &str| self.is_lesson() || rest.starts_with([':', '.', ',']);
         let is_empty = |item: &Item| matches!(item, Item::Block(block) if block.bytes.is_empty());
         let fault = if self.transcript.title() != Some(title) || title.starts_with("RFC ") {
             "its first line is not a title".to_string()
         } else if title.ends_with('.') {
             "its title ends in a full stop".to_string()
-        } else if !clause.strip_prefix(&cited).is_some_and(is_behind) {
+        } else if !clause.strip_prefix(&cited).is_some_and(may_follow_clause) {
             format!("its second line does not cite the clause of its folder: {cited}")
         } else if self.transcript.items.iter().any(is_empty) {
             "a block is empty (BLESS=1 fills it)".to_string()
@@ -112,7 +112,8 @@ impl Page {
         Some(format!("{}: {fault}", self.name))
     }
 
-    /// `RFC 9112 section 5.1` for what lies in `9112-5.1-names/`, and any RFC for a lesson.
+    /// Returns the clause that the page must cite: `RFC 9112 section 5.1` in `9112-5.1-names/`, and any RFC
+    /// in a lesson.
     fn clause(&self) -> String {
         let Some(name) = self.name.strip_prefix(EXCHANGES) else { return "RFC ".to_string() };
         let mut parts = name.split('-');
@@ -122,7 +123,7 @@ impl Page {
 }
 
 #[test]
-fn a_page_has_a_title_and_cites_the_clause_of_its_folder() {
+fn a_page_must_have_a_title_and_cite_the_clause_of_its_folder() {
     let fault = |text: &str| {
         Page::parse("tests/exchanges/9112-5-fields/x.wire", text).fault().unwrap_or_default()
     };

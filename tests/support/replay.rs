@@ -1,4 +1,5 @@
-//! A page, played against the app: what it says was sent is sent, what it says came must come.
+//! Plays a page against a server: sends the client's blocks, and compares what the server does with the
+//! page.
 
 use std::collections::BTreeMap;
 use std::io;
@@ -18,55 +19,59 @@ use super::site::likes::Likes;
 use super::site::{self, Contact, Site};
 use super::{app, differ};
 
-/// How long an answer may take to come. Nobody waits for it but where the server is wrong.
-const PATIENCE: Duration = Duration::from_secs(5);
+/// The time in which an expected response must arrive. Only a fault makes a test wait this long.
+const RESPONSE_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// How long a connection that a page leaves open is watched, and must stay open and silent.
-const AFTERWARDS: Duration = Duration::from_millis(20);
+/// The time for which a connection that a page leaves open must stay open and silent.
+const SILENCE_AT_END: Duration = Duration::from_millis(20);
 
-/// A connection, and what a page has said of it.
-pub type Line = raw_client::RawClient<Told>;
+/// A client, and what the page has judged of its connection.
+pub type ReplayClient = raw_client::RawClient<ReplayState>;
 
+/// What the page has judged of one connection.
 #[derive(Default)]
-pub struct Told {
-    /// How many of the bytes that came.
+pub struct ReplayState {
+    /// How many of the received bytes are judged.
     pub judged: usize,
-    /// Whether it told how the server's side ended.
-    pub end: bool,
-    /// How many final answers its assertions have spoken of.
-    answered: usize,
+    /// Whether the server's end of the connection is judged.
+    pub is_end_judged: bool,
+    /// How many final responses assertions have judged.
+    responses: usize,
     /// The client's own address.
-    client: Option<SocketAddr>,
+    address: Option<SocketAddr>,
 }
 
-/// What came and no page has spoken of.
-pub fn unjudged(line: &Line) -> &[u8] {
-    &line.got[line.noted.judged..]
+/// Returns the received bytes that are not judged yet.
+pub fn unjudged(client: &ReplayClient) -> &[u8] {
+    &client.got[client.noted.judged..]
 }
 
-/// Plays a page against a server of its own. `Err` says where the two differ.
+/// Plays a page against a new server.
+///
+/// # Errors
+/// Says where the server differs from the page.
 pub fn replay(page: &Page, pace: Pace) -> Result<(), String> {
-    let mut stage = Stage::new(page, pace);
+    let mut replay = Replay::new(page, pace);
     for item in &page.transcript.items {
-        stage.play(item)?;
+        replay.play(item)?;
     }
-    stage.end()
+    replay.end()
 }
 
-/// A server, and who speaks with it. Fields are dropped in this order: first the clients go.
-pub struct Stage {
-    lines: BTreeMap<u32, Line>,
+/// A server and its clients. The fields are dropped in this order, so the clients close first.
+pub struct Replay {
+    clients: BTreeMap<u32, ReplayClient>,
     server: ServerHandle,
     gate: Option<Arc<Gate>>,
     pace: Pace,
-    /// The connection that was spoken of last: assertions are on its answers.
+    /// The connection of the last item. Assertions are about its responses.
     last: u32,
 }
 
-impl Stage {
-    /// Starts the server that the page asks for. Only the slow paces need to know what it has read,
-    /// so the quick one also shows that a server nobody watches does the same.
-    pub fn new(page: &Page, pace: Pace) -> Stage {
+impl Replay {
+    /// Starts the server of the page's fixture. Only the slow paces need an observer, so
+    /// [`Pace::Whole`] tests a server without one.
+    pub fn new(page: &Page, pace: Pace) -> Replay {
         let gate = (pace != Pace::Whole).then(Arc::<Gate>::default);
         let observer = gate.clone().map(|gate| gate as Arc<dyn Observer>);
         let server = match page.fixture() {
@@ -76,23 +81,23 @@ impl Stage {
             }
             fixture => app::start(fixture, observer),
         };
-        Stage { lines: BTreeMap::new(), server, gate, pace, last: 1 }
+        Replay { clients: BTreeMap::new(), server, gate, pace, last: 1 }
     }
 
-    /// The line of that number; the first to ask for it connects.
-    pub fn line(&mut self, connection: u32) -> Result<&mut Line, String> {
+    /// Returns the client of this connection, and connects it if it is new.
+    pub fn client(&mut self, connection: u32) -> Result<&mut ReplayClient, String> {
         self.last = connection;
-        if !self.lines.contains_key(&connection) {
-            let line = connect(self.server.address());
-            let line = line.map_err(|error| format!("could not connect: {error}\n"))?;
-            self.lines.insert(connection, line);
+        if !self.clients.contains_key(&connection) {
+            let client = connect(self.server.address());
+            let client = client.map_err(|error| format!("could not connect: {error}\n"))?;
+            self.clients.insert(connection, client);
         }
-        self.lines.get_mut(&connection).ok_or_else(String::new)
+        self.clients.get_mut(&connection).ok_or_else(String::new)
     }
 
-    /// All lines, with their numbers.
-    pub fn lines(&self) -> impl Iterator<Item = (u32, &Line)> {
-        self.lines.iter().map(|(&connection, line)| (connection, line))
+    /// Returns all clients, with the numbers of their connections.
+    pub fn clients(&self) -> impl Iterator<Item = (u32, &ReplayClient)> {
+        self.clients.iter().map(|(&connection, client)| (connection, client))
     }
 
     /// Plays one item of a page.
@@ -102,7 +107,7 @@ impl Stage {
             Item::Block(block) if block.from == Side::Client => self.send(block),
             Item::Block(block) => {
                 let expected = block.bytes.expand().ok_or("bytes were left out of a block\n")?;
-                expect(self.line(block.connection)?, &expected)
+                expect(self.client(block.connection)?, &expected)
             }
             Item::Event(event) => self.event(event),
             Item::Assertions(assertions) => self.judge(assertions),
@@ -114,108 +119,110 @@ impl Stage {
         let in_one_write = block.note.as_str() == IN_ONE_WRITE;
         let pace = if in_one_write { Pace::Whole } else { self.pace };
         let gate = self.gate.clone();
-        let line = self.line(block.connection)?;
-        for piece in pace.pieces(&bytes) {
-            // A server that has refused early may have closed: then the rest does not leave.
-            let has_left = line.send(piece);
-            if let (true, Some(gate), Some(client)) = (has_left, &gate, line.noted.client)
-                && !gate.wait(client, line.sent.len())
+        let client = self.client(block.connection)?;
+        for write in pace.writes(&bytes) {
+            // A server that has refused early may have closed. Then the rest cannot be sent.
+            let is_sent = client.send(write);
+            if let (true, Some(gate), Some(address)) = (is_sent, &gate, client.noted.address)
+                && !gate.wait(address, client.sent.len())
             {
-                return Err(format!("the server does not read byte {}\n", line.sent.len()));
+                return Err(format!("the server does not read byte {}\n", client.sent.len()));
             }
         }
         Ok(())
     }
 
     fn event(&mut self, event: &Event) -> Result<(), String> {
-        let line = self.line(event.connection)?;
+        let client = self.client(event.connection)?;
         match event.kind {
             EventKind::Open => Ok(()),
             EventKind::HalfClose(Side::Client) => {
-                line.half_close();
+                client.half_close();
                 Ok(())
             }
             EventKind::Closed(Side::Client) => {
-                self.lines.remove(&event.connection);
+                self.clients.remove(&event.connection);
                 Ok(())
             }
-            EventKind::Closed(Side::Server) => expect_end(line, Ended::Closed),
-            EventKind::Reset(Side::Server) => expect_end(line, Ended::Reset),
+            EventKind::Closed(Side::Server) => expect_end(client, Ended::Closed),
+            EventKind::Reset(Side::Server) => expect_end(client, Ended::Reset),
             EventKind::Wait(time) => {
                 thread::sleep(time.into());
                 Ok(())
             }
-            EventKind::Silent(time) => expect_silence(line, time.into()),
+            EventKind::Silent(time) => expect_silence(client, time.into()),
             kind => Err(format!("the runner cannot play `{kind}`\n")),
         }
     }
 
-    /// Judges assertions on the answers since the last assertions.
+    /// Judges assertions about the responses since the last assertions.
     fn judge(&mut self, assertions: &[Assertion]) -> Result<(), String> {
-        let line = self.line(self.last)?;
-        let (answered, sent) = (line.noted.answered, line.sent.clone());
-        let wanted = answered + assertions.iter().map(judge::nth).max().unwrap_or(0);
-        line.read_while(PATIENCE, |line| judge::finals(&sent, &line.got, false).len() < wanted);
-        let ended = line.ended != Ended::Open;
-        let answers = judge::finals(&sent, &line.got, ended);
-        if let Some(rest) = judge::stray(&sent, &line.got, ended) {
-            return Err(format!("bytes that belong to no answer: {}\n", Visible(rest)));
+        let client = self.client(self.last)?;
+        let (judged, sent) = (client.noted.responses, client.sent.clone());
+        let wanted = judged + assertions.iter().map(judge::nth).max().unwrap_or(0);
+        client.read_while(RESPONSE_TIMEOUT, |client| {
+            judge::finals(&sent, &client.got, false).len() < wanted
+        });
+        let ended = client.ended != Ended::Open;
+        let responses = judge::finals(&sent, &client.got, ended);
+        if let Some(rest) = judge::stray(&sent, &client.got, ended) {
+            return Err(format!("bytes that belong to no response: {}\n", Visible(rest)));
         }
-        (line.noted.answered, line.noted.judged) = (answers.len(), line.got.len());
+        (client.noted.responses, client.noted.judged) = (responses.len(), client.got.len());
         for assertion in assertions {
-            judge::judge(assertion, answers.get(answered..).unwrap_or_default())
+            judge::judge(assertion, responses.get(judged..).unwrap_or_default())
                 .map_err(|found| format!("`{assertion}` is not true: {found}\n"))?;
             match assertion {
-                Assertion::Closed => expect_end(line, Ended::Closed)?,
-                Assertion::Open(time) => expect_silence(line, (*time).into())?,
+                Assertion::Closed => expect_end(client, Ended::Closed)?,
+                Assertion::Open(time) => expect_silence(client, (*time).into())?,
                 Assertion::Response { .. } => {}
             }
         }
         Ok(())
     }
 
-    /// What the page does not speak of must not happen.
+    /// Checks that the server does nothing that the page does not show.
     fn end(mut self) -> Result<(), String> {
-        let mut open = self.lines.values_mut().filter(|line| !line.noted.end);
-        open.try_for_each(|line| expect_silence(line, AFTERWARDS))
+        let mut open = self.clients.values_mut().filter(|client| !client.noted.is_end_judged);
+        open.try_for_each(|client| expect_silence(client, SILENCE_AT_END))
     }
 }
 
-fn connect(address: SocketAddr) -> io::Result<Line> {
+fn connect(address: SocketAddr) -> io::Result<ReplayClient> {
     let stream = TcpStream::connect(address)?;
-    let client = stream.local_addr()?;
-    let mut line = Line::new(stream, PATIENCE)?;
-    line.noted.client = Some(client);
-    Ok(line)
+    let own_address = stream.local_addr()?;
+    let mut client = ReplayClient::new(stream, RESPONSE_TIMEOUT)?;
+    client.noted.address = Some(own_address);
+    Ok(client)
 }
 
-/// These bytes come next.
-fn expect(line: &mut Line, expected: &[u8]) -> Result<(), String> {
-    line.read_while(PATIENCE, |line| {
-        let got = unjudged(line);
+/// Checks that these bytes are received next.
+fn expect(client: &mut ReplayClient, expected: &[u8]) -> Result<(), String> {
+    client.read_while(RESPONSE_TIMEOUT, |client| {
+        let got = unjudged(client);
         got.len() < expected.len() && expected.starts_with(got)
     });
-    let length = unjudged(line).len().min(expected.len());
-    let got = &unjudged(line)[..length];
+    let length = unjudged(client).len().min(expected.len());
+    let got = &unjudged(client)[..length];
     let Some(at) = differ::first(expected, got) else {
-        line.noted.judged += length;
+        client.noted.judged += length;
         return Ok(());
     };
-    let end = match (at == length, line.ended) {
-        (true, Ended::Open) => "nothing more came",
+    let what = match (at == length, client.ended) {
+        (true, Ended::Open) => "the server sent no more bytes",
         (true, Ended::Closed) => "the server closed",
         (true, Ended::Reset) => "the server reset the connection",
-        _ => "other bytes came",
+        _ => "the server sent other bytes",
     };
-    Err(format!("{end}:\n{}", differ::shown(expected, unjudged(line), at)))
+    Err(format!("{what}:\n{}", differ::shown(expected, unjudged(client), at)))
 }
 
-/// Nothing more comes, and the connection ends like this.
-fn expect_end(line: &mut Line, expected: Ended) -> Result<(), String> {
-    line.read_while(PATIENCE, |line| unjudged(line).is_empty());
-    line.noted.end = true;
-    no_more(line)?;
-    if line.ended == expected {
+/// Checks that no more bytes are received, and that the connection ends in this way.
+fn expect_end(client: &mut ReplayClient, expected: Ended) -> Result<(), String> {
+    client.read_while(RESPONSE_TIMEOUT, |client| unjudged(client).is_empty());
+    client.noted.is_end_judged = true;
+    expect_no_more(client)?;
+    if client.ended == expected {
         return Ok(());
     }
     let is = |ended| match ended {
@@ -223,23 +230,26 @@ fn expect_end(line: &mut Line, expected: Ended) -> Result<(), String> {
         Ended::Closed => "was closed in order",
         Ended::Reset => "was reset",
     };
-    Err(format!("the connection {}, where the page says it {}\n", is(line.ended), is(expected)))
+    Err(format!("the connection {}, where the page says it {}\n", is(client.ended), is(expected)))
 }
 
-/// Nothing more comes, and the connection stays open.
-fn expect_silence(line: &mut Line, time: Duration) -> Result<(), String> {
-    line.read_while(time, |line| unjudged(line).is_empty());
-    no_more(line)?;
-    match line.ended {
+/// Checks that no more bytes are received in this time, and that the connection stays open.
+fn expect_silence(client: &mut ReplayClient, time: Duration) -> Result<(), String> {
+    client.read_while(time, |client| unjudged(client).is_empty());
+    expect_no_more(client)?;
+    match client.ended {
         Ended::Open => Ok(()),
         _ => Err("the server ended a connection that the page leaves open\n".to_string()),
     }
 }
 
-fn no_more(line: &Line) -> Result<(), String> {
-    match differ::first(&[], unjudged(line)) {
+fn expect_no_more(client: &ReplayClient) -> Result<(), String> {
+    match differ::first(&[], unjudged(client)) {
         None => Ok(()),
-        Some(at) => Err(format!("more came:\n{}", differ::shown(&[], unjudged(line), at))),
+        Some(at) => {
+            let shown = differ::shown(&[], unjudged(client), at);
+            Err(format!("the server sent more bytes:\n{shown}"))
+        }
     }
 }
 
@@ -249,7 +259,7 @@ mod tests {
     use super::*;
 
     const GET: &str = "# t\n# c\n\n>>>\nGET /empty HTTP/1.0\n\n";
-    const ANSWER: &str = "<<<\nHTTP/1.1 200 OK\nDate: Sun, 06 Nov 1994 08:49:37 GMT\n\
+    const RESPONSE: &str = "<<<\nHTTP/1.1 200 OK\nDate: Sun, 06 Nov 1994 08:49:37 GMT\n\
         Connection: close\nContent-Type: text/plain; charset=utf-8\nContent-Length: 0\n\n";
 
     fn played(server: &str) -> Result<(), String> {
@@ -258,30 +268,30 @@ mod tests {
     }
 
     #[test]
-    fn what_comes_is_what_the_page_says() {
+    fn a_page_that_shows_what_the_server_does_passes() {
         assert_eq!(
-            played(&format!("{ANSWER}--- server closed\n???\nstatus 200\nclosed\n")),
+            played(&format!("{RESPONSE}--- server closed\n???\nstatus 200\nclosed\n")),
             Ok(())
         );
         assert_eq!(played("???\nstatus 200\nclosed\n"), Ok(()));
     }
 
     #[test]
-    fn what_comes_otherwise_is_found() {
+    fn a_page_that_shows_something_else_is_an_error() {
         let closed = "--- server closed\n";
-        for (server, told) in [
-            (String::new(), "more came"),
-            (ANSWER.to_string(), "ended a connection that the page leaves open"),
-            (ANSWER.replace("200", "201") + closed, "^ byte 11"),
-            (format!("{ANSWER}and more\n{closed}"), "the server closed:"),
-            (ANSWER.replace("0\n\n", "0\n") + closed, "more came"),
-            (format!("{ANSWER}--- server reset\n"), "was closed in order"),
-            (format!("{ANSWER}--- silent 50ms\n"), "ended a connection"),
-            (format!("{ANSWER}???\nopen 50ms\n"), "ended a connection"),
+        for (server, error) in [
+            (String::new(), "sent more bytes"),
+            (RESPONSE.to_string(), "ended a connection that the page leaves open"),
+            (RESPONSE.replace("200", "201") + closed, "^ byte 11"),
+            (format!("{RESPONSE}and more\n{closed}"), "the server closed:"),
+            (RESPONSE.replace("0\n\n", "0\n") + closed, "sent more bytes"),
+            (format!("{RESPONSE}--- server reset\n"), "was closed in order"),
+            (format!("{RESPONSE}--- silent 50ms\n"), "ended a connection"),
+            (format!("{RESPONSE}???\nopen 50ms\n"), "ended a connection"),
             ("???\nstatus 400\n".to_string(), "`status 400` is not true"),
-            ("???\n2: status 200\n".to_string(), "1 answer came"),
+            ("???\n2: status 200\n".to_string(), "1 response was received"),
         ] {
-            assert!(played(&server).is_err_and(|fault| fault.contains(told)), "{server}");
+            assert!(played(&server).is_err_and(|fault| fault.contains(error)), "{server}");
         }
     }
 }

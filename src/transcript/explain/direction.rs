@@ -1,11 +1,11 @@
-//! # One direction, followed
+//! # Explaining one direction of a connection
 //!
 //! ```text
 //! HTTP/1.1 200 OK␍␊ … ␍␊     5␍␊       hello    ␍␊ 0␍␊ ␍␊
 //! └ words, and the ending ┘└ a size ┘└ counted ┘      └ the end
 //! ```
-//! [`Reader`] says which bytes are head, framing and content, and by which rule the message ends. What
-//! is not whole is kept here until it is; then it is said what it means, or what is broken.
+//! [`Reader`] says which bytes are head, framing and content, and by which rule the message ends. A head
+//! or a line of framing is kept here until it is complete. Then it is explained, or its fault is.
 //! Next: [`words`].
 
 use std::mem;
@@ -20,18 +20,18 @@ use crate::message::reader::{MAX_KEPT_BYTES, Part, PartRange, Reader};
 use crate::transcript::Side;
 use crate::transcript::glossary::{self, Row};
 
-/// What is known of one direction.
+/// The state of one direction.
 #[derive(Debug)]
 pub(super) struct DirectionExplainer {
     side: Side,
     pub reader: Reader,
-    /// The offset of the first byte that is not explained: of the first one kept, if there is one.
+    /// The offset of the first byte that is not explained. It is the first kept byte, if one is kept.
     pub at: usize,
-    /// What has come of a head, or of a line of framing, that is not whole.
+    /// The received bytes of a head or of a line of framing that is not complete.
     kept: Vec<u8>,
-    /// The content that is being read.
+    /// The content that is being received.
     content: Option<ContentSoFar>,
-    /// Whether a message has ended: what begins no other may then be more of its content.
+    /// Whether a message has ended. Bytes that begin no other message may be more of its content.
     has_ended: bool,
     /// Whether nothing more can be explained.
     pub is_over: bool,
@@ -39,15 +39,16 @@ pub(super) struct DirectionExplainer {
 
 #[derive(Debug, Default)]
 struct ContentSoFar {
-    came: u64,
+    /// Bytes of content that were received.
+    received: u64,
     chunks: u64,
     in_trailers: bool,
-    /// Whether bytes were left out of which nobody knows how many were content.
+    /// Whether bytes were left out of which an unknown part was content.
     is_uncounted: bool,
 }
 
 impl DirectionExplainer {
-    /// Nothing has come from that side.
+    /// The state before the first byte of this side.
     pub fn new(side: Side) -> DirectionExplainer {
         let reader = match side {
             Side::Client => Reader::requests(),
@@ -57,38 +58,39 @@ impl DirectionExplainer {
         DirectionExplainer { side, reader, at: 0, kept, content, has_ended, is_over }
     }
 
-    /// Whether a message has begun and not ended, or nobody can tell.
+    /// Whether a message has begun and not ended, or its end cannot be known.
     pub fn is_within(&self) -> bool {
         self.is_over || self.reader.is_within()
     }
 
-    /// Explains what the first of these bytes complete.
+    /// Takes the first part of these bytes, and explains what it completes. `None` if there are no
+    /// bytes.
     pub fn step(&mut self, bytes: &[u8], remarks: &mut Vec<Remark>) -> Option<PartRange> {
-        let stretch = self.reader.next(bytes)?;
-        let run = &bytes[..stretch.length];
-        if self.is_over || stretch.part == Part::Content {
-            self.at += run.len();
-            self.content.iter_mut().for_each(|content| content.came += run.len() as u64);
+        let range = self.reader.next(bytes)?;
+        let taken = &bytes[..range.length];
+        if self.is_over || range.part == Part::Content {
+            self.at += taken.len();
+            self.content.iter_mut().for_each(|content| content.received += taken.len() as u64);
         } else {
-            self.kept.extend_from_slice(run);
+            self.kept.extend_from_slice(taken);
         }
-        match stretch.part {
+        match range.part {
             _ if self.is_over => {}
-            Part::Head if stretch.head_is_whole => self.head(remarks),
-            Part::Framing if self.kept.ends_with(b"\n") => self.framing(remarks),
-            Part::Unframed => self.broken(remarks),
+            Part::Head if range.head_is_whole => self.explain_head(remarks),
+            Part::Framing if self.kept.ends_with(b"\n") => self.explain_framing(remarks),
+            Part::Unframed => self.explain_unframed(remarks),
             Part::Head | Part::Framing | Part::Content => {}
         }
-        if stretch.ends_message {
+        if range.ends_message {
             self.end_message(remarks);
         }
-        Some(stretch)
+        Some(range)
     }
 
-    /// Passes over bytes that were there and are not known.
+    /// Skips bytes of which only the count is known.
     pub fn left_out(&mut self, bytes: u64, remarks: &mut Vec<Remark>) {
         if let Some(content) = &mut self.content {
-            content.came = content.came.saturating_add(bytes);
+            content.received = content.received.saturating_add(bytes);
             content.is_uncounted |= bytes > self.reader.content_left();
         }
         self.kept.clear();
@@ -99,9 +101,9 @@ impl DirectionExplainer {
         }
     }
 
-    /// A head that is whole: its lines, where the content ends and why, and what becomes of the
-    /// connection.
-    fn head(&mut self, remarks: &mut Vec<Remark>) {
+    /// Explains a complete head: its lines, where the content ends and why, and whether the connection
+    /// stays open.
+    fn explain_head(&mut self, remarks: &mut Vec<Remark>) {
         let (start, head) = (self.at, self.take_kept());
         words::head(self.side, &head, start, remarks);
         let fault = faults::in_head(self.side, &head, start);
@@ -112,9 +114,9 @@ impl DirectionExplainer {
         remarks.push(Remark::new(last(self.at), meaning, clause));
 
         self.is_over = self.reader.is_lost();
-        // Who refuses a message may close, so nothing is foretold.
-        let goes_on = !self.is_over && !self.reader.ends_with_connection();
-        if goes_on && fault.is_none() && ending != Ending::Interim {
+        // The recipient of a message with a fault may close, so nothing is said about the connection.
+        let has_known_end = !self.is_over && !self.reader.ends_with_connection();
+        if has_known_end && fault.is_none() && ending != Ending::Interim {
             let (_, clause, meaning) = persistence(outline);
             remarks.push(Remark::new(last(self.at), meaning, clause));
         }
@@ -122,8 +124,8 @@ impl DirectionExplainer {
         remarks.extend(fault);
     }
 
-    /// A line of framing: a size, a trailer, or the end of a chunk or of all.
-    fn framing(&mut self, remarks: &mut Vec<Remark>) {
+    /// Explains a line of framing: a size, a trailer, or the end of a chunk or of the message.
+    fn explain_framing(&mut self, remarks: &mut Vec<Remark>) {
         let (start, kept, size) = (self.at, self.take_kept(), self.reader.content_left());
         match (without_line_end(&kept), &mut self.content) {
             ([], _) | (_, None) => {}
@@ -139,19 +141,20 @@ impl DirectionExplainer {
     fn end_message(&mut self, remarks: &mut Vec<Remark>) {
         self.has_ended = true;
         let Some(content) = self.content.take() else { return };
-        let (came, chunks) = (count(content.came, "byte"), count(content.chunks, "chunk"));
+        let (bytes, chunks) = (count(content.received, "byte"), count(content.chunks, "chunk"));
         let (how, clause) = match self.reader.ending() {
             Some(Ending::Chunked) if content.is_uncounted => {
                 (String::new(), "RFC 9112 section 7.1")
             }
-            Some(Ending::Chunked) => (format!(": {came} in {chunks}"), "RFC 9112 section 7.1"),
-            _ => (format!(": {came}, as Content-Length said"), "RFC 9112 section 6.3"),
+            Some(Ending::Chunked) => (format!(": {bytes} in {chunks}"), "RFC 9112 section 7.1"),
+            _ => (format!(": {bytes}, as Content-Length said"), "RFC 9112 section 6.3"),
         };
         remarks.push(Remark::new(last(self.at), format!("the content ends here{how}"), clause));
     }
 
-    /// What the reader cannot follow. Which rule is broken can be told when its line is whole.
-    fn broken(&mut self, remarks: &mut Vec<Remark>) {
+    /// Explains why the reader cannot follow these bytes. Until the rule that they break is known, the
+    /// bytes are kept.
+    fn explain_unframed(&mut self, remarks: &mut Vec<Remark>) {
         let (start, kept) = (self.at, self.take_kept());
         if let Some((refusal, at)) = self.reader.fault() {
             remarks.push(faults::refused(self.side, &kept, start, refusal.at(at)));
@@ -159,7 +162,7 @@ impl DirectionExplainer {
             remarks.push(fault);
         } else if let Some(mut fault) = faults::in_head(self.side, &kept, start) {
             if words::head(self.side, &kept, start, remarks) {
-                fault.text += "\nwhat follows is not explained: nobody can tell where it begins";
+                fault.text += "\nwhat follows is not explained, because its start is unknown";
             }
             remarks.push(fault);
         } else if kept.len() < MAX_KEPT_BYTES {
@@ -169,28 +172,28 @@ impl DirectionExplainer {
         self.is_over = true;
     }
 
-    /// No more will come: what is missing?
+    /// Takes the end of the direction, and explains what is missing.
     pub fn finish(&mut self, remarks: &mut Vec<Remark>) {
         let (start, kept) = (self.at, self.take_kept());
         match self.content.take() {
             _ if self.is_over => {}
-            Some(content) => remarks.push(self.cut_content(&content, &kept, start)),
+            Some(content) => remarks.push(self.explain_cut_content(&content, &kept, start)),
             None if kept.is_empty() => {}
-            None => self.cut_head(&kept, start, remarks),
+            None => self.explain_cut_head(&kept, start, remarks),
         }
         *self = DirectionExplainer { at: self.at, ..DirectionExplainer::new(self.side) };
     }
 
-    fn cut_head(&self, head: &[u8], start: usize, remarks: &mut Vec<Remark>) {
+    fn explain_cut_head(&self, head: &[u8], start: usize, remarks: &mut Vec<Remark>) {
         let is_blank = head.iter().all(|byte| b"\r\n".contains(byte));
         let is_empty_line = is_blank && self.side == Side::Client;
         let with_line_end = [head, missing_line_end(head)].concat();
-        let strange = faults::at_start(self.side, &with_line_end, start, self.has_ended);
-        if let Some(fault) = strange.filter(|_| !is_empty_line) {
+        let no_message = faults::at_start(self.side, &with_line_end, start, self.has_ended);
+        if let Some(fault) = no_message.filter(|_| !is_empty_line) {
             return remarks.push(fault);
         }
         words::head(self.side, head, start, remarks);
-        // What stops may go on well, unless the reader has seen that it cannot.
+        // The missing rest of the last line may be valid, unless the reader already knows that it is not.
         let judged = if self.reader.is_lost() { &with_line_end[..] } else { head };
         let fault = faults::in_head(self.side, judged, start);
         let fault = fault.filter(|fault| fault.span.start < self.at);
@@ -199,8 +202,8 @@ impl DirectionExplainer {
         remarks.extend(fault.or_else(|| (!is_empty_line).then(missing)));
     }
 
-    fn cut_content(&mut self, content: &ContentSoFar, line: &[u8], start: usize) -> Remark {
-        let (came, left) = (count(content.came, "byte"), self.reader.content_left());
+    fn explain_cut_content(&mut self, content: &ContentSoFar, line: &[u8], start: usize) -> Remark {
+        let (bytes, left) = (count(content.received, "byte"), self.reader.content_left());
         if !line.is_empty() {
             self.reader.next(missing_line_end(line));
         }
@@ -209,7 +212,7 @@ impl DirectionExplainer {
         }
         let text = match self.reader.ending() {
             Some(Ending::Length(_)) => format!(
-                "the content stops after {came}: {left} more were promised by Content-Length"
+                "the content stops after {bytes}: {left} more were promised by Content-Length"
             ),
             Some(Ending::Chunked) if left > 0 => {
                 format!("the content stops within a chunk: {left} more were promised by its size")
@@ -218,7 +221,7 @@ impl DirectionExplainer {
                 "the content stops before its last chunk, so something is missing".to_owned()
             }
             _ => {
-                let text = format!("the content ends with the connection, after {came}");
+                let text = format!("the content ends with the connection, after {bytes}");
                 return Remark::new(last(self.at), text, "RFC 9112 section 6.3");
             }
         };
@@ -231,17 +234,17 @@ impl DirectionExplainer {
     }
 }
 
-/// What becomes of the connection behind an exchange (RFC 9112 section 9.3).
+/// Returns the row for the connection after the exchange (RFC 9112 section 9.3).
 fn persistence(head: &Outline) -> Row {
     match Persistence::of_fields(head.version, head.fields()) {
         Persistence::Close if head.fields().has_member("connection", "close") => glossary::CLOSES,
         Persistence::Close => glossary::CLOSES_IN_1_0,
-        Persistence::KeepAlive if head.version == Version::Http10 => glossary::STAYS_IN_1_0,
-        Persistence::KeepAlive => glossary::STAYS,
+        Persistence::KeepAlive if head.version == Version::Http10 => glossary::STAYS_OPEN_IN_1_0,
+        Persistence::KeepAlive => glossary::STAYS_OPEN,
     }
 }
 
-/// A line that has no end is judged as if it had one.
+/// Returns what the end of this line lacks. A line without an end is judged as if it had one.
 fn missing_line_end(line: &[u8]) -> &'static [u8] {
     match line.last() {
         Some(b'\n') => b"",
@@ -250,7 +253,7 @@ fn missing_line_end(line: &[u8]) -> &'static [u8] {
     }
 }
 
-/// The last byte before `end`.
+/// The span of the last byte before `end`.
 fn last(end: usize) -> Range<usize> {
     end.saturating_sub(1)..end
 }
@@ -262,7 +265,7 @@ fn count(number: u64, what: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::super::tests::{STREAM, has, sentences};
-    use super::super::{Conversation, annotate, explain};
+    use super::super::{ConnectionExplainer, annotate, explain};
     use super::*;
     use crate::message::method::Method;
     use crate::transcript::Transcript;
@@ -272,8 +275,8 @@ mod tests {
     }
 
     #[test]
-    fn where_an_answer_ends_depends_on_its_fields_its_status_and_its_request() {
-        for (asked, answer, said) in [
+    fn the_end_of_a_response_depends_on_its_fields_its_status_and_its_request() {
+        for (request_method, response, expected) in [
             (
                 None,
                 "200 OK\r\nContent-Length: 2\r\n\r\nhi",
@@ -302,20 +305,20 @@ mod tests {
             ),
             (
                 None,
-                "204 No ContentSoFar\r\n\r\n",
-                "the head ends here, and so does the answer: 204 and 304",
+                "204 No Content\r\n\r\n",
+                "the head ends here, and so does the response: 204 and 304",
             ),
             (
                 None,
                 "304 Not Modified\r\nContent-Length: 9\r\n\r\n",
-                "the head ends here, and so does the answer: 204 and 304",
+                "the head ends here, and so does the response: 204 and 304",
             ),
             (
                 None,
                 "200 OK\r\nContent-Length: 0\r\n\r\n",
                 "the head ends here, and so does the message: Content-Length is 0",
             ),
-            (None, "100 Continue\r\n\r\n", "the head ends here, and so does this interim answer"),
+            (None, "100 Continue\r\n\r\n", "the head ends here, and so does this interim response"),
             (
                 None,
                 "101 Switching Protocols\r\n\r\nhi",
@@ -324,7 +327,7 @@ mod tests {
             (
                 Some(Method::Head),
                 "200 OK\r\nContent-Length: 9\r\n\r\n",
-                "the head ends here, and so does the answer: to HEAD",
+                "the head ends here, and so does the response: HEAD asks",
             ),
             (
                 Some(Method::Connect),
@@ -338,26 +341,26 @@ mod tests {
             ),
             (None, "200 OK\r\n", "the message stops within its head"),
         ] {
-            let answer = format!("HTTP/1.1 {answer}");
-            let remarks = explain(answer.as_bytes(), Some(Side::Server), asked);
-            assert!(has(&remarks, said), "{answer:?}: {:#?}", sentences(&remarks));
+            let response = format!("HTTP/1.1 {response}");
+            let remarks = explain(response.as_bytes(), Some(Side::Server), request_method);
+            assert!(has(&remarks, expected), "{response:?}: {:#?}", sentences(&remarks));
         }
         assert!(has(
-            &server(b"HTTP/1.0 204 No ContentSoFar\r\n\r\n"),
+            &server(b"HTTP/1.0 204 No Content\r\n\r\n"),
             "the connection ends after this exchange, as"
         ));
-        let kept = b"HTTP/1.0 204 No ContentSoFar\r\nConnection: keep-alive\r\n\r\n";
-        assert!(has(&server(kept), "the connection stays open: in HTTP/1.0 only because"));
+        let kept_alive = b"HTTP/1.0 204 No Content\r\nConnection: keep-alive\r\n\r\n";
+        assert!(has(&server(kept_alive), "the connection stays open: in HTTP/1.0 only because"));
     }
 
     #[test]
-    fn messages_end_where_the_reader_says_so_and_at_every_pace() {
+    fn messages_end_where_the_reader_says_so_in_reads_of_any_size() {
         let mut reader = Reader::responses();
         reader.expect_response_to(Method::Head);
         let (mut at, mut ends) = (0, Vec::new());
-        while let Some(stretch) = reader.next(&STREAM[at..]) {
-            at += stretch.length;
-            ends.extend(stretch.ends_message.then_some(at));
+        while let Some(range) = reader.next(&STREAM[at..]) {
+            at += range.length;
+            ends.extend(range.ends_message.then_some(at));
         }
         let whole = explain(STREAM, Some(Side::Server), Some(Method::Head));
         let says_end = |remark: &&Remark| {
@@ -365,23 +368,23 @@ mod tests {
             text.starts_with("the content ends here")
                 || text.starts_with("the head ends here, and so does")
         };
-        let said: Vec<usize> =
+        let explained_ends: Vec<usize> =
             whole.iter().filter(says_end).map(|remark| remark.span.end).collect();
-        assert_eq!(said, ends);
+        assert_eq!(explained_ends, ends);
 
-        for pace in 1..STREAM.len() {
-            let mut conversation = Conversation::new();
-            conversation.server.reader.expect_response_to(Method::Head);
-            let pieces = STREAM.chunks(pace);
+        for length in 1..STREAM.len() {
+            let mut explainer = ConnectionExplainer::new();
+            explainer.server.reader.expect_response_to(Method::Head);
+            let reads = STREAM.chunks(length);
             let mut remarks: Vec<Remark> =
-                pieces.flat_map(|piece| conversation.crossed(Side::Server, piece)).collect();
-            remarks.extend(conversation.ended(Side::Server));
-            assert_eq!(remarks, whole, "{pace} bytes at a time");
+                reads.flat_map(|read| explainer.explain_bytes(Side::Server, read)).collect();
+            remarks.extend(explainer.explain_end(Side::Server));
+            assert_eq!(remarks, whole, "reads of {length} bytes");
         }
     }
 
     #[test]
-    fn bytes_that_were_left_out_are_passed_over() {
+    fn left_out_bytes_are_skipped() {
         let text = "\
 <<<
 HTTP/1.1 200 OK
@@ -398,41 +401,42 @@ Content-Length: 5000
 
 \\{5000 bytes}\\
 <<<
-HTTP/1.1 204 No ContentSoFar
+HTTP/1.1 204 No Content
 
 --- server closed
 ";
         let annotated = annotate(&Transcript::parse(text).expect(text)).to_string();
-        // Of chunks that were left out nobody knows how many they were.
+        // The count of left-out chunks is not known.
         assert!(
             annotated.contains("# the content ends here (RFC 9112 section 7.1)"),
             "{annotated}"
         );
         assert!(annotated.contains("# the content ends here: 5000 bytes, as"), "{annotated}");
-        assert!(annotated.contains("# 204: done"), "{annotated}");
+        assert!(annotated.contains("# 204: the request succeeded"), "{annotated}");
         assert!(!annotated.contains("broken") && !annotated.contains("stops"), "{annotated}");
     }
 
     #[test]
-    fn where_an_answer_leaves_http_both_sides_do() {
-        for (request, answer) in [
+    fn after_an_upgrade_or_a_tunnel_neither_side_is_explained() {
+        for (request, status) in [
             ("GET / HTTP/1.1\r\nHost: h\r\nUpgrade: websocket\r\n\r\n", "101 Switching Protocols"),
             ("CONNECT h:443 HTTP/1.1\r\nHost: h\r\n\r\n", "200 OK"),
         ] {
-            let mut conversation = Conversation::new();
-            conversation.crossed(Side::Client, request.as_bytes());
-            conversation.crossed(Side::Server, format!("HTTP/1.1 {answer}\r\n\r\n").as_bytes());
+            let mut explainer = ConnectionExplainer::new();
+            explainer.explain_bytes(Side::Client, request.as_bytes());
+            let response = format!("HTTP/1.1 {status}\r\n\r\n");
+            explainer.explain_bytes(Side::Server, response.as_bytes());
             for side in [Side::Client, Side::Server] {
-                assert_eq!(conversation.crossed(side, b"\x81\x05hello\r\n"), []);
-                assert_eq!(conversation.ended(side), []);
+                assert_eq!(explainer.explain_bytes(side, b"\x81\x05hello\r\n"), []);
+                assert_eq!(explainer.explain_end(side), []);
             }
         }
     }
 
     #[test]
-    fn what_was_cut_short_says_what_is_missing() {
+    fn the_fault_of_cut_content_says_what_is_missing() {
         let head = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n";
-        for (content, said) in [
+        for (content, expected) in [
             ("", "the content stops before its last chunk"),
             ("5", "the content stops before its last chunk"),
             ("5\r\nhel", "the content stops within a chunk: 2 more were promised by its size"),
@@ -440,7 +444,7 @@ HTTP/1.1 204 No ContentSoFar
             ("0\r\nX-Sum: 1\r\n", "the content stops before its last chunk"),
         ] {
             let remarks = server(format!("{head}{content}").as_bytes());
-            assert!(has(&remarks, said), "{content:?}: {:#?}", sentences(&remarks));
+            assert!(has(&remarks, expected), "{content:?}: {:#?}", sentences(&remarks));
         }
         assert!(explain(b"\r\n", Some(Side::Client), None).iter().all(|remark| !remark.is_fault));
     }

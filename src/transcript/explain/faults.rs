@@ -1,4 +1,4 @@
-//! # What is broken
+//! # Explaining faults: which rule a message breaks, and at which byte
 //!
 //! ```text
 //! broken here: a space stands between a field's name and its colon
@@ -7,12 +7,12 @@
 //!     Host: h
 //! RFC 9112 section 5.1: put the colon straight behind the name
 //! ```
-//! This server's own refusals say how a message breaks: [`Head::parse`] and [`Framing::of`] judge here as
-//! they do at the door, but for the limits, which others set otherwise. The field lines of an answer are
-//! judged as if they stood in a request, for the grammar is the same; what only an answer can break, the
-//! flaws of the [`glossary`] say. Next: [`pasted`](super::pasted).
+//! This server's own refusals say which rule is broken. [`Head::parse`] and [`Framing::of`] judge here as
+//! they do in the server, but with the widest limits, because other servers have other limits. The field
+//! lines of a response are judged as if they were in a request, because the grammar is the same. Rules
+//! for responses only are rows of the [`glossary`]. Next: [`pasted`](super::pasted).
 
-use super::{PICTURE, Remark, begins, without_line_end};
+use super::{INDENT, Remark, can_begin_message, without_line_end};
 use crate::message::fields::is_value_byte;
 use crate::message::framing::Framing;
 use crate::message::head::Head;
@@ -23,17 +23,17 @@ use crate::message::refusal::{Refusal, Refused};
 use crate::transcript::Side;
 use crate::transcript::glossary::{self, Row};
 
-/// The first rule that this head breaks, if one is and it can be told yet. `at` is the offset of its
-/// first byte.
+/// Returns the first rule that this head breaks, as far as the head has been received. `at` is the offset
+/// of its first byte.
 pub(super) fn in_head(side: Side, head: &[u8], at: usize) -> Option<Remark> {
-    let is_refused = |found: Refused| refused(side, head, at, found);
-    let is_flawed = |(place, row): (usize, Row)| flaw(head, at, place, row);
+    let refused = |found: Refused| refused(side, head, at, found);
+    let flaw = |(offset, row): (usize, Row)| flaw(head, at, offset, row);
     match side {
-        Side::Client => in_request(head).map(is_refused),
+        Side::Client => in_request(head).map(refused),
         Side::Server => in_status_line(head)
-            .map(is_flawed)
-            .or_else(|| in_fields_of_answer(head).map(is_refused))
-            .or_else(|| in_answer_without_content(head).map(is_flawed)),
+            .map(flaw)
+            .or_else(|| in_response_fields(head).map(refused))
+            .or_else(|| in_response_without_content(head).map(flaw)),
     }
 }
 
@@ -48,7 +48,8 @@ fn in_request(bytes: &[u8]) -> Option<Refused> {
     }
 }
 
-/// The first byte at which the first line is none like `HTTP/1.1 200 OK` (RFC 9112 section 4).
+/// Returns the first byte at which the first line differs from the form of `HTTP/1.1 200 OK` (RFC 9112
+/// section 4).
 fn in_status_line(bytes: &[u8]) -> Option<(usize, Row)> {
     const FORM: &[u8] = b"HTTP/1.# ### ";
     let lf = bytes.iter().position(|&byte| byte == b'\n')?;
@@ -57,16 +58,16 @@ fn in_status_line(bytes: &[u8]) -> Option<(usize, Row)> {
     let length = FORM.iter().zip(line).take_while(|&pair| fits(pair)).count();
     let control = line.iter().position(|&byte| !is_value_byte(byte));
     match line {
-        [b'H', b'T', b'T', b'P', b'/', b'2' | b'3', ..] => Some((5, glossary::TOLD_BY_A_TOOL)),
-        _ if line.len() == 12 && length == 12 => Some((12, glossary::NO_SPACE_BEHIND_CODE)),
+        [b'H', b'T', b'T', b'P', b'/', b'2' | b'3', ..] => Some((5, glossary::WRITTEN_BY_A_TOOL)),
+        _ if line.len() == 12 && length == 12 => Some((12, glossary::NO_SPACE_AFTER_CODE)),
         _ if length < FORM.len() => Some((length, glossary::NO_STATUS_LINE)),
         _ if !(b'1'..=b'5').contains(&line[9]) => Some((9, glossary::CODE_OUT_OF_RANGE)),
-        _ => control.map(|place| (place, glossary::CONTROL_IN_PHRASE)),
+        _ => control.map(|offset| (offset, glossary::CONTROL_IN_PHRASE)),
     }
 }
 
-/// The fields of an answer with a good status line, as if they stood in a request.
-fn in_fields_of_answer(bytes: &[u8]) -> Option<Refused> {
+/// Judges the fields of a response with a valid status line as if they were in a request.
+fn in_response_fields(bytes: &[u8]) -> Option<Refused> {
     let lf = bytes.iter().position(|&byte| byte == b'\n')?;
     if !bytes[..lf].ends_with(b"\r") {
         return Some(Refusal::BareLf.at(lf));
@@ -74,8 +75,9 @@ fn in_fields_of_answer(bytes: &[u8]) -> Option<Refused> {
     let start = [b"GET / ", &bytes[..8], b"\r\nHost: h\r\n"].concat();
     let found = in_request(&[&start, &bytes[lf + 1..]].concat())?;
     match found.refusal {
-        // An answer may have codings that this server does not read; these fields are for requests.
+        // A response may have codings that this server does not read.
         Refusal::CodingUnknown | Refusal::CodingNotLast => None,
+        // Host and Expect mean nothing in a response.
         Refusal::HostTwice | Refusal::ExpectationUnknown => None,
         _ => {
             let at = found.at.map(|at| (at + lf + 1).saturating_sub(start.len()));
@@ -84,36 +86,42 @@ fn in_fields_of_answer(bytes: &[u8]) -> Option<Refused> {
     }
 }
 
-/// A field that says where content ends that cannot be there.
-fn in_answer_without_content(bytes: &[u8]) -> Option<(usize, Row)> {
+/// Returns a field that says where content ends, in a response that has no content.
+fn in_response_without_content(bytes: &[u8]) -> Option<(usize, Row)> {
     let outline = Outline::parse(bytes, false)??;
-    let place = |field| Some(outline.fields().spans(field).next()?.0.start());
+    let offset_of = |field| Some(outline.fields().spans(field).next()?.0.start());
     let mut never = glossary::NEVER_WITHOUT_CONTENT.iter();
-    let found = never.find_map(|&(field, row)| Some((place(field)?, row)));
+    let found = never.find_map(|&(field, row)| Some((offset_of(field)?, row)));
     found.filter(|_| matches!(outline.status, Some(100..200 | 204)))
 }
 
-/// What begins no message at all. `is_behind` says whether it stands behind the end of one: then it
-/// may be more of its content, which can be told when its line is whole.
-pub(super) fn at_start(side: Side, bytes: &[u8], at: usize, is_behind: bool) -> Option<Remark> {
+/// Returns the fault of bytes that do not begin a message: another protocol, or content without a head.
+/// `is_after_message` says whether a message has ended before them. Then they may be more of its
+/// content, which is known when their line is complete.
+pub(super) fn at_start(
+    side: Side,
+    bytes: &[u8],
+    at: usize,
+    is_after_message: bool,
+) -> Option<Remark> {
     let mut protocols = glossary::OTHER_PROTOCOLS.iter();
     if let Some((_, (fix, clause, why))) = protocols.find(|(first, _)| bytes.starts_with(first)) {
         return Some(Remark::fault(at..at + 1, format!("{why}\n{clause}: {fix}"), ""));
     }
-    let row = if is_behind { glossary::STRAY } else { glossary::HEADLESS };
-    // A request may have an empty line before it.
+    let row = if is_after_message { glossary::STRAY } else { glossary::NO_HEAD };
+    // An empty line may precede a request.
     let start = if side == Side::Client { bytes.strip_prefix(b"\r\n") } else { None };
     let line = start.unwrap_or(bytes).split_inclusive(|&byte| byte == b'\n').next()?;
-    let is_content = (is_behind || line.starts_with(b"<")) && line.ends_with(b"\n");
-    (is_content && !begins(side, line)).then(|| flaw(bytes, at, 0, row))
+    let is_content = (is_after_message || line.starts_with(b"<")) && line.ends_with(b"\n");
+    (is_content && !can_begin_message(side, line)).then(|| flaw(bytes, at, 0, row))
 }
 
-/// A refusal as a remark.
+/// Makes a remark of a refusal.
 pub(super) fn refused(side: Side, bytes: &[u8], at: usize, refused: Refused) -> Remark {
     let rule = refused.refusal.rule();
     let lead = match refused.refusal {
         Refusal::ContentTooLarge => {
-            return flaw(bytes, at, refused.at.unwrap_or_default(), glossary::UNCOUNTABLE);
+            return flaw(bytes, at, refused.at.unwrap_or_default(), glossary::LENGTH_OVER_64_BITS);
         }
         _ if side == Side::Server => "broken here".to_owned(),
         _ if matches!(rule.status.code(), 413 | 414 | 417 | 421 | 431 | 501) => {
@@ -121,31 +129,31 @@ pub(super) fn refused(side: Side, bytes: &[u8], at: usize, refused: Refused) -> 
         }
         _ => format!("broken here, and a strict server answers {}", rule.status),
     };
-    let place = at + refused.at.unwrap_or(bytes.len().saturating_sub(1));
+    let start = at + refused.at.unwrap_or(bytes.len().saturating_sub(1));
     let text = refused.explained(bytes, &limits()).replace("\n\n", "\n");
-    Remark::fault(place..place + 1, format!("{lead}: {}", text.trim_end()), "")
+    Remark::fault(start..start + 1, format!("{lead}: {}", text.trim_end()), "")
 }
 
-/// A flaw as a remark: where it stands in `bytes`, what is wrong, and how to fix it.
-fn flaw(bytes: &[u8], at: usize, place: usize, (fix, clause, why): Row) -> Remark {
-    // Of this refusal only the picture is taken: there is no single way in which it is mended.
-    let text = Refusal::HeadCutShort.at(place).explained(bytes, &limits());
-    let picture: Vec<&str> = text.lines().filter(|line| line.starts_with(PICTURE)).collect();
+/// Makes a remark of a row: a rule that is broken at `offset` in `bytes`, and how to fix it.
+fn flaw(bytes: &[u8], at: usize, offset: usize, (fix, clause, why): Row) -> Remark {
+    // Only the picture of this refusal is used. It has no corrected line.
+    let text = Refusal::HeadCutShort.at(offset).explained(bytes, &limits());
+    let picture: Vec<&str> = text.lines().filter(|line| line.starts_with(INDENT)).collect();
     let text = format!("broken here: {why}\n{}\n{clause}: {fix}", picture.join("\n"));
-    Remark::fault(at + place..at + place + 1, text, "")
+    Remark::fault(at + offset..at + offset + 1, text, "")
 }
 
-/// The limits of somebody whom we do not know.
+/// The widest limits, because those of the recipient are not known.
 fn limits() -> Limits {
     Limits { head: MAX_KEPT_BYTES, target: MAX_KEPT_BYTES, content: u64::MAX, ..Limits::default() }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::super::{Conversation, explain};
+    use super::super::{ConnectionExplainer, explain};
     use super::*;
 
-    /// The byte that is to be found stands between two bars.
+    /// Checks that the fault is at the byte between the two bars, in one read and in reads of one byte.
     #[track_caller]
     fn breaks(side: Side, marked: &str, why: &str) {
         let at = marked.find('|').expect("a mark");
@@ -155,12 +163,11 @@ mod tests {
         assert_eq!(faults.len(), 1, "{marked:?}: {faults:#?}");
         assert_eq!(faults[0].span, at..at + 1, "{marked:?}: {faults:#?}");
         assert!(faults[0].text.contains(why), "{marked:?}: {faults:#?}");
-        // The same at every pace.
-        let mut conversation = Conversation::new();
-        let bytes = text.as_bytes().chunks(1);
+        let mut explainer = ConnectionExplainer::new();
+        let reads = text.as_bytes().chunks(1);
         let mut slow: Vec<Remark> =
-            bytes.flat_map(|byte| conversation.crossed(side, byte)).collect();
-        slow.extend(conversation.ended(side));
+            reads.flat_map(|read| explainer.explain_bytes(side, read)).collect();
+        slow.extend(explainer.explain_end(side));
         slow.retain(|remark| remark.is_fault);
         assert_eq!(slow, faults.into_iter().cloned().collect::<Vec<_>>(), "{marked:?}");
     }
@@ -187,10 +194,10 @@ mod tests {
         }
         for (marked, why) in [
             ("HTTP/1.1 20| |OK\r\n\r\n", "three digits"),
-            ("HTTP/1.1 200|\r|\nServer: x\r\n\r\n", "the space behind the status code is missing"),
-            ("HTTP/1.1 |0|99 Low\r\n\r\n", "a client takes it for a 5xx"),
-            ("HTTP/1.1 |7|00 High\r\n\r\n", "a client takes it for a 5xx"),
-            ("HTTP/1.1 200 O|\0|K\r\n\r\n", "a control byte stands in the phrase"),
+            ("HTTP/1.1 200|\r|\nServer: x\r\n\r\n", "the space after the status code is missing"),
+            ("HTTP/1.1 |0|99 Low\r\n\r\n", "a client treats it as a 5xx"),
+            ("HTTP/1.1 |7|00 High\r\n\r\n", "a client treats it as a 5xx"),
+            ("HTTP/1.1 200 O|\0|K\r\n\r\n", "the phrase has a control byte"),
             ("HTTP/|2| 200\r\nServer: x\r\n\r\n", "a tool wrote"),
             ("HTTP/|0|.9 200 OK\r\nServer: x\r\n\r\n", "a status line is"),
             ("|h|ttp/1.1 200 OK\r\n\r\n", "a status line is"),
@@ -199,20 +206,20 @@ mod tests {
             ("HTTP/1.1 200 OK|\n|Server: x\n\n", "ends in LF alone"),
             ("HTTP/1.1 204 N\r\nContent-Length: 1\r\n|C|ontent-Length: 2\r\n\r\n", "two lengths"),
             ("HTTP/1.1 204 N\r\n|C|ontent-Length: 1\r\n\r\n", "how long it is"),
-            ("HTTP/1.1 103 E\r\n|T|ransfer-Encoding: chunked\r\n\r\n", "how it is packed"),
-            ("HTTP/1.1 204 N\r\n\r\n|c|ontent", "begins no other"),
-            ("HTTP/1.1 200 OK\r\nContent-Length: 1\r\n\r\nx|\r|\n", "begins no other"),
+            ("HTTP/1.1 103 E\r\n|T|ransfer-Encoding: chunked\r\n\r\n", "how it is coded"),
+            ("HTTP/1.1 204 N\r\n\r\n|c|ontent", "do not begin another"),
+            ("HTTP/1.1 200 OK\r\nContent-Length: 1\r\n\r\nx|\r|\n", "do not begin another"),
             ("HTTP/1.1 200 OK\r\nContent-Length: |9|9999999999999999999\r\n\r\n", "64 bits"),
-            ("|<|html>\r\n", "no head stands before it"),
+            ("|<|html>\r\n", "without a head before it"),
         ] {
             breaks(Side::Server, marked, why);
         }
-        for fine in [
+        for valid in [
             "HTTP/1.1 200 \r\nExpect: x\r\nHost: h\r\nHost: h\r\nContent-Length: 0\r\n\r\n",
             "HTTP/1.2 200 D\u{e9}j\u{e0}\r\nTransfer-Encoding: gzip, chunked\r\n\r\n0\r\n\r\n",
             "HTTP/1.1 200 OK\r\nTransfer-Encoding: gzip\r\n\r\nto the end",
         ] {
-            let remarks = explain(fine.as_bytes(), Some(Side::Server), None);
+            let remarks = explain(valid.as_bytes(), Some(Side::Server), None);
             assert!(remarks.iter().all(|remark| !remark.is_fault), "{remarks:#?}");
         }
         let no_host = explain(b"GET / HTTP/1.1\r\n\r\n", Some(Side::Client), None);
@@ -220,7 +227,7 @@ mod tests {
     }
 
     #[test]
-    fn another_protocol_is_all_that_is_told_of_it() {
+    fn another_protocol_gets_one_remark() {
         for (bytes, what) in [
             (&b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\x12\x04"[..], "this is HTTP/2, "),
             (b"\x16\x03\x01\x02\0\x01\0", "this is TLS, "),

@@ -1,29 +1,30 @@
-//! # Text that was pasted
+//! # Restoring the line ends of pasted text
 //!
 //! ```text
 //! POST / HTTP/1.1␊  Content-Length: 4␊  ␊  a␊b␊       becomes
 //! POST / HTTP/1.1␍␊ Content-Length: 4␍␊ ␍␊ a␊b␊
 //! ```
-//! A terminal or an editor leaves LF alone where HTTP has CR LF. Heads and framing get their line ends
-//! back; content, where following the messages tells that it is some, keeps its bytes.
+//! In text that was pasted from a terminal or an editor, lines end in LF where HTTP has CR LF. Lines of
+//! heads and of framing get their CR LF back. Content keeps its bytes, if the messages before it can be
+//! followed.
 
-use super::Conversation;
+use super::ConnectionExplainer;
 use crate::transcript::Side;
 
-/// Text whose lines end in LF alone, with the line ends of HTTP; `None` for what has a CR LF of its
-/// own, or is no text.
+/// Returns the text with the line ends of HTTP. `None` if it has a CR LF already, or if its first line is
+/// not printable ASCII that ends in LF.
 pub fn with_line_ends(text: &[u8]) -> Option<Vec<u8>> {
     let first = text.split(|&byte| byte == b'\n').next().unwrap_or_default();
     let is_text = first.len() < text.len() && first.iter().all(|byte| (b' '..=b'~').contains(byte));
     if !is_text || text.windows(2).any(|two| two == b"\r\n") {
         return None;
     }
-    let (mut conversation, mut side) = (Conversation::new(), Side::Client);
+    let (mut explainer, mut side) = (ConnectionExplainer::new(), Side::Client);
     let (mut wire, mut rest) = (Vec::with_capacity(text.len() + text.len() / 16), text);
     while !rest.is_empty() {
-        side = conversation.speaker(side, rest);
+        side = explainer.sender(side, rest);
         let start = wire.len();
-        let content = conversation.side(side).reader.content_left();
+        let content = explainer.side(side).reader.content_left();
         let line = rest.iter().position(|&byte| byte == b'\n');
         let length = match usize::try_from(content).unwrap_or(usize::MAX) {
             0 => line.unwrap_or(rest.len()),
@@ -35,7 +36,7 @@ pub fn with_line_ends(text: &[u8]) -> Option<Vec<u8>> {
             wire.extend_from_slice(b"\r\n");
             rest = &rest[1..];
         }
-        conversation.crossed(side, &wire[start..]);
+        explainer.explain_bytes(side, &wire[start..]);
     }
     Some(wire)
 }
@@ -45,7 +46,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn pasted_text_gets_the_line_ends_of_http_and_content_keeps_its_own() {
+    fn heads_and_framing_get_cr_lf_and_content_keeps_its_line_ends() {
         for (text, wire) in [
             ("GET / HTTP/1.1\nHost: h\n\n", "GET / HTTP/1.1\r\nHost: h\r\n\r\n"),
             (
@@ -58,8 +59,8 @@ mod tests {
             ),
             ("HTTP/1.1 200 OK\n\na\nb\n", "HTTP/1.1 200 OK\r\n\r\na\nb\n"),
         ] {
-            let read = with_line_ends(text.as_bytes()).expect("text");
-            assert_eq!(String::from_utf8_lossy(&read), wire);
+            let restored = with_line_ends(text.as_bytes()).expect("text");
+            assert_eq!(String::from_utf8_lossy(&restored), wire);
         }
         for other in [&b"GET / HTTP/1.1\nHost: h\r\n\n"[..], b"GET /", b"\x16\x03\n", b""] {
             assert_eq!(with_line_ends(other), None);

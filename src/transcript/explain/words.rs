@@ -1,30 +1,30 @@
-//! # Word by word
+//! # Explaining a head, word by word
 //!
 //! ```text
 //! GET /a?q=tea HTTP/1.1␍␊           Accept: text/html, */*;q=0.1␍␊
-//! └── └─ └──── └───────             └───── the members, as they are wanted
+//! └── └─ └──── └───────             └───── the members, by their weights
 //! ```
-//! Each line is read on its own, so that a broken one does not hide the others. What a word means, the
-//! [`glossary`] says; where it has no row, mostly nothing is said. Next: [`faults`](super::faults).
+//! Each line is read on its own, so that a broken line does not hide the others. The [`glossary`] says
+//! what a word means. Most words without a row get no remark. Next: [`faults`](super::faults).
 
 use std::cmp::Reverse;
 
-use super::{Remark, before, named, without_line_end};
+use super::{Remark, before, element_name, without_line_end};
 use crate::message::fields::{Span, check_line, is_token, trim};
 use crate::message::target::{check_authority, form, is_secret_name};
 use crate::transcript::Side;
 use crate::transcript::glossary::{self, Row, Shape, find, find_word};
 
-/// Characters that a list of weights takes.
-const LISTED: usize = 400;
+/// Characters of a list of weights, at most.
+const WEIGHTS_CHARS: usize = 400;
 
-/// Explains those lines of a head that can be read, up to the empty line that ends it. `at` is the
-/// offset of its first byte. Returns whether anything follows.
+/// Explains the valid lines of a head, up to the empty line that ends it. `at` is the offset of its first
+/// byte. Returns whether more lines follow.
 pub(super) fn head(side: Side, head: &[u8], at: usize, remarks: &mut Vec<Remark>) -> bool {
     let mut words = Words { whole: head, at, remarks };
     let mut lines = head.split_inclusive(|&byte| byte == b'\n').map(without_line_end);
     if side == Side::Client && lines.clone().next() == Some(b"") {
-        words.note(&head[..1], glossary::EMPTY_LINE.2, glossary::EMPTY_LINE.1);
+        words.remark(&head[..1], glossary::EMPTY_LINE.2, glossary::EMPTY_LINE.1);
     }
     match lines.find(|line| !line.is_empty()) {
         Some(line) if side == Side::Client => words.request_line(line),
@@ -36,29 +36,30 @@ pub(super) fn head(side: Side, head: &[u8], at: usize, remarks: &mut Vec<Remark>
     lines.next().is_some()
 }
 
-/// Explains a line that says how long a chunk is, and was found good.
+/// Explains a valid line with the size of a chunk.
 pub(super) fn chunk_size(line: &[u8], size: u64, at: usize, remarks: &mut Vec<Remark>) {
     let mut words = Words { whole: line, at, remarks };
     let (digits, extensions) = line.split_at(before(line, b" \t;").len());
     let text = match size {
-        0 => "the last chunk, of size zero: no more content comes".to_owned(),
+        0 => "the last chunk, of size zero: no more content follows".to_owned(),
         1 => "a chunk's size in hex: 1 byte of content follows".to_owned(),
         _ => format!("a chunk's size in hex: {size} bytes of content follow"),
     };
-    words.tell(digits, text, "RFC 9112 section 7.1");
+    words.named_remark(digits, text, "RFC 9112 section 7.1");
     if let extensions @ [_, ..] = trim(extensions) {
-        words.say(extensions, glossary::CHUNK_EXTENSION);
+        words.row(extensions, glossary::CHUNK_EXTENSION);
     }
 }
 
-/// Explains a field line behind chunked content.
+/// Explains a field line after chunked content.
 pub(super) fn trailer(line: &[u8], at: usize, remarks: &mut Vec<Remark>) {
     let mut words = Words { whole: line, at, remarks };
-    words.note(line, glossary::TRAILER.2, glossary::TRAILER.1);
+    words.remark(line, glossary::TRAILER.2, glossary::TRAILER.1);
     words.field_line(line);
 }
 
-/// Lines, and the place of their first byte. Whatever is told of has to be a part of them.
+/// The lines that are being explained, and the offset of their first byte. Each part that gets a remark
+/// must be a slice of `whole`.
 struct Words<'a> {
     whole: &'a [u8],
     at: usize,
@@ -66,18 +67,19 @@ struct Words<'a> {
 }
 
 impl Words<'_> {
-    /// Says something of these bytes, which are their own name.
-    fn tell(&mut self, part: &[u8], text: impl Into<String>, clause: &'static str) {
-        self.note(part, text, clause);
-        self.remarks.last_mut().into_iter().for_each(|remark| remark.about = named(part));
+    /// Adds a remark that names the part.
+    fn named_remark(&mut self, part: &[u8], text: impl Into<String>, clause: &'static str) {
+        self.remark(part, text, clause);
+        self.remarks.last_mut().into_iter().for_each(|remark| remark.about = element_name(part));
     }
 
-    fn say(&mut self, part: &[u8], (_, clause, meaning): Row) {
-        self.tell(part, meaning, clause);
+    /// Adds a remark that names the part, with the text and the clause of a row.
+    fn row(&mut self, part: &[u8], (_, clause, meaning): Row) {
+        self.named_remark(part, meaning, clause);
     }
 
-    /// The same without a name.
-    fn note(&mut self, part: &[u8], text: impl Into<String>, clause: &'static str) {
+    /// Adds a remark without a name.
+    fn remark(&mut self, part: &[u8], text: impl Into<String>, clause: &'static str) {
         let start = self.at + Span::of(part, self.whole).start();
         self.remarks.push(Remark::new(start..start + part.len(), text, clause));
     }
@@ -87,7 +89,7 @@ impl Words<'_> {
         let [method, target, version] = parts[..] else { return };
         if is_token(method) && version.starts_with(b"HTTP/") {
             let row = glossary::METHODS.iter().find(|(name, ..)| name.as_bytes() == method);
-            self.say(method, *row.unwrap_or(&glossary::NO_METHOD));
+            self.row(method, *row.unwrap_or(&glossary::UNKNOWN_METHOD));
             self.target(target, method == b"CONNECT");
             self.version(version);
         }
@@ -96,13 +98,13 @@ impl Words<'_> {
     fn target(&mut self, target: &[u8], is_tunnel: bool) {
         let question = target.iter().position(|&byte| byte == b'?').unwrap_or(target.len());
         let (path, query) = target.split_at(question);
-        // A URI may hold a password, so it is named by its scheme.
+        // A URI may have a password in it, so only its scheme is the name.
         match path {
-            b"*" => self.say(path, glossary::ASTERISK_FORM),
-            [b'/', ..] => self.say(path, glossary::ORIGIN_FORM),
-            _ if is_tunnel => self.say(before(path, b":"), glossary::AUTHORITY_FORM),
+            b"*" => self.row(path, glossary::ASTERISK_FORM),
+            [b'/', ..] => self.row(path, glossary::ORIGIN_FORM),
+            _ if is_tunnel => self.row(before(path, b":"), glossary::AUTHORITY_FORM),
             _ if path.windows(3).any(|three| three == b"://") => {
-                self.say(before(path, b":"), glossary::ABSOLUTE_FORM);
+                self.row(before(path, b":"), glossary::ABSOLUTE_FORM);
             }
             _ => {}
         }
@@ -110,12 +112,13 @@ impl Words<'_> {
         for pair in query.split(|&byte| byte == b'&') {
             match form(pair).pop() {
                 Some((name, _)) if is_secret_name(&name) => {
-                    self.say(before(pair, b"="), glossary::KEY_IN_QUERY);
+                    self.row(before(pair, b"="), glossary::KEY_IN_QUERY);
                 }
                 Some((name, value)) => {
-                    let (name, value) = (named(name.as_bytes()), named(value.as_bytes()));
+                    let (name, value) =
+                        (element_name(name.as_bytes()), element_name(value.as_bytes()));
                     let text = format!("a parameter of the query: {name} is \"{value}\"");
-                    self.tell(pair, text, "RFC 3986 section 3.4");
+                    self.named_remark(pair, text, "RFC 3986 section 3.4");
                 }
                 None => {}
             }
@@ -124,7 +127,7 @@ impl Words<'_> {
 
     fn version(&mut self, version: &[u8]) {
         let row = find(glossary::VERSIONS, version);
-        self.say(version, row.unwrap_or(glossary::NO_VERSION));
+        self.row(version, row.unwrap_or(glossary::UNKNOWN_VERSION));
     }
 
     fn status_line(&mut self, line: &[u8]) {
@@ -136,10 +139,10 @@ impl Words<'_> {
         let Some(code) = parts.next().filter(|code| code.len() == 3) else { return };
         let row = find(glossary::STATUSES, code);
         if let Some(row) = row.or_else(|| find(glossary::CLASSES, &code[..1])) {
-            self.say(code, row);
+            self.row(code, row);
         }
         if let Some(phrase @ [_, ..]) = parts.next() {
-            self.say(phrase, glossary::PHRASE);
+            self.row(phrase, glossary::REASON_PHRASE);
         }
     }
 
@@ -149,10 +152,10 @@ impl Words<'_> {
         }
         let name = before(line, b":");
         let unknown = match name {
-            [b'x' | b'X', b'-', ..] => glossary::OWN_FIELD,
-            _ => glossary::NO_FIELD,
+            [b'x' | b'X', b'-', ..] => glossary::X_FIELD,
+            _ => glossary::UNKNOWN_FIELD,
         };
-        self.say(name, find(glossary::FIELDS, name).unwrap_or(unknown));
+        self.row(name, find(glossary::FIELDS, name).unwrap_or(unknown));
         let value = trim(&line[name.len() + 1..]);
         let mut shapes = glossary::SHAPES.iter();
         match shapes.find(|(known, _)| name.eq_ignore_ascii_case(known.as_bytes())) {
@@ -162,22 +165,22 @@ impl Words<'_> {
         }
     }
 
-    /// Takes a value apart that is more than a list of words.
+    /// Explains a value that is not a list of words.
     fn value(&mut self, field: &[u8], value: &[u8], shape: Shape) {
         match shape {
             Shape::Cookies => {
                 let names = parts(value, b";").map(|cookie| before(cookie, b"="));
-                names.for_each(|name| self.say(name, glossary::COOKIE));
+                names.for_each(|name| self.row(name, glossary::COOKIE));
             }
             Shape::NewCookie => {
                 let mut parts = parts(value, b";");
                 let name = parts.next().map(|cookie| before(cookie, b"="));
-                name.into_iter().for_each(|name| self.say(name, glossary::NEW_COOKIE));
+                name.into_iter().for_each(|name| self.row(name, glossary::NEW_COOKIE));
                 self.words(field, parts);
             }
             Shape::Credentials => {
                 let scheme = before(value, b" ");
-                self.say(scheme, find_word(field, scheme).unwrap_or(glossary::NO_SCHEME));
+                self.row(scheme, find_word(field, scheme).unwrap_or(glossary::UNKNOWN_SCHEME));
             }
             Shape::Weighted => self.weights(value),
             Shape::Host if check_authority(value).is_ok() => self.host(value),
@@ -185,13 +188,13 @@ impl Words<'_> {
         }
     }
 
-    /// Words that the glossary may have, such as `max-age=60` or `gzip;q=1`.
+    /// Explains those words that the glossary has, such as `max-age=60` or `gzip;q=1`.
     fn words<'a>(&mut self, field: &[u8], words: impl Iterator<Item = &'a [u8]>) {
         let names_fields = field.eq_ignore_ascii_case(b"connection");
         for part in words {
             let row = find_word(field, before(part, b"=; /"));
-            let row = row.or(names_fields.then_some(glossary::HOP_FIELD));
-            row.into_iter().for_each(|row| self.say(part, row));
+            let row = row.or(names_fields.then_some(glossary::HOP_BY_HOP_FIELD));
+            row.into_iter().for_each(|row| self.row(part, row));
         }
     }
 
@@ -200,40 +203,42 @@ impl Words<'_> {
         let colon = colon.filter(|&colon| !value[colon..].contains(&b']'));
         let (host, port) = value.split_at(colon.unwrap_or(value.len()));
         let text = match port {
-            [] | [b':'] => "a host, and port 80 since none is written".to_owned(),
-            [_, port @ ..] => format!("the host {} and the port {}", named(host), named(port)),
+            [] | [b':'] => "a host, and port 80 because none is written".to_owned(),
+            [_, port @ ..] => {
+                format!("the host {} and the port {}", element_name(host), element_name(port))
+            }
         };
-        self.tell(value, text, "RFC 9110 section 4.2.1");
+        self.named_remark(value, text, "RFC 9110 section 4.2.1");
     }
 
-    /// The members in the order in which they are wanted.
+    /// Explains a list with weights: its members in the order of their weights.
     fn weights(&mut self, value: &[u8]) {
-        let mut members: Vec<(u32, &[u8])> = parts(value, b",").map(weighted).collect();
+        let mut members: Vec<(u32, &[u8])> = parts(value, b",").map(member_weight).collect();
         members.sort_by_key(|&(weight, _)| Reverse(weight));
         let list = members.iter().map(|&(weight, member)| match weight {
-            0 => format!("not {}", named(member)),
-            _ => format!("{} ({})", named(member), f64::from(weight) / 1000.0),
+            0 => format!("not {}", element_name(member)),
+            _ => format!("{} ({})", element_name(member), f64::from(weight) / 1000.0),
         });
         let list = list.collect::<Vec<_>>().join(", ");
-        let mut text = format!("wanted in this order, with 1 for the most: {list}");
-        if text.len() > LISTED {
-            text.truncate(LISTED); // `named` leaves nothing but ASCII
+        let mut text = format!("in order of preference, with weights from 1 to 0: {list}");
+        if text.len() > WEIGHTS_CHARS {
+            text.truncate(WEIGHTS_CHARS); // the text is ASCII
             text += "...";
         }
         if members.len() > 1 {
-            self.note(value, text, "RFC 9110 section 12.4.2");
+            self.remark(value, text, "RFC 9110 section 12.4.2");
         }
     }
 }
 
-/// The parts between separators, without blanks; empty ones are none.
+/// Returns the parts between separators, trimmed and without the empty ones.
 fn parts<'a>(value: &'a [u8], separators: &'static [u8]) -> impl Iterator<Item = &'a [u8]> {
     let parts = value.split(|byte| separators.contains(byte)).map(trim);
     parts.filter(|part| !part.is_empty())
 }
 
-/// `text/html;q=0.8`: the weight in thousandths, which is 1000 where none is written, and the member.
-fn weighted(member: &[u8]) -> (u32, &[u8]) {
+/// Splits `text/html;q=0.8` into its weight in thousandths (1000 if none is written) and the member.
+fn member_weight(member: &[u8]) -> (u32, &[u8]) {
     let weight = member.split(|&byte| byte == b';').skip(1).find_map(|parameter| {
         let [b'q' | b'Q', b'=', weight @ ..] = trim(parameter) else { return None };
         std::str::from_utf8(weight).ok()?.parse::<f64>().ok()
@@ -291,20 +296,20 @@ mod tests {
         );
         for remark in &remarks {
             let bytes = &REQUEST[remark.span.clone()];
-            assert!(bytes.starts_with(remark.about.as_bytes()), "{remark:?} stands at {bytes:?}");
+            assert!(bytes.starts_with(remark.about.as_bytes()), "{remark:?} is at {bytes:?}");
         }
         assert!(has(
             &remarks,
-            "wanted in this order, with 1 for the most: text/html (1), */* (0.1), not image/*"
+            "in order of preference, with weights from 1 to 0: text/html (1), */* (0.1), not image/*"
         ));
         let all = sentences(&remarks).concat();
         assert!(!all.contains("s3cret") && !all.contains("c3RhZmY6czNjcmV0"), "{all}");
     }
 
     #[test]
-    fn a_comma_ends_no_cookie() {
-        let answer = b"HTTP/1.1 204 N\r\nSet-Cookie: a=1,s3cret; Expires=Wed, 09 Jun 2027 10:18:14 GMT\r\n\r\n";
-        let remarks = explain(answer, Some(Side::Server), None);
+    fn a_comma_does_not_end_a_cookie() {
+        let response = b"HTTP/1.1 204 N\r\nSet-Cookie: a=1,s3cret; Expires=Wed, 09 Jun 2027 10:18:14 GMT\r\n\r\n";
+        let remarks = explain(response, Some(Side::Server), None);
         assert!(has(&remarks, "a: the name of the cookie"));
         assert!(has(&remarks, "Expires=Wed, 09 Jun 2027 10:18:14 GMT: keep it until then"));
         let request = b"GET / HTTP/1.1\r\nHost: h\r\nCookie: a=1,s3cret\r\n\r\n";

@@ -1,7 +1,7 @@
 //! What crossed a connection can be explained and judged, whatever it was, and at any pace.
 
 use openkitchen::Transcript;
-use openkitchen::transcript::explain::{Conversation, Remark, annotate, explain};
+use openkitchen::transcript::explain::{ConnectionExplainer, Remark, annotate, explain};
 use openkitchen::transcript::{Block, Bytes, Item, Note, Side, judge};
 
 use super::Random;
@@ -69,11 +69,11 @@ fn answers_end_within_what_came(requests: &[u8], answers: &[u8]) {
 /// may be more to say where more has come already, but it is broken at every pace.
 fn the_pace_explains_nothing(bytes: &[u8], side: Side) {
     let remarks = |pace: usize| {
-        let mut conversation = Conversation::new();
+        let mut explainer = ConnectionExplainer::new();
         let pieces = bytes.chunks(pace);
         let mut remarks: Vec<Remark> =
-            pieces.flat_map(|piece| conversation.crossed(side, piece)).collect();
-        remarks.extend(conversation.ended(side));
+            pieces.flat_map(|piece| explainer.explain_bytes(side, piece)).collect();
+        remarks.extend(explainer.explain_end(side));
         remarks.sort_by_key(|remark| remark.span.start);
         remarks
     };

@@ -280,7 +280,7 @@ impl CheckPlayer<'_> {
         for assertion in assertions {
             match judge::judge(assertion, answers) {
                 Ok(()) => {}
-                Err(Found::Answers(_)) => {
+                Err(Found::Responses(_)) => {
                     return Err(Difference::new(assertion.to_string(), state(line, timeout)).into());
                 }
                 Err(found) => return Err(Difference::assertion(assertion, &found).into()),

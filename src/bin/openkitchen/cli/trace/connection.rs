@@ -20,7 +20,7 @@ use std::time::Instant;
 
 use openkitchen::End;
 use openkitchen::message::method::Method;
-use openkitchen::transcript::explain::{Conversation, Remark, prose};
+use openkitchen::transcript::explain::{ConnectionExplainer, Remark, prose};
 use openkitchen::transcript::{Block, Bytes, Event, EventKind, Item, Note, Piece, Prose, Side};
 
 use super::collector::{Collector, Crossed};
@@ -59,7 +59,7 @@ pub(super) struct TracedConnection {
     is_kept_alive: bool,
     held: Option<Held>,
     /// What explains the bytes, with `--explain`.
-    conversation: Option<Box<Conversation>>,
+    explainer: Option<Box<ConnectionExplainer>>,
 }
 
 impl TracedConnection {
@@ -81,7 +81,7 @@ impl TracedConnection {
             last_from: None,
             is_kept_alive: false,
             held: None,
-            conversation: None,
+            explainer: None,
         }
     }
 
@@ -177,7 +177,7 @@ impl TracedConnection {
         if self.peer.is_none() || !self.is_followed {
             return Vec::new();
         }
-        self.conversation.get_or_insert_default().crossed(from, bytes)
+        self.explainer.get_or_insert_default().explain_bytes(from, bytes)
     }
 
     /// Prints explanations.
