@@ -65,9 +65,9 @@ fn match_range(range: &str, media: &str) -> Option<(u8, u16)> {
         } else if name.eq_ignore_ascii_case("charset")
             && value.trim_matches('"').eq_ignore_ascii_case("utf-8")
         {
-            specificity = 4; // our pages are UTF-8
+            specificity = 4; // the pages are UTF-8
         } else {
-            return None; // `text/html;level=3`: our types have no such parameter
+            return None; // `text/html;level=3`: no type here has such a parameter
         }
     }
     Some((specificity, weight))

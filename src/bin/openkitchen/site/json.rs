@@ -142,7 +142,7 @@ impl<'a> JsonParser<'a> {
         }
     }
 
-    /// Any value. The parser then stands after it.
+    /// Reads any value to its end.
     fn value(&mut self, depth: usize) -> JsonResult<Value<'a>> {
         let Some(depth) = depth.checked_sub(1) else {
             return self.expected(&format!("no more than {MAX_DEPTH} levels"));

@@ -121,7 +121,7 @@ impl Likes {
             }
             state = match state.is_appending {
                 true => self.append_ended.wait(state).unwrap_or_else(PoisonError::into_inner),
-                // The result is not set, so our record is still among the pending ones.
+                // The result is not set, so the record of this thread is still pending.
                 false => self.append_pending(state),
             };
         }

@@ -62,7 +62,7 @@ pub struct Site {
     draining: AtomicBool,
 }
 
-/// The person who runs the site, as far as the environment says.
+/// Name and email of the site's owner, if the environment has them.
 #[derive(Default)]
 pub struct Contact {
     /// `CONTACT_NAME`.

@@ -38,8 +38,8 @@ impl Key {
     }
 
     /// Whether `given` is the key. The time that this takes does not depend on the key. (`==` stops at
-    /// the first difference, so an attacker who measures the time could find the key byte by byte.)
-    /// It may depend on the length of `given`, which the attacker knows.
+    /// the first difference, so its time would reveal the key to an attacker, byte by byte.) It may
+    /// depend on the length of `given`, which the attacker knows.
     pub fn matches(&self, given: &[u8]) -> bool {
         if given.len() > MAX_KEY_BYTES {
             return false;
