@@ -143,7 +143,7 @@ fn a_server_that_says_nothing_is_left_soon() {
         "got:       nothing, in 0.2 s\n",
         "3 fail, 29 were not tried.\n",
         "Not one byte came back, so the rest was not tried",
-        "Next: 02, An answer begins with its status line.\n",
+        "Next: 02, A response begins with its status line.\n",
     ] {
         assert!(ended.stdout.contains(part), "{part}: {}", ended.stdout);
     }
@@ -158,7 +158,7 @@ fn a_server_that_answers_and_closes_is_told_what_comes_next() {
     let ended = check(address, "--timeout 0.3");
     assert_eq!(ended.code, Some(1));
     assert!(ended.stdout.contains("ok    02 "), "{}", ended.stdout);
-    let report = "FAIL  04  An answer says when it was made\n      \
+    let report = "FAIL  04  A response says when it was made\n      \
                   RFC 9110 section 6.6.1: an origin server with a clock \"MUST generate a\n      Date \
                   header field\".\n      \
                   sent:      GET / HTTP/1.1\n                 Host: 127.0.0.1:5000\n\n      \
@@ -176,7 +176,7 @@ fn a_server_that_answers_and_closes_is_told_what_comes_next() {
     let caret =
         "expected:  status 400\n      got:       status 200\n                        ^ byte 9";
     assert!(ended.stdout.contains(caret), "{}", ended.stdout);
-    assert!(ended.stdout.contains("\nNext: 04, An answer"), "{}", ended.stdout);
+    assert!(ended.stdout.contains("\nNext: 04, A response"), "{}", ended.stdout);
 }
 
 #[test]
@@ -196,7 +196,7 @@ fn a_server_that_answers_200_to_all_fails_where_no_is_due() {
         assert!(ended.stdout.contains(word), "{word}: {}", ended.stdout);
     }
     assert!(ended.stdout.contains("still open after 0.2 s"), "{}", ended.stdout);
-    assert!(ended.stdout.contains("\nNext: 05, Content"), "{}", ended.stdout);
+    assert!(ended.stdout.contains("\nNext: 05, The body"), "{}", ended.stdout);
 }
 
 #[test]

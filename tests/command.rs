@@ -186,7 +186,7 @@ fn a_book_of_likes_that_cannot_be_kept_is_told() {
     let _first = ServerProcess::start_site_with_likes(&data, "");
     for (path, told) in [
         (&data, "stop that one, or name another file with --data"),
-        (&diary, "not a file of likes, so it is left as it is"),
+        (&diary, "not a likes file, so it is left unchanged"),
         (&folder.file(""), "name a file in it"),
         (&diary.join("likes"), "diary/likes: "),
     ] {

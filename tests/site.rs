@@ -1,7 +1,7 @@
-//! The lesson site as its guests meet it: the real binary, raw TCP, the very bytes.
+//! Tests the lesson site as a process: the real binary, over raw TCP.
 //!
-//! Here is what each route answers, and what the log says of it. Beside it: [`shutdown`], where the
-//! process is asked to stop, or killed; [`bad_clients`], where not every client is a good one.
+//! This file tests the response of each route, and its lines in the log. [`shutdown`] stops or kills
+//! the process. [`bad_clients`] has clients that misbehave.
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on ends by a panic")]
 
@@ -16,37 +16,38 @@ use process::{Exit, Response, ServerProcess};
 
 const FORM: &str = "Content-Type: application/x-www-form-urlencoded\r\n";
 const JSON: &str = "Content-Type: application/json\r\n";
-/// What a browser would rather have.
+/// The preferences of a browser.
 const BROWSER: &str = "Accept: text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8\r\n";
 
-/// The key of these tests. It has a `:` and a `+`, as a good key may.
+/// The key of these tests. It has a `:` and a `+`, which need care in Basic and in a query.
 const KEY: &str = "abc:123+xyz";
 
+/// Starts the site with the key, and with all log lines.
 fn with_key(flags: &str) -> ServerProcess {
     ServerProcess::start_site_with_env(flags, &[("API_KEY", KEY), ("RUST_LOG", "trace")])
 }
 
 #[track_caller]
-fn is_page(answer: &Response, status: u16) {
-    assert_eq!(answer.status, status, "{}", answer.head);
-    assert_eq!(answer.field("content-type"), Some("text/html; charset=utf-8"));
-    assert!(answer.text().starts_with("<!doctype html>"), "{}", answer.text());
+fn is_page(response: &Response, status: u16) {
+    assert_eq!(response.status, status, "{}", response.head);
+    assert_eq!(response.field("content-type"), Some("text/html; charset=utf-8"));
+    assert!(response.text().starts_with("<!doctype html>"), "{}", response.text());
 }
 
 #[track_caller]
-fn is_sentence(answer: &Response, status: u16, word: &str) {
-    assert_eq!(answer.status, status, "{}{}", answer.head, answer.text());
-    assert_eq!(answer.field("content-type"), Some("text/plain; charset=utf-8"));
-    assert!(answer.text().contains(word), "{}", answer.text());
-    assert!(answer.text().ends_with('\n'), "{:?}", answer.text());
+fn is_sentence(response: &Response, status: u16, word: &str) {
+    assert_eq!(response.status, status, "{}{}", response.head, response.text());
+    assert_eq!(response.field("content-type"), Some("text/plain; charset=utf-8"));
+    assert!(response.text().contains(word), "{}", response.text());
+    assert!(response.text().ends_with('\n'), "{:?}", response.text());
 }
 
-// The dining room.
+// Pages.
 
 #[test]
-fn the_front_page_welcomes_and_has_a_like_button_for_each_post() {
-    let kitchen = ServerProcess::start_site("");
-    let page = kitchen.get("/");
+fn the_home_page_has_a_like_button_for_each_post() {
+    let server = ServerProcess::start_site("");
+    let page = server.get("/");
     is_page(&page, 200);
     assert!(page.text().contains("Welcome to RohithBuilds Backend!"));
     for post in 1..=6 {
@@ -55,17 +56,17 @@ fn the_front_page_welcomes_and_has_a_like_button_for_each_post() {
     }
     let forms = page.text().matches("method=\"post\" action=\"/api/likes\"").count();
     assert_eq!(forms, 6, "a like needs no JavaScript");
-    // A HEAD is answered with the same head and nothing behind it.
-    let head = kitchen.request("HEAD /", "", "");
+    // The response to HEAD has the same head and no content.
+    let head = server.request("HEAD /", "", "");
     assert_eq!(head.field("content-length"), page.field("content-length"));
     assert_eq!((head.status, head.content.len()), (200, 0));
 }
 
 #[test]
-fn every_page_and_what_it_loads_comes_from_this_host_alone() {
-    let kitchen = ServerProcess::start_site("");
+fn pages_link_to_this_site_only_and_no_link_is_broken() {
+    let server = ServerProcess::start_site("");
     for path in ["/", "/about", "/contact"] {
-        let page = kitchen.get(path);
+        let page = server.get(path);
         is_page(&page, 200);
         assert!(page.field("content-security-policy").unwrap().starts_with("default-src 'none'"));
         for attribute in ["src=\"", "href=\"", "action=\""] {
@@ -74,29 +75,29 @@ fn every_page_and_what_it_loads_comes_from_this_host_alone() {
                 let is_ours = link.starts_with('/') && !link.starts_with("//");
                 assert!(is_ours || link.starts_with('#'), "{path}: {link}");
                 if is_ours {
-                    // Nothing on a page leads nowhere; /staff and /api/likes have doors of their own.
-                    assert!(matches!(kitchen.get(link).status, 200 | 403), "{path}: {link}");
+                    // Without a key, /staff answers 403.
+                    assert!(matches!(server.get(link).status, 200 | 403), "{path}: {link}");
                 }
             }
         }
     }
-    let kind = |path: &str| kitchen.get(path).field("content-type").unwrap().to_owned();
+    let kind = |path: &str| server.get(path).field("content-type").unwrap().to_owned();
     assert_eq!(kind("/site.css"), "text/css; charset=utf-8");
     assert_eq!(kind("/like.js"), "text/javascript; charset=utf-8");
     assert_eq!(kind("/favicon.ico"), "image/svg+xml");
-    assert!(!kitchen.get("/site.css").text().contains("http"));
+    assert!(!server.get("/site.css").text().contains("http"));
 }
 
 #[test]
-fn about_says_what_it_is_built_with() {
+fn the_about_page_says_what_the_site_is_built_with() {
     let page = ServerProcess::start_site("").get("/about");
     is_page(&page, 200);
     assert!(page.text().contains("Built with Rust and <code>std::net</code>"));
-    assert!(page.text().contains("Built with Python + Flask"), "the lesson's own words");
+    assert!(page.text().contains("Built with Python + Flask"), "the words of the lesson");
 }
 
 #[test]
-fn contact_is_whoever_the_environment_names_and_markup_stays_text() {
+fn the_contact_page_shows_name_and_email_from_the_environment_and_escapes_them() {
     let unset = ServerProcess::start_site_with_env("", &[("CONTACT_EMAIL", "")]).get("/contact");
     is_page(&unset, 200);
     for variable in ["CONTACT_NAME", "CONTACT_EMAIL"] {
@@ -109,19 +110,19 @@ fn contact_is_whoever_the_environment_names_and_markup_stays_text() {
     let name = "<dd>Ro &amp; &lt;b&gt;&quot;Hi&quot;&lt;/b&gt; {{email}}</dd>";
     assert!(page.text().contains(name), "{}", page.text());
     assert!(page.text().contains("<a href=\"mailto:ro@example.test\">ro@example.test</a>"));
-    assert!(!page.text().contains("CONTACT_NAME"), "who has told needs no advice");
+    assert!(!page.text().contains("CONTACT_NAME"), "no advice is needed");
 }
 
-// The slot in the wall.
+// The API.
 
 #[test]
 fn the_backend_decides_the_order_of_the_posts() {
-    let kitchen = ServerProcess::start_site("");
+    let server = ServerProcess::start_site("");
     let order = || {
-        let answer = kitchen.get("/api/posts");
-        assert_eq!(answer.field("content-type"), Some("application/json"));
-        assert_eq!(answer.field("cache-control"), Some("no-store"));
-        let text = answer.text();
+        let response = server.get("/api/posts");
+        assert_eq!(response.field("content-type"), Some("application/json"));
+        assert_eq!(response.field("cache-control"), Some("no-store"));
+        let text = response.text();
         assert!(text.starts_with("[{\"id\":") && text.ends_with("}]"), "{text}");
         for member in ["\"title\":\"", "\"text\":\"", "\"likes\":"] {
             assert_eq!(text.matches(member).count(), 6, "{member}");
@@ -131,16 +132,16 @@ fn the_backend_decides_the_order_of_the_posts() {
     };
     assert_eq!(order(), "123456");
     for post in ["5", "3", "5"] {
-        assert_eq!(kitchen.request("POST /api/likes", FORM, &format!("post={post}")).status, 201);
+        assert_eq!(server.request("POST /api/likes", FORM, &format!("post={post}")).status, 201);
     }
     assert_eq!(order(), "531246", "most liked first");
-    assert!(kitchen.get("/").text().contains("2 likes</output>"), "the page agrees");
+    assert!(server.get("/").text().contains("2 likes</output>"), "the page as well");
 }
 
 #[test]
-fn a_like_is_a_form_or_json_and_comes_back_with_the_new_count() {
-    let kitchen = ServerProcess::start_site("");
-    assert_eq!(kitchen.get("/api/likes").text(), r#"{"1":0,"2":0,"3":0,"4":0,"5":0,"6":0}"#);
+fn a_like_is_sent_as_a_form_or_json_and_the_response_has_the_new_count() {
+    let server = ServerProcess::start_site("");
+    assert_eq!(server.get("/api/likes").text(), r#"{"1":0,"2":0,"3":0,"4":0,"5":0,"6":0}"#);
     for (fields, content, count) in [
         (FORM, "post=4", 1),
         (JSON, r#"{"post": 4}"#, 2),
@@ -148,26 +149,26 @@ fn a_like_is_a_form_or_json_and_comes_back_with_the_new_count() {
         ("Content-Type: application/x-www-form-urlencoded;charset=UTF-8\r\n", "a=b&post=%34", 4),
         (&format!("{JSON}Accept: application/json, text/html;q=0.9\r\n"), r#"{"post":4}"#, 5),
     ] {
-        let answer = kitchen.request("POST /api/likes", fields, content);
-        assert_eq!(answer.status, 201, "{content}: {}", answer.text());
-        assert_eq!(answer.text(), format!("{{\"post\":4,\"likes\":{count}}}"));
-        assert_eq!(answer.field("content-type"), Some("application/json"));
+        let response = server.request("POST /api/likes", fields, content);
+        assert_eq!(response.status, 201, "{content}: {}", response.text());
+        assert_eq!(response.text(), format!("{{\"post\":4,\"likes\":{count}}}"));
+        assert_eq!(response.field("content-type"), Some("application/json"));
     }
-    assert_eq!(kitchen.get("/api/likes").text(), r#"{"1":0,"2":0,"3":0,"4":5,"5":0,"6":0}"#);
+    assert_eq!(server.get("/api/likes").text(), r#"{"1":0,"2":0,"3":0,"4":5,"5":0,"6":0}"#);
 }
 
 #[test]
-fn a_browser_that_sends_the_form_is_led_back_to_the_page() {
-    let kitchen = ServerProcess::start_site("");
-    let answer = kitchen.request("POST /api/likes", &format!("{FORM}{BROWSER}"), "post=2");
-    assert_eq!((answer.status, answer.field("location")), (303, Some("/#post-2")));
-    assert!(kitchen.get("/").text().contains("id=\"post-2\""), "that place is there");
-    assert!(kitchen.get("/api/likes").text().contains("\"2\":1"), "and the like is stored");
+fn a_browser_that_sends_the_form_is_redirected_to_the_page() {
+    let server = ServerProcess::start_site("");
+    let response = server.request("POST /api/likes", &format!("{FORM}{BROWSER}"), "post=2");
+    assert_eq!((response.status, response.field("location")), (303, Some("/#post-2")));
+    assert!(server.get("/").text().contains("id=\"post-2\""), "the target exists");
+    assert!(server.get("/api/likes").text().contains("\"2\":1"), "the like is stored");
 }
 
 #[test]
-fn what_is_no_like_is_told_why_and_counts_nothing() {
-    let kitchen = ServerProcess::start_site("");
+fn an_invalid_like_is_refused_with_the_reason_and_not_counted() {
+    let server = ServerProcess::start_site("");
     for (fields, content, status, word) in [
         (FORM, "post=7", 404, "no such post"),
         (JSON, r#"{"post": 99999999999999999999}"#, 404, "no such post"),
@@ -181,31 +182,31 @@ fn what_is_no_like_is_told_why_and_counts_nothing() {
         ("", "post=1", 415, "application/json"),
         ("Content-Type: text/plain\r\n", "post=1", 415, "application/x-www-form-urlencoded"),
     ] {
-        let answer = kitchen.request("POST /api/likes", fields, content);
-        is_sentence(&answer, status, word);
+        let response = server.request("POST /api/likes", fields, content);
+        is_sentence(&response, status, word);
         let accept = "application/x-www-form-urlencoded, application/json";
-        assert_eq!(answer.field("accept"), (status == 415).then_some(accept), "{content}");
+        assert_eq!(response.field("accept"), (status == 415).then_some(accept), "{content}");
     }
-    let answer = kitchen.request("PUT /api/likes", FORM, "post=1");
-    assert_eq!((answer.status, answer.field("allow")), (405, Some("GET, HEAD, POST, OPTIONS")));
-    assert_eq!(kitchen.get("/api/likes").text(), r#"{"1":0,"2":0,"3":0,"4":0,"5":0,"6":0}"#);
+    let response = server.request("PUT /api/likes", FORM, "post=1");
+    assert_eq!((response.status, response.field("allow")), (405, Some("GET, HEAD, POST, OPTIONS")));
+    assert_eq!(server.get("/api/likes").text(), r#"{"1":0,"2":0,"3":0,"4":0,"5":0,"6":0}"#);
 }
 
-// The staff's door.
+// The page that needs a key.
 
 #[test]
-fn the_staff_comes_in_with_the_key_and_nobody_else_does() {
-    let kitchen = with_key("");
-    let knock = |field: &str| kitchen.request("GET /staff", field, "");
+fn staff_answers_200_to_the_right_key_and_401_to_all_else() {
+    let server = with_key("");
+    let get_staff = |field: &str| server.request("GET /staff", field, "");
     for field in [
         "Authorization: Basic c3RhZmY6YWJjOjEyMyt4eXo=\r\n", // staff:abc:123+xyz
         "authorization: bAsIc OmFiYzoxMjMreHl6\r\n",         // :abc:123+xyz
         "Authorization: Bearer abc:123+xyz\r\n",
     ] {
-        let answer = knock(field);
-        is_page(&answer, 200);
-        assert_eq!(answer.field("cache-control"), Some("no-store"));
-        assert!(!answer.text().contains(KEY), "the key is not said again");
+        let response = get_staff(field);
+        is_page(&response, 200);
+        assert_eq!(response.field("cache-control"), Some("no-store"));
+        assert!(!response.text().contains(KEY), "the key is not repeated");
     }
     for field in [
         "",
@@ -216,30 +217,30 @@ fn the_staff_comes_in_with_the_key_and_nobody_else_does() {
         "Authorization: Bearer \r\n",
         "Authorization: abc:123+xyz\r\n",
     ] {
-        let answer = knock(field);
-        is_sentence(&answer, 401, "Authorization: Bearer");
-        let challenges = answer.fields("www-authenticate");
+        let response = get_staff(field);
+        is_sentence(&response, 401, "Authorization: Bearer");
+        let challenges = response.fields("www-authenticate");
         let basic = "Basic realm=\"staff\", charset=\"UTF-8\"";
         assert_eq!(challenges, [basic, "Bearer realm=\"staff\""], "{field}");
     }
-    is_page(&knock(BROWSER), 401);
-    let Exit { stderr, .. } = kitchen.stop();
+    is_page(&get_staff(BROWSER), 401);
+    let Exit { stderr, .. } = server.stop();
     assert!(stderr.contains("/staff") && !stderr.contains(KEY), "{stderr}");
 }
 
 #[test]
-fn without_a_key_the_door_is_shut_and_says_how_to_open_it() {
+fn without_a_key_staff_answers_403_and_says_how_to_set_one() {
     for variables in [&[][..], &[("API_KEY", "")]] {
-        let kitchen = ServerProcess::start_site_with_env("", variables);
-        let answer = kitchen.request("GET /staff", "Authorization: Bearer \r\n", "");
-        is_sentence(&answer, 403, "export API_KEY");
-        assert!(answer.fields("www-authenticate").is_empty(), "no key would do");
+        let server = ServerProcess::start_site_with_env("", variables);
+        let response = server.request("GET /staff", "Authorization: Bearer \r\n", "");
+        is_sentence(&response, 403, "export API_KEY");
+        assert!(response.fields("www-authenticate").is_empty(), "no key would be accepted");
     }
 }
 
 #[test]
 fn a_key_in_a_query_is_refused_with_the_reason_and_never_logged() {
-    let kitchen = with_key("");
+    let server = with_key("");
     for query in [
         "key=abc:123+xyz",
         "q=1&API_KEY=abc:123%2Bxyz",
@@ -249,14 +250,14 @@ fn a_key_in_a_query_is_refused_with_the_reason_and_never_logged() {
         "q=abc%3A123%2Bxyz",
         "abc:123+xyz",
     ] {
-        let right = format!("Authorization: Bearer {KEY}\r\n");
-        let answer = kitchen.request(&format!("GET /staff?{query}"), &right, "");
-        is_sentence(&answer, 400, "does not belong in a URL");
-        assert!(!answer.text().contains("123"), "{query}: {}", answer.text());
+        let authorization = format!("Authorization: Bearer {KEY}\r\n");
+        let response = server.request(&format!("GET /staff?{query}"), &authorization, "");
+        is_sentence(&response, 400, "does not belong in a URL");
+        assert!(!response.text().contains("123"), "{query}: {}", response.text());
     }
-    let Exit { stderr, .. } = kitchen.stop();
+    let Exit { stderr, .. } = server.stop();
     assert_eq!(stderr.matches("/staff").count(), 7, "{stderr}");
-    // The log's own lines hold times and ports, so the key is looked for in two parts.
+    // Times and ports in the log may contain 123, so only the other parts of the key are checked.
     for line in stderr.lines().filter(|line| line.contains("/staff")) {
         assert!(!line.contains("abc") && !line.contains("xyz"), "the key is in the log: {line}");
     }
@@ -265,22 +266,22 @@ fn a_key_in_a_query_is_refused_with_the_reason_and_never_logged() {
 // Mirrors.
 
 #[test]
-fn echo_gives_the_content_back_with_its_type() {
-    let kitchen = ServerProcess::start_site("");
-    let answer = kitchen.request("POST /echo", "Content-Type: a/b;c=d\r\n", "<b>\0\r\n\u{e9}");
-    assert_eq!((answer.status, answer.text()), (200, "<b>\0\r\n\u{e9}"));
-    assert_eq!(answer.field("content-type"), Some("a/b;c=d"));
-    assert_eq!(answer.field("x-content-type-options"), Some("nosniff"));
-    let answer = kitchen.request("POST /echo", "", "");
-    assert_eq!((answer.status, answer.content.len()), (200, 0));
+fn echo_returns_the_content_with_its_media_type() {
+    let server = ServerProcess::start_site("");
+    let response = server.request("POST /echo", "Content-Type: a/b;c=d\r\n", "<b>\0\r\n\u{e9}");
+    assert_eq!((response.status, response.text()), (200, "<b>\0\r\n\u{e9}"));
+    assert_eq!(response.field("content-type"), Some("a/b;c=d"));
+    assert_eq!(response.field("x-content-type-options"), Some("nosniff"));
+    let response = server.request("POST /echo", "", "");
+    assert_eq!((response.status, response.content.len()), (200, 0));
     let chunked = "Transfer-Encoding: chunked\r\n\r\n4\r\nhell\r\n1;x=y\r\no\r\n0\r\nA: b\r\n";
-    assert_eq!(kitchen.request("POST /echo", chunked, "").text(), "hello");
+    assert_eq!(server.request("POST /echo", chunked, "").text(), "hello");
 }
 
 #[test]
-fn raw_gives_back_the_very_bytes() {
-    let kitchen = ServerProcess::start_site("");
-    let mut client = kitchen.client();
+fn raw_returns_the_bytes_of_the_request() {
+    let server = ServerProcess::start_site("");
+    let mut client = server.client();
     for request in [
         "GET /raw HTTP/1.1\r\nHOST: h\r\nx-B:  two  blanks \t\r\nX-a:\r\nx-b: again\r\n\r\n",
         "\r\nGET /raw?q=%41 HTTP/1.1\r\nHost: h\r\n\r\n",
@@ -290,21 +291,21 @@ fn raw_gives_back_the_very_bytes() {
          003;a=\"b\"\r\nabc\r\n00;c\r\nTrailer: t\r\n\r\n",
     ] {
         client.send(request);
-        let answer = client.response();
-        assert_eq!((answer.status, answer.text()), (200, request));
-        assert_eq!(answer.field("content-type"), Some("text/plain; charset=utf-8"));
+        let response = client.response();
+        assert_eq!((response.status, response.text()), (200, request));
+        assert_eq!(response.field("content-type"), Some("text/plain; charset=utf-8"));
     }
     client.send(b"POST /raw HTTP/1.1\r\nHost: h\r\nContent-Length: 2\r\nX: \xe9\r\n\r\n\xff\xfe");
-    let answer = client.response();
-    assert!(answer.content.ends_with(b"X: \xe9\r\n\r\n\xff\xfe"), "what is not UTF-8, too");
-    assert_eq!(answer.field("content-type"), Some("application/octet-stream"));
-    assert_eq!(answer.field("x-content-type-options"), Some("nosniff"));
+    let response = client.response();
+    assert!(response.content.ends_with(b"X: \xe9\r\n\r\n\xff\xfe"), "bytes that are not UTF-8");
+    assert_eq!(response.field("content-type"), Some("application/octet-stream"));
+    assert_eq!(response.field("x-content-type-options"), Some("nosniff"));
 }
 
 #[test]
-fn fields_are_shown_as_a_handler_gets_them() {
-    let kitchen = ServerProcess::start_site("");
-    let mut client = kitchen.client();
+fn fields_returns_the_fields_as_a_handler_gets_them() {
+    let server = ServerProcess::start_site("");
+    let mut client = server.client();
     client.send(
         "GET /fields HTTP/1.1\r\nHOST: h\r\nx-B:  two  blanks \t\r\nX-a:\r\nx-b: again\r\n\r\n",
     );
@@ -313,19 +314,19 @@ fn fields_are_shown_as_a_handler_gets_them() {
     assert_eq!(Response::parse(&client.read_to_end()).text(), "Content-Length: 2\n");
 }
 
-// Whoever watches over it.
+// The log and the health check.
 
 #[test]
-fn the_log_has_a_line_for_each_exchange_and_masks_what_looks_like_a_key() {
-    let kitchen = ServerProcess::start_site_with_env("", &[("RUST_LOG", "info")]);
-    kitchen.get("/about?appid=s3cret&city=Pune&API-Key=s3cret&%74oken=s3cret");
-    kitchen.get("/nowhere?q=%0aforged");
-    assert_eq!(kitchen.request("POST /echo", "", "post").status, 200);
-    let mut client = kitchen.client();
+fn the_log_has_a_line_for_each_exchange_and_masks_values_that_may_be_keys() {
+    let server = ServerProcess::start_site_with_env("", &[("RUST_LOG", "info")]);
+    server.get("/about?appid=s3cret&city=Pune&API-Key=s3cret&%74oken=s3cret");
+    server.get("/nowhere?q=%0aforged");
+    assert_eq!(server.request("POST /echo", "", "post").status, 200);
+    let mut client = server.client();
     client.send("GET / HTTP/1.1\r\nHost : h\r\n\r\n");
     assert_eq!(client.response().status, 400);
     drop(client);
-    let Exit { stderr, .. } = kitchen.stop();
+    let Exit { stderr, .. } = server.stop();
     let access: Vec<&str> = stderr.lines().filter(|line| line.contains(" bytes in, ")).collect();
     assert_eq!(access.len(), 4, "{stderr}");
     for (line, part) in access.iter().zip([
@@ -340,48 +341,49 @@ fn the_log_has_a_line_for_each_exchange_and_masks_what_looks_like_a_key() {
 }
 
 #[test]
-fn another_protocol_is_a_warning_once_and_the_reason_stands_before_the_exchange() {
+fn a_refusal_is_logged_before_its_exchange_and_another_protocol_is_warned_of_once() {
     let exchange = ("info", "\"- -\" 400 ");
     let [tls, ssh] = [("warn", "open a TLS connection"), ("warn", "an SSH client")];
     let [old, blank] = [("warn", "as HTTP/0.9 did"), ("warn", "an empty line is no request")];
     let (again, wrong) = (("info", tls.1), ("info", "between a field's name and its colon"));
     for (log, expected) in [
         ("warn", &[tls, ssh, old, blank][..]),
-        ("info", &[tls, ssh, old, again, blank, wrong].map(|told| [told, exchange]).concat()),
+        ("info", &[tls, ssh, old, again, blank, wrong].map(|line| [line, exchange]).concat()),
     ] {
-        let kitchen = ServerProcess::start_site_with_env("", &[("RUST_LOG", log)]);
+        let server = ServerProcess::start_site_with_env("", &[("RUST_LOG", log)]);
         let (hello, wrong) = ("\x16\x03\x01", "GET / HTTP/1.1\r\nHost : h\r\n");
-        for greeting in [hello, "SSH-2.0-x\r\n", "GET /\r\n", hello, "\r\n\r\n", wrong] {
-            let mut client = kitchen.client();
-            client.send(greeting);
+        for bytes in [hello, "SSH-2.0-x\r\n", "GET /\r\n", hello, "\r\n\r\n", wrong] {
+            let mut client = server.client();
+            client.send(bytes);
             assert_eq!(Response::parse(&client.read_to_end()).status, 400);
         }
-        let Exit { stderr, .. } = kitchen.stop();
+        let Exit { stderr, .. } = server.stop();
         assert_eq!(stderr.lines().count(), expected.len(), "{stderr}");
         for (line, (level, part)) in stderr.lines().zip(expected) {
-            let is_so = line.starts_with(&format!("openkitchen: {level}: ")) && line.contains(part);
-            assert!(is_so, "{level} {part:?}: {stderr}");
+            let matches =
+                line.starts_with(&format!("openkitchen: {level}: ")) && line.contains(part);
+            assert!(matches, "{level} {part:?}: {stderr}");
         }
     }
 }
 
 #[test]
-fn healthz_says_ok_and_is_not_in_the_log() {
-    let kitchen = ServerProcess::start_site_with_env("", &[("RUST_LOG", "info")]);
-    let answer = kitchen.get("/healthz");
-    assert_eq!((answer.status, answer.text()), (200, "ok"));
-    assert_eq!(answer.field("cache-control"), Some("no-store"));
-    assert_eq!(kitchen.get("/about").status, 200);
-    let Exit { stderr, .. } = kitchen.stop();
+fn healthz_answers_ok_and_is_not_in_the_log() {
+    let server = ServerProcess::start_site_with_env("", &[("RUST_LOG", "info")]);
+    let response = server.get("/healthz");
+    assert_eq!((response.status, response.text()), (200, "ok"));
+    assert_eq!(response.field("cache-control"), Some("no-store"));
+    assert_eq!(server.get("/about").status, 200);
+    let Exit { stderr, .. } = server.stop();
     assert!(stderr.contains("/about") && !stderr.contains("healthz"), "{stderr}");
 }
 
 #[test]
-fn without_rust_log_a_good_day_is_silent() {
-    let kitchen = ServerProcess::start_site("");
-    kitchen.get("/");
-    kitchen.get("/nowhere");
-    let Exit { code, stdout, stderr } = kitchen.stop();
+fn without_rust_log_successful_requests_log_nothing() {
+    let server = ServerProcess::start_site("");
+    server.get("/");
+    server.get("/nowhere");
+    let Exit { code, stdout, stderr } = server.stop();
     assert_eq!((code, stderr.as_str()), (Some(0), ""));
     assert!(stdout.lines().all(|line| line.starts_with("# ")), "{stdout}");
 }

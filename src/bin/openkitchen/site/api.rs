@@ -1,15 +1,15 @@
-//! # The slot in the wall
+//! # The API
 //!
-//! What a program may ask, and how it is answered. The page's own Like button is only one of the
-//! hands at this slot:
+//! Handlers of `/api/posts` and `/api/likes`. The site calls the API the slot in the wall. The Like
+//! button of the page is one of its clients:
 //!
 //! ```text
 //! POST /api/likes    post=4                     a form, as browsers send it
 //! POST /api/likes    {"post": 4}                JSON, as programs like it
 //! 201 Created        {"post":4,"likes":13}      ... or, where a page is preferred:
-//! 303 See Other      Location: /#post-4         "look there": a reload does not like twice
+//! 303 See Other      Location: /#post-4         a reload then does not send the like again
 //! ```
-//! An error is a sentence in plain text, for a person reads it in the end.
+//! An error is a sentence in plain text, because a person will read it.
 
 use openkitchen::{Request, Response, Status, form};
 
@@ -19,7 +19,7 @@ use super::{Site, accept_field, json, posts};
 const FORM: &str = "application/x-www-form-urlencoded";
 const JSON: &str = "application/json";
 
-/// `GET /api/posts`: the feed, in the order in which the backend wants it shown.
+/// `GET /api/posts`: the posts with their likes, in the order that the backend chooses.
 pub fn posts(request: &Request<Site>) -> Response {
     let posts: Vec<String> = posts::feed(&request.state().likes.counts())
         .into_iter()
@@ -28,69 +28,73 @@ pub fn posts(request: &Request<Site>) -> Response {
             format!("{{\"id\":{},\"title\":{title},\"text\":{text},\"likes\":{likes}}}", post.id)
         })
         .collect();
-    fresh(Response::json(format!("[{}]", posts.join(","))))
+    no_store(Response::json(format!("[{}]", posts.join(","))))
 }
 
-/// `GET /api/likes`: the likes of every post, by its number.
+/// `GET /api/likes`: the number of likes of every post, by the post's number.
 pub fn likes(request: &Request<Site>) -> Response {
     let counts = request.state().likes.counts();
     let members: Vec<String> = posts::POSTS
         .iter()
         .map(|post| format!("\"{}\":{}", post.id, counts.get(&post.id).unwrap_or(&0)))
         .collect();
-    fresh(Response::json(format!("{{{}}}", members.join(","))))
+    no_store(Response::json(format!("{{{}}}", members.join(","))))
 }
 
-/// `POST /api/likes`: one like. The answer says "stored", so it is not given before the disk has
-/// said it.
+/// `POST /api/likes`: stores one like. The response follows the sync of the likes file, because a
+/// 201 promises that the like is stored.
 pub fn like(request: &Request<Site>) -> Response {
     let id = match read_post(request) {
         Ok(id) => id,
-        Err(refusal) => return refusal,
+        Err(response) => return response,
     };
     let Some(post) = posts::find(id) else {
-        return refused(
+        return error_response(
             Status::NOT_FOUND,
             "There is no such post. GET /api/posts lists those there are.",
         );
     };
     match request.state().likes.like(post.id) {
-        // RFC 9110 section 15.4.4: after a form, 303 has the browser fetch a page, so that Reload
+        // RFC 9110 section 15.4.4: after a form, 303 makes the browser fetch a page. A reload then
         // repeats the GET, not the like.
         Ok(_) if accept_field::prefers(request, "text/html", JSON) => {
-            fresh(Response::see_other(&format!("/#post-{}", post.id)))
+            no_store(Response::see_other(&format!("/#post-{}", post.id)))
         }
         Ok(likes) => {
             let content = format!("{{\"post\":{},\"likes\":{likes}}}", post.id);
-            fresh(Response::json(content).status(Status::CREATED))
+            no_store(Response::json(content).status(Status::CREATED))
         }
-        Err(error @ LikeError::Full) => refused(Status::INSUFFICIENT_STORAGE, &error.to_string()),
+        Err(error @ LikeError::Full) => {
+            error_response(Status::INSUFFICIENT_STORAGE, &error.to_string())
+        }
         Err(error @ LikeError::Failed(_)) => {
-            refused(Status::INTERNAL_SERVER_ERROR, &error.to_string())
+            error_response(Status::INTERNAL_SERVER_ERROR, &error.to_string())
         }
     }
 }
 
-/// The post that the content names, by the content's type; or the answer that says what is wrong.
+/// The number of the post that the content names, or the error response to send.
 fn read_post(request: &Request<Site>) -> Result<u32, Response> {
-    // RFC 9110 section 8.3.1: the type's parameters do not matter here (UTF-8 is the only encoding
-    // either of them has), nor case.
+    // RFC 9110 section 8.3.1: the type is case-insensitive. Its parameters do not matter, because
+    // both types are always UTF-8.
     let field = request.only("content-type").unwrap_or_default();
     let media = field.split(';').next().unwrap_or_default().trim();
-    let read = if media.eq_ignore_ascii_case(FORM) {
+    let post = if media.eq_ignore_ascii_case(FORM) {
         form_post(&form(request.content()))
     } else if media.eq_ignore_ascii_case(JSON) {
         json::post(request.content())
     } else {
-        // RFC 9110 section 15.5.16 has the answer name what would have been welcome.
+        // RFC 9110 section 15.5.16: the response lists the types that are accepted.
         let sentence = "Send a form (Content-Type: application/x-www-form-urlencoded, \
                         content: post=1) or JSON (Content-Type: application/json, \
                         content: {\"post\": 1}).";
         let accept = format!("{FORM}, {JSON}");
-        return Err(refused(Status::UNSUPPORTED_MEDIA_TYPE, sentence).field("Accept", &accept));
+        return Err(
+            error_response(Status::UNSUPPORTED_MEDIA_TYPE, sentence).field("Accept", &accept)
+        );
     };
-    read.map_err(|why| {
-        refused(Status::BAD_REQUEST, &format!("This content cannot be read: {why}."))
+    post.map_err(|why| {
+        error_response(Status::BAD_REQUEST, &format!("This content cannot be read: {why}."))
     })
 }
 
@@ -104,13 +108,13 @@ fn form_post(members: &[(String, String)]) -> Result<u32, String> {
     }
 }
 
-/// An answer that is true now and perhaps not in a moment: RFC 9111 section 5.2.2.5.
-fn fresh(response: Response) -> Response {
+/// Forbids caches to store the response, which the next like makes stale. RFC 9111 section 5.2.2.5.
+fn no_store(response: Response) -> Response {
     response.field("Cache-Control", "no-store")
 }
 
-fn refused(status: Status, sentence: &str) -> Response {
-    fresh(Response::text(format!("{sentence}\n")).status(status))
+fn error_response(status: Status, sentence: &str) -> Response {
+    no_store(Response::text(format!("{sentence}\n")).status(status))
 }
 
 #[cfg(test)]
@@ -119,13 +123,13 @@ mod tests {
 
     #[test]
     fn a_form_names_one_post() {
-        let read = |text: &str| form_post(&form(text.as_bytes()));
-        assert_eq!(read("post=4"), Ok(4));
-        assert_eq!(read("from=table+2&post=%34"), Ok(4));
+        let post = |text: &str| form_post(&form(text.as_bytes()));
+        assert_eq!(post("post=4"), Ok(4));
+        assert_eq!(post("from=table+2&post=%34"), Ok(4));
         for text in
             ["", "post", "post=", "post=one", "post=-1", "post=+1", "post=1&post=1", "posts=1"]
         {
-            assert!(read(text).is_err(), "{text:?}");
+            assert!(post(text).is_err(), "{text:?}");
         }
     }
 }

@@ -1,34 +1,34 @@
-//! # Base64, read strictly
+//! # Decodes base64, strictly
 //!
-//! Three bytes as four letters, so that any bytes can stand in a field. It hides nothing: it is a
-//! spelling, not a lock.
+//! Base64 writes three bytes as four characters, so that a field can carry any bytes. It is an
+//! encoding, not encryption: it hides nothing.
 //!
 //! ```text
-//! c3RhZmY6YWJjMTIz   is   staff:abc123
+//! c3RhZmY6YWJjMTIz   decodes to   staff:abc123
 //! ```
-//! Rule: RFC 4648 section 4 (alphabet, padding), section 3.3 (no other bytes), section 3.5 (the
-//! bits left over are zero). One text has one spelling, and whatever else arrives is refused.
+//! Rule: RFC 4648 section 4 (alphabet, padding), section 3.3 (no other characters), section 3.5
+//! (unused bits are zero). So every byte string has exactly one encoding, and all others are refused.
 
-/// The bytes that `text` spells, or `None` where it breaks a rule.
+/// The bytes that `text` encodes, or `None` if it breaks a rule.
 pub fn decode(text: &str) -> Option<Vec<u8>> {
     let text = text.as_bytes();
     if !text.len().is_multiple_of(4) {
-        return None; // section 3.2: the padding is part of it
+        return None; // section 3.2: padding is required
     }
-    let letters = match text {
-        [letters @ .., b'=', b'='] | [letters @ .., b'='] => letters,
-        letters => letters,
+    let characters = match text {
+        [characters @ .., b'=', b'='] | [characters @ .., b'='] => characters,
+        characters => characters,
     };
     let mut bytes = Vec::with_capacity(text.len() / 4 * 3);
-    for group in letters.chunks(4) {
-        // Six bits a letter, the first letter highest.
+    for group in characters.chunks(4) {
+        // Six bits a character, the highest first.
         let mut bits = 0u32;
-        for &letter in group {
-            bits = bits << 6 | six_bits(letter)?;
+        for &character in group {
+            bits = bits << 6 | six_bits(character)?;
         }
         match group.len() {
             4 => bytes.extend([(bits >> 16) as u8, (bits >> 8) as u8, bits as u8]),
-            // section 3.5: 18 bits hold two bytes and 2 bits of nothing; 12 hold one and 4.
+            // section 3.5: 18 bits are two bytes and 2 unused bits; 12 are one byte and 4.
             3 if bits & 0b11 == 0 => bytes.extend([(bits >> 10) as u8, (bits >> 2) as u8]),
             2 if bits & 0b1111 == 0 => bytes.push((bits >> 4) as u8),
             _ => return None,
@@ -37,11 +37,12 @@ pub fn decode(text: &str) -> Option<Vec<u8>> {
     Some(bytes)
 }
 
-fn six_bits(letter: u8) -> Option<u32> {
-    let value = match letter {
-        b'A'..=b'Z' => letter - b'A',
-        b'a'..=b'z' => letter - b'a' + 26,
-        b'0'..=b'9' => letter - b'0' + 52,
+/// The value of a character of the alphabet.
+fn six_bits(character: u8) -> Option<u32> {
+    let value = match character {
+        b'A'..=b'Z' => character - b'A',
+        b'a'..=b'z' => character - b'a' + 26,
+        b'0'..=b'9' => character - b'0' + 52,
         b'+' => 62,
         b'/' => 63,
         _ => return None,
@@ -70,7 +71,7 @@ mod tests {
     }
 
     #[test]
-    fn a_second_spelling_is_refused() {
+    fn any_other_encoding_is_refused() {
         for text in [
             "Zg", "Zg=", "Zh==", "Zm9=", "Z===", "====", "=", "Zg==Zg==", "Zm 9v", "Zm9v\n",
             "Zm9-", "Zm9ö", "Zm9",

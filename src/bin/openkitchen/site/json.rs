@@ -1,36 +1,36 @@
-//! # Enough JSON for one question
+//! # Reads and writes the JSON of the API
 //!
 //! ```text
 //! {"post": 4, "from": {"table": [1, 2]}}
 //! ```
-//! The API wants one member of one object. To find it honestly, all the rest has to be read as
-//! well: whoever searches for `"post":` in the bytes finds it inside strings, too. So this is a
-//! whole reader of JSON that keeps one value.
+//! The API needs one member of one object: `post`. A search for `"post":` in the bytes would find it
+//! inside strings as well. So this is a complete JSON parser that keeps one value.
 //!
-//! Rule: RFC 8259. Left out: numbers other than whole ones (they are read, but no post has one).
+//! Rule: RFC 8259. Left out: the value of numbers that are not whole (they are parsed, but no post
+//! has one).
 
-/// How deep arrays and objects may stand in each other: the reader calls itself, and the stack is
-/// small. RFC 8259 section 9 lets us choose.
-const DEPTH: usize = 32;
+/// Levels of arrays and objects inside each other, at most. The parser is recursive, and the stack
+/// is small. RFC 8259 section 9 allows such a limit.
+const MAX_DEPTH: usize = 32;
 
-/// The post that `content` names: an object whose member `post` is a whole number, or a string of
-/// one. The error is a sentence for whoever wrote the request.
+/// The number of the post in `content`: an object whose member `post` is a whole number, or a string
+/// with one. The error completes a sentence for the author of the request.
 pub fn post(content: &[u8]) -> Result<u32, String> {
     // RFC 8259 section 8.1: JSON on a network is UTF-8.
     let text = str::from_utf8(content)
         .map_err(|error| format!("byte {} is not UTF-8", error.valid_up_to()))?;
-    let mut reader = JsonReader { text, at: 0 };
-    reader.blanks();
-    if reader.peek() != Some(b'{') {
-        return reader.expected("an object such as {\"post\": 1}");
+    let mut parser = JsonParser { text, at: 0 };
+    parser.skip_whitespace();
+    if parser.peek() != Some(b'{') {
+        return parser.expected("an object such as {\"post\": 1}");
     }
     let mut found = None;
-    reader.object(DEPTH, &mut |name, value| {
+    parser.object(MAX_DEPTH, &mut |name, value| {
         if name != "post" {
             return Ok(());
         }
-        // RFC 8259 section 4: names should be unique, and readers differ on which of two counts. So
-        // neither does.
+        // RFC 8259 section 4: names should be unique. Parsers differ on which of two members counts,
+        // so a second one is an error.
         if found.is_some() {
             return Err("the member \"post\" stands twice".to_owned());
         }
@@ -41,9 +41,9 @@ pub fn post(content: &[u8]) -> Result<u32, String> {
         });
         Ok(())
     })?;
-    reader.blanks();
-    if reader.at < text.len() {
-        return reader.expected("nothing after the object");
+    parser.skip_whitespace();
+    if parser.at < text.len() {
+        return parser.expected("nothing after the object");
     }
     match found {
         Some(Some(post)) => Ok(post),
@@ -54,34 +54,36 @@ pub fn post(content: &[u8]) -> Result<u32, String> {
     }
 }
 
-/// A post's number: decimal digits. One too large to be any post's becomes the largest, which is no
-/// post's either.
+/// A post's number: decimal digits. A number above `u32::MAX` becomes `u32::MAX`, which is the number
+/// of no post.
 pub fn number(text: &str) -> Option<u32> {
     let digits = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
     digits.then(|| text.parse().unwrap_or(u32::MAX))
 }
 
-/// `text` as a JSON string, quotes included. RFC 8259 section 7: the quote, the backslash and the
-/// control characters cannot stand for themselves.
+/// `text` as a JSON string, quotes included. RFC 8259 section 7: quotes, backslashes and control
+/// characters must be escaped.
 pub fn string(text: &str) -> String {
     let mut json = String::with_capacity(text.len() + 2);
     json.push('"');
-    for letter in text.chars() {
-        match letter {
-            '"' | '\\' => json.extend(['\\', letter]),
-            '\0'..='\x1f' => json.push_str(&format!("\\u{:04x}", u32::from(letter))),
-            letter => json.push(letter),
+    for character in text.chars() {
+        match character {
+            '"' | '\\' => json.extend(['\\', character]),
+            '\0'..='\x1f' => json.push_str(&format!("\\u{:04x}", u32::from(character))),
+            character => json.push(character),
         }
     }
     json.push('"');
     json
 }
 
-struct JsonReader<'a> {
+/// Reads `text` from the byte `at`.
+struct JsonParser<'a> {
     text: &'a str,
     at: usize,
 }
 
+/// A value of a member, as far as the API needs it.
 enum Value<'a> {
     Number(&'a str),
     String(&'a str),
@@ -90,24 +92,24 @@ enum Value<'a> {
 
 type JsonResult<T> = Result<T, String>;
 
-impl<'a> JsonReader<'a> {
-    /// `{"name": value, ...}`; each member is shown to `member`.
+impl<'a> JsonParser<'a> {
+    /// `{"name": value, ...}`. Calls `member` for each member.
     fn object(
         &mut self,
         depth: usize,
         member: &mut dyn FnMut(&str, Value) -> JsonResult<()>,
     ) -> JsonResult<()> {
         self.take(b'{', "an object")?;
-        self.blanks();
+        self.skip_whitespace();
         if self.skip(b'}') {
             return Ok(());
         }
         loop {
-            self.blanks();
+            self.skip_whitespace();
             let name = self.string("a member's name in double quotes")?;
-            self.blanks();
+            self.skip_whitespace();
             self.take(b':', "a colon after the member's name")?;
-            self.blanks();
+            self.skip_whitespace();
             if self.peek() == Some(b'"') {
                 let value = self.string("a string")?;
                 member(&name, Value::String(&value))?;
@@ -115,7 +117,7 @@ impl<'a> JsonReader<'a> {
                 let value = self.value(depth)?;
                 member(&name, value)?;
             }
-            self.blanks();
+            self.skip_whitespace();
             if self.skip(b'}') {
                 return Ok(());
             }
@@ -125,14 +127,14 @@ impl<'a> JsonReader<'a> {
 
     fn array(&mut self, depth: usize) -> JsonResult<()> {
         self.take(b'[', "an array")?;
-        self.blanks();
+        self.skip_whitespace();
         if self.skip(b']') {
             return Ok(());
         }
         loop {
-            self.blanks();
+            self.skip_whitespace();
             self.value(depth)?;
-            self.blanks();
+            self.skip_whitespace();
             if self.skip(b']') {
                 return Ok(());
             }
@@ -140,10 +142,10 @@ impl<'a> JsonReader<'a> {
         }
     }
 
-    /// Any value, read to its end.
+    /// Reads any value to its end.
     fn value(&mut self, depth: usize) -> JsonResult<Value<'a>> {
         let Some(depth) = depth.checked_sub(1) else {
-            return self.expected(&format!("no more than {DEPTH} levels"));
+            return self.expected(&format!("no more than {MAX_DEPTH} levels"));
         };
         match self.peek() {
             Some(b'{') => self.object(depth, &mut |_, _| Ok(()))?,
@@ -161,7 +163,7 @@ impl<'a> JsonReader<'a> {
         Ok(Value::Other)
     }
 
-    /// RFC 8259 section 6: `[ minus ] int [ frac ] [ exp ]`, and no zero before another digit.
+    /// RFC 8259 section 6: `[ minus ] int [ frac ] [ exp ]`, without leading zeros.
     fn number(&mut self) -> JsonResult<&'a str> {
         let start = self.at;
         self.skip(b'-');
@@ -186,25 +188,25 @@ impl<'a> JsonReader<'a> {
         if self.at == start { self.expected("a digit") } else { Ok(()) }
     }
 
-    /// RFC 8259 section 7. Escapes are undone, because `"p\u006fst"` is a name for `post` as well.
+    /// RFC 8259 section 7. Escapes are decoded, because `"p\u006fst"` is the name `post` as well.
     fn string(&mut self, what: &str) -> JsonResult<String> {
         self.take(b'"', what)?;
         let mut string = String::new();
         loop {
             let rest = &self.text[self.at..];
-            let Some(letter) = rest.chars().next() else {
+            let Some(character) = rest.chars().next() else {
                 return self.expected("the string's closing quote");
             };
-            match letter {
+            match character {
                 '\0'..='\x1f' => return self.expected("no control character inside a string"),
                 '"' => {
                     self.at += 1;
                     return Ok(string);
                 }
                 '\\' => string.push(self.escape()?),
-                letter => {
-                    self.at += letter.len_utf8();
-                    string.push(letter);
+                character => {
+                    self.at += character.len_utf8();
+                    string.push(character);
                 }
             }
         }
@@ -212,7 +214,7 @@ impl<'a> JsonReader<'a> {
 
     fn escape(&mut self) -> JsonResult<char> {
         self.take(b'\\', "a backslash")?;
-        let letter = match self.peek() {
+        let character = match self.peek() {
             Some(byte @ (b'"' | b'\\' | b'/')) => char::from(byte),
             Some(b'b') => '\x08',
             Some(b'f') => '\x0c',
@@ -226,11 +228,11 @@ impl<'a> JsonReader<'a> {
             _ => return self.expected("one of \" \\ / b f n r t u after a backslash"),
         };
         self.at += 1;
-        Ok(letter)
+        Ok(character)
     }
 
-    /// After `\u`: four hex digits; a character beyond U+FFFF is two of them. Half a pair is no
-    /// character (section 8.2).
+    /// The character after `\u`: four hex digits. A character beyond U+FFFF is a surrogate pair, in
+    /// two escapes. Half a pair is an error (section 8.2).
     fn utf16(&mut self) -> JsonResult<char> {
         let first = self.hex4()?;
         let mut units = vec![first];
@@ -239,7 +241,7 @@ impl<'a> JsonReader<'a> {
             units.push(self.hex4()?);
         }
         match char::decode_utf16(units).next() {
-            Some(Ok(letter)) => Ok(letter),
+            Some(Ok(character)) => Ok(character),
             _ => self.expected("the two halves of a surrogate pair"),
         }
     }
@@ -259,7 +261,7 @@ impl<'a> JsonReader<'a> {
             .fold(0, |unit, &digit| unit << 4 | char::from(digit).to_digit(16).unwrap_or(0) as u16))
     }
 
-    fn blanks(&mut self) {
+    fn skip_whitespace(&mut self) {
         while matches!(self.peek(), Some(b' ' | b'\t' | b'\n' | b'\r')) {
             self.at += 1;
         }
@@ -269,12 +271,14 @@ impl<'a> JsonReader<'a> {
         self.text.as_bytes().get(self.at).copied()
     }
 
+    /// Steps over `byte` if it is next, and says whether it was.
     fn skip(&mut self, byte: u8) -> bool {
-        let there = self.peek() == Some(byte);
-        self.at += usize::from(there);
-        there
+        let is_next = self.peek() == Some(byte);
+        self.at += usize::from(is_next);
+        is_next
     }
 
+    /// Steps over `byte`. If another byte is next, the error says that `what` was expected.
     fn take(&mut self, byte: u8, what: &str) -> JsonResult<()> {
         if self.skip(byte) { Ok(()) } else { self.expected(what) }
     }
@@ -290,7 +294,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_member_is_found_among_others() {
+    fn the_member_post_is_found_among_other_members() {
         for json in [
             r#"{"post":4}"#,
             r#" { "post" : "4" } "#,
@@ -342,11 +346,11 @@ mod tests {
     }
 
     #[test]
-    fn a_tower_of_brackets_is_refused_before_the_stack_ends() {
-        let tower =
+    fn nesting_above_the_limit_is_refused_before_the_stack_overflows() {
+        let nested =
             |levels| format!("{{\"post\":1,\"x\":{}{}}}", "[".repeat(levels), "]".repeat(levels));
-        assert_eq!(post(tower(DEPTH).as_bytes()), Ok(1));
-        assert!(post(tower(DEPTH + 1).as_bytes()).is_err());
+        assert_eq!(post(nested(MAX_DEPTH).as_bytes()), Ok(1));
+        assert!(post(nested(MAX_DEPTH + 1).as_bytes()).is_err());
         assert!(post("{\"a\":".repeat(100_000).as_bytes()).is_err());
     }
 
@@ -359,7 +363,7 @@ mod tests {
     }
 
     #[test]
-    fn a_string_is_written_so_that_it_can_be_read() {
+    fn a_written_string_escapes_quotes_backslashes_and_controls() {
         assert_eq!(string("a \"b\" \\ \n é"), r#""a \"b\" \\ \u000a é""#);
     }
 }

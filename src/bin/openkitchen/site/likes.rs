@@ -1,18 +1,18 @@
-//! # The file of likes
+//! # Stores likes, with one sync for many of them
 //!
-//! A guest taps Like. When may the kitchen answer "stored"? Not when a number moved in memory, and
-//! not when `write` came back, for then the bytes wait in the system's own memory. When the disk
-//! has said so, and not before.
+//! A response to a like says "stored", so it must follow the sync of the likes file. A count in
+//! memory is not enough, and `write` is not enough: its bytes may still be in the kernel's page
+//! cache.
 //!
-//! A sync costs milliseconds, and it costs the same for one line as for a hundred. So guests share:
-//! whoever finds nobody at the disk goes there with everything that waits (the *leader*); who comes
-//! meanwhile waits for the next trip.
+//! A sync costs milliseconds, for one record or for a hundred. So threads share it (databases call
+//! this *group commit*). A thread that finds no append in progress appends all pending records and
+//! syncs. A thread that arrives meanwhile waits on a condition variable for the next append.
 //!
 //! ```text
-//! guest 1   |-- write, sync --|
-//! guest 2      | waits .......|-- write, sync --|   takes 3 and 4 along
-//! guest 3           | waits .....................|
-//! guest 4               | waits .................|
+//! thread 1   |-- append, sync --|
+//! thread 2      | waits ........|-- append, sync --|   with the records of 3 and 4
+//! thread 3           | waits ......................|
+//! thread 4               | waits ..................|
 //! ```
 //! Next: [`likes_file`](super::likes_file), the file itself.
 
@@ -24,56 +24,60 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use super::likes_file::{self, LikeError, LikesFile};
 
-/// Where likes are kept. Shared by all threads; every method takes `&self`.
+/// All likes. The threads share it, and every method takes `&self`.
 pub struct Likes {
     file: Option<LikesFile>, // None: in memory
-    ledger: Mutex<Ledger>,
-    turned: Condvar,
+    state: Mutex<LikesState>,
+    append_ended: Condvar,
 }
 
-/// What the threads share. The file is not in here: it is written while the ledger is unlocked, so
-/// that others can join the queue meanwhile. `leading` keeps it to one writer.
+/// The state under the lock. The file is not part of it: a thread appends without the lock, so that
+/// others can queue their records meanwhile. `is_appending` allows only one writer.
 #[derive(Default)]
-struct Ledger {
-    counts: BTreeMap<u32, u64>,   // exactly what is on disk
-    length: u64,                  // of the file, all of it good
-    waiting: Vec<(u32, Receipt)>, // the next trip's load
-    leading: bool,                // someone is at the disk
-    trips: Trips,
+struct LikesState {
+    counts: BTreeMap<u32, u64>,      // stored likes, by post
+    length: u64,                     // bytes of the file that are synced
+    pending: Vec<(u32, LikeResult)>, // records for the next append
+    is_appending: bool,
+    totals: LikesTotals,
 }
 
-/// How the leader tells a follower what became of its like.
-type Receipt = Arc<OnceLock<Result<u64, LikeError>>>;
+/// The result of one like. The thread that appends the record sets it, and the thread that waits
+/// reads it.
+type LikeResult = Arc<OnceLock<Result<u64, LikeError>>>;
 
-/// What the disk has done since the start.
+/// Likes and syncs since the start.
 #[derive(Clone, Copy, Default)]
-pub struct Trips {
+pub struct LikesTotals {
     /// Likes stored.
     pub likes: u64,
-    /// Syncs that it took.
+    /// Syncs that stored them.
     pub syncs: u64,
 }
 
 impl Likes {
-    /// The likes in this file, which is made if need be. Of two processes that want one file, the
-    /// second gets an error.
+    /// Opens the likes file at `path`, or creates it. A file that another process has locked is an
+    /// error.
     pub fn open(path: &Path) -> io::Result<Likes> {
-        let (file, found) = LikesFile::open(path).map_err(|error| {
+        let (file, loaded) = LikesFile::open(path).map_err(|error| {
             io::Error::new(error.kind(), format!("{}: {error}", path.display()))
         })?;
-        let ledger = Ledger { counts: found.counts, length: found.length, ..Ledger::default() };
-        Ok(Likes { file: Some(file), ledger: Mutex::new(ledger), turned: Condvar::new() })
+        let state =
+            LikesState { counts: loaded.counts, length: loaded.length, ..LikesState::default() };
+        Ok(Likes { file: Some(file), state: Mutex::new(state), append_ended: Condvar::new() })
     }
 
-    /// Likes that are forgotten at the end.
+    /// Likes that are lost when the process ends.
     pub fn in_memory() -> Likes {
-        Likes { file: None, ledger: Mutex::default(), turned: Condvar::new() }
+        Likes { file: None, state: Mutex::default(), append_ended: Condvar::new() }
     }
 
-    /// The file that was `given`, or an error. None given: the `default` place, or memory where
-    /// that cannot be written (a read-only image, a user without a home). A default file that is
-    /// another's, or not of likes, remains an error: to go on without the likes that are there
-    /// would look like having lost them.
+    /// Opens the `given` file, or else the `default` one. If the default file cannot be opened (a
+    /// read-only image, a user without a home directory), the likes stay in memory.
+    ///
+    /// # Errors
+    /// Any error of the given file. For the default file: it is locked, or it is not a likes file.
+    /// To continue in memory would then look like a loss of the stored likes.
     pub fn choose(given: Option<PathBuf>, default: Option<PathBuf>) -> io::Result<Likes> {
         if let Some(path) = given {
             return Likes::open(&path);
@@ -85,87 +89,88 @@ impl Likes {
                 error.to_string()
             }
             Some(opened) => return opened,
-            None => "neither XDG_STATE_HOME nor HOME names a place".to_owned(),
+            None => "neither XDG_STATE_HOME nor HOME is an absolute path".to_owned(),
         };
-        log::warn!(
-            "likes are kept in memory and forgotten at the end ({why}); --data FILE keeps them"
-        );
+        log::warn!("likes are kept in memory and lost at the end ({why}); --data FILE keeps them");
         Ok(Likes::in_memory())
     }
 
-    /// Likes by post. Only what is stored.
+    /// Stored likes by post.
     pub fn counts(&self) -> BTreeMap<u32, u64> {
-        self.ledger().counts.clone()
+        self.lock().counts.clone()
     }
 
-    /// The file, if there is one.
+    /// Path of the likes file, or `None` for likes in memory.
     pub fn path(&self) -> Option<&Path> {
         self.file.as_ref().map(LikesFile::path)
     }
 
-    /// How many likes have shared how many syncs.
-    pub fn trips(&self) -> Trips {
-        self.ledger().trips
+    /// Likes and syncs since the start.
+    pub fn totals(&self) -> LikesTotals {
+        self.lock().totals
     }
 
-    /// Stores one like and returns the post's new count. Comes back when the disk has it.
+    /// Stores one like and returns the post's new count. Blocks until the record is synced.
     pub fn like(&self, post: u32) -> Result<u64, LikeError> {
-        let receipt = Receipt::default();
-        let mut ledger = self.ledger();
-        ledger.waiting.push((post, Arc::clone(&receipt)));
+        let result = LikeResult::default();
+        let mut state = self.lock();
+        state.pending.push((post, Arc::clone(&result)));
         loop {
-            if let Some(outcome) = receipt.get() {
-                return outcome.clone();
+            if let Some(result) = result.get() {
+                return result.clone();
             }
-            ledger = match ledger.leading {
-                true => self.turned.wait(ledger).unwrap_or_else(PoisonError::into_inner),
-                // Nobody is at the disk and ours is not stored: so it is among those that wait.
-                // Take them all.
-                false => self.lead(ledger),
+            state = match state.is_appending {
+                true => self.append_ended.wait(state).unwrap_or_else(PoisonError::into_inner),
+                // The result is not set, so the record of this thread is still pending.
+                false => self.append_pending(state),
             };
         }
     }
 
-    /// One trip to the disk, for all that wait. Only one thread is ever in here past the first
-    /// unlock.
-    fn lead<'a>(&'a self, mut ledger: MutexGuard<'a, Ledger>) -> MutexGuard<'a, Ledger> {
-        let load = std::mem::take(&mut ledger.waiting);
-        let length = ledger.length;
-        ledger.leading = true;
-        drop(ledger);
+    /// Appends all pending records, syncs once and sets their results. Runs without the lock while
+    /// it writes.
+    fn append_pending<'a>(
+        &'a self,
+        mut state: MutexGuard<'a, LikesState>,
+    ) -> MutexGuard<'a, LikesState> {
+        let batch = std::mem::take(&mut state.pending);
+        let length = state.length;
+        state.is_appending = true;
+        drop(state);
 
-        let lines: Vec<u8> = load.iter().flat_map(|(post, _)| likes_file::print(*post)).collect();
-        let written = self.file.as_ref().map_or(Ok(()), |file| file.append(length, &lines));
+        let records: Vec<u8> =
+            batch.iter().flat_map(|(post, _)| likes_file::format_record(*post)).collect();
+        let appended = self.file.as_ref().map_or(Ok(()), |file| file.append(length, &records));
 
-        let mut ledger = self.ledger();
-        if written.is_ok() {
-            ledger.length += lines.len() as u64;
-            ledger.trips.likes += load.len() as u64;
-            ledger.trips.syncs += u64::from(self.file.is_some());
+        let mut state = self.lock();
+        if appended.is_ok() {
+            state.length += records.len() as u64;
+            state.totals.likes += batch.len() as u64;
+            state.totals.syncs += u64::from(self.file.is_some());
         }
-        for (post, receipt) in load {
-            let outcome = written.clone().map(|()| {
-                let count = ledger.counts.entry(post).or_default();
+        for (post, result) in batch {
+            let count = appended.clone().map(|()| {
+                let count = state.counts.entry(post).or_default();
                 *count += 1;
                 *count
             });
-            let _ = receipt.set(outcome); // each is set once, here
+            let _ = result.set(count); // only this line sets it
         }
-        ledger.leading = false;
-        self.turned.notify_all();
-        ledger
+        state.is_appending = false;
+        self.append_ended.notify_all();
+        state
     }
 
-    /// A thread that panicked held no half-made change: every update of the ledger is complete
-    /// before anything can fail.
-    fn ledger(&self) -> MutexGuard<'_, Ledger> {
-        self.ledger.lock().unwrap_or_else(PoisonError::into_inner)
+    /// Locks the state, also after a panic: no code under the lock can fail in the middle of an
+    /// update.
+    fn lock(&self) -> MutexGuard<'_, LikesState> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-/// Where likes live when nobody says: the XDG base directory for state. Takes the values of
-/// `XDG_STATE_HOME` and `HOME`; a path that is not absolute counts as unset, as that specification
-/// wants it.
+/// The default path of the likes file, in the XDG base directory for state. Takes the values of
+/// `XDG_STATE_HOME` and `HOME`. A path that is not absolute counts as unset, as the XDG
+/// specification demands.
 pub fn default_path(state_home: Option<OsString>, home: Option<OsString>) -> Option<PathBuf> {
     let absolute =
         |value: Option<OsString>| value.map(PathBuf::from).filter(|path| path.is_absolute());
@@ -181,7 +186,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_like_is_there_after_a_restart() {
+    fn likes_are_loaded_after_a_restart() {
         let path = scratch("restart");
         let likes = Likes::open(&path).expect("opens");
         assert_eq!((likes.like(1), likes.like(4), likes.like(1)), (Ok(1), Ok(1), Ok(2)));
@@ -192,7 +197,7 @@ mod tests {
     }
 
     #[test]
-    fn a_second_owner_is_told_in_a_sentence() {
+    fn a_second_process_gets_an_error_that_names_the_data_flag() {
         let path = scratch("owner");
         let _first = Likes::open(&path).expect("opens");
         let error = Likes::open(&path).err().expect("is locked");
@@ -200,27 +205,27 @@ mod tests {
         assert!(error.to_string().ends_with("another file with --data"), "{error}");
         assert!(
             Likes::choose(None, Some(path.to_path_buf())).is_err(),
-            "and is not sent to memory"
+            "the likes are not kept in memory instead"
         );
     }
 
     #[test]
-    fn many_guests_share_a_sync_and_each_count_is_given_once() {
+    fn threads_share_a_sync_and_each_count_is_returned_once() {
         let path = scratch("shared");
         let likes = Likes::open(&path).expect("opens");
-        let mut given: Vec<u64> = thread::scope(|scope| {
-            let guests: Vec<_> = (0..16)
+        let mut returned: Vec<u64> = thread::scope(|scope| {
+            let threads: Vec<_> = (0..16)
                 .map(|_| {
                     scope.spawn(|| {
                         (0..25).map(|_| likes.like(7).expect("stored")).collect::<Vec<_>>()
                     })
                 })
                 .collect();
-            guests.into_iter().flat_map(|guest| guest.join().expect("no panic")).collect()
+            threads.into_iter().flat_map(|thread| thread.join().expect("no panic")).collect()
         });
-        given.sort_unstable();
-        assert_eq!(given, (1..=400).collect::<Vec<_>>());
-        let Trips { likes: stored, syncs } = likes.trips();
+        returned.sort_unstable();
+        assert_eq!(returned, (1..=400).collect::<Vec<_>>());
+        let LikesTotals { likes: stored, syncs } = likes.totals();
         assert_eq!(stored, 400);
         assert!((1..=400).contains(&syncs), "{syncs} syncs");
         drop(likes);
@@ -229,45 +234,45 @@ mod tests {
 
     #[test]
     #[cfg(target_os = "linux")]
-    fn a_like_without_room_is_told_to_everyone_who_shared_the_trip_and_does_not_count() {
+    fn a_full_disk_fails_every_like_of_the_append_and_counts_none() {
         let likes = Likes { file: Some(likes_file::tests::full()), ..Likes::in_memory() };
         thread::scope(|scope| {
-            let guests: Vec<_> = (0..8).map(|_| scope.spawn(|| likes.like(1))).collect();
-            for guest in guests {
-                assert_eq!(guest.join().expect("no panic"), Err(LikeError::Full));
+            let threads: Vec<_> = (0..8).map(|_| scope.spawn(|| likes.like(1))).collect();
+            for thread in threads {
+                assert_eq!(thread.join().expect("no panic"), Err(LikeError::Full));
             }
         });
-        assert_eq!((likes.counts(), likes.trips().likes), (BTreeMap::new(), 0));
+        assert_eq!((likes.counts(), likes.totals().likes), (BTreeMap::new(), 0));
     }
 
     #[test]
-    fn memory_counts_as_well() {
+    fn likes_in_memory_are_counted() {
         let likes = Likes::in_memory();
         assert_eq!((likes.like(1), likes.like(1), likes.path()), (Ok(1), Ok(2), None));
     }
 
     #[test]
-    fn the_default_place_is_absolute_or_nowhere() {
-        let place = |state: Option<&str>, home: Option<&str>| {
+    fn the_default_path_is_absolute_or_absent() {
+        let path = |state: Option<&str>, home: Option<&str>| {
             default_path(state.map(OsString::from), home.map(OsString::from))
         };
-        assert_eq!(place(Some("/s"), Some("/h")), Some("/s/openkitchen/likes".into()));
+        assert_eq!(path(Some("/s"), Some("/h")), Some("/s/openkitchen/likes".into()));
         for unset in [None, Some(""), Some("relative")] {
-            assert_eq!(place(unset, Some("/h")), Some("/h/.local/state/openkitchen/likes".into()));
-            assert_eq!(place(unset, unset), None);
+            assert_eq!(path(unset, Some("/h")), Some("/h/.local/state/openkitchen/likes".into()));
+            assert_eq!(path(unset, unset), None);
         }
     }
 
     #[test]
-    fn nowhere_to_write_means_memory_but_a_named_file_must_be_kept() {
-        let file = scratch("a-file-is-no-folder");
+    fn an_unusable_default_means_memory_but_a_given_file_must_open() {
+        let file = scratch("a-file-is-no-directory");
         std::fs::write(&*file, "x").expect("written");
         let below = file.join("likes");
         assert_eq!(Likes::choose(None, None).expect("memory").path(), None);
         assert_eq!(Likes::choose(None, Some(below.clone())).expect("memory").path(), None);
         assert!(Likes::choose(Some(below), None).is_err());
-        let error = Likes::choose(None, Some(file.to_path_buf())).err().expect("is not ours");
+        let error = Likes::choose(None, Some(file.to_path_buf())).err().expect("no likes file");
         assert_eq!(error.kind(), ErrorKind::InvalidData);
-        assert_eq!(std::fs::read(&*file).expect("is there"), b"x", "and was not touched");
+        assert_eq!(std::fs::read(&*file).expect("is there"), b"x", "unchanged");
     }
 }

@@ -1,39 +1,38 @@
-//! # Mirrors
+//! # Mirrors: routes that send the request back
 //!
-//! What did my program really send? Three doors hand it back:
+//! They show what a client really sent:
 //!
 //! ```text
-//! POST /echo      the content, with its type
-//! /raw            every byte of the request, as it came: head, framing, content
+//! POST /echo      the content, with its media type
+//! /raw            every byte of the request, as received: head, framing, content
 //! /fields         the fields, as a handler gets them: one line each, in order
 //! ```
-//! What comes back is the client's, not ours, so no browser may take it for a page of this site:
-//! `nosniff` keeps it to the type it is sent with, and the policy takes a page's powers away. (A
-//! form on a strange site can post here, and what it posted would otherwise run as if we had
-//! written it.)
+//! The client chose these bytes, so a browser must not run them as a page of this site. A form on
+//! another site can post them here. `nosniff` forbids the browser to guess another media type. The
+//! `sandbox` policy takes scripts and the origin of this site away from a page.
 
 use openkitchen::{Request, Response};
 
 use super::Site;
 
-/// Bytes of whatever kind. RFC 9110 section 8.3.
+/// The media type for bytes of unknown type. RFC 9110 section 8.3.
 const OCTETS: &str = "application/octet-stream";
 
-/// `POST /echo`
+/// `POST /echo`: the content, with the media type of the request if it is valid.
 pub fn echo(request: &Request<Site>) -> Response {
     let content = request.content().to_vec();
     match request.field("content-type") {
-        Some(kind) if sendable(kind) => mirrored(Response::bytes(kind, content)),
-        _ => mirrored(Response::bytes(OCTETS, content)),
+        Some(kind) if is_media_type(kind) => restricted(Response::bytes(kind, content)),
+        _ => restricted(Response::bytes(OCTETS, content)),
     }
 }
 
-/// `GET /raw`, `POST /raw`
+/// `GET /raw`, `POST /raw`: the bytes of the request.
 pub fn raw(request: &Request<Site>) -> Response {
-    shown(request.raw().to_vec())
+    text_or_bytes(request.raw().to_vec())
 }
 
-/// `GET /fields`, `POST /fields`
+/// `GET /fields`, `POST /fields`: the fields of the request.
 pub fn fields(request: &Request<Site>) -> Response {
     let mut lines = Vec::new();
     for (name, value) in request.fields() {
@@ -42,25 +41,26 @@ pub fn fields(request: &Request<Site>) -> Response {
         lines.extend_from_slice(value);
         lines.push(b'\n');
     }
-    shown(lines)
+    text_or_bytes(lines)
 }
 
-/// To be read in a browser where it is text, and otherwise not to be called text.
-fn shown(bytes: Vec<u8>) -> Response {
+/// UTF-8 is sent as plain text, so that a browser shows it; other bytes as octets.
+fn text_or_bytes(bytes: Vec<u8>) -> Response {
     let kind = if str::from_utf8(&bytes).is_ok() { "text/plain; charset=utf-8" } else { OCTETS };
-    mirrored(Response::bytes(kind, bytes))
+    restricted(Response::bytes(kind, bytes))
 }
 
-fn mirrored(response: Response) -> Response {
+/// Adds the fields that keep a browser from running the content, and caches from storing it.
+fn restricted(response: Response) -> Response {
     response
         .field("X-Content-Type-Options", "nosniff")
         .field("Content-Security-Policy", "default-src 'none'; sandbox")
         .field("Cache-Control", "no-store")
 }
 
-/// RFC 9110 section 8.3.1: a media type is `type "/" subtype` and parameters; nothing in it is
-/// beyond ASCII or a control.
-fn sendable(kind: &str) -> bool {
+/// RFC 9110 section 8.3.1: a media type is `type "/" subtype` and parameters. Control characters
+/// (except tabs) and bytes beyond ASCII are refused.
+fn is_media_type(kind: &str) -> bool {
     let name = kind.split(';').next().unwrap_or_default();
     let named =
         name.trim().split_once('/').is_some_and(|(kind, sub)| !kind.is_empty() && !sub.is_empty());
@@ -72,9 +72,9 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_a_media_type_is_sent_back_as_one() {
+    fn only_a_valid_media_type_is_sent_back() {
         for kind in ["text/plain", "a/b; c=\"d e\"", "multipart/form-data; boundary=x"] {
-            assert!(sendable(kind), "{kind}");
+            assert!(is_media_type(kind), "{kind}");
         }
         for kind in [
             "",
@@ -85,7 +85,7 @@ mod tests {
             "text/plain; x=\0",
             "text/plän",
         ] {
-            assert!(!sendable(kind), "{kind:?}");
+            assert!(!is_media_type(kind), "{kind:?}");
         }
     }
 }

@@ -1,11 +1,11 @@
 //! # The lesson site
 //!
-//! A small restaurant with a dining room (pages), an order window (the API) and a door for the
-//! staff. Everything here is written against the crate's public face alone, as any other customer
-//! would write it.
+//! Routes and state of the site that `openkitchen` serves: pages, an API, a page that needs a key,
+//! and routes that send the request back. The pages show it as a restaurant: the frontend is the
+//! dining room, the API is the slot in the wall, the backend is the kitchen.
 //!
-//! The table below is the whole site. Read a row as: when someone visits this path, run this
-//! function.
+//! This module uses the public API of the crate alone, as any other application would. The table
+//! below is the whole site. A row means: for this method and path, run this function.
 
 pub mod pages;
 pub mod posts;
@@ -26,43 +26,43 @@ use openkitchen::{Request, Response, Routes, Status, get, post, routes};
 use likes::Likes;
 use staff::Key;
 
-/// What the kitchen has on its shelves.
+/// All routes of the site.
 pub static ROUTES: Routes<Site> = routes(&[
-    // The dining room: what a guest sees.
+    // The dining room: the pages.
     get("/", pages::home),
     get("/about", pages::about),
     get("/contact", pages::contact),
-    get("/staff", staff::door),
-    // The slot in the wall: what a program asks.
+    get("/staff", staff::page),
+    // The slot in the wall: the API.
     get("/api/posts", api::posts),
     get("/api/likes", api::likes),
     post("/api/likes", api::like),
-    // Mirrors: what you sent, handed back.
+    // Mirrors: the response shows the request.
     post("/echo", mirror::echo),
     get("/raw", mirror::raw),
     post("/raw", mirror::raw),
     get("/fields", mirror::fields),
     post("/fields", mirror::fields),
-    // For browsers and for whoever watches over the server. Quiet rows are not logged.
+    // For browsers and for health checks. The access log leaves quiet routes out.
     get("/site.css", pages::css),
     get("/like.js", pages::js),
     get("/favicon.ico", pages::icon).quiet(),
     get("/healthz", health).quiet(),
 ]);
 
-/// What every handler may see, lent to it by `request.state()`. There are no globals: two sites can
-/// run in one process.
+/// State of the site. Every handler borrows it with `request.state()`. There are no globals, so two
+/// sites can run in one process.
 pub struct Site {
-    /// The likes, on disk.
+    /// The likes, in a file or in memory.
     pub likes: Likes,
-    /// The staff's key; `None` keeps that door shut.
+    /// The key for `/staff`. With `None`, `/staff` answers 403.
     pub key: Option<Key>,
-    /// Who is named on `/contact`.
+    /// Name and email on `/contact`.
     pub contact: Contact,
     draining: AtomicBool,
 }
 
-/// Who runs this place, as far as they told.
+/// Name and email of the site's owner, if the environment has them.
 #[derive(Default)]
 pub struct Contact {
     /// `CONTACT_NAME`.
@@ -72,50 +72,50 @@ pub struct Contact {
 }
 
 impl Site {
-    /// A site from its parts. An `api_key` that no one could send is told in the log and leaves the
-    /// door shut.
+    /// A site from its parts. An unusable `api_key` (empty or too long) is logged, and counts as
+    /// none.
     pub fn new(likes: Likes, api_key: Option<String>, contact: Contact) -> Site {
         let key = api_key.and_then(|key| {
             Key::new(&key)
-                .map_err(|why| log::error!("API_KEY is of no use, so /staff stays shut: {why}"))
+                .map_err(|why| log::error!("API_KEY is unusable, so /staff answers 403: {why}"))
                 .ok()
         });
         Site { likes, key, contact, draining: AtomicBool::new(false) }
     }
 
-    /// A site whose secrets and names come from the environment: read once, at the start, and never
-    /// in a handler.
+    /// A site with key, name and email from the environment. They are read once, at the start, and
+    /// never in a handler.
     pub fn from_env(likes: Likes) -> Site {
         let contact = Contact { name: variable("CONTACT_NAME"), email: variable("CONTACT_EMAIL") };
         Site::new(likes, variable("API_KEY"), contact)
     }
 
-    /// From now on `/healthz` answers 503, so that a proxy in front sends its guests elsewhere
-    /// while we finish.
+    /// Makes `/healthz` answer 503 from now on. A proxy in front then sends new requests to other
+    /// servers, while this one finishes.
     pub fn drain(&self) {
         self.draining.store(true, Ordering::Relaxed);
     }
 }
 
-/// A variable that is set but empty (`API_KEY= openkitchen`) counts as unset: an empty key would
-/// open the door to everyone.
+/// Reads an environment variable. A value that is empty (`API_KEY= openkitchen`) counts as unset,
+/// because every client could send an empty key.
 fn variable(name: &str) -> Option<String> {
     match env::var(name) {
         Ok(value) => Some(value).filter(|value| !value.is_empty()),
         Err(env::VarError::NotPresent) => None,
         Err(env::VarError::NotUnicode(_)) => {
-            log::warn!("{name} is not UTF-8; it counts as unset");
+            log::warn!("{name} is not UTF-8, so it counts as unset");
             None
         }
     }
 }
 
-/// `/healthz`: am I well, and should more guests be sent to me?
+/// `/healthz`: 200 while the server takes new requests, 503 while it drains.
 fn health(request: &Request<Site>) -> Response {
-    let answer = if request.state().draining.load(Ordering::Relaxed) {
+    let response = if request.state().draining.load(Ordering::Relaxed) {
         Response::text("draining").status(Status::SERVICE_UNAVAILABLE)
     } else {
         Response::text("ok")
     };
-    answer.field("Cache-Control", "no-store")
+    response.field("Cache-Control", "no-store")
 }

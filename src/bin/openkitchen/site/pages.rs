@@ -1,21 +1,20 @@
-//! # The dining room
+//! # The HTML pages
 //!
-//! What a guest sees: HTML from files, with a few names in double braces that a handler fills in.
-//! That is all the templating there is. What comes from outside (the environment, a request) passes
-//! [`escape`] on its way in.
+//! The site calls them the dining room. Each page is an HTML file with names in double braces, which
+//! a handler replaces with values. Values from outside (the environment, a request) pass through
+//! [`escape`] first.
 
 use openkitchen::{Request, Response, Status};
 
 use super::{Site, accept_field, posts};
 
-/// A page may load from this site and nowhere else, and runs no script that stands inside it:
-/// should a guest's words ever reach a page unescaped, they stay words.
-/// <https://www.w3.org/TR/CSP3/>
+/// The Content-Security-Policy of a page: it loads from this site alone, and runs no inline script.
+/// So even unescaped text from a client could not run as a script. <https://www.w3.org/TR/CSP3/>
 const POLICY: &str = "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self'; \
                       connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors \
                       'none'";
 
-/// `GET /`
+/// `GET /`: the posts, each with a Like button.
 pub fn home(request: &Request<Site>) -> Response {
     let menu: String = posts::feed(&request.state().likes.counts())
         .into_iter()
@@ -26,26 +25,26 @@ pub fn home(request: &Request<Site>) -> Response {
                     ("id", &post.id.to_string()),
                     ("title", &escape(post.title)),
                     ("text", &escape(post.text)),
-                    ("likes", &counted(likes)),
+                    ("likes", &likes_text(likes)),
                 ],
             )
         })
         .collect();
     let content = fill(
         include_str!("html/home.html"),
-        &[("menu", &menu), ("kept", kept(request)), ("host", &escape(host(request)))],
+        &[("menu", &menu), ("kept", durability(request)), ("host", &escape(host(request)))],
     );
     page("/", "Menu", &content).field("Cache-Control", "no-store")
 }
 
-/// `GET /about`
+/// `GET /about`: what the site is and how it is built.
 pub fn about(request: &Request<Site>) -> Response {
-    let content = fill(include_str!("html/about.html"), &[("kept", kept(request))]);
+    let content = fill(include_str!("html/about.html"), &[("kept", durability(request))]);
     page("/about", "About", &content)
 }
 
-/// `GET /contact`: the lesson's challenge. Name and email come from the environment; an unset one
-/// is told with the way out.
+/// `GET /contact`: the challenge of the lesson. Name and email come from the environment. If a
+/// variable is unset, the page says how to set it.
 pub fn contact(request: &Request<Site>) -> Response {
     let contact = &request.state().contact;
     let unset = |variable: &str| {
@@ -67,43 +66,43 @@ pub fn contact(request: &Request<Site>) -> Response {
     page("/contact", "Contact", &content)
 }
 
-/// `GET /site.css`
+/// `GET /site.css`: the style sheet.
 pub fn css(_: &Request<Site>) -> Response {
     asset("text/css; charset=utf-8", include_str!("html/site.css"))
 }
 
-/// `GET /like.js`
+/// `GET /like.js`: the script of the Like buttons.
 pub fn js(_: &Request<Site>) -> Response {
     asset("text/javascript; charset=utf-8", include_str!("html/like.js"))
 }
 
-/// `GET /favicon.ico`: browsers ask for it by themselves. The name is theirs, the type is ours, and
-/// the type counts.
+/// `GET /favicon.ico`: browsers request this path without a link. The content is SVG, because the
+/// media type counts, and not the name.
 pub fn icon(_: &Request<Site>) -> Response {
     asset("image/svg+xml", include_str!("html/icon.svg"))
 }
 
-/// Something that changes only when the program does. Ten minutes, so that after a new build nobody
-/// looks at old paint for long.
+/// A file that changes only with a new build. Browsers may cache it for 10 minutes, so that a new
+/// build is seen soon.
 fn asset(kind: &str, text: &'static str) -> Response {
     Response::bytes(kind, text.as_bytes())
         .field("Cache-Control", "max-age=600")
         .field("X-Content-Type-Options", "nosniff")
 }
 
-/// A whole page. `path` is marked in the menu bar as the present one; `content` is HTML.
+/// A whole page. `path` is marked as the current page in the menu bar; `content` is HTML.
 pub fn page(path: &str, title: &str, content: &str) -> Response {
-    let here = |row: &str| {
-        if row == path { " aria-current=\"page\"" } else { "" }
+    let current = |link: &str| {
+        if link == path { " aria-current=\"page\"" } else { "" }
     };
     let whole = fill(
         include_str!("html/frame.html"),
         &[
             ("title", &escape(title)),
-            ("at-menu", here("/")),
-            ("at-about", here("/about")),
-            ("at-contact", here("/contact")),
-            ("at-staff", here("/staff")),
+            ("at-menu", current("/")),
+            ("at-about", current("/about")),
+            ("at-contact", current("/contact")),
+            ("at-staff", current("/staff")),
             ("content", content),
         ],
     );
@@ -113,7 +112,7 @@ pub fn page(path: &str, title: &str, content: &str) -> Response {
         .field("Referrer-Policy", "same-origin")
 }
 
-/// A few sentences: a page where the client would rather have one (a browser), otherwise plain text
+/// A few sentences: as a page if the client prefers HTML (a browser), otherwise as plain text
 /// (curl).
 pub fn notice(
     request: &Request<Site>,
@@ -131,56 +130,55 @@ pub fn notice(
     response.status(status).field("Cache-Control", "no-store")
 }
 
-/// Puts values where their names stand in double braces. One pass: braces inside a value are only
-/// text.
+/// Replaces names in double braces with their values, and unknown names with nothing. Braces inside
+/// a value stay text, because there is only one pass.
 pub fn fill(template: &str, values: &[(&str, &str)]) -> String {
     let mut filled = String::with_capacity(template.len());
     let mut rest = template;
     while let Some((before, name, after)) = next_name(rest) {
         filled.push_str(before);
-        filled.push_str(
-            values.iter().find(|(known, _)| *known == name).map_or("", |(_, value)| value),
-        );
+        filled.push_str(values.iter().find(|(key, _)| *key == name).map_or("", |(_, value)| value));
         rest = after;
     }
     filled + rest
 }
 
+/// The text before the next name in double braces, the name, and the text after it.
 fn next_name(template: &str) -> Option<(&str, &str, &str)> {
     let (before, rest) = template.split_once("{{")?;
     let (name, after) = rest.split_once("}}")?;
     Some((before, name, after))
 }
 
-/// Text as HTML that says just this text, between tags and inside a quoted attribute.
+/// Escapes `text` for HTML, between tags and inside a quoted attribute.
 /// <https://html.spec.whatwg.org/#escapingString>
 pub fn escape(text: &str) -> String {
     let mut html = String::with_capacity(text.len());
-    for letter in text.chars() {
-        match letter {
+    for character in text.chars() {
+        match character {
             '&' => html.push_str("&amp;"),
             '<' => html.push_str("&lt;"),
             '>' => html.push_str("&gt;"),
             '"' => html.push_str("&quot;"),
             '\'' => html.push_str("&#39;"),
-            letter => html.push(letter),
+            character => html.push(character),
         }
     }
     html
 }
 
-/// The address under which this guest found us, for the examples on the page; the usual one where
-/// the field holds anything but an address. RFC 9110 section 7.2.
+/// The host and port that the client used, for the examples on the page. If the Host field has other
+/// characters, the default address. RFC 9110 section 7.2.
 fn host<'a>(request: &'a Request<Site>) -> &'a str {
-    let address = |host: &&str| {
+    let is_address = |host: &&str| {
         !host.is_empty()
             && host.bytes().all(|byte| byte.is_ascii_alphanumeric() || b".:-[]".contains(&byte))
     };
-    request.field("host").filter(address).unwrap_or("127.0.0.1:5000")
+    request.field("host").filter(is_address).unwrap_or("127.0.0.1:5000")
 }
 
-/// What the guest may believe of a like.
-fn kept(request: &Request<Site>) -> &'static str {
+/// Says whether likes are stored on disk.
+fn durability(request: &Request<Site>) -> &'static str {
     match request.state().likes.path() {
         Some(_) => "A like is on the disk before you see the number move.",
         None => {
@@ -189,8 +187,8 @@ fn kept(request: &Request<Site>) -> &'static str {
     }
 }
 
-/// "1 like", "2 likes": like.js writes it the same way.
-fn counted(likes: u64) -> String {
+/// "1 like", "2 likes": like.js writes the same text.
+fn likes_text(likes: u64) -> String {
     format!("{likes} {}", if likes == 1 { "like" } else { "likes" })
 }
 
@@ -199,13 +197,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_value_is_never_read_as_a_template() {
+    fn braces_inside_a_value_are_not_replaced() {
         assert_eq!(fill("<{{a}}|{{b}}|{{a}}>", &[("a", "{{b}}"), ("b", "2")]), "<{{b}}|2|{{b}}>");
         assert_eq!(fill("{{unknown}}, {{ open", &[]), ", {{ open");
     }
 
     #[test]
-    fn markup_from_outside_is_text() {
+    fn markup_in_a_value_is_escaped() {
         assert_eq!(
             escape("<a href=\"x\" id='y'>&amp;"),
             "&lt;a href=&quot;x&quot; id=&#39;y&#39;&gt;&amp;amp;"
@@ -213,7 +211,7 @@ mod tests {
     }
 
     #[test]
-    fn a_count_is_a_number_and_a_word() {
-        assert_eq!([0, 1, 2].map(counted), ["0 likes", "1 like", "2 likes"]);
+    fn one_like_is_singular_and_other_counts_are_plural() {
+        assert_eq!([0, 1, 2].map(likes_text), ["0 likes", "1 like", "2 likes"]);
     }
 }

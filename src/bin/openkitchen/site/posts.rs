@@ -1,23 +1,23 @@
-//! # The menu
+//! # The posts, and their order in the feed
 //!
-//! "When your feed loads, the backend decides which posts to show you." Here is that decision, in
-//! one line of [`feed`]: most liked first. Pages and API both ask this function, so they cannot
-//! disagree.
+//! "When your feed loads, the backend decides which posts to show you." Here that decision is one
+//! line of [`feed`]: most liked first. The pages and the API both call this function, so they always
+//! agree.
 
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
 
-/// One dish on the menu.
+/// One post of the feed. The site calls the feed the menu.
 pub struct Post {
-    /// Its number: the name that the API and the disk use.
+    /// Its number, as the API and the likes file use it.
     pub id: u32,
-    /// Plain text.
+    /// The title, as plain text.
     pub title: &'static str,
-    /// Plain text.
+    /// The text, as plain text.
     pub text: &'static str,
 }
 
-/// Everything the kitchen serves. Numbers are for ever: the disk remembers likes by them.
+/// All posts. A number must never change, because the likes file uses it.
 pub static POSTS: [Post; 6] = [
     Post {
         id: 1,
@@ -68,8 +68,7 @@ pub fn find(id: u32) -> Option<&'static Post> {
     POSTS.iter().find(|post| post.id == id)
 }
 
-/// The posts in the order in which to show them, each with its likes: most liked first, then by
-/// number.
+/// The posts in the order of the page, each with its likes: most liked first, then by number.
 pub fn feed(counts: &BTreeMap<u32, u64>) -> Vec<(&'static Post, u64)> {
     let mut feed: Vec<_> =
         POSTS.iter().map(|post| (post, counts.get(&post.id).copied().unwrap_or(0))).collect();
@@ -82,7 +81,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_most_liked_comes_first_and_equals_stand_by_number() {
+    fn the_most_liked_post_is_first_and_ties_are_ordered_by_number() {
         let order = |counts: &[(u32, u64)]| -> Vec<u32> {
             feed(&counts.iter().copied().collect()).iter().map(|(post, _)| post.id).collect()
         };

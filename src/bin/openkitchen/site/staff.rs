@@ -1,54 +1,51 @@
-//! # Kitchen staff only
+//! # The page that needs a key
 //!
 //! "When you log in, the backend verifies your password." The password is `API_KEY`, from the
-//! environment; it may come in two ways, both in the Authorization field:
+//! environment. A client sends it in the Authorization field, in one of two ways:
 //!
 //! ```text
-//! Authorization: Basic c3RhZmY6YWJjMTIz    what a browser sends, after asking its user:
+//! Authorization: Basic c3RhZmY6YWJjMTIz    from a browser, which asks its user first:
 //!                                          base64 of "staff:abc123" (any name, the key)
-//! Authorization: Bearer abc123             what a program sends
+//! Authorization: Bearer abc123             from a program
 //! ```
-//! Rule: RFC 9110 section 11 (challenge and answer), RFC 7617 (Basic), RFC 6750 (Bearer). Base64
-//! hides nothing: beyond your own machine this wants TLS in front. Left out: users, sessions,
-//! logging out.
+//! Rule: RFC 9110 section 11 (challenge and response), RFC 7617 (Basic), RFC 6750 (Bearer). Base64
+//! hides nothing, so use TLS beyond your own machine. Left out: users, sessions, logout.
 
 use std::hint::black_box;
 
 use openkitchen::{Request, Response, Status};
 
-use super::pages::{self, escape, fill, page};
+use super::pages::{self, escape, fill};
 use super::{Site, base64, posts};
 
-/// The longest key. A comparison always walks over this many bytes.
-const KEY_BYTES: usize = 1024;
+/// The longest key, in bytes. A comparison always reads this many bytes.
+const MAX_KEY_BYTES: usize = 1024;
 
-/// The staff's key. It has no `Debug` and no way out: all it does is to say whether another is the
-/// same.
+/// The key. It has no `Debug` and no getter, so that it cannot reach a log: it can only be compared.
 pub struct Key {
-    bytes: [u8; KEY_BYTES], // behind the key: zeros
+    bytes: [u8; MAX_KEY_BYTES], // zeros after the key
     length: usize,
 }
 
 impl Key {
-    /// A key of 1 to 1,024 bytes; the error is half a sentence.
+    /// A key of 1 to 1,024 bytes. The error completes a sentence.
     pub fn new(key: &str) -> Result<Key, String> {
         match key.len() {
             0 => Err("it is empty".to_owned()),
-            length @ 1..=KEY_BYTES => Ok(Key { bytes: padded(key.as_bytes()), length }),
-            length => Err(format!("it has {length} bytes, and {KEY_BYTES} is the most")),
+            length @ 1..=MAX_KEY_BYTES => Ok(Key { bytes: padded(key.as_bytes()), length }),
+            length => Err(format!("it has {length} bytes, and {MAX_KEY_BYTES} is the most")),
         }
     }
 
-    /// Whether `given` is the key, in a time that tells nothing about the key: neither how far both
-    /// agree (`==` stops at the first difference, and a patient stranger finds the key byte by
-    /// byte) nor how long the key is. What it may depend on is the length of `given`, which the
-    /// stranger knows anyway.
-    pub fn is(&self, given: &[u8]) -> bool {
-        if given.len() > KEY_BYTES {
+    /// Whether `given` is the key. The time that this takes does not depend on the key. (`==` stops at
+    /// the first difference, so its time would reveal the key to an attacker, byte by byte.) It may
+    /// depend on the length of `given`, which the attacker knows.
+    pub fn matches(&self, given: &[u8]) -> bool {
+        if given.len() > MAX_KEY_BYTES {
             return false;
         }
-        // Always all the bytes, and every difference is kept; `black_box` keeps the compiler from
-        // stopping early.
+        // The loop reads all bytes and collects every difference. `black_box` stops the compiler from
+        // ending it early.
         let mut difference = self.length ^ given.len();
         for (ours, theirs) in self.bytes.iter().zip(&padded(given)) {
             difference = black_box(difference | usize::from(ours ^ theirs));
@@ -57,65 +54,66 @@ impl Key {
     }
 }
 
-fn padded(bytes: &[u8]) -> [u8; KEY_BYTES] {
-    let mut padded = [0; KEY_BYTES];
+/// `bytes`, filled up with zeros.
+fn padded(bytes: &[u8]) -> [u8; MAX_KEY_BYTES] {
+    let mut padded = [0; MAX_KEY_BYTES];
     padded[..bytes.len()].copy_from_slice(bytes);
     padded
 }
 
-/// `GET /staff`
-pub fn door(request: &Request<Site>) -> Response {
+/// `GET /staff`: the page for the right key. A key in the query is refused first, even the right one.
+pub fn page(request: &Request<Site>) -> Response {
     let key = request.state().key.as_ref();
-    if key_in_query(request.query().unwrap_or_default(), &request.params(), key) {
-        return key_in_target(request);
+    if has_key(request.query().unwrap_or_default(), &request.params(), key) {
+        return key_in_query(request);
     }
-    let Some(key) = key else { return shut(request) };
-    match request.only("authorization").and_then(|value| visitor(value, key)) {
-        Some(visitor) => inside(request, visitor),
-        None => ask(request),
+    let Some(key) = key else { return forbidden(request) };
+    match request.only("authorization").and_then(|value| authenticate(value, key)) {
+        Some(scheme) => authorized(request, scheme),
+        None => unauthorized(request),
     }
 }
 
-/// How someone came in.
+/// The scheme in which a client sent the key.
 #[derive(Debug, PartialEq)]
-enum Visitor {
+enum AuthScheme {
     Basic { user: String },
     Bearer,
 }
 
-/// Who shows the right key in this value of an Authorization field.
-fn visitor(value: &str, key: &Key) -> Option<Visitor> {
-    // RFC 9110 section 11.4: the scheme in any case, one space or more, the credentials.
+/// The scheme, if this value of an Authorization field has the right key.
+fn authenticate(value: &str, key: &Key) -> Option<AuthScheme> {
+    // RFC 9110 section 11.4: the scheme in any case, one or more spaces, the credentials.
     let (scheme, credentials) = value.split_once(' ')?;
     let credentials = credentials.trim_matches(' ');
     if scheme.eq_ignore_ascii_case("bearer") {
-        return key.is(credentials.as_bytes()).then_some(Visitor::Bearer);
+        return key.matches(credentials.as_bytes()).then_some(AuthScheme::Bearer);
     }
     if !scheme.eq_ignore_ascii_case("basic") {
         return None;
     }
-    // RFC 7617 section 2: the user's name ends at the first colon; the password may hold more of
-    // them.
+    // RFC 7617 section 2: the user name ends at the first colon. The password may contain colons.
     let pair = base64::decode(credentials)?;
     let colon = pair.iter().position(|&byte| byte == b':')?;
     let user = String::from_utf8_lossy(&pair[..colon]).into_owned();
-    key.is(&pair[colon + 1..]).then_some(Visitor::Basic { user })
+    key.matches(&pair[colon + 1..]).then_some(AuthScheme::Basic { user })
 }
 
-/// Whether the query holds a key: by the parameter's name, or because something in it *is* the key.
-fn key_in_query(query: &str, params: &[(String, String)], key: Option<&Key>) -> bool {
-    let is_key = |text: &str| key.is_some_and(|key| key.is(text.as_bytes()));
-    let named =
+/// Whether the query has a parameter with the name of a key, or contains the key itself.
+fn has_key(query: &str, params: &[(String, String)], key: Option<&Key>) -> bool {
+    let is_key = |text: &str| key.is_some_and(|key| key.matches(text.as_bytes()));
+    let is_key_param =
         |(name, value): &(String, String)| is_key_name(name) || is_key(name) || is_key(value);
-    // As sent, too: a key with a `+` in it that nobody encoded would be a space in `params`.
-    let sent =
+    // The raw query is checked as well: in `params`, a `+` that the client did not encode is a space.
+    let is_raw_key =
         |pair: &str| is_key(pair) || pair.split_once('=').is_some_and(|(_, value)| is_key(value));
-    params.iter().any(named) || query.split('&').any(sent)
+    params.iter().any(is_key_param) || query.split('&').any(is_raw_key)
 }
 
-/// The names under which keys are put into URLs.
+/// Whether APIs commonly use this parameter for a key.
 fn is_key_name(name: &str) -> bool {
-    let name: String = name.chars().filter(|letter| !matches!(letter, '-' | '_' | '.')).collect();
+    let name: String =
+        name.chars().filter(|character| !matches!(character, '-' | '_' | '.')).collect();
     const NAMES: [&str; 12] = [
         "key",
         "apikey",
@@ -134,8 +132,8 @@ fn is_key_name(name: &str) -> bool {
 }
 
 /// Status 400. RFC 9110 section 17.9: a target is written into logs, histories and Referer fields.
-/// The key is not said again here.
-fn key_in_target(request: &Request<Site>) -> Response {
+/// The response does not repeat the key, and the access log hides the query.
+fn key_in_query(request: &Request<Site>) -> Response {
     let way = "Send it in a field instead: curl -H \"Authorization: Bearer $API_KEY\". If this \
                was the real one, choose another now.";
     let why = "This URL holds a key. URLs are written into logs, histories and Referer fields, so \
@@ -144,35 +142,35 @@ fn key_in_target(request: &Request<Site>) -> Response {
         .hide_query()
 }
 
-/// Status 403, for whoever runs this: nobody can come in, and how to change that. RFC 9110 section
-/// 15.5.4; to ask for credentials (401) would be a lie, since none would do.
-fn shut(request: &Request<Site>) -> Response {
+/// Status 403: the server has no key. The page says how to set one. RFC 9110 section 15.5.4. A 401
+/// would be wrong, because no credentials would be accepted.
+fn forbidden(request: &Request<Site>) -> Response {
     let why = "This door stays shut, because the kitchen was started without a key.";
     let way = "Start it with one from the environment: read -rs API_KEY; export API_KEY; \
                openkitchen. (Typed after read, it is in no code, no URL and no shell history.)";
     pages::notice(request, Status::FORBIDDEN, "Kitchen staff only", &[why, way])
 }
 
-/// Status 401. RFC 9110 section 11.6.1: the challenges name the ways in. A browser knows Basic, and
-/// asks its user by itself.
-fn ask(request: &Request<Site>) -> Response {
+/// Status 401. RFC 9110 section 11.6.1: the challenges name the schemes. A browser knows Basic, and
+/// asks its user for name and password.
+fn unauthorized(request: &Request<Site>) -> Response {
     let why = "Show the key that the kitchen was started with: any user name, and the value of \
                API_KEY as the password.";
     let way = "From a terminal, curl -u staff asks for it without showing it; a program sends \
                Authorization: Bearer and the key.";
     pages::notice(request, Status::UNAUTHORIZED, "Kitchen staff only", &[why, way])
-        // RFC 7617 section 2.1: a password may hold any character, and they are sent as UTF-8.
+        // RFC 7617 section 2.1: charset asks the client to encode name and password in UTF-8.
         .field("WWW-Authenticate", "Basic realm=\"staff\", charset=\"UTF-8\"")
         .field("WWW-Authenticate", "Bearer realm=\"staff\"")
 }
 
-/// Status 200: what guests do not see.
-fn inside(request: &Request<Site>, visitor: Visitor) -> Response {
+/// Status 200: the scheme of this request, and the likes with their totals.
+fn authorized(request: &Request<Site>, scheme: AuthScheme) -> Response {
     let site = request.state();
-    let came = match visitor {
-        Visitor::Basic { user } if user.is_empty() => "with Basic, without a name".to_owned(),
-        Visitor::Basic { user } => format!("with Basic, as {user}"),
-        Visitor::Bearer => "with Bearer".to_owned(),
+    let scheme = match scheme {
+        AuthScheme::Basic { user } if user.is_empty() => "with Basic, without a name".to_owned(),
+        AuthScheme::Basic { user } => format!("with Basic, as {user}"),
+        AuthScheme::Bearer => "with Bearer".to_owned(),
     };
     let counts = site.likes.counts();
     let rows: String = posts::feed(&counts)
@@ -183,24 +181,24 @@ fn inside(request: &Request<Site>, visitor: Visitor) -> Response {
         })
         .collect();
     let total: u64 = counts.values().sum();
-    let place = site
+    let path = site
         .likes
         .path()
         .map_or("in memory: forgotten at the end".to_owned(), |path| path.display().to_string());
-    let trips = site.likes.trips();
+    let totals = site.likes.totals();
     let content = fill(
         include_str!("html/staff.html"),
         &[
-            ("came", &escape(&came)),
+            ("came", &escape(&scheme)),
             ("peer", &escape(&request.peer().to_string())),
             ("rows", &rows),
             ("total", &total.to_string()),
-            ("place", &escape(&place)),
-            ("stored", &trips.likes.to_string()),
-            ("syncs", &trips.syncs.to_string()),
+            ("place", &escape(&path)),
+            ("stored", &totals.likes.to_string()),
+            ("syncs", &totals.syncs.to_string()),
         ],
     );
-    page("/staff", "Staff", &content).field("Cache-Control", "no-store")
+    pages::page("/staff", "Staff", &content).field("Cache-Control", "no-store")
 }
 
 #[cfg(test)]
@@ -208,35 +206,35 @@ mod tests {
     use super::*;
 
     fn key() -> Key {
-        Key::new("abc:123+xyz").expect("a fine key")
+        Key::new("abc:123+xyz").expect("a valid key")
     }
 
     #[test]
-    fn a_key_is_itself_and_nothing_else() {
-        assert!(key().is(b"abc:123+xyz"));
+    fn a_key_matches_only_itself() {
+        assert!(key().matches(b"abc:123+xyz"));
         for given in
             ["", "abc:123+xy", "abc:123+xyz ", "abc:123+xyz\0", "Abc:123+xyz", "bbc:123+xyz"]
         {
-            assert!(!key().is(given.as_bytes()), "{given:?}");
+            assert!(!key().matches(given.as_bytes()), "{given:?}");
         }
-        let longest = "k".repeat(KEY_BYTES);
-        assert!(Key::new(&longest).expect("fits").is(longest.as_bytes()));
-        assert!(!Key::new(&longest).expect("fits").is(&[b'k'; KEY_BYTES + 1]));
-        assert!(Key::new("").is_err() && Key::new(&"k".repeat(KEY_BYTES + 1)).is_err());
+        let longest = "k".repeat(MAX_KEY_BYTES);
+        assert!(Key::new(&longest).expect("fits").matches(longest.as_bytes()));
+        assert!(!Key::new(&longest).expect("fits").matches(&[b'k'; MAX_KEY_BYTES + 1]));
+        assert!(Key::new("").is_err() && Key::new(&"k".repeat(MAX_KEY_BYTES + 1)).is_err());
     }
 
     #[test]
-    fn both_ways_in() {
+    fn the_right_key_is_accepted_in_basic_and_bearer_only() {
         let user = "chef".to_owned();
         assert_eq!(
-            visitor("Basic Y2hlZjphYmM6MTIzK3h5eg==", &key()),
-            Some(Visitor::Basic { user })
+            authenticate("Basic Y2hlZjphYmM6MTIzK3h5eg==", &key()),
+            Some(AuthScheme::Basic { user })
         );
         assert_eq!(
-            visitor("bAsIc  OmFiYzoxMjMreHl6", &key()),
-            Some(Visitor::Basic { user: String::new() })
+            authenticate("bAsIc  OmFiYzoxMjMreHl6", &key()),
+            Some(AuthScheme::Basic { user: String::new() })
         );
-        assert_eq!(visitor("bearer abc:123+xyz", &key()), Some(Visitor::Bearer));
+        assert_eq!(authenticate("bearer abc:123+xyz", &key()), Some(AuthScheme::Bearer));
         for value in [
             "",
             "Basic",
@@ -250,19 +248,19 @@ mod tests {
             "Basic Y2hlZg==",
             "Basic abc:123+xyz",
         ] {
-            assert_eq!(visitor(value, &key()), None, "{value:?}");
+            assert_eq!(authenticate(value, &key()), None, "{value:?}");
         }
     }
 
     #[test]
-    fn a_key_in_a_query_is_seen_by_its_name_or_its_value() {
-        let seen = |query: &str, key: Option<&Key>| {
-            key_in_query(query, &openkitchen::form(query.as_bytes()), key)
+    fn a_key_in_a_query_is_found_by_its_name_or_its_value() {
+        let found = |query: &str, key: Option<&Key>| {
+            has_key(query, &openkitchen::form(query.as_bytes()), key)
         };
         for query in
             ["key=", "a=b&API_KEY=x", "appid=abc123", "access-token=x", "Token=x", "%6bey=x"]
         {
-            assert!(seen(query, None), "{query}");
+            assert!(found(query, None), "{query}");
         }
         for query in [
             "x=abc:123+xyz",
@@ -271,11 +269,11 @@ mod tests {
             "abc:123+xyz",
             "a=1&q=abc:123%2bxyz",
         ] {
-            assert!(seen(query, Some(&key())), "{query}");
-            assert!(!seen(query, None), "{query}");
+            assert!(found(query, Some(&key())), "{query}");
+            assert!(!found(query, None), "{query}");
         }
         for query in ["", "a=b", "monkey=1", "x=abc:123", "keys=2"] {
-            assert!(!seen(query, Some(&key())), "{query}");
+            assert!(!found(query, Some(&key())), "{query}");
         }
     }
 }

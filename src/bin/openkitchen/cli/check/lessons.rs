@@ -24,7 +24,7 @@ static LESSONS: [Lesson; 33] = [
     lesson!("08-head.wire"),
     lesson!("09-options.wire"),
     lesson!("10-not-allowed.wire"),
-    lesson!("11-a-method-nobody-knows.wire"),
+    lesson!("11-an-unknown-method.wire"),
     lesson!("12-a-host-in-the-target.wire"),
     lesson!("13-an-empty-line-first.wire"),
     lesson!("14-keep-alive.wire"),
@@ -46,7 +46,7 @@ static LESSONS: [Lesson; 33] = [
     lesson!("30-a-key-in-a-field.wire"),
     lesson!("31-a-key-in-a-url-is-refused.wire"),
     lesson!("32-two-worlds.wire"),
-    lesson!("33-the-answer-a-browser-hides.wire"),
+    lesson!("33-the-response-a-browser-hides.wire"),
 ];
 
 /// Each lesson as a case.
