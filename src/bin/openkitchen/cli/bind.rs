@@ -21,7 +21,7 @@ pub fn bind(address: &str) -> Result<TcpListener, String> {
         })?
         .collect();
     let listener = TcpListener::bind(&addresses[..]).map_err(|error| why(address, &error))?;
-    if let Err(error) = sys::lengthen_backlog(&listener, BACKLOG) {
+    if let Err(error) = sys::set_backlog(&listener, BACKLOG) {
         log::warn!("bursts of connections may have to wait: {error}");
     }
     Ok(listener)

@@ -155,10 +155,10 @@ fn next_port(server: &str) -> String {
 }
 
 fn watch(server: &str, options: &WatchOptions) -> Result<(), CliError> {
-    sys::share_heaps();
+    sys::limit_malloc_arenas();
     logging::start();
     sys::raise_descriptor_limit();
-    sys::outlive_files_that_are_full();
+    sys::catch_sigxfsz();
     let failed = |sentence: String| CliError::Failed(sentence);
     let told = |error: io::Error| CliError::Failed(error.to_string());
     let addresses = address::find(server)
@@ -238,7 +238,7 @@ fn stop_on_signal(watcher: &Arc<Watcher>, listener: TcpListener) -> io::Result<(
     sys::on_stop_signal(move |mut signals| {
         watcher.close_the_door(&listener);
         drop(listener);
-        if signals.another() {
+        if signals.wait() {
             process::exit(1);
         }
     })
