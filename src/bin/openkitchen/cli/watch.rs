@@ -161,7 +161,7 @@ fn watch(server: &str, options: &WatchOptions) -> Result<(), CliError> {
     sys::catch_sigxfsz();
     let failed = |sentence: String| CliError::Failed(sentence);
     let told = |error: io::Error| CliError::Failed(error.to_string());
-    let addresses = address::find(server)
+    let addresses = address::resolve(server)
         .map_err(|why| failed(format!("{server} cannot be reached: {why}")))?;
     let listen = options.listen.clone().unwrap_or_else(|| next_port(server));
     let listener = bind::bind(&listen).map_err(failed)?;
