@@ -87,7 +87,7 @@
 //! front, a service manager or a framework does those.
 
 #![forbid(unsafe_code)]
-#![warn(clippy::unwrap_used)]
+#![warn(clippy::unwrap_used, clippy::print_stdout, clippy::print_stderr)]
 
 // A user of the library finds all public names on its first page. `make book` shows the modules too.
 #[cfg_attr(not(book), doc(hidden))]

@@ -1,7 +1,7 @@
-//! `openkitchen check`: the lessons against the site and against nginx, and what is said of servers that
-//! are not finished. Those are a few lines of std each. (`tests/exchanges.rs` replays the lessons, too.)
+//! Tests of `openkitchen check`: the lessons against the site and nginx, and the reports on incomplete
+//! servers, which are a few lines of std each. (`tests/exchanges.rs` plays the lessons, too.)
 
-#![allow(clippy::unwrap_used, reason = "a test that cannot go on ends by a panic")]
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on panics")]
 
 #[path = "process/mod.rs"]
 mod process;
@@ -20,7 +20,7 @@ use openkitchen::transcript::{Item, Prose};
 
 use process::{Exit, Folder, Process, ServerProcess, TIMEOUT, need, openkitchen, read_once, run};
 
-/// The files of the lessons, in order.
+/// Returns the names and texts of the lessons, in order.
 fn lessons() -> Vec<(String, String)> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/bin/openkitchen/site/lessons");
     let mut lessons: Vec<(String, String)> = fs::read_dir(folder)
@@ -35,17 +35,17 @@ fn lessons() -> Vec<(String, String)> {
     lessons
 }
 
-/// Checks a server, with these flags and files.
-fn check(address: SocketAddr, more: &str) -> Exit {
-    run(&mut openkitchen(&format!("check {address} {more}")))
+/// Runs `check ADDR ...` with these flags and files.
+fn check(address: SocketAddr, arguments: &str) -> Exit {
+    run(&mut openkitchen(&format!("check {address} {arguments}")))
 }
 
-/// The lines of a report that begin with this word.
+/// Counts the lines of a report that begin with this word.
 fn count(ended: &Exit, word: &str) -> usize {
     ended.stdout.lines().filter(|line| line.starts_with(word)).count()
 }
 
-/// A server of one line: each connection is handed to it, one after another.
+/// Starts a server that calls `serve` for each connection, one after another.
 fn server(serve: impl Fn(&mut TcpStream) + Send + 'static) -> SocketAddr {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap();
@@ -59,19 +59,19 @@ fn server(serve: impl Fn(&mut TcpStream) + Send + 'static) -> SocketAddr {
     address
 }
 
-/// Reads once; false where the client has gone.
+/// Reads once. Returns false if the client has closed or reset the connection.
 fn read(stream: &mut TcpStream) -> bool {
     read_once(stream, &mut [0; 4096]).is_ok_and(|length| length > 0)
 }
 
 #[test]
-fn every_lesson_keeps_the_form() {
+fn every_lesson_has_a_number_assertions_and_a_next_step() {
     let lessons = lessons();
     assert!(lessons.len() >= 24, "only {} lessons", lessons.len());
     for (number, (name, text)) in (1..).zip(&lessons) {
         assert!(name.starts_with(&format!("{number:02}-")), "{name}");
-        let page = Transcript::parse(text).unwrap_or_else(|error| panic!("{name}: {error}"));
-        let prose: Vec<&str> = page
+        let lesson = Transcript::parse(text).unwrap_or_else(|error| panic!("{name}: {error}"));
+        let prose: Vec<&str> = lesson
             .items
             .iter()
             .filter_map(|item| match item {
@@ -81,16 +81,16 @@ fn every_lesson_keeps_the_form() {
             .collect();
         assert!(prose.iter().any(|line| line.starts_with("next: ")), "{name}");
         assert!(text.lines().all(|line| line.len() <= 110), "{name} has a long line");
-        assert!(page.items.iter().any(|item| matches!(item, Item::Assertions(_))), "{name}");
+        assert!(lesson.items.iter().any(|item| matches!(item, Item::Assertions(_))), "{name}");
     }
-    let listed = run(&mut openkitchen("check --list"));
-    assert_eq!((listed.code, listed.stdout.lines().count()), (Some(0), lessons.len()));
+    let list = run(&mut openkitchen("check --list"));
+    assert_eq!((list.code, list.stdout.lines().count()), (Some(0), lessons.len()));
 }
 
 #[test]
 fn the_lesson_site_passes_every_lesson() {
-    let kitchen = ServerProcess::start_site("");
-    let ended = check(kitchen.address, "");
+    let site = ServerProcess::start_site("");
+    let ended = check(site.address, "");
     assert_eq!(count(&ended, "ok  "), lessons().len(), "{}", ended.stdout);
     assert_eq!(ended.code, Some(0));
     assert!(ended.stdout.ends_with(" pass.\n"), "{}", ended.stdout);
@@ -103,20 +103,20 @@ fn nginx_passes_every_lesson_that_is_not_about_our_site() {
     }
     let folder = Folder::new();
     let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
-    let place = folder.file("");
-    let place = place.to_str().unwrap();
+    let path = folder.file("");
+    let path = path.to_str().unwrap();
     fs::write(folder.file("index.html"), "<p>Welcome</p>\n").unwrap();
     let temporary: String = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"]
-        .map(|name| format!("{name}_temp_path {place}{name};\n"))
+        .map(|name| format!("{name}_temp_path {path}{name};\n"))
         .concat();
     let text = format!(
-        "daemon off;\nmaster_process off;\npid {place}pid;\nerror_log {place}error;\nevents {{}}\n\
+        "daemon off;\nmaster_process off;\npid {path}pid;\nerror_log {path}error;\nevents {{}}\n\
          http {{\naccess_log off;\n{temporary}\
-         server {{ listen 127.0.0.1:{port}; root {place}; }}\n}}\n"
+         server {{ listen 127.0.0.1:{port}; root {path}; }}\n}}\n"
     );
     fs::write(folder.file("nginx.conf"), text).unwrap();
     let mut command = Command::new("nginx");
-    command.args(["-p", place, "-e", "error", "-c", "nginx.conf"]);
+    command.args(["-p", path, "-e", "error", "-c", "nginx.conf"]);
     let mut nginx = Process::spawn(&mut command);
     let address = SocketAddr::from(([127, 0, 0, 1], port));
     let since = Instant::now();
@@ -133,16 +133,16 @@ fn nginx_passes_every_lesson_that_is_not_about_our_site() {
 }
 
 #[test]
-fn a_server_that_says_nothing_is_left_soon() {
+fn check_stops_after_three_silent_cases() {
     let address = server(|stream| while read(stream) {});
     let since = Instant::now();
     let ended = check(address, "--timeout 0.2");
     assert!(since.elapsed() < Duration::from_secs(5));
     assert_eq!((ended.code, count(&ended, "ok  "), count(&ended, "FAIL")), (Some(1), 1, 3));
     for part in [
-        "got:       nothing, in 0.2 s\n",
+        "got:       nothing in 0.2 s\n",
         "3 fail, 29 were not tried.\n",
-        "Not one byte came back, so the rest was not tried",
+        "The server sent no byte, so the rest was not tried.",
         "Next: 02, A response begins with its status line.\n",
     ] {
         assert!(ended.stdout.contains(part), "{part}: {}", ended.stdout);
@@ -150,7 +150,7 @@ fn a_server_that_says_nothing_is_left_soon() {
 }
 
 #[test]
-fn a_server_that_answers_and_closes_is_told_what_comes_next() {
+fn a_failure_shows_what_was_sent_and_what_to_do_next() {
     let address = server(|stream| {
         read(stream);
         let _ = stream.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello");
@@ -164,15 +164,15 @@ fn a_server_that_answers_and_closes_is_told_what_comes_next() {
                   sent:      GET / HTTP/1.1\n                 Host: 127.0.0.1:5000\n\n      \
                   expected:  field Date\n      got:       no field Date\n      next:      Add a Date";
     assert!(ended.stdout.contains(report), "{}", ended.stdout);
-    // The content behind an answer to HEAD, by its place.
+    // A response to HEAD has content: the caret points at its first byte.
     assert!(ended.stdout.contains("FAIL  08 "), "{}", ended.stdout);
     assert!(
         ended.stdout.contains("OK\\r\\nContent-Length: 5\\r\\n\\r\\nhello\n"),
         "{}",
         ended.stdout
     );
-    assert!(ended.stdout.contains("^ byte 38 of what came\n"), "{}", ended.stdout);
-    // The refusals, with the digit that differs.
+    assert!(ended.stdout.contains("^ byte 38 of the received bytes\n"), "{}", ended.stdout);
+    // A wrong status: the caret points at the digit that differs.
     let caret =
         "expected:  status 400\n      got:       status 200\n                        ^ byte 9";
     assert!(ended.stdout.contains(caret), "{}", ended.stdout);
@@ -180,7 +180,7 @@ fn a_server_that_answers_and_closes_is_told_what_comes_next() {
 }
 
 #[test]
-fn a_server_that_answers_200_to_all_fails_where_no_is_due() {
+fn a_server_that_responds_200_to_all_fails_the_refusals() {
     let address = server(|stream| {
         while read(stream) {
             let _ = stream.write_all(
@@ -200,8 +200,8 @@ fn a_server_that_answers_200_to_all_fails_where_no_is_due() {
 }
 
 #[test]
-fn what_is_no_answer_is_shown_at_its_first_byte() {
-    for (answer, told) in [
+fn bytes_that_are_no_response_are_shown_with_the_broken_rule() {
+    for (response, expected) in [
         ("hello", "a response begins with its status line"),
         ("HTTP/1.1 200 OK\nContent-Length: 0\n\n", "each line of a head ends in CR LF"),
         ("HTTP/1.1 200 OK\r\nDate : x\r\n\r\n", "this byte is not allowed here in a head"),
@@ -209,21 +209,25 @@ fn what_is_no_answer_is_shown_at_its_first_byte() {
             "HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nfour",
             "Content-Length: 9, and 4 bytes before",
         ),
-        ("", "the server closed without a word"),
+        ("", "the server closed the connection without a byte"),
     ] {
         let address = server(move |stream| {
             read(stream);
-            let _ = stream.write_all(answer.as_bytes());
+            let _ = stream.write_all(response.as_bytes());
         });
         let ended = check(address, "--timeout 0.3 2");
-        assert_eq!(ended.code, Some(1), "{answer}: {}", ended.stdout);
-        assert!(ended.stdout.contains(told), "{answer}: {}", ended.stdout);
-        assert!(!ended.stdout.contains("Try it alone"), "it was alone: {}", ended.stdout);
+        assert_eq!(ended.code, Some(1), "{response}: {}", ended.stdout);
+        assert!(ended.stdout.contains(expected), "{response}: {}", ended.stdout);
+        assert!(
+            !ended.stdout.contains("Try it alone"),
+            "one case has no next one: {}",
+            ended.stdout
+        );
     }
 }
 
 #[test]
-fn a_server_that_stops_listening_is_told_so() {
+fn a_server_that_stops_listening_is_reported() {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap();
     thread::spawn(move || {
@@ -233,52 +237,52 @@ fn a_server_that_stops_listening_is_told_so() {
     });
     let ended = check(address, "1 2 3");
     assert_eq!(ended.code, Some(1), "{}", ended.stdout);
-    assert!(ended.stdout.contains("nobody answers at the door any more"), "{}", ended.stdout);
+    assert!(ended.stdout.contains("the server accepts no connection any more"), "{}", ended.stdout);
     assert!(ended.stdout.contains("1 was not tried"), "{}", ended.stdout);
 
-    // Now nobody was there from the beginning.
+    // Now no server listens from the beginning.
     let ended = check(address, "");
     assert_eq!((ended.code, ended.stdout.as_str()), (Some(3), ""));
     assert!(ended.stderr.contains("start the server, then check it again"), "{}", ended.stderr);
 }
 
 #[test]
-fn without_assertions_the_bytes_judge() {
-    let (kitchen, folder) = (ServerProcess::start_site(""), Folder::new());
-    let page = |length: &str, content: &str| {
-        let file = folder.file("page.wire");
+fn without_assertions_the_bytes_are_compared() {
+    let (site, folder) = (ServerProcess::start_site(""), Folder::new());
+    let check_healthz = |length: &str, content: &str| {
+        let file = folder.file("healthz.wire");
         let text = format!(
-            "# The healthy kitchen\n\n>>>\nGET /healthz HTTP/1.1\nHost: kitchen.test\n\n<<<\n\
+            "# The server is healthy\n\n>>>\nGET /healthz HTTP/1.1\nHost: kitchen.test\n\n<<<\n\
              HTTP/1.1 200 OK\nDate: Sun, 06 Nov 1994 08:49:37 GMT\n\
              Content-Type: text/plain; charset=utf-8\nCache-Control: no-store\n\
              Content-Length: {length}\n\n{content}\\\n"
         );
         fs::write(&file, text).unwrap();
-        check(kitchen.address, &format!("--timeout 0.3 {}", file.display()))
+        check(site.address, &format!("--timeout 0.3 {}", file.display()))
     };
     for content in ["ok", "\\{2 bytes}", "o\\{1 bytes}"] {
-        let ended = page("2", content);
+        let ended = check_healthz("2", content);
         assert_eq!(ended.code, Some(0), "{content}: {}", ended.stdout);
     }
-    let ended = page("3", "ok");
+    let ended = check_healthz("3", "ok");
     assert_eq!(ended.code, Some(1));
     assert!(ended.stdout.contains("Content-Length: 2\\r\\n\\r\\nok\n"), "{}", ended.stdout);
-    assert!(ended.stdout.contains("^ byte 136 of what came\n"), "{}", ended.stdout);
-    assert!(page("2", "\\{1 bytes}").stdout.contains("(nothing)"));
-    assert!(page("2", "okay").stdout.contains("(nothing more in 0.3 s)"));
+    assert!(ended.stdout.contains("^ byte 136 of the received bytes\n"), "{}", ended.stdout);
+    assert!(check_healthz("2", "\\{1 bytes}").stdout.contains("(nothing)"));
+    assert!(check_healthz("2", "okay").stdout.contains("(nothing more in 0.3 s)"));
 }
 
 #[test]
-fn what_a_page_says_the_server_takes_is_granted() {
-    // One that is slow, and one that says what comes of it.
+fn the_waits_of_a_transcript_are_added_to_the_timeout() {
+    // The server takes 600 ms, and the timeout is 300 ms.
     let late = |stream: &mut TcpStream| {
         read(stream);
         thread::sleep(Duration::from_millis(600));
         let _ = stream.write_all(b"HTTP/1.1 408 Request Timeout\r\nContent-Length: 0\r\n\r\n");
     };
     let folder = Folder::new();
-    let file = folder.file("page.wire");
-    for (wait, behind, code) in [
+    let file = folder.file("late.wire");
+    for (wait, rest, code) in [
         ("", "???\nstatus 408\n", 1),
         ("--- silent 500ms\n", "<<<\nHTTP/1.1 408 Request Timeout\nContent-Length: 0\n\n", 0),
         ("--- silent 500ms\n", "<<<\n\n???\nstatus 408\n", 0),
@@ -286,71 +290,71 @@ fn what_a_page_says_the_server_takes_is_granted() {
         ("--- silent 500ms\n", "??? \nstatus 408\n--- server closed\n", 0),
         ("--- wait 100ms\n", "<<<\n\n???\nstatus 408\n", 1),
     ] {
-        fs::write(&file, format!("# Late\n\n>>>\nGET / HT\\\n{wait}{behind}")).unwrap();
+        fs::write(&file, format!("# Late\n\n>>>\nGET / HT\\\n{wait}{rest}")).unwrap();
         let ended = check(server(late), &format!("--timeout 0.3 {}", file.display()));
-        assert_eq!(ended.code, Some(code), "{wait}{behind}{}", ended.stdout);
+        assert_eq!(ended.code, Some(code), "{wait}{rest}{}", ended.stdout);
     }
 }
 
 #[test]
-fn a_recording_of_a_deadline_passes_again() {
+fn a_recording_of_a_timeout_passes() {
     let folder = Folder::new();
-    let wires = folder.file("wires");
-    let kitchen =
-        ServerProcess::start_site(&format!("--head-timeout 2.1 --record {}", wires.display()));
-    let (mut late, mut thoughtful) = (kitchen.client(), kitchen.client());
-    let healthy = "GET /healthz HTTP/1.1\r\nHost: h\r\n\r\n";
-    thoughtful.send(healthy);
-    assert_eq!(thoughtful.response().status, 200);
+    let recordings = folder.file("recordings");
+    let flags = format!("--head-timeout 2.1 --record {}", recordings.display());
+    let site = ServerProcess::start_site(&flags);
+    let (mut late, mut idle) = (site.client(), site.client());
+    let request = "GET /healthz HTTP/1.1\r\nHost: h\r\n\r\n";
+    idle.send(request);
+    assert_eq!(idle.response().status, 200);
     late.send("GET / HT");
     assert_eq!(late.response().status, 408);
-    late.read_to_end(); // its end is written down before the client sees it
-    thoughtful.send(healthy);
-    assert_eq!(thoughtful.response().status, 200);
+    late.read_to_end(); // the close is recorded before the client sees it
+    idle.send(request);
+    assert_eq!(idle.response().status, 200);
 
-    let files = fs::read_dir(&wires).unwrap().map(|file| file.unwrap().path());
+    let files = fs::read_dir(&recordings).unwrap().map(|file| file.unwrap().path());
     let texts: Vec<_> = files.map(|file| (fs::read_to_string(&file).unwrap(), file)).collect();
     let is_late = |text: &str| text.contains("\nGET / HT\\\n--- silent 2s\n");
     let (_, file) = texts.iter().find(|(text, _)| is_late(text)).expect("the silence");
-    let ended = check(kitchen.address, &format!("--timeout 0.5 {}", file.display()));
+    let ended = check(site.address, &format!("--timeout 0.5 {}", file.display()));
     assert_eq!(ended.code, Some(0), "{}", ended.stdout);
-    // How long a client thinks, nobody has to wait for.
+    // The pause between two requests of a client is not recorded.
     assert_eq!(texts.iter().filter(|(text, _)| text.contains("silent")).count(), 1, "{texts:?}");
 }
 
 #[test]
-fn a_page_of_several_connections_is_played_in_its_order() {
-    let (kitchen, folder) = (ServerProcess::start_site(""), Folder::new());
-    let file = folder.file("page.wire");
-    let page = "# Two guests, and one who leaves\n\n>>>\nGET /healthz HTTP/1.1\nHost: kitchen.test\n\n\
+fn three_connections_are_played_in_the_order_of_the_file() {
+    let (site, folder) = (ServerProcess::start_site(""), Folder::new());
+    let file = folder.file("three.wire");
+    let text = "# Two clients, and one that resets\n\n>>>\nGET /healthz HTTP/1.1\nHost: kitchen.test\n\n\
                 --- @2 open\n--- wait 20ms\n>>> @2\nGET /healthz HTTP/1.1\nHost: kitchen.test\n\n\
                 --- @2 client half-close\n\n???\nstatus 200\nclosed\n--- silent 20ms\n--- @3 open\n\
                 --- @3 client reset\n\n>>>\nHEAD /nowhere HTTP/1.1\nHost: kitchen.test\n\n\
                 ???\nstatus 200\n2: status 404\nopen 20ms\n";
-    fs::write(&file, page).unwrap();
-    let ended = check(kitchen.address, file.to_str().unwrap());
+    fs::write(&file, text).unwrap();
+    let ended = check(site.address, file.to_str().unwrap());
     assert_eq!(ended.code, Some(0), "{}", ended.stdout);
-    // The number of a assertion counts the answers on its connection, since the last assertions there.
-    fs::write(&file, page.replace("2: status 404", "3: status 404")).unwrap();
-    let ended = check(kitchen.address, &format!("--timeout 0.3 {}", file.display()));
+    // The number of an assertion counts the responses on its connection since the last assertions.
+    fs::write(&file, text.replace("2: status 404", "3: status 404")).unwrap();
+    let ended = check(site.address, &format!("--timeout 0.3 {}", file.display()));
     assert_eq!(ended.code, Some(1));
-    let got = "got:       2 answers, and nothing more in 0.3 s\n";
+    let got = "got:       2 responses, and nothing more in 0.3 s\n";
     assert!(ended.stdout.contains(got), "{}", ended.stdout);
 }
 
 #[test]
-fn what_cannot_be_played_is_told_before_anybody_is_asked() {
-    let asked: &'static AtomicUsize = Box::leak(Box::default());
+fn an_error_in_a_file_is_reported_before_a_connection_is_opened() {
+    let accepted: &'static AtomicUsize = Box::leak(Box::default());
     let address = server(|_| {
-        asked.fetch_add(1, Ordering::Relaxed);
+        accepted.fetch_add(1, Ordering::Relaxed);
     });
     let folder = Folder::new();
-    let file = folder.file("page.wire");
+    let file = folder.file("wrong.wire");
     fs::write(&file, "# A title\n\n>>>\nGET / HTTP/1.1\n\n???\nstatus 4\n").unwrap();
     let ended = check(address, file.to_str().unwrap());
     assert_eq!((ended.code, ended.stdout.as_str()), (Some(2), ""));
-    assert!(ended.stderr.contains("page.wire: line 7: expected a status"), "{}", ended.stderr);
-    for (line, told) in [
+    assert!(ended.stderr.contains("wrong.wire: line 7: expected a status"), "{}", ended.stderr);
+    for (line, expected) in [
         ("check", "check needs the address of a server"),
         ("check nowhere", "takes an address"),
         ("check https://localhost:5000", "plain HTTP"),
@@ -359,13 +363,13 @@ fn what_cannot_be_played_is_told_before_anybody_is_asked() {
     ] {
         let ended = run(&mut openkitchen(line));
         assert_eq!((ended.code, ended.stdout.as_str()), (Some(2), ""), "{line}");
-        assert!(ended.stderr.contains(told), "{line}: {}", ended.stderr);
+        assert!(ended.stderr.contains(expected), "{line}: {}", ended.stderr);
     }
-    assert_eq!(asked.load(Ordering::Relaxed), 0);
+    assert_eq!(accepted.load(Ordering::Relaxed), 0);
 }
 
 #[test]
-fn json_is_an_object_a_line() {
+fn each_line_of_json_is_one_object() {
     let address = server(|stream| {
         read(stream);
         let _ = stream.write_all(b"HTTP/1.1 200 \"\\\x1b[2J\r\n\r\n");
@@ -375,15 +379,15 @@ fn json_is_an_object_a_line() {
     let lines: Vec<&str> = ended.stdout.lines().collect();
     assert_eq!(lines.len(), lessons().len() + 1, "{}", ended.stdout);
     for line in &lines {
-        assert_eq!(json_value(line).map(|(_, behind)| behind), Some(""), "{line}");
+        assert_eq!(json_value(line).map(|(_, rest)| rest), Some(""), "{line}");
     }
     assert!(lines[0].starts_with("{\"case\":\"01-a-port-opens.wire\","), "{}", lines[0]);
-    let (counted, cases) = lines.split_last().unwrap();
+    let (counts, cases) = lines.split_last().unwrap();
     for case in cases {
         assert_eq!(json_keys(case), json_keys(lines[0]), "{case}");
     }
     let help = run(&mut openkitchen("check --help")).stdout;
-    for key in [json_keys(lines[0]), json_keys(counted)].concat() {
+    for key in [json_keys(lines[0]), json_keys(counts)].concat() {
         assert!(
             help.split(|c: char| !c.is_alphanumeric() && c != '_').any(|it| it == key),
             "{key}"
@@ -394,22 +398,21 @@ fn json_is_an_object_a_line() {
     {
         assert!(lines[2].contains(part), "{part}: {}", lines[2]);
     }
-    assert!(counted.starts_with("{\"cases\":33,\"pass\":"), "{counted}");
+    assert!(counts.starts_with("{\"cases\":33,\"pass\":"), "{counts}");
 }
 
 fn json_keys(text: &str) -> Vec<&str> {
     json_value(text).expect(text).0
 }
 
-/// The keys of a value of JSON (RFC 8259) and what stands behind it, if the text begins with one. Only
-/// what is used.
+/// Parses a JSON value (RFC 8259), as far as `check` uses JSON. Returns its keys and the text after it.
 fn json_value(text: &str) -> Option<(Vec<&str>, &str)> {
     let mut keys = Vec::new();
     if let Some(mut rest) = text.strip_prefix('{') {
         loop {
-            let behind = json_string(rest)?;
-            keys.push(rest[..rest.len() - behind.len()].trim_matches('"'));
-            (_, rest) = json_value(behind.strip_prefix(':')?)?;
+            let after_key = json_string(rest)?;
+            keys.push(rest[..rest.len() - after_key.len()].trim_matches('"'));
+            (_, rest) = json_value(after_key.strip_prefix(':')?)?;
             match rest.strip_prefix(',') {
                 Some(next) => rest = next,
                 None => return Some((keys, rest.strip_prefix('}')?)),
@@ -426,6 +429,7 @@ fn json_value(text: &str) -> Option<(Vec<&str>, &str)> {
     (digits > 0).then(|| (keys, &text[digits..]))
 }
 
+/// Parses a JSON string. Returns the text after it.
 fn json_string(text: &str) -> Option<&str> {
     let inner = text.strip_prefix('"')?;
     let mut letters = inner.char_indices();

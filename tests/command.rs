@@ -1,6 +1,6 @@
-//! The command line as its users meet it: what it says, where it says it, and the exit code.
+//! Tests of the command line, with the real binary: stdout, stderr, the exit code, help and errors.
 
-#![allow(clippy::unwrap_used, reason = "a test that cannot go on ends by a panic")]
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on panics")]
 
 #[path = "process/mod.rs"]
 mod process;
@@ -15,7 +15,7 @@ use openkitchen::Transcript;
 use openkitchen::transcript::{Item, Side};
 use process::{Client, Exit, Folder, Process, Response, ServerProcess, TIMEOUT, openkitchen, run};
 
-/// All that can be set, as the README promises it.
+/// All flags of the server, in the order of the help.
 const FLAGS: [&str; 16] = [
     "listen",
     "port-file",
@@ -37,12 +37,12 @@ const FLAGS: [&str; 16] = [
 
 const GET: &str = "GET /about HTTP/1.1\r\nHost: h\r\n\r\n";
 
-/// One sentence, with the way out, and nothing that only a programmer would understand.
+/// Asserts that stderr is one sentence with these parts, without words that only a programmer knows.
 #[track_caller]
-fn is_told(ended: &Exit, code: i32, parts: &[&str]) {
+fn assert_error(ended: &Exit, code: i32, parts: &[&str]) {
     let Exit { stdout, stderr, .. } = ended;
     assert_eq!(ended.code, Some(code), "{stderr}");
-    assert_eq!(stdout, "", "nothing was done, so nothing is announced");
+    assert_eq!(stdout, "", "a command that fails prints nothing on stdout");
     assert!(stderr.starts_with("openkitchen: "), "{stderr}");
     let rest = stderr.trim_end().split_once('\n').map(|(_, rest)| rest);
     assert_eq!(rest, (code == 2).then_some("Try `openkitchen --help`."), "{stderr}");
@@ -54,15 +54,21 @@ fn is_told(ended: &Exit, code: i32, parts: &[&str]) {
     }
 }
 
-// What it is asked.
+// Help, and errors of the command line.
+
+/// Asserts that a help fits a terminal of 80 columns, and about one screen.
+#[track_caller]
+fn assert_fits_a_screen(help: &str) {
+    assert!(help.lines().count() <= 30, "{} lines", help.lines().count());
+    assert!(help.lines().all(|line| line.chars().count() <= 80), "{help}");
+}
 
 #[test]
-fn help_is_one_screen_and_names_every_flag_and_variable() {
+fn help_fits_a_screen_and_names_every_flag_and_variable() {
     for flag in ["--help", "-h", "--listen 127.0.0.1:1 --help"] {
         let Exit { code, stdout, stderr } = run(&mut openkitchen(flag));
         assert_eq!((code, stderr.as_str()), (Some(0), ""));
-        assert!(stdout.lines().count() <= 24, "{} lines", stdout.lines().count());
-        assert!(stdout.lines().all(|line| line.chars().count() <= 80), "{stdout}");
+        assert_fits_a_screen(&stdout);
         let named: Vec<&str> = stdout
             .lines()
             .filter_map(|line| line.trim_start().strip_prefix("--")?.split(' ').next())
@@ -77,13 +83,12 @@ fn help_is_one_screen_and_names_every_flag_and_variable() {
 }
 
 #[test]
-fn each_command_has_a_help_of_one_screen() {
+fn the_help_of_each_command_fits_a_screen() {
     for command in ["watch", "send", "check", "mock", "explain"] {
         let Exit { code, stdout, stderr } = run(&mut openkitchen(&format!("{command} --help")));
         assert_eq!((code, stderr.as_str()), (Some(0), ""));
         assert!(stdout.starts_with(&format!("openkitchen {command}")), "{stdout}");
-        assert!(stdout.lines().count() <= 24, "{stdout}");
-        assert!(stdout.lines().all(|line| line.chars().count() <= 80), "{stdout}");
+        assert_fits_a_screen(&stdout);
         assert!(stdout.contains("Each flag is also a variable: "), "{stdout}");
         assert_eq!(run(&mut openkitchen(&format!("help {command}"))).stdout, stdout);
         let refused = run(&mut openkitchen(&format!("{command} --far-fetched")));
@@ -101,22 +106,22 @@ fn each_command_has_a_help_of_one_screen() {
 }
 
 #[test]
-fn a_misspelt_flag_is_answered_with_the_nearest_name() {
-    for (line, told) in [
+fn the_error_for_a_misspelt_name_has_the_nearest_one() {
+    for (line, expected) in [
         ("--lisen 127.0.0.1:0", "--lisen is unknown; did you mean --listen?"),
         ("--notrace", "did you mean --no-trace?"),
         ("--max-conections=1", "did you mean --max-connections?"),
         ("--hepl", "did you mean --help?"),
-        ("wach", "`wach` is no command; did you mean watch?"),
-        ("dance", "`dance` is no command; there are watch, send, check, mock, explain"),
+        ("wach", "`wach` is not a command; did you mean watch?"),
+        ("dance", "`dance` is not a command; the commands are watch, send, check, mock, explain"),
     ] {
-        is_told(&run(&mut openkitchen(line)), 2, &[told]);
+        assert_error(&run(&mut openkitchen(line)), 2, &[expected]);
     }
 }
 
 #[test]
-fn a_value_that_cannot_be_meant_is_answered_with_one_that_can() {
-    for (line, told) in [
+fn the_error_for_an_invalid_value_has_a_valid_one() {
+    for (line, expected) in [
         ("--listen", "--listen needs a value"),
         ("--max-head 0", "--max-head takes a number of bytes"),
         ("--max-content -1", "--max-content takes a number of bytes"),
@@ -125,22 +130,22 @@ fn a_value_that_cannot_be_meant_is_answered_with_one_that_can() {
         ("--grace NaN", "--grace takes a time in seconds"),
         ("--no-trace=yes", "--no-trace takes no value"),
     ] {
-        is_told(&run(&mut openkitchen(line)), 2, &[told]);
+        assert_error(&run(&mut openkitchen(line)), 2, &[expected]);
     }
-    let told = ["OPENKITCHEN_DRAIN takes a time in seconds, such as 10 or 0.5, not `soon`"];
-    is_told(&run(openkitchen("").env("OPENKITCHEN_DRAIN", "soon")), 2, &told);
+    let expected = ["OPENKITCHEN_DRAIN takes a time in seconds, such as 10 or 0.5, not `soon`"];
+    assert_error(&run(openkitchen("").env("OPENKITCHEN_DRAIN", "soon")), 2, &expected);
 }
 
-// What cannot be done.
+// Errors of the work itself.
 
 #[test]
-fn an_address_that_cannot_be_bound_is_told_with_the_way_out() {
-    let taken = TcpListener::bind("127.0.0.1:0").unwrap();
-    let taken = taken.local_addr().unwrap();
-    let port = taken.port();
+fn the_error_for_an_address_that_cannot_be_bound_says_what_to_try() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let in_use = listener.local_addr().unwrap();
+    let port = in_use.port();
     let next = format!("try --listen 127.0.0.1:{}", port.checked_add(1).unwrap_or(5001));
-    for (address, told) in [
-        (taken.to_string(), [&*format!("port {port} is taken by another program"), &*next]),
+    for (address, expected) in [
+        (in_use.to_string(), [&*format!("port {port} is in use"), &*next]),
         (
             "203.0.113.1:5000".into(),
             ["203.0.113.1 is not an address of this machine", "try --listen"],
@@ -150,63 +155,65 @@ fn an_address_that_cannot_be_bound_is_told_with_the_way_out() {
             ["is not an address to listen on", "like 127.0.0.1:5000"],
         ),
     ] {
-        is_told(&run(openkitchen("--listen").arg(address)), 1, &told);
+        assert_error(&run(openkitchen("--listen").arg(address)), 1, &expected);
     }
 }
 
 #[test]
-fn a_privileged_port_is_told_with_the_way_out() {
-    let told =
+fn the_error_for_a_privileged_port_says_what_to_try() {
+    let expected =
         ["port 80 needs privileges that this user does not have", "try --listen 0.0.0.0:5000"];
     let folder = Folder::new();
     let line = "--listen 0.0.0.0:80 --no-trace";
-    // Somebody who may bind it has to become nobody first, in a network where privileges count.
-    const NOBODY: &str = "unshare -n setpriv --reuid=65534 --regid=65534 --clear-groups";
+    // If this user may bind port 80, the test runs as an unprivileged user, in a network of its own
+    // where the port needs privileges.
+    const UNPRIVILEGED: &str = "unshare -n setpriv --reuid=65534 --regid=65534 --clear-groups";
     let refused = TcpListener::bind("0.0.0.0:80").map_err(|error| error.kind());
     if refused.is_err_and(|kind| kind == io::ErrorKind::PermissionDenied) {
-        is_told(&run(&mut openkitchen(line)), 1, &told);
-    } else if process::need("unshare and setpriv", &format!("{NOBODY} true")) {
-        // Where cargo puts the binary, nobody may not look. `cp` makes the copy, for a file that this
-        // process writes is busy as long as another test starts a child, and cannot be executed.
+        assert_error(&run(&mut openkitchen(line)), 1, &expected);
+    } else if process::need("unshare and setpriv", &format!("{UNPRIVILEGED} true")) {
+        // The unprivileged user may not read cargo's folder, so the binary is copied. `cp` does it: if
+        // this process wrote the copy, a child of another test could inherit the open file, and a
+        // file that is open for writing cannot be executed.
         let copy = folder.file("openkitchen");
         let mut cp = Command::new("cp");
         assert_eq!(run(cp.arg(env!("CARGO_BIN_EXE_openkitchen")).arg(&copy)).code, Some(0));
         let mut command = Command::new("unshare");
-        command.args(NOBODY.split(' ').skip(1)).arg(copy).args(line.split(' '));
-        is_told(&run(&mut command), 1, &told);
+        command.args(UNPRIVILEGED.split(' ').skip(1)).arg(copy).args(line.split(' '));
+        assert_error(&run(&mut command), 1, &expected);
     }
 }
 
 #[test]
-fn a_book_of_likes_that_cannot_be_kept_is_told() {
+fn the_error_for_a_file_of_likes_that_cannot_be_used_says_why() {
     let folder = Folder::new();
     let diary = folder.file("diary");
-    fs::write(&diary, "Dear diary, nobody likes me.\n").unwrap();
+    fs::write(&diary, "Dear diary, today it rained.\n").unwrap();
     let data = folder.file("likes");
     let _first = ServerProcess::start_site_with_likes(&data, "");
-    for (path, told) in [
+    for (path, expected) in [
         (&data, "stop that one, or name another file with --data"),
         (&diary, "not a likes file, so it is left unchanged"),
         (&folder.file(""), "name a file in it"),
         (&diary.join("likes"), "diary/likes: "),
     ] {
-        is_told(&run(openkitchen("--listen 127.0.0.1:0 --data").arg(path)), 1, &[told]);
+        assert_error(&run(openkitchen("--listen 127.0.0.1:0 --data").arg(path)), 1, &[expected]);
     }
     assert!(fs::read_to_string(&diary).unwrap().starts_with("Dear diary"));
 }
 
-// What it says when all is well.
+// What the options do.
 
 #[test]
-fn the_port_file_holds_the_address_that_was_bound() {
+fn the_port_file_has_the_bound_address() {
     let folder = Folder::new();
     let file = folder.file("port");
-    fs::write(&file, "of yesterday, and much longer than what comes now\n").unwrap();
-    let kitchen = ServerProcess::start_site(&format!("--port-file {}", file.display()));
-    // The file is there before the first connection is accepted.
-    assert_eq!(kitchen.get("/healthz").status, 200);
-    assert_ne!(kitchen.address.port(), 0);
-    assert_eq!(fs::read_to_string(&file).unwrap(), format!("{}\n", kitchen.address));
+    fs::write(&file, "the address of an earlier run, and much longer than the new one\n").unwrap();
+    let site = ServerProcess::start_site(&format!("--port-file {}", file.display()));
+    // The file is written before the first connection is accepted.
+    assert_eq!(site.get("/healthz").status, 200);
+    assert_ne!(site.address.port(), 0);
+    assert_eq!(fs::read_to_string(&file).unwrap(), format!("{}\n", site.address));
     let nowhere = folder.file("no/such/folder");
     let Exit { code, stderr, .. } = run(openkitchen("--listen 127.0.0.1:0 --no-trace")
         .env("HOME", folder.file("home"))
@@ -225,9 +232,9 @@ fn an_address_may_be_ipv6_a_name_or_a_port_alone() {
         }
         let mut command = openkitchen("--no-trace --listen");
         let data = folder.file("likes");
-        let kitchen = ServerProcess::start(command.arg(address).arg("--data").arg(data));
-        assert!(kitchen.address.to_string().starts_with(bound), "{}", kitchen.address);
-        assert_eq!(kitchen.get("/about").status, 200);
+        let site = ServerProcess::start(command.arg(address).arg("--data").arg(data));
+        assert!(site.address.to_string().starts_with(bound), "{}", site.address);
+        assert_eq!(site.get("/about").status, 200);
     }
 }
 
@@ -235,7 +242,7 @@ fn an_address_may_be_ipv6_a_name_or_a_port_alone() {
 fn every_flag_is_also_a_variable() {
     let folder = Folder::new();
     let [port, data] = ["port", "likes"].map(|name| folder.file(name));
-    let kitchen = ServerProcess::start(openkitchen("--max-connections 20").envs([
+    let site = ServerProcess::start(openkitchen("--max-connections 20").envs([
         ("OPENKITCHEN_LISTEN", "127.0.0.1:0"),
         ("OPENKITCHEN_PORT_FILE", port.to_str().unwrap()),
         ("OPENKITCHEN_DATA", data.to_str().unwrap()),
@@ -251,37 +258,37 @@ fn every_flag_is_also_a_variable() {
         ("OPENKITCHEN_GRACE", "0.5"),
         ("OPENKITCHEN_DRAIN", "0.1"),
     ]));
-    let address = kitchen.address.to_string();
+    let address = site.address.to_string();
     for (bytes, status) in [
         (&*GET.replace("Host", "Hostess"), Some(400)),
         (&GET.replace("Host", &"x".repeat(200)), Some(431)),
         ("POST /echo HTTP/1.1\r\nHost: h\r\nContent-Length: 5\r\n\r\n12345", Some(413)),
         ("GET / HT", Some(408)),
         ("POST /echo HTTP/1.1\r\nHost: h\r\nContent-Length: 4\r\n\r\n123", Some(408)),
-        ("", None), // closed without a word
+        ("", None), // closed without a response
     ] {
-        let mut client = kitchen.client();
+        let mut client = site.client();
         client.send(bytes);
-        let answered = client.response_or_end().map(|answer| answer.status);
-        assert_eq!(answered, status, "{bytes:?}: {}", kitchen.stderr());
+        let received = client.response_or_end().map(|response| response.status);
+        assert_eq!(received, status, "{bytes:?}: {}", site.stderr());
     }
     assert_eq!(fs::read_to_string(port).unwrap().trim(), address);
     let since = Instant::now();
-    let Exit { code, stdout, .. } = kitchen.stop();
+    let Exit { code, stdout, .. } = site.stop();
     assert!(since.elapsed().as_millis() >= 100, "drained");
     assert_eq!(code, Some(0));
-    let announced =
+    let printed =
         ["listening on http://", "likes are kept in "].map(|part| stdout.matches(part).count());
-    assert_eq!((announced, stdout.lines().count()), ([1, 1], 2), "{stdout}");
+    assert_eq!((printed, stdout.lines().count()), ([1, 1], 2), "{stdout}");
 }
 
 #[test]
-fn likes_are_kept_where_the_system_keeps_state_and_the_banner_says_where() {
+fn the_default_file_of_likes_is_in_the_state_folder_and_is_printed() {
     let folder = Folder::new();
     let (state, home) = (folder.file("state"), folder.file("home"));
     let likes = |path: &PathBuf| format!("in {}", path.display());
     let listen = || openkitchen("--listen 127.0.0.1:0 --no-trace");
-    for (command, place, warned) in [
+    for (command, path, warned) in [
         (
             listen().env("HOME", &home).env("XDG_STATE_HOME", &state),
             likes(&state.join("openkitchen/likes")),
@@ -290,27 +297,27 @@ fn likes_are_kept_where_the_system_keeps_state_and_the_banner_says_where() {
         (listen().env("HOME", &home), likes(&home.join(".local/state/openkitchen/likes")), false),
         (&mut listen(), "in memory and end with this process".into(), true),
     ] {
-        let mut kitchen = ServerProcess::start(command);
-        assert_eq!(kitchen.wait_for_line("# likes are kept "), place);
+        let mut site = ServerProcess::start(command);
+        assert_eq!(site.wait_for_line("# likes are kept "), path);
         let form = "Content-Type: application/x-www-form-urlencoded\r\n";
-        assert_eq!(kitchen.request("POST /api/likes", form, "post=1").status, 201);
-        let stderr = kitchen.stop().stderr;
+        assert_eq!(site.request("POST /api/likes", form, "post=1").status, 201);
+        let stderr = site.stop().stderr;
         assert_eq!(stderr.contains("--data FILE keeps them"), warned, "{stderr}");
     }
     assert!(state.join("openkitchen/likes").is_file());
 }
 
-// What it prints while it works.
+// The trace on stdout.
 
-/// A kitchen with its glass wall open.
-fn open_kitchen(folder: &Folder) -> ServerProcess {
+/// Starts the site with the trace.
+fn site_with_trace(folder: &Folder) -> ServerProcess {
     ServerProcess::start(openkitchen("--listen 127.0.0.1:0 --data").arg(folder.file("likes")))
 }
 
 #[test]
-fn everything_on_stdout_is_a_transcript_with_the_very_bytes_in_it() {
+fn stdout_is_a_transcript_with_the_bytes_of_each_request() {
     let folder = Folder::new();
-    let kitchen = open_kitchen(&folder);
+    let site = site_with_trace(&folder);
     let requests: [&[u8]; 4] = [
         b"GET /about?q=1 HTTP/1.1\r\nhOST: 127.0.0.1\r\nUser-Agent: curl/8.5.0\r\nAccept: */*\r\n\r\n",
         b"POST /echo HTTP/1.1\r\nHost: h\r\nContent-Length: 19\r\n\r\n>>> not\n--- a marker",
@@ -318,11 +325,11 @@ fn everything_on_stdout_is_a_transcript_with_the_very_bytes_in_it() {
         b"GET / HTTP/1.1\r\nHost: h\r\nX: \x1b[31m\x07\r\n\r\n",
     ];
     for request in requests {
-        let mut client = kitchen.client();
+        let mut client = site.client();
         client.send(request);
         client.response();
     }
-    let Exit { code, stdout, stderr } = kitchen.stop();
+    let Exit { code, stdout, stderr } = site.stop();
     assert_eq!((code, stderr.as_str()), (Some(0), ""));
     assert!(
         stdout.bytes().all(|byte| byte == b'\n' || !byte.is_ascii_control()),
@@ -330,7 +337,7 @@ fn everything_on_stdout_is_a_transcript_with_the_very_bytes_in_it() {
     );
     let transcript =
         Transcript::parse(&stdout).unwrap_or_else(|error| panic!("{error}:\n{stdout}"));
-    let written: Vec<Vec<u8>> = transcript
+    let printed: Vec<Vec<u8>> = transcript
         .items
         .iter()
         .filter_map(|item| match item {
@@ -338,7 +345,7 @@ fn everything_on_stdout_is_a_transcript_with_the_very_bytes_in_it() {
             _ => None,
         })
         .collect();
-    assert_eq!(written, requests, "{stdout}");
+    assert_eq!(printed, requests, "{stdout}");
     assert!(stdout.starts_with("# listening on http://127.0.0.1:"));
     for part in ["<<<", "HTTP/1.1 200 OK", "HTTP/1.1 400 Bad Request"] {
         assert!(stdout.lines().any(|line| line.starts_with(part)), "{part}: {stdout}");
@@ -348,61 +355,61 @@ fn everything_on_stdout_is_a_transcript_with_the_very_bytes_in_it() {
 }
 
 #[test]
-fn the_life_of_each_connection_is_on_stdout() {
+fn opening_silence_and_end_of_each_connection_are_on_stdout() {
     let folder = Folder::new();
-    let mut kitchen = open_kitchen(&folder);
-    let spare = kitchen.client(); // as a browser has one
-    kitchen.wait_for_line("--- open from ");
-    kitchen.wait_for_line("# @1 is open and silent: ");
+    let mut site = site_with_trace(&folder);
+    let spare = site.client(); // as a browser opens one
+    site.wait_for_line("--- open from ");
+    site.wait_for_line("# @1 is open and silent: ");
     drop(spare);
-    kitchen.wait_for_line("--- silent ");
-    kitchen.wait_for_line("--- client half-close");
-    kitchen.wait_for_line("--- server closed");
+    site.wait_for_line("--- silent ");
+    site.wait_for_line("--- client half-close");
+    site.wait_for_line("--- server closed");
 
-    let mut kept = kitchen.client();
+    let mut kept = site.client();
     for is_second in [false, true] {
         kept.send(GET);
         assert_eq!(kept.response().status, 200);
-        let marker = kitchen.wait_for_line(&format!(">>> @2 {} bytes", GET.len()));
+        let marker = site.wait_for_line(&format!(">>> @2 {} bytes", GET.len()));
         assert_eq!(marker.ends_with(", kept alive"), is_second, "{marker}");
     }
-    // To close with an answer unread is to reset.
+    // A client that closes with an unread response sends a reset.
     kept.send(GET);
     assert!(kept.stream.peek(&mut [0]).unwrap() > 0);
     drop(kept);
-    kitchen.wait_for_line("--- @2 client reset");
-    let Exit { code, stdout, .. } = kitchen.stop();
+    site.wait_for_line("--- @2 client reset");
+    let Exit { code, stdout, .. } = site.stop();
     assert_eq!(code, Some(0));
     assert_eq!(stdout.matches("--- @2 ").count(), 2, "{stdout}");
     assert!(Transcript::parse(&stdout).is_ok(), "{stdout}");
 }
 
 #[test]
-fn with_no_trace_stdout_holds_prose_alone() {
-    let kitchen = ServerProcess::start_site("");
-    kitchen.get("/about");
-    kitchen.request("POST /echo", "", "hello");
-    let Exit { stdout, .. } = kitchen.stop();
+fn with_no_trace_stdout_has_prose_only() {
+    let site = ServerProcess::start_site("");
+    site.get("/about");
+    site.request("POST /echo", "", "hello");
+    let Exit { stdout, .. } = site.stop();
     assert!(stdout.lines().all(|line| line.starts_with("# ")), "{stdout}");
     assert!(!stdout.contains("/about"), "{stdout}");
 }
 
 #[test]
-fn a_reader_of_stdout_that_goes_away_ends_nothing() {
+fn the_server_goes_on_when_stdout_is_closed() {
     let folder = Folder::new();
-    let mut kitchen = open_kitchen(&folder);
-    kitchen.wait_for_line("# likes are kept in ");
-    kitchen.close_stdout();
+    let mut site = site_with_trace(&folder);
+    site.wait_for_line("# likes are kept in ");
+    site.close_stdout();
     for _ in 0..3 {
-        assert_eq!(kitchen.get("/about").status, 200);
+        assert_eq!(site.get("/about").status, 200);
     }
-    let Exit { code, stderr, .. } = kitchen.stop();
+    let Exit { code, stderr, .. } = site.stop();
     assert_eq!(code, Some(0), "{stderr}");
     assert!(!stderr.contains("panicked"), "{stderr}");
 }
 
 #[test]
-fn help_for_a_reader_who_is_gone_is_no_panic() {
+fn help_on_a_closed_stdout_does_not_panic() {
     let (reader, writer) = io::pipe().unwrap();
     drop(reader);
     let mut command = openkitchen("--help");
@@ -412,31 +419,36 @@ fn help_for_a_reader_who_is_gone_is_no_panic() {
     assert!(!stderr.contains("panicked"), "{stderr}");
 }
 
-// The lesson.
+// The lesson program.
 
 #[test]
-fn the_lesson_answers_with_the_lessons_very_strings() {
+fn the_lesson_program_responds_with_the_texts_of_the_lesson() {
     const ADDRESS: ([u8; 4], u16) = ([127, 0, 0, 1], 5000);
     let address = SocketAddr::from(ADDRESS);
-    // The lesson is fifteen lines, and its address is one of them.
+    // The address is a line of the program, so another one cannot be chosen.
     if TcpListener::bind(address).is_err() {
-        process::skip("port 5000, where the lesson listens");
+        process::skip("port 5000, where the lesson program listens");
         return;
     }
-    // target/debug/examples, beside the deps where this test stands.
-    let this = env::current_exe().unwrap();
-    let program = this.ancestors().nth(2).unwrap().join("examples/lesson");
-    let written = |path: &str| fs::metadata(path).and_then(|file| file.modified()).ok();
+    // This test is in target/debug/deps, and the program in target/debug/examples.
+    let test = env::current_exe().unwrap();
+    let program = test.ancestors().nth(2).unwrap().join("examples/lesson");
+    let modified = |path: &str| fs::metadata(path).and_then(|file| file.modified()).ok();
     let source = concat!(env!("CARGO_MANIFEST_DIR"), "/src/lesson.rs");
-    if written(program.to_str().unwrap()) < written(source) {
-        process::skip("the lesson, which `cargo test` builds where it is given no name of a test");
+    if modified(program.to_str().unwrap()) < modified(source) {
+        process::skip(
+            "the lesson program, which `cargo test` builds only without the name of a test",
+        );
         return;
     }
     let mut lesson = Process::spawn(&mut Command::new(program));
-    // It prints nothing, so there is no line to wait for: knock until somebody opens.
+    // The program prints nothing, so the test connects until it listens.
     let since = Instant::now();
     while TcpStream::connect(address).is_err() {
-        assert!(since.elapsed() < TIMEOUT && lesson.is_running(), "the lesson does not open");
+        assert!(
+            since.elapsed() < TIMEOUT && lesson.is_running(),
+            "the lesson program does not listen"
+        );
     }
     for (path, words) in
         [("/", "Welcome to RohithBuilds Backend!"), ("/about", "Built with Python + Flask")]
@@ -445,8 +457,8 @@ fn the_lesson_answers_with_the_lessons_very_strings() {
         client.send(format!(
             "GET {path} HTTP/1.1\r\nHost: 127.0.0.1:5000\r\nConnection: close\r\n\r\n"
         ));
-        let answer = Response::parse(&client.read_to_end());
-        assert_eq!((answer.status, answer.text()), (200, words));
+        let response = Response::parse(&client.read_to_end());
+        assert_eq!((response.status, response.text()), (200, words));
     }
-    assert!(lesson.is_running(), "somebody else answered");
+    assert!(lesson.is_running(), "another program responded");
 }

@@ -1,7 +1,7 @@
-//! `openkitchen mock`, with the real binary: against curl, which has an exit code for every fault,
-//! against clients of a few lines, and against `openkitchen send`, for every page of tests/exchanges.
+//! Tests of `openkitchen mock`, with the real binary: against curl, which has an exit code for each
+//! fault; against small clients; and against `openkitchen send`, with the files of tests/exchanges.
 
-#![allow(clippy::unwrap_used, reason = "a test that cannot go on ends by a panic")]
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on panics")]
 
 #[path = "process/mod.rs"]
 mod process;
@@ -22,55 +22,56 @@ use process::{Exit, Folder, ServerProcess, need, openkitchen, read_once, run};
 
 const GET: &str = "GET / HTTP/1.1\nHost: h\nUser-Agent: any\nAccept: */*\n\n";
 
-/// A mock of this file.
+/// A running mock, and the folder of its file.
 struct Mock {
-    kitchen: ServerProcess,
+    process: ServerProcess,
     _folder: Folder,
 }
 
 impl Mock {
-    fn of(file: &str, flags: &str) -> Mock {
+    fn start(file: &str, flags: &str) -> Mock {
         let folder = Folder::new();
         let path = folder.file("played.wire");
         fs::write(&path, file).unwrap();
         let mut command = openkitchen(&format!("mock --timeout 5 {flags}"));
-        Mock { kitchen: ServerProcess::start(command.arg(path)), _folder: folder }
+        Mock { process: ServerProcess::start(command.arg(path)), _folder: folder }
     }
 
     fn client(&self) -> TcpStream {
-        self.kitchen.client().stream
+        self.process.client().stream
     }
 
-    /// Waits for its end. Whatever it says is a transcript, and canonical.
+    /// Waits for its end. The output must be a canonical transcript.
     #[track_caller]
-    fn end(self) -> Exit {
-        canonical(self.kitchen.wait())
+    fn wait(self) -> Exit {
+        canonical(self.process.wait())
     }
 }
 
 #[track_caller]
 fn canonical(ended: Exit) -> Exit {
-    let page = Transcript::parse(&ended.stdout).map(|page| page.to_string());
-    assert_eq!(page.as_ref(), Ok(&ended.stdout));
+    let printed = Transcript::parse(&ended.stdout).map(|transcript| transcript.to_string());
+    assert_eq!(printed.as_ref(), Ok(&ended.stdout));
     ended
 }
 
-/// A GET, and what the server makes of it.
-fn page(server: &str) -> String {
+/// Returns a transcript of a GET and these items of the server.
+fn after_get(server: &str) -> String {
     format!("# a fault\n\n>>>\n{GET}{server}")
 }
 
-fn wire(text: &str) -> String {
+/// Returns the text with CR LF for each LF.
+fn with_crlf(text: &str) -> String {
     text.replace('\n', "\r\n")
 }
 
-/// Everything up to the end, and whether that was a reset.
+/// Reads to the end. Returns the text, and whether the end was a reset.
 fn rest(client: &mut TcpStream) -> (String, bool) {
-    let (mut all, mut piece) = (Vec::new(), [0; 4096]);
+    let (mut all, mut buffer) = (Vec::new(), [0; 4096]);
     let is_reset = loop {
-        match read_once(client, &mut piece) {
+        match read_once(client, &mut buffer) {
             Ok(0) => break false,
-            Ok(length) => all.extend_from_slice(&piece[..length]),
+            Ok(length) => all.extend_from_slice(&buffer[..length]),
             Err(error) => {
                 assert_eq!(error.kind(), ErrorKind::ConnectionReset);
                 break true;
@@ -90,7 +91,7 @@ fn curl(mock: &ServerProcess, flags: &str) -> (Option<i32>, Vec<u8>, String) {
 // Against curl.
 
 #[test]
-fn each_fault_is_curls_own_exit_code() {
+fn curl_has_the_right_exit_code_for_each_fault() {
     if !need("curl", "curl --version") {
         return;
     }
@@ -101,17 +102,17 @@ fn each_fault_is_curls_own_exit_code() {
         ("truncated content", format!("{LENGTH}{closed}"), "", &[18][..]),
         ("chunks without an end", format!("{CHUNKS}5\nhello\n{closed}"), "", &[18]),
         ("a bad chunk", format!("{CHUNKS}zwei\nhello\n0\n\n{closed}"), "", &[56]),
-        ("no answer", closed.into(), "", &[52]),
-        ("a reset instead of an answer", "--- server reset\n".into(), "", &[56]),
+        ("no response", closed.into(), "", &[52]),
+        ("a reset instead of a response", "--- server reset\n".into(), "", &[56]),
         ("a reset within content", format!("{LENGTH}--- server reset\n"), "", &[56]),
         ("a stall", "--- silent 60s\n".into(), "-m 1", &[28]),
         ("a stall within content", format!("{LENGTH}--- silent 60s\n"), "-m 1", &[28]),
-        // Up to 7.x this is HTTP/0.9, which is a protocol that it does not support; newer ones find
-        // the answer weird.
+        // For curl up to 7.x this is HTTP/0.9, a protocol that it does not support (1); for a newer one
+        // it is a weird response (8).
         ("garbage", format!("<<<\ngarbage, and more of it\n{closed}"), "", &[1, 8]),
-        ("a version of its own", format!("<<<\nHTTP/9.9 200 OK\n\n{closed}"), "", &[1, 8]),
+        ("an unknown version", format!("<<<\nHTTP/9.9 200 OK\n\n{closed}"), "", &[1, 8]),
         (
-            "a length that is none",
+            "an invalid length",
             format!("<<<\nHTTP/1.1 200 OK\nContent-Length: -5\n\n{closed}"),
             "",
             &[8],
@@ -136,7 +137,7 @@ fn each_fault_is_curls_own_exit_code() {
             &[0],
         ),
         (
-            "a drip",
+            "content byte by byte",
             "<<<\nHTTP/1.1 200 OK\nContent-Length: 2\n\n--- wait 100ms\n<<<\nh\\\n--- wait 100ms\n<<<\ni\\\n"
                 .into(),
             "",
@@ -144,37 +145,37 @@ fn each_fault_is_curls_own_exit_code() {
         ),
     ];
     for (fault, server, flags, codes) in faults {
-        let mock = Mock::of(&page(&server), "");
-        let (code, _, said) = curl(&mock.kitchen, flags);
-        assert!(codes.contains(&code.unwrap()), "{fault}: {code:?}, {said}");
-        let Exit { code, stdout, stderr } = mock.end();
+        let mock = Mock::start(&after_get(&server), "");
+        let (code, _, stderr) = curl(&mock.process, flags);
+        assert!(codes.contains(&code.unwrap()), "{fault}: {code:?}, {stderr}");
+        let Exit { code, stdout, stderr } = mock.wait();
         assert_eq!(code, Some(0), "{fault}: {stdout}{stderr}");
         assert!(stdout.ends_with("\n# @1: as written\n"), "{fault}: {stdout}");
     }
 }
 
-/// Copies a connection to the site, and writes down what crosses.
+/// Copies one connection of curl to the site. Returns the transcript, and what curl printed.
 fn recorded(site: &ServerProcess, flags: &str) -> (Transcript, Vec<u8>) {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    let door = listener.local_addr().unwrap();
-    let kitchen = site.client().stream;
-    let between = thread::spawn(move || {
+    let address = listener.local_addr().unwrap();
+    let server = site.client().stream;
+    let proxy = thread::spawn(move || {
         let (client, _) = listener.accept().unwrap();
         let items = Arc::new(Mutex::new(Vec::new()));
         let copy = |from: TcpStream, mut to: TcpStream, side: Side| {
             let items = Arc::clone(&items);
             thread::spawn(move || {
-                let mut piece = [0; 1000];
-                while let Ok(length @ 1..) = read_once(&from, &mut piece) {
+                let mut buffer = [0; 1000];
+                while let Ok(length @ 1..) = read_once(&from, &mut buffer) {
                     let (connection, note) = (1, Note::default());
-                    let bytes = Bytes::raw(&piece[..length]);
+                    let bytes = Bytes::raw(&buffer[..length]);
                     items.lock().unwrap().push(Item::Block(Block {
                         connection,
                         from: side,
                         note,
                         bytes,
                     }));
-                    let _ = to.write_all(&piece[..length]);
+                    let _ = to.write_all(&buffer[..length]);
                 }
                 let kind = EventKind::Closed(side);
                 let (connection, note) = (1, Note::default());
@@ -182,89 +183,90 @@ fn recorded(site: &ServerProcess, flags: &str) -> (Transcript, Vec<u8>) {
                 let _ = to.shutdown(Shutdown::Write);
             })
         };
-        let there = copy(client.try_clone().unwrap(), kitchen.try_clone().unwrap(), Side::Client);
-        let back = copy(kitchen, client, Side::Server);
-        there.join().unwrap();
-        back.join().unwrap();
+        let requests = copy(client.try_clone().unwrap(), server.try_clone().unwrap(), Side::Client);
+        let responses = copy(server, client, Side::Server);
+        requests.join().unwrap();
+        responses.join().unwrap();
         let items = std::mem::take(&mut *items.lock().unwrap());
         Transcript { items }
     });
     let mut curl = Command::new("curl");
     curl.env("no_proxy", "*").args(["-q", "-sSi"]).args(flags.split_whitespace());
-    let output = curl.arg(format!("http://{door}/about")).output().unwrap();
+    let output = curl.arg(format!("http://{address}/about")).output().unwrap();
     assert!(output.status.success());
-    (between.join().unwrap(), output.stdout)
+    (proxy.join().unwrap(), output.stdout)
 }
 
 #[test]
-fn curl_recorded_and_mocked_back_to_curl_is_the_same_to_the_byte() {
+fn curl_prints_the_same_bytes_from_the_site_and_from_its_mock() {
     if !need("curl", "curl --version") {
         return;
     }
     let site = ServerProcess::start_site("");
     for flags in ["", "-I", "-d author=me&text=hello", "-H Expect:100-continue -d x=1", "--http1.0"]
     {
-        let (page, output) = recorded(&site, flags);
-        let mock = Mock::of(&page.to_string(), "");
+        let (transcript, output) = recorded(&site, flags);
+        let mock = Mock::start(&transcript.to_string(), "");
         let mut curl = Command::new("curl");
         curl.env("no_proxy", "*").args(["-q", "-sSi"]).args(flags.split_whitespace());
-        let again = curl.arg(format!("http://{}/about", mock.kitchen.address)).output().unwrap();
+        let again = curl.arg(format!("http://{}/about", mock.process.address)).output().unwrap();
         assert!(again.stdout == output, "{flags}: {}", again.stdout.escape_ascii());
-        let Exit { code, stdout, .. } = mock.end();
-        assert_eq!(code, Some(0), "{flags}: {stdout}\n{page}");
+        let Exit { code, stdout, .. } = mock.wait();
+        assert_eq!(code, Some(0), "{flags}: {stdout}\n{transcript}");
     }
 }
 
 // Against `send`.
 
-/// Every page of tests/exchanges that ends with the server, sent to its own mock: the same bytes come
-/// back, and both say that all was as written.
+/// Plays each short file of tests/exchanges on both sides: `send` is the client of `mock`. The bytes of
+/// both sides must be those of the file.
 #[test]
-fn every_page_can_be_played_on_both_sides() {
-    let pages: Vec<PathBuf> =
+fn send_and_mock_play_both_sides_of_a_file() {
+    let files: Vec<PathBuf> =
         fs::read_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/exchanges"))
             .unwrap()
             .flat_map(|topic| fs::read_dir(topic.unwrap().path()).unwrap())
-            .map(|page| page.unwrap().path())
-            .filter(|page| is_quickly_over(page))
+            .map(|file| file.unwrap().path())
+            .filter(|file| is_short(file))
             .collect();
-    assert!(pages.len() > 50, "only {} pages", pages.len());
+    assert!(files.len() > 50, "only {} files", files.len());
     let next = AtomicUsize::new(0);
     thread::scope(|scope| {
         for _ in 0..4 {
             scope.spawn(|| {
-                while let Some(page) = pages.get(next.fetch_add(1, Ordering::Relaxed)) {
-                    plays_itself(page);
+                while let Some(file) = files.get(next.fetch_add(1, Ordering::Relaxed)) {
+                    play_both_sides(file);
                 }
             });
         }
     });
 }
 
-/// One connection that the server ends, and no waits.
-fn is_quickly_over(page: &Path) -> bool {
-    let page = Transcript::parse(&fs::read_to_string(page).unwrap()).unwrap();
-    let happens = page.items.iter().filter(|item| matches!(item, Item::Block(_) | Item::Event(_)));
+/// Whether the file has one connection, which the server ends, and no waits.
+fn is_short(file: &Path) -> bool {
+    let transcript = Transcript::parse(&fs::read_to_string(file).unwrap()).unwrap();
+    let items =
+        transcript.items.iter().filter(|item| matches!(item, Item::Block(_) | Item::Event(_)));
     let ends = matches!(
-        happens.clone().next_back(),
+        items.clone().next_back(),
         Some(Item::Event(Event {
             kind: EventKind::Closed(Side::Server) | EventKind::Reset(Side::Server),
             ..
         }))
     );
-    ends && happens.clone().all(|item| match item {
+    ends && items.clone().all(|item| match item {
         Item::Block(block) => block.connection == 1 && block.bytes.expand().is_some(),
         Item::Event(event) => !matches!(event.kind, EventKind::Wait(_) | EventKind::Silent(_)),
         _ => true,
     })
 }
 
-fn plays_itself(page: &Path) {
-    let kitchen = ServerProcess::start(openkitchen("mock").arg(page));
-    let mut send = openkitchen(&format!("send {} --timeout 10", kitchen.address));
-    let sent = canonical(run(send.arg(page)));
-    let mocked = canonical(kitchen.wait());
-    let all = format!("{}\n{}\n{}", page.display(), sent.stdout, mocked.stdout);
+fn play_both_sides(file: &Path) {
+    let mock = ServerProcess::start(openkitchen("mock").arg(file));
+    let mut send = openkitchen(&format!("send {} --timeout 10", mock.address));
+    let sent = canonical(run(send.arg(file)));
+    let mocked = canonical(mock.wait());
+    let all = format!("{}\n{}\n{}", file.display(), sent.stdout, mocked.stdout);
     assert_eq!((mocked.code, mocked.stderr.as_str()), (Some(0), ""), "{all}");
     let bytes = |text: &str, side: Side| {
         let items = Transcript::parse(text).unwrap().items.into_iter();
@@ -274,7 +276,7 @@ fn plays_itself(page: &Path) {
         });
         blocks.collect::<Vec<_>>().concat()
     };
-    let text = fs::read_to_string(page).unwrap();
+    let text = fs::read_to_string(file).unwrap();
     for side in [Side::Client, Side::Server] {
         assert!(bytes(&sent.stdout, side) == bytes(&text, side), "{side}: {all}");
     }
@@ -282,24 +284,24 @@ fn plays_itself(page: &Path) {
     assert!(sent.stdout.ends_with(&format!("{end}\n")), "{all}");
 }
 
-// What is awaited.
+// What the client sends.
 
 #[test]
-fn a_whole_message_is_awaited_whatever_its_bytes_and_what_differs_is_told() {
+fn a_whole_request_is_awaited_and_the_difference_is_printed() {
     let file = ">>>\nPOST /a HTTP/1.1\nHost: localhost:5000\nUser-Agent: curl/8.0\n\
         Content-Length: 5\n\nhello\\\n<<<\nHTTP/1.1 204 No Content\n\n--- server closed\n";
-    let mock = Mock::of(file, "");
+    let mock = Mock::start(file, "");
     let mut client = mock.client();
-    let request = wire("POST /a HTTP/1.1\nHost: localhost:1234\nContent-Length: 22\n\n");
-    for piece in [&request[..30], &request[30..], "a longer one than", " five"] {
+    let request = with_crlf("POST /a HTTP/1.1\nHost: localhost:1234\nContent-Length: 22\n\n");
+    for part in [&request[..30], &request[30..], "a longer one than", " five"] {
         client.set_read_timeout(Some(Duration::from_millis(100))).unwrap();
-        assert!(client.peek(&mut [0]).is_err(), "it answers before {piece:?}");
-        client.write_all(piece.as_bytes()).unwrap();
+        assert!(client.peek(&mut [0]).is_err(), "it responds before {part:?}");
+        client.write_all(part.as_bytes()).unwrap();
     }
     client.set_read_timeout(None).unwrap();
-    assert_eq!(rest(&mut client), (wire("HTTP/1.1 204 No Content\n\n"), false));
+    assert_eq!(rest(&mut client), (with_crlf("HTTP/1.1 204 No Content\n\n"), false));
     drop(client);
-    let Exit { code, stdout, .. } = mock.end();
+    let Exit { code, stdout, .. } = mock.wait();
     assert_eq!(code, Some(1));
     assert!(
         stdout.ends_with(
@@ -313,17 +315,17 @@ fn a_whole_message_is_awaited_whatever_its_bytes_and_what_differs_is_told() {
 }
 
 #[test]
-fn bytes_that_are_no_message_are_counted() {
-    let mock = Mock::of(">>>\nEHLO me\n<<<\n250 you\n>>>\nQUIT\n--- server closed\n", "");
+fn bytes_that_are_no_message_are_awaited_by_their_number() {
+    let mock = Mock::start(">>>\nEHLO me\n<<<\n250 you\n>>>\nQUIT\n--- server closed\n", "");
     let mut client = mock.client();
     client.write_all(b"EHLO ME\r\n").unwrap();
-    let mut answer = [0; 9];
-    client.read_exact(&mut answer).unwrap();
-    assert_eq!(&answer, b"250 you\r\n");
+    let mut reply = [0; 9];
+    client.read_exact(&mut reply).unwrap();
+    assert_eq!(&reply, b"250 you\r\n");
     client.write_all(b"QUIT\r\n").unwrap();
     assert_eq!(rest(&mut client), (String::new(), false));
     drop(client);
-    let Exit { code, stdout, .. } = mock.end();
+    let Exit { code, stdout, .. } = mock.wait();
     assert_eq!(code, Some(1));
     assert!(
         stdout.contains("\n#   expected: EHLO me\\r\\n\n#   got:      EHLO ME\\r\\n\n"),
@@ -333,106 +335,114 @@ fn bytes_that_are_no_message_are_counted() {
 }
 
 #[test]
-fn pipelined_requests_are_answered_one_by_one_and_more_is_told() {
-    let mock = Mock::of(&page(&format!("<<<\n1\\\n>>>\n{GET}<<<\n2\\\n--- server closed\n")), "");
+fn pipelined_requests_are_answered_one_by_one_and_surplus_is_printed() {
+    let mock =
+        Mock::start(&after_get(&format!("<<<\n1\\\n>>>\n{GET}<<<\n2\\\n--- server closed\n")), "");
     let mut client = mock.client();
-    client.write_all(wire(&format!("{GET}{GET}surplus")).as_bytes()).unwrap();
+    client.write_all(with_crlf(&format!("{GET}{GET}surplus")).as_bytes()).unwrap();
     client.shutdown(Shutdown::Write).unwrap();
     assert_eq!(rest(&mut client), ("12".into(), false));
-    let Exit { code, stdout, .. } = mock.end();
+    let Exit { code, stdout, .. } = mock.wait();
     assert_eq!(code, Some(1));
     assert!(stdout.ends_with("\n# @1: the client sent more, 7 bytes: surplus\n"), "{stdout}");
 }
 
 #[test]
-fn content_comes_after_its_interim_answer() {
+fn content_is_read_after_the_interim_response() {
     let file = ">>>\nPUT / HTTP/1.1\nExpect: 100-continue\nContent-Length: 2\n\n<<<\n\
         HTTP/1.1 100 Continue\n\n>>>\nhi\\\n<<<\nHTTP/1.1 204 No Content\n\n--- client closed\n";
-    let mock = Mock::of(file, "");
+    let mock = Mock::start(file, "");
     let mut client = mock.client();
-    let head = wire("PUT / HTTP/1.1\nExpect: 100-continue\nContent-Length: 2\n\n");
+    let head = with_crlf("PUT / HTTP/1.1\nExpect: 100-continue\nContent-Length: 2\n\n");
     client.write_all(head.as_bytes()).unwrap();
     client.read_exact(&mut [0; 25]).unwrap();
     client.write_all(b"hi").unwrap();
     client.read_exact(&mut [0; 27]).unwrap();
     drop(client);
-    assert_eq!(mock.end().code, Some(0));
+    assert_eq!(mock.wait().code, Some(0));
 }
 
 #[test]
-fn a_client_that_stalls_leaves_or_never_comes_is_told() {
-    let mock = Mock::of(&page("<<<\nno\\\n--- server closed\n"), "--timeout 0.5");
+fn a_client_that_stalls_closes_early_or_never_connects_is_reported() {
+    let mock = Mock::start(&after_get("<<<\nno\\\n--- server closed\n"), "--timeout 0.5");
     let mut client = mock.client();
     client.write_all(b"GET / HTTP/1.1\r\n").unwrap();
-    let Exit { code, stdout, .. } = mock.end();
+    let Exit { code, stdout, .. } = mock.wait();
     assert_eq!(code, Some(3));
     assert!(
         stdout.contains(
-            "@1: timed out after 500ms: 16 bytes of request 1 had come, and more was due"
+            "@1: timed out after 500ms: 16 bytes of request 1 were received, and it is not complete"
         ),
         "{stdout}"
     );
 
-    let mock = Mock::of(&page("<<<\nno\\\n--- server closed\n"), "");
+    let mock = Mock::start(&after_get("<<<\nno\\\n--- server closed\n"), "");
     let mut client = mock.client();
     client.write_all(b"GET / HTTP/1.1\r\n").unwrap();
     drop(client);
-    let Exit { code, stdout, .. } = mock.end();
+    let Exit { code, stdout, .. } = mock.wait();
     assert_eq!(code, Some(1));
-    assert!(stdout.contains("@1: the client left early: 16 bytes of request 1"), "{stdout}");
+    assert!(
+        stdout.contains("@1: the client closed the connection early: 16 bytes of request 1"),
+        "{stdout}"
+    );
 
-    let mock = Mock::of(&page("<<<\nno\\\n--- client closed\n"), "--timeout 0.5");
+    let mock = Mock::start(&after_get("<<<\nno\\\n--- client closed\n"), "--timeout 0.5");
     let mut client = mock.client();
-    client.write_all(wire(GET).as_bytes()).unwrap();
-    let Exit { code, stdout, .. } = mock.end();
+    client.write_all(with_crlf(GET).as_bytes()).unwrap();
+    let Exit { code, stdout, .. } = mock.wait();
     assert_eq!(code, Some(3));
-    assert!(stdout.contains("the client did not leave"), "{stdout}");
+    assert!(stdout.contains("the client did not close the connection"), "{stdout}");
 
-    let Exit { code, stdout, .. } = Mock::of(&page(""), "--timeout 0.5").end();
+    let Exit { code, stdout, .. } = Mock::start(&after_get(""), "--timeout 0.5").wait();
     assert_eq!(code, Some(3));
-    assert!(stdout.ends_with("\n# 0 of 1 connections came, then nobody for 500ms\n"), "{stdout}");
+    assert!(
+        stdout.ends_with("\n# 0 of 1 connections were opened, then none for 500ms\n"),
+        "{stdout}"
+    );
 }
 
-// What is answered.
+// What the server sends.
 
 #[test]
-fn each_block_is_a_write_and_waits_are_kept() {
-    let mock = Mock::of(&page("<<<\none\n--- wait 200ms\n<<<\ntwo\n--- server closed\n"), "");
+fn each_block_is_one_write_after_its_wait() {
+    let mock =
+        Mock::start(&after_get("<<<\none\n--- wait 200ms\n<<<\ntwo\n--- server closed\n"), "");
     let mut client = mock.client();
     let since = Instant::now();
-    client.write_all(wire(GET).as_bytes()).unwrap();
-    let mut piece = [0; 99];
-    assert_eq!(read_once(&client, &mut piece).unwrap(), 5);
+    client.write_all(with_crlf(GET).as_bytes()).unwrap();
+    let mut buffer = [0; 99];
+    assert_eq!(read_once(&client, &mut buffer).unwrap(), 5);
     assert_eq!(rest(&mut client), ("two\r\n".into(), false));
     assert!(since.elapsed() > Duration::from_millis(150));
     drop(client);
-    assert_eq!(mock.end().code, Some(0));
+    assert_eq!(mock.wait().code, Some(0));
 }
 
 #[test]
-fn a_half_close_still_listens_and_a_stall_stays_open() {
-    let file = page(
+fn a_half_closed_server_still_reads_and_a_silent_one_stays_open() {
+    let file = after_get(
         "<<<\nbye\\\n--- server half-close\n>>>\nthanks\\\n--- silent 200ms\n--- server closed\n",
     );
-    let mock = Mock::of(&file, "");
+    let mock = Mock::start(&file, "");
     let mut client = mock.client();
-    client.write_all(wire(GET).as_bytes()).unwrap();
+    client.write_all(with_crlf(GET).as_bytes()).unwrap();
     assert_eq!(rest(&mut client), ("bye".into(), false));
     client.write_all(b"thanks").unwrap();
-    assert_eq!(mock.end().code, Some(0));
+    assert_eq!(mock.wait().code, Some(0));
 
-    let mock = Mock::of(&page("<<<\nwait\\\n--- silent 300ms\n--- server closed\n"), "");
+    let mock = Mock::start(&after_get("<<<\nwait\\\n--- silent 300ms\n--- server closed\n"), "");
     let mut client = mock.client();
     let since = Instant::now();
-    client.write_all(wire(GET).as_bytes()).unwrap();
+    client.write_all(with_crlf(GET).as_bytes()).unwrap();
     assert_eq!(rest(&mut client), ("wait".into(), false));
     assert!(since.elapsed() > Duration::from_millis(250));
     drop(client);
-    assert_eq!(mock.end().code, Some(0));
+    assert_eq!(mock.wait().code, Some(0));
 }
 
 #[test]
-fn a_reset_comes_behind_the_bytes_and_is_one() {
+fn the_reset_follows_the_bytes() {
     for (server, bytes) in [
         ("--- server reset\n", ""),
         ("<<<\nhalf\\\n--- server reset\n", "half"),
@@ -441,75 +451,76 @@ fn a_reset_comes_behind_the_bytes_and_is_one() {
             "halfmore",
         ),
     ] {
-        let mock = Mock::of(&page(server), "");
+        let mock = Mock::start(&after_get(server), "");
         let mut client = mock.client();
-        client.write_all(wire(GET).as_bytes()).unwrap();
+        client.write_all(with_crlf(GET).as_bytes()).unwrap();
         assert_eq!(rest(&mut client), (bytes.into(), true), "{server}");
-        let Exit { code, stdout, .. } = mock.end();
+        let Exit { code, stdout, .. } = mock.wait();
         assert_eq!(code, Some(0), "{stdout}");
     }
-    // Without a request the first byte is waited for.
-    let mock = Mock::of("--- server reset\n", "");
+    // Without a request in the file, the client may send a byte before the reset.
+    let mock = Mock::start("--- server reset\n", "");
     let mut client = mock.client();
     client.write_all(b"G").unwrap();
     assert_eq!(rest(&mut client), (String::new(), true));
-    assert_eq!(mock.end().code, Some(0));
+    assert_eq!(mock.wait().code, Some(0));
 }
 
 #[test]
-fn connections_are_played_in_the_order_they_come() {
+fn connections_are_played_in_the_order_of_the_file() {
     let file = format!(
         "{}--- @2 open\n>>> @2\n{GET}<<< @2\nsecond\\\n--- @2 server closed\n",
-        page("<<<\nfirst\\\n--- server closed\n")
+        after_get("<<<\nfirst\\\n--- server closed\n")
     );
-    let mock = Mock::of(&file, "");
-    for answer in ["first", "second"] {
+    let mock = Mock::start(&file, "");
+    for response in ["first", "second"] {
         let mut client = mock.client();
-        client.write_all(wire(GET).as_bytes()).unwrap();
-        assert_eq!(rest(&mut client), (answer.into(), false));
+        client.write_all(with_crlf(GET).as_bytes()).unwrap();
+        assert_eq!(rest(&mut client), (response.into(), false));
     }
-    let Exit { code, stdout, .. } = mock.end();
+    let Exit { code, stdout, .. } = mock.wait();
     assert_eq!(code, Some(0), "{stdout}");
     assert!(stdout.contains("# @1: as written\n") && stdout.contains("# @2: as written\n"));
 }
 
 #[test]
-fn a_loop_plays_for_everyone_at_once_until_a_signal() {
+fn loop_plays_connections_in_parallel_until_a_signal() {
     for (path, code) in [("/", 0), ("/other", 1)] {
-        let mock = Mock::of(&page("<<<\nhello\\\n--- server closed\n"), "--loop --timeout 1");
-        thread::sleep(Duration::from_millis(1200)); // nobody coming is no reason to end
+        let mock =
+            Mock::start(&after_get("<<<\nhello\\\n--- server closed\n"), "--loop --timeout 1");
+        thread::sleep(Duration::from_millis(1200)); // longer than the timeout: the mock goes on
         let mut clients: Vec<TcpStream> = (0..5).map(|_| mock.client()).collect();
         for client in clients.iter_mut().rev() {
-            let get = wire(&GET.replacen('/', path, 1));
+            let get = with_crlf(&GET.replacen('/', path, 1));
             client.write_all(get.as_bytes()).unwrap();
             assert_eq!(rest(client), ("hello".into(), false));
         }
         drop(clients);
-        let mut kitchen = mock.kitchen;
+        let mut process = mock.process;
         for _ in 0..5 {
-            kitchen.wait_for_line("# @1");
+            process.wait_for_line("# @1");
         }
-        assert_eq!(kitchen.stop().code, Some(code));
+        assert_eq!(process.stop().code, Some(code));
     }
 }
 
-// What cannot be played.
+// Errors.
 
 #[test]
-fn what_cannot_be_played_is_told_in_a_sentence() {
+fn each_error_is_a_sentence() {
     let folder = Folder::new();
     let file = |name: &str, text: &str| {
         fs::write(folder.file(name), text).unwrap();
         folder.file(name).display().to_string()
     };
     let malformed = file("malformed.wire", "# t\n\n<<<\n\\q\n");
-    let left_out = file("left-out.wire", &page("<<<\nHTTP/1.1 200 OK\n\n\\{8412 bytes}\\\n"));
+    let left_out = file("left-out.wire", &after_get("<<<\nHTTP/1.1 200 OK\n\n\\{8412 bytes}\\\n"));
     let empty = file("empty.wire", "# only prose\n");
-    let good = file("good.wire", &page("--- server closed\n"));
-    let taken = TcpListener::bind("127.0.0.1:0").unwrap();
-    let taken = taken.local_addr().unwrap();
-    for (arguments, said) in [
-        (String::new(), "of which transcript?"),
+    let good = file("good.wire", &after_get("--- server closed\n"));
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let in_use = listener.local_addr().unwrap();
+    for (arguments, expected) in [
+        (String::new(), "mock needs a transcript"),
         ("a b".into(), "`b` is one too many"),
         ("--lop".into(), "did you mean --loop?"),
         ("/no/such.wire".into(), "/no/such.wire: there is no such file"),
@@ -517,12 +528,12 @@ fn what_cannot_be_played_is_told_in_a_sentence() {
         (left_out, "left-out.wire: line 9: 8412 bytes of this block were left out"),
         (empty, "empty.wire: line 1: expected a connection"),
         (format!("{good} --listen nowhere"), "write it like"),
-        (format!("{good} --listen {taken}"), "is taken by another program"),
+        (format!("{good} --listen {in_use}"), "is in use; try --listen"),
         (format!("{good} --port-file /no/such/folder"), "cannot write /no/such/folder"),
     ] {
         let ended = run(&mut openkitchen(&format!("mock {arguments}")));
         assert_eq!(ended.code, Some(2), "{arguments}: {}", ended.stderr);
-        assert!(ended.stderr.contains(said), "{arguments}: {}", ended.stderr);
+        assert!(ended.stderr.contains(expected), "{arguments}: {}", ended.stderr);
     }
     let help = run(&mut openkitchen("mock --help"));
     assert_eq!(help.code, Some(0));
@@ -530,20 +541,21 @@ fn what_cannot_be_played_is_told_in_a_sentence() {
 }
 
 #[test]
-fn the_address_is_in_the_port_file() {
+fn the_port_file_has_the_bound_address() {
     let folder = Folder::new();
     let port = folder.file("port");
-    let mock = Mock::of(&page("--- server closed\n"), &format!("--port-file {}", port.display()));
+    let mock =
+        Mock::start(&after_get("--- server closed\n"), &format!("--port-file {}", port.display()));
     let mut client = mock.client();
-    client.write_all(wire(GET).as_bytes()).unwrap();
-    assert_eq!(fs::read_to_string(&port).unwrap(), format!("{}\n", mock.kitchen.address));
+    client.write_all(with_crlf(GET).as_bytes()).unwrap();
+    assert_eq!(fs::read_to_string(&port).unwrap(), format!("{}\n", mock.process.address));
     assert_eq!(rest(&mut client).0, "");
     drop(client);
-    assert_eq!(mock.end().code, Some(0));
+    assert_eq!(mock.wait().code, Some(0));
 }
 
 #[test]
-fn a_signal_that_comes_first_is_an_end_before_the_time() {
-    let mock = Mock::of(&page("--- server closed\n"), "");
-    assert_eq!(mock.kitchen.stop().code, Some(3));
+fn a_signal_before_the_end_is_exit_code_3() {
+    let mock = Mock::start(&after_get("--- server closed\n"), "");
+    assert_eq!(mock.process.stop().code, Some(3));
 }

@@ -4,25 +4,28 @@
 //!   must be the same as in README, except the date. One transcript is sent to Flask's own server
 //!   instead, and must be part of the trace of `watch`.
 //! - ```` ```rust ```` is the lesson, byte for byte: `src/lesson.rs`, which `cargo test` builds.
-//! - ```` ```sh ```` is a list of commands: `make` with a target, curl to the site, and the binary.
+//! - ```` ```sh ```` is a list of commands: `make` with a target, `cargo`, curl to the site, and the binary.
 //! - Each element that the section on the format names is parsed.
 
-use std::fs;
+use std::path::Path;
 use std::process::Command;
+use std::{env, fs};
 
 use openkitchen::Transcript;
 use openkitchen::transcript::{Item, Side};
 
-use process::{Client, ServerProcess, openkitchen};
+use process::{Client, Folder, ServerProcess, openkitchen};
 
 #[path = "process/mod.rs"]
 mod process;
+
+const ROOT: &str = env!("CARGO_MANIFEST_DIR");
 
 /// The address in README's examples. The tests replace it with one that has a free port.
 const ADDRESS: &str = "127.0.0.1:5000";
 
 fn readme() -> String {
-    fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/README.md")).expect("README.md")
+    fs::read_to_string(format!("{ROOT}/README.md")).expect("README.md")
 }
 
 /// The code blocks in this language, without their fences.
@@ -132,7 +135,7 @@ fn quoted(text: &str) -> Vec<&str> {
 fn each_element_of_the_format_in_readme_is_parsed() {
     let readme = readme();
     let (_, section) = readme.split_once("\n## The format\n").expect("the section");
-    let (section, _) = section.split_once("\n## ").expect("a section after it");
+    let section = section.split("\n## ").next().expect("a split has a first part");
     let items: Vec<&str> = section.split("\n- ").skip(1).collect();
     let parse = |text: &str| {
         Transcript::parse(text).unwrap_or_else(|error| panic!("{error}: {text}")).items
@@ -155,7 +158,7 @@ fn each_element_of_the_format_in_readme_is_parsed() {
 
 #[test]
 fn the_lesson_in_readme_equals_lesson_rs() {
-    let lesson = fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/src/lesson.rs")).unwrap();
+    let lesson = fs::read_to_string(format!("{ROOT}/src/lesson.rs")).unwrap();
     let code: String =
         lesson.split_inclusive('\n').filter(|line| !line.starts_with("//!")).collect();
     assert_eq!(blocks(&readme(), "rust"), [code]);
@@ -164,28 +167,42 @@ fn the_lesson_in_readme_equals_lesson_rs() {
 #[test]
 fn each_command_in_readme_works() {
     let readme = readme();
-    let makefile = fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/Makefile")).unwrap();
+    let makefile = fs::read_to_string(format!("{ROOT}/Makefile")).unwrap();
     let is_target = |name: &str| makefile.lines().any(|line| line.starts_with(&format!("{name}:")));
     // Also the commands in sentences: `make bench`.
     for command in readme.split("make ").skip(1) {
         let name: String = command.chars().take_while(char::is_ascii_lowercase).collect();
         assert!(is_target(&name), "make {name}");
     }
-    let server = ServerProcess::start_site("");
+    let (server, folder) = (ServerProcess::start_site(""), Folder::new());
     let port = format!(" {} ", server.address.port());
-    let binary = env!("CARGO_BIN_EXE_openkitchen");
+    let binary = Path::new(env!("CARGO_BIN_EXE_openkitchen"));
+    let installed = binary.parent().expect("a folder").display();
+    let path = format!("{installed}:{}", env::var("PATH").unwrap_or_default());
     for line in blocks(&readme, "sh").join("").lines() {
         let command = line.replace(ADDRESS, &server.address.to_string());
         let command = format!("{command} ").replace(" 5000 ", &port);
-        let command = command.replace("target/release/openkitchen", binary);
         let mut shell = Command::new("sh");
+        shell.env("PATH", &path).current_dir(ROOT);
         if line.starts_with("make ") {
             continue;
-        } else if line.contains("openkitchen watch") {
+        } else if line.starts_with("openkitchen watch") {
             // `watch` runs until it is stopped. The test only waits until it listens.
             let watch = format!("exec {command} --listen 127.0.0.1:0");
             drop(ServerProcess::start(shell.args(["-c", &watch])));
             continue;
+        } else if line.starts_with("cargo install ") {
+            // The profile that `cargo test` has built already, and a folder of its own.
+            let root = folder.file("installed");
+            let options = "--quiet --debug --offline --locked";
+            shell.args(["-c", &format!("{command} {options} --root {}", root.display())]);
+        } else if line.starts_with("cargo add ") {
+            let project = folder.file("project");
+            let new = format!("cargo init --quiet --vcs none {}", project.display());
+            let add = command.replace("../openkitchen", ROOT);
+            let add =
+                format!("{add} --quiet --offline --manifest-path {}/Cargo.toml", project.display());
+            shell.args(["-c", &format!("{new} && {add}")]);
         } else if line.starts_with("curl ") && process::need("curl", "curl --version") {
             shell.args(["-c", &format!("{command} --fail-with-body --silent")]);
         } else {
@@ -203,7 +220,7 @@ fn the_files_that_readme_links_to_exist() {
     for link in readme.split("](").skip(1) {
         let path = link.split(')').next().expect("a split has a first part");
         let is_local = !path.starts_with("http");
-        let exists = fs::exists(format!("{}/{path}", env!("CARGO_MANIFEST_DIR"))).unwrap();
+        let exists = fs::exists(format!("{ROOT}/{path}")).unwrap();
         assert!(!is_local || exists, "{path}");
     }
 }

@@ -1,7 +1,7 @@
-//! `openkitchen send`, with the real binary: against the site, and against servers of a few lines that
-//! do what no good server does.
+//! Tests of `openkitchen send`, with the real binary: against the site, and against small servers that
+//! do what no correct server does.
 
-#![allow(clippy::unwrap_used, reason = "a test that cannot go on ends by a panic")]
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on panics")]
 
 #[path = "process/mod.rs"]
 mod process;
@@ -20,23 +20,23 @@ use process::{Exit, Folder, ServerProcess, TIMEOUT, openkitchen, read_once, run}
 const GET: &str = "GET / HTTP/1.1\r\nHost: h\r\n\r\n";
 const OK: &str = "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello";
 
-/// Runs `send ADDR ...` with these bytes on stdin. Whatever it says is canonical.
+/// Runs `send ADDR ...` with these bytes on stdin. The output must be a canonical transcript.
 fn send(to: SocketAddr, arguments: &str, stdin: impl AsRef<[u8]>) -> Exit {
-    canonical(send_much(to, arguments, stdin))
+    canonical(send_unchecked(to, arguments, stdin))
 }
 
-/// The same, where so much is said that to read it would take seconds.
-fn send_much(to: SocketAddr, arguments: &str, stdin: impl AsRef<[u8]>) -> Exit {
+/// The same without a check of the output: to parse many MiB would take seconds.
+fn send_unchecked(to: SocketAddr, arguments: &str, stdin: impl AsRef<[u8]>) -> Exit {
     let folder = Folder::new();
     let bytes = folder.file("stdin");
     fs::write(&bytes, stdin).unwrap();
-    let kitchen = openkitchen(&format!("send {to} {arguments}"));
+    let command = openkitchen(&format!("send {to} {arguments}"));
     let mut shell = Command::new("/bin/sh");
     shell.env_clear().env("BYTES", &bytes).args(["-c", "exec \"$0\" \"$@\" < \"$BYTES\""]);
-    run(shell.arg(kitchen.get_program()).args(kitchen.get_args()))
+    run(shell.arg(command.get_program()).args(command.get_args()))
 }
 
-/// Runs `send ADDR FILE ...`.
+/// Runs `send ADDR FILE ...`, with a file of this text.
 fn play(to: SocketAddr, arguments: &str, file: &str) -> Exit {
     let folder = Folder::new();
     let path = folder.file("played.wire");
@@ -46,19 +46,18 @@ fn play(to: SocketAddr, arguments: &str, file: &str) -> Exit {
 
 #[track_caller]
 fn canonical(ended: Exit) -> Exit {
-    let page = read(&ended.stdout);
-    assert_eq!(page.to_string(), ended.stdout);
+    assert_eq!(parse(&ended.stdout).to_string(), ended.stdout);
     ended
 }
 
 #[track_caller]
-fn read(text: &str) -> Transcript {
+fn parse(text: &str) -> Transcript {
     Transcript::parse(text).unwrap_or_else(|error| panic!("{error}\n{text}"))
 }
 
-/// The bytes of one side, block by block.
+/// Returns the bytes of one side, block by block.
 fn blocks(ended: &Exit, side: Side) -> Vec<Vec<u8>> {
-    let items = read(&ended.stdout).items.into_iter();
+    let items = parse(&ended.stdout).items.into_iter();
     let blocks = items.filter_map(|item| match item {
         Item::Block(block) if block.from == side => block.bytes.expand(),
         _ => None,
@@ -66,8 +65,8 @@ fn blocks(ended: &Exit, side: Side) -> Vec<Vec<u8>> {
     blocks.collect()
 }
 
-/// The page without what no test can know: times and ports.
-fn timeless(ended: &Exit) -> String {
+/// Returns the transcript without times and ports, which no test can know.
+fn without_times(ended: &Exit) -> String {
     let line = |line: &str| match line.split_once(" to 127.0.0.1:") {
         Some((open, _)) if line.starts_with("---") => open.to_owned() + "\n",
         _ => line.split(", +").next().unwrap().to_owned() + "\n",
@@ -75,23 +74,23 @@ fn timeless(ended: &Exit) -> String {
     ended.stdout.lines().map(line).collect()
 }
 
-/// A server of one connection.
+/// Starts a server that accepts one connection.
 fn server<T: Send + 'static>(
-    answer: impl FnOnce(TcpStream) -> T + Send + 'static,
+    serve: impl FnOnce(TcpStream) -> T + Send + 'static,
 ) -> (SocketAddr, JoinHandle<T>) {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap();
-    (address, thread::spawn(move || answer(accept(&listener))))
+    (address, thread::spawn(move || serve(accept(&listener))))
 }
 
-/// The next connection. A client that never comes is no reason to wait for ever.
+/// Accepts the next connection, and fails if there is none in time.
 fn accept(listener: &TcpListener) -> TcpStream {
     listener.set_nonblocking(true).unwrap();
     let since = Instant::now();
     let stream = loop {
         match listener.accept() {
             Ok((stream, _)) => break stream,
-            Err(error) => assert!(since.elapsed() < TIMEOUT, "nobody comes: {error}"),
+            Err(error) => assert!(since.elapsed() < TIMEOUT, "no connection: {error}"),
         }
         thread::sleep(Duration::from_millis(2));
     };
@@ -101,14 +100,14 @@ fn accept(listener: &TcpListener) -> TcpStream {
     stream
 }
 
-/// Reads so many bytes.
-fn take(stream: &mut TcpStream, length: usize) -> Vec<u8> {
+/// Reads exactly this many bytes.
+fn read(stream: &mut TcpStream, length: usize) -> Vec<u8> {
     let mut bytes = vec![0; length];
     stream.read_exact(&mut bytes).unwrap();
     bytes
 }
 
-/// Whether nothing comes for a while.
+/// Whether no byte arrives for 150 ms.
 fn is_silent(stream: &mut TcpStream) -> bool {
     stream.set_read_timeout(Some(Duration::from_millis(150))).unwrap();
     let is_silent = stream.peek(&mut [0]).is_err();
@@ -116,35 +115,35 @@ fn is_silent(stream: &mut TcpStream) -> bool {
     is_silent
 }
 
-// What comes back, and how it ends.
+// What the server sends, and how the connection ends.
 
 #[test]
-fn an_answer_of_the_site_is_shown_and_who_closed() {
+fn the_response_of_the_site_and_its_close_are_printed() {
     let site = ServerProcess::start_site("");
-    let ask = "GET /about HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n";
-    let ended = send(site.address, "", ask);
+    let request = "GET /about HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n";
+    let ended = send(site.address, "", request);
     assert_eq!((ended.code, ended.stderr.as_str()), (Some(0), ""));
-    assert_eq!(blocks(&ended, Side::Client), [ask.as_bytes()]);
+    assert_eq!(blocks(&ended, Side::Client), [request.as_bytes()]);
     assert!(blocks(&ended, Side::Server).concat().starts_with(b"HTTP/1.1 200 OK\r\n"));
     assert!(ended.stdout.starts_with(&format!("--- open to {}, +", site.address)));
     assert!(ended.stdout.ends_with("--- server closed\n"), "{}", ended.stdout);
 }
 
 #[test]
-fn what_was_sent_can_be_sent_again() {
+fn the_output_can_be_sent_again() {
     let site = ServerProcess::start_site("");
-    let ask = "GET /about HTTP/1.1\r\nHost : h\r\n\r\n";
-    let once = send(site.address, "--half-close", ask);
+    let request = "GET /about HTTP/1.1\r\nHost : h\r\n\r\n";
+    let once = send(site.address, "--half-close", request);
     let again = play(site.address, "", &once.stdout);
     assert_eq!((once.code, again.code), (Some(0), Some(0)), "{}", again.stderr);
-    assert_eq!(blocks(&again, Side::Client), [ask.as_bytes()]);
+    assert_eq!(blocks(&again, Side::Client), [request.as_bytes()]);
     assert!(again.stdout.contains("--- client half-close\n"));
 }
 
 #[test]
-fn an_answer_in_pieces_is_shown_in_pieces_and_silence_ends_it() {
+fn each_read_is_printed_as_a_block_and_silence_ends_send() {
     let (address, server) = server(|mut stream| {
-        take(&mut stream, GET.len());
+        read(&mut stream, GET.len());
         stream.write_all(&OK.as_bytes()[..40]).unwrap();
         thread::sleep(Duration::from_millis(150));
         stream.write_all(&OK.as_bytes()[40..]).unwrap();
@@ -152,24 +151,29 @@ fn an_answer_in_pieces_is_shown_in_pieces_and_silence_ends_it() {
     });
     let ended = send(address, "--timeout 0.7", GET);
     server.join().unwrap();
-    assert_eq!(ended.code, Some(0), "the answer is whole, though nobody closed");
+    assert_eq!(ended.code, Some(0), "the response is complete, though the server did not close");
     assert_eq!(
-        timeless(&ended),
+        without_times(&ended),
         "--- open\n\n>>> 27 bytes\nGET / HTTP/1.1\nHost: h\n\n<<< 40 bytes\nHTTP/1.1 200 OK\n\
          Content-Length: 5\n\nhe\\\n<<< 3 bytes\nllo\\\n--- silent 700ms\n"
     );
 }
 
 #[test]
-fn the_exit_code_tells_how_it_ended() {
-    type Answer = fn(&mut TcpStream);
-    let cases: [(&str, Answer, i32, &str); 8] = [
-        ("a whole answer", |s| tell(s, OK), 0, "server closed"),
-        ("content up to the end", |s| tell(s, "HTTP/1.0 200 OK\r\n\r\nhello"), 0, "server closed"),
+fn the_exit_code_says_how_the_connection_ended() {
+    type Serve = fn(&mut TcpStream);
+    let cases: [(&str, Serve, i32, &str); 8] = [
+        ("a complete response", |s| write(s, OK), 0, "server closed"),
+        ("content up to the end", |s| write(s, "HTTP/1.0 200 OK\r\n\r\nhello"), 0, "server closed"),
         ("nothing", |_| {}, 4, "server closed"),
-        ("half of one", |s| tell(s, &OK[..40]), 4, "server closed"),
-        ("no HTTP", |s| tell(s, "SSH-2.0-OpenSSH_9\r\n"), 4, "server closed"),
-        ("only an interim one", |s| tell(s, "HTTP/1.1 100 Continue\r\n\r\n"), 4, "server closed"),
+        ("half a response", |s| write(s, &OK[..40]), 4, "server closed"),
+        ("no HTTP", |s| write(s, "SSH-2.0-OpenSSH_9\r\n"), 4, "server closed"),
+        (
+            "only an interim response",
+            |s| write(s, "HTTP/1.1 100 Continue\r\n\r\n"),
+            4,
+            "server closed",
+        ),
         (
             "silence",
             |s| while read_once(s, &mut [0; 99]).is_ok_and(|length| length > 0) {},
@@ -177,19 +181,19 @@ fn the_exit_code_tells_how_it_ended() {
             "silent 400ms",
         ),
         (
-            "half of one and silence",
+            "half a response and silence",
             |s| {
-                tell(s, &OK[..20]);
+                write(s, &OK[..20]);
                 while read_once(s, &mut [0; 99]).is_ok_and(|length| length > 0) {}
             },
             3,
             "silent 400ms",
         ),
     ];
-    for (what, answer, code, end) in cases {
+    for (what, serve, code, end) in cases {
         let (address, server) = server(move |mut stream| {
-            take(&mut stream, GET.len());
-            answer(&mut stream);
+            read(&mut stream, GET.len());
+            serve(&mut stream);
         });
         let timeout = if code == 3 { "--timeout 0.4" } else { "--timeout 9" };
         let ended = send(address, timeout, GET);
@@ -199,30 +203,31 @@ fn the_exit_code_tells_how_it_ended() {
     }
 }
 
-fn tell(stream: &mut TcpStream, text: &str) {
+fn write(stream: &mut TcpStream, text: &str) {
     stream.write_all(text.as_bytes()).unwrap();
 }
 
 #[test]
-fn a_reset_is_told_from_a_close() {
-    for (answer, code) in [("", 4), (&OK[..20], 4), ("HTTP/1.0 200 OK\r\n\r\nhello", 4), (OK, 0)] {
+fn a_reset_is_printed_as_a_reset() {
+    for (response, code) in [("", 4), (&OK[..20], 4), ("HTTP/1.0 200 OK\r\n\r\nhello", 4), (OK, 0)]
+    {
         let (address, server) = server(move |mut stream| {
-            take(&mut stream, GET.len() - 1); // the last byte is left unread, so closing resets
-            stream.write_all(answer.as_bytes()).unwrap();
+            read(&mut stream, GET.len() - 1); // the last byte is left unread, so closing resets
+            stream.write_all(response.as_bytes()).unwrap();
             thread::sleep(Duration::from_millis(100));
         });
         let ended = send(address, "", GET);
         server.join().unwrap();
-        assert_eq!(ended.code, Some(code), "{answer}: {}", ended.stdout);
-        assert_eq!(blocks(&ended, Side::Server).concat(), answer.as_bytes());
+        assert_eq!(ended.code, Some(code), "{response}: {}", ended.stdout);
+        assert_eq!(blocks(&ended, Side::Server).concat(), response.as_bytes());
         assert!(ended.stdout.ends_with("--- server reset\n"), "{}", ended.stdout);
     }
 }
 
-// How it is sent.
+// How the bytes are sent.
 
 #[test]
-fn half_close_says_that_no_more_will_come() {
+fn half_close_closes_the_sending_side() {
     let (address, server) = server(|mut stream| {
         let mut all = Vec::new();
         stream.read_to_end(&mut all).unwrap();
@@ -236,14 +241,14 @@ fn half_close_says_that_no_more_will_come() {
 }
 
 #[test]
-fn slow_is_byte_by_byte_and_still_one_block() {
+fn slow_sends_byte_by_byte_and_prints_one_block() {
     let (address, server) = server(|mut stream| {
-        take(&mut stream, GET.len());
+        read(&mut stream, GET.len());
         stream.write_all(OK.as_bytes()).unwrap();
     });
     let since = Instant::now();
     let ended = send(address, "--slow", GET);
-    // How many reads that makes is for TCP to say; that time passes between two writes is not.
+    // TCP may join the bytes of many writes into one read, so only the time is tested.
     assert!(since.elapsed() > 26 * Duration::from_millis(5), "{:?}", since.elapsed());
     server.join().unwrap();
     assert_eq!(ended.code, Some(0));
@@ -252,11 +257,11 @@ fn slow_is_byte_by_byte_and_still_one_block() {
 }
 
 #[test]
-fn an_answer_that_comes_early_stands_where_it_came() {
+fn an_early_response_is_printed_where_it_was_received() {
     let (address, server) = server(|mut stream| {
-        take(&mut stream, 3);
+        read(&mut stream, 3);
         stream.write_all(OK.as_bytes()).unwrap();
-        take(&mut stream, GET.len() - 3);
+        read(&mut stream, GET.len() - 3);
     });
     let ended = send(address, "--slow", GET);
     server.join().unwrap();
@@ -266,29 +271,29 @@ fn an_answer_that_comes_early_stands_where_it_came() {
 }
 
 #[test]
-fn nobody_waits_for_the_other_for_ever() {
-    const MUCH: usize = 8 << 20;
-    let (address, both_talk) = server(|mut stream| {
-        stream.write_all(&vec![b'x'; MUCH]).unwrap(); // before it reads a byte
+fn neither_side_waits_for_ever() {
+    const LENGTH: usize = 8 << 20;
+    let (address, both_send) = server(|mut stream| {
+        stream.write_all(&vec![b'x'; LENGTH]).unwrap(); // before it reads a byte
         let mut all = Vec::new();
         stream.read_to_end(&mut all).unwrap();
         all.len()
     });
-    let ended = send_much(address, "--half-close", vec![b'y'; MUCH]);
-    assert_eq!(both_talk.join().unwrap(), MUCH);
-    assert!(ended.stdout.len() > 2 * MUCH && ended.stdout.ends_with("--- server closed\n"));
+    let ended = send_unchecked(address, "--half-close", vec![b'y'; LENGTH]);
+    assert_eq!(both_send.join().unwrap(), LENGTH);
+    assert!(ended.stdout.len() > 2 * LENGTH && ended.stdout.ends_with("--- server closed\n"));
 
-    let (address, deaf) = server(|stream| stream);
-    let ended = send_much(address, "--timeout 0.3", vec![b'y'; 2 * MUCH]);
-    drop(deaf.join().unwrap());
+    let (address, never_reads) = server(|stream| stream);
+    let ended = send_unchecked(address, "--timeout 0.3", vec![b'y'; 2 * LENGTH]);
+    drop(never_reads.join().unwrap());
     assert_eq!(ended.code, Some(3));
-    assert!(ended.stdout.contains("bytes were not sent: nobody takes them"));
+    assert!(ended.stdout.contains("bytes were not sent: the server does not read them"));
 }
 
 // Transcripts.
 
 #[test]
-fn before_more_is_sent_the_answers_of_the_file_have_come() {
+fn the_client_waits_for_the_responses_of_the_file() {
     let file = format!(
         "# two requests, one after the other\n\n>>>\n{0}<<<\nHTTP/1.1 404 Not Found\n\
          Content-Length: 2\n\nno\\\n>>>\n{0}<<<\nHTTP/1.1 200 OK\nContent-Length: 0\n\n\
@@ -296,11 +301,11 @@ fn before_more_is_sent_the_answers_of_the_file_have_come() {
         GET.replace('\r', "")
     );
     let (address, server) = server(|mut stream| {
-        take(&mut stream, GET.len());
+        read(&mut stream, GET.len());
         stream.write_all(&OK.as_bytes()[..40]).unwrap();
         let waits = is_silent(&mut stream);
         stream.write_all(&OK.as_bytes()[40..]).unwrap();
-        take(&mut stream, GET.len());
+        read(&mut stream, GET.len());
         stream.write_all(OK.as_bytes()).unwrap();
         (waits, stream.read_to_end(&mut Vec::new()).unwrap())
     });
@@ -308,24 +313,24 @@ fn before_more_is_sent_the_answers_of_the_file_have_come() {
     assert_eq!(
         server.join().unwrap(),
         (true, 0),
-        "it waits for a whole answer, whatever its bytes"
+        "it waits for a complete response, whatever its bytes"
     );
     assert_eq!(ended.code, Some(0));
     assert!(ended.stdout.ends_with("--- client closed\n"), "{}", ended.stdout);
 }
 
 #[test]
-fn content_waits_for_an_interim_answer_that_the_file_has() {
+fn the_client_waits_for_the_interim_response_of_the_file() {
     let head = "POST / HTTP/1.1\r\nExpect: 100-continue\r\nContent-Length: 2\r\n\r\n";
     let file = format!(
         ">>>\n{}<<<\nHTTP/1.1 100 Continue\n\n>>>\nhi\\\n<<<\nHTTP/1.1 204 No Content\n\n",
         head.replace('\r', "")
     );
     let (address, server) = server(move |mut stream| {
-        take(&mut stream, head.len());
+        read(&mut stream, head.len());
         let waits = is_silent(&mut stream);
         stream.write_all(b"HTTP/1.1 100 Continue\r\n\r\n").unwrap();
-        let content = take(&mut stream, 2);
+        let content = read(&mut stream, 2);
         stream.write_all(b"HTTP/1.1 204 No Content\r\n\r\n").unwrap();
         (waits, content)
     });
@@ -335,14 +340,14 @@ fn content_waits_for_an_interim_answer_that_the_file_has() {
 }
 
 #[test]
-fn a_file_can_wait_leave_and_come_again() {
+fn a_file_can_wait_close_and_use_two_connections() {
     let file = "--- open\n--- @2 open\n>>> @2\na\n--- wait 200ms\n>>>\nb\n--- client half-close\n\
         <<<\nHTTP/1.0 200 OK\n\nfirst\n--- server closed\n--- @2 client closed\n";
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap();
     let server = thread::spawn(move || {
         let (mut first, mut second) = (accept(&listener), accept(&listener));
-        assert_eq!(take(&mut second, 3), b"a\r\n");
+        assert_eq!(read(&mut second, 3), b"a\r\n");
         let since = Instant::now();
         let mut all = Vec::new();
         first.read_to_end(&mut all).unwrap();
@@ -356,7 +361,7 @@ fn a_file_can_wait_leave_and_come_again() {
     let ended = play(address, "", file);
     assert!(server.join().unwrap() > Duration::from_millis(150));
     assert_eq!(ended.code, Some(0), "{}", ended.stdout);
-    let events: Vec<(u32, EventKind)> = read(&ended.stdout)
+    let events: Vec<(u32, EventKind)> = parse(&ended.stdout)
         .items
         .into_iter()
         .filter_map(|item| match item {
@@ -378,27 +383,27 @@ fn a_file_can_wait_leave_and_come_again() {
 }
 
 #[test]
-fn what_comes_after_the_server_left_is_not_sent_and_that_is_told() {
+fn bytes_after_a_reset_are_not_sent_and_are_counted() {
     let file = format!(">>>\n{0}--- server reset\n>>>\n{0}", GET.replace('\r', ""));
     let (address, server) = server(|mut stream| {
-        take(&mut stream, GET.len() - 1);
+        read(&mut stream, GET.len() - 1);
     });
     let ended = play(address, "", &file);
     server.join().unwrap();
     assert_eq!(ended.code, Some(4));
     assert!(
-        ended
-            .stdout
-            .ends_with("--- server reset\n\n# 27 of 27 bytes were not sent: nobody takes them\n"),
+        ended.stdout.ends_with(
+            "--- server reset\n\n# 27 of 27 bytes were not sent: the server does not read them\n"
+        ),
         "{}",
         ended.stdout
     );
 }
 
-// What cannot be done.
+// Errors.
 
 #[test]
-fn what_cannot_be_sent_is_told_in_a_sentence() {
+fn each_error_is_a_sentence() {
     let folder = Folder::new();
     let file = |name: &str, text: &str| {
         fs::write(folder.file(name), text).unwrap();
@@ -407,8 +412,8 @@ fn what_cannot_be_sent_is_told_in_a_sentence() {
     let malformed = file("malformed.wire", "# t\n\nGET / HTTP/1.1\n");
     let left_out = file("left-out.wire", "# t\n\n>>>\nGET\n>>>\n\\{8 bytes}\\\n");
     let closed = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
-    for (arguments, code, said) in [
-        (String::new(), 2, "to whom?"),
+    for (arguments, code, expected) in [
+        (String::new(), 2, "send needs the address of a server"),
         ("nowhere".into(), 2, "ADDR takes an address"),
         ("https://127.0.0.1:1/".into(), 2, "TLS"),
         ("5000 a b".into(), 2, "`b` is one too many"),
@@ -421,15 +426,15 @@ fn what_cannot_be_sent_is_told_in_a_sentence() {
             2,
             "left-out.wire: line 5: 8 bytes of this block were left out",
         ),
-        (format!("{closed}"), 1, "nobody listens there"),
+        (format!("{closed}"), 1, "no server listens there"),
         (format!("http://{closed}/"), 1, &format!("cannot connect to {closed}")),
     ] {
         let ended = run(&mut openkitchen(&format!("send {arguments}")));
         assert_eq!(ended.code, Some(code), "{arguments}: {}", ended.stderr);
-        assert!(ended.stderr.contains(said), "{arguments}: {}", ended.stderr);
+        assert!(ended.stderr.contains(expected), "{arguments}: {}", ended.stderr);
         assert_eq!(ended.stdout, "");
     }
     let help = run(&mut openkitchen("send --help"));
     assert_eq!(help.code, Some(0));
-    assert!(help.stdout.contains("--half-close") && help.stdout.contains("4 closed or reset"));
+    assert!(help.stdout.contains("--half-close") && help.stdout.contains("4 it closed or reset"));
 }

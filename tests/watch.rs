@@ -562,7 +562,7 @@ fn each_wrong_command_line_is_reported() {
         (
             "watch no.such.host.invalid:5000",
             1,
-            "cannot be reached: nobody knows a host named no.such.host.invalid",
+            "cannot be reached: the host name no.such.host.invalid has no known address",
         ),
     ] {
         let ended = run(&mut openkitchen(line));
@@ -573,14 +573,14 @@ fn each_wrong_command_line_is_reported() {
     let address = taken.local_addr().unwrap();
     let ended = run(&mut openkitchen(&format!("watch 127.0.0.1:1 --listen {address}")));
     assert_eq!(ended.code, Some(1));
-    assert!(ended.stderr.contains("is taken by another program"), "{}", ended.stderr);
+    assert!(ended.stderr.contains("is in use"), "{}", ended.stderr);
     drop(taken);
     // Another process may have taken the free port by now.
     let stderr = eventually("a port that stays free", || {
         let free = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
         let ended = run(&mut openkitchen(&format!("watch {free} --listen {free}")));
         assert_eq!(ended.code, Some(1));
-        (!ended.stderr.contains("is taken by another program")).then_some(ended.stderr)
+        (!ended.stderr.contains("is in use")).then_some(ended.stderr)
     });
     assert!(stderr.contains("would watch itself"), "{stderr}");
 }

@@ -1,10 +1,12 @@
-//! Open ServerProcess on the command line: one verb, one file in `cli/`. The binary is a customer of the
-//! library's public face like any other.
+//! The entry point of the binary: finds the command, runs it, and turns its error into an exit code.
+//!
+//! Each command is a file in `cli/`. The binary uses the library's public items only.
 
-#![warn(clippy::unwrap_used)]
+#![warn(clippy::unwrap_used, clippy::print_stdout, clippy::print_stderr)]
 
 mod cli;
 mod site;
+#[allow(unsafe_code, reason = "calls that std does not have")]
 mod sys;
 
 use std::io::{self, Write};
@@ -15,25 +17,26 @@ fn main() -> ExitCode {
         .skip(1)
         .map(|argument| argument.to_string_lossy().into_owned())
         .collect();
-    let named = |word: &String| cli::COMMANDS.iter().find(|(name, _)| name == word);
+    let find = |word: &String| cli::COMMANDS.iter().find(|(name, _)| name == word);
+    // `help send` is `send --help`.
     if let [help, command] = &mut arguments[..]
         && help == "help"
-        && named(command).is_some()
+        && find(command).is_some()
     {
         (*help, *command) = (std::mem::take(command), "--help".into());
     }
-    let (name, done) = match arguments.first().and_then(named) {
+    let (name, result) = match arguments.first().and_then(find) {
         Some((name, command)) => (format!("openkitchen {name}"), command(&arguments[1..])),
         None => ("openkitchen".into(), cli::serve::command(&arguments)),
     };
     cli::logging::finish();
-    let (sentence, code) = match done {
+    let (sentence, code) = match result {
         Ok(code) => return code,
         Err(cli::CliError::Usage(sentence)) => (format!("{sentence}\nTry `{name} --help`."), 2),
         Err(cli::CliError::Unusable(sentence)) => (sentence, 2),
         Err(cli::CliError::Failed(sentence)) => (sentence, 1),
     };
-    // Nobody may be left to read it, but the code still tells.
+    // stderr may be closed; the exit code is returned all the same.
     let _ = writeln!(io::stderr(), "openkitchen: {sentence}");
     ExitCode::from(code)
 }

@@ -1,4 +1,4 @@
-//! The address of somebody's server, as people have it at hand, and the way there.
+//! The address of a server: reads it as the user typed it, resolves it, and connects to it.
 
 use std::io::{self, ErrorKind};
 use std::net::{SocketAddr, TcpStream, ToSocketAddrs};
@@ -7,13 +7,14 @@ use std::time::Duration;
 use super::CliError;
 use super::flags::{self, ADDRESS};
 
-/// `host:port` out of all that people write for it: a port alone, `:5000`, a URL.
+/// Returns `host:port` for what the user typed: `host:port`, a port alone, `:5000`, or a URL.
 ///
 /// # Errors
-/// What it should have been.
+/// What an address looks like.
 pub fn authority(typed: &str) -> Result<String, CliError> {
     if typed.starts_with("https:") {
-        let sentence = "https is TLS, which this does not speak: name the plain HTTP behind it";
+        let sentence = "https means TLS, which openkitchen does not speak: \
+                        give the address of a plain HTTP server";
         return Err(CliError::Usage(sentence.into()));
     }
     let url = typed.strip_prefix("http://");
@@ -26,40 +27,40 @@ pub fn authority(typed: &str) -> Result<String, CliError> {
         .ok_or_else(|| CliError::Usage(format!("ADDR takes {ADDRESS}, or a port, not `{typed}`")))
 }
 
-/// Where that is.
+/// Resolves `host:port` to socket addresses.
 ///
 /// # Errors
-/// That nobody knows.
-pub fn find(authority: &str) -> Result<Vec<SocketAddr>, String> {
+/// The host name has no known address.
+pub fn resolve(authority: &str) -> Result<Vec<SocketAddr>, String> {
     let found: Vec<SocketAddr> =
         authority.to_socket_addrs().map(Iterator::collect).unwrap_or_default();
     if found.is_empty() {
         let host = authority.rsplit_once(':').map_or(authority, |(host, _)| host);
-        return Err(format!("nobody knows a host named {host}"));
+        return Err(format!("the host name {host} has no known address; check the spelling"));
     }
     Ok(found)
 }
 
-/// A connection to the first of these that answers, each of which has so long.
+/// Connects to the first of these addresses that accepts. Each attempt may take `timeout`.
 ///
 /// # Errors
-/// Why the last of them did not: see [`why`].
-pub fn connect(addresses: &[SocketAddr], time: Duration) -> io::Result<TcpStream> {
-    let mut failed = io::Error::from(ErrorKind::AddrNotAvailable);
+/// The error of the last attempt: see [`why`].
+pub fn connect(addresses: &[SocketAddr], timeout: Duration) -> io::Result<TcpStream> {
+    let mut last = io::Error::from(ErrorKind::AddrNotAvailable);
     for address in addresses {
-        match TcpStream::connect_timeout(address, time) {
+        match TcpStream::connect_timeout(address, timeout) {
             Ok(stream) => return Ok(stream),
-            Err(error) => failed = error,
+            Err(error) => last = error,
         }
     }
-    Err(failed)
+    Err(last)
 }
 
-/// Why nobody was reached, for people.
+/// Says why a connection attempt failed, for the user.
 pub fn why(error: &io::Error) -> String {
     match error.kind() {
-        ErrorKind::ConnectionRefused => "nobody listens there".to_owned(),
-        ErrorKind::TimedOut | ErrorKind::WouldBlock => "nobody answers".to_owned(),
+        ErrorKind::ConnectionRefused => "no server listens there".to_owned(),
+        ErrorKind::TimedOut | ErrorKind::WouldBlock => "the connection timed out".to_owned(),
         _ => error.to_string(),
     }
 }
@@ -69,7 +70,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_address_is_understood_however_it_is_written() {
+    fn an_address_is_a_port_a_host_with_a_port_or_a_url() {
         for (typed, address) in [
             ("5000", "127.0.0.1:5000"),
             (":5000", "127.0.0.1:5000"),
@@ -89,9 +90,9 @@ mod tests {
     }
 
     #[test]
-    fn a_name_that_nobody_knows_is_told_without_its_port() {
-        let told = "nobody knows a host named no.such.host.invalid";
-        assert_eq!(find("no.such.host.invalid:80"), Err(told.to_owned()));
-        assert_eq!(find("127.0.0.1:80").map(|found| found.len()), Ok(1));
+    fn an_unknown_host_name_is_reported_without_its_port() {
+        let error = resolve("no.such.host.invalid:80").unwrap_err();
+        assert!(error.starts_with("the host name no.such.host.invalid has no"), "{error}");
+        assert_eq!(resolve("127.0.0.1:80").map(|found| found.len()), Ok(1));
     }
 }

@@ -1,28 +1,28 @@
-//! Opening a port, and saying in one sentence why it could not be opened, with the way out.
+//! Binds the listening socket. An error is one sentence: what happened, and what to do.
 
 use std::io::{self, ErrorKind};
 use std::net::{SocketAddr, TcpListener, ToSocketAddrs};
 
 use crate::sys;
 
-/// Connections that may wait to be accepted. std asks for 128, and a burst of 1,000 clients then
-/// waits whole seconds for TCP to try again.
+/// The backlog: connections that may wait to be accepted. std asks for 128; with that, a burst of
+/// 1,000 clients waits whole seconds until TCP tries again.
 const BACKLOG: i32 = 4096;
 
-/// Binds an address such as `127.0.0.1:5000`, `[::1]:0` or `localhost:5000`.
+/// Binds an address such as `127.0.0.1:5000`, `[::1]:0` or `localhost:5000`, and listens.
 ///
 /// # Errors
-/// A sentence for the person who typed it.
+/// A sentence for the user.
 pub fn bind(address: &str) -> Result<TcpListener, String> {
     let addresses: Vec<SocketAddr> = address
         .to_socket_addrs()
         .map_err(|_| {
-            format!("`{address}` is not an address to listen on: write it like 127.0.0.1:5000 or [::1]:5000")
+            format!("`{address}` is not an address to listen on; write it like 127.0.0.1:5000 or [::1]:5000")
         })?
         .collect();
     let listener = TcpListener::bind(&addresses[..]).map_err(|error| why(address, &error))?;
-    if let Err(error) = sys::lengthen_backlog(&listener, BACKLOG) {
-        log::warn!("bursts of connections may have to wait: {error}");
+    if let Err(error) = sys::set_backlog(&listener, BACKLOG) {
+        log::warn!("cannot set the backlog, so a burst of connections may have to wait: {error}");
     }
     Ok(listener)
 }
@@ -33,20 +33,20 @@ fn why(address: &str, error: &io::Error) -> String {
     match error.kind() {
         ErrorKind::AddrInUse => {
             let macos = if cfg!(target_os = "macos") && number == 5000 {
-                " (on macOS, AirPlay Receiver uses it: System Settings, General, AirDrop & Handoff)"
+                " (on macOS by AirPlay Receiver: System Settings, General, AirDrop & Handoff)"
             } else {
                 ""
             };
             let next = number.checked_add(1).unwrap_or(5001);
-            format!("port {port} is taken by another program{macos}: try --listen {host}:{next}")
+            format!("port {port} is in use{macos}; try --listen {host}:{next}")
         }
         ErrorKind::PermissionDenied => {
             format!(
-                "port {port} needs privileges that this user does not have: try --listen {host}:5000"
+                "port {port} needs privileges that this user does not have; try --listen {host}:5000"
             )
         }
         ErrorKind::AddrNotAvailable => {
-            format!("{host} is not an address of this machine: try --listen 127.0.0.1:{port}")
+            format!("{host} is not an address of this machine; try --listen 127.0.0.1:{port}")
         }
         _ => format!("cannot listen on {address}: {error}"),
     }
@@ -57,11 +57,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_port_that_cannot_be_opened_is_told_with_the_way_out() {
+    fn an_error_says_which_address_to_try() {
         let taken = bind("127.0.0.1:0").unwrap();
         let address = taken.local_addr().unwrap().to_string();
         let sentence = bind(&address).unwrap_err();
-        assert!(sentence.contains("is taken by another program"), "{sentence}");
+        assert!(sentence.contains(" is in use; "), "{sentence}");
         assert!(sentence.contains("try --listen 127.0.0.1:"), "{sentence}");
         assert!(bind("nonsense").unwrap_err().contains("write it like"));
         assert!(bind("203.0.113.1:5000").unwrap_err().contains("not an address of this machine"));

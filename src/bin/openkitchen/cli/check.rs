@@ -1,21 +1,22 @@
-//! `openkitchen check ADDR [FILE...]`: the client's side of transcripts, played against any server,
-//! and what it answered, judged. Without a file: the built-in lessons, for whoever builds a server.
+//! # `openkitchen check`: tests a server with transcripts, and without a file with the lessons
+//!
+//! It plays the client's side of each transcript, and compares the server's responses.
 //!
 //! ```text
-//! case     a transcript with its title, its clause, and the sentence that says what to do next
-//! lessons  those that are built in
-//! play     the client's side: what is sent, what is waited for, what must be true
-//! line     one connection
-//! bytes    exact bytes, two of which may differ: those of a Date, and those that were left out
-//! fault    where the two differ, for people to see
-//! report   said to a person, or to a machine
+//! case        a transcript with its title, its clause, and what to do if it fails
+//! lessons     the transcripts that are built in
+//! play        plays a case: sends, waits, compares
+//! raw_client  one connection, as the client sees it
+//! expected    the exact bytes that are expected, where any Date and left-out bytes are equal
+//! difference  what was expected, what was received, and the first byte that differs
+//! report      the output: text, or JSON with --json
 //! ```
-//! Each case has a connection of its own. The bytes are sent as the file has them: a `Host` that
-//! names another address stays, as most servers do not mind and some lessons are about it. Where a
-//! file holds assertions, they alone judge; where it holds none, the bytes do.
+//! Each case has connections of its own. The bytes are sent as they are in the file. A `Host` that
+//! names another address stays: most servers accept it, and some lessons are about it. If a transcript
+//! has assertions, only they are tested; if it has none, the bytes are compared.
 //!
-//! It ends in bounded time, whatever the server does: no wait is longer than `--timeout` and what the
-//! page says, and after [`SILENCES`] cases without one byte the others are not tried.
+//! The time is limited, whatever the server does: no wait is longer than `--timeout` plus the time that
+//! the transcript gives, and after [`MAX_SILENT_CASES`] cases without a byte `check` stops.
 
 mod case;
 mod lessons;
@@ -37,14 +38,16 @@ use case::Case;
 use play::{CheckOutcome, CheckTarget};
 use report::{Report, Verdict};
 
-/// Cases in a row that brought not one byte, after which the others are not tried.
-const SILENCES: usize = 3;
+/// Cases in a row in which the server sends no byte; after these, the other cases are not tried.
+const MAX_SILENT_CASES: usize = 3;
 
-/// Exit codes beside 0 (all pass) and 2 (something cannot be used).
+/// Exit code: some cases fail.
 const SOME_FAIL: u8 = 1;
+
+/// Exit code: no connection to the server.
 const NO_CONNECTION: u8 = 3;
 
-/// What was asked for.
+/// The options of `check`.
 #[derive(Debug, PartialEq)]
 struct CheckOptions {
     timeout: Duration,
@@ -60,45 +63,46 @@ impl Default for CheckOptions {
 
 #[rustfmt::skip]
 const FLAGS: [Flag<CheckOptions>; 3] = [
-    Flag { name: "timeout", value: "S", help: "seconds to wait, beyond what the page says it takes [2]",
+    Flag { name: "timeout", value: "S", help: "seconds to wait, plus the waits of the transcript [2]",
         apply: |options, value| { options.timeout = time(value).ok_or(SECONDS)?; Ok(()) } },
-    Flag { name: "json", value: "", help: "say it to a machine: an object a line, the count last",
+    Flag { name: "json", value: "", help: "print JSON: one object a line, the counts last",
         apply: |options, _| { options.json = true; Ok(()) } },
-    Flag { name: "list", value: "", help: "list the built-in lessons and do nothing else",
+    Flag { name: "list", value: "", help: "list the lessons, and do nothing else",
         apply: |options, _| { options.list = true; Ok(()) } },
 ];
 
-/// Does what the command line asks for. The exit code is 0 where all pass, 1 where some fail, 2 where
-/// a file is no transcript that can be played, 3 where nobody can be reached at the address.
+/// Runs the command line. The exit code is 0 if all cases pass, 1 if some fail, 2 if a file is not a
+/// transcript that can be played, 3 if there is no connection to the server.
 ///
 /// # Errors
-/// A command line that cannot be meant.
+/// A sentence for the user.
 pub fn command(arguments: &[String]) -> Result<ExitCode, CliError> {
     let mut options = CheckOptions::default();
     let variable = |name: &str| env::var(name).ok();
-    let others = match flags::parse(&FLAGS, arguments, variable, &mut options)? {
-        ParsedArgs::Help => return Ok(say(&help())),
+    let args = match flags::parse(&FLAGS, arguments, variable, &mut options)? {
+        ParsedArgs::Help => return Ok(print_only(&help())),
         ParsedArgs::Version => {
-            return Ok(say(concat!("openkitchen ", env!("CARGO_PKG_VERSION"), "\n")));
+            return Ok(print_only(concat!("openkitchen ", env!("CARGO_PKG_VERSION"), "\n")));
         }
-        ParsedArgs::Do(_) if options.list => return Ok(say(&list())),
-        ParsedArgs::Do(others) => others,
+        ParsedArgs::Do(_) if options.list => return Ok(print_only(&list())),
+        ParsedArgs::Do(args) => args,
     };
-    let Some((address, files)) = others.split_first() else {
+    let Some((typed, files)) = args.split_first() else {
         return Err(CliError::Usage("check needs the address of a server: check 5000".to_owned()));
     };
-    let said = address::authority(address)?;
+    let authority = address::authority(typed)?;
     let cases = read_cases(files).map_err(CliError::Unusable)?;
-    match address::find(&said) {
+    match address::resolve(&authority) {
         Ok(addresses) => {
-            let door = CheckTarget { said, addresses, timeout: options.timeout };
-            Ok(check(&cases, &door, &options))
+            let target = CheckTarget { authority, addresses, timeout: options.timeout };
+            Ok(check(&cases, &target, &options))
         }
-        Err(why) => Ok(no_connection(&said, &why)),
+        Err(why) => Ok(no_connection(&authority, &why)),
     }
 }
 
-/// The cases of these files, or all lessons. A name that is no file may be a lesson's, or its number.
+/// Returns the cases of these files, or all lessons. An argument that is not a file may be the name or
+/// the number of a lesson.
 fn read_cases(files: &[String]) -> Result<Vec<Case>, String> {
     if files.is_empty() {
         return lessons::all();
@@ -111,60 +115,61 @@ fn read_cases(files: &[String]) -> Result<Vec<Case>, String> {
     files.iter().map(read).collect()
 }
 
-fn check(cases: &[Case], door: &CheckTarget, options: &CheckOptions) -> ExitCode {
+fn check(cases: &[Case], target: &CheckTarget, options: &CheckOptions) -> ExitCode {
     let stdout = io::stdout();
     let no_color = env::var_os("NO_COLOR");
     let colour = trace::wants_colour(stdout.is_terminal(), no_color.as_deref());
-    let mut report = Report::new(&door.said, cases, options.json, colour);
-    let (mut silences, mut is_first) = (0, true);
+    let mut report = Report::new(&target.authority, cases, options.json, colour);
+    let (mut silent_cases, mut is_first) = (0, true);
     for case in cases {
-        let outcome = play::play(case, door);
+        let outcome = play::play(case, target);
         if let (CheckOutcome::Unreachable(why), true) = (&outcome, is_first) {
-            return no_connection(&door.said, why);
+            let why = format!("{why}; start the server, then check it again");
+            return no_connection(&target.authority, &why);
         }
         is_first = false;
-        silences = if matches!(outcome, CheckOutcome::Failed { is_silent: true, .. }) {
-            silences + 1
-        } else {
-            0
-        };
-        let is_gone = matches!(outcome, CheckOutcome::Unreachable(_));
-        print(&report.tell(case, outcome));
-        if is_gone || silences == SILENCES {
+        let is_silent = matches!(outcome, CheckOutcome::Failed { is_silent: true, .. });
+        silent_cases = if is_silent { silent_cases + 1 } else { 0 };
+        let is_unreachable = matches!(outcome, CheckOutcome::Unreachable(_));
+        print(&report.add(case, outcome));
+        if is_unreachable || silent_cases == MAX_SILENT_CASES {
             break;
         }
     }
-    let is_silent = silences == SILENCES;
+    let is_silent = silent_cases == MAX_SILENT_CASES;
     print(&report.finish(cases.len(), is_silent));
     if report.count(Verdict::Fail) == 0 { ExitCode::SUCCESS } else { ExitCode::from(SOME_FAIL) }
 }
 
 fn no_connection(address: &str, why: &str) -> ExitCode {
-    eprintln!(
-        "openkitchen: {address} cannot be reached: {why}; start the server, then check it again"
-    );
+    let _ = writeln!(io::stderr(), "openkitchen: {address} cannot be reached: {why}");
     ExitCode::from(NO_CONNECTION)
 }
 
 fn help() -> String {
     format!(
-        "openkitchen check ADDR [FILE...]: play transcripts against any server, and judge\n\n\
-         ADDR is host:port, a port alone, or http://host:port/. Without a FILE the\n\
-         built-in lessons are played, in order; a lesson's number is a FILE, too. The\n\
-         assertions below ??? judge, or, where a file has none, the exact bytes.\n\n\
+        "openkitchen check: test any server with the lessons, or with transcripts\n\n\
+         openkitchen check ADDR [FLAGS]          play all lessons, in order\n\
+         openkitchen check ADDR FILE... [FLAGS]  play transcripts, or lessons by number\n\n\
+         ADDR is host:port, a port alone, or http://host:port/. A transcript is a text\n\
+         file with what a client and a server sent, as --record writes it. check sends\n\
+         its requests, and compares the responses: with its assertions, the lines below\n\
+         ???, or, if it has none, with its bytes. A failure shows what was sent, what was\n\
+         expected, what was received, and what to do next. Lessons that only the lesson\n\
+         site can pass are skipped on other servers.\n\n\
          {}\n\
          With --json the keys of each case are: case, title, clause, verdict (pass,\n\
          fail, skip), sent, expected, got, byte and column of the first byte that\n\
-         differs, and next, what to do where it fails; null where there is nothing to\n\
-         say. The last line counts: cases, pass, fail, skip, not_tried.\n\
-         Exit code: 0 all pass, 1 some fail, 2 the command line or a file is wrong,\n\
-         3 nobody can be reached. Each flag is also a variable: --timeout is\n\
+         differs, and next, what to do if it fails; null if there is no value. The\n\
+         last line counts: cases, pass, fail, skip, not_tried.\n\
+         Exit code: 0 all pass, 1 some fail, 2 the command line or a FILE is wrong,\n\
+         3 no connection. Each flag is also a variable: --timeout is\n\
          OPENKITCHEN_TIMEOUT.\n",
         flags::help(&FLAGS)
     )
 }
 
-/// A lesson a line: its number, its title, and whether it is about our site alone.
+/// Returns the list of lessons, a line each: number, title, and whether it is about our site only.
 fn list() -> String {
     let line = |case: &Case| {
         let mark = if case.is_about_site { "  (this site)" } else { "" };
@@ -173,12 +178,12 @@ fn list() -> String {
     lessons::all().unwrap_or_default().iter().map(line).collect()
 }
 
-fn say(text: &str) -> ExitCode {
+fn print_only(text: &str) -> ExitCode {
     print(text);
     ExitCode::SUCCESS
 }
 
-/// Prints to stdout at once. Whoever has closed it does not want to be told.
+/// Prints to stdout at once. Errors are ignored: the program that reads stdout may have closed it.
 fn print(text: &str) {
     let mut stdout = io::stdout();
     let _ = stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush());
@@ -189,7 +194,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_lesson_can_be_read_and_is_listed() {
+    fn every_lesson_is_a_case_and_is_listed() {
         let cases = read_cases(&[]).expect("lessons");
         assert_eq!(list().lines().count(), cases.len());
         for (number, case) in (1..).zip(&cases) {

@@ -1,4 +1,4 @@
-//! `openkitchen explain`: what do these bytes mean?
+//! `openkitchen explain`: prints what the bytes of a message or a transcript mean.
 //!
 //! ```text
 //! $ printf 'GET / HTTP/1.1\r\nHost : h\r\n\r\n' | openkitchen explain
@@ -11,8 +11,8 @@
 //!             ^
 //!     RFC 9112 section 5.1: put the colon straight behind the name
 //! ```
-//! A message is shown line by line, with what it means below each line. A transcript stays one: what
-//! it means stands as prose behind its blocks.
+//! A message is printed line by line, with the meaning below each line. A transcript stays a
+//! transcript: the meaning becomes prose after each block.
 
 use std::fs::File;
 use std::io::{self, IsTerminal, Read, Write};
@@ -25,65 +25,72 @@ use openkitchen::{Method, Transcript};
 
 use super::CliError;
 use super::flags::{self, Flag, ParsedArgs};
-use super::script::Why;
+use super::script::FileError;
 
-/// Columns of a page.
+/// Columns of the output.
 const WIDTH: usize = 100;
 
-/// Before each line of an explanation.
+/// Printed before each line of an explanation.
 const INDENT: &str = "    ";
 
-/// Bytes that are read: far more than anybody reads an explanation of.
-const READ: u64 = 64 * 1024 * 1024;
+/// Bytes that are read at most: more than any reader wants explained.
+const MAX_INPUT_BYTES: u64 = 64 * 1024 * 1024;
 
-/// Lines in a row of which nothing is to be said, and bytes of one line, that are shown: half a
-/// terminal.
-const LINES: usize = 12;
-const BYTES: usize = 12 * 80;
+/// Lines without an explanation that are shown in a row, and bytes that are shown of one line: half a
+/// terminal each.
+const MAX_PLAIN_LINES: usize = 12;
+const MAX_LINE_BYTES: usize = 12 * 80;
 
 #[derive(Default)]
 struct ExplainOptions {
+    /// The method of the request, if the message is its response.
     asked: Option<Method>,
 }
 
 const FLAGS: [Flag<ExplainOptions>; 1] = [Flag {
     name: "asked",
     value: "METHOD",
-    help: "the method of the request that the answer belongs to",
+    help: "method of the request that the response belongs to",
     apply: |options, value| {
         options.asked = Some(Method::named(value.as_bytes()).ok_or("a method such as HEAD")?);
         Ok(())
     },
 }];
 
-/// Explains a file, or what comes on stdin.
+/// Explains a file, or stdin.
 ///
 /// # Errors
-/// What cannot be read, in a sentence.
+/// What cannot be read or explained, in a sentence.
 pub fn command(arguments: &[String]) -> Result<ExitCode, CliError> {
     let mut options = ExplainOptions::default();
-    let said = flags::parse(&FLAGS, arguments, |name| std::env::var(name).ok(), &mut options)?;
-    let text = match said {
+    let args = flags::parse(&FLAGS, arguments, |name| std::env::var(name).ok(), &mut options)?;
+    let text = match args {
         ParsedArgs::Help => help(),
         ParsedArgs::Version => concat!("openkitchen ", env!("CARGO_PKG_VERSION"), "\n").to_owned(),
         ParsedArgs::Do(files) => match &files[..] {
             [] => explained(&read("-")?, &options).map_err(|error| failed("stdin", &error))?,
             [file] => explained(&read(file)?, &options).map_err(|error| failed(file, &error))?,
-            _ => return Err(CliError::Usage("explain takes one file".into())),
+            _ => return Err(CliError::Usage("explain takes one file: explain [FILE]".into())),
         },
     };
-    // Whoever pipes it to `head` has seen enough.
+    // The program that reads stdout may have closed it, as `head` does.
     let _ = io::stdout().write_all(text.as_bytes());
     Ok(ExitCode::SUCCESS)
 }
 
 fn help() -> String {
     format!(
-        "openkitchen explain [FLAGS] [FILE]  what a message, or a transcript, means\n\n{}\n\
-         Without FILE, or with -, stdin is read: bytes as they were captured, of a\n\
-         request or an answer, or text whose lines end in LF alone. In a transcript\n\
-         it puts prose behind each block. Each flag is also a variable: --asked is\n\
-         OPENKITCHEN_ASKED.\n",
+        "openkitchen explain: print what the bytes of a message mean\n\n\
+         openkitchen explain [FLAGS] [FILE]\n\n\
+         FILE holds a request or a response, its header fields and its body (content),\n\
+         or a transcript, as --record writes it. Lines may end in LF alone, as in text\n\
+         that was pasted. Without FILE, or with -, stdin is read. Below each line of a\n\
+         message, and after each block of a transcript, its meaning is printed, with the\n\
+         section of the RFC that says so. If a byte breaks a rule, a caret points at it.\n\n\
+         {}\n\
+         --asked HEAD is needed for a response to HEAD: it has no body.\n\
+         Exit code: 0 explained, 1 FILE cannot be read or explained, 2 the command line\n\
+         is wrong. Each flag is also a variable: --asked is OPENKITCHEN_ASKED.\n",
         flags::help(&FLAGS)
     )
 }
@@ -96,17 +103,20 @@ fn read(file: &str) -> Result<Vec<u8>, CliError> {
     let mut bytes = Vec::new();
     let result = if file == "-" {
         if io::stdin().is_terminal() {
-            eprintln!("Paste a message or a transcript, then press Ctrl-D at the start of a line.");
+            let request =
+                "Paste a message or a transcript, then press Ctrl-D at the start of a line.";
+            let _ = writeln!(io::stderr(), "{request}");
         }
-        io::stdin().take(READ).read_to_end(&mut bytes)
+        io::stdin().take(MAX_INPUT_BYTES).read_to_end(&mut bytes)
     } else {
-        File::open(file).and_then(|file| file.take(READ).read_to_end(&mut bytes))
+        File::open(file).and_then(|file| file.take(MAX_INPUT_BYTES).read_to_end(&mut bytes))
     };
-    result.map_err(|error| CliError::Failed(format!("cannot read {file}: {}", Why(&error))))?;
+    result
+        .map_err(|error| CliError::Failed(format!("cannot read {file}: {}", FileError(&error))))?;
     Ok(bytes)
 }
 
-/// The page, or what is wrong with a transcript.
+/// Returns the explained message or transcript, or what is wrong with the transcript.
 fn explained(bytes: &[u8], options: &ExplainOptions) -> Result<String, String> {
     if bytes.is_empty() {
         return Err("there is nothing to explain".into());
@@ -118,26 +128,26 @@ fn explained(bytes: &[u8], options: &ExplainOptions) -> Result<String, String> {
         return Ok(annotate(&transcript).to_string());
     }
     let Some(wire) = with_line_ends(bytes) else {
-        return Ok(page(bytes, &explain(bytes, None, options.asked)));
+        return Ok(annotated_lines(bytes, &explain(bytes, None, options.asked)));
     };
     let mut remarks = explain(&wire, None, options.asked);
     let first = Remark {
         span: 0..0,
         about: String::new(),
         text:
-            "the lines end in LF alone, as in text that was pasted; it is read as if each ended in \
-               CR LF, as HTTP has it"
+            "the lines end in LF alone, as in pasted text; they are read as if each ended in CR LF, \
+               as HTTP requires"
                 .into(),
         clause: "RFC 9112 section 2.2",
         is_fault: false,
     };
     remarks.insert(0, first);
-    Ok(page(&wire, &remarks))
+    Ok(annotated_lines(&wire, &remarks))
 }
 
-/// Each line, and below it what there is to say of it.
-fn page(bytes: &[u8], remarks: &[Remark]) -> String {
-    let (mut page, mut at, mut silent, mut left_out) = (String::new(), 0, 0, 0);
+/// Returns each line of a message, and below it its remarks.
+fn annotated_lines(bytes: &[u8], remarks: &[Remark]) -> String {
+    let (mut out, mut at, mut plain_lines, mut left_out) = (String::new(), 0, 0, 0);
     let mut remarks = remarks.iter().peekable();
     for line in bytes.split_inclusive(|&byte| byte == b'\n') {
         at += line.len();
@@ -146,51 +156,51 @@ fn page(bytes: &[u8], remarks: &[Remark]) -> String {
         while let Some(remark) = remarks.next_if(|remark| remark.span.start < at || is_last) {
             about.push(remark);
         }
-        silent = if about.is_empty() { silent + 1 } else { 0 };
-        if silent > LINES {
+        plain_lines = if about.is_empty() { plain_lines + 1 } else { 0 };
+        if plain_lines > MAX_PLAIN_LINES {
             left_out += line.len();
             continue;
         }
-        leave_out(&mut left_out, &mut page);
-        show(line, &mut page);
+        print_left_out(&mut left_out, &mut out);
+        print_line(line, &mut out);
         for line in about.iter().flat_map(|remark| remark.lines(WIDTH - INDENT.len())) {
-            page.extend([INDENT, &line, "\n"]);
+            out.extend([INDENT, &line, "\n"]);
         }
     }
-    leave_out(&mut left_out, &mut page);
-    page
+    print_left_out(&mut left_out, &mut out);
+    out
 }
 
-fn leave_out(bytes: &mut usize, page: &mut String) {
+fn print_left_out(bytes: &mut usize, out: &mut String) {
     if *bytes > 0 {
-        *page += &format!("\\{{{bytes} bytes}}\\\n");
+        *out += &format!("\\{{{bytes} bytes}}\\\n");
     }
     *bytes = 0;
 }
 
-/// A line as a transcript has it, but folded where the page ends: CR LF is not shown, LF alone is
+/// Prints a line as in a transcript, but folded at the last column: CR LF is not shown, LF alone is
 /// `\n`, and no line end is `\`.
-fn show(line: &[u8], page: &mut String) {
+fn print_line(line: &[u8], out: &mut String) {
     let (text, end) = match line {
         [text @ .., b'\r', b'\n'] => (text, ""),
         [text @ .., b'\n'] => (text, "\\n"),
         text => (text, "\\"),
     };
     let mut width = 0;
-    for byte in &text[..text.len().min(BYTES)] {
+    for byte in &text[..text.len().min(MAX_LINE_BYTES)] {
         let shown = Visible(&[*byte]).to_string();
         if width + shown.len() + 2 > WIDTH {
-            page.push_str("\\\n");
+            out.push_str("\\\n");
             width = 0;
         }
         width += shown.len();
-        page.push_str(&shown);
+        out.push_str(&shown);
     }
-    let mut left_out = text.len().saturating_sub(BYTES);
+    let mut left_out = text.len().saturating_sub(MAX_LINE_BYTES);
     if left_out > 0 {
-        page.push_str("\\\n");
-        leave_out(&mut left_out, page);
-        page.truncate(page.len() - 2); // the line's own end follows
+        out.push_str("\\\n");
+        print_left_out(&mut left_out, out);
+        out.truncate(out.len() - 2); // the line's own end follows
     }
-    page.extend([end, "\n"]);
+    out.extend([end, "\n"]);
 }

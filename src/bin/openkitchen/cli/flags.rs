@@ -1,38 +1,37 @@
-//! Flags: a table for each command, read from the command line and from the environment, with the
-//! help and the hint at a misspelt name made from the same rows.
+//! Parses flags from the command line and from environment variables. Each command has a table of
+//! flags; its help and the hint at a misspelt name come from the same rows.
 
 use std::time::Duration;
 
 use super::CliError;
 
-/// One row: `O` is what the command's options are.
+/// One flag of a command; `O` is the type of the command's options.
 pub struct Flag<O> {
-    /// Its name, without the dashes.
+    /// The name, without the dashes.
     pub name: &'static str,
-    /// What stands for its value in the help; empty for a switch.
+    /// The word for its value in the help, such as `ADDR`; empty for a switch.
     pub value: &'static str,
-    /// A line for the help.
+    /// Its line in the help.
     pub help: &'static str,
-    /// Puts the value into the options, or says what it should have been.
+    /// Sets the value in the options, or says what the value should be.
     pub apply: fn(&mut O, &str) -> Result<(), &'static str>,
 }
 
-/// What a command line says beside its flags.
+/// What the command line asks for, besides its flags.
 #[derive(Debug, PartialEq)]
 pub enum ParsedArgs {
-    /// To be told how the command works.
+    /// `--help`: print the help.
     Help,
-    /// To be told which version this is.
+    /// `--version`: print the version.
     Version,
-    /// To do it, with these arguments that are no flags.
+    /// Run the command with these arguments, which are not flags.
     Do(Vec<String>),
 }
 
-/// Reads the command line into the options; what it does not say, the environment may. `--` ends the
-/// flags.
+/// Sets the options from the environment, then from the command line, which wins. `--` ends the flags.
 ///
 /// # Errors
-/// What is wrong, in a sentence, with the nearest name where a name is unknown.
+/// What is wrong, in a sentence; for an unknown flag, with the name of the nearest one.
 pub fn parse<O>(
     flags: &[Flag<O>],
     arguments: &[String],
@@ -44,7 +43,7 @@ pub fn parse<O>(
         let Some(value) = environment(&variable).filter(|value| !value.is_empty()) else {
             continue;
         };
-        // A switch in the environment can be off: `OPENKITCHEN_NO_TRACE=0`.
+        // The variable of a switch can turn it off: `OPENKITCHEN_NO_TRACE=0`.
         let is_off = flag.value.is_empty() && ["0", "no", "false"].contains(&value.as_str());
         if !is_off {
             flag.set(options, &value, &variable)?;
@@ -60,7 +59,7 @@ pub fn parse<O>(
                 break;
             }
             (_, Some(spelled)) => spelled,
-            // `-` alone is stdin, as a rule.
+            // `-` alone is not a flag: `send` and `explain` read stdin for it.
             (dashed, None) if dashed.len() > 1 && dashed.starts_with('-') => {
                 return Err(unknown(flags, dashed, dashed.trim_start_matches('-')));
             }
@@ -89,7 +88,7 @@ pub fn parse<O>(
     Ok(ParsedArgs::Do(others))
 }
 
-/// The flags' part of a help.
+/// Returns the part of a help that lists the flags, a line each.
 pub fn help<O>(flags: &[Flag<O>]) -> String {
     let line = |flag: &Flag<O>| {
         let spelled = format!("--{} {}", flag.name, flag.value);
@@ -103,25 +102,26 @@ impl<O> Flag<O> {
         format!("OPENKITCHEN_{}", self.name.replace('-', "_").to_uppercase())
     }
 
-    fn set(&self, options: &mut O, value: &str, said_in: &str) -> Result<(), CliError> {
+    /// `source` is the flag or the variable that has the value.
+    fn set(&self, options: &mut O, value: &str, source: &str) -> Result<(), CliError> {
         (self.apply)(options, value)
-            .map_err(|wanted| CliError::Usage(format!("{said_in} takes {wanted}, not `{value}`")))
+            .map_err(|wanted| CliError::Usage(format!("{source} takes {wanted}, not `{value}`")))
     }
 }
 
-fn unknown<O>(flags: &[Flag<O>], said: &str, name: &str) -> CliError {
+fn unknown<O>(flags: &[Flag<O>], typed: &str, name: &str) -> CliError {
     let names = flags.iter().map(|flag| flag.name).chain(["help", "version"]);
     let hint = nearest(name, names).map(|name| format!("; did you mean --{name}?"));
-    CliError::Usage(format!("{said} is unknown{}", hint.unwrap_or_default()))
+    CliError::Usage(format!("{typed} is unknown{}", hint.unwrap_or_default()))
 }
 
-/// The name that takes the fewest changes, if half of the letters can stay.
+/// Returns the known name with the fewest changes, if at most half of the letters change.
 pub fn nearest(name: &str, names: impl Iterator<Item = &'static str>) -> Option<&'static str> {
-    let near = names.map(|known| (distance(name, known), known)).min();
-    near.filter(|(changes, _)| changes * 2 <= name.len()).map(|(_, known)| known)
+    let nearest = names.map(|known| (distance(name, known), known)).min();
+    nearest.filter(|(changes, _)| changes * 2 <= name.len()).map(|(_, known)| known)
 }
 
-/// Letters to insert, delete or replace to get from one word to the other (Levenshtein).
+/// The Levenshtein distance: letters to insert, delete or replace to turn one word into the other.
 fn distance(one: &str, other: &str) -> usize {
     let mut row: Vec<usize> = (0..=other.len()).collect();
     for (above, from) in one.bytes().enumerate() {
@@ -135,7 +135,7 @@ fn distance(one: &str, other: &str) -> usize {
     row[other.len()]
 }
 
-/// An address with a port; a port alone means loopback.
+/// Reads an address with a port; a port alone means 127.0.0.1.
 pub fn address(value: &str) -> Option<String> {
     if value.parse::<u16>().is_ok() {
         return Some(format!("127.0.0.1:{value}"));
@@ -144,38 +144,38 @@ pub fn address(value: &str) -> Option<String> {
     (!host.is_empty() && port.parse::<u16>().is_ok()).then(|| value.to_string())
 }
 
-/// Where to listen: an address, or a port alone. Whether it can be done, the system has to say.
+/// Reads the address to listen on: an address, or a port alone. It is checked when it is bound.
 pub fn listen(value: &str) -> String {
     address(value).unwrap_or_else(|| value.to_string())
 }
 
-/// A number from 1 up.
+/// Reads a number from 1 up.
 pub fn count(value: &str) -> Option<usize> {
     value.parse().ok().filter(|&count| count > 0)
 }
 
-/// A number of bytes from 1 up, with K and M for units.
+/// Reads a number of bytes from 1 up, with K (KiB) or M (MiB) as unit.
 pub fn bytes(value: &str) -> Option<u64> {
     let (digits, unit) = match value.strip_suffix(['k', 'K']) {
         Some(digits) => (digits, 1 << 10),
         None => value.strip_suffix(['m', 'M']).map_or((value, 1), |digits| (digits, 1 << 20)),
     };
-    // 4 GiB is where the offsets of a head end, and far beyond what a request should hold in memory.
+    // The offsets of a head end at 4 GiB, and no request should take so much memory.
     digits.parse::<u64>().ok()?.checked_mul(unit).filter(|bytes| (1..1 << 32).contains(bytes))
 }
 
-/// A time in seconds, not zero.
+/// Reads a time in seconds, more than zero and at most a year.
 pub fn time(value: &str) -> Option<Duration> {
     time_or_none(value).filter(|time| !time.is_zero())
 }
 
-/// A time in seconds.
+/// Reads a time in seconds, at most a year; zero is allowed.
 pub fn time_or_none(value: &str) -> Option<Duration> {
     let seconds: f64 = value.strip_suffix('s').unwrap_or(value).parse().ok()?;
     Duration::try_from_secs_f64(seconds).ok().filter(|time| time.as_secs() <= 86_400 * 365)
 }
 
-/// What to say of a value that is none of these.
+/// What an error says that the value should be. See [`address`].
 pub const ADDRESS: &str = "an address such as 127.0.0.1:5000";
 /// See [`count`].
 pub const NUMBER: &str = "a number from 1 up";

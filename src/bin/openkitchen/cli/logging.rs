@@ -1,14 +1,14 @@
-//! # The log
+//! # The log: a queue, and a thread that writes to stderr
 //!
-//! One line on stderr for each record. Whoever reads it may be slow, or have stopped: a pipe takes
-//! 64 KiB more, and from then on a write waits, perhaps for ever. A server whose threads all wait for
-//! that answers nobody, and does not even end when it is asked to.
+//! Each record is one line on stderr. A program that reads stderr may be slow, or may have stopped
+//! reading: a pipe takes 64 KiB more, and then each write waits, perhaps for ever. If the server's
+//! threads wrote to stderr, all of them could wait there: the server would not respond, or even stop.
 //!
 //! ```text
-//! connections' threads --> queue --> the log's own thread --> stderr
+//! threads of connections --> queue --> log thread --> stderr
 //! ```
-//! So nobody who answers requests writes to stderr. A slow reader is waited for, a little; one that has
-//! stopped is not. What is lost then is counted, and told when somebody reads again.
+//! So only the log thread writes to stderr. A thread that logs waits for a slow reader, but not longer
+//! than [`PUSH_TIMEOUT`]. Lines that are lost are counted, and the count is logged later.
 
 use std::io::{self, Write};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
@@ -18,41 +18,42 @@ use std::{mem, thread};
 use env_logger::{Builder, Env};
 use log::{Log, Metadata, Record};
 
-/// Bytes that may wait.
-const ROOM: usize = 64 * 1024;
+/// Bytes in the queue at which no more lines are added.
+const MAX_QUEUED_BYTES: usize = 64 * 1024;
 
-/// How long a line waits for room. Who took nothing for so long is not waited for again.
-const PATIENCE: Duration = Duration::from_secs(1);
+/// How long a thread that logs waits for room in the queue. If it waits in vain, later lines are
+/// dropped at once, until the log thread takes the queue again.
+const PUSH_TIMEOUT: Duration = Duration::from_secs(1);
 
-/// Time in which lines gather that are written at once: a write, and being woken for it, costs more
-/// than to make a line.
-const GATHERING: Duration = Duration::from_millis(5);
+/// How long the log thread collects lines before it writes them together: to wake the thread and to
+/// write costs more than to make a line.
+const BATCH_DELAY: Duration = Duration::from_millis(5);
 
-/// How long the end of the program waits until all is written.
-const LAST_WORDS: Duration = Duration::from_millis(500);
+/// How long the end of the program waits until the queue is written.
+const FLUSH_TIMEOUT: Duration = Duration::from_millis(500);
 
-/// Logs from now on: warnings and worse, unless RUST_LOG says otherwise.
+/// Starts the log. It shows warnings and errors, unless RUST_LOG says otherwise.
 pub fn start() {
     let filter = Builder::from_env(Env::default().default_filter_or("warn")).build();
     log::set_max_level(filter.filter());
     let queue = Arc::new(LogQueue::default());
-    let taker = Arc::clone(&queue);
-    let write = move || taker.write_to(io::stderr());
+    let reader = Arc::clone(&queue);
+    let write = move || reader.write_to(io::stderr());
     let thread = thread::Builder::new().name("log".into()).spawn(write);
     let queue = thread.is_ok().then_some(queue);
-    // It fails only where there is a log already.
+    // It fails only if a logger is set already.
     let _ = log::set_boxed_logger(Box::new(Logger { filter, queue }));
 }
 
-/// Waits until what was logged is written, if anybody reads it: the last thing before the end.
+/// Waits until the queue is written, at most [`FLUSH_TIMEOUT`]. To be called before the process ends.
 pub fn finish() {
     log::logger().flush();
 }
 
 struct Logger {
-    /// What RUST_LOG says.
+    /// The filter from RUST_LOG.
     filter: env_logger::Logger,
-    /// None where the system granted no thread.
+    /// None if the system granted no thread: then each thread writes its own lines.
     queue: Option<Arc<LogQueue>>,
 }
 
@@ -74,15 +75,15 @@ impl Log for Logger {
     }
 
     fn flush(&self) {
-        let is_written = |state: &mut LogQueueState| state.is_writing || !state.text.is_empty();
+        let is_unwritten = |state: &mut LogQueueState| state.is_writing || !state.text.is_empty();
         if let Some(LogQueue { state, changed }) = self.queue.as_deref() {
             let state = state.lock().unwrap_or_else(PoisonError::into_inner);
-            drop(changed.wait_timeout_while(state, LAST_WORDS, is_written));
+            drop(changed.wait_timeout_while(state, FLUSH_TIMEOUT, is_unwritten));
         }
     }
 }
 
-/// What is logged and not written yet.
+/// The lines that were logged and not written yet.
 #[derive(Default)]
 struct LogQueue {
     state: Mutex<LogQueueState>,
@@ -92,25 +93,25 @@ struct LogQueue {
 #[derive(Default)]
 struct LogQueueState {
     text: Vec<u8>,
-    /// Lines that found no room since the text was taken last.
+    /// Lines that were dropped since the log thread last took the text.
     lost: usize,
-    /// What was taken last is being written.
+    /// The log thread is writing the text that it took last.
     is_writing: bool,
-    /// That has lasted longer than lines wait for.
+    /// A thread waited for room in vain, so the next ones do not wait.
     is_stuck: bool,
 }
 
 impl LogQueue {
     fn push(&self, line: &[u8]) {
-        let no_room = |state: &mut LogQueueState| state.text.len() >= ROOM;
+        let is_full = |state: &mut LogQueueState| state.text.len() >= MAX_QUEUED_BYTES;
         let mut state = self.state();
-        if no_room(&mut state) && !state.is_stuck {
-            let waited = self.changed.wait_timeout_while(state, PATIENCE, no_room);
+        if is_full(&mut state) && !state.is_stuck {
+            let waited = self.changed.wait_timeout_while(state, PUSH_TIMEOUT, is_full);
             state = waited.unwrap_or_else(PoisonError::into_inner).0;
-            state.is_stuck = no_room(&mut state);
+            state.is_stuck = is_full(&mut state);
         }
         let is_first = state.text.is_empty();
-        match no_room(&mut state) {
+        match is_full(&mut state) {
             true => state.lost += 1,
             false => state.text.extend_from_slice(line),
         }
@@ -120,7 +121,7 @@ impl LogQueue {
         }
     }
 
-    /// The life of the thread. That a line could not be written is told to nobody: where should that be?
+    /// The loop of the log thread. An error of `out` is ignored: there is no place to report it.
     fn write_to(&self, mut out: impl Write) {
         loop {
             let text = self.take();
@@ -130,11 +131,11 @@ impl LogQueue {
         }
     }
 
-    /// Takes all that is there, and waits for it.
+    /// Waits for the first line, collects more for [`BATCH_DELAY`], and takes all of them.
     fn take(&self) -> Vec<u8> {
-        let nothing = |state: &mut LogQueueState| state.text.is_empty();
-        drop(self.changed.wait_while(self.state(), nothing));
-        thread::sleep(GATHERING);
+        let is_empty = |state: &mut LogQueueState| state.text.is_empty();
+        drop(self.changed.wait_while(self.state(), is_empty));
+        thread::sleep(BATCH_DELAY);
         let mut state = self.state();
         let mut text = mem::take(&mut state.text);
         let lost = mem::take(&mut state.lost);

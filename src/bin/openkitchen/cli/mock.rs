@@ -1,6 +1,6 @@
-//! # `mock`: be the server of a transcript
+//! # `openkitchen mock`: plays the server of a transcript, to test a client
 //!
-//! What does a client do when the answer breaks off, never comes, or is no HTTP at all?
+//! What does a client do when the response is cut, never arrives, or is not HTTP?
 //!
 //! ```text
 //! >>>
@@ -14,12 +14,12 @@
 //! only this\
 //! --- server closed          curl: (18) transfer closed with 91 bytes remaining to read
 //! ```
-//! Rule: what the client sends is awaited by whole messages and never by equality, for no two clients
-//! send the same fields; what differs is told. What the server sends is exact: each block one write,
-//! after the waits of the file, and then the event.
+//! Rule: the server waits until as many messages are complete as the transcript has, because no two
+//! clients send the same fields; then it reports what differs. What the server sends is exact: each
+//! block is one write, after the waits of the transcript, and then the event.
 //!
-//! Each connection of the file is played by a thread of its own, the first one that comes as the
-//! first one in the file. Left out: the order between two connections.
+//! Each connection is played by a thread of its own: the first that is accepted as the first in the
+//! transcript, and so on. Left out: the order between two connections.
 
 mod differ;
 mod session;
@@ -44,11 +44,14 @@ use crate::sys;
 use session::MockOutcome;
 use steps::MockConnection;
 
-/// Exit code: what came is not what the file says.
+/// Exit code: the client did not send what the transcript has.
 const DIFFERENT: u8 = 1;
 
-/// Exit code: the time was over before all of the file was played.
+/// Exit code: a timeout, or a signal, before the whole transcript was played.
 const TIMED_OUT: u8 = 3;
+
+/// The pause after a failed `accept`.
+const ACCEPT_RETRY_DELAY: Duration = Duration::from_millis(10);
 
 struct MockOptions {
     listen: String,
@@ -59,20 +62,20 @@ struct MockOptions {
 
 #[rustfmt::skip]
 const FLAGS: [Flag<MockOptions>; 4] = [
-    Flag { name: "listen", value: "ADDR", help: "where to listen [127.0.0.1:0]; port 0: a free one",
+    Flag { name: "listen", value: "ADDR", help: "address to listen on [127.0.0.1:0]; port 0: any free",
         apply: |options, value| { options.listen = listen(value); Ok(()) } },
-    Flag { name: "port-file", value: "FILE", help: "write the address that was bound there",
+    Flag { name: "port-file", value: "FILE", help: "write the address in use to FILE",
         apply: |options, value| { options.port_file = Some(value.into()); Ok(()) } },
-    Flag { name: "loop", value: "", help: "play it again for every new connection, until a signal",
+    Flag { name: "loop", value: "", help: "play again for each new connection, until a signal",
         apply: |options, _| { options.loops = true; Ok(()) } },
     Flag { name: "timeout", value: "S", help: "seconds to wait for the client [30]",
         apply: |options, value| { options.timeout = time(value).ok_or(SECONDS)?; Ok(()) } },
 ];
 
-/// Does what the command line asks for.
+/// Runs the command line.
 ///
 /// # Errors
-/// A sentence, and the exit code that goes with it: always 2, for 1 says that something differs.
+/// A sentence for the user. The exit code is always 2, because 1 says that something differs.
 pub fn command(arguments: &[String]) -> Result<ExitCode, CliError> {
     let mut options = MockOptions {
         listen: "127.0.0.1:0".into(),
@@ -81,151 +84,165 @@ pub fn command(arguments: &[String]) -> Result<ExitCode, CliError> {
         timeout: Duration::from_secs(30),
     };
     let file = match flags::parse(&FLAGS, arguments, |name| env::var(name).ok(), &mut options)? {
-        ParsedArgs::Help => return told(&help()),
+        ParsedArgs::Help => return print_only(&help()),
         ParsedArgs::Version => {
-            return told(concat!("openkitchen ", env!("CARGO_PKG_VERSION"), "\n"));
+            return print_only(concat!("openkitchen ", env!("CARGO_PKG_VERSION"), "\n"));
         }
-        ParsedArgs::Do(named) => match &named[..] {
+        ParsedArgs::Do(args) => match &args[..] {
             [file] => file.clone(),
-            [] => return Err(CliError::Usage("of which transcript? openkitchen mock FILE".into())),
+            [] => return Err(CliError::Usage("mock needs a transcript: mock FILE".into())),
             [_, other, ..] => {
                 return Err(CliError::Usage(format!("`{other}` is one too many: mock FILE")));
             }
         },
     };
     let transcript = script::read(&file, Side::Server)?;
-    let parts = steps::parts(&transcript.items);
-    if parts.is_empty() {
-        return Err(CliError::Unusable(format!("{file}: line 1: expected a connection to play")));
+    let connections = steps::connections(&transcript.items);
+    if connections.is_empty() {
+        let sentence = format!("{file}: line 1: expected a connection to play, such as >>> or <<<");
+        return Err(CliError::Unusable(sentence));
     }
-    play(parts, &options).map_err(|sentence| CliError::Unusable(sentence.to_string()))
+    play(connections, &options).map_err(|sentence| CliError::Unusable(sentence.to_string()))
 }
 
+/// Accepts as many connections as the transcript has, or any number with `--loop`, and plays each in
+/// a thread of its own.
 fn play(
-    parts: Vec<MockConnection>,
+    connections: Vec<MockConnection>,
     options: &MockOptions,
 ) -> Result<ExitCode, Box<dyn std::error::Error>> {
     let listener = bind::bind(&options.listen)?;
     let address = listener.local_addr()?;
-    let found = Arc::new(AtomicU8::new(0));
-    let (stopped, loops) = (Arc::clone(&found), options.loops);
+    let exit_code = Arc::new(AtomicU8::new(0));
+    let (code_at_signal, loops) = (Arc::clone(&exit_code), options.loops);
     sys::on_stop_signal(move |_| {
         if !loops {
-            note(&stopped, TIMED_OUT); // a file that was played once would have ended by itself
+            // Without --loop the process ends by itself when the transcript is played.
+            raise(&code_at_signal, TIMED_OUT);
         }
-        process::exit(stopped.load(Ordering::SeqCst).into());
+        process::exit(code_at_signal.load(Ordering::SeqCst).into());
     })?;
     if let Some(file) = &options.port_file {
         write_port_file(file, &address.to_string())
             .map_err(|error| format!("cannot write {}: {error}", file.display()))?;
     }
-    say(&format!("listening on http://{address}"));
-    let wanted = if options.loops { usize::MAX } else { parts.len() };
-    let (door, sessions) = mpsc::sync_channel(0);
-    // It owns the listener: when the last connection of the file has come, the door is shut.
-    thread::Builder::new().name("door".into()).spawn(move || {
+    print_prose(&format!("listening on http://{address}"));
+    let wanted = if options.loops { usize::MAX } else { connections.len() };
+    let (accepted, streams) = mpsc::sync_channel(0);
+    // The thread owns the listener, so the port is closed after the last connection.
+    thread::Builder::new().name("accept".into()).spawn(move || {
         for number in 0..wanted {
-            let session = loop {
+            let stream = loop {
                 match listener.accept() {
-                    Ok((session, _)) => break session,
-                    // Of a connection that was gone again, or a table of files that is full.
-                    Err(_) => thread::sleep(Duration::from_millis(10)),
+                    Ok((stream, _)) => break stream,
+                    // The connection was reset already, or no descriptor is free.
+                    Err(_) => thread::sleep(ACCEPT_RETRY_DELAY),
                 }
             };
-            if door.send((number, session)).is_err() {
+            if accepted.send((number, stream)).is_err() {
                 return;
             }
         }
     })?;
-    let mut playing: Vec<JoinHandle<()>> = Vec::new();
-    let (parts, timeout) = (Arc::new(parts), options.timeout);
+    let mut sessions: Vec<JoinHandle<()>> = Vec::new();
+    let (connections, timeout) = (Arc::new(connections), options.timeout);
     for _ in 0..wanted {
-        let came = loop {
-            match sessions.recv_timeout(timeout) {
-                // Whoever is still busy with one connection may open the next one later.
+        let next = loop {
+            match streams.recv_timeout(timeout) {
+                // A client may open its next connection when the one before is finished.
                 Err(RecvTimeoutError::Timeout)
-                    if options.loops || playing.iter().any(|session| !session.is_finished()) => {}
-                came => break came,
+                    if options.loops || sessions.iter().any(|session| !session.is_finished()) => {}
+                next => break next,
             }
         };
-        let Ok((number, session)) = came else {
-            let (came, due) = (playing.len(), parts.len());
-            say(&format!("{came} of {due} connections came, then nobody for {timeout:?}"));
-            note(&found, TIMED_OUT);
+        let Ok((number, stream)) = next else {
+            let (count, due) = (sessions.len(), connections.len());
+            print_prose(&format!(
+                "{count} of {due} connections were opened, then none for {timeout:?}"
+            ));
+            raise(&exit_code, TIMED_OUT);
             break;
         };
-        let (parts, found) = (Arc::clone(&parts), Arc::clone(&found));
-        let play = move || receive(session, number, &parts, timeout, &found);
-        playing.push(thread::Builder::new().name("session".into()).spawn(play)?);
+        let (connections, exit_code) = (Arc::clone(&connections), Arc::clone(&exit_code));
+        let play = move || play_session(stream, number, &connections, timeout, &exit_code);
+        sessions.push(thread::Builder::new().name("session".into()).spawn(play)?);
         if options.loops {
-            playing.clear(); // nobody waits for them, and they may be many
+            sessions.clear(); // there may be many, and none is joined
         }
     }
-    for session in playing {
-        let _ = session.join(); // a panic there was told on stderr
+    for session in sessions {
+        let _ = session.join(); // a panic there was printed on stderr
     }
-    Ok(ExitCode::from(found.load(Ordering::SeqCst)))
+    Ok(ExitCode::from(exit_code.load(Ordering::SeqCst)))
 }
 
-/// Plays a part of the file, and tells how it went.
-fn receive(
-    session: TcpStream,
+/// Plays one connection, and prints how it ended. `number` counts the accepted connections from 0.
+fn play_session(
+    stream: TcpStream,
     number: usize,
-    parts: &[MockConnection],
+    connections: &[MockConnection],
     timeout: Duration,
-    found: &AtomicU8,
+    exit_code: &AtomicU8,
 ) {
-    let part = &parts[number % parts.len()];
-    let MockOutcome { differences, timed_out } = session::play(session, part, timeout);
+    let script = &connections[number % connections.len()];
+    let MockOutcome { differences, timed_out } = session::play(stream, script, timeout);
     match (differences.is_empty(), timed_out.is_none()) {
         (true, true) => {}
-        (true, false) => note(found, TIMED_OUT),
-        (false, _) => note(found, DIFFERENT),
+        (true, false) => raise(exit_code, TIMED_OUT),
+        (false, _) => raise(exit_code, DIFFERENT),
     }
-    let name = match number < parts.len() {
-        true => format!("@{}", part.connection),
-        false => format!("@{} as connection {}", part.connection, number + 1),
+    let name = match number < connections.len() {
+        true => format!("@{}", script.connection),
+        false => format!("@{} as connection {}", script.connection, number + 1),
     };
     let mut remarks: Vec<String> = differences.into_iter().chain(timed_out).collect();
     if remarks.is_empty() {
         remarks.push("as written".into());
     }
-    say(&remarks.iter().map(|remark| format!("{name}: {remark}\n")).collect::<String>());
+    print_prose(&remarks.iter().map(|remark| format!("{name}: {remark}\n")).collect::<String>());
 }
 
-/// What differs weighs more than that somebody waited for it.
-fn note(found: &AtomicU8, code: u8) {
-    let _ = found.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |before| match (before, code) {
-        (DIFFERENT, _) | (_, DIFFERENT) => Some(DIFFERENT),
-        _ => Some(before.max(code)),
-    });
+/// Sets the exit code, if the code before was less important: a difference is more important than a
+/// timeout.
+fn raise(exit_code: &AtomicU8, code: u8) {
+    let _ =
+        exit_code.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |before| match (before, code) {
+            (DIFFERENT, _) | (_, DIFFERENT) => Some(DIFFERENT),
+            _ => Some(before.max(code)),
+        });
 }
 
-/// A line of prose for each line: what stands on stdout is a transcript.
-fn say(text: &str) {
+/// Prints each line as a line of prose, because stdout is a transcript.
+fn print_prose(text: &str) {
     let lines = text.lines().map(|line| Item::Prose(Prose::new(line)).to_string());
     print(&lines.collect::<String>());
 }
 
-fn told(text: &str) -> Result<ExitCode, CliError> {
+fn print_only(text: &str) -> Result<ExitCode, CliError> {
     print(text);
     Ok(ExitCode::SUCCESS)
 }
 
 fn help() -> String {
     format!(
-        "openkitchen mock: be the server of a transcript, for whoever tests a client\n\n\
+        "openkitchen mock: play the server of a transcript, to test a client\n\n\
          openkitchen mock FILE [FLAGS]\n\n\
-         For each connection in FILE: what the client sends is awaited, by whole\n\
-         messages (where the file has none, by bytes), and what differs from the file is\n\
-         told; Host's port and User-Agent may differ. Each <<< block is one write, exact\n\
-         to the byte. `wait 200ms` before it is kept, then the event: `server closed`,\n\
-         `server half-close`, `server reset`, `silent 2s` (nothing is sent, and the\n\
-         connection stays open).\n\n\
+         A transcript is a text file with what a client and a server sent, as --record\n\
+         writes it. For each connection in FILE, mock waits until the client has sent as\n\
+         many whole requests as FILE has (where FILE has no HTTP, as many bytes), and\n\
+         prints what differs from FILE. The port in Host and the header field User-Agent\n\
+         may differ. Then it sends the bytes of each <<< block, exactly and in one write.\n\
+         It also plays these lines of FILE:\n\
+         \x20 --- wait 200ms          wait before the next <<< block\n\
+         \x20 --- silent 2s           send nothing, and keep the connection open\n\
+         \x20 --- server half-close   send no more, but still read\n\
+         \x20 --- server closed       close the connection\n\
+         \x20 --- server reset        reset the connection (TCP RST)\n\n\
          {}\n\
-         Exit code: 0 all was as written, 1 something differed, 2 the command line or\n\
-         FILE is wrong, 3 nobody came in time, the client stalled, or a signal came\n\
-         first. Each flag is also a variable: --port-file is OPENKITCHEN_PORT_FILE.\n",
+         Exit code: 0 all was as in FILE, 1 something differed, 2 the command line or\n\
+         FILE is wrong, 3 the client did not connect, send or read in time, or a signal\n\
+         stopped mock. Each flag is also a variable: --port-file is\n\
+         OPENKITCHEN_PORT_FILE.\n",
         flags::help(&FLAGS)
     )
 }
@@ -234,5 +251,5 @@ fn help() -> String {
 fn the_help_names_every_flag_and_every_exit_code() {
     let help = help();
     assert!(FLAGS.iter().all(|flag| help.contains(flag.name)));
-    assert!(["0 all", "1 some", "2 the", "3 nob"].iter().all(|code| help.contains(code)));
+    assert!(["0 all", "1 some", "2 the", "3 the"].iter().all(|code| help.contains(code)));
 }

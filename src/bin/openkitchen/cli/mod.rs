@@ -1,5 +1,5 @@
-//! The commands, and what they share: how a command says no, how an address is read, bound and
-//! reached, and how the time is told.
+//! The commands of the binary, one file each, and what they share: errors, flags, the address of a
+//! server, the log, and how a time is printed.
 
 pub mod address;
 pub mod bind;
@@ -19,10 +19,10 @@ pub mod watch;
 
 use std::process::ExitCode;
 
-/// Does what the command line behind a command's name asks for.
+/// Runs a command with the arguments after its name.
 pub type Command = fn(&[String]) -> Result<ExitCode, CliError>;
 
-/// All of them. Without one, `serve` does the main job.
+/// All commands. A command line without one runs the server: `serve::command`.
 pub const COMMANDS: [(&str, Command); 5] = [
     ("watch", watch::command),
     ("send", send::command),
@@ -31,13 +31,13 @@ pub const COMMANDS: [(&str, Command); 5] = [
     ("explain", explain::command),
 ];
 
-/// Why a command did not do its work.
+/// Why a command failed, in a sentence for the user.
 #[derive(Debug, PartialEq, Eq)]
 pub enum CliError {
-    /// The command line is wrong: exit code 2, and a word on where the right one is explained.
+    /// The command line is wrong: exit code 2, and a hint at `--help`.
     Usage(String),
-    /// The command line is right, and what it names is of no use: exit code 2.
+    /// The command line is right, but a file or an address in it cannot be used: exit code 2.
     Unusable(String),
-    /// The command line is right, and it cannot be done: exit code 1.
+    /// The command line is right, but the work failed: exit code 1.
     Failed(String),
 }

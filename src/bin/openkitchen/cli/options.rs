@@ -1,4 +1,4 @@
-//! What can be asked of the main job: the table of its flags.
+//! The options of the server: its flags, their defaults, and its help.
 
 use std::env;
 use std::path::PathBuf;
@@ -12,26 +12,26 @@ use super::flags::{
 };
 use super::{COMMANDS, CliError};
 
-/// What was asked for.
+/// The options of the server.
 #[derive(Clone, Debug, PartialEq)]
 pub struct ServeOptions {
     /// The address to listen on.
     pub listen: String,
-    /// Where to write the address that was bound.
+    /// The file to write the bound address to.
     pub port_file: Option<PathBuf>,
-    /// Where the likes are kept.
+    /// The file of the likes; if it is not given, the default path.
     pub data: Option<PathBuf>,
-    /// The folder in which each connection is recorded.
+    /// The folder for a recording of each connection.
     pub record: Option<PathBuf>,
     /// Whether each exchange is printed.
     pub trace: bool,
     /// Whether long content is printed too.
     pub bodies: bool,
-    /// Whether what each part means is printed behind it.
+    /// Whether the meaning of each part is printed after it.
     pub explain: bool,
-    /// What the server grants.
+    /// The limits and timeouts of the server.
     pub limits: Limits,
-    /// How long `/healthz` says 503 before the server stops.
+    /// How long `/healthz` responds with 503 before the server stops.
     pub drain: Duration,
 }
 
@@ -54,51 +54,51 @@ impl Default for ServeOptions {
 /// What the command line asks for.
 #[derive(Debug, PartialEq)]
 pub enum ServeCommand {
-    /// To be told how it works.
+    /// `--help`: print the help.
     Help,
-    /// To be told which version this is.
+    /// `--version`: print the version.
     Version,
-    /// To serve.
+    /// Run the server.
     Serve(Box<ServeOptions>),
 }
 
 #[rustfmt::skip]
 const FLAGS: [Flag<ServeOptions>; 16] = [
-    Flag { name: "listen", value: "ADDR", help: "where to listen [127.0.0.1:5000]; port 0: a free one",
+    Flag { name: "listen", value: "ADDR", help: "address to listen on [127.0.0.1:5000]; port 0: any free",
         apply: |options, value| { options.listen = listen(value); Ok(()) } },
-    Flag { name: "port-file", value: "FILE", help: "write the address that was bound there",
+    Flag { name: "port-file", value: "FILE", help: "write the address in use to FILE",
         apply: |options, value| { options.port_file = Some(value.into()); Ok(()) } },
-    Flag { name: "data", value: "FILE", help: "keep the likes there [~/.local/state/openkitchen/likes]",
+    Flag { name: "data", value: "FILE", help: "keep likes in FILE [~/.local/state/openkitchen/likes]",
         apply: |options, value| { options.data = Some(value.into()); Ok(()) } },
-    Flag { name: "record", value: "DIR", help: "write each connection to a file of its own there",
+    Flag { name: "record", value: "DIR", help: "record each connection to a file of its own in DIR",
         apply: |options, value| { options.record = Some(value.into()); Ok(()) } },
-    Flag { name: "no-trace", value: "", help: "do not print each raw exchange",
+    Flag { name: "no-trace", value: "", help: "do not print the exchanges",
         apply: |options, _| { options.trace = false; Ok(()) } },
-    Flag { name: "bodies", value: "", help: "print long content, styles, scripts and images too",
+    Flag { name: "bodies", value: "", help: "print long bodies (content), styles and images too",
         apply: |options, _| { options.bodies = true; Ok(()) } },
-    Flag { name: "explain", value: "", help: "say what each part means, with its clause, once",
+    Flag { name: "explain", value: "", help: "print what each part means, once, with its RFC section",
         apply: |options, _| { options.explain = true; Ok(()) } },
-    Flag { name: "max-connections", value: "N", help: "connections at one time [1024]; 503 past it",
+    Flag { name: "max-connections", value: "N", help: "connections at one time [1024]; more get 503",
         apply: |options, value| { options.limits.connections = count(value).ok_or(NUMBER)?; Ok(()) } },
-    Flag { name: "max-head", value: "BYTES", help: "a request's head [16K]; 431 past it",
+    Flag { name: "max-head", value: "BYTES", help: "head (request line, header fields) [16K]; larger: 431",
         apply: |options, value| { options.limits.head = bytes(value).ok_or(BYTES)? as usize; Ok(()) } },
-    Flag { name: "max-content", value: "BYTES", help: "a request's content [1M]; 413 past it",
+    Flag { name: "max-content", value: "BYTES", help: "body (content) of a request [1M]; larger: 413",
         apply: |options, value| { options.limits.content = bytes(value).ok_or(BYTES)?; Ok(()) } },
-    Flag { name: "head-timeout", value: "S", help: "seconds for a whole head [10]; 408 past it",
+    Flag { name: "head-timeout", value: "S", help: "seconds to receive a whole head [10]; then 408",
         apply: |options, value| { options.limits.head_timeout = time(value).ok_or(SECONDS)?; Ok(()) } },
-    Flag { name: "content-timeout", value: "S", help: "seconds for content [30], and 1 s for each 16 KiB",
+    Flag { name: "content-timeout", value: "S", help: "seconds to receive a body [30], plus 1 s per 16 KiB",
         apply: |options, value| { options.limits.content_timeout = time(value).ok_or(SECONDS)?; Ok(()) } },
-    Flag { name: "idle-timeout", value: "S", help: "seconds of silence between requests [60]",
+    Flag { name: "idle-timeout", value: "S", help: "seconds to wait for the next request [60]",
         apply: |options, value| { options.limits.idle_timeout = time(value).ok_or(SECONDS)?; Ok(()) } },
-    Flag { name: "write-timeout", value: "S", help: "seconds in which a client takes no byte [30]",
+    Flag { name: "write-timeout", value: "S", help: "seconds to wait for a client that reads nothing [30]",
         apply: |options, value| { options.limits.write_timeout = time(value).ok_or(SECONDS)?; Ok(()) } },
-    Flag { name: "grace", value: "S", help: "seconds to finish what is in flight when stopped [5]",
+    Flag { name: "grace", value: "S", help: "seconds to finish open exchanges at a stop [5]",
         apply: |options, value| { options.limits.grace = time_or_none(value).ok_or(SECONDS)?; Ok(()) } },
-    Flag { name: "drain", value: "S", help: "seconds of 503 from /healthz before that [0]",
+    Flag { name: "drain", value: "S", help: "seconds of 503 from /healthz before the stop [0]",
         apply: |options, value| { options.drain = time_or_none(value).ok_or(SECONDS)?; Ok(()) } },
 ];
 
-/// Reads the command line and the environment.
+/// Parses the command line and the environment.
 ///
 /// # Errors
 /// What is wrong, in a sentence.
@@ -117,30 +117,35 @@ pub fn parse(
                 let names = COMMANDS.map(|(name, _)| name);
                 let hint = match nearest(other, names.into_iter()) {
                     Some(name) => format!("did you mean {name}?"),
-                    None => format!("there are {}", names.join(", ")),
+                    None => format!("the commands are {}", names.join(", ")),
                 };
-                Err(CliError::Usage(format!("`{other}` is no command; {hint}")))
+                Err(CliError::Usage(format!("`{other}` is not a command; {hint}")))
             }
         },
     }
 }
 
-/// As [`parse`], with the process's own environment.
+/// Parses the command line and the environment of this process: see [`parse`].
 pub fn from_process(arguments: &[String]) -> Result<ServeCommand, CliError> {
     parse(arguments, |name| env::var(name).ok())
 }
 
-/// The help: one screen.
+/// The help of the server and the list of commands.
 pub fn help() -> String {
     format!(
         "openkitchen: the HTTP/1.1 server with glass walls\n\
-         openkitchen [FLAGS]  the lesson site; each raw exchange is printed as it happens\n\
-         openkitchen COMMAND  watch: a pane of glass before any server; send: your bytes\n\
-         \x20 to it; check: lessons and tests for it; mock: the server of a transcript;\n\
-         \x20 explain: what bytes mean. Each has a --help of its own.\n\
+         openkitchen [FLAGS]         run the lesson site, and print each exchange: a\n\
+         \x20                           request and its response, byte for byte\n\
+         openkitchen COMMAND --help  show the help of a command:\n\
+         \x20 watch    stand between a client and any server, and print what crosses\n\
+         \x20 send     send bytes to any server, and print what it sends back\n\
+         \x20 check    test any server with the lessons, or with transcripts of yours\n\
+         \x20 mock     play the server of a transcript, to test a client\n\
+         \x20 explain  print what the bytes of a message mean\n\n\
          {}\n\
-         Each flag is also a variable: --max-head is OPENKITCHEN_MAX_HEAD. The site reads\n\
-         API_KEY, CONTACT_NAME and CONTACT_EMAIL; RUST_LOG=info logs; NO_COLOR is heeded.\n",
+         A value in [ ] is the default. Each flag is also a variable: --max-head is\n\
+         OPENKITCHEN_MAX_HEAD. The site reads API_KEY, CONTACT_NAME and CONTACT_EMAIL.\n\
+         RUST_LOG=info shows more of the log; NO_COLOR=1 turns colours off.\n",
         flags::help(&FLAGS)
     )
 }
@@ -173,8 +178,8 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_be_meant_is_told_with_what_can() {
-        for (line, said) in [
+    fn an_error_names_the_nearest_flag_or_a_valid_value() {
+        for (line, expected) in [
             ("--lisen 1", "did you mean --listen?"),
             ("--max-contents 1", "did you mean --max-content?"),
             ("--listen", "needs a value: --listen ADDR"),
@@ -182,12 +187,15 @@ mod tests {
             ("--idle-timeout 0", "takes a time"),
             ("--idle-timeout -1", "takes a time"),
             ("--no-trace=1", "takes no value"),
-            ("dance", "`dance` is no command; there are watch, send, check, mock, explain"),
+            (
+                "dance",
+                "`dance` is not a command; the commands are watch, send, check, mock, explain",
+            ),
             ("chek", "did you mean check?"),
             ("--far-fetched 1", "--far-fetched is unknown"),
         ] {
-            let refusal = read(line, &[]).unwrap_err();
-            assert!(refusal.contains(said), "{line}: {refusal}");
+            let error = read(line, &[]).unwrap_err();
+            assert!(error.contains(expected), "{line}: {error}");
         }
         assert!(
             read("", &[("OPENKITCHEN_DRAIN", "x")])

@@ -1,11 +1,11 @@
-//! # A transcript as a script
+//! # A transcript as a script: what `send`, `check` and `mock` read before they play one side of it
 //!
-//! A recording may have left bytes out. Who is to say them, then?
+//! A recording may have left bytes out, and bytes that are not in the file cannot be sent:
 //!
 //! ```text
-//! openkitchen: get.wire: line 12: 8412 bytes of this block were left out, so nobody can send them
+//! openkitchen: get.wire: line 12: 8412 bytes of this block were left out, so the block cannot be sent
 //! ```
-//! Rule: the side that is played must be there in full; of the other side a count is enough.
+//! Rule: the side that is played must be complete; of the other side the number of bytes is enough.
 
 use std::fs;
 
@@ -14,22 +14,23 @@ use openkitchen::transcript::{Block, Bytes, Event, EventKind, Item, Piece, REPEA
 
 use crate::cli::CliError;
 
-/// Reads a file of which this side will be played.
+/// Reads a transcript from a file, to play this side of it.
 ///
 /// # Errors
 /// The file, the line, and what was expected there.
 pub fn read(file: &str, played: Side) -> Result<Transcript, CliError> {
     let transcript = text(file)
-        .and_then(|text| parse(&text, played).map_err(|fault| format!("{file}: {fault}")));
+        .and_then(|text| parse(&text, played).map_err(|error| format!("{file}: {error}")));
     transcript.map_err(CliError::Unusable)
 }
 
-/// The text of a file.
+/// Reads a file as UTF-8.
 ///
 /// # Errors
-/// Why it cannot be read, or the line in which it is no text.
+/// Why it cannot be read, or the first line that is not UTF-8.
 pub fn text(file: &str) -> Result<String, String> {
-    let bytes = fs::read(file).map_err(|error| format!("cannot read {file}: {}", Why(&error)))?;
+    let bytes =
+        fs::read(file).map_err(|error| format!("cannot read {file}: {}", FileError(&error)))?;
     String::from_utf8(bytes).map_err(|error| {
         let text = &error.as_bytes()[..error.utf8_error().valid_up_to()];
         let line = text.split(|&byte| byte == b'\n').count();
@@ -37,14 +38,14 @@ pub fn text(file: &str) -> Result<String, String> {
     })
 }
 
-/// Reads a text of which this side will be played.
+/// Parses a transcript, to play this side of it.
 ///
 /// # Errors
 /// The line, and what was expected there.
 pub fn parse(text: &str, played: Side) -> Result<Transcript, String> {
     let transcript = Transcript::parse(text).map_err(|error| error.to_string())?;
     let marker = if played == Side::Client { ">>>" } else { "<<<" };
-    // No line of content begins with a marker, so the blocks are where the markers are.
+    // No line of content begins with a marker, so each marker opens a block.
     let lines = (1..).zip(text.lines()).filter(|(_, line)| line.starts_with(marker));
     let blocks = transcript.items.iter().filter_map(|item| match item {
         Item::Block(block) if block.from == played => Some(block),
@@ -54,29 +55,29 @@ pub fn parse(text: &str, played: Side) -> Result<Transcript, String> {
         let left_out: u64 = left_out(&block.bytes).iter().map(|(_, count)| count).sum();
         if left_out > 0 {
             return Err(format!(
-                "line {line}: {left_out} bytes of this block were left out, so nobody can send them"
+                "line {line}: {left_out} bytes of this block were left out, so the block cannot be sent"
             ));
         }
     }
     Ok(transcript)
 }
 
-/// What went wrong with a file, in the system's words without its numbers.
-pub struct Why<'a>(pub &'a std::io::Error);
+/// Displays why a file cannot be read, without the system's error number where that is known.
+pub struct FileError<'a>(pub &'a std::io::Error);
 
-impl std::fmt::Display for Why<'_> {
+impl std::fmt::Display for FileError<'_> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self.0.kind() {
             std::io::ErrorKind::NotFound => f.write_str("there is no such file"),
-            std::io::ErrorKind::PermissionDenied => f.write_str("this user may not"),
+            std::io::ErrorKind::PermissionDenied => f.write_str("this user may not read it"),
             std::io::ErrorKind::IsADirectory => f.write_str("it is a folder"),
             _ => write!(f, "{}", self.0),
         }
     }
 }
 
-/// The connection that an item speaks of.
-pub fn connection(item: &Item) -> Option<u32> {
+/// Returns the number of the connection of a block or an event.
+pub fn connection_of(item: &Item) -> Option<u32> {
     match item {
         Item::Block(Block { connection, .. }) | Item::Event(Event { connection, .. }) => {
             Some(*connection)
@@ -85,10 +86,10 @@ pub fn connection(item: &Item) -> Option<u32> {
     }
 }
 
-/// Whose turn it is after a `wait`: the side of the next block, and where none follows, of what
-/// happens next.
-pub fn next_side(items: &[Item], of: u32) -> Option<Side> {
-    let later = || items.iter().filter(|item| connection(item) == Some(of));
+/// Returns the side that acts next on that connection, so that waits after a `wait`: the side of the
+/// next block, or, if no block follows, of the next event.
+pub fn next_side(items: &[Item], connection: u32) -> Option<Side> {
+    let later = || items.iter().filter(|item| connection_of(item) == Some(connection));
     let block = later().find_map(|item| match item {
         Item::Block(block) => Some(block.from),
         _ => None,
@@ -104,8 +105,8 @@ pub fn next_side(items: &[Item], of: u32) -> Option<Side> {
     })
 }
 
-/// All bytes, with something in the place of those that were left out: it can be followed, for what
-/// is left out is content as a rule.
+/// Returns all bytes of a block, with `?` for each byte that was left out. Framing can still be
+/// followed, because the left-out bytes are usually content.
 pub fn filled(bytes: &Bytes) -> Vec<u8> {
     let mut all = Vec::new();
     for piece in bytes.pieces() {
@@ -121,21 +122,21 @@ pub fn filled(bytes: &Bytes) -> Vec<u8> {
     all
 }
 
-/// Where bytes are left out of [`filled`]: offset and count.
+/// Returns where [`filled`] has left-out bytes: offset and count of each span.
 pub fn left_out(bytes: &Bytes) -> Vec<(usize, u64)> {
-    let (mut at, mut places) = (0, Vec::new());
+    let (mut at, mut spans) = (0, Vec::new());
     for piece in bytes.pieces() {
         at += match piece {
             Piece::Raw(raw) => raw.len(),
             Piece::Repeat { times, bytes } => *times as usize * bytes.len(),
             Piece::LeftOut { count } => {
                 let count = (*count).min(REPEATED_BYTES);
-                places.push((at, count));
+                spans.push((at, count));
                 count as usize
             }
         };
     }
-    places
+    spans
 }
 
 #[cfg(test)]
@@ -143,17 +144,17 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_side_that_is_played_must_be_there_in_full() {
+    fn the_side_that_is_played_must_be_complete() {
         let text = "# t\n\n>>>\nGET / HTTP/1.1\n\n<<<\nHTTP/1.1 200 OK\n\n\\{8412 bytes}\\\n";
         assert!(parse(text, Side::Client).is_ok());
-        let fault = parse(text, Side::Server).unwrap_err();
-        assert!(fault.starts_with("line 6: 8412 bytes of this block were left out"), "{fault}");
+        let error = parse(text, Side::Server).unwrap_err();
+        assert!(error.starts_with("line 6: 8412 bytes of this block were left out"), "{error}");
         let malformed = parse("# t\nGET / HTTP/1.1\n", Side::Client).unwrap_err();
         assert!(malformed.starts_with("line 2: expected "), "{malformed}");
     }
 
     #[test]
-    fn what_was_left_out_has_its_place() {
+    fn left_out_bytes_are_filled_and_their_spans_are_known() {
         let mut bytes = Bytes::raw("ab");
         bytes.push_repeat(2, b"cd").unwrap();
         bytes.push_left_out(3);
@@ -163,7 +164,7 @@ mod tests {
     }
 
     #[test]
-    fn the_side_of_the_next_block_waits() {
+    fn the_side_of_the_next_block_acts_next() {
         let next = |text: &str| next_side(&Transcript::parse(text).unwrap().items, 1);
         assert_eq!(next(">>> @2\na\n<<<\nb\n>>>\nc\n"), Some(Side::Server));
         assert_eq!(next("--- client half-close\n"), Some(Side::Client));

@@ -1,6 +1,4 @@
-//! # `send`: your bytes, to any server
-//!
-//! What does a server answer to these very bytes, in which pieces, and who hangs up?
+//! # `openkitchen send`: sends bytes to any server, and prints what it sends back
 //!
 //! ```text
 //! $ printf 'GET / HTTP/1.1\r\nHost: h\r\n\r\n' | openkitchen send 5000
@@ -15,8 +13,9 @@
 //! ...
 //! --- silent 2s
 //! ```
-//! What it prints is a transcript of what crossed, so it can be sent again. Nothing is added to the
-//! bytes and nothing is judged: [`player`] plays, [`follow`] counts answers, [`page`] prints.
+//! The output is a transcript of what crossed, read by read, and of how the connection ended; so it
+//! can be sent again. Nothing is added to the bytes and nothing is judged. [`player`] plays a
+//! transcript or stdin, [`progress`] counts complete messages, [`output`] prints.
 //!
 //! Left out: TLS, and a verdict (`check` has one).
 
@@ -35,47 +34,46 @@ use openkitchen::transcript::Side;
 use super::flags::{self, Flag, ParsedArgs, SECONDS, time};
 use super::serve::print;
 use super::{CliError, address, script};
-use player::{Manner, SendOutcome, SendPlayer};
+use player::{SendOptions, SendOutcome, SendPlayer};
 
-/// Exit code: the time was over, and no answer was whole.
-const SILENCE: u8 = 3;
+/// Exit code: silence, and no complete response.
+const SILENT: u8 = 3;
 
-/// Exit code: the server ended the connection, and no answer was whole.
-const NO_ANSWER: u8 = 4;
-
-struct SendOptions {
-    manner: Manner,
-}
+/// Exit code: the server closed or reset the connection, and no complete response.
+const CLOSED: u8 = 4;
 
 #[rustfmt::skip]
 const FLAGS: [Flag<SendOptions>; 3] = [
-    Flag { name: "slow", value: "", help: "send byte by byte, each in a segment of its own",
-        apply: |options, _| { options.manner.slow = true; Ok(()) } },
-    Flag { name: "half-close", value: "", help: "after the last byte, say that no more will come",
-        apply: |options, _| { options.manner.half_close = true; Ok(()) } },
-    Flag { name: "timeout", value: "S", help: "seconds of silence that end it [2]; to connect, too",
-        apply: |options, value| { options.manner.timeout = time(value).ok_or(SECONDS)?; Ok(()) } },
+    Flag { name: "slow", value: "", help: "send byte by byte, each in a TCP segment of its own",
+        apply: |options, _| { options.slow = true; Ok(()) } },
+    Flag { name: "half-close", value: "", help: "close the sending side after the last byte",
+        apply: |options, _| { options.half_close = true; Ok(()) } },
+    Flag { name: "timeout", value: "S", help: "seconds to wait for a connection, or for more bytes [2]",
+        apply: |options, value| { options.timeout = time(value).ok_or(SECONDS)?; Ok(()) } },
 ];
 
-/// Does what the command line asks for.
+/// Runs the command line.
 ///
 /// # Errors
-/// A sentence, and the exit code that goes with it.
+/// A sentence for the user.
 pub fn command(arguments: &[String]) -> Result<ExitCode, CliError> {
     let timeout = Duration::from_secs(2);
-    let mut options = SendOptions { manner: Manner { slow: false, half_close: false, timeout } };
-    let said = flags::parse(&FLAGS, arguments, |name| env::var(name).ok(), &mut options)?;
-    let named = match said {
-        ParsedArgs::Help => return told(&help()),
+    let mut options = SendOptions { slow: false, half_close: false, timeout };
+    let args = flags::parse(&FLAGS, arguments, |name| env::var(name).ok(), &mut options)?;
+    let args = match args {
+        ParsedArgs::Help => return print_only(&help()),
         ParsedArgs::Version => {
-            return told(concat!("openkitchen ", env!("CARGO_PKG_VERSION"), "\n"));
+            return print_only(concat!("openkitchen ", env!("CARGO_PKG_VERSION"), "\n"));
         }
-        ParsedArgs::Do(named) => named,
+        ParsedArgs::Do(args) => args,
     };
-    let (typed, file) = match &named[..] {
+    let (typed, file) = match &args[..] {
         [typed] => (typed, None),
         [typed, file] => (typed, Some(file).filter(|file| *file != "-")),
-        [] => return Err(CliError::Usage("to whom? openkitchen send ADDR [FILE]".into())),
+        [] => {
+            let sentence = "send needs the address of a server: send ADDR [FILE]";
+            return Err(CliError::Usage(sentence.into()));
+        }
         [_, _, other, ..] => {
             return Err(CliError::Usage(format!("`{other}` is one too many: send ADDR [FILE]")));
         }
@@ -85,38 +83,41 @@ pub fn command(arguments: &[String]) -> Result<ExitCode, CliError> {
         None => None,
     };
     let authority = address::authority(typed)?;
-    let addresses = address::find(&authority)
+    let addresses = address::resolve(&authority)
         .map_err(|why| CliError::Failed(format!("cannot connect to {authority}: {why}")))?;
-    let mut player = SendPlayer::new(addresses, options.manner, io::stdout());
+    let mut player = SendPlayer::new(addresses, options, io::stdout());
     match transcript {
         Some(transcript) => player.play(&transcript)?,
-        None => player.pass_on(io::stdin(), io::stdin().is_terminal())?,
+        None => player.send_stdin(io::stdin(), io::stdin().is_terminal())?,
     }
     Ok(match player.finish() {
         SendOutcome::Answered => ExitCode::SUCCESS,
-        SendOutcome::Silent => ExitCode::from(SILENCE),
-        SendOutcome::Closed => ExitCode::from(NO_ANSWER),
+        SendOutcome::Silent => ExitCode::from(SILENT),
+        SendOutcome::Closed => ExitCode::from(CLOSED),
     })
 }
 
-fn told(text: &str) -> Result<ExitCode, CliError> {
+fn print_only(text: &str) -> Result<ExitCode, CliError> {
     print(text);
     Ok(ExitCode::SUCCESS)
 }
 
 fn help() -> String {
     format!(
-        "openkitchen send: your bytes to any server; what came back, and how it ended\n\n\
-         openkitchen send ADDR [FLAGS]       the bytes of stdin, as they are\n\
-         openkitchen send ADDR FILE [FLAGS]  the client's side of a transcript\n\n\
-         ADDR is host:port, a port alone, or http://host:port/. Typed at a terminal,\n\
-         each line ends in CR LF. A transcript is played in order: before more is sent,\n\
-         as many answers are awaited as it holds, or silence. All that crosses is\n\
-         printed as a transcript, each piece as it arrived.\n\n\
+        "openkitchen send: send bytes to any server, and print what it sends back\n\n\
+         openkitchen send ADDR [FLAGS]       send the bytes of stdin, unchanged\n\
+         openkitchen send ADDR FILE [FLAGS]  play the client of the transcript FILE\n\n\
+         ADDR is host:port, a port alone, or http://host:port/. On a terminal, type the\n\
+         request line and header fields, then an empty line; Enter sends CR LF.\n\
+         A transcript is a text file with what a client and a server sent, as --record\n\
+         writes it. Before its client sends more, send waits for as many responses as\n\
+         FILE has at that point, or until the timeout. What crosses is printed as a\n\
+         transcript, too, with times, and with how the connection ended.\n\n\
          {}\n\
-         Exit code: 0 an answer was read whole, 1 could not connect, 2 the command line\n\
-         or FILE is wrong, 3 silence and no whole answer, 4 closed or reset and no whole\n\
-         answer. Each flag is also a variable: --timeout is OPENKITCHEN_TIMEOUT.\n",
+         Exit code: 0 a complete response was received, 1 no connection, 2 the command\n\
+         line or FILE is wrong. Without a complete response: 3 the server was silent,\n\
+         4 it closed or reset the connection.\n\
+         Each flag is also a variable: --timeout is OPENKITCHEN_TIMEOUT.\n",
         flags::help(&FLAGS)
     )
 }
@@ -129,6 +130,6 @@ mod tests {
     fn the_help_names_every_flag_and_every_exit_code() {
         let help = help();
         assert!(FLAGS.iter().all(|flag| help.contains(flag.name)));
-        assert!(["0 an", "1 could", "2 the", "3 sil", "4 clo"].iter().all(|at| help.contains(at)));
+        assert!(["0 a ", "1 no", "2 the", "3 the", "4 it"].iter().all(|code| help.contains(code)));
     }
 }

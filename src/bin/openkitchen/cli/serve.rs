@@ -1,4 +1,4 @@
-//! The main job: the lesson site, with each raw exchange on the terminal.
+//! Runs the lesson site, and prints each exchange on the terminal: the command without a name.
 
 use std::io::{self, IsTerminal, Write};
 use std::path::{Path, PathBuf};
@@ -17,14 +17,14 @@ use crate::site::likes::{self, Likes};
 use crate::site::{ROUTES, Site};
 use crate::sys;
 
-/// Time for connections to end once the grace time has cut them off. A handler that never comes back
-/// would otherwise keep the process for ever.
-const LAST_RESORT: Duration = Duration::from_millis(500);
+/// How long the process waits for handlers after the grace time, when all sockets are closed. Without
+/// it, a handler that never returns would keep the process running.
+const HANDLER_TIMEOUT: Duration = Duration::from_millis(500);
 
-/// Does what the command line asks for.
+/// Runs the command line.
 ///
 /// # Errors
-/// A sentence, and the exit code that goes with it.
+/// A sentence for the user.
 pub fn command(arguments: &[String]) -> Result<ExitCode, CliError> {
     match options::from_process(arguments)? {
         ServeCommand::Help => print(&options::help()),
@@ -35,14 +35,14 @@ pub fn command(arguments: &[String]) -> Result<ExitCode, CliError> {
 }
 
 fn serve(options: &ServeOptions) -> Result<(), CliError> {
-    sys::share_heaps();
-    sys::take_turns();
+    sys::limit_malloc_arenas();
+    sys::use_batch_scheduling();
     logging::start();
     sys::raise_descriptor_limit();
-    sys::outlive_files_that_are_full();
+    sys::catch_sigxfsz();
     let failed = |sentence: String| CliError::Failed(sentence);
     if let Some(stale) = &options.port_file {
-        // One of an earlier run would send whoever waits for ours to the wrong door.
+        // A program that waits for this file must not read the address of an earlier run.
         let _ = fs::remove_file(stale);
     }
     let listener = bind::bind(&options.listen).map_err(failed)?;
@@ -54,24 +54,24 @@ fn serve(options: &ServeOptions) -> Result<(), CliError> {
     let address = server.address().map_err(|error| failed(error.to_string()))?;
     stop_on_signal(server.stopper(), site, options).map_err(|error| failed(error.to_string()))?;
 
-    let whom = format!("the lesson site at {address}");
-    let record = |folder: &PathBuf| Recorder::open(folder, &whom).map(Arc::new);
+    let server_name = format!("the lesson site at {address}");
+    let record = |folder: &PathBuf| Recorder::open(folder, &server_name).map(Arc::new);
     let recorder = options.record.as_ref().map(record).transpose().map_err(failed)?;
     let trace = options.trace.then(|| Arc::new(start_trace(options)));
-    let say = |line: &str| match &trace {
+    let announce = |line: &str| match &trace {
         Some(trace) => trace.say(line),
         None => print(&format!("# {line}\n")),
     };
-    say(&format!("listening on http://{address}"));
+    announce(&format!("listening on http://{address}"));
     match site.likes.path() {
-        Some(path) => say(&format!("likes are kept in {}", path.display())),
-        None => say("likes are kept in memory and end with this process"),
+        Some(path) => announce(&format!("likes are kept in {}", path.display())),
+        None => announce("likes are kept in memory and end with this process"),
     }
     if trace.is_some() {
-        say("every byte that crosses is shown here, secrets included; --no-trace stops it");
+        announce("every byte that crosses is shown here, secrets included; --no-trace stops it");
     }
     if let Some(recorder) = &recorder {
-        say(&recorder.banner());
+        announce(&recorder.banner());
     }
     let observers = Both::of(
         trace.clone().map(|trace| trace as Arc<dyn Observer>),
@@ -86,12 +86,12 @@ fn serve(options: &ServeOptions) -> Result<(), CliError> {
     }
     if process::id() == 1 && address.ip().is_loopback() {
         log::warn!(
-            "as PID 1 on {address}: only this container can reach it; try --listen 0.0.0.0:5000"
+            "PID 1 listens on {address}: only this container can reach it; try --listen 0.0.0.0:5000"
         );
     }
     let served = server.run(&ROUTES, site);
     if let Some(sentence) = recorder.and_then(|recorder| recorder.finish()) {
-        say(&sentence);
+        announce(&sentence);
     }
     if let Some(trace) = trace {
         trace.finish();
@@ -99,12 +99,13 @@ fn serve(options: &ServeOptions) -> Result<(), CliError> {
     served.map_err(|error| failed(format!("cannot serve: {error}")))
 }
 
-/// Prints to stdout. Whoever has closed it does not want to be told, which is no reason to panic.
+/// Prints to stdout. Errors are ignored: the program that reads stdout may have closed it, and
+/// `print!` would panic then.
 pub fn print(text: &str) {
     let _ = io::stdout().write_all(text.as_bytes());
 }
 
-/// The trace on stdout, in colours where that is a terminal.
+/// Starts the trace on stdout, in colours if stdout is a terminal.
 fn start_trace(options: &ServeOptions) -> Trace {
     let ServeOptions { bodies, explain, .. } = *options;
     let stdout = io::stdout();
@@ -114,28 +115,30 @@ fn start_trace(options: &ServeOptions) -> Trace {
     Trace::start(stdout, trace::TraceOptions { bodies, explain, colour, quiet })
 }
 
-/// Asked once, the server finishes what is in flight; asked again, it ends at once.
+/// At the first stop signal the server drains, finishes open exchanges and stops; at a second one the
+/// process ends at once.
 fn stop_on_signal(stopper: Stopper, site: &'static Site, options: &ServeOptions) -> io::Result<()> {
     let (drain, grace) = (options.drain, options.limits.grace);
     sys::on_stop_signal(move |mut signals| {
         site.drain();
-        let asked_again = signals.another_within(drain) || {
+        let is_second = signals.wait_timeout(drain) || {
             stopper.stop();
-            signals.another_within(grace + LAST_RESORT)
+            signals.wait_timeout(grace + HANDLER_TIMEOUT)
         };
-        if asked_again {
+        if is_second {
             process::exit(1);
         }
-        log::warn!("a handler did not come back within the grace time");
+        log::warn!("a handler did not return within the grace time; the process ends without it");
         logging::finish();
         process::exit(0);
     })
 }
 
-/// Whoever waits for the file finds it whole: it is written beside its place and moved there.
+/// Writes the bound address to the port file. It is written under another name and then renamed, so a
+/// program that waits for the file reads the whole address.
 pub fn write_port_file(file: &Path, address: &str) -> io::Result<()> {
-    let mut beside = file.as_os_str().to_owned();
-    beside.push(format!(".{}", process::id()));
-    fs::write(&beside, format!("{address}\n"))?;
-    fs::rename(&beside, file)
+    let mut temporary = file.as_os_str().to_owned();
+    temporary.push(format!(".{}", process::id()));
+    fs::write(&temporary, format!("{address}\n"))?;
+    fs::rename(&temporary, file)
 }

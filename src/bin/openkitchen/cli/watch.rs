@@ -160,13 +160,13 @@ fn next_port(server: &str) -> String {
 }
 
 fn watch(server: &str, options: &WatchOptions) -> Result<(), CliError> {
-    sys::share_heaps();
+    sys::limit_malloc_arenas();
     logging::start();
     sys::raise_descriptor_limit();
-    sys::outlive_files_that_are_full();
+    sys::catch_sigxfsz();
     let failed = |sentence: String| CliError::Failed(sentence);
     let io_failed = |error: io::Error| CliError::Failed(error.to_string());
-    let addresses = address::find(server)
+    let addresses = address::resolve(server)
         .map_err(|why| failed(format!("{server} cannot be reached: {why}")))?;
     let listen = options.listen.clone().unwrap_or_else(|| next_port(server));
     let listener = bind::bind(&listen).map_err(failed)?;
@@ -247,7 +247,7 @@ fn stop_on_signal(watcher: &Arc<Watcher>, listener: TcpListener) -> io::Result<(
     sys::on_stop_signal(move |mut signals| {
         watcher.stop_accepting(&listener);
         drop(listener);
-        if signals.another() {
+        if signals.wait() {
             process::exit(1);
         }
     })

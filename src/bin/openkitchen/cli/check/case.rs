@@ -1,52 +1,52 @@
-//! A case: a transcript, and what its prose says to whoever fails it.
+//! A case of `check`: a transcript, and what its prose says about it.
 //!
 //! ```text
 //! # A request without Host is refused                    the title
 //! # RFC 9112 section 3.2: "A server MUST respond ..."    the clause
 //! # One address can be many sites ...
-//! # about: this site                                     where it asks for what only our site has
-//! # next: Count the Host fields before anything else     what to do where it fails
+//! # about: this site                                     only our site can pass it
+//! # next: Count the Host fields before anything else     what to do if it fails
 //! ```
-//! The last two are for this command; to every other reader they are prose.
+//! Only `check` uses the lines `about:` and `next:`. For the other commands they are prose.
 
 use openkitchen::transcript::{Event, EventKind, Item, Side};
 
 use crate::cli::script;
 
-/// A transcript that can be played.
+/// A transcript whose client can be played.
 #[derive(Debug)]
 pub struct Case {
     /// The file's name.
     pub name: String,
-    /// The number of the built-in lesson that it is, if it is one.
+    /// The lesson's number, if the case is a lesson.
     pub lesson: Option<usize>,
-    /// Its first line of prose, or its name where that is none.
+    /// The first line of prose, or the name if there is none.
     pub title: String,
-    /// The line that cites a clause; empty where none does.
+    /// The line of prose that cites a clause; empty if there is none.
     pub clause: String,
-    /// What to do where it fails; empty where it does not say.
+    /// What to do if the case fails; empty if the prose does not say it.
     pub next: String,
-    /// Whether it is about our lesson site, so that another server need not have what it asks for.
+    /// Whether the case is about our lesson site, so that another server need not pass it.
     pub is_about_site: bool,
-    /// Whether assertions judge it, and not the bytes.
+    /// Whether the assertions are tested, and not the bytes.
     pub has_assertions: bool,
-    /// What it says.
+    /// The items of the transcript.
     pub items: Vec<Item>,
 }
 
 impl Case {
-    /// A case from its text.
+    /// Reads a case from the text of a transcript.
     ///
     /// # Errors
     /// The file, the line, and what was expected there.
     pub fn read(name: &str, text: &str) -> Result<Case, String> {
         let transcript =
-            script::parse(text, Side::Client).map_err(|fault| format!("{name}: {fault}"))?;
+            script::parse(text, Side::Client).map_err(|error| format!("{name}: {error}"))?;
         let has_assertions =
             transcript.items.iter().any(|item| matches!(item, Item::Assertions(_)));
-        if !has_assertions && !transcript.items.iter().any(speaks_of_server) {
+        if !has_assertions && !transcript.items.iter().any(is_of_server) {
             let line = text.lines().count() + 1;
-            let what = "??? or <<<: nothing here says what the server should do";
+            let what = "??? or <<<: the file does not say what the server should send";
             return Err(format!("{name}: line {line}: expected {what}"));
         }
         let prose = prose(&transcript.items);
@@ -67,7 +67,7 @@ impl Case {
         })
     }
 
-    /// What it is called in a line: a lesson's number, or the file's name without folders and ending.
+    /// The short name for the report: a lesson's number, or the file's name without folders and ending.
     pub fn label(&self) -> String {
         if let Some(number) = self.lesson {
             return format!("{number:02}");
@@ -77,7 +77,7 @@ impl Case {
     }
 }
 
-/// The lines of prose that stand at the top.
+/// Returns the lines of prose at the top.
 fn prose(items: &[Item]) -> Vec<&str> {
     let lines = items.iter().map_while(|item| match item {
         Item::Prose(line) => Some(line.as_str()),
@@ -86,14 +86,14 @@ fn prose(items: &[Item]) -> Vec<&str> {
     lines.collect()
 }
 
-/// What stands behind `next:`, to the end of the prose.
+/// Returns the text from `next:` to the end of the prose.
 fn next(prose: &[&str]) -> String {
     let from = prose.iter().position(|line| line.starts_with("next: ")).unwrap_or(prose.len());
     let sentence = prose[from..].join(" ");
     sentence.strip_prefix("next: ").unwrap_or_default().to_owned()
 }
 
-fn speaks_of_server(item: &Item) -> bool {
+fn is_of_server(item: &Item) -> bool {
     match item {
         Item::Block(block) => block.from == Side::Server,
         Item::Event(Event { kind, .. }) => matches!(
@@ -111,7 +111,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_prose_says_what_a_failure_needs() {
+    fn title_clause_and_next_step_are_read_from_the_prose() {
         let text = "# A title\n# RFC 9112 section 5.1: why\n# More.\n# about: this site\n\
                     # next: Do this,\n# and that.\n\n>>>\nGET / HTTP/1.1\n\n???\nstatus 200\n";
         let case = Case::read("lessons/01-x.wire", text).expect("a case");
@@ -125,14 +125,14 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_be_played_is_told_with_its_line() {
-        for (text, told) in [
+    fn an_error_names_the_line() {
+        for (text, expected) in [
             ("# t\n--- wait a bit\n", "x: line 2: expected a duration"),
             ("# t\n\n>>>\nGET\n\\{12 bytes}\n\n???\nclosed\n", "x: line 3: 12 bytes of this block"),
             ("# t\n\n>>>\nGET / HTTP/1.1\n\n", "x: line 6: expected ??? or <<<"),
         ] {
             let error = Case::read("x", text).expect_err(text);
-            assert!(error.starts_with(told), "{error}");
+            assert!(error.starts_with(expected), "{error}");
         }
     }
 }

@@ -1,5 +1,5 @@
-//! Where a server does other than the page says: what was expected, what came instead, and a caret
-//! under the first byte that differs.
+//! A difference between the transcript and the server: what was expected, what was received, and a
+//! caret under the first byte that differs.
 //!
 //! ```text
 //! expected:  field Allow is GET, HEAD
@@ -11,65 +11,69 @@ use openkitchen::message::visible::Visible;
 use openkitchen::transcript::judge::Found;
 use openkitchen::transcript::{Assertion, Fact};
 
-/// Bytes that are shown before the one that differs, and behind it.
-const BEFORE: usize = 30;
-const BEHIND: usize = 30;
+/// Bytes that are shown before and after the one that differs.
+const SHOWN_BEFORE: usize = 30;
+const SHOWN_AFTER: usize = 30;
 
-/// A difference.
+/// What a caret's byte is a part of, if all received bytes of a connection are compared.
+pub const RECEIVED: &str = "the received bytes";
+
+/// One difference. All texts have visible characters only.
 #[derive(Debug, PartialEq)]
 pub struct Difference {
-    /// What the page asks for. Visible characters only, as everything here.
+    /// What the transcript expects.
     pub expected: String,
-    /// What there was.
+    /// What the server sent or did.
     pub got: String,
-    /// The place of the first byte that differs, where bytes were compared.
+    /// The first byte that differs, if bytes were compared.
     pub caret: Option<Caret>,
 }
 
-/// Where in a line of `got` a caret is due, and what it points at.
+/// The position of a caret below the line `got`, and the byte that it points at.
 #[derive(Debug, PartialEq)]
 pub struct Caret {
-    /// Characters before it.
+    /// The number of characters before the caret.
     pub column: usize,
-    /// The byte's number, from 0.
+    /// The offset of the byte, from 0.
     pub byte: usize,
-    /// What it is a byte of.
+    /// What the byte is a part of, such as `the value`.
     pub of: &'static str,
 }
 
 impl Difference {
-    /// A difference that has no place.
+    /// A difference without a caret.
     pub fn new(expected: impl Into<String>, got: impl Into<String>) -> Difference {
         Difference { expected: expected.into(), got: got.into(), caret: None }
     }
 
-    /// Two runs of bytes that part at that byte, or end there, shown behind the same word.
+    /// A difference between two byte strings at the offset `at`, where one of them may end. Both are
+    /// shown after the same `word`.
     pub fn bytes(
         word: &str,
         (expected, got): (&[u8], &[u8]),
         at: usize,
         of: &'static str,
     ) -> Difference {
-        let before = shown(got, at);
-        let behind = |bytes: &[u8]| match bytes.get(at..).unwrap_or_default() {
+        let before = shown_before(got, at);
+        let after = |bytes: &[u8]| match bytes.get(at..).unwrap_or_default() {
             [] => "(nothing)".to_owned(),
-            rest => Visible(&rest[..rest.len().min(BEHIND)]).to_string(),
+            rest => Visible(&rest[..rest.len().min(SHOWN_AFTER)]).to_string(),
         };
         let start = format!("{word}{before}");
         Difference {
-            expected: format!("{start}{}", behind(expected)),
-            got: format!("{start}{}", behind(got)),
+            expected: format!("{start}{}", after(expected)),
+            got: format!("{start}{}", after(got)),
             caret: Some(Caret { column: start.len(), byte: at, of }),
         }
     }
 
-    /// A byte that breaks a rule, wherever it stands.
+    /// A byte of the response that breaks a rule.
     pub fn rule(rule: &str, got: &[u8], at: usize) -> Difference {
-        let fault = Difference::bytes("", (&[], got), at, "what came");
-        Difference { expected: rule.to_owned(), ..fault }
+        let difference = Difference::bytes("", (&[], got), at, RECEIVED);
+        Difference { expected: rule.to_owned(), ..difference }
     }
 
-    /// A assertion that is not true, where an answer is there that it speaks of.
+    /// An assertion that is not true of the response that it names.
     pub fn assertion(assertion: &Assertion, found: &Found) -> Difference {
         let Assertion::Response { nth, fact } = assertion else {
             return Difference::new(assertion.to_string(), found.to_string());
@@ -78,15 +82,15 @@ impl Difference {
         match (fact, found) {
             (Fact::Status(statuses), Found::Status(status)) => {
                 let word = format!("{number}status ");
-                // The first digit with which no status begins that is allowed.
-                let begins = |digits: u32| {
+                // The caret points at the first digit that no allowed status has there.
+                let is_prefix = |digits: u32| {
                     let cut = |code: u16| code / 10_u16.pow(3 - digits);
                     (100..1000).any(|code| cut(code) == cut(*status) && statuses.allow(code))
                 };
-                let digit = (1..=3).find(|&digits| !begins(digits)).unwrap_or(1) as usize - 1;
-                // In the status line it stands behind `HTTP/1.1 `.
+                let digit = (1..=3).find(|&digits| !is_prefix(digits)).unwrap_or(1) as usize - 1;
+                // In the status line, the status follows `HTTP/1.1 `.
                 let (column, byte) = (word.len() + digit, 9 + digit);
-                let caret = Some(Caret { column, byte, of: "the answer" });
+                let caret = Some(Caret { column, byte, of: "the response" });
                 Difference {
                     expected: assertion.to_string(),
                     got: format!("{word}{status}"),
@@ -95,17 +99,22 @@ impl Difference {
             }
             (Fact::FieldIs(name, wanted), Found::Value(value)) => {
                 let word = format!("{number}field {} is ", name.as_str());
-                Difference::bytes(&word, (wanted, value), parting(wanted, value), "the value")
+                Difference::bytes(&word, (wanted, value), common_length(wanted, value), "the value")
             }
             (Fact::Body(wanted), Found::Content(content)) => {
                 let word = format!("{number}body: ");
-                Difference::bytes(&word, (wanted, content), parting(wanted, content), "the content")
+                Difference::bytes(
+                    &word,
+                    (wanted, content),
+                    common_length(wanted, content),
+                    "the content",
+                )
             }
             (
                 Fact::FieldContains(name, _) | Fact::NoField(name) | Fact::Field(name),
                 Found::Value(value),
             ) => {
-                let value = Visible(&value[..value.len().min(BEFORE + BEHIND)]);
+                let value = Visible(&value[..value.len().min(SHOWN_BEFORE + SHOWN_AFTER)]);
                 Difference::new(
                     assertion.to_string(),
                     format!("{number}field {} is {value}", name.as_str()),
@@ -119,7 +128,7 @@ impl Difference {
                 format!("{number}no field {}", name.as_str()),
             ),
             (_, Found::Content(content)) => {
-                let part = Visible(&content[..content.len().min(BEFORE + BEHIND)]);
+                let part = Visible(&content[..content.len().min(SHOWN_BEFORE + SHOWN_AFTER)]);
                 let length = content.len();
                 Difference::new(
                     assertion.to_string(),
@@ -131,15 +140,15 @@ impl Difference {
     }
 }
 
-/// What stands before a byte, cut to what fits.
-fn shown(bytes: &[u8], at: usize) -> String {
+/// Returns the bytes before this one, cut at the front to what is shown.
+fn shown_before(bytes: &[u8], at: usize) -> String {
     let before = &bytes[..at.min(bytes.len())];
-    let from = before.len().saturating_sub(BEFORE);
+    let from = before.len().saturating_sub(SHOWN_BEFORE);
     let cut = if from > 0 { "..." } else { "" };
     format!("{cut}{}", Visible(&before[from..]))
 }
 
-fn parting(one: &[u8], other: &[u8]) -> usize {
+fn common_length(one: &[u8], other: &[u8]) -> usize {
     one.iter().zip(other).take_while(|(one, other)| one == other).count()
 }
 
@@ -149,19 +158,21 @@ mod tests {
     use openkitchen::Transcript;
     use openkitchen::transcript::Item;
 
-    /// The three lines of a assertion that is not true.
-    fn told(assertion: &str, found: &Found) -> String {
-        let page = Transcript::parse(&format!("???\n{assertion}\n")).expect("a assertion");
-        let [Item::Assertions(assertions)] = &page.items[..] else { panic!("only assertions") };
-        let fault = Difference::assertion(&assertions[0], found);
-        let caret = fault.caret.map(|caret| format!("{:1$}^ {2}", "", caret.column, caret.byte));
-        format!("{}\n{}\n{}", fault.expected, fault.got, caret.unwrap_or_default())
+    /// The lines `expected`, `got` and the caret for an assertion that is not true.
+    fn lines(assertion: &str, found: &Found) -> String {
+        let transcript = Transcript::parse(&format!("???\n{assertion}\n")).expect("an assertion");
+        let [Item::Assertions(assertions)] = &transcript.items[..] else {
+            panic!("only assertions")
+        };
+        let Difference { expected, got, caret } = Difference::assertion(&assertions[0], found);
+        let caret = caret.map(|caret| format!("{:1$}^ {2}", "", caret.column, caret.byte));
+        format!("{expected}\n{got}\n{}", caret.unwrap_or_default())
     }
 
     #[test]
     fn the_caret_stands_under_the_first_byte_that_differs() {
         let value = |value: &str| Found::Value(value.into());
-        for (assertion, found, lines) in [
+        for (assertion, found, expected) in [
             ("status 400", Found::Status(200), "status 400\nstatus 200\n       ^ 9"),
             (
                 "2: status 404|410",
@@ -188,18 +199,19 @@ mod tests {
                 "body contains \"b\"\nbody: c (1 bytes)\n",
             ),
         ] {
-            assert_eq!(told(assertion, &found), lines, "{assertion}");
+            assert_eq!(lines(assertion, &found), expected, "{assertion}");
         }
     }
 
     #[test]
-    fn long_runs_are_cut_around_the_byte() {
+    fn long_bytes_are_cut_around_the_first_difference() {
         let (one, other) = ([b'x'; 200], [[b'x'; 100].as_slice(), &[b'y'; 100]].concat());
-        let fault = Difference::bytes("", (&one, &other), 100, "what came");
-        assert_eq!(fault.got, format!("...{}{}", "x".repeat(BEFORE), "y".repeat(BEHIND)));
-        assert_eq!(fault.expected, format!("...{}", "x".repeat(BEFORE + BEHIND)));
-        assert_eq!(fault.caret.map(|caret| caret.column), Some(3 + BEFORE));
-        let fault = Difference::rule("no control bytes", b"\x1b[2J", 0);
-        assert_eq!((fault.expected.as_str(), fault.got.as_str()), ("no control bytes", "\\x1b[2J"));
+        let Difference { expected, got, caret } =
+            Difference::bytes("", (&one, &other), 100, RECEIVED);
+        assert_eq!(got, format!("...{}{}", "x".repeat(SHOWN_BEFORE), "y".repeat(SHOWN_AFTER)));
+        assert_eq!(expected, format!("...{}", "x".repeat(SHOWN_BEFORE + SHOWN_AFTER)));
+        assert_eq!(caret.map(|caret| caret.column), Some(3 + SHOWN_BEFORE));
+        let Difference { expected, got, .. } = Difference::rule("no control bytes", b"\x1b[2J", 0);
+        assert_eq!((expected.as_str(), got.as_str()), ("no control bytes", "\\x1b[2J"));
     }
 }

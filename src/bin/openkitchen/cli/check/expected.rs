@@ -1,5 +1,5 @@
-//! Exact bytes, with the two freedoms that a transcript gives: two valid `Date` values are equal, for
-//! nobody can answer at the same moment twice; and where bytes were left out, any will do.
+//! The bytes that a transcript expects, compared exactly, with two exceptions: two valid `Date` values
+//! are equal, because no server responds twice at the same time; and left-out bytes equal any bytes.
 //!
 //! ```text
 //! <<<                                      HTTP/1.1 200 OK
@@ -9,19 +9,20 @@
 //!                                          %PNG ... 8412 bytes                       equal
 //! \{8412 bytes}\
 //! ```
-//! Both freedoms keep lengths, so the same offset is the same place on both sides.
+//! Neither exception changes a length, so an offset names the same byte on both sides.
 
 use openkitchen::transcript::{Bytes, Piece};
 
-/// What one side should send on a connection: all its blocks, joined, for how TCP cuts them says
-/// nothing.
+/// The bytes that the server should send on a connection: all its blocks, joined, because TCP may cut
+/// them anywhere.
 #[derive(Default)]
 pub struct ExpectedBytes {
-    runs: Vec<KnownOrAny>,
+    spans: Vec<KnownOrAny>,
 }
 
 enum KnownOrAny {
     Known(Vec<u8>),
+    /// The number of left-out bytes.
     Any(u64),
 }
 
@@ -35,52 +36,52 @@ impl ExpectedBytes {
                     bytes.repeat(usize::try_from(*times).unwrap_or(usize::MAX))
                 }
                 Piece::LeftOut { count } => {
-                    self.runs.push(KnownOrAny::Any(*count));
+                    self.spans.push(KnownOrAny::Any(*count));
                     continue;
                 }
             };
-            match self.runs.last_mut() {
+            match self.spans.last_mut() {
                 Some(KnownOrAny::Known(before)) => before.extend(bytes),
-                _ => self.runs.push(KnownOrAny::Known(bytes)),
+                _ => self.spans.push(KnownOrAny::Known(bytes)),
             }
         }
     }
 
-    /// How many bytes it is.
+    /// The number of bytes, with the left-out ones.
     pub fn len(&self) -> u64 {
-        let length = |run: &KnownOrAny| match run {
+        let length = |span: &KnownOrAny| match span {
             KnownOrAny::Known(bytes) => bytes.len() as u64,
             KnownOrAny::Any(count) => *count,
         };
-        self.runs.iter().map(length).fold(0, u64::saturating_add)
+        self.spans.iter().map(length).fold(0, u64::saturating_add)
     }
 
-    /// All bytes, where all are known; what was left out is not there.
+    /// Returns the bytes up to the first left-out one.
     pub fn known(&self) -> Vec<u8> {
-        self.behind(0, usize::MAX)
+        self.known_from(0, usize::MAX)
     }
 
-    /// The first byte that differs from what came, or is missing or too many.
+    /// Returns the offset of the first received byte that differs, is missing, or is too many.
     pub fn difference(&self, got: &[u8]) -> Option<usize> {
         let differs = self.difference_so_far(got);
         differs.or((self.len() != got.len() as u64).then_some(got.len()))
     }
 
-    /// The first byte that differs; what is missing may still come.
+    /// Returns the offset of the first received byte that differs or is too many. Missing bytes may
+    /// still arrive.
     pub fn difference_so_far(&self, got: &[u8]) -> Option<usize> {
-        let whole = got;
-        let got = &dates_masked(got)[..];
+        let masked = &dates_masked(got)[..];
         let mut at = 0;
-        for run in &self.runs {
-            let rest = &got[at..];
-            match run {
+        for span in &self.spans {
+            let rest = &masked[at..];
+            match span {
                 KnownOrAny::Known(bytes) => {
                     let bytes = dates_masked(bytes);
                     let same = bytes.iter().zip(rest).take_while(|(one, other)| one == other);
                     let same = same.count();
                     at += same;
                     if same < bytes.len() {
-                        return (at < whole.len() && !is_in_open_date(whole, at)).then_some(at);
+                        return (at < got.len() && !is_in_incomplete_date(got, at)).then_some(at);
                     }
                 }
                 KnownOrAny::Any(count) => {
@@ -88,21 +89,21 @@ impl ExpectedBytes {
                 }
             }
         }
-        (at < whole.len()).then_some(at)
+        (at < got.len()).then_some(at)
     }
 
-    /// At most so many bytes from an offset on, up to what was left out.
-    pub fn behind(&self, offset: usize, most: usize) -> Vec<u8> {
+    /// Returns at most `limit` bytes from this offset, up to the first left-out one.
+    pub fn known_from(&self, offset: usize, limit: usize) -> Vec<u8> {
         let (mut bytes, mut skip) = (Vec::new(), offset as u64);
-        for run in &self.runs {
-            match run {
+        for span in &self.spans {
+            match span {
                 KnownOrAny::Any(count) if skip < *count => break,
                 KnownOrAny::Any(count) => skip -= count,
                 KnownOrAny::Known(known) => {
                     let from = usize::try_from(skip).unwrap_or(usize::MAX).min(known.len());
                     skip -= from as u64;
                     let rest = &known[from..];
-                    bytes.extend_from_slice(&rest[..rest.len().min(most - bytes.len())]);
+                    bytes.extend_from_slice(&rest[..rest.len().min(limit - bytes.len())]);
                 }
             }
         }
@@ -110,13 +111,13 @@ impl ExpectedBytes {
     }
 }
 
-/// The bytes, with each valid value of a `Date` field put to the RFC's example; it is as long.
+/// Returns the bytes with the RFC's example in place of each valid `Date` value; it is as long.
 fn dates_masked(bytes: &[u8]) -> Vec<u8> {
     const NAME: &[u8] = b"Date: ";
     const EXAMPLE: &[u8; 29] = b"Sun, 06 Nov 1994 08:49:37 GMT";
     let mut masked = bytes.to_vec();
-    let starts = |at: &usize| *at == 0 || bytes[at - 1] == b'\n';
-    for at in (0..bytes.len()).filter(starts) {
+    let is_line_start = |at: &usize| *at == 0 || bytes[at - 1] == b'\n';
+    for at in (0..bytes.len()).filter(is_line_start) {
         let Some((name, rest)) = bytes[at..].split_at_checked(NAME.len()) else { break };
         let is_date = |value: &[u8]| value.is_ascii() && is_imf_fixdate(value);
         match rest.split_at_checked(EXAMPLE.len()) {
@@ -134,7 +135,8 @@ fn dates_masked(bytes: &[u8]) -> Vec<u8> {
     masked
 }
 
-/// `Sun, 06 Nov 1994 08:49:37 GMT`, the one form that a server may send (RFC 9110 section 5.6.7).
+/// Whether this is a date such as `Sun, 06 Nov 1994 08:49:37 GMT`, the only form that a server may send
+/// (RFC 9110 section 5.6.7).
 fn is_imf_fixdate(value: &[u8]) -> bool {
     const DAYS: &[u8] = b"MonTueWedThuFriSatSun";
     const MONTHS: &[u8] = b"JanFebMarAprMayJunJulAugSepOctNovDec";
@@ -163,8 +165,8 @@ fn is_imf_fixdate(value: &[u8]) -> bool {
         && value[25..] == *b" GMT"
 }
 
-/// Whether a byte stands in a Date whose line has not come to its end: what it says is not known yet.
-fn is_in_open_date(got: &[u8], at: usize) -> bool {
+/// Whether a byte is in a Date line whose end was not received yet, so the value is not known.
+fn is_in_incomplete_date(got: &[u8], at: usize) -> bool {
     let start = got[..at].iter().rposition(|&byte| byte == b'\n').map_or(0, |lf| lf + 1);
     let line = &got[start..];
     let name = line.get(..5).unwrap_or_default();
@@ -182,7 +184,7 @@ mod tests {
     }
 
     #[test]
-    fn blocks_are_compared_joined_and_to_the_byte() {
+    fn joined_blocks_are_compared_byte_for_byte() {
         let blocks = expected(&[Bytes::raw("one"), Bytes::raw("two")]);
         assert_eq!((blocks.len(), blocks.known()), (6, b"onetwo".to_vec()));
         for (got, so_far, in_all) in [
@@ -198,18 +200,18 @@ mod tests {
     }
 
     #[test]
-    fn a_date_is_not_judged_before_it_has_come_whole() {
-        let page = b"OK\r\nDate: Sun, 06 Nov 1994 08:49:37 GMT\r\n\r\n";
-        let came = b"OK\r\nDate: Mon, 02 Mar 2026 09:00:00 GMT\r\n\r\n";
-        let page = expected(&[Bytes::raw(page)]);
-        for cut in 0..=came.len() {
-            assert_eq!(page.difference_so_far(&came[..cut]), None, "cut at {cut}");
+    fn a_date_is_compared_only_when_its_line_is_complete() {
+        let block = b"OK\r\nDate: Sun, 06 Nov 1994 08:49:37 GMT\r\n\r\n";
+        let received = b"OK\r\nDate: Mon, 02 Mar 2026 09:00:00 GMT\r\n\r\n";
+        let block = expected(&[Bytes::raw(block)]);
+        for cut in 0..=received.len() {
+            assert_eq!(block.difference_so_far(&received[..cut]), None, "cut at {cut}");
         }
-        assert_eq!(page.difference_so_far(b"OK\r\nDate: now\r\n"), Some(10));
+        assert_eq!(block.difference_so_far(b"OK\r\nDate: now\r\n"), Some(10));
     }
 
     #[test]
-    fn any_bytes_will_do_where_they_were_left_out_but_not_any_number_of_them() {
+    fn left_out_bytes_equal_any_bytes_of_the_same_number() {
         let mut block = Bytes::raw("<");
         block.push_left_out(3);
         block.push_raw(b">");
@@ -219,15 +221,18 @@ mod tests {
         assert_eq!(block.difference(b"<abcd>"), Some(4));
         assert_eq!(block.difference(b"<ab"), Some(3));
         assert_eq!(block.difference_so_far(b"<ab"), None);
-        assert_eq!((block.behind(0, 9), block.behind(4, 9)), (b"<".to_vec(), b">".to_vec()));
-        assert_eq!(block.behind(2, 9), b"");
+        assert_eq!(
+            (block.known_from(0, 9), block.known_from(4, 9)),
+            (b"<".to_vec(), b">".to_vec())
+        );
+        assert_eq!(block.known_from(2, 9), b"");
     }
 
     #[test]
     fn two_valid_dates_are_equal() {
-        let page = expected(&[Bytes::raw("A: 1\r\nDate: Sun, 06 Nov 1994 08:49:37 GMT\r\n\r\n")]);
+        let block = expected(&[Bytes::raw("A: 1\r\nDate: Sun, 06 Nov 1994 08:49:37 GMT\r\n\r\n")]);
         let with = |date: &str| format!("A: 1\r\nDate: {date}\r\n\r\n").into_bytes();
-        assert_eq!(page.difference(&with("Mon, 02 Mar 2026 23:59:60 GMT")), None);
+        assert_eq!(block.difference(&with("Mon, 02 Mar 2026 23:59:60 GMT")), None);
         for date in [
             "Mon, 02 Mar 2026 24:00:00 GMT",
             "Mon, 32 Mar 2026 23:00:00 GMT",
@@ -236,7 +241,7 @@ mod tests {
             "Mon, 02 Mar 2026 23:00:00 UTC",
             "Monday, 02-Mar-26 23:00:00 GMT",
         ] {
-            assert!(page.difference(&with(date)).is_some_and(|at| at >= 12), "{date}");
+            assert!(block.difference(&with(date)).is_some_and(|at| at >= 12), "{date}");
         }
     }
 }

@@ -1,9 +1,9 @@
-//! The lessons that are built in, in the order in which they are read: from a port that opens to what is
-//! dangerous, and to two worlds that have only HTTP between them. Each is a file of the site.
+//! The built-in lessons of `check`, in reading order: first the basics (a port, a status line, content),
+//! then connections, then dangerous requests, then the lesson site's API. Each is a file of the site.
 
 use super::case::Case;
 
-/// A lesson's name, and its text.
+/// A lesson's file name, and its text.
 type Lesson = (&'static str, &'static str);
 
 macro_rules! lesson {
@@ -12,7 +12,7 @@ macro_rules! lesson {
     };
 }
 
-/// All of them.
+/// All lessons.
 static LESSONS: [Lesson; 33] = [
     lesson!("01-a-port-opens.wire"),
     lesson!("02-the-status-line.wire"),
@@ -49,24 +49,24 @@ static LESSONS: [Lesson; 33] = [
     lesson!("33-the-response-a-browser-hides.wire"),
 ];
 
-/// Each lesson as a case.
+/// Returns all lessons as cases.
 ///
 /// # Errors
-/// None that the tests let through.
+/// A lesson is not a valid case. The tests make sure that each one is.
 pub fn all() -> Result<Vec<Case>, String> {
-    (1..=LESSONS.len()).filter_map(of_number).collect()
+    (1..=LESSONS.len()).filter_map(with_number).collect()
 }
 
-/// The lesson of that name, with or without its ending, or of that number.
+/// Returns the lesson with that file name, with or without its ending, or with that number.
 pub fn find(name: &str) -> Option<Result<Case, String>> {
     let is_named = |lesson: &Lesson| {
         lesson.0 == name || lesson.0.strip_suffix(".wire").is_some_and(|short| short == name)
     };
-    let place = LESSONS.iter().position(is_named).map(|place| place + 1);
-    of_number(place.or(name.parse().ok())?)
+    let number = LESSONS.iter().position(is_named).map(|index| index + 1);
+    with_number(number.or(name.parse().ok())?)
 }
 
-fn of_number(number: usize) -> Option<Result<Case, String>> {
+fn with_number(number: usize) -> Option<Result<Case, String>> {
     let (name, text) = LESSONS.get(number.checked_sub(1)?)?;
     let case = Case::read(name, text);
     Some(case.map(|case| Case { lesson: Some(number), ..case }))

@@ -1,12 +1,14 @@
-//! The client's side of a page, played: what it says is sent is sent; where it shows an answer, one is
-//! waited for; and what came must be what it says.
+//! # Plays the client's side of a case, and compares what the server does
 //!
-//! What the client waits for are whole messages, never equal ones: a stranger's answer is its own
-//! affair until the assertions are read. `server` events wait for nothing where assertions judge. A reset by
-//! the client is played as a close, for std has no call that resets.
+//! The client sends what the transcript has. Where the transcript shows a response, the client waits
+//! for one. Then the responses are compared.
 //!
-//! No wait is longer than `--timeout`, but for the time that the page itself says the server takes:
-//! `--- silent 10s` before a 408 is not slept through, and is granted on top.
+//! The client waits for whole messages, not for equal ones: what a response must be, only assertions
+//! say. If the transcript has assertions, events of the server are not awaited. A reset by the client
+//! is played as a close: [`raw_client`] uses std only, and std cannot reset a connection.
+//!
+//! No wait is longer than `--timeout` plus the time that the transcript gives the server. So
+//! `--- silent 10s` before a 408 is not slept through, but added to the timeout.
 
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
@@ -14,311 +16,317 @@ use std::net::SocketAddr;
 use std::thread;
 use std::time::Duration;
 
+use openkitchen::message::reader::ReceivedResponse;
 use openkitchen::transcript::judge::{self, Found};
 use openkitchen::transcript::{Assertion, Block, Event, EventKind, Item, Side};
 
 use super::case::Case;
-use super::difference::Difference;
+use super::difference::{Difference, RECEIVED};
 use super::expected::ExpectedBytes;
-use super::raw_client::{self, Ended, MOST};
+use super::raw_client::{self, Ended, MAX_RECEIVED_BYTES};
 use crate::cli::address;
 use crate::cli::script::next_side;
 
-/// How long a connection is watched once all is there that the page shows: nothing more may come.
-const AFTERWARDS: Duration = Duration::from_millis(50);
+/// How long the client reads after the last expected byte: there must be no further bytes.
+const SURPLUS_WAIT: Duration = Duration::from_millis(50);
 
-/// Where the server is, and how patient one is with it.
+/// The server under test.
 pub struct CheckTarget {
-    /// The address, as it was said.
-    pub said: String,
-    /// Where that is.
+    /// Its address, as `host:port`.
+    pub authority: String,
+    /// The socket addresses of that.
     pub addresses: Vec<SocketAddr>,
-    /// The longest wait for anything that the page does not say takes longer.
+    /// The longest wait for anything, if the transcript does not give more time.
     pub timeout: Duration,
 }
 
-/// A connection, and what the page says of it.
+/// A connection, with its state in the transcript.
 type PlayedClient = raw_client::RawClient<PlayState>;
 
-/// What the page says of a connection, so far.
+/// What the transcript has shown of a connection so far.
 #[derive(Default)]
 pub struct PlayState {
-    /// What it shows from the server.
+    /// The bytes that it shows from the server.
     expected: ExpectedBytes,
-    /// How many final answers its assertions have spoken of.
-    answered: usize,
-    /// How long it says the server is silent, since the client spoke last.
-    granted: Duration,
+    /// The number of final responses that its assertions were tested on.
+    tested: usize,
+    /// The time that it gives the server, since the client last sent.
+    extra_time: Duration,
 }
 
-/// How a case went.
+/// The result of a case.
 pub enum CheckOutcome {
-    /// As its page says.
+    /// The server did what the transcript says.
     Passed,
-    /// It is about our lesson site, and this server has no such door; the status that says so.
-    Elsewhere(u16),
-    /// Otherwise.
+    /// The case is about our lesson site, and this server has no such route; the status of its response.
+    Skipped(u16),
+    /// The server did something else.
     Failed {
-        /// Where the two differ.
-        fault: Difference,
+        /// The first difference.
+        difference: Difference,
         /// What had been sent on that connection.
         sent: Vec<u8>,
-        /// Whether something was sent and nothing came back.
+        /// Whether something was sent and no byte was received.
         is_silent: bool,
     },
-    /// Nobody could be reached.
+    /// No connection; the reason.
     Unreachable(String),
 }
 
-/// Plays a case on fresh connections.
-pub fn play(case: &Case, door: &CheckTarget) -> CheckOutcome {
-    let mut player = CheckPlayer { case, door, lines: BTreeMap::new(), last: 1 };
-    let Err(stop) = player.all() else { return CheckOutcome::Passed };
-    let fault = match stop {
-        PlayStop::Difference(fault) => fault,
+/// Plays a case on new connections.
+pub fn play(case: &Case, target: &CheckTarget) -> CheckOutcome {
+    let mut player = CheckPlayer { case, target, clients: BTreeMap::new(), last: 1 };
+    let Err(stop) = player.play() else { return CheckOutcome::Passed };
+    let difference = match stop {
+        PlayStop::Difference(difference) => difference,
         PlayStop::Unreachable(why) => return CheckOutcome::Unreachable(why),
     };
-    let Some(line) = player.lines.get(&player.last) else {
-        return CheckOutcome::Failed { fault, sent: Vec::new(), is_silent: false };
+    let Some(client) = player.clients.get(&player.last) else {
+        return CheckOutcome::Failed { difference, sent: Vec::new(), is_silent: false };
     };
-    let answers = judge::finals(&line.sent, &line.got, line.ended != Ended::Open);
-    match answers.last().map(|answer| answer.status) {
+    match final_responses(client).last().map(|response| response.status) {
         // Not found, not allowed, not implemented.
-        Some(status @ (404 | 405 | 501)) if case.is_about_site => CheckOutcome::Elsewhere(status),
+        Some(status @ (404 | 405 | 501)) if case.is_about_site => CheckOutcome::Skipped(status),
         _ => {
-            let is_silent = !line.sent.is_empty() && line.got.is_empty();
-            CheckOutcome::Failed { fault, sent: line.sent.clone(), is_silent }
+            let is_silent = !client.sent.is_empty() && client.got.is_empty();
+            CheckOutcome::Failed { difference, sent: client.sent.clone(), is_silent }
         }
     }
 }
 
-/// Why a page was not played to its end.
+/// Why a case stopped before its end.
 enum PlayStop {
     Difference(Difference),
     Unreachable(String),
 }
 
 impl From<Difference> for PlayStop {
-    fn from(fault: Difference) -> PlayStop {
-        PlayStop::Difference(fault)
+    fn from(difference: Difference) -> PlayStop {
+        PlayStop::Difference(difference)
     }
 }
 
 struct CheckPlayer<'a> {
     case: &'a Case,
-    door: &'a CheckTarget,
-    lines: BTreeMap<u32, PlayedClient>,
-    /// The connection that was spoken of last: assertions are on its answers.
+    target: &'a CheckTarget,
+    clients: BTreeMap<u32, PlayedClient>,
+    /// The connection that was played last: assertions are tested on its responses.
     last: u32,
 }
 
 impl CheckPlayer<'_> {
-    fn all(&mut self) -> Result<(), PlayStop> {
+    fn play(&mut self) -> Result<(), PlayStop> {
         let items = &self.case.items[..];
         for (at, item) in items.iter().enumerate() {
             self.item(item, &items[at + 1..])?;
         }
         if !self.case.has_assertions {
-            let numbers: Vec<u32> = self.lines.keys().copied().collect();
+            let numbers: Vec<u32> = self.clients.keys().copied().collect();
             for number in numbers {
                 let end = last_end(items, number);
-                self.settle(number)?;
-                self.no_more(number, end)?;
+                self.compare_expected(number)?;
+                self.compare_end(number, end)?;
             }
         }
         Ok(())
     }
 
-    /// The line of that number; the first to speak of it connects.
-    fn line(&mut self, number: u32) -> Result<&mut PlayedClient, PlayStop> {
+    /// Returns the client with that number, and connects it if it is new.
+    fn client(&mut self, number: u32) -> Result<&mut PlayedClient, PlayStop> {
         self.last = number;
-        match self.lines.entry(number) {
-            Entry::Occupied(line) => Ok(line.into_mut()),
-            Entry::Vacant(place) => {
-                let CheckTarget { addresses, timeout, .. } = self.door;
+        match self.clients.entry(number) {
+            Entry::Occupied(client) => Ok(client.into_mut()),
+            Entry::Vacant(entry) => {
+                let CheckTarget { addresses, timeout, .. } = self.target;
                 let stream = address::connect(addresses, *timeout);
-                let line = stream.and_then(|stream| PlayedClient::new(stream, *timeout));
-                Ok(place.insert(line.map_err(|error| PlayStop::Unreachable(address::why(&error)))?))
+                let client = stream.and_then(|stream| PlayedClient::new(stream, *timeout));
+                let client = client.map_err(|error| PlayStop::Unreachable(address::why(&error)));
+                Ok(entry.insert(client?))
             }
         }
     }
 
-    /// The line of that number, and how long one waits for what comes next on it.
-    fn patience(&mut self, number: u32) -> Result<(&mut PlayedClient, Duration), PlayStop> {
-        let timeout = self.door.timeout;
-        let line = self.line(number)?;
-        let patience = timeout.saturating_add(line.noted.granted);
-        Ok((line, patience))
+    /// Returns the client with that number, and the longest wait for its next bytes.
+    fn client_and_timeout(
+        &mut self,
+        number: u32,
+    ) -> Result<(&mut PlayedClient, Duration), PlayStop> {
+        let timeout = self.target.timeout;
+        let client = self.client(number)?;
+        let timeout = timeout.saturating_add(client.noted.extra_time);
+        Ok((client, timeout))
     }
 
-    fn item(&mut self, item: &Item, behind: &[Item]) -> Result<(), PlayStop> {
+    fn item(&mut self, item: &Item, rest: &[Item]) -> Result<(), PlayStop> {
         match item {
             Item::Prose(_) => {}
             Item::Block(block) if block.from == Side::Client => {
                 let bytes = block.bytes.expand().unwrap_or_default();
-                let line = self.line(block.connection)?;
-                line.noted.granted = Duration::ZERO;
-                line.send(&bytes);
+                let client = self.client(block.connection)?;
+                client.noted.extra_time = Duration::ZERO;
+                client.send(&bytes);
             }
-            Item::Block(block) => self.shown(block, behind)?,
-            Item::Event(event) => self.event(event, behind)?,
-            Item::Assertions(assertions) => self.judge(assertions)?,
+            Item::Block(block) => self.server_block(block, rest)?,
+            Item::Event(event) => self.event(event, rest)?,
+            Item::Assertions(assertions) => self.test_assertions(assertions)?,
         }
         Ok(())
     }
 
-    /// The page shows bytes from the server. They are waited for where the client goes on behind them.
-    fn shown(&mut self, block: &Block, behind: &[Item]) -> Result<(), PlayStop> {
+    /// Adds the server's bytes to the expected ones, and waits for them if the client acts next.
+    fn server_block(&mut self, block: &Block, rest: &[Item]) -> Result<(), PlayStop> {
         let number = block.connection;
-        self.line(number)?.noted.expected.push(&block.bytes);
-        let next = behind.iter().find(|item| speaks_on(item, number));
-        let goes_on = next.is_some_and(|item| match item {
+        self.client(number)?.noted.expected.push(&block.bytes);
+        let next = rest.iter().find(|item| is_next_step(item, number));
+        let client_acts_next = next.is_some_and(|item| match item {
             Item::Block(next) => next.from == Side::Client,
             Item::Event(next) => is_of_client(next.kind),
             _ => false,
         });
-        match goes_on {
-            true if self.case.has_assertions => self.wait(number),
-            true => self.settle(number),
+        match client_acts_next {
+            true if self.case.has_assertions => self.await_messages(number),
+            true => self.compare_expected(number),
             false => Ok(()),
         }
     }
 
-    fn event(&mut self, event: &Event, behind: &[Item]) -> Result<(), PlayStop> {
+    fn event(&mut self, event: &Event, rest: &[Item]) -> Result<(), PlayStop> {
         let number = event.connection;
         match event.kind {
-            EventKind::Open => self.line(number).map(|_| ()),
-            EventKind::HalfClose(Side::Client) => self.line(number).map(PlayedClient::half_close),
+            EventKind::Open => self.client(number).map(|_| ()),
+            EventKind::HalfClose(Side::Client) => self.client(number).map(PlayedClient::half_close),
             EventKind::Closed(Side::Client) | EventKind::Reset(Side::Client) => {
-                self.line(number)?;
-                self.lines.remove(&number);
+                self.client(number)?;
+                self.clients.remove(&number);
                 Ok(())
             }
             EventKind::Wait(time) | EventKind::Silent(time) => {
-                let (line, time) = (self.line(number)?, Duration::from(time));
-                match (next_side(behind, number), event.kind) {
-                    (Some(Side::Server), _) => line.noted.granted += time,
+                let (client, time) = (self.client(number)?, Duration::from(time));
+                match (next_side(rest, number), event.kind) {
+                    (Some(Side::Server), _) => client.noted.extra_time += time,
                     (Some(Side::Client), EventKind::Wait(_)) => thread::sleep(time),
                     (None, EventKind::Wait(_)) => {}
-                    (_, _) => line.read_while(time, |_| true),
+                    (_, _) => client.read_while(time, |_| true),
                 }
                 Ok(())
             }
             EventKind::HalfClose(Side::Server)
             | EventKind::Closed(Side::Server)
-            | EventKind::Reset(Side::Server) => self.line(number).map(|_| ()),
+            | EventKind::Reset(Side::Server) => self.client(number).map(|_| ()),
         }
     }
 
-    /// Waits for as many whole messages as the page shows, or for bytes, where it shows none.
-    fn wait(&mut self, number: u32) -> Result<(), PlayStop> {
-        let (line, timeout) = self.patience(number)?;
-        let messages = judge::ends(&line.sent, &line.noted.expected.known()).len();
-        let is_here = |line: &PlayedClient| match messages {
-            0 => line.got.len() as u64 >= line.noted.expected.len(),
-            // A server may answer finally where the page shows an interim answer.
+    /// Waits for as many whole messages as the transcript shows; if it shows none, for as many bytes.
+    fn await_messages(&mut self, number: u32) -> Result<(), PlayStop> {
+        let (client, timeout) = self.client_and_timeout(number)?;
+        let messages = judge::ends(&client.sent, &client.noted.expected.known()).len();
+        let is_received = |client: &PlayedClient| match messages {
+            0 => client.got.len() as u64 >= client.noted.expected.len(),
+            // A server may send the final response where the transcript shows an interim one.
             _ => {
-                judge::ends(&line.sent, &line.got).len() >= messages
-                    || judge::is_answered(&line.sent, &line.got)
+                judge::ends(&client.sent, &client.got).len() >= messages
+                    || judge::is_answered(&client.sent, &client.got)
             }
         };
-        line.read_while(timeout, |line| !is_here(line) && broken(line).is_none());
-        sound(line)?;
-        if messages == 0 || is_here(line) {
+        client.read_while(timeout, |client| !is_received(client) && malformed(client).is_none());
+        require_well_formed(client)?;
+        if messages == 0 || is_received(client) {
             return Ok(());
         }
-        let expected = "an answer here, before the client goes on";
-        Err(Difference::new(expected, state(line, timeout)).into())
+        let expected = "a response here, before the client sends more";
+        Err(Difference::new(expected, received_so_far(client, timeout)).into())
     }
 
-    /// Waits for the bytes that the page has shown so far, and compares them.
-    fn settle(&mut self, number: u32) -> Result<(), PlayStop> {
-        let (line, timeout) = self.patience(number)?;
-        line.read_while(timeout, |line| {
-            let expected = &line.noted.expected;
-            (line.got.len() as u64) < expected.len()
-                && expected.difference_so_far(&line.got).is_none()
+    /// Waits for the bytes that the transcript has shown so far, and compares them.
+    fn compare_expected(&mut self, number: u32) -> Result<(), PlayStop> {
+        let (client, timeout) = self.client_and_timeout(number)?;
+        client.read_while(timeout, |client| {
+            let expected = &client.noted.expected;
+            (client.got.len() as u64) < expected.len()
+                && expected.difference_so_far(&client.got).is_none()
         });
-        let length = usize::try_from(line.noted.expected.len()).unwrap_or(usize::MAX);
-        let got = &line.got[..line.got.len().min(length)];
-        differ(line, got, timeout)
+        let length = usize::try_from(client.noted.expected.len()).unwrap_or(usize::MAX);
+        let got = &client.got[..client.got.len().min(length)];
+        compare(client, got, timeout)
     }
 
-    /// Nothing more comes, and the connection ends as the page says, where it does.
-    fn no_more(&mut self, number: u32, end: Option<EventKind>) -> Result<(), PlayStop> {
-        let (line, timeout) = self.patience(number)?;
-        let length = line.got.len();
-        let time = if end.is_some() { timeout } else { AFTERWARDS };
-        line.read_while(time, |line| line.got.len() == length);
-        differ(line, &line.got, timeout)?;
-        let is_so = match end {
-            Some(EventKind::Reset(_)) => line.ended == Ended::Reset,
-            Some(_) => line.ended == Ended::Closed,
+    /// Tests that the server sends no further bytes, and that the connection ends as the transcript
+    /// says, if it says it.
+    fn compare_end(&mut self, number: u32, end: Option<EventKind>) -> Result<(), PlayStop> {
+        let (client, timeout) = self.client_and_timeout(number)?;
+        let length = client.got.len();
+        let time = if end.is_some() { timeout } else { SURPLUS_WAIT };
+        client.read_while(time, |client| client.got.len() == length);
+        compare(client, &client.got, timeout)?;
+        let is_as_expected = match end {
+            Some(EventKind::Reset(_)) => client.ended == Ended::Reset,
+            Some(_) => client.ended == Ended::Closed,
             None => true,
         };
         match end {
-            Some(kind) if !is_so => {
-                Err(Difference::new(kind.to_string(), end_of(line, timeout)).into())
+            Some(kind) if !is_as_expected => {
+                Err(Difference::new(kind.to_string(), end_of(client, timeout)).into())
             }
             _ => Ok(()),
         }
     }
 
-    /// Judges assertions on the answers since the last assertions.
-    fn judge(&mut self, assertions: &[Assertion]) -> Result<(), PlayStop> {
-        let (line, timeout) = self.patience(self.last)?;
-        let answered = line.noted.answered;
-        let wanted = answered + assertions.iter().map(judge::nth).max().unwrap_or(0);
-        let finals =
-            |line: &PlayedClient| judge::finals(&line.sent, &line.got, line.ended != Ended::Open);
-        line.read_while(timeout, |line| finals(line).len() < wanted && broken(line).is_none());
-        sound(line)?;
-        whole(line)?;
-        let answers = finals(line);
-        line.noted.answered = answers.len();
-        let answers = answers.get(answered..).unwrap_or_default();
+    /// Tests assertions on the responses since the last assertions.
+    fn test_assertions(&mut self, assertions: &[Assertion]) -> Result<(), PlayStop> {
+        let (client, timeout) = self.client_and_timeout(self.last)?;
+        let tested = client.noted.tested;
+        let wanted = tested + assertions.iter().map(judge::nth).max().unwrap_or(0);
+        client.read_while(timeout, |client| {
+            final_responses(client).len() < wanted && malformed(client).is_none()
+        });
+        require_well_formed(client)?;
+        require_complete(client)?;
+        let responses = final_responses(client);
+        client.noted.tested = responses.len();
+        let responses = responses.get(tested..).unwrap_or_default();
         for assertion in assertions {
-            match judge::judge(assertion, answers) {
+            let differs = |got: String| Difference::new(assertion.to_string(), got);
+            match judge::judge(assertion, responses) {
                 Ok(()) => {}
                 Err(Found::Responses(_)) => {
-                    return Err(Difference::new(assertion.to_string(), state(line, timeout)).into());
+                    return Err(differs(received_so_far(client, timeout)).into());
                 }
                 Err(found) => return Err(Difference::assertion(assertion, &found).into()),
             }
             match *assertion {
                 Assertion::Closed => {
-                    line.read_while(timeout, |_| true);
-                    if line.ended == Ended::Open {
-                        return Err(
-                            Difference::new(assertion.to_string(), end_of(line, timeout)).into()
-                        );
+                    client.read_while(timeout, |_| true);
+                    if client.ended == Ended::Open {
+                        return Err(differs(end_of(client, timeout)).into());
                     }
                 }
                 Assertion::Open(time) => {
-                    line.read_while(timeout, |line| !judge::is_answered(&line.sent, &line.got));
-                    line.read_while(time.into(), |_| true);
-                    if line.ended != Ended::Open {
-                        return Err(
-                            Difference::new(assertion.to_string(), end_of(line, timeout)).into()
-                        );
+                    client.read_while(timeout, |client| {
+                        !judge::is_answered(&client.sent, &client.got)
+                    });
+                    client.read_while(time.into(), |_| true);
+                    if client.ended != Ended::Open {
+                        return Err(differs(end_of(client, timeout)).into());
                     }
                 }
                 Assertion::Response { .. } => {}
             }
         }
-        sound(line)?;
-        let begun = usize::from(judge::ends_within_a_head(&line.sent));
-        let (asked, came) = (judge::methods(&line.sent).len() + begun, finals(line).len());
-        line.noted.answered = line.noted.answered.max(came);
-        if came > asked {
-            let expected = format!("an answer for each request, so {asked}");
-            return Err(Difference::new(expected, format!("{came} answers")).into());
+        require_well_formed(client)?;
+        // An incomplete head may get a response, too: 400 or 408.
+        let incomplete = usize::from(judge::ends_within_a_head(&client.sent));
+        let requests = judge::methods(&client.sent).len() + incomplete;
+        let responses = final_responses(client).len();
+        client.noted.tested = client.noted.tested.max(responses);
+        if responses > requests {
+            let expected = format!("one response for each request: {}", counted(requests));
+            return Err(Difference::new(expected, counted(responses)).into());
         }
         Ok(())
     }
 }
 
-/// How the page says the server ends that connection, if it does.
+/// Returns how the server ends that connection in the transcript, if it does.
 fn last_end(items: &[Item], number: u32) -> Option<EventKind> {
     items.iter().rev().find_map(|item| match item {
         Item::Event(event) if event.connection == number => match event.kind {
@@ -331,8 +339,8 @@ fn last_end(items: &[Item], number: u32) -> Option<EventKind> {
     })
 }
 
-/// Whether an item is the next step on that connection.
-fn speaks_on(item: &Item, number: u32) -> bool {
+/// Whether an item is a block, or an event of the client, on that connection.
+fn is_next_step(item: &Item, number: u32) -> bool {
     match item {
         Item::Block(block) => block.connection == number,
         Item::Event(event) => event.connection == number && is_of_client(event.kind),
@@ -349,96 +357,105 @@ fn is_of_client(kind: EventKind) -> bool {
     )
 }
 
-fn broken(line: &PlayedClient) -> Option<(usize, &'static str)> {
-    judge::broken(&line.sent, &line.got, line.ended != Ended::Open)
+fn final_responses(client: &PlayedClient) -> Vec<ReceivedResponse> {
+    judge::finals(&client.sent, &client.got, client.ended != Ended::Open)
 }
 
-/// What came are answers, as far as it came.
-fn sound(line: &PlayedClient) -> Result<(), PlayStop> {
-    match broken(line) {
-        Some((at, rule)) => Err(Difference::rule(rule, &line.got, at).into()),
-        None if line.got.len() >= MOST => {
-            Err(Difference::new("an answer of a size that a lesson can have", "16 MiB, and more")
-                .into())
+/// Returns the first byte that breaks a rule of HTTP, and the rule.
+fn malformed(client: &PlayedClient) -> Option<(usize, &'static str)> {
+    judge::broken(&client.sent, &client.got, client.ended != Ended::Open)
+}
+
+/// Fails if the received bytes are not responses.
+fn require_well_formed(client: &PlayedClient) -> Result<(), PlayStop> {
+    match malformed(client) {
+        Some((at, rule)) => Err(Difference::rule(rule, &client.got, at).into()),
+        None if client.got.len() >= MAX_RECEIVED_BYTES => {
+            Err(Difference::new("less than 16 MiB on a connection", "16 MiB, and more").into())
         }
         None => Ok(()),
     }
 }
 
-/// No answer is cut short by the end of the connection, unless the page shows one that is.
-fn whole(line: &PlayedClient) -> Result<(), PlayStop> {
-    if line.ended == Ended::Open {
+/// Fails if the end of the connection has cut a response, unless the transcript shows such a response.
+fn require_complete(client: &PlayedClient) -> Result<(), PlayStop> {
+    if client.ended == Ended::Open {
         return Ok(());
     }
     let is_cut = |bytes: &[u8]| {
-        judge::finals(&line.sent, bytes, true).last().is_some_and(|answer| !answer.is_whole)
+        judge::finals(&client.sent, bytes, true).last().is_some_and(|response| !response.is_whole)
     };
-    if is_cut(&line.got) && !is_cut(&line.noted.expected.known()) {
-        return Err(
-            Difference::new("the whole content that the head promises", unfinished(line)).into()
-        );
+    if is_cut(&client.got) && !is_cut(&client.noted.expected.known()) {
+        let expected = "the whole content that the head promises";
+        return Err(Difference::new(expected, incomplete_response(client)).into());
     }
     Ok(())
 }
 
-/// What came of an answer that is not whole.
-fn unfinished(line: &PlayedClient) -> String {
-    let answers = judge::finals(&line.sent, &line.got, true);
-    let Some(answer) = answers.last().filter(|answer| !answer.is_whole) else {
-        return format!("{} bytes, and no whole head", line.got.len());
+/// Describes the last response, which is not complete.
+fn incomplete_response(client: &PlayedClient) -> String {
+    let responses = judge::finals(&client.sent, &client.got, true);
+    let Some(response) = responses.last().filter(|response| !response.is_whole) else {
+        return format!("{} bytes, and no complete head", client.got.len());
     };
-    let length = match answer.values("content-length").first() {
-        Some(length) => format!("Content-Length: {length}, and {} bytes", answer.content.len()),
-        None => format!("{} bytes, and not the end of the content", answer.content.len()),
+    let received = response.content.len();
+    let length = match response.values("content-length").first() {
+        Some(length) => format!("Content-Length: {length}, and {received} bytes"),
+        None => format!("{received} bytes, and not the end of the content"),
     };
-    match line.ended {
+    match client.ended {
         Ended::Open => length,
         _ => format!("{length} before the connection ended"),
     }
 }
 
-/// What there is instead of an answer.
-fn state(line: &PlayedClient, timeout: Duration) -> String {
+/// Describes what was received in place of the expected response.
+fn received_so_far(client: &PlayedClient, timeout: Duration) -> String {
     let seconds = timeout.as_secs_f64();
-    let count = judge::finals(&line.sent, &line.got, false).len();
-    let is_within =
-        judge::ends(&line.sent, &line.got).last().is_none_or(|&end| end < line.got.len());
-    match line.ended {
-        Ended::Closed if line.got.is_empty() => "the server closed without a word".to_owned(),
-        Ended::Reset if line.got.is_empty() => "the server broke the connection off".to_owned(),
-        Ended::Open if line.got.is_empty() => format!("nothing, in {seconds} s"),
-        Ended::Open if is_within => format!("after {seconds} s: {}", unfinished(line)),
-        _ if is_within => unfinished(line),
-        Ended::Open => format!("{}, and nothing more in {seconds} s", answers(count)),
-        _ => format!("{}, then the connection ended", answers(count)),
+    let count = judge::finals(&client.sent, &client.got, false).len();
+    let is_incomplete =
+        judge::ends(&client.sent, &client.got).last().is_none_or(|&end| end < client.got.len());
+    match client.ended {
+        Ended::Closed if client.got.is_empty() => {
+            "the server closed the connection without a byte".to_owned()
+        }
+        Ended::Reset if client.got.is_empty() => "the server reset the connection".to_owned(),
+        Ended::Open if client.got.is_empty() => format!("nothing in {seconds} s"),
+        Ended::Open if is_incomplete => {
+            format!("after {seconds} s: {}", incomplete_response(client))
+        }
+        _ if is_incomplete => incomplete_response(client),
+        Ended::Open => format!("{}, and nothing more in {seconds} s", counted(count)),
+        _ => format!("{}, then the connection ended", counted(count)),
     }
 }
 
-fn answers(count: usize) -> String {
-    if count == 1 { "1 answer".to_owned() } else { format!("{count} answers") }
+fn counted(responses: usize) -> String {
+    if responses == 1 { "1 response".to_owned() } else { format!("{responses} responses") }
 }
 
-/// How the connection ended, or that it did not.
-fn end_of(line: &PlayedClient, timeout: Duration) -> String {
-    match line.ended {
+/// Describes how the connection ended, or that it is open.
+fn end_of(client: &PlayedClient, timeout: Duration) -> String {
+    match client.ended {
         Ended::Open => format!("still open after {} s", timeout.as_secs_f64()),
-        Ended::Closed => "the server closed".to_owned(),
-        Ended::Reset => "the server broke the connection off".to_owned(),
+        Ended::Closed => "the server closed the connection".to_owned(),
+        Ended::Reset => "the server reset the connection".to_owned(),
     }
 }
 
-/// Compares what came with what the page shows.
-fn differ(line: &PlayedClient, got: &[u8], timeout: Duration) -> Result<(), PlayStop> {
-    let Some(at) = line.noted.expected.difference(got) else { return Ok(()) };
-    // The same bytes stand before that one on both sides, up to a Date or what was left out.
-    let expected = [&got[..at], &line.noted.expected.behind(at, 64)[..]].concat();
-    let mut fault = Difference::bytes("", (&expected, got), at, "what came");
+/// Compares received bytes with those that the transcript shows.
+fn compare(client: &PlayedClient, got: &[u8], timeout: Duration) -> Result<(), PlayStop> {
+    let Some(at) = client.noted.expected.difference(got) else { return Ok(()) };
+    // Up to this byte both sides are equal, except a Date and left-out bytes; so the received ones are
+    // shown for both.
+    let expected = [&got[..at], &client.noted.expected.known_from(at, 64)[..]].concat();
+    let mut difference = Difference::bytes("", (&expected, got), at, RECEIVED);
     if at == got.len() {
-        fault.got = fault.got.trim_end_matches("(nothing)").to_owned();
-        fault.got += &match line.ended {
+        difference.got = difference.got.trim_end_matches("(nothing)").to_owned();
+        difference.got += &match client.ended {
             Ended::Open => format!("(nothing more in {} s)", timeout.as_secs_f64()),
-            _ => format!("({})", end_of(line, timeout)),
+            _ => format!("({})", end_of(client, timeout)),
         };
     }
-    Err(fault.into())
+    Err(difference.into())
 }

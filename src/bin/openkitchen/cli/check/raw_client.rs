@@ -1,87 +1,87 @@
-//! One connection, seen from the client, who writes when it likes and waits no longer than it wants
-//! to. No server can make it keep more than [`MOST`].
+//! A client that sends and receives raw bytes on one TCP connection, with a time limit for each wait,
+//! and a limit of [`MAX_RECEIVED_BYTES`].
 //!
-//! The runner of `tests/exchanges.rs` plays with this file, too; so it stands on std alone.
+//! `tests/exchanges.rs` includes this file, so it uses std only.
 
 use std::io::{self, ErrorKind, Read, Write};
 use std::net::{Shutdown, TcpStream};
 use std::time::{Duration, Instant};
 
-/// Bytes that are taken from a server on one connection.
-pub const MOST: usize = 16 * 1024 * 1024;
+/// Bytes that are received on one connection at most, up to one read.
+pub const MAX_RECEIVED_BYTES: usize = 16 * 1024 * 1024;
 
-/// How the server's side stands.
+/// Whether and how the server has ended the connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Ended {
-    /// More may come.
+    /// It has not: more bytes may arrive.
     Open,
-    /// It said that nothing more will come.
+    /// It has closed the connection, or its side of it.
     Closed,
-    /// It broke the connection off.
+    /// It has reset the connection.
     Reset,
 }
 
-/// A socket, and all that crossed it.
+/// A socket, and the bytes that crossed it.
 pub struct RawClient<N> {
     stream: TcpStream,
-    /// What was sent, or would have been, had the server not closed.
+    /// The bytes that were sent, or would have been if the server had not closed.
     pub sent: Vec<u8>,
-    /// What came.
+    /// The bytes that were received.
     pub got: Vec<u8>,
-    /// Whether more may come.
+    /// Whether the server has ended the connection.
     pub ended: Ended,
-    /// What whoever plays has to remember of it.
+    /// State of the caller about this connection.
     pub noted: N,
-    /// The client sends no more, or cannot.
-    is_silent: bool,
+    /// The client can send no more.
+    is_write_closed: bool,
 }
 
 impl<N: Default> RawClient<N> {
-    /// A line on a socket that is connected. Each write is to be a segment of its own, and may take so
-    /// long.
+    /// Makes a client of a connected socket. Each write is sent at once, as a segment of its own, and
+    /// may take `write_timeout`.
     ///
     /// # Errors
-    /// A socket that is broken.
-    pub fn new(stream: TcpStream, patience: Duration) -> io::Result<RawClient<N>> {
+    /// The socket options cannot be set.
+    pub fn new(stream: TcpStream, write_timeout: Duration) -> io::Result<RawClient<N>> {
         stream.set_nodelay(true)?;
-        stream.set_write_timeout(Some(patience))?;
+        stream.set_write_timeout(Some(write_timeout))?;
         let (sent, got, noted) = (Vec::new(), Vec::new(), N::default());
-        Ok(RawClient { stream, sent, got, ended: Ended::Open, noted, is_silent: false })
+        Ok(RawClient { stream, sent, got, ended: Ended::Open, noted, is_write_closed: false })
     }
 }
 
 impl<N> RawClient<N> {
-    /// Sends bytes in one write, and says whether they left. A server that has answered early may have
-    /// closed: then they did not, and that is no fault; what came is judged.
+    /// Sends bytes in one write, and returns whether they were sent. If not, the server may have
+    /// responded early and closed. That is no failure of the case: the response decides.
     pub fn send(&mut self, bytes: &[u8]) -> bool {
         self.sent.extend_from_slice(bytes);
-        self.is_silent |= !self.is_silent && self.stream.write_all(bytes).is_err();
-        !self.is_silent
+        self.is_write_closed |= !self.is_write_closed && self.stream.write_all(bytes).is_err();
+        !self.is_write_closed
     }
 
-    /// Says that nothing more will be sent.
+    /// Closes the client's side: it sends no more.
     pub fn half_close(&mut self) {
-        self.is_silent = true;
-        // It may fail where the server has closed before; nothing is lost by that.
+        self.is_write_closed = true;
+        // It fails if the server has closed the connection; then there is nothing to close.
         let _ = self.stream.shutdown(Shutdown::Write);
     }
 
-    /// Reads on while `wanted` says so of all that came, at most for that time. Ends early when the
-    /// connection does.
+    /// Reads as long as `wanted` is true of this client, at most for this time. Returns early when the
+    /// server ends the connection.
     pub fn read_while(&mut self, time: Duration, wanted: impl Fn(&RawClient<N>) -> bool) {
         let deadline = Instant::now() + time;
-        let mut piece = [0; 64 * 1024];
-        while self.ended == Ended::Open && self.got.len() < MOST && wanted(self) {
+        let mut buffer = [0; 64 * 1024];
+        while self.ended == Ended::Open && self.got.len() < MAX_RECEIVED_BYTES && wanted(self) {
             let left = deadline.saturating_duration_since(Instant::now());
             if left.is_zero() || self.stream.set_read_timeout(Some(left)).is_err() {
                 return;
             }
-            match self.stream.read(&mut piece) {
+            match self.stream.read(&mut buffer) {
                 Ok(0) => self.ended = Ended::Closed,
-                Ok(length) => self.got.extend_from_slice(&piece[..length]),
+                Ok(length) => self.got.extend_from_slice(&buffer[..length]),
                 Err(error) => match error.kind() {
                     ErrorKind::WouldBlock | ErrorKind::TimedOut | ErrorKind::Interrupted => {}
-                    _ => self.ended = Ended::Reset, // whatever is no orderly end
+                    _ => self.ended = Ended::Reset, // any error that is not a close
                 },
             }
         }

@@ -1,4 +1,4 @@
-//! What is said of each case, and of all: to a person, or with `--json` to a machine.
+//! The report of `check`: the result of each case and the counts, as text or, with `--json`, as JSON.
 //!
 //! ```text
 //! ok    01  A port opens, and the client speaks first
@@ -7,14 +7,14 @@
 //!       sent:      GET / HTTP/1.1
 //!       expected:  status 400
 //!       got:       status 200
-//!                         ^ byte 9 of the answer
+//!                         ^ byte 9 of the response
 //!       next:      Count the Host fields: ...
 //!
 //! 31 of 33 pass, 1 fails, 1 is about the lesson site only.
 //! Next: 21, A request without Host is refused.
 //! Try it alone: openkitchen check 127.0.0.1:5000 21
 //! ```
-//! Everything that came from a server or a file is shown as visible characters.
+//! Bytes of a server or a file are printed as visible characters only.
 
 use std::fmt::Write;
 
@@ -25,81 +25,85 @@ use super::case::Case;
 use super::difference::Difference;
 use super::play::CheckOutcome;
 
-/// Columns of a page, and what is left of them behind a word such as `expected:`.
-const PAGE: usize = 80;
-const WIDTH: usize = PAGE - 17;
+/// Columns of the output, and those that are left after a word such as `expected:`.
+const PAGE_COLUMNS: usize = 80;
+const TEXT_COLUMNS: usize = PAGE_COLUMNS - 17;
 
-/// Lines that are shown of what was sent.
-const LINES: usize = 12;
+/// Lines of the sent bytes that are shown.
+const MAX_SENT_LINES: usize = 12;
 
 /// Columns of a case's label, at most.
-const LABEL: usize = 30;
+const MAX_LABEL_COLUMNS: usize = 30;
 
-/// What became of a case.
+/// The result of a case.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Verdict {
-    /// As the page says.
+    /// The server did what the transcript says.
     Pass,
-    /// Otherwise.
+    /// It did something else.
     Fail,
-    /// It is about our site, and this is another.
+    /// The case is about our site, and this is another server.
     Skip,
 }
 
-/// Keeps the count.
+/// Collects the results, and makes the text to print.
 pub struct Report {
     address: String,
     json: bool,
     colour: bool,
     verdicts: Vec<Verdict>,
-    /// The columns that a case's label takes.
-    width: usize,
-    /// The first case that failed: its name and title, and how to ask for it alone.
-    first: Option<(String, String)>,
+    /// The columns of a case's label.
+    label_columns: usize,
+    /// The first case that failed: its label and title, and its argument to `check`.
+    first_failed: Option<(String, String)>,
 }
 
 impl Report {
-    /// Nothing is told yet of these cases.
+    /// A report without results, for these cases.
     pub fn new(address: &str, cases: &[Case], json: bool, colour: bool) -> Report {
         let (address, verdicts) = (address.to_owned(), Vec::new());
         let widths = cases.iter().map(|case| case.label().chars().count());
-        let width = widths.max().unwrap_or(0).min(LABEL);
-        Report { address, json, colour, verdicts, width, first: None }
+        let label_columns = widths.max().unwrap_or(0).min(MAX_LABEL_COLUMNS);
+        Report { address, json, colour, verdicts, label_columns, first_failed: None }
     }
 
-    /// How many cases went so.
+    /// The number of cases with this result.
     pub fn count(&self, verdict: Verdict) -> usize {
         self.verdicts.iter().filter(|&&one| one == verdict).count()
     }
 
-    /// What to print for a case.
-    pub fn tell(&mut self, case: &Case, outcome: CheckOutcome) -> String {
-        let (verdict, fault, sent) = match outcome {
+    /// Adds a result, and returns the text to print for it.
+    pub fn add(&mut self, case: &Case, outcome: CheckOutcome) -> String {
+        let (verdict, difference, sent) = match outcome {
             CheckOutcome::Passed => (Verdict::Pass, None, Vec::new()),
-            CheckOutcome::Elsewhere(status) => {
-                let got = format!("this server answers {status} there");
+            CheckOutcome::Skipped(status) => {
+                let got = format!("this server responds with {status}");
                 (Verdict::Skip, Some(Difference::new("the lesson site", got)), Vec::new())
             }
-            CheckOutcome::Failed { fault, sent, .. } => (Verdict::Fail, Some(fault), sent),
+            CheckOutcome::Failed { difference, sent, .. } => {
+                (Verdict::Fail, Some(difference), sent)
+            }
             CheckOutcome::Unreachable(why) => {
-                let got = format!("nobody answers at the door any more ({why})");
+                let got = format!("the server accepts no connection any more ({why})");
                 (Verdict::Fail, Some(Difference::new("a new connection", got)), Vec::new())
             }
         };
         self.verdicts.push(verdict);
-        if verdict == Verdict::Fail && self.first.is_none() {
-            let alone = case.lesson.map_or(case.name.clone(), |number| number.to_string());
-            self.first = Some((format!("{}, {}", case.label(), case.title), alone));
+        if verdict == Verdict::Fail && self.first_failed.is_none() {
+            let argument = case.lesson.map_or(case.name.clone(), |number| number.to_string());
+            self.first_failed = Some((format!("{}, {}", case.label(), case.title), argument));
         }
         if self.json {
-            return json_line(case, verdict, fault.as_ref(), &sent);
+            return json_line(case, verdict, difference.as_ref(), &sent);
         }
-        let (word, label, width) = (self.word(verdict), case.label(), self.width);
+        let (word, label, width) = (self.word(verdict), case.label(), self.label_columns);
         let mut text = format!("{word}  {label:width$}  {}\n", case.title);
-        match (verdict, fault) {
-            (Verdict::Fail, Some(fault)) => tell_fault(&mut text, case, &fault, &sent),
-            (Verdict::Skip, Some(fault)) => {
-                let _ = writeln!(text, "      about the lesson site only: {}", fault.got);
+        match (verdict, difference) {
+            (Verdict::Fail, Some(difference)) => {
+                print_failure(&mut text, case, &difference, &sent);
+            }
+            (Verdict::Skip, Some(difference)) => {
+                let _ = writeln!(text, "      about the lesson site only: {}", difference.got);
             }
             _ => {}
         }
@@ -115,8 +119,8 @@ impl Report {
         if self.colour { format!("\x1b[{colour}m{word}\x1b[0m") } else { word.to_owned() }
     }
 
-    /// What to print at the end, of so many cases in all. `is_silent` says that the rest was not
-    /// tried because nothing came back.
+    /// Returns the text to print at the end. `cases` is the number of all cases. `is_silent` says that
+    /// the rest was not tried, because the server sent no byte.
     pub fn finish(&self, cases: usize, is_silent: bool) -> String {
         let [pass, fail, skip] =
             [Verdict::Pass, Verdict::Fail, Verdict::Skip].map(|v| self.count(v));
@@ -139,21 +143,20 @@ impl Report {
         text.push_str(".\n");
         if is_silent {
             text.push_str(
-                "Not one byte came back, so the rest was not tried: read until the empty line that \
-                 ends a head,\nthen write an answer to the same socket.\n",
+                "The server sent no byte, so the rest was not tried. Read until the empty line that \
+                 ends a head,\nthen write a response to the same socket.\n",
             );
         }
-        if let Some((named, alone)) = self.first.as_ref().filter(|_| cases > 1) {
-            let address = &self.address;
-            let _ =
-                writeln!(text, "Next: {named}.\nTry it alone: openkitchen check {address} {alone}");
+        if let Some((title, argument)) = self.first_failed.as_ref().filter(|_| cases > 1) {
+            let command = format!("openkitchen check {} {argument}", self.address);
+            let _ = writeln!(text, "Next: {title}.\nTry it alone: {command}");
         }
         text
     }
 }
 
-fn tell_fault(text: &mut String, case: &Case, fault: &Difference, sent: &[u8]) {
-    for line in wrapped(&case.clause, PAGE - 6) {
+fn print_failure(text: &mut String, case: &Case, difference: &Difference, sent: &[u8]) {
+    for line in wrapped(&case.clause, PAGE_COLUMNS - 6) {
         let _ = writeln!(text, "      {line}");
     }
     let mut label = "sent:";
@@ -162,39 +165,39 @@ fn tell_fault(text: &mut String, case: &Case, fault: &Difference, sent: &[u8]) {
         text.push('\n');
         label = "";
     }
-    let _ = writeln!(text, "      expected:  {}", fault.expected);
-    let _ = writeln!(text, "      got:       {}", fault.got);
-    if let Some(caret) = &fault.caret {
+    let _ = writeln!(text, "      expected:  {}", difference.expected);
+    let _ = writeln!(text, "      got:       {}", difference.got);
+    if let Some(caret) = &difference.caret {
         let column = caret.column;
         let _ =
             writeln!(text, "                 {:column$}^ byte {} of {}", "", caret.byte, caret.of);
     }
     let mut label = "next:";
-    for line in wrapped(&case.next, WIDTH) {
+    for line in wrapped(&case.next, TEXT_COLUMNS) {
         let _ = writeln!(text, "      {label:10} {line}");
         label = "";
     }
     text.push('\n');
 }
 
-/// What was sent, as the lines of a transcript.
+/// Returns the sent bytes as the lines of a transcript, cut to [`MAX_SENT_LINES`].
 fn sent_lines(sent: &[u8]) -> Vec<String> {
     let block = Block {
         connection: 1,
         from: Side::Client,
         note: Note::new(""),
-        bytes: Bytes::raw(&sent[..sent.len().min(LINES * WIDTH)]),
+        bytes: Bytes::raw(&sent[..sent.len().min(MAX_SENT_LINES * TEXT_COLUMNS)]),
     };
-    let page = Item::Block(block).to_string();
-    let lines: Vec<&str> = page.lines().skip(1).collect();
-    let mut shown: Vec<String> = lines.iter().take(LINES).map(|line| cut(line)).collect();
-    if lines.len() > LINES || sent.len() > LINES * WIDTH {
+    let text = Item::Block(block).to_string();
+    let lines: Vec<&str> = text.lines().skip(1).collect();
+    let mut shown: Vec<String> = lines.iter().take(MAX_SENT_LINES).map(|line| cut(line)).collect();
+    if lines.len() > MAX_SENT_LINES || sent.len() > MAX_SENT_LINES * TEXT_COLUMNS {
         shown.push(format!("... {} bytes in all", sent.len()));
     }
     shown
 }
 
-/// The words of a sentence, in lines of that width.
+/// Breaks a sentence into lines of at most that width.
 fn wrapped(sentence: &str, width: usize) -> Vec<String> {
     let mut lines: Vec<String> = Vec::new();
     for word in sentence.split_whitespace() {
@@ -210,30 +213,37 @@ fn wrapped(sentence: &str, width: usize) -> Vec<String> {
 }
 
 fn cut(line: &str) -> String {
-    match line.char_indices().nth(WIDTH) {
-        Some(_) => format!("{}...", line.chars().take(WIDTH - 3).collect::<String>()),
+    match line.char_indices().nth(TEXT_COLUMNS) {
+        Some(_) => format!("{}...", line.chars().take(TEXT_COLUMNS - 3).collect::<String>()),
         None => line.to_owned(),
     }
 }
 
-/// An object on one line, with the same keys for every case. Bytes are told as visible characters, so
-/// there is no second escaping.
-fn json_line(case: &Case, verdict: Verdict, fault: Option<&Difference>, sent: &[u8]) -> String {
+/// Returns a case as a JSON object on one line, with the same keys for every case. Bytes are strings
+/// of visible characters.
+fn json_line(
+    case: &Case,
+    verdict: Verdict,
+    difference: Option<&Difference>,
+    sent: &[u8],
+) -> String {
     let verdict = match verdict {
         Verdict::Pass => "pass",
         Verdict::Fail => "fail",
         Verdict::Skip => "skip",
     };
-    let caret = fault.and_then(|fault| fault.caret.as_ref());
-    let null = || "null".to_owned();
+    let caret = difference.and_then(|difference| difference.caret.as_ref());
+    let text = |part: fn(&Difference) -> &str| {
+        difference.map_or_else(null, |difference| string(part(difference)))
+    };
     let members = [
         ("case", string(&case.name)),
         ("title", string(&case.title)),
         ("clause", string(&case.clause)),
         ("verdict", string(verdict)),
-        ("sent", fault.map_or_else(null, |_| string(&Visible(sent).to_string()))),
-        ("expected", fault.map_or_else(null, |fault| string(&fault.expected))),
-        ("got", fault.map_or_else(null, |fault| string(&fault.got))),
+        ("sent", difference.map_or_else(null, |_| string(&Visible(sent).to_string()))),
+        ("expected", text(|difference| &difference.expected)),
+        ("got", text(|difference| &difference.got)),
         ("byte", caret.map_or_else(null, |caret| caret.byte.to_string())),
         ("column", caret.map_or_else(null, |caret| caret.column.to_string())),
         ("next", string(&case.next)),
@@ -243,7 +253,11 @@ fn json_line(case: &Case, verdict: Verdict, fault: Option<&Difference>, sent: &[
     format!("{{{}}}\n", members.join(","))
 }
 
-/// A JSON string (RFC 8259 section 7).
+fn null() -> String {
+    "null".to_owned()
+}
+
+/// Returns a text as a JSON string (RFC 8259 section 7).
 fn string(text: &str) -> String {
     let mut string = String::from("\"");
     for character in text.chars() {
@@ -266,30 +280,31 @@ mod tests {
 
     use super::*;
 
-    const PAGE: &str = "# A \"title\"\n# RFC 9112 section 3.2: why\n# next: Do this.\n\n\
+    const TEXT: &str = "# A \"title\"\n# RFC 9112 section 3.2: why\n# next: Do this.\n\n\
                         >>>\nGET / HTTP/1.1\n\n???\nstatus 400\n";
 
     fn failed() -> CheckOutcome {
-        let fault = Difference::bytes("status ", (b"400", b"200"), 0, "the answer");
-        CheckOutcome::Failed { fault, sent: b"GET / HTTP/1.1\r\n\r\n".to_vec(), is_silent: false }
+        let difference = Difference::bytes("status ", (b"400", b"200"), 0, "the response");
+        let sent = b"GET / HTTP/1.1\r\n\r\n".to_vec();
+        CheckOutcome::Failed { difference, sent, is_silent: false }
     }
 
     #[test]
-    fn a_person_is_told_what_to_do_next() {
-        let case = Case::read("x/01-a.wire", PAGE).expect("a case");
+    fn the_text_says_what_to_do_next() {
+        let case = Case::read("x/01-a.wire", TEXT).expect("a case");
         let mut report = Report::new("127.0.0.1:5000", from_ref(&case), false, false);
-        assert_eq!(report.tell(&case, CheckOutcome::Passed), "ok    01-a  A \"title\"\n");
+        assert_eq!(report.add(&case, CheckOutcome::Passed), "ok    01-a  A \"title\"\n");
         assert_eq!(
-            report.tell(&case, failed()),
+            report.add(&case, failed()),
             "FAIL  01-a  A \"title\"\n      RFC 9112 section 3.2: why\n\
              \x20     sent:      GET / HTTP/1.1\n\n\
              \x20     expected:  status 400\n\
              \x20     got:       status 200\n\
-             \x20                       ^ byte 0 of the answer\n\
+             \x20                       ^ byte 0 of the response\n\
              \x20     next:      Do this.\n\n"
         );
-        let elsewhere = report.tell(&case, CheckOutcome::Elsewhere(404));
-        assert!(elsewhere.starts_with("skip  01-a"), "{elsewhere}");
+        let skipped = report.add(&case, CheckOutcome::Skipped(404));
+        assert!(skipped.starts_with("skip  01-a"), "{skipped}");
         assert_eq!(
             report.finish(4, false),
             "\n1 of 4 pass, 1 fails, 1 is about the lesson site only, 1 was not tried.\n\
@@ -298,18 +313,18 @@ mod tests {
     }
 
     #[test]
-    fn a_machine_is_told_an_object_a_line() {
-        let case = Case::read("x/01-a.wire", PAGE).expect("a case");
+    fn each_json_line_is_one_object() {
+        let case = Case::read("x/01-a.wire", TEXT).expect("a case");
         let mut report = Report::new("127.0.0.1:5000", &[], true, false);
         assert_eq!(
-            report.tell(&case, failed()),
+            report.add(&case, failed()),
             "{\"case\":\"x/01-a.wire\",\"title\":\"A \\\"title\\\"\",\
              \"clause\":\"RFC 9112 section 3.2: why\",\"verdict\":\"fail\",\
              \"sent\":\"GET / HTTP/1.1\\\\r\\\\n\\\\r\\\\n\",\"expected\":\"status 400\",\
              \"got\":\"status 200\",\"byte\":0,\"column\":7,\"next\":\"Do this.\"}\n"
         );
         assert_eq!(
-            report.tell(&case, CheckOutcome::Passed),
+            report.add(&case, CheckOutcome::Passed),
             "{\"case\":\"x/01-a.wire\",\"title\":\"A \\\"title\\\"\",\
              \"clause\":\"RFC 9112 section 3.2: why\",\"verdict\":\"pass\",\
              \"sent\":null,\"expected\":null,\"got\":null,\"byte\":null,\"column\":null,\
@@ -329,10 +344,13 @@ mod tests {
     }
 
     #[test]
-    fn what_was_sent_is_cut_to_a_page() {
+    fn sent_bytes_are_cut_to_twelve_lines() {
         let long = b"X: y\r\n".repeat(100);
         let lines = sent_lines(&long);
-        assert_eq!((lines.len(), lines[LINES].as_str()), (LINES + 1, "... 600 bytes in all"));
-        assert_eq!(sent_lines(&[b'x'; 2000])[0].len(), WIDTH);
+        assert_eq!(
+            (lines.len(), lines[MAX_SENT_LINES].as_str()),
+            (MAX_SENT_LINES + 1, "... 600 bytes in all")
+        );
+        assert_eq!(sent_lines(&[b'x'; 2000])[0].len(), TEXT_COLUMNS);
     }
 }

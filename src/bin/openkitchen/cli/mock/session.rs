@@ -1,15 +1,15 @@
-//! # One session
+//! # A session of `mock`: plays the server's side of one connection
 //!
-//! How does a server break a connection off, when std can only close one in order?
+//! How does a server reset a connection, when std can only close it?
 //!
 //! ```text
 //! receive buffer:  GET / HTTP/1.1␍␊ Host: h␍␊ ␍␊
-//!                  └─ read ──────────────────┘└ one byte is left where it is
+//!                  └─ read ──────────────────┘└ one byte stays unread
 //! ```
-//! Rule: whoever closes a socket with unread bytes in its receive buffer sends RST instead of FIN
-//! (RFC 1122 section 4.2.2.13 asks for it, to show that data was lost). So everything here looks
-//! with `peek` first and takes only what it has understood: before a reset all but the last byte. A
-//! client that has sent nothing leaves no byte, so the system is asked for the reset as well.
+//! Rule: if a socket is closed with unread bytes in its receive buffer, the kernel sends RST instead
+//! of FIN (RFC 1122 section 4.2.2.13: TCP shows that data was lost). So the session looks at bytes with
+//! `peek`, and reads only those that it has understood; before a reset, all except the last byte. If
+//! the client has sent nothing, no byte is unread, so the session also sets SO_LINGER to zero.
 
 use std::io::{self, ErrorKind, Read, Write};
 use std::net::{Shutdown, TcpStream};
@@ -23,44 +23,48 @@ use super::steps::{MockConnection, Step};
 use crate::cli::send::progress::DirectionProgress;
 use crate::sys;
 
-/// How long a client may take to notice the end, or to leave where the file does not say who does.
+/// How long the server still reads after its last step, if the client does not close its side. In this
+/// time the client reads the rest, before the socket is closed.
 const LINGER: Duration = Duration::from_millis(500);
 
-/// What was written gets so much time to leave before a reset, which takes along what has not.
-const BEFORE_RESET: Duration = Duration::from_millis(50);
+/// How long written bytes have to be sent before a reset, which drops those that were not sent.
+const DELAY_BEFORE_RESET: Duration = Duration::from_millis(50);
 
-/// What is kept of a client that sends more than the file has: enough to see where they part.
-const SURPLUS: usize = 64 * 1024;
+/// Bytes of one read at most.
+const READ_BYTES: usize = 64 * 1024;
 
-/// What is shown of it.
-const SHOWN: usize = 60;
+/// Bytes that are kept if the client sends more than the transcript has: enough to show a difference.
+const MAX_SURPLUS_BYTES: usize = 64 * 1024;
 
-/// How it went.
+/// Bytes of the surplus that are printed.
+const SHOWN_BYTES: usize = 60;
+
+/// How a session ended.
 pub struct MockOutcome {
-    /// What was not as written, each in a sentence.
+    /// What was not as in the transcript, each in a sentence.
     pub differences: Vec<String>,
     /// What the client did not do in time.
     pub timed_out: Option<String>,
 }
 
-/// Why no more of a part can be played.
+/// Why a session stopped before its last step.
 enum MockStop {
-    /// The client stalls; this is what was waited for.
+    /// The client did not act in time; what was awaited.
     Stalled(String),
-    /// The client is gone; this is what was left to do.
-    Gone(String),
+    /// The client closed or reset the connection; what was left to do.
+    ClientLeft(String),
 }
 
-/// Plays a part.
-pub fn play(stream: TcpStream, part: &MockConnection, timeout: Duration) -> MockOutcome {
+/// Plays a connection of the transcript. Each wait for the client takes at most `timeout`.
+pub fn play(stream: TcpStream, script: &MockConnection, timeout: Duration) -> MockOutcome {
     let mut session = Session {
         stream,
-        part,
+        script,
         timeout,
         planned: DirectionProgress::requests(),
-        read_to: 0,
-        real: DirectionProgress::requests(),
-        got: Vec::new(),
+        planned_bytes: 0,
+        actual: DirectionProgress::requests(),
+        received: Vec::new(),
         unread: 0,
         surplus: Vec::new(),
     };
@@ -70,29 +74,30 @@ pub fn play(stream: TcpStream, part: &MockConnection, timeout: Duration) -> Mock
 
 struct Session<'a> {
     stream: TcpStream,
-    part: &'a MockConnection,
+    script: &'a MockConnection,
     timeout: Duration,
-    /// What should have come by now, and how many bytes of the part that is.
+    /// The position in the transcript, and how many of its bytes that is.
     planned: DirectionProgress,
-    read_to: usize,
-    /// What has.
-    real: DirectionProgress,
-    got: Vec<u8>,
-    /// Bytes that were seen, and are left in the socket.
+    planned_bytes: usize,
+    /// The position in what the client has sent.
+    actual: DirectionProgress,
+    received: Vec<u8>,
+    /// Bytes that were understood, and stay unread in the socket.
     unread: usize,
-    /// What came although nothing was due.
+    /// What the client sent and no step reads.
     surplus: Vec<u8>,
 }
 
 impl Session<'_> {
     fn play(&mut self) -> Result<(), MockStop> {
-        // Each write is a segment of its own; where the system refuses that, they still come.
+        // Each write is sent at once, as a segment of its own. If the system refuses, the bytes arrive
+        // all the same.
         let _ = self.stream.set_nodelay(true);
         let _ = self.stream.set_write_timeout(Some(self.timeout));
-        let part = self.part;
-        for (at, step) in part.steps.iter().enumerate() {
+        let script = self.script;
+        for (at, step) in script.steps.iter().enumerate() {
             match step {
-                Step::Read(to) => self.read(*to, is_last_before_reset(&part.steps[at + 1..]))?,
+                Step::Read(to) => self.read(*to, is_last_before_reset(&script.steps[at + 1..]))?,
                 Step::Write(bytes) => self.write(bytes)?,
                 Step::Wait(time) => thread::sleep(*time),
                 Step::Stall(time) => self.stall(*time),
@@ -100,128 +105,141 @@ impl Session<'_> {
                 Step::Reset => return self.reset(),
                 Step::Close => {
                     self.half_close();
-                    self.drain(LINGER);
+                    self.read_rest(LINGER);
                     return Ok(());
                 }
-                Step::ClientLeaves => {
-                    if !self.drain(self.timeout) {
-                        return Err(MockStop::Stalled("the client did not leave".into()));
+                Step::AwaitClose => {
+                    if !self.read_rest(self.timeout) {
+                        let what = "the client did not close the connection";
+                        return Err(MockStop::Stalled(what.into()));
                     }
                 }
             }
         }
-        self.drain(LINGER);
+        self.read_rest(LINGER);
         Ok(())
     }
 
-    /// Waits until the client has come as far as the part has there.
-    fn read(&mut self, to: usize, leaves_one: bool) -> Result<(), MockStop> {
-        let part = self.part;
-        while self.read_to < to {
-            self.read_to += self.planned.step(&part.expected.bytes[self.read_to..to]).0;
+    /// Reads until the client has reached the position that the transcript has after `to` bytes.
+    fn read(&mut self, to: usize, leaves_one_byte: bool) -> Result<(), MockStop> {
+        let script = self.script;
+        while self.planned_bytes < to {
+            self.planned_bytes +=
+                self.planned.step(&script.expected.bytes[self.planned_bytes..to]).0;
         }
-        let mut piece = vec![0; 64 * 1024];
-        while !self.real.place().has_reached(self.planned.place()) {
-            let came = match self.peek(&mut piece, self.timeout) {
-                Peek::Bytes(length) => &piece[..length],
-                Peek::Silence => return Err(MockStop::Stalled(self.so_far())),
-                Peek::End => return Err(MockStop::Gone(self.so_far())),
+        let mut buffer = vec![0; READ_BYTES];
+        while !self.has_reached_plan() {
+            let seen = match self.peek(&mut buffer, self.timeout) {
+                Peek::Bytes(length) => &buffer[..length],
+                Peek::Silence => return Err(MockStop::Stalled(self.request_so_far())),
+                Peek::End => return Err(MockStop::ClientLeft(self.request_so_far())),
             };
             let mut used = 0;
-            while used < came.len() && !self.real.place().has_reached(self.planned.place()) {
-                used += self.real.step(&came[used..]).0;
+            while used < seen.len() && !self.has_reached_plan() {
+                used += self.actual.step(&seen[used..]).0;
             }
-            let room = (part.expected.bytes.len() + SURPLUS).saturating_sub(self.got.len());
-            self.got.extend_from_slice(&came[..used.min(room)]);
-            let is_all = self.real.place().has_reached(self.planned.place());
-            self.unread = usize::from(is_all && leaves_one);
-            self.consume(&mut piece[..used - self.unread]);
+            let limit = script.expected.bytes.len() + MAX_SURPLUS_BYTES;
+            let room = limit.saturating_sub(self.received.len());
+            self.received.extend_from_slice(&seen[..used.min(room)]);
+            self.unread = usize::from(leaves_one_byte && self.has_reached_plan());
+            self.consume(&mut buffer[..used - self.unread]);
         }
         Ok(())
     }
 
-    fn so_far(&self) -> String {
-        let whole = self.real.ends();
-        let of_this = self.got.len() - whole.last().map_or(0, |&end| end.min(self.got.len()));
-        format!("{of_this} bytes of request {} had come, and more was due", whole.len() + 1)
+    fn has_reached_plan(&self) -> bool {
+        self.actual.progress().has_reached(self.planned.progress())
+    }
+
+    fn request_so_far(&self) -> String {
+        let whole = self.actual.ends();
+        let end = whole.last().map_or(0, |&end| end.min(self.received.len()));
+        let (length, number) = (self.received.len() - end, whole.len() + 1);
+        format!("{length} bytes of request {number} were received, and it is not complete")
     }
 
     fn write(&mut self, bytes: &[u8]) -> Result<(), MockStop> {
         let length = bytes.len();
-        self.stream.write_all(bytes).map_err(|error| match is_silence(&error) {
-            true => MockStop::Stalled(format!("the client does not take {length} bytes")),
-            false => MockStop::Gone(format!("{length} bytes were to be sent")),
+        self.stream.write_all(bytes).map_err(|error| match is_timeout(&error) {
+            true => MockStop::Stalled(format!("the client does not read {length} bytes")),
+            false => MockStop::ClientLeft(format!("{length} bytes were not sent")),
         })
     }
 
-    /// Nothing, for so long. A client that gives up ends it.
+    /// Sends nothing for this time. It ends early if the client closes the connection.
     fn stall(&self, time: Duration) {
-        let until = Instant::now() + time;
+        let deadline = Instant::now() + time;
         match self.peek(&mut [0], time) {
-            Peek::Bytes(_) => thread::sleep(until.saturating_duration_since(Instant::now())),
+            Peek::Bytes(_) => thread::sleep(deadline.saturating_duration_since(Instant::now())),
             Peek::Silence | Peek::End => {}
         }
     }
 
     fn half_close(&self) {
-        let _ = self.stream.shutdown(Shutdown::Write); // fails where the client is gone
+        let _ = self.stream.shutdown(Shutdown::Write); // fails if the client has closed before
     }
 
     fn reset(&mut self) -> Result<(), MockStop> {
-        let gone = || MockStop::Gone("the server was to reset".into());
-        if let Peek::End = self.peek(&mut [0], BEFORE_RESET) {
-            return Err(gone());
+        let left = || MockStop::ClientLeft("the server was to reset the connection".into());
+        if let Peek::End = self.peek(&mut [0], DELAY_BEFORE_RESET) {
+            return Err(left());
         }
-        thread::sleep(BEFORE_RESET); // what was written has left by then
-        sys::reset_on_close(&self.stream).map_err(|_| gone())
+        thread::sleep(DELAY_BEFORE_RESET); // what was written is sent by then
+        sys::reset_on_close(&self.stream).map_err(|_| left())
     }
 
-    /// Takes what still comes, at most for so long; true where the client has ended its side. A socket
-    /// that is closed before would reset, and take the answer away from the client.
-    fn drain(&mut self, time: Duration) -> bool {
-        let until = Instant::now() + time;
-        let mut piece = vec![0; 64 * 1024];
+    /// Reads what still arrives, at most for this time. Returns whether the client has closed its side.
+    /// If the socket were closed with unread bytes, the kernel would send RST, and the client could
+    /// lose the response.
+    fn read_rest(&mut self, time: Duration) -> bool {
+        let deadline = Instant::now() + time;
+        let mut buffer = vec![0; READ_BYTES];
         loop {
-            let left = until.saturating_duration_since(Instant::now());
-            match self.peek(&mut piece, left) {
+            let left = deadline.saturating_duration_since(Instant::now());
+            match self.peek(&mut buffer, left) {
                 Peek::End => return true,
                 Peek::Silence => return false,
                 Peek::Bytes(length) => {
-                    self.consume(&mut piece[..length]);
+                    self.consume(&mut buffer[..length]);
                     let start = std::mem::take(&mut self.unread).min(length);
-                    let room = SURPLUS.saturating_sub(self.surplus.len());
-                    let more = &piece[start..length];
+                    let room = MAX_SURPLUS_BYTES.saturating_sub(self.surplus.len());
+                    let more = &buffer[start..length];
                     self.surplus.extend_from_slice(&more[..more.len().min(room)]);
                 }
             }
         }
     }
 
-    /// Looks at what is there, or waits for it.
-    fn peek(&self, piece: &mut [u8], time: Duration) -> Peek {
-        // A time of zero is refused by std, for it means for ever.
+    /// Looks at the received bytes without reading them, and waits for the first one.
+    fn peek(&self, buffer: &mut [u8], time: Duration) -> Peek {
+        // std refuses a timeout of zero, since the system would wait for ever.
         let _ = self.stream.set_read_timeout(Some(time.max(Duration::from_millis(1))));
         loop {
-            return match self.stream.peek(piece) {
+            return match self.stream.peek(buffer) {
                 Ok(0) => Peek::End,
                 Ok(length) => Peek::Bytes(length),
                 Err(error) if error.kind() == ErrorKind::Interrupted => continue,
-                Err(error) if is_silence(&error) => Peek::Silence,
+                Err(error) if is_timeout(&error) => Peek::Silence,
                 Err(_) => Peek::End,
             };
         }
     }
 
-    /// Takes bytes that were seen.
+    /// Reads bytes that `peek` has seen. If there was a reset since then, the next `peek` reports it.
     fn consume(&mut self, seen: &mut [u8]) {
-        let _ = self.stream.read_exact(seen); // they are there; a reset since then is seen by the next peek
+        let _ = self.stream.read_exact(seen);
     }
 
     fn outcome(&self, stop: Option<MockStop>) -> MockOutcome {
-        let different = differ::requests(self.part, self.planned.ends(), &self.got, &self.real);
-        let mut differences = Vec::from_iter(different);
+        let difference = differ::first_difference(
+            self.script,
+            self.planned.ends(),
+            &self.received,
+            &self.actual,
+        );
+        let mut differences = Vec::from_iter(difference);
         if !self.surplus.is_empty() {
-            let shown = &self.surplus[..self.surplus.len().min(SHOWN)];
+            let shown = &self.surplus[..self.surplus.len().min(SHOWN_BYTES)];
             let length = self.surplus.len();
             differences.push(format!("the client sent more, {length} bytes: {}", Visible(shown)));
         }
@@ -230,8 +248,8 @@ impl Session<'_> {
             Some(MockStop::Stalled(what)) => {
                 timed_out = Some(format!("timed out after {:?}: {what}", self.timeout));
             }
-            Some(MockStop::Gone(what)) => {
-                differences.push(format!("the client left early: {what}"))
+            Some(MockStop::ClientLeft(what)) => {
+                differences.push(format!("the client closed the connection early: {what}"));
             }
             None => {}
         }
@@ -241,15 +259,17 @@ impl Session<'_> {
 
 enum Peek {
     Bytes(usize),
+    /// No byte in time.
     Silence,
+    /// The client has closed its side, or reset the connection.
     End,
 }
 
-fn is_silence(error: &io::Error) -> bool {
+fn is_timeout(error: &io::Error) -> bool {
     matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut)
 }
 
-/// Whether nothing is read after this up to a reset.
+/// Whether a reset is the next of these steps that is a read or a reset.
 fn is_last_before_reset(rest: &[Step]) -> bool {
     let next = rest.iter().find(|step| matches!(step, Step::Read(_) | Step::Reset));
     next == Some(&Step::Reset)

@@ -1,7 +1,7 @@
-//! # The server's side, step by step
+//! # The steps of `mock`: turns a transcript into what the server does on each connection
 //!
 //! ```text
-//! >>> half   >>> the other half        Read    joined: how the client's TCP cuts is its own affair
+//! >>> half   >>> the other half        Read     joined: TCP may cut the client's bytes anywhere
 //! --- wait 200ms   <<< HTTP/1.1 ...    Wait, Write
 //! --- server reset                     Reset
 //! ```
@@ -9,65 +9,65 @@
 use openkitchen::transcript::{EventKind, Item, Side};
 use std::time::Duration;
 
-use crate::cli::script::{connection, filled, left_out, next_side};
+use crate::cli::script::{connection_of, filled, left_out, next_side};
 
-/// What is played on one connection.
+/// What the server does on one connection.
 pub struct MockConnection {
-    /// Its number in the file.
+    /// The connection's number in the transcript.
     pub connection: u32,
-    /// All that the client should send.
+    /// All bytes that the client should send.
     pub expected: ExpectedRequests,
     pub steps: Vec<Step>,
 }
 
-/// Bytes, of which some may be unknown.
+/// The bytes that a client should send. Those that the transcript leaves out are unknown.
 #[derive(Default)]
 pub struct ExpectedRequests {
     pub bytes: Vec<u8>,
-    /// Which are not: from and to.
+    /// The spans of unknown bytes: start and end offset.
     pub unknown: Vec<(usize, usize)>,
 }
 
-/// What the server does.
+/// One step of the server.
 #[derive(Debug, PartialEq)]
 pub enum Step {
-    /// Waits until the client has sent the expected bytes up to there.
+    /// Reads until the client has sent the expected bytes up to this offset.
     Read(usize),
-    /// Writes them at once.
+    /// Writes these bytes in one write.
     Write(Vec<u8>),
-    /// Sends nothing for so long.
+    /// Sends nothing for this time.
     Wait(Duration),
-    /// Sends nothing for so long, or until the client leaves.
+    /// Sends nothing for this time, or until the client closes the connection.
     Stall(Duration),
-    /// Says that no more will come.
+    /// Closes the server's side.
     HalfClose,
-    /// Ends the connection in order.
+    /// Closes the connection.
     Close,
-    /// Breaks it off.
+    /// Resets the connection.
     Reset,
-    /// Waits until the client has ended its side.
-    ClientLeaves,
+    /// Waits until the client has closed its side.
+    AwaitClose,
 }
 
-/// The connections of a file, in the order they come.
-pub fn parts(items: &[Item]) -> Vec<MockConnection> {
-    let mut parts: Vec<MockConnection> = Vec::new();
+/// Returns the connections of a transcript, in the order in which they first appear.
+pub fn connections(items: &[Item]) -> Vec<MockConnection> {
+    let mut connections: Vec<MockConnection> = Vec::new();
     for (at, item) in items.iter().enumerate() {
-        let Some(connection) = connection(item) else { continue };
-        let known = parts.iter().position(|part| part.connection == connection);
-        let index = known.unwrap_or(parts.len());
+        let Some(number) = connection_of(item) else { continue };
+        let known = connections.iter().position(|known| known.connection == number);
+        let index = known.unwrap_or(connections.len());
         if known.is_none() {
             let (expected, steps) = (ExpectedRequests::default(), Vec::new());
-            parts.push(MockConnection { connection, expected, steps });
+            connections.push(MockConnection { connection: number, expected, steps });
         }
-        let MockConnection { expected, steps, .. } = &mut parts[index];
+        let MockConnection { expected, steps, .. } = &mut connections[index];
         let Some(step) = step(item, &items[at + 1..], expected) else { continue };
         match (steps.last_mut(), step) {
             (Some(Step::Read(to)), Step::Read(further)) => *to = further,
             (_, step) => steps.push(step),
         }
     }
-    parts
+    connections
 }
 
 fn step(item: &Item, rest: &[Item], expected: &mut ExpectedRequests) -> Option<Step> {
@@ -86,18 +86,18 @@ fn step(item: &Item, rest: &[Item], expected: &mut ExpectedRequests) -> Option<S
         }
         Item::Event(event) => event,
     };
-    // What the client takes its time for is awaited anyway.
-    let is_ours = next_side(rest, event.connection) != Some(Side::Client);
+    // A wait of the client needs no step: the server reads until the client has sent.
+    let is_servers = next_side(rest, event.connection) != Some(Side::Client);
     match event.kind {
         EventKind::Open => None,
-        EventKind::Wait(time) => is_ours.then(|| Step::Wait(time.into())),
-        EventKind::Silent(time) => is_ours.then(|| Step::Stall(time.into())),
+        EventKind::Wait(time) => is_servers.then(|| Step::Wait(time.into())),
+        EventKind::Silent(time) => is_servers.then(|| Step::Stall(time.into())),
         EventKind::HalfClose(Side::Server) => Some(Step::HalfClose),
         EventKind::Closed(Side::Server) => Some(Step::Close),
         EventKind::Reset(Side::Server) => Some(Step::Reset),
         EventKind::HalfClose(Side::Client)
         | EventKind::Closed(Side::Client)
-        | EventKind::Reset(Side::Client) => Some(Step::ClientLeaves),
+        | EventKind::Reset(Side::Client) => Some(Step::AwaitClose),
     }
 }
 
@@ -108,25 +108,25 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_file_is_taken_apart_into_what_each_connection_does() {
+    fn a_transcript_becomes_the_steps_of_each_connection() {
         let text = "# t\n--- @2 open\n>>>\nab\n>>>\ncd\n--- wait 1s\n>>>\nef\n\
             --- silent 1s\n>>>\ngh\n\
             --- wait 200ms\n<<<\nij\n<<< @2\n\\{2 \"x\"}\\\n--- silent 2s\n--- server reset\n\
             --- @2 client closed\n--- @2 wait 1s\n--- @2 server closed\n";
-        let parts = parts(&Transcript::parse(text).unwrap().items);
-        let numbers: Vec<u32> = parts.iter().map(|part| part.connection).collect();
+        let connections = connections(&Transcript::parse(text).unwrap().items);
+        let numbers: Vec<u32> = connections.iter().map(|known| known.connection).collect();
         assert_eq!(numbers, [2, 1]);
         assert_eq!(
-            parts[0].steps,
+            connections[0].steps,
             [
                 Step::Write(b"xx".into()),
-                Step::ClientLeaves,
+                Step::AwaitClose,
                 Step::Wait(Duration::from_secs(1)),
                 Step::Close
             ]
         );
         assert_eq!(
-            parts[1].steps,
+            connections[1].steps,
             [
                 Step::Read(16),
                 Step::Wait(Duration::from_millis(200)),
@@ -135,6 +135,6 @@ mod tests {
                 Step::Reset,
             ]
         );
-        assert_eq!(parts[1].expected.bytes, b"ab\r\ncd\r\nef\r\ngh\r\n");
+        assert_eq!(connections[1].expected.bytes, b"ab\r\ncd\r\nef\r\ngh\r\n");
     }
 }

@@ -1,7 +1,7 @@
-//! # One connection, and who listens to it
+//! # A connection of `send`, with a thread that reads from it
 //!
-//! A thread for each connection reads, so that what comes is seen when it comes: while bytes are
-//! being sent, too. What it sees goes into one queue with all the others.
+//! The reader thread reads all the time, so bytes of the server are seen while the client sends. The
+//! events of all connections go into one queue, in the order in which they happen.
 
 use std::io::{self, ErrorKind, Read};
 use std::net::{Shutdown, SocketAddr, TcpStream};
@@ -13,105 +13,111 @@ use std::time::{Duration, Instant};
 use super::progress::ConnectionProgress;
 use crate::cli::address;
 
-/// What is read at once.
-const PIECE: usize = 64 * 1024;
+/// Bytes of one read at most.
+const READ_BYTES: usize = 64 * 1024;
 
-/// How long a write waits for room before somebody looks at what has come.
-const WRITE: Duration = Duration::from_millis(50);
+/// How long a write waits for room in the send buffer. After that, received bytes are printed first.
+const WRITE_TIMEOUT: Duration = Duration::from_millis(50);
 
-/// Something that happened.
+/// An event for the player: on a connection, or on stdin.
 pub struct SocketEvent {
     pub connection: u32,
     pub at: Instant,
-    pub what: What,
+    pub kind: SocketEventKind,
 }
 
-/// What it was.
-pub enum What {
-    /// Bytes came.
-    Came(Vec<u8>),
-    /// The server says that no more will come.
+/// What kind of event it is.
+pub enum SocketEventKind {
+    /// The server sent bytes: those of one read.
+    Received(Vec<u8>),
+    /// The server closed the connection, or its side of it.
     Closed,
-    /// The connection was broken off.
+    /// The server reset the connection.
     Reset,
-    /// Bytes to be sent, from stdin.
-    Typed(Vec<u8>),
-    /// Stdin has no more.
-    TypedAll,
+    /// Bytes were read from stdin.
+    Stdin(Vec<u8>),
+    /// stdin has ended.
+    StdinEnd,
 }
 
-/// A connection.
+/// A connection to the server.
 pub struct ClientConnection {
     stream: Arc<TcpStream>,
-    /// What has crossed.
-    pub real: ConnectionProgress,
-    /// What crosses by the file, up to where it is played.
+    /// The position after the bytes that crossed.
+    pub actual: ConnectionProgress,
+    /// The position in the transcript, up to where it was played.
     pub planned: ConnectionProgress,
-    /// Whether the server has ended it.
-    pub is_ended: bool,
-    /// Whether this side has.
-    pub is_left: bool,
-    /// Nothing can be sent any more.
-    pub is_mute: bool,
+    /// The server has closed or reset the connection.
+    pub is_ended_by_server: bool,
+    /// This side has closed the connection.
+    pub is_ended_by_client: bool,
+    /// This side can send no more.
+    pub is_write_closed: bool,
 }
 
 impl ClientConnection {
-    /// Connects to the first address that answers.
+    /// Connects to the first address that accepts, and starts the reader thread.
+    ///
+    /// # Errors
+    /// No connection within `timeout`, or no thread.
     pub fn open(
         connection: u32,
         addresses: &[SocketAddr],
         timeout: Duration,
         queue: SyncSender<SocketEvent>,
     ) -> io::Result<ClientConnection> {
-        ClientConnection::listen(connection, address::connect(addresses, timeout)?, queue)
+        ClientConnection::start(connection, address::connect(addresses, timeout)?, queue)
     }
 
-    fn listen(
+    fn start(
         connection: u32,
         stream: TcpStream,
         queue: SyncSender<SocketEvent>,
     ) -> io::Result<ClientConnection> {
-        stream.set_nodelay(true)?; // each write is to be a segment of its own
-        stream.set_write_timeout(Some(WRITE))?;
+        stream.set_nodelay(true)?; // each write is sent at once, as a segment of its own
+        stream.set_write_timeout(Some(WRITE_TIMEOUT))?;
         let stream = Arc::new(stream);
-        let ear = Arc::clone(&stream);
+        let reader = Arc::clone(&stream);
         thread::Builder::new().name("reader".into()).spawn(move || {
-            let mut piece = vec![0; PIECE];
+            let mut buffer = vec![0; READ_BYTES];
             loop {
-                let what = match (&*ear).read(&mut piece) {
-                    Ok(0) => What::Closed,
-                    Ok(length) => What::Came(piece[..length].to_vec()),
+                let kind = match (&*reader).read(&mut buffer) {
+                    Ok(0) => SocketEventKind::Closed,
+                    Ok(length) => SocketEventKind::Received(buffer[..length].to_vec()),
                     Err(error) if error.kind() == ErrorKind::Interrupted => continue,
-                    Err(_) => What::Reset,
+                    Err(_) => SocketEventKind::Reset,
                 };
-                let is_last = !matches!(what, What::Came(_));
-                let told = queue.send(SocketEvent { connection, at: Instant::now(), what });
-                if is_last || told.is_err() {
+                let is_last = !matches!(kind, SocketEventKind::Received(_));
+                let queued = queue.send(SocketEvent { connection, at: Instant::now(), kind });
+                if is_last || queued.is_err() {
                     return;
                 }
             }
         })?;
         Ok(ClientConnection {
             stream,
-            real: ConnectionProgress::new(),
+            actual: ConnectionProgress::new(),
             planned: ConnectionProgress::new(),
-            is_ended: false,
-            is_left: false,
-            is_mute: false,
+            is_ended_by_server: false,
+            is_ended_by_client: false,
+            is_write_closed: false,
         })
     }
 
-    /// Whether more may come.
+    /// Whether the server may still send.
     pub fn is_open(&self) -> bool {
-        !self.is_ended && !self.is_left
+        !self.is_ended_by_server && !self.is_ended_by_client
     }
 
-    /// The address that was reached.
+    /// The address of the server.
     pub fn peer(&self) -> String {
-        self.stream.peer_addr().map_or_else(|_| "somebody".into(), |peer| peer.to_string())
+        self.stream.peer_addr().map_or_else(|_| "a server".into(), |peer| peer.to_string())
     }
 
-    /// Writes what there is room for; `None` where there was none for a while.
+    /// Writes as many bytes as the send buffer takes. Returns `None` if it took none in time.
+    ///
+    /// # Errors
+    /// The connection is closed or reset.
     pub fn write(&self, bytes: &[u8]) -> io::Result<Option<usize>> {
         use std::io::Write;
         match (&*self.stream).write(bytes) {
@@ -123,15 +129,15 @@ impl ClientConnection {
         }
     }
 
-    /// Says that no more will be sent. It may fail where the server is gone; nothing is lost by that.
+    /// Closes this side: the client sends no more. An error means that the server has closed before.
     pub fn half_close(&mut self) {
-        self.is_mute = true;
+        self.is_write_closed = true;
         let _ = self.stream.shutdown(Shutdown::Write);
     }
 
-    /// Leaves.
+    /// Closes the connection.
     pub fn close(&mut self) {
-        (self.is_mute, self.is_left) = (true, true);
+        (self.is_write_closed, self.is_ended_by_client) = (true, true);
         let _ = self.stream.shutdown(Shutdown::Both);
     }
 }

@@ -1,11 +1,11 @@
-//! # What crossed, as it crosses
+//! # The output of `send`: a transcript of what crosses, printed as it crosses
 //!
 //! ```text
-//! >>> 27 bytes in 27 pieces, +135.2 ms          sent slowly: one block, until something else happens
-//! <<< 157 bytes, +0.2 ms                        a read
+//! >>> 27 bytes in 27 pieces, +135.2 ms          27 writes of --slow: one block, until the next event
+//! <<< 157 bytes, +0.2 ms                        one read
 //! ```
-//! The time is that since the bytes before, in either direction; of the first ones, since it opened.
-//! Each item is written at once, so that Ctrl-C loses nothing.
+//! The time counts from the bytes before, in either direction; for the first bytes, from the moment
+//! the connection opened. Each item is printed at once, so Ctrl-C loses nothing.
 
 use std::collections::BTreeMap;
 use std::io::Write;
@@ -16,79 +16,82 @@ use openkitchen::transcript::{Block, Bytes, Event, EventKind, Item, Note, Printe
 
 use crate::cli::note::{self, Took};
 
-/// A page that grows.
+/// Prints a transcript, item by item.
 pub struct Output<W> {
     out: W,
     printer: Printer,
-    /// When bytes crossed last, for each connection.
+    /// When bytes last crossed, for each connection.
     last: BTreeMap<u32, Instant>,
-    sending: Option<Sending>,
+    unprinted: Option<UnprintedBlock>,
 }
 
-/// Bytes that were sent, and may be joined by more.
-struct Sending {
+/// Bytes that were sent and not printed yet: later writes join the same block.
+struct UnprintedBlock {
     connection: u32,
     bytes: Vec<u8>,
-    pieces: u64,
+    writes: u64,
     at: Instant,
 }
 
 impl<W: Write> Output<W> {
-    /// An empty page.
+    /// An output that has printed nothing.
     pub fn new(out: W) -> Output<W> {
         let (printer, last) = (Printer::new(), BTreeMap::new());
-        Output { out, printer, last, sending: None }
+        Output { out, printer, last, unprinted: None }
     }
 
-    /// A connection was opened, which took so long.
+    /// Prints that a connection was opened, and how long that took.
     pub fn opened(&mut self, connection: u32, to: &str, took: Duration) {
         self.last.insert(connection, Instant::now());
-        self.noted(connection, EventKind::Open, &format!("to {to}, +{}", Took(took)));
+        self.event_with_note(connection, EventKind::Open, &format!("to {to}, +{}", Took(took)));
     }
 
-    /// A piece was sent. It is shown with those that follow, up to [`flush`](Output::flush).
-    pub fn sent(&mut self, connection: u32, piece: &[u8], at: Instant) {
-        if self.sending.as_ref().is_some_and(|sending| sending.connection != connection) {
+    /// Records one write. It is printed together with the writes that follow: see
+    /// [`flush`](Output::flush).
+    pub fn sent(&mut self, connection: u32, bytes: &[u8], at: Instant) {
+        if self.unprinted.as_ref().is_some_and(|block| block.connection != connection) {
             self.flush();
         }
-        let empty = Sending { connection, bytes: Vec::new(), pieces: 0, at };
-        let sending = self.sending.get_or_insert(empty);
-        sending.bytes.extend_from_slice(piece);
-        sending.pieces += 1;
-        sending.at = at;
+        let empty = UnprintedBlock { connection, bytes: Vec::new(), writes: 0, at };
+        let block = self.unprinted.get_or_insert(empty);
+        block.bytes.extend_from_slice(bytes);
+        block.writes += 1;
+        block.at = at;
     }
 
-    /// Shows what was sent.
+    /// Prints the writes that were recorded, as one block.
     pub fn flush(&mut self) {
-        let Some(Sending { connection, bytes, pieces, at }) = self.sending.take() else { return };
-        self.block(connection, Side::Client, &bytes, pieces, at);
+        let Some(UnprintedBlock { connection, bytes, writes, at }) = self.unprinted.take() else {
+            return;
+        };
+        self.block(connection, Side::Client, &bytes, writes, at);
     }
 
-    /// A piece came.
-    pub fn came(&mut self, connection: u32, bytes: &[u8], at: Instant) {
+    /// Prints the bytes of one read.
+    pub fn received(&mut self, connection: u32, bytes: &[u8], at: Instant) {
         self.flush();
         self.block(connection, Side::Server, bytes, 1, at);
     }
 
-    fn block(&mut self, connection: u32, from: Side, bytes: &[u8], pieces: u64, at: Instant) {
+    fn block(&mut self, connection: u32, from: Side, bytes: &[u8], count: u64, at: Instant) {
         let since = mem::replace(self.last.entry(connection).or_insert(at), at);
         let took = at.saturating_duration_since(since);
-        let note = Note::new(&note::crossed(bytes.len() as u64, pieces, took));
+        let note = Note::new(&note::crossed(bytes.len() as u64, count, took));
         self.print(&Item::Block(Block { connection, from, note, bytes: Bytes::raw(bytes) }));
     }
 
-    /// Something happened.
-    pub fn happened(&mut self, connection: u32, kind: EventKind) {
-        self.noted(connection, kind, "");
+    /// Prints an event.
+    pub fn event(&mut self, connection: u32, kind: EventKind) {
+        self.event_with_note(connection, kind, "");
     }
 
-    fn noted(&mut self, connection: u32, kind: EventKind, note: &str) {
+    fn event_with_note(&mut self, connection: u32, kind: EventKind, note: &str) {
         self.flush();
         self.print(&Item::Event(Event { connection, kind, note: Note::new(note) }));
     }
 
-    /// A line of prose.
-    pub fn say(&mut self, text: &str) {
+    /// Prints a line of prose.
+    pub fn prose(&mut self, text: &str) {
         self.flush();
         self.print(&Item::Prose(Prose::new(text)));
     }
@@ -96,7 +99,7 @@ impl<W: Write> Output<W> {
     fn print(&mut self, item: &Item) {
         let mut text = String::new();
         self.printer.print(item, &mut text);
-        // Whoever has closed stdout does not want to be told; the exit code is still of use.
+        // The program that reads stdout may have closed it; the exit code is still of use.
         let _ = self.out.write_all(text.as_bytes()).and_then(|()| self.out.flush());
     }
 }
@@ -106,18 +109,17 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_sent_slowly_is_one_block_until_an_answer_comes() {
+    fn slow_writes_are_one_block_until_the_server_sends() {
         let (mut out, now) = (Vec::new(), Instant::now());
-        let mut page = Output::new(&mut out);
-        for piece in [b"G", b"E", b"T"] {
-            page.sent(1, piece, now);
+        let mut output = Output::new(&mut out);
+        for byte in [b"G", b"E", b"T"] {
+            output.sent(1, byte, now);
         }
-        page.came(1, b"no\r\n", now + Duration::from_millis(20));
-        page.sent(1, b"?", now + Duration::from_millis(1520));
-        page.happened(1, EventKind::Closed(Side::Server));
-        let page = String::from_utf8(out).unwrap();
+        output.received(1, b"no\r\n", now + Duration::from_millis(20));
+        output.sent(1, b"?", now + Duration::from_millis(1520));
+        output.event(1, EventKind::Closed(Side::Server));
         assert_eq!(
-            page,
+            String::from_utf8(out).unwrap(),
             ">>> 3 bytes in 3 pieces, +0.00 ms\nGET\\\n<<< 4 bytes, +20.0 ms\nno\n\
              >>> 1 byte, +1.5 s\n?\\\n--- server closed\n"
         );

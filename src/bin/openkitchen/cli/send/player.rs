@@ -1,16 +1,16 @@
-//! # The client's side, played
+//! # The player of `send`: plays the client's side of a transcript, or of stdin
 //!
-//! When is it our turn, if the answers are a stranger's?
+//! The server's responses are not known in advance, so when does the client send the next bytes?
 //!
 //! ```text
 //! >>> POST, Expect: 100-continue      send
-//! <<< 100 Continue                    remember: one interim answer is due
-//! >>> the content                     wait until it has come, or silence; then send
-//! --- server closed                   wait until it has, or silence
+//! <<< 100 Continue                    record: an interim response is due
+//! >>> the content                     wait for that response, or for silence; then send
+//! --- server closed                   wait for the close, or for silence
 //! ```
-//! Rule: the file is read from the top. What the server does in it is remembered, and waited for
-//! before the client does something else on that connection. Silence ends each wait, so a server
-//! that answers differently is shown, and not waited for.
+//! Rule: the transcript is read from the top. What the server does in it is recorded, and awaited
+//! before the client's next step on that connection. Silence ends each wait, so a server that responds
+//! in another way does not stop the player.
 
 use std::collections::BTreeMap;
 use std::io::{self, ErrorKind, Read, Write};
@@ -22,107 +22,127 @@ use std::time::{Duration, Instant};
 use openkitchen::Transcript;
 use openkitchen::transcript::{Event, EventKind, Item, Millis, Side};
 
-use super::connection::{ClientConnection, SocketEvent, What};
+use super::connection::{ClientConnection, SocketEvent, SocketEventKind};
 use super::output::Output;
-use crate::cli::script::{connection, filled, next_side};
+use crate::cli::script::{connection_of, filled, next_side};
 use crate::cli::{CliError, address};
 
-/// Between two bytes of `--slow`: long enough for each to be read alone, short enough for a head to
-/// arrive before any server's patience ends.
-const SLOW: Duration = Duration::from_millis(5);
+/// The pause after each byte of `--slow`: long enough that the server reads each byte alone, short
+/// enough that a head arrives before a server's timeout.
+const SLOW_PAUSE: Duration = Duration::from_millis(5);
 
-/// Pieces that may wait to be printed. A server that sends more has to wait.
-const QUEUE: usize = 16;
+/// Events that may wait to be printed. If the queue is full, the reader threads wait, and with them
+/// the server.
+const MAX_QUEUED_EVENTS: usize = 16;
 
-/// How bytes are sent.
+/// Bytes of one read of stdin at most.
+const STDIN_BYTES: usize = 64 * 1024;
+
+/// How the bytes are sent.
 #[derive(Clone, Copy)]
-pub struct Manner {
-    /// Byte by byte.
+pub struct SendOptions {
+    /// Send byte by byte.
     pub slow: bool,
-    /// With a half-close behind the last one.
+    /// Half-close the connection after the last byte.
     pub half_close: bool,
     /// The silence that ends a wait.
     pub timeout: Duration,
 }
 
-/// How it came out.
+/// How sending ended.
 pub enum SendOutcome {
-    /// A final answer was read whole.
+    /// A complete final response was received.
     Answered,
-    /// None was, and the server said nothing more.
+    /// No complete response, and a connection is still open.
     Silent,
-    /// None was, and the connection is over.
+    /// No complete response, and all connections are closed.
     Closed,
 }
 
-/// Plays, and prints what happens.
+/// Plays the client, and prints what crosses.
 pub struct SendPlayer<W> {
     addresses: Vec<SocketAddr>,
-    manner: Manner,
-    page: Output<W>,
-    lines: BTreeMap<u32, ClientConnection>,
+    options: SendOptions,
+    output: Output<W>,
+    connections: BTreeMap<u32, ClientConnection>,
     queue: (SyncSender<SocketEvent>, Receiver<SocketEvent>),
-    /// When something crossed last, on any connection.
+    /// When bytes last crossed, on any connection.
     last: Instant,
-    typed: Option<What>,
+    /// The event of stdin that was taken from the queue last.
+    stdin: Option<SocketEventKind>,
 }
 
 impl<W: Write> SendPlayer<W> {
-    /// A player that has not connected yet.
-    pub fn new(addresses: Vec<SocketAddr>, manner: Manner, out: W) -> SendPlayer<W> {
-        let (page, lines, last) = (Output::new(out), BTreeMap::new(), Instant::now());
-        SendPlayer { addresses, manner, page, lines, queue: sync_channel(QUEUE), last, typed: None }
+    /// A player without a connection: the first step on a connection opens it.
+    pub fn new(addresses: Vec<SocketAddr>, options: SendOptions, out: W) -> SendPlayer<W> {
+        SendPlayer {
+            addresses,
+            options,
+            output: Output::new(out),
+            connections: BTreeMap::new(),
+            queue: sync_channel(MAX_QUEUED_EVENTS),
+            last: Instant::now(),
+            stdin: None,
+        }
     }
 
-    /// Sends what stdin has, as it comes.
-    pub fn pass_on(
+    /// Sends the bytes of stdin on connection 1, as they are read.
+    ///
+    /// # Errors
+    /// No connection, or no thread to read stdin.
+    pub fn send_stdin(
         &mut self,
         stdin: impl Read + Send + 'static,
         is_terminal: bool,
     ) -> Result<(), CliError> {
-        self.line(1)?;
-        let (more, wanted) = channel();
+        self.connection(1)?;
+        let (request_read, read_requests) = channel();
         let queue = self.queue.0.clone();
         thread::Builder::new()
             .name("stdin".into())
-            .spawn(move || listen_to(stdin, &queue, &wanted))
+            .spawn(move || read_stdin(stdin, &queue, &read_requests))
             .map_err(|error| CliError::Failed(format!("cannot read stdin: {error}")))?;
         loop {
-            let _ = more.send(()); // nobody is there any more once all was read
-            while self.typed.is_none() && self.line(1)?.is_open() {
-                self.take(None);
+            let _ = request_read.send(()); // fails when the thread has read the end of stdin
+            while self.stdin.is_none() && self.connection(1)?.is_open() {
+                self.print_next(None);
             }
-            match self.typed.take() {
-                Some(What::Typed(bytes)) if is_terminal => self.send(1, &with_crlf(&bytes))?,
-                Some(What::Typed(bytes)) => self.send(1, &bytes)?,
+            match self.stdin.take() {
+                Some(SocketEventKind::Stdin(bytes)) if is_terminal => {
+                    self.send(1, &with_crlf(&bytes))?;
+                }
+                Some(SocketEventKind::Stdin(bytes)) => self.send(1, &bytes)?,
                 _ => break,
             }
         }
-        if self.manner.half_close {
+        if self.options.half_close {
             self.half_close(1)?;
         }
         Ok(())
     }
 
     /// Plays the client's side of a transcript.
+    ///
+    /// # Errors
+    /// A connection could not be opened.
     pub fn play(&mut self, transcript: &Transcript) -> Result<(), CliError> {
         for (at, item) in transcript.items.iter().enumerate() {
             let rest = &transcript.items[at + 1..];
             match item {
                 Item::Prose(_) | Item::Assertions(_) => {}
                 Item::Block(block) if block.from == Side::Server => {
-                    self.line(block.connection)?.planned.came(&filled(&block.bytes));
+                    self.connection(block.connection)?.planned.received(&filled(&block.bytes));
                 }
                 Item::Block(block) => {
                     let bytes = filled(&block.bytes);
-                    self.await_answers(block.connection)?;
+                    self.await_responses(block.connection)?;
                     self.send(block.connection, &bytes)?;
-                    self.line(block.connection)?.planned.sent(&bytes);
-                    let speaks_again = rest.iter().any(|item| {
-                        connection(item) == Some(block.connection)
+                    self.connection(block.connection)?.planned.sent(&bytes);
+                    let sends_again = rest.iter().any(|item| {
+                        connection_of(item) == Some(block.connection)
                             && matches!(item, Item::Block(block) if block.from == Side::Client)
                     });
-                    if self.manner.half_close && !speaks_again {
+                    if self.options.half_close && !sends_again {
                         self.half_close(block.connection)?;
                     }
                 }
@@ -134,202 +154,219 @@ impl<W: Write> SendPlayer<W> {
 
     fn event(&mut self, event: &Event, rest: &[Item]) -> Result<(), CliError> {
         let number = event.connection;
-        self.line(number)?;
+        self.connection(number)?;
         match event.kind {
             EventKind::Open => {}
             EventKind::Wait(time) if next_side(rest, number) == Some(Side::Client) => {
-                // It counts from when the answers are there, as it did when it was written down.
-                self.await_answers(number)?;
-                self.pass(time.into());
+                // The wait begins after the responses, as it did in the recording.
+                self.await_responses(number)?;
+                self.print_for(time.into());
             }
             EventKind::Wait(_) => {}
             EventKind::Silent(time) => {
-                self.await_answers(number)?;
-                self.pass(time.into());
+                self.await_responses(number)?;
+                self.print_for(time.into());
             }
             EventKind::HalfClose(Side::Client) => {
-                self.await_answers(number)?;
+                self.await_responses(number)?;
                 self.half_close(number)?;
             }
             EventKind::Closed(Side::Client) | EventKind::Reset(Side::Client) => {
-                self.await_answers(number)?;
-                let line = self.line(number)?;
-                if !line.is_left {
-                    line.close();
-                    self.page.happened(number, EventKind::Closed(Side::Client));
+                self.await_responses(number)?;
+                let connection = self.connection(number)?;
+                if !connection.is_ended_by_client {
+                    connection.close();
+                    self.output.event(number, EventKind::Closed(Side::Client));
                 }
             }
             EventKind::HalfClose(Side::Server)
             | EventKind::Closed(Side::Server)
             | EventKind::Reset(Side::Server) => {
-                self.wait_while(|lines| lines.get(&number).is_some_and(ClientConnection::is_open));
+                self.print_while(|connections| {
+                    connections.get(&number).is_some_and(ClientConnection::is_open)
+                });
             }
         }
         Ok(())
     }
 
-    /// The connection with that number; whoever asks first opens it.
-    fn line(&mut self, number: u32) -> Result<&mut ClientConnection, CliError> {
-        if !self.lines.contains_key(&number) {
-            let (begun, queue) = (Instant::now(), self.queue.0.clone());
-            let line = ClientConnection::open(number, &self.addresses, self.manner.timeout, queue);
-            let line = line.map_err(|error| self.cannot_connect(&error))?;
-            self.page.opened(number, &line.peer(), begun.elapsed());
+    /// Returns the connection with that number, and opens it if it is new.
+    fn connection(&mut self, number: u32) -> Result<&mut ClientConnection, CliError> {
+        if !self.connections.contains_key(&number) {
+            let (start, queue) = (Instant::now(), self.queue.0.clone());
+            let connection =
+                ClientConnection::open(number, &self.addresses, self.options.timeout, queue);
+            let connection = connection.map_err(|error| self.cannot_connect(&error))?;
+            self.output.opened(number, &connection.peer(), start.elapsed());
             self.last = Instant::now();
-            self.lines.insert(number, line);
+            self.connections.insert(number, connection);
         }
-        self.lines.get_mut(&number).ok_or_else(|| CliError::Failed("no connection".into()))
+        self.connections.get_mut(&number).ok_or_else(|| CliError::Failed("no connection".into()))
     }
 
     fn cannot_connect(&self, error: &io::Error) -> CliError {
         let address = self.addresses.first().map(SocketAddr::to_string).unwrap_or_default();
-        CliError::Failed(format!("cannot connect to {address}: {}", address::why(error)))
+        CliError::Failed(format!(
+            "cannot connect to {address}: {}; start the server, or give another address",
+            address::why(error)
+        ))
     }
 
-    /// Sends these bytes. A server that is gone, or takes no more, is told of; it ends nothing.
+    /// Sends these bytes. If the server has closed or reads no more, a line of prose says how many
+    /// bytes were not sent, and the player goes on.
     fn send(&mut self, number: u32, bytes: &[u8]) -> Result<(), CliError> {
-        self.catch_up(); // what came before stands before it
+        self.print_queued(); // bytes that were received before are printed before
         self.last = Instant::now();
         let mut sent = 0;
         while sent < bytes.len() {
-            let slow = self.manner.slow;
-            let piece = if slow { &bytes[sent..=sent] } else { &bytes[sent..] };
-            // Before the write: a server that is near has answered by the time it returns.
+            let slow = self.options.slow;
+            let next = if slow { &bytes[sent..=sent] } else { &bytes[sent..] };
+            // Read the clock before the write: a near server may respond before the write returns.
             let at = Instant::now();
-            let line = self.line(number)?;
-            let written = if line.is_mute { Ok(Some(0)) } else { line.write(piece) };
+            let connection = self.connection(number)?;
+            let written =
+                if connection.is_write_closed { Ok(Some(0)) } else { connection.write(next) };
             match written {
                 Ok(Some(length)) if length > 0 => {
-                    line.real.sent(&piece[..length]);
+                    connection.actual.sent(&next[..length]);
                     self.last = at;
-                    self.page.sent(number, &piece[..length], at);
+                    self.output.sent(number, &next[..length], at);
                     sent += length;
                     if slow {
-                        self.pass(SLOW);
+                        self.print_for(SLOW_PAUSE);
                     }
                 }
-                Ok(None) if self.last.elapsed() < self.manner.timeout => {
-                    self.catch_up();
+                Ok(None) if self.last.elapsed() < self.options.timeout => {
+                    self.print_queued();
                 }
                 _ => break,
             }
         }
-        self.page.flush();
+        self.output.flush();
         if sent < bytes.len() {
-            self.line(number)?.is_mute = true;
+            self.connection(number)?.is_write_closed = true;
             let (left, all) = (bytes.len() - sent, bytes.len());
-            self.page.say(&format!("{left} of {all} bytes were not sent: nobody takes them"));
+            let why = "the server does not read them";
+            self.output.prose(&format!("{left} of {all} bytes were not sent: {why}"));
         }
         Ok(())
     }
 
     fn half_close(&mut self, number: u32) -> Result<(), CliError> {
-        let line = self.line(number)?;
-        if !line.is_mute {
-            line.half_close();
-            self.page.happened(number, EventKind::HalfClose(Side::Client));
+        let connection = self.connection(number)?;
+        if !connection.is_write_closed {
+            connection.half_close();
+            self.output.event(number, EventKind::HalfClose(Side::Client));
         }
         Ok(())
     }
 
-    /// Waits until as many answers have come as the file has up to here.
-    fn await_answers(&mut self, number: u32) -> Result<(), CliError> {
-        self.line(number)?;
-        self.wait_while(|lines| {
-            lines.get(&number).is_some_and(|line| {
-                line.is_open() && !line.real.answers().has_reached(line.planned.answers())
+    /// Waits until as many responses were received as the transcript has up to here, or for silence.
+    fn await_responses(&mut self, number: u32) -> Result<(), CliError> {
+        self.connection(number)?;
+        self.print_while(|connections| {
+            connections.get(&number).is_some_and(|connection| {
+                let (actual, planned) = (&connection.actual, &connection.planned);
+                connection.is_open() && !actual.responses().has_reached(planned.responses())
             })
         });
         Ok(())
     }
 
-    /// Shows what happens while this is so, or until silence.
-    fn wait_while(&mut self, is_so: impl Fn(&BTreeMap<u32, ClientConnection>) -> bool) {
+    /// Prints events as long as this is true, but not after a silence of the timeout.
+    fn print_while(&mut self, is_true: impl Fn(&BTreeMap<u32, ClientConnection>) -> bool) {
         self.last = Instant::now();
-        while is_so(&self.lines) && self.take(Some(self.last + self.manner.timeout)) {}
+        while is_true(&self.connections) && self.print_next(Some(self.last + self.options.timeout))
+        {
+        }
     }
 
-    /// Shows what has happened by now, and no more: a server that floods holds up nobody.
-    fn catch_up(&mut self) {
+    /// Prints the events that are queued now. Their number is limited, so a server that sends without
+    /// end cannot hold up the client.
+    fn print_queued(&mut self) {
         let now = Some(Instant::now());
-        let _ = (0..=QUEUE).all(|_| self.take(now));
+        let _ = (0..=MAX_QUEUED_EVENTS).all(|_| self.print_next(now));
     }
 
-    /// Shows what happens for so long.
-    fn pass(&mut self, time: Duration) {
-        let until = Instant::now() + time;
-        while self.take(Some(until)) {}
+    /// Prints the events of this time.
+    fn print_for(&mut self, time: Duration) {
+        let deadline = Instant::now() + time;
+        while self.print_next(Some(deadline)) {}
     }
 
-    /// Shows the next thing that happens, if one does in time.
-    fn take(&mut self, until: Option<Instant>) -> bool {
+    /// Waits for the next event and prints it. Returns false if there was none before the deadline.
+    fn print_next(&mut self, deadline: Option<Instant>) -> bool {
         let queue = &self.queue.1;
-        let happened = match until {
-            Some(until) => queue.recv_timeout(until.saturating_duration_since(Instant::now())),
+        let event = match deadline {
+            Some(deadline) => {
+                queue.recv_timeout(deadline.saturating_duration_since(Instant::now()))
+            }
             None => queue.recv().map_err(|_| RecvTimeoutError::Disconnected),
         };
-        let Ok(SocketEvent { connection, at, what }) = happened else { return false };
-        let Some(line) = self.lines.get_mut(&connection).filter(|line| !line.is_left) else {
+        let Ok(SocketEvent { connection: number, at, kind }) = event else { return false };
+        let connection = self.connections.get_mut(&number);
+        let Some(connection) = connection.filter(|connection| !connection.is_ended_by_client)
+        else {
             return true;
         };
-        if matches!(what, What::Came(_)) {
-            self.last = at.max(self.last);
-        }
-        match what {
-            What::Came(bytes) => {
-                line.real.came(&bytes);
-                self.page.came(connection, &bytes, at);
+        match kind {
+            SocketEventKind::Received(bytes) => {
+                self.last = at.max(self.last);
+                connection.actual.received(&bytes);
+                self.output.received(number, &bytes, at);
             }
-            What::Closed => {
-                line.is_ended = true;
-                line.real.end();
-                self.page.happened(connection, EventKind::Closed(Side::Server));
+            SocketEventKind::Closed => {
+                connection.is_ended_by_server = true;
+                connection.actual.end();
+                self.output.event(number, EventKind::Closed(Side::Server));
             }
-            What::Reset => {
-                (line.is_ended, line.is_mute) = (true, true);
-                self.page.happened(connection, EventKind::Reset(Side::Server));
+            SocketEventKind::Reset => {
+                (connection.is_ended_by_server, connection.is_write_closed) = (true, true);
+                self.output.event(number, EventKind::Reset(Side::Server));
             }
-            What::Typed(_) | What::TypedAll => self.typed = Some(what),
+            SocketEventKind::Stdin(_) | SocketEventKind::StdinEnd => self.stdin = Some(kind),
         }
         true
     }
 
-    /// Waits for the end of all connections, or silence, and says which it was.
+    /// Waits until the server has closed all connections, or for silence. Returns how it ended.
     pub fn finish(mut self) -> SendOutcome {
-        self.wait_while(|lines| lines.values().any(ClientConnection::is_open));
+        self.print_while(|connections| connections.values().any(ClientConnection::is_open));
         let silent: Vec<u32> = self
-            .lines
+            .connections
             .iter()
-            .filter(|(_, line)| line.is_open())
+            .filter(|(_, connection)| connection.is_open())
             .map(|(number, _)| *number)
             .collect();
         for &number in &silent {
-            self.page.happened(number, EventKind::Silent(Millis::from(self.manner.timeout)));
+            self.output.event(number, EventKind::Silent(Millis::from(self.options.timeout)));
         }
-        if self.lines.values().any(|line| line.real.answers().finals > 0) {
+        if self.connections.values().any(|connection| connection.actual.responses().finals > 0) {
             return SendOutcome::Answered;
         }
         if silent.is_empty() { SendOutcome::Closed } else { SendOutcome::Silent }
     }
 }
 
-/// The life of the thread that reads stdin: a piece whenever one is wanted.
-fn listen_to(mut stdin: impl Read, queue: &SyncSender<SocketEvent>, wanted: &Receiver<()>) {
-    let mut piece = vec![0; 64 * 1024];
-    while wanted.recv().is_ok() {
-        let what = match stdin.read(&mut piece) {
-            Ok(0) => What::TypedAll,
-            Ok(length) => What::Typed(piece[..length].to_vec()),
-            Err(error) if error.kind() == ErrorKind::Interrupted => What::Typed(Vec::new()),
-            Err(_) => What::TypedAll,
+/// The loop of the thread that reads stdin: one read for each request.
+fn read_stdin(mut stdin: impl Read, queue: &SyncSender<SocketEvent>, read_requests: &Receiver<()>) {
+    let mut buffer = vec![0; STDIN_BYTES];
+    while read_requests.recv().is_ok() {
+        let kind = match stdin.read(&mut buffer) {
+            Ok(0) => SocketEventKind::StdinEnd,
+            Ok(length) => SocketEventKind::Stdin(buffer[..length].to_vec()),
+            Err(error) if error.kind() == ErrorKind::Interrupted => {
+                SocketEventKind::Stdin(Vec::new())
+            }
+            Err(_) => SocketEventKind::StdinEnd,
         };
-        if queue.send(SocketEvent { connection: 1, at: Instant::now(), what }).is_err() {
+        if queue.send(SocketEvent { connection: 1, at: Instant::now(), kind }).is_err() {
             return;
         }
     }
 }
 
-/// A terminal's Enter is LF; HTTP's line end is CR LF.
+/// Turns each LF into CR LF: Enter on a terminal is LF, and a line of HTTP ends in CR LF.
 fn with_crlf(typed: &[u8]) -> Vec<u8> {
     let lines = typed.split_inclusive(|&byte| byte == b'\n');
     lines
@@ -342,6 +379,6 @@ fn with_crlf(typed: &[u8]) -> Vec<u8> {
 }
 
 #[test]
-fn enter_is_the_end_of_a_line() {
+fn a_typed_line_ends_in_cr_lf() {
     assert_eq!(with_crlf(b"GET / HTTP/1.1\n\nab\r\nc"), b"GET / HTTP/1.1\r\n\r\nab\r\nc");
 }
