@@ -10,8 +10,8 @@
 //! - It rejects a message that two parsers could read differently, and closes the connection.
 //! - It rejects a line with a fault when it has received the end of that line, or the line's limit. So
 //!   the response is the same wherever the bytes are cut. If the line matches the grammar, but its
-//!   method or target is not acceptable, the response may come at the end of the head. It may then
-//!   report a later fault instead.
+//!   method or target is not acceptable, the server may wait for the end of the head. It may then report
+//!   a later fault instead.
 //! - It has the limits below, which are those of `message::limits`.
 //!
 //! "§" without the number of an RFC is a section of RFC 9112.

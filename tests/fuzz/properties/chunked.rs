@@ -1,28 +1,28 @@
-//! Chunked content is what a second decoder, written from the grammar and not from the first, takes
-//! it for; and the first decoder finds it wherever the bytes were cut.
+//! Chunked bodies: the decoder agrees with a second decoder, written from the grammar, and its result
+//! does not depend on where the bytes were cut.
 
 use openkitchen::message::chunked::{Decoded, Decoder, LAST_CHUNK, encode_chunk};
 use openkitchen::message::refusal::Refusal;
 
 use super::Random;
 
-pub fn holds(bytes: &[u8]) {
+pub fn check(bytes: &[u8]) {
     let mut random = Random::from(bytes);
     for limit in [u64::MAX, 100] {
-        let whole = decode(bytes, limit, |all| all);
+        let whole = decode(bytes, limit, |left| left);
         assert_eq!(decode(bytes, limit, |_| 1), whole, "byte by byte");
-        assert_eq!(decode(bytes, limit, |all| 1 + random.below(all)), whole, "in pieces");
+        assert_eq!(decode(bytes, limit, |left| 1 + random.below(left)), whole, "in random reads");
         if let Outcome::Whole(content, _) = &whole {
             assert!(content.len() as u64 <= limit);
         }
-        let met_a_limit = matches!(whole, Outcome::Refused(refusal, _) if is_limit(refusal));
-        if !met_a_limit {
-            let plainly = plainly(bytes).map(|(content, end)| Outcome::Whole(content, end));
+        let is_past_a_limit = matches!(whole, Outcome::Refused(refusal, _) if is_limit(refusal));
+        if !is_past_a_limit {
+            let expected = parse(bytes).map(|(content, end)| Outcome::Whole(content, end));
             let whole = Some(whole).filter(|outcome| matches!(outcome, Outcome::Whole(..)));
-            assert_eq!(whole, plainly, "two decoders disagree");
+            assert_eq!(whole, expected, "the two decoders disagree");
         }
     }
-    what_is_written_is_read_back(bytes, &mut random);
+    encoded_content_is_decoded_to_the_same_bytes(bytes, &mut random);
 }
 
 fn is_limit(refusal: Refusal) -> bool {
@@ -32,22 +32,23 @@ fn is_limit(refusal: Refusal) -> bool {
 
 #[derive(Debug, PartialEq, Eq)]
 enum Outcome {
-    /// The content, and where it ends.
+    /// The content, and the offset where the body ends.
     Whole(Vec<u8>, usize),
-    /// Why not, and at which byte.
+    /// The refusal, and the offset of its byte.
     Refused(Refusal, usize),
-    /// It goes on.
+    /// The body is incomplete.
     Partial,
 }
 
-/// Decodes what comes in pieces, each as long as `pace` says of what is left.
-fn decode(bytes: &[u8], limit: u64, mut pace: impl FnMut(usize) -> usize) -> Outcome {
+/// Decodes bytes that arrive in several reads. `read_length` gives the length of the next read from the
+/// number of bytes left.
+fn decode(bytes: &[u8], limit: u64, mut read_length: impl FnMut(usize) -> usize) -> Outcome {
     let (mut decoder, mut content) = (Decoder::new(limit), Vec::new());
-    let (mut used, mut come) = (0, 0);
-    while come < bytes.len() {
-        come += pace(bytes.len() - come);
+    let (mut used, mut received) = (0, 0);
+    while received < bytes.len() {
+        received += read_length(bytes.len() - received);
         loop {
-            let rest = &bytes[used..come];
+            let rest = &bytes[used..received];
             match decoder.step(rest) {
                 Ok(Decoded::Partial) => break,
                 Ok(Decoded::Framing(length)) => used += length,
@@ -57,7 +58,7 @@ fn decode(bytes: &[u8], limit: u64, mut pace: impl FnMut(usize) -> usize) -> Out
                 }
                 Ok(Decoded::End(length)) => return Outcome::Whole(content, used + length),
                 Err((refusal, at)) => {
-                    assert!(at < rest.len(), "{refusal:?} points beyond what has come");
+                    assert!(at < rest.len(), "{refusal:?} is at a byte that is not received");
                     return Outcome::Refused(refusal, used + at);
                 }
             }
@@ -66,14 +67,14 @@ fn decode(bytes: &[u8], limit: u64, mut pace: impl FnMut(usize) -> usize) -> Out
     Outcome::Partial
 }
 
-/// The grammar of RFC 9112 section 7.1, read from top to bottom. `None` where the bytes do not begin
-/// with chunked content that is whole.
-fn plainly(bytes: &[u8]) -> Option<(Vec<u8>, usize)> {
+/// A second decoder, by the grammar of RFC 9112 section 7.1. Returns the content and the offset where the
+/// body ends. `None` if the bytes do not begin with a complete chunked body.
+fn parse(bytes: &[u8]) -> Option<(Vec<u8>, usize)> {
     let (mut rest, mut content) = (bytes, Vec::new());
     loop {
         let line = line(&mut rest)?;
         let size = line.split(|byte| !byte.is_ascii_hexdigit()).next()?;
-        if !are_extensions(&line[size.len()..]) {
+        if !is_chunk_ext(&line[size.len()..]) {
             return None;
         }
         let size = usize::from_str_radix(std::str::from_utf8(size).ok()?, 16).ok()?;
@@ -89,7 +90,7 @@ fn plainly(bytes: &[u8]) -> Option<(Vec<u8>, usize)> {
             field => {
                 let colon = field.iter().position(|&byte| byte == b':')?;
                 let (name, value) = (&field[..colon], &field[colon + 1..]);
-                if name.is_empty() || !name.iter().all(is_token) || !value.iter().all(is_text) {
+                if name.is_empty() || !name.iter().all(is_tchar) || !value.iter().all(is_text) {
                     return None;
                 }
             }
@@ -97,7 +98,7 @@ fn plainly(bytes: &[u8]) -> Option<(Vec<u8>, usize)> {
     }
 }
 
-/// Up to the next CR LF, with neither CR nor LF in it.
+/// The bytes before the next CR LF. `None` if they contain a CR or LF.
 fn line<'a>(rest: &mut &'a [u8]) -> Option<&'a [u8]> {
     let end = rest.windows(2).position(|two| two == b"\r\n")?;
     let line = &rest[..end];
@@ -105,45 +106,49 @@ fn line<'a>(rest: &mut &'a [u8]) -> Option<&'a [u8]> {
     (!line.contains(&b'\r') && !line.contains(&b'\n')).then_some(line)
 }
 
-/// `*( BWS ";" BWS token [ BWS "=" BWS ( token / quoted-string ) ] )`, a byte at a time.
-fn are_extensions(text: &[u8]) -> bool {
+/// Section 7.1.1: `*( BWS ";" BWS token [ BWS "=" BWS ( token / quoted-string ) ] )`, byte by byte.
+fn is_chunk_ext(text: &[u8]) -> bool {
+    /// What the previous byte was.
     #[derive(Clone, Copy, PartialEq)]
-    enum At {
+    enum State {
         Size,
-        Gap,
+        Blank,
         Semicolon,
         Name,
-        NameGap,
+        BlankAfterName,
         Equals,
         Value,
         Quoted,
         Escaped,
         QuotedEnd,
     }
-    let step = |at: At, byte: &u8| {
+    use State::{
+        Blank, BlankAfterName, Equals, Escaped, Name, Quoted, QuotedEnd, Semicolon, Size, Value,
+    };
+    let step = |state: State, byte: &u8| {
         let is_blank = b" \t".contains(byte);
-        Some(match (at, byte) {
-            (At::Quoted, b'"') => At::QuotedEnd,
-            (At::Quoted, b'\\') => At::Escaped,
-            (At::Quoted | At::Escaped, byte) if is_text(byte) => At::Quoted,
-            (At::Quoted | At::Escaped, _) => return None,
-            (At::Equals, b'"') => At::Quoted,
-            (At::Semicolon | At::Name, byte) if is_token(byte) => At::Name,
-            (At::Equals | At::Value, byte) if is_token(byte) => At::Value,
-            (At::Semicolon | At::Equals, _) if is_blank => at,
-            (At::Semicolon | At::Equals, _) => return None,
-            (At::Name | At::NameGap, b'=') => At::Equals,
-            (At::Name | At::NameGap, _) if is_blank => At::NameGap,
-            (_, b';') => At::Semicolon,
-            (_, _) if is_blank => At::Gap,
+        Some(match (state, byte) {
+            (Quoted, b'"') => QuotedEnd,
+            (Quoted, b'\\') => Escaped,
+            (Quoted | Escaped, byte) if is_text(byte) => Quoted,
+            (Quoted | Escaped, _) => return None,
+            (Equals, b'"') => Quoted,
+            (Semicolon | Name, byte) if is_tchar(byte) => Name,
+            (Equals | Value, byte) if is_tchar(byte) => Value,
+            (Semicolon | Equals, _) if is_blank => state,
+            (Semicolon | Equals, _) => return None,
+            (Name | BlankAfterName, b'=') => Equals,
+            (Name | BlankAfterName, _) if is_blank => BlankAfterName,
+            (_, b';') => Semicolon,
+            (_, _) if is_blank => Blank,
             _ => return None,
         })
     };
-    let end = text.iter().try_fold(At::Size, step);
-    end.is_some_and(|at| [At::Size, At::Name, At::Value, At::QuotedEnd].contains(&at))
+    let end = text.iter().try_fold(Size, step);
+    end.is_some_and(|state| [Size, Name, Value, QuotedEnd].contains(&state))
 }
 
-fn is_token(byte: &u8) -> bool {
+fn is_tchar(byte: &u8) -> bool {
     byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(byte)
 }
 
@@ -151,14 +156,14 @@ fn is_text(byte: &u8) -> bool {
     *byte == b'\t' || !byte.is_ascii_control()
 }
 
-fn what_is_written_is_read_back(content: &[u8], random: &mut Random) {
-    let (mut wire, mut rest) = (Vec::new(), content);
+fn encoded_content_is_decoded_to_the_same_bytes(content: &[u8], random: &mut Random) {
+    let (mut encoded, mut rest) = (Vec::new(), content);
     while !rest.is_empty() {
-        let (chunk, behind) = rest.split_at(1 + random.below(rest.len()));
-        encode_chunk(chunk, &mut wire);
-        rest = behind;
+        let (chunk, after) = rest.split_at(1 + random.below(rest.len()));
+        encode_chunk(chunk, &mut encoded);
+        rest = after;
     }
-    wire.extend_from_slice(LAST_CHUNK);
-    let expected = Outcome::Whole(content.to_vec(), wire.len());
-    assert_eq!(decode(&wire, u64::MAX, |all| all), expected);
+    encoded.extend_from_slice(LAST_CHUNK);
+    let expected = Outcome::Whole(content.to_vec(), encoded.len());
+    assert_eq!(decode(&encoded, u64::MAX, |left| left), expected);
 }

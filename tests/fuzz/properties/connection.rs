@@ -1,5 +1,5 @@
-//! A whole connection in memory: everybody who asks is answered, in order, by bytes that are answers
-//! from the first to the last; and wherever the question was cut, the answer is the same.
+//! A whole connection in memory: each request gets a response, in order, and the server sends nothing
+//! but responses. They do not depend on where the requests were cut.
 
 use std::fmt;
 use std::io::{self, Read};
@@ -14,11 +14,11 @@ use openkitchen::{Limits, Method, Request, Response, Routes, Status};
 use openkitchen::{delete, get, post, put, routes};
 
 use super::framing::{self, requests};
-use super::memory::{Client, Ending, Memory, Pace};
+use super::memory::{Client, Ending, MemoryIo, Pace};
 use super::{PROXY, Random, limits};
 
-/// The doors of the app behind the exchanges that cannot panic.
-static ROUTES: Routes<ServerProcess> = routes(&[
+/// Routes like those of `tests/support/app.rs`. None of the handlers can panic.
+static ROUTES: Routes<Handled> = routes(&[
     get("/", raw),
     get("/raw", raw),
     post("/raw", raw),
@@ -28,205 +28,209 @@ static ROUTES: Routes<ServerProcess> = routes(&[
     delete("/files/*", raw),
     get("/chunks", chunks),
     get("/sized", sized),
-    get("/nothing", nothing),
-    get("/goodbye", goodbye),
+    get("/nothing", no_content),
+    get("/goodbye", close),
     get("/greet", greet),
 ]);
 
-/// Notes what the handlers are given.
+/// The requests that the handlers were called with.
 #[derive(Default)]
-struct ServerProcess(Mutex<Vec<Order>>);
+struct Handled(Mutex<Vec<HandledRequest>>);
 
-/// A request as it came, and its content.
+/// The bytes of a request, and its content.
 #[derive(Debug, PartialEq, Eq)]
-struct Order {
+struct HandledRequest {
     raw: Vec<u8>,
     content: Vec<u8>,
 }
 
-fn note(request: &Request<ServerProcess>) {
-    let order = Order { raw: request.raw().to_vec(), content: request.content().to_vec() };
-    request.state().0.lock().expect("no panic under the lock").push(order);
+fn record(request: &Request<Handled>) {
+    let handled =
+        HandledRequest { raw: request.raw().to_vec(), content: request.content().to_vec() };
+    request.state().0.lock().expect("no panic under the lock").push(handled);
 }
 
-fn raw(request: &Request<ServerProcess>) -> Response {
-    note(request);
+fn raw(request: &Request<Handled>) -> Response {
+    record(request);
     Response::bytes("application/octet-stream", request.raw().to_vec())
 }
 
-fn echo(request: &Request<ServerProcess>) -> Response {
-    note(request);
+fn echo(request: &Request<Handled>) -> Response {
+    record(request);
     Response::bytes("application/octet-stream", request.content().to_vec())
 }
 
-/// What the client chose, in a field.
-fn greet(request: &Request<ServerProcess>) -> Response {
-    note(request);
+/// A value from the client, in a field.
+fn greet(request: &Request<Handled>) -> Response {
+    record(request);
     let name = request.param("name").unwrap_or(request.rest());
     Response::text("greeted in a field\n")
         .try_field("X-Name", &name)
         .unwrap_or_else(|bad| Response::text(bad.to_string()))
 }
 
-fn chunks(request: &Request<ServerProcess>) -> Response {
-    note(request);
-    Response::stream("text/plain", Thrice(0))
+fn chunks(request: &Request<Handled>) -> Response {
+    record(request);
+    Response::stream("text/plain", ThreeReads(0))
 }
 
-/// Says the same three times, a piece for each read.
-struct Thrice(usize);
+/// Gives the same bytes in each of three reads.
+struct ThreeReads(usize);
 
-impl Read for Thrice {
+impl Read for ThreeReads {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         self.0 += 1;
         if self.0 > 3 { Ok(0) } else { (&b"again\n"[..]).read(buffer) }
     }
 }
 
-fn sized(request: &Request<ServerProcess>) -> Response {
-    note(request);
-    Response::sized("text/plain", 10, &b"0123456789, and more that nobody was promised"[..])
+/// A reader with more bytes than the promised length.
+fn sized(request: &Request<Handled>) -> Response {
+    record(request);
+    Response::sized("text/plain", 10, &b"0123456789, and bytes that are not sent"[..])
 }
 
-fn nothing(request: &Request<ServerProcess>) -> Response {
-    note(request);
+fn no_content(request: &Request<Handled>) -> Response {
+    record(request);
     Response::text("never sent").status(Status::NO_CONTENT)
 }
 
-fn goodbye(request: &Request<ServerProcess>) -> Response {
-    note(request);
+fn close(request: &Request<Handled>) -> Response {
+    record(request);
     Response::text("goodbye\n").close()
 }
 
-/// What came of a conversation.
+/// The result of one connection.
 #[derive(PartialEq, Eq)]
-struct Played {
-    /// The final answers, wherever they stand among others: whether `100 Continue` is sent depends on
-    /// whether content has come.
-    answers: Vec<ReceivedResponse>,
-    /// What the handlers were given.
-    orders: Vec<Order>,
+struct Outcome {
+    /// The final responses, without their offsets. The offsets depend on `100 Continue`, which the server
+    /// sends only if it has not received content yet.
+    responses: Vec<ReceivedResponse>,
+    /// The requests that the handlers were called with.
+    handled: Vec<HandledRequest>,
 }
 
-impl fmt::Debug for Played {
+impl fmt::Debug for Outcome {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for answer in &self.answers {
-            writeln!(f, "{}{}", Visible(&answer.head), Visible(&answer.content))?;
+        for response in &self.responses {
+            writeln!(f, "{}{}", Visible(&response.head), Visible(&response.content))?;
         }
-        self.orders.iter().try_for_each(|order| writeln!(f, "{}", Visible(&order.raw)))
+        self.handled.iter().try_for_each(|request| writeln!(f, "{}", Visible(&request.raw)))
     }
 }
 
-/// Time that a conversation takes, at most. One deadline is not a limit that can be set: what follows
-/// an empty line has a second to come. A machine that slept meanwhile has to try again.
-const AT_ONCE: Duration = Duration::from_millis(500);
+/// The longest time of one run. One deadline of the server is not a setting: the bytes after an empty
+/// line have to arrive within a second. On a busy machine a run may take longer, and is repeated.
+const MAX_DURATION: Duration = Duration::from_millis(500);
 
-/// The bytes that the server sends, and what its handlers are given.
-fn converse_with(client: &Client, limits: &Limits) -> (Vec<u8>, Vec<Order>) {
+/// Returns the bytes that the server sends, and the requests that its handlers get.
+fn serve(client: &Client, limits: &Limits) -> (Vec<u8>, Vec<HandledRequest>) {
     loop {
-        let (since, kitchen, mut answers) = (Instant::now(), ServerProcess::default(), Vec::new());
-        let line = Memory { client: client.clone(), answers: &mut answers };
-        serve_io(line, &ROUTES, &kitchen, limits, date::example);
-        if since.elapsed() < AT_ONCE {
-            return (answers, kitchen.0.into_inner().expect("no panic under the lock"));
+        let (start, handled, mut sent) = (Instant::now(), Handled::default(), Vec::new());
+        let io = MemoryIo { client: client.clone(), sent: &mut sent };
+        serve_io(io, &ROUTES, &handled, limits, date::example);
+        if start.elapsed() < MAX_DURATION {
+            return (sent, handled.0.into_inner().expect("no panic under the lock"));
         }
     }
 }
 
-fn play(client: &Client, limits: &Limits) -> Played {
-    let (answers, orders) = converse_with(client, limits);
+/// Runs one connection, and checks that the server sends nothing but complete responses.
+fn run(client: &Client, limits: &Limits) -> Outcome {
+    let (sent, handled) = serve(client, limits);
     let requests = requests(client.bytes, limits);
-    let (read, used) = ReceivedResponse::all(&answers, &methods(client.bytes, &requests), true);
-    let rest = String::from_utf8_lossy(&answers[used..]);
-    assert!(rest.is_empty(), "what is sent is no answer: {rest}");
-    assert!(read.iter().all(|answer| answer.is_whole), "an answer is cut short");
-    let anywhere = |answer| ReceivedResponse { span: 0..0, ..answer };
-    let (interim, answers): (Vec<ReceivedResponse>, Vec<ReceivedResponse>) =
-        read.into_iter().map(anywhere).partition(|answer| answer.status < 200);
-    let waits = |request: &&framing::Request| {
+    let (read, used) = ReceivedResponse::all(&sent, &methods(client.bytes, &requests), true);
+    let rest = String::from_utf8_lossy(&sent[used..]);
+    assert!(rest.is_empty(), "the server sends bytes that are not a response: {rest}");
+    assert!(read.iter().all(|response| response.is_whole), "a response is incomplete");
+    let without_offsets = |response| ReceivedResponse { span: 0..0, ..response };
+    let (interim, responses): (Vec<ReceivedResponse>, Vec<ReceivedResponse>) =
+        read.into_iter().map(without_offsets).partition(|response| response.status < 200);
+    let expects = |request: &&framing::Request| {
         request.head.expects_continue(&client.bytes[request.start..]) == Ok(true)
     };
-    assert!(interim.iter().all(|answer| answer.status == 100));
-    assert!(interim.len() <= requests.iter().filter(waits).count(), "nobody waits for a 100");
-    // Where an answer stands depends on those.
-    let answers =
-        answers.into_iter().map(|answer| ReceivedResponse { span: 0..0, ..answer }).collect();
-    Played { answers, orders }
+    assert!(interim.iter().all(|response| response.status == 100));
+    assert!(
+        interim.len() <= requests.iter().filter(expects).count(),
+        "a 100 that no request expects"
+    );
+    Outcome { responses, handled }
 }
 
-/// Each limit that somebody could wait for is an hour: a machine that is slow answers no differently.
-fn patient(limits: &Limits) -> Limits {
+/// Limits with timeouts of an hour: on a slow machine the responses are the same.
+fn without_timeouts(limits: &Limits) -> Limits {
     let hour = Duration::from_secs(3600);
     let [head_timeout, content_timeout, idle_timeout, write_timeout] = [hour; 4];
     Limits { head_timeout, content_timeout, idle_timeout, write_timeout, ..limits.clone() }
 }
 
-/// The methods of the requests, as far as answers to them can differ: of one that is refused, only
-/// this counts, whether it is a HEAD.
+/// The methods of the requests, for the reader of the responses. Of a refused request it has to know
+/// only whether the method is HEAD.
 fn methods(bytes: &[u8], requests: &[framing::Request]) -> Vec<Method> {
     let mut methods: Vec<Method> = requests.iter().map(|request| request.head.method).collect();
-    let rest = rest_behind(requests, bytes);
+    let rest = rest_after(requests, bytes);
     let is_head = rest.strip_prefix(b"\r\n").unwrap_or(rest).starts_with(b"HEAD ");
     methods.push(if is_head { Method::Head } else { Method::Get });
     methods
 }
 
-/// The same bytes behind a request that fills the buffer and more: they then lie across its end, or in
-/// one that was made larger.
-fn behind_a_long_one(bytes: &[u8]) -> Vec<u8> {
+/// The same bytes after a request that is as long as the server's buffer or longer. So they lie across
+/// the end of the buffer, or in a larger buffer.
+fn after_a_long_request(bytes: &[u8]) -> Vec<u8> {
     let length = 1024 + Random::from(bytes).below(4096);
     let head = format!("POST /echo HTTP/1.1\r\nHost: h\r\nContent-Length: {length}\r\n\r\n");
     let content: Vec<u8> = (0..length).map(|at| at as u8).collect();
     [head.as_bytes(), &content, bytes].concat()
 }
 
-pub fn holds(bytes: &[u8]) {
-    conversations_are_in_order(bytes, &limits());
-    conversations_are_in_order(&behind_a_long_one(bytes), &[Limits::default()]);
+pub fn check(bytes: &[u8]) {
+    every_exchange_is_in_order(bytes, &limits());
+    every_exchange_is_in_order(&after_a_long_request(bytes), &[Limits::default()]);
 }
 
-fn conversations_are_in_order(bytes: &[u8], limits: &[Limits]) {
-    for limits in limits.iter().map(patient) {
+fn every_exchange_is_in_order(bytes: &[u8], limits: &[Limits]) {
+    for limits in limits.iter().map(without_timeouts) {
         let requests = requests(bytes, &limits);
-        for ending in [Ending::Closes, Ending::FallsSilent] {
+        for ending in [Ending::HalfCloses, Ending::StaysSilent] {
             let client = Client::new(bytes, ending);
-            let played = play(&client, &limits);
-            everybody_is_answered(bytes, &requests, &played.answers);
-            handlers_are_given_what_came(bytes, &requests, &played.orders);
-            who_vanishes_is_sent_a_beginning(&client, &limits);
+            let outcome = run(&client, &limits);
+            every_request_gets_a_response(bytes, &requests, &outcome.responses);
+            handlers_get_the_requests_as_sent(bytes, &requests, &outcome.handled);
+            a_client_that_vanishes_is_sent_the_same_bytes_until_then(&client, &limits);
         }
     }
 }
 
-fn everybody_is_answered(
+fn every_request_gets_a_response(
     bytes: &[u8],
     requests: &[framing::Request],
-    answers: &[ReceivedResponse],
+    responses: &[ReceivedResponse],
 ) {
-    let closes = |answer: &ReceivedResponse| answer.values("connection") == ["close"];
-    let statuses: Vec<u16> = answers.iter().map(|answer| answer.status).collect();
-    for answer in answers {
-        assert!((200..600).contains(&answer.status));
-        assert_eq!(answer.values("date"), ["Sun, 06 Nov 1994 08:49:37 GMT"]);
-        // No handler here gives these: who does not follow a request cannot tell where it ends.
-        let is_lost = [400, 408, 413, 414, 417, 421, 431, 501, 505].contains(&answer.status);
-        assert!(!is_lost || closes(answer), "the connection is kept after {}", answer.status);
+    let closes = |response: &ReceivedResponse| response.values("connection") == ["close"];
+    let statuses: Vec<u16> = responses.iter().map(|response| response.status).collect();
+    for response in responses {
+        assert!((200..600).contains(&response.status));
+        assert_eq!(response.values("date"), ["Sun, 06 Nov 1994 08:49:37 GMT"]);
+        // No handler here returns these statuses. After such a refusal the server does not know where
+        // the request ends.
+        let is_lost = [400, 408, 413, 414, 417, 421, 431, 501, 505].contains(&response.status);
+        assert!(!is_lost || closes(response), "the connection persists after {}", response.status);
     }
-    let Some((last, others)) = answers.split_last() else {
-        return assert!(bytes.is_empty(), "somebody is left without a word");
+    let Some((last, others)) = responses.split_last() else {
+        return assert!(bytes.is_empty(), "the client gets no response");
     };
-    assert!(!others.iter().any(closes), "more is said after a goodbye: {statuses:?}");
-    // What follows the last head that could be read is answered too, but for an empty line.
-    let rest = rest_behind(requests, bytes);
-    let is_asked =
+    assert!(!others.iter().any(closes), "a response follows Connection: close: {statuses:?}");
+    // The bytes after the last valid head get a response too, unless they are one empty line.
+    let rest = rest_after(requests, bytes);
+    let is_request =
         !rest.is_empty() && (requests.is_empty() || ![&b"\r"[..], b"\r\n"].contains(&rest));
-    let asked = requests.len() + usize::from(is_asked);
-    assert!(answers.len() <= asked, "more is answered than was asked: {statuses:?}");
-    assert!(answers.len() == asked || closes(last), "somebody is not answered: {statuses:?}");
+    let count = requests.len() + usize::from(is_request);
+    assert!(responses.len() <= count, "more responses than requests: {statuses:?}");
+    assert!(responses.len() == count || closes(last), "a request has no response: {statuses:?}");
 }
 
-/// What follows the last request, where that is whole.
-fn rest_behind<'a>(requests: &[framing::Request], bytes: &'a [u8]) -> &'a [u8] {
+/// The bytes after the last request. Empty if that request is incomplete.
+fn rest_after<'a>(requests: &[framing::Request], bytes: &'a [u8]) -> &'a [u8] {
     match requests.last() {
         None => bytes,
         Some(framing::Request { whole: Some((end, _)), .. }) => &bytes[*end..],
@@ -234,44 +238,48 @@ fn rest_behind<'a>(requests: &[framing::Request], bytes: &'a [u8]) -> &'a [u8] {
     }
 }
 
-fn handlers_are_given_what_came(bytes: &[u8], requests: &[framing::Request], orders: &[Order]) {
-    let mut came = requests.iter().filter_map(|request| {
+fn handlers_get_the_requests_as_sent(
+    bytes: &[u8],
+    requests: &[framing::Request],
+    handled: &[HandledRequest],
+) {
+    let mut sent = requests.iter().filter_map(|request| {
         let (end, content) = request.whole.as_ref()?;
         Some((&bytes[request.start..*end], content))
     });
-    for order in orders {
-        let is_this =
-            |(raw, content): (&[u8], &Vec<u8>)| raw == order.raw && *content == order.content;
-        assert!(came.any(is_this), "a handler is given what did not come so: {order:?}");
+    for request in handled {
+        let is_same =
+            |(raw, content): (&[u8], &Vec<u8>)| raw == request.raw && *content == request.content;
+        assert!(sent.any(is_same), "a handler gets a request that was not sent: {request:?}");
     }
 }
 
-/// A client that takes only so much, and is gone, ends its connection and nothing else.
-fn who_vanishes_is_sent_a_beginning(client: &Client, limits: &Limits) {
-    let (answers, _) = converse_with(client, limits);
-    let room = Random::from(client.bytes).below(answers.len() + 1);
-    let (beginning, _) = converse_with(&Client { room, ..client.clone() }, limits);
-    assert!(answers.starts_with(&beginning) && beginning.len() == room);
+/// A client that vanishes after some bytes ends its connection, and the server does not panic.
+fn a_client_that_vanishes_is_sent_the_same_bytes_until_then(client: &Client, limits: &Limits) {
+    let (sent, _) = serve(client, limits);
+    let takes = Random::from(client.bytes).below(sent.len() + 1);
+    let (beginning, _) = serve(&Client { takes, ..client.clone() }, limits);
+    assert!(sent.starts_with(&beginning) && beginning.len() == takes);
 }
 
-/// One stream of bytes, whole, byte by byte and cut anywhere: the same answers, and as many.
-pub fn holds_at_every_pace(bytes: &[u8]) {
+/// The same bytes in one read, byte by byte and in random reads get the same responses.
+pub fn check_at_every_pace(bytes: &[u8]) {
     if bytes.windows(PROXY.len()).any(|window| window == PROXY) {
         return;
     }
     the_pace_changes_nothing(bytes, &limits());
-    the_pace_changes_nothing(&behind_a_long_one(bytes), &[Limits::default()]);
+    the_pace_changes_nothing(&after_a_long_request(bytes), &[Limits::default()]);
 }
 
 fn the_pace_changes_nothing(bytes: &[u8], limits: &[Limits]) {
     let (one, other) = (Random::from(bytes), Random::from(&[bytes, b"!"].concat()));
-    for limits in limits.iter().map(patient) {
-        for ending in [Ending::Closes, Ending::FallsSilent] {
+    for limits in limits.iter().map(without_timeouts) {
+        for ending in [Ending::HalfCloses, Ending::StaysSilent] {
             let client = Client::new(bytes, ending);
-            let whole = play(&client, &limits);
+            let whole = run(&client, &limits);
             for pace in [Pace::Bytes, Pace::Random(one), Pace::Random(other)] {
-                let cut = play(&Client { pace, ..client.clone() }, &limits);
-                assert_eq!(cut, whole, "{pace:?}, and it {ending:?}");
+                let cut = run(&Client { pace, ..client.clone() }, &limits);
+                assert_eq!(cut, whole, "{pace:?}, and the client {ending:?}");
             }
         }
     }

@@ -1,32 +1,31 @@
-//! What crossed a connection can be explained and judged, whatever it was, and at any pace.
+//! Any bytes of a connection can be explained and judged, and the remarks do not depend on the reads.
 
 use openkitchen::Transcript;
 use openkitchen::transcript::explain::{ConnectionExplainer, Remark, annotate, explain};
 use openkitchen::transcript::{Block, Bytes, Item, Note, Side, judge};
 
 use super::Random;
-use super::transcript::it_survives_its_page;
+use super::transcript::printing_and_parsing_change_nothing;
 
-/// Bytes that are tried one by one.
+/// Inputs of at most so many bytes are explained byte by byte. Longer ones would take too long.
 const SHORT: usize = 128;
 
-pub fn holds(bytes: &[u8]) {
+pub fn check(bytes: &[u8]) {
     for side in [None, Some(Side::Client), Some(Side::Server)] {
-        explain(bytes, side, None).iter().for_each(|remark| it_can_be_shown(remark, bytes));
+        explain(bytes, side, None).iter().for_each(|remark| a_remark_can_be_printed(remark, bytes));
     }
-    the_pace_explains_nothing(bytes, Side::Client);
-    the_pace_explains_nothing(bytes, Side::Server);
-    // What begins with the first status line was sent by the server.
-    let is_answer =
+    the_pace_changes_no_remark(bytes, Side::Client);
+    the_pace_changes_no_remark(bytes, Side::Server);
+    // The client sent the bytes before the first status line, and the server the rest.
+    let is_status_line =
         |&at: &usize| bytes[at..].starts_with(b"HTTP/") && (at == 0 || bytes[at - 1] == b'\n');
-    let (requests, answers) =
-        bytes.split_at((0..bytes.len()).find(is_answer).unwrap_or(bytes.len()));
-    meaning_stands_behind_the_blocks(requests, answers);
-    answers_end_within_what_came(requests, answers);
+    let (requests, responses) =
+        bytes.split_at((0..bytes.len()).find(is_status_line).unwrap_or(bytes.len()));
+    annotating_changes_no_block(requests, responses);
+    offsets_are_within_the_responses(requests, responses);
 }
 
-/// A remark speaks of bytes that are there, in words that can be shown.
-fn it_can_be_shown(remark: &Remark, bytes: &[u8]) {
+fn a_remark_can_be_printed(remark: &Remark, bytes: &[u8]) {
     let Remark { span, about, text, .. } = remark;
     assert!(span.start <= span.end && span.end <= bytes.len(), "{remark:?}");
     assert!(!about.contains(char::is_control), "{remark:?}");
@@ -34,52 +33,53 @@ fn it_can_be_shown(remark: &Remark, bytes: &[u8]) {
     assert!(!remark.lines(60).is_empty());
 }
 
-/// A page is annotated between its blocks, and they stay what they were.
-fn meaning_stands_behind_the_blocks(requests: &[u8], answers: &[u8]) {
+fn annotating_changes_no_block(requests: &[u8], responses: &[u8]) {
     let block = |from, bytes: &[u8]| {
         let (note, bytes) = (Note::default(), Bytes::raw(bytes));
         Item::Block(Block { connection: 1, from, note, bytes })
     };
     let (first, rest) = requests.split_at(Random::from(requests).below(requests.len() + 1));
-    let page = Transcript {
+    let transcript = Transcript {
         items: vec![
             block(Side::Client, first),
             block(Side::Client, rest),
-            block(Side::Server, answers),
+            block(Side::Server, responses),
         ],
     };
-    let annotated = annotate(&page);
+    let annotated = annotate(&transcript);
     let is_block = |item: &&Item| matches!(item, Item::Block(_));
-    assert!(annotated.items.iter().filter(is_block).eq(&page.items));
-    it_survives_its_page(&annotated);
+    assert!(annotated.items.iter().filter(is_block).eq(&transcript.items));
+    printing_and_parsing_change_nothing(&annotated);
 }
 
-fn answers_end_within_what_came(requests: &[u8], answers: &[u8]) {
-    let ends = judge::ends(requests, answers);
-    assert!(ends.is_sorted() && ends.iter().all(|&end| end <= answers.len()), "{ends:?}");
-    let finals = judge::finals(requests, answers, false);
-    assert!(finals.len() <= ends.len() && finals.iter().all(|answer| answer.is_whole));
+fn offsets_are_within_the_responses(requests: &[u8], responses: &[u8]) {
+    let ends = judge::ends(requests, responses);
+    assert!(ends.is_sorted() && ends.iter().all(|&end| end <= responses.len()), "{ends:?}");
+    let finals = judge::finals(requests, responses, false);
+    assert!(finals.len() <= ends.len() && finals.iter().all(|response| response.is_whole));
     for ended in [false, true] {
-        let broken = judge::broken(requests, answers, ended);
-        assert!(broken.is_none_or(|(at, _)| at < answers.len()), "{broken:?}");
+        let broken = judge::broken(requests, responses, ended);
+        assert!(broken.is_none_or(|(at, _)| at < responses.len()), "{broken:?}");
     }
 }
 
-/// The same is said of bytes that come in pieces as of bytes that come at once. Of what is broken there
-/// may be more to say where more has come already, but it is broken at every pace.
-fn the_pace_explains_nothing(bytes: &[u8], side: Side) {
-    let remarks = |pace: usize| {
+/// The remarks are the same for one read and for many. Only the remarks about broken bytes may differ,
+/// because more bytes may show more of what is wrong. Whether bytes are broken does not depend on the
+/// reads.
+fn the_pace_changes_no_remark(bytes: &[u8], side: Side) {
+    let remarks = |read_length: usize| {
         let mut explainer = ConnectionExplainer::new();
-        let pieces = bytes.chunks(pace);
+        let reads = bytes.chunks(read_length);
         let mut remarks: Vec<Remark> =
-            pieces.flat_map(|piece| explainer.explain_bytes(side, piece)).collect();
+            reads.flat_map(|read| explainer.explain_bytes(side, read)).collect();
         remarks.extend(explainer.explain_end(side));
         remarks.sort_by_key(|remark| remark.span.start);
         remarks
     };
-    let pace = if bytes.len() <= SHORT { 1 } else { 1 + Random::from(bytes).below(bytes.len()) };
-    let (pieces, whole) = (remarks(pace), remarks(bytes.len().max(1)));
+    let read_length =
+        if bytes.len() <= SHORT { 1 } else { 1 + Random::from(bytes).below(bytes.len()) };
+    let (cut, whole) = (remarks(read_length), remarks(bytes.len().max(1)));
     let is_broken = |remarks: &[Remark]| remarks.iter().any(|remark| remark.is_fault);
-    assert_eq!(is_broken(&pieces), is_broken(&whole), "{pace} bytes at a time");
-    assert!(is_broken(&whole) || pieces == whole, "{pace} bytes at a time: {pieces:?}, {whole:?}");
+    assert_eq!(is_broken(&cut), is_broken(&whole), "{read_length} bytes at a time");
+    assert!(is_broken(&whole) || cut == whole, "{read_length} bytes at a time: {cut:?}, {whole:?}");
 }

@@ -1,5 +1,5 @@
-//! Where a request's content ends is said once, by the letter of RFC 9112 section 6.3, and whoever
-//! reads over the shoulder comes to the same end.
+//! Where a request ends: the framing follows RFC 9112 section 6.3, and the reader, which follows both
+//! directions of a connection, finds the same ends as the server.
 
 use openkitchen::message::chunked::{Decoded, Decoder};
 use openkitchen::message::fields::trim;
@@ -10,33 +10,34 @@ use openkitchen::{Limits, Method};
 
 use super::Random;
 
-pub fn holds(bytes: &[u8]) {
+pub fn check(bytes: &[u8]) {
     let requests = requests(bytes, &Limits::default());
     for request in &requests {
         let head = &bytes[request.start..request.start + request.head.length];
         let framing = Framing::of(&request.head, head).ok();
-        assert_eq!(framing, by_the_letter(&request.head, head), "{request:?}");
+        assert_eq!(framing, framing_by_the_rfc(&request.head, head), "{request:?}");
     }
-    the_reader_comes_to_the_same_ends(bytes, &requests);
+    the_reader_finds_the_same_ends(bytes, &requests);
     for is_client in [true, false] {
-        let whole = landmarks(bytes, is_client, |all| all);
+        let whole = boundaries(bytes, is_client, |left| left);
         let mut random = Random::from(bytes);
-        assert_eq!(landmarks(bytes, is_client, |_| 1), whole, "byte by byte");
-        assert_eq!(landmarks(bytes, is_client, |all| 1 + random.below(all)), whole, "in pieces");
+        assert_eq!(boundaries(bytes, is_client, |_| 1), whole, "byte by byte");
+        let cut = boundaries(bytes, is_client, |left| 1 + random.below(left));
+        assert_eq!(cut, whole, "in random reads");
     }
 }
 
-/// A request of a stream, as the parts of this server see it.
+/// A request of a stream, as the server parses it.
 #[derive(Debug)]
 pub struct Request {
     pub head: Head,
-    /// Where it begins in the stream.
+    /// The offset where it begins in the stream.
     pub start: usize,
-    /// Where it ends, and what its content is; `None` where that is refused, or has not come.
+    /// The offset where it ends, and its content. `None` if the content is refused or incomplete.
     pub whole: Option<(usize, Vec<u8>)>,
 }
 
-/// The requests at the start of a stream, up to the first that cannot be read or has not come whole.
+/// The requests at the start of a stream, up to the first one that is refused or incomplete.
 pub fn requests(bytes: &[u8], limits: &Limits) -> Vec<Request> {
     let (mut requests, mut start) = (Vec::new(), 0);
     while let Ok(Some(head)) = Head::parse(&bytes[start..], limits) {
@@ -51,23 +52,23 @@ pub fn requests(bytes: &[u8], limits: &Limits) -> Vec<Request> {
     requests
 }
 
-/// The end of the request at the start of these bytes, and its content.
+/// The offset where the request at the start of these bytes ends, and its content.
 fn content(head: &Head, bytes: &[u8]) -> Option<(usize, Vec<u8>)> {
-    let behind = &bytes[head.length..];
+    let body = &bytes[head.length..];
     match Framing::of(head, bytes).ok()? {
         Framing::None => Some((head.length, Vec::new())),
         Framing::Length(length) => {
             let length = usize::try_from(length).ok()?;
-            Some((head.length + length, behind.get(..length)?.to_vec()))
+            Some((head.length + length, body.get(..length)?.to_vec()))
         }
         Framing::Chunked => {
             let (mut decoder, mut content, mut used) = (Decoder::new(u64::MAX), Vec::new(), 0);
             loop {
-                match decoder.step(&behind[used..]).ok()? {
+                match decoder.step(&body[used..]).ok()? {
                     Decoded::Partial => return None,
                     Decoded::Framing(length) => used += length,
                     Decoded::Content(length) => {
-                        content.extend_from_slice(&behind[used..used + length]);
+                        content.extend_from_slice(&body[used..used + length]);
                         used += length;
                     }
                     Decoded::End(length) => return Some((head.length + used + length, content)),
@@ -77,8 +78,8 @@ fn content(head: &Head, bytes: &[u8]) -> Option<(usize, Vec<u8>)> {
     }
 }
 
-/// What the fields of a head say of its content, counted and compared line by line.
-fn by_the_letter(head: &Head, bytes: &[u8]) -> Option<Framing> {
+/// The framing of a head, read a second time from its field lines. `None` if it is refused.
+fn framing_by_the_rfc(head: &Head, bytes: &[u8]) -> Option<Framing> {
     let lines = || bytes.split(|&byte| byte == b'\n').skip(1);
     let values = |name: &str| -> Vec<&[u8]> {
         let is_named = |line: &&[u8]| {
@@ -107,45 +108,50 @@ fn by_the_letter(head: &Head, bytes: &[u8]) -> Option<Framing> {
     }
 }
 
-/// Who disagreed with the server here would show a request that it never saw.
-fn the_reader_comes_to_the_same_ends(bytes: &[u8], requests: &[Request]) {
-    let followed = landmarks(bytes, true, |all| all);
+/// If the reader and the server disagreed here, the trace would show a request that the server never
+/// received.
+fn the_reader_finds_the_same_ends(bytes: &[u8], requests: &[Request]) {
+    let found = boundaries(bytes, true, |left| left);
     for request in requests {
-        let version = &bytes[..request.start + request.head.length];
-        let line = version[request.start..].strip_prefix(b"\r\n");
-        let line = line.unwrap_or(&version[request.start..]);
+        let head = &bytes[request.start..request.start + request.head.length];
+        let line = head.strip_prefix(b"\r\n").unwrap_or(head);
         let line = line.split(|&byte| byte == b'\r').next().unwrap_or_default();
         if !line.ends_with(b"1.0") && !line.ends_with(b"1.1") {
             return; // The reader follows no other minor version.
         }
-        let head = Landmark::Head(request.start + request.head.length, Some(request.head.method));
+        let head = Boundary::Head(request.start + request.head.length, Some(request.head.method));
         let Some((end, _)) = &request.whole else { continue };
-        assert!(followed.contains(&head), "{head:?} is not among {followed:?}");
-        let end = Landmark::End(*end);
-        assert!(followed.contains(&end), "{end:?} is not among {followed:?}");
+        assert!(found.contains(&head), "{head:?} is not among {found:?}");
+        let end = Boundary::End(*end);
+        assert!(found.contains(&end), "{end:?} is not among {found:?}");
     }
 }
 
-/// What a reader finds, by the offset behind it.
+/// The end of a head or of a message, as the offset after it.
 #[derive(Debug, PartialEq, Eq)]
-enum Landmark {
+enum Boundary {
     Head(usize, Option<Method>),
     End(usize),
 }
 
-/// What a reader finds in bytes that come in pieces, each as long as `pace` says of what is left.
-fn landmarks(bytes: &[u8], is_client: bool, mut pace: impl FnMut(usize) -> usize) -> Vec<Landmark> {
+/// The boundaries that a reader finds in bytes that arrive in several reads. `read_length` gives the
+/// length of the next read from the number of bytes left.
+fn boundaries(
+    bytes: &[u8],
+    is_client: bool,
+    mut read_length: impl FnMut(usize) -> usize,
+) -> Vec<Boundary> {
     let mut reader = if is_client { Reader::requests() } else { Reader::responses() };
-    let (mut found, mut used, mut come) = (Vec::new(), 0, 0);
-    while come < bytes.len() {
-        come += pace(bytes.len() - come);
-        while let Some(stretch) = reader.next(&bytes[used..come]) {
-            used += stretch.length;
-            if stretch.head_is_whole {
-                found.push(Landmark::Head(used, reader.outline().and_then(|head| head.method)));
+    let (mut found, mut used, mut received) = (Vec::new(), 0, 0);
+    while received < bytes.len() {
+        received += read_length(bytes.len() - received);
+        while let Some(range) = reader.next(&bytes[used..received]) {
+            used += range.length;
+            if range.head_is_whole {
+                found.push(Boundary::Head(used, reader.outline().and_then(|head| head.method)));
             }
-            if stretch.ends_message {
-                found.push(Landmark::End(used));
+            if range.ends_message {
+                found.push(Boundary::End(used));
             }
         }
     }

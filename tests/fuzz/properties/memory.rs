@@ -1,4 +1,4 @@
-//! A client of memory: its bytes come at a pace, and then it closes or falls silent.
+//! A client in memory: its bytes arrive at a pace, then it half-closes or stays silent.
 
 use std::io::{self, ErrorKind, Read, Write};
 use std::time::Duration;
@@ -7,91 +7,91 @@ use openkitchen::net::transport::Io;
 
 use super::Random;
 
-/// How the bytes are cut, in both directions.
+/// How the bytes are cut into reads and writes.
 #[derive(Clone, Copy, Debug)]
 pub enum Pace {
-    /// Nowhere.
+    /// As few as possible.
     Whole,
-    /// Behind each byte that comes; the answers are taken a few at a time.
+    /// One byte in each read, and a few in each write.
     Bytes,
-    /// Anywhere, and now and then a signal interrupts.
+    /// Of random length, and sometimes interrupted by a signal.
     Random(Random),
 }
 
-/// What a client does when all is sent.
+/// What a client does after its last byte.
 #[derive(Clone, Copy, Debug)]
 pub enum Ending {
-    /// It closes its half.
-    Closes,
-    /// It waits, for longer than anybody has patience.
-    FallsSilent,
+    HalfCloses,
+    /// It waits. Each read of the server times out.
+    StaysSilent,
 }
 
 /// What a client does.
 #[derive(Clone, Debug)]
 pub struct Client<'a> {
+    /// The bytes that it still has to send.
     pub bytes: &'a [u8],
     pub pace: Pace,
     pub ending: Ending,
-    /// Bytes that it takes before it is gone.
-    pub room: usize,
+    /// How many bytes it takes before it vanishes.
+    pub takes: usize,
 }
 
-/// The server's end of a line to a client.
-pub struct Memory<'a> {
+/// The server's end of the connection to a client.
+pub struct MemoryIo<'a> {
     pub client: Client<'a>,
     /// What the server has sent.
-    pub answers: &'a mut Vec<u8>,
+    pub sent: &'a mut Vec<u8>,
 }
 
-/// Bytes of an answer that are taken at a time where all else goes byte by byte.
-const A_FEW: usize = 13;
+/// Bytes of one write at [`Pace::Bytes`].
+const WRITE_BYTES: usize = 13;
 
 impl<'a> Client<'a> {
-    /// One that sends these bytes at once, and takes whatever comes.
+    /// A client that sends these bytes at once, and takes all that the server sends.
     pub fn new(bytes: &'a [u8], ending: Ending) -> Client<'a> {
-        Client { bytes, pace: Pace::Whole, ending, room: usize::MAX }
+        Client { bytes, pace: Pace::Whole, ending, takes: usize::MAX }
     }
 }
 
 impl Pace {
-    /// How many of so many bytes cross at a time.
-    fn of(&mut self, all: usize, few: usize) -> io::Result<usize> {
+    /// The length of the next read or write: at most `most`, and `few` at [`Pace::Bytes`].
+    fn length(&mut self, most: usize, few: usize) -> io::Result<usize> {
         match self {
-            Pace::Whole => Ok(all),
-            Pace::Bytes => Ok(all.min(few)),
+            Pace::Whole => Ok(most),
+            Pace::Bytes => Ok(most.min(few)),
             Pace::Random(random) => match random.below(8) {
                 0 => Err(ErrorKind::Interrupted.into()),
-                _ => Ok(1 + random.below(all)),
+                _ => Ok(1 + random.below(most)),
             },
         }
     }
 }
 
-impl Read for Memory<'_> {
+impl Read for MemoryIo<'_> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         let Client { bytes, pace, ending, .. } = &mut self.client;
-        assert!(!buffer.is_empty(), "a read without room would look like the end");
+        assert!(!buffer.is_empty(), "a read of no bytes would look like the end");
         match (bytes.len(), ending) {
-            (0, Ending::Closes) => Ok(0),
-            (0, Ending::FallsSilent) => Err(ErrorKind::WouldBlock.into()),
+            (0, Ending::HalfCloses) => Ok(0),
+            (0, Ending::StaysSilent) => Err(ErrorKind::WouldBlock.into()),
             (left, _) => {
-                let length = pace.of(left.min(buffer.len()), 1)?;
+                let length = pace.length(left.min(buffer.len()), 1)?;
                 bytes.read(&mut buffer[..length])
             }
         }
     }
 }
 
-impl Write for Memory<'_> {
+impl Write for MemoryIo<'_> {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        let Client { pace, room, .. } = &mut self.client;
-        if *room == 0 {
+        let Client { pace, takes, .. } = &mut self.client;
+        if *takes == 0 {
             return Err(ErrorKind::BrokenPipe.into());
         }
-        let length = pace.of(bytes.len().min(*room), A_FEW)?;
-        *room -= length;
-        self.answers.extend_from_slice(&bytes[..length]);
+        let length = pace.length(bytes.len().min(*takes), WRITE_BYTES)?;
+        *takes -= length;
+        self.sent.extend_from_slice(&bytes[..length]);
         Ok(length)
     }
 
@@ -100,9 +100,9 @@ impl Write for Memory<'_> {
     }
 }
 
-impl Io for Memory<'_> {
+impl Io for MemoryIo<'_> {
     fn set_read_timeout(&mut self, time: Duration) -> io::Result<()> {
-        assert!(!time.is_zero(), "a socket takes no timeout of zero");
+        assert!(!time.is_zero(), "a socket refuses a timeout of zero");
         Ok(())
     }
 

@@ -1,7 +1,8 @@
-//! What holds for any bytes at all. A property takes bytes and panics where it does not hold.
+//! Properties for the fuzzer: a property holds for any bytes. It takes bytes, and panics if it does not
+//! hold for them.
 //!
-//! The fuzzer looks for bytes that break one (`make fuzz`); `tests/corpus.rs` tries each of them on
-//! what the fuzzer once found worth keeping, and on every page below `tests/exchanges/`.
+//! The fuzzer looks for bytes that break a property (`make fuzz`). `tests/corpus.rs` tries each property
+//! on the inputs that the fuzzer found and on every transcript of `tests/exchanges/`.
 
 mod chunked;
 mod connection;
@@ -14,40 +15,40 @@ mod transcript;
 
 use openkitchen::Limits;
 
-/// One property, or a family of them over the same bytes.
+/// A property, or several of the same bytes.
 pub type Property = fn(&[u8]);
 
 /// All properties, each with the name of its fuzz target and of its folder in the corpus.
 pub const ALL: [(&str, Property); 8] = [
-    ("head", head::holds),
-    ("framing", framing::holds),
-    ("chunked", chunked::holds),
-    ("target", target::holds),
-    ("transcript", transcript::holds),
-    ("explain", explain::holds),
-    ("connection", connection::holds),
-    ("paces", connection::holds_at_every_pace),
+    ("head", head::check),
+    ("framing", framing::check),
+    ("chunked", chunked::check),
+    ("target", target::check),
+    ("transcript", transcript::check),
+    ("explain", explain::check),
+    ("connection", connection::check),
+    ("paces", connection::check_at_every_pace),
 ];
 
-/// Tries the property of that name.
+/// Tries the property with this name.
 ///
 /// # Panics
-/// Where it does not hold, and where there is none of that name.
+/// If it does not hold, or if no property has this name.
 pub fn try_on(name: &str, bytes: &[u8]) {
     let property = ALL.iter().find(|(known, _)| *known == name);
-    property.unwrap_or_else(|| panic!("no property is called {name}")).1(bytes);
+    property.unwrap_or_else(|| panic!("no property has the name {name}")).1(bytes);
 }
 
-/// How the second version of the PROXY protocol begins. It is known only where it comes in one piece: its
-/// first four bytes are two empty lines, and whoever types those is not left to wait for an answer.
+/// The first bytes of version 2 of the PROXY protocol. The server recognizes them only in one read: the
+/// first four bytes are two empty lines, which it refuses at once. So these bytes are left out.
 const PROXY: &[u8] = b"\r\n\r\n\0\r\nQUIT\n";
 
-/// The usual limits, and limits that are soon met.
+/// The default limits, and small ones.
 fn limits() -> [Limits; 2] {
     [Limits::default(), Limits { head: 256, target: 64, content: 16, ..Limits::default() }]
 }
 
-/// Numbers that look random, and are the same for the same bytes.
+/// Pseudo-random numbers that are the same for the same bytes: a hash (FNV-1a), then xorshift.
 #[derive(Clone, Copy, Debug)]
 struct Random(u64);
 
@@ -65,7 +66,7 @@ impl Random {
     }
 }
 
-/// Whether text may go to a terminal: visible ASCII and line feeds.
-fn is_plain(text: &str) -> bool {
+/// Whether the text has only visible ASCII, spaces and line feeds.
+fn is_printable(text: &str) -> bool {
     text.bytes().all(|byte| byte == b'\n' || (b' '..=b'~').contains(&byte))
 }

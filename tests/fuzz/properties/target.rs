@@ -1,24 +1,25 @@
-//! A target taken apart is the target, its path is decoded without loss, and no log shows its keys.
+//! Targets: the parts of a target make the whole, its path is decoded without loss, and its secrets are
+//! masked.
 
 use openkitchen::form;
 use openkitchen::message::fields::Span;
 use openkitchen::message::method::Method;
 use openkitchen::message::target::{Target, check_authority, decode_path, is_secret_name, masked};
 
-pub fn holds(bytes: &[u8]) {
+pub fn check(bytes: &[u8]) {
     for method in [Method::Get, Method::Options] {
         match Target::parse(bytes, Span::new(0, bytes.len()), method) {
-            Ok(target) => its_parts_make_the_whole(&target, bytes, method),
-            // At its end, where something is missing: in a request line that is the space behind it.
+            Ok(target) => the_parts_make_the_whole(&target, bytes, method),
+            // The offset may be the end: there a byte is missing. A request line has a space there.
             Err(refused) => assert!(refused.at.is_some_and(|at| at <= bytes.len())),
         }
     }
-    a_form_is_read_once(bytes);
-    an_authority_is_a_host_and_perhaps_a_port(bytes);
-    keys_are_masked(&String::from_utf8_lossy(bytes));
+    a_form_written_again_is_the_same(bytes);
+    an_authority_is_a_host_and_an_optional_port(bytes);
+    secrets_are_masked(&String::from_utf8_lossy(bytes));
 }
 
-fn its_parts_make_the_whole(target: &Target, bytes: &[u8], method: Method) {
+fn the_parts_make_the_whole(target: &Target, bytes: &[u8], method: Method) {
     assert!(bytes.iter().all(u8::is_ascii_graphic), "{bytes:?}");
     assert_eq!(target.whole.in_bytes(bytes), bytes);
     if bytes == b"*" {
@@ -34,78 +35,82 @@ fn its_parts_make_the_whole(target: &Target, bytes: &[u8], method: Method) {
     let path = target.path(bytes);
     assert!(path.starts_with(b"/") && !path.contains(&b'?') && !path.contains(&b'#'));
     a_path_is_decoded_without_loss(path);
-    let is_left_out = !rest.starts_with(b"/");
-    assert!(!is_left_out || (target.authority.is_some() && path == b"/"));
-    rest = if is_left_out { rest } else { rest.strip_prefix(path).expect("the path") };
+    let has_no_path = !rest.starts_with(b"/");
+    assert!(!has_no_path || (target.authority.is_some() && path == b"/"));
+    rest = if has_no_path { rest } else { rest.strip_prefix(path).expect("the path") };
     match target.query {
         Some(query) => assert_eq!(rest, [b"?", query.in_bytes(bytes)].concat()),
         None => assert_eq!(rest, b""),
     }
-    // An asterisk is for the server as a whole: never where a path, or a query, was asked for.
-    let names_nothing = is_left_out && target.query.is_none();
-    assert_eq!(target.is_asterisk, names_nothing && method == Method::Options);
+    // An asterisk means the whole server: only without a path and a query.
+    let has_no_resource = has_no_path && target.query.is_none();
+    assert_eq!(target.is_asterisk, has_no_resource && method == Method::Options);
 }
 
-/// A byte that a path names, or the slash that ends no segment.
+/// A decoded byte of a path, or a slash that is data and does not end a segment.
 #[derive(Debug, PartialEq, Eq)]
-enum Named {
+enum PathByte {
     Byte(u8),
-    EscapedSlash,
+    EncodedSlash,
 }
 
-/// Two paths that name different things are never decoded to the same bytes; and there are as many
-/// segments as before.
+/// Two different paths are never decoded to the same bytes, and the number of segments stays the same.
 fn a_path_is_decoded_without_loss(path: &[u8]) {
     let decoded = decode_path(path);
-    let escapes = |text: &[u8]| {
-        let (mut named, mut rest) = (Vec::new(), text);
-        while let [byte, behind @ ..] = rest {
-            let escaped = behind.get(..2).and_then(|two| std::str::from_utf8(two).ok());
-            let escaped = escaped.filter(|two| two.bytes().all(|digit| digit.is_ascii_hexdigit()));
-            let escaped = escaped.and_then(|two| u8::from_str_radix(two, 16).ok());
-            let (name, used) = match (byte, escaped) {
-                (b'%', Some(b'/')) => (Named::EscapedSlash, 3),
-                (b'%', Some(byte)) => (Named::Byte(byte), 3),
-                _ => (Named::Byte(*byte), 1),
+    let bytes_of_path = |text: &[u8]| {
+        let (mut bytes, mut rest) = (Vec::new(), text);
+        while let [byte, after @ ..] = rest {
+            let encoded = after.get(..2).and_then(|two| std::str::from_utf8(two).ok());
+            let encoded = encoded.filter(|two| two.bytes().all(|digit| digit.is_ascii_hexdigit()));
+            let encoded = encoded.and_then(|two| u8::from_str_radix(two, 16).ok());
+            let (byte, used) = match (byte, encoded) {
+                (b'%', Some(b'/')) => (PathByte::EncodedSlash, 3),
+                (b'%', Some(byte)) => (PathByte::Byte(byte), 3),
+                _ => (PathByte::Byte(*byte), 1),
             };
-            named.push(name);
+            bytes.push(byte);
             rest = &rest[used..];
         }
-        named
+        bytes
     };
-    // In what was decoded, an escape is one only where it ends in that of a slash.
-    let kept = |text: &[u8]| {
-        let (mut named, mut rest) = (Vec::new(), text);
-        while let [byte, behind @ ..] = rest {
-            let mut inner = behind;
-            while let Some(deeper) = inner.strip_prefix(b"25") {
-                inner = deeper;
+    // A decoded path has only the encodings `%2F`, `%252F`, `%25252F` and so on.
+    let bytes_of_decoded = |text: &[u8]| {
+        let (mut bytes, mut rest) = (Vec::new(), text);
+        while let [byte, after @ ..] = rest {
+            let mut inner = after;
+            while let Some(rest) = inner.strip_prefix(b"25") {
+                inner = rest;
             }
             let ends_in_slash = inner.get(..2).is_some_and(|two| two.eq_ignore_ascii_case(b"2f"));
-            let (name, used) = match (byte, ends_in_slash) {
-                (b'%', true) if behind.len() == inner.len() => (Named::EscapedSlash, 3),
-                (b'%', true) => (Named::Byte(b'%'), 3),
-                _ => (Named::Byte(*byte), 1),
+            let (byte, used) = match (byte, ends_in_slash) {
+                (b'%', true) if after.len() == inner.len() => (PathByte::EncodedSlash, 3),
+                (b'%', true) => (PathByte::Byte(b'%'), 3),
+                _ => (PathByte::Byte(*byte), 1),
             };
-            named.push(name);
+            bytes.push(byte);
             rest = &rest[used..];
         }
-        named
+        bytes
     };
-    assert_eq!(kept(&decoded), escapes(path), "{:?}", String::from_utf8_lossy(&decoded));
+    assert_eq!(
+        bytes_of_decoded(&decoded),
+        bytes_of_path(path),
+        "{:?}",
+        String::from_utf8_lossy(&decoded)
+    );
     let slashes = |text: &[u8]| text.iter().filter(|&&byte| byte == b'/').count();
     assert_eq!(slashes(&decoded), slashes(path));
 }
 
-/// What a form says, written again and read again, is the same.
-fn a_form_is_read_once(text: &[u8]) {
+/// The pairs of a form, written and parsed again, are the same.
+fn a_form_written_again_is_the_same(text: &[u8]) {
     let pairs = form(text);
-    let escaped = |text: &str| text.bytes().map(|byte| format!("%{byte:02X}")).collect::<String>();
-    let again = pairs.iter().map(|(name, value)| escaped(name) + "=" + &escaped(value));
+    let encode = |text: &str| text.bytes().map(|byte| format!("%{byte:02X}")).collect::<String>();
+    let again = pairs.iter().map(|(name, value)| encode(name) + "=" + &encode(value));
     assert_eq!(form(again.collect::<Vec<_>>().join("&").as_bytes()), pairs);
 }
 
-fn an_authority_is_a_host_and_perhaps_a_port(text: &[u8]) {
+fn an_authority_is_a_host_and_an_optional_port(text: &[u8]) {
     match check_authority(text) {
         Err(at) => assert!(at <= text.len()),
         Ok(()) => {
@@ -121,7 +126,7 @@ fn an_authority_is_a_host_and_perhaps_a_port(text: &[u8]) {
     }
 }
 
-fn keys_are_masked(target: &str) {
+fn secrets_are_masked(target: &str) {
     let shown = masked(target);
     assert_eq!(masked(&shown), shown, "masked twice");
     let path = |text: &str| text.split('?').next().unwrap_or_default().to_string();

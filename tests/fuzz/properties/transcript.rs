@@ -1,4 +1,4 @@
-//! What is read as a transcript survives its page, whatever it holds.
+//! Transcripts: printing and parsing change nothing, whatever bytes a transcript has.
 
 use openkitchen::Transcript;
 use openkitchen::transcript::Side;
@@ -6,39 +6,39 @@ use openkitchen::transcript::{Block, Bytes, Event, EventKind, Item, Millis, Note
 
 use super::Random;
 
-pub fn holds(bytes: &[u8]) {
+pub fn check(bytes: &[u8]) {
     let text = String::from_utf8_lossy(bytes);
     match Transcript::parse(&text) {
-        Ok(page) => it_survives_its_page(&page),
+        Ok(transcript) => printing_and_parsing_change_nothing(&transcript),
         Err(error) => {
             assert!((1..=text.lines().count()).contains(&error.line), "{error}");
             assert!(!error.to_string().contains(char::is_control), "{error:?}");
         }
     }
-    it_survives_its_page(&page_of(bytes, &text));
+    printing_and_parsing_change_nothing(&transcript_of(bytes, &text));
 }
 
-/// To print and parse is to get the same page, and the text of it shows all that is in it.
-pub fn it_survives_its_page(page: &Transcript) {
-    let text = page.to_string();
-    assert_eq!(Transcript::parse(&text).as_ref(), Ok(page), "{text}");
+/// Printed and parsed, a transcript is the same, and its text has no invisible characters.
+pub fn printing_and_parsing_change_nothing(transcript: &Transcript) {
+    let text = transcript.to_string();
+    assert_eq!(Transcript::parse(&text).as_ref(), Ok(transcript), "{text}");
     for line in text.split_terminator('\n') {
-        assert_eq!(line, line.trim_end(), "something stands where nobody sees it");
+        assert_eq!(line, line.trim_end(), "a line ends in invisible characters");
         assert!(!line.contains(char::is_control), "{line:?}");
     }
     let (mut printer, mut live) = (Printer::new(), String::new());
-    page.items.iter().for_each(|item| printer.print(item, &mut live));
+    transcript.items.iter().for_each(|item| printer.print(item, &mut live));
     assert_eq!(live, text);
 }
 
-/// A page that holds these bytes in each place that bytes or text can have.
-fn page_of(bytes: &[u8], text: &str) -> Transcript {
-    let (before, behind) = bytes.split_at(Random::from(bytes).below(bytes.len() + 1));
-    let mut pieces = Bytes::raw(before);
-    // What would be too long is refused, and leaves the bytes as they were.
-    let _ = pieces.push_repeat(bytes.len() as u64, behind);
-    pieces.push_left_out(before.len() as u64);
-    pieces.push_raw(behind);
+/// A transcript with these bytes everywhere that bytes or text can be.
+fn transcript_of(bytes: &[u8], text: &str) -> Transcript {
+    let (before, after) = bytes.split_at(Random::from(bytes).below(bytes.len() + 1));
+    let mut parts = Bytes::raw(before);
+    // A repeat that is too long is refused, and changes nothing.
+    let _ = parts.push_repeat(bytes.len() as u64, after);
+    parts.push_left_out(before.len() as u64);
+    parts.push_raw(after);
     let connection = bytes.len() as u32;
     let block = |from, bytes| Item::Block(Block { connection, from, note: Note::new(text), bytes });
     let kind = EventKind::Wait(Millis(bytes.len() as u64));
@@ -46,7 +46,7 @@ fn page_of(bytes: &[u8], text: &str) -> Transcript {
         items: vec![
             Item::Prose(Prose::new(text)),
             block(Side::Client, Bytes::raw(bytes)),
-            block(Side::Server, pieces),
+            block(Side::Server, parts),
             Item::Event(Event { connection, kind, note: Note::new(text) }),
         ],
     }
