@@ -116,12 +116,12 @@ fn a_broken_request_is_shown_with_a_caret_and_a_corrected_line() {
     let output = explained(&[], b"GET / HTTP/1.1\r\nHost : example.test\r\n\r\n");
     let expected = "\
 Host : example.test
-    broken here, and a strict server answers 400 Bad Request: a space stands between a field's name
-      and its colon
+    broken here, and a strict server answers 400 Bad Request: a space stands between a header
+      field's name and its colon
         Host : example.test
             ^
         Host: example.test
-    RFC 9112 section 5.1: put the colon straight behind the name
+    RFC 9112 section 5.1: put the colon directly after the name
 ";
     assert!(output.contains(expected), "{output}");
 }
@@ -137,21 +137,21 @@ const BROKEN: [(&str, &str, &str); 62] = [
     ("GET / http/1.1\r\n", "in capitals", ""),
     ("GET / HTTP/3.0\r\n", "speaks HTTP/1.1 and HTTP/1.0 only", ""),
     ("GET about HTTP/1.1\r\nHost: h\r\n\r\n", "begins with a slash", "so does the request"),
-    ("GET /a#b HTTP/1.1\r\nHost: h\r\n\r\n", "cannot stand in a target", "so does the request"),
+    ("GET /a#b HTTP/1.1\r\nHost: h\r\n\r\n", "not allowed in a target", "so does the request"),
     ("GET /% HTTP/1.1\r\nHost: h\r\n\r\n", "two hex digits", "so does the request"),
     ("get / HTTP/1.1\r\nHost: h\r\n\r\n", "this server answers 501", "so does the request"),
-    ("{\"a\": 1}\r\n", "cannot stand in a method", ""),
+    ("{\"a\": 1}\r\n", "not allowed in a method", ""),
     ("\r\n\r\n", "only one may stand before", ""),
     ("GET / HT", "the message stops within its head", ""),
     // Requests: fields.
     ("GET / HTTP/1.1\r\n\r\n", "must say which host", "so does the request"),
-    ("GET / HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n", "two Host fields", "so does the request"),
+    ("GET / HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n", "two Host header fields", "so does the request"),
     ("GET / HTTP/1.1\r\nHost: a/b\r\n\r\n", "not a host", "so does the request"),
     ("GET / HTTP/1.1\r\nHost : h\r\n\r\n", "a space stands between", ""),
     ("GET / HTTP/1.1\r\n Host: h\r\n\r\n", "white space stands between", ""),
     ("GET / HTTP/1.1\r\nX: a\r\n b\r\n\r\n", "once continued the line before", ""),
     ("GET / HTTP/1.1\r\nNoColon\r\n\r\n", "no colon", ""),
-    ("GET / HTTP/1.1\r\n: v\r\n\r\n", "cannot stand in a field's name", ""),
+    ("GET / HTTP/1.1\r\n: v\r\n\r\n", "not allowed in a header field's name", ""),
     ("GET / HTTP/1.1\r\nX: a\x07b\r\n\r\n", "a control byte", ""),
     ("GET / HTTP/1.1\r\nHost: h\nX: y\r\n\r\n", "ends in LF alone", "so does the request"),
     ("GET / HTTP/1.1\rHost: h\r\r\n", "a CR stands alone", ""),

@@ -345,7 +345,7 @@ fn a_refusal_is_logged_before_its_exchange_and_another_protocol_is_warned_of_onc
     let exchange = ("info", "\"- -\" 400 ");
     let [tls, ssh] = [("warn", "open a TLS connection"), ("warn", "an SSH client")];
     let [old, blank] = [("warn", "as HTTP/0.9 did"), ("warn", "an empty line is no request")];
-    let (again, wrong) = (("info", tls.1), ("info", "between a field's name and its colon"));
+    let (again, wrong) = (("info", tls.1), ("info", "between a header field's name and its colon"));
     for (log, expected) in [
         ("warn", &[tls, ssh, old, blank][..]),
         ("info", &[tls, ssh, old, again, blank, wrong].map(|line| [line, exchange]).concat()),

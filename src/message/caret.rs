@@ -1,13 +1,13 @@
 //! # The text of an error response: the refused line and a caret
 //!
 //! ```text
-//! a space stands between a field's name and its colon       why
+//! a space stands between a header field's name and its colon       why
 //!
 //!     Host : example.test                                   the line
 //!         ^                                                 a caret under the byte
 //!     Host: example.test                                    the corrected line
 //!
-//! RFC 9112 section 5.1: put the colon straight behind the name
+//! RFC 9112 section 5.1: put the colon directly after the name
 //! ```
 //! Bytes other than visible ASCII are shown as escapes, and a long line is cut around the caret.
 //! Next: [`corrected`](super::corrected).
@@ -128,9 +128,9 @@ mod tests {
         let text = Refusal::SpaceBeforeColon.at(20).explained(request, &Default::default());
         assert_eq!(
             text,
-            "a space stands between a field's name and its colon\n\
+            "a space stands between a header field's name and its colon\n\
              \n    Host : h\n        ^\n    Host: h\n\n\
-             RFC 9112 section 5.1: put the colon straight behind the name\n"
+             RFC 9112 section 5.1: put the colon directly after the name\n"
         );
     }
 

@@ -87,7 +87,7 @@ refusals! {
         "this server speaks HTTP/1.1 and HTTP/1.0 only",
         "end the request line with HTTP/1.1";
     MethodToken, BAD_REQUEST, "RFC 9112 section 3.1",
-        "this byte cannot stand in a method",
+        "this byte is not allowed in a method",
         "a method is letters, such as GET or POST";
     MethodUnknown, NOT_IMPLEMENTED, "RFC 9110 section 9.1",
         "this method is not one that this server knows",
@@ -97,9 +97,9 @@ refusals! {
         "send the request to the server that you want to reach";
     TargetTooLong, URI_TOO_LONG, "RFC 9112 section 3",
         "the target is longer than this server reads",
-        "shorten the target, or send the data as content of a POST";
+        "shorten the target, or send the data in the body (content) of a POST";
     TargetByte, BAD_REQUEST, "RFC 9112 section 3.2",
-        "this byte cannot stand in a target",
+        "this byte is not allowed in a target",
         "write it as % and two hex digits; a fragment (#...) is never sent";
     TargetPercent, BAD_REQUEST, "RFC 3986 section 2.1",
         "a % in a target must be followed by two hex digits",
@@ -114,37 +114,37 @@ refusals! {
         "the host in the target is empty or invalid, or carries a user name",
         "write it like http://example.test/about";
     SpaceBeforeFields, BAD_REQUEST, "RFC 9112 section 2.2",
-        "white space stands between the request line and the first field",
-        "begin each field line with the field's name";
+        "white space stands between the request line and the first header field",
+        "begin each line with the name of a header field";
     Folding, BAD_REQUEST, "RFC 9112 section 5.2",
         "a line begins with white space, which once continued the line before",
-        "write each field in one line";
+        "write each header field in one line";
     SpaceBeforeColon, BAD_REQUEST, "RFC 9112 section 5.1",
-        "a space stands between a field's name and its colon",
-        "put the colon straight behind the name";
+        "a space stands between a header field's name and its colon",
+        "put the colon directly after the name";
     NoColon, BAD_REQUEST, "RFC 9112 section 5",
-        "a field line has no colon",
-        "write it like Name: value; an empty line ends the head";
+        "a header field has no colon",
+        "write it like Name: value; an empty line ends the header fields";
     FieldName, BAD_REQUEST, "RFC 9110 section 5.1",
-        "this byte cannot stand in a field's name",
+        "this byte is not allowed in a header field's name",
         "use letters, digits and hyphens";
     FieldValue, BAD_REQUEST, "RFC 9110 section 5.5",
-        "a control byte stands in a field's value",
+        "a control byte stands in a header field's value",
         "send visible characters, spaces and tabs only";
     HeadTooLong, REQUEST_HEADER_FIELDS_TOO_LARGE, "RFC 6585 section 5",
-        "the head is longer than this server reads",
-        "send fewer or shorter fields; large cookies are the usual reason";
+        "the request line and header fields are longer than this server reads",
+        "send fewer or shorter header fields; large cookies are the usual reason";
     TooManyFields, REQUEST_HEADER_FIELDS_TOO_LARGE, "RFC 6585 section 5",
-        "the head has more fields than this server reads",
-        "send fewer fields";
+        "the request has more header fields than this server reads",
+        "send fewer header fields";
     HostMissing, BAD_REQUEST, "RFC 9112 section 3.2",
         "a request in HTTP/1.1 must say which host it is for",
         "add a line such as Host: example.test";
     HostTwice, BAD_REQUEST, "RFC 9112 section 3.2",
-        "there are two Host fields, and two servers may choose differently",
+        "there are two Host header fields, and two servers may choose differently",
         "send one";
     HostInvalid, BAD_REQUEST, "RFC 9112 section 3.2",
-        "the Host field is not a host and an optional port",
+        "the Host header field is not a host and an optional port",
         "write it like Host: example.test:5000";
     LengthInvalid, BAD_REQUEST, "RFC 9112 section 6.3",
         "Content-Length is not a number in decimal digits",
@@ -153,7 +153,7 @@ refusals! {
         "there are two lengths, and two servers may choose differently",
         "send one Content-Length with one number";
     LengthAndCoding, BAD_REQUEST, "RFC 9112 section 6.3",
-        "Content-Length and Transfer-Encoding both say where the content ends",
+        "Content-Length and Transfer-Encoding both say where the body (content) ends",
         "send one of the two";
     CodingInHttp10, BAD_REQUEST, "RFC 9112 section 6.1",
         "HTTP/1.0 has no Transfer-Encoding, so its framing cannot be trusted here",
@@ -165,19 +165,19 @@ refusals! {
         "this server decodes no transfer coding but chunked",
         "write Transfer-Encoding: chunked";
     CodingNotLast, BAD_REQUEST, "RFC 9112 section 6.3",
-        "chunked is not the last transfer coding, so nothing says where the content ends",
+        "chunked is not the last transfer coding, so nothing says where the body (content) ends",
         "write Transfer-Encoding: chunked";
     ExpectationUnknown, EXPECTATION_FAILED, "RFC 9110 section 10.1.1",
         "the only expectation that can be met is 100-continue",
-        "write Expect: 100-continue, or leave the field out";
+        "write Expect: 100-continue, or leave the header field out";
     ContentTooLarge, CONTENT_TOO_LARGE, "RFC 9110 section 15.5.14",
-        "the content is longer than this server reads",
-        "send less, or ask whoever runs the server for a larger limit";
+        "the body (content) is longer than this server reads",
+        "send less, or have the server's limit raised";
     ContentCutShort, BAD_REQUEST, "RFC 9112 section 8",
-        "the connection was half-closed before the content was complete",
+        "the connection was half-closed before the body (content) was complete",
         "send as many bytes as the framing says";
     ContentTimeout, REQUEST_TIMEOUT, "RFC 9110 section 15.5.9",
-        "the content was not complete in the time that content of its size is given",
+        "the body (content) was not complete in the time that its size is granted",
         "send as many bytes as the framing says, and send them without long pauses";
     ChunkSize, BAD_REQUEST, "RFC 9112 section 7.1",
         "a chunk's size is not a number in hex digits",
@@ -193,15 +193,15 @@ refusals! {
         "count the bytes of the chunk";
     TrailersTooLong, REQUEST_HEADER_FIELDS_TOO_LARGE, "RFC 6585 section 5",
         "the trailer fields are longer than this server reads",
-        "send fewer or shorter fields";
+        "send fewer or shorter trailer fields";
     NotFound, NOT_FOUND, "RFC 9110 section 15.5.5",
         "no route has this path",
         "compare the path with the route table";
     MethodNotAllowed, METHOD_NOT_ALLOWED, "RFC 9110 section 15.5.6",
         "the path is known, but not for this method",
-        "use a method that the Allow field names";
+        "use a method that the Allow header field names";
     HandlerPanicked, INTERNAL_SERVER_ERROR, "RFC 9110 section 15.6.1",
-        "the function behind this route panicked",
+        "the handler of this route panicked",
         "read the server's log: the fault is there, not in the request";
     TooManyConnections, SERVICE_UNAVAILABLE, "RFC 9110 section 15.6.4",
         "as many connections are open as this server allows",

@@ -11,14 +11,14 @@
 //! GET / HTTP/1.1
 //! Host : example.test
 //!
-//! <<< 197 bytes, +0.1 ms
+//! <<< 204 bytes, +0.1 ms
 //! HTTP/1.1 400 Bad Request
 //! Date: Sun, 06 Nov 1994 08:49:37 GMT
 //! Connection: close
 //! Content-Type: text/plain; charset=utf-8
-//! Content-Length: 52
+//! Content-Length: 59
 //!
-//! a space stands between a field's name and its colon\n
+//! a space stands between a header field's name and its colon\n
 //! --- server closed
 //!
 //! ???
@@ -142,7 +142,7 @@ pub struct Block {
     pub connection: u32,
     /// The side that wrote the bytes: the client for `>>>`, the server for `<<<`.
     pub from: Side,
-    /// The note: the rest of the marker's line, such as `197 bytes, +0.1 ms`.
+    /// The note: the rest of the marker's line, such as `204 bytes, +0.1 ms`.
     pub note: Note,
     /// The bytes that were written.
     pub bytes: Bytes,

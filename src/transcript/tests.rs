@@ -37,7 +37,7 @@ fn status(text: &str) -> Assertion {
 #[test]
 fn the_example_of_the_module_is_canonical() {
     let request = "GET / HTTP/1.1\r\nHost : example.test\r\n\r\n";
-    let content = "a space stands between a field's name and its colon\n";
+    let content = "a space stands between a header field's name and its colon\n";
     let response = format!(
         "HTTP/1.1 400 Bad Request\r\nDate: Sun, 06 Nov 1994 08:49:37 GMT\r\nConnection: close\r\n\
          Content-Type: text/plain; charset=utf-8\r\nContent-Length: {}\r\n\r\n{content}",

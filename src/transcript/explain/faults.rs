@@ -1,11 +1,11 @@
 //! # Explaining faults: which rule a message breaks, and at which byte
 //!
 //! ```text
-//! broken here: a space stands between a field's name and its colon
+//! broken here: a space stands between a header field's name and its colon
 //!     Host : h
 //!         ^
 //!     Host: h
-//! RFC 9112 section 5.1: put the colon straight behind the name
+//! RFC 9112 section 5.1: put the colon directly after the name
 //! ```
 //! This server's own refusals say which rule is broken. [`Head::parse`] and [`Framing::of`] judge here as
 //! they do in the server, but with the widest limits, because other servers have other limits. The field

@@ -9,7 +9,7 @@
 //!     broken here, and a strict server answers 400 Bad Request: a space stands between ...
 //!         Host : h
 //!             ^
-//!     RFC 9112 section 5.1: put the colon straight behind the name
+//!     RFC 9112 section 5.1: put the colon directly after the name
 //! ```
 //! A message is printed line by line, with the meaning below each line. A transcript stays a
 //! transcript: the meaning becomes prose after each block.
