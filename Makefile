@@ -1,4 +1,4 @@
-# Open Kitchen. `make help` lists what can be asked for.
+# Open Kitchen. `make help` lists the targets.
 LISTEN ?= 127.0.0.1:5000
 CARGO ?= cargo
 
@@ -27,7 +27,7 @@ lesson: ## the lesson's two routes, in fifteen lines, at 127.0.0.1:5000
 test: ## every test; needs a Rust toolchain only
 	$(CARGO) test --quiet
 
-soak: ## the long tests: crowds, slow attackers, stops and restarts under load
+soak: ## the long tests: many clients, slow attackers, stops and restarts under load
 	tests/soak/run
 
 check: ## formatting, lints and docs, with warnings denied
@@ -44,7 +44,7 @@ bench-peers: ## the same beside nginx, hyper and tiny_http, and README's table
 	$(CARGO) build --release --quiet --locked --manifest-path tests/peers/Cargo.toml --target-dir target/peers
 	PATH="$$PATH:/usr/sbin" && $(BENCH) $(PEERS:%=--peer target/peers/release/%)
 
-fuzz: ## bytes that break a property, looked for an hour (make fuzz FOR=60: a minute each)
+fuzz: ## searches for bytes that break a property, for an hour (make fuzz FOR=60: a minute each)
 	tests/fuzz/run.sh
 
 races: ## every test under a race detector, and the message under Miri; a quarter of an hour

@@ -11,7 +11,7 @@
 //! BLESS=1 cargo test --test exchanges       writes what the server does into them: read the difference
 //! ```
 //! A block with the note `>>> in one write` is one write at every pace. The prose `# fixture: impatient`,
-//! `narrow` or `one seat` sets other limits (`support/app.rs`).
+//! `narrow` or `one connection` sets other limits (`support/app.rs`).
 
 use std::env;
 use std::fs;

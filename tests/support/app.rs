@@ -62,7 +62,7 @@ pub fn server(fixture: &str, observer: Option<Arc<dyn Observer>>) -> Server {
             ..Limits::default()
         },
         "narrow" => Limits { head: 256, target: 64, content: 16, ..Limits::default() },
-        "one seat" => Limits { connections: 1, ..Limits::default() },
+        "one connection" => Limits { connections: 1, ..Limits::default() },
         other => panic!("no fixture is called {other:?}"),
     };
     let server = Server::bind("127.0.0.1:0").expect("a free port").limits(limits);
