@@ -203,6 +203,12 @@ impl Reader {
         })
     }
 
+    /// Calls all further bytes unframed: the connection has left HTTP.
+    pub fn stop(&mut self) {
+        self.kept.clear();
+        self.state = ReaderState::Lost;
+    }
+
     /// Skips bytes of the stream that the caller does not have.
     pub fn skip(&mut self, bytes: u64) {
         let is_within_line = !std::mem::take(&mut self.kept).is_empty();

@@ -97,6 +97,7 @@ mod random;
 #[cfg(test)]
 mod tests;
 
+pub use crate::message::dialogue::Side;
 pub use assertions::{Assertion, Fact, FieldName, Statuses};
 pub use bytes::{Bytes, Piece, REPEATED_BYTES, TooLong};
 pub use parse::ParseError;
@@ -174,15 +175,6 @@ pub enum EventKind {
     Wait(Millis),
     /// `silent 2s`: neither side sent a byte for this long.
     Silent(Millis),
-}
-
-/// One side of a connection.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Side {
-    /// The client, which sends requests.
-    Client,
-    /// The server, which sends responses.
-    Server,
 }
 
 /// The five markers. A content line never begins with one, because its first byte is then escaped. In
