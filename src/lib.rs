@@ -112,5 +112,5 @@ pub use net::observer::{Answered, End, Observer};
 pub use net::server::{Server, ServerHandle, Stopper};
 pub use net::shared::Clock;
 pub use request::Request;
-pub use route::{Handler, Route, Routes, delete, get, patch, post, put, routes};
+pub use route::{Handler, Route, RouteRow, Routes, delete, get, patch, post, put, routes};
 pub use transcript::Transcript;

@@ -52,11 +52,21 @@ pub type Handler<S = ()> = fn(&Request<'_, S>) -> Response;
 
 /// One row of the table: a method, a path, and the handler for both.
 pub struct Route<S = ()> {
-    method: Method,
-    path: &'static str,
+    row: RouteRow,
     handler: Handler<S>,
-    is_quiet: bool,
-    place: &'static Location<'static>,
+}
+
+/// What a row says besides its handler: for observers, which do not know the state `S`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RouteRow {
+    /// The method of the row.
+    pub method: Method,
+    /// The path of the row, with the `/*` at its end if it has one.
+    pub path: &'static str,
+    /// Whether the row is left out of the access log and the trace: see [`Route::quiet`].
+    pub is_quiet: bool,
+    /// The place of the row in the source.
+    pub place: &'static Location<'static>,
 }
 
 /// A checked table of routes. [`routes`] makes one at compile time, [`Routes::new`] at run time.
@@ -109,32 +119,18 @@ pub const fn routes<S>(rows: &'static [Route<S>]) -> Routes<S> {
 impl<S> Route<S> {
     #[track_caller]
     const fn new(method: Method, path: &'static str, handler: Handler<S>) -> Route<S> {
-        Route { method, path, handler, is_quiet: false, place: Location::caller() }
+        let row = RouteRow { method, path, is_quiet: false, place: Location::caller() };
+        Route { row, handler }
     }
 
     /// The same row, left out of the access log and the trace: for a health check every second.
     pub const fn quiet(self) -> Route<S> {
-        Route { is_quiet: true, ..self }
+        Route { row: RouteRow { is_quiet: true, ..self.row }, ..self }
     }
 
-    /// The method of the row.
-    pub fn method(&self) -> Method {
-        self.method
-    }
-
-    /// The path of the row, with the `/*` at its end if it has one.
-    pub fn path(&self) -> &'static str {
-        self.path
-    }
-
-    /// The place of the row in the source.
-    pub fn place(&self) -> &'static Location<'static> {
-        self.place
-    }
-
-    /// Whether the access log leaves it out.
-    pub fn is_quiet(&self) -> bool {
-        self.is_quiet
+    /// The row without its handler.
+    pub fn row(&self) -> &RouteRow {
+        &self.row
     }
 
     /// Calls the handler.
@@ -144,7 +140,7 @@ impl<S> Route<S> {
 
     /// `Some` if the row matches the path: the part that a `/*` matched, empty for a whole match.
     pub(crate) fn rest<'a>(&self, path: &'a [u8]) -> Option<&'a [u8]> {
-        match self.path.as_bytes() {
+        match self.row.path.as_bytes() {
             [prefix @ .., b'*'] => path.strip_prefix(prefix),
             whole => (path == whole).then_some(b""),
         }
@@ -197,7 +193,7 @@ impl<S> Routes<S> {
         // RFC 9110 section 9.3.2: HEAD is GET without the content.
         let wanted = if method == Method::Head { Method::Get } else { method };
         let mut matching = self.rows.iter().filter(|row| row.rest(path).is_some());
-        if let Some(row) = matching.clone().find(|row| row.method == wanted) {
+        if let Some(row) = matching.clone().find(|row| row.row.method == wanted) {
             return Lookup::Found(row);
         }
         match (matching.next(), method) {
@@ -211,8 +207,8 @@ impl<S> Routes<S> {
     pub(crate) fn allow(&self, path: Option<&[u8]>) -> String {
         let mut names = Vec::new();
         for row in self.rows.iter().filter(|row| path.is_none_or(|path| row.rest(path).is_some())) {
-            names.push(row.method.name());
-            if row.method == Method::Get {
+            names.push(row.row.method.name());
+            if row.row.method == Method::Get {
                 names.push(Method::Head.name());
             }
         }
@@ -231,8 +227,9 @@ impl<S> Routes<S> {
 impl<S> fmt::Display for Routes<S> {
     /// Prints a line for each row: method, path, and place in the source.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.iter()
-            .try_for_each(|row| writeln!(f, "{:7} {:24} {}", row.method, row.path, row.place))
+        self.iter().map(Route::row).try_for_each(|RouteRow { method, path, place, .. }| {
+            writeln!(f, "{method:7} {path:24} {place}")
+        })
     }
 }
 
@@ -241,21 +238,23 @@ impl<S> fmt::Display for Routes<S> {
 const fn mistake<S>(rows: &[Route<S>]) -> Option<Sentence> {
     let mut at = 0;
     while at < rows.len() {
-        let path = rows[at].path;
+        let RouteRow { method, path, .. } = rows[at].row;
         if let Some(rule) = broken_path_rule(path.as_bytes()) {
             let row = Sentence::new().and("route \"").and(path).and("\": ");
             return Some(row.and(rule));
         }
         let mut above = 0;
         while above < at {
-            let earlier = rows[above].path;
-            if rows[above].method as u8 == rows[at].method as u8 && is_covered(path, earlier) {
-                let row = Sentence::new().and("route ").and(rows[at].method.name());
+            let earlier = rows[above].row;
+            if earlier.method as u8 == method as u8 && is_covered(path, earlier.path) {
+                let row = Sentence::new().and("route ").and(method.name());
                 let row = row.and(" \"").and(path);
-                return Some(if is_covered(earlier, path) {
+                return Some(if is_covered(earlier.path, path) {
                     row.and("\" is listed twice")
                 } else {
-                    row.and("\" never answers, because \"").and(earlier).and("\" stands above it")
+                    row.and("\" never answers, because \"")
+                        .and(earlier.path)
+                        .and("\" stands above it")
                 });
             }
             above += 1;
@@ -359,7 +358,7 @@ mod tests {
 
     fn lookup(method: Method, path: &str) -> String {
         match TABLE.lookup(method, path.as_bytes()) {
-            Lookup::Found(row) => format!("{} {}", row.method, row.path),
+            Lookup::Found(row) => format!("{} {}", row.row.method, row.row.path),
             Lookup::Options(allow) | Lookup::WrongMethod(allow) => allow,
             Lookup::NotFound => "not found".to_string(),
         }
@@ -443,7 +442,7 @@ mod tests {
     #[test]
     fn a_row_knows_its_place_in_the_source() {
         let (row, line) = (get("/", handler), line!());
-        assert!(row.place().file().ends_with("route.rs"));
-        assert_eq!(row.place().line(), line);
+        assert!(row.row.place.file().ends_with("route.rs"));
+        assert_eq!(row.row.place.line(), line);
     }
 }

@@ -48,10 +48,10 @@ pub struct Limits {
     /// Bytes of content in one request, which the server holds in memory while it handles the
     /// request. Default 1 MiB; 413 past it.
     pub content: u64,
-    /// Connections at one time. Default 1024; past it, a new one receives 503 with `Retry-After`. If many
-    /// arrive at once, some are closed without a response.
+    /// Connections at one time (max connections). Default 1024; past it, a new one receives 503 with
+    /// `Retry-After`. If many arrive at once, some are closed without a response.
     pub connections: usize,
-    /// Time for a complete head, from its first byte to its last. Default 10 s; 408 past it.
+    /// Head timeout: time for a complete head, from its first byte to its last. Default 10 s; 408 past it.
     pub head_timeout: Duration,
     /// Time to receive a request's content, and time to send a response or one chunk of a streamed
     /// one; one second is added for each [`MIN_BYTES_PER_SECOND`] bytes. Default 30 s; past it, a
@@ -60,11 +60,11 @@ pub struct Limits {
     /// Time to wait for the first byte of a request. Default 60 s; past it, the connection closes
     /// without a response.
     pub idle_timeout: Duration,
-    /// Time during which a client may accept no byte of a response. Default 30 s; past it, the
-    /// connection closes.
+    /// Write timeout: the longest time in which a client may take no byte of a response. Default 30 s;
+    /// past it, the connection closes.
     pub write_timeout: Duration,
-    /// Time to finish open exchanges after a request to stop. Default 5 s; past it, the server closes
-    /// every connection.
+    /// Grace time of a graceful shutdown: time to finish open exchanges after a request to stop. Default
+    /// 5 s; past it, the server closes every connection.
     pub grace: Duration,
 }
 

@@ -16,11 +16,12 @@
 //! accept*, and it ends when enough others wait in `accept`. Each thread still has one connection at a
 //! time, and the server takes twice as many short connections (`make bench`, workload d).
 //!
-//! When all workers are busy, no thread waits in `accept`. That is well while workers return soon: a
-//! few threads that never sleep are faster than many that are woken. But a silent client or a slow
-//! handler can hold a worker for long. So the last thread to leave `accept` wakes the supervisor, which
-//! looks every half millisecond. If no worker has returned since its last look, the supervisor spawns
-//! more: one, then two, then four.
+//! When all workers are busy, no thread waits in `accept`. That is no problem while each worker
+//! finishes its connection soon: a few threads that go straight to the next connection cost less than
+//! many that the kernel must wake. But a silent client or a slow handler can hold a worker for long. So
+//! the last thread to leave `accept` wakes the supervisor. Until a thread waits in `accept` again, the
+//! supervisor checks every half millisecond whether a worker has finished a connection. If none has, it
+//! spawns more: one, then two, then four, up to 64 at once.
 //!
 //! ```text
 //! accept ─> register ─> a permit? ─ yes ─> serve the connection ─> unregister ─> accept
@@ -45,7 +46,8 @@ use super::observer::Tapped;
 use super::shared::{Shared, set_stream_options};
 use super::transport::{Buffers, Io};
 
-/// Threads that may wait in `accept`. A worker that returns from a connection to find so many ends.
+/// If this many threads wait in `accept`, a worker that has finished its connection ends. The
+/// supervisor does not look at this number, so more may wait for a while.
 const MAX_IDLE_ACCEPTORS: usize = 4;
 
 /// Bytes of a worker's stack. The kernel provides a page when it is touched first, so an idle thread
@@ -59,20 +61,22 @@ const POLL_INTERVAL: Duration = Duration::from_micros(500);
 const MAX_SPAWNED_AT_ONCE: usize = 64;
 
 /// Connections past the limit that are answered with 503 at one time. Further ones are closed without
-/// an answer: each answer takes a thread, and the limit is there to save threads.
+/// a response, because each response needs a thread and the limit exists to bound the threads.
 const MAX_REJECTING: usize = 16;
 
-/// Time for an idle connection that was closed to free its descriptor and its thread, in a shortage of
-/// either. It also gives the next idle connection time to send a request before it is closed in turn.
+/// How long the server waits after it has closed an idle connection for lack of descriptors or threads.
+/// In this time the worker of that connection ends it, and the next idle client may send a request
+/// before its connection is closed too.
 const MAKE_ROOM_PAUSE: Duration = Duration::from_millis(20);
 
-/// Connections that are given their socket options one by one. They may have been made before the
-/// listener had the options that its connections inherit; a backlog holds no more than these.
+/// The server sets the socket options of the first 4096 connections itself. Their clients may have
+/// connected before the listener had the options that later connections inherit: at most a full backlog.
 const FIRST_CONNECTIONS: u64 = 4096;
 
 impl<S: Sync> Shared<'_, S> {
-    /// Spawns workers when no thread waits in `accept` and none returns. Returns when the server is to
-    /// stop. It runs on the thread that called [`Server::run`](super::server::Server::run).
+    /// Spawns workers while no thread waits in `accept` and no worker finishes a connection. Returns
+    /// when the server is to stop. It runs on the thread that called
+    /// [`Server::run`](super::server::Server::run).
     pub(super) fn supervise<'scope>(&'scope self, scope: &'scope Scope<'scope, '_>) {
         let (mut completed, mut to_spawn) = (0, 1);
         while self.wait_until_none_accepting() {
@@ -86,8 +90,7 @@ impl<S: Sync> Shared<'_, S> {
             }
             let spawned = (0..to_spawn).try_for_each(|_| self.spawn_worker(scope));
             if let Err(error) = spawned {
-                // The connections wait in the backlog: without more threads the server is slow, and
-                // does not end.
+                // The server goes on with the threads it has. New connections wait in the backlog.
                 if self.acceptor.short_of_threads.allows() {
                     warn!("no thread can be spawned, so new connections wait: {error}");
                 }
@@ -148,8 +151,8 @@ impl<S: Sync> Shared<'_, S> {
     /// Waits until no thread is in `accept`. Returns false if the server is stopping.
     fn wait_until_none_accepting(&self) -> bool {
         let is_fine = |_: &Entries| {
-            // This is stored before the counter is read, so a thread that leaves `accept` after the
-            // read wakes the supervisor.
+            // First the flag is cleared, then the counter is read. A thread that leaves `accept` after
+            // that read finds the flag cleared, and wakes the supervisor.
             self.acceptor.supervisor_is_awake.store(false, Ordering::SeqCst);
             !self.none_accepting() && !self.connections.is_stopping()
         };
@@ -157,22 +160,22 @@ impl<S: Sync> Shared<'_, S> {
         !self.connections.is_stopping()
     }
 
-    /// Closes the oldest idle connection in a shortage of descriptors or threads, and gives it time to
-    /// end. An idle client must not keep out one that has a request.
+    /// Closes (evicts) the oldest idle connection in a shortage of descriptors or threads, and gives it
+    /// time to end. An idle client must not keep out one that has a request.
     fn make_room(&self) {
         self.connections.close_oldest_idle();
         thread::sleep(MAKE_ROOM_PAUSE);
     }
 
-    /// The next connection; `None` when the server is stopping. When descriptors run out (EMFILE), the
-    /// listener goes on: an idle connection is closed, and `accept` is tried again.
+    /// The next connection; `None` when the server is stopping. On an error of `accept`, usually EMFILE
+    /// (no descriptor left), the server closes the oldest idle connection, waits and tries again.
     fn accept(&self) -> Option<(TcpStream, SocketAddr)> {
         loop {
             match self.listener.accept() {
                 Ok(accepted) => return Some(accepted),
                 Err(_) if self.connections.is_stopping() => return None,
                 Err(error) => match error.kind() {
-                    // The listener has the read timeout that its connections inherit.
+                    // `accept` times out too: the listener has the timeout that its connections inherit.
                     ErrorKind::WouldBlock | ErrorKind::TimedOut => {}
                     ErrorKind::Interrupted | ErrorKind::ConnectionAborted => {}
                     _ => {
@@ -201,13 +204,13 @@ impl<S: Sync> Shared<'_, S> {
     pub(super) fn serve_connection(&self, entry: &Entry, buffers: &mut Buffers) {
         let Entry { identity, stream, .. } = entry;
         let Identity { number, peer } = *identity;
-        // A handler's panic is caught where the handler is called. This one is for all other code: it
-        // may end one connection, and never the server.
-        let served = panic::catch_unwind(AssertUnwindSafe(|| match self.service.observer {
-            None => self.serve_with_permit(stream, entry, buffers),
-            Some(observer) => {
-                observer.opened(number, peer);
-                let io = Tapped::new(stream, number, observer);
+        // A handler's panic is caught where the handler is called. This is for a panic in any other
+        // code: it ends one connection, never the server.
+        let served = panic::catch_unwind(AssertUnwindSafe(|| match self.service.observers {
+            [] => self.serve_with_permit(stream, entry, buffers),
+            observers => {
+                observers.iter().for_each(|observer| observer.opened(number, peer));
+                let io = Tapped::new(stream, number, observers);
                 self.serve_with_permit(io, entry, buffers);
             }
         }));
@@ -216,9 +219,11 @@ impl<S: Sync> Shared<'_, S> {
         }
         buffers.shrink();
         self.connections.unregister(entry);
+        self.service.observers.iter().for_each(|observer| observer.gone(number));
     }
 
-    /// Enforces the limit on connections: serves with a permit, and rejects with 503 without one.
+    /// Enforces the limit on connections (max connections, `--max-connections`): serves a connection that
+    /// gets a permit, and rejects one that gets none with 503.
     fn serve_with_permit(&self, io: impl Io, entry: &Entry, buffers: &mut Buffers) {
         let Entry { identity, idle, .. } = entry;
         let mut connection = Connection::new(&self.service, io, *identity, idle, buffers);

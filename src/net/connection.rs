@@ -1,16 +1,16 @@
 //! # One connection: read a request, answer it, read the next
 //!
-//! One thread serves one connection. The state of the connection is the place in this code: there is
-//! no state table.
+//! One thread serves one connection. There is no state table: the code that the thread is executing says
+//! what state the connection is in.
 //!
 //! ```text
 //! >>> GET /about HTTP/1.1          <<< HTTP/1.1 200 OK
 //! >>> GET /missing HTTP/1.1        <<< HTTP/1.1 404 Not Found
 //! --- client closed
 //! ```
-//! The borrow checker keeps the order. [`Connection::next`] lends an [`Exchange`], and answering
-//! consumes it. Two responses to one request do not compile, and neither does a second request before
-//! the first is answered.
+//! The compiler enforces the order. [`Connection::next`] returns an [`Exchange`] that borrows the
+//! connection, and [`Exchange::serve`] takes it by value. So two responses to one request do not
+//! compile, and neither does a second request before the first is answered.
 //!
 //! Rule: RFC 9112 section 9.  Next: [`exchange`](super::exchange).
 
@@ -47,12 +47,12 @@ pub(super) struct Connection<'a, S: 'static, L> {
 /// end, so each of these bytes is looked at when it arrives.
 const GREETING_BYTES: usize = 16;
 
-/// Time for the request line after an empty line. A program sends both at once; a person who types is
-/// answered before giving up.
+/// Time for the request line after an empty line. A program sends both at once. A person typing by hand
+/// gets a response after this time.
 const BLANK_LINE_TIMEOUT: Duration = Duration::from_secs(1);
 
-/// Time for which a rejected connection is still read. Its thread is one past the limit, so it is
-/// shorter than for others.
+/// Time for which a rejected connection is still read. Its thread comes on top of the limit, so the time
+/// is shorter than for other connections.
 const LINGER_REJECTED: Duration = Duration::from_secs(1);
 
 impl<'a, S: Sync, L: Io> Connection<'a, S, L> {
@@ -113,8 +113,9 @@ impl<'a, S: Sync, L: Io> Connection<'a, S, L> {
         }
     }
 
-    /// Reads until a head is complete. One deadline holds for the whole head ([`Limits::head_timeout`]):
-    /// a timeout for each read would let a client that sends a byte now and then hold a thread for ever.
+    /// Reads until a head is complete. One deadline holds for the whole head (the head timeout,
+    /// [`Limits::head_timeout`]): with a timeout for each read, a client that sends a byte now and then
+    /// could hold a thread for ever.
     fn read_head(&mut self) -> Result<Option<Head>, ReadError> {
         let limits = self.service.limits;
         let (mut since, mut tried) = (None, 0);
@@ -155,8 +156,8 @@ impl<'a, S: Sync, L: Io> Connection<'a, S, L> {
         if !between_requests {
             return self.transport.fill(deadline);
         }
-        // First the idle mark is set, then the stop flag is read. The thread that stops the server sets
-        // the flag first and reads the mark after it, so one of the two always sees the other.
+        // First the idle mark is set, then the stop flag is read. The stopping thread sets the flag
+        // first, then reads the mark. So this thread sees the flag, or the other one sees the mark.
         self.idle.begin();
         let stopping = self.service.stopping.load(Ordering::SeqCst);
         let deadline = if stopping { Some(Instant::now() + FINAL_REQUEST_WAIT) } else { deadline };
@@ -165,8 +166,8 @@ impl<'a, S: Sync, L: Io> Connection<'a, S, L> {
             self.transport.mark_read_shut();
         }
         if !matches!(filled, Ok(1..)) {
-            // No further request will be answered. The half-close says so at once, since bytes that
-            // arrive between this read and the end of the connection are thrown away.
+            // The half-close tells the client at once that no further request will be answered. Bytes
+            // that arrive later are dropped.
             self.transport.half_close();
         }
         filled
@@ -197,7 +198,6 @@ impl<'a, S: Sync, L: Io> Connection<'a, S, L> {
                 target: "-".into(),
                 status,
                 route: None,
-                is_quiet: false,
                 received,
                 took: since.elapsed(),
                 persistence,

@@ -1,7 +1,7 @@
 //! # The registry of open connections, idle marks, and permits
 //!
-//! The registry serves two moments. In a shortage of descriptors or threads, it finds an idle
-//! connection. When the server stops, it finds all of them.
+//! The registry is used in two cases. In a shortage of descriptors or threads, to choose an idle
+//! connection to close. When the server stops, to find all connections.
 //!
 //! ```text
 //! WAITING ── a request arrives ──> BUSY ── it is answered ──> WAITING
@@ -27,8 +27,8 @@ pub(super) struct Connections {
 
 pub(super) type Entries = HashMap<u64, Arc<Entry>>;
 
-/// One open connection. Its worker reads and writes the socket, and another thread may shut it: a
-/// second descriptor for that would halve the number of connections.
+/// One open connection. Its worker and the thread that may shut the socket share one `TcpStream`: a
+/// `try_clone` would need a second descriptor for each connection, and so allow half as many.
 pub(super) struct Entry {
     pub identity: Identity,
     pub stream: TcpStream,
@@ -45,8 +45,8 @@ pub(super) struct Identity {
 }
 
 impl Entry {
-    /// Closes the connection if it waits for a request: its read ends. A request that has arrived is
-    /// still read and answered.
+    /// If the connection waits for a request, shuts its reading half: the worker's blocked read returns 0
+    /// bytes, and the worker closes it. A request that has arrived is still read and answered.
     fn close_if_idle(&self) {
         if self.idle.try_close() {
             let _ = self.stream.shutdown(Shutdown::Read);
@@ -95,7 +95,8 @@ impl Connections {
         self.entries().values().for_each(|entry| entry.close_if_idle());
     }
 
-    /// Closes the oldest of the connections that wait for a request, so that a new one can be accepted.
+    /// Closes (evicts) the idle connection that was accepted first, so that a new one can be accepted. If
+    /// none is idle, closes none.
     pub fn close_oldest_idle(&self) {
         let entries = self.entries();
         let idle = entries.iter().filter(|(_, entry)| entry.idle.is_waiting());
@@ -133,8 +134,8 @@ impl Connections {
     }
 }
 
-/// Whether a connection is idle: it waits for a request. Only then may another thread close it. One
-/// atomic step on each side decides which of the two was first.
+/// Whether a connection is idle: it waits for a request. Only then may another thread close it. The
+/// worker and the closing thread each change the mark in one atomic step, so exactly one of them wins.
 #[derive(Default)]
 pub(super) struct IdleMark(AtomicU8);
 
@@ -168,10 +169,11 @@ impl IdleMark {
 /// Time for which a stopping server waits for a request on each idle connection. A request within this
 /// time is answered with `Connection: close`; after it the connection is closed. A request that is on
 /// its way at that moment is lost, which no server can prevent (RFC 9112 section 9.5). The longer a
-/// client has been silent, the less likely that is.
+/// client has been silent, the less likely it is to send just then.
 pub(super) const FINAL_REQUEST_WAIT: Duration = Duration::from_millis(50);
 
-/// One of a limited number, such as the limit on connections. Dropping it returns it.
+/// A permit to serve one connection. At most `limit` exist at a time; dropping one frees it for another
+/// connection.
 pub(super) struct Permit<'a>(&'a AtomicUsize);
 
 impl<'a> Permit<'a> {

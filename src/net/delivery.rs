@@ -62,8 +62,8 @@ pub(super) fn deliver<L: Io>(
     Ok(Sent::Whole)
 }
 
-/// Whether all the promised content was sent. If a reader fails or has too few bytes, the connection
-/// must be closed: nothing else can tell the client any more (RFC 9112 section 8).
+/// Whether all the promised content was sent. If a reader fails or has too few bytes, the head is already
+/// sent, so only closing the connection can tell the client that content is missing (RFC 9112 section 8).
 pub(super) enum Sent {
     Whole,
     CutShort,

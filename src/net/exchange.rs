@@ -35,7 +35,7 @@ use crate::message::response::Response;
 use crate::message::status::Status;
 use crate::message::target::masked;
 use crate::request::Request;
-use crate::route::{Lookup, Route};
+use crate::route::{Lookup, Route, RouteRow};
 
 /// Why a request could not be read.
 pub(super) enum ReadError {
@@ -112,15 +112,18 @@ impl<'c, 'a, S: Sync, L: Io> Exchange<'c, 'a, S, L> {
                 Lookup::Options(allow) => return self.options(allow),
                 // No handler has read the query, so it may hold a secret: logs do not show it.
                 Lookup::WrongMethod(allow) => {
+                    self.routed(None);
                     let response = Refused::from(Refusal::MethodNotAllowed).response(bytes, limits);
                     return self.answer(response.field("Allow", &allow).hide_query(), None);
                 }
                 Lookup::NotFound => {
+                    self.routed(None);
                     let response = Refused::from(Refusal::NotFound).response(bytes, limits);
                     return self.answer(response.hide_query(), None);
                 }
             }
         };
+        self.routed(Some(route));
         let response = match self.read_content(limits.content) {
             Ok(decoded) => self.call(route, decoded),
             Err(ReadError::Refused(refused)) => {
@@ -131,8 +134,16 @@ impl<'c, 'a, S: Sync, L: Io> Exchange<'c, 'a, S, L> {
         self.answer(response, Some(route))
     }
 
+    /// Reports the route to the observers.
+    fn routed(&self, route: Option<&Route<S>>) {
+        for observer in self.service.observers {
+            observer.routed(self.identity.number, route.map(Route::row));
+        }
+    }
+
     /// Answers OPTIONS with the methods of the route table (RFC 9110 section 9.3.7).
     fn options(self, allow: String) -> io::Result<Persistence> {
+        self.routed(None);
         self.answer(Response::new(Status::NO_CONTENT).field("Allow", &allow), None)
     }
 
@@ -231,23 +242,27 @@ impl<'c, 'a, S: Sync, L: Io> Exchange<'c, 'a, S, L> {
             connection: self.identity.number,
         };
         panic::catch_unwind(AssertUnwindSafe(|| route.call(&request))).unwrap_or_else(|_| {
-            // The panic hook has printed where and why.
+            // Rust's panic hook has already printed the place and the message on stderr.
             if self.service.panics.allows() {
-                error!("the handler of {} {} panicked", route.method(), route.path());
+                let RouteRow { method, path, .. } = route.row();
+                error!("the handler of {method} {path} panicked");
             }
             Refused::from(Refusal::HandlerPanicked).response(raw, limits).close()
         })
     }
 
-    /// Sends the response. Afterwards the connection stands at the next request, or is closed.
+    /// Sends the response. Afterwards the next byte in the buffer belongs to the next request, or the
+    /// connection is to be closed.
     ///
-    /// Here, and nowhere else, it is decided whether the connection stays open (RFC 9112 section 9.3).
+    /// Keep-alive or close: for a request that could be read, this function decides it (RFC 9112 section
+    /// 9.3). After a refused one, the connection is always closed.
     fn answer(mut self, response: Response, route: Option<&Route<S>>) -> io::Result<Persistence> {
         let Service { stopping, clock, limits, .. } = *self.service;
         let (is_head, version) = (self.head.method == Method::Head, self.head.version);
         let delimiter = Delimiter::of(&response, is_head, version);
-        // Unread content stands before the next request. It is read and dropped if it is short and the
-        // client does not wait for `100 Continue`; otherwise the connection is closed.
+        // Content that was not read comes before the next request in the stream. It is drained (read and
+        // discarded) if it is short and the client does not wait for `100 Continue`; otherwise the
+        // connection is closed.
         let much_unread = self.unread
             && (self.client_waits
                 || matches!(self.framing, Framing::Length(n) if n > MAX_UNREAD_CONTENT_BYTES));
@@ -272,8 +287,8 @@ impl<'c, 'a, S: Sync, L: Io> Exchange<'c, 'a, S, L> {
 
         let more_has_arrived = self.unread || self.transport.bytes().len() > self.length;
         self.transport.consume(self.length);
-        // A client that sends `close` must send nothing after it (RFC 9112 section 9.6). If it sent no
-        // content either, no unread byte can cause a reset, so the server need not linger.
+        // A client that sent `close` sends nothing more (RFC 9112 section 9.6). If all that it sent has
+        // been read, closing cannot cause a reset, so no lingering close is needed.
         let will_send_no_more =
             asked_for == Persistence::Close && !had_content && !more_has_arrived;
         if persistence == Persistence::Close && !(will_send_no_more && is_one_write) {
@@ -282,7 +297,9 @@ impl<'c, 'a, S: Sync, L: Io> Exchange<'c, 'a, S, L> {
         Ok(persistence)
     }
 
-    /// Reads and drops content that was not read before. False if it is malformed, late or too long.
+    /// Drains content that the handler did not need: reads and discards it, so that the connection can be
+    /// kept. The content of a found route is read before its handler runs, so this is for 404, 405 and
+    /// OPTIONS. False if the content is malformed, late or too long.
     fn drop_unread(&mut self) -> io::Result<bool> {
         if !self.unread {
             return Ok(true);
@@ -315,8 +332,7 @@ impl<'c, 'a, S: Sync, L: Io> Exchange<'c, 'a, S, L> {
                 method: self.head.method.name(),
                 target,
                 status,
-                route: route.map(Route::place),
-                is_quiet: route.is_some_and(Route::is_quiet),
+                route: route.map(Route::row),
                 received: self.length,
                 took: since.elapsed(),
                 persistence,

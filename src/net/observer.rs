@@ -1,8 +1,9 @@
 //! # Observers: what crosses each connection, byte for byte
 //!
 //! [`Tapped`] wraps the socket and passes every read and write to an [`Observer`]. So the observer sees
-//! what a packet dump shows, malformed bytes included, and the protocol code holds no line for it. One
-//! more call reports each exchange, with what only the server knows: the route, the status, the time.
+//! what a packet dump shows, malformed bytes included, and nothing in the protocol code calls it for
+//! bytes. One more call reports each exchange, with what only the server knows: the route, the status,
+//! the time.
 //!
 //! ```text
 //! client ── bytes ── │ Tapped │ ── bytes ── transport, connection, handler
@@ -15,27 +16,36 @@ use std::borrow::Cow;
 use std::cell::Cell;
 use std::io::{self, Read, Write};
 use std::net::SocketAddr;
-use std::panic::Location;
+use std::sync::Arc;
 use std::time::Duration;
 
 use crate::message::persistence::Persistence;
 use crate::message::status::Status;
 use crate::net::transport::Io;
+use crate::route::RouteRow;
 
-/// Is told what crosses each connection. The connection's thread makes the calls, in order for that
-/// connection. A call that blocks makes that client wait.
+/// Receives the bytes that are read from and written to each connection. The thread that serves the
+/// connection makes the calls, in order. A slow call delays that client only.
 pub trait Observer: Send + Sync {
+    /// The server has started at this address, with these rows of its route table. Called once, before
+    /// the first connection.
+    fn started(&self, _address: SocketAddr, _routes: &[RouteRow]) {}
     /// A connection was accepted. Connections are counted from 1.
     fn opened(&self, _connection: u64, _peer: SocketAddr) {}
     /// One read gave these bytes from the client.
     fn received(&self, _connection: u64, _bytes: &[u8]) {}
     /// One write sent these bytes to the client.
     fn sent(&self, _connection: u64, _bytes: &[u8]) {}
+    /// The head of a request was read, and its route was looked up: `None` for a 404 or 405. The content
+    /// is read after this.
+    fn routed(&self, _connection: u64, _route: Option<&RouteRow>) {}
     /// A request was answered.
     fn answered(&self, _connection: u64, _exchange: &Answered<'_>) {}
     /// One side closed its half of the connection, or reset it. There is one call for each side at
     /// most, except that a reset may follow a close.
     fn ended(&self, _connection: u64, _end: End) {}
+    /// The connection is over. No further call names it.
+    fn gone(&self, _connection: u64) {}
 }
 
 /// An exchange that is over, for [`Observer::answered`].
@@ -48,16 +58,14 @@ pub struct Answered<'a> {
     pub target: Cow<'a, str>,
     /// The response's status.
     pub status: Status,
-    /// The place in the source of the route that answered, if one did.
-    pub route: Option<&'static Location<'static>>,
-    /// Whether that route is left out of the access log.
-    pub is_quiet: bool,
+    /// The row of the route table that answered, if one did.
+    pub route: Option<&'a RouteRow>,
     /// Bytes of the request.
     pub received: usize,
     /// Time from the last byte of the head read to the last byte of the response written.
     pub took: Duration,
-    /// What the response said of the connection. A connection that was to stay open is closed all the
-    /// same if the client sends too much content that was not read.
+    /// What the response said of the connection. `KeepAlive` may still be followed by a close, if the
+    /// rest of the content is too long to be drained.
     pub persistence: Persistence,
 }
 
@@ -79,27 +87,31 @@ pub enum End {
 pub struct Tapped<'o, L> {
     io: L,
     connection: u64,
-    observer: &'o dyn Observer,
+    observers: &'o [Arc<dyn Observer>],
     client_ended: Cell<bool>,
     server_ended: Cell<bool>,
 }
 
 impl<'o, L: Io> Tapped<'o, L> {
     /// Wraps an `Io`.
-    pub fn new(io: L, connection: u64, observer: &'o dyn Observer) -> Tapped<'o, L> {
+    pub fn new(io: L, connection: u64, observers: &'o [Arc<dyn Observer>]) -> Tapped<'o, L> {
         let (client_ended, server_ended) = (Cell::new(false), Cell::new(false));
-        Tapped { io, connection, observer, client_ended, server_ended }
+        Tapped { io, connection, observers, client_ended, server_ended }
+    }
+
+    fn each(&self, call: impl Fn(&dyn Observer)) {
+        self.observers.iter().for_each(|observer| call(&**observer));
     }
 
     fn client_ended(&self, end: End) {
         if !self.client_ended.replace(true) {
-            self.observer.ended(self.connection, end);
+            self.each(|observer| observer.ended(self.connection, end));
         }
     }
 
     fn server_ended(&self) {
         if !self.server_ended.replace(true) {
-            self.observer.ended(self.connection, End::ServerClosed);
+            self.each(|observer| observer.ended(self.connection, End::ServerClosed));
         }
     }
 
@@ -120,7 +132,7 @@ impl<L: Io> Read for Tapped<'_, L> {
         let length = self.note_reset(read)?;
         match length {
             0 => self.client_ended(End::ClientClosed),
-            _ => self.observer.received(self.connection, &buffer[..length]),
+            _ => self.each(|observer| observer.received(self.connection, &buffer[..length])),
         }
         Ok(length)
     }
@@ -130,7 +142,7 @@ impl<L: Io> Write for Tapped<'_, L> {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         let written = self.io.write(bytes);
         let length = self.note_reset(written)?;
-        self.observer.sent(self.connection, &bytes[..length]);
+        self.each(|observer| observer.sent(self.connection, &bytes[..length]));
         Ok(length)
     }
 
@@ -153,7 +165,10 @@ impl<L: Io> Io for Tapped<'_, L> {
 impl<L> Drop for Tapped<'_, L> {
     fn drop(&mut self) {
         if !self.server_ended.replace(true) {
-            self.observer.ended(self.connection, End::ServerClosed);
+            let ended = |observer: &Arc<dyn Observer>| {
+                observer.ended(self.connection, End::ServerClosed);
+            };
+            self.observers.iter().for_each(ended);
         }
     }
 }

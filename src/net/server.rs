@@ -39,14 +39,14 @@ use super::shared::{Clock, Service, Shared, set_listener_options};
 use super::throttle::Throttle;
 use super::transport::{Buffers, Io};
 use crate::message::limits::Limits;
-use crate::route::Routes;
+use crate::route::{RouteRow, Routes};
 
 /// A listening socket and the settings of its server. [`run`](Server::run) or
 /// [`start`](Server::start) serves.
 pub struct Server {
     listener: TcpListener,
     limits: Limits,
-    observer: Option<Arc<dyn Observer>>,
+    observers: Vec<Arc<dyn Observer>>,
     clock: Clock,
     connections: Arc<Connections>,
 }
@@ -67,7 +67,7 @@ impl Server {
     pub fn from_listener(listener: TcpListener) -> Server {
         let (limits, connections) = (Limits::default(), Arc::new(Connections::default()));
         let _ = set_listener_options(&listener, &limits);
-        Server { listener, limits, observer: None, clock: SystemTime::now, connections }
+        Server { listener, limits, observers: Vec::new(), clock: SystemTime::now, connections }
     }
 
     /// Sets the limits: sizes, timeouts, and the number of connections.
@@ -78,9 +78,11 @@ impl Server {
         Server { limits, ..self }
     }
 
-    /// Sets the observer, which is shown every byte and every exchange.
-    pub fn observed_by(self, observer: Arc<dyn Observer>) -> Server {
-        Server { observer: Some(observer), ..self }
+    /// Adds an observer, which is shown every byte and every exchange. There may be several: each call
+    /// goes to all of them, in the order in which they were added.
+    pub fn observed_by(mut self, observer: Arc<dyn Observer>) -> Server {
+        self.observers.push(observer);
+        self
     }
 
     /// Sets the clock that `Date` is taken from. Timeouts do not use it.
@@ -111,12 +113,17 @@ impl Server {
             routes,
             state,
             limits: &self.limits,
-            observer: self.observer.as_deref(),
+            observers: &self.observers,
             clock: self.clock,
             stopping: self.connections.stopping(),
             warned: AtomicU64::new(0),
             panics: Throttle::default(),
         };
+        if !self.observers.is_empty() {
+            let rows: Vec<RouteRow> = routes.iter().map(|route| *route.row()).collect();
+            let address = self.listener.local_addr()?;
+            self.observers.iter().for_each(|observer| observer.started(address, &rows));
+        }
         let shared = Shared::new(self.listener, service, &self.connections)?;
         thread::scope(|scope| {
             shared.spawn_worker(scope)?;
@@ -159,7 +166,7 @@ pub fn serve_io<S: Sync>(
         routes,
         state,
         limits,
-        observer: None,
+        observers: &[],
         clock,
         stopping: &stopping,
         warned: AtomicU64::new(0),

@@ -9,6 +9,7 @@
 
 use std::io;
 use std::net::{TcpListener, TcpStream};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize};
 use std::time::SystemTime;
 
@@ -24,12 +25,12 @@ use crate::route::Routes;
 /// A source of the current time, for `Date`. The tests' clock stands still.
 pub type Clock = fn() -> SystemTime;
 
-/// What each connection of a server reads and none changes, except the last two.
+/// What every connection uses. Connections change only the last two fields.
 pub(super) struct Service<'a, S: 'static> {
     pub routes: &'a Routes<S>,
     pub state: &'a S,
     pub limits: &'a Limits,
-    pub observer: Option<&'a dyn Observer>,
+    pub observers: &'a [Arc<dyn Observer>],
     pub clock: Clock,
     /// True once the server is to stop. Each response then says `Connection: close`.
     pub stopping: &'a AtomicBool,
@@ -42,15 +43,15 @@ pub(super) struct Service<'a, S: 'static> {
 /// Everything that the threads of one run share.
 pub(super) struct Shared<'a, S: 'static> {
     pub listener: TcpListener,
-    /// The listening socket as a type that has `shutdown`. It is made at the start, since at the end
-    /// there may be no descriptor for it.
+    /// The listening socket wrapped as a `TcpStream`, since `TcpListener` has no `shutdown`. Used to end
+    /// every `accept` at a stop. It is made at the start, since at the end no descriptor may be left.
     pub shutter: Option<TcpStream>,
     pub service: Service<'a, S>,
     pub connections: &'a Connections,
     pub acceptor: Acceptor,
 }
 
-/// Counters of threads and connections, and throttles for what the log says of them.
+/// Counters of threads and connections. Each throttle allows one kind of log message once a minute.
 #[derive(Default)]
 pub(super) struct Acceptor {
     /// Threads that wait in `accept`, or are about to.
@@ -88,15 +89,15 @@ impl<'a, S: Sync> Shared<'a, S> {
 impl<S> Service<'_, S> {
     /// Whether anything reports exchanges: an observer or the access log. If not, no clock is read.
     pub fn is_observed(&self) -> bool {
-        self.observer.is_some() || log::log_enabled!(Level::Info)
+        !self.observers.is_empty() || log::log_enabled!(Level::Info)
     }
 
     /// Reports an exchange to the observer, and writes the access log.
     pub fn report(&self, identity: Identity, answered: &Answered<'_>) {
-        if let Some(observer) = self.observer {
+        for observer in self.observers {
             observer.answered(identity.number, answered);
         }
-        if !answered.is_quiet {
+        if !answered.route.is_some_and(|route| route.is_quiet) {
             info!(
                 target: "access",
                 "{} \"{} {}\" {} {} bytes in, {:.1} ms",

@@ -1,11 +1,11 @@
 //! # Graceful shutdown: answer what was received, then close every socket
 //!
 //! ```text
-//! stop()            the flag is set: each response says `Connection: close` from now on
-//! accept_pending    connections in the kernel's backlog are accepted, and no others
-//! 50 ms             idle connections may still send a request
-//! close_idle        connections that wait for a request are closed
-//! grace time        requests in flight are answered; after it, every socket is shut
+//! stop()                 the flag is set: each response says `Connection: close` from now on
+//! accept_pending         connections in the kernel's backlog are accepted, for 50 ms at most
+//! FINAL_REQUEST_WAIT     for 50 ms, idle connections may still send a request
+//! close_idle             connections that wait for a request are closed
+//! grace time             requests in flight are answered; after it, every socket is shut
 //! ```
 //! Rule: RFC 9112 section 9.6.  Next: [`throttle`](super::throttle).
 
@@ -33,7 +33,10 @@ const ACCEPT_RETRY_PAUSE: Duration = Duration::from_millis(1);
 const WAKE_CONNECT_TIMEOUT: Duration = Duration::from_millis(100);
 
 impl<S: Sync> Shared<'_, S> {
-    /// Ends all connections, within the grace time: idle ones soon, others when they are answered.
+    /// The graceful shutdown: ends all connections within the grace time ([`Limits::grace`]). Idle ones
+    /// end soon, others when they are answered.
+    ///
+    /// [`Limits::grace`]: crate::Limits::grace
     pub fn shutdown<'scope>(&'scope self, scope: &'scope Scope<'scope, '_>) {
         let deadline = Instant::now() + self.service.limits.grace;
         self.accept_pending(scope);
@@ -53,7 +56,7 @@ impl<S: Sync> Shared<'_, S> {
 
     /// Accepts the connections that wait in the backlog, serves each on a thread of its own, and ends
     /// the `accept` of every worker. The kernel has completed these connections, so they must be
-    /// answered; to shut the listener first would reset them.
+    /// answered. To shut the listener resets those that are left in the backlog, so it comes last.
     fn accept_pending<'scope>(&'scope self, scope: &'scope Scope<'scope, '_>) {
         if let Err(error) = self.listener.set_nonblocking(true) {
             warn!("connections in the backlog may be reset: {error}");
@@ -64,7 +67,8 @@ impl<S: Sync> Shared<'_, S> {
             match self.listener.accept() {
                 Ok((stream, peer)) => pending.push(self.register(stream, peer)),
                 Err(error) if error.kind() == ErrorKind::WouldBlock => break,
-                // No descriptor is free. Idle connections are closed anyway.
+                // No descriptor is free (EMFILE). An idle connection is closed now instead of a little
+                // later.
                 Err(_) => {
                     self.connections.close_oldest_idle();
                     thread::sleep(ACCEPT_RETRY_PAUSE);
@@ -94,8 +98,8 @@ impl<S: Sync> Shared<'_, S> {
         if self.shutter.as_ref().is_some_and(shut) {
             return;
         }
-        // On other systems a connection wakes one thread in `accept`. The listener does not block any
-        // more, so a thread that tries to accept again returns and ends.
+        // On other systems a connection wakes one thread in `accept`. The listener is non-blocking by
+        // now, so the next `accept` of that thread fails at once, and the thread ends.
         while !self.none_accepting() {
             let Ok(address) = self.listener.local_addr() else { return };
             if TcpStream::connect_timeout(&address, WAKE_CONNECT_TIMEOUT).is_err() {

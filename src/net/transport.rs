@@ -8,9 +8,9 @@
 //! "GET / HT"   ...   "TP/1.1\r\nHost: h\r\n\r\nGET /about HT"   ...
 //!  └ read 1 ┘         └ read 2 ─────────────────────────────┘
 //! ```
-//! A plain request costs one read, and its response one write. The socket's read timeout stands at the
-//! idle timeout. Only when a read leaves a message incomplete is the clock read, and the timeout
-//! shortened to the time that is left.  Next: [`head`](crate::message::head).
+//! A plain request costs one read, and its response one write. The socket's read timeout is set to the
+//! idle timeout. If a read leaves a message incomplete, the code reads the clock and shortens the timeout
+//! to the time that is left.  Next: [`head`](crate::message::head).
 
 use std::io::{self, ErrorKind, Read, Write};
 use std::net::{Shutdown, TcpStream};
@@ -54,10 +54,11 @@ const LINGER: Duration = Duration::from_secs(2);
 /// Bytes that are read and dropped while a closed connection lingers, at most.
 const LINGER_BYTES: usize = 8 << 20;
 
-/// Reads of a shut half that are tried for bytes that were on their way.
+/// How many times [`Transport::fill`] reads again after the reading half was shut, in case the rest of a
+/// request still arrives.
 const RECHECKS: u32 = 200;
 
-/// Time between two of them.
+/// Pause between two of these reads.
 const RECHECK_PAUSE: Duration = Duration::from_millis(1);
 
 /// The buffers that a worker thread keeps from one connection to the next. To make them anew would take
@@ -111,8 +112,8 @@ impl<'a, L: Io> Transport<'a, L> {
         Transport { io, input, start, end, out, idle_timeout, timeout, is_shut }
     }
 
-    /// Records that the reading half was shut, to end a wait, just when a request arrived. The kernel
-    /// still receives bytes that are on their way, but a read that finds none says `Ok(0)`.
+    /// Records that another thread shut the reading half to end an idle wait, just when a request arrived.
+    /// From now on `Ok(0)` can mean "nothing yet", so [`fill`](Transport::fill) reads again.
     pub fn mark_read_shut(&mut self) {
         self.is_shut = true;
     }
@@ -226,12 +227,13 @@ impl<'a, L: Io> Transport<'a, L> {
         let _ = self.io.half_close();
     }
 
-    /// Closes the connection so that the last response is not lost: see [`linger`](Transport::linger).
+    /// Ends the connection so that the last response is not lost: see [`linger`](Transport::linger).
     pub fn close(&mut self) {
         self.linger(LINGER);
     }
 
-    /// Closes the connection so that the client can still read the last response (lingering close).
+    /// Shuts the writing half, then reads and drops what the client still sends (lingering close). So the
+    /// client can read the last response. The socket is closed when the caller drops it.
     ///
     /// If a socket is closed while received bytes are unread, TCP sends a reset. A reset makes the
     /// client's kernel drop what the client has not read yet: the response is lost. So the server closes

@@ -126,8 +126,9 @@ pub fn create_private_file(path: &Path) -> io::Result<File> {
     OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)
 }
 
-/// Calls `on_signal` at the first SIGTERM or Ctrl-C, in a thread of its own. The thread is spawned now,
-/// because the system may grant none when the signal arrives.
+/// Calls `on_signal` at the first SIGTERM or Ctrl-C (SIGINT), in a thread of its own: see `stop_on_signal`
+/// in `cli/serve.rs` and `cli/watch.rs`. The thread is spawned now, because the system may grant none
+/// when the signal arrives.
 ///
 /// # Errors
 /// The socket pair or the thread could not be created.

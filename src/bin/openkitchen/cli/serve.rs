@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 use std::{env, fs};
 
-use openkitchen::{Observer, Server, Stopper};
+use openkitchen::{Observer, Route, Server, Stopper};
 
 use super::options::{ServeCommand, ServeOptions};
 use super::record::{Both, Recorder};
@@ -111,12 +111,14 @@ fn start_trace(options: &ServeOptions) -> Trace {
     let stdout = io::stdout();
     let no_color = env::var_os("NO_COLOR");
     let colour = trace::wants_colour(stdout.is_terminal(), no_color.as_deref());
-    let quiet = ROUTES.iter().filter(|row| row.is_quiet()).map(|row| row.path()).collect();
+    let quiet =
+        ROUTES.iter().map(Route::row).filter(|row| row.is_quiet).map(|row| row.path).collect();
     Trace::start(stdout, trace::TraceOptions { bodies, explain, colour, quiet })
 }
 
-/// At the first stop signal the server drains, finishes open exchanges and stops; at a second one the
-/// process ends at once.
+/// At the first SIGTERM or Ctrl-C (SIGINT), `/healthz` answers 503 for `--drain` seconds, then the
+/// graceful shutdown begins. A second signal ends the process at once, with exit status 1. If a handler
+/// still runs half a second after the grace time, the process ends without it.
 fn stop_on_signal(stopper: Stopper, site: &'static Site, options: &ServeOptions) -> io::Result<()> {
     let (drain, grace) = (options.drain, options.limits.grace);
     sys::on_stop_signal(move |mut signals| {

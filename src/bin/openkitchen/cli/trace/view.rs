@@ -90,14 +90,18 @@ impl Observed {
 impl Summary {
     /// `GET /about 200 0.2 ms keep-alive`. Keys in the target are masked, since users copy this line.
     pub fn of(exchange: &Answered<'_>) -> Summary {
-        let Answered { method, target, took, is_quiet, .. } = exchange;
+        let Answered { method, target, took, route, .. } = exchange;
         let status = exchange.status.code();
         let persistence = match exchange.persistence {
             Persistence::KeepAlive => "keep-alive",
             Persistence::Close => "close",
         };
         let line = format!("{method} {target} {status} {} {persistence}", Took(*took));
-        Summary { line, has_failed: status >= 400, is_quiet: *is_quiet }
+        Summary {
+            line,
+            has_failed: status >= 400,
+            is_quiet: route.is_some_and(|route| route.is_quiet),
+        }
     }
 }
 

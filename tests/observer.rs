@@ -1,0 +1,128 @@
+//! What an observer of a library server is told, and in which order.
+
+use std::io::{Read, Write};
+use std::net::{Shutdown, SocketAddr, TcpStream};
+use std::sync::{Arc, Condvar, Mutex};
+
+use openkitchen::{Answered, End, Observer, Request, Response, RouteRow, Routes, Server};
+use openkitchen::{get, post, routes};
+
+static ROUTES: Routes = routes(&[get("/", home), post("/echo", echo)]);
+
+fn home(_: &Request) -> Response {
+    Response::text("Welcome!")
+}
+
+fn echo(request: &Request) -> Response {
+    Response::bytes("text/plain", request.content().to_vec())
+}
+
+/// Writes down each call as a word.
+#[derive(Default)]
+struct Calls {
+    words: Mutex<Vec<String>>,
+    changed: Condvar,
+}
+
+impl Calls {
+    fn add(&self, word: impl Into<String>) {
+        self.words.lock().unwrap().push(word.into());
+        self.changed.notify_all();
+    }
+
+    /// The calls, once the last of them is `gone`.
+    fn until_gone(&self) -> Vec<String> {
+        let is_gone = |words: &Vec<String>| words.last().is_some_and(|word| word == "gone");
+        let words = self.words.lock().unwrap();
+        self.changed.wait_while(words, |words| !is_gone(words)).unwrap().clone()
+    }
+}
+
+impl Observer for Calls {
+    fn started(&self, address: SocketAddr, routes: &[RouteRow]) {
+        let rows: Vec<&str> = routes.iter().map(|row| row.path).collect();
+        self.add(format!("started {} {}", address.ip(), rows.join(" ")));
+    }
+
+    fn opened(&self, connection: u64, _: SocketAddr) {
+        self.add(format!("opened {connection}"));
+    }
+
+    fn received(&self, _: u64, bytes: &[u8]) {
+        self.add(format!("received {}", bytes.len()));
+    }
+
+    fn routed(&self, _: u64, route: Option<&RouteRow>) {
+        self.add(format!("routed {}", route.map_or("nowhere", |route| route.path)));
+    }
+
+    fn sent(&self, _: u64, _: &[u8]) {
+        self.add("sent");
+    }
+
+    fn answered(&self, _: u64, exchange: &Answered<'_>) {
+        let route = exchange.route.map_or("nowhere", |route| route.path);
+        self.add(format!("answered {} {route}", exchange.status.code()));
+    }
+
+    fn ended(&self, _: u64, end: End) {
+        self.add(format!("{end:?}"));
+    }
+
+    fn gone(&self, _: u64) {
+        self.add("gone");
+    }
+}
+
+#[test]
+fn every_observer_is_told_of_each_step_in_order() {
+    let (one, other) = (Arc::new(Calls::default()), Arc::new(Calls::default()));
+    let server = Server::bind("127.0.0.1:0").unwrap();
+    let server = server.observed_by(one.clone()).observed_by(other.clone());
+    let server = server.start(&ROUTES, ()).unwrap();
+    let mut client = TcpStream::connect(server.address()).unwrap();
+    let mut response = [0; 1024];
+    for request in
+        ["GET / HTTP/1.1\r\nHost: h\r\n\r\n", "GET /no-such-path HTTP/1.1\r\nHost: h\r\n\r\n"]
+    {
+        client.write_all(request.as_bytes()).unwrap();
+        assert!(client.read(&mut response).unwrap() > 0);
+    }
+    client.shutdown(Shutdown::Write).unwrap();
+    assert_eq!(client.read(&mut response).unwrap(), 0);
+    let expected = [
+        "started 127.0.0.1 / /echo",
+        "opened 1",
+        "received 27",
+        "routed /",
+        "sent",
+        "answered 200 /",
+        "received 39",
+        "routed nowhere",
+        "sent",
+        "answered 404 nowhere",
+        "ClientClosed",
+        "ServerClosed",
+        "gone",
+    ];
+    assert_eq!(one.until_gone(), expected);
+    assert_eq!(other.until_gone(), expected);
+}
+
+#[test]
+fn the_route_is_told_before_the_content_is_read() {
+    let calls = Arc::new(Calls::default());
+    let server = Server::bind("127.0.0.1:0").unwrap().observed_by(calls.clone());
+    let server = server.start(&ROUTES, ()).unwrap();
+    let mut client = TcpStream::connect(server.address()).unwrap();
+    let head = "POST /echo HTTP/1.1\r\nHost: h\r\nContent-Length: 2\r\n\
+                Expect: 100-continue\r\nConnection: close\r\n\r\n";
+    client.write_all(head.as_bytes()).unwrap();
+    assert!(client.read(&mut [0; 64]).unwrap() > 0, "100 Continue");
+    client.write_all(b"hi").unwrap();
+    client.read_to_end(&mut Vec::new()).unwrap();
+    drop(client);
+    let calls = calls.until_gone();
+    let at = |word: &str| calls.iter().position(|call| call == word).expect(word);
+    assert!(at("routed /echo") < at("sent") && at("sent") < at("received 2"), "{calls:?}");
+}
