@@ -1,6 +1,6 @@
 //! # Open Kitchen: an HTTP/1.1 server that shows every byte
 //!
-//! An HTTP/1.1 origin server on `std::net`: one thread for each connection, a static table of routes, no
+//! An HTTP/1.1 server on `std::net`: one thread for each connection, a static table of routes, no
 //! framework. [`httparse`](https://docs.rs/httparse) splits a head, and the rest is here. An
 //! [`Observer`] is shown every byte that crosses, and a [`Transcript`] is the same as text.
 //!
@@ -32,60 +32,45 @@
 //! # Ok::<(), std::io::Error>(())
 //! ```
 //!
+//! # Logging, panics and signals
+//!
+//! The library prints nothing and logs through the `log` crate: choose a logger, such as env_logger.
+//! A handler's panic becomes a 500, and its message goes to stderr as in any Rust program. The library
+//! handles no signals, so SIGTERM ends the process at once, unless a thread of the program waits for it
+//! and calls [`Stopper::stop`].
+//!
 //! # The walk of one request
 //!
-//! Ten steps, from a click in the browser to what the page then shows:
+//! Ten steps, from a click in the browser to what the page then shows. `make book` opens the source as a
+//! book, with each of these files as a chapter.
 //!
 //! 1. **The click.** The page's JavaScript or form makes the browser connect and send the bytes of a
 //!    request: `POST /api/likes`.
-//! 2. **Accept.** A worker thread [accepts](net::accept) the connection, takes a permit, and wraps the
-//!    socket in a [tap](net::observer) if there is an observer.
-//! 3. **Read.** The [connection](net::connection) loops: `while let Some(exchange) = self.next()?`.
-//!    [`net::transport`] reads until a head is complete, with one deadline for all of it and a limit on
-//!    its size.
-//! 4. **Head.** [`Head::parse`](message::head::Head::parse) takes it apart, and
-//!    [`Target::parse`](message::target::Target::parse) the target. What breaks a rule is a
-//!    [`Refusal`](message::refusal::Refusal): a 400 that shows the byte.
-//! 5. **Framing.** [`Framing::of`](message::framing::Framing::of) decides where the content ends. What two
-//!    recipients could read in two ways is refused: two lengths, or a length and a coding.
-//! 6. **Route.** The [exchange](net::exchange) looks the [route](mod@route) up *before* it reads the content,
-//!    so that 404, 405 and 413 reach a client that waits for `100 Continue`.
-//! 7. **Content.** The content (body) is read, by length or [chunk by chunk](message::chunked), within
+//! 2. **Accept.** A worker thread accepts the connection (`net/accept.rs`), takes a permit, and wraps the
+//!    socket in a tap if there is an observer (`net/observer.rs`).
+//! 3. **Read.** `net/connection.rs` loops: `while let Some(exchange) = self.next()?`. `net/transport.rs`
+//!    reads until a head is complete, with one deadline for all of it and a limit on its size.
+//! 4. **Head.** The head is taken apart (`message/head.rs`), and its target (`message/target.rs`). What
+//!    breaks a rule is refused: a 400 that shows the byte (`message/refusal.rs`, `message/caret.rs`).
+//! 5. **Framing.** Where does the content end (`message/framing.rs`)? What two recipients could read in
+//!    two ways is refused: two lengths, or a length and a coding.
+//! 6. **Route.** The route is looked up (`route.rs`) *before* the content is read, so that 404, 405 and 413
+//!    reach a client that waits for `100 Continue` (`net/exchange.rs`).
+//! 7. **Content.** The content (body) is read, by length or chunk by chunk (`message/chunked.rs`), within
 //!    its limit.
-//! 8. **Handler.** The function of the row runs: `fn add(request: &Request<Site>) -> Response`. It
-//!    stores the like. A panic becomes a 500.
-//! 9. **Response.** [`Persistence`] says whether the connection stays open,
-//!    [`encode_head`](message::encode::encode_head) makes the bytes, and [one write](net::delivery) sends
-//!    them.
+//! 8. **Handler.** The function of the row runs: `fn add(request: &Request<Site>) -> Response`
+//!    (`request.rs`, `message/response.rs`). It stores the like. A panic becomes a 500.
+//! 9. **Response.** It is decided whether the connection stays open (`message/persistence.rs`). The
+//!    response becomes bytes (`message/encode.rs`), which one write sends (`net/delivery.rs`).
 //! 10. **The page.** The browser shows the result. The connection goes back to step 3 with the bytes that
 //!     have arrived already, or it is closed so that the response is not lost.
-//!
-//! # The chapters, in reading order
-//!
-//! | part | chapters |
-//! |---|---|
-//! | I. The connection | [server](net::server), [what threads share](net::shared), [accept](net::accept), [the registry and permits](net::connections), [shutdown](net::shutdown), [throttled messages](net::throttle), [connection](net::connection), [exchange](net::exchange), [transport](net::transport) |
-//! | II. The request | [head](message::head), [target](message::target), [header fields](message::fields), [framing](message::framing), [chunked](message::chunked) |
-//! | III. The response | [routes](mod@route), [request](mod@request), [response](message::response), [encode](message::encode), [delivery](net::delivery), [persistence](message::persistence) |
-//! | IV. Errors | [refusals](message::refusal), [the line and a caret](message::caret), [the corrected line](message::corrected) |
-//! | V. Observing | [observer](net::observer), [outline](message::outline), [dialogue](message::dialogue), [reader](message::reader), [ending](message::ending), [transcript](mod@transcript), [assertions judged](transcript::judge), [explain](transcript::explain) |
-//! | Appendices | [limits](message::limits), [methods](message::method), [status codes](message::status), [date](message::date), [visible bytes](message::visible), [glossary](transcript::glossary) |
-//!
-//! `make book` opens all of it, the private chapters too.
-//!
-//! # Which part imports which
-//!
-//! [`message`] is HTTP as bytes and rules: no sockets, threads, clocks or logs. [`route`] and
-//! [`request`] are the table and what a handler sees. [`net`] is sockets, threads and time.
-//! [`transcript`] is the text format, as pure as `message`. `net` imports `route`, `request` and
-//! `message`, never the other way round, and `transcript` imports `message` alone. A test checks that.
 //!
 //! # What is left out
 //!
 //! TLS, HTTP/2, WebSocket, async, middleware, macros, path patterns beyond one trailing `/*`,
 //! templates, compression, uploads, CGI, proxying, virtual hosts, a configuration file. A proxy in
 //! front, a service manager or a framework does those.
-
+#![cfg_attr(book, doc = "\n", doc = include_str!("book.md"))]
 #![forbid(unsafe_code)]
 #![warn(clippy::unwrap_used, clippy::print_stdout, clippy::print_stderr)]
 
@@ -113,4 +98,5 @@ pub use net::server::{Server, ServerHandle, Stopper};
 pub use net::shared::Clock;
 pub use request::Request;
 pub use route::{Handler, Route, RouteRow, Routes, delete, get, patch, post, put, routes};
+#[doc(inline)]
 pub use transcript::Transcript;

@@ -63,6 +63,7 @@ pub struct FieldLines<'a> {
 
 impl<'a> FieldLines<'a> {
     /// The lines whose names and values have these spans in `bytes`.
+    #[doc(hidden)]
     pub fn new(bytes: &'a [u8], spans: &'a [(Span, Span)]) -> FieldLines<'a> {
         FieldLines { bytes, spans }
     }
@@ -76,6 +77,7 @@ impl<'a> FieldLines<'a> {
     }
 
     /// Iterates over the lines with that name: the spans of name and value.
+    #[doc(hidden)]
     pub fn spans(self, name: &str) -> impl Iterator<Item = (Span, Span)> {
         // Lengths are compared first: five names are looked up in each head, and most differ in it.
         self.spans.iter().copied().filter(move |(line_name, _)| {

@@ -54,7 +54,7 @@ pub struct Limits {
     /// Head timeout: time for a complete head, from its first byte to its last. Default 10 s; 408 past it.
     pub head_timeout: Duration,
     /// Time to receive a request's content, and time to send a response or one chunk of a streamed
-    /// one; one second is added for each [`MIN_BYTES_PER_SECOND`] bytes. Default 30 s; past it, a
+    /// one; one second is added for each 16 KiB. Default 30 s; past it, a
     /// request gets 408, and a response is cut off: the connection closes.
     pub content_timeout: Duration,
     /// Time to wait for the first byte of a request. Default 60 s; past it, the connection closes

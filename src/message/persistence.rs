@@ -23,6 +23,7 @@ pub enum Persistence {
 
 impl Persistence {
     /// Returns what the client requests. `bytes` are those that `head` was parsed from.
+    #[doc(hidden)]
     pub fn of_request(head: &Head, bytes: &[u8]) -> Persistence {
         Persistence::of_fields(head.version, head.fields(bytes))
     }

@@ -53,7 +53,7 @@ pub trait Observer: Send + Sync {
 pub struct Answered<'a> {
     /// The method as sent; `-` where the head could not be read.
     pub method: &'a str,
-    /// The target, with what looks like a key [masked](crate::message::target::masked); `-` where the
+    /// The target, with what looks like a key masked; `-` where the
     /// head could not be read.
     pub target: Cow<'a, str>,
     /// The response's status.

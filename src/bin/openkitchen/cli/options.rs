@@ -94,7 +94,7 @@ const FLAGS: [Flag<ServeOptions>; 16] = [
         apply: |options, value| { options.limits.write_timeout = time(value).ok_or(SECONDS)?; Ok(()) } },
     Flag { name: "grace", value: "S", help: "seconds to finish open exchanges at a stop [5]",
         apply: |options, value| { options.limits.grace = time_or_none(value).ok_or(SECONDS)?; Ok(()) } },
-    Flag { name: "drain", value: "S", help: "seconds of 503 from /healthz before the stop [0]",
+    Flag { name: "drain", value: "S", help: "seconds to answer 503 at /healthz before it stops [0]",
         apply: |options, value| { options.drain = time_or_none(value).ok_or(SECONDS)?; Ok(()) } },
 ];
 
@@ -133,7 +133,7 @@ pub fn from_process(arguments: &[String]) -> Result<ServeCommand, CliError> {
 /// The help of the server and the list of commands.
 pub fn help() -> String {
     format!(
-        "openkitchen: the HTTP/1.1 server with glass walls\n\
+        "openkitchen: an HTTP/1.1 server that shows every byte\n\
          openkitchen [FLAGS]         run the lesson site, and print each exchange: a\n\
          \x20                           request and its response, byte for byte\n\
          openkitchen COMMAND --help  show the help of a command:\n\
@@ -145,7 +145,7 @@ pub fn help() -> String {
          {}\n\
          A value in [ ] is the default. Each flag is also a variable: --max-head is\n\
          OPENKITCHEN_MAX_HEAD. The site reads API_KEY, CONTACT_NAME and CONTACT_EMAIL.\n\
-         RUST_LOG=info shows more of the log; NO_COLOR=1 turns colours off.\n",
+         RUST_LOG=info logs a line for each request; NO_COLOR=1 turns colours off.\n",
         flags::help(&FLAGS)
     )
 }
