@@ -1,6 +1,6 @@
 //! Runs the lesson site, and prints each exchange on the terminal: the command without a name.
 
-use std::io::{self, IsTerminal, Write};
+use std::io::{self, IsTerminal};
 use std::path::{Path, PathBuf};
 use std::process::{self, ExitCode};
 use std::sync::Arc;
@@ -9,10 +9,10 @@ use std::{env, fs};
 
 use openkitchen::{Observer, Server, Stopper};
 
-use super::options::{ServeCommand, ServeOptions};
+use super::options::ServeOptions;
 use super::record::{Both, Recorder};
 use super::trace::{self, Trace};
-use super::{CliError, bind, logging, options};
+use super::{CliError, bind, logging, options, print};
 use crate::site::likes::{self, Likes};
 use crate::site::{ROUTES, Site};
 use crate::sys;
@@ -26,10 +26,8 @@ const HANDLER_TIMEOUT: Duration = Duration::from_millis(500);
 /// # Errors
 /// A sentence for the user.
 pub fn command(arguments: &[String]) -> Result<ExitCode, CliError> {
-    match options::from_process(arguments)? {
-        ServeCommand::Help => print(&options::help()),
-        ServeCommand::Version => print(concat!("openkitchen ", env!("CARGO_PKG_VERSION"), "\n")),
-        ServeCommand::Serve(options) => serve(&options)?,
+    if let Some(options) = options::read(arguments)? {
+        serve(&options)?;
     }
     Ok(ExitCode::SUCCESS)
 }
@@ -97,12 +95,6 @@ fn serve(options: &ServeOptions) -> Result<(), CliError> {
         trace.finish();
     }
     served.map_err(|error| failed(format!("cannot serve: {error}")))
-}
-
-/// Prints to stdout. Errors are ignored: the program that reads stdout may have closed it, and
-/// `print!` would panic then.
-pub fn print(text: &str) {
-    let _ = io::stdout().write_all(text.as_bytes());
 }
 
 /// Starts the trace on stdout, in colours if stdout is a terminal.
