@@ -37,7 +37,7 @@ use std::time::Duration;
 use openkitchen::transcript::{Item, Prose, Side};
 
 use super::flags::{CommandLine, Flag, SECONDS, listen, time};
-use super::serve::write_port_file;
+use super::port_file::PortFile;
 use super::{CliError, bind, print, script};
 use crate::sys;
 use session::MockOutcome;
@@ -113,13 +113,15 @@ pub fn command(arguments: &[String]) -> Result<ExitCode, CliError> {
             return Err(CliError::Usage(format!("`{other}` is one too many: mock FILE")));
         }
     };
+    let port_file = PortFile::prepare(options.port_file.as_deref());
     let transcript = script::read(file, Side::Server)?;
     let connections = steps::connections(&transcript.items);
     if connections.is_empty() {
         let sentence = format!("{file}: line 1: expected a connection to play, such as >>> or <<<");
         return Err(CliError::Unusable(sentence));
     }
-    play(connections, &options).map_err(|sentence| CliError::Unusable(sentence.to_string()))
+    play(connections, &options, &port_file)
+        .map_err(|sentence| CliError::Unusable(sentence.to_string()))
 }
 
 /// Accepts as many connections as the transcript has, or any number with `--loop`, and plays each in
@@ -127,6 +129,7 @@ pub fn command(arguments: &[String]) -> Result<ExitCode, CliError> {
 fn play(
     connections: Vec<MockConnection>,
     options: &MockOptions,
+    port_file: &PortFile,
 ) -> Result<ExitCode, Box<dyn std::error::Error>> {
     let listener = bind::bind(&options.listen)?;
     let address = listener.local_addr()?;
@@ -139,10 +142,7 @@ fn play(
         }
         process::exit(code_at_signal.load(Ordering::SeqCst).into());
     })?;
-    if let Some(file) = &options.port_file {
-        write_port_file(file, &address.to_string())
-            .map_err(|error| format!("cannot write {}: {error}", file.display()))?;
-    }
+    port_file.write(address)?;
     print_prose(&format!("listening on http://{address}"));
     let wanted = if options.loops { usize::MAX } else { connections.len() };
     let (accepted, streams) = mpsc::sync_channel(0);

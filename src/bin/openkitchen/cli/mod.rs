@@ -10,6 +10,7 @@ pub mod logging;
 pub mod mock;
 pub mod note;
 pub mod options;
+pub mod port_file;
 pub mod record;
 pub mod script;
 pub mod send;

@@ -1,15 +1,16 @@
 //! Runs the lesson site, and prints each exchange on the terminal: the command without a name.
 
+use std::env;
 use std::io::{self, IsTerminal};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::{self, ExitCode};
 use std::sync::Arc;
 use std::time::Duration;
-use std::{env, fs};
 
 use openkitchen::{Observer, Server, Stopper};
 
 use super::options::ServeOptions;
+use super::port_file::PortFile;
 use super::record::{Both, Recorder};
 use super::trace::{self, Trace};
 use super::{CliError, bind, logging, options, print};
@@ -39,10 +40,7 @@ fn serve(options: &ServeOptions) -> Result<(), CliError> {
     sys::raise_descriptor_limit();
     sys::catch_sigxfsz();
     let failed = |sentence: String| CliError::Failed(sentence);
-    if let Some(stale) = &options.port_file {
-        // A program that waits for this file must not read the address of an earlier run.
-        let _ = fs::remove_file(stale);
-    }
+    let port_file = PortFile::prepare(options.port_file.as_deref());
     let listener = bind::bind(&options.listen).map_err(failed)?;
     let mut server = Server::from_listener(listener).limits(options.limits.clone());
     let default = likes::default_path(env::var_os("XDG_STATE_HOME"), env::var_os("HOME"));
@@ -78,10 +76,7 @@ fn serve(options: &ServeOptions) -> Result<(), CliError> {
     if let Some(observer) = observers {
         server = server.observed_by(observer);
     }
-    if let Some(file) = &options.port_file {
-        write_port_file(file, &address.to_string())
-            .map_err(|error| failed(format!("cannot write {}: {error}", file.display())))?;
-    }
+    port_file.write(address).map_err(failed)?;
     if process::id() == 1 && address.ip().is_loopback() {
         log::warn!(
             "PID 1 listens on {address}: only this container can reach it; try --listen 0.0.0.0:5000"
@@ -124,13 +119,4 @@ fn stop_on_signal(stopper: Stopper, site: &'static Site, options: &ServeOptions)
         logging::finish();
         process::exit(0);
     })
-}
-
-/// Writes the bound address to the port file. It is written under another name and then renamed, so a
-/// program that waits for the file reads the whole address.
-pub fn write_port_file(file: &Path, address: &str) -> io::Result<()> {
-    let mut temporary = file.as_os_str().to_owned();
-    temporary.push(format!(".{}", process::id()));
-    fs::write(&temporary, format!("{address}\n"))?;
-    fs::rename(&temporary, file)
 }

@@ -36,8 +36,8 @@ use openkitchen::Observer;
 use openkitchen::net::throttle::Throttle;
 
 use super::flags::{CommandLine, Flag, NUMBER, SECONDS, count, listen, time, time_or_none};
+use super::port_file::PortFile;
 use super::record::{Both, Recorder};
-use super::serve::write_port_file;
 use super::trace::{self, Trace};
 use super::{CliError, address, bind, logging, print};
 use crate::sys;
@@ -157,6 +157,7 @@ fn watch(server: &str, options: &WatchOptions) -> Result<(), CliError> {
     logging::start();
     sys::raise_descriptor_limit();
     sys::catch_sigxfsz();
+    let port_file = PortFile::prepare(options.port_file.as_deref());
     let failed = |sentence: String| CliError::Failed(sentence);
     let io_failed = |error: io::Error| CliError::Failed(error.to_string());
     let addresses = address::resolve(server)
@@ -203,10 +204,7 @@ fn watch(server: &str, options: &WatchOptions) -> Result<(), CliError> {
     if let Some(recorder) = &recorder {
         watcher.say(&recorder.banner());
     }
-    if let Some(file) = &options.port_file {
-        write_port_file(file, &bound.to_string())
-            .map_err(|error| failed(format!("cannot write {}: {error}", file.display())))?;
-    }
+    port_file.write(bound).map_err(failed)?;
     watcher.accept_loop(&listener);
     drop(listener);
     watcher.end_connections(options.grace);
