@@ -223,6 +223,27 @@ fn the_port_file_has_the_bound_address() {
 }
 
 #[test]
+fn a_start_that_fails_leaves_no_port_file_of_an_earlier_run() {
+    let folder = Folder::new();
+    let [port, wire] = ["port", "played.wire"].map(|name| folder.file(name));
+    fs::write(&wire, "# one\n\n<<<\nhello\n").unwrap();
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let in_use = listener.local_addr().unwrap();
+    for (line, expected) in [
+        (format!("--listen {in_use}"), "is in use"),
+        (format!("watch 127.0.0.1:1 --listen {in_use}"), "is in use"),
+        ("watch no.such.host.invalid:1".into(), "has no known address"),
+        (format!("mock {} --listen {in_use}", wire.display()), "is in use"),
+        ("mock no-such.wire".into(), "there is no such file"),
+    ] {
+        fs::write(&port, "127.0.0.1:1\n").unwrap();
+        let ended = run(openkitchen(&line).env("OPENKITCHEN_PORT_FILE", &port));
+        assert!(ended.stderr.contains(expected), "{line}: {}", ended.stderr);
+        assert!(!port.exists(), "{line}");
+    }
+}
+
+#[test]
 fn an_address_may_be_ipv6_a_name_or_a_port_alone() {
     let folder = Folder::new();
     for (address, bound) in [("[::1]:0", "[::1]:"), ("localhost:0", ""), ("0", "127.0.0.1:")] {

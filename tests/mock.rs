@@ -544,6 +544,7 @@ fn each_error_is_a_sentence() {
 fn the_port_file_has_the_bound_address() {
     let folder = Folder::new();
     let port = folder.file("port");
+    fs::write(&port, "the address of an earlier run, and much longer than the new one\n").unwrap();
     let mock =
         Mock::start(&after_get("--- server closed\n"), &format!("--port-file {}", port.display()));
     let mut client = mock.client();

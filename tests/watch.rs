@@ -585,6 +585,16 @@ fn each_wrong_command_line_is_reported() {
     assert!(stderr.contains("would watch itself"), "{stderr}");
 }
 
+#[test]
+fn the_port_file_has_the_bound_address() {
+    let folder = Folder::new();
+    let port = folder.file("port");
+    fs::write(&port, "the address of an earlier run, and much longer than the new one\n").unwrap();
+    let setup = Setup::new(&format!("--port-file {}", port.display()));
+    setup.connect(); // the file is written before the first connection is accepted
+    assert_eq!(fs::read_to_string(&port).unwrap(), format!("{}\n", setup.watch.address));
+}
+
 // A Flask server.
 
 const FLASK: &str = r##"

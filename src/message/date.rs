@@ -1,43 +1,105 @@
-//! # Formats the date of the Date field
+//! # Formats and parses the date of the Date field
 //!
 //! ```text
 //! Date: Sun, 06 Nov 1994 08:49:37 GMT
 //! ```
-//! Rule: RFC 9110 section 5.6.7: senders use this one form. The time is an argument, so tests can use
-//! the example date of the RFC.
+//! Rule: RFC 9110 section 5.6.7: senders use this one form, IMF-fixdate. The time is an argument, so
+//! tests can use the example date of the RFC. Left out: the two obsolete forms, which only a recipient
+//! has to know.
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+const DAYS: &[u8; 21] = b"ThuFriSatSunMonTueWed"; // 1970 began on a Thursday
+const MONTHS: &[u8; 36] = b"JanFebMarAprMayJunJulAugSepOctNovDec";
 
 /// The example date of the RFC, which the tests use as their clock.
 pub fn example() -> SystemTime {
     UNIX_EPOCH + Duration::from_secs(784_111_777)
 }
 
+/// A time as a calendar and a clock show it, in GMT.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct CivilTime {
+    /// The place of the weekday's name in [`DAYS`].
+    weekday: usize,
+    /// The year, such as 1994.
+    pub year: usize,
+    /// The month, from 1 to 12.
+    pub month: usize,
+    /// The day of the month, from 1.
+    pub day: usize,
+    /// The hour, from 0 to 23.
+    pub hour: usize,
+    /// The minute, from 0 to 59.
+    pub minute: usize,
+    /// The second, from 0; 60 is a leap second, which no [`SystemTime`] has.
+    pub second: usize,
+}
+
+impl From<SystemTime> for CivilTime {
+    /// A time before 1970 becomes the start of 1970.
+    fn from(time: SystemTime) -> CivilTime {
+        let seconds = time.duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
+        let (days, clock) = ((seconds / 86_400) as usize, (seconds % 86_400) as usize);
+        let (year, month, day) = civil_from_days(days);
+        let (hour, minute, second) = (clock / 3600, clock / 60 % 60, clock % 60);
+        CivilTime { weekday: days % 7, year, month, day, hour, minute, second }
+    }
+}
+
+impl CivilTime {
+    fn imf_fixdate(&self) -> [u8; 29] {
+        let mut text = *b"Thu, 01 Jan 1970 00:00:00 GMT";
+        let (weekday, month) = (3 * self.weekday, 3 * self.month);
+        text[..3].copy_from_slice(&DAYS[weekday..weekday + 3]);
+        two_digits(&mut text[5..7], self.day);
+        text[8..11].copy_from_slice(&MONTHS[month - 3..month]);
+        two_digits(&mut text[12..14], self.year / 100);
+        two_digits(&mut text[14..16], self.year % 100);
+        two_digits(&mut text[17..19], self.hour);
+        two_digits(&mut text[20..22], self.minute);
+        two_digits(&mut text[23..25], self.second);
+        text
+    }
+}
+
 /// Formats a time as IMF-fixdate, in GMT. A time before 1970 becomes the start of 1970.
 pub fn imf_fixdate(time: SystemTime) -> [u8; 29] {
-    const DAYS: &[u8; 21] = b"ThuFriSatSunMonTueWed"; // 1970 began on a Thursday
-    const MONTHS: &[u8; 36] = b"JanFebMarAprMayJunJulAugSepOctNovDec";
-    let seconds = time.duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
-    let (days, clock) = (seconds / 86_400, seconds % 86_400);
-    let (year, month, day) = civil_from_days(days);
+    CivilTime::from(time).imf_fixdate()
+}
 
-    let mut text = *b"Thu, 01 Jan 1970 00:00:00 GMT";
-    let weekday = 3 * (days % 7) as usize;
-    text[..3].copy_from_slice(&DAYS[weekday..weekday + 3]);
-    two_digits(&mut text[5..7], day);
-    text[8..11].copy_from_slice(&MONTHS[3 * (month - 1)..3 * month]);
-    two_digits(&mut text[12..14], year / 100);
-    two_digits(&mut text[14..16], year % 100);
-    two_digits(&mut text[17..19], clock as usize / 3600);
-    two_digits(&mut text[20..22], clock as usize / 60 % 60);
-    two_digits(&mut text[23..25], clock as usize % 60);
-    text
+/// Parses an IMF-fixdate. Each part must be possible, but the parts are not compared: a date may have any
+/// weekday, and every month may have 31 days.
+pub fn parse_imf_fixdate(text: &[u8]) -> Option<CivilTime> {
+    let text: &[u8; 29] = text.try_into().ok()?;
+    let time = CivilTime {
+        weekday: position(&text[..3], DAYS)?,
+        year: number(&text[12..16])?,
+        month: position(&text[8..11], MONTHS)? + 1,
+        day: number(&text[5..7])?,
+        hour: number(&text[17..19])?,
+        minute: number(&text[20..22])?,
+        second: number(&text[23..25])?,
+    };
+    let is_possible =
+        (1..=31).contains(&time.day) && time.hour <= 23 && time.minute <= 59 && time.second <= 60;
+    // What stands between the parts is checked by writing the same time again.
+    (is_possible && time.imf_fixdate() == *text).then_some(time)
+}
+
+/// Returns the place of a name in a list of names of three letters.
+fn position(name: &[u8], names: &[u8]) -> Option<usize> {
+    names.chunks(3).position(|known| known == name)
+}
+
+fn number(digits: &[u8]) -> Option<usize> {
+    str::from_utf8(digits).ok()?.parse().ok()
 }
 
 /// Converts days since 1970 to year, month and day. Inside, a year begins in March, so that the leap
 /// day is its last day. A cycle of 400 years has 146,097 days.
-fn civil_from_days(days: u64) -> (usize, usize, usize) {
-    let days = days as usize + 719_468; // from 0000-03-01
+fn civil_from_days(days: usize) -> (usize, usize, usize) {
+    let days = days + 719_468; // from 0000-03-01
     let (cycle, day) = (days / 146_097, days % 146_097);
     let year = (day - day / 1460 + day / 36_524 - day / 146_096) / 365;
     let day = day - (365 * year + year / 4 - year / 100);
@@ -67,6 +129,49 @@ mod tests {
         ] {
             let date = imf_fixdate(UNIX_EPOCH + Duration::from_secs(seconds));
             assert_eq!(std::str::from_utf8(&date), Ok(text));
+        }
+    }
+
+    #[test]
+    fn a_date_that_was_formatted_is_parsed_to_the_same_time() {
+        for days in 0..=40_000 {
+            let time = UNIX_EPOCH + Duration::from_secs(days * 86_400 + days * 7919 % 86_400);
+            assert_eq!(parse_imf_fixdate(&imf_fixdate(time)), Some(time.into()), "day {days}");
+        }
+    }
+
+    #[test]
+    fn the_parts_of_a_date_are_numbers() {
+        let time = parse_imf_fixdate(b"Sun, 06 Nov 1994 08:49:60 GMT").expect("a date");
+        assert_eq!((time.year, time.month, time.day), (1994, 11, 6));
+        assert_eq!((time.hour, time.minute, time.second), (8, 49, 60));
+    }
+
+    #[test]
+    fn another_form_and_an_impossible_part_are_no_date() {
+        for text in [
+            "Mon, 02 Mar 2026 24:00:00 GMT",
+            "Mon, 02 Mar 2026 23:60:00 GMT",
+            "Mon, 02 Mar 2026 23:00:61 GMT",
+            "Mon, 32 Mar 2026 23:00:00 GMT",
+            "Mon, 00 Mar 2026 23:00:00 GMT",
+            "Mon, +2 Mar 2026 23:00:00 GMT",
+            "Mon,  2 Mar 2026 23:00:00 GMT",
+            "Mon, 02 Mar +202 23:00:00 GMT",
+            "Mon. 02 Mar 2026 23:00:00 GMT",
+            "Moo, 02 Mar 2026 23:00:00 GMT",
+            "mon, 02 Mar 2026 23:00:00 GMT",
+            "Mon, 02 onF 2026 23:00:00 GMT",
+            "Mon, 02 M\u{e4}r 2026 23:00:00 GM",
+            "Mon, 02 Mar 2026 23.00.00 GMT",
+            "Mon, 02 Mar 2026 23:00:00 UTC",
+            "Mon, 02 Mar 2026 23:00:00 GMT ",
+            "Mon, 02 Mar 2026 23:00:00",
+            // The obsolete forms of RFC 9110 section 5.6.7.
+            "Sunday, 06-Nov-94 08:49:37 GMT",
+            "Sun Nov  6 08:49:37 1994",
+        ] {
+            assert_eq!(parse_imf_fixdate(text.as_bytes()), None, "{text}");
         }
     }
 }

@@ -32,8 +32,8 @@ use std::path::Path;
 use std::process::ExitCode;
 use std::time::Duration;
 
-use super::flags::{self, Flag, ParsedArgs, SECONDS, time};
-use super::{CliError, address, script, trace};
+use super::flags::{CommandLine, Flag, SECONDS, time};
+use super::{CliError, address, print, script, trace};
 use case::Case;
 use play::{CheckOutcome, CheckTarget};
 use report::{Report, Verdict};
@@ -71,22 +71,39 @@ const FLAGS: [Flag<CheckOptions>; 3] = [
         apply: |options, _| { options.list = true; Ok(()) } },
 ];
 
+const COMMAND_LINE: CommandLine<CheckOptions> = CommandLine {
+    usage: "openkitchen check: test any server with the lessons, or with transcripts\n\n\
+        openkitchen check ADDR [FLAGS]          play all lessons, in order\n\
+        openkitchen check ADDR FILE... [FLAGS]  play transcripts, or lessons by number\n\n\
+        ADDR is host:port, a port alone, or http://host:port/. A transcript is a text\n\
+        file with what a client and a server sent, as --record writes it. check sends\n\
+        its requests, and compares the responses: with its assertions, the lines below\n\
+        ???, or, if it has none, with its bytes. A failure shows what was sent, what was\n\
+        expected, what was received, and what to do next. Lessons that only the lesson\n\
+        site can pass are skipped on other servers.",
+    flags: &FLAGS,
+    notes: "With --json the keys of each case are: case, title, clause, verdict (pass,\n\
+        fail, skip), sent, expected, got, byte and column of the first byte that\n\
+        differs, and next, what to do if it fails; null if there is no value. The\n\
+        last line counts: cases, pass, fail, skip, not_tried.\n\
+        Exit code: 0 all pass, 1 some fail, 2 the command line or a FILE is wrong,\n\
+        3 no connection. Each flag is also a variable: --timeout is\n\
+        OPENKITCHEN_TIMEOUT.",
+};
+
 /// Runs the command line. The exit code is 0 if all cases pass, 1 if some fail, 2 if a file is not a
 /// transcript that can be played, 3 if there is no connection to the server.
 ///
 /// # Errors
 /// A sentence for the user.
 pub fn command(arguments: &[String]) -> Result<ExitCode, CliError> {
-    let mut options = CheckOptions::default();
-    let variable = |name: &str| env::var(name).ok();
-    let args = match flags::parse(&FLAGS, arguments, variable, &mut options)? {
-        ParsedArgs::Help => return Ok(print_only(&help())),
-        ParsedArgs::Version => {
-            return Ok(print_only(concat!("openkitchen ", env!("CARGO_PKG_VERSION"), "\n")));
-        }
-        ParsedArgs::Do(_) if options.list => return Ok(print_only(&list())),
-        ParsedArgs::Do(args) => args,
+    let Some((options, args)) = COMMAND_LINE.read(arguments, CheckOptions::default())? else {
+        return Ok(ExitCode::SUCCESS);
     };
+    if options.list {
+        print(&list());
+        return Ok(ExitCode::SUCCESS);
+    }
     let Some((typed, files)) = args.split_first() else {
         return Err(CliError::Usage("check needs the address of a server: check 5000".to_owned()));
     };
@@ -146,29 +163,6 @@ fn no_connection(address: &str, why: &str) -> ExitCode {
     ExitCode::from(NO_CONNECTION)
 }
 
-fn help() -> String {
-    format!(
-        "openkitchen check: test any server with the lessons, or with transcripts\n\n\
-         openkitchen check ADDR [FLAGS]          play all lessons, in order\n\
-         openkitchen check ADDR FILE... [FLAGS]  play transcripts, or lessons by number\n\n\
-         ADDR is host:port, a port alone, or http://host:port/. A transcript is a text\n\
-         file with what a client and a server sent, as --record writes it. check sends\n\
-         its requests, and compares the responses: with its assertions, the lines below\n\
-         ???, or, if it has none, with its bytes. A failure shows what was sent, what was\n\
-         expected, what was received, and what to do next. Lessons that only the lesson\n\
-         site can pass are skipped on other servers.\n\n\
-         {}\n\
-         With --json the keys of each case are: case, title, clause, verdict (pass,\n\
-         fail, skip), sent, expected, got, byte and column of the first byte that\n\
-         differs, and next, what to do if it fails; null if there is no value. The\n\
-         last line counts: cases, pass, fail, skip, not_tried.\n\
-         Exit code: 0 all pass, 1 some fail, 2 the command line or a FILE is wrong,\n\
-         3 no connection. Each flag is also a variable: --timeout is\n\
-         OPENKITCHEN_TIMEOUT.\n",
-        flags::help(&FLAGS)
-    )
-}
-
 /// Returns the list of lessons, a line each: number, title, and whether it is about our site only.
 fn list() -> String {
     let line = |case: &Case| {
@@ -176,17 +170,6 @@ fn list() -> String {
         format!("{}  {}{mark}\n", case.label(), case.title)
     };
     lessons::all().unwrap_or_default().iter().map(line).collect()
-}
-
-fn print_only(text: &str) -> ExitCode {
-    print(text);
-    ExitCode::SUCCESS
-}
-
-/// Prints to stdout at once. Errors are ignored: the program that reads stdout may have closed it.
-fn print(text: &str) {
-    let mut stdout = io::stdout();
-    let _ = stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush());
 }
 
 #[cfg(test)]

@@ -23,9 +23,9 @@ use openkitchen::transcript::MARKERS;
 use openkitchen::transcript::explain::{Remark, annotate, explain, with_line_ends};
 use openkitchen::{Method, Transcript};
 
-use super::CliError;
-use super::flags::{self, Flag, ParsedArgs};
+use super::flags::{CommandLine, Flag};
 use super::script::FileError;
+use super::{CliError, print};
 
 /// Columns of the output.
 const WIDTH: usize = 100;
@@ -57,42 +57,35 @@ const FLAGS: [Flag<ExplainOptions>; 1] = [Flag {
     },
 }];
 
+const COMMAND_LINE: CommandLine<ExplainOptions> = CommandLine {
+    usage: "openkitchen explain: print what the bytes of a message mean\n\n\
+        openkitchen explain [FLAGS] [FILE]\n\n\
+        FILE holds a request or a response, its header fields and its body (content),\n\
+        or a transcript, as --record writes it. Lines may end in LF alone, as in text\n\
+        that was pasted. Without FILE, or with -, stdin is read. Below each line of a\n\
+        message, and after each block of a transcript, its meaning is printed, with the\n\
+        section of the RFC that says so. If a byte breaks a rule, a caret points at it.",
+    flags: &FLAGS,
+    notes: "--asked HEAD is needed for a response to HEAD: it has no body.\n\
+        Exit code: 0 explained, 1 FILE cannot be read or explained, 2 the command line\n\
+        is wrong. Each flag is also a variable: --asked is OPENKITCHEN_ASKED.",
+};
+
 /// Explains a file, or stdin.
 ///
 /// # Errors
 /// What cannot be read or explained, in a sentence.
 pub fn command(arguments: &[String]) -> Result<ExitCode, CliError> {
-    let mut options = ExplainOptions::default();
-    let args = flags::parse(&FLAGS, arguments, |name| std::env::var(name).ok(), &mut options)?;
-    let text = match args {
-        ParsedArgs::Help => help(),
-        ParsedArgs::Version => concat!("openkitchen ", env!("CARGO_PKG_VERSION"), "\n").to_owned(),
-        ParsedArgs::Do(files) => match &files[..] {
-            [] => explained(&read("-")?, &options).map_err(|error| failed("stdin", &error))?,
-            [file] => explained(&read(file)?, &options).map_err(|error| failed(file, &error))?,
-            _ => return Err(CliError::Usage("explain takes one file: explain [FILE]".into())),
-        },
+    let Some((options, files)) = COMMAND_LINE.read(arguments, ExplainOptions::default())? else {
+        return Ok(ExitCode::SUCCESS);
     };
-    // The program that reads stdout may have closed it, as `head` does.
-    let _ = io::stdout().write_all(text.as_bytes());
+    let text = match &files[..] {
+        [] => explained(&read("-")?, &options).map_err(|error| failed("stdin", &error))?,
+        [file] => explained(&read(file)?, &options).map_err(|error| failed(file, &error))?,
+        _ => return Err(CliError::Usage("explain takes one file: explain [FILE]".into())),
+    };
+    print(&text);
     Ok(ExitCode::SUCCESS)
-}
-
-fn help() -> String {
-    format!(
-        "openkitchen explain: print what the bytes of a message mean\n\n\
-         openkitchen explain [FLAGS] [FILE]\n\n\
-         FILE holds a request or a response, its header fields and its body (content),\n\
-         or a transcript, as --record writes it. Lines may end in LF alone, as in text\n\
-         that was pasted. Without FILE, or with -, stdin is read. Below each line of a\n\
-         message, and after each block of a transcript, its meaning is printed, with the\n\
-         section of the RFC that says so. If a byte breaks a rule, a caret points at it.\n\n\
-         {}\n\
-         --asked HEAD is needed for a response to HEAD: it has no body.\n\
-         Exit code: 0 explained, 1 FILE cannot be read or explained, 2 the command line\n\
-         is wrong. Each flag is also a variable: --asked is OPENKITCHEN_ASKED.\n",
-        flags::help(&FLAGS)
-    )
 }
 
 fn failed(file: &str, error: &str) -> CliError {

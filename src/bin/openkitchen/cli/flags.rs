@@ -1,9 +1,21 @@
-//! Parses flags from the command line and from environment variables. Each command has a table of
-//! flags; its help and the hint at a misspelt name come from the same rows.
+//! Reads the command line of a command: flags, which may also be environment variables, help and
+//! version. Each command has a table of flags; its help and the hint at a misspelt name come from the
+//! same rows.
 
+use std::env;
 use std::time::Duration;
 
-use super::CliError;
+use super::{CliError, print};
+
+/// The command line of a command: its flags, and the text around them in its help.
+pub struct CommandLine<O: 'static> {
+    /// The help above the flags: what the command does, and its arguments.
+    pub usage: &'static str,
+    /// The flags, in the order of the help.
+    pub flags: &'static [Flag<O>],
+    /// The help below the flags, such as the exit codes.
+    pub notes: &'static str,
+}
 
 /// One flag of a command; `O` is the type of the command's options.
 pub struct Flag<O> {
@@ -17,7 +29,7 @@ pub struct Flag<O> {
     pub apply: fn(&mut O, &str) -> Result<(), &'static str>,
 }
 
-/// What the command line asks for, besides its flags.
+/// What the arguments ask for, besides setting options.
 #[derive(Debug, PartialEq)]
 pub enum ParsedArgs {
     /// `--help`: print the help.
@@ -26,6 +38,37 @@ pub enum ParsedArgs {
     Version,
     /// Run the command with these arguments, which are not flags.
     Do(Vec<String>),
+}
+
+impl<O> CommandLine<O> {
+    /// Reads the flags from the arguments and the environment of this process. Returns the options and
+    /// the arguments that are not flags. `--help` and `--version` print their text and return `None`.
+    ///
+    /// # Errors
+    /// See [`parse`].
+    pub fn read(
+        &self,
+        arguments: &[String],
+        mut options: O,
+    ) -> Result<Option<(O, Vec<String>)>, CliError> {
+        match parse(self.flags, arguments, |name| env::var(name).ok(), &mut options)? {
+            ParsedArgs::Help => print(&self.help()),
+            ParsedArgs::Version => print(concat!("openkitchen ", env!("CARGO_PKG_VERSION"), "\n")),
+            ParsedArgs::Do(others) => return Ok(Some((options, others))),
+        }
+        Ok(None)
+    }
+
+    /// Returns the help, with a line for each flag.
+    pub fn help(&self) -> String {
+        let CommandLine { usage, flags, notes } = self;
+        let line = |flag: &Flag<O>| {
+            let spelled = format!("--{} {}", flag.name, flag.value);
+            format!("  {spelled:22} {}\n", flag.help)
+        };
+        let flags: String = flags.iter().map(line).collect();
+        format!("{usage}\n\n{flags}\n{notes}\n")
+    }
 }
 
 /// Sets the options from the environment, then from the command line, which wins. `--` ends the flags.
@@ -86,15 +129,6 @@ pub fn parse<O>(
         flag.set(options, value, &format!("--{name}"))?;
     }
     Ok(ParsedArgs::Do(others))
-}
-
-/// Returns the part of a help that lists the flags, a line each.
-pub fn help<O>(flags: &[Flag<O>]) -> String {
-    let line = |flag: &Flag<O>| {
-        let spelled = format!("--{} {}", flag.name, flag.value);
-        format!("  {spelled:22} {}\n", flag.help)
-    };
-    flags.iter().map(line).collect()
 }
 
 impl<O> Flag<O> {

@@ -25,7 +25,6 @@ mod differ;
 mod session;
 mod steps;
 
-use std::env;
 use std::net::TcpStream;
 use std::path::PathBuf;
 use std::process::{self, ExitCode};
@@ -37,9 +36,9 @@ use std::time::Duration;
 
 use openkitchen::transcript::{Item, Prose, Side};
 
-use super::flags::{self, Flag, ParsedArgs, SECONDS, listen, time};
-use super::serve::{print, write_port_file};
-use super::{CliError, bind, script};
+use super::flags::{CommandLine, Flag, SECONDS, listen, time};
+use super::port_file::PortFile;
+use super::{CliError, bind, print, script};
 use crate::sys;
 use session::MockOutcome;
 use steps::MockConnection;
@@ -72,37 +71,57 @@ const FLAGS: [Flag<MockOptions>; 4] = [
         apply: |options, value| { options.timeout = time(value).ok_or(SECONDS)?; Ok(()) } },
 ];
 
+const COMMAND_LINE: CommandLine<MockOptions> = CommandLine {
+    usage: "openkitchen mock: play the server of a transcript, to test a client\n\n\
+        openkitchen mock FILE [FLAGS]\n\n\
+        A transcript is a text file with what a client and a server sent, as --record\n\
+        writes it. For each connection in FILE, mock waits until the client has sent as\n\
+        many whole requests as FILE has (where FILE has no HTTP, as many bytes), and\n\
+        prints what differs from FILE. The port in Host and the header field User-Agent\n\
+        may differ. Then it sends the bytes of each <<< block, exactly and in one write.\n\
+        It also plays these lines of FILE:\n\
+        \x20 --- wait 200ms          wait before the next <<< block\n\
+        \x20 --- silent 2s           send nothing, and keep the connection open\n\
+        \x20 --- server half-close   send no more, but still read\n\
+        \x20 --- server closed       close the connection\n\
+        \x20 --- server reset        reset the connection (TCP RST)",
+    flags: &FLAGS,
+    notes: "Exit code: 0 all was as in FILE, 1 something differed, 2 the command line or\n\
+        FILE is wrong, 3 the client did not connect, send or read in time, or a signal\n\
+        stopped mock. Each flag is also a variable: --port-file is\n\
+        OPENKITCHEN_PORT_FILE.",
+};
+
 /// Runs the command line.
 ///
 /// # Errors
 /// A sentence for the user. The exit code is always 2, because 1 says that something differs.
 pub fn command(arguments: &[String]) -> Result<ExitCode, CliError> {
-    let mut options = MockOptions {
+    let defaults = MockOptions {
         listen: "127.0.0.1:0".into(),
         port_file: None,
         loops: false,
         timeout: Duration::from_secs(30),
     };
-    let file = match flags::parse(&FLAGS, arguments, |name| env::var(name).ok(), &mut options)? {
-        ParsedArgs::Help => return print_only(&help()),
-        ParsedArgs::Version => {
-            return print_only(concat!("openkitchen ", env!("CARGO_PKG_VERSION"), "\n"));
-        }
-        ParsedArgs::Do(args) => match &args[..] {
-            [file] => file.clone(),
-            [] => return Err(CliError::Usage("mock needs a transcript: mock FILE".into())),
-            [_, other, ..] => {
-                return Err(CliError::Usage(format!("`{other}` is one too many: mock FILE")));
-            }
-        },
+    let Some((options, args)) = COMMAND_LINE.read(arguments, defaults)? else {
+        return Ok(ExitCode::SUCCESS);
     };
-    let transcript = script::read(&file, Side::Server)?;
+    let file = match &args[..] {
+        [file] => file,
+        [] => return Err(CliError::Usage("mock needs a transcript: mock FILE".into())),
+        [_, other, ..] => {
+            return Err(CliError::Usage(format!("`{other}` is one too many: mock FILE")));
+        }
+    };
+    let port_file = PortFile::prepare(options.port_file.as_deref());
+    let transcript = script::read(file, Side::Server)?;
     let connections = steps::connections(&transcript.items);
     if connections.is_empty() {
         let sentence = format!("{file}: line 1: expected a connection to play, such as >>> or <<<");
         return Err(CliError::Unusable(sentence));
     }
-    play(connections, &options).map_err(|sentence| CliError::Unusable(sentence.to_string()))
+    play(connections, &options, &port_file)
+        .map_err(|sentence| CliError::Unusable(sentence.to_string()))
 }
 
 /// Accepts as many connections as the transcript has, or any number with `--loop`, and plays each in
@@ -110,6 +129,7 @@ pub fn command(arguments: &[String]) -> Result<ExitCode, CliError> {
 fn play(
     connections: Vec<MockConnection>,
     options: &MockOptions,
+    port_file: &PortFile,
 ) -> Result<ExitCode, Box<dyn std::error::Error>> {
     let listener = bind::bind(&options.listen)?;
     let address = listener.local_addr()?;
@@ -122,10 +142,7 @@ fn play(
         }
         process::exit(code_at_signal.load(Ordering::SeqCst).into());
     })?;
-    if let Some(file) = &options.port_file {
-        write_port_file(file, &address.to_string())
-            .map_err(|error| format!("cannot write {}: {error}", file.display()))?;
-    }
+    port_file.write(address)?;
     print_prose(&format!("listening on http://{address}"));
     let wanted = if options.loops { usize::MAX } else { connections.len() };
     let (accepted, streams) = mpsc::sync_channel(0);
@@ -218,38 +235,9 @@ fn print_prose(text: &str) {
     print(&lines.collect::<String>());
 }
 
-fn print_only(text: &str) -> Result<ExitCode, CliError> {
-    print(text);
-    Ok(ExitCode::SUCCESS)
-}
-
-fn help() -> String {
-    format!(
-        "openkitchen mock: play the server of a transcript, to test a client\n\n\
-         openkitchen mock FILE [FLAGS]\n\n\
-         A transcript is a text file with what a client and a server sent, as --record\n\
-         writes it. For each connection in FILE, mock waits until the client has sent as\n\
-         many whole requests as FILE has (where FILE has no HTTP, as many bytes), and\n\
-         prints what differs from FILE. The port in Host and the header field User-Agent\n\
-         may differ. Then it sends the bytes of each <<< block, exactly and in one write.\n\
-         It also plays these lines of FILE:\n\
-         \x20 --- wait 200ms          wait before the next <<< block\n\
-         \x20 --- silent 2s           send nothing, and keep the connection open\n\
-         \x20 --- server half-close   send no more, but still read\n\
-         \x20 --- server closed       close the connection\n\
-         \x20 --- server reset        reset the connection (TCP RST)\n\n\
-         {}\n\
-         Exit code: 0 all was as in FILE, 1 something differed, 2 the command line or\n\
-         FILE is wrong, 3 the client did not connect, send or read in time, or a signal\n\
-         stopped mock. Each flag is also a variable: --port-file is\n\
-         OPENKITCHEN_PORT_FILE.\n",
-        flags::help(&FLAGS)
-    )
-}
-
 #[test]
 fn the_help_names_every_flag_and_every_exit_code() {
-    let help = help();
+    let help = COMMAND_LINE.help();
     assert!(FLAGS.iter().all(|flag| help.contains(flag.name)));
     assert!(["0 all", "1 some", "2 the", "3 the"].iter().all(|code| help.contains(code)));
 }

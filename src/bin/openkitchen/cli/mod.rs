@@ -1,5 +1,5 @@
 //! The commands of the binary, one file each, and what they share: errors, flags, the address of a
-//! server, the log, and how a time is printed.
+//! server, stdout, the log, and how a time is printed.
 
 pub mod address;
 pub mod bind;
@@ -10,6 +10,7 @@ pub mod logging;
 pub mod mock;
 pub mod note;
 pub mod options;
+pub mod port_file;
 pub mod record;
 pub mod script;
 pub mod send;
@@ -17,6 +18,7 @@ pub mod serve;
 pub mod trace;
 pub mod watch;
 
+use std::io::{self, Write};
 use std::process::ExitCode;
 
 /// Runs a command with the arguments after its name.
@@ -40,4 +42,10 @@ pub enum CliError {
     Unusable(String),
     /// The command line is right, but the work failed: exit code 1.
     Failed(String),
+}
+
+/// Prints to stdout. Errors are ignored: the program that reads stdout may have closed it, and
+/// `print!` would panic then.
+pub fn print(text: &str) {
+    let _ = io::stdout().write_all(text.as_bytes());
 }

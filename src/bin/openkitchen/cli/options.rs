@@ -1,16 +1,14 @@
 //! The options of the server: its flags, their defaults, and its help.
 
-use std::env;
 use std::path::PathBuf;
 use std::time::Duration;
 
 use openkitchen::Limits;
 
 use super::flags::{
-    self, BYTES, Flag, NUMBER, ParsedArgs, SECONDS, bytes, count, listen, nearest, time,
-    time_or_none,
+    BYTES, CommandLine, Flag, NUMBER, SECONDS, bytes, count, listen, nearest, time, time_or_none,
 };
-use super::{COMMANDS, CliError};
+use super::{COMMANDS, CliError, print};
 
 /// The options of the server.
 #[derive(Clone, Debug, PartialEq)]
@@ -51,17 +49,6 @@ impl Default for ServeOptions {
     }
 }
 
-/// What the command line asks for.
-#[derive(Debug, PartialEq)]
-pub enum ServeCommand {
-    /// `--help`: print the help.
-    Help,
-    /// `--version`: print the version.
-    Version,
-    /// Run the server.
-    Serve(Box<ServeOptions>),
-}
-
 #[rustfmt::skip]
 const FLAGS: [Flag<ServeOptions>; 16] = [
     Flag { name: "listen", value: "ADDR", help: "address to listen on [127.0.0.1:5000]; port 0: any free",
@@ -98,69 +85,62 @@ const FLAGS: [Flag<ServeOptions>; 16] = [
         apply: |options, value| { options.drain = time_or_none(value).ok_or(SECONDS)?; Ok(()) } },
 ];
 
-/// Parses the command line and the environment.
+const COMMAND_LINE: CommandLine<ServeOptions> = CommandLine {
+    usage: "openkitchen: an HTTP/1.1 server that shows every byte\n\
+        openkitchen [FLAGS]         run the lesson site, and print each exchange: a\n\
+        \x20                           request and its response, byte for byte\n\
+        openkitchen COMMAND --help  show the help of a command:\n\
+        \x20 watch    stand between a client and any server, and print what crosses\n\
+        \x20 send     send bytes to any server, and print what it sends back\n\
+        \x20 check    test any server with the lessons, or with transcripts of yours\n\
+        \x20 mock     play the server of a transcript, to test a client\n\
+        \x20 explain  print what the bytes of a message mean",
+    flags: &FLAGS,
+    notes: "A value in [ ] is the default. Each flag is also a variable: --max-head is\n\
+        OPENKITCHEN_MAX_HEAD. The site reads API_KEY, CONTACT_NAME and CONTACT_EMAIL.\n\
+        RUST_LOG=info logs a line for each request; NO_COLOR=1 turns colours off.",
+};
+
+/// Reads the command line and the environment. Returns `None` if help or version was printed.
 ///
 /// # Errors
 /// What is wrong, in a sentence.
-pub fn parse(
-    arguments: &[String],
-    environment: impl Fn(&str) -> Option<String>,
-) -> Result<ServeCommand, CliError> {
-    let mut options = ServeOptions::default();
-    match flags::parse(&FLAGS, arguments, environment, &mut options)? {
-        ParsedArgs::Help => Ok(ServeCommand::Help),
-        ParsedArgs::Version => Ok(ServeCommand::Version),
-        ParsedArgs::Do(others) => match others.first().map(String::as_str) {
-            None => Ok(ServeCommand::Serve(Box::new(options))),
-            Some("help") => Ok(ServeCommand::Help),
-            Some(other) => {
-                let names = COMMANDS.map(|(name, _)| name);
-                let hint = match nearest(other, names.into_iter()) {
-                    Some(name) => format!("did you mean {name}?"),
-                    None => format!("the commands are {}", names.join(", ")),
-                };
-                Err(CliError::Usage(format!("`{other}` is not a command; {hint}")))
-            }
-        },
+pub fn read(arguments: &[String]) -> Result<Option<ServeOptions>, CliError> {
+    let Some((options, words)) = COMMAND_LINE.read(arguments, ServeOptions::default())? else {
+        return Ok(None);
+    };
+    match words.first().map(String::as_str) {
+        None => Ok(Some(options)),
+        Some("help") => {
+            print(&COMMAND_LINE.help());
+            Ok(None)
+        }
+        Some(word) => Err(unknown_command(word)),
     }
 }
 
-/// Parses the command line and the environment of this process: see [`parse`].
-pub fn from_process(arguments: &[String]) -> Result<ServeCommand, CliError> {
-    parse(arguments, |name| env::var(name).ok())
-}
-
-/// The help of the server and the list of commands.
-pub fn help() -> String {
-    format!(
-        "openkitchen: an HTTP/1.1 server that shows every byte\n\
-         openkitchen [FLAGS]         run the lesson site, and print each exchange: a\n\
-         \x20                           request and its response, byte for byte\n\
-         openkitchen COMMAND --help  show the help of a command:\n\
-         \x20 watch    stand between a client and any server, and print what crosses\n\
-         \x20 send     send bytes to any server, and print what it sends back\n\
-         \x20 check    test any server with the lessons, or with transcripts of yours\n\
-         \x20 mock     play the server of a transcript, to test a client\n\
-         \x20 explain  print what the bytes of a message mean\n\n\
-         {}\n\
-         A value in [ ] is the default. Each flag is also a variable: --max-head is\n\
-         OPENKITCHEN_MAX_HEAD. The site reads API_KEY, CONTACT_NAME and CONTACT_EMAIL.\n\
-         RUST_LOG=info logs a line for each request; NO_COLOR=1 turns colours off.\n",
-        flags::help(&FLAGS)
-    )
+fn unknown_command(word: &str) -> CliError {
+    let names = COMMANDS.map(|(name, _)| name);
+    let hint = match nearest(word, names.into_iter()) {
+        Some(name) => format!("did you mean {name}?"),
+        None => format!("the commands are {}", names.join(", ")),
+    };
+    CliError::Usage(format!("`{word}` is not a command; {hint}"))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::cli::flags::{ParsedArgs, parse};
 
-    fn read(line: &str, environment: &[(&str, &str)]) -> Result<ServeOptions, String> {
+    fn options(line: &str, environment: &[(&str, &str)]) -> Result<ServeOptions, String> {
         let arguments: Vec<String> = line.split_whitespace().map(str::to_string).collect();
         let variable = |name: &str| {
             environment.iter().find(|(known, _)| *known == name).map(|(_, value)| value.to_string())
         };
-        match parse(&arguments, variable) {
-            Ok(ServeCommand::Serve(options)) => Ok(*options),
+        let mut options = ServeOptions::default();
+        match parse(&FLAGS, &arguments, variable, &mut options) {
+            Ok(ParsedArgs::Do(others)) if others.is_empty() => Ok(options),
             other => Err(format!("{other:?}")),
         }
     }
@@ -168,13 +148,13 @@ mod tests {
     #[test]
     fn a_flag_wins_over_its_variable_and_a_variable_over_the_default() {
         let environment = [("OPENKITCHEN_LISTEN", "[::1]:0"), ("OPENKITCHEN_NO_TRACE", "1")];
-        assert_eq!(read("", &[]), Ok(ServeOptions::default()));
-        let options = read("--max-content=2M --grace 0.5", &environment).unwrap();
-        assert_eq!((options.listen.as_str(), options.trace), ("[::1]:0", false));
-        assert_eq!(options.limits.content, 2 << 20);
-        assert_eq!(options.limits.grace, Duration::from_millis(500));
-        assert_eq!(read("--listen 5001", &environment).unwrap().listen, "127.0.0.1:5001");
-        assert!(read("", &[("OPENKITCHEN_NO_TRACE", "0")]).unwrap().trace);
+        assert_eq!(options("", &[]), Ok(ServeOptions::default()));
+        let read = options("--max-content=2M --grace 0.5", &environment).unwrap();
+        assert_eq!((read.listen.as_str(), read.trace), ("[::1]:0", false));
+        assert_eq!(read.limits.content, 2 << 20);
+        assert_eq!(read.limits.grace, Duration::from_millis(500));
+        assert_eq!(options("--listen 5001", &environment).unwrap().listen, "127.0.0.1:5001");
+        assert!(options("", &[("OPENKITCHEN_NO_TRACE", "0")]).unwrap().trace);
     }
 
     #[test]
@@ -187,20 +167,25 @@ mod tests {
             ("--idle-timeout 0", "takes a time"),
             ("--idle-timeout -1", "takes a time"),
             ("--no-trace=1", "takes no value"),
+            ("--far-fetched 1", "--far-fetched is unknown"),
+        ] {
+            let error = options(line, &[]).unwrap_err();
+            assert!(error.contains(expected), "{line}: {error}");
+        }
+        let error = options("", &[("OPENKITCHEN_DRAIN", "x")]).unwrap_err();
+        assert!(error.contains("OPENKITCHEN_DRAIN takes"), "{error}");
+    }
+
+    #[test]
+    fn an_unknown_command_gets_the_nearest_name_or_all_names() {
+        for (word, expected) in [
+            ("chek", "`chek` is not a command; did you mean check?"),
             (
                 "dance",
                 "`dance` is not a command; the commands are watch, send, check, mock, explain",
             ),
-            ("chek", "did you mean check?"),
-            ("--far-fetched 1", "--far-fetched is unknown"),
         ] {
-            let error = read(line, &[]).unwrap_err();
-            assert!(error.contains(expected), "{line}: {error}");
+            assert_eq!(unknown_command(word), CliError::Usage(expected.into()));
         }
-        assert!(
-            read("", &[("OPENKITCHEN_DRAIN", "x")])
-                .unwrap_err()
-                .contains("OPENKITCHEN_DRAIN takes")
-        );
     }
 }

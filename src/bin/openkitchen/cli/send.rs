@@ -24,15 +24,13 @@ mod connection;
 mod output;
 mod player;
 
-use std::env;
 use std::io::{self, IsTerminal};
 use std::process::ExitCode;
 use std::time::Duration;
 
 use openkitchen::transcript::Side;
 
-use super::flags::{self, Flag, ParsedArgs, SECONDS, time};
-use super::serve::print;
+use super::flags::{CommandLine, Flag, SECONDS, time};
 use super::{CliError, address, script};
 use player::{SendOptions, SendOutcome, SendPlayer};
 
@@ -52,20 +50,32 @@ const FLAGS: [Flag<SendOptions>; 3] = [
         apply: |options, value| { options.timeout = time(value).ok_or(SECONDS)?; Ok(()) } },
 ];
 
+const COMMAND_LINE: CommandLine<SendOptions> = CommandLine {
+    usage: "openkitchen send: send bytes to any server, and print what it sends back\n\n\
+        openkitchen send ADDR [FLAGS]       send the bytes of stdin, unchanged\n\
+        openkitchen send ADDR FILE [FLAGS]  play the client of the transcript FILE\n\n\
+        ADDR is host:port, a port alone, or http://host:port/. On a terminal, type the\n\
+        request line and header fields, then an empty line; Enter sends CR LF.\n\
+        A transcript is a text file with what a client and a server sent, as --record\n\
+        writes it. Before its client sends more, send waits for as many responses as\n\
+        FILE has at that point, or until the timeout. What crosses is printed as a\n\
+        transcript, too, with times, and with how the connection ended.",
+    flags: &FLAGS,
+    notes: "Exit code: 0 a complete response was received, 1 no connection, 2 the command\n\
+        line or FILE is wrong. Without a complete response: 3 the server was silent,\n\
+        4 it closed or reset the connection.\n\
+        Each flag is also a variable: --timeout is OPENKITCHEN_TIMEOUT.",
+};
+
 /// Runs the command line.
 ///
 /// # Errors
 /// A sentence for the user.
 pub fn command(arguments: &[String]) -> Result<ExitCode, CliError> {
     let timeout = Duration::from_secs(2);
-    let mut options = SendOptions { slow: false, half_close: false, timeout };
-    let args = flags::parse(&FLAGS, arguments, |name| env::var(name).ok(), &mut options)?;
-    let args = match args {
-        ParsedArgs::Help => return print_only(&help()),
-        ParsedArgs::Version => {
-            return print_only(concat!("openkitchen ", env!("CARGO_PKG_VERSION"), "\n"));
-        }
-        ParsedArgs::Do(args) => args,
+    let defaults = SendOptions { slow: false, half_close: false, timeout };
+    let Some((options, args)) = COMMAND_LINE.read(arguments, defaults)? else {
+        return Ok(ExitCode::SUCCESS);
     };
     let (typed, file) = match &args[..] {
         [typed] => (typed, None),
@@ -97,38 +107,13 @@ pub fn command(arguments: &[String]) -> Result<ExitCode, CliError> {
     })
 }
 
-fn print_only(text: &str) -> Result<ExitCode, CliError> {
-    print(text);
-    Ok(ExitCode::SUCCESS)
-}
-
-fn help() -> String {
-    format!(
-        "openkitchen send: send bytes to any server, and print what it sends back\n\n\
-         openkitchen send ADDR [FLAGS]       send the bytes of stdin, unchanged\n\
-         openkitchen send ADDR FILE [FLAGS]  play the client of the transcript FILE\n\n\
-         ADDR is host:port, a port alone, or http://host:port/. On a terminal, type the\n\
-         request line and header fields, then an empty line; Enter sends CR LF.\n\
-         A transcript is a text file with what a client and a server sent, as --record\n\
-         writes it. Before its client sends more, send waits for as many responses as\n\
-         FILE has at that point, or until the timeout. What crosses is printed as a\n\
-         transcript, too, with times, and with how the connection ended.\n\n\
-         {}\n\
-         Exit code: 0 a complete response was received, 1 no connection, 2 the command\n\
-         line or FILE is wrong. Without a complete response: 3 the server was silent,\n\
-         4 it closed or reset the connection.\n\
-         Each flag is also a variable: --timeout is OPENKITCHEN_TIMEOUT.\n",
-        flags::help(&FLAGS)
-    )
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
     fn the_help_names_every_flag_and_every_exit_code() {
-        let help = help();
+        let help = COMMAND_LINE.help();
         assert!(FLAGS.iter().all(|flag| help.contains(flag.name)));
         assert!(["0 a ", "1 no", "2 the", "3 the", "4 it"].iter().all(|code| help.contains(code)));
     }

@@ -1,18 +1,19 @@
 //! Runs the lesson site, and prints each exchange on the terminal: the command without a name.
 
-use std::io::{self, IsTerminal, Write};
-use std::path::{Path, PathBuf};
+use std::env;
+use std::io::{self, IsTerminal};
+use std::path::PathBuf;
 use std::process::{self, ExitCode};
 use std::sync::Arc;
 use std::time::Duration;
-use std::{env, fs};
 
 use openkitchen::{Observer, Route, Server, Stopper};
 
-use super::options::{ServeCommand, ServeOptions};
+use super::options::ServeOptions;
+use super::port_file::PortFile;
 use super::record::{Both, Recorder};
 use super::trace::{self, Trace};
-use super::{CliError, bind, logging, options};
+use super::{CliError, bind, logging, options, print};
 use crate::site::likes::{self, Likes};
 use crate::site::{ROUTES, Site};
 use crate::sys;
@@ -26,10 +27,8 @@ const HANDLER_TIMEOUT: Duration = Duration::from_millis(500);
 /// # Errors
 /// A sentence for the user.
 pub fn command(arguments: &[String]) -> Result<ExitCode, CliError> {
-    match options::from_process(arguments)? {
-        ServeCommand::Help => print(&options::help()),
-        ServeCommand::Version => print(concat!("openkitchen ", env!("CARGO_PKG_VERSION"), "\n")),
-        ServeCommand::Serve(options) => serve(&options)?,
+    if let Some(options) = options::read(arguments)? {
+        serve(&options)?;
     }
     Ok(ExitCode::SUCCESS)
 }
@@ -41,10 +40,7 @@ fn serve(options: &ServeOptions) -> Result<(), CliError> {
     sys::raise_descriptor_limit();
     sys::catch_sigxfsz();
     let failed = |sentence: String| CliError::Failed(sentence);
-    if let Some(stale) = &options.port_file {
-        // A program that waits for this file must not read the address of an earlier run.
-        let _ = fs::remove_file(stale);
-    }
+    let port_file = PortFile::prepare(options.port_file.as_deref());
     let listener = bind::bind(&options.listen).map_err(failed)?;
     let mut server = Server::from_listener(listener).limits(options.limits.clone());
     let default = likes::default_path(env::var_os("XDG_STATE_HOME"), env::var_os("HOME"));
@@ -80,10 +76,7 @@ fn serve(options: &ServeOptions) -> Result<(), CliError> {
     if let Some(observer) = observers {
         server = server.observed_by(observer);
     }
-    if let Some(file) = &options.port_file {
-        write_port_file(file, &address.to_string())
-            .map_err(|error| failed(format!("cannot write {}: {error}", file.display())))?;
-    }
+    port_file.write(address).map_err(failed)?;
     if process::id() == 1 && address.ip().is_loopback() {
         log::warn!(
             "PID 1 listens on {address}: only this container can reach it; try --listen 0.0.0.0:5000"
@@ -97,12 +90,6 @@ fn serve(options: &ServeOptions) -> Result<(), CliError> {
         trace.finish();
     }
     served.map_err(|error| failed(format!("cannot serve: {error}")))
-}
-
-/// Prints to stdout. Errors are ignored: the program that reads stdout may have closed it, and
-/// `print!` would panic then.
-pub fn print(text: &str) {
-    let _ = io::stdout().write_all(text.as_bytes());
 }
 
 /// Starts the trace on stdout, in colours if stdout is a terminal.
@@ -134,13 +121,4 @@ fn stop_on_signal(stopper: Stopper, site: &'static Site, options: &ServeOptions)
         logging::finish();
         process::exit(0);
     })
-}
-
-/// Writes the bound address to the port file. It is written under another name and then renamed, so a
-/// program that waits for the file reads the whole address.
-pub fn write_port_file(file: &Path, address: &str) -> io::Result<()> {
-    let mut temporary = file.as_os_str().to_owned();
-    temporary.push(format!(".{}", process::id()));
-    fs::write(&temporary, format!("{address}\n"))?;
-    fs::rename(&temporary, file)
 }

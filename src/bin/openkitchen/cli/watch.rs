@@ -35,11 +35,11 @@ use std::{env, thread};
 use openkitchen::Observer;
 use openkitchen::net::throttle::Throttle;
 
-use super::flags::{self, Flag, NUMBER, ParsedArgs, SECONDS, count, listen, time, time_or_none};
+use super::flags::{CommandLine, Flag, NUMBER, SECONDS, count, listen, time, time_or_none};
+use super::port_file::PortFile;
 use super::record::{Both, Recorder};
-use super::serve::{print, write_port_file};
 use super::trace::{self, Trace};
-use super::{CliError, address, bind, logging};
+use super::{CliError, address, bind, logging, print};
 use crate::sys;
 
 use link::{Link, LinkEnd};
@@ -116,27 +116,20 @@ const FLAGS: [Flag<WatchOptions>; 9] = [
         apply: |options, value| { options.grace = time_or_none(value).ok_or(SECONDS)?; Ok(()) } },
 ];
 
-fn help() -> String {
-    format!(
-        "openkitchen watch ADDR [FLAGS]: relay connections to a server, print every byte\n\n\
-         openkitchen watch 5000   relays 127.0.0.1:5001 to the server at 127.0.0.1:5000\n\n\
-         {}\n\
-         Each flag is also a variable: --no-trace is OPENKITCHEN_NO_TRACE.\n",
-        flags::help(&FLAGS)
-    )
-}
+const COMMAND_LINE: CommandLine<WatchOptions> = CommandLine {
+    usage: "openkitchen watch ADDR [FLAGS]: relay connections to a server, print every byte\n\n\
+        openkitchen watch 5000   relays 127.0.0.1:5001 to the server at 127.0.0.1:5000",
+    flags: &FLAGS,
+    notes: "Each flag is also a variable: --no-trace is OPENKITCHEN_NO_TRACE.",
+};
 
 /// Runs `watch` with these arguments, until a signal stops it.
 ///
 /// # Errors
 /// A sentence, and the exit code that goes with it.
 pub fn command(arguments: &[String]) -> Result<ExitCode, CliError> {
-    let mut options = WatchOptions::default();
-    let parsed = flags::parse(&FLAGS, arguments, |name| env::var(name).ok(), &mut options)?;
-    match parsed {
-        ParsedArgs::Help => print(&help()),
-        ParsedArgs::Version => print(concat!("openkitchen ", env!("CARGO_PKG_VERSION"), "\n")),
-        ParsedArgs::Do(others) => watch(&server_address(&others)?, &options)?,
+    if let Some((options, others)) = COMMAND_LINE.read(arguments, WatchOptions::default())? {
+        watch(&server_address(&others)?, &options)?;
     }
     Ok(ExitCode::SUCCESS)
 }
@@ -164,6 +157,7 @@ fn watch(server: &str, options: &WatchOptions) -> Result<(), CliError> {
     logging::start();
     sys::raise_descriptor_limit();
     sys::catch_sigxfsz();
+    let port_file = PortFile::prepare(options.port_file.as_deref());
     let failed = |sentence: String| CliError::Failed(sentence);
     let io_failed = |error: io::Error| CliError::Failed(error.to_string());
     let addresses = address::resolve(server)
@@ -210,10 +204,7 @@ fn watch(server: &str, options: &WatchOptions) -> Result<(), CliError> {
     if let Some(recorder) = &recorder {
         watcher.say(&recorder.banner());
     }
-    if let Some(file) = &options.port_file {
-        write_port_file(file, &bound.to_string())
-            .map_err(|error| failed(format!("cannot write {}: {error}", file.display())))?;
-    }
+    port_file.write(bound).map_err(failed)?;
     watcher.accept_loop(&listener);
     drop(listener);
     watcher.end_connections(options.grace);

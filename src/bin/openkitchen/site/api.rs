@@ -24,8 +24,12 @@ pub fn posts(request: &Request<Site>) -> Response {
     let posts: Vec<String> = posts::feed(&request.state().likes.counts())
         .into_iter()
         .map(|(post, likes)| {
-            let (title, text) = (json::string(post.title), json::string(post.text));
-            format!("{{\"id\":{},\"title\":{title},\"text\":{text},\"likes\":{likes}}}", post.id)
+            json::object([
+                ("id", post.id.to_string()),
+                ("title", json::string(post.title)),
+                ("text", json::string(post.text)),
+                ("likes", likes.to_string()),
+            ])
         })
         .collect();
     no_store(Response::json(format!("[{}]", posts.join(","))))
@@ -34,11 +38,9 @@ pub fn posts(request: &Request<Site>) -> Response {
 /// `GET /api/likes`: the number of likes of every post, by the post's number.
 pub fn likes(request: &Request<Site>) -> Response {
     let counts = request.state().likes.counts();
-    let members: Vec<String> = posts::POSTS
-        .iter()
-        .map(|post| format!("\"{}\":{}", post.id, counts.get(&post.id).unwrap_or(&0)))
-        .collect();
-    no_store(Response::json(format!("{{{}}}", members.join(","))))
+    let likes = |post: &posts::Post| counts.get(&post.id).unwrap_or(&0).to_string();
+    let members = posts::POSTS.iter().map(|post| (post.id.to_string(), likes(post)));
+    no_store(Response::json(json::object(members)))
 }
 
 /// `POST /api/likes`: stores one like. The response follows the sync of the likes file, because a
@@ -61,8 +63,8 @@ pub fn like(request: &Request<Site>) -> Response {
             no_store(Response::see_other(&format!("/#post-{}", post.id)))
         }
         Ok(likes) => {
-            let content = format!("{{\"post\":{},\"likes\":{likes}}}", post.id);
-            no_store(Response::json(content).status(Status::CREATED))
+            let content = [("post", post.id.to_string()), ("likes", likes.to_string())];
+            no_store(Response::json(json::object(content)).status(Status::CREATED))
         }
         Err(error @ LikeError::Full) => {
             error_response(Status::INSUFFICIENT_STORAGE, &error.to_string())

@@ -1,10 +1,11 @@
-//! # Reads and writes the JSON of the API
+//! # Reads and writes JSON: for the API, and for `check --json`
 //!
 //! ```text
 //! {"post": 4, "from": {"table": [1, 2]}}
 //! ```
 //! The API needs one member of one object: `post`. A search for `"post":` in the bytes would find it
-//! inside strings as well. So this is a complete JSON parser that keeps one value.
+//! inside strings as well. So this is a complete JSON parser that keeps one value. Writing is simpler:
+//! [`object`] and [`string`].
 //!
 //! Rule: RFC 8259. Left out: the value of numbers that are not whole (they are parsed, but no post
 //! has one).
@@ -61,16 +62,26 @@ pub fn number(text: &str) -> Option<u32> {
     digits.then(|| text.parse().unwrap_or(u32::MAX))
 }
 
-/// `text` as a JSON string, quotes included. RFC 8259 section 7: quotes, backslashes and control
-/// characters must be escaped.
+/// Returns an object on one line. Each value is JSON already: a number, `null`, or a [`string`].
+pub fn object<N: AsRef<str>>(members: impl IntoIterator<Item = (N, String)>) -> String {
+    let member = |(name, value): (N, String)| format!("{}:{value}", string(name.as_ref()));
+    let members: Vec<String> = members.into_iter().map(member).collect();
+    format!("{{{}}}", members.join(","))
+}
+
+/// Returns a text as a string, quotes included. RFC 8259 section 7: quotes, backslashes and control
+/// characters must be escaped. DEL and the C1 controls are escaped too, because they could act on a
+/// terminal.
 pub fn string(text: &str) -> String {
     let mut json = String::with_capacity(text.len() + 2);
     json.push('"');
     for character in text.chars() {
         match character {
             '"' | '\\' => json.extend(['\\', character]),
-            '\0'..='\x1f' => json.push_str(&format!("\\u{:04x}", u32::from(character))),
-            character => json.push(character),
+            control if control.is_control() => {
+                json.push_str(&format!("\\u{:04x}", u32::from(control)));
+            }
+            other => json.push(other),
         }
     }
     json.push('"');
@@ -364,6 +375,15 @@ mod tests {
 
     #[test]
     fn a_written_string_escapes_quotes_backslashes_and_controls() {
-        assert_eq!(string("a \"b\" \\ \n é"), r#""a \"b\" \\ \u000a é""#);
+        assert_eq!(
+            string("a \"b\" \\ \n \0 \x7f \u{85} é"),
+            r#""a \"b\" \\ \u000a \u0000 \u007f \u0085 é""#
+        );
+    }
+
+    #[test]
+    fn a_written_object_has_its_members_in_order() {
+        let members = [("post", "4".to_owned()), ("a \"b\"", string("c"))];
+        assert_eq!(object(members), r#"{"post":4,"a \"b\"":"c"}"#);
     }
 }

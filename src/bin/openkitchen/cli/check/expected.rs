@@ -11,6 +11,7 @@
 //! ```
 //! Neither exception changes a length, so an offset names the same byte on both sides.
 
+use openkitchen::message::date::parse_imf_fixdate;
 use openkitchen::transcript::{Bytes, Piece};
 
 /// The bytes that the server should send on a connection: all its blocks, joined, because TCP may cut
@@ -119,11 +120,10 @@ fn dates_masked(bytes: &[u8]) -> Vec<u8> {
     let is_line_start = |at: &usize| *at == 0 || bytes[at - 1] == b'\n';
     for at in (0..bytes.len()).filter(is_line_start) {
         let Some((name, rest)) = bytes[at..].split_at_checked(NAME.len()) else { break };
-        let is_date = |value: &[u8]| value.is_ascii() && is_imf_fixdate(value);
         match rest.split_at_checked(EXAMPLE.len()) {
             Some((value, end))
                 if name.eq_ignore_ascii_case(NAME)
-                    && is_date(value)
+                    && parse_imf_fixdate(value).is_some()
                     && end.starts_with(b"\r\n") =>
             {
                 let from = at + NAME.len();
@@ -133,36 +133,6 @@ fn dates_masked(bytes: &[u8]) -> Vec<u8> {
         }
     }
     masked
-}
-
-/// Whether this is a date such as `Sun, 06 Nov 1994 08:49:37 GMT`, the only form that a server may send
-/// (RFC 9110 section 5.6.7).
-fn is_imf_fixdate(value: &[u8]) -> bool {
-    const DAYS: &[u8] = b"MonTueWedThuFriSatSun";
-    const MONTHS: &[u8] = b"JanFebMarAprMayJunJulAugSepOctNovDec";
-    let is_one_of = |names: &[u8], name: &[u8]| names.chunks(3).any(|known| known == name);
-    let number = |digits: &[u8]| match digits {
-        [tens @ b'0'..=b'9', ones @ b'0'..=b'9'] => Some((tens - b'0') * 10 + ones - b'0'),
-        _ => None,
-    };
-    let is_within = |digits: &[u8], least: u8, most: u8| {
-        number(digits).is_some_and(|number| (least..=most).contains(&number))
-    };
-    value.len() == 29
-        && is_one_of(DAYS, &value[..3])
-        && value[3..5] == *b", "
-        && is_within(&value[5..7], 1, 31)
-        && value[7] == b' '
-        && is_one_of(MONTHS, &value[8..11])
-        && value[11] == b' '
-        && value[12..16].iter().all(u8::is_ascii_digit)
-        && value[16] == b' '
-        && is_within(&value[17..19], 0, 23)
-        && value[19] == b':'
-        && is_within(&value[20..22], 0, 59)
-        && value[22] == b':'
-        && is_within(&value[23..25], 0, 60)
-        && value[25..] == *b" GMT"
 }
 
 /// Whether a byte is in a Date line whose end was not received yet, so the value is not known.
@@ -233,14 +203,7 @@ mod tests {
         let block = expected(&[Bytes::raw("A: 1\r\nDate: Sun, 06 Nov 1994 08:49:37 GMT\r\n\r\n")]);
         let with = |date: &str| format!("A: 1\r\nDate: {date}\r\n\r\n").into_bytes();
         assert_eq!(block.difference(&with("Mon, 02 Mar 2026 23:59:60 GMT")), None);
-        for date in [
-            "Mon, 02 Mar 2026 24:00:00 GMT",
-            "Mon, 32 Mar 2026 23:00:00 GMT",
-            "Moo, 02 Mar 2026 23:00:00 GMT",
-            "Mon, 02 Mär 2026 23:00:00 GM",
-            "Mon, 02 Mar 2026 23:00:00 UTC",
-            "Monday, 02-Mar-26 23:00:00 GMT",
-        ] {
+        for date in ["Mon, 02 Mar 2026 24:00:00 GMT", "Monday, 02-Mar-26 23:00:00 GMT"] {
             assert!(block.difference(&with(date)).is_some_and(|at| at >= 12), "{date}");
         }
     }

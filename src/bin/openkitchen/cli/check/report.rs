@@ -24,6 +24,7 @@ use openkitchen::transcript::{Block, Bytes, Item, Note, Side};
 use super::case::Case;
 use super::difference::Difference;
 use super::play::CheckOutcome;
+use crate::site::json;
 
 /// Columns of the output, and those that are left after a word such as `expected:`.
 const PAGE_COLUMNS: usize = 80;
@@ -126,9 +127,14 @@ impl Report {
             [Verdict::Pass, Verdict::Fail, Verdict::Skip].map(|v| self.count(v));
         let rest = cases - self.verdicts.len();
         if self.json {
-            return format!(
-                "{{\"cases\":{cases},\"pass\":{pass},\"fail\":{fail},\"skip\":{skip},\"not_tried\":{rest}}}\n"
-            );
+            let counts = [
+                ("cases", cases),
+                ("pass", pass),
+                ("fail", fail),
+                ("skip", skip),
+                ("not_tried", rest),
+            ];
+            return json::object(counts.map(|(name, count)| (name, count.to_string()))) + "\n";
         }
         let mut text = format!("\n{pass} of {cases} pass");
         for (count, one, more) in [
@@ -233,45 +239,23 @@ fn json_line(
         Verdict::Skip => "skip",
     };
     let caret = difference.and_then(|difference| difference.caret.as_ref());
+    let null = || "null".to_owned();
     let text = |part: fn(&Difference) -> &str| {
-        difference.map_or_else(null, |difference| string(part(difference)))
+        difference.map_or_else(null, |difference| json::string(part(difference)))
     };
-    let members = [
-        ("case", string(&case.name)),
-        ("title", string(&case.title)),
-        ("clause", string(&case.clause)),
-        ("verdict", string(verdict)),
-        ("sent", difference.map_or_else(null, |_| string(&Visible(sent).to_string()))),
+    let object = json::object([
+        ("case", json::string(&case.name)),
+        ("title", json::string(&case.title)),
+        ("clause", json::string(&case.clause)),
+        ("verdict", json::string(verdict)),
+        ("sent", difference.map_or_else(null, |_| json::string(&Visible(sent).to_string()))),
         ("expected", text(|difference| &difference.expected)),
         ("got", text(|difference| &difference.got)),
         ("byte", caret.map_or_else(null, |caret| caret.byte.to_string())),
         ("column", caret.map_or_else(null, |caret| caret.column.to_string())),
-        ("next", string(&case.next)),
-    ];
-    let members: Vec<String> =
-        members.iter().map(|(name, value)| format!("\"{name}\":{value}")).collect();
-    format!("{{{}}}\n", members.join(","))
-}
-
-fn null() -> String {
-    "null".to_owned()
-}
-
-/// Returns a text as a JSON string (RFC 8259 section 7).
-fn string(text: &str) -> String {
-    let mut string = String::from("\"");
-    for character in text.chars() {
-        match character {
-            '"' => string.push_str("\\\""),
-            '\\' => string.push_str("\\\\"),
-            control if control.is_control() => {
-                let _ = write!(string, "\\u{:04x}", u32::from(control));
-            }
-            other => string.push(other),
-        }
-    }
-    string.push('"');
-    string
+        ("next", json::string(&case.next)),
+    ]);
+    object + "\n"
 }
 
 #[cfg(test)]
@@ -334,7 +318,6 @@ mod tests {
             report.finish(2, false),
             "{\"cases\":2,\"pass\":1,\"fail\":1,\"skip\":0,\"not_tried\":0}\n"
         );
-        assert_eq!(string("a\"\\\n\u{85}é"), "\"a\\\"\\\\\\u000a\\u0085é\"");
     }
 
     #[test]

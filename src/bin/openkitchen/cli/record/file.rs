@@ -11,7 +11,7 @@ use std::process;
 use std::time::{Instant, SystemTime};
 
 use openkitchen::End;
-use openkitchen::message::date::imf_fixdate;
+use openkitchen::message::date::{CivilTime, imf_fixdate};
 use openkitchen::transcript::{
     Assertion, Block, Bytes, Event, EventKind, Item, Note, Printer, Prose, Side,
 };
@@ -141,7 +141,7 @@ impl RecordedConnection {
         let date = imf_fixdate(self.opened);
         let date = String::from_utf8_lossy(&date);
         let (number, process) = (self.number, process::id());
-        let name = format!("{}-{process}-{number}.wire", timestamp(&date));
+        let name = format!("{}-{process}-{number}.wire", timestamp(self.opened));
         self.file = match recorder.create(&name) {
             Some(file) => {
                 RecordingFile::Open(FileWriter { file, printer: Printer::new(), length: 0 })
@@ -217,12 +217,9 @@ fn event(kind: EventKind) -> Item {
 }
 
 /// `19941106T084937Z` for `Sun, 06 Nov 1994 08:49:37 GMT`: file names then sort by time.
-fn timestamp(date: &str) -> String {
-    const MONTHS: &str = "JanFebMarAprMayJunJulAugSepOctNovDec";
-    let part = |from: usize, to: usize| date.get(from..to).unwrap_or_default();
-    let month = MONTHS.find(part(8, 11)).unwrap_or_default() / 3 + 1;
-    let (year, day) = (part(12, 16), part(5, 7));
-    format!("{year}{month:02}{day}T{}{}{}Z", part(17, 19), part(20, 22), part(23, 25))
+fn timestamp(time: SystemTime) -> String {
+    let CivilTime { year, month, day, hour, minute, second, .. } = time.into();
+    format!("{year:04}{month:02}{day:02}T{hour:02}{minute:02}{second:02}Z")
 }
 
 #[cfg(test)]
@@ -233,9 +230,7 @@ mod tests {
 
     #[test]
     fn a_timestamp_is_a_date_in_sortable_form() {
-        let timestamp_of =
-            |moment| timestamp(std::str::from_utf8(&imf_fixdate(moment)).unwrap_or_default());
-        assert_eq!(timestamp_of(date::example()), "19941106T084937Z");
-        assert_eq!(timestamp_of(SystemTime::UNIX_EPOCH), "19700101T000000Z");
+        assert_eq!(timestamp(date::example()), "19941106T084937Z");
+        assert_eq!(timestamp(SystemTime::UNIX_EPOCH), "19700101T000000Z");
     }
 }
