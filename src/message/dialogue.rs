@@ -262,7 +262,7 @@ impl Dialogue {
 
     fn follow_response(&mut self, range: &PartRange) {
         let ending = self.server.reader.ending();
-        if range.head_is_whole && matches!(ending, Some(Ending::Switched | Ending::Tunnel)) {
+        if range.head_is_whole && ending.is_some_and(Ending::leaves_http) {
             self.has_switched = true;
             // This response is complete with its head. Neither side sends HTTP after it.
             self.server.complete(false);

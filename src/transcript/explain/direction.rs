@@ -11,15 +11,17 @@
 use std::mem;
 use std::ops::Range;
 
-use super::{Remark, faults, without_line_end, words};
-use crate::message::dialogue::{Dialogue, Followed};
+use super::faults;
+use super::remark::Remark;
+use super::words;
+use crate::message::dialogue::{Dialogue, Followed, Side};
 use crate::message::ending::Ending;
+use crate::message::fields::without_line_end;
 use crate::message::head::Version;
 use crate::message::outline::Outline;
 use crate::message::persistence::Persistence;
 use crate::message::reader::{MAX_KEPT_BYTES, Part};
 use crate::message::refusal::Refusal;
-use crate::transcript::Side;
 use crate::transcript::glossary::{self, Row};
 
 /// The state of one direction.
