@@ -78,7 +78,9 @@
 //! [`message`] is HTTP as bytes and rules: no sockets, threads, clocks or logs. [`route`] and
 //! [`request`] are the table and what a handler sees. [`net`] is sockets, threads and time.
 //! [`transcript`] is the text format, as pure as `message`. `net` imports `route`, `request` and
-//! `message`, never the other way round, and `transcript` imports `message` alone. A test checks that.
+//! `message`, never the other way round, and `transcript` imports `message` alone. `route` imports
+//! `request`. Within `message` and within `transcript`, no files import each other in a circle. A test
+//! checks that.
 //!
 //! # What is left out
 //!

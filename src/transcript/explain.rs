@@ -134,9 +134,9 @@ impl ConnectionExplainer {
                 self.explain_bytes(from, &bytes.repeat(times))
             }
             Piece::LeftOut { count } => {
-                let mut remarks = Vec::new();
-                self.ranges.side(from).left_out(*count, &mut self.dialogue, &mut remarks);
-                remarks
+                let explainer = self.ranges.side(from);
+                explainer.left_out(*count, &mut self.dialogue);
+                explainer.take_remarks()
             }
         }
     }
@@ -144,9 +144,9 @@ impl ConnectionExplainer {
     /// Takes the end of what a side sent. Returns what can be explained only now, such as a message that
     /// is cut short. Bytes of this side after its end are not explained.
     pub fn explain_end(&mut self, from: Side) -> Vec<Remark> {
-        let mut remarks = Vec::new();
-        self.ranges.side(from).finish(&mut self.dialogue, &mut remarks);
-        remarks
+        let explainer = self.ranges.side(from);
+        explainer.finish(&mut self.dialogue);
+        explainer.take_remarks()
     }
 
     fn explain_both_ends(&mut self) -> Vec<Remark> {
@@ -175,14 +175,12 @@ impl RangeExplainer {
     /// connection must be given, in the order of the dialogue. Returns the explanations of what it
     /// completes, in their order.
     pub fn explain_range(&mut self, from: Side, range: &Followed, bytes: &[u8]) -> Vec<Remark> {
-        let mut remarks = Vec::new();
-        self.side(from).step(range, bytes, &mut remarks);
+        self.side(from).step(range, bytes);
         if range.head.is_some() && range.ending.is_some_and(Ending::leaves_http) {
             // After an upgrade or in a tunnel, neither side sends HTTP.
             self.client.is_over = true;
         }
-        remarks.sort_by_key(|remark| remark.span.start);
-        remarks
+        self.side(from).take_remarks()
     }
 
     fn side(&mut self, side: Side) -> &mut DirectionExplainer {

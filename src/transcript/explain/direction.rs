@@ -21,7 +21,6 @@ use crate::message::head::Version;
 use crate::message::outline::Outline;
 use crate::message::persistence::Persistence;
 use crate::message::reader::{MAX_KEPT_BYTES, Part};
-use crate::message::refusal::Refusal;
 use crate::transcript::glossary::{self, Row};
 
 /// The state of one direction.
@@ -38,6 +37,8 @@ pub(super) struct DirectionExplainer {
     has_ended: bool,
     /// Whether nothing more can be explained.
     pub is_over: bool,
+    /// The remarks that the caller has not taken.
+    remarks: Vec<Remark>,
 }
 
 #[derive(Debug, Default)]
@@ -53,12 +54,25 @@ struct ContentSoFar {
 impl DirectionExplainer {
     /// The state before the first byte of this side.
     pub fn new(side: Side) -> DirectionExplainer {
-        let (kept, content, has_ended, is_over) = (Vec::new(), None, false, false);
-        DirectionExplainer { side, at: 0, kept, content, has_ended, is_over }
+        DirectionExplainer {
+            side,
+            at: 0,
+            kept: Vec::new(),
+            content: None,
+            has_ended: false,
+            is_over: false,
+            remarks: Vec::new(),
+        }
+    }
+
+    /// Returns the remarks that were not taken, in the order of their bytes.
+    pub fn take_remarks(&mut self) -> Vec<Remark> {
+        self.remarks.sort_by_key(|remark| remark.span.start);
+        mem::take(&mut self.remarks)
     }
 
     /// Takes the range at the start of these bytes, and explains what it completes.
-    pub fn step(&mut self, range: &Followed, bytes: &[u8], remarks: &mut Vec<Remark>) {
+    pub fn step(&mut self, range: &Followed, bytes: &[u8]) {
         let taken = &bytes[..range.length];
         if self.is_over || range.part == Part::Content {
             self.at += taken.len();
@@ -68,20 +82,18 @@ impl DirectionExplainer {
         }
         match (range.part, &range.head) {
             _ if self.is_over => return,
-            (Part::Head, Some(head)) => self.explain_head(head, range, remarks),
-            (Part::Framing, _) if self.kept.ends_with(b"\n") => {
-                self.explain_framing(range.content_left, remarks);
-            }
-            (Part::Unframed, _) => self.explain_unframed(range.fault, remarks),
+            (Part::Head, Some(head)) => self.explain_head(head, range),
+            (Part::Framing, _) if self.kept.ends_with(b"\n") => self.explain_framing(range),
+            (Part::Unframed, _) => self.explain_unframed(range),
             (Part::Head | Part::Framing | Part::Content, _) => {}
         }
         if range.ends_message {
-            self.end_message(range.ending, remarks);
+            self.end_message(range.ending);
         }
     }
 
     /// Skips bytes of which only the count is known.
-    pub fn left_out(&mut self, bytes: u64, dialogue: &mut Dialogue, remarks: &mut Vec<Remark>) {
+    pub fn left_out(&mut self, bytes: u64, dialogue: &mut Dialogue) {
         if let Some(content) = &mut self.content {
             content.received = content.received.saturating_add(bytes);
             content.is_uncounted |= bytes > dialogue.reader(self.side).content_left();
@@ -91,19 +103,19 @@ impl DirectionExplainer {
         let reader = dialogue.reader(self.side);
         self.is_over |= reader.is_lost();
         if !reader.is_within() {
-            self.end_message(reader.ending(), remarks);
+            self.end_message(reader.ending());
         }
     }
 
     /// Explains a complete head: its lines, where the content ends and why, and whether the connection
     /// stays open.
-    fn explain_head(&mut self, outline: &Outline, range: &Followed, remarks: &mut Vec<Remark>) {
-        let (start, head) = (self.at, self.take_kept());
-        words::head(self.side, &head, start, remarks);
+    fn explain_head(&mut self, outline: &Outline, range: &Followed) {
+        let (start, head) = self.take_kept();
+        words::head(self.side, &head, start, &mut self.remarks);
         let fault = faults::in_head(self.side, &head, start);
         let Some(ending) = range.ending else { return };
         let (clause, meaning) = glossary::ending(ending);
-        remarks.push(Remark::new(last(self.at), meaning, clause));
+        self.remark_at_end(meaning, clause);
 
         self.is_over = range.is_lost;
         // The recipient of a message with a fault may close, so nothing is said about the connection.
@@ -111,28 +123,30 @@ impl DirectionExplainer {
         let has_known_end = !self.is_over && !ends_with_connection;
         if has_known_end && fault.is_none() && ending != Ending::Interim {
             let (_, clause, meaning) = persistence(outline);
-            remarks.push(Remark::new(last(self.at), meaning, clause));
+            self.remark_at_end(meaning, clause);
         }
         self.content = (!self.is_over && range.is_within).then(ContentSoFar::default);
-        remarks.extend(fault);
+        self.remarks.extend(fault);
     }
 
-    /// Explains a line of framing: a size, a trailer, or the end of a chunk or of the message. `size` is
-    /// the length of the content after it.
-    fn explain_framing(&mut self, size: u64, remarks: &mut Vec<Remark>) {
-        let (start, kept) = (self.at, self.take_kept());
-        match (without_line_end(&kept), &mut self.content) {
-            ([], _) | (_, None) => {}
-            (line, Some(content)) if content.in_trailers => words::trailer(line, start, remarks),
-            (line, Some(content)) => {
+    /// Explains a line of framing: a size, a trailer, or the end of a chunk or of the message.
+    fn explain_framing(&mut self, range: &Followed) {
+        let (start, line) = self.take_kept();
+        let (line, size) = (without_line_end(&line), range.content_left);
+        match &mut self.content {
+            Some(content) if content.in_trailers && !line.is_empty() => {
+                words::trailer(line, start, &mut self.remarks);
+            }
+            Some(content) if !line.is_empty() => {
                 content.chunks += u64::from(size > 0);
                 content.in_trailers = size == 0;
-                words::chunk_size(line, size, start, remarks);
+                words::chunk_size(line, size, start, &mut self.remarks);
             }
+            _ => {}
         }
     }
 
-    fn end_message(&mut self, ending: Option<Ending>, remarks: &mut Vec<Remark>) {
+    fn end_message(&mut self, ending: Option<Ending>) {
         self.has_ended = true;
         let Some(content) = self.content.take() else { return };
         let (bytes, chunks) = (count(content.received, "byte"), count(content.chunks, "chunk"));
@@ -143,26 +157,22 @@ impl DirectionExplainer {
             Some(Ending::Chunked) => (format!(": {bytes} in {chunks}"), "RFC 9112 section 7.1"),
             _ => (format!(": {bytes}, as Content-Length said"), "RFC 9112 section 6.3"),
         };
-        remarks.push(Remark::new(last(self.at), format!("the content ends here{how}"), clause));
+        self.remark_at_end(format!("the content ends here{how}"), clause);
     }
 
-    /// Explains why these bytes cannot be followed. `chunk_fault` is the rule that chunked content broke.
-    /// Until the rule that they break is known, the bytes are kept.
-    fn explain_unframed(
-        &mut self,
-        chunk_fault: Option<(Refusal, usize)>,
-        remarks: &mut Vec<Remark>,
-    ) {
-        let (start, kept) = (self.at, self.take_kept());
-        if let Some((refusal, at)) = chunk_fault {
-            remarks.push(faults::refused(self.side, &kept, start, refusal.at(at)));
+    /// Explains why these bytes cannot be followed. Until the rule that they break is known, they are
+    /// kept.
+    fn explain_unframed(&mut self, range: &Followed) {
+        let (start, kept) = self.take_kept();
+        if let Some((refusal, at)) = range.fault {
+            self.remarks.push(faults::refused(self.side, &kept, start, refusal.at(at)));
         } else if let Some(fault) = faults::at_start(self.side, &kept, start, self.has_ended) {
-            remarks.push(fault);
+            self.remarks.push(fault);
         } else if let Some(mut fault) = faults::in_head(self.side, &kept, start) {
-            if words::head(self.side, &kept, start, remarks) {
+            if words::head(self.side, &kept, start, &mut self.remarks) {
                 fault.text += "\nwhat follows is not explained, because its start is unknown";
             }
-            remarks.push(fault);
+            self.remarks.push(fault);
         } else if kept.len() < MAX_KEPT_BYTES {
             (self.at, self.kept) = (start, kept);
             return;
@@ -171,48 +181,39 @@ impl DirectionExplainer {
     }
 
     /// Takes the end of the direction, and explains what is missing.
-    pub fn finish(&mut self, dialogue: &mut Dialogue, remarks: &mut Vec<Remark>) {
-        let (start, kept) = (self.at, self.take_kept());
-        match self.content.take() {
-            _ if self.is_over => {}
-            Some(content) => {
-                remarks.push(self.explain_cut_content(&content, &kept, start, dialogue));
-            }
-            None if kept.is_empty() => {}
-            None => {
-                let is_lost = dialogue.reader(self.side).is_lost();
-                self.explain_cut_head(&kept, start, is_lost, remarks);
-            }
+    pub fn finish(&mut self, dialogue: &mut Dialogue) {
+        if mem::replace(&mut self.is_over, true) {
+            return;
         }
-        self.is_over = true;
+        let (start, kept) = self.take_kept();
+        if let Some(content) = self.content.take() {
+            let remark = self.explain_cut_content(&content, &kept, start, dialogue);
+            self.remarks.push(remark);
+        } else if !kept.is_empty() {
+            self.explain_cut_head(&kept, start, dialogue.reader(self.side).is_lost());
+        }
     }
 
-    /// Explains a head that is cut short. `is_broken` says that the dialogue could not follow it.
-    fn explain_cut_head(
-        &self,
-        head: &[u8],
-        start: usize,
-        is_broken: bool,
-        remarks: &mut Vec<Remark>,
-    ) {
+    /// Explains a head that is cut short. `is_broken` says that it is known to be no head.
+    fn explain_cut_head(&mut self, head: &[u8], start: usize, is_broken: bool) {
         let is_blank = head.iter().all(|byte| b"\r\n".contains(byte));
         let is_empty_line = is_blank && self.side == Side::Client;
         let with_line_end = [head, missing_line_end(head)].concat();
         let no_message = faults::at_start(self.side, &with_line_end, start, self.has_ended);
         if let Some(fault) = no_message.filter(|_| !is_empty_line) {
-            return remarks.push(fault);
+            return self.remarks.push(fault);
         }
-        words::head(self.side, head, start, remarks);
+        words::head(self.side, head, start, &mut self.remarks);
         // The missing rest of the last line may be valid, unless it is known that it is not.
         let judged = if is_broken { &with_line_end[..] } else { head };
         let fault = faults::in_head(self.side, judged, start);
         let fault = fault.filter(|fault| fault.span.start < self.at);
         let text = "the message stops within its head: an empty line would end it";
         let missing = || Remark::fault(last(self.at), text, "RFC 9112 section 8");
-        remarks.extend(fault.or_else(|| (!is_empty_line).then(missing)));
+        self.remarks.extend(fault.or_else(|| (!is_empty_line).then(missing)));
     }
 
-    /// Explains content that is cut short, in this line of framing if it is not empty.
+    /// Explains content that is cut short, within this line of framing if it is not empty.
     fn explain_cut_content(
         &self,
         content: &ContentSoFar,
@@ -247,9 +248,16 @@ impl DirectionExplainer {
         Remark::fault(last(self.at), text, "RFC 9112 section 8")
     }
 
-    fn take_kept(&mut self) -> Vec<u8> {
+    /// Returns the kept bytes, and the offset of the first one.
+    fn take_kept(&mut self) -> (usize, Vec<u8>) {
+        let start = self.at;
         self.at += self.kept.len();
-        mem::take(&mut self.kept)
+        (start, mem::take(&mut self.kept))
+    }
+
+    /// Adds a remark at the last byte so far.
+    fn remark_at_end(&mut self, text: impl Into<String>, clause: &'static str) {
+        self.remarks.push(Remark::new(last(self.at), text, clause));
     }
 }
 
