@@ -18,13 +18,13 @@ use crate::message::fields::FieldLines;
 use crate::message::head::{Head, Version};
 use crate::message::method::Method;
 use crate::message::target::{decode_path, form};
-use crate::route::Route;
 
 /// A complete request: what a handler gets. It borrows the received bytes, and its content is in memory
 /// as a whole, [`Limits::content`](crate::Limits::content) bytes at most.
 pub struct Request<'a, S = ()> {
     pub(crate) state: &'a S,
-    pub(crate) route: &'a Route<S>,
+    /// The path of the route, without the `*` at its end.
+    pub(crate) prefix: &'static str,
     pub(crate) head: &'a Head,
     /// All bytes of the request, as received.
     pub(crate) raw: &'a [u8],
@@ -69,7 +69,8 @@ impl<'a, S> Request<'a, S> {
     /// path of a file.
     pub fn rest(&self) -> String {
         let path = decode_path(self.head.target.path(self.raw));
-        String::from_utf8_lossy(self.route.rest(&path).unwrap_or_default()).into_owned()
+        let rest = path.strip_prefix(self.prefix.as_bytes()).unwrap_or_default();
+        String::from_utf8_lossy(rest).into_owned()
     }
 
     /// The query, as sent, without its question mark.

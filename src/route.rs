@@ -138,11 +138,16 @@ impl<S> Route<S> {
         (self.handler)(request)
     }
 
-    /// `Some` if the row matches the path: the part that a `/*` matched, empty for a whole match.
-    pub(crate) fn rest<'a>(&self, path: &'a [u8]) -> Option<&'a [u8]> {
+    /// The path of the row, without the `*` at its end.
+    pub(crate) fn prefix(&self) -> &'static str {
+        self.row.path.strip_suffix('*').unwrap_or(self.row.path)
+    }
+
+    /// Whether the row matches this decoded path.
+    fn matches(&self, path: &[u8]) -> bool {
         match self.row.path.as_bytes() {
-            [prefix @ .., b'*'] => path.strip_prefix(prefix),
-            whole => (path == whole).then_some(b""),
+            [prefix @ .., b'*'] => path.starts_with(prefix),
+            whole => path == whole,
         }
     }
 }
@@ -192,7 +197,7 @@ impl<S> Routes<S> {
         let path = &*decode_path(path);
         // RFC 9110 section 9.3.2: HEAD is GET without the content.
         let wanted = if method == Method::Head { Method::Get } else { method };
-        let mut matching = self.rows.iter().filter(|row| row.rest(path).is_some());
+        let mut matching = self.rows.iter().filter(|row| row.matches(path));
         if let Some(row) = matching.clone().find(|row| row.row.method == wanted) {
             return Lookup::Found(row);
         }
@@ -206,7 +211,7 @@ impl<S> Routes<S> {
     /// The value of `Allow` (RFC 9110 section 10.2.1) for a path, or for the whole server.
     pub(crate) fn allow(&self, path: Option<&[u8]>) -> String {
         let mut names = Vec::new();
-        for row in self.rows.iter().filter(|row| path.is_none_or(|path| row.rest(path).is_some())) {
+        for row in self.rows.iter().filter(|row| path.is_none_or(|path| row.matches(path))) {
             names.push(row.row.method.name());
             if row.row.method == Method::Get {
                 names.push(Method::Head.name());

@@ -286,6 +286,35 @@ fn a_response_to_head_ends_after_its_head() {
 }
 
 #[test]
+fn a_response_that_ends_at_its_head_misses_no_content() {
+    let get = "GET / HTTP/1.1\nHost: h\n";
+    let connect = "CONNECT h:443 HTTP/1.1\nHost: h\n";
+    let no_content = "HTTP/1.1 204 No Content\n\n";
+    let bad_request = "HTTP/1.1 400 Bad Request\nContent-Length: 150\n";
+    for (request, response, end) in [
+        // The response to a broken request ends as its method says.
+        ("HEAD / HTTP/1.1\nHost : h\n", bad_request, "HEAD asks for no body"),
+        (
+            &*format!("{get}\nHEAD /\n"),
+            &*format!("{no_content}{bad_request}"),
+            "HEAD asks for no body",
+        ),
+        (get, "HTTP/1.1 101 Switching Protocols\n\n\\x81\\x05hello\n", "the connection changes"),
+        (connect, "HTTP/1.1 200 OK\nContent-Length: 150\n\n\\x16\\x03\n", "the tunnel begins"),
+    ] {
+        let transcript = format!(">>>\n{request}\n<<<\n{response}\n--- server closed\n");
+        let capture = format!("{request}\n{response}").replace('\n', "\r\n");
+        for input in [&transcript, &capture] {
+            let output = explained(&[], input.as_bytes());
+            assert!(!output.contains("were promised"), "{output}");
+            // In one capture, the bytes after a broken request are not explained.
+            let is_explained = input == &transcript || !request.contains("HEAD");
+            assert_eq!(output.contains(end), is_explained, "{output}");
+        }
+    }
+}
+
+#[test]
 fn a_transcript_in_a_file_is_explained_as_a_transcript() {
     let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/exchanges");
     let mut count = 0;

@@ -20,6 +20,9 @@ use super::refusal::{Refusal, Refused};
 use super::response::Response;
 use super::visible::Visible;
 
+/// The indent of the lines that an error response shows.
+pub(crate) const INDENT: &str = "    ";
+
 /// Bytes of the refused line that a response shows around the caret, at most.
 const MAX_SHOWN_BYTES: usize = 72;
 
@@ -63,18 +66,17 @@ impl Refused {
             // No byte is bad: a line is missing. It is shown after the request line.
             let bytes = bytes.strip_prefix(b"\r\n").unwrap_or(bytes);
             let line = &bytes[window(&line_of(bytes, 0)?, 0)];
-            return Some(format!("    {}\n    Host: example.test\n", Visible(line)));
+            return Some(format!("{INDENT}{}\n{INDENT}Host: example.test\n", Visible(line)));
         }
         let at = self.at?.min(bytes.len());
+        let mut excerpt = picture(bytes, at)?;
         let line = line_of(bytes, at)?;
         let shown = window(&line, at);
-        let caret = Visible(&bytes[shown.start..at]).to_string().len();
-        let mut excerpt = format!("    {}\n    {:caret$}^\n", Visible(&bytes[shown.clone()]), "");
         // The corrected line is cut at the same bytes. It is not shown if a change lies outside of them.
         let (before, after) = (&bytes[line.start..shown.start], &bytes[shown.end..line.end]);
         let cut = |line: Vec<u8>| Some(line.strip_prefix(before)?.strip_suffix(after)?.to_vec());
         if let Some(line) = corrected_line(self, bytes, line, limits).and_then(cut) {
-            excerpt += &format!("    {}\n", Visible(&line));
+            excerpt += &format!("{INDENT}{}\n", Visible(&line));
         }
         Some(excerpt)
     }
@@ -97,6 +99,15 @@ impl Refusal {
             _ => return None,
         })
     }
+}
+
+/// Returns the line that contains byte `at`, and a line with a caret under that byte. `None` if there
+/// are no bytes.
+pub(crate) fn picture(bytes: &[u8], at: usize) -> Option<String> {
+    let at = at.min(bytes.len());
+    let shown = window(&line_of(bytes, at)?, at);
+    let caret = Visible(&bytes[shown.start..at]).to_string().len();
+    Some(format!("{INDENT}{}\n{INDENT}{:caret$}^\n", Visible(&bytes[shown]), ""))
 }
 
 /// Returns the line that contains byte `at`, or the last line if `at` is the end of `bytes`. The line

@@ -59,7 +59,7 @@ fn still_refused(line: &[u8], before: &[u8], limits: &Limits) -> Option<Refused>
 }
 
 /// Checks the bytes of a request that may be incomplete, with the rules that the server applies.
-fn check_request(bytes: &[u8], limits: &Limits) -> Result<(), Refused> {
+pub(crate) fn check_request(bytes: &[u8], limits: &Limits) -> Result<(), Refused> {
     let Some(head) = Head::parse(bytes, limits)? else { return Ok(()) };
     let framing = Framing::of(&head, bytes)?;
     head.expects_continue(bytes)?;

@@ -13,7 +13,7 @@
 //! here: two equal lengths, a length with a coding, a coding in HTTP/1.0.
 //! Next: [`transcript`](crate::transcript).
 
-use super::fields::trim;
+use super::fields::{parse_digits, trim};
 use super::method::Method;
 use super::outline::Outline;
 
@@ -71,7 +71,7 @@ impl Ending {
         }
         // Rule 5: `5, 5` is one length, and so are two equal lines.
         let lengths = fields.values("content-length").flat_map(|value| value.split(|&b| b == b','));
-        let lengths: Vec<Option<u64>> = lengths.map(|length| number(trim(length))).collect();
+        let lengths: Vec<Option<u64>> = lengths.map(|length| parse_digits(trim(length))).collect();
         match lengths[..] {
             [] if is_response => Ending::Close,
             [] => Ending::NoFraming,
@@ -84,12 +84,11 @@ impl Ending {
             _ => Ending::LengthsDiffer,
         }
     }
-}
 
-/// Parses digits only. The parser of std accepts `+5` as well.
-fn number(text: &[u8]) -> Option<u64> {
-    let digits = std::str::from_utf8(text).ok()?;
-    digits.bytes().all(|byte| byte.is_ascii_digit()).then(|| digits.parse().ok())?
+    /// Whether the connection leaves HTTP after the head: both sides then send something else.
+    pub fn leaves_http(self) -> bool {
+        matches!(self, Ending::Switched | Ending::Tunnel)
+    }
 }
 
 #[cfg(test)]

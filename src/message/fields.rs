@@ -10,6 +10,8 @@
 //! Rule: RFC 9110 section 5.  Left out: joining equal names into one value (section 5.3);
 //! [`FieldLines::members`] reads a list from all its lines.  Next: [`framing`](super::framing).
 
+use std::str::FromStr;
+
 use super::refusal::Refusal;
 
 /// A range of bytes in a message, as offsets. It stays valid when the buffer moves in memory.
@@ -114,6 +116,19 @@ pub fn trim(mut value: &[u8]) -> &[u8] {
         value = rest;
     }
     value
+}
+
+/// Removes the line end: CR LF, LF alone, or a CR whose LF is missing.
+pub fn without_line_end(line: &[u8]) -> &[u8] {
+    let line = line.strip_suffix(b"\n").unwrap_or(line);
+    line.strip_suffix(b"\r").unwrap_or(line)
+}
+
+/// Parses a number that is digits only, such as a Content-Length. The parser of std also accepts `+5`.
+/// `None` also if the number has more bits than `N`.
+pub fn parse_digits<N: FromStr>(digits: &[u8]) -> Option<N> {
+    let text = std::str::from_utf8(digits).ok()?;
+    text.bytes().all(|byte| byte.is_ascii_digit()).then(|| text.parse().ok())?
 }
 
 /// Returns whether a token, such as a field's name, may contain this byte (RFC 9110 section 5.6.2).

@@ -14,7 +14,7 @@
 //! Rule: RFC 9112 section 6.3.  Left out: every transfer coding but chunked.  Next:
 //! [`chunked`](super::chunked).
 
-use super::fields::{FieldLines, Span, trim};
+use super::fields::{FieldLines, Span, parse_digits, trim};
 use super::head::{Head, Version};
 use super::refusal::{Refusal, Refused};
 
@@ -86,9 +86,7 @@ fn length(bytes: &[u8], span: Span) -> Result<Framing, Refused> {
         (Some(bad), _) => Err(Refusal::LengthInvalid.at(span.start() + bad)),
         (None, _) if value.is_empty() => Err(Refusal::LengthInvalid.at(span.start())),
         // A number beyond 64 bits is valid, and larger than any limit.
-        (None, _) => std::str::from_utf8(value)
-            .ok()
-            .and_then(|digits| digits.parse().ok())
+        (None, _) => parse_digits(value)
             .map(Framing::Length)
             .ok_or(Refusal::ContentTooLarge.at(span.start())),
     }

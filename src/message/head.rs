@@ -16,7 +16,7 @@
 
 use std::mem::MaybeUninit;
 
-use super::fields::{FieldLines, Span, check_line};
+use super::fields::{FieldLines, Span, check_line, without_line_end};
 use super::limits::{self, Limits};
 use super::method::Method;
 use super::refusal::{Refusal, Refused};
@@ -326,8 +326,7 @@ fn too_long(bytes: &[u8], start: usize, limits: &Limits) -> Refused {
 /// Returns the first line without its line end, or `None` if the line has no end.
 fn first_line(text: &[u8]) -> Option<&[u8]> {
     let lf = text.iter().position(|&byte| byte == b'\n')?;
-    let line = &text[..lf];
-    Some(line.strip_suffix(b"\r").unwrap_or(line))
+    Some(without_line_end(&text[..=lf]))
 }
 
 fn first_bare_lf(head: &[u8]) -> usize {

@@ -12,7 +12,8 @@
 //! post=3                                                        the content → chunked
 //! ```
 //!
-//! The modules are listed in reading order.
+//! The modules are listed in reading order. None imports itself through others: the table of refusals is
+//! below the parsers, and what explains a refusal (`caret`, `corrected`) is above them.
 
 pub mod head;
 pub mod target;

@@ -15,7 +15,7 @@
 use std::borrow::Cow;
 use std::net::Ipv6Addr;
 
-use super::fields::Span;
+use super::fields::{Span, parse_digits};
 use super::method::Method;
 use super::refusal::{Refusal, Refused};
 
@@ -152,9 +152,7 @@ pub fn check_authority(text: &[u8]) -> Result<(), usize> {
         [b':', port @ ..] => match port.iter().position(|byte| !byte.is_ascii_digit()) {
             Some(bad) => Err(host + 1 + bad),
             // A TCP port is at most 65,535.
-            None if std::str::from_utf8(port).is_ok_and(|port| port.parse::<u16>().is_ok()) => {
-                Ok(())
-            }
+            None if parse_digits::<u16>(port).is_some() => Ok(()),
             None => Err(host + 1),
         },
         _ => Err(host),

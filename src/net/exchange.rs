@@ -234,7 +234,7 @@ impl<'c, 'a, S: Sync, L: Io> Exchange<'c, 'a, S, L> {
         let raw = &self.transport.bytes()[..self.length];
         let request = Request {
             state,
-            route,
+            prefix: route.prefix(),
             head: &self.head,
             raw,
             content: decoded.as_deref().unwrap_or(&raw[self.head.length..]),

@@ -19,10 +19,9 @@
 use std::fmt;
 use std::num::NonZeroU32;
 
-use super::Millis;
 use super::escape::{escape_value, parse_quoted, parse_value, quote};
-use super::parse::{first_word, parse_digits};
-use crate::message::fields::is_token;
+use super::text::{Millis, first_word};
+use crate::message::fields::{is_token, parse_digits};
 
 /// One assertion: one line below `???`.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -114,7 +113,8 @@ impl Assertion {
         let Some(nth) = word.strip_suffix(':') else {
             return Fact::parse(line).map(Assertion::first);
         };
-        let nth = parse_digits(nth).ok_or("the number of a response, from 1, before the colon")?;
+        let nth = parse_digits(nth.as_bytes())
+            .ok_or("the number of a response, from 1, before the colon")?;
         Fact::parse(rest).map(|fact| Assertion::Response { nth, fact })
     }
 }

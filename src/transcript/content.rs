@@ -20,9 +20,10 @@
 
 use std::fmt::{self, Write};
 
+use super::bytes::{Bytes, Piece};
 use super::escape::{escape, hex_escape, needs_hex, parse_byte, parse_quoted, quote};
-use super::parse::parse_digits;
-use super::{Bytes, MARKERS, Piece};
+use super::model::MARKERS;
+use crate::message::fields::parse_digits;
 
 /// Bytes in a line of binary. Escaped, they are at most 256 characters.
 const FOLD_BYTES: usize = 64;
@@ -141,7 +142,7 @@ pub(super) fn parse_line(line: &str, bytes: &mut Bytes) -> Result<(), String> {
 fn parse_counted<'a>(text: &'a str, bytes: &mut Bytes) -> Result<&'a str, String> {
     let expected = || r#"\{101 "repeated"} or \{8412 bytes}"#.to_owned();
     let (count, what) = text.split_once(' ').ok_or_else(expected)?;
-    let count = parse_digits(count).ok_or_else(expected)?;
+    let count = parse_digits(count.as_bytes()).ok_or_else(expected)?;
     if let Some(rest) = what.strip_prefix("bytes}") {
         bytes.push_left_out(count);
         return Ok(rest);

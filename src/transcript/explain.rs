@@ -8,8 +8,9 @@
 //!     close: the connection ends after this exchange (RFC 9112 section 9.6)
 //! ```
 //! Rule: every element gets a [`Remark`]: its meaning, from the [`glossary`](super::glossary), and its
-//! clause. [`direction`] follows one direction and says where content ends and why. [`words`] explains
-//! a head. [`faults`] says what is broken. [`pasted`] restores the line ends of pasted text.
+//! clause. [`direction`] explains the ranges of one direction, and says where content ends and why.
+//! [`words`] explains a head. [`faults`] says what is broken. In a capture, [`sender`](mod@sender) finds
+//! the side that sent a message. [`pasted`] restores the line ends of pasted text.
 //!
 //! Left out: the inside of content, and everything after a broken head or a change of protocol. No
 //! explanation repeats a secret. Next: [`direction`].
@@ -17,76 +18,22 @@
 mod faults;
 mod direction;
 mod pasted;
+mod remark;
+mod sender;
 mod words;
 
 use std::collections::BTreeMap;
-use std::ops::Range;
 
-use super::{Event, EventKind, Item, Piece, Prose, Side, Transcript};
+use super::bytes::Piece;
+use super::model::{Event, EventKind, Item, Transcript};
+use crate::message::dialogue::{Dialogue, Followed, Side};
 use crate::message::ending::Ending;
-use crate::message::fields::trim;
 use crate::message::method::Method;
-use crate::message::visible::Visible;
 use direction::DirectionExplainer;
+use sender::sender;
 
 pub use pasted::with_line_ends;
-
-/// Characters of an element's name in a remark, at most.
-const NAME_CHARS: usize = 60;
-
-/// The indent of the lines of a picture: the broken line, the caret, and the corrected line.
-const INDENT: &str = "    ";
-
-/// Columns of a line of prose, at most. With `# ` before it, that is 100.
-const PROSE_COLUMNS: usize = 98;
-
-/// The explanation of some bytes of a stream.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub struct Remark {
-    /// The bytes that it explains, as offsets in the stream of their side.
-    pub span: Range<usize>,
-    /// The element's name, safe to print; empty if the text needs none.
-    pub about: String,
-    /// The explanation. A fault has several lines: the rule, the broken line, the caret and often the
-    /// corrected line (all indented by four spaces), and how to fix it.
-    pub text: String,
-    /// The clause that says so, such as `RFC 9112 section 5.1`; empty if there is none.
-    pub clause: &'static str,
-    /// Whether these bytes break a rule.
-    pub is_fault: bool,
-}
-
-impl Remark {
-    fn new(span: Range<usize>, text: impl Into<String>, clause: &'static str) -> Remark {
-        Remark { span, about: String::new(), text: text.into(), clause, is_fault: false }
-    }
-
-    fn fault(span: Range<usize>, text: impl Into<String>, clause: &'static str) -> Remark {
-        Remark { is_fault: true, ..Remark::new(span, text, clause) }
-    }
-
-    /// Returns the remark as lines of at most `width` columns.
-    pub fn lines(&self, width: usize) -> Vec<String> {
-        let mut text = self.text.clone();
-        if !self.about.is_empty() {
-            text.insert_str(0, &format!("{}: ", self.about));
-        }
-        if !self.clause.is_empty() {
-            // A line never ends within a clause, so that a reader can search for it.
-            text += &format!(" ({})", self.clause.replace(' ', "\x1f"));
-        }
-        // A picture is not folded. It is cut at both ends, so that the caret and its byte are visible.
-        let caret = text.lines().find(|line| line.trim() == "^").map_or(0, |line| line.len() + 8);
-        let lines = text.lines().flat_map(|line| match line.strip_prefix(INDENT) {
-            Some(line) => {
-                let line = line.get(caret.saturating_sub(width)..).unwrap_or_default();
-                vec![format!("{INDENT}{line:.*}", width.saturating_sub(INDENT.len()))]
-            }
-            None => fold(line, width),
-        });
-        lines.map(|line| line.replace('\x1f', " ")).collect()
-    }
-}
+pub use remark::{Remark, prose};
 
 /// Explains the bytes of one stream, in their order. `from` is the side that sent them. It is `None` for
 /// a capture in which responses follow their requests; each message then shows by its start which one
@@ -100,18 +47,21 @@ impl Remark {
 /// assert_eq!((remarks[0].about.as_str(), remarks[0].clause), ("GET", "RFC 9110 section 9.3.1"));
 /// ```
 pub fn explain(bytes: &[u8], from: Option<Side>, request_method: Option<Method>) -> Vec<Remark> {
-    let mut connection = ConnectionExplainer::new();
-    request_method
-        .into_iter()
-        .for_each(|method| connection.server.reader.expect_response_to(method));
+    let mut connection = ConnectionExplainer::default();
+    if let Some(method) = request_method {
+        connection.dialogue.expect_response_to(method);
+    }
     let (mut remarks, mut at) = (Vec::new(), 0);
     let mut side = from.unwrap_or(Side::Client);
-    while at < bytes.len() {
+    loop {
+        let rest = &bytes[at..];
         if from.is_none() {
-            side = connection.sender(side, &bytes[at..]);
+            side = sender(&connection.dialogue, side, rest);
         }
-        connection.side(side).at = at;
-        at += connection.step(side, &bytes[at..], &mut remarks);
+        let Some(range) = connection.dialogue.next(side, rest) else { break };
+        connection.ranges.side(side).at = at;
+        remarks.extend(connection.ranges.explain_range(side, &range, rest));
+        at += range.length;
     }
     remarks.extend(connection.explain_both_ends());
     remarks.sort_by_key(|remark| remark.span.start);
@@ -134,10 +84,14 @@ pub fn annotate(transcript: &Transcript) -> Transcript {
                 }
             }
             Item::Event(Event { connection, kind, .. }) => {
-                let explainer = connections.entry(*connection).or_default();
                 remarks = match kind {
-                    EventKind::HalfClose(side) => explainer.explain_end(*side),
-                    EventKind::Closed(_) | EventKind::Reset(_) => explainer.explain_both_ends(),
+                    EventKind::HalfClose(side) => {
+                        connections.entry(*connection).or_default().explain_end(*side)
+                    }
+                    EventKind::Closed(_) | EventKind::Reset(_) => {
+                        let closed = connections.remove(connection);
+                        closed.unwrap_or_default().explain_both_ends()
+                    }
                     EventKind::Open | EventKind::Wait(_) | EventKind::Silent(_) => Vec::new(),
                 };
             }
@@ -152,69 +106,81 @@ pub fn annotate(transcript: &Transcript) -> Transcript {
     Transcript { items }
 }
 
-/// Returns remarks as items of prose for a transcript, one for each line.
-pub fn prose(remarks: &[Remark]) -> impl Iterator<Item = Item> {
-    let lines = remarks.iter().flat_map(|remark| remark.lines(PROSE_COLUMNS));
-    lines.map(|line| Item::Prose(Prose::new(&line)))
-}
-
-/// Explains both directions of one connection. It takes the bytes in reads of any size, and explains an
+/// Follows one connection and explains its bytes. It takes them in reads of any size, and explains an
 /// element when it is complete.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct ConnectionExplainer {
-    client: DirectionExplainer,
-    server: DirectionExplainer,
-}
-
-impl Default for ConnectionExplainer {
-    fn default() -> ConnectionExplainer {
-        ConnectionExplainer::new()
-    }
+    dialogue: Dialogue,
+    ranges: RangeExplainer,
 }
 
 impl ConnectionExplainer {
-    /// An explainer of a connection without bytes.
-    pub fn new() -> ConnectionExplainer {
-        ConnectionExplainer {
-            client: DirectionExplainer::new(Side::Client),
-            server: DirectionExplainer::new(Side::Server),
-        }
-    }
-
     /// Takes the next bytes that a side sent. Returns the explanations of what they complete, in their
     /// order.
-    pub fn explain_bytes(&mut self, from: Side, bytes: &[u8]) -> Vec<Remark> {
-        let (mut remarks, mut used) = (Vec::new(), 0);
-        while used < bytes.len() {
-            used += self.step(from, &bytes[used..], &mut remarks);
+    pub fn explain_bytes(&mut self, from: Side, mut bytes: &[u8]) -> Vec<Remark> {
+        let mut remarks = Vec::new();
+        while let Some(range) = self.dialogue.next(from, bytes) {
+            remarks.extend(self.ranges.explain_range(from, &range, bytes));
+            bytes = &bytes[range.length..];
         }
-        remarks.sort_by_key(|remark| remark.span.start);
         remarks
     }
 
     fn explain_piece(&mut self, from: Side, piece: &Piece) -> Vec<Remark> {
-        let mut remarks = Vec::new();
         match piece {
-            Piece::Raw(bytes) => remarks = self.explain_bytes(from, bytes),
+            Piece::Raw(bytes) => self.explain_bytes(from, bytes),
             Piece::Repeat { times, bytes } => {
                 let times = usize::try_from(*times).unwrap_or_default();
-                remarks = self.explain_bytes(from, &bytes.repeat(times));
+                self.explain_bytes(from, &bytes.repeat(times))
             }
-            Piece::LeftOut { count } => self.side(from).left_out(*count, &mut remarks),
+            Piece::LeftOut { count } => {
+                let explainer = self.ranges.side(from);
+                explainer.left_out(*count, &mut self.dialogue);
+                explainer.take_remarks()
+            }
         }
-        remarks
     }
 
     /// Takes the end of what a side sent. Returns what can be explained only now, such as a message that
-    /// is cut short.
+    /// is cut short. Bytes of this side after its end are not explained.
     pub fn explain_end(&mut self, from: Side) -> Vec<Remark> {
-        let mut remarks = Vec::new();
-        self.side(from).finish(&mut remarks);
-        remarks
+        let explainer = self.ranges.side(from);
+        explainer.finish(&mut self.dialogue);
+        explainer.take_remarks()
     }
 
     fn explain_both_ends(&mut self) -> Vec<Remark> {
         [self.explain_end(Side::Client), self.explain_end(Side::Server)].concat()
+    }
+}
+
+/// Explains the bytes of a connection that the caller follows with a [`Dialogue`].
+#[derive(Debug)]
+pub struct RangeExplainer {
+    client: DirectionExplainer,
+    server: DirectionExplainer,
+}
+
+impl Default for RangeExplainer {
+    fn default() -> RangeExplainer {
+        RangeExplainer {
+            client: DirectionExplainer::new(Side::Client),
+            server: DirectionExplainer::new(Side::Server),
+        }
+    }
+}
+
+impl RangeExplainer {
+    /// Takes the next range of a side's bytes, which is at the start of `bytes`. Each range of the
+    /// connection must be given, in the order of the dialogue. Returns the explanations of what it
+    /// completes, in their order.
+    pub fn explain_range(&mut self, from: Side, range: &Followed, bytes: &[u8]) -> Vec<Remark> {
+        self.side(from).step(range, bytes);
+        if range.head.is_some() && range.ending.is_some_and(Ending::leaves_http) {
+            // After an upgrade or in a tunnel, neither side sends HTTP.
+            self.client.is_over = true;
+        }
+        self.side(from).take_remarks()
     }
 
     fn side(&mut self, side: Side) -> &mut DirectionExplainer {
@@ -223,80 +189,12 @@ impl ConnectionExplainer {
             Side::Server => &mut self.server,
         }
     }
-
-    /// Returns the side that sent these bytes, in a stream of both directions. `last` sent the bytes
-    /// before them.
-    fn sender(&mut self, last: Side, bytes: &[u8]) -> Side {
-        if self.side(last).is_within() {
-            return last;
-        }
-        let mut lines = bytes.split(|&byte| byte == b'\n').map(without_line_end);
-        let line = lines.find(|line| !line.is_empty()).unwrap_or_default();
-        let mut sides = [Side::Server, Side::Client].into_iter();
-        sides.find(|&side| can_begin_message(side, line)).unwrap_or(last)
-    }
-
-    /// Explains the first part of these bytes, and returns its length in bytes.
-    fn step(&mut self, from: Side, bytes: &[u8], remarks: &mut Vec<Remark>) -> usize {
-        let Some(range) = self.side(from).step(bytes, remarks) else { return 0 };
-        if range.head_is_whole && from == Side::Client {
-            self.server.reader.expect_response_to(self.client.reader.method());
-        }
-        // After an upgrade or in a tunnel, neither side sends HTTP.
-        let ending = self.server.reader.ending();
-        self.client.is_over |= matches!(ending, Some(Ending::Switched | Ending::Tunnel));
-        range.length
-    }
-}
-
-/// Whether a message of this side can begin with this line.
-fn can_begin_message(side: Side, line: &[u8]) -> bool {
-    let word = before(line, b" /\r\n");
-    match side {
-        Side::Server => !word.is_empty() && b"HTTP".starts_with(&word.to_ascii_uppercase()),
-        Side::Client if line.windows(6).any(|six| six == b" HTTP/") => true,
-        Side::Client => !word.is_empty() && word.iter().all(u8::is_ascii_uppercase),
-    }
-}
-
-fn without_line_end(line: &[u8]) -> &[u8] {
-    let line = line.strip_suffix(b"\n").unwrap_or(line);
-    line.strip_suffix(b"\r").unwrap_or(line)
-}
-
-/// Returns the text before the first of these bytes, or all of it, without white space around it.
-fn before<'a>(text: &'a [u8], stops: &[u8]) -> &'a [u8] {
-    let end = text.iter().position(|byte| stops.contains(byte)).unwrap_or(text.len());
-    trim(&text[..end])
-}
-
-/// Returns an element's name: safe to print, and cut after [`NAME_CHARS`].
-fn element_name(bytes: &[u8]) -> String {
-    let mut name = Visible(&bytes[..bytes.len().min(NAME_CHARS)]).to_string();
-    if name.len() > NAME_CHARS || bytes.len() > NAME_CHARS {
-        name.truncate(NAME_CHARS);
-        name += "...";
-    }
-    name
-}
-
-/// Folds a text into lines of at most `width` columns. The lines after the first are indented.
-fn fold(text: &str, width: usize) -> Vec<String> {
-    let (mut lines, mut line) = (Vec::new(), String::new());
-    for word in text.split(' ') {
-        if !line.trim().is_empty() && line.len() + 1 + word.len() > width {
-            lines.push(std::mem::replace(&mut line, "  ".to_owned()));
-        } else if !line.is_empty() {
-            line.push(' ');
-        }
-        line += word;
-    }
-    lines.push(line);
-    lines
 }
 
 #[cfg(test)]
 mod tests {
+    use std::ops::Range;
+
     use super::super::random::Random;
     use super::*;
     use crate::message::reader::{Part, Reader};
@@ -363,11 +261,11 @@ mod tests {
             }
             let remarks = explain(&bytes, Some(side), None);
             let has_fault = remarks.iter().any(|remark| remark.is_fault);
-            let leaves_http = matches!(reader.ending(), Some(Ending::Switched | Ending::Tunnel));
+            let leaves_http = reader.ending().is_some_and(Ending::leaves_http);
             let text = String::from_utf8_lossy(&bytes);
             assert!(has_fault || leaves_http || !is_unframed, "{text:?}");
 
-            let mut explainer = ConnectionExplainer::new();
+            let mut explainer = ConnectionExplainer::default();
             let reads = bytes.chunks(1 + round % 7);
             let mut slow: Vec<Remark> =
                 reads.flat_map(|read| explainer.explain_bytes(side, read)).collect();

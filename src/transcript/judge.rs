@@ -16,7 +16,7 @@
 
 use std::fmt;
 
-use super::{Assertion, Fact, FieldName};
+use super::assertions::{Assertion, Fact, FieldName};
 use crate::message::ending::Ending;
 use crate::message::method::Method;
 use crate::message::outline::Outline;

@@ -11,12 +11,14 @@
 //! was expected. Only the loop in [`Transcript::parse`] knows the line's number.
 
 use std::fmt;
-use std::str::FromStr;
 
-use super::{
-    Assertion, Block, Bytes, Event, EventKind, Item, MARKERS, Millis, Note, Prose, Side,
-    Transcript, content,
-};
+use super::assertions::Assertion;
+use super::bytes::Bytes;
+use super::content;
+use super::model::{Block, Event, EventKind, Item, MARKERS, Transcript};
+use super::text::{Millis, Note, Prose, first_word};
+use crate::message::dialogue::Side;
+use crate::message::fields::parse_digits;
 
 /// Why a text is not a transcript: the first line that is wrong, and what was expected there.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -125,23 +127,11 @@ fn parse_connection(text: &str) -> Result<(u32, &str), String> {
     let (word, rest) = first_word(text);
     match word.strip_prefix('@') {
         None => Ok((1, text)),
-        Some(digits) => match parse_digits(digits) {
+        Some(digits) => match parse_digits(digits.as_bytes()) {
             Some(connection) => Ok((connection, rest)),
             None => Err("the number of a connection after @".to_owned()),
         },
     }
-}
-
-/// Splits a text into its first word and the rest, both without white space around them.
-pub(super) fn first_word(text: &str) -> (&str, &str) {
-    let text = text.trim();
-    let (word, rest) = text.split_at(text.find(char::is_whitespace).unwrap_or(text.len()));
-    (word, rest.trim_start())
-}
-
-/// Parses a number that is digits only; std's own parser would accept `+5`.
-pub(super) fn parse_digits<N: FromStr>(digits: &str) -> Option<N> {
-    if digits.bytes().all(|digit| digit.is_ascii_digit()) { digits.parse().ok() } else { None }
 }
 
 #[cfg(test)]

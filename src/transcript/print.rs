@@ -15,7 +15,10 @@
 
 use std::fmt;
 
-use super::{Block, Event, EventKind, Item, Note, Side, Transcript, content};
+use super::content;
+use super::model::{Block, Event, EventKind, Item, Transcript};
+use super::text::Note;
+use crate::message::dialogue::Side;
 
 /// Prints items one by one, with the empty lines between them, as `Display` of the whole transcript
 /// does. It keeps only the kind of the last item.

@@ -1,4 +1,4 @@
-//! # Prose, notes and durations
+//! # Prose, notes and durations, and the words of a line
 //!
 //! Prose and notes may hold text that a client sent, and they are printed on terminals, so control
 //! characters in them are escaped:
@@ -16,7 +16,7 @@ use std::fmt;
 use std::time::Duration;
 
 use super::escape::escape;
-use super::parse::parse_digits;
+use crate::message::fields::parse_digits;
 
 /// A line of prose: no control characters, and no white space at its end. White space at its start is
 /// kept.
@@ -63,6 +63,13 @@ fn one_line(text: &str) -> String {
     line
 }
 
+/// Splits a text into its first word and the rest, both without white space around them.
+pub(super) fn first_word(text: &str) -> (&str, &str) {
+    let text = text.trim();
+    let (word, rest) = text.split_at(text.find(char::is_whitespace).unwrap_or(text.len()));
+    (word, rest.trim_start())
+}
+
 /// A duration in whole milliseconds. `Display` prints `200ms`, or `2s` where it is whole seconds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Millis(pub u64);
@@ -70,8 +77,10 @@ pub struct Millis(pub u64);
 impl Millis {
     pub(super) fn parse(text: &str) -> Result<Millis, String> {
         let millis = match (text.strip_suffix("ms"), text.strip_suffix('s')) {
-            (Some(millis), _) => parse_digits(millis),
-            (None, Some(seconds)) => parse_digits::<u64>(seconds).and_then(|s| s.checked_mul(1000)),
+            (Some(millis), _) => parse_digits(millis.as_bytes()),
+            (None, Some(seconds)) => {
+                parse_digits::<u64>(seconds.as_bytes()).and_then(|s| s.checked_mul(1000))
+            }
             (None, None) => None,
         };
         millis.map(Millis).ok_or_else(|| "a duration: 200ms or 2s".to_owned())

@@ -7,20 +7,21 @@
 //!     Host: h
 //! RFC 9112 section 5.1: put the colon directly after the name
 //! ```
-//! This server's own refusals say which rule is broken. [`Head::parse`] and [`Framing::of`] judge here as
-//! they do in the server, but with the widest limits, because other servers have other limits. The field
+//! This server's own refusals say which rule is broken. A request is judged as the server judges it, but
+//! with the widest limits, because other servers have other limits. The field
 //! lines of a response are judged as if they were in a request, because the grammar is the same. Rules
 //! for responses only are rows of the [`glossary`]. Next: [`pasted`](super::pasted).
 
-use super::{INDENT, Remark, can_begin_message, without_line_end};
-use crate::message::fields::is_value_byte;
-use crate::message::framing::Framing;
-use crate::message::head::Head;
+use super::remark::Remark;
+use super::sender::can_begin_message;
+use crate::message::caret::picture;
+use crate::message::corrected::check_request;
+use crate::message::dialogue::Side;
+use crate::message::fields::{is_value_byte, without_line_end};
 use crate::message::limits::Limits;
 use crate::message::outline::Outline;
 use crate::message::reader::MAX_KEPT_BYTES;
 use crate::message::refusal::{Refusal, Refused};
-use crate::transcript::Side;
 use crate::transcript::glossary::{self, Row};
 
 /// Returns the first rule that this head breaks, as far as the head has been received. `at` is the offset
@@ -38,14 +39,7 @@ pub(super) fn in_head(side: Side, head: &[u8], at: usize) -> Option<Remark> {
 }
 
 fn in_request(bytes: &[u8]) -> Option<Refused> {
-    match Head::parse(bytes, &limits()) {
-        Ok(Some(head)) => {
-            let framing = Framing::of(&head, bytes).err();
-            framing.or_else(|| head.expects_continue(bytes).err())
-        }
-        Ok(None) => None,
-        Err(refused) => Some(refused),
-    }
+    check_request(bytes, &limits()).err()
 }
 
 /// Returns the first byte at which the first line differs from the form of `HTTP/1.1 200 OK` (RFC 9112
@@ -136,10 +130,8 @@ pub(super) fn refused(side: Side, bytes: &[u8], at: usize, refused: Refused) -> 
 
 /// Makes a remark of a row: a rule that is broken at `offset` in `bytes`, and how to fix it.
 fn flaw(bytes: &[u8], at: usize, offset: usize, (fix, clause, why): Row) -> Remark {
-    // Only the picture of this refusal is used. It has no corrected line.
-    let text = Refusal::HeadCutShort.at(offset).explained(bytes, &limits());
-    let picture: Vec<&str> = text.lines().filter(|line| line.starts_with(INDENT)).collect();
-    let text = format!("broken here: {why}\n{}\n{clause}: {fix}", picture.join("\n"));
+    let picture = picture(bytes, offset).unwrap_or_default();
+    let text = format!("broken here: {why}\n{picture}{clause}: {fix}");
     Remark::fault(at + offset..at + offset + 1, text, "")
 }
 
@@ -163,7 +155,7 @@ mod tests {
         assert_eq!(faults.len(), 1, "{marked:?}: {faults:#?}");
         assert_eq!(faults[0].span, at..at + 1, "{marked:?}: {faults:#?}");
         assert!(faults[0].text.contains(why), "{marked:?}: {faults:#?}");
-        let mut explainer = ConnectionExplainer::new();
+        let mut explainer = ConnectionExplainer::default();
         let reads = text.as_bytes().chunks(1);
         let mut slow: Vec<Remark> =
             reads.flat_map(|read| explainer.explain_bytes(side, read)).collect();

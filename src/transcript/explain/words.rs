@@ -9,11 +9,15 @@
 
 use std::cmp::Reverse;
 
-use super::{Remark, before, element_name, without_line_end};
-use crate::message::fields::{Span, check_line, is_token, trim};
+use super::remark::Remark;
+use crate::message::dialogue::Side;
+use crate::message::fields::{Span, check_line, is_token, trim, without_line_end};
 use crate::message::target::{check_authority, form, is_secret_name};
-use crate::transcript::Side;
+use crate::message::visible::Visible;
 use crate::transcript::glossary::{self, Row, Shape, find, find_word};
+
+/// Characters of an element's name in a remark, at most.
+const NAME_CHARS: usize = 60;
 
 /// Characters of a list of weights, at most.
 const WEIGHTS_CHARS: usize = 400;
@@ -229,6 +233,22 @@ impl Words<'_> {
             self.remark(value, text, "RFC 9110 section 12.4.2");
         }
     }
+}
+
+/// Returns the text before the first of these bytes, or all of it, without white space around it.
+pub(super) fn before<'a>(text: &'a [u8], stops: &[u8]) -> &'a [u8] {
+    let end = text.iter().position(|byte| stops.contains(byte)).unwrap_or(text.len());
+    trim(&text[..end])
+}
+
+/// Returns an element's name: safe to print, and cut after [`NAME_CHARS`].
+fn element_name(bytes: &[u8]) -> String {
+    let mut name = Visible(&bytes[..bytes.len().min(NAME_CHARS)]).to_string();
+    if name.len() > NAME_CHARS || bytes.len() > NAME_CHARS {
+        name.truncate(NAME_CHARS);
+        name += "...";
+    }
+    name
 }
 
 /// Returns the parts between separators, trimmed and without the empty ones.

@@ -1,6 +1,8 @@
-//! Any bytes of a connection can be explained and judged, and the remarks do not depend on the reads.
+//! Any bytes of a connection can be followed, explained and judged, and the result does not depend on the
+//! reads.
 
 use openkitchen::Transcript;
+use openkitchen::message::dialogue::Dialogue;
 use openkitchen::transcript::explain::{ConnectionExplainer, Remark, annotate, explain};
 use openkitchen::transcript::{Block, Bytes, Item, Note, Side, judge};
 
@@ -21,6 +23,7 @@ pub fn check(bytes: &[u8]) {
         |&at: &usize| bytes[at..].starts_with(b"HTTP/") && (at == 0 || bytes[at - 1] == b'\n');
     let (requests, responses) =
         bytes.split_at((0..bytes.len()).find(is_status_line).unwrap_or(bytes.len()));
+    the_pace_changes_no_count(requests, responses);
     annotating_changes_no_block(requests, responses);
     offsets_are_within_the_responses(requests, responses);
 }
@@ -31,6 +34,20 @@ fn a_remark_can_be_printed(remark: &Remark, bytes: &[u8]) {
     assert!(!about.contains(char::is_control), "{remark:?}");
     assert!(!text.contains(|char: char| char.is_control() && char != '\n'), "{remark:?}");
     assert!(!remark.lines(60).is_empty());
+}
+
+fn the_pace_changes_no_count(requests: &[u8], responses: &[u8]) {
+    let counts = |read_length: usize| {
+        let mut dialogue = Dialogue::new();
+        for (from, bytes) in [(Side::Client, requests), (Side::Server, responses)] {
+            bytes.chunks(read_length).for_each(|read| _ = dialogue.follow(from, read));
+        }
+        let finals = [Side::Client, Side::Server].map(|side| dialogue.progress(side).finals);
+        (dialogue.requests(), dialogue.unanswered(), finals, dialogue.has_switched())
+    };
+    let read_length = 1 + Random::from(requests).below(responses.len() + 1);
+    let whole = counts(1 + requests.len() + responses.len());
+    assert_eq!(counts(read_length), whole, "{read_length} bytes at a time");
 }
 
 fn annotating_changes_no_block(requests: &[u8], responses: &[u8]) {
@@ -68,7 +85,7 @@ fn offsets_are_within_the_responses(requests: &[u8], responses: &[u8]) {
 /// reads.
 fn the_pace_changes_no_remark(bytes: &[u8], side: Side) {
     let remarks = |read_length: usize| {
-        let mut explainer = ConnectionExplainer::new();
+        let mut explainer = ConnectionExplainer::default();
         let reads = bytes.chunks(read_length);
         let mut remarks: Vec<Remark> =
             reads.flat_map(|read| explainer.explain_bytes(side, read)).collect();

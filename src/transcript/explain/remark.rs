@@ -1,0 +1,89 @@
+//! # Remarks: what some bytes mean, as lines
+//!
+//! ```text
+//! Connection: options for this connection only; ... (RFC 9110 section 7.6.1)
+//! └ about     └ text                                 └ clause
+//! ```
+//! A remark is folded to the width of its reader, except the picture of a fault.
+
+use std::ops::Range;
+
+use crate::message::caret::INDENT;
+use crate::transcript::model::Item;
+use crate::transcript::text::Prose;
+
+/// Columns of a line of prose, at most. With `# ` before it, that is 100.
+const PROSE_COLUMNS: usize = 98;
+
+/// The explanation of some bytes of a stream.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Remark {
+    /// The bytes that it explains, as offsets in the stream of their side.
+    pub span: Range<usize>,
+    /// The element's name, safe to print; empty if the text needs none.
+    pub about: String,
+    /// The explanation. A fault has several lines: the rule, the broken line, the caret and often the
+    /// corrected line (all indented by four spaces), and how to fix it.
+    pub text: String,
+    /// The clause that says so, such as `RFC 9112 section 5.1`; empty if there is none.
+    pub clause: &'static str,
+    /// Whether these bytes break a rule.
+    pub is_fault: bool,
+}
+
+impl Remark {
+    pub(super) fn new(span: Range<usize>, text: impl Into<String>, clause: &'static str) -> Remark {
+        Remark { span, about: String::new(), text: text.into(), clause, is_fault: false }
+    }
+
+    pub(super) fn fault(
+        span: Range<usize>,
+        text: impl Into<String>,
+        clause: &'static str,
+    ) -> Remark {
+        Remark { is_fault: true, ..Remark::new(span, text, clause) }
+    }
+
+    /// Returns the remark as lines of at most `width` columns.
+    pub fn lines(&self, width: usize) -> Vec<String> {
+        let mut text = self.text.clone();
+        if !self.about.is_empty() {
+            text.insert_str(0, &format!("{}: ", self.about));
+        }
+        if !self.clause.is_empty() {
+            // A line never ends within a clause, so that a reader can search for it.
+            text += &format!(" ({})", self.clause.replace(' ', "\x1f"));
+        }
+        // A picture is not folded. It is cut at both ends, so that the caret and its byte are visible.
+        let caret = text.lines().find(|line| line.trim() == "^").map_or(0, |line| line.len() + 8);
+        let lines = text.lines().flat_map(|line| match line.strip_prefix(INDENT) {
+            Some(line) => {
+                let line = line.get(caret.saturating_sub(width)..).unwrap_or_default();
+                vec![format!("{INDENT}{line:.*}", width.saturating_sub(INDENT.len()))]
+            }
+            None => fold(line, width),
+        });
+        lines.map(|line| line.replace('\x1f', " ")).collect()
+    }
+}
+
+/// Returns remarks as items of prose for a transcript, one for each line.
+pub fn prose(remarks: &[Remark]) -> impl Iterator<Item = Item> {
+    let lines = remarks.iter().flat_map(|remark| remark.lines(PROSE_COLUMNS));
+    lines.map(|line| Item::Prose(Prose::new(&line)))
+}
+
+/// Folds a text into lines of at most `width` columns. The lines after the first are indented.
+fn fold(text: &str, width: usize) -> Vec<String> {
+    let (mut lines, mut line) = (Vec::new(), String::new());
+    for word in text.split(' ') {
+        if !line.trim().is_empty() && line.len() + 1 + word.len() > width {
+            lines.push(std::mem::replace(&mut line, "  ".to_owned()));
+        } else if !line.is_empty() {
+            line.push(' ');
+        }
+        line += word;
+    }
+    lines.push(line);
+    lines
+}
