@@ -97,6 +97,15 @@ impl Progress {
             (false, _) => self.incomplete >= goal.incomplete,
         }
     }
+
+    /// Counts bytes. A transcript can leave out as many as a `u64` counts.
+    fn add(&mut self, bytes: u64, is_after_head: bool) {
+        self.total = self.total.saturating_add(bytes);
+        self.incomplete = self.incomplete.saturating_add(bytes);
+        if is_after_head {
+            self.after_head = self.after_head.saturating_add(bytes);
+        }
+    }
 }
 
 /// Follows both directions of a connection, from its first byte.
@@ -181,9 +190,7 @@ impl Dialogue {
     /// Skips bytes of which only the count is known.
     pub fn skip(&mut self, from: Side, bytes: u64) {
         let stream = self.stream_mut(from);
-        stream.progress.total = stream.progress.total.saturating_add(bytes);
-        stream.progress.after_head = stream.progress.after_head.saturating_add(bytes);
-        stream.progress.incomplete = stream.progress.incomplete.saturating_add(bytes);
+        stream.progress.add(bytes, true);
         let was_within = stream.reader.is_within();
         stream.reader.skip(bytes);
         stream.progress.is_lost |= stream.reader.is_lost();
@@ -293,14 +300,10 @@ impl Stream {
         let range = self.reader.next(bytes)?;
         let room = START_BYTES.saturating_sub(self.start.len());
         self.start.extend_from_slice(&bytes[..range.length.min(room)]);
-        let length = range.length as u64;
-        self.progress.incomplete += length;
-        self.progress.total += length;
-        match range.part {
-            Part::Framing | Part::Content => self.progress.after_head += length,
-            Part::Unframed => self.progress.is_lost = true,
-            Part::Head => self.progress.head_is_whole |= range.head_is_whole,
-        }
+        let is_after_head = matches!(range.part, Part::Framing | Part::Content);
+        self.progress.add(range.length as u64, is_after_head);
+        self.progress.is_lost |= range.part == Part::Unframed;
+        self.progress.head_is_whole |= range.head_is_whole;
         if range.ends_message {
             self.complete(matches!(self.reader.ending(), Some(Ending::Interim)));
         }
@@ -417,6 +420,9 @@ mod tests {
         dialogue.skip(Side::Server, 1);
         assert!(!dialogue.is_in_flight());
         assert_eq!(dialogue.progress(Side::Server).finals, 1);
+        dialogue.skip(Side::Server, u64::MAX);
+        dialogue.follow(Side::Server, OK.as_bytes());
+        assert_eq!(dialogue.progress(Side::Server).total, u64::MAX);
     }
 
     #[test]

@@ -8,8 +8,9 @@
 //!     close: the connection ends after this exchange (RFC 9112 section 9.6)
 //! ```
 //! Rule: every element gets a [`Remark`]: its meaning, from the [`glossary`](super::glossary), and its
-//! clause. [`direction`] follows one direction and says where content ends and why. [`words`] explains
-//! a head. [`faults`] says what is broken. [`pasted`] restores the line ends of pasted text.
+//! clause. [`direction`] explains the ranges of one direction, and says where content ends and why.
+//! [`words`] explains a head. [`faults`] says what is broken. [`pasted`] restores the line ends of pasted
+//! text.
 //!
 //! Left out: the inside of content, and everything after a broken head or a change of protocol. No
 //! explanation repeats a secret. Next: [`direction`].
@@ -23,6 +24,7 @@ use std::collections::BTreeMap;
 use std::ops::Range;
 
 use super::{Event, EventKind, Item, Piece, Prose, Side, Transcript};
+use crate::message::dialogue::{Dialogue, Followed};
 use crate::message::ending::Ending;
 use crate::message::fields::trim;
 use crate::message::method::Method;
@@ -100,18 +102,21 @@ impl Remark {
 /// assert_eq!((remarks[0].about.as_str(), remarks[0].clause), ("GET", "RFC 9110 section 9.3.1"));
 /// ```
 pub fn explain(bytes: &[u8], from: Option<Side>, request_method: Option<Method>) -> Vec<Remark> {
-    let mut connection = ConnectionExplainer::new();
-    request_method
-        .into_iter()
-        .for_each(|method| connection.server.reader.expect_response_to(method));
+    let mut connection = ConnectionExplainer::default();
+    if let Some(method) = request_method {
+        connection.dialogue.expect_response_to(method);
+    }
     let (mut remarks, mut at) = (Vec::new(), 0);
     let mut side = from.unwrap_or(Side::Client);
-    while at < bytes.len() {
+    loop {
+        let rest = &bytes[at..];
         if from.is_none() {
-            side = connection.sender(side, &bytes[at..]);
+            side = sender(&connection.dialogue, side, rest);
         }
-        connection.side(side).at = at;
-        at += connection.step(side, &bytes[at..], &mut remarks);
+        let Some(range) = connection.dialogue.next(side, rest) else { break };
+        connection.ranges.side(side).at = at;
+        remarks.extend(connection.ranges.explain_range(side, &range, rest));
+        at += range.length;
     }
     remarks.extend(connection.explain_both_ends());
     remarks.sort_by_key(|remark| remark.span.start);
@@ -134,10 +139,14 @@ pub fn annotate(transcript: &Transcript) -> Transcript {
                 }
             }
             Item::Event(Event { connection, kind, .. }) => {
-                let explainer = connections.entry(*connection).or_default();
                 remarks = match kind {
-                    EventKind::HalfClose(side) => explainer.explain_end(*side),
-                    EventKind::Closed(_) | EventKind::Reset(_) => explainer.explain_both_ends(),
+                    EventKind::HalfClose(side) => {
+                        connections.entry(*connection).or_default().explain_end(*side)
+                    }
+                    EventKind::Closed(_) | EventKind::Reset(_) => {
+                        let closed = connections.remove(connection);
+                        closed.unwrap_or_default().explain_both_ends()
+                    }
                     EventKind::Open | EventKind::Wait(_) | EventKind::Silent(_) => Vec::new(),
                 };
             }
@@ -158,63 +167,83 @@ pub fn prose(remarks: &[Remark]) -> impl Iterator<Item = Item> {
     lines.map(|line| Item::Prose(Prose::new(&line)))
 }
 
-/// Explains both directions of one connection. It takes the bytes in reads of any size, and explains an
+/// Follows one connection and explains its bytes. It takes them in reads of any size, and explains an
 /// element when it is complete.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct ConnectionExplainer {
-    client: DirectionExplainer,
-    server: DirectionExplainer,
-}
-
-impl Default for ConnectionExplainer {
-    fn default() -> ConnectionExplainer {
-        ConnectionExplainer::new()
-    }
+    dialogue: Dialogue,
+    ranges: RangeExplainer,
 }
 
 impl ConnectionExplainer {
-    /// An explainer of a connection without bytes.
-    pub fn new() -> ConnectionExplainer {
-        ConnectionExplainer {
-            client: DirectionExplainer::new(Side::Client),
-            server: DirectionExplainer::new(Side::Server),
-        }
-    }
-
     /// Takes the next bytes that a side sent. Returns the explanations of what they complete, in their
     /// order.
-    pub fn explain_bytes(&mut self, from: Side, bytes: &[u8]) -> Vec<Remark> {
-        let (mut remarks, mut used) = (Vec::new(), 0);
-        while used < bytes.len() {
-            used += self.step(from, &bytes[used..], &mut remarks);
+    pub fn explain_bytes(&mut self, from: Side, mut bytes: &[u8]) -> Vec<Remark> {
+        let mut remarks = Vec::new();
+        while let Some(range) = self.dialogue.next(from, bytes) {
+            remarks.extend(self.ranges.explain_range(from, &range, bytes));
+            bytes = &bytes[range.length..];
         }
-        remarks.sort_by_key(|remark| remark.span.start);
         remarks
     }
 
     fn explain_piece(&mut self, from: Side, piece: &Piece) -> Vec<Remark> {
-        let mut remarks = Vec::new();
         match piece {
-            Piece::Raw(bytes) => remarks = self.explain_bytes(from, bytes),
+            Piece::Raw(bytes) => self.explain_bytes(from, bytes),
             Piece::Repeat { times, bytes } => {
                 let times = usize::try_from(*times).unwrap_or_default();
-                remarks = self.explain_bytes(from, &bytes.repeat(times));
+                self.explain_bytes(from, &bytes.repeat(times))
             }
-            Piece::LeftOut { count } => self.side(from).left_out(*count, &mut remarks),
+            Piece::LeftOut { count } => {
+                let mut remarks = Vec::new();
+                self.ranges.side(from).left_out(*count, &mut self.dialogue, &mut remarks);
+                remarks
+            }
         }
-        remarks
     }
 
     /// Takes the end of what a side sent. Returns what can be explained only now, such as a message that
-    /// is cut short.
+    /// is cut short. Bytes of this side after its end are not explained.
     pub fn explain_end(&mut self, from: Side) -> Vec<Remark> {
         let mut remarks = Vec::new();
-        self.side(from).finish(&mut remarks);
+        self.ranges.side(from).finish(&mut self.dialogue, &mut remarks);
         remarks
     }
 
     fn explain_both_ends(&mut self) -> Vec<Remark> {
         [self.explain_end(Side::Client), self.explain_end(Side::Server)].concat()
+    }
+}
+
+/// Explains the bytes of a connection that the caller follows with a [`Dialogue`].
+#[derive(Debug)]
+pub struct RangeExplainer {
+    client: DirectionExplainer,
+    server: DirectionExplainer,
+}
+
+impl Default for RangeExplainer {
+    fn default() -> RangeExplainer {
+        RangeExplainer {
+            client: DirectionExplainer::new(Side::Client),
+            server: DirectionExplainer::new(Side::Server),
+        }
+    }
+}
+
+impl RangeExplainer {
+    /// Takes the next range of a side's bytes, which is at the start of `bytes`. Each range of the
+    /// connection must be given, in the order of the dialogue. Returns the explanations of what it
+    /// completes, in their order.
+    pub fn explain_range(&mut self, from: Side, range: &Followed, bytes: &[u8]) -> Vec<Remark> {
+        let mut remarks = Vec::new();
+        self.side(from).step(range, bytes, &mut remarks);
+        if range.head.is_some() && matches!(range.ending, Some(Ending::Switched | Ending::Tunnel)) {
+            // After an upgrade or in a tunnel, neither side sends HTTP.
+            self.client.is_over = true;
+        }
+        remarks.sort_by_key(|remark| remark.span.start);
+        remarks
     }
 
     fn side(&mut self, side: Side) -> &mut DirectionExplainer {
@@ -223,30 +252,18 @@ impl ConnectionExplainer {
             Side::Server => &mut self.server,
         }
     }
+}
 
-    /// Returns the side that sent these bytes, in a stream of both directions. `last` sent the bytes
-    /// before them.
-    fn sender(&mut self, last: Side, bytes: &[u8]) -> Side {
-        if self.side(last).is_within() {
-            return last;
-        }
-        let mut lines = bytes.split(|&byte| byte == b'\n').map(without_line_end);
-        let line = lines.find(|line| !line.is_empty()).unwrap_or_default();
-        let mut sides = [Side::Server, Side::Client].into_iter();
-        sides.find(|&side| can_begin_message(side, line)).unwrap_or(last)
+/// Returns the side that sent these bytes, in a stream of both directions. `last` sent the bytes before
+/// them.
+fn sender(dialogue: &Dialogue, last: Side, bytes: &[u8]) -> Side {
+    if dialogue.reader(last).is_within() {
+        return last;
     }
-
-    /// Explains the first part of these bytes, and returns its length in bytes.
-    fn step(&mut self, from: Side, bytes: &[u8], remarks: &mut Vec<Remark>) -> usize {
-        let Some(range) = self.side(from).step(bytes, remarks) else { return 0 };
-        if range.head_is_whole && from == Side::Client {
-            self.server.reader.expect_response_to(self.client.reader.method());
-        }
-        // After an upgrade or in a tunnel, neither side sends HTTP.
-        let ending = self.server.reader.ending();
-        self.client.is_over |= matches!(ending, Some(Ending::Switched | Ending::Tunnel));
-        range.length
-    }
+    let mut lines = bytes.split(|&byte| byte == b'\n').map(without_line_end);
+    let line = lines.find(|line| !line.is_empty()).unwrap_or_default();
+    let mut sides = [Side::Server, Side::Client].into_iter();
+    sides.find(|&side| can_begin_message(side, line)).unwrap_or(last)
 }
 
 /// Whether a message of this side can begin with this line.
@@ -367,7 +384,7 @@ mod tests {
             let text = String::from_utf8_lossy(&bytes);
             assert!(has_fault || leaves_http || !is_unframed, "{text:?}");
 
-            let mut explainer = ConnectionExplainer::new();
+            let mut explainer = ConnectionExplainer::default();
             let reads = bytes.chunks(1 + round % 7);
             let mut slow: Vec<Remark> =
                 reads.flat_map(|read| explainer.explain_bytes(side, read)).collect();

@@ -4,19 +4,21 @@
 //! HTTP/1.1 200 OK␍␊ … ␍␊     5␍␊       hello    ␍␊ 0␍␊ ␍␊
 //! └ words, and the ending ┘└ a size ┘└ counted ┘      └ the end
 //! ```
-//! [`Reader`] says which bytes are head, framing and content, and by which rule the message ends. A head
-//! or a line of framing is kept here until it is complete. Then it is explained, or its fault is.
+//! [`Dialogue`] says which bytes are head, framing and content, and by which rule the message ends. A
+//! head or a line of framing is kept here until it is complete. Then it is explained, or its fault is.
 //! Next: [`words`].
 
 use std::mem;
 use std::ops::Range;
 
 use super::{Remark, faults, without_line_end, words};
+use crate::message::dialogue::{Dialogue, Followed};
 use crate::message::ending::Ending;
 use crate::message::head::Version;
 use crate::message::outline::Outline;
 use crate::message::persistence::Persistence;
-use crate::message::reader::{MAX_KEPT_BYTES, Part, PartRange, Reader};
+use crate::message::reader::{MAX_KEPT_BYTES, Part};
+use crate::message::refusal::Refusal;
 use crate::transcript::Side;
 use crate::transcript::glossary::{self, Row};
 
@@ -24,7 +26,6 @@ use crate::transcript::glossary::{self, Row};
 #[derive(Debug)]
 pub(super) struct DirectionExplainer {
     side: Side,
-    pub reader: Reader,
     /// The offset of the first byte that is not explained. It is the first kept byte, if one is kept.
     pub at: usize,
     /// The received bytes of a head or of a line of framing that is not complete.
@@ -50,23 +51,12 @@ struct ContentSoFar {
 impl DirectionExplainer {
     /// The state before the first byte of this side.
     pub fn new(side: Side) -> DirectionExplainer {
-        let reader = match side {
-            Side::Client => Reader::requests(),
-            Side::Server => Reader::responses(),
-        };
         let (kept, content, has_ended, is_over) = (Vec::new(), None, false, false);
-        DirectionExplainer { side, reader, at: 0, kept, content, has_ended, is_over }
+        DirectionExplainer { side, at: 0, kept, content, has_ended, is_over }
     }
 
-    /// Whether a message has begun and not ended, or its end cannot be known.
-    pub fn is_within(&self) -> bool {
-        self.is_over || self.reader.is_within()
-    }
-
-    /// Takes the first part of these bytes, and explains what it completes. `None` if there are no
-    /// bytes.
-    pub fn step(&mut self, bytes: &[u8], remarks: &mut Vec<Remark>) -> Option<PartRange> {
-        let range = self.reader.next(bytes)?;
+    /// Takes the range at the start of these bytes, and explains what it completes.
+    pub fn step(&mut self, range: &Followed, bytes: &[u8], remarks: &mut Vec<Remark>) {
         let taken = &bytes[..range.length];
         if self.is_over || range.part == Part::Content {
             self.at += taken.len();
@@ -74,59 +64,61 @@ impl DirectionExplainer {
         } else {
             self.kept.extend_from_slice(taken);
         }
-        match range.part {
-            _ if self.is_over => {}
-            Part::Head if range.head_is_whole => self.explain_head(remarks),
-            Part::Framing if self.kept.ends_with(b"\n") => self.explain_framing(remarks),
-            Part::Unframed => self.explain_unframed(remarks),
-            Part::Head | Part::Framing | Part::Content => {}
+        match (range.part, &range.head) {
+            _ if self.is_over => return,
+            (Part::Head, Some(head)) => self.explain_head(head, range, remarks),
+            (Part::Framing, _) if self.kept.ends_with(b"\n") => {
+                self.explain_framing(range.content_left, remarks);
+            }
+            (Part::Unframed, _) => self.explain_unframed(range.fault, remarks),
+            (Part::Head | Part::Framing | Part::Content, _) => {}
         }
         if range.ends_message {
-            self.end_message(remarks);
+            self.end_message(range.ending, remarks);
         }
-        Some(range)
     }
 
     /// Skips bytes of which only the count is known.
-    pub fn left_out(&mut self, bytes: u64, remarks: &mut Vec<Remark>) {
+    pub fn left_out(&mut self, bytes: u64, dialogue: &mut Dialogue, remarks: &mut Vec<Remark>) {
         if let Some(content) = &mut self.content {
             content.received = content.received.saturating_add(bytes);
-            content.is_uncounted |= bytes > self.reader.content_left();
+            content.is_uncounted |= bytes > dialogue.reader(self.side).content_left();
         }
         self.kept.clear();
-        self.reader.skip(bytes);
-        self.is_over |= self.reader.is_lost();
-        if !self.is_within() {
-            self.end_message(remarks);
+        dialogue.skip(self.side, bytes);
+        let reader = dialogue.reader(self.side);
+        self.is_over |= reader.is_lost();
+        if !reader.is_within() {
+            self.end_message(reader.ending(), remarks);
         }
     }
 
     /// Explains a complete head: its lines, where the content ends and why, and whether the connection
     /// stays open.
-    fn explain_head(&mut self, remarks: &mut Vec<Remark>) {
+    fn explain_head(&mut self, outline: &Outline, range: &Followed, remarks: &mut Vec<Remark>) {
         let (start, head) = (self.at, self.take_kept());
         words::head(self.side, &head, start, remarks);
         let fault = faults::in_head(self.side, &head, start);
-        let (Some(outline), Some(ending)) = (self.reader.outline(), self.reader.ending()) else {
-            return;
-        };
+        let Some(ending) = range.ending else { return };
         let (clause, meaning) = glossary::ending(ending);
         remarks.push(Remark::new(last(self.at), meaning, clause));
 
-        self.is_over = self.reader.is_lost();
+        self.is_over = range.is_lost;
         // The recipient of a message with a fault may close, so nothing is said about the connection.
-        let has_known_end = !self.is_over && !self.reader.ends_with_connection();
+        let ends_with_connection = matches!(ending, Ending::Close | Ending::CloseCoded);
+        let has_known_end = !self.is_over && !ends_with_connection;
         if has_known_end && fault.is_none() && ending != Ending::Interim {
             let (_, clause, meaning) = persistence(outline);
             remarks.push(Remark::new(last(self.at), meaning, clause));
         }
-        self.content = (!self.is_over && self.reader.is_within()).then(ContentSoFar::default);
+        self.content = (!self.is_over && range.is_within).then(ContentSoFar::default);
         remarks.extend(fault);
     }
 
-    /// Explains a line of framing: a size, a trailer, or the end of a chunk or of the message.
-    fn explain_framing(&mut self, remarks: &mut Vec<Remark>) {
-        let (start, kept, size) = (self.at, self.take_kept(), self.reader.content_left());
+    /// Explains a line of framing: a size, a trailer, or the end of a chunk or of the message. `size` is
+    /// the length of the content after it.
+    fn explain_framing(&mut self, size: u64, remarks: &mut Vec<Remark>) {
+        let (start, kept) = (self.at, self.take_kept());
         match (without_line_end(&kept), &mut self.content) {
             ([], _) | (_, None) => {}
             (line, Some(content)) if content.in_trailers => words::trailer(line, start, remarks),
@@ -138,11 +130,11 @@ impl DirectionExplainer {
         }
     }
 
-    fn end_message(&mut self, remarks: &mut Vec<Remark>) {
+    fn end_message(&mut self, ending: Option<Ending>, remarks: &mut Vec<Remark>) {
         self.has_ended = true;
         let Some(content) = self.content.take() else { return };
         let (bytes, chunks) = (count(content.received, "byte"), count(content.chunks, "chunk"));
-        let (how, clause) = match self.reader.ending() {
+        let (how, clause) = match ending {
             Some(Ending::Chunked) if content.is_uncounted => {
                 (String::new(), "RFC 9112 section 7.1")
             }
@@ -152,11 +144,15 @@ impl DirectionExplainer {
         remarks.push(Remark::new(last(self.at), format!("the content ends here{how}"), clause));
     }
 
-    /// Explains why the reader cannot follow these bytes. Until the rule that they break is known, the
-    /// bytes are kept.
-    fn explain_unframed(&mut self, remarks: &mut Vec<Remark>) {
+    /// Explains why these bytes cannot be followed. `chunk_fault` is the rule that chunked content broke.
+    /// Until the rule that they break is known, the bytes are kept.
+    fn explain_unframed(
+        &mut self,
+        chunk_fault: Option<(Refusal, usize)>,
+        remarks: &mut Vec<Remark>,
+    ) {
         let (start, kept) = (self.at, self.take_kept());
-        if let Some((refusal, at)) = self.reader.fault() {
+        if let Some((refusal, at)) = chunk_fault {
             remarks.push(faults::refused(self.side, &kept, start, refusal.at(at)));
         } else if let Some(fault) = faults::at_start(self.side, &kept, start, self.has_ended) {
             remarks.push(fault);
@@ -173,18 +169,30 @@ impl DirectionExplainer {
     }
 
     /// Takes the end of the direction, and explains what is missing.
-    pub fn finish(&mut self, remarks: &mut Vec<Remark>) {
+    pub fn finish(&mut self, dialogue: &mut Dialogue, remarks: &mut Vec<Remark>) {
         let (start, kept) = (self.at, self.take_kept());
         match self.content.take() {
             _ if self.is_over => {}
-            Some(content) => remarks.push(self.explain_cut_content(&content, &kept, start)),
+            Some(content) => {
+                remarks.push(self.explain_cut_content(&content, &kept, start, dialogue));
+            }
             None if kept.is_empty() => {}
-            None => self.explain_cut_head(&kept, start, remarks),
+            None => {
+                let is_lost = dialogue.reader(self.side).is_lost();
+                self.explain_cut_head(&kept, start, is_lost, remarks);
+            }
         }
-        *self = DirectionExplainer { at: self.at, ..DirectionExplainer::new(self.side) };
+        self.is_over = true;
     }
 
-    fn explain_cut_head(&self, head: &[u8], start: usize, remarks: &mut Vec<Remark>) {
+    /// Explains a head that is cut short. `is_broken` says that the dialogue could not follow it.
+    fn explain_cut_head(
+        &self,
+        head: &[u8],
+        start: usize,
+        is_broken: bool,
+        remarks: &mut Vec<Remark>,
+    ) {
         let is_blank = head.iter().all(|byte| b"\r\n".contains(byte));
         let is_empty_line = is_blank && self.side == Side::Client;
         let with_line_end = [head, missing_line_end(head)].concat();
@@ -193,8 +201,8 @@ impl DirectionExplainer {
             return remarks.push(fault);
         }
         words::head(self.side, head, start, remarks);
-        // The missing rest of the last line may be valid, unless the reader already knows that it is not.
-        let judged = if self.reader.is_lost() { &with_line_end[..] } else { head };
+        // The missing rest of the last line may be valid, unless it is known that it is not.
+        let judged = if is_broken { &with_line_end[..] } else { head };
         let fault = faults::in_head(self.side, judged, start);
         let fault = fault.filter(|fault| fault.span.start < self.at);
         let text = "the message stops within its head: an empty line would end it";
@@ -202,15 +210,24 @@ impl DirectionExplainer {
         remarks.extend(fault.or_else(|| (!is_empty_line).then(missing)));
     }
 
-    fn explain_cut_content(&mut self, content: &ContentSoFar, line: &[u8], start: usize) -> Remark {
-        let (bytes, left) = (count(content.received, "byte"), self.reader.content_left());
-        if !line.is_empty() {
-            self.reader.next(missing_line_end(line));
-        }
-        if let Some((refusal, at)) = self.reader.fault().filter(|&(_, at)| at < line.len()) {
+    /// Explains content that is cut short, in this line of framing if it is not empty.
+    fn explain_cut_content(
+        &self,
+        content: &ContentSoFar,
+        line: &[u8],
+        start: usize,
+        dialogue: &mut Dialogue,
+    ) -> Remark {
+        let reader = dialogue.reader(self.side);
+        let (ending, left) = (reader.ending(), reader.content_left());
+        let bytes = count(content.received, "byte");
+        if !line.is_empty()
+            && let Some(range) = dialogue.next(self.side, missing_line_end(line))
+            && let Some((refusal, at)) = range.fault.filter(|&(_, at)| at < line.len())
+        {
             return faults::refused(self.side, line, start, refusal.at(at));
         }
-        let text = match self.reader.ending() {
+        let text = match ending {
             Some(Ending::Length(_)) => format!(
                 "the content stops after {bytes}: {left} more were promised by Content-Length"
             ),
@@ -268,6 +285,7 @@ mod tests {
     use super::super::{ConnectionExplainer, annotate, explain};
     use super::*;
     use crate::message::method::Method;
+    use crate::message::reader::Reader;
     use crate::transcript::Transcript;
 
     fn server(bytes: &[u8]) -> Vec<Remark> {
@@ -373,8 +391,8 @@ mod tests {
         assert_eq!(explained_ends, ends);
 
         for length in 1..STREAM.len() {
-            let mut explainer = ConnectionExplainer::new();
-            explainer.server.reader.expect_response_to(Method::Head);
+            let mut explainer = ConnectionExplainer::default();
+            explainer.dialogue.expect_response_to(Method::Head);
             let reads = STREAM.chunks(length);
             let mut remarks: Vec<Remark> =
                 reads.flat_map(|read| explainer.explain_bytes(Side::Server, read)).collect();
@@ -422,7 +440,7 @@ HTTP/1.1 204 No Content
             ("GET / HTTP/1.1\r\nHost: h\r\nUpgrade: websocket\r\n\r\n", "101 Switching Protocols"),
             ("CONNECT h:443 HTTP/1.1\r\nHost: h\r\n\r\n", "200 OK"),
         ] {
-            let mut explainer = ConnectionExplainer::new();
+            let mut explainer = ConnectionExplainer::default();
             explainer.explain_bytes(Side::Client, request.as_bytes());
             let response = format!("HTTP/1.1 {status}\r\n\r\n");
             explainer.explain_bytes(Side::Server, response.as_bytes());

@@ -163,7 +163,7 @@ mod tests {
         assert_eq!(faults.len(), 1, "{marked:?}: {faults:#?}");
         assert_eq!(faults[0].span, at..at + 1, "{marked:?}: {faults:#?}");
         assert!(faults[0].text.contains(why), "{marked:?}: {faults:#?}");
-        let mut explainer = ConnectionExplainer::new();
+        let mut explainer = ConnectionExplainer::default();
         let reads = text.as_bytes().chunks(1);
         let mut slow: Vec<Remark> =
             reads.flat_map(|read| explainer.explain_bytes(side, read)).collect();

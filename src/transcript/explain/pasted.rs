@@ -8,8 +8,8 @@
 //! heads and of framing get their CR LF back. Content keeps its bytes, if the messages before it can be
 //! followed.
 
-use super::ConnectionExplainer;
-use crate::transcript::Side;
+use super::sender;
+use crate::message::dialogue::{Dialogue, Side};
 
 /// Returns the text with the line ends of HTTP. `None` if it has a CR LF already, or if its first line is
 /// not printable ASCII that ends in LF.
@@ -19,12 +19,12 @@ pub fn with_line_ends(text: &[u8]) -> Option<Vec<u8>> {
     if !is_text || text.windows(2).any(|two| two == b"\r\n") {
         return None;
     }
-    let (mut explainer, mut side) = (ConnectionExplainer::new(), Side::Client);
+    let (mut dialogue, mut side) = (Dialogue::new(), Side::Client);
     let (mut wire, mut rest) = (Vec::with_capacity(text.len() + text.len() / 16), text);
     while !rest.is_empty() {
-        side = explainer.sender(side, rest);
+        side = sender(&dialogue, side, rest);
         let start = wire.len();
-        let content = explainer.side(side).reader.content_left();
+        let content = dialogue.reader(side).content_left();
         let line = rest.iter().position(|&byte| byte == b'\n');
         let length = match usize::try_from(content).unwrap_or(usize::MAX) {
             0 => line.unwrap_or(rest.len()),
@@ -36,7 +36,7 @@ pub fn with_line_ends(text: &[u8]) -> Option<Vec<u8>> {
             wire.extend_from_slice(b"\r\n");
             rest = &rest[1..];
         }
-        explainer.explain_bytes(side, &wire[start..]);
+        dialogue.follow(side, &wire[start..]);
     }
     Some(wire)
 }

@@ -68,7 +68,7 @@ fn offsets_are_within_the_responses(requests: &[u8], responses: &[u8]) {
 /// reads.
 fn the_pace_changes_no_remark(bytes: &[u8], side: Side) {
     let remarks = |read_length: usize| {
-        let mut explainer = ConnectionExplainer::new();
+        let mut explainer = ConnectionExplainer::default();
         let reads = bytes.chunks(read_length);
         let mut remarks: Vec<Remark> =
             reads.flat_map(|read| explainer.explain_bytes(side, read)).collect();
