@@ -25,7 +25,8 @@ use openkitchen::transcript::Side;
 use openkitchen::{End, Observer};
 
 use super::STACK_BYTES;
-use crate::cli::record::ExchangeFollower;
+use crate::cli::follower::Follower;
+use crate::cli::viewers::Viewers;
 use crate::sys;
 
 /// Bytes of one read: as many as a fast sender's read returns, and few on a stack.
@@ -48,7 +49,8 @@ pub(super) struct Link {
     number: u64,
     client: TcpStream,
     server: TcpStream,
-    observer: Option<Arc<dyn Observer>>,
+    follower: Arc<Follower>,
+    observers: Vec<Arc<dyn Observer>>,
     idle_timeout: Duration,
     opened: Instant,
     /// When the last bytes crossed, in milliseconds since `opened`.
@@ -57,7 +59,6 @@ pub(super) struct Link {
 }
 
 struct LinkState {
-    follower: ExchangeFollower,
     /// Reads whose bytes are not yet written to the other side.
     unwritten_reads: usize,
     client_ended: bool,
@@ -75,7 +76,7 @@ impl Link {
         number: u64,
         client: TcpStream,
         server: TcpStream,
-        observer: Option<Arc<dyn Observer>>,
+        viewers: &Viewers,
         idle_timeout: Duration,
     ) -> io::Result<Link> {
         for stream in [&client, &server] {
@@ -85,7 +86,6 @@ impl Link {
             stream.set_write_timeout(Some(WRITE_POLL_INTERVAL))?;
         }
         let state = LinkState {
-            follower: ExchangeFollower::new(),
             unwritten_reads: 0,
             client_ended: false,
             server_ended: false,
@@ -93,9 +93,17 @@ impl Link {
             is_stopping: false,
             end: LinkEnd::Closed,
         };
-        let (opened, last_active) = (Instant::now(), AtomicU64::new(0));
-        let state = Mutex::new(state);
-        Ok(Link { number, client, server, observer, idle_timeout, opened, last_active, state })
+        Ok(Link {
+            number,
+            client,
+            server,
+            follower: viewers.follower.clone(),
+            observers: viewers.observers.clone(),
+            idle_timeout,
+            opened: Instant::now(),
+            last_active: AtomicU64::new(0),
+            state: Mutex::new(state),
+        })
     }
 
     /// Copies both ways until both directions have ended.
@@ -118,6 +126,7 @@ impl Link {
                 self.report(|observer| observer.ended(self.number, end));
             }
         }
+        self.report(|observer| observer.gone(self.number));
         relayed.map(|()| state.end)
     }
 
@@ -125,7 +134,7 @@ impl Link {
     /// from the client are still relayed, and then a FIN to the server.
     pub fn close_if_idle(&self) {
         let mut state = self.state();
-        let is_in_flight = state.unwritten_reads > 0 || state.follower.is_in_flight();
+        let is_in_flight = state.unwritten_reads > 0 || self.follower.is_in_flight(self.number);
         if !(is_in_flight || state.is_over || state.is_stopping) {
             state.is_stopping = true;
             let _ = self.client.shutdown(Shutdown::Read);
@@ -168,16 +177,10 @@ impl Link {
             return false;
         }
         state.unwritten_reads += 1;
-        match from {
-            Side::Client => {
-                state.follower.received(bytes);
-                self.report(|observer| observer.received(self.number, bytes));
-            }
-            Side::Server => {
-                state.follower.sent(bytes);
-                self.report(|observer| observer.sent(self.number, bytes));
-            }
-        }
+        self.report(|observer| match from {
+            Side::Client => observer.received(self.number, bytes),
+            Side::Server => observer.sent(self.number, bytes),
+        });
         true
     }
 
@@ -194,7 +197,7 @@ impl Link {
                     ErrorKind::WouldBlock if self.time_left().is_some() => {}
                     ErrorKind::WouldBlock => return false,
                     _ => {
-                        self.reset(other(from));
+                        self.reset(from.other());
                         return false;
                     }
                 },
@@ -265,10 +268,8 @@ impl Link {
         self.last_active.store(now, Ordering::Relaxed);
     }
 
-    fn report(&self, event: impl FnOnce(&dyn Observer)) {
-        if let Some(observer) = &self.observer {
-            event(&**observer);
-        }
+    fn report(&self, event: impl Fn(&dyn Observer)) {
+        self.observers.iter().for_each(|observer| event(&**observer));
     }
 
     fn state(&self) -> MutexGuard<'_, LinkState> {
@@ -282,12 +283,5 @@ impl LinkState {
             Side::Client => &mut self.client_ended,
             Side::Server => &mut self.server_ended,
         }
-    }
-}
-
-fn other(side: Side) -> Side {
-    match side {
-        Side::Client => Side::Server,
-        Side::Server => Side::Client,
     }
 }
