@@ -285,3 +285,51 @@ impl LinkState {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::net::TcpListener;
+
+    use super::*;
+
+    /// Writes down the ends that it is told of.
+    #[derive(Default)]
+    struct Ends(Mutex<Vec<String>>);
+
+    impl Observer for Ends {
+        fn ended(&self, _: u64, end: End) {
+            self.0.lock().unwrap().push(format!("{end:?}"));
+        }
+
+        fn gone(&self, _: u64) {
+            self.0.lock().unwrap().push("gone".into());
+        }
+    }
+
+    #[test]
+    fn a_link_that_is_over_is_gone_and_no_exchange_of_it_is_in_flight() {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let pair = || {
+            let outer = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+            (outer, listener.accept().unwrap().0)
+        };
+        let ((mut client, to_client), (server, to_server)) = (pair(), pair());
+        let (mut viewers, ends) =
+            (Viewers::start(None, None, "").unwrap(), Arc::new(Ends::default()));
+        viewers.observers.push(ends.clone());
+        let timeout = Duration::from_secs(10);
+        let link = Link::new(1, to_client, to_server, &viewers, timeout).unwrap();
+        client.write_all(b"GET / HTTP/1.1\r\n").unwrap();
+        thread::scope(|scope| {
+            let relay = scope.spawn(|| link.relay(([127, 0, 0, 1], 4000).into()));
+            (&server).read_exact(&mut [0; 16]).unwrap();
+            assert!(viewers.follower.is_in_flight(1));
+            drop(client);
+            assert_eq!((&server).read(&mut [0; 16]).unwrap(), 0);
+            server.shutdown(Shutdown::Both).unwrap();
+            assert_eq!(relay.join().unwrap().unwrap(), LinkEnd::Closed);
+        });
+        assert_eq!(*ends.0.lock().unwrap(), ["ClientClosed", "ServerClosed", "gone"]);
+        assert!(!viewers.follower.is_in_flight(1));
+    }
+}
