@@ -329,6 +329,34 @@ fn the_trace_on_stdout_is_a_transcript() {
     }
 }
 
+#[test]
+fn the_response_to_a_broken_head_request_does_not_swallow_the_next_one() {
+    let refused =
+        "HTTP/1.1 400 Bad Request\r\nContent-Type: image/png\r\nContent-Length: 150\r\n\r\n";
+    for field in ["", "Connection: close\r\n"] {
+        let setup = Setup::new("");
+        let (mut client, mut server) = setup.connect();
+        let next = format!("HTTP/1.1 200 OK\r\n{field}Content-Length: 5\r\n\r\nhello");
+        for (request, response) in [("HEAD / HTTP/1.1\r\nHost : h\r\n\r\n", refused), (GET, &next)]
+        {
+            client.write_all(request.as_bytes()).unwrap();
+            assert!(read_once(&server, &mut [0; 64]).unwrap() > 0);
+            server.write_all(response.as_bytes()).unwrap();
+            assert!(read_once(&client, &mut [0; 256]).unwrap() > 0);
+        }
+        drop(server);
+        assert_eq!(read_once(&client, &mut [0; 8]).unwrap(), 0);
+        let recording = setup.recording_with(1, "--- server closed\n");
+        let both =
+            ["status 400", "field Content-Length", "status 200", "field Content-Length", "closed"];
+        assert_eq!(recording.assertions(), both);
+        drop(client);
+        let stdout = setup.watch.stop().stdout;
+        let shown = next.replace("\r\n", "\n");
+        assert!(stdout.contains(&format!("\n{shown}\\\n")), "{stdout}");
+    }
+}
+
 // Recordings.
 
 #[test]

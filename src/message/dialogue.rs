@@ -61,6 +61,13 @@ pub struct Followed {
     pub is_lost: bool,
 }
 
+impl Followed {
+    /// Bytes that it takes in memory.
+    pub fn memory(&self) -> usize {
+        size_of::<Followed>() + self.head.as_ref().map_or(0, |head| head.memory())
+    }
+}
+
 /// A position in the messages of one direction. Two positions of different byte streams can be
 /// compared: in the messages that are complete, and within a message in bytes.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
@@ -401,6 +408,19 @@ mod tests {
                 assert!(ranges.iter().all(|range| range.part == Part::Unframed));
             }
             assert_eq!((dialogue.requests(), dialogue.unanswered()), (1, 0));
+        }
+    }
+
+    #[test]
+    fn a_head_beyond_this_servers_limits_is_followed() {
+        use crate::message::limits::{Limits, MAX_FIELDS};
+        let long = format!("X: {}\r\n", "y".repeat(8 * Limits::default().head));
+        for fields in ["X: y\r\n".repeat(20 * MAX_FIELDS), long] {
+            let request = format!("HEAD / HTTP/1.1\r\n{fields}\r\n");
+            let response = format!("HTTP/1.1 200 OK\r\n{fields}Content-Length: 5\r\n\r\n");
+            let dialogue = dialogue(&request.repeat(2), &response.repeat(2), 4096);
+            assert_eq!((dialogue.requests(), dialogue.unanswered()), (2, 0));
+            assert!(!dialogue.is_in_flight());
         }
     }
 

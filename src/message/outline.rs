@@ -1,7 +1,7 @@
 //! # Parses the head of a request or response without checking it
 //!
 //! Traces and recordings contain responses, and requests that this server would refuse. [`Outline`]
-//! parses both and applies no rule.
+//! parses both and applies no rule. It allows any number of fields.
 //!
 //! ```text
 //! HTTP/1.1 200 OK␍␊ Content-Length: 5␍␊ ␍␊        status 200, version 1.1, one field line
@@ -10,7 +10,6 @@
 
 use super::fields::{FieldLines, Span};
 use super::head::{Version, spans};
-use super::limits;
 use super::method::Method;
 
 /// The head of a request or of a response, unchecked. For tools that trace, record and explain.
@@ -40,7 +39,9 @@ impl Outline {
     }
 
     fn split(bytes: &[u8], is_request: bool) -> Result<Option<Outline>, httparse::Error> {
-        let mut fields = [httparse::EMPTY_HEADER; 2 * limits::MAX_FIELDS];
+        // A line has one field at most, so there is always room.
+        let lines = bytes.iter().filter(|&&byte| byte == b'\n').count();
+        let mut fields = vec![httparse::EMPTY_HEADER; lines];
         let (method, status, minor, parsed, lines);
         if is_request {
             let mut request = httparse::Request::new(&mut fields);
@@ -68,6 +69,18 @@ impl Outline {
     /// The field lines.
     pub fn fields(&self) -> FieldLines<'_> {
         FieldLines::new(&self.bytes, &self.fields)
+    }
+
+    /// The second word of the first line: in a request, the target as it was sent.
+    pub fn target(&self) -> &[u8] {
+        let text = self.bytes.trim_ascii_start();
+        let line = text.split(|&byte| byte == b'\n').next().unwrap_or_default();
+        line.split(|&byte| byte == b' ').nth(1).unwrap_or_default()
+    }
+
+    /// Bytes that it takes in memory.
+    pub fn memory(&self) -> usize {
+        size_of::<Outline>() + self.bytes.len() + size_of_val(&self.fields[..])
     }
 }
 
@@ -100,5 +113,19 @@ mod tests {
             assert_eq!((outline.version, outline.length), (Version::Http11, text.len()));
         }
         assert!(Outline::parse(b"GET / HTTP/2.0\r\n\r\n", true).is_none());
+    }
+
+    #[test]
+    fn a_head_may_have_any_number_of_fields() {
+        for fields in [0, 1, 101, 5000] {
+            let text = format!("\r\nGET /a?b=c HTTP/1.1\r\n{}\r\n", "X: y\r\n".repeat(fields));
+            for cut in [text.len() - 1, text.len() - 3] {
+                let early = Outline::parse(&text.as_bytes()[..cut], true);
+                assert!(matches!(early, Some(None)), "{fields} cut at {cut}");
+            }
+            let outline = Outline::parse(text.as_bytes(), true).flatten().expect("a head");
+            assert_eq!((outline.fields().iter().count(), outline.length), (fields, text.len()));
+            assert_eq!(outline.target(), b"/a?b=c");
+        }
     }
 }

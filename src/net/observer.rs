@@ -19,6 +19,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::message::dialogue::Side;
 use crate::message::persistence::Persistence;
 use crate::message::status::Status;
 use crate::net::transport::Io;
@@ -80,6 +81,21 @@ pub enum End {
     ServerClosed,
     /// The server's side reset the connection. Only a program between the two, as `watch` is, sees that.
     ServerReset,
+}
+
+impl End {
+    /// The side that ended the connection.
+    pub fn side(self) -> Side {
+        match self {
+            End::ClientClosed | End::ClientReset => Side::Client,
+            End::ServerClosed | End::ServerReset => Side::Server,
+        }
+    }
+
+    /// Whether the side reset the connection, which ends both directions.
+    pub fn is_reset(self) -> bool {
+        matches!(self, End::ClientReset | End::ServerReset)
+    }
 }
 
 /// The tap: an [`Io`] that passes every byte to an observer as it crosses.

@@ -6,6 +6,7 @@ pub mod bind;
 pub mod check;
 pub mod explain;
 pub mod flags;
+pub mod follower;
 pub mod logging;
 pub mod mock;
 pub mod note;
@@ -16,6 +17,7 @@ pub mod script;
 pub mod send;
 pub mod serve;
 pub mod trace;
+pub mod viewers;
 pub mod watch;
 
 use std::io::{self, Write};

@@ -1,4 +1,5 @@
-//! Formats the notes beside the bytes: sizes, times and silences, for the trace, recordings and `send`.
+//! Formats what stands beside the bytes: sizes, times, silences and ends, for the trace, recordings and
+//! `send`.
 //!
 //! ```text
 //! >>> @2 82 bytes, +0.1 ms
@@ -10,7 +11,8 @@
 use std::fmt;
 use std::time::Duration;
 
-use openkitchen::transcript::{EventKind, Millis};
+use openkitchen::End;
+use openkitchen::transcript::{EventKind, Millis, Side};
 
 /// The shortest silence that is reported: users wonder about it. A shorter one needs no event, since a
 /// player of the recording waits two seconds for every response.
@@ -27,6 +29,16 @@ pub fn silence(time: Duration) -> Option<EventKind> {
 pub fn crossed(length: u64, reads: u64, took: Duration) -> String {
     let reads = if reads > 1 { format!(" in {reads} pieces") } else { String::new() };
     format!("{}{reads}, +{}", counted(length, "byte", "bytes"), Took(took))
+}
+
+/// `--- client half-close`, `--- server reset`. A FIN says only that the client sends no more: it may
+/// still read, until the server has ended.
+pub fn end(end: End, server_ended: bool) -> EventKind {
+    match end {
+        End::ClientClosed if !server_ended => EventKind::HalfClose(Side::Client),
+        End::ClientClosed | End::ServerClosed => EventKind::Closed(end.side()),
+        End::ClientReset | End::ServerReset => EventKind::Reset(end.side()),
+    }
 }
 
 /// A number and its noun: `1 byte`, `2 bytes`.

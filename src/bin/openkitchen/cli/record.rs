@@ -42,10 +42,10 @@
 //! Secrets: keys and cookies are in the file as they crossed. Only the file's owner can read it (0600);
 //! a folder that is created for it has mode 0700.
 
+mod assertions;
 mod file;
-mod follower;
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::HashMap;
 use std::fs::{self, File};
 use std::io::{self, ErrorKind};
 use std::net::SocketAddr;
@@ -54,13 +54,12 @@ use std::process;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use openkitchen::transcript::Side;
-use openkitchen::{Answered, End, Observer};
+use openkitchen::{End, Observer};
 
+use super::follower::{FollowedBytes, Viewer};
 use crate::sys;
 
 use file::RecordedConnection;
-pub use follower::ExchangeFollower;
 
 /// Recordings in one folder, those of earlier runs included: enough for a day of work. With
 /// [`MAX_FILE_BYTES`], the folder takes at most 17 GB.
@@ -68,10 +67,6 @@ pub const MAX_FILES: usize = 1000;
 
 /// Bytes of text in one file: far more than a person reads of one connection.
 pub const MAX_FILE_BYTES: usize = 16 * 1024 * 1024;
-
-/// Connections that are kept after their server has closed, while the client has not. The client may
-/// never close, and each keeps a descriptor open.
-const MAX_EVICTABLE: usize = 64;
 
 /// An observer that writes each connection to a file.
 pub struct Recorder {
@@ -85,8 +80,6 @@ pub struct Recorder {
 
 struct RecorderState {
     connections: HashMap<u64, Arc<Mutex<RecordedConnection>>>,
-    /// The connections whose server has closed, the oldest first.
-    evictable: VecDeque<u64>,
     /// Files that may still be created.
     files_left: usize,
     /// Connections beyond [`MAX_FILES`].
@@ -119,7 +112,6 @@ impl Recorder {
             open().map_err(|error| format!("cannot record in {}: {error}", folder.display()))?;
         let state = RecorderState {
             connections: HashMap::new(),
-            evictable: VecDeque::new(),
             files_left: MAX_FILES.saturating_sub(recordings),
             not_recorded: 0,
             is_finished: false,
@@ -207,26 +199,6 @@ impl Recorder {
         }
     }
 
-    /// Removes a connection that is over. One whose client has not closed becomes evictable, and the
-    /// oldest of too many is removed. The drop writes to a file, so the lock is released before it.
-    fn remove(&self, number: u64, is_over: bool) {
-        let mut state = self.state();
-        let removed = match is_over {
-            true => {
-                state.evictable.retain(|&evictable| evictable != number);
-                Some(number)
-            }
-            false => {
-                state.evictable.push_back(number);
-                let is_full = state.evictable.len() > MAX_EVICTABLE;
-                if is_full { state.evictable.pop_front() } else { None }
-            }
-        };
-        let connection = removed.and_then(|number| state.connections.remove(&number));
-        drop(state);
-        drop(connection);
-    }
-
     /// Nothing that could panic is called under this lock.
     fn state(&self) -> MutexGuard<'_, RecorderState> {
         lock(&self.state)
@@ -246,329 +218,22 @@ impl Observer for Recorder {
         }
     }
 
-    fn received(&self, connection: u64, bytes: &[u8]) {
-        self.with_connection(connection, |it| it.crossed(Side::Client, bytes, self));
-    }
-
-    fn sent(&self, connection: u64, bytes: &[u8]) {
-        self.with_connection(connection, |it| it.crossed(Side::Server, bytes, self));
-    }
-
     fn ended(&self, connection: u64, end: End) {
-        let mut is_over = false;
-        self.with_connection(connection, |it| is_over = it.ended(end, self));
-        if is_over || end == End::ServerClosed {
-            self.remove(connection, is_over);
-        }
+        self.with_connection(connection, |it| it.ended(end, self));
+    }
+
+    fn gone(&self, connection: u64) {
+        // The drop writes to a file, so the lock is released before it.
+        let connection = self.state().connections.remove(&connection);
+        drop(connection);
     }
 }
 
-/// Two observers as one: each call goes to the first, then to the second.
-pub struct Both(pub Arc<dyn Observer>, pub Arc<dyn Observer>);
-
-impl Both {
-    /// One observer of those that are given, if any.
-    pub fn of(
-        one: Option<Arc<dyn Observer>>,
-        other: Option<Arc<dyn Observer>>,
-    ) -> Option<Arc<dyn Observer>> {
-        match (one, other) {
-            (Some(one), Some(other)) => Some(Arc::new(Both(one, other))),
-            (one, other) => one.or(other),
-        }
-    }
-}
-
-impl Observer for Both {
-    fn opened(&self, connection: u64, peer: SocketAddr) {
-        self.0.opened(connection, peer);
-        self.1.opened(connection, peer);
-    }
-
-    fn received(&self, connection: u64, bytes: &[u8]) {
-        self.0.received(connection, bytes);
-        self.1.received(connection, bytes);
-    }
-
-    fn sent(&self, connection: u64, bytes: &[u8]) {
-        self.0.sent(connection, bytes);
-        self.1.sent(connection, bytes);
-    }
-
-    fn answered(&self, connection: u64, exchange: &Answered<'_>) {
-        self.0.answered(connection, exchange);
-        self.1.answered(connection, exchange);
-    }
-
-    fn ended(&self, connection: u64, end: End) {
-        self.0.ended(connection, end);
-        self.1.ended(connection, end);
+impl Viewer for Recorder {
+    fn crossed(&self, connection: u64, followed: &FollowedBytes<'_>) {
+        self.with_connection(connection, |it| it.crossed(followed, self));
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use std::env;
-
-    use openkitchen::Transcript;
-    use openkitchen::transcript::Item;
-
-    use super::*;
-
-    /// A recorder and its folder, which is deleted when this is dropped.
-    struct Setup {
-        folder: PathBuf,
-        recorder: Recorder,
-    }
-
-    impl Setup {
-        fn new(name: &str) -> Setup {
-            let folder =
-                env::temp_dir().join(format!("openkitchen-record-{}-{name}", process::id()));
-            let recorder = Recorder::open(&folder, "a server").unwrap();
-            Setup { folder, recorder }
-        }
-
-        fn files(&self) -> Vec<PathBuf> {
-            let entries = fs::read_dir(&self.folder).unwrap();
-            let mut files: Vec<PathBuf> = entries.map(|entry| entry.unwrap().path()).collect();
-            files.sort();
-            files
-        }
-
-        /// The only file, without its title lines and its times. Checks that its form is canonical.
-        #[track_caller]
-        fn text(&self) -> String {
-            let files = self.files();
-            assert_eq!(files.len(), 1);
-            let text = fs::read_to_string(&files[0]).unwrap();
-            assert_eq!(Transcript::parse(&text).unwrap().to_string(), text);
-            let lines = text.lines().skip(3).map(|line| line.split(", +").next().unwrap());
-            lines.map(|line| line.to_owned() + "\n").collect()
-        }
-
-        fn open(&self, connection: u64) {
-            self.recorder.opened(connection, ([127, 0, 0, 1], 4000).into());
-        }
-    }
-
-    impl Drop for Setup {
-        fn drop(&mut self) {
-            let _ = fs::remove_dir_all(&self.folder);
-        }
-    }
-
-    const GET: &[u8] = b"GET / HTTP/1.1\r\nHost: h\r\n\r\n";
-    const OK: &[u8] = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok";
-
-    #[test]
-    fn each_response_has_its_assertions_and_each_end_its_event() {
-        let setup = Setup::new("assertions");
-        let recorder = &setup.recorder;
-        setup.open(7);
-        recorder.received(7, &GET.repeat(2));
-        recorder.sent(7, b"HTTP/1.1 100 Continue\r\n\r\n");
-        recorder.sent(7, &[OK, &OK[..30]].concat());
-        recorder.sent(7, &OK[30..]);
-        recorder.received(7, b"HEAD / HTTP/1.1\r\nHost: h\r\n\r\n");
-        recorder.sent(7, b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n");
-        recorder.received(7, GET);
-        recorder.sent(7, b"HTTP/1.0 404 Not Found\r\n\r\n\xff");
-        recorder.ended(7, End::ServerClosed);
-        recorder.ended(7, End::ClientClosed);
-        recorder.received(7, b"after the end");
-        assert_eq!(
-            setup.text(),
-            "\
->>> 54 bytes
-GET / HTTP/1.1
-Host: h
-
-GET / HTTP/1.1
-Host: h
-
-<<< 25 bytes
-HTTP/1.1 100 Continue
-
-<<< 70 bytes
-HTTP/1.1 200 OK
-Content-Length: 2
-
-okHTTP/1.1 200 OK
-Content-Lengt\\
-???
-status 200
-field Content-Length
-
-<<< 10 bytes
-h: 2
-
-ok\\
-???
-status 200
-field Content-Length
-
->>> 28 bytes
-HEAD / HTTP/1.1
-Host: h
-
-<<< 47 bytes
-HTTP/1.1 200 OK
-Transfer-Encoding: chunked
-
-???
-status 200
-field Transfer-Encoding contains chunked
-
->>> 27 bytes
-GET / HTTP/1.1
-Host: h
-
-<<< 27 bytes
-HTTP/1.0 404 Not Found
-
-\\xff\\
---- server closed
-
-???
-status 404
-no field Transfer-Encoding
-no field Content-Length
-closed
---- client closed
-"
-        );
-    }
-
-    #[test]
-    fn assertions_on_responses_that_end_in_one_write_are_numbered() {
-        let setup = Setup::new("numbered");
-        setup.open(1);
-        setup.recorder.received(1, &GET.repeat(2));
-        setup.recorder.sent(1, &OK.repeat(2));
-        let assertions = "???\nstatus 200\nfield Content-Length\n2: status 200\n\
-                      2: field Content-Length\n";
-        assert!(setup.text().ends_with(assertions), "{}", setup.text());
-    }
-
-    #[test]
-    fn each_sides_end_is_written_in_order() {
-        for (number, ends, lines) in [
-            (
-                1,
-                &[End::ClientClosed, End::ServerClosed][..],
-                "--- client half-close\n--- server closed\n",
-            ),
-            (2, &[End::ServerClosed], "--- server closed\n\n???\nclosed\n"),
-            (3, &[End::ClientReset, End::ServerClosed], "--- client reset\n"),
-            (4, &[End::ServerReset, End::ClientClosed], "--- server reset\n"),
-            (
-                5,
-                &[End::ClientClosed, End::ClientReset],
-                "--- client half-close\n--- client reset\n",
-            ),
-        ] {
-            let setup = Setup::new(&format!("ends-{number}"));
-            setup.open(number);
-            setup.recorder.received(number, GET);
-            ends.iter().for_each(|&end| setup.recorder.ended(number, end));
-            let text = setup.text();
-            let events = text.split_once("Host: h\n\n").unwrap().1;
-            assert_eq!(events, lines);
-        }
-    }
-
-    #[test]
-    fn a_connection_without_a_byte_gets_no_file() {
-        let setup = Setup::new("silent");
-        setup.open(1);
-        setup.recorder.ended(1, End::ClientClosed);
-        setup.recorder.ended(1, End::ServerClosed);
-        assert!(setup.files().is_empty());
-    }
-
-    #[test]
-    fn the_file_is_complete_after_each_event() {
-        let setup = Setup::new("complete");
-        setup.open(1);
-        setup.recorder.received(1, GET);
-        assert!(setup.text().ends_with("Host: h\n\n"));
-        setup.recorder.sent(1, OK);
-        assert!(setup.text().ends_with("ok\\\n???\nstatus 200\nfield Content-Length\n"));
-    }
-
-    #[test]
-    fn bytes_beyond_the_bound_of_a_file_are_counted() {
-        let setup = Setup::new("large");
-        setup.open(1);
-        for _ in 0..18 {
-            setup.recorder.received(1, &[b'x'; 1024 * 1024]);
-        }
-        setup.recorder.ended(1, End::ServerClosed);
-        setup.recorder.ended(1, End::ClientClosed);
-        let text = fs::read_to_string(&setup.files()[0]).unwrap();
-        assert!(text.len() <= MAX_FILE_BYTES, "{}", text.len());
-        let transcript = Transcript::parse(&text).unwrap();
-        assert_eq!(transcript.to_string(), text);
-        let blocks = transcript.items.iter().filter(|item| matches!(item, Item::Block(_)));
-        assert_eq!(blocks.count(), 15);
-        let last = "# from here on bytes are only counted: 16 MiB is the bound of a file\n\
-                    # bytes that crossed and are not in this file: 3145728\n";
-        assert!(text.ends_with(last), "{}", &text[text.len() - 200..]);
-    }
-
-    #[test]
-    fn connections_beyond_the_bound_of_a_folder_are_counted() {
-        let setup = Setup::new("many");
-        for number in 0..MAX_FILES - 1 {
-            fs::write(setup.folder.join(format!("{number}.wire")), "").unwrap();
-        }
-        let recorder = Recorder::open(&setup.folder, "a server").unwrap();
-        for number in 1..=3 {
-            recorder.opened(number, ([127, 0, 0, 1], 4000).into());
-            recorder.received(number, GET);
-            recorder.sent(number, OK);
-        }
-        assert_eq!(setup.files().len(), MAX_FILES);
-        let line = recorder.finish().unwrap();
-        assert!(line.ends_with(": 2"), "{line}");
-        assert!(
-            Recorder::open(&setup.folder, "").unwrap().banner().starts_with("nothing is recorded")
-        );
-    }
-
-    #[test]
-    fn a_folder_that_cannot_be_created_is_an_error() {
-        let setup = Setup::new("no-folder");
-        let file = setup.folder.join("file");
-        fs::write(&file, "").unwrap();
-        for folder in [file.clone(), file.join("below")] {
-            let error = Recorder::open(&folder, "a server").err().unwrap();
-            assert!(error.starts_with("cannot record in "), "{error}");
-        }
-    }
-
-    #[test]
-    fn a_deleted_folder_stops_recording_until_it_exists_again() {
-        let setup = Setup::new("gone");
-        fs::remove_dir_all(&setup.folder).unwrap();
-        setup.open(1);
-        setup.recorder.received(1, GET);
-        setup.recorder.sent(1, OK);
-        assert!(setup.recorder.error_reported.load(Ordering::Relaxed));
-        fs::create_dir(&setup.folder).unwrap();
-        setup.open(2);
-        setup.recorder.received(2, GET);
-        assert_eq!(setup.files().len(), 1);
-    }
-
-    #[test]
-    fn connections_that_only_the_server_closed_are_evicted() {
-        let setup = Setup::new("fading");
-        for number in 1..200 {
-            setup.open(number);
-            setup.recorder.ended(number, End::ServerClosed);
-        }
-        assert_eq!(setup.recorder.state().connections.len(), MAX_EVICTABLE);
-    }
-}
+mod tests;

@@ -1,19 +1,17 @@
 //! Runs the lesson site, and prints each exchange on the terminal: the command without a name.
 
 use std::env;
-use std::io::{self, IsTerminal};
-use std::path::PathBuf;
+use std::io;
 use std::process::{self, ExitCode};
-use std::sync::Arc;
 use std::time::Duration;
 
-use openkitchen::{Observer, Route, Server, Stopper};
+use openkitchen::{Server, Stopper};
 
 use super::options::ServeOptions;
 use super::port_file::PortFile;
-use super::record::{Both, Recorder};
-use super::trace::{self, Trace};
-use super::{CliError, bind, logging, options, print};
+use super::trace::TraceOptions;
+use super::viewers::Viewers;
+use super::{CliError, bind, logging, options};
 use crate::site::likes::{self, Likes};
 use crate::site::{ROUTES, Site};
 use crate::sys;
@@ -50,31 +48,20 @@ fn serve(options: &ServeOptions) -> Result<(), CliError> {
     let address = server.address().map_err(|error| failed(error.to_string()))?;
     stop_on_signal(server.stopper(), site, options).map_err(|error| failed(error.to_string()))?;
 
+    let ServeOptions { bodies, explain, .. } = *options;
+    let trace =
+        options.trace.then_some(TraceOptions { bodies, explain, ..TraceOptions::default() });
     let server_name = format!("the lesson site at {address}");
-    let record = |folder: &PathBuf| Recorder::open(folder, &server_name).map(Arc::new);
-    let recorder = options.record.as_ref().map(record).transpose().map_err(failed)?;
-    let trace = options.trace.then(|| Arc::new(start_trace(options)));
-    let announce = |line: &str| match &trace {
-        Some(trace) => trace.say(line),
-        None => print(&format!("# {line}\n")),
+    let viewers = Viewers::start(trace, options.record.as_deref(), &server_name).map_err(failed)?;
+    let likes_line = match site.likes.path() {
+        Some(path) => format!("likes are kept in {}", path.display()),
+        None => "likes are kept in memory and end with this process".to_owned(),
     };
-    announce(&format!("listening on http://{address}"));
-    match site.likes.path() {
-        Some(path) => announce(&format!("likes are kept in {}", path.display())),
-        None => announce("likes are kept in memory and end with this process"),
-    }
-    if trace.is_some() {
-        announce("every byte that crosses is shown here, secrets included; --no-trace stops it");
-    }
-    if let Some(recorder) = &recorder {
-        announce(&recorder.banner());
-    }
-    let observers = Both::of(
-        trace.clone().map(|trace| trace as Arc<dyn Observer>),
-        recorder.clone().map(|recorder| recorder as Arc<dyn Observer>),
-    );
-    if let Some(observer) = observers {
-        server = server.observed_by(observer);
+    viewers.announce(&[format!("listening on http://{address}"), likes_line]);
+    if viewers.shows_anything() {
+        for observer in &viewers.observers {
+            server = server.observed_by(observer.clone());
+        }
     }
     port_file.write(address).map_err(failed)?;
     if process::id() == 1 && address.ip().is_loopback() {
@@ -83,24 +70,8 @@ fn serve(options: &ServeOptions) -> Result<(), CliError> {
         );
     }
     let served = server.run(&ROUTES, site);
-    if let Some(sentence) = recorder.and_then(|recorder| recorder.finish()) {
-        announce(&sentence);
-    }
-    if let Some(trace) = trace {
-        trace.finish();
-    }
+    viewers.finish();
     served.map_err(|error| failed(format!("cannot serve: {error}")))
-}
-
-/// Starts the trace on stdout, in colours if stdout is a terminal.
-fn start_trace(options: &ServeOptions) -> Trace {
-    let ServeOptions { bodies, explain, .. } = *options;
-    let stdout = io::stdout();
-    let no_color = env::var_os("NO_COLOR");
-    let colour = trace::wants_colour(stdout.is_terminal(), no_color.as_deref());
-    let quiet =
-        ROUTES.iter().map(Route::row).filter(|row| row.is_quiet).map(|row| row.path).collect();
-    Trace::start(stdout, trace::TraceOptions { bodies, explain, colour, quiet })
 }
 
 /// At the first SIGTERM or Ctrl-C (SIGINT), `/healthz` answers 503 for `--drain` seconds, then the

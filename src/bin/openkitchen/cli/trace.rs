@@ -20,8 +20,8 @@
 //! is measured from the event before on the same connection, in either direction.
 //!
 //! ```text
-//! connections' threads --> queue --> printing thread --> stdout
-//!                                    view: connection: direction, collector
+//! connections' threads --> follower --> queue --> printing thread --> stdout
+//!                                                 view: connection: direction, collector
 //! ```
 //! A terminal can be slower than a server, and after Ctrl-S it takes nothing at all. So no thread that
 //! serves a connection waits for it: the queue is bounded, and an event that does not fit is lost. The
@@ -44,8 +44,9 @@ use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
 use openkitchen::transcript::{Item, Printer, Side};
-use openkitchen::{Answered, End, Observer};
+use openkitchen::{Answered, End, Observer, RouteRow};
 
+use super::follower::{FollowedBytes, Viewer};
 use queue::TraceQueue;
 use view::{Observed, Summary, TraceEvent, View};
 
@@ -56,7 +57,7 @@ const FINISH_TIMEOUT: Duration = Duration::from_secs(2);
 const WRITE_BYTES: usize = 64 * 1024;
 
 /// What the trace prints, and how.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Copy, Debug, Default)]
 pub struct TraceOptions {
     /// Whether long content, styles, scripts and images are printed too.
     pub bodies: bool,
@@ -64,9 +65,6 @@ pub struct TraceOptions {
     pub explain: bool,
     /// Whether lines are coloured by direction: see [`wants_colour`].
     pub colour: bool,
-    /// The paths of quiet routes, as the route table has them. Their exchanges are printed only if they
-    /// fail: a health check every second would push all other exchanges off the screen.
-    pub quiet: Vec<&'static str>,
 }
 
 /// Whether to use colours: on a terminal, unless `NO_COLOR` is set and not empty
@@ -128,17 +126,22 @@ impl Drop for Trace {
     }
 }
 
+/// An exchange on a quiet route is printed only if it fails: a health check every second would push all
+/// other exchanges off the screen.
 impl Observer for Trace {
+    fn started(&self, _: SocketAddr, routes: &[RouteRow]) {
+        if routes.iter().any(|route| route.is_quiet) {
+            self.push(0, Observed::StartedWithQuietRoutes);
+        }
+    }
+
     fn opened(&self, connection: u64, peer: SocketAddr) {
         self.push(connection, Observed::Opened(peer));
     }
 
-    fn received(&self, connection: u64, bytes: &[u8]) {
-        self.push(connection, Observed::Crossed(Side::Client, bytes.into()));
-    }
-
-    fn sent(&self, connection: u64, bytes: &[u8]) {
-        self.push(connection, Observed::Crossed(Side::Server, bytes.into()));
+    fn routed(&self, connection: u64, route: Option<&RouteRow>) {
+        let is_quiet = route.is_some_and(|route| route.is_quiet);
+        self.push(connection, Observed::Routed { is_quiet });
     }
 
     fn answered(&self, connection: u64, exchange: &Answered<'_>) {
@@ -147,6 +150,17 @@ impl Observer for Trace {
 
     fn ended(&self, connection: u64, end: End) {
         self.push(connection, Observed::Ended(end));
+    }
+
+    fn gone(&self, connection: u64) {
+        self.push(connection, Observed::Gone);
+    }
+}
+
+impl Viewer for Trace {
+    fn crossed(&self, connection: u64, followed: &FollowedBytes<'_>) {
+        let FollowedBytes { from, bytes, ranges, .. } = *followed;
+        self.push(connection, Observed::Crossed(from, bytes.into(), Arc::clone(ranges)));
     }
 }
 
@@ -220,6 +234,7 @@ mod tests {
     use openkitchen::transcript::Transcript;
 
     use super::*;
+    use crate::cli::follower::Follower;
 
     /// Keeps the text that a trace has written.
     #[derive(Clone, Default)]
@@ -246,13 +261,25 @@ mod tests {
     const RESPONSE: &[u8] =
         b"HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: 9\r\n\r\n\x1b[2Jhello";
 
+    /// A trace, and the follower that tells it what crossed on a connection.
+    fn traced(
+        out: impl Write + Send + 'static,
+        options: TraceOptions,
+        connection: u64,
+    ) -> (Arc<Trace>, Follower) {
+        let trace = Arc::new(Trace::start(out, options));
+        let follower = Follower::new(vec![trace.clone()]);
+        follower.opened(connection, "127.0.0.1:4000".parse().unwrap());
+        (trace, follower)
+    }
+
     fn one_exchange(options: TraceOptions) -> String {
         let screen = Screen::default();
-        let trace = Trace::start(screen.clone(), options);
+        let (trace, follower) = traced(screen.clone(), options, 2);
         trace.say("listening on http://127.0.0.1:5000");
         trace.opened(2, "127.0.0.1:4000".parse().unwrap());
-        trace.received(2, REQUEST);
-        trace.sent(2, RESPONSE);
+        follower.received(2, REQUEST);
+        follower.sent(2, RESPONSE);
         trace.ended(2, End::ClientClosed);
         trace.ended(2, End::ServerClosed);
         trace.finish();
@@ -341,19 +368,19 @@ Content-Length: 9
         let ((called, calls), (release_sender, release)) = (mpsc::channel(), mpsc::channel());
         let screen = Screen::default();
         let terminal = StuckTerminal { called, release, screen: screen.clone() };
-        let trace = Trace::start(terminal, TraceOptions::default());
+        let (trace, follower) = traced(terminal, TraceOptions::default(), 1);
         trace.say("the printing thread waits with this");
         calls.recv().unwrap();
         trace.opened(1, "127.0.0.1:4000".parse().unwrap());
         for _ in 0..1000 {
-            trace.received(1, &[b'x'; 64 * 1024]); // 62 MiB in all, and 2 fit in the queue
+            follower.received(1, &[b'x'; 64 * 1024]); // 62 MiB in all, and 2 fit in the queue
         }
         trace.say("and this is not lost");
         drop(release_sender);
         while !screen.text().contains("were not shown") {
             thread::sleep(Duration::from_millis(1));
         }
-        trace.received(1, b"the rest");
+        follower.received(1, b"the rest");
         trace.ended(1, End::ServerClosed);
         trace.finish();
 

@@ -23,23 +23,22 @@
 mod link;
 
 use std::collections::HashMap;
-use std::io::{self, ErrorKind, IsTerminal};
+use std::io::{self, ErrorKind};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::path::PathBuf;
 use std::process::{self, ExitCode};
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::thread;
 use std::time::{Duration, Instant};
-use std::{env, thread};
 
-use openkitchen::Observer;
 use openkitchen::net::throttle::Throttle;
 
 use super::flags::{CommandLine, Flag, NUMBER, SECONDS, count, listen, time, time_or_none};
 use super::port_file::PortFile;
-use super::record::{Both, Recorder};
-use super::trace::{self, Trace};
-use super::{CliError, address, bind, logging, print};
+use super::trace::TraceOptions;
+use super::viewers::Viewers;
+use super::{CliError, address, bind, logging};
 use crate::sys;
 
 use link::{Link, LinkEnd};
@@ -171,19 +170,16 @@ fn watch(server: &str, options: &WatchOptions) -> Result<(), CliError> {
              another --listen"
         )));
     }
+    let WatchOptions { bodies, explain, .. } = *options;
+    let trace =
+        options.trace.then_some(TraceOptions { bodies, explain, ..TraceOptions::default() });
     let server_name = format!("{server}, watched at {bound}");
-    let record = |folder: &PathBuf| Recorder::open(folder, &server_name).map(Arc::new);
-    let recorder = options.record.as_ref().map(record).transpose().map_err(failed)?;
-    let trace = options.trace.then(|| Arc::new(start_trace(options)));
+    let viewers = Viewers::start(trace, options.record.as_deref(), &server_name).map_err(failed)?;
 
     let watcher = Arc::new(Watcher {
         server: server.into(),
         addresses,
-        observer: Both::of(
-            trace.clone().map(|trace| trace as Arc<dyn Observer>),
-            recorder.clone().map(|recorder| recorder as Arc<dyn Observer>),
-        ),
-        trace: trace.clone(),
+        viewers,
         max_connections: options.max_connections,
         idle_timeout: options.idle_timeout,
         accepted: AtomicU64::new(0),
@@ -196,24 +192,14 @@ fn watch(server: &str, options: &WatchOptions) -> Result<(), CliError> {
         unreachable_reported: AtomicBool::new(false),
     });
     stop_on_signal(&watcher, listener.try_clone().map_err(io_failed)?).map_err(io_failed)?;
-    watcher.say(&format!("listening on http://{bound}"));
-    watcher.say(&format!("watching {server}"));
-    if trace.is_some() {
-        watcher.say("every byte that crosses is shown here, secrets included; --no-trace stops it");
-    }
-    if let Some(recorder) = &recorder {
-        watcher.say(&recorder.banner());
-    }
+    let viewers = &watcher.viewers;
+    viewers.announce(&[format!("listening on http://{bound}"), format!("watching {server}")]);
+    viewers.observers.iter().for_each(|observer| observer.started(bound, &[]));
     port_file.write(bound).map_err(failed)?;
     watcher.accept_loop(&listener);
     drop(listener);
     watcher.end_connections(options.grace);
-    if let Some(sentence) = recorder.and_then(|recorder| recorder.finish()) {
-        watcher.say(&sentence);
-    }
-    if let Some(trace) = trace {
-        trace.finish();
-    }
+    viewers.finish();
     Ok(())
 }
 
@@ -221,14 +207,6 @@ fn watch(server: &str, options: &WatchOptions) -> Result<(), CliError> {
 fn is_same(address: SocketAddr, bound: SocketAddr) -> bool {
     let is_any = bound.ip().is_unspecified() && address.ip().is_loopback();
     address.port() == bound.port() && (address.ip() == bound.ip() || is_any)
-}
-
-fn start_trace(options: &WatchOptions) -> Trace {
-    let WatchOptions { bodies, explain, .. } = *options;
-    let stdout = io::stdout();
-    let no_color = env::var_os("NO_COLOR");
-    let colour = trace::wants_colour(stdout.is_terminal(), no_color.as_deref());
-    Trace::start(stdout, trace::TraceOptions { bodies, explain, colour, quiet: Vec::new() })
 }
 
 /// At the first signal, watch stops accepting and lets exchanges in flight end. At the second, the process
@@ -249,8 +227,7 @@ struct Watcher {
     /// The server's address, as the command line names it.
     server: String,
     addresses: Vec<SocketAddr>,
-    observer: Option<Arc<dyn Observer>>,
-    trace: Option<Arc<Trace>>,
+    viewers: Viewers,
     max_connections: usize,
     idle_timeout: Duration,
     /// Connections that were accepted so far, except those beyond the cap.
@@ -270,14 +247,6 @@ struct Watcher {
 }
 
 impl Watcher {
-    /// Prints a line of prose, in order with the bytes that cross.
-    fn say(&self, line: &str) {
-        match &self.trace {
-            Some(trace) => trace.say(line),
-            None => print(&format!("# {line}\n")),
-        }
-    }
-
     /// Accepts connections until watch is stopping.
     fn accept_loop(self: &Arc<Watcher>, listener: &TcpListener) {
         loop {
@@ -355,7 +324,7 @@ impl Watcher {
             Err(error) => {
                 if !self.unreachable_reported.swap(true, Ordering::Relaxed) {
                     let (server, why) = (&self.server, address::why(&error));
-                    self.say(&format!(
+                    self.viewers.say(&format!(
                         "connection {number} was closed: {server} cannot be reached: {why}"
                     ));
                 }
@@ -366,8 +335,7 @@ impl Watcher {
 
     /// Copies bytes both ways until both sides have ended.
     fn relay(&self, number: u64, peer: SocketAddr, client: TcpStream, server: TcpStream) {
-        let observer = self.observer.clone();
-        let link = match Link::new(number, client, server, observer, self.idle_timeout) {
+        let link = match Link::new(number, client, server, &self.viewers, self.idle_timeout) {
             Ok(link) => Arc::new(link),
             Err(error) => return log::warn!("connection {number} was closed: {error}"),
         };
@@ -378,7 +346,7 @@ impl Watcher {
             Ok(LinkEnd::Closed) => {}
             Ok(LinkEnd::Idle) => {
                 let seconds = self.idle_timeout.as_secs_f64();
-                self.say(&format!(
+                self.viewers.say(&format!(
                     "connection {number} was closed: no byte crossed for {seconds} s (--idle-timeout)"
                 ));
             }

@@ -16,7 +16,9 @@ use openkitchen::transcript::{
     Assertion, Block, Bytes, Event, EventKind, Item, Note, Printer, Prose, Side,
 };
 
-use super::{ExchangeFollower, MAX_FILE_BYTES, Recorder};
+use super::assertions::ResponseFacts;
+use super::{MAX_FILE_BYTES, Recorder};
+use crate::cli::follower::FollowedBytes;
 use crate::cli::note;
 
 /// Bytes kept free in a file for the two lines at its end that say what it does not hold.
@@ -29,7 +31,9 @@ pub(super) struct RecordedConnection {
     opened: SystemTime,
     /// The time of the last event.
     last_event: Instant,
-    follower: ExchangeFollower,
+    facts: ResponseFacts,
+    /// Whether an exchange is in flight.
+    is_in_flight: bool,
     client_ended: bool,
     server_ended: bool,
     file: RecordingFile,
@@ -61,7 +65,8 @@ impl RecordedConnection {
             peer,
             opened: SystemTime::now(),
             last_event: Instant::now(),
-            follower: ExchangeFollower::new(),
+            facts: ResponseFacts::default(),
+            is_in_flight: false,
             client_ended: false,
             server_ended: false,
             file: RecordingFile::NotCreated,
@@ -69,57 +74,48 @@ impl RecordedConnection {
     }
 
     /// Writes bytes that crossed, and the assertions on the responses that end in them.
-    pub fn crossed(&mut self, from: Side, bytes: &[u8], recorder: &Recorder) {
+    pub fn crossed(&mut self, followed: &FollowedBytes<'_>, recorder: &Recorder) {
         if matches!(self.file, RecordingFile::Closed) {
             return;
         }
+        let FollowedBytes { from, bytes, ranges, is_in_flight } = *followed;
         let now = Instant::now();
         let length = bytes.len() as u64;
         let note = Note::new(&note::crossed(length, 1, now - self.last_event));
         let silence = self.silence(from, now);
         let block = Block { connection: 1, from, note, bytes: Bytes::raw(bytes) };
         let assertions = match from {
-            Side::Client => {
-                self.follower.received(bytes);
-                Vec::new()
-            }
-            Side::Server => self.follower.sent(bytes),
+            Side::Client => Vec::new(),
+            Side::Server => self.facts.sent(ranges),
         };
+        self.is_in_flight = is_in_flight;
         self.create_file(recorder);
         self.write(&items_of(silence, Item::Block(block), assertions), length, recorder);
     }
 
-    /// Writes that a side ended its half, or reset the connection. True if no event can follow.
-    pub fn ended(&mut self, end: End, recorder: &Recorder) -> bool {
-        let from = match end {
-            End::ClientClosed | End::ClientReset => Side::Client,
-            End::ServerClosed | End::ServerReset => Side::Server,
-        };
-        let silence = self.silence(from, Instant::now());
+    /// Writes that a side ended its half, or reset the connection.
+    pub fn ended(&mut self, end: End, recorder: &Recorder) {
+        let silence = self.silence(end.side(), Instant::now());
+        let kind = note::end(end, self.server_ended);
         let mut assertions = Vec::new();
-        let kind = match end {
-            // A FIN does not tell whether the client still reads.
-            End::ClientClosed if !self.server_ended => EventKind::HalfClose(Side::Client),
-            End::ClientClosed => EventKind::Closed(Side::Client),
-            End::ServerClosed => {
-                assertions = self.follower.server_closed(!self.client_ended);
-                EventKind::Closed(Side::Server)
-            }
-            End::ClientReset => EventKind::Reset(Side::Client),
-            End::ServerReset => EventKind::Reset(Side::Server),
-        };
-        self.client_ended |= matches!(end, End::ClientClosed | End::ClientReset);
-        self.server_ended |= matches!(end, End::ServerClosed | End::ServerReset);
+        if end == End::ServerClosed {
+            assertions = self.facts.server_closed(!self.client_ended);
+        }
+        match end.side() {
+            Side::Client => self.client_ended = true,
+            Side::Server => self.server_ended = true,
+        }
         self.write(&items_of(silence, event(kind), assertions), 0, recorder);
-        let was_reset = matches!(end, End::ClientReset | End::ServerReset);
-        was_reset || (self.client_ended && self.server_ended)
+        if end.is_reset() || (self.client_ended && self.server_ended) {
+            self.finish();
+        }
     }
 
     /// The silence that this side ends, if a player of the file has to keep it or wait for it. The time
     /// between a response and the client's next request is not recorded.
     fn silence(&mut self, from: Side, now: Instant) -> Option<EventKind> {
         let time = now - std::mem::replace(&mut self.last_event, now);
-        let is_kept = from == Side::Server || self.follower.is_in_flight();
+        let is_kept = from == Side::Server || self.is_in_flight;
         note::silence(time).filter(|_| is_kept)
     }
 

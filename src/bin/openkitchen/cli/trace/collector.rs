@@ -16,11 +16,13 @@ use crate::cli::note::crossed;
 /// How long counted bytes may wait for more, before their block is printed.
 const COUNT_TIME: Duration = Duration::from_secs(1);
 
-/// The items to print, and the bytes that are being counted.
+/// The items to print, and the bytes and exchanges that are being counted.
 #[derive(Default)]
 pub(super) struct Collector {
     /// Items that are ready to print.
     pub items: Vec<Item>,
+    /// Exchanges that were answered so far, except those that are not shown.
+    pub exchanges: u64,
     counting: Option<Crossed>,
 }
 
@@ -58,6 +60,12 @@ impl Collector {
     /// Adds a line of prose.
     pub fn push_prose(&mut self, text: &str) {
         self.push(Item::Prose(Prose::new(text)));
+    }
+
+    /// Adds the line about an exchange that was answered, after its number.
+    pub fn push_summary(&mut self, line: &str) {
+        self.exchanges += 1;
+        self.push_prose(&format!("{} {line}", self.exchanges));
     }
 
     /// Adds bytes of which none is shown.

@@ -19,12 +19,13 @@ use std::net::SocketAddr;
 use std::time::Instant;
 
 use openkitchen::End;
-use openkitchen::message::method::Method;
-use openkitchen::transcript::explain::{ConnectionExplainer, Remark, prose};
+use openkitchen::message::dialogue::Followed;
+use openkitchen::transcript::explain::{RangeExplainer, Remark, prose};
 use openkitchen::transcript::{Block, Bytes, Event, EventKind, Item, Note, Piece, Prose, Side};
 
 use super::collector::{Collector, Crossed};
 use super::direction::{Direction, Shown};
+use super::view::Summary;
 use crate::cli::note;
 
 /// Bytes that may be held back on one connection. Each item costs the bytes that crossed, and
@@ -34,15 +35,13 @@ const MAX_HELD_BYTES: usize = 64 * 1024;
 /// Roughly what an item takes in memory besides its bytes.
 const ITEM_BYTES: usize = 128;
 
-/// A connection, until both sides have ended.
+/// A connection, until it is gone.
 pub(super) struct TracedConnection {
     number: u64,
     /// `None` if events were lost before the first one seen.
     peer: Option<SocketAddr>,
     client: Direction,
     server: Direction,
-    /// Whether the directions know which part of a message comes next.
-    is_followed: bool,
     has_bytes: bool,
     /// Whether [`mark_silent`](TracedConnection::mark_silent) has found it silent.
     is_marked_silent: bool,
@@ -59,21 +58,26 @@ pub(super) struct TracedConnection {
     is_kept_alive: bool,
     held: Option<Held>,
     /// What explains the bytes, with `--explain`.
-    explainer: Option<Box<ConnectionExplainer>>,
+    explainer: Option<Box<RangeExplainer>>,
 }
 
 impl TracedConnection {
-    /// A connection that was just opened.
-    pub fn opened(number: u64, peer: SocketAddr, at: Instant, bodies: bool) -> TracedConnection {
+    /// A connection that was just opened; one whose earlier events were lost, if `peer` is `None`.
+    pub fn new(
+        number: u64,
+        peer: Option<SocketAddr>,
+        at: Instant,
+        bodies: bool,
+    ) -> TracedConnection {
+        let is_known = peer.is_some();
         TracedConnection {
             number,
-            peer: Some(peer),
-            client: Direction::requests(bodies),
-            server: Direction::responses(bodies),
-            is_followed: true,
-            has_bytes: false,
+            peer,
+            client: Direction::new(bodies, is_known),
+            server: Direction::new(bodies, is_known),
+            has_bytes: !is_known,
             is_marked_silent: false,
-            is_announced: false,
+            is_announced: !is_known,
             client_ended: false,
             server_ended: false,
             is_reset: false,
@@ -83,15 +87,6 @@ impl TracedConnection {
             held: None,
             explainer: None,
         }
-    }
-
-    /// A connection whose earlier events were lost. It is followed again after its next exchange ends.
-    pub fn with_lost_start(number: u64, at: Instant, bodies: bool) -> TracedConnection {
-        // The address is only needed for the `open` event, which is not printed again.
-        let placeholder = SocketAddr::from(([0, 0, 0, 0], 0));
-        let (is_followed, has_bytes, is_announced) = (false, true, true);
-        let opened = TracedConnection::opened(number, placeholder, at, bodies);
-        TracedConnection { peer: None, is_followed, has_bytes, is_announced, ..opened }
     }
 
     /// Whether no byte has crossed, and neither side has ended.
@@ -114,30 +109,16 @@ impl TracedConnection {
         self.held.is_some()
     }
 
-    /// Whether both sides have ended.
-    pub fn is_over(&self) -> bool {
-        self.client_ended && self.server_ended
-    }
-
-    /// Takes bytes that crossed. Returns what to show of them, and the heads that end in them.
-    pub fn follow(&mut self, from: Side, bytes: &[u8]) -> Shown {
+    /// Takes bytes that crossed, and their ranges. Returns what to show of them, and the heads that end
+    /// in them.
+    pub fn shorten<'r>(&mut self, from: Side, bytes: &[u8], ranges: &'r [Followed]) -> Shown<'r> {
         self.has_bytes = true;
         let is_after_response = self.last_from.replace(from) == Some(Side::Server);
         self.is_kept_alive = from == Side::Client && is_after_response && !self.client.is_within();
-        if !self.is_followed {
-            let mut left_out = Bytes::new();
-            left_out.push_left_out(bytes.len() as u64);
-            return Shown { bytes: left_out, heads: Vec::new() };
+        match from {
+            Side::Client => self.client.show(bytes, ranges),
+            Side::Server => self.server.show(bytes, ranges),
         }
-        if from == Side::Server {
-            return self.server.show(bytes);
-        }
-        let shown = self.client.show(bytes);
-        for head in &shown.heads {
-            // A response to an unknown method ends as a response to GET does.
-            self.server.expect_response_to(head.method.unwrap_or(Method::Get));
-        }
-        shown
     }
 
     /// Prints bytes that crossed, or adds them to the bytes that are only counted.
@@ -173,11 +154,16 @@ impl TracedConnection {
     }
 
     /// What there is to explain about these bytes. Nothing, if earlier events were lost.
-    pub fn meaning(&mut self, from: Side, bytes: &[u8]) -> Vec<Remark> {
-        if self.peer.is_none() || !self.is_followed {
-            return Vec::new();
+    pub fn meaning(&mut self, from: Side, bytes: &[u8], ranges: &[Followed]) -> Vec<Remark> {
+        let (mut remarks, mut rest) = (Vec::new(), bytes);
+        if self.peer.is_some() {
+            let explainer = self.explainer.get_or_insert_default();
+            for range in ranges {
+                remarks.extend(explainer.explain_range(from, range, rest));
+                rest = &rest[range.length..];
+            }
         }
-        self.explainer.get_or_insert_default().explain_bytes(from, bytes)
+        remarks
     }
 
     /// Prints explanations.
@@ -192,54 +178,66 @@ impl TracedConnection {
         self.push(Item::Prose(Prose::new(remark)), ITEM_BYTES, out);
     }
 
-    /// Holds back all items from now on, for this many more exchanges.
-    pub fn hold_back(&mut self, exchanges: usize) {
-        self.held.get_or_insert_with(Held::default).unanswered += exchanges;
+    /// Holds back all items from now on, for this many more requests whose routes are not known yet.
+    pub fn hold_back(&mut self, requests: usize) {
+        self.held.get_or_insert_with(Held::default).unanswered += requests;
     }
 
     /// Prints the items that were held back.
     pub fn release(&mut self, out: &mut Collector) {
         let Some(held) = self.held.take() else { return };
-        match held.items {
-            Some(items) => items.into_iter().for_each(|item| self.push(item, 0, out)),
-            None => out.push_prose("the bytes of this exchange are not shown: too many to keep"),
-        }
-    }
-
-    /// An exchange ended without an error. Its items are dropped, once no other exchange is held back.
-    pub fn drop_exchange(&mut self) {
-        if let Some(held) = &mut self.held {
-            held.unanswered = held.unanswered.saturating_sub(1);
-            if held.unanswered == 0 {
-                self.held = None;
+        let Some(items) = held.items else {
+            return out.push_prose("the bytes of this exchange are not shown: too many to keep");
+        };
+        for item in items {
+            match item {
+                HeldItem::Item(item) => self.push(item, 0, out),
+                HeldItem::Summary(line) => out.push_summary(&line),
             }
         }
     }
 
-    /// An exchange ended, so the next one begins here, even if events were lost before.
-    pub fn resynchronise(&mut self, bodies: bool) {
-        if !mem::replace(&mut self.is_followed, true) {
-            (self.client, self.server) =
-                (Direction::requests(bodies), Direction::responses(bodies));
+    /// Takes the route of the oldest request without a response. Only if it is quiet, the items are
+    /// still held back.
+    pub fn routed(&mut self, is_quiet: bool, out: &mut Collector) {
+        match &mut self.held {
+            Some(held) if is_quiet => held.is_quiet = true,
+            _ => self.release(out),
+        }
+    }
+
+    /// Prints the line about an answered exchange. If its route is quiet and it has not failed, its
+    /// items are dropped, once no other request is held back.
+    pub fn answered(&mut self, summary: Summary, out: &mut Collector) {
+        // The next request may have begun after a quiet one, on a route that is not quiet.
+        let is_shown = summary.has_failed || self.is_within_request();
+        match &mut self.held {
+            Some(held) if held.is_quiet && !is_shown => {
+                (held.unanswered, held.is_quiet) = (held.unanswered.saturating_sub(1), false);
+                held.keep(HeldItem::Summary(summary.line), ITEM_BYTES);
+                if held.unanswered == 0 {
+                    self.held = None;
+                }
+            }
+            _ => {
+                self.release(out);
+                out.push_summary(&summary.line);
+            }
         }
     }
 
     /// Prints that a side ended its half, or reset the connection.
     pub fn ended(&mut self, at: Instant, end: End, out: &mut Collector) {
-        let kind = match end {
-            // A FIN says only that the client sends no more. It may still read, until the server ends.
-            End::ClientClosed if !self.server_ended => EventKind::HalfClose(Side::Client),
-            End::ClientClosed => EventKind::Closed(Side::Client),
-            End::ClientReset => EventKind::Reset(Side::Client),
-            End::ServerClosed => EventKind::Closed(Side::Server),
-            End::ServerReset => EventKind::Reset(Side::Server),
-        };
-        match end {
-            End::ClientClosed | End::ClientReset => self.client_ended = true,
-            End::ServerClosed | End::ServerReset => (self.server_ended, self.held) = (true, None),
+        if self.held.as_ref().is_some_and(|held| !held.is_quiet) {
+            self.release(out);
+        }
+        let kind = note::end(end, self.server_ended);
+        match end.side() {
+            Side::Client => self.client_ended = true,
+            Side::Server => (self.server_ended, self.held) = (true, None),
         }
         // A reset ends both sides, so no end is printed after it.
-        let was_reset = mem::replace(&mut self.is_reset, matches!(kind, EventKind::Reset(_)));
+        let was_reset = mem::replace(&mut self.is_reset, end.is_reset());
         let (_, silence) = self.silence_until(at);
         if self.is_announced && !was_reset {
             let items = silence.into_iter().chain([self.event(kind, Note::default())]);
@@ -254,7 +252,7 @@ impl TracedConnection {
     /// Prints an item, or holds it back at this cost in bytes.
     fn push(&mut self, item: Item, cost: usize, out: &mut Collector) {
         if let Some(held) = &mut self.held {
-            return held.keep(item, cost);
+            return held.keep(HeldItem::Item(item), cost);
         }
         self.announce(out);
         out.push(item);
@@ -266,28 +264,39 @@ impl TracedConnection {
     }
 }
 
-/// Items of quiet routes: printed only if an exchange fails, or there is a remark on it.
+/// Items of requests whose route may be quiet. They are printed if it is not, if the exchange fails, or
+/// if there is a remark on it.
 struct Held {
+    /// Requests whose items these are, and that have no response yet.
     unanswered: usize,
+    /// Whether the route of the oldest of them is known, and quiet.
+    is_quiet: bool,
     bytes_left: usize,
     /// `None` once there was too much to keep: a stream without end, on a quiet route.
-    items: Option<Vec<Item>>,
+    items: Option<Vec<HeldItem>>,
+}
+
+enum HeldItem {
+    Item(Item),
+    /// The line about an answered exchange, which gets its number when it is printed.
+    Summary(String),
 }
 
 impl Default for Held {
     fn default() -> Held {
-        Held { unanswered: 0, bytes_left: MAX_HELD_BYTES, items: Some(Vec::new()) }
+        let (unanswered, is_quiet, items) = (0, false, Some(Vec::new()));
+        Held { unanswered, is_quiet, bytes_left: MAX_HELD_BYTES, items }
     }
 }
 
 impl Held {
-    fn keep(&mut self, item: Item, cost: usize) {
-        match (self.bytes_left.checked_sub(cost), &mut self.items) {
-            (Some(bytes_left), Some(items)) => {
-                self.bytes_left = bytes_left;
-                items.push(item);
-            }
-            _ => self.items = None,
+    fn keep(&mut self, item: HeldItem, cost: usize) {
+        // A request whose route is not known is never dropped. It is one read.
+        let is_full = self.is_quiet && cost > self.bytes_left;
+        self.bytes_left = self.bytes_left.saturating_sub(cost);
+        match &mut self.items {
+            Some(items) if !is_full => items.push(item),
+            items => *items = None,
         }
     }
 }

@@ -10,15 +10,16 @@
 //! \{8412 bytes}\
 //! ```
 //! Rule: each byte that crosses is shown or counted, so the lengths of a direction's blocks add up to
-//! its stream. The library's [`Reader`] says which bytes are head, framing or content. Neither it nor
-//! this module judges a message. Bytes that cannot be read as a message are shown too: the user runs the
-//! trace to see them.
+//! its stream. The connection's [`Dialogue`](openkitchen::message::dialogue::Dialogue) says which bytes
+//! are head, framing or content. Neither it nor this module judges a message. Bytes that cannot be read
+//! as a message are shown too: the user runs the trace to see them.
 
 use std::mem;
 
+use openkitchen::message::dialogue::Followed;
 use openkitchen::message::fields::FieldLines;
-use openkitchen::message::method::Method;
-use openkitchen::message::reader::{Part, Reader};
+use openkitchen::message::outline::Outline;
+use openkitchen::message::reader::Part;
 use openkitchen::transcript::Bytes;
 
 /// Lines of text content that are shown of one message: half a terminal.
@@ -39,19 +40,12 @@ const MAX_FRAMING_RANGES_LEFT_OUT: usize = 2 * 2;
 /// head after about as many.
 const MAX_UNFRAMED_BYTES: usize = 16 * 1024;
 
-/// Bytes of an incomplete head that are kept, for the target in it.
-const MAX_HEAD_BYTES: usize = 16 * 1024;
-
-/// Names of fields whose values are secrets.
-const SECRETS: [&str; 5] =
-    ["authorization", "proxy-authorization", "cookie", "set-cookie", "x-api-key"];
-
 /// One direction of one connection.
 pub(super) struct Direction {
-    reader: Reader,
     shows_all: bool,
-    /// The received bytes of a head that is not complete.
-    head: Vec<u8>,
+    /// Whether bytes are only counted, until the message that they are part of ends.
+    only_counts: bool,
+    is_within: bool,
     content: ContentView,
     /// Ranges of framing that may still be shown of this message.
     framing_left: usize,
@@ -72,39 +66,21 @@ enum ContentView {
 }
 
 /// What the trace shows of one read or write.
-pub(super) struct Shown {
+pub(super) struct Shown<'r> {
     /// The bytes, shown or counted.
     pub bytes: Bytes,
-    /// The heads that end in these bytes.
-    pub heads: Vec<ShownHead>,
-}
-
-/// What the trace needs to know about a head.
-pub(super) struct ShownHead {
-    /// The method; `None` in a response, and for an unknown method.
-    pub method: Option<Method>,
-    /// The second word of the first line: in a request, the target.
-    pub target: String,
-    /// Whether one of its fields holds a secret.
-    pub has_secret_field: bool,
+    /// The shown heads that end in these bytes.
+    pub heads: Vec<&'r Outline>,
 }
 
 impl Direction {
-    /// From the client to the server.
-    pub fn requests(shows_all: bool) -> Direction {
-        Direction::new(Reader::requests(), shows_all)
-    }
-
-    /// From the server to the client.
-    pub fn responses(shows_all: bool) -> Direction {
-        Direction::new(Reader::responses(), shows_all)
-    }
-
-    fn new(reader: Reader, shows_all: bool) -> Direction {
+    /// A direction without a byte. `shows_all`: content is shown in full. If its start is not known,
+    /// neither is what may still be shown of the first message, so that is counted.
+    pub fn new(shows_all: bool, start_is_known: bool) -> Direction {
         Direction {
-            reader,
             shows_all,
-            head: Vec::new(),
+            only_counts: !start_is_known,
+            is_within: false,
             content: ContentView::LeftOut,
             framing_left: 0,
             is_past_last_chunk: false,
@@ -112,56 +88,41 @@ impl Direction {
         }
     }
 
-    /// Records the method of the next request, in the direction of the responses. The response to HEAD
-    /// has no content, and only the method tells that.
-    pub fn expect_response_to(&mut self, method: Method) {
-        self.reader.expect_response_to(method);
-    }
-
     /// Whether a message has begun and not ended.
     pub fn is_within(&self) -> bool {
-        self.reader.is_within()
+        self.is_within
     }
 
-    /// Takes the bytes of the next read or write.
-    pub fn show(&mut self, bytes: &[u8]) -> Shown {
+    /// Takes the bytes of the next read or write, and their ranges.
+    pub fn show<'r>(&mut self, bytes: &[u8], ranges: &'r [Followed]) -> Shown<'r> {
         let mut shortener = Shortener { input: bytes, at: 0, left_out: 0, output: Bytes::new() };
         let mut heads = Vec::new();
-        while let Some(next) = self.reader.next(&bytes[shortener.at..]) {
-            let range = &bytes[shortener.at..shortener.at + next.length];
-            let shown = match next.part {
+        for followed in ranges {
+            let range = &bytes[shortener.at..shortener.at + followed.length];
+            let shown = match followed.part {
+                _ if self.only_counts => 0,
                 Part::Head => {
-                    heads.extend(self.head(range, next.head_is_whole));
+                    if let Some(head) = followed.head.as_deref() {
+                        self.begin_content(head);
+                        heads.push(head);
+                    }
                     range.len()
                 }
+                _ if self.shows_all => range.len(),
                 Part::Framing => self.framing(range),
                 Part::Content => self.content(range),
                 Part::Unframed => self.unframed(range),
             };
-            shortener.advance(if self.shows_all { range.len() } else { shown }, range.len());
+            shortener.advance(shown, range.len());
+            self.is_within = followed.is_within;
+            self.only_counts &= followed.is_within;
         }
         Shown { bytes: shortener.finish(), heads }
     }
 
-    /// Takes bytes of a head. Returns what the trace needs to know, once the head is complete.
-    fn head(&mut self, range: &[u8], is_complete: bool) -> Option<ShownHead> {
-        let room = MAX_HEAD_BYTES - self.head.len();
-        self.head.extend_from_slice(&range[..range.len().min(room)]);
-        if !is_complete {
-            return None;
-        }
-        let outline = self.reader.outline()?;
-        let fields = outline.fields();
-        self.content = ContentView::of(fields);
+    fn begin_content(&mut self, head: &Outline) {
+        self.content = ContentView::of(head.fields());
         (self.framing_left, self.is_past_last_chunk) = (MAX_FRAMING_RANGES, false);
-        let head = mem::take(&mut self.head);
-        let line = head.trim_ascii_start().split(|&byte| byte == b'\n').next().unwrap_or_default();
-        let target = line.split(|&byte| byte == b' ').nth(1).unwrap_or_default();
-        Some(ShownHead {
-            method: outline.method,
-            target: String::from_utf8_lossy(target).into_owned(),
-            has_secret_field: SECRETS.iter().any(|name| fields.values(name).next().is_some()),
-        })
     }
 
     // The functions below return how many of the range's first bytes are shown.
@@ -204,7 +165,6 @@ impl Direction {
     }
 
     fn unframed(&mut self, range: &[u8]) -> usize {
-        self.head = Vec::new();
         let shown = range.len().min(self.unframed_left);
         self.unframed_left -= shown;
         shown
@@ -293,15 +253,16 @@ impl Shortener<'_> {
 
 #[cfg(test)]
 mod tests {
-    use openkitchen::transcript::{Block, Item, Note, Side};
+    use openkitchen::message::dialogue::{Dialogue, Side};
+    use openkitchen::transcript::{Block, Item, Note};
 
     use super::*;
 
     /// What is shown of responses that arrive in these reads. Checks that the lengths add up.
     fn shown(reads: &[&[u8]]) -> Vec<String> {
-        let mut direction = Direction::responses(false);
+        let (mut dialogue, mut direction) = (Dialogue::new(), Direction::new(false, true));
         let lines = |read: &&[u8]| {
-            let bytes = direction.show(read).bytes;
+            let bytes = direction.show(read, &dialogue.follow(Side::Server, read)).bytes;
             assert_eq!(bytes.len(), read.len() as u64);
             let (from, note) = (Side::Server, Note::new(""));
             Item::Block(Block { connection: 1, from, note, bytes }).to_string()
@@ -383,36 +344,38 @@ mod tests {
 
     #[test]
     fn bytes_of_no_message_are_shown_up_to_the_size_of_a_head() {
-        let hello = b"\x16\x03\x01\x02\0".repeat(4000);
-        let mut direction = Direction::requests(false);
-        let bytes = direction.show(&hello).bytes;
+        let shown = |request: &[u8]| {
+            let ranges = Dialogue::new().follow(Side::Client, request);
+            Direction::new(false, true).show(request, &ranges).bytes
+        };
+        let bytes = shown(&b"\x16\x03\x01\x02\0".repeat(4000));
         assert_eq!((bytes.len(), bytes.expand()), (20_000, None));
         assert_eq!(bytes.pieces().len(), 2);
         let broken = b"GET / HTTP/1.1\r\nHost : h\r\n\r\n";
-        let bytes = Direction::requests(false).show(broken).bytes;
-        assert_eq!(bytes.expand().as_deref(), Some(&broken[..]));
+        assert_eq!(shown(broken).expand().as_deref(), Some(&broken[..]));
     }
 
     #[test]
-    fn a_head_split_over_many_reads_is_reported_when_it_is_complete() {
-        let mut direction = Direction::requests(false);
+    fn a_head_in_many_reads_is_returned_when_it_is_complete() {
+        let (mut dialogue, mut direction) = (Dialogue::new(), Direction::new(false, true));
         let whole = b"\r\nGET /a?b=c HTTP/1.1\r\nHost: h\r\nCookie: x\r\n\r\n";
         for (at, byte) in whole.iter().enumerate() {
-            let heads = direction.show(&[*byte]).heads;
+            let ranges = dialogue.follow(Side::Client, &[*byte]);
+            let heads = direction.show(&[*byte], &ranges).heads;
             assert_eq!(heads.len(), usize::from(at + 1 == whole.len()));
-            for head in heads {
-                assert_eq!((head.method, head.target.as_str()), (Some(Method::Get), "/a?b=c"));
-                assert!(head.has_secret_field);
-            }
         }
     }
 
     #[test]
-    fn a_response_to_head_has_no_content() {
-        let mut direction = Direction::responses(false);
-        direction.expect_response_to(Method::Head);
-        let head = b"HTTP/1.1 200 OK\r\nContent-Type: image/png\r\nContent-Length: 9\r\n\r\n";
-        assert_eq!(direction.show(&head.repeat(2)[..]).heads.len(), 2);
+    fn after_a_lost_start_bytes_are_counted_until_a_message_ends() {
+        let (mut dialogue, mut direction) = (Dialogue::new(), Direction::new(true, false));
+        let image = response("Content-Type: image/png\r\n", b"png");
+        dialogue.follow(Side::Server, &image[..9]);
+        let both = [&image[9..], &image].concat();
+        let ranges = dialogue.follow(Side::Server, &both);
+        let Shown { bytes, heads } = direction.show(&both, &ranges);
+        assert_eq!((bytes.len(), heads.len()), (both.len() as u64, 1));
+        assert_eq!(bytes.pieces().len(), 2, "{bytes:?}");
     }
 
     #[test]

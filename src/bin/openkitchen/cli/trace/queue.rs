@@ -120,3 +120,24 @@ impl QueueState {
         mem::take(&mut self.waiting)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use openkitchen::message::dialogue::{Dialogue, Side};
+
+    use super::*;
+
+    #[test]
+    fn the_ranges_of_the_bytes_count_too() {
+        let (queue, mut dialogue) = (TraceQueue::default(), Dialogue::new());
+        dialogue.follow(Side::Server, b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n");
+        let bytes = b"1\r\nx\r\n".repeat(2000);
+        for _ in 0..100 {
+            let ranges = dialogue.follow(Side::Server, &bytes).into();
+            let observed = Observed::Crossed(Side::Server, bytes.clone(), ranges);
+            queue.push(TraceEvent { at: Instant::now(), connection: 1, observed });
+        }
+        let kept = queue.take(None).map_or(0, |events| events.len() - 1);
+        assert!((1..10).contains(&kept), "{kept} reads of 12,000 bytes and 6,000 ranges");
+    }
+}

@@ -9,10 +9,11 @@
 //!   seconds, or when it ends. A client may open thousands of those, so a few a minute are printed, and
 //!   the others are counted.
 //! - No end is printed after a reset, since the reset has ended both sides.
-//! - An exchange on a quiet route is held back until it is answered. It is printed if it failed, or if
-//!   there is a remark on it.
-//! - After events were lost, it is unknown where a message begins. Until the connection's next exchange
-//!   is answered, its bytes are only counted.
+//! - A server with quiet routes says for each request whether its route is quiet. The request is held
+//!   back until then. An exchange on a quiet route is held back until it is answered. It is printed if it
+//!   failed, or if there is a remark on it.
+//! - After events were lost, it is unknown what was shown of a message. Until one ends in the same
+//!   direction, bytes are only counted.
 //!
 //! Remarks that are printed once per run: why a connection is silent, that a browser requests a favicon,
 //! that fields hold secrets. The remark on a key in a target is printed each time.
@@ -20,9 +21,12 @@
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::mem;
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use openkitchen::message::dialogue::Followed;
 use openkitchen::message::method::Method;
+use openkitchen::message::outline::Outline;
 use openkitchen::message::persistence::Persistence;
 use openkitchen::message::target::masked;
 use openkitchen::transcript::explain::Remark;
@@ -32,7 +36,7 @@ use openkitchen::{Answered, End};
 use super::TraceOptions;
 use super::collector::Collector;
 use super::connection::TracedConnection;
-use super::direction::{Shown, ShownHead};
+use super::direction::Shown;
 use crate::cli::note::{SILENCE, Took, counted};
 
 /// Connections without a byte that are printed in each [`SILENT_PERIOD`]: as many as a browser opens to
@@ -41,9 +45,9 @@ const MAX_SILENT_SHOWN: usize = 6;
 
 const SILENT_PERIOD: Duration = Duration::from_secs(60);
 
-/// Connections that are kept although they may have no further event: those whose server has closed while
-/// the client has not, and those whose start was lost.
-const MAX_EVICTABLE: usize = 256;
+/// Names of fields whose values are secrets.
+const SECRETS: [&str; 5] =
+    ["authorization", "proxy-authorization", "cookie", "set-cookie", "x-api-key"];
 
 /// One event, with its time.
 pub(super) struct TraceEvent {
@@ -55,10 +59,17 @@ pub(super) struct TraceEvent {
 
 /// What an event reports.
 pub(super) enum Observed {
+    /// The server has started, with quiet rows in its route table.
+    StartedWithQuietRoutes,
     Opened(SocketAddr),
-    Crossed(Side, Vec<u8>),
+    /// The bytes of one read or write, and what they are.
+    Crossed(Side, Vec<u8>, Arc<[Followed]>),
+    Routed {
+        is_quiet: bool,
+    },
     Answered(Summary),
     Ended(End),
+    Gone,
     /// Lines that the program itself prints.
     Prose(String),
     /// Events that found the queue full, and the answered exchanges among them.
@@ -70,19 +81,20 @@ pub(super) enum Observed {
 
 /// One line about an answered exchange.
 pub(super) struct Summary {
-    line: String,
-    has_failed: bool,
-    is_quiet: bool,
+    pub line: String,
+    pub has_failed: bool,
 }
 
 impl Observed {
     /// Bytes on the heap.
     pub fn bytes(&self) -> usize {
         match self {
-            Observed::Crossed(_, bytes) => bytes.len(),
+            Observed::Crossed(_, bytes, ranges) => {
+                bytes.len() + ranges.iter().map(Followed::memory).sum::<usize>()
+            }
             Observed::Answered(summary) => summary.line.len(),
             Observed::Prose(text) => text.len(),
-            Observed::Opened(_) | Observed::Ended(_) | Observed::Lost { .. } => 0,
+            _ => 0,
         }
     }
 }
@@ -90,33 +102,26 @@ impl Observed {
 impl Summary {
     /// `GET /about 200 0.2 ms keep-alive`. Keys in the target are masked, since users copy this line.
     pub fn of(exchange: &Answered<'_>) -> Summary {
-        let Answered { method, target, took, route, .. } = exchange;
+        let Answered { method, target, took, .. } = exchange;
         let status = exchange.status.code();
         let persistence = match exchange.persistence {
             Persistence::KeepAlive => "keep-alive",
             Persistence::Close => "close",
         };
         let line = format!("{method} {target} {status} {} {persistence}", Took(*took));
-        Summary {
-            line,
-            has_failed: status >= 400,
-            is_quiet: route.is_some_and(|route| route.is_quiet),
-        }
+        Summary { line, has_failed: status >= 400 }
     }
 }
 
 /// Turns events into items.
 pub(super) struct View {
     options: TraceOptions,
+    has_quiet_routes: bool,
     connections: HashMap<u64, TracedConnection>,
-    /// The connections of [`MAX_EVICTABLE`], the oldest first.
-    evictable: VecDeque<u64>,
     /// Connections that may still be silent, each with its opening time, the oldest first.
     may_be_silent: VecDeque<(Instant, u64)>,
     silent: SilentConnections,
     out: Collector,
-    /// Exchanges that were answered so far.
-    exchanges: u64,
     explained: Explained,
 }
 
@@ -138,12 +143,11 @@ impl View {
     pub fn new(options: TraceOptions) -> View {
         View {
             options,
+            has_quiet_routes: false,
             connections: HashMap::new(),
-            evictable: VecDeque::new(),
             may_be_silent: VecDeque::new(),
             silent: SilentConnections::default(),
             out: Collector::default(),
-            exchanges: 0,
             explained: Explained::default(),
         }
     }
@@ -151,18 +155,35 @@ impl View {
     /// Adds an event.
     pub fn add(&mut self, TraceEvent { at, connection, observed }: TraceEvent) {
         match observed {
+            Observed::StartedWithQuietRoutes => self.has_quiet_routes = true,
             Observed::Opened(peer) => {
-                let opened = TracedConnection::opened(connection, peer, at, self.options.bodies);
+                let opened = TracedConnection::new(connection, Some(peer), at, self.options.bodies);
                 self.connections.insert(connection, opened);
                 self.may_be_silent.push_back((at, connection));
             }
-            Observed::Crossed(from, bytes) => self.crossed(at, connection, from, &bytes),
-            Observed::Answered(summary) => self.answered(at, connection, &summary),
-            Observed::Ended(end) => self.ended(at, connection, end),
+            Observed::Crossed(from, bytes, ranges) => {
+                self.crossed(at, connection, from, &bytes, &ranges);
+            }
+            Observed::Routed { is_quiet } => {
+                if let Some(connection) = self.connections.get_mut(&connection) {
+                    connection.routed(is_quiet, &mut self.out);
+                }
+            }
+            Observed::Answered(summary) => match self.connections.get_mut(&connection) {
+                Some(connection) => connection.answered(summary, &mut self.out),
+                None => self.out.push_summary(&summary.line),
+            },
+            Observed::Ended(end) => {
+                self.show_silent(at, connection);
+                if let Some(connection) = self.connections.get_mut(&connection) {
+                    connection.ended(at, end, &mut self.out);
+                }
+            }
+            Observed::Gone => drop(self.connections.remove(&connection)),
             Observed::Prose(text) => text.lines().for_each(|line| self.out.push_prose(line)),
             Observed::Lost { events, exchanges } => {
                 self.connections.clear();
-                self.exchanges += exchanges;
+                self.out.exchanges += exchanges;
                 let events = counted(events as u64, "event was", "events were");
                 self.out.push_prose(&format!("{events} not shown: the terminal was too slow"));
             }
@@ -235,80 +256,29 @@ impl View {
         self.out.items.drain(..)
     }
 
-    fn crossed(&mut self, at: Instant, number: u64, from: Side, bytes: &[u8]) {
-        let connection = self.connection(number, at);
+    fn crossed(&mut self, at: Instant, number: u64, from: Side, bytes: &[u8], ranges: &[Followed]) {
+        let View { options, has_quiet_routes, connections, out, explained, .. } = self;
+        // An unknown number is a connection whose start was lost.
+        let connection = connections
+            .entry(number)
+            .or_insert_with(|| TracedConnection::new(number, None, at, options.bodies));
         let was_within_request = connection.is_within_request();
-        let Shown { bytes: shown, heads } = connection.follow(from, bytes);
-        let remarks = self.explained.remarks(from, &heads);
-        let requests = if from == Side::Client { &heads[..] } else { &[] };
-        let is_quiet = remarks.is_empty() && requests.iter().all(|head| self.is_quiet(head));
-
-        let (Some(connection), out) = (self.connections.get_mut(&number), &mut self.out) else {
-            return;
-        };
+        let Shown { bytes: shown, heads } = connection.shorten(from, bytes, ranges);
+        let remarks = explained.remarks(from, &heads);
+        let requests = if from == Side::Client { heads.len() } else { 0 };
         // A request that is partly printed is not held back from then on.
         let may_hold_back = !was_within_request || connection.holds_back();
-        if !is_quiet {
+        if !remarks.is_empty() {
             connection.release(out);
-        } else if may_hold_back && !requests.is_empty() {
-            connection.hold_back(requests.len());
+        } else if *has_quiet_routes && may_hold_back && requests > 0 {
+            connection.hold_back(requests);
         }
         connection.show(at, from, shown, out);
         remarks.into_iter().for_each(|remark| connection.push_prose(remark, out));
-        if self.options.explain {
-            let mut meaning = connection.meaning(from, bytes);
-            meaning.retain(|remark| self.explained.allows(remark));
+        if options.explain {
+            let mut meaning = connection.meaning(from, bytes, ranges);
+            meaning.retain(|remark| explained.allows(remark));
             connection.explain(&meaning, out);
-        }
-    }
-
-    fn answered(&mut self, at: Instant, number: u64, summary: &Summary) {
-        let bodies = self.options.bodies;
-        self.connection(number, at).resynchronise(bodies);
-        let Some(connection) = self.connections.get_mut(&number) else { return };
-        // The next request may have begun after a quiet one, on a route that is not quiet.
-        let is_shown = summary.has_failed || !summary.is_quiet || connection.is_within_request();
-        if connection.holds_back() && !is_shown {
-            return connection.drop_exchange();
-        }
-        connection.release(&mut self.out);
-        self.exchanges += 1;
-        self.out.push_prose(&format!("{} {}", self.exchanges, summary.line));
-    }
-
-    fn ended(&mut self, at: Instant, number: u64, end: End) {
-        self.show_silent(at, number);
-        let Some(connection) = self.connections.get_mut(&number) else { return };
-        connection.ended(at, end, &mut self.out);
-        if connection.is_over() {
-            self.connections.remove(&number);
-        } else if end == End::ServerClosed {
-            self.make_evictable(number);
-        }
-    }
-
-    fn is_quiet(&self, head: &ShownHead) -> bool {
-        self.options.quiet.iter().any(|path| has_path(head, path))
-    }
-
-    /// The connection with this number. An unknown number is a connection whose start was lost.
-    fn connection(&mut self, number: u64, at: Instant) -> &mut TracedConnection {
-        if !self.connections.contains_key(&number) {
-            self.make_evictable(number);
-        }
-        let bodies = self.options.bodies;
-        self.connections
-            .entry(number)
-            .or_insert_with(|| TracedConnection::with_lost_start(number, at, bodies))
-    }
-
-    /// Adds a connection to the evictable ones, and removes the oldest of too many.
-    fn make_evictable(&mut self, number: u64) {
-        self.evictable.push_back(number);
-        if self.evictable.len() > MAX_EVICTABLE
-            && let Some(oldest) = self.evictable.pop_front()
-        {
-            self.connections.remove(&oldest);
         }
     }
 }
@@ -348,38 +318,36 @@ impl Explained {
     }
 
     /// The remarks on heads. No remark quotes the secret that it warns of.
-    fn remarks(&mut self, from: Side, heads: &[ShownHead]) -> Vec<&'static str> {
+    fn remarks(&mut self, from: Side, heads: &[&Outline]) -> Vec<&'static str> {
         let mut remarks = Vec::new();
         let requests = if from == Side::Client { heads } else { &[] };
-        // A target that masking changes holds a key.
-        if requests.iter().any(|head| masked(&head.target) != head.target) {
+        let has_key = |head: &&Outline| {
+            let target = String::from_utf8_lossy(head.target());
+            masked(&target) != target // masking changes a key
+        };
+        if requests.iter().any(has_key) {
             remarks.push(
                 "a key is in the target, the worst place for it: logs, browser histories and Referer \
                  header fields keep targets (RFC 9110 section 17.9)",
             );
         }
-        let has_secret_field = heads.iter().any(|head| head.has_secret_field);
-        if has_secret_field && !mem::replace(&mut self.secret_field, true) {
+        let has_secret = |head: &&Outline| {
+            SECRETS.iter().any(|name| head.fields().values(name).next().is_some())
+        };
+        if heads.iter().any(has_secret) && !mem::replace(&mut self.secret_field, true) {
             remarks.push(
                 "keys and cookies in header fields are shown here as they are: remove them before \
                  you share this text",
             );
         }
-        let is_favicon =
-            |head: &ShownHead| head.method == Some(Method::Get) && has_path(head, "/favicon.ico");
+        let is_favicon = |head: &&Outline| {
+            let path = head.target().split(|&byte| byte == b'?').next();
+            head.method == Some(Method::Get) && path == Some(b"/favicon.ico")
+        };
         if requests.iter().any(is_favicon) && !mem::replace(&mut self.favicon, true) {
             remarks.push("the browser requests /favicon.ico by itself: the icon of its tab");
         }
         remarks
-    }
-}
-
-/// Whether a head's target has this path. A path that ends in `/*` is a prefix, as in a route table.
-fn has_path(head: &ShownHead, path: &str) -> bool {
-    let requested = head.target.split('?').next().unwrap_or_default();
-    match path.strip_suffix('*') {
-        Some(prefix) => requested.starts_with(prefix),
-        None => requested == path,
     }
 }
 

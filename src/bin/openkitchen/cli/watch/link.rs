@@ -25,7 +25,8 @@ use openkitchen::transcript::Side;
 use openkitchen::{End, Observer};
 
 use super::STACK_BYTES;
-use crate::cli::record::ExchangeFollower;
+use crate::cli::follower::Follower;
+use crate::cli::viewers::Viewers;
 use crate::sys;
 
 /// Bytes of one read: as many as a fast sender's read returns, and few on a stack.
@@ -48,7 +49,8 @@ pub(super) struct Link {
     number: u64,
     client: TcpStream,
     server: TcpStream,
-    observer: Option<Arc<dyn Observer>>,
+    follower: Arc<Follower>,
+    observers: Vec<Arc<dyn Observer>>,
     idle_timeout: Duration,
     opened: Instant,
     /// When the last bytes crossed, in milliseconds since `opened`.
@@ -57,7 +59,6 @@ pub(super) struct Link {
 }
 
 struct LinkState {
-    follower: ExchangeFollower,
     /// Reads whose bytes are not yet written to the other side.
     unwritten_reads: usize,
     client_ended: bool,
@@ -75,7 +76,7 @@ impl Link {
         number: u64,
         client: TcpStream,
         server: TcpStream,
-        observer: Option<Arc<dyn Observer>>,
+        viewers: &Viewers,
         idle_timeout: Duration,
     ) -> io::Result<Link> {
         for stream in [&client, &server] {
@@ -85,7 +86,6 @@ impl Link {
             stream.set_write_timeout(Some(WRITE_POLL_INTERVAL))?;
         }
         let state = LinkState {
-            follower: ExchangeFollower::new(),
             unwritten_reads: 0,
             client_ended: false,
             server_ended: false,
@@ -93,9 +93,17 @@ impl Link {
             is_stopping: false,
             end: LinkEnd::Closed,
         };
-        let (opened, last_active) = (Instant::now(), AtomicU64::new(0));
-        let state = Mutex::new(state);
-        Ok(Link { number, client, server, observer, idle_timeout, opened, last_active, state })
+        Ok(Link {
+            number,
+            client,
+            server,
+            follower: viewers.follower.clone(),
+            observers: viewers.observers.clone(),
+            idle_timeout,
+            opened: Instant::now(),
+            last_active: AtomicU64::new(0),
+            state: Mutex::new(state),
+        })
     }
 
     /// Copies both ways until both directions have ended.
@@ -118,6 +126,7 @@ impl Link {
                 self.report(|observer| observer.ended(self.number, end));
             }
         }
+        self.report(|observer| observer.gone(self.number));
         relayed.map(|()| state.end)
     }
 
@@ -125,7 +134,7 @@ impl Link {
     /// from the client are still relayed, and then a FIN to the server.
     pub fn close_if_idle(&self) {
         let mut state = self.state();
-        let is_in_flight = state.unwritten_reads > 0 || state.follower.is_in_flight();
+        let is_in_flight = state.unwritten_reads > 0 || self.follower.is_in_flight(self.number);
         if !(is_in_flight || state.is_over || state.is_stopping) {
             state.is_stopping = true;
             let _ = self.client.shutdown(Shutdown::Read);
@@ -168,16 +177,10 @@ impl Link {
             return false;
         }
         state.unwritten_reads += 1;
-        match from {
-            Side::Client => {
-                state.follower.received(bytes);
-                self.report(|observer| observer.received(self.number, bytes));
-            }
-            Side::Server => {
-                state.follower.sent(bytes);
-                self.report(|observer| observer.sent(self.number, bytes));
-            }
-        }
+        self.report(|observer| match from {
+            Side::Client => observer.received(self.number, bytes),
+            Side::Server => observer.sent(self.number, bytes),
+        });
         true
     }
 
@@ -194,7 +197,7 @@ impl Link {
                     ErrorKind::WouldBlock if self.time_left().is_some() => {}
                     ErrorKind::WouldBlock => return false,
                     _ => {
-                        self.reset(other(from));
+                        self.reset(from.other());
                         return false;
                     }
                 },
@@ -265,10 +268,8 @@ impl Link {
         self.last_active.store(now, Ordering::Relaxed);
     }
 
-    fn report(&self, event: impl FnOnce(&dyn Observer)) {
-        if let Some(observer) = &self.observer {
-            event(&**observer);
-        }
+    fn report(&self, event: impl Fn(&dyn Observer)) {
+        self.observers.iter().for_each(|observer| event(&**observer));
     }
 
     fn state(&self) -> MutexGuard<'_, LinkState> {
@@ -285,9 +286,50 @@ impl LinkState {
     }
 }
 
-fn other(side: Side) -> Side {
-    match side {
-        Side::Client => Side::Server,
-        Side::Server => Side::Client,
+#[cfg(test)]
+mod tests {
+    use std::net::TcpListener;
+
+    use super::*;
+
+    /// Writes down the ends that it is told of.
+    #[derive(Default)]
+    struct Ends(Mutex<Vec<String>>);
+
+    impl Observer for Ends {
+        fn ended(&self, _: u64, end: End) {
+            self.0.lock().unwrap().push(format!("{end:?}"));
+        }
+
+        fn gone(&self, _: u64) {
+            self.0.lock().unwrap().push("gone".into());
+        }
+    }
+
+    #[test]
+    fn a_link_that_is_over_is_gone_and_no_exchange_of_it_is_in_flight() {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let pair = || {
+            let outer = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+            (outer, listener.accept().unwrap().0)
+        };
+        let ((mut client, to_client), (server, to_server)) = (pair(), pair());
+        let (mut viewers, ends) =
+            (Viewers::start(None, None, "").unwrap(), Arc::new(Ends::default()));
+        viewers.observers.push(ends.clone());
+        let timeout = Duration::from_secs(10);
+        let link = Link::new(1, to_client, to_server, &viewers, timeout).unwrap();
+        client.write_all(b"GET / HTTP/1.1\r\n").unwrap();
+        thread::scope(|scope| {
+            let relay = scope.spawn(|| link.relay(([127, 0, 0, 1], 4000).into()));
+            (&server).read_exact(&mut [0; 16]).unwrap();
+            assert!(viewers.follower.is_in_flight(1));
+            drop(client);
+            assert_eq!((&server).read(&mut [0; 16]).unwrap(), 0);
+            server.shutdown(Shutdown::Both).unwrap();
+            assert_eq!(relay.join().unwrap().unwrap(), LinkEnd::Closed);
+        });
+        assert_eq!(*ends.0.lock().unwrap(), ["ClientClosed", "ServerClosed", "gone"]);
+        assert!(!viewers.follower.is_in_flight(1));
     }
 }

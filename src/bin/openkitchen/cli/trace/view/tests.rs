@@ -1,20 +1,23 @@
 //! Tests of the view: a list of events in, the text of a transcript out.
 
+use openkitchen::Status;
+use openkitchen::message::dialogue::Dialogue;
 use openkitchen::transcript::Transcript;
-use openkitchen::{Response, Status, route};
 
 use super::*;
 
 /// A view that takes an event every tenth of a millisecond, and the items that it has made.
 struct TestView {
     view: View,
+    dialogues: HashMap<u64, Dialogue>,
     now: Instant,
     items: Vec<Item>,
 }
 
 impl TestView {
     fn new(options: TraceOptions) -> TestView {
-        TestView { view: View::new(options), now: Instant::now(), items: Vec::new() }
+        let (view, dialogues) = (View::new(options), HashMap::new());
+        TestView { view, dialogues, now: Instant::now(), items: Vec::new() }
     }
 
     fn add(&mut self, connection: u64, observed: Observed) -> &mut TestView {
@@ -28,25 +31,37 @@ impl TestView {
         self.add(connection, Observed::Opened(([127, 0, 0, 1], 4000).into()))
     }
 
+    fn cross(&mut self, connection: u64, from: Side, bytes: &[u8]) -> &mut TestView {
+        let ranges = self.dialogues.entry(connection).or_default().follow(from, bytes);
+        self.add(connection, Observed::Crossed(from, bytes.into(), ranges.into()))
+    }
+
+    /// Bytes of which the view is not told.
+    fn cross_unseen(&mut self, connection: u64, from: Side, bytes: &[u8]) {
+        self.dialogues.entry(connection).or_default().follow(from, bytes);
+    }
+
     fn receive(&mut self, connection: u64, bytes: impl AsRef<[u8]>) -> &mut TestView {
-        self.add(connection, Observed::Crossed(Side::Client, bytes.as_ref().into()))
+        self.cross(connection, Side::Client, bytes.as_ref())
     }
 
     fn send(&mut self, connection: u64, bytes: impl AsRef<[u8]>) -> &mut TestView {
-        self.add(connection, Observed::Crossed(Side::Server, bytes.as_ref().into()))
+        self.cross(connection, Side::Server, bytes.as_ref())
+    }
+
+    fn route(&mut self, connection: u64, is_quiet: bool) -> &mut TestView {
+        self.add(connection, Observed::Routed { is_quiet })
     }
 
     fn answer(&mut self, connection: u64, target: &str, status: Status) -> &mut TestView {
-        let persistence = Persistence::KeepAlive;
-        let quiet = route::get::<()>("/healthz", |_| Response::text("")).quiet();
         let exchange = Answered {
             method: "GET",
             target: masked(target),
             status,
-            route: target.starts_with("/healthz").then(|| quiet.row()),
+            route: None,
             received: 27,
             took: Duration::from_micros(200),
-            persistence,
+            persistence: Persistence::KeepAlive,
         };
         self.add(connection, Observed::Answered(Summary::of(&exchange)))
     }
@@ -104,8 +119,14 @@ fn ok(length: usize) -> String {
 }
 
 fn test_view() -> TestView {
-    let quiet = vec!["/healthz", "/live/*"];
-    TestView::new(TraceOptions { quiet, ..TraceOptions::default() })
+    TestView::new(TraceOptions::default())
+}
+
+/// A view of a server with quiet routes.
+fn view_with_quiet_routes() -> TestView {
+    let mut test = test_view();
+    test.add(0, Observed::StartedWithQuietRoutes);
+    test
 }
 
 #[test]
@@ -194,6 +215,7 @@ x\\
 --- @3 client reset
 ",
     );
+    test.add(1, Observed::Gone).add(2, Observed::Gone).add(3, Observed::Gone);
     assert!(test.view.connections.is_empty());
 }
 
@@ -303,6 +325,7 @@ fn a_thousand_silent_connections_are_counted_after_the_first_few() {
         test.open(number);
         if number % 3 == 0 {
             test.end(number, End::ClientClosed).end(number, End::ServerClosed);
+            test.add(number, Observed::Gone);
         }
     }
     while test.view.wake_at().is_some() {
@@ -322,25 +345,27 @@ fn a_thousand_silent_connections_are_counted_after_the_first_few() {
 
 #[test]
 fn a_quiet_exchange_is_shown_only_if_it_fails() {
-    let mut test = test_view();
-    test.open(1).receive(1, get("/healthz")).send(1, ok(0));
+    let mut test = view_with_quiet_routes();
+    test.open(1).receive(1, get("/healthz")).route(1, true).send(1, ok(0));
     test.answer(1, "/healthz", Status::OK).end(1, End::ClientClosed);
     // Two in one read, and an exchange on another route on the same connection.
-    test.open(2).receive(2, get("/healthz").repeat(2)).send(2, ok(0)).send(2, ok(0));
-    test.answer(2, "/healthz", Status::OK).answer(2, "/healthz", Status::OK);
-    test.receive(2, get("/")).send(2, ok(0)).answer(2, "/", Status::OK);
-    test.receive(2, get("/healthz"));
+    test.open(2).receive(2, get("/healthz").repeat(2));
+    for _ in 0..2 {
+        test.route(2, true).send(2, ok(0)).answer(2, "/healthz", Status::OK);
+    }
+    test.receive(2, get("/")).route(2, false).send(2, ok(0)).answer(2, "/", Status::OK);
+    test.receive(2, get("/healthz")).route(2, true);
     test.send(2, "HTTP/1.1 503 Service Unavailable\r\nContent-Length: 0\r\n\r\n");
     test.answer(2, "/healthz", Status::SERVICE_UNAVAILABLE);
     test.shows(
         "\
 --- @2 open from 127.0.0.1:4000
 
->>> @2 27 bytes, +0.3 ms, kept alive
+>>> @2 27 bytes, +0.2 ms, kept alive
 GET / HTTP/1.1
 Host: h
 
-<<< @2 38 bytes, +0.1 ms
+<<< @2 38 bytes, +0.2 ms
 HTTP/1.1 200 OK
 Content-Length: 0
 
@@ -350,7 +375,7 @@ Content-Length: 0
 GET /healthz HTTP/1.1
 Host: h
 
-<<< @2 55 bytes, +0.1 ms
+<<< @2 55 bytes, +0.2 ms
 HTTP/1.1 503 Service Unavailable
 Content-Length: 0
 
@@ -361,25 +386,65 @@ Content-Length: 0
 
 #[test]
 fn a_quiet_stream_without_end_is_held_back_up_to_its_bound() {
-    let mut test = test_view();
-    test.open(1).receive(1, get("/live/events")).send(1, "HTTP/1.1 200 OK\r\n\r\n");
+    let mut test = view_with_quiet_routes();
+    test.open(1).receive(1, get("/live/events")).route(1, true);
+    test.send(1, "HTTP/1.1 200 OK\r\n\r\n");
     for _ in 0..10_000 {
         test.send(1, "event\n");
     }
     test.end(1, End::ServerClosed).shows("");
-    test.open(2).receive(2, get("/live/events")).send(2, [b'x'; 70_000]);
+    test.open(2).receive(2, get("/live/events")).route(2, true).send(2, [b'x'; 70_000]);
     test.answer(2, "/live/events", Status::INTERNAL_SERVER_ERROR);
     assert_eq!(test.prose_lines("too many to keep"), 1);
     assert!(!test.text().contains("xxx"));
 }
 
 #[test]
-fn after_lost_events_bytes_are_counted_until_an_exchange_is_answered() {
+fn a_request_is_shown_when_its_route_is_known_or_there_is_none() {
+    for (number, event) in [
+        Observed::Routed { is_quiet: false },
+        Observed::Ended(End::ClientReset),
+        Observed::Ended(End::ServerClosed),
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        let mut test = view_with_quiet_routes();
+        test.open(1).receive(1, get("/"));
+        assert_eq!(test.text(), "");
+        test.add(1, event);
+        assert!(test.text().contains("\nGET / HTTP/1.1\n"), "event {number}");
+    }
+    // A head that the server refuses has no route, and a head in two reads is shown as it arrives.
+    let mut test = view_with_quiet_routes();
+    test.open(1).receive(1, get("/")).send(1, ok(0)).answer(1, "/", Status::BAD_REQUEST);
+    assert_eq!(test.prose_lines("1 GET / 400"), 1);
+    let mut test = view_with_quiet_routes();
+    test.open(1).receive(1, "GET /healthz HTTP/1.1\r\n");
+    assert!(test.text().ends_with("GET /healthz HTTP/1.1\n"));
+    test.receive(1, "\r\n").route(1, true).send(1, ok(0)).answer(1, "/healthz", Status::OK);
+    assert_eq!(test.prose_lines("1 GET /healthz 200"), 1);
+}
+
+#[test]
+fn of_two_requests_in_one_read_both_are_shown_if_one_is_not_quiet() {
+    let mut test = view_with_quiet_routes();
+    test.open(1).receive(1, get("/healthz") + &get("/"));
+    test.route(1, true).send(1, ok(0)).answer(1, "/healthz", Status::OK);
+    assert_eq!(test.text(), "");
+    test.route(1, false).send(1, ok(0)).answer(1, "/", Status::OK);
+    assert_eq!(test.prose_lines("1 GET /healthz 200"), 1);
+    assert_eq!(test.prose_lines("2 GET / 200"), 1);
+}
+
+#[test]
+fn after_lost_events_bytes_are_counted_until_a_message_ends() {
     let mut test = test_view();
     test.open(1).receive(1, get("/"));
     test.add(0, Observed::Lost { events: 14, exchanges: 3 });
+    test.cross_unseen(1, Side::Server, ok(21).as_bytes());
     test.send(1, "the rest of something").receive(1, get("/b")).answer(1, "/b", Status::OK);
-    test.receive(1, "GET /c HTTP/1.1\r\n\r\n").end(1, End::ClientClosed);
+    test.receive(1, "GET /c HTTP/1.1\r\n\r\n").send(1, ok(0)).end(1, End::ClientClosed);
     test.shows(
         "\
 --- open from 127.0.0.1:4000
@@ -399,23 +464,25 @@ Host: h
 >>> 19 bytes, +0.2 ms
 GET /c HTTP/1.1
 
+<<< 38 bytes, +0.1 ms
+HTTP/1.1 200 OK
+Content-Length: 0
+
 --- client half-close
 ",
     );
 }
 
 #[test]
-fn connections_that_never_end_are_evicted() {
+fn a_connection_is_forgotten_when_it_is_gone_even_if_its_start_was_lost() {
     let mut test = test_view();
-    for number in 1..2000 {
-        test.open(number).receive(number, get("/")).end(number, End::ServerClosed);
-    }
+    test.open(1).receive(1, get("/"));
     test.add(0, Observed::Lost { events: 1, exchanges: 0 });
-    for number in 1..2000 {
-        test.receive(number, get("/")).answer(number, "/", Status::OK);
-    }
-    assert!(test.view.connections.len() <= MAX_EVICTABLE);
-    assert!(test.view.evictable.len() <= MAX_EVICTABLE);
+    assert!(test.view.connections.is_empty());
+    test.open(2).receive(2, get("/")).receive(1, get("/"));
+    assert_eq!(test.view.connections.len(), 2);
+    test.add(1, Observed::Gone).add(2, Observed::Gone);
+    assert!(test.view.connections.is_empty());
     assert_eq!(test.prose_lines("1 event was not shown"), 1);
 }
 

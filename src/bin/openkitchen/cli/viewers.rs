@@ -1,0 +1,90 @@
+//! # Start and end what shows the connections: the trace and the recorder
+//!
+//! The lesson site and `watch` have the same flags for both, and print the same lines about them.
+
+use std::env;
+use std::io::{self, IsTerminal};
+use std::path::Path;
+use std::sync::Arc;
+
+use openkitchen::Observer;
+
+use super::follower::{Follower, Viewer};
+use super::print;
+use super::record::Recorder;
+use super::trace::{self, Trace, TraceOptions};
+
+/// What shows the connections of a command.
+pub struct Viewers {
+    /// What follows the connections, and tells the others what crosses.
+    pub follower: Arc<Follower>,
+    /// The follower, the trace and the recorder.
+    pub observers: Vec<Arc<dyn Observer>>,
+    trace: Option<Arc<Trace>>,
+    recorder: Option<Arc<Recorder>>,
+}
+
+impl Viewers {
+    /// Starts a recorder for this folder, and a trace with these options on stdout, in colours if stdout
+    /// is a terminal. `server` is the server's name in each recording.
+    ///
+    /// # Errors
+    /// A sentence: nothing can be recorded in the folder.
+    pub fn start(
+        trace: Option<TraceOptions>,
+        record: Option<&Path>,
+        server: &str,
+    ) -> Result<Viewers, String> {
+        let recorder = record.map(|folder| Recorder::open(folder, server)).transpose()?;
+        let recorder = recorder.map(Arc::new);
+        let trace = trace.map(|options| {
+            let stdout = io::stdout();
+            let no_color = env::var_os("NO_COLOR");
+            let colour = trace::wants_colour(stdout.is_terminal(), no_color.as_deref());
+            Arc::new(Trace::start(stdout, TraceOptions { colour, ..options }))
+        });
+        let mut viewers: Vec<Arc<dyn Viewer>> = Vec::new();
+        viewers.extend(trace.clone().map(|trace| trace as Arc<dyn Viewer>));
+        viewers.extend(recorder.clone().map(|recorder| recorder as Arc<dyn Viewer>));
+        let follower = Arc::new(Follower::new(viewers.clone()));
+        let mut observers: Vec<Arc<dyn Observer>> = vec![follower.clone()];
+        observers.extend(viewers.into_iter().map(|viewer| viewer as Arc<dyn Observer>));
+        Ok(Viewers { follower, observers, trace, recorder })
+    }
+
+    /// Whether anything is shown. A server whose connections nothing shows needs no observer.
+    pub fn shows_anything(&self) -> bool {
+        self.trace.is_some() || self.recorder.is_some()
+    }
+
+    /// Prints these lines, and then where the connections are shown.
+    pub fn announce(&self, lines: &[String]) {
+        lines.iter().for_each(|line| self.say(line));
+        if self.trace.is_some() {
+            self.say(
+                "every byte that crosses is shown here, secrets included; --no-trace stops it",
+            );
+        }
+        if let Some(recorder) = &self.recorder {
+            self.say(&recorder.banner());
+        }
+    }
+
+    /// Prints a line of prose, in order with the bytes that cross.
+    pub fn say(&self, line: &str) {
+        match &self.trace {
+            Some(trace) => trace.say(line),
+            None => print(&format!("# {line}\n")),
+        }
+    }
+
+    /// Ends the recordings and the trace. Prints how many connections were not recorded, if any.
+    pub fn finish(&self) {
+        if let Some(sentence) = self.recorder.as_ref().and_then(|recorder| recorder.finish()) {
+            self.say(&sentence);
+        }
+        if let Some(trace) = &self.trace {
+            trace.finish();
+        }
+    }
+}
