@@ -33,7 +33,8 @@ soak: ## the long tests: many clients, slow attackers, stops and restarts under 
 check: ## formatting, lints and docs, with warnings denied
 	$(CARGO) fmt --check
 	$(CARGO) clippy --quiet --all-targets -- -D warnings
-	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --quiet --no-deps --lib
+	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --quiet --no-deps --lib --target-dir target/docs
+	! grep -rnE 'href="[a-z_@]+::|\[<code>[A-Za-z_:]+</code>\]' target/docs/doc/openkitchen # links to hidden pages
 	RUSTDOCFLAGS="-D warnings --cfg book" $(CARGO) doc --quiet --no-deps --lib $(BOOK)
 
 bench: ## this server beside a floor that parses nothing, in one run (make bench ONLY=a,d)

@@ -8,12 +8,12 @@
 //!     close: the connection ends after this exchange (RFC 9112 section 9.6)
 //! ```
 //! Rule: every element gets a [`Remark`]: its meaning, from the [`glossary`](super::glossary), and its
-//! clause. [`direction`] explains the ranges of one direction, and says where content ends and why.
-//! [`words`] explains a head. [`faults`] says what is broken. In a capture, [`sender`](mod@sender) finds
-//! the side that sent a message. [`pasted`] restores the line ends of pasted text.
+//! clause. `direction.rs` explains the ranges of one direction, and says where content ends and why.
+//! `words.rs` explains a head. `faults.rs` says what is broken. In a capture, `sender.rs` finds
+//! the side that sent a message. `pasted.rs` restores the line ends of pasted text.
 //!
 //! Left out: the inside of content, and everything after a broken head or a change of protocol. No
-//! explanation repeats a secret. Next: [`direction`].
+//! explanation repeats a secret. Next: `direction.rs`.
 
 mod faults;
 mod direction;
@@ -154,7 +154,7 @@ impl ConnectionExplainer {
     }
 }
 
-/// Explains the bytes of a connection that the caller follows with a [`Dialogue`].
+/// Explains the bytes of a connection that the caller follows with a `Dialogue`.
 #[derive(Debug)]
 pub struct RangeExplainer {
     client: DirectionExplainer,
