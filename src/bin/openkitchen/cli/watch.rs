@@ -95,23 +95,23 @@ impl Default for WatchOptions {
 
 #[rustfmt::skip]
 const FLAGS: [Flag<WatchOptions>; 9] = [
-    Flag { name: "listen", value: "ADDR", help: "where to listen [the server's port plus 1]",
+    Flag { name: "listen", value: "ADDR", help: "address to listen on [server's port plus 1]; port 0: any free",
         apply: |options, value| { options.listen = Some(listen(value)); Ok(()) } },
-    Flag { name: "port-file", value: "FILE", help: "write the bound address to this file",
+    Flag { name: "port-file", value: "FILE", help: "write the address in use to FILE",
         apply: |options, value| { options.port_file = Some(value.into()); Ok(()) } },
-    Flag { name: "record", value: "DIR", help: "record each connection in a file in this folder",
+    Flag { name: "record", value: "DIR", help: "record each connection to a file of its own in DIR",
         apply: |options, value| { options.record = Some(value.into()); Ok(()) } },
-    Flag { name: "no-trace", value: "", help: "do not print the bytes that cross",
+    Flag { name: "no-trace", value: "", help: "do not print what crosses",
         apply: |options, _| { options.trace = false; Ok(()) } },
-    Flag { name: "bodies", value: "", help: "print every body (content) in full, images included",
+    Flag { name: "bodies", value: "", help: "print long bodies (content), styles and images too",
         apply: |options, _| { options.bodies = true; Ok(()) } },
-    Flag { name: "explain", value: "", help: "explain each part once, with its RFC section",
+    Flag { name: "explain", value: "", help: "print what each part means, once, with its RFC section",
         apply: |options, _| { options.explain = true; Ok(()) } },
     Flag { name: "max-connections", value: "N", help: "connections at one time [1024]; more are closed",
         apply: |options, value| { options.max_connections = count(value).ok_or(NUMBER)?; Ok(()) } },
     Flag { name: "idle-timeout", value: "S", help: "seconds without a byte before a close [3600]",
         apply: |options, value| { options.idle_timeout = time(value).ok_or(SECONDS)?; Ok(()) } },
-    Flag { name: "grace", value: "S", help: "seconds to finish open exchanges when stopped [5]",
+    Flag { name: "grace", value: "S", help: "seconds to finish open exchanges at a stop [5]",
         apply: |options, value| { options.grace = time_or_none(value).ok_or(SECONDS)?; Ok(()) } },
 ];
 
