@@ -43,8 +43,8 @@ pub(super) struct Connection<'a, S: 'static, L> {
     has_served: bool,
 }
 
-/// The first bytes of a connection that may show another protocol. Such a client may never send a line
-/// end, so each of these bytes is looked at when it arrives.
+/// How many first bytes of a connection are checked for another protocol as soon as they arrive. A client
+/// of another protocol may never send a line end.
 const GREETING_BYTES: usize = 16;
 
 /// Time for the request line after an empty line. A program sends both at once. A person typing by hand

@@ -202,8 +202,8 @@ impl<'c, 'a, S: Sync, L: Io> Exchange<'c, 'a, S, L> {
         }
     }
 
-    /// Sends `100 Continue` if the client waits for it. A client that has sent some content already does
-    /// not wait.
+    /// Sends `100 Continue` if the client asked for it (`Expect`) and has sent no content yet. Only wanted
+    /// content comes here: 404, 405, OPTIONS and a length past the limit are answered without it.
     fn send_continue(&mut self) -> Result<(), ReadError> {
         let transport = &mut self.transport;
         if self.client_waits && transport.bytes().len() == self.head.length {
@@ -288,7 +288,8 @@ impl<'c, 'a, S: Sync, L: Io> Exchange<'c, 'a, S, L> {
         let more_has_arrived = self.unread || self.transport.bytes().len() > self.length;
         self.transport.consume(self.length);
         // A client that sent `close` sends nothing more (RFC 9112 section 9.6). If all that it sent has
-        // been read, closing cannot cause a reset, so no lingering close is needed.
+        // been read, closing cannot cause a reset, so no lingering close is needed. A response of several
+        // writes lingers all the same: it takes longer, and the client may break the rule meanwhile.
         let will_send_no_more =
             asked_for == Persistence::Close && !had_content && !more_has_arrived;
         if persistence == Persistence::Close && !(will_send_no_more && is_one_write) {

@@ -2,8 +2,8 @@
 //!
 //! [`Tapped`] wraps the socket and passes every read and write to an [`Observer`]. So the observer sees
 //! what a packet dump shows, malformed bytes included, and nothing in the protocol code calls it for
-//! bytes. One more call reports each exchange, with what only the server knows: the route, the status,
-//! the time.
+//! bytes. Two more calls report each exchange, with what only the server knows: `routed` gives the route,
+//! `answered` the status and the time.
 //!
 //! ```text
 //! client ── bytes ── │ Tapped │ ── bytes ── transport, connection, handler
@@ -25,11 +25,11 @@ use crate::message::status::Status;
 use crate::net::transport::Io;
 use crate::route::RouteRow;
 
-/// Receives the bytes that are read from and written to each connection. The thread that serves the
-/// connection makes the calls, in order. A slow call delays that client only.
+/// Receives the bytes that are read from and written to each connection. The thread that serves a
+/// connection makes that connection's calls, in order, so a slow call delays that client only.
 pub trait Observer: Send + Sync {
-    /// The server has started at this address, with these rows of its route table. Called once, before
-    /// the first connection.
+    /// The server has started at this address, with these rows of its route table. Called once, on the
+    /// thread of [`Server::run`](crate::Server::run), before the first connection.
     fn started(&self, _address: SocketAddr, _routes: &[RouteRow]) {}
     /// A connection was accepted. Connections are counted from 1.
     fn opened(&self, _connection: u64, _peer: SocketAddr) {}

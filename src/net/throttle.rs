@@ -1,4 +1,4 @@
-//! # A log message at most once a minute
+//! # Rate limit for log messages: each kind at most once a minute
 //!
 //! An error under load can happen ten thousand times in a second. A log with a line for each hides
 //! everything else, and fills the disk.

@@ -95,7 +95,7 @@ impl Default for WatchOptions {
 
 #[rustfmt::skip]
 const FLAGS: [Flag<WatchOptions>; 9] = [
-    Flag { name: "listen", value: "ADDR", help: "address to listen on [server's port plus 1]; port 0: any free",
+    Flag { name: "listen", value: "ADDR", help: "address to listen on [the server's port plus 1]",
         apply: |options, value| { options.listen = Some(listen(value)); Ok(()) } },
     Flag { name: "port-file", value: "FILE", help: "write the address in use to FILE",
         apply: |options, value| { options.port_file = Some(value.into()); Ok(()) } },
