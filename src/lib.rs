@@ -69,7 +69,7 @@
 //! | III. The response | [routes](mod@route), [request](mod@request), [response](message::response), [encode](message::encode), [delivery](net::delivery), [persistence](message::persistence) |
 //! | IV. Errors | [refusals](message::refusal), [the line and a caret](message::caret), [the corrected line](message::corrected) |
 //! | V. Observing | [observer](net::observer), [outline](message::outline), [dialogue](message::dialogue), [reader](message::reader), [ending](message::ending), [transcript](mod@transcript), [assertions judged](transcript::judge), [explain](transcript::explain) |
-//! | Appendices | [limits](message::limits), [methods](message::method), [status codes](message::status), [date](message::date), [visible bytes](message::visible), [glossary](transcript::glossary) |
+//! | Appendices | [limits](message::limits), [methods](message::method), [status codes](message::status), [date](message::date), [visible bytes](message::visible), [glossary](transcript::glossary), [system calls](sys) |
 //!
 //! `make book` opens all of it, the private chapters too.
 //!
@@ -77,8 +77,9 @@
 //!
 //! [`message`] is HTTP as bytes and rules: no sockets, threads, clocks or logs. [`route`] and
 //! [`request`] are the table and what a handler sees. [`net`] is sockets, threads and time.
-//! [`transcript`] is the text format, as pure as `message`. `net` imports `route`, `request` and
-//! `message`, never the other way round, and `transcript` imports `message` alone. A test checks that.
+//! [`transcript`] is the text format, as pure as `message`. [`sys`] is what std leaves out. `net` imports
+//! `route`, `request`, `message` and `sys`, never the other way round; `transcript` imports `message`
+//! alone, and `sys` nothing. A test checks that.
 //!
 //! # What is left out
 //!
@@ -86,7 +87,7 @@
 //! templates, compression, uploads, CGI, proxying, virtual hosts, a configuration file. A proxy in
 //! front, a service manager or a framework does those.
 
-#![forbid(unsafe_code)]
+#![deny(unsafe_code)]
 #![warn(clippy::unwrap_used, clippy::print_stdout, clippy::print_stderr)]
 
 // A user of the library finds all public names on its first page. `make book` shows the modules too.
@@ -99,6 +100,9 @@ pub mod request;
 #[cfg_attr(not(book), doc(hidden))]
 pub mod net;
 pub mod transcript;
+#[cfg_attr(not(book), doc(hidden))]
+#[allow(unsafe_code, reason = "calls that std does not have")]
+pub mod sys;
 
 pub use message::fields::FieldLines;
 pub use message::head::Version;

@@ -3,7 +3,7 @@
 use std::io::{self, ErrorKind};
 use std::net::{SocketAddr, TcpListener, ToSocketAddrs};
 
-use crate::sys;
+use openkitchen::sys;
 
 /// The backlog: connections that may wait to be accepted. std asks for 128; with that, a burst of
 /// 1,000 clients waits whole seconds until TCP tries again.

@@ -35,12 +35,12 @@ use std::sync::mpsc::{self, RecvTimeoutError};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
+use openkitchen::sys;
 use openkitchen::transcript::{Item, Prose, Side};
 
 use super::flags::{self, Flag, ParsedArgs, SECONDS, listen, time};
 use super::serve::{print, write_port_file};
 use super::{CliError, bind, script};
-use crate::sys;
 use session::MockOutcome;
 use steps::MockConnection;
 

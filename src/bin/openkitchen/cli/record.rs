@@ -55,9 +55,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use openkitchen::transcript::Side;
-use openkitchen::{Answered, End, Observer};
-
-use crate::sys;
+use openkitchen::{Answered, End, Observer, sys};
 
 use file::RecordedConnection;
 pub use follower::ExchangeFollower;

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 use std::{env, fs};
 
-use openkitchen::{Observer, Server, Stopper};
+use openkitchen::{Observer, Server, Stopper, sys};
 
 use super::options::{ServeCommand, ServeOptions};
 use super::record::{Both, Recorder};
@@ -15,7 +15,6 @@ use super::trace::{self, Trace};
 use super::{CliError, bind, logging, options};
 use crate::site::likes::{self, Likes};
 use crate::site::{ROUTES, Site};
-use crate::sys;
 
 /// How long the process waits for handlers after the grace time, when all sockets are closed. Without
 /// it, a handler that never returns would keep the process running.

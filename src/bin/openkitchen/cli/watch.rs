@@ -32,15 +32,14 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 use std::{env, thread};
 
-use openkitchen::Observer;
 use openkitchen::net::throttle::Throttle;
+use openkitchen::{Observer, sys};
 
 use super::flags::{self, Flag, NUMBER, ParsedArgs, SECONDS, count, listen, time, time_or_none};
 use super::record::{Both, Recorder};
 use super::serve::{print, write_port_file};
 use super::trace::{self, Trace};
 use super::{CliError, address, bind, logging};
-use crate::sys;
 
 use link::{Link, LinkEnd};
 
