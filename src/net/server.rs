@@ -30,7 +30,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64};
 use std::thread;
 use std::time::SystemTime;
 
-use log::error;
+use log::{error, warn};
 
 use super::connection::Connection;
 use super::connections::{Connections, Identity, IdleMark};
@@ -40,6 +40,11 @@ use super::throttle::Throttle;
 use super::transport::{Buffers, Io};
 use crate::message::limits::Limits;
 use crate::route::Routes;
+use crate::sys;
+
+/// The backlog: connections that may wait to be accepted. std asks for 128. With that, some of 1,000
+/// clients that connect at once wait for whole seconds until TCP tries again.
+const BACKLOG: i32 = 4096;
 
 /// A listening socket and the settings of its server. [`run`](Server::run) or
 /// [`start`](Server::start) serves.
@@ -53,17 +58,18 @@ pub struct Server {
 
 impl Server {
     /// Binds the address and listens. Port 0 takes a free port: see [`Server::address`]. The backlog is
-    /// std's, 128 connections.
+    /// 4,096: so many clients may have connected and wait to be accepted. A system may allow fewer (on
+    /// Linux `net.core.somaxconn`); on Windows it is std's, 128.
     ///
     /// # Errors
     /// The system's error: the port is in use or needs privileges, or the address is not one of this
     /// machine.
     pub fn bind(address: impl ToSocketAddrs) -> io::Result<Server> {
-        Ok(Server::from_listener(TcpListener::bind(address)?))
+        Ok(Server::from_listener(listen(address)?))
     }
 
-    /// A server on a listener that the caller has made, perhaps with a longer backlog. Its limits are
-    /// [`Limits::default`].
+    /// A server on a listener that the caller has made. Its backlog stays as the caller has set it: std
+    /// sets 128. The limits are [`Limits::default`].
     pub fn from_listener(listener: TcpListener) -> Server {
         let (limits, connections) = (Limits::default(), Arc::new(Connections::default()));
         let _ = set_listener_options(&listener, &limits);
@@ -140,6 +146,19 @@ impl Server {
         let thread = thread::Builder::new().name("openkitchen".into()).spawn(run)?;
         Ok(ServerHandle { address, stopper, thread: Some(thread) })
     }
+}
+
+/// Binds an address and listens as [`Server::bind`] does, for a program that needs the listener itself.
+///
+/// # Errors
+/// The system's error. A backlog that cannot be set is no error: the log has a warning.
+#[doc(hidden)]
+pub fn listen(address: impl ToSocketAddrs) -> io::Result<TcpListener> {
+    let listener = TcpListener::bind(address)?;
+    if let Err(error) = sys::set_backlog(&listener, BACKLOG) {
+        warn!("cannot set the backlog, so a burst of connections may have to wait: {error}");
+    }
+    Ok(listener)
 }
 
 /// Serves one connection over any [`Io`], without a port. Returns when the connection ends. Tests and
