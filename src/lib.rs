@@ -114,7 +114,7 @@ pub use message::status::Status;
 pub use message::target::form;
 pub use net::observer::{Answered, End, Observer};
 pub use net::server::{Server, ServerHandle, Stopper};
-pub use net::shared::Clock;
+pub use net::shared::{Clock, Scheduling};
 pub use request::Request;
 pub use route::{Handler, Route, Routes, delete, get, patch, post, put, routes};
 pub use transcript::Transcript;

@@ -16,7 +16,7 @@ use openkitchen::transcript::{Item, Side};
 use process::{Client, Exit, Folder, Process, Response, ServerProcess, TIMEOUT, openkitchen, run};
 
 /// All flags of the server, in the order of the help.
-const FLAGS: [&str; 16] = [
+const FLAGS: [&str; 17] = [
     "listen",
     "port-file",
     "data",
@@ -33,6 +33,7 @@ const FLAGS: [&str; 16] = [
     "write-timeout",
     "grace",
     "drain",
+    "scheduling",
 ];
 
 const GET: &str = "GET /about HTTP/1.1\r\nHost: h\r\n\r\n";
@@ -129,6 +130,7 @@ fn the_error_for_an_invalid_value_has_a_valid_one() {
         ("--head-timeout 0", "--head-timeout takes a time in seconds"),
         ("--grace NaN", "--grace takes a time in seconds"),
         ("--no-trace=yes", "--no-trace takes no value"),
+        ("--scheduling idle", "--scheduling takes batch or normal, not `idle`"),
     ] {
         assert_error(&run(&mut openkitchen(line)), 2, &[expected]);
     }
@@ -280,6 +282,37 @@ fn every_flag_is_also_a_variable() {
     let printed =
         ["listening on http://", "likes are kept in "].map(|part| stdout.matches(part).count());
     assert_eq!((printed, stdout.lines().count()), ([1, 1], 2), "{stdout}");
+}
+
+const SCHED_OTHER: u32 = 0;
+const SCHED_BATCH: u32 = 3;
+
+/// The scheduling policy of each thread of a process.
+fn policies(process: u32) -> Vec<u32> {
+    let policy = |task: io::Result<fs::DirEntry>| {
+        let stat = fs::read_to_string(task.ok()?.path().join("stat")).ok()?;
+        // proc_pid_stat(5): the policy is field 41, and field 3 follows the name in brackets.
+        stat.rsplit_once(')')?.1.split_whitespace().nth(41 - 3)?.parse().ok()
+    };
+    fs::read_dir(format!("/proc/{process}/task")).unwrap().filter_map(policy).collect()
+}
+
+#[test]
+fn the_threads_that_serve_connections_have_the_scheduling_policy_of_the_flag() {
+    for (flags, variable, is_batch) in [
+        ("", "", true),
+        ("--scheduling normal", "", false),
+        ("", "normal", false),
+        ("--scheduling=batch", "normal", true),
+    ] {
+        let variable = ("OPENKITCHEN_SCHEDULING", variable);
+        let site = ServerProcess::start_site_with_env(flags, &[variable]);
+        assert_eq!(site.get("/about").status, 200);
+        let policies = policies(site.id());
+        // The threads for signals and for the log never serve a connection.
+        assert!(policies.contains(&SCHED_OTHER), "{policies:?}");
+        assert_eq!(policies.contains(&SCHED_BATCH), is_batch, "{flags} {variable:?}: {policies:?}");
+    }
 }
 
 #[test]

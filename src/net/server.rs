@@ -35,7 +35,7 @@ use log::{error, warn};
 use super::connection::Connection;
 use super::connections::{Connections, Identity, IdleMark};
 use super::observer::Observer;
-use super::shared::{Clock, Service, Shared, set_listener_options};
+use super::shared::{Clock, Scheduling, Service, Shared, set_listener_options};
 use super::throttle::Throttle;
 use super::transport::{Buffers, Io};
 use crate::message::limits::Limits;
@@ -53,6 +53,7 @@ pub struct Server {
     limits: Limits,
     observer: Option<Arc<dyn Observer>>,
     clock: Clock,
+    scheduling: Scheduling,
     connections: Arc<Connections>,
 }
 
@@ -73,7 +74,8 @@ impl Server {
     pub fn from_listener(listener: TcpListener) -> Server {
         let (limits, connections) = (Limits::default(), Arc::new(Connections::default()));
         let _ = set_listener_options(&listener, &limits);
-        Server { listener, limits, observer: None, clock: SystemTime::now, connections }
+        let (clock, scheduling) = (SystemTime::now, Scheduling::Normal);
+        Server { listener, limits, observer: None, clock, scheduling, connections }
     }
 
     /// Sets the limits: sizes, timeouts, and the number of connections.
@@ -92,6 +94,12 @@ impl Server {
     /// Sets the clock that `Date` is taken from. Timeouts do not use it.
     pub fn clock(self, clock: Clock) -> Server {
         Server { clock, ..self }
+    }
+
+    /// Sets how the system schedules the threads that serve connections. [`Scheduling::Batch`] is for
+    /// more requests a second, and says what it costs.
+    pub fn scheduling(self, scheduling: Scheduling) -> Server {
+        Server { scheduling, ..self }
     }
 
     /// The bound address, with the real port where port 0 was asked for.
@@ -123,7 +131,7 @@ impl Server {
             warned: AtomicU64::new(0),
             panics: Throttle::default(),
         };
-        let shared = Shared::new(self.listener, service, &self.connections)?;
+        let shared = Shared::new(self.listener, service, &self.connections, self.scheduling)?;
         thread::scope(|scope| {
             shared.spawn_worker(scope)?;
             shared.supervise(scope);

@@ -4,7 +4,7 @@ use std::env;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use openkitchen::Limits;
+use openkitchen::{Limits, Scheduling};
 
 use super::flags::{
     self, BYTES, Flag, NUMBER, ParsedArgs, SECONDS, bytes, count, listen, nearest, time,
@@ -31,6 +31,8 @@ pub struct ServeOptions {
     pub explain: bool,
     /// The limits and timeouts of the server.
     pub limits: Limits,
+    /// How the system schedules the threads that serve connections.
+    pub scheduling: Scheduling,
     /// How long `/healthz` responds with 503 before the server stops.
     pub drain: Duration,
 }
@@ -46,6 +48,7 @@ impl Default for ServeOptions {
             bodies: false,
             explain: false,
             limits: Limits::default(),
+            scheduling: Scheduling::Batch,
             drain: Duration::ZERO,
         }
     }
@@ -63,7 +66,7 @@ pub enum ServeCommand {
 }
 
 #[rustfmt::skip]
-const FLAGS: [Flag<ServeOptions>; 16] = [
+const FLAGS: [Flag<ServeOptions>; 17] = [
     Flag { name: "listen", value: "ADDR", help: "address to listen on [127.0.0.1:5000]; port 0: any free",
         apply: |options, value| { options.listen = listen(value); Ok(()) } },
     Flag { name: "port-file", value: "FILE", help: "write the address in use to FILE",
@@ -72,7 +75,7 @@ const FLAGS: [Flag<ServeOptions>; 16] = [
         apply: |options, value| { options.data = Some(value.into()); Ok(()) } },
     Flag { name: "record", value: "DIR", help: "record each connection to a file of its own in DIR",
         apply: |options, value| { options.record = Some(value.into()); Ok(()) } },
-    Flag { name: "no-trace", value: "", help: "do not print the exchanges",
+    Flag { name: "no-trace", value: "", help: "do not print the exchanges (requests and responses)",
         apply: |options, _| { options.trace = false; Ok(()) } },
     Flag { name: "bodies", value: "", help: "print long bodies (content), styles and images too",
         apply: |options, _| { options.bodies = true; Ok(()) } },
@@ -96,7 +99,21 @@ const FLAGS: [Flag<ServeOptions>; 16] = [
         apply: |options, value| { options.limits.grace = time_or_none(value).ok_or(SECONDS)?; Ok(()) } },
     Flag { name: "drain", value: "S", help: "seconds of 503 from /healthz before the stop [0]",
         apply: |options, value| { options.drain = time_or_none(value).ok_or(SECONDS)?; Ok(()) } },
+    Flag { name: "scheduling", value: "POLICY", help: "batch (more requests a second) or normal [batch]",
+        apply: |options, value| { options.scheduling = scheduling(value).ok_or(SCHEDULING)?; Ok(()) } },
 ];
+
+/// What an error says that the value should be. See [`scheduling`].
+const SCHEDULING: &str = "batch or normal";
+
+/// Reads the scheduling of the server's threads.
+fn scheduling(value: &str) -> Option<Scheduling> {
+    match value {
+        "batch" => Some(Scheduling::Batch),
+        "normal" => Some(Scheduling::Normal),
+        _ => None,
+    }
+}
 
 /// Parses the command line and the environment.
 ///
@@ -134,8 +151,7 @@ pub fn from_process(arguments: &[String]) -> Result<ServeCommand, CliError> {
 pub fn help() -> String {
     format!(
         "openkitchen: the HTTP/1.1 server with glass walls\n\
-         openkitchen [FLAGS]         run the lesson site, and print each exchange: a\n\
-         \x20                           request and its response, byte for byte\n\
+         openkitchen [FLAGS]         run the lesson site, and print each exchange\n\
          openkitchen COMMAND --help  show the help of a command:\n\
          \x20 watch    stand between a client and any server, and print what crosses\n\
          \x20 send     send bytes to any server, and print what it sends back\n\

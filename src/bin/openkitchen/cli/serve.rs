@@ -35,7 +35,6 @@ pub fn command(arguments: &[String]) -> Result<ExitCode, CliError> {
 
 fn serve(options: &ServeOptions) -> Result<(), CliError> {
     sys::limit_malloc_arenas();
-    sys::use_batch_scheduling();
     logging::start();
     sys::raise_descriptor_limit();
     sys::catch_sigxfsz();
@@ -45,7 +44,9 @@ fn serve(options: &ServeOptions) -> Result<(), CliError> {
         let _ = fs::remove_file(stale);
     }
     let listener = bind::bind(&options.listen).map_err(failed)?;
-    let mut server = Server::from_listener(listener).limits(options.limits.clone());
+    let mut server = Server::from_listener(listener)
+        .limits(options.limits.clone())
+        .scheduling(options.scheduling);
     let default = likes::default_path(env::var_os("XDG_STATE_HOME"), env::var_os("HOME"));
     let likes =
         Likes::choose(options.data.clone(), default).map_err(|error| failed(error.to_string()))?;
