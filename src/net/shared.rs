@@ -20,6 +20,7 @@ use super::throttle::Throttle;
 use crate::message::limits::Limits;
 use crate::message::visible::Visible;
 use crate::route::Routes;
+use crate::sys;
 
 /// A source of the current time, for `Date`. The tests' clock stands still.
 pub type Clock = fn() -> SystemTime;
@@ -140,19 +141,13 @@ pub(super) fn set_stream_options(stream: &TcpStream, limits: &Limits) -> io::Res
 }
 
 /// Sets on the listener what its connections inherit on Linux, so that none needs a system call for
-/// it. Returns the listening socket as a [`TcpStream`], which has calls that [`TcpListener`] lacks.
-#[cfg(unix)]
+/// it. Returns the listening socket as a [`TcpStream`], which has calls that [`TcpListener`] lacks. On
+/// Windows it does nothing: each connection gets its options when it is registered.
 pub(super) fn set_listener_options(
     listener: &TcpListener,
     limits: &Limits,
 ) -> io::Result<Option<TcpStream>> {
-    let stream = TcpStream::from(std::os::fd::OwnedFd::from(listener.try_clone()?));
-    set_stream_options(&stream, limits)?;
-    Ok(Some(stream))
-}
-
-/// On other systems each connection gets its options when it is registered.
-#[cfg(not(unix))]
-pub(super) fn set_listener_options(_: &TcpListener, _: &Limits) -> io::Result<Option<TcpStream>> {
-    Ok(None)
+    let stream = sys::as_stream(listener)?;
+    stream.iter().try_for_each(|stream| set_stream_options(stream, limits))?;
+    Ok(stream)
 }

@@ -10,7 +10,8 @@
 //! pthread_setschedparam  the scheduling policy of a thread
 //! setsockopt             a reset (RST) when a socket is closed
 //! signal                 SIGTERM and Ctrl-C ask the process to stop; SIGXFSZ does not end it
-//! mkdir, open            folders and files for their owner alone, which std creates on Unix
+//! mkdir, open            folders and files for their owner alone: std has them on Unix only
+//! dup                    a listening socket as a `TcpStream`: likewise
 //! ```
 //! This file says what each function does. The others do it, and the compiler takes those of the system
 //! for which it builds:
@@ -50,6 +51,15 @@ pub use system::StopSignals;
 /// The system's error.
 pub fn set_backlog(listener: &TcpListener, backlog: i32) -> io::Result<()> {
     system::set_backlog(listener, backlog)
+}
+
+/// The listening socket as a [`TcpStream`], which has calls that [`TcpListener`] lacks: timeouts, and
+/// `shutdown`. `None` on Windows.
+///
+/// # Errors
+/// The system has no descriptor left.
+pub fn as_stream(listener: &TcpListener) -> io::Result<Option<TcpStream>> {
+    system::as_stream(listener)
 }
 
 /// Raises the soft limit on open descriptors to the hard limit. Each connection needs a descriptor,

@@ -10,6 +10,10 @@ pub fn set_backlog(_: &TcpListener, _: i32) -> io::Result<()> {
     Ok(())
 }
 
+pub fn as_stream(_: &TcpListener) -> io::Result<Option<TcpStream>> {
+    Ok(None)
+}
+
 pub fn raise_descriptor_limit() {}
 
 pub fn limit_malloc_arenas() {}

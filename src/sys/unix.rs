@@ -5,7 +5,7 @@ use std::ffi::{c_int, c_uint, c_void};
 use std::fs::{DirBuilder, File, OpenOptions};
 use std::io::{self, ErrorKind, Read};
 use std::net::{TcpListener, TcpStream};
-use std::os::fd::{AsRawFd, IntoRawFd};
+use std::os::fd::{AsRawFd, IntoRawFd, OwnedFd};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::os::unix::net::UnixStream;
 use std::path::Path;
@@ -26,6 +26,10 @@ pub fn set_backlog(listener: &TcpListener, backlog: i32) -> io::Result<()> {
         0 => Ok(()),
         _ => Err(io::Error::last_os_error()),
     }
+}
+
+pub fn as_stream(listener: &TcpListener) -> io::Result<Option<TcpStream>> {
+    Ok(Some(TcpStream::from(OwnedFd::from(listener.try_clone()?))))
 }
 
 pub fn raise_descriptor_limit() {
