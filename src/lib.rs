@@ -71,7 +71,7 @@
 //! templates, compression, uploads, CGI, proxying, virtual hosts, a configuration file. A proxy in
 //! front, a service manager or a framework does those.
 #![cfg_attr(book, doc = "\n", doc = include_str!("book.md"))]
-#![forbid(unsafe_code)]
+#![deny(unsafe_code)]
 #![warn(clippy::unwrap_used, clippy::print_stdout, clippy::print_stderr)]
 
 // A user of the library finds all public names on its first page. `make book` shows the modules too.
@@ -84,6 +84,9 @@ pub mod request;
 #[cfg_attr(not(book), doc(hidden))]
 pub mod net;
 pub mod transcript;
+#[cfg_attr(not(book), doc(hidden))]
+#[allow(unsafe_code, reason = "calls that std does not have")]
+pub mod sys;
 
 pub use message::fields::FieldLines;
 pub use message::head::Version;
@@ -95,7 +98,7 @@ pub use message::status::Status;
 pub use message::target::form;
 pub use net::observer::{Answered, End, Observer};
 pub use net::server::{Server, ServerHandle, Stopper};
-pub use net::shared::Clock;
+pub use net::shared::{Clock, Scheduling};
 pub use request::Request;
 pub use route::{Handler, Route, RouteRow, Routes, delete, get, patch, post, put, routes};
 #[doc(inline)]

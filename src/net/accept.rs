@@ -43,8 +43,9 @@ use log::{error, warn};
 use super::connection::Connection;
 use super::connections::{Entries, Entry, Identity, Permit};
 use super::observer::Tapped;
-use super::shared::{Shared, set_stream_options};
+use super::shared::{Scheduling, Shared, set_stream_options};
 use super::transport::{Buffers, Io};
+use crate::sys;
 
 /// If this many threads wait in `accept`, a worker that has finished its connection ends. The
 /// supervisor does not look at this number, so more may wait for a while.
@@ -118,6 +119,9 @@ impl<S: Sync> Shared<'_, S> {
 
     /// The life of a worker: accept a connection, serve it, accept the next.
     fn accept_loop(&self) {
+        if self.scheduling == Scheduling::Batch {
+            sys::use_batch_scheduling();
+        }
         let mut buffers = Buffers::new();
         let accepting = &self.acceptor.accepting;
         while let Some((stream, peer)) = self.accept() {

@@ -30,16 +30,21 @@ use std::sync::atomic::{AtomicBool, AtomicU64};
 use std::thread;
 use std::time::SystemTime;
 
-use log::error;
+use log::{error, warn};
 
 use super::connection::Connection;
 use super::connections::{Connections, Identity, IdleMark};
 use super::observer::Observer;
-use super::shared::{Clock, Service, Shared, set_listener_options};
+use super::shared::{Clock, Scheduling, Service, Shared, set_listener_options};
 use super::throttle::Throttle;
 use super::transport::{Buffers, Io};
 use crate::message::limits::Limits;
 use crate::route::{RouteRow, Routes};
+use crate::sys;
+
+/// The backlog: connections that may wait to be accepted. std asks for 128. With that, some of 1,000
+/// clients that connect at once wait for whole seconds until TCP tries again.
+const BACKLOG: i32 = 4096;
 
 /// A listening socket and the settings of its server. [`run`](Server::run) or
 /// [`start`](Server::start) serves.
@@ -48,26 +53,29 @@ pub struct Server {
     limits: Limits,
     observers: Vec<Arc<dyn Observer>>,
     clock: Clock,
+    scheduling: Scheduling,
     connections: Arc<Connections>,
 }
 
 impl Server {
     /// Binds the address and listens. Port 0 takes a free port: see [`Server::address`]. The backlog is
-    /// std's, 128 connections.
+    /// 4,096: so many clients may have connected and wait to be accepted. A system may allow fewer (on
+    /// Linux `net.core.somaxconn`); on Windows it is std's, 128.
     ///
     /// # Errors
     /// The system's error: the port is in use or needs privileges, or the address is not one of this
     /// machine.
     pub fn bind(address: impl ToSocketAddrs) -> io::Result<Server> {
-        Ok(Server::from_listener(TcpListener::bind(address)?))
+        Ok(Server::from_listener(listen(address)?))
     }
 
-    /// A server on a listener that the caller has made, perhaps with a longer backlog. Its limits are
-    /// [`Limits::default`].
+    /// A server on a listener that the caller has made. Its backlog stays as the caller has set it: std
+    /// sets 128. The limits are [`Limits::default`].
     pub fn from_listener(listener: TcpListener) -> Server {
         let (limits, connections) = (Limits::default(), Arc::new(Connections::default()));
         let _ = set_listener_options(&listener, &limits);
-        Server { listener, limits, observers: Vec::new(), clock: SystemTime::now, connections }
+        let (clock, scheduling) = (SystemTime::now, Scheduling::Normal);
+        Server { listener, limits, observers: Vec::new(), clock, scheduling, connections }
     }
 
     /// Sets the limits: sizes, timeouts, and the number of connections.
@@ -88,6 +96,12 @@ impl Server {
     /// Sets the clock that `Date` is taken from. Timeouts do not use it.
     pub fn clock(self, clock: Clock) -> Server {
         Server { clock, ..self }
+    }
+
+    /// Sets how the system schedules the threads that serve connections. [`Scheduling::Batch`] is for
+    /// more requests a second, and says what it costs.
+    pub fn scheduling(self, scheduling: Scheduling) -> Server {
+        Server { scheduling, ..self }
     }
 
     /// The bound address, with the real port where port 0 was asked for.
@@ -124,7 +138,7 @@ impl Server {
             let address = self.listener.local_addr()?;
             self.observers.iter().for_each(|observer| observer.started(address, &rows));
         }
-        let shared = Shared::new(self.listener, service, &self.connections)?;
+        let shared = Shared::new(self.listener, service, &self.connections, self.scheduling)?;
         thread::scope(|scope| {
             shared.spawn_worker(scope)?;
             shared.supervise(scope);
@@ -147,6 +161,19 @@ impl Server {
         let thread = thread::Builder::new().name("openkitchen".into()).spawn(run)?;
         Ok(ServerHandle { address, stopper, thread: Some(thread) })
     }
+}
+
+/// Binds an address and listens as [`Server::bind`] does, for a program that needs the listener itself.
+///
+/// # Errors
+/// The system's error. A backlog that cannot be set is no error: the log has a warning.
+#[doc(hidden)]
+pub fn listen(address: impl ToSocketAddrs) -> io::Result<TcpListener> {
+    let listener = TcpListener::bind(address)?;
+    if let Err(error) = sys::set_backlog(&listener, BACKLOG) {
+        warn!("cannot set the backlog, so a burst of connections may have to wait: {error}");
+    }
+    Ok(listener)
 }
 
 /// Serves one connection over any [`Io`], without a port. Returns when the connection ends. Tests and

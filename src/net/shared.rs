@@ -21,9 +21,27 @@ use super::throttle::Throttle;
 use crate::message::limits::Limits;
 use crate::message::visible::Visible;
 use crate::route::Routes;
+use crate::sys;
 
 /// A source of the current time, for `Date`. The tests' clock stands still.
 pub type Clock = fn() -> SystemTime;
+
+/// How the system schedules the threads that serve connections.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Scheduling {
+    /// As it schedules the thread that runs the server.
+    #[default]
+    Normal,
+    /// For more requests a second under full load. On Linux each worker thread sets the policy
+    /// SCHED_BATCH for itself: when it wakes up, it does not interrupt the thread that runs. With 64
+    /// busy connections, a request takes a quarter less processor time. Other systems have no such
+    /// policy, and nothing changes.
+    ///
+    /// It costs latency: while all processors are busy, a worker may wait some milliseconds for its
+    /// turn. It is not the default for two more reasons. A thread or process that a handler starts
+    /// inherits the policy. And some sandboxes end a process that sets one.
+    Batch,
+}
 
 /// What every connection uses. Connections change only the last two fields.
 pub(super) struct Service<'a, S: 'static> {
@@ -48,6 +66,7 @@ pub(super) struct Shared<'a, S: 'static> {
     pub shutter: Option<TcpStream>,
     pub service: Service<'a, S>,
     pub connections: &'a Connections,
+    pub scheduling: Scheduling,
     pub acceptor: Acceptor,
 }
 
@@ -80,9 +99,11 @@ impl<'a, S: Sync> Shared<'a, S> {
         listener: TcpListener,
         service: Service<'a, S>,
         connections: &'a Connections,
+        scheduling: Scheduling,
     ) -> io::Result<Shared<'a, S>> {
         let shutter = set_listener_options(&listener, service.limits)?;
-        Ok(Shared { listener, shutter, service, connections, acceptor: Acceptor::default() })
+        let acceptor = Acceptor::default();
+        Ok(Shared { listener, shutter, service, connections, scheduling, acceptor })
     }
 }
 
@@ -121,19 +142,13 @@ pub(super) fn set_stream_options(stream: &TcpStream, limits: &Limits) -> io::Res
 }
 
 /// Sets on the listener what its connections inherit on Linux, so that none needs a system call for
-/// it. Returns the listening socket as a [`TcpStream`], which has calls that [`TcpListener`] lacks.
-#[cfg(unix)]
+/// it. Returns the listening socket as a [`TcpStream`], which has calls that [`TcpListener`] lacks. On
+/// Windows it does nothing: each connection gets its options when it is registered.
 pub(super) fn set_listener_options(
     listener: &TcpListener,
     limits: &Limits,
 ) -> io::Result<Option<TcpStream>> {
-    let stream = TcpStream::from(std::os::fd::OwnedFd::from(listener.try_clone()?));
-    set_stream_options(&stream, limits)?;
-    Ok(Some(stream))
-}
-
-/// On other systems each connection gets its options when it is registered.
-#[cfg(not(unix))]
-pub(super) fn set_listener_options(_: &TcpListener, _: &Limits) -> io::Result<Option<TcpStream>> {
-    Ok(None)
+    let stream = sys::as_stream(listener)?;
+    stream.iter().try_for_each(|stream| set_stream_options(stream, limits))?;
+    Ok(stream)
 }

@@ -21,6 +21,7 @@
 //! - a and c run a second time on this server alone: without an observer, with the trace (to /dev/null),
 //!   with `--record`, and with the log (to /dev/null). They request `/raw`, because `/healthz` is a quiet
 //!   route: the trace and the log leave it out.
+//! - a, d, g and h are also run on a small server on the [`library`], without the lesson site.
 //! - b depends on the scheduler: it may run server and client on one core or on two. Read p50.
 //! - i measures memory as PSS. Its latencies are those of new clients while all others are idle.
 //! - k shows the backlog of the floor, 128 as std sets it. If the backlog is full, a client tries again
@@ -37,6 +38,7 @@
 
 mod child;
 mod floor;
+mod library;
 mod load;
 mod table;
 mod workload;
@@ -85,6 +87,7 @@ fn main() -> ExitCode {
             let mode = FloorMode::named(mode).unwrap_or(FloorMode::Stay);
             floor::serve(mode, request_bytes.parse().unwrap_or(usize::MAX))
         }
+        [flag] if flag == "--library" => library::serve(),
         _ => Args::parse(&args).map_err(io::Error::other).and_then(|args| args.run()),
     };
     done.map_or_else(

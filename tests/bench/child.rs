@@ -22,6 +22,7 @@ const MAX_CONNECTIONS: &str = "12000";
 const AT_CLKTCK: u64 = 17;
 
 pub const OPENKITCHEN: &str = "openkitchen";
+pub const LIBRARY: &str = "the library";
 pub const FLOOR: &str = "the floor";
 pub const SPAWN: &str = "a thread each";
 
@@ -29,6 +30,7 @@ pub const SPAWN: &str = "a thread each";
 #[derive(Clone, PartialEq)]
 pub enum ServerKind {
     OpenKitchen(Observation),
+    Library,
     Floor(FloorMode),
     /// Any program that prints where it listens, as this server does.
     Peer(PathBuf),
@@ -79,6 +81,7 @@ impl ServerKind {
             ServerKind::OpenKitchen(Observation::Trace) => "with its trace",
             ServerKind::OpenKitchen(Observation::Record) => "with --record",
             ServerKind::OpenKitchen(Observation::Log) => "with its log",
+            ServerKind::Library => LIBRARY,
             ServerKind::Floor(FloorMode::Spawn) => SPAWN,
             ServerKind::Floor(_) => FLOOR,
             ServerKind::Peer(path) => {
@@ -100,6 +103,7 @@ impl ServerKind {
     ) -> io::Result<Child> {
         match self {
             ServerKind::OpenKitchen(observation) => Child::openkitchen(*observation, &folder.0),
+            ServerKind::Library => Child::library(),
             ServerKind::Floor(mode) => Child::floor(*mode, request_bytes, response),
             ServerKind::Peer(path) => {
                 let mut child = Child::spawn_piped(Command::new(path).stdin(Stdio::null()))?;
@@ -132,6 +136,12 @@ impl Child {
         let mut child = Child::spawn_piped(&mut command)?;
         child.records = (observation == Observation::Record).then_some(records);
         child.wait_for_address()
+    }
+
+    fn library() -> io::Result<Child> {
+        let mut command = Command::new(env::current_exe()?);
+        command.arg("--library").env_clear().stdin(Stdio::null());
+        Child::spawn_piped(&mut command)?.wait_for_address()
     }
 
     fn floor(mode: FloorMode, request_bytes: usize, response: &[u8]) -> io::Result<Child> {

@@ -5,7 +5,7 @@
 use std::fmt::Write;
 
 use crate::Sample;
-use crate::child::{FLOOR, OPENKITCHEN, ServerKind};
+use crate::child::{FLOOR, LIBRARY, OPENKITCHEN, ServerKind};
 use crate::workload::{Goal, Kind, RequestKind, Workload};
 
 /// The headings above the rows.
@@ -94,6 +94,7 @@ impl Results {
         let ratios = |name, pick| Some(Figures::ratios(own, self.samples(name)?, pick));
         let reached = match goal {
             Goal::Rate(_, name) => ratios(name, MEASURED)?,
+            Goal::Library(_) => Figures::ratios(self.samples(LIBRARY)?, own, MEASURED),
             Goal::Cpu(_) => ratios(FLOOR, CPU)?,
             Goal::AtMost(..) => Figures::of(own, MEASURED),
             Goal::AsBefore(_) => Figures::of(own, |sample| sample.p50 / sample.p50_before),
@@ -115,7 +116,7 @@ impl Results {
             let is_met = goal.is_met((reached.median() * 100.0).round() / 100.0);
             let mark = if is_met && !has_errors { "met" } else { "missed" };
             let (letter, goal) = (self.workload.letter, goal.to_string());
-            let _ = writeln!(text, "{letter}  {goal:<28} {:<24} {mark}", reached.spread(2));
+            let _ = writeln!(text, "{letter}  {goal:<32} {:<24} {mark}", reached.spread(2));
         }
         text
     }

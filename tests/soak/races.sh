@@ -10,7 +10,7 @@
 #   example in httparse, which gets its table of fields uninitialized.
 #
 # No report is suppressed. Neither tool sees an order of threads that did not occur during the run. Miri
-# does not know the Linux calls in src/bin/openkitchen/sys.rs.
+# does not know the Linux calls in src/sys/.
 set -eu
 cd "$(dirname "$0")/../.."
 

@@ -6,8 +6,6 @@
 
 mod cli;
 mod site;
-#[allow(unsafe_code, reason = "calls that std does not have")]
-mod sys;
 
 use std::io::{self, Write};
 use std::process::ExitCode;

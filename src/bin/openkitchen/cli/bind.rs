@@ -3,11 +3,7 @@
 use std::io::{self, ErrorKind};
 use std::net::{SocketAddr, TcpListener, ToSocketAddrs};
 
-use crate::sys;
-
-/// The backlog: connections that may wait to be accepted. std asks for 128; with that, a burst of
-/// 1,000 clients waits whole seconds until TCP tries again.
-const BACKLOG: i32 = 4096;
+use openkitchen::net::server;
 
 /// Binds an address such as `127.0.0.1:5000`, `[::1]:0` or `localhost:5000`, and listens.
 ///
@@ -20,11 +16,7 @@ pub fn bind(address: &str) -> Result<TcpListener, String> {
             format!("`{address}` is not an address to listen on; write it like 127.0.0.1:5000 or [::1]:5000")
         })?
         .collect();
-    let listener = TcpListener::bind(&addresses[..]).map_err(|error| why(address, &error))?;
-    if let Err(error) = sys::set_backlog(&listener, BACKLOG) {
-        log::warn!("cannot set the backlog, so a burst of connections may have to wait: {error}");
-    }
-    Ok(listener)
+    server::listen(&addresses[..]).map_err(|error| why(address, &error))
 }
 
 fn why(address: &str, error: &io::Error) -> String {

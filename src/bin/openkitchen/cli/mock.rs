@@ -34,12 +34,12 @@ use std::sync::mpsc::{self, RecvTimeoutError};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
+use openkitchen::sys;
 use openkitchen::transcript::{Item, Prose, Side};
 
 use super::flags::{CommandLine, Flag, SECONDS, listen, time};
 use super::port_file::PortFile;
 use super::{CliError, bind, print, script};
-use crate::sys;
 use session::MockOutcome;
 use steps::MockConnection;
 

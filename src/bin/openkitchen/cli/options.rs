@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use openkitchen::Limits;
+use openkitchen::{Limits, Scheduling};
 
 use super::flags::{
     BYTES, CommandLine, Flag, NUMBER, SECONDS, bytes, count, listen, nearest, time, time_or_none,
@@ -29,6 +29,8 @@ pub struct ServeOptions {
     pub explain: bool,
     /// The limits and timeouts of the server.
     pub limits: Limits,
+    /// How the system schedules the threads that serve connections.
+    pub scheduling: Scheduling,
     /// How long `/healthz` responds with 503 before the server stops.
     pub drain: Duration,
 }
@@ -44,13 +46,14 @@ impl Default for ServeOptions {
             bodies: false,
             explain: false,
             limits: Limits::default(),
+            scheduling: Scheduling::Batch,
             drain: Duration::ZERO,
         }
     }
 }
 
 #[rustfmt::skip]
-const FLAGS: [Flag<ServeOptions>; 16] = [
+const FLAGS: [Flag<ServeOptions>; 17] = [
     Flag { name: "listen", value: "ADDR", help: "address to listen on [127.0.0.1:5000]; port 0: any free",
         apply: |options, value| { options.listen = listen(value); Ok(()) } },
     Flag { name: "port-file", value: "FILE", help: "write the address in use to FILE",
@@ -59,7 +62,7 @@ const FLAGS: [Flag<ServeOptions>; 16] = [
         apply: |options, value| { options.data = Some(value.into()); Ok(()) } },
     Flag { name: "record", value: "DIR", help: "record each connection to a file of its own in DIR",
         apply: |options, value| { options.record = Some(value.into()); Ok(()) } },
-    Flag { name: "no-trace", value: "", help: "do not print the exchanges",
+    Flag { name: "no-trace", value: "", help: "do not print the exchanges (requests and responses)",
         apply: |options, _| { options.trace = false; Ok(()) } },
     Flag { name: "bodies", value: "", help: "print long bodies (content), styles and images too",
         apply: |options, _| { options.bodies = true; Ok(()) } },
@@ -83,7 +86,21 @@ const FLAGS: [Flag<ServeOptions>; 16] = [
         apply: |options, value| { options.limits.grace = time_or_none(value).ok_or(SECONDS)?; Ok(()) } },
     Flag { name: "drain", value: "S", help: "seconds to answer 503 at /healthz before it stops [0]",
         apply: |options, value| { options.drain = time_or_none(value).ok_or(SECONDS)?; Ok(()) } },
+    Flag { name: "scheduling", value: "POLICY", help: "batch (more requests a second) or normal [batch]",
+        apply: |options, value| { options.scheduling = scheduling(value).ok_or(SCHEDULING)?; Ok(()) } },
 ];
+
+/// What an error says that the value should be. See [`scheduling`].
+const SCHEDULING: &str = "batch or normal";
+
+/// Reads the scheduling of the server's threads.
+fn scheduling(value: &str) -> Option<Scheduling> {
+    match value {
+        "batch" => Some(Scheduling::Batch),
+        "normal" => Some(Scheduling::Normal),
+        _ => None,
+    }
+}
 
 const COMMAND_LINE: CommandLine<ServeOptions> = CommandLine {
     usage: "openkitchen: an HTTP/1.1 server that shows every byte\n\

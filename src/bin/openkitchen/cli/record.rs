@@ -54,10 +54,9 @@ use std::process;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use openkitchen::{End, Observer};
+use openkitchen::{End, Observer, sys};
 
 use super::follower::{FollowedBytes, Viewer};
-use crate::sys;
 
 use file::RecordedConnection;
 

@@ -5,7 +5,7 @@ use std::io;
 use std::process::{self, ExitCode};
 use std::time::Duration;
 
-use openkitchen::{Server, Stopper};
+use openkitchen::{Server, Stopper, sys};
 
 use super::options::ServeOptions;
 use super::port_file::PortFile;
@@ -14,7 +14,6 @@ use super::viewers::Viewers;
 use super::{CliError, bind, logging, options};
 use crate::site::likes::{self, Likes};
 use crate::site::{ROUTES, Site};
-use crate::sys;
 
 /// How long the process waits for handlers after the grace time, when all sockets are closed. Without
 /// it, a handler that never returns would keep the process running.
@@ -33,14 +32,15 @@ pub fn command(arguments: &[String]) -> Result<ExitCode, CliError> {
 
 fn serve(options: &ServeOptions) -> Result<(), CliError> {
     sys::limit_malloc_arenas();
-    sys::use_batch_scheduling();
     logging::start();
     sys::raise_descriptor_limit();
     sys::catch_sigxfsz();
     let failed = |sentence: String| CliError::Failed(sentence);
     let port_file = PortFile::prepare(options.port_file.as_deref());
     let listener = bind::bind(&options.listen).map_err(failed)?;
-    let mut server = Server::from_listener(listener).limits(options.limits.clone());
+    let mut server = Server::from_listener(listener)
+        .limits(options.limits.clone())
+        .scheduling(options.scheduling);
     let default = likes::default_path(env::var_os("XDG_STATE_HOME"), env::var_os("HOME"));
     let likes =
         Likes::choose(options.data.clone(), default).map_err(|error| failed(error.to_string()))?;

@@ -33,13 +33,13 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use openkitchen::net::throttle::Throttle;
+use openkitchen::sys;
 
 use super::flags::{CommandLine, Flag, NUMBER, SECONDS, count, listen, time, time_or_none};
 use super::port_file::PortFile;
 use super::trace::TraceOptions;
 use super::viewers::Viewers;
 use super::{CliError, address, bind, logging};
-use crate::sys;
 
 use link::{Link, LinkEnd};
 

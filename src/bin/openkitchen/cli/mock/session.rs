@@ -17,11 +17,11 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use openkitchen::message::visible::Visible;
+use openkitchen::sys;
 
 use super::differ;
 use super::steps::{MockConnection, Step};
 use crate::cli::send::progress::DirectionProgress;
-use crate::sys;
 
 /// How long the server still reads after its last step, if the client does not close its side. In this
 /// time the client reads the rest, before the socket is closed.

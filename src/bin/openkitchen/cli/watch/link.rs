@@ -22,12 +22,11 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use openkitchen::transcript::Side;
-use openkitchen::{End, Observer};
+use openkitchen::{End, Observer, sys};
 
 use super::STACK_BYTES;
 use crate::cli::follower::Follower;
 use crate::cli::viewers::Viewers;
-use crate::sys;
 
 /// Bytes of one read: as many as a fast sender's read returns, and few on a stack.
 const BUFFER_BYTES: usize = 16 * 1024;

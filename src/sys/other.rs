@@ -1,0 +1,54 @@
+//! Windows and the rest: what std can do, or nothing.
+
+use std::fs::{DirBuilder, File, OpenOptions};
+use std::io::{self, ErrorKind};
+use std::net::{TcpListener, TcpStream};
+use std::path::Path;
+use std::time::Duration;
+
+pub fn set_backlog(_: &TcpListener, _: i32) -> io::Result<()> {
+    Ok(())
+}
+
+pub fn as_stream(_: &TcpListener) -> io::Result<Option<TcpStream>> {
+    Ok(None)
+}
+
+pub fn raise_descriptor_limit() {}
+
+pub fn limit_malloc_arenas() {}
+
+pub fn use_batch_scheduling() {}
+
+pub fn catch_sigxfsz() {}
+
+pub fn reset_on_close(_: &TcpStream) -> io::Result<()> {
+    Err(ErrorKind::Unsupported.into())
+}
+
+pub fn create_private_folder(path: &Path) -> io::Result<()> {
+    DirBuilder::new().recursive(true).create(path)
+}
+
+pub fn create_private_file(path: &Path) -> io::Result<File> {
+    OpenOptions::new().write(true).create_new(true).open(path)
+}
+
+pub fn on_stop_signal(_: impl FnOnce(StopSignals) + Send + 'static) -> io::Result<()> {
+    Ok(())
+}
+
+/// Signals that never arrive: there is no value of this type.
+pub enum StopSignals {}
+
+impl StopSignals {
+    /// Never called.
+    pub fn wait(&mut self) -> bool {
+        match *self {}
+    }
+
+    /// Never called.
+    pub fn wait_timeout(&mut self, _: Duration) -> bool {
+        match *self {}
+    }
+}

@@ -1,0 +1,62 @@
+//! Tests of the settings of a library server.
+
+use std::io::{Read, Write};
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::time::Duration;
+use std::{fs, thread};
+
+use openkitchen::{Request, Response, Routes, Scheduling, Server, get, routes};
+
+/// Clients that try to connect.
+const CLIENTS: usize = 200;
+
+/// How many clients can connect to a server that accepts none. The kernel completes connections while
+/// the backlog has room, and one more. It ignores the next client.
+fn connected(address: SocketAddr) -> usize {
+    let connect = |_| TcpStream::connect_timeout(&address, Duration::from_millis(300)).ok();
+    let clients: Vec<TcpStream> = (0..CLIENTS).map_while(connect).collect();
+    clients.len()
+}
+
+#[test]
+fn the_backlog_is_long_or_as_the_caller_has_set_it() {
+    let allowed = fs::read_to_string("/proc/sys/net/core/somaxconn").unwrap();
+    let allowed: usize = allowed.trim().parse().unwrap();
+
+    let server = Server::bind("127.0.0.1:0").unwrap();
+    assert_eq!(connected(server.address().unwrap()), CLIENTS.min(allowed + 1));
+
+    let server = Server::from_listener(TcpListener::bind("127.0.0.1:0").unwrap());
+    assert_eq!(connected(server.address().unwrap()), 129, "std's backlog, and one connection more");
+}
+
+static ROUTES: Routes = routes(&[get("/", policies)]);
+
+/// The scheduling policies of the thread that runs this handler, and of a thread that it spawns.
+fn policies(_: &Request) -> Response {
+    let spawned = thread::spawn(policy).join().unwrap();
+    Response::text(format!("{} {spawned}", policy()))
+}
+
+/// The scheduling policy of this thread: 0 is SCHED_OTHER, and 3 is SCHED_BATCH.
+fn policy() -> u32 {
+    let stat = fs::read_to_string("/proc/thread-self/stat").unwrap();
+    // proc_pid_stat(5): the policy is field 41, and field 3 follows the name in brackets.
+    let (_, fields) = stat.rsplit_once(')').unwrap();
+    fields.split_whitespace().nth(41 - 3).unwrap().parse().unwrap()
+}
+
+#[test]
+fn a_worker_has_the_scheduling_policy_of_its_server_and_a_handlers_thread_inherits_it() {
+    let normal = Server::bind("127.0.0.1:0").unwrap();
+    let batch = Server::bind("127.0.0.1:0").unwrap().scheduling(Scheduling::Batch);
+    for (server, expected) in [(normal, "0 0"), (batch, "3 3")] {
+        let server = server.start(&ROUTES, ()).unwrap();
+        let mut client = TcpStream::connect(server.address()).unwrap();
+        client.write_all(b"GET / HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n").unwrap();
+        let mut response = String::new();
+        client.read_to_string(&mut response).unwrap();
+        assert!(response.ends_with(&format!("\r\n\r\n{expected}")), "{expected}: {response}");
+    }
+    assert_eq!(policy(), 0, "the policy is set by the workers alone");
+}
