@@ -36,36 +36,29 @@ pub enum Delimiter {
     Close,
 }
 
-/// What the encoder needs to know about the request.
+/// How a response is sent to one request.
 #[derive(Clone, Copy, Debug)]
 pub struct ResponseContext {
     /// Whether the method is HEAD: the response has no content.
-    pub is_head: bool,
+    is_head: bool,
     /// The client's version.
-    pub version: Version,
+    version: Version,
+    /// What the fields say. For HEAD they are those of the response to GET.
+    announced: Delimiter,
     /// Whether the connection stays open after the response, which says so.
     pub persistence: Persistence,
 }
 
-/// Bytes of a usual head with little content. Space for them is allocated at once: growth in steps
-/// would leave freed blocks of the same size in total, which every idle thread would keep.
-const USUAL_BYTES: usize = 256;
-
-impl Delimiter {
-    /// How the end of this response's content is marked, for a request with or without the method HEAD,
-    /// and of this version.
-    pub fn of(response: &Response, is_head: bool, version: Version) -> Delimiter {
-        if is_head { Delimiter::Head } else { Delimiter::announced(response, version) }
-    }
-
-    /// What the fields say. For HEAD they are those of the response to GET.
-    fn announced(response: &Response, version: Version) -> Delimiter {
+impl ResponseContext {
+    /// For a request with or without the method HEAD, and of this version. The connection closes, unless
+    /// the caller changes that.
+    pub fn of(response: &Response, is_head: bool, version: Version) -> ResponseContext {
         let length = match &response.body {
             Body::Bytes(bytes) => Some(bytes.len() as u64),
             Body::Sized(_, length) => Some(*length),
             Body::Stream(_) => None,
         };
-        match (length, version) {
+        let announced = match (length, version) {
             // RFC 9110 section 8.6, RFC 9112 section 6.1: neither field with 1xx and 204. A 304 may
             // have the length that a 200 would have, but it is not known here.
             _ if response.status.has_no_content() => Delimiter::Head,
@@ -74,9 +67,19 @@ impl Delimiter {
             (Some(length), _) => Delimiter::Length(length),
             (None, Version::Http11) => Delimiter::Chunked,
             (None, Version::Http10) => Delimiter::Close,
-        }
+        };
+        ResponseContext { is_head, version, announced, persistence: Persistence::Close }
+    }
+
+    /// How the end of the content is marked.
+    pub fn delimiter(&self) -> Delimiter {
+        if self.is_head { Delimiter::Head } else { self.announced }
     }
 }
+
+/// Bytes of a usual head with little content. Space for them is allocated at once: growth in steps
+/// would leave freed blocks of the same size in total, which every idle thread would keep.
+const USUAL_BYTES: usize = 256;
 
 /// Appends the head of a response to `out`.
 pub fn encode_head(
@@ -85,7 +88,7 @@ pub fn encode_head(
     now: SystemTime,
     out: &mut Vec<u8>,
 ) {
-    let ResponseContext { version, persistence, .. } = context;
+    let ResponseContext { version, announced, persistence, .. } = context;
     if out.is_empty() {
         out.reserve(USUAL_BYTES);
     }
@@ -103,7 +106,7 @@ pub fn encode_head(
         (_, Version::Http11) => {}
     }
     out.extend_from_slice(&response.fields);
-    match Delimiter::announced(response, version) {
+    match announced {
         Delimiter::Length(length) => {
             out.extend_from_slice(b"Content-Length: ");
             push_number(length, out);
@@ -135,9 +138,9 @@ mod tests {
 
     fn encode(response: Response, is_head: bool, version: Version) -> (String, Delimiter) {
         let mut out = Vec::new();
-        let delimiter = Delimiter::of(&response, is_head, version);
-        let persistence = Persistence::KeepAlive.unless(delimiter == Delimiter::Close);
-        let context = ResponseContext { is_head, version, persistence };
+        let mut context = ResponseContext::of(&response, is_head, version);
+        let delimiter = context.delimiter();
+        context.persistence = Persistence::KeepAlive.unless(delimiter == Delimiter::Close);
         encode_head(&response, context, crate::message::date::example(), &mut out);
         let text = String::from_utf8(out).expect("a head in ASCII");
         let date = "Date: Sun, 06 Nov 1994 08:49:37 GMT\r\n";

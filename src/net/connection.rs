@@ -26,7 +26,7 @@ use super::exchange::{Exchange, ReadError};
 use super::observer::Answered;
 use super::shared::Service;
 use super::transport::{Buffers, Io, Transport};
-use crate::message::encode::{Delimiter, ResponseContext};
+use crate::message::encode::ResponseContext;
 use crate::message::framing::Framing;
 use crate::message::head::{Head, Version};
 use crate::message::persistence::Persistence;
@@ -101,7 +101,7 @@ impl<'a, S: Sync, L: Io> Connection<'a, S, L> {
             Ok(Some((head, framing, client_waits))) => {
                 let Connection { service, transport, identity, .. } = self;
                 let exchange =
-                    Exchange::new(service, transport, *identity, head, framing, client_waits);
+                    Exchange::new(service, transport, identity, head, framing, client_waits);
                 Ok(Some(exchange))
             }
             Err(ReadError::Refused(refused)) => {
@@ -184,13 +184,11 @@ impl<'a, S: Sync, L: Io> Connection<'a, S, L> {
         // The response to HEAD has no content, even if the rest of its head is malformed.
         let is_head = bytes.strip_prefix(b"\r\n").unwrap_or(bytes).starts_with(b"HEAD ");
         let response = refused.response(bytes, limits);
-        let (version, persistence) = (Version::Http11, Persistence::Close);
-        let delimiter = Delimiter::of(&response, is_head, version);
-        let context = ResponseContext { is_head, version, persistence };
+        let context = ResponseContext::of(&response, is_head, Version::Http11);
         self.log(refused.refusal);
         let since = Instant::now();
         let (status, now) = (response.status, (self.service.clock)());
-        deliver(&mut self.transport, response, delimiter, context, now, limits)?;
+        deliver(&mut self.transport, response, context, now, limits)?;
         self.service.report(
             self.identity,
             &Answered {
@@ -200,7 +198,7 @@ impl<'a, S: Sync, L: Io> Connection<'a, S, L> {
                 route: None,
                 received,
                 took: since.elapsed(),
-                persistence,
+                persistence: Persistence::Close,
             },
         );
         Ok(())

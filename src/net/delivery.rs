@@ -30,20 +30,19 @@ pub(super) fn is_one_write(response: &Response) -> bool {
     matches!(&response.body, Body::Bytes(bytes) if bytes.len() <= ONE_WRITE)
 }
 
-/// Sends a response. `delimiter` is that of the response, [`Delimiter::of`].
+/// Sends a response. `context` is [`ResponseContext::of`] it.
 ///
 /// # Errors
 /// The client is gone, or too slow.
 pub(super) fn deliver<L: Io>(
     transport: &mut Transport<'_, L>,
     response: Response,
-    delimiter: Delimiter,
     context: ResponseContext,
     now: SystemTime,
     limits: &Limits,
 ) -> io::Result<Sent> {
     encode_head(&response, context, now, transport.out);
-    match (response.body, delimiter) {
+    match (response.body, context.delimiter()) {
         (_, Delimiter::Head | Delimiter::Length(0)) => transport.flush(limits.time_budget(0))?,
         (Body::Bytes(bytes), _) => {
             let with_head = &bytes[..bytes.len().min(ONE_WRITE)];

@@ -61,7 +61,7 @@ impl From<Refusal> for ReadError {
 pub(super) struct Exchange<'c, 'a, S: 'static, L> {
     service: &'a Service<'a, S>,
     transport: &'c mut Transport<'a, L>,
-    identity: Identity,
+    identity: &'c Identity,
     head: Head,
     framing: Framing,
     /// Whether the client waits for `100 Continue` before it sends the content.
@@ -78,7 +78,7 @@ impl<'c, 'a, S: Sync, L: Io> Exchange<'c, 'a, S, L> {
     pub fn new(
         service: &'a Service<'a, S>,
         transport: &'c mut Transport<'a, L>,
-        identity: Identity,
+        identity: &'c Identity,
         head: Head,
         framing: Framing,
         client_waits: bool,
@@ -258,8 +258,8 @@ impl<'c, 'a, S: Sync, L: Io> Exchange<'c, 'a, S, L> {
     /// 9.3). After a refused one, the connection is always closed.
     fn answer(mut self, response: Response, route: Option<&Route<S>>) -> io::Result<Persistence> {
         let Service { stopping, clock, limits, .. } = *self.service;
-        let (is_head, version) = (self.head.method == Method::Head, self.head.version);
-        let delimiter = Delimiter::of(&response, is_head, version);
+        let is_head = self.head.method == Method::Head;
+        let mut context = ResponseContext::of(&response, is_head, self.head.version);
         // Content that was not read comes before the next request in the stream. It is drained (read and
         // discarded) if it is short and the client does not wait for `100 Continue`; otherwise the
         // connection is closed.
@@ -269,15 +269,15 @@ impl<'c, 'a, S: Sync, L: Io> Exchange<'c, 'a, S, L> {
         let asked_for = Persistence::of_request(&self.head, self.transport.bytes());
         let promised = asked_for
             .unless(response.close)
-            .unless(delimiter == Delimiter::Close)
+            .unless(context.delimiter() == Delimiter::Close)
             .unless(much_unread)
             .unless(stopping.load(Ordering::Relaxed));
 
         let had_content = !matches!(self.framing, Framing::None | Framing::Length(0));
         let (status, hides_query) = (response.status, response.hides_query);
         let is_one_write = is_one_write(&response);
-        let context = ResponseContext { is_head, version, persistence: promised };
-        let sent = deliver(self.transport, response, delimiter, context, clock(), limits);
+        context.persistence = promised;
+        let sent = deliver(self.transport, response, context, clock(), limits);
         let persistence = promised.unless(!matches!(sent, Ok(Sent::Whole)));
         // A response that could not be sent is reported too: its handler has run.
         self.report(status, hides_query, route, persistence);
@@ -328,7 +328,7 @@ impl<'c, 'a, S: Sync, L: Io> Exchange<'c, 'a, S, L> {
             _ => masked(target),
         };
         self.service.report(
-            self.identity,
+            *self.identity,
             &Answered {
                 method: self.head.method.name(),
                 target,
