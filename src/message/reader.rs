@@ -14,6 +14,7 @@
 //! Rule: [`Ending`] says where each message ends.  Left out: what follows a tunnel or an upgrade.
 //! Next: [`ending`](super::ending).
 
+use std::borrow::Cow;
 use std::collections::VecDeque;
 use std::ops::Range;
 
@@ -226,13 +227,13 @@ impl Reader {
 
     fn next_of_head(&mut self, bytes: &[u8]) -> PartRange {
         let before = self.kept.len();
-        self.kept.extend_from_slice(bytes);
-        match Outline::parse(&self.kept, self.reads_requests) {
-            Some(None) if self.kept.len() < MAX_KEPT_BYTES => {
+        let all = self.take_kept_and(bytes);
+        match Outline::parse(&all, self.reads_requests) {
+            Some(None) if all.len() < MAX_KEPT_BYTES => {
+                self.kept = all.into_owned();
                 PartRange::new(Part::Head, bytes.len(), false)
             }
             Some(Some(outline)) => {
-                self.kept.clear();
                 let length = outline.length - before;
                 self.state = self.state_after(&outline);
                 self.outline = Some(outline);
@@ -243,7 +244,6 @@ impl Reader {
                 }
             }
             _ => {
-                self.kept.clear();
                 self.state = ReaderState::Lost;
                 PartRange::new(Part::Unframed, bytes.len(), false)
             }
@@ -251,13 +251,16 @@ impl Reader {
     }
 
     fn next_of_framing(&mut self, bytes: &[u8]) -> PartRange {
+        let before = self.kept.len();
+        let all = self.take_kept_and(bytes);
         let ReaderState::Chunked(decoder) = &mut self.state else {
             return PartRange::new(Part::Unframed, bytes.len(), false);
         };
-        let before = self.kept.len();
-        self.kept.extend_from_slice(bytes);
-        let range = match decoder.step(&self.kept) {
-            Ok(Decoded::Partial) => return PartRange::new(Part::Framing, bytes.len(), false),
+        match decoder.step(&all) {
+            Ok(Decoded::Partial) => {
+                self.kept = all.into_owned();
+                PartRange::new(Part::Framing, bytes.len(), false)
+            }
             Ok(Decoded::Content(used)) => PartRange::new(Part::Content, used - before, false),
             Ok(Decoded::Framing(used)) => PartRange::new(Part::Framing, used - before, false),
             Ok(Decoded::End(used)) => {
@@ -269,9 +272,18 @@ impl Reader {
                 self.fault = Some(fault);
                 PartRange::new(Part::Unframed, bytes.len(), false)
             }
-        };
-        self.kept.clear();
-        range
+        }
+    }
+
+    /// Takes the kept bytes, with these after them. Copies nothing if none are kept, since one read may
+    /// hold thousands of small chunks.
+    fn take_kept_and<'a>(&mut self, bytes: &'a [u8]) -> Cow<'a, [u8]> {
+        let mut kept = std::mem::take(&mut self.kept);
+        if kept.is_empty() {
+            return Cow::Borrowed(bytes);
+        }
+        kept.extend_from_slice(bytes);
+        Cow::Owned(kept)
     }
 
     /// The state after this head.
