@@ -273,6 +273,27 @@ fn without_assertions_the_bytes_are_compared() {
 }
 
 #[test]
+fn content_of_many_small_chunks_takes_no_longer_than_it_has() {
+    const CHUNKS: usize = 300_000;
+    let address = server(|stream| {
+        read(stream);
+        let head = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n";
+        stream.write_all(head).unwrap();
+        let chunks = b"4\r\nabcd\r\n".repeat(100);
+        for _ in 0..CHUNKS / 100 {
+            stream.write_all(&chunks).unwrap();
+        }
+        stream.write_all(b"0\r\n\r\n").unwrap();
+    });
+    let folder = Folder::new();
+    let file = folder.file("chunks.wire");
+    let request = "# Chunks\n\n>>>\nGET / HTTP/1.1\nHost: h\n\n";
+    fs::write(&file, format!("{request}???\nstatus 200\n")).unwrap();
+    let ended = check(address, file.to_str().unwrap());
+    assert_eq!(ended.code, Some(0), "{}", ended.stdout);
+}
+
+#[test]
 fn the_waits_of_a_transcript_are_added_to_the_timeout() {
     // The server takes 600 ms, and the timeout is 300 ms.
     let late = |stream: &mut TcpStream| {

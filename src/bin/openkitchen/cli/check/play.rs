@@ -16,7 +16,7 @@ use std::net::SocketAddr;
 use std::thread;
 use std::time::Duration;
 
-use openkitchen::message::reader::ReceivedResponse;
+use openkitchen::message::responses::ResponseCollector;
 use openkitchen::transcript::judge::{self, Found};
 use openkitchen::transcript::{Assertion, Block, Event, EventKind, Item, Side};
 
@@ -84,11 +84,11 @@ pub fn play(case: &Case, target: &CheckTarget) -> CheckOutcome {
     let Some(client) = player.clients.get(&player.last) else {
         return CheckOutcome::Failed { difference, sent: Vec::new(), is_silent: false };
     };
-    match final_responses(client).last().map(|response| response.status) {
+    match client.responses.finals().last().map(|response| response.status) {
         // Not found, not allowed, not implemented.
         Some(status @ (404 | 405 | 501)) if case.is_about_site => CheckOutcome::Skipped(status),
         _ => {
-            let is_silent = !client.sent.is_empty() && client.got.is_empty();
+            let is_silent = !client.sent.is_empty() && client.got().is_empty();
             CheckOutcome::Failed { difference, sent: client.sent.clone(), is_silent }
         }
     }
@@ -219,16 +219,17 @@ impl CheckPlayer<'_> {
     /// Waits for as many whole messages as the transcript shows; if it shows none, for as many bytes.
     fn await_messages(&mut self, number: u32) -> Result<(), PlayStop> {
         let (client, timeout) = self.client_and_timeout(number)?;
-        let messages = judge::ends(&client.sent, &client.noted.expected.known()).len();
+        let count =
+            |responses: &ResponseCollector| responses.finals().len() + responses.interims().len();
+        let messages = count(&expected_responses(client));
         let is_received = |client: &PlayedClient| match messages {
-            0 => client.got.len() as u64 >= client.noted.expected.len(),
+            0 => client.got().len() as u64 >= client.noted.expected.len(),
             // A server may send the final response where the transcript shows an interim one.
-            _ => {
-                judge::ends(&client.sent, &client.got).len() >= messages
-                    || judge::is_answered(&client.sent, &client.got)
-            }
+            _ => count(&client.responses) >= messages || client.responses.is_answered(),
         };
-        client.read_while(timeout, |client| !is_received(client) && malformed(client).is_none());
+        client.read_while(timeout, |client| {
+            !is_received(client) && client.responses.fault().is_none()
+        });
         require_well_formed(client)?;
         if messages == 0 || is_received(client) {
             return Ok(());
@@ -242,11 +243,11 @@ impl CheckPlayer<'_> {
         let (client, timeout) = self.client_and_timeout(number)?;
         client.read_while(timeout, |client| {
             let expected = &client.noted.expected;
-            (client.got.len() as u64) < expected.len()
-                && expected.difference_so_far(&client.got).is_none()
+            (client.got().len() as u64) < expected.len()
+                && expected.difference_so_far(client.got()).is_none()
         });
         let length = usize::try_from(client.noted.expected.len()).unwrap_or(usize::MAX);
-        let got = &client.got[..client.got.len().min(length)];
+        let got = &client.got()[..client.got().len().min(length)];
         compare(client, got, timeout)
     }
 
@@ -254,10 +255,10 @@ impl CheckPlayer<'_> {
     /// says, if it says it.
     fn compare_end(&mut self, number: u32, end: Option<EventKind>) -> Result<(), PlayStop> {
         let (client, timeout) = self.client_and_timeout(number)?;
-        let length = client.got.len();
+        let length = client.got().len();
         let time = if end.is_some() { timeout } else { SURPLUS_WAIT };
-        client.read_while(time, |client| client.got.len() == length);
-        compare(client, &client.got, timeout)?;
+        client.read_while(time, |client| client.got().len() == length);
+        compare(client, client.got(), timeout)?;
         let is_as_expected = match end {
             Some(EventKind::Reset(_)) => client.ended == Ended::Reset,
             Some(_) => client.ended == Ended::Closed,
@@ -277,14 +278,13 @@ impl CheckPlayer<'_> {
         let tested = client.noted.tested;
         let wanted = tested + assertions.iter().map(judge::nth).max().unwrap_or(0);
         client.read_while(timeout, |client| {
-            final_responses(client).len() < wanted && malformed(client).is_none()
+            client.responses.finals().len() < wanted && client.responses.fault().is_none()
         });
         require_well_formed(client)?;
         require_complete(client)?;
-        let responses = final_responses(client);
-        client.noted.tested = responses.len();
-        let responses = responses.get(tested..).unwrap_or_default();
+        client.noted.tested = client.responses.finals().len();
         for assertion in assertions {
+            let responses = client.responses.finals().get(tested..).unwrap_or_default();
             let differs = |got: String| Difference::new(assertion.to_string(), got);
             match judge::judge(assertion, responses) {
                 Ok(()) => {}
@@ -301,9 +301,7 @@ impl CheckPlayer<'_> {
                     }
                 }
                 Assertion::Open(time) => {
-                    client.read_while(timeout, |client| {
-                        !judge::is_answered(&client.sent, &client.got)
-                    });
+                    client.read_while(timeout, |client| !client.responses.is_answered());
                     client.read_while(time.into(), |_| true);
                     if client.ended != Ended::Open {
                         return Err(differs(end_of(client, timeout)).into());
@@ -313,13 +311,11 @@ impl CheckPlayer<'_> {
             }
         }
         require_well_formed(client)?;
-        // An incomplete head may get a response, too: 400 or 408.
-        let incomplete = usize::from(judge::ends_within_a_head(&client.sent));
-        let requests = judge::methods(&client.sent).len() + incomplete;
-        let responses = final_responses(client).len();
+        let allowed = client.responses.allowed_responses();
+        let responses = client.responses.finals().len();
         client.noted.tested = client.noted.tested.max(responses);
-        if responses > requests {
-            let expected = format!("one response for each request: {}", counted(requests));
+        if responses as u64 > allowed {
+            let expected = format!("one response for each request: {}", counted(allowed as usize));
             return Err(Difference::new(expected, counted(responses)).into());
         }
         Ok(())
@@ -357,20 +353,19 @@ fn is_of_client(kind: EventKind) -> bool {
     )
 }
 
-fn final_responses(client: &PlayedClient) -> Vec<ReceivedResponse> {
-    judge::finals(&client.sent, &client.got, client.ended != Ended::Open)
-}
-
-/// Returns the first byte that breaks a rule of HTTP, and the rule.
-fn malformed(client: &PlayedClient) -> Option<(usize, &'static str)> {
-    judge::broken(&client.sent, &client.got, client.ended != Ended::Open)
+/// Returns the responses that the transcript shows, as far as it has their bytes.
+fn expected_responses(client: &PlayedClient) -> ResponseCollector {
+    let mut responses = ResponseCollector::new();
+    responses.sent(&client.sent);
+    responses.received(&client.noted.expected.known());
+    responses
 }
 
 /// Fails if the received bytes are not responses.
 fn require_well_formed(client: &PlayedClient) -> Result<(), PlayStop> {
-    match malformed(client) {
-        Some((at, rule)) => Err(Difference::rule(rule, &client.got, at).into()),
-        None if client.got.len() >= MAX_RECEIVED_BYTES => {
+    match client.responses.fault() {
+        Some(fault) => Err(Difference::rule(fault.rule, client.got(), fault.at).into()),
+        None if client.got().len() >= MAX_RECEIVED_BYTES => {
             Err(Difference::new("less than 16 MiB on a connection", "16 MiB, and more").into())
         }
         None => Ok(()),
@@ -382,10 +377,12 @@ fn require_complete(client: &PlayedClient) -> Result<(), PlayStop> {
     if client.ended == Ended::Open {
         return Ok(());
     }
-    let is_cut = |bytes: &[u8]| {
-        judge::finals(&client.sent, bytes, true).last().is_some_and(|response| !response.is_whole)
+    let may_be_cut = || {
+        let mut responses = expected_responses(client);
+        responses.end();
+        responses.incomplete().is_some()
     };
-    if is_cut(&client.got) && !is_cut(&client.noted.expected.known()) {
+    if client.responses.incomplete().is_some() && !may_be_cut() {
         let expected = "the whole content that the head promises";
         return Err(Difference::new(expected, incomplete_response(client)).into());
     }
@@ -394,9 +391,8 @@ fn require_complete(client: &PlayedClient) -> Result<(), PlayStop> {
 
 /// Describes the last response, which is not complete.
 fn incomplete_response(client: &PlayedClient) -> String {
-    let responses = judge::finals(&client.sent, &client.got, true);
-    let Some(response) = responses.last().filter(|response| !response.is_whole) else {
-        return format!("{} bytes, and no complete head", client.got.len());
+    let Some(response) = client.responses.incomplete() else {
+        return format!("{} bytes, and no complete head", client.got().len());
     };
     let received = response.content.len();
     let length = match response.values("content-length").first() {
@@ -412,15 +408,14 @@ fn incomplete_response(client: &PlayedClient) -> String {
 /// Describes what was received in place of the expected response.
 fn received_so_far(client: &PlayedClient, timeout: Duration) -> String {
     let seconds = timeout.as_secs_f64();
-    let count = judge::finals(&client.sent, &client.got, false).len();
-    let is_incomplete =
-        judge::ends(&client.sent, &client.got).last().is_none_or(|&end| end < client.got.len());
+    let count = client.responses.finals().len();
+    let is_incomplete = !client.responses.rest().is_empty();
     match client.ended {
-        Ended::Closed if client.got.is_empty() => {
+        Ended::Closed if client.got().is_empty() => {
             "the server closed the connection without a byte".to_owned()
         }
-        Ended::Reset if client.got.is_empty() => "the server reset the connection".to_owned(),
-        Ended::Open if client.got.is_empty() => format!("nothing in {seconds} s"),
+        Ended::Reset if client.got().is_empty() => "the server reset the connection".to_owned(),
+        Ended::Open if client.got().is_empty() => format!("nothing in {seconds} s"),
         Ended::Open if is_incomplete => {
             format!("after {seconds} s: {}", incomplete_response(client))
         }

@@ -1,11 +1,11 @@
 //! A client that sends and receives raw bytes on one TCP connection, with a time limit for each wait,
 //! and a limit of [`MAX_RECEIVED_BYTES`].
-//!
-//! `tests/exchanges.rs` includes this file, so it uses std only.
 
 use std::io::{self, ErrorKind, Read, Write};
 use std::net::{Shutdown, TcpStream};
 use std::time::{Duration, Instant};
+
+use openkitchen::message::responses::ResponseCollector;
 
 /// Bytes that are received on one connection at most, up to one read.
 pub const MAX_RECEIVED_BYTES: usize = 16 * 1024 * 1024;
@@ -26,8 +26,8 @@ pub struct RawClient<N> {
     stream: TcpStream,
     /// The bytes that were sent, or would have been if the server had not closed.
     pub sent: Vec<u8>,
-    /// The bytes that were received.
-    pub got: Vec<u8>,
+    /// The responses that were received.
+    pub responses: ResponseCollector,
     /// Whether the server has ended the connection.
     pub ended: Ended,
     /// State of the caller about this connection.
@@ -45,16 +45,22 @@ impl<N: Default> RawClient<N> {
     pub fn new(stream: TcpStream, write_timeout: Duration) -> io::Result<RawClient<N>> {
         stream.set_nodelay(true)?;
         stream.set_write_timeout(Some(write_timeout))?;
-        let (sent, got, noted) = (Vec::new(), Vec::new(), N::default());
-        Ok(RawClient { stream, sent, got, ended: Ended::Open, noted, is_write_closed: false })
+        let (sent, responses, noted) = (Vec::new(), ResponseCollector::new(), N::default());
+        Ok(RawClient { stream, sent, responses, ended: Ended::Open, noted, is_write_closed: false })
     }
 }
 
 impl<N> RawClient<N> {
+    /// All bytes that were received.
+    pub fn got(&self) -> &[u8] {
+        self.responses.bytes()
+    }
+
     /// Sends bytes in one write, and returns whether they were sent. If not, the server may have
     /// responded early and closed. That is no failure of the case: the response decides.
     pub fn send(&mut self, bytes: &[u8]) -> bool {
         self.sent.extend_from_slice(bytes);
+        self.responses.sent(bytes);
         self.is_write_closed |= !self.is_write_closed && self.stream.write_all(bytes).is_err();
         !self.is_write_closed
     }
@@ -71,19 +77,25 @@ impl<N> RawClient<N> {
     pub fn read_while(&mut self, time: Duration, wanted: impl Fn(&RawClient<N>) -> bool) {
         let deadline = Instant::now() + time;
         let mut buffer = [0; 64 * 1024];
-        while self.ended == Ended::Open && self.got.len() < MAX_RECEIVED_BYTES && wanted(self) {
+        while self.ended == Ended::Open && self.got().len() < MAX_RECEIVED_BYTES && wanted(self) {
             let left = deadline.saturating_duration_since(Instant::now());
             if left.is_zero() || self.stream.set_read_timeout(Some(left)).is_err() {
                 return;
             }
-            match self.stream.read(&mut buffer) {
-                Ok(0) => self.ended = Ended::Closed,
-                Ok(length) => self.got.extend_from_slice(&buffer[..length]),
+            self.ended = match self.stream.read(&mut buffer) {
+                Ok(0) => Ended::Closed,
+                Ok(length) => {
+                    self.responses.received(&buffer[..length]);
+                    continue;
+                }
                 Err(error) => match error.kind() {
-                    ErrorKind::WouldBlock | ErrorKind::TimedOut | ErrorKind::Interrupted => {}
-                    _ => self.ended = Ended::Reset, // any error that is not a close
+                    ErrorKind::WouldBlock | ErrorKind::TimedOut | ErrorKind::Interrupted => {
+                        continue;
+                    }
+                    _ => Ended::Reset, // any error that is not a close
                 },
-            }
+            };
+            self.responses.end();
         }
     }
 }
