@@ -82,6 +82,11 @@ pub struct Progress {
 }
 
 impl Progress {
+    /// Whether a message is complete, interim responses included.
+    pub fn has_messages(&self) -> bool {
+        self.finals > 0 || self.interims > 0
+    }
+
     /// Whether this position is at `goal` or after it. A server need not send the interim responses
     /// that stand before `goal`.
     pub fn has_reached(&self, goal: &Progress) -> bool {
@@ -439,6 +444,13 @@ mod tests {
         assert!(!responses(GET, "").has_reached(&interim));
         assert!(responses(GET, OK).has_reached(&interim));
         assert!(responses(GET, OK).has_reached(&responses(GET, &format!("{CONTINUE}{OK}"))));
+    }
+
+    #[test]
+    fn interim_responses_are_messages() {
+        assert!(responses(GET, CONTINUE).has_messages() && responses(GET, OK).has_messages());
+        assert!(!responses(GET, &OK[..OK.len() - 1]).has_messages());
+        assert!(!responses(GET, "HTTP 200 fine\r\n").has_messages());
     }
 
     #[test]

@@ -13,7 +13,7 @@
 //! CR LF (RFC 9112 section 2.2).
 //!
 //! Rule: RFC 9110 section 15.2, a request waits for its final response, so interim responses (1xx) do
-//! not count.  Next: [`reader`](super::reader).
+//! not count. A 101 does, since no other response follows it.  Next: [`reader`](super::reader).
 
 use std::ops::Range;
 
@@ -137,7 +137,7 @@ impl ResponseCollector {
         &self.finals
     }
 
-    /// The interim responses (1xx).
+    /// The interim responses: 1xx, and not 101.
     pub fn interims(&self) -> &[ReceivedResponse] {
         &self.interims
     }
@@ -191,29 +191,23 @@ impl ResponseCollector {
         }
         let Some(last) = &mut self.incomplete else { return };
         match range.part {
-            Part::Head => {}
-            Part::Content => last.content.extend_from_slice(bytes),
-            Part::Framing if bytes.ends_with(b"\n") => self.framing_line = self.received.len(),
-            Part::Framing => {}
             Part::Unframed => return,
+            Part::Content => last.content.extend_from_slice(bytes),
+            Part::Head | Part::Framing => {}
         }
-        if range.part != Part::Framing {
+        if range.part != Part::Framing || bytes.ends_with(b"\n") {
             self.framing_line = self.received.len();
         }
         last.span.end = self.received.len();
-        // Other bytes than HTTP follow this head.
+        // A response that leaves HTTP is complete with its head.
         let switches = matches!(range.ending, Some(Ending::Switched | Ending::Tunnel));
         if range.ends_message || switches {
-            self.complete();
+            last.is_whole = true;
+            self.end = last.span.end;
+            let is_interim = range.ending == Some(Ending::Interim);
+            let list = if is_interim { &mut self.interims } else { &mut self.finals };
+            list.extend(self.incomplete.take());
         }
-    }
-
-    fn complete(&mut self) {
-        let Some(mut last) = self.incomplete.take() else { return };
-        last.is_whole = true;
-        self.end = last.span.end;
-        let is_final = last.status >= 200;
-        if is_final { &mut self.finals } else { &mut self.interims }.push(last);
     }
 
     /// Searches a range that begins at `start` for the first byte that breaks a rule.
@@ -359,7 +353,8 @@ mod tests {
     fn what_follows_a_switch_is_no_fault() {
         let switch = b"HTTP/1.1 101 Switching Protocols\r\n\r\n\x81\x05hello";
         let collector = collector(b"GET / HTTP/1.1\r\nUpgrade: x\r\n\r\n", switch, 3);
-        assert_eq!((collector.fault(), collector.interims().len()), (None, 1));
+        assert_eq!((collector.fault(), collector.finals().len()), (None, 1));
+        assert_eq!((collector.finals()[0].status, collector.rest().len()), (101, 7));
         assert!(collector.is_answered());
     }
 

@@ -10,7 +10,7 @@
 //! status 404        the status is 405
 //! 2: status 200     1 response was received
 //! ```
-//! Rule: interim responses (1xx) are not counted.
+//! Rule: interim responses (1xx, and not 101) are not counted.
 //!
 //! Left out: `closed` and `open`. They need a connection and a clock, so the caller judges them.
 

@@ -9,6 +9,7 @@ pub mod flags;
 pub mod logging;
 pub mod mock;
 pub mod note;
+pub mod play;
 pub mod options;
 pub mod record;
 pub mod script;
