@@ -68,7 +68,7 @@
 //! | II. The request | [head](message::head), [target](message::target), [header fields](message::fields), [framing](message::framing), [chunked](message::chunked) |
 //! | III. The response | [routes](mod@route), [request](mod@request), [response](message::response), [encode](message::encode), [delivery](net::delivery), [persistence](message::persistence) |
 //! | IV. Errors | [refusals](message::refusal), [the line and a caret](message::caret), [the corrected line](message::corrected) |
-//! | V. Observing | [observer](net::observer), [outline](message::outline), [dialogue](message::dialogue), [reader](message::reader), [ending](message::ending), [transcript](mod@transcript), [assertions judged](transcript::judge), [explain](transcript::explain) |
+//! | V. Observing | [observer](net::observer), [outline](message::outline), [responses](message::responses), [dialogue](message::dialogue), [reader](message::reader), [ending](message::ending), [transcript](mod@transcript), [assertions judged](transcript::judge), [explain](transcript::explain) |
 //! | Appendices | [limits](message::limits), [methods](message::method), [status codes](message::status), [date](message::date), [visible bytes](message::visible), [glossary](transcript::glossary) |
 //!
 //! `make book` opens all of it, the private chapters too.

@@ -63,7 +63,7 @@ pub enum CheckOutcome {
 
 /// Plays a case on new connections.
 pub fn play(case: &Case, target: &CheckTarget) -> CheckOutcome {
-    let clients = Clients::new(MAX_QUEUED_EVENTS);
+    let clients = Clients::new(target.addresses.clone(), target.timeout, MAX_QUEUED_EVENTS);
     let mut player = CheckPlayer { case, target, clients, last: 1 };
     let Err(stop) = player.play() else { return CheckOutcome::Passed };
     let difference = match stop {
@@ -148,15 +148,7 @@ impl CheckPlayer<'_> {
     /// Returns the connection with that number, and opens it if it is new.
     fn client(&mut self, number: u32) -> Result<&mut CheckedConnection, PlayStop> {
         self.last = number;
-        if self.clients.get_mut(number).is_none() {
-            let CheckTarget { addresses, timeout, .. } = self.target;
-            let stream = address::connect(addresses, *timeout);
-            stream
-                .and_then(|stream| self.clients.add(number, stream, CheckState::default()))
-                .map_err(|error| PlayStop::Unreachable(address::why(&error)))?;
-        }
-        let lost = || PlayStop::Unreachable("no connection".to_owned());
-        self.clients.get_mut(number).ok_or_else(lost)
+        self.clients.open(number).map_err(|error| PlayStop::Unreachable(address::why(&error)))
     }
 
     /// Returns the longest wait for the next bytes on that connection.

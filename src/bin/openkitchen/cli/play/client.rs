@@ -11,14 +11,17 @@
 //! If the queue is full, the reader threads wait, and with them the server.
 
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 use std::io::{self, ErrorKind, Read, Write};
-use std::net::{Shutdown, TcpStream};
+use std::net::{Shutdown, SocketAddr, TcpStream};
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use openkitchen::message::dialogue::{Dialogue, Side};
+
+use crate::cli::address;
 
 /// Bytes of one read at most.
 const READ_BYTES: usize = 64 * 1024;
@@ -88,34 +91,41 @@ impl Follower for Dialogue {
 
 /// The connections of a client by their numbers, each with what the player knows of it.
 pub struct Clients<F> {
+    addresses: Vec<SocketAddr>,
+    /// How long an attempt to connect may take.
+    timeout: Duration,
     connections: BTreeMap<u32, ClientConnection<F>>,
-    /// How many sockets were added.
+    /// How many sockets were opened.
     sockets: u64,
     queue: (SyncSender<ClientEvent>, Receiver<ClientEvent>),
     /// An event that happened after the last deadline.
     late: Option<ClientEvent>,
 }
 
-impl<F: Follower> Clients<F> {
-    /// A client without a connection. At most so many events wait for the player.
-    pub fn new(max_queued_events: usize) -> Clients<F> {
-        let queue = sync_channel(max_queued_events);
-        Clients { connections: BTreeMap::new(), sockets: 0, queue, late: None }
+impl<F: Follower + Default> Clients<F> {
+    /// A client of the server at these addresses, without a connection. At most so many events wait for
+    /// the player.
+    pub fn new(addresses: Vec<SocketAddr>, timeout: Duration, queue_length: usize) -> Clients<F> {
+        let (connections, queue) = (BTreeMap::new(), sync_channel(queue_length));
+        Clients { addresses, timeout, connections, sockets: 0, queue, late: None }
     }
 
-    /// Adds a connection, and starts its reader thread.
+    /// Returns the connection with that number. If there is none, opens it and starts its reader thread.
     ///
     /// # Errors
-    /// No thread, or the socket options cannot be set.
-    pub fn add(&mut self, number: u32, stream: TcpStream, follower: F) -> io::Result<()> {
+    /// No connection, or no thread.
+    pub fn open(&mut self, number: u32) -> io::Result<&mut ClientConnection<F>> {
+        let entry = match self.connections.entry(number) {
+            Entry::Occupied(connection) => return Ok(connection.into_mut()),
+            Entry::Vacant(entry) => entry,
+        };
         self.sockets += 1;
         let source = EventSource::Connection { number, socket: self.sockets };
-        let connection = ClientConnection::start(source, stream, follower, self.sender())?;
-        self.connections.insert(number, connection);
-        Ok(())
+        let stream = address::connect(&self.addresses, self.timeout)?;
+        Ok(entry.insert(ClientConnection::start(source, stream, self.queue.0.clone())?))
     }
 
-    /// The connection with that number.
+    /// The connection with that number, if there is one.
     pub fn get_mut(&mut self, number: u32) -> Option<&mut ClientConnection<F>> {
         self.connections.get_mut(&number)
     }
@@ -186,11 +196,10 @@ pub struct ClientConnection<F> {
     pub is_write_closed: bool,
 }
 
-impl<F: Follower> ClientConnection<F> {
+impl<F: Follower + Default> ClientConnection<F> {
     fn start(
         source: EventSource,
         stream: TcpStream,
-        follower: F,
         queue: SyncSender<ClientEvent>,
     ) -> io::Result<ClientConnection<F>> {
         stream.set_nodelay(true)?; // each write is sent at once, as a segment of its own
@@ -202,7 +211,7 @@ impl<F: Follower> ClientConnection<F> {
         Ok(ClientConnection {
             stream,
             source,
-            follower,
+            follower: F::default(),
             ended: Ended::Open,
             is_closed: false,
             is_write_closed: false,
@@ -212,6 +221,14 @@ impl<F: Follower> ClientConnection<F> {
     fn end(&mut self, how: Ended) {
         self.ended = how;
         self.follower.ended(how);
+    }
+
+    /// The address of the server.
+    ///
+    /// # Errors
+    /// The connection has ended.
+    pub fn peer(&self) -> io::Result<SocketAddr> {
+        self.stream.peer_addr()
     }
 
     /// Whether the server may still send.
@@ -277,17 +294,16 @@ mod tests {
 
     use super::*;
 
-    fn listener() -> (TcpListener, impl Fn() -> TcpStream) {
+    fn listener() -> (TcpListener, Clients<Dialogue>) {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-        let address = listener.local_addr().unwrap();
-        (listener, move || TcpStream::connect(address).unwrap())
+        let addresses = vec![listener.local_addr().unwrap()];
+        (listener, Clients::new(addresses, Duration::from_secs(5), 4))
     }
 
     #[test]
     fn a_server_that_sends_without_end_delays_no_deadline() {
-        let (listener, connect) = listener();
-        let mut clients = Clients::new(4);
-        clients.add(1, connect(), Dialogue::new()).unwrap();
+        let (listener, mut clients) = listener();
+        clients.open(1).unwrap();
         let (mut server, _) = listener.accept().unwrap();
         let sender = thread::spawn(move || while server.write_all(&[b'x'; 1000]).is_ok() {});
         for _ in 0..3 {
@@ -303,13 +319,12 @@ mod tests {
 
     #[test]
     fn a_connection_that_is_opened_again_gets_nothing_of_the_one_before() {
-        let (listener, connect) = listener();
-        let mut clients = Clients::new(4);
-        clients.add(1, connect(), Dialogue::new()).unwrap();
+        let (listener, mut clients) = listener();
+        clients.open(1).unwrap();
         let (mut first, _) = listener.accept().unwrap();
         first.write_all(b"first").unwrap();
         clients.remove(1);
-        clients.add(1, connect(), Dialogue::new()).unwrap();
+        clients.open(1).unwrap();
         let (mut second, _) = listener.accept().unwrap();
         let _ = first.read(&mut [0; 9]); // it returns when the first connection is closed
         thread::sleep(Duration::from_millis(20)); // its events are in the queue

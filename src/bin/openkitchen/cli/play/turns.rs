@@ -123,14 +123,14 @@ impl<'a> Turns<'a> {
 
     /// Whether the next block on this connection, or an event before it, is of the played side.
     fn acts_next(&self, connection: u32) -> bool {
-        let sides = self.items.iter().filter_map(|item| match item {
+        let next = self.items.iter().find_map(|item| match item {
             Item::Block(block) if block.connection == connection => Some(block.from),
             Item::Event(event) if event.connection == connection => {
                 side_of(event.kind).filter(|&side| side == self.played)
             }
             _ => None,
         });
-        sides.take(1).any(|side| side == self.played)
+        next == Some(self.played)
     }
 
     /// The side of the next block on this connection. If no block follows, of the next event.

@@ -3,7 +3,7 @@
 //! Each step of the client is one of [`Turns`]. Silence ends each wait, so a server that responds in
 //! another way does not stop the player.
 
-use std::io::{self, ErrorKind, Read, Write};
+use std::io::{ErrorKind, Read, Write};
 use std::net::SocketAddr;
 use std::sync::mpsc::{Receiver, SyncSender, channel};
 use std::thread;
@@ -54,7 +54,8 @@ pub enum SendOutcome {
 
 /// Plays the client, and prints what crosses.
 pub struct SendPlayer<W> {
-    addresses: Vec<SocketAddr>,
+    /// The first address of the server, for an error.
+    address: String,
     options: SendOptions,
     output: Output<W>,
     /// Each with what has crossed it.
@@ -72,10 +73,10 @@ impl<W: Write> SendPlayer<W> {
     /// A player without a connection: the first step on a connection opens it.
     pub fn new(addresses: Vec<SocketAddr>, options: SendOptions, out: W) -> SendPlayer<W> {
         SendPlayer {
-            addresses,
+            address: addresses.first().map(SocketAddr::to_string).unwrap_or_default(),
             options,
             output: Output::new(out),
-            clients: Clients::new(MAX_QUEUED_EVENTS),
+            clients: Clients::new(addresses, options.timeout, MAX_QUEUED_EVENTS),
             last: Instant::now(),
             stdin: None,
         }
@@ -159,26 +160,18 @@ impl<W: Write> SendPlayer<W> {
 
     /// Returns the connection with that number, and opens it if it is new.
     fn connection(&mut self, number: u32) -> Result<&mut FollowedConnection, CliError> {
-        if self.clients.get_mut(number).is_none() {
-            let start = Instant::now();
-            let stream = address::connect(&self.addresses, self.options.timeout)
-                .map_err(|error| self.cannot_connect(&error))?;
-            let peer = stream.peer_addr().map_or_else(|_| "a server".into(), |it| it.to_string());
-            self.clients
-                .add(number, stream, Dialogue::new())
-                .map_err(|error| self.cannot_connect(&error))?;
+        let (start, is_new) = (Instant::now(), self.clients.get_mut(number).is_none());
+        let connection = self.clients.open(number).map_err(|error| {
+            let (address, why) = (&self.address, address::why(&error));
+            let hint = "start the server, or give another address";
+            CliError::Failed(format!("cannot connect to {address}: {why}; {hint}"))
+        })?;
+        if is_new {
+            let peer = connection.peer().map_or_else(|_| "a server".into(), |it| it.to_string());
             self.output.opened(number, &peer, start.elapsed());
             self.last = Instant::now();
         }
-        self.clients.get_mut(number).ok_or_else(|| CliError::Failed("no connection".into()))
-    }
-
-    fn cannot_connect(&self, error: &io::Error) -> CliError {
-        let address = self.addresses.first().map(SocketAddr::to_string).unwrap_or_default();
-        CliError::Failed(format!(
-            "cannot connect to {address}: {}; start the server, or give another address",
-            address::why(error)
-        ))
+        Ok(connection)
     }
 
     /// Sends these bytes. If the server has closed or reads no more, a line of prose says how many
