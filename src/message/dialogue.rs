@@ -253,7 +253,7 @@ impl Dialogue {
         if range.head_is_whole {
             self.expect_response_to(self.client.reader.method());
         } else if range.part == Part::Unframed && !was_lost && !self.client.progress.head_is_whole {
-            let is_head = self.client.start.trim_ascii_start().starts_with(b"HEAD ");
+            let is_head = without_empty_lines(&self.client.start).starts_with(b"HEAD ");
             self.expect_response_to(if is_head { Method::Head } else { Method::Get });
         }
     }
@@ -321,6 +321,15 @@ impl Stream {
     }
 }
 
+/// The bytes after the empty lines that may stand before a request. Other blanks would break it before
+/// its method is read.
+fn without_empty_lines(mut start: &[u8]) -> &[u8] {
+    while let Some(rest) = start.strip_prefix(b"\r\n").or(start.strip_prefix(b"\n")) {
+        start = rest;
+    }
+    start
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -354,6 +363,7 @@ mod tests {
                 ("HEAD / HTTP/1.1\r\n\r\n", 1),
                 ("HEAD / HTTP/1.1\r\nHost : h\r\n\r\n", 1),
                 ("\r\nHEAD / HTTP/1.1\r\nHost : h\r\n\r\n", 1),
+                ("\rHEAD / HTTP/1.1\r\n\r\n", 0),
                 ("GET / HTTP/1.1\r\nHost : h\r\n\r\n", 0),
             ] {
                 let dialogue = dialogue(requests, head, read_size);

@@ -36,7 +36,8 @@ const BARE_LF: &str = "each line of a head ends in CR LF, not in LF alone";
 pub struct ReceivedResponse {
     /// The status code; 1xx for an interim response.
     pub status: u16,
-    /// The offsets of its first byte, and after its last.
+    /// The offsets of its first byte, and after its last. A line of chunked framing that is not complete
+    /// is left out.
     pub span: Range<usize>,
     /// The head, as it was sent.
     pub head: Vec<u8>,
@@ -87,8 +88,6 @@ pub struct ResponseCollector {
     incomplete: Option<ReceivedResponse>,
     /// The end of the last complete response.
     end: usize,
-    /// The start of the line of chunked framing that is not complete.
-    framing_line: usize,
     /// Whether the bytes of the client end within a head.
     is_within_request_head: bool,
     fault: Option<ResponseFault>,
@@ -196,9 +195,8 @@ impl ResponseCollector {
             Part::Head | Part::Framing => {}
         }
         if range.part != Part::Framing || bytes.ends_with(b"\n") {
-            self.framing_line = self.received.len();
+            last.span.end = self.received.len();
         }
-        last.span.end = self.received.len();
         // A response that leaves HTTP is complete with its head.
         let switches = matches!(range.ending, Some(Ending::Switched | Ending::Tunnel));
         if range.ends_message || switches {
@@ -215,11 +213,13 @@ impl ResponseCollector {
         match range.part {
             Part::Content | Part::Framing => None,
             Part::Unframed if self.dialogue.has_switched() => None,
-            Part::Unframed if self.incomplete.is_some() => Some(ResponseFault {
-                at: self.framing_line,
-                rule: "a chunk is its size in hex, CR LF, its bytes, CR LF",
-            }),
-            Part::Head | Part::Unframed => self.find_fault_of_head(range, start),
+            Part::Head | Part::Unframed => match &self.incomplete {
+                None => self.find_fault_of_head(range, start),
+                Some(response) => Some(ResponseFault {
+                    at: response.span.end,
+                    rule: "a chunk is its size in hex, CR LF, its bytes, CR LF",
+                }),
+            },
         }
     }
 
