@@ -210,6 +210,8 @@ fn bytes_that_are_no_response_are_shown_with_the_broken_rule() {
             "Content-Length: 9, and 4 bytes before",
         ),
         ("", "the server closed the connection without a byte"),
+        // A 101 is a response, and what follows it is none.
+        ("HTTP/1.1 101 Switching Protocols\r\n\r\n\u{1}hello", "got:       status 101\n"),
     ] {
         let address = server(move |stream| {
             read(stream);
@@ -273,6 +275,33 @@ fn without_assertions_the_bytes_are_compared() {
 }
 
 #[test]
+fn content_of_many_small_chunks_takes_no_longer_than_it_has() {
+    const CHUNKS: usize = 300_000;
+    let address = server(|stream| {
+        read(stream);
+        let head = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n";
+        stream.write_all(head).unwrap();
+        let chunks = b"4\r\nabcd\r\n".repeat(100);
+        for _ in 0..CHUNKS / 100 {
+            stream.write_all(&chunks).unwrap();
+        }
+        stream.write_all(b"0\r\n\r\n").unwrap();
+    });
+    let folder = Folder::new();
+    let file = folder.file("chunks.wire");
+    let request = "# Chunks\n\n>>>\nGET / HTTP/1.1\nHost: h\n\n";
+    fs::write(&file, format!("{request}???\nstatus 200\n")).unwrap();
+    let ended = check(address, file.to_str().unwrap());
+    assert_eq!(ended.code, Some(0), "{}", ended.stdout);
+    // Without assertions, the same bytes are compared.
+    let chunks = format!("\\{{{CHUNKS} \"4\\r\\nabcd\\r\\n\"}}\\");
+    let response = format!("<<<\nHTTP/1.1 200 OK\nTransfer-Encoding: chunked\n\n{chunks}\n");
+    fs::write(&file, format!("{request}{response}<<<\n0\n\n")).unwrap();
+    let ended = check(address, file.to_str().unwrap());
+    assert_eq!(ended.code, Some(0), "{}", ended.stdout);
+}
+
+#[test]
 fn the_waits_of_a_transcript_are_added_to_the_timeout() {
     // The server takes 600 ms, and the timeout is 300 ms.
     let late = |stream: &mut TcpStream| {
@@ -284,10 +313,10 @@ fn the_waits_of_a_transcript_are_added_to_the_timeout() {
     let file = folder.file("late.wire");
     for (wait, rest, code) in [
         ("", "???\nstatus 408\n", 1),
-        ("--- silent 500ms\n", "<<<\nHTTP/1.1 408 Request Timeout\nContent-Length: 0\n\n", 0),
-        ("--- silent 500ms\n", "<<<\n\n???\nstatus 408\n", 0),
-        ("--- wait 500ms\n", "<<<\n\n???\nstatus 408\nclosed\n", 0),
-        ("--- silent 500ms\n", "??? \nstatus 408\n--- server closed\n", 0),
+        ("--- silent 2s\n", "<<<\nHTTP/1.1 408 Request Timeout\nContent-Length: 0\n\n", 0),
+        ("--- silent 2s\n", "<<<\n\n???\nstatus 408\n", 0),
+        ("--- wait 2s\n", "<<<\n\n???\nstatus 408\nclosed\n", 0),
+        ("--- silent 2s\n", "??? \nstatus 408\n--- server closed\n", 0),
         ("--- wait 100ms\n", "<<<\n\n???\nstatus 408\n", 1),
     ] {
         fs::write(&file, format!("# Late\n\n>>>\nGET / HT\\\n{wait}{rest}")).unwrap();

@@ -320,6 +320,26 @@ fn the_client_waits_for_the_responses_of_the_file() {
 }
 
 #[test]
+fn the_response_to_a_broken_head_request_has_no_content() {
+    let request = "HEAD / HTTP/1.1\r\nHost : h\r\n\r\n";
+    let response = "HTTP/1.1 400 Bad Request\r\nContent-Length: 150\r\n\r\n";
+    let file = format!(">>>\n{request}<<<\n{response}--- client closed\n").replace('\r', "");
+    let (address, server) = server(move |mut stream| {
+        read(&mut stream, request.len());
+        stream.write_all(response.as_bytes()).unwrap();
+        stream.read_to_end(&mut Vec::new()).unwrap()
+    });
+    let ended = play(address, "--timeout 9", &file);
+    assert_eq!((server.join().unwrap(), ended.code), (0, Some(0)), "{}", ended.stdout);
+    assert!(ended.stdout.ends_with("--- client closed\n"), "{}", ended.stdout);
+
+    let site = ServerProcess::start_site("");
+    let ended = send(site.address, "", request);
+    assert_eq!(ended.code, Some(0), "{}", ended.stdout);
+    assert!(blocks(&ended, Side::Server).concat().ends_with(b"\r\n\r\n"), "{}", ended.stdout);
+}
+
+#[test]
 fn the_client_waits_for_the_interim_response_of_the_file() {
     let head = "POST / HTTP/1.1\r\nExpect: 100-continue\r\nContent-Length: 2\r\n\r\n";
     let file = format!(

@@ -89,6 +89,11 @@ pub struct Progress {
 }
 
 impl Progress {
+    /// Whether a message is complete, interim responses included.
+    pub fn has_messages(&self) -> bool {
+        self.finals > 0 || self.interims > 0
+    }
+
     /// Whether this position is at `goal` or after it. A server need not send the interim responses
     /// that stand before `goal`.
     pub fn has_reached(&self, goal: &Progress) -> bool {
@@ -262,7 +267,7 @@ impl Dialogue {
         if range.head_is_whole {
             self.expect_response_to(self.client.reader.method());
         } else if range.part == Part::Unframed && !was_lost && !self.client.progress.head_is_whole {
-            let is_head = self.client.start.trim_ascii_start().starts_with(b"HEAD ");
+            let is_head = without_empty_lines(&self.client.start).starts_with(b"HEAD ");
             self.expect_response_to(if is_head { Method::Head } else { Method::Get });
         }
     }
@@ -326,6 +331,15 @@ impl Stream {
     }
 }
 
+/// The bytes after the empty lines that may stand before a request. Other blanks would break it before
+/// its method is read.
+fn without_empty_lines(mut start: &[u8]) -> &[u8] {
+    while let Some(rest) = start.strip_prefix(b"\r\n").or(start.strip_prefix(b"\n")) {
+        start = rest;
+    }
+    start
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -359,6 +373,7 @@ mod tests {
                 ("HEAD / HTTP/1.1\r\n\r\n", 1),
                 ("HEAD / HTTP/1.1\r\nHost : h\r\n\r\n", 1),
                 ("\r\nHEAD / HTTP/1.1\r\nHost : h\r\n\r\n", 1),
+                ("\rHEAD / HTTP/1.1\r\n\r\n", 0),
                 ("GET / HTTP/1.1\r\nHost : h\r\n\r\n", 0),
             ] {
                 let dialogue = dialogue(requests, head, read_size);
@@ -465,6 +480,13 @@ mod tests {
         assert!(!responses(GET, "").has_reached(&interim));
         assert!(responses(GET, OK).has_reached(&interim));
         assert!(responses(GET, OK).has_reached(&responses(GET, &format!("{CONTINUE}{OK}"))));
+    }
+
+    #[test]
+    fn interim_responses_are_messages() {
+        assert!(responses(GET, CONTINUE).has_messages() && responses(GET, OK).has_messages());
+        assert!(!responses(GET, &OK[..OK.len() - 1]).has_messages());
+        assert!(!responses(GET, "HTTP 200 fine\r\n").has_messages());
     }
 
     #[test]

@@ -27,6 +27,7 @@ pub mod persistence;
 pub mod refusal;
 pub(crate) mod caret;
 pub(crate) mod corrected;
+pub mod responses;
 pub mod dialogue;
 pub mod reader;
 pub mod ending;

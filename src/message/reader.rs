@@ -14,12 +14,11 @@
 //! Rule: [`Ending`] says where each message ends.  Left out: what follows a tunnel or an upgrade.
 //! Next: [`ending`](super::ending).
 
+use std::borrow::Cow;
 use std::collections::VecDeque;
-use std::ops::Range;
 
 use super::chunked::{Decoded, Decoder};
 use super::ending::Ending;
-use super::fields::FieldLines;
 use super::method::Method;
 use super::outline::Outline;
 use super::refusal::Refusal;
@@ -226,13 +225,13 @@ impl Reader {
 
     fn next_of_head(&mut self, bytes: &[u8]) -> PartRange {
         let before = self.kept.len();
-        self.kept.extend_from_slice(bytes);
-        match Outline::parse(&self.kept, self.reads_requests) {
-            Some(None) if self.kept.len() < MAX_KEPT_BYTES => {
+        let all = self.take_kept_and(bytes);
+        match Outline::parse(&all, self.reads_requests) {
+            Some(None) if all.len() < MAX_KEPT_BYTES => {
+                self.kept = all.into_owned();
                 PartRange::new(Part::Head, bytes.len(), false)
             }
             Some(Some(outline)) => {
-                self.kept.clear();
                 let length = outline.length - before;
                 self.state = self.state_after(&outline);
                 self.outline = Some(outline);
@@ -243,7 +242,6 @@ impl Reader {
                 }
             }
             _ => {
-                self.kept.clear();
                 self.state = ReaderState::Lost;
                 PartRange::new(Part::Unframed, bytes.len(), false)
             }
@@ -251,13 +249,16 @@ impl Reader {
     }
 
     fn next_of_framing(&mut self, bytes: &[u8]) -> PartRange {
+        let before = self.kept.len();
+        let all = self.take_kept_and(bytes);
         let ReaderState::Chunked(decoder) = &mut self.state else {
             return PartRange::new(Part::Unframed, bytes.len(), false);
         };
-        let before = self.kept.len();
-        self.kept.extend_from_slice(bytes);
-        let range = match decoder.step(&self.kept) {
-            Ok(Decoded::Partial) => return PartRange::new(Part::Framing, bytes.len(), false),
+        match decoder.step(&all) {
+            Ok(Decoded::Partial) => {
+                self.kept = all.into_owned();
+                PartRange::new(Part::Framing, bytes.len(), false)
+            }
             Ok(Decoded::Content(used)) => PartRange::new(Part::Content, used - before, false),
             Ok(Decoded::Framing(used)) => PartRange::new(Part::Framing, used - before, false),
             Ok(Decoded::End(used)) => {
@@ -269,9 +270,18 @@ impl Reader {
                 self.fault = Some(fault);
                 PartRange::new(Part::Unframed, bytes.len(), false)
             }
-        };
-        self.kept.clear();
-        range
+        }
+    }
+
+    /// Takes the kept bytes, with these after them. Copies nothing if none are kept, since one read may
+    /// hold thousands of small chunks.
+    fn take_kept_and<'a>(&mut self, bytes: &'a [u8]) -> Cow<'a, [u8]> {
+        let mut kept = std::mem::take(&mut self.kept);
+        if kept.is_empty() {
+            return Cow::Borrowed(bytes);
+        }
+        kept.extend_from_slice(bytes);
+        Cow::Owned(kept)
     }
 
     /// The state after this head.
@@ -295,76 +305,6 @@ impl Reader {
     }
 }
 
-/// A response that a server sent, with the content received so far.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ReceivedResponse {
-    /// The status code; 1xx for an interim response.
-    pub status: u16,
-    /// The offsets of its first byte, and after its last.
-    pub span: Range<usize>,
-    /// The head, as it was sent.
-    pub head: Vec<u8>,
-    /// The content, without framing.
-    pub content: Vec<u8>,
-    /// Whether it was received to its end.
-    pub is_whole: bool,
-}
-
-impl ReceivedResponse {
-    /// Reads the responses in `bytes`, which a server sent to requests with these methods. `ended` says
-    /// that the server has closed, which ends content without framing. Returns the responses and the
-    /// offset after the last one. Bytes that are no response end the list.
-    pub fn all(bytes: &[u8], methods: &[Method], ended: bool) -> (Vec<ReceivedResponse>, usize) {
-        let mut reader = Reader::responses();
-        methods.iter().for_each(|&method| reader.expect_response_to(method));
-        let (mut responses, mut used) = (Vec::<ReceivedResponse>::new(), 0);
-        let end = |responses: &[ReceivedResponse]| responses.last().map_or(0, |last| last.span.end);
-        while let Some(range) = reader.next(&bytes[used..]) {
-            let start = used;
-            used += range.length;
-            match (range.part, reader.outline()) {
-                (Part::Head, Some(outline)) if range.head_is_whole => {
-                    let (status, span) = (outline.status.unwrap_or(0), end(&responses)..used);
-                    let (head, content) = (bytes[span.clone()].to_vec(), Vec::new());
-                    let response =
-                        ReceivedResponse { status, span, head, content, is_whole: false };
-                    responses.push(response);
-                }
-                (Part::Head, _) => continue,
-                (Part::Unframed, _) => break,
-                (Part::Content | Part::Framing, _) => {}
-            }
-            if let Some(last) = responses.last_mut() {
-                if range.part == Part::Content {
-                    last.content.extend_from_slice(&bytes[start..used]);
-                }
-                last.span.end = used;
-                last.is_whole |= range.ends_message || (ended && reader.ends_with_connection());
-            }
-        }
-        let end = end(&responses);
-        (responses, end)
-    }
-
-    /// Parses the head.
-    pub fn outline(&self) -> Option<Outline> {
-        Outline::parse(&self.head, false).flatten()
-    }
-
-    /// The values of the field lines with that name.
-    pub fn values(&self, name: &str) -> Vec<String> {
-        let outline = self.outline();
-        let values = outline.iter().flat_map(|outline| {
-            let fields: FieldLines<'_> = outline.fields();
-            fields
-                .values(name)
-                .map(|value| String::from_utf8_lossy(value).into_owned())
-                .collect::<Vec<_>>()
-        });
-        values.collect()
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -375,27 +315,6 @@ mod tests {
         HTTP/1.1 304 Not Modified\r\nContent-Length: 9\r\n\r\n\
         HTTP/1.1 404 Not Found\r\nContent-Length: 4\r\n\r\nnope\
         HTTP/1.0 200 OK\r\n\r\nto the end";
-
-    #[test]
-    fn each_response_ends_where_its_framing_says() {
-        let methods = [Method::Head, Method::Get, Method::Get, Method::Post, Method::Get];
-        let (responses, used) = ReceivedResponse::all(STREAM, &methods, true);
-        let parts: Vec<(u16, &[u8], bool)> =
-            responses.iter().map(|one| (one.status, &one.content[..], one.is_whole)).collect();
-        assert_eq!(
-            parts,
-            [
-                (100, &b""[..], true),
-                (200, b"", true),
-                (200, b"hello!", true),
-                (304, b"", true),
-                (404, b"nope", true),
-                (200, b"to the end", true),
-            ]
-        );
-        assert_eq!(used, STREAM.len());
-        assert!(!ReceivedResponse::all(STREAM, &methods, false).0[5].is_whole);
-    }
 
     #[test]
     fn the_parts_are_the_same_however_the_stream_is_split_into_reads() {
@@ -420,27 +339,11 @@ mod tests {
 
     #[test]
     fn bytes_after_a_message_that_are_no_message_are_unframed() {
-        let (responses, used) =
-            ReceivedResponse::all(b"HTTP/1.1 204 No Content\r\n\r\ngarbage\r\n", &[], true);
-        assert_eq!((responses.len(), used), (1, 27));
         let mut reader = Reader::requests();
         let range =
             reader.next(b"GET / HTTP/1.1\r\nTransfer-Encoding: gzip\r\n\r\nxx").expect("bytes");
         assert_eq!((range.part, range.head_is_whole), (Part::Head, true));
         assert_eq!(reader.next(b"xx").map(|range| range.part), Some(Part::Unframed));
-    }
-
-    #[test]
-    fn a_response_without_one_valid_length_has_no_known_end() {
-        for lengths in ["2\r\nContent-Length: 3", "2, 3", "x", ""] {
-            let sent = format!("HTTP/1.1 200 OK\r\nContent-Length: {lengths}\r\n\r\nhi!");
-            let (responses, used) = ReceivedResponse::all(sent.as_bytes(), &[], true);
-            assert!(responses.len() == 1 && !responses[0].is_whole, "{lengths}");
-            assert_eq!((&responses[0].content[..], used), (&b""[..], sent.len() - 3), "{lengths}");
-        }
-        let (responses, _) =
-            ReceivedResponse::all(b"HTTP/1.1 200 OK\r\nContent-Length: 2, 2\r\n\r\nhi", &[], false);
-        assert_eq!((&responses[0].content[..], responses[0].is_whole), (&b"hi"[..], true));
     }
 
     #[test]

@@ -9,12 +9,12 @@
 use std::time::Duration;
 
 use openkitchen::Transcript;
-use openkitchen::transcript::{Block, Bytes, Event, EventKind, Item, Note, Side, judge};
+use openkitchen::transcript::{Block, Bytes, Event, EventKind, Item, Note, Side};
 
+use super::client::{Ended, ReplayClient};
 use super::pace::Pace;
 use super::page::Page;
-use super::raw_client::Ended;
-use super::replay::{Replay, ReplayClient, unjudged};
+use super::replay::Replay;
 
 /// The silence after which the server is done. With the timeouts of the impatient fixture it is longer,
 /// and it is short if all requests are answered and the client sends more.
@@ -95,7 +95,7 @@ impl Blesser<'_> {
     fn skip_received(&mut self, connection: u32) -> Result<(), String> {
         let client = self.replay.client(connection)?;
         read_until_quiet(client, QUIET, false);
-        client.noted.judged = client.got.len();
+        client.judged = client.got().len();
         Ok(())
     }
 
@@ -110,11 +110,14 @@ impl Blesser<'_> {
         let quiet = if self.page.fixture() == "impatient" { QUIET_WITH_DEADLINES } else { QUIET };
         let client = self.replay.client(connection)?;
         read_until_quiet(client, quiet, goes_on);
-        let got = unjudged(client).to_vec();
-        let start = std::mem::replace(&mut client.noted.judged, client.got.len());
-        let ends = judge::ends(&client.sent, &client.got);
-        let ended = if client.noted.is_end_judged { Ended::Open } else { client.ended };
-        client.noted.is_end_judged |= client.ended != Ended::Open;
+        let got = client.unjudged().to_vec();
+        let start = client.judged;
+        client.judged = client.got().len();
+        let responses = client.received.interims().iter().chain(client.received.finals());
+        let mut ends: Vec<usize> = responses.map(|response| response.span.end).collect();
+        ends.sort_unstable();
+        let ended = if client.is_end_judged { Ended::Open } else { client.ended };
+        client.is_end_judged |= client.ended != Ended::Open;
 
         let note = || Note::new("");
         if !got.is_empty() && bytes_of(old).is_some_and(|bytes| bytes == got) {
@@ -142,10 +145,10 @@ impl Blesser<'_> {
 
 fn read_until_quiet(client: &mut ReplayClient, quiet: Duration, goes_on: bool) {
     loop {
-        let (known, answered) = (client.got.len(), judge::is_answered(&client.sent, &client.got));
+        let (known, answered) = (client.got().len(), client.received.is_answered());
         let time = if goes_on && answered { QUIET_WHEN_ANSWERED } else { quiet };
-        client.read_while(time, |client| client.got.len() == known);
-        if client.got.len() == known {
+        client.read_while(time, |client| client.got().len() == known);
+        if client.got().len() == known {
             return;
         }
     }

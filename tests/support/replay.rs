@@ -2,8 +2,6 @@
 //! page.
 
 use std::collections::BTreeMap;
-use std::io;
-use std::net::{SocketAddr, TcpStream};
 use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
@@ -12,9 +10,9 @@ use openkitchen::message::visible::Visible;
 use openkitchen::transcript::{Assertion, Block, Event, EventKind, Item, Side, judge};
 use openkitchen::{Observer, ServerHandle};
 
+use super::client::{Ended, ReplayClient};
 use super::pace::{Gate, IN_ONE_WRITE, Pace};
 use super::page::Page;
-use super::raw_client::{self, Ended};
 use super::site::likes::Likes;
 use super::site::{self, Contact, Site};
 use super::{app, differ};
@@ -24,27 +22,6 @@ const RESPONSE_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// The time for which a connection that a page leaves open must stay open and silent.
 const SILENCE_AT_END: Duration = Duration::from_millis(20);
-
-/// A client, and what the page has judged of its connection.
-pub type ReplayClient = raw_client::RawClient<ReplayState>;
-
-/// What the page has judged of one connection.
-#[derive(Default)]
-pub struct ReplayState {
-    /// How many of the received bytes are judged.
-    pub judged: usize,
-    /// Whether the server's end of the connection is judged.
-    pub is_end_judged: bool,
-    /// How many final responses assertions have judged.
-    responses: usize,
-    /// The client's own address.
-    address: Option<SocketAddr>,
-}
-
-/// Returns the received bytes that are not judged yet.
-pub fn unjudged(client: &ReplayClient) -> &[u8] {
-    &client.got[client.noted.judged..]
-}
 
 /// Plays a page against a new server.
 ///
@@ -88,7 +65,7 @@ impl Replay {
     pub fn client(&mut self, connection: u32) -> Result<&mut ReplayClient, String> {
         self.last = connection;
         if !self.clients.contains_key(&connection) {
-            let client = connect(self.server.address());
+            let client = ReplayClient::connect(self.server.address(), RESPONSE_TIMEOUT);
             let client = client.map_err(|error| format!("could not connect: {error}\n"))?;
             self.clients.insert(connection, client);
         }
@@ -123,10 +100,10 @@ impl Replay {
         for write in pace.writes(&bytes) {
             // A server that has refused early may have closed. Then the rest cannot be sent.
             let is_sent = client.send(write);
-            if let (true, Some(gate), Some(address)) = (is_sent, &gate, client.noted.address)
-                && !gate.wait(address, client.sent.len())
+            if let (true, Some(gate)) = (is_sent, &gate)
+                && !gate.wait(client.address, client.sent)
             {
-                return Err(format!("the server does not read byte {}\n", client.sent.len()));
+                return Err(format!("the server does not read byte {}\n", client.sent));
             }
         }
         Ok(())
@@ -158,19 +135,17 @@ impl Replay {
     /// Judges assertions about the responses since the last assertions.
     fn judge(&mut self, assertions: &[Assertion]) -> Result<(), String> {
         let client = self.client(self.last)?;
-        let (judged, sent) = (client.noted.responses, client.sent.clone());
+        let judged = client.judged_responses;
         let wanted = judged + assertions.iter().map(judge::nth).max().unwrap_or(0);
-        client.read_while(RESPONSE_TIMEOUT, |client| {
-            judge::finals(&sent, &client.got, false).len() < wanted
-        });
-        let ended = client.ended != Ended::Open;
-        let responses = judge::finals(&sent, &client.got, ended);
-        if let Some(rest) = judge::stray(&sent, &client.got, ended) {
-            return Err(format!("bytes that belong to no response: {}\n", Visible(rest)));
+        client.read_while(RESPONSE_TIMEOUT, |client| client.received.finals().len() < wanted);
+        if let Some(fault) = client.received.fault() {
+            let rest = Visible(&client.got()[fault.at..]);
+            return Err(format!("bytes that are no response: {}: {rest}\n", fault.rule));
         }
-        (client.noted.responses, client.noted.judged) = (responses.len(), client.got.len());
+        let responses = client.received.finals();
+        (client.judged_responses, client.judged) = (responses.len(), client.got().len());
         for assertion in assertions {
-            judge::judge(assertion, responses.get(judged..).unwrap_or_default())
+            judge::judge(assertion, client.received.finals().get(judged..).unwrap_or_default())
                 .map_err(|found| format!("`{assertion}` is not true: {found}\n"))?;
             match assertion {
                 Assertion::Closed => expect_end(client, Ended::Closed)?,
@@ -183,29 +158,25 @@ impl Replay {
 
     /// Checks that the server does nothing that the page does not show.
     fn end(mut self) -> Result<(), String> {
-        let mut open = self.clients.values_mut().filter(|client| !client.noted.is_end_judged);
+        let mut open = self.clients.values_mut().filter(|client| !client.is_end_judged);
         open.try_for_each(|client| expect_silence(client, SILENCE_AT_END))
     }
 }
 
-fn connect(address: SocketAddr) -> io::Result<ReplayClient> {
-    let stream = TcpStream::connect(address)?;
-    let own_address = stream.local_addr()?;
-    let mut client = ReplayClient::new(stream, RESPONSE_TIMEOUT)?;
-    client.noted.address = Some(own_address);
-    Ok(client)
-}
-
 /// Checks that these bytes are received next.
 fn expect(client: &mut ReplayClient, expected: &[u8]) -> Result<(), String> {
+    let mut same = 0;
     client.read_while(RESPONSE_TIMEOUT, |client| {
-        let got = unjudged(client);
-        got.len() < expected.len() && expected.starts_with(got)
+        let got = client.unjudged();
+        let more =
+            expected[same..].iter().zip(&got[same..]).take_while(|(one, other)| one == other);
+        same += more.count();
+        same == got.len() && same < expected.len()
     });
-    let length = unjudged(client).len().min(expected.len());
-    let got = &unjudged(client)[..length];
+    let length = client.unjudged().len().min(expected.len());
+    let got = &client.unjudged()[..length];
     let Some(at) = differ::first(expected, got) else {
-        client.noted.judged += length;
+        client.judged += length;
         return Ok(());
     };
     let what = match (at == length, client.ended) {
@@ -214,13 +185,13 @@ fn expect(client: &mut ReplayClient, expected: &[u8]) -> Result<(), String> {
         (true, Ended::Reset) => "the server reset the connection",
         _ => "the server sent other bytes",
     };
-    Err(format!("{what}:\n{}", differ::shown(expected, unjudged(client), at)))
+    Err(format!("{what}:\n{}", differ::shown(expected, client.unjudged(), at)))
 }
 
 /// Checks that no more bytes are received, and that the connection ends in this way.
 fn expect_end(client: &mut ReplayClient, expected: Ended) -> Result<(), String> {
-    client.read_while(RESPONSE_TIMEOUT, |client| unjudged(client).is_empty());
-    client.noted.is_end_judged = true;
+    client.read_while(RESPONSE_TIMEOUT, |client| client.unjudged().is_empty());
+    client.is_end_judged = true;
     expect_no_more(client)?;
     if client.ended == expected {
         return Ok(());
@@ -235,7 +206,7 @@ fn expect_end(client: &mut ReplayClient, expected: Ended) -> Result<(), String> 
 
 /// Checks that no more bytes are received in this time, and that the connection stays open.
 fn expect_silence(client: &mut ReplayClient, time: Duration) -> Result<(), String> {
-    client.read_while(time, |client| unjudged(client).is_empty());
+    client.read_while(time, |client| client.unjudged().is_empty());
     expect_no_more(client)?;
     match client.ended {
         Ended::Open => Ok(()),
@@ -244,10 +215,10 @@ fn expect_silence(client: &mut ReplayClient, time: Duration) -> Result<(), Strin
 }
 
 fn expect_no_more(client: &ReplayClient) -> Result<(), String> {
-    match differ::first(&[], unjudged(client)) {
+    match differ::first(&[], client.unjudged()) {
         None => Ok(()),
         Some(at) => {
-            let shown = differ::shown(&[], unjudged(client), at);
+            let shown = differ::shown(&[], client.unjudged(), at);
             Err(format!("the server sent more bytes:\n{shown}"))
         }
     }

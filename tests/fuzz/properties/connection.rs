@@ -7,7 +7,7 @@ use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
 use openkitchen::message::date;
-use openkitchen::message::reader::ReceivedResponse;
+use openkitchen::message::responses::{ReceivedResponse, ResponseCollector};
 use openkitchen::message::visible::Visible;
 use openkitchen::net::server::serve_io;
 use openkitchen::{Limits, Method, Request, Response, Routes, Status};
@@ -139,13 +139,19 @@ fn serve(client: &Client, limits: &Limits) -> (Vec<u8>, Vec<HandledRequest>) {
 fn run(client: &Client, limits: &Limits) -> Outcome {
     let (sent, handled) = serve(client, limits);
     let requests = requests(client.bytes, limits);
-    let (read, used) = ReceivedResponse::all(&sent, &methods(client.bytes, &requests), true);
-    let rest = String::from_utf8_lossy(&sent[used..]);
+    let mut collector = ResponseCollector::new();
+    for method in methods(client.bytes, &requests) {
+        collector.sent(format!("{method} / HTTP/1.1\r\n\r\n").as_bytes());
+    }
+    collector.received(&sent);
+    collector.end();
+    assert_eq!(collector.fault(), None, "{}", Visible(&sent));
+    let rest = String::from_utf8_lossy(collector.rest());
     assert!(rest.is_empty(), "the server sends bytes that are not a response: {rest}");
-    assert!(read.iter().all(|response| response.is_whole), "a response is incomplete");
-    let without_offsets = |response| ReceivedResponse { span: 0..0, ..response };
-    let (interim, responses): (Vec<ReceivedResponse>, Vec<ReceivedResponse>) =
-        read.into_iter().map(without_offsets).partition(|response| response.status < 200);
+    let without_offsets =
+        |response: &ReceivedResponse| ReceivedResponse { span: 0..0, ..response.clone() };
+    let responses = collector.finals().iter().map(without_offsets).collect();
+    let interim = collector.interims();
     let expects = |request: &&framing::Request| {
         request.head.expects_continue(&client.bytes[request.start..]) == Ok(true)
     };

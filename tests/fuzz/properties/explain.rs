@@ -3,8 +3,9 @@
 
 use openkitchen::Transcript;
 use openkitchen::message::dialogue::Dialogue;
+use openkitchen::message::responses::ResponseCollector;
 use openkitchen::transcript::explain::{ConnectionExplainer, Remark, annotate, explain};
-use openkitchen::transcript::{Block, Bytes, Item, Note, Side, judge};
+use openkitchen::transcript::{Block, Bytes, Item, Note, Side};
 
 use super::Random;
 use super::transcript::printing_and_parsing_change_nothing;
@@ -25,7 +26,11 @@ pub fn check(bytes: &[u8]) {
         bytes.split_at((0..bytes.len()).find(is_status_line).unwrap_or(bytes.len()));
     the_pace_changes_no_count(requests, responses);
     annotating_changes_no_block(requests, responses);
-    offsets_are_within_the_responses(requests, responses);
+    the_pace_changes_no_response(requests, responses);
+}
+
+fn read_length(bytes: &[u8]) -> usize {
+    if bytes.len() <= SHORT { 1 } else { 1 + Random::from(bytes).below(bytes.len()) }
 }
 
 fn a_remark_can_be_printed(remark: &Remark, bytes: &[u8]) {
@@ -69,14 +74,33 @@ fn annotating_changes_no_block(requests: &[u8], responses: &[u8]) {
     printing_and_parsing_change_nothing(&annotated);
 }
 
-fn offsets_are_within_the_responses(requests: &[u8], responses: &[u8]) {
-    let ends = judge::ends(requests, responses);
-    assert!(ends.is_sorted() && ends.iter().all(|&end| end <= responses.len()), "{ends:?}");
-    let finals = judge::finals(requests, responses, false);
-    assert!(finals.len() <= ends.len() && finals.iter().all(|response| response.is_whole));
-    for ended in [false, true] {
-        let broken = judge::broken(requests, responses, ended);
-        assert!(broken.is_none_or(|(at, _)| at < responses.len()), "{broken:?}");
+fn the_pace_changes_no_response(requests: &[u8], responses: &[u8]) {
+    let collect = |read_length: usize| {
+        let mut collector = ResponseCollector::new();
+        requests.chunks(read_length).for_each(|bytes| collector.sent(bytes));
+        responses.chunks(read_length).for_each(|bytes| collector.received(bytes));
+        collector
+    };
+    let mut cut = collect(read_length(responses));
+    let mut whole = collect(requests.len().max(responses.len()).max(1));
+    for is_ended in [false, true] {
+        if is_ended {
+            cut.end();
+            whole.end();
+        }
+        assert_eq!(whole.finals(), cut.finals());
+        assert_eq!(whole.interims(), cut.interims());
+        assert_eq!(whole.fault().is_some(), cut.fault().is_some());
+        assert_eq!(whole.allowed_responses(), cut.allowed_responses());
+        for response in whole.finals().iter().chain(whole.interims()) {
+            let bytes = &responses[response.span.clone()];
+            assert!(response.is_whole || is_ended);
+            assert!(bytes.starts_with(&response.head));
+            assert!(response.head.len() + response.content.len() <= bytes.len());
+        }
+        for fault in [whole.fault(), cut.fault()].into_iter().flatten() {
+            assert!(fault.at < responses.len(), "{fault:?}");
+        }
     }
 }
 
@@ -93,8 +117,7 @@ fn the_pace_changes_no_remark(bytes: &[u8], side: Side) {
         remarks.sort_by_key(|remark| remark.span.start);
         remarks
     };
-    let read_length =
-        if bytes.len() <= SHORT { 1 } else { 1 + Random::from(bytes).below(bytes.len()) };
+    let read_length = read_length(bytes);
     let (cut, whole) = (remarks(read_length), remarks(bytes.len().max(1)));
     let is_broken = |remarks: &[Remark]| remarks.iter().any(|remark| remark.is_fault);
     assert_eq!(is_broken(&cut), is_broken(&whole), "{read_length} bytes at a time");

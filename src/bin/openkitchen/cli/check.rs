@@ -6,9 +6,7 @@
 //! case        a transcript with its title, its clause, and what to do if it fails
 //! lessons     the transcripts that are built in
 //! play        plays a case: sends, waits, compares
-//! raw_client  one connection, as the client sees it
-//! expected    the exact bytes that are expected, where any Date and left-out bytes are equal
-//! difference  what was expected, what was received, and the first byte that differs
+//! connection  what has crossed a connection, and what is wrong with it
 //! report      the output: text, or JSON with --json
 //! ```
 //! Each case has connections of its own. The bytes are sent as they are in the file. A `Host` that
@@ -21,9 +19,7 @@
 mod case;
 mod lessons;
 mod play;
-mod raw_client;
-mod expected;
-mod difference;
+mod connection;
 mod report;
 
 use std::env;

@@ -23,8 +23,8 @@
 
 mod differ;
 mod session;
-mod steps;
 
+use std::mem;
 use std::net::TcpStream;
 use std::path::PathBuf;
 use std::process::{self, ExitCode};
@@ -38,10 +38,11 @@ use openkitchen::sys;
 use openkitchen::transcript::{Item, Prose, Side};
 
 use super::flags::{CommandLine, Flag, SECONDS, listen, time};
+use super::play::expected::ExpectedBytes;
+use super::play::turns::{Step, Turn, Turns};
 use super::port_file::PortFile;
 use super::{CliError, bind, print, script};
 use session::MockOutcome;
-use steps::MockConnection;
 
 /// Exit code: the client did not send what the transcript has.
 const DIFFERENT: u8 = 1;
@@ -115,13 +116,54 @@ pub fn command(arguments: &[String]) -> Result<ExitCode, CliError> {
     };
     let port_file = PortFile::prepare(options.port_file.as_deref());
     let transcript = script::read(file, Side::Server)?;
-    let connections = steps::connections(&transcript.items);
+    let connections = MockConnection::all(&transcript.items);
     if connections.is_empty() {
         let sentence = format!("{file}: line 1: expected a connection to play, such as >>> or <<<");
         return Err(CliError::Unusable(sentence));
     }
     play(connections, &options, &port_file)
         .map_err(|sentence| CliError::Unusable(sentence.to_string()))
+}
+
+/// What the server does on one connection.
+struct MockConnection {
+    /// The connection's number in the transcript.
+    number: u32,
+    steps: Vec<Step>,
+    /// All bytes that the client should send.
+    expected: ExpectedBytes,
+    /// The end of each complete request in them.
+    request_ends: Vec<u64>,
+}
+
+impl MockConnection {
+    /// Returns the connections of a transcript, in the order in which they first appear.
+    fn all(items: &[Item]) -> Vec<MockConnection> {
+        let mut connections: Vec<MockConnection> = Vec::new();
+        for Turn { connection: number, mut step } in Turns::new(items, Side::Server) {
+            if let Step::Assert(_) = step {
+                continue;
+            }
+            let index = connections.iter().position(|known| known.number == number);
+            let index = index.unwrap_or_else(|| {
+                let (expected, steps) = (ExpectedBytes::default(), Vec::new());
+                connections.push(MockConnection {
+                    number,
+                    steps,
+                    expected,
+                    request_ends: Vec::new(),
+                });
+                connections.len() - 1
+            });
+            let connection = &mut connections[index];
+            if let Step::Receive(shown) = &mut step {
+                connection.expected.append(mem::take(&mut shown.bytes));
+                connection.request_ends.extend(&shown.message_ends);
+            }
+            connection.steps.push(step);
+        }
+        connections
+    }
 }
 
 /// Accepts as many connections as the transcript has, or any number with `--loop`, and plays each in
@@ -209,8 +251,8 @@ fn play_session(
         (false, _) => raise(exit_code, DIFFERENT),
     }
     let name = match number < connections.len() {
-        true => format!("@{}", script.connection),
-        false => format!("@{} as connection {}", script.connection, number + 1),
+        true => format!("@{}", script.number),
+        false => format!("@{} as connection {}", script.number, number + 1),
     };
     let mut remarks: Vec<String> = differences.into_iter().chain(timed_out).collect();
     if remarks.is_empty() {

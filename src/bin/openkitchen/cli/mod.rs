@@ -10,6 +10,7 @@ pub mod follower;
 pub mod logging;
 pub mod mock;
 pub mod note;
+pub mod play;
 pub mod options;
 pub mod port_file;
 pub mod record;

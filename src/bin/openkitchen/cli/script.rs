@@ -10,7 +10,7 @@
 use std::fs;
 
 use openkitchen::Transcript;
-use openkitchen::transcript::{Block, Bytes, Event, EventKind, Item, Piece, REPEATED_BYTES, Side};
+use openkitchen::transcript::{Item, Piece, Side};
 
 use crate::cli::CliError;
 
@@ -52,7 +52,11 @@ pub fn parse(text: &str, played: Side) -> Result<Transcript, String> {
         _ => None,
     });
     for ((line, _), block) in lines.zip(blocks) {
-        let left_out: u64 = left_out(&block.bytes).iter().map(|(_, count)| count).sum();
+        let left_out = |piece: &Piece| match piece {
+            Piece::LeftOut { count } => *count,
+            Piece::Raw(_) | Piece::Repeat { .. } => 0,
+        };
+        let left_out: u64 = block.bytes.pieces().iter().map(left_out).sum();
         if left_out > 0 {
             return Err(format!(
                 "line {line}: {left_out} bytes of this block were left out, so the block cannot be sent"
@@ -76,69 +80,6 @@ impl std::fmt::Display for FileError<'_> {
     }
 }
 
-/// Returns the number of the connection of a block or an event.
-pub fn connection_of(item: &Item) -> Option<u32> {
-    match item {
-        Item::Block(Block { connection, .. }) | Item::Event(Event { connection, .. }) => {
-            Some(*connection)
-        }
-        Item::Prose(_) | Item::Assertions(_) => None,
-    }
-}
-
-/// Returns the side that acts next on that connection, so that waits after a `wait`: the side of the
-/// next block, or, if no block follows, of the next event.
-pub fn next_side(items: &[Item], connection: u32) -> Option<Side> {
-    let later = || items.iter().filter(|item| connection_of(item) == Some(connection));
-    let block = later().find_map(|item| match item {
-        Item::Block(block) => Some(block.from),
-        _ => None,
-    });
-    block.or_else(|| {
-        later().find_map(|item| match item {
-            Item::Event(Event {
-                kind: EventKind::HalfClose(side) | EventKind::Closed(side) | EventKind::Reset(side),
-                ..
-            }) => Some(*side),
-            _ => None,
-        })
-    })
-}
-
-/// Returns all bytes of a block, with `?` for each byte that was left out. Framing can still be
-/// followed, because the left-out bytes are usually content.
-pub fn filled(bytes: &Bytes) -> Vec<u8> {
-    let mut all = Vec::new();
-    for piece in bytes.pieces() {
-        match piece {
-            Piece::Raw(raw) => all.extend_from_slice(raw),
-            Piece::Repeat { times, bytes } => (0..*times).for_each(|_| all.extend(bytes)),
-            Piece::LeftOut { count } => {
-                let count = (*count).min(REPEATED_BYTES) as usize;
-                all.resize(all.len() + count, b'?');
-            }
-        }
-    }
-    all
-}
-
-/// Returns where [`filled`] has left-out bytes: offset and count of each span.
-pub fn left_out(bytes: &Bytes) -> Vec<(usize, u64)> {
-    let (mut at, mut spans) = (0, Vec::new());
-    for piece in bytes.pieces() {
-        at += match piece {
-            Piece::Raw(raw) => raw.len(),
-            Piece::Repeat { times, bytes } => *times as usize * bytes.len(),
-            Piece::LeftOut { count } => {
-                let count = (*count).min(REPEATED_BYTES);
-                spans.push((at, count));
-                count as usize
-            }
-        };
-    }
-    spans
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -151,24 +92,5 @@ mod tests {
         assert!(error.starts_with("line 6: 8412 bytes of this block were left out"), "{error}");
         let malformed = parse("# t\nGET / HTTP/1.1\n", Side::Client).unwrap_err();
         assert!(malformed.starts_with("line 2: expected "), "{malformed}");
-    }
-
-    #[test]
-    fn left_out_bytes_are_filled_and_their_spans_are_known() {
-        let mut bytes = Bytes::raw("ab");
-        bytes.push_repeat(2, b"cd").unwrap();
-        bytes.push_left_out(3);
-        bytes.push_raw(b"e");
-        assert_eq!(filled(&bytes), b"abcdcd???e");
-        assert_eq!(left_out(&bytes), [(6, 3)]);
-    }
-
-    #[test]
-    fn the_side_of_the_next_block_acts_next() {
-        let next = |text: &str| next_side(&Transcript::parse(text).unwrap().items, 1);
-        assert_eq!(next(">>> @2\na\n<<<\nb\n>>>\nc\n"), Some(Side::Server));
-        assert_eq!(next("--- client half-close\n"), Some(Side::Client));
-        assert_eq!(next("--- client half-close\n<<<\nb\n"), Some(Side::Server));
-        assert_eq!(next("# nothing\n"), None);
     }
 }

@@ -15,12 +15,10 @@
 //! ```
 //! The output is a transcript of what crossed, read by read, and of how the connection ended; so it
 //! can be sent again. Nothing is added to the bytes and nothing is judged. [`player`] plays a
-//! transcript or stdin, [`progress`] counts complete messages, [`output`] prints.
+//! transcript or stdin, [`output`] prints.
 //!
 //! Left out: TLS, and a verdict (`check` has one).
 
-pub mod progress;
-mod connection;
 mod output;
 mod player;
 

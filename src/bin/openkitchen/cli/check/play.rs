@@ -1,34 +1,36 @@
 //! # Plays the client's side of a case, and compares what the server does
 //!
-//! The client sends what the transcript has. Where the transcript shows a response, the client waits
-//! for one. Then the responses are compared.
-//!
-//! The client waits for whole messages, not for equal ones: what a response must be, only assertions
-//! say. If the transcript has assertions, events of the server are not awaited. A reset by the client
-//! is played as a close: [`raw_client`] uses std only, and std cannot reset a connection.
+//! Each step of the client is one of [`Turns`]. Where the client must wait, it waits for whole messages,
+//! not for equal ones: what a response must be, only assertions say. If the transcript has none, it waits
+//! for the bytes of the transcript. A reset by the client is played as a close, because std cannot reset
+//! a connection.
 //!
 //! No wait is longer than `--timeout` plus the time that the transcript gives the server. So
 //! `--- silent 10s` before a 408 is not slept through, but added to the timeout.
 
-use std::collections::BTreeMap;
-use std::collections::btree_map::Entry;
 use std::net::SocketAddr;
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use openkitchen::message::reader::ReceivedResponse;
+use openkitchen::message::dialogue::Progress;
 use openkitchen::transcript::judge::{self, Found};
-use openkitchen::transcript::{Assertion, Block, Event, EventKind, Item, Side};
+use openkitchen::transcript::{Assertion, EventKind, Side};
 
 use super::case::Case;
-use super::difference::{Difference, RECEIVED};
-use super::expected::ExpectedBytes;
-use super::raw_client::{self, Ended, MAX_RECEIVED_BYTES};
+use super::connection::{
+    CheckState, CheckedConnection, MAX_RECEIVED_BYTES, counted, different, end_of, received_so_far,
+    require_complete, require_well_formed,
+};
 use crate::cli::address;
-use crate::cli::script::next_side;
+use crate::cli::play::client::{Clients, Ended};
+use crate::cli::play::difference::Difference;
+use crate::cli::play::turns::{Step, ToReceive, Turn, Turns};
 
 /// How long the client reads after the last expected byte: there must be no further bytes.
 const SURPLUS_WAIT: Duration = Duration::from_millis(50);
+
+/// Events that may wait for the player: with the largest reads, as many bytes as one connection may send.
+const MAX_QUEUED_EVENTS: usize = 256;
 
 /// The server under test.
 pub struct CheckTarget {
@@ -38,20 +40,6 @@ pub struct CheckTarget {
     pub addresses: Vec<SocketAddr>,
     /// The longest wait for anything, if the transcript does not give more time.
     pub timeout: Duration,
-}
-
-/// A connection, with its state in the transcript.
-type PlayedClient = raw_client::RawClient<PlayState>;
-
-/// What the transcript has shown of a connection so far.
-#[derive(Default)]
-pub struct PlayState {
-    /// The bytes that it shows from the server.
-    expected: ExpectedBytes,
-    /// The number of final responses that its assertions were tested on.
-    tested: usize,
-    /// The time that it gives the server, since the client last sent.
-    extra_time: Duration,
 }
 
 /// The result of a case.
@@ -75,21 +63,23 @@ pub enum CheckOutcome {
 
 /// Plays a case on new connections.
 pub fn play(case: &Case, target: &CheckTarget) -> CheckOutcome {
-    let mut player = CheckPlayer { case, target, clients: BTreeMap::new(), last: 1 };
+    let clients = Clients::new(target.addresses.clone(), target.timeout, MAX_QUEUED_EVENTS);
+    let mut player = CheckPlayer { case, target, clients, last: 1 };
     let Err(stop) = player.play() else { return CheckOutcome::Passed };
     let difference = match stop {
         PlayStop::Difference(difference) => difference,
         PlayStop::Unreachable(why) => return CheckOutcome::Unreachable(why),
     };
-    let Some(client) = player.clients.get(&player.last) else {
+    let Some(client) = player.clients.get_mut(player.last) else {
         return CheckOutcome::Failed { difference, sent: Vec::new(), is_silent: false };
     };
-    match final_responses(client).last().map(|response| response.status) {
+    let state = &client.follower;
+    match state.responses.finals().last().map(|response| response.status) {
         // Not found, not allowed, not implemented.
         Some(status @ (404 | 405 | 501)) if case.is_about_site => CheckOutcome::Skipped(status),
         _ => {
-            let is_silent = !client.sent.is_empty() && client.got.is_empty();
-            CheckOutcome::Failed { difference, sent: client.sent.clone(), is_silent }
+            let is_silent = !state.sent.is_empty() && state.got().is_empty();
+            CheckOutcome::Failed { difference, sent: state.sent.clone(), is_silent }
         }
     }
 }
@@ -109,128 +99,116 @@ impl From<Difference> for PlayStop {
 struct CheckPlayer<'a> {
     case: &'a Case,
     target: &'a CheckTarget,
-    clients: BTreeMap<u32, PlayedClient>,
-    /// The connection that was played last: assertions are tested on its responses.
+    clients: Clients<CheckState>,
+    /// The connection that was played last.
     last: u32,
 }
 
 impl CheckPlayer<'_> {
     fn play(&mut self) -> Result<(), PlayStop> {
-        let items = &self.case.items[..];
-        for (at, item) in items.iter().enumerate() {
-            self.item(item, &items[at + 1..])?;
+        for Turn { connection, step } in Turns::new(&self.case.items, Side::Client) {
+            self.step(connection, step)?;
         }
         if !self.case.has_assertions {
-            let numbers: Vec<u32> = self.clients.keys().copied().collect();
+            let numbers: Vec<u32> = self.clients.iter().map(|(number, _)| number).collect();
             for number in numbers {
-                let end = last_end(items, number);
                 self.compare_expected(number)?;
-                self.compare_end(number, end)?;
+                self.compare_end(number)?;
             }
         }
         Ok(())
     }
 
-    /// Returns the client with that number, and connects it if it is new.
-    fn client(&mut self, number: u32) -> Result<&mut PlayedClient, PlayStop> {
-        self.last = number;
-        match self.clients.entry(number) {
-            Entry::Occupied(client) => Ok(client.into_mut()),
-            Entry::Vacant(entry) => {
-                let CheckTarget { addresses, timeout, .. } = self.target;
-                let stream = address::connect(addresses, *timeout);
-                let client = stream.and_then(|stream| PlayedClient::new(stream, *timeout));
-                let client = client.map_err(|error| PlayStop::Unreachable(address::why(&error)));
-                Ok(entry.insert(client?))
+    fn step(&mut self, number: u32, step: Step) -> Result<(), PlayStop> {
+        let client = self.client(number)?;
+        match step {
+            Step::Open => {}
+            Step::Send { bytes, .. } => self.send(number, &bytes)?,
+            Step::Receive(ToReceive { bytes, position, is_awaited, .. }) => {
+                client.follower.expected.append(bytes);
+                match is_awaited {
+                    true if self.case.has_assertions => self.await_messages(number, &position)?,
+                    true => self.compare_expected(number)?,
+                    false => {}
+                }
             }
+            Step::Wait { time, by: Side::Server } | Step::Silent { time, next: Side::Server } => {
+                client.follower.extra_time += time;
+            }
+            Step::Wait { time, .. } => thread::sleep(time),
+            Step::Silent { time, .. } => self.take_while(number, time, |_| true),
+            Step::HalfClose => client.half_close(),
+            Step::Close | Step::Reset => self.clients.remove(number),
+            Step::AwaitEnd(kind) => client.follower.end = Some(kind),
+            Step::Assert(assertions) => self.test_assertions(number, &assertions)?,
         }
+        Ok(())
     }
 
-    /// Returns the client with that number, and the longest wait for its next bytes.
-    fn client_and_timeout(
-        &mut self,
-        number: u32,
-    ) -> Result<(&mut PlayedClient, Duration), PlayStop> {
+    /// Returns the connection with that number, and opens it if it is new.
+    fn client(&mut self, number: u32) -> Result<&mut CheckedConnection, PlayStop> {
+        self.last = number;
+        self.clients.open(number).map_err(|error| PlayStop::Unreachable(address::why(&error)))
+    }
+
+    /// Returns the longest wait for the next bytes on that connection.
+    fn timeout(&mut self, number: u32) -> Result<Duration, PlayStop> {
+        let extra_time = self.client(number)?.follower.extra_time;
+        Ok(self.target.timeout.saturating_add(extra_time))
+    }
+
+    /// Sends bytes. If they cannot be sent, the server may have responded early and closed. That is no
+    /// failure of the case: the response decides.
+    fn send(&mut self, number: u32, bytes: &[u8]) -> Result<(), PlayStop> {
         let timeout = self.target.timeout;
         let client = self.client(number)?;
-        let timeout = timeout.saturating_add(client.noted.extra_time);
-        Ok((client, timeout))
-    }
-
-    fn item(&mut self, item: &Item, rest: &[Item]) -> Result<(), PlayStop> {
-        match item {
-            Item::Prose(_) => {}
-            Item::Block(block) if block.from == Side::Client => {
-                let bytes = block.bytes.expand().unwrap_or_default();
-                let client = self.client(block.connection)?;
-                client.noted.extra_time = Duration::ZERO;
-                client.send(&bytes);
+        client.follower.extra_time = Duration::ZERO;
+        client.follower.sent.extend_from_slice(bytes);
+        client.follower.responses.sent(bytes);
+        let (mut rest, mut last) = (bytes, Instant::now());
+        while !rest.is_empty() {
+            match client.write(rest) {
+                Some(0) => break,
+                Some(length) => (rest, last) = (&rest[length..], Instant::now()),
+                None if last.elapsed() < timeout => {}
+                None => break,
             }
-            Item::Block(block) => self.server_block(block, rest)?,
-            Item::Event(event) => self.event(event, rest)?,
-            Item::Assertions(assertions) => self.test_assertions(assertions)?,
         }
+        client.is_write_closed |= !rest.is_empty();
         Ok(())
     }
 
-    /// Adds the server's bytes to the expected ones, and waits for them if the client acts next.
-    fn server_block(&mut self, block: &Block, rest: &[Item]) -> Result<(), PlayStop> {
-        let number = block.connection;
-        self.client(number)?.noted.expected.push(&block.bytes);
-        let next = rest.iter().find(|item| is_next_step(item, number));
-        let client_acts_next = next.is_some_and(|item| match item {
-            Item::Block(next) => next.from == Side::Client,
-            Item::Event(next) => is_of_client(next.kind),
-            _ => false,
-        });
-        match client_acts_next {
-            true if self.case.has_assertions => self.await_messages(number),
-            true => self.compare_expected(number),
-            false => Ok(()),
+    /// Takes what happens as long as the connection is open and `wanted` is true of it, at most for this
+    /// time.
+    fn take_while(
+        &mut self,
+        number: u32,
+        time: Duration,
+        wanted: impl Fn(&mut CheckState) -> bool,
+    ) {
+        let deadline = Instant::now() + time;
+        while let Some(client) = self.clients.get_mut(number) {
+            let state = &mut client.follower;
+            let may_grow = state.got().len() < MAX_RECEIVED_BYTES && client.ended == Ended::Open;
+            if !may_grow || !wanted(state) || self.clients.next(Some(deadline)).is_none() {
+                return;
+            }
         }
     }
 
-    fn event(&mut self, event: &Event, rest: &[Item]) -> Result<(), PlayStop> {
-        let number = event.connection;
-        match event.kind {
-            EventKind::Open => self.client(number).map(|_| ()),
-            EventKind::HalfClose(Side::Client) => self.client(number).map(PlayedClient::half_close),
-            EventKind::Closed(Side::Client) | EventKind::Reset(Side::Client) => {
-                self.client(number)?;
-                self.clients.remove(&number);
-                Ok(())
-            }
-            EventKind::Wait(time) | EventKind::Silent(time) => {
-                let (client, time) = (self.client(number)?, Duration::from(time));
-                match (next_side(rest, number), event.kind) {
-                    (Some(Side::Server), _) => client.noted.extra_time += time,
-                    (Some(Side::Client), EventKind::Wait(_)) => thread::sleep(time),
-                    (None, EventKind::Wait(_)) => {}
-                    (_, _) => client.read_while(time, |_| true),
-                }
-                Ok(())
-            }
-            EventKind::HalfClose(Side::Server)
-            | EventKind::Closed(Side::Server)
-            | EventKind::Reset(Side::Server) => self.client(number).map(|_| ()),
-        }
-    }
-
-    /// Waits for as many whole messages as the transcript shows; if it shows none, for as many bytes.
-    fn await_messages(&mut self, number: u32) -> Result<(), PlayStop> {
-        let (client, timeout) = self.client_and_timeout(number)?;
-        let messages = judge::ends(&client.sent, &client.noted.expected.known()).len();
-        let is_received = |client: &PlayedClient| match messages {
-            0 => client.got.len() as u64 >= client.noted.expected.len(),
-            // A server may send the final response where the transcript shows an interim one.
-            _ => {
-                judge::ends(&client.sent, &client.got).len() >= messages
-                    || judge::is_answered(&client.sent, &client.got)
-            }
+    /// Waits until the responses have reached this position of the transcript.
+    fn await_messages(&mut self, number: u32, position: &Progress) -> Result<(), PlayStop> {
+        let timeout = self.timeout(number)?;
+        let has_reached = |state: &CheckState| {
+            state.responses.dialogue().progress(Side::Server).has_reached(position)
         };
-        client.read_while(timeout, |client| !is_received(client) && malformed(client).is_none());
+        self.take_while(number, timeout, |state| {
+            !has_reached(state) && state.responses.fault().is_none()
+        });
+        let client = self.client(number)?;
         require_well_formed(client)?;
-        if messages == 0 || is_received(client) {
+        // Within a message, the transcript says nothing about the bytes of another server.
+        if has_reached(&client.follower) || !position.has_messages() {
             return Ok(());
         }
         let expected = "a response here, before the client sends more";
@@ -239,25 +217,36 @@ impl CheckPlayer<'_> {
 
     /// Waits for the bytes that the transcript has shown so far, and compares them.
     fn compare_expected(&mut self, number: u32) -> Result<(), PlayStop> {
-        let (client, timeout) = self.client_and_timeout(number)?;
-        client.read_while(timeout, |client| {
-            let expected = &client.noted.expected;
-            (client.got.len() as u64) < expected.len()
-                && expected.difference_so_far(&client.got).is_none()
+        let timeout = self.timeout(number)?;
+        self.take_while(number, timeout, |state| {
+            (state.got().len() as u64) < state.expected.len() && !state.differs()
         });
-        let length = usize::try_from(client.noted.expected.len()).unwrap_or(usize::MAX);
-        let got = &client.got[..client.got.len().min(length)];
-        compare(client, got, timeout)
+        let client = self.client(number)?;
+        let differs = client.follower.differs();
+        let CheckState { equal, expected, .. } = &client.follower;
+        if !differs && equal.expected == expected.len() {
+            return Ok(());
+        }
+        let length = usize::try_from(expected.len()).unwrap_or(usize::MAX);
+        let got = client.follower.got();
+        let got = &got[..got.len().min(length)];
+        let at = if differs { equal.received } else { got.len() };
+        Err(different(client, (got, at), timeout).into())
     }
 
     /// Tests that the server sends no further bytes, and that the connection ends as the transcript
     /// says, if it says it.
-    fn compare_end(&mut self, number: u32, end: Option<EventKind>) -> Result<(), PlayStop> {
-        let (client, timeout) = self.client_and_timeout(number)?;
-        let length = client.got.len();
+    fn compare_end(&mut self, number: u32) -> Result<(), PlayStop> {
+        let timeout = self.timeout(number)?;
+        let client = self.client(number)?;
+        let (end, equal) = (client.follower.end, client.follower.equal);
         let time = if end.is_some() { timeout } else { SURPLUS_WAIT };
-        client.read_while(time, |client| client.got.len() == length);
-        compare(client, &client.got, timeout)?;
+        self.take_while(number, time, |state| state.got().len() == equal.received);
+        let client = self.client(number)?;
+        let got = client.follower.got();
+        if equal.received < got.len() {
+            return Err(different(client, (got, equal.received), timeout).into());
+        }
         let is_as_expected = match end {
             Some(EventKind::Reset(_)) => client.ended == Ended::Reset,
             Some(_) => client.ended == Ended::Closed,
@@ -272,20 +261,21 @@ impl CheckPlayer<'_> {
     }
 
     /// Tests assertions on the responses since the last assertions.
-    fn test_assertions(&mut self, assertions: &[Assertion]) -> Result<(), PlayStop> {
-        let (client, timeout) = self.client_and_timeout(self.last)?;
-        let tested = client.noted.tested;
+    fn test_assertions(&mut self, number: u32, assertions: &[Assertion]) -> Result<(), PlayStop> {
+        let timeout = self.timeout(number)?;
+        let tested = self.client(number)?.follower.tested;
         let wanted = tested + assertions.iter().map(judge::nth).max().unwrap_or(0);
-        client.read_while(timeout, |client| {
-            final_responses(client).len() < wanted && malformed(client).is_none()
+        self.take_while(number, timeout, |state| {
+            state.responses.finals().len() < wanted && state.responses.fault().is_none()
         });
+        let client = self.client(number)?;
         require_well_formed(client)?;
         require_complete(client)?;
-        let responses = final_responses(client);
-        client.noted.tested = responses.len();
-        let responses = responses.get(tested..).unwrap_or_default();
+        client.follower.tested = client.follower.responses.finals().len();
         for assertion in assertions {
             let differs = |got: String| Difference::new(assertion.to_string(), got);
+            let client = self.client(number)?;
+            let responses = client.follower.responses.finals().get(tested..).unwrap_or_default();
             match judge::judge(assertion, responses) {
                 Ok(()) => {}
                 Err(Found::Responses(_)) => {
@@ -295,16 +285,16 @@ impl CheckPlayer<'_> {
             }
             match *assertion {
                 Assertion::Closed => {
-                    client.read_while(timeout, |_| true);
+                    self.take_while(number, timeout, |_| true);
+                    let client = self.client(number)?;
                     if client.ended == Ended::Open {
                         return Err(differs(end_of(client, timeout)).into());
                     }
                 }
                 Assertion::Open(time) => {
-                    client.read_while(timeout, |client| {
-                        !judge::is_answered(&client.sent, &client.got)
-                    });
-                    client.read_while(time.into(), |_| true);
+                    self.take_while(number, timeout, |state| !state.responses.is_answered());
+                    self.take_while(number, time.into(), |_| true);
+                    let client = self.client(number)?;
                     if client.ended != Ended::Open {
                         return Err(differs(end_of(client, timeout)).into());
                     }
@@ -312,150 +302,16 @@ impl CheckPlayer<'_> {
                 Assertion::Response { .. } => {}
             }
         }
+        let client = self.client(number)?;
         require_well_formed(client)?;
-        // An incomplete head may get a response, too: 400 or 408.
-        let incomplete = usize::from(judge::ends_within_a_head(&client.sent));
-        let requests = judge::methods(&client.sent).len() + incomplete;
-        let responses = final_responses(client).len();
-        client.noted.tested = client.noted.tested.max(responses);
-        if responses > requests {
-            let expected = format!("one response for each request: {}", counted(requests));
+        let state = &mut client.follower;
+        let responses = state.responses.finals().len();
+        state.tested = state.tested.max(responses);
+        let allowed = state.responses.allowed_responses();
+        if responses as u64 > allowed {
+            let expected = format!("one response for each request: {}", counted(allowed as usize));
             return Err(Difference::new(expected, counted(responses)).into());
         }
         Ok(())
     }
-}
-
-/// Returns how the server ends that connection in the transcript, if it does.
-fn last_end(items: &[Item], number: u32) -> Option<EventKind> {
-    items.iter().rev().find_map(|item| match item {
-        Item::Event(event) if event.connection == number => match event.kind {
-            EventKind::HalfClose(Side::Server)
-            | EventKind::Closed(Side::Server)
-            | EventKind::Reset(Side::Server) => Some(event.kind),
-            _ => None,
-        },
-        _ => None,
-    })
-}
-
-/// Whether an item is a block, or an event of the client, on that connection.
-fn is_next_step(item: &Item, number: u32) -> bool {
-    match item {
-        Item::Block(block) => block.connection == number,
-        Item::Event(event) => event.connection == number && is_of_client(event.kind),
-        _ => false,
-    }
-}
-
-fn is_of_client(kind: EventKind) -> bool {
-    matches!(
-        kind,
-        EventKind::HalfClose(Side::Client)
-            | EventKind::Closed(Side::Client)
-            | EventKind::Reset(Side::Client)
-    )
-}
-
-fn final_responses(client: &PlayedClient) -> Vec<ReceivedResponse> {
-    judge::finals(&client.sent, &client.got, client.ended != Ended::Open)
-}
-
-/// Returns the first byte that breaks a rule of HTTP, and the rule.
-fn malformed(client: &PlayedClient) -> Option<(usize, &'static str)> {
-    judge::broken(&client.sent, &client.got, client.ended != Ended::Open)
-}
-
-/// Fails if the received bytes are not responses.
-fn require_well_formed(client: &PlayedClient) -> Result<(), PlayStop> {
-    match malformed(client) {
-        Some((at, rule)) => Err(Difference::rule(rule, &client.got, at).into()),
-        None if client.got.len() >= MAX_RECEIVED_BYTES => {
-            Err(Difference::new("less than 16 MiB on a connection", "16 MiB, and more").into())
-        }
-        None => Ok(()),
-    }
-}
-
-/// Fails if the end of the connection has cut a response, unless the transcript shows such a response.
-fn require_complete(client: &PlayedClient) -> Result<(), PlayStop> {
-    if client.ended == Ended::Open {
-        return Ok(());
-    }
-    let is_cut = |bytes: &[u8]| {
-        judge::finals(&client.sent, bytes, true).last().is_some_and(|response| !response.is_whole)
-    };
-    if is_cut(&client.got) && !is_cut(&client.noted.expected.known()) {
-        let expected = "the whole content that the head promises";
-        return Err(Difference::new(expected, incomplete_response(client)).into());
-    }
-    Ok(())
-}
-
-/// Describes the last response, which is not complete.
-fn incomplete_response(client: &PlayedClient) -> String {
-    let responses = judge::finals(&client.sent, &client.got, true);
-    let Some(response) = responses.last().filter(|response| !response.is_whole) else {
-        return format!("{} bytes, and no complete head", client.got.len());
-    };
-    let received = response.content.len();
-    let length = match response.values("content-length").first() {
-        Some(length) => format!("Content-Length: {length}, and {received} bytes"),
-        None => format!("{received} bytes, and not the end of the content"),
-    };
-    match client.ended {
-        Ended::Open => length,
-        _ => format!("{length} before the connection ended"),
-    }
-}
-
-/// Describes what was received in place of the expected response.
-fn received_so_far(client: &PlayedClient, timeout: Duration) -> String {
-    let seconds = timeout.as_secs_f64();
-    let count = judge::finals(&client.sent, &client.got, false).len();
-    let is_incomplete =
-        judge::ends(&client.sent, &client.got).last().is_none_or(|&end| end < client.got.len());
-    match client.ended {
-        Ended::Closed if client.got.is_empty() => {
-            "the server closed the connection without a byte".to_owned()
-        }
-        Ended::Reset if client.got.is_empty() => "the server reset the connection".to_owned(),
-        Ended::Open if client.got.is_empty() => format!("nothing in {seconds} s"),
-        Ended::Open if is_incomplete => {
-            format!("after {seconds} s: {}", incomplete_response(client))
-        }
-        _ if is_incomplete => incomplete_response(client),
-        Ended::Open => format!("{}, and nothing more in {seconds} s", counted(count)),
-        _ => format!("{}, then the connection ended", counted(count)),
-    }
-}
-
-fn counted(responses: usize) -> String {
-    if responses == 1 { "1 response".to_owned() } else { format!("{responses} responses") }
-}
-
-/// Describes how the connection ended, or that it is open.
-fn end_of(client: &PlayedClient, timeout: Duration) -> String {
-    match client.ended {
-        Ended::Open => format!("still open after {} s", timeout.as_secs_f64()),
-        Ended::Closed => "the server closed the connection".to_owned(),
-        Ended::Reset => "the server reset the connection".to_owned(),
-    }
-}
-
-/// Compares received bytes with those that the transcript shows.
-fn compare(client: &PlayedClient, got: &[u8], timeout: Duration) -> Result<(), PlayStop> {
-    let Some(at) = client.noted.expected.difference(got) else { return Ok(()) };
-    // Up to this byte both sides are equal, except a Date and left-out bytes; so the received ones are
-    // shown for both.
-    let expected = [&got[..at], &client.noted.expected.known_from(at, 64)[..]].concat();
-    let mut difference = Difference::bytes("", (&expected, got), at, RECEIVED);
-    if at == got.len() {
-        difference.got = difference.got.trim_end_matches("(nothing)").to_owned();
-        difference.got += &match client.ended {
-            Ended::Open => format!("(nothing more in {} s)", timeout.as_secs_f64()),
-            _ => format!("({})", end_of(client, timeout)),
-        };
-    }
-    Err(difference.into())
 }

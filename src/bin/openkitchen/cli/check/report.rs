@@ -22,8 +22,8 @@ use openkitchen::message::visible::Visible;
 use openkitchen::transcript::{Block, Bytes, Item, Note, Side};
 
 use super::case::Case;
-use super::difference::Difference;
 use super::play::CheckOutcome;
+use crate::cli::play::difference::Difference;
 use crate::site::json;
 
 /// Columns of the output, and those that are left after a word such as `expected:`.
@@ -268,7 +268,7 @@ mod tests {
                         >>>\nGET / HTTP/1.1\n\n???\nstatus 400\n";
 
     fn failed() -> CheckOutcome {
-        let difference = Difference::bytes("status ", (b"400", b"200"), 0, "the response");
+        let difference = Difference::bytes("status ", b"400", (b"200", 0), "the response");
         let sent = b"GET / HTTP/1.1\r\n\r\n".to_vec();
         CheckOutcome::Failed { difference, sent, is_silent: false }
     }

@@ -6,160 +6,69 @@
 //!   got:      GET / HTTP/1.1\r\n
 //!                  ^
 //! ```
-//! Requests are compared in pairs, and their heads line by line; so one more byte in the first request
-//! does not make all later ones differ. Two things are not compared: the port in Host, which is a new
-//! one each time, and the field line User-Agent.
+//! Requests are compared in pairs, so one more byte in the first request does not make all later ones
+//! differ.
 
-use openkitchen::message::visible::Visible;
+use openkitchen::transcript::Side;
 
-use super::steps::{ExpectedRequests, MockConnection};
-use crate::cli::send::progress::DirectionProgress;
-
-/// Bytes that are shown before and after the one that differs.
-const SHOWN_BEFORE: usize = 40;
-const SHOWN_AFTER: usize = 40;
+use super::MockConnection;
+use crate::cli::play::difference::Difference;
+use crate::cli::play::expected::EqualUpTo;
 
 /// Returns the first difference between the expected and the received requests, as text. Bytes that
-/// were not received yet are no difference. `ends` are the end offsets of the expected requests, and
-/// `actual` has those of the received ones.
+/// were not received yet are no difference. `received_ends` are the ends of the complete requests.
 pub fn first_difference(
     script: &MockConnection,
-    ends: &[usize],
     got: &[u8],
-    actual: &DirectionProgress,
+    received_ends: &[u64],
 ) -> Option<String> {
-    let ExpectedRequests { bytes, unknown } = &script.expected;
-    let (mut from, mut got_from) = (0, 0);
+    let MockConnection { expected, request_ends, .. } = script;
+    let mut equal = EqualUpTo::default();
     for request in 0.. {
-        let is_whole = request < ends.len() && request < actual.ends().len();
-        let to = ends.get(request).map_or(bytes.len(), |&end| end.min(bytes.len()));
-        let got_to = actual.ends().get(request).map_or(got.len(), |&end| end.min(got.len()));
-        let expected = ExpectedMessage { bytes: &bytes[from..to], unknown: shifted(unknown, from) };
-        let received = &got[got_from..got_to];
+        let is_whole = request < request_ends.len() && request < received_ends.len();
+        let to = request_ends.get(request).copied().unwrap_or(expected.len());
+        let got_to =
+            received_ends.get(request).map_or(got.len(), |&end| got.len().min(end as usize));
+        let (got, from) = (&got[..got_to], equal.received);
         // If a request is not complete on one side, only the bytes that both sides have are compared.
-        let at = first_in_message(&expected, received).filter(|&(at, got_at)| {
-            is_whole || (at < expected.bytes.len() && got_at < received.len())
-        });
-        if let Some((at, got_at)) = at {
-            let shown = both_lines(expected.bytes, at, received, got_at);
-            return Some(format!("request {} differs at byte {got_at}:\n{shown}", request + 1));
+        let differs = expected.compare(&mut equal, to, got, Side::Client)
+            || (is_whole && (equal.expected < to || equal.received < got_to));
+        if differs {
+            let (number, at) = (request + 1, equal.received - from);
+            let rest = expected.known_between(equal.expected, to);
+            let Difference { expected, got, caret } =
+                Difference::line(rest, (&got[from..], at), "the request");
+            let column = caret.map_or(0, |caret| caret.column);
+            return Some(format!(
+                "request {number} differs at byte {at}:\n  expected: {expected}\n  got:      {got}\n\
+                 {:width$}^",
+                "",
+                width = 12 + column
+            ));
         }
         if !is_whole {
             break;
         }
-        (from, got_from) = (to, got_to);
     }
     None
-}
-
-/// An expected message, with the spans of its unknown bytes.
-struct ExpectedMessage<'a> {
-    bytes: &'a [u8],
-    unknown: Vec<(usize, usize)>,
-}
-
-/// The spans that end after `by`, with offsets that count from there.
-fn shifted(unknown: &[(usize, usize)], by: usize) -> Vec<(usize, usize)> {
-    let after = unknown.iter().filter(|(_, to)| *to > by);
-    after.map(|(from, to)| (from.saturating_sub(by), to - by)).collect()
-}
-
-/// Returns the offsets of the first byte that differs, in the expected and in the received message.
-fn first_in_message(expected: &ExpectedMessage<'_>, got: &[u8]) -> Option<(usize, usize)> {
-    let (lines, content) = head_lines(expected.bytes);
-    let (got_lines, got_content) = head_lines(got);
-    let mut got_lines = got_lines.into_iter();
-    for (at, line) in lines {
-        let Some((got_at, got_line)) = got_lines.next() else { return Some((at, got.len())) };
-        if without_port(line) != without_port(got_line) {
-            let common = common_length(line, got_line);
-            return Some((at + common, got_at + common));
-        }
-    }
-    if let Some((got_at, _)) = got_lines.next() {
-        return Some((content, got_at));
-    }
-    let is_unknown = |at| expected.unknown.iter().any(|&(from, to)| (from..to).contains(&at));
-    let (rest, got_rest) = (&expected.bytes[content..], &got[got_content..]);
-    let length = rest.len().min(got_rest.len());
-    let differs = (0..length).find(|&at| rest[at] != got_rest[at] && !is_unknown(content + at));
-    let at = differs.or((rest.len() != got_rest.len()).then_some(length))?;
-    Some((content + at, got_content + at))
-}
-
-/// Returns the lines of a head that are compared, each with its offset, and the offset of the content.
-/// Without an empty line, all lines are taken for a head.
-fn head_lines(message: &[u8]) -> (Vec<(usize, &[u8])>, usize) {
-    let (mut lines, mut at) = (Vec::new(), 0);
-    for line in message.split_inclusive(|&byte| byte == b'\n') {
-        let is_user_agent =
-            line.get(..11).is_some_and(|name| name.eq_ignore_ascii_case(b"user-agent:"));
-        if !is_user_agent {
-            lines.push((at, line));
-        }
-        at += line.len();
-        if line == b"\r\n" && at > 2 {
-            return (lines, at);
-        }
-    }
-    (lines, at)
-}
-
-/// Returns a line as it is compared: Host without its port.
-fn without_port(line: &[u8]) -> &[u8] {
-    let is_host = line.get(..5).is_some_and(|name| name.eq_ignore_ascii_case(b"host:"));
-    if !is_host {
-        return line;
-    }
-    let host = line.trim_ascii_end();
-    let digits = host.iter().rev().take_while(|byte| byte.is_ascii_digit()).count();
-    match host[..host.len() - digits].strip_suffix(b":") {
-        Some(host) if host.len() > 4 => host,
-        _ => host,
-    }
-}
-
-fn common_length(one: &[u8], other: &[u8]) -> usize {
-    one.iter().zip(other).take_while(|(one, other)| one == other).count()
-}
-
-/// Returns both lines around the byte that differs, and a caret under it.
-fn both_lines(expected: &[u8], at: usize, got: &[u8], got_at: usize) -> String {
-    let before = shown_before(expected, at).min(shown_before(got, got_at));
-    let line = |bytes: &[u8], at: usize| {
-        let rest = &bytes[at..bytes.len().min(at + SHOWN_AFTER)];
-        let end = rest.iter().position(|&byte| byte == b'\n').map_or(rest.len(), |lf| lf + 1);
-        Visible(&bytes[at - before..at + end]).to_string()
-    };
-    let caret = Visible(&expected[at - before..at]).to_string().len();
-    let (expected, got) = (line(expected, at), line(got, got_at));
-    format!("  expected: {expected}\n  got:      {got}\n            {:caret$}^", "")
-}
-
-/// The number of bytes that are shown before this one: those of the same line.
-fn shown_before(bytes: &[u8], at: usize) -> usize {
-    bytes[..at].iter().rev().take(SHOWN_BEFORE).take_while(|&&byte| byte != b'\n').count()
 }
 
 #[cfg(test)]
 mod tests {
     use openkitchen::Transcript;
+    use openkitchen::message::dialogue::Dialogue;
 
-    use super::super::steps::connections;
     use super::*;
 
     fn difference(file: &str, got: &str) -> Option<String> {
-        let connections = connections(&Transcript::parse(file).unwrap().items);
-        let follow = |bytes: &[u8]| {
-            let (mut direction, mut used) = (DirectionProgress::requests(), 0);
-            while used < bytes.len() {
-                used += direction.step(&bytes[used..]).0;
-            }
-            direction
-        };
-        let planned = follow(&connections[0].expected.bytes);
-        let actual = follow(got.as_bytes());
-        first_difference(&connections[0], planned.ends(), got.as_bytes(), &actual)
+        let items = Transcript::parse(file).unwrap().items;
+        let script = &MockConnection::all(&items)[0];
+        let (mut dialogue, mut ends, mut rest) = (Dialogue::new(), Vec::new(), got.as_bytes());
+        while let Some(range) = dialogue.next(Side::Client, rest) {
+            rest = &rest[range.length..];
+            ends.extend(range.ends_message.then(|| dialogue.progress(Side::Client).total));
+        }
+        first_difference(script, got.as_bytes(), &ends)
     }
 
     const FILE: &str = ">>>\nPOST /a HTTP/1.1\nHost: 127.0.0.1:5000\nUser-Agent: curl/8\n\

@@ -16,12 +16,13 @@ use std::net::{Shutdown, TcpStream};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use openkitchen::message::dialogue::{Dialogue, Progress, Side};
 use openkitchen::message::visible::Visible;
 use openkitchen::sys;
 
+use super::MockConnection;
 use super::differ;
-use super::steps::{MockConnection, Step};
-use crate::cli::send::progress::DirectionProgress;
+use crate::cli::play::turns::{Step, ToReceive};
 
 /// How long the server still reads after its last step, if the client does not close its side. In this
 /// time the client reads the rest, before the socket is closed.
@@ -61,10 +62,9 @@ pub fn play(stream: TcpStream, script: &MockConnection, timeout: Duration) -> Mo
         stream,
         script,
         timeout,
-        planned: DirectionProgress::requests(),
-        planned_bytes: 0,
-        actual: DirectionProgress::requests(),
+        dialogue: Dialogue::new(),
         received: Vec::new(),
+        request_ends: Vec::new(),
         unread: 0,
         surplus: Vec::new(),
     };
@@ -76,12 +76,12 @@ struct Session<'a> {
     stream: TcpStream,
     script: &'a MockConnection,
     timeout: Duration,
-    /// The position in the transcript, and how many of its bytes that is.
-    planned: DirectionProgress,
-    planned_bytes: usize,
-    /// The position in what the client has sent.
-    actual: DirectionProgress,
+    /// What has crossed the connection.
+    dialogue: Dialogue,
+    /// What the client has sent, up to the last step.
     received: Vec<u8>,
+    /// The end of each complete request in it.
+    request_ends: Vec<u64>,
     /// Bytes that were understood, and stay unread in the socket.
     unread: usize,
     /// What the client sent and no step reads.
@@ -94,13 +94,18 @@ impl Session<'_> {
         // all the same.
         let _ = self.stream.set_nodelay(true);
         let _ = self.stream.set_write_timeout(Some(self.timeout));
-        let script = self.script;
-        for (at, step) in script.steps.iter().enumerate() {
+        let steps = &self.script.steps;
+        for (at, step) in steps.iter().enumerate() {
             match step {
-                Step::Read(to) => self.read(*to, is_last_before_reset(&script.steps[at + 1..]))?,
-                Step::Write(bytes) => self.write(bytes)?,
-                Step::Wait(time) => thread::sleep(*time),
-                Step::Stall(time) => self.stall(*time),
+                Step::Open | Step::Assert(_) => {}
+                // The server reads until the client has sent, so it needs no wait of the client.
+                Step::Wait { by: Side::Client, .. } | Step::Silent { next: Side::Client, .. } => {}
+                Step::Receive(ToReceive { position, .. }) => {
+                    self.read(position, is_last_before_reset(&steps[at + 1..]))?;
+                }
+                Step::Send { bytes, .. } => self.write(bytes)?,
+                Step::Wait { time, .. } => thread::sleep(*time),
+                Step::Silent { time, .. } => self.stall(*time),
                 Step::HalfClose => self.half_close(),
                 Step::Reset => return self.reset(),
                 Step::Close => {
@@ -108,7 +113,7 @@ impl Session<'_> {
                     self.read_rest(LINGER);
                     return Ok(());
                 }
-                Step::AwaitClose => {
+                Step::AwaitEnd(_) => {
                     if !self.read_rest(self.timeout) {
                         let what = "the client did not close the connection";
                         return Err(MockStop::Stalled(what.into()));
@@ -120,46 +125,47 @@ impl Session<'_> {
         Ok(())
     }
 
-    /// Reads until the client has reached the position that the transcript has after `to` bytes.
-    fn read(&mut self, to: usize, leaves_one_byte: bool) -> Result<(), MockStop> {
-        let script = self.script;
-        while self.planned_bytes < to {
-            self.planned_bytes +=
-                self.planned.step(&script.expected.bytes[self.planned_bytes..to]).0;
-        }
+    /// Reads until the client has reached this position of the transcript.
+    fn read(&mut self, position: &Progress, leaves_one_byte: bool) -> Result<(), MockStop> {
+        let limit = self.script.expected.len().saturating_add(MAX_SURPLUS_BYTES as u64);
         let mut buffer = vec![0; READ_BYTES];
-        while !self.has_reached_plan() {
+        while !self.has_reached(position) {
             let seen = match self.peek(&mut buffer, self.timeout) {
                 Peek::Bytes(length) => &buffer[..length],
                 Peek::Silence => return Err(MockStop::Stalled(self.request_so_far())),
                 Peek::End => return Err(MockStop::ClientLeft(self.request_so_far())),
             };
             let mut used = 0;
-            while used < seen.len() && !self.has_reached_plan() {
-                used += self.actual.step(&seen[used..]).0;
+            while !self.has_reached(position)
+                && let Some(range) = self.dialogue.next(Side::Client, &seen[used..])
+            {
+                used += range.length;
+                let total = self.dialogue.progress(Side::Client).total;
+                self.request_ends.extend(range.ends_message.then_some(total));
             }
-            let limit = script.expected.bytes.len() + MAX_SURPLUS_BYTES;
-            let room = limit.saturating_sub(self.received.len());
+            let room = limit.saturating_sub(self.received.len() as u64);
+            let room = usize::try_from(room).unwrap_or(usize::MAX);
             self.received.extend_from_slice(&seen[..used.min(room)]);
-            self.unread = usize::from(leaves_one_byte && self.has_reached_plan());
+            self.unread = usize::from(leaves_one_byte && self.has_reached(position));
             self.consume(&mut buffer[..used - self.unread]);
         }
         Ok(())
     }
 
-    fn has_reached_plan(&self) -> bool {
-        self.actual.progress().has_reached(self.planned.progress())
+    fn has_reached(&self, position: &Progress) -> bool {
+        self.dialogue.progress(Side::Client).has_reached(position)
     }
 
     fn request_so_far(&self) -> String {
-        let whole = self.actual.ends();
-        let end = whole.last().map_or(0, |&end| end.min(self.received.len()));
-        let (length, number) = (self.received.len() - end, whole.len() + 1);
+        let end = self.request_ends.last().map_or(0, |&end| end as usize);
+        let length = self.received.len().saturating_sub(end);
+        let number = self.request_ends.len() + 1;
         format!("{length} bytes of request {number} were received, and it is not complete")
     }
 
     fn write(&mut self, bytes: &[u8]) -> Result<(), MockStop> {
         let length = bytes.len();
+        self.dialogue.follow(Side::Server, bytes);
         self.stream.write_all(bytes).map_err(|error| match is_timeout(&error) {
             true => MockStop::Stalled(format!("the client does not read {length} bytes")),
             false => MockStop::ClientLeft(format!("{length} bytes were not sent")),
@@ -231,12 +237,7 @@ impl Session<'_> {
     }
 
     fn outcome(&self, stop: Option<MockStop>) -> MockOutcome {
-        let difference = differ::first_difference(
-            self.script,
-            self.planned.ends(),
-            &self.received,
-            &self.actual,
-        );
+        let difference = differ::first_difference(self.script, &self.received, &self.request_ends);
         let mut differences = Vec::from_iter(difference);
         if !self.surplus.is_empty() {
             let shown = &self.surplus[..self.surplus.len().min(SHOWN_BYTES)];
@@ -271,6 +272,6 @@ fn is_timeout(error: &io::Error) -> bool {
 
 /// Whether a reset is the next of these steps that is a read or a reset.
 fn is_last_before_reset(rest: &[Step]) -> bool {
-    let next = rest.iter().find(|step| matches!(step, Step::Read(_) | Step::Reset));
+    let next = rest.iter().find(|step| matches!(step, Step::Receive(_) | Step::Reset));
     next == Some(&Step::Reset)
 }

@@ -1,30 +1,23 @@
 //! # The player of `send`: plays the client's side of a transcript, or of stdin
 //!
-//! The server's responses are not known in advance, so when does the client send the next bytes?
-//!
-//! ```text
-//! >>> POST, Expect: 100-continue      send
-//! <<< 100 Continue                    record: an interim response is due
-//! >>> the content                     wait for that response, or for silence; then send
-//! --- server closed                   wait for the close, or for silence
-//! ```
-//! Rule: the transcript is read from the top. What the server does in it is recorded, and awaited
-//! before the client's next step on that connection. Silence ends each wait, so a server that responds
-//! in another way does not stop the player.
+//! Each step of the client is one of [`Turns`]. Silence ends each wait, so a server that responds in
+//! another way does not stop the player.
 
-use std::collections::BTreeMap;
-use std::io::{self, ErrorKind, Read, Write};
+use std::io::{ErrorKind, Read, Write};
 use std::net::SocketAddr;
-use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, channel, sync_channel};
+use std::sync::mpsc::{Receiver, SyncSender, channel};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use openkitchen::Transcript;
-use openkitchen::transcript::{Event, EventKind, Item, Millis, Side};
+use openkitchen::message::dialogue::{Dialogue, Progress};
+use openkitchen::transcript::{EventKind, Millis, Side};
 
-use super::connection::{ClientConnection, SocketEvent, SocketEventKind};
 use super::output::Output;
-use crate::cli::script::{connection_of, filled, next_side};
+use crate::cli::play::client::{
+    ClientConnection, ClientEvent, ClientEventKind, Clients, EventSource,
+};
+use crate::cli::play::turns::{Step, ToReceive, Turns};
 use crate::cli::{CliError, address};
 
 /// The pause after each byte of `--slow`: long enough that the server reads each byte alone, short
@@ -61,26 +54,29 @@ pub enum SendOutcome {
 
 /// Plays the client, and prints what crosses.
 pub struct SendPlayer<W> {
-    addresses: Vec<SocketAddr>,
+    /// The first address of the server, for an error.
+    address: String,
     options: SendOptions,
     output: Output<W>,
-    connections: BTreeMap<u32, ClientConnection>,
-    queue: (SyncSender<SocketEvent>, Receiver<SocketEvent>),
+    /// Each with what has crossed it.
+    clients: Clients<Dialogue>,
     /// When bytes last crossed, on any connection.
     last: Instant,
     /// The event of stdin that was taken from the queue last.
-    stdin: Option<SocketEventKind>,
+    stdin: Option<ClientEventKind>,
 }
+
+/// A connection, with what has crossed it.
+type FollowedConnection = ClientConnection<Dialogue>;
 
 impl<W: Write> SendPlayer<W> {
     /// A player without a connection: the first step on a connection opens it.
     pub fn new(addresses: Vec<SocketAddr>, options: SendOptions, out: W) -> SendPlayer<W> {
         SendPlayer {
-            addresses,
+            address: addresses.first().map(SocketAddr::to_string).unwrap_or_default(),
             options,
             output: Output::new(out),
-            connections: BTreeMap::new(),
-            queue: sync_channel(MAX_QUEUED_EVENTS),
+            clients: Clients::new(addresses, options.timeout, MAX_QUEUED_EVENTS),
             last: Instant::now(),
             stdin: None,
         }
@@ -97,7 +93,7 @@ impl<W: Write> SendPlayer<W> {
     ) -> Result<(), CliError> {
         self.connection(1)?;
         let (request_read, read_requests) = channel();
-        let queue = self.queue.0.clone();
+        let queue = self.clients.sender();
         thread::Builder::new()
             .name("stdin".into())
             .spawn(move || read_stdin(stdin, &queue, &read_requests))
@@ -108,10 +104,10 @@ impl<W: Write> SendPlayer<W> {
                 self.print_next(None);
             }
             match self.stdin.take() {
-                Some(SocketEventKind::Stdin(bytes)) if is_terminal => {
+                Some(ClientEventKind::Bytes(bytes)) if is_terminal => {
                     self.send(1, &with_crlf(&bytes))?;
                 }
-                Some(SocketEventKind::Stdin(bytes)) => self.send(1, &bytes)?,
+                Some(ClientEventKind::Bytes(bytes)) => self.send(1, &bytes)?,
                 _ => break,
             }
         }
@@ -126,90 +122,56 @@ impl<W: Write> SendPlayer<W> {
     /// # Errors
     /// A connection could not be opened.
     pub fn play(&mut self, transcript: &Transcript) -> Result<(), CliError> {
-        for (at, item) in transcript.items.iter().enumerate() {
-            let rest = &transcript.items[at + 1..];
-            match item {
-                Item::Prose(_) | Item::Assertions(_) => {}
-                Item::Block(block) if block.from == Side::Server => {
-                    self.connection(block.connection)?.planned.received(&filled(&block.bytes));
-                }
-                Item::Block(block) => {
-                    let bytes = filled(&block.bytes);
-                    self.await_responses(block.connection)?;
-                    self.send(block.connection, &bytes)?;
-                    self.connection(block.connection)?.planned.sent(&bytes);
-                    let sends_again = rest.iter().any(|item| {
-                        connection_of(item) == Some(block.connection)
-                            && matches!(item, Item::Block(block) if block.from == Side::Client)
-                    });
-                    if self.options.half_close && !sends_again {
-                        self.half_close(block.connection)?;
-                    }
-                }
-                Item::Event(event) => self.event(event, rest)?,
+        for turn in Turns::new(&transcript.items, Side::Client) {
+            if !matches!(turn.step, Step::Assert(_)) {
+                self.connection(turn.connection)?;
+                self.step(turn.connection, turn.step)?;
             }
         }
         Ok(())
     }
 
-    fn event(&mut self, event: &Event, rest: &[Item]) -> Result<(), CliError> {
-        let number = event.connection;
-        self.connection(number)?;
-        match event.kind {
-            EventKind::Open => {}
-            EventKind::Wait(time) if next_side(rest, number) == Some(Side::Client) => {
-                // The wait begins after the responses, as it did in the recording.
-                self.await_responses(number)?;
-                self.print_for(time.into());
+    fn step(&mut self, number: u32, step: Step) -> Result<(), CliError> {
+        match step {
+            Step::Receive(ToReceive { is_awaited: true, position, .. }) => {
+                self.await_position(number, &position);
             }
-            EventKind::Wait(_) => {}
-            EventKind::Silent(time) => {
-                self.await_responses(number)?;
-                self.print_for(time.into());
+            Step::Receive(_) | Step::Open | Step::Assert(_) => {}
+            Step::Wait { by: Side::Server, .. } => {}
+            Step::Send { bytes, is_last } => {
+                self.send(number, &bytes)?;
+                if self.options.half_close && is_last {
+                    self.half_close(number)?;
+                }
             }
-            EventKind::HalfClose(Side::Client) => {
-                self.await_responses(number)?;
-                self.half_close(number)?;
-            }
-            EventKind::Closed(Side::Client) | EventKind::Reset(Side::Client) => {
-                self.await_responses(number)?;
+            Step::Wait { time, .. } | Step::Silent { time, .. } => self.print_for(time),
+            Step::HalfClose => self.half_close(number)?,
+            Step::Close | Step::Reset => {
                 let connection = self.connection(number)?;
-                if !connection.is_ended_by_client {
+                if !connection.is_closed {
                     connection.close();
                     self.output.event(number, EventKind::Closed(Side::Client));
                 }
             }
-            EventKind::HalfClose(Side::Server)
-            | EventKind::Closed(Side::Server)
-            | EventKind::Reset(Side::Server) => {
-                self.print_while(|connections| {
-                    connections.get(&number).is_some_and(ClientConnection::is_open)
-                });
-            }
+            Step::AwaitEnd(_) => self.print_while(number, |_| true),
         }
         Ok(())
     }
 
     /// Returns the connection with that number, and opens it if it is new.
-    fn connection(&mut self, number: u32) -> Result<&mut ClientConnection, CliError> {
-        if !self.connections.contains_key(&number) {
-            let (start, queue) = (Instant::now(), self.queue.0.clone());
-            let connection =
-                ClientConnection::open(number, &self.addresses, self.options.timeout, queue);
-            let connection = connection.map_err(|error| self.cannot_connect(&error))?;
-            self.output.opened(number, &connection.peer(), start.elapsed());
+    fn connection(&mut self, number: u32) -> Result<&mut FollowedConnection, CliError> {
+        let (start, is_new) = (Instant::now(), self.clients.get_mut(number).is_none());
+        let connection = self.clients.open(number).map_err(|error| {
+            let (address, why) = (&self.address, address::why(&error));
+            let hint = "start the server, or give another address";
+            CliError::Failed(format!("cannot connect to {address}: {why}; {hint}"))
+        })?;
+        if is_new {
+            let peer = connection.peer().map_or_else(|_| "a server".into(), |it| it.to_string());
+            self.output.opened(number, &peer, start.elapsed());
             self.last = Instant::now();
-            self.connections.insert(number, connection);
         }
-        self.connections.get_mut(&number).ok_or_else(|| CliError::Failed("no connection".into()))
-    }
-
-    fn cannot_connect(&self, error: &io::Error) -> CliError {
-        let address = self.addresses.first().map(SocketAddr::to_string).unwrap_or_default();
-        CliError::Failed(format!(
-            "cannot connect to {address}: {}; start the server, or give another address",
-            address::why(error)
-        ))
+        Ok(connection)
     }
 
     /// Sends these bytes. If the server has closed or reads no more, a line of prose says how many
@@ -224,11 +186,9 @@ impl<W: Write> SendPlayer<W> {
             // Read the clock before the write: a near server may respond before the write returns.
             let at = Instant::now();
             let connection = self.connection(number)?;
-            let written =
-                if connection.is_write_closed { Ok(Some(0)) } else { connection.write(next) };
-            match written {
-                Ok(Some(length)) if length > 0 => {
-                    connection.actual.sent(&next[..length]);
+            match connection.write(next) {
+                Some(length) if length > 0 => {
+                    connection.follower.follow(Side::Client, &next[..length]);
                     self.last = at;
                     self.output.sent(number, &next[..length], at);
                     sent += length;
@@ -236,9 +196,7 @@ impl<W: Write> SendPlayer<W> {
                         self.print_for(SLOW_PAUSE);
                     }
                 }
-                Ok(None) if self.last.elapsed() < self.options.timeout => {
-                    self.print_queued();
-                }
+                None if self.last.elapsed() < self.options.timeout => self.print_queued(),
                 _ => break,
             }
         }
@@ -261,31 +219,30 @@ impl<W: Write> SendPlayer<W> {
         Ok(())
     }
 
-    /// Waits until as many responses were received as the transcript has up to here, or for silence.
-    fn await_responses(&mut self, number: u32) -> Result<(), CliError> {
-        self.connection(number)?;
-        self.print_while(|connections| {
-            connections.get(&number).is_some_and(|connection| {
-                let (actual, planned) = (&connection.actual, &connection.planned);
-                connection.is_open() && !actual.responses().has_reached(planned.responses())
-            })
-        });
-        Ok(())
+    /// Waits until the responses have reached this position of the transcript, or for silence.
+    fn await_position(&mut self, number: u32, position: &Progress) {
+        self.print_while(number, |dialogue| !dialogue.progress(Side::Server).has_reached(position));
     }
 
-    /// Prints events as long as this is true, but not after a silence of the timeout.
-    fn print_while(&mut self, is_true: impl Fn(&BTreeMap<u32, ClientConnection>) -> bool) {
+    /// Prints events as long as the connection is open and this is true of it, but not after a silence
+    /// of the timeout.
+    fn print_while(&mut self, number: u32, is_true: impl Fn(&Dialogue) -> bool) {
+        self.print_until_silence(|clients| {
+            let connection = clients.get_mut(number).filter(|connection| connection.is_open());
+            connection.is_some_and(|connection| is_true(&connection.follower))
+        });
+    }
+
+    fn print_until_silence(&mut self, goes_on: impl Fn(&mut Clients<Dialogue>) -> bool) {
         self.last = Instant::now();
-        while is_true(&self.connections) && self.print_next(Some(self.last + self.options.timeout))
+        while goes_on(&mut self.clients) && self.print_next(Some(self.last + self.options.timeout))
         {
         }
     }
 
-    /// Prints the events that are queued now. Their number is limited, so a server that sends without
-    /// end cannot hold up the client.
+    /// Prints the events that have happened.
     fn print_queued(&mut self) {
-        let now = Some(Instant::now());
-        let _ = (0..=MAX_QUEUED_EVENTS).all(|_| self.print_next(now));
+        self.print_for(Duration::ZERO);
     }
 
     /// Prints the events of this time.
@@ -296,52 +253,37 @@ impl<W: Write> SendPlayer<W> {
 
     /// Waits for the next event and prints it. Returns false if there was none before the deadline.
     fn print_next(&mut self, deadline: Option<Instant>) -> bool {
-        let queue = &self.queue.1;
-        let event = match deadline {
-            Some(deadline) => {
-                queue.recv_timeout(deadline.saturating_duration_since(Instant::now()))
-            }
-            None => queue.recv().map_err(|_| RecvTimeoutError::Disconnected),
+        let Some(ClientEvent { source, at, kind }) = self.clients.next(deadline) else {
+            return false;
         };
-        let Ok(SocketEvent { connection: number, at, kind }) = event else { return false };
-        let connection = self.connections.get_mut(&number);
-        let Some(connection) = connection.filter(|connection| !connection.is_ended_by_client)
-        else {
+        let EventSource::Connection { number, .. } = source else {
+            self.stdin = Some(kind);
             return true;
         };
         match kind {
-            SocketEventKind::Received(bytes) => {
+            ClientEventKind::Bytes(bytes) => {
                 self.last = at.max(self.last);
-                connection.actual.received(&bytes);
                 self.output.received(number, &bytes, at);
             }
-            SocketEventKind::Closed => {
-                connection.is_ended_by_server = true;
-                connection.actual.end();
-                self.output.event(number, EventKind::Closed(Side::Server));
-            }
-            SocketEventKind::Reset => {
-                (connection.is_ended_by_server, connection.is_write_closed) = (true, true);
-                self.output.event(number, EventKind::Reset(Side::Server));
-            }
-            SocketEventKind::Stdin(_) | SocketEventKind::StdinEnd => self.stdin = Some(kind),
+            ClientEventKind::End => self.output.event(number, EventKind::Closed(Side::Server)),
+            ClientEventKind::Reset => self.output.event(number, EventKind::Reset(Side::Server)),
         }
         true
     }
 
     /// Waits until the server has closed all connections, or for silence. Returns how it ended.
     pub fn finish(mut self) -> SendOutcome {
-        self.print_while(|connections| connections.values().any(ClientConnection::is_open));
-        let silent: Vec<u32> = self
-            .connections
-            .iter()
-            .filter(|(_, connection)| connection.is_open())
-            .map(|(number, _)| *number)
-            .collect();
+        self.print_until_silence(|clients| {
+            clients.iter().any(|(_, connection)| connection.is_open())
+        });
+        let open = self.clients.iter().filter(|(_, connection)| connection.is_open());
+        let silent: Vec<u32> = open.map(|(number, _)| number).collect();
         for &number in &silent {
             self.output.event(number, EventKind::Silent(Millis::from(self.options.timeout)));
         }
-        if self.connections.values().any(|connection| connection.actual.responses().finals > 0) {
+        let has_response =
+            |connection: &FollowedConnection| connection.follower.progress(Side::Server).finals > 0;
+        if self.clients.iter().any(|(_, connection)| has_response(connection)) {
             return SendOutcome::Answered;
         }
         if silent.is_empty() { SendOutcome::Closed } else { SendOutcome::Silent }
@@ -349,18 +291,19 @@ impl<W: Write> SendPlayer<W> {
 }
 
 /// The loop of the thread that reads stdin: one read for each request.
-fn read_stdin(mut stdin: impl Read, queue: &SyncSender<SocketEvent>, read_requests: &Receiver<()>) {
+fn read_stdin(mut stdin: impl Read, queue: &SyncSender<ClientEvent>, read_requests: &Receiver<()>) {
     let mut buffer = vec![0; STDIN_BYTES];
     while read_requests.recv().is_ok() {
         let kind = match stdin.read(&mut buffer) {
-            Ok(0) => SocketEventKind::StdinEnd,
-            Ok(length) => SocketEventKind::Stdin(buffer[..length].to_vec()),
+            Ok(0) => ClientEventKind::End,
+            Ok(length) => ClientEventKind::Bytes(buffer[..length].to_vec()),
             Err(error) if error.kind() == ErrorKind::Interrupted => {
-                SocketEventKind::Stdin(Vec::new())
+                ClientEventKind::Bytes(Vec::new())
             }
-            Err(_) => SocketEventKind::StdinEnd,
+            Err(_) => ClientEventKind::End,
         };
-        if queue.send(SocketEvent { connection: 1, at: Instant::now(), kind }).is_err() {
+        if queue.send(ClientEvent { source: EventSource::Input, at: Instant::now(), kind }).is_err()
+        {
             return;
         }
     }

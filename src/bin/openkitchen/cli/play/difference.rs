@@ -1,5 +1,7 @@
-//! A difference between the transcript and the server: what was expected, what was received, and a
-//! caret under the first byte that differs.
+//! # A difference, shown
+//!
+//! What a transcript expects, what the other side sent or did, and a caret under the first byte that
+//! differs.
 //!
 //! ```text
 //! expected:  field Allow is GET, HEAD
@@ -11,9 +13,14 @@ use openkitchen::message::visible::Visible;
 use openkitchen::transcript::judge::Found;
 use openkitchen::transcript::{Assertion, Fact};
 
+use super::expected::common_length;
+
 /// Bytes that are shown before and after the one that differs.
 const SHOWN_BEFORE: usize = 30;
 const SHOWN_AFTER: usize = 30;
+
+/// Bytes that are shown before and after it, if no more than its line is shown.
+const SHOWN_OF_LINE: usize = 40;
 
 /// What a caret's byte is a part of, if all received bytes of a connection are compared.
 pub const RECEIVED: &str = "the received bytes";
@@ -23,7 +30,7 @@ pub const RECEIVED: &str = "the received bytes";
 pub struct Difference {
     /// What the transcript expects.
     pub expected: String,
-    /// What the server sent or did.
+    /// What the other side sent or did.
     pub got: String,
     /// The first byte that differs, if bytes were compared.
     pub caret: Option<Caret>,
@@ -46,30 +53,53 @@ impl Difference {
         Difference { expected: expected.into(), got: got.into(), caret: None }
     }
 
-    /// A difference between two byte strings at the offset `at`, where one of them may end. Both are
-    /// shown after the same `word`.
+    /// A difference of the received bytes at the offset `at` from these `expected` ones. Both are shown
+    /// after the same `word` and the same bytes: those that were received before.
     pub fn bytes(
         word: &str,
-        (expected, got): (&[u8], &[u8]),
-        at: usize,
+        expected: &[u8],
+        (got, at): (&[u8], usize),
         of: &'static str,
     ) -> Difference {
-        let before = shown_before(got, at);
-        let after = |bytes: &[u8]| match bytes.get(at..).unwrap_or_default() {
+        let (before, rest) = got.split_at(at);
+        let from = before.len().saturating_sub(SHOWN_BEFORE);
+        let cut = if from > 0 { "..." } else { "" };
+        let start = format!("{word}{cut}{}", Visible(&before[from..]));
+        let after = |bytes: &[u8]| match &bytes[..bytes.len().min(SHOWN_AFTER)] {
             [] => "(nothing)".to_owned(),
-            rest => Visible(&rest[..rest.len().min(SHOWN_AFTER)]).to_string(),
+            bytes => Visible(bytes).to_string(),
         };
-        let start = format!("{word}{before}");
-        Difference {
-            expected: format!("{start}{}", after(expected)),
-            got: format!("{start}{}", after(got)),
-            caret: Some(Caret { column: start.len(), byte: at, of }),
-        }
+        Difference::after(start, [after(expected), after(rest)], at, of)
+    }
+
+    /// The same, but only the line of that byte is shown.
+    pub fn line(expected: &[u8], (got, at): (&[u8], usize), of: &'static str) -> Difference {
+        let (before, rest) = got.split_at(at);
+        let before = &before[before.len().saturating_sub(SHOWN_OF_LINE)..];
+        let start = before.rsplit(|&byte| byte == b'\n').next().unwrap_or_default();
+        let start = Visible(start).to_string();
+        let after = |bytes: &[u8]| {
+            let bytes = &bytes[..bytes.len().min(SHOWN_OF_LINE)];
+            let line = bytes.split_inclusive(|&byte| byte == b'\n').next().unwrap_or_default();
+            Visible(line).to_string()
+        };
+        Difference::after(start, [after(expected), after(rest)], at, of)
+    }
+
+    /// Both texts after the same `start`.
+    fn after(
+        start: String,
+        [expected, got]: [String; 2],
+        byte: usize,
+        of: &'static str,
+    ) -> Difference {
+        let caret = Some(Caret { column: start.len(), byte, of });
+        Difference { expected: format!("{start}{expected}"), got: format!("{start}{got}"), caret }
     }
 
     /// A byte of the response that breaks a rule.
     pub fn rule(rule: &str, got: &[u8], at: usize) -> Difference {
-        let difference = Difference::bytes("", (&[], got), at, RECEIVED);
+        let difference = Difference::bytes("", &[], (got, at), RECEIVED);
         Difference { expected: rule.to_owned(), ..difference }
     }
 
@@ -99,16 +129,13 @@ impl Difference {
             }
             (Fact::FieldIs(name, wanted), Found::Value(value)) => {
                 let word = format!("{number}field {} is ", name.as_str());
-                Difference::bytes(&word, (wanted, value), common_length(wanted, value), "the value")
+                let at = common_length(wanted, value);
+                Difference::bytes(&word, &wanted[at..], (value, at), "the value")
             }
             (Fact::Body(wanted), Found::Content(content)) => {
                 let word = format!("{number}body: ");
-                Difference::bytes(
-                    &word,
-                    (wanted, content),
-                    common_length(wanted, content),
-                    "the content",
-                )
+                let at = common_length(wanted, content);
+                Difference::bytes(&word, &wanted[at..], (content, at), "the content")
             }
             (
                 Fact::FieldContains(name, _) | Fact::NoField(name) | Fact::Field(name),
@@ -138,18 +165,6 @@ impl Difference {
             _ => Difference::new(assertion.to_string(), found.to_string()),
         }
     }
-}
-
-/// Returns the bytes before this one, cut at the front to what is shown.
-fn shown_before(bytes: &[u8], at: usize) -> String {
-    let before = &bytes[..at.min(bytes.len())];
-    let from = before.len().saturating_sub(SHOWN_BEFORE);
-    let cut = if from > 0 { "..." } else { "" };
-    format!("{cut}{}", Visible(&before[from..]))
-}
-
-fn common_length(one: &[u8], other: &[u8]) -> usize {
-    one.iter().zip(other).take_while(|(one, other)| one == other).count()
 }
 
 #[cfg(test)]
@@ -207,11 +222,24 @@ mod tests {
     fn long_bytes_are_cut_around_the_first_difference() {
         let (one, other) = ([b'x'; 200], [[b'x'; 100].as_slice(), &[b'y'; 100]].concat());
         let Difference { expected, got, caret } =
-            Difference::bytes("", (&one, &other), 100, RECEIVED);
+            Difference::bytes("", &one[100..], (&other, 100), RECEIVED);
         assert_eq!(got, format!("...{}{}", "x".repeat(SHOWN_BEFORE), "y".repeat(SHOWN_AFTER)));
         assert_eq!(expected, format!("...{}", "x".repeat(SHOWN_BEFORE + SHOWN_AFTER)));
         assert_eq!(caret.map(|caret| caret.column), Some(3 + SHOWN_BEFORE));
         let Difference { expected, got, .. } = Difference::rule("no control bytes", b"\x1b[2J", 0);
         assert_eq!((expected.as_str(), got.as_str()), ("no control bytes", "\\x1b[2J"));
+    }
+
+    #[test]
+    fn a_line_is_cut_where_it_begins_and_ends() {
+        for (expected, got, at, shown) in [
+            ("X: 2\r\nY: z\r\n", "GET\r\nX: 1\r\n", 8, ("X: X: 2\\r\\n", "X: 1\\r\\n", 3)),
+            ("", "GET\r\nX: 1\r\n", 5, ("", "X: 1\\r\\n", 0)),
+        ] {
+            let Difference { expected, got, caret } =
+                Difference::line(expected.as_bytes(), (got.as_bytes(), at), "the request");
+            let column = caret.map_or(0, |caret| caret.column);
+            assert_eq!((expected.as_str(), got.as_str(), column), shown);
+        }
     }
 }

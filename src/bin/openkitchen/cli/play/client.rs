@@ -1,0 +1,336 @@
+//! # The client: its connections, each with a thread that reads from it
+//!
+//! The reader threads read all the time, so bytes of the server are seen while the client sends. The
+//! events of all connections go into one queue, in the order in which they happen.
+//!
+//! ```text
+//! reader of @1 ─┐
+//! reader of @2 ─┼─ queue ─ Clients::next(deadline) ─ the player
+//! input        ─┘
+//! ```
+//! If the queue is full, the reader threads wait, and with them the server.
+
+use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
+use std::io::{self, ErrorKind, Read, Write};
+use std::net::{Shutdown, SocketAddr, TcpStream};
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use openkitchen::message::dialogue::{Dialogue, Side};
+
+use crate::cli::address;
+
+/// Bytes of one read at most.
+const READ_BYTES: usize = 64 * 1024;
+
+/// How long a write waits for room in the send buffer. After that, the player takes events.
+const WRITE_TIMEOUT: Duration = Duration::from_millis(50);
+
+/// Something that happened, for the player.
+pub struct ClientEvent {
+    pub source: EventSource,
+    pub at: Instant,
+    pub kind: ClientEventKind,
+}
+
+/// Where it happened.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum EventSource {
+    /// On the connection with this number. A transcript may open a connection again, so the sockets are
+    /// counted too.
+    Connection { number: u32, socket: u64 },
+    /// In a thread that reads what the client is to send.
+    Input,
+}
+
+/// What happened.
+pub enum ClientEventKind {
+    /// Bytes were read: those of one read.
+    Bytes(Vec<u8>),
+    /// There are no more bytes. The server has closed the connection, or its side of it.
+    End,
+    /// The server has reset the connection.
+    Reset,
+}
+
+/// Whether and how the server has ended a connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ended {
+    /// It has not: more bytes may arrive.
+    Open,
+    /// It has closed the connection, or its side of it.
+    Closed,
+    /// It has reset the connection.
+    Reset,
+}
+
+/// What a player knows of a connection. It is told what the server does.
+pub trait Follower {
+    /// Takes the bytes of one read.
+    fn received(&mut self, bytes: &[u8]);
+
+    /// Takes the end of the connection.
+    fn ended(&mut self, how: Ended);
+}
+
+impl Follower for Dialogue {
+    fn received(&mut self, bytes: &[u8]) {
+        self.follow(Side::Server, bytes);
+    }
+
+    fn ended(&mut self, how: Ended) {
+        // A reset completes no content.
+        if how == Ended::Closed {
+            self.end(Side::Server);
+        }
+    }
+}
+
+/// The connections of a client by their numbers, each with what the player knows of it.
+pub struct Clients<F> {
+    addresses: Vec<SocketAddr>,
+    /// How long an attempt to connect may take.
+    timeout: Duration,
+    connections: BTreeMap<u32, ClientConnection<F>>,
+    /// How many sockets were opened.
+    sockets: u64,
+    queue: (SyncSender<ClientEvent>, Receiver<ClientEvent>),
+    /// An event that happened after the last deadline.
+    late: Option<ClientEvent>,
+}
+
+impl<F: Follower + Default> Clients<F> {
+    /// A client of the server at these addresses, without a connection. At most so many events wait for
+    /// the player.
+    pub fn new(addresses: Vec<SocketAddr>, timeout: Duration, queue_length: usize) -> Clients<F> {
+        let (connections, queue) = (BTreeMap::new(), sync_channel(queue_length));
+        Clients { addresses, timeout, connections, sockets: 0, queue, late: None }
+    }
+
+    /// Returns the connection with that number. If there is none, opens it and starts its reader thread.
+    ///
+    /// # Errors
+    /// No connection, or no thread.
+    pub fn open(&mut self, number: u32) -> io::Result<&mut ClientConnection<F>> {
+        let entry = match self.connections.entry(number) {
+            Entry::Occupied(connection) => return Ok(connection.into_mut()),
+            Entry::Vacant(entry) => entry,
+        };
+        self.sockets += 1;
+        let source = EventSource::Connection { number, socket: self.sockets };
+        let stream = address::connect(&self.addresses, self.timeout)?;
+        Ok(entry.insert(ClientConnection::start(source, stream, self.queue.0.clone())?))
+    }
+
+    /// The connection with that number, if there is one.
+    pub fn get_mut(&mut self, number: u32) -> Option<&mut ClientConnection<F>> {
+        self.connections.get_mut(&number)
+    }
+
+    /// Closes the connection with that number, and forgets it.
+    pub fn remove(&mut self, number: u32) {
+        self.connections.remove(&number);
+    }
+
+    /// All connections, in the order of their numbers.
+    pub fn iter(&self) -> impl Iterator<Item = (u32, &ClientConnection<F>)> {
+        self.connections.iter().map(|(number, connection)| (*number, connection))
+    }
+
+    /// The end of the queue for a thread that reads what the client is to send.
+    pub fn sender(&self) -> SyncSender<ClientEvent> {
+        self.queue.0.clone()
+    }
+
+    /// Waits for the next event, and tells the follower. Returns `None` if there was none before the
+    /// deadline. A server that sends without end does not delay that, since later events are kept for
+    /// the next call.
+    pub fn next(&mut self, deadline: Option<Instant>) -> Option<ClientEvent> {
+        loop {
+            let queue = &self.queue.1;
+            let event = match (self.late.take(), deadline) {
+                (Some(event), _) => event,
+                (None, None) => queue.recv().ok()?,
+                (None, Some(deadline)) => {
+                    let left = deadline.saturating_duration_since(Instant::now());
+                    queue.recv_timeout(left).ok()?
+                }
+            };
+            if deadline.is_some_and(|deadline| event.at > deadline) {
+                self.late = Some(event);
+                return None;
+            }
+            let EventSource::Connection { number, .. } = event.source else { return Some(event) };
+            let connection = self.connections.get_mut(&number);
+            // What arrives after the client has closed is no part of the transcript.
+            let is_current =
+                |it: &&mut ClientConnection<F>| it.source == event.source && !it.is_closed;
+            let Some(connection) = connection.filter(is_current) else { continue };
+            match &event.kind {
+                ClientEventKind::Bytes(bytes) => connection.follower.received(bytes),
+                ClientEventKind::End => connection.end(Ended::Closed),
+                ClientEventKind::Reset => {
+                    connection.is_write_closed = true;
+                    connection.end(Ended::Reset);
+                }
+            }
+            return Some(event);
+        }
+    }
+}
+
+/// A connection to the server. It is closed when it is dropped.
+pub struct ClientConnection<F> {
+    stream: Arc<TcpStream>,
+    source: EventSource,
+    /// What the player knows of it.
+    pub follower: F,
+    /// Whether the server has ended the connection.
+    pub ended: Ended,
+    /// Whether the client has closed the connection.
+    pub is_closed: bool,
+    /// Whether the client can send no more.
+    pub is_write_closed: bool,
+}
+
+impl<F: Follower + Default> ClientConnection<F> {
+    fn start(
+        source: EventSource,
+        stream: TcpStream,
+        queue: SyncSender<ClientEvent>,
+    ) -> io::Result<ClientConnection<F>> {
+        stream.set_nodelay(true)?; // each write is sent at once, as a segment of its own
+        stream.set_write_timeout(Some(WRITE_TIMEOUT))?;
+        let stream = Arc::new(stream);
+        let reader = Arc::clone(&stream);
+        let read = move || read_to_end(&reader, source, &queue);
+        thread::Builder::new().name("reader".into()).spawn(read)?;
+        Ok(ClientConnection {
+            stream,
+            source,
+            follower: F::default(),
+            ended: Ended::Open,
+            is_closed: false,
+            is_write_closed: false,
+        })
+    }
+
+    fn end(&mut self, how: Ended) {
+        self.ended = how;
+        self.follower.ended(how);
+    }
+
+    /// The address of the server.
+    ///
+    /// # Errors
+    /// The connection has ended.
+    pub fn peer(&self) -> io::Result<SocketAddr> {
+        self.stream.peer_addr()
+    }
+
+    /// Whether the server may still send.
+    pub fn is_open(&self) -> bool {
+        self.ended == Ended::Open && !self.is_closed
+    }
+
+    /// Writes as many bytes as the send buffer takes. Returns `None` if it took none in time, and 0 if
+    /// the client can send no more.
+    pub fn write(&self, bytes: &[u8]) -> Option<usize> {
+        if self.is_write_closed {
+            return Some(0);
+        }
+        match (&*self.stream).write(bytes) {
+            Ok(length) => Some(length),
+            Err(error) => match error.kind() {
+                ErrorKind::WouldBlock | ErrorKind::TimedOut | ErrorKind::Interrupted => None,
+                _ => Some(0),
+            },
+        }
+    }
+
+    /// Closes this side: the client sends no more.
+    pub fn half_close(&mut self) {
+        self.is_write_closed = true;
+        let _ = self.stream.shutdown(Shutdown::Write); // it fails if the server has closed before
+    }
+
+    /// Closes the connection.
+    pub fn close(&mut self) {
+        (self.is_write_closed, self.is_closed) = (true, true);
+        let _ = self.stream.shutdown(Shutdown::Both);
+    }
+}
+
+impl<F> Drop for ClientConnection<F> {
+    /// Closes the connection, and so ends the reader thread, which holds the socket too.
+    fn drop(&mut self) {
+        let _ = self.stream.shutdown(Shutdown::Both);
+    }
+}
+
+/// Reads until there are no more bytes, and puts what happens into the queue.
+fn read_to_end(mut stream: &TcpStream, source: EventSource, queue: &SyncSender<ClientEvent>) {
+    let mut buffer = vec![0; READ_BYTES];
+    loop {
+        let kind = match stream.read(&mut buffer) {
+            Ok(0) => ClientEventKind::End,
+            Ok(length) => ClientEventKind::Bytes(buffer[..length].to_vec()),
+            Err(error) if error.kind() == ErrorKind::Interrupted => continue,
+            Err(_) => ClientEventKind::Reset,
+        };
+        let is_last = !matches!(kind, ClientEventKind::Bytes(_));
+        if queue.send(ClientEvent { source, at: Instant::now(), kind }).is_err() || is_last {
+            return;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::TcpListener;
+
+    use super::*;
+
+    fn listener() -> (TcpListener, Clients<Dialogue>) {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let addresses = vec![listener.local_addr().unwrap()];
+        (listener, Clients::new(addresses, Duration::from_secs(5), 4))
+    }
+
+    #[test]
+    fn a_server_that_sends_without_end_delays_no_deadline() {
+        let (listener, mut clients) = listener();
+        clients.open(1).unwrap();
+        let (mut server, _) = listener.accept().unwrap();
+        let sender = thread::spawn(move || while server.write_all(&[b'x'; 1000]).is_ok() {});
+        for _ in 0..3 {
+            let deadline = Instant::now() + Duration::from_millis(20);
+            while let Some(event) = clients.next(Some(deadline)) {
+                assert!(event.at <= deadline);
+            }
+        }
+        assert!(clients.next(None).is_some(), "a late event is kept");
+        drop(clients);
+        sender.join().unwrap();
+    }
+
+    #[test]
+    fn a_connection_that_is_opened_again_gets_nothing_of_the_one_before() {
+        let (listener, mut clients) = listener();
+        clients.open(1).unwrap();
+        let (mut first, _) = listener.accept().unwrap();
+        first.write_all(b"first").unwrap();
+        clients.remove(1);
+        clients.open(1).unwrap();
+        let (mut second, _) = listener.accept().unwrap();
+        let _ = first.read(&mut [0; 9]); // it returns when the first connection is closed
+        thread::sleep(Duration::from_millis(20)); // its events are in the queue
+        second.write_all(b"second").unwrap();
+        let event = clients.next(None).expect("an event");
+        assert!(matches!(event.kind, ClientEventKind::Bytes(bytes) if bytes == b"second"));
+        assert_eq!(clients.get_mut(1).unwrap().ended, Ended::Open);
+    }
+}
