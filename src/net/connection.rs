@@ -20,17 +20,44 @@ use std::time::{Duration, Instant};
 
 use log::{Level, debug, log};
 
-use super::connections::{FINAL_REQUEST_WAIT, Identity, IdleMark};
+use super::connections::{Entry, FINAL_REQUEST_WAIT, Identity, IdleMark, Permit};
 use super::delivery::deliver;
 use super::exchange::{Exchange, ReadError};
-use super::observer::Answered;
-use super::shared::Service;
+use super::observer::{Answered, Tapped};
+use super::shared::{Serve, Service};
 use super::transport::{Buffers, Io, Transport};
 use crate::message::encode::{Delimiter, ResponseContext};
 use crate::message::framing::Framing;
 use crate::message::head::{Head, Version};
 use crate::message::persistence::Persistence;
 use crate::message::refusal::{Refusal, Refused, Rule};
+
+/// How the server serves an accepted connection. Its socket is wrapped only if there are observers.
+impl<S: Sync> Serve for Service<'_, S> {
+    type Buffers = Buffers;
+    const REJECTION: &'static str = "get 503";
+    const CLOSES_IDLE: bool = true;
+
+    fn serve(&self, entry: &Entry, buffers: &mut Buffers) {
+        let Entry { identity, stream, idle } = entry;
+        match self.observers {
+            [] => Connection::new(self, stream, *identity, idle, buffers).serve(),
+            observers => {
+                let io = Tapped::new(stream, *identity, observers);
+                Connection::new(self, io, *identity, idle, buffers).serve();
+            }
+        }
+        buffers.shrink();
+    }
+
+    fn reject(&self, entry: &Entry, buffers: &mut Buffers) {
+        let Entry { identity, stream, idle } = entry;
+        let io = Tapped::new(stream, *identity, self.observers);
+        if let Some(_permit) = Permit::acquire(&self.rejecting, MAX_REJECTING) {
+            Connection::new(self, io, *identity, idle, buffers).reject();
+        }
+    }
+}
 
 /// One client's connection, and what the server knows of it.
 pub(super) struct Connection<'a, S: 'static, L> {
@@ -50,6 +77,10 @@ const GREETING_BYTES: usize = 16;
 /// Time for the request line after an empty line. A program sends both at once. A person typing by hand
 /// gets a response after this time.
 const BLANK_LINE_TIMEOUT: Duration = Duration::from_secs(1);
+
+/// Connections past the limit that are answered with 503 at one time. Further ones are closed without
+/// a response, because each response needs a thread and the limit exists to bound the threads.
+const MAX_REJECTING: usize = 16;
 
 /// Time for which a rejected connection is still read. Its thread comes on top of the limit, so the time
 /// is shorter than for other connections.
@@ -218,7 +249,7 @@ impl<'a, S: Sync, L: Io> Connection<'a, S, L> {
     }
 
     /// Answers a connection past the limit with 503, without reading a request, and closes it.
-    pub fn reject(&mut self) {
+    fn reject(&mut self) {
         match self.refuse(Refusal::TooManyConnections.into()) {
             Ok(()) => self.transport.linger(LINGER_REJECTED),
             Err(gone) => debug!("connection {}: {gone}", self.identity.number),
