@@ -22,18 +22,18 @@
 
 mod link;
 
-use std::collections::HashMap;
-use std::io::{self, ErrorKind, IsTerminal};
-use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::io::{self, IsTerminal};
+use std::net::{SocketAddr, TcpStream};
 use std::path::PathBuf;
 use std::process::{self, ExitCode};
-use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 use std::{env, thread};
 
-use openkitchen::Observer;
-use openkitchen::net::throttle::Throttle;
+use openkitchen::net::connections::{Connections, Entry};
+use openkitchen::net::shared::{Serve, Shared};
+use openkitchen::{Limits, Observer};
 
 use super::flags::{self, Flag, NUMBER, ParsedArgs, SECONDS, count, listen, time, time_or_none};
 use super::record::{Both, Recorder};
@@ -42,27 +42,11 @@ use super::trace::{self, Trace};
 use super::{CliError, address, bind, logging};
 use crate::sys;
 
-use link::{Link, LinkEnd};
+use link::{Link, LinkEnd, WRITE_POLL_INTERVAL};
 
 /// How long a connect to one of the server's addresses may take. The kernel alone would try for two
 /// minutes.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
-
-/// A thread's stack: one buffer, and room for calls.
-const STACK_BYTES: usize = 256 * 1024;
-
-/// Pause before the next `accept`, after one failed because no descriptor was left.
-const NO_DESCRIPTOR_PAUSE: Duration = Duration::from_millis(20);
-
-/// Pause before the next `accept`, while the listener does not block because watch is stopping.
-const ACCEPT_RETRY_PAUSE: Duration = Duration::from_millis(1);
-
-/// How long watch accepts the connections in the backlog when it stops. Bounded, because new clients may
-/// connect all the time.
-const ACCEPT_PENDING_TIME: Duration = Duration::from_millis(50);
-
-/// Time between two checks whether all connections have ended, while watch is stopping.
-const POLL_INTERVAL: Duration = Duration::from_millis(10);
 
 /// What the flags set.
 #[derive(Clone, Debug, PartialEq)]
@@ -182,26 +166,27 @@ fn watch(server: &str, options: &WatchOptions) -> Result<(), CliError> {
     let recorder = options.record.as_ref().map(record).transpose().map_err(failed)?;
     let trace = options.trace.then(|| Arc::new(start_trace(options)));
 
-    let watcher = Arc::new(Watcher {
-        server: server.into(),
+    let limits = Limits {
+        connections: options.max_connections,
+        idle_timeout: options.idle_timeout,
+        write_timeout: WRITE_POLL_INTERVAL,
+        grace: options.grace,
+        ..Limits::default()
+    };
+    let connections = Arc::new(Connections::default());
+    let watcher = Watcher {
+        server,
         addresses,
         observer: Both::of(
             trace.clone().map(|trace| trace as Arc<dyn Observer>),
             recorder.clone().map(|recorder| recorder as Arc<dyn Observer>),
         ),
         trace: trace.clone(),
-        max_connections: options.max_connections,
-        idle_timeout: options.idle_timeout,
-        accepted: AtomicU64::new(0),
-        active: AtomicUsize::new(0),
-        entries: Mutex::default(),
-        stopping: AtomicBool::new(false),
-        short_of_descriptors: Throttle::default(),
-        short_of_threads: Throttle::default(),
-        full: Throttle::default(),
+        limits: &limits,
+        stopping: connections.stopping(),
         unreachable_reported: AtomicBool::new(false),
-    });
-    stop_on_signal(&watcher, listener.try_clone().map_err(io_failed)?).map_err(io_failed)?;
+    };
+    stop_on_signal(Arc::clone(&connections)).map_err(io_failed)?;
     watcher.say(&format!("listening on http://{bound}"));
     watcher.say(&format!("watching {server}"));
     if trace.is_some() {
@@ -214,16 +199,29 @@ fn watch(server: &str, options: &WatchOptions) -> Result<(), CliError> {
         write_port_file(file, &bound.to_string())
             .map_err(|error| failed(format!("cannot write {}: {error}", file.display())))?;
     }
-    watcher.accept_loop(&listener);
-    drop(listener);
-    watcher.end_connections(options.grace);
-    if let Some(sentence) = recorder.and_then(|recorder| recorder.finish()) {
-        watcher.say(&sentence);
-    }
-    if let Some(trace) = trace {
-        trace.finish();
-    }
-    Ok(())
+    let finish = || {
+        if let Some(sentence) = recorder.as_ref().and_then(|recorder| recorder.finish()) {
+            watcher.say(&sentence);
+        }
+        if let Some(trace) = &trace {
+            trace.finish();
+        }
+    };
+    let shared = Shared::new(listener, &limits, &connections, &watcher).map_err(io_failed)?;
+    let relayed = thread::scope(|scope| {
+        shared.spawn_worker(scope)?;
+        shared.supervise(scope);
+        let left = shared.shutdown(scope);
+        if !left.is_empty() {
+            // The server may never answer them, so the process ends without them.
+            finish();
+            logging::finish();
+            process::exit(0);
+        }
+        Ok(())
+    });
+    finish();
+    relayed.map_err(io_failed)
 }
 
 /// Whether a connection to `address` would reach the listener at `bound`.
@@ -242,115 +240,51 @@ fn start_trace(options: &WatchOptions) -> Trace {
 
 /// At the first signal, watch stops accepting and lets exchanges in flight end. At the second, the process
 /// ends at once.
-fn stop_on_signal(watcher: &Arc<Watcher>, listener: TcpListener) -> io::Result<()> {
-    let watcher = Arc::clone(watcher);
+fn stop_on_signal(connections: Arc<Connections>) -> io::Result<()> {
     sys::on_stop_signal(move |mut signals| {
-        watcher.stop_accepting(&listener);
-        drop(listener);
+        connections.stop();
         if signals.wait() {
             process::exit(1);
         }
     })
 }
 
-/// Everything that the threads share.
-struct Watcher {
+/// Relays each accepted connection to the server.
+struct Watcher<'a> {
     /// The server's address, as the command line names it.
-    server: String,
+    server: &'a str,
     addresses: Vec<SocketAddr>,
     observer: Option<Arc<dyn Observer>>,
     trace: Option<Arc<Trace>>,
-    max_connections: usize,
-    idle_timeout: Duration,
-    /// Connections that were accepted so far, except those beyond the cap.
-    accepted: AtomicU64,
-    /// Connections that have their thread.
-    active: AtomicUsize,
-    /// The connections that are relayed, by number.
-    entries: Mutex<HashMap<u64, Arc<Link>>>,
-    /// No more connections are accepted.
-    stopping: AtomicBool,
-    short_of_descriptors: Throttle,
-    short_of_threads: Throttle,
-    /// The cap is reached.
-    full: Throttle,
+    limits: &'a Limits,
+    /// True once watch is to stop.
+    stopping: &'a AtomicBool,
     /// It was printed that the server cannot be reached. Reset when it is reached.
     unreachable_reported: AtomicBool,
 }
 
-impl Watcher {
+impl Serve for Watcher<'_> {
+    /// Each direction of a link has its buffer on the stack.
+    type Buffers = ();
+    const REJECTION: &'static str = "are closed";
+    /// The client and the server decide when a connection ends.
+    const CLOSES_IDLE: bool = false;
+
+    fn serve(&self, entry: &Entry, (): &mut ()) {
+        if let Some(server) = self.connect_to_server(entry.identity.number) {
+            self.relay(entry, server);
+        }
+    }
+
+    fn reject(&self, _: &Entry, (): &mut ()) {}
+}
+
+impl Watcher<'_> {
     /// Prints a line of prose, in order with the bytes that cross.
     fn say(&self, line: &str) {
         match &self.trace {
             Some(trace) => trace.say(line),
             None => print(&format!("# {line}\n")),
-        }
-    }
-
-    /// Accepts connections until watch is stopping.
-    fn accept_loop(self: &Arc<Watcher>, listener: &TcpListener) {
-        loop {
-            match listener.accept() {
-                Ok(_) | Err(_) if self.stopping.load(Ordering::SeqCst) => return,
-                Ok((client, peer)) => self.serve_connection(client, peer),
-                Err(error) => match error.kind() {
-                    ErrorKind::Interrupted | ErrorKind::ConnectionAborted => {}
-                    // `stop_accepting` has made the listener non-blocking.
-                    ErrorKind::WouldBlock => thread::sleep(ACCEPT_RETRY_PAUSE),
-                    _ => {
-                        if self.short_of_descriptors.allows() {
-                            log::warn!("no connection can be accepted for now: {error}");
-                        }
-                        thread::sleep(NO_DESCRIPTOR_PAUSE);
-                    }
-                },
-            }
-        }
-    }
-
-    /// Accepts the connections in the backlog, and no more after them. Ends the accept loop.
-    fn stop_accepting(self: &Arc<Watcher>, listener: &TcpListener) {
-        let until = Instant::now() + ACCEPT_PENDING_TIME;
-        if listener.set_nonblocking(true).is_ok() {
-            while Instant::now() < until
-                && let Ok((client, peer)) = listener.accept()
-            {
-                self.serve_connection(client, peer);
-            }
-        }
-        self.stopping.store(true, Ordering::SeqCst);
-        // On every system, a connection wakes a thread that waits in `accept`.
-        let wake_up = listener
-            .local_addr()
-            .and_then(|address| TcpStream::connect_timeout(&address, Duration::from_millis(100)));
-        drop(wake_up);
-    }
-
-    /// Relays a connection in a thread of its own. Closes it instead if the cap is reached.
-    fn serve_connection(self: &Arc<Watcher>, client: TcpStream, peer: SocketAddr) {
-        let cap = self.max_connections;
-        if self.active.load(Ordering::SeqCst) >= cap {
-            if self.full.allows() {
-                log::warn!(
-                    "all {cap} connections are taken, new ones are closed: see --max-connections"
-                );
-            }
-            return;
-        }
-        self.active.fetch_add(1, Ordering::SeqCst);
-        let number = self.accepted.fetch_add(1, Ordering::Relaxed) + 1;
-        let permit = WatchPermit(Arc::clone(self));
-        let relay = move || {
-            let watcher = &permit.0;
-            if let Some(server) = watcher.connect_to_server(number) {
-                watcher.relay(number, peer, client, server);
-            }
-        };
-        let thread = thread::Builder::new().name("watch".into()).stack_size(STACK_BYTES);
-        if let Err(error) = thread.spawn(relay)
-            && self.short_of_threads.allows()
-        {
-            log::warn!("connection {number} was closed: cannot create a thread: {error}");
         }
     }
 
@@ -363,7 +297,7 @@ impl Watcher {
             }
             Err(error) => {
                 if !self.unreachable_reported.swap(true, Ordering::Relaxed) {
-                    let (server, why) = (&self.server, address::why(&error));
+                    let (server, why) = (self.server, address::why(&error));
                     self.say(&format!(
                         "connection {number} was closed: {server} cannot be reached: {why}"
                     ));
@@ -374,19 +308,13 @@ impl Watcher {
     }
 
     /// Copies bytes both ways until both sides have ended.
-    fn relay(&self, number: u64, peer: SocketAddr, client: TcpStream, server: TcpStream) {
-        let observer = self.observer.clone();
-        let link = match Link::new(number, client, server, observer, self.idle_timeout) {
-            Ok(link) => Arc::new(link),
-            Err(error) => return log::warn!("connection {number} was closed: {error}"),
-        };
-        self.entries().insert(number, Arc::clone(&link));
-        let end = link.relay(peer);
-        self.entries().remove(&number);
-        match end {
+    fn relay(&self, entry: &Entry, server: TcpStream) {
+        let number = entry.identity.number;
+        let observer = self.observer.as_deref();
+        match Link::new(entry, server, observer, self.limits, self.stopping).relay() {
             Ok(LinkEnd::Closed) => {}
             Ok(LinkEnd::Idle) => {
-                let seconds = self.idle_timeout.as_secs_f64();
+                let seconds = self.limits.idle_timeout.as_secs_f64();
                 self.say(&format!(
                     "connection {number} was closed: no byte crossed for {seconds} s (--idle-timeout)"
                 ));
@@ -395,36 +323,6 @@ impl Watcher {
                 log::warn!("connection {number} was closed: cannot create a thread: {error}");
             }
         }
-    }
-
-    /// Closes idle connections, and waits until the others have ended. Those that are left after the grace
-    /// time end with the process.
-    fn end_connections(&self, grace: Duration) {
-        let deadline = Instant::now() + grace;
-        while self.active.load(Ordering::SeqCst) > 0 && Instant::now() < deadline {
-            // Not under the lock, since each link takes its own.
-            let links: Vec<Arc<Link>> = self.entries().values().map(Arc::clone).collect();
-            links.iter().for_each(|link| link.close_if_idle());
-            drop(links);
-            thread::sleep(POLL_INTERVAL);
-        }
-        match self.active.load(Ordering::SeqCst) {
-            0 => {}
-            left => log::warn!("{left} connections were cut off at the end of the grace time"),
-        }
-    }
-
-    fn entries(&self) -> MutexGuard<'_, HashMap<u64, Arc<Link>>> {
-        self.entries.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-/// One of the connections counted in `active`. Dropping it counts it out, after a panic too.
-struct WatchPermit(Arc<Watcher>);
-
-impl Drop for WatchPermit {
-    fn drop(&mut self) {
-        self.0.active.fetch_sub(1, Ordering::SeqCst);
     }
 }
 

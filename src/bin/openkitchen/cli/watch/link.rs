@@ -15,24 +15,28 @@
 //! thread that waits in `read`, and sends nothing. A thread that waits in `write` checks every second.
 
 use std::io::{self, ErrorKind, Read, Write};
-use std::net::{Shutdown, SocketAddr, TcpStream};
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::net::{Shutdown, TcpStream};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use openkitchen::net::connections::Entry;
+use openkitchen::net::shared::set_stream_options;
 use openkitchen::transcript::Side;
-use openkitchen::{End, Observer};
+use openkitchen::{End, Limits, Observer};
 
-use super::STACK_BYTES;
 use crate::cli::record::ExchangeFollower;
 use crate::sys;
 
 /// Bytes of one read: as many as a fast sender's read returns, and few on a stack.
 const BUFFER_BYTES: usize = 16 * 1024;
 
+/// A thread's stack: one buffer, and room for calls.
+const STACK_BYTES: usize = 256 * 1024;
+
 /// How often a thread that waits in `write` checks whether the link is over.
-const WRITE_POLL_INTERVAL: Duration = Duration::from_secs(1);
+pub(super) const WRITE_POLL_INTERVAL: Duration = Duration::from_secs(1);
 
 /// Why a link ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -44,12 +48,15 @@ pub(super) enum LinkEnd {
 }
 
 /// The two sockets of a connection: the client's and the server's.
-pub(super) struct Link {
+pub(super) struct Link<'a> {
+    entry: &'a Entry,
     number: u64,
-    client: TcpStream,
+    client: &'a TcpStream,
     server: TcpStream,
-    observer: Option<Arc<dyn Observer>>,
+    observer: Option<&'a dyn Observer>,
     idle_timeout: Duration,
+    /// True once watch is to stop.
+    stopping: &'a AtomicBool,
     opened: Instant,
     /// When the last bytes crossed, in milliseconds since `opened`.
     last_active: AtomicU64,
@@ -65,45 +72,51 @@ struct LinkState {
     /// Nothing more is read, written or shown.
     is_over: bool,
     /// Watch is stopping, and has ended the client's half itself.
-    is_stopping: bool,
+    is_ended_by_watch: bool,
     end: LinkEnd,
 }
 
-impl Link {
-    /// A link of two connected sockets, whose options it sets.
+impl<'a> Link<'a> {
+    /// A link of an accepted connection and one to the server.
     pub fn new(
-        number: u64,
-        client: TcpStream,
+        entry: &'a Entry,
         server: TcpStream,
-        observer: Option<Arc<dyn Observer>>,
-        idle_timeout: Duration,
-    ) -> io::Result<Link> {
-        for stream in [&client, &server] {
-            stream.set_nonblocking(false)?; // the BSDs inherit it from the listener
-            stream.set_nodelay(true)?;
-            stream.set_read_timeout(Some(idle_timeout))?;
-            stream.set_write_timeout(Some(WRITE_POLL_INTERVAL))?;
-        }
+        observer: Option<&'a dyn Observer>,
+        limits: &Limits,
+        stopping: &'a AtomicBool,
+    ) -> Link<'a> {
+        // If that fails, the connection is broken already, and its first read says so.
+        let _ = set_stream_options(&server, limits);
         let state = LinkState {
             follower: ExchangeFollower::new(),
             unwritten_reads: 0,
             client_ended: false,
             server_ended: false,
             is_over: false,
-            is_stopping: false,
+            is_ended_by_watch: false,
             end: LinkEnd::Closed,
         };
-        let (opened, last_active) = (Instant::now(), AtomicU64::new(0));
-        let state = Mutex::new(state);
-        Ok(Link { number, client, server, observer, idle_timeout, opened, last_active, state })
+        Link {
+            entry,
+            number: entry.identity.number,
+            client: &entry.stream,
+            server,
+            observer,
+            idle_timeout: limits.idle_timeout,
+            stopping,
+            opened: Instant::now(),
+            last_active: AtomicU64::new(0),
+            state: Mutex::new(state),
+        }
     }
 
     /// Copies both ways until both directions have ended.
     ///
     /// # Errors
     /// The thread for the second direction cannot be created.
-    pub fn relay(&self, peer: SocketAddr) -> io::Result<LinkEnd> {
-        self.report(|observer| observer.opened(self.number, peer));
+    pub fn relay(&self) -> io::Result<LinkEnd> {
+        self.report(|observer| observer.opened(self.number, self.entry.identity.peer));
+        self.mark_idle(&self.state());
         let relayed = thread::scope(|scope| {
             let thread = thread::Builder::new().name("watch back".into()).stack_size(STACK_BYTES);
             thread.spawn_scoped(scope, || self.copy(Side::Server))?;
@@ -121,14 +134,17 @@ impl Link {
         relayed.map(|()| state.end)
     }
 
-    /// Ends the client's half if no exchange is in flight, as watch is stopping. Bytes that have arrived
-    /// from the client are still relayed, and then a FIN to the server.
-    pub fn close_if_idle(&self) {
-        let mut state = self.state();
-        let is_in_flight = state.unwritten_reads > 0 || state.follower.is_in_flight();
-        if !(is_in_flight || state.is_over || state.is_stopping) {
-            state.is_stopping = true;
-            let _ = self.client.shutdown(Shutdown::Read);
+    /// Marks the connection as idle if no exchange is in flight. When watch stops, the client's half of
+    /// an idle connection is ended: bytes that have arrived are still relayed, then a FIN to the server.
+    fn mark_idle(&self, state: &LinkState) {
+        if state.unwritten_reads > 0 || state.follower.is_in_flight() {
+            return;
+        }
+        // First the mark is set, then the flag is read: the thread that stops does it the other way
+        // round, so one of the two sees the other.
+        self.entry.idle.begin();
+        if self.stopping.load(Ordering::SeqCst) {
+            self.entry.close_if_idle();
         }
     }
 
@@ -136,8 +152,8 @@ impl Link {
     fn copy(&self, from: Side) {
         let mut buffer = [0; BUFFER_BYTES];
         let (mut source, sink) = match from {
-            Side::Client => (&self.client, &self.server),
-            Side::Server => (&self.server, &self.client),
+            Side::Client => (self.client, &self.server),
+            Side::Server => (&self.server, self.client),
         };
         loop {
             match source.read(&mut buffer) {
@@ -168,6 +184,7 @@ impl Link {
             return false;
         }
         state.unwritten_reads += 1;
+        state.is_ended_by_watch |= self.entry.idle.end();
         match from {
             Side::Client => {
                 state.follower.received(bytes);
@@ -200,7 +217,9 @@ impl Link {
                 },
             }
         }
-        self.state().unwritten_reads -= 1;
+        let mut state = self.state();
+        state.unwritten_reads -= 1;
+        self.mark_idle(&state);
         true
     }
 
@@ -210,7 +229,8 @@ impl Link {
         if state.is_over {
             return;
         }
-        let is_by_watch = from == Side::Client && state.is_stopping;
+        let is_by_watch =
+            from == Side::Client && (self.entry.idle.end() || state.is_ended_by_watch);
         if !is_by_watch {
             *state.has_ended(from) = true;
             let end = match from {
@@ -230,8 +250,8 @@ impl Link {
         }
         *state.has_ended(side) = true;
         let (end, failed, other) = match side {
-            Side::Client => (End::ClientReset, &self.client, &self.server),
-            Side::Server => (End::ServerReset, &self.server, &self.client),
+            Side::Client => (End::ClientReset, self.client, &self.server),
+            Side::Server => (End::ServerReset, &self.server, self.client),
         };
         self.report(|observer| observer.ended(self.number, end));
         if let Err(error) = sys::reset_on_close(other) {
@@ -254,7 +274,7 @@ impl Link {
             return Some(left.max(Duration::from_millis(1)));
         }
         (state.is_over, state.end) = (true, LinkEnd::Idle);
-        for stream in [&self.client, &self.server] {
+        for stream in [self.client, &self.server] {
             let _ = stream.shutdown(Shutdown::Both);
         }
         None
@@ -266,8 +286,8 @@ impl Link {
     }
 
     fn report(&self, event: impl FnOnce(&dyn Observer)) {
-        if let Some(observer) = &self.observer {
-            event(&**observer);
+        if let Some(observer) = self.observer {
+            event(observer);
         }
     }
 
