@@ -22,7 +22,7 @@ use log::{Level, debug, log};
 
 use super::connections::{Entry, FINAL_REQUEST_WAIT, Identity, IdleMark, Permit};
 use super::delivery::deliver;
-use super::exchange::{Exchange, ReadError};
+use super::exchange::{Exchange, ReadError, RequestStart};
 use super::observer::{Answered, Tapped};
 use super::shared::{Serve, Service};
 use super::transport::{Buffers, Io, Transport};
@@ -115,25 +115,14 @@ impl<'a, S: Sync, L: Io> Connection<'a, S, L> {
         Ok(())
     }
 
-    /// Reads the next request's head and decides where its content ends. `None` when there is no next
-    /// request: the client has closed, was silent for the idle timeout, or was refused and answered.
+    /// Reads the start of the next request. `None` when there is no next request: the client has closed,
+    /// was silent for the idle timeout, or was refused and answered.
     fn next(&mut self) -> io::Result<Option<Exchange<'_, 'a, S, L>>> {
-        let read = self.read_head().and_then(|head| match head {
-            None => Ok(None),
-            Some(head) => {
-                let bytes = self.transport.bytes();
-                let framing = Framing::of(&head, bytes)?;
-                let client_waits = head.expects_continue(bytes)? && framing != Framing::None;
-                Ok(Some((head, framing, client_waits)))
-            }
-        });
-        match read {
+        match self.read_start() {
             Ok(None) => Ok(None),
-            Ok(Some((head, framing, client_waits))) => {
+            Ok(Some(start)) => {
                 let Connection { service, transport, identity, .. } = self;
-                let exchange =
-                    Exchange::new(service, transport, *identity, head, framing, client_waits);
-                Ok(Some(exchange))
+                Ok(Some(Exchange::new(service, transport, *identity, start)))
             }
             Err(ReadError::Refused(refused)) => {
                 self.refuse(refused)?;
@@ -142,6 +131,15 @@ impl<'a, S: Sync, L: Io> Connection<'a, S, L> {
             }
             Err(ReadError::Gone(error)) => Err(error),
         }
+    }
+
+    /// Reads the next request's head and decides where its content ends.
+    fn read_start(&mut self) -> Result<Option<RequestStart>, ReadError> {
+        let Some(head) = self.read_head()? else { return Ok(None) };
+        let bytes = self.transport.bytes();
+        let framing = Framing::of(&head, bytes)?;
+        let client_waits = head.expects_continue(bytes)? && framing != Framing::None;
+        Ok(Some(RequestStart { head, framing, client_waits }))
     }
 
     /// Reads until a head is complete. One deadline holds for the whole head (the head timeout,
