@@ -145,6 +145,8 @@ impl<'a, S: Sync, L: Io> Connection<'a, S, L> {
     /// Reads until a head is complete. One deadline holds for the whole head (the head timeout,
     /// [`Limits::head_timeout`]): with a timeout for each read, a client that sends a byte now and then
     /// could hold a thread for ever.
+    ///
+    /// [`Limits::head_timeout`]: crate::Limits::head_timeout
     fn read_head(&mut self) -> Result<Option<Head>, ReadError> {
         let limits = self.service.limits;
         let (mut since, mut tried) = (None, 0);
