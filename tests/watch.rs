@@ -44,10 +44,18 @@ impl Setup {
     /// Opens a connection through watch. Returns the client's socket and the server's.
     fn connect(&self) -> (TcpStream, TcpStream) {
         let client = self.watch.client().stream;
-        let (server, _) = self.listener.accept().unwrap();
+        (client, self.accept())
+    }
+
+    /// The server's socket of a connection that watch has relayed.
+    #[track_caller]
+    fn accept(&self) -> TcpStream {
+        self.listener.set_nonblocking(true).unwrap();
+        let (server, _) = eventually("a relayed connection", || self.listener.accept().ok());
+        self.listener.set_nonblocking(false).unwrap();
         server.set_read_timeout(Some(TIMEOUT)).unwrap();
         server.set_write_timeout(Some(TIMEOUT)).unwrap();
-        (client, server)
+        server
     }
 
     fn recording(&self, number: u64) -> Option<PathBuf> {
@@ -501,7 +509,37 @@ fn a_connection_beyond_the_cap_is_closed_until_another_one_ends() {
     assert_eq!(read_once(&client, &mut [0]).unwrap(), 1);
     drop((client, server));
     let stderr = setup.watch.stop().stderr;
-    assert!(stderr.contains("all 1 connections are taken"), "{stderr}");
+    assert!(
+        stderr.contains("1 connections are open, which is the limit; new ones are closed"),
+        "{stderr}"
+    );
+}
+
+#[test]
+fn a_shortage_of_descriptors_closes_no_connection() {
+    if !process::need("prlimit", "prlimit --version") {
+        return;
+    }
+    let setup = Setup::new("--no-trace");
+    let (mut idle, upstream) = setup.connect();
+    let pid = setup.watch.id();
+    let set_limit = |descriptors: usize| {
+        let limit = format!("--nofile={descriptors}:");
+        let pid = pid.to_string();
+        assert!(Command::new("prlimit").args(["--pid", &pid, &limit]).status().unwrap().success());
+    };
+    let is_free = |number: &usize| !Path::new(&format!("/proc/{pid}/fd/{number}")).exists();
+    set_limit((0..).find(is_free).unwrap());
+    let mut others = Vec::new();
+    eventually("a warning", || {
+        others.push(setup.watch.client());
+        setup.watch.stderr().contains("no connection can be accepted for now").then_some(())
+    });
+    set_limit(256);
+    others.push(setup.watch.client());
+    setup.accept();
+    idle.write_all(GET.as_bytes()).unwrap();
+    assert!(read_once(&upstream, &mut [0; 64]).unwrap() > 0);
 }
 
 #[test]
@@ -560,6 +598,31 @@ fn a_stop_waits_for_exchanges_in_flight_and_closes_idle_connections() {
     let Exit { code, stderr, .. } = setup.watch.wait();
     assert_eq!((code, &*stderr), (Some(0), ""));
     assert!(since.elapsed() < Duration::from_secs(3), "{:?}", since.elapsed());
+}
+
+#[test]
+fn connections_in_the_backlog_at_a_stop_are_relayed() {
+    let setup = Setup::new("--no-trace");
+    setup.watch.signal("STOP"); // it accepts none of these connections before the other signals
+    let clients: Vec<Client> = (0..20)
+        .map(|_| {
+            let mut client = setup.watch.client();
+            client.send(GET);
+            client
+        })
+        .collect();
+    setup.watch.signal("TERM");
+    setup.watch.signal("CONT");
+    for _ in &clients {
+        let mut server = setup.accept();
+        assert!(read_once(&server, &mut [0; 64]).unwrap() > 0);
+        server.write_all(RESPONSE.as_bytes()).unwrap();
+    }
+    for mut client in clients {
+        assert_eq!(client.read_to_end(), RESPONSE.as_bytes());
+    }
+    let Exit { code, stderr, .. } = setup.watch.wait();
+    assert_eq!((code, &*stderr), (Some(0), ""));
 }
 
 #[test]

@@ -25,8 +25,10 @@
 //!
 //! ```text
 //! accept ─> register ─> a permit? ─ yes ─> serve the connection ─> unregister ─> accept
-//!                           └ no ─> reject: 503, at most 16 at a time
+//!                           └ no ─> reject: 503
 //! ```
+//! To serve and to reject are calls of a [`Serve`]: the HTTP server's are in
+//! [`connection`](super::connection).
 //! Next: [`connections`](super::connections).
 
 use std::io::{self, ErrorKind};
@@ -40,11 +42,8 @@ use std::time::Duration;
 
 use log::{error, warn};
 
-use super::connection::Connection;
 use super::connections::{Entries, Entry, Identity, Permit};
-use super::observer::Tapped;
-use super::shared::{Scheduling, Shared, set_stream_options};
-use super::transport::{Buffers, Io};
+use super::shared::{Scheduling, Serve, Shared, set_stream_options};
 use crate::sys;
 
 /// If this many threads wait in `accept`, a worker that has finished its connection ends. The
@@ -61,10 +60,6 @@ const POLL_INTERVAL: Duration = Duration::from_micros(500);
 /// Threads that the supervisor spawns after one look, at most.
 const MAX_SPAWNED_AT_ONCE: usize = 64;
 
-/// Connections past the limit that are answered with 503 at one time. Further ones are closed without
-/// a response, because each response needs a thread and the limit exists to bound the threads.
-const MAX_REJECTING: usize = 16;
-
 /// How long the server waits after it has closed an idle connection for lack of descriptors or threads.
 /// In this time the worker of that connection ends it, and the next idle client may send a request
 /// before its connection is closed too.
@@ -74,11 +69,11 @@ const MAKE_ROOM_PAUSE: Duration = Duration::from_millis(20);
 /// connected before the listener had the options that later connections inherit: at most a full backlog.
 const FIRST_CONNECTIONS: u64 = 4096;
 
-impl<S: Sync> Shared<'_, S> {
+impl<T: Serve> Shared<'_, T> {
     /// Spawns workers while no thread waits in `accept` and no worker finishes a connection. Returns
     /// when the server is to stop. It runs on the thread that called
     /// [`Server::run`](super::server::Server::run).
-    pub(super) fn supervise<'scope>(&'scope self, scope: &'scope Scope<'scope, '_>) {
+    pub fn supervise<'scope>(&'scope self, scope: &'scope Scope<'scope, '_>) {
         let (mut completed, mut to_spawn) = (0, 1);
         while self.wait_until_none_accepting() {
             thread::sleep(POLL_INTERVAL);
@@ -105,16 +100,23 @@ impl<S: Sync> Shared<'_, S> {
     ///
     /// # Errors
     /// The system has no thread left.
-    pub(super) fn spawn_worker<'scope>(
-        &'scope self,
-        scope: &'scope Scope<'scope, '_>,
-    ) -> io::Result<()> {
+    pub fn spawn_worker<'scope>(&'scope self, scope: &'scope Scope<'scope, '_>) -> io::Result<()> {
         self.acceptor.accepting.fetch_add(1, Ordering::SeqCst);
-        let spawned = worker_thread().spawn_scoped(scope, || self.accept_loop());
+        let spawned = self.spawn(scope, || self.accept_loop());
         if spawned.is_err() {
             self.acceptor.accepting.fetch_sub(1, Ordering::SeqCst);
         }
-        spawned.map(drop)
+        spawned
+    }
+
+    /// Spawns a thread that serves connections.
+    pub(super) fn spawn<'scope>(
+        &self,
+        scope: &'scope Scope<'scope, '_>,
+        work: impl FnOnce() + Send + 'scope,
+    ) -> io::Result<()> {
+        let thread = thread::Builder::new().name("openkitchen".into()).stack_size(STACK_BYTES);
+        thread.spawn_scoped(scope, work).map(drop)
     }
 
     /// The life of a worker: accept a connection, serve it, accept the next.
@@ -122,7 +124,7 @@ impl<S: Sync> Shared<'_, S> {
         if self.scheduling == Scheduling::Batch {
             sys::use_batch_scheduling();
         }
-        let mut buffers = Buffers::new();
+        let mut buffers = T::Buffers::default();
         let accepting = &self.acceptor.accepting;
         while let Some((stream, peer)) = self.accept() {
             let entry = self.register(stream, peer);
@@ -165,9 +167,12 @@ impl<S: Sync> Shared<'_, S> {
     }
 
     /// Closes (evicts) the oldest idle connection in a shortage of descriptors or threads, and gives it
-    /// time to end. An idle client must not keep out one that has a request.
+    /// time to end. An idle client must not keep out one that has a request. Where idle connections stay
+    /// open, only waits.
     fn make_room(&self) {
-        self.connections.close_oldest_idle();
+        if T::CLOSES_IDLE {
+            self.connections.close_oldest_idle();
+        }
         thread::sleep(MAKE_ROOM_PAUSE);
     }
 
@@ -199,52 +204,37 @@ impl<S: Sync> Shared<'_, S> {
         let inherits = cfg!(target_os = "linux") && number > FIRST_CONNECTIONS;
         if !inherits {
             // If that fails, the connection is broken already, and its first read says so.
-            let _ = set_stream_options(&stream, self.service.limits);
+            let _ = set_stream_options(&stream, self.limits);
+        }
+        if !cfg!(target_os = "linux") {
+            // Elsewhere a socket inherits the mode of its listener, which is non-blocking at a stop.
+            let _ = stream.set_nonblocking(false);
         }
         self.connections.register(Identity { number, peer }, stream)
     }
 
     /// Serves a registered connection from its first byte to its end, and unregisters it.
-    pub(super) fn serve_connection(&self, entry: &Entry, buffers: &mut Buffers) {
-        let Entry { identity, stream, .. } = entry;
-        let Identity { number, peer } = *identity;
+    pub(super) fn serve_connection(&self, entry: &Entry, buffers: &mut T::Buffers) {
         // A handler's panic is caught where the handler is called. This is for a panic in any other
         // code: it ends one connection, never the server.
-        let served = panic::catch_unwind(AssertUnwindSafe(|| match self.service.observers {
-            [] => self.serve_with_permit(stream, entry, buffers),
-            observers => {
-                observers.iter().for_each(|observer| observer.opened(number, peer));
-                let io = Tapped::new(stream, number, observers);
-                self.serve_with_permit(io, entry, buffers);
-            }
-        }));
-        if served.is_err() {
-            error!("connection {number} ended by a panic");
+        let serve = AssertUnwindSafe(|| self.serve_with_permit(entry, buffers));
+        if panic::catch_unwind(serve).is_err() {
+            error!("connection {} ended by a panic", entry.identity.number);
+            *buffers = T::Buffers::default();
         }
-        buffers.shrink();
         self.connections.unregister(entry);
-        self.service.observers.iter().for_each(|observer| observer.gone(number));
     }
 
     /// Enforces the limit on connections (max connections, `--max-connections`): serves a connection that
-    /// gets a permit, and rejects one that gets none with 503.
-    fn serve_with_permit(&self, io: impl Io, entry: &Entry, buffers: &mut Buffers) {
-        let Entry { identity, idle, .. } = entry;
-        let mut connection = Connection::new(&self.service, io, *identity, idle, buffers);
-        let limit = self.service.limits.connections;
+    /// gets a permit, and rejects one that gets none.
+    fn serve_with_permit(&self, entry: &Entry, buffers: &mut T::Buffers) {
+        let limit = self.limits.connections;
         if let Some(_permit) = Permit::acquire(&self.acceptor.active, limit) {
-            return connection.serve();
+            return self.service.serve(entry, buffers);
         }
         if self.acceptor.full.allows() {
-            warn!("{limit} connections are open, which is the limit; new ones get 503");
+            warn!("{limit} connections are open, which is the limit; new ones {}", T::REJECTION);
         }
-        if let Some(_permit) = Permit::acquire(&self.acceptor.rejecting, MAX_REJECTING) {
-            connection.reject();
-        }
+        self.service.reject(entry, buffers);
     }
-}
-
-/// A thread for connections.
-pub(super) fn worker_thread() -> thread::Builder {
-    thread::Builder::new().name("openkitchen".into()).stack_size(STACK_BYTES)
 }

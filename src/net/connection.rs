@@ -20,17 +20,44 @@ use std::time::{Duration, Instant};
 
 use log::{Level, debug, log};
 
-use super::connections::{FINAL_REQUEST_WAIT, Identity, IdleMark};
+use super::connections::{Entry, FINAL_REQUEST_WAIT, Identity, IdleMark, Permit};
 use super::delivery::deliver;
-use super::exchange::{Exchange, ReadError};
-use super::observer::Answered;
-use super::shared::Service;
+use super::exchange::{Exchange, ReadError, RequestStart};
+use super::observer::{Answered, Tapped};
+use super::shared::{Serve, Service};
 use super::transport::{Buffers, Io, Transport};
 use crate::message::encode::ResponseContext;
 use crate::message::framing::Framing;
 use crate::message::head::{Head, Version};
 use crate::message::persistence::Persistence;
 use crate::message::refusal::{Refusal, Refused, Rule};
+
+/// How the server serves an accepted connection. Its socket is wrapped only if there are observers.
+impl<S: Sync> Serve for Service<'_, S> {
+    type Buffers = Buffers;
+    const REJECTION: &'static str = "get 503";
+    const CLOSES_IDLE: bool = true;
+
+    fn serve(&self, entry: &Entry, buffers: &mut Buffers) {
+        let Entry { identity, stream, idle } = entry;
+        match self.observers {
+            [] => Connection::new(self, stream, *identity, idle, buffers).serve(),
+            observers => {
+                let io = Tapped::new(stream, *identity, observers);
+                Connection::new(self, io, *identity, idle, buffers).serve();
+            }
+        }
+        buffers.shrink();
+    }
+
+    fn reject(&self, entry: &Entry, buffers: &mut Buffers) {
+        let Entry { identity, stream, idle } = entry;
+        let io = Tapped::new(stream, *identity, self.observers);
+        if let Some(_permit) = Permit::acquire(&self.rejecting, MAX_REJECTING) {
+            Connection::new(self, io, *identity, idle, buffers).reject();
+        }
+    }
+}
 
 /// One client's connection, and what the server knows of it.
 pub(super) struct Connection<'a, S: 'static, L> {
@@ -50,6 +77,10 @@ const GREETING_BYTES: usize = 16;
 /// Time for the request line after an empty line. A program sends both at once. A person typing by hand
 /// gets a response after this time.
 const BLANK_LINE_TIMEOUT: Duration = Duration::from_secs(1);
+
+/// Connections past the limit that are answered with 503 at one time. Further ones are closed without
+/// a response, because each response needs a thread and the limit exists to bound the threads.
+const MAX_REJECTING: usize = 16;
 
 /// Time for which a rejected connection is still read. Its thread comes on top of the limit, so the time
 /// is shorter than for other connections.
@@ -84,25 +115,14 @@ impl<'a, S: Sync, L: Io> Connection<'a, S, L> {
         Ok(())
     }
 
-    /// Reads the next request's head and decides where its content ends. `None` when there is no next
-    /// request: the client has closed, was silent for the idle timeout, or was refused and answered.
+    /// Reads the start of the next request. `None` when there is no next request: the client has closed,
+    /// was silent for the idle timeout, or was refused and answered.
     fn next(&mut self) -> io::Result<Option<Exchange<'_, 'a, S, L>>> {
-        let read = self.read_head().and_then(|head| match head {
-            None => Ok(None),
-            Some(head) => {
-                let bytes = self.transport.bytes();
-                let framing = Framing::of(&head, bytes)?;
-                let client_waits = head.expects_continue(bytes)? && framing != Framing::None;
-                Ok(Some((head, framing, client_waits)))
-            }
-        });
-        match read {
+        match self.read_start() {
             Ok(None) => Ok(None),
-            Ok(Some((head, framing, client_waits))) => {
+            Ok(Some(start)) => {
                 let Connection { service, transport, identity, .. } = self;
-                let exchange =
-                    Exchange::new(service, transport, identity, head, framing, client_waits);
-                Ok(Some(exchange))
+                Ok(Some(Exchange::new(service, transport, identity, start)))
             }
             Err(ReadError::Refused(refused)) => {
                 self.refuse(refused)?;
@@ -111,6 +131,15 @@ impl<'a, S: Sync, L: Io> Connection<'a, S, L> {
             }
             Err(ReadError::Gone(error)) => Err(error),
         }
+    }
+
+    /// Reads the next request's head and decides where its content ends.
+    fn read_start(&mut self) -> Result<Option<RequestStart>, ReadError> {
+        let Some(head) = self.read_head()? else { return Ok(None) };
+        let bytes = self.transport.bytes();
+        let framing = Framing::of(&head, bytes)?;
+        let client_waits = head.expects_continue(bytes)? && framing != Framing::None;
+        Ok(Some(RequestStart { head, framing, client_waits }))
     }
 
     /// Reads until a head is complete. One deadline holds for the whole head (the head timeout,
@@ -216,7 +245,7 @@ impl<'a, S: Sync, L: Io> Connection<'a, S, L> {
     }
 
     /// Answers a connection past the limit with 503, without reading a request, and closes it.
-    pub fn reject(&mut self) {
+    fn reject(&mut self) {
         match self.refuse(Refusal::TooManyConnections.into()) {
             Ok(()) => self.transport.linger(LINGER_REJECTED),
             Err(gone) => debug!("connection {}: {gone}", self.identity.number),

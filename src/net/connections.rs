@@ -17,7 +17,7 @@ use std::time::{Duration, Instant};
 
 /// Every open connection by its number, and whether the server is stopping.
 #[derive(Default)]
-pub(super) struct Connections {
+pub struct Connections {
     stopping: AtomicBool,
     entries: Mutex<Entries>,
     /// Notified when the server is to stop, when the supervisor is needed and, while the server is
@@ -29,15 +29,18 @@ pub(super) type Entries = HashMap<u64, Arc<Entry>>;
 
 /// One open connection. Its worker and the thread that may shut the socket share one `TcpStream`: a
 /// `try_clone` would need a second descriptor for each connection, and so allow half as many.
-pub(super) struct Entry {
+pub struct Entry {
+    /// Its number, and the client's address.
     pub identity: Identity,
+    /// The client's socket.
     pub stream: TcpStream,
+    /// Whether another thread may close it.
     pub idle: IdleMark,
 }
 
 /// What names a connection in logs and to the observer.
 #[derive(Clone, Copy)]
-pub(super) struct Identity {
+pub struct Identity {
     /// Counted from 1 since the server started.
     pub number: u64,
     /// The client's address.
@@ -47,7 +50,7 @@ pub(super) struct Identity {
 impl Entry {
     /// If the connection waits for a request, shuts its reading half: the worker's blocked read returns 0
     /// bytes, and the worker closes it. A request that has arrived is still read and answered.
-    fn close_if_idle(&self) {
+    pub fn close_if_idle(&self) {
         if self.idle.try_close() {
             let _ = self.stream.shutdown(Shutdown::Read);
         }
@@ -60,7 +63,7 @@ impl Connections {
         &self.stopping
     }
 
-    pub fn is_stopping(&self) -> bool {
+    pub(super) fn is_stopping(&self) -> bool {
         self.stopping.load(Ordering::SeqCst)
     }
 
@@ -71,14 +74,14 @@ impl Connections {
     }
 
     /// Adds a connection.
-    pub fn register(&self, identity: Identity, stream: TcpStream) -> Arc<Entry> {
+    pub(super) fn register(&self, identity: Identity, stream: TcpStream) -> Arc<Entry> {
         let entry = Arc::new(Entry { identity, stream, idle: IdleMark::default() });
         self.entries().insert(identity.number, Arc::clone(&entry));
         entry
     }
 
     /// Removes a connection that has ended.
-    pub fn unregister(&self, entry: &Entry) {
+    pub(super) fn unregister(&self, entry: &Entry) {
         self.entries().remove(&entry.identity.number);
         if self.is_stopping() {
             self.changed.notify_all();
@@ -86,18 +89,18 @@ impl Connections {
     }
 
     /// All entries, locked. Nothing that runs under the lock can panic, so it is never poisoned.
-    pub fn entries(&self) -> MutexGuard<'_, Entries> {
+    fn entries(&self) -> MutexGuard<'_, Entries> {
         self.entries.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Closes every connection that waits for a request.
-    pub fn close_idle(&self) {
+    pub(super) fn close_idle(&self) {
         self.entries().values().for_each(|entry| entry.close_if_idle());
     }
 
     /// Closes (evicts) the idle connection that was accepted first, so that a new one can be accepted. If
     /// none is idle, closes none.
-    pub fn close_oldest_idle(&self) {
+    pub(super) fn close_oldest_idle(&self) {
         let entries = self.entries();
         let idle = entries.iter().filter(|(_, entry)| entry.idle.is_waiting());
         if let Some((_, entry)) = idle.min_by_key(|(number, _)| **number) {
@@ -107,13 +110,13 @@ impl Connections {
 
     /// Wakes every thread in [`wait_while`](Connections::wait_while). The lock is taken first, so that
     /// no thread is between its check and its wait.
-    pub fn wake_all(&self) {
+    pub(super) fn wake_all(&self) {
         drop(self.entries());
         self.changed.notify_all();
     }
 
     /// Waits while `holds` is true of the entries, until the deadline if there is one.
-    pub fn wait_while(
+    pub(super) fn wait_while(
         &self,
         holds: impl Fn(&Entries) -> bool,
         deadline: Option<Instant>,
@@ -137,7 +140,7 @@ impl Connections {
 /// Whether a connection is idle: it waits for a request. Only then may another thread close it. The
 /// worker and the closing thread each change the mark in one atomic step, so exactly one of them wins.
 #[derive(Default)]
-pub(super) struct IdleMark(AtomicU8);
+pub struct IdleMark(AtomicU8);
 
 const BUSY: u8 = 0;
 const WAITING: u8 = 1;
@@ -155,12 +158,12 @@ impl IdleMark {
     }
 
     /// Whether the connection waits. Seen from another thread, this can change at any moment.
-    pub fn is_waiting(&self) -> bool {
+    fn is_waiting(&self) -> bool {
         self.0.load(Ordering::Relaxed) == WAITING
     }
 
     /// Claims the right to shut the reading half. False if the connection is busy, or closed already.
-    pub fn try_close(&self) -> bool {
+    fn try_close(&self) -> bool {
         let step = self.0.compare_exchange(WAITING, CLOSED, Ordering::SeqCst, Ordering::SeqCst);
         step.is_ok()
     }

@@ -57,6 +57,14 @@ impl From<Refusal> for ReadError {
     }
 }
 
+/// A request's head, and what it says of the content.
+pub(super) struct RequestStart {
+    pub head: Head,
+    pub framing: Framing,
+    /// Whether the client waits for `100 Continue` before it sends the content.
+    pub client_waits: bool,
+}
+
 /// One request, to be answered once. It borrows the connection's transport until then.
 pub(super) struct Exchange<'c, 'a, S: 'static, L> {
     service: &'a Service<'a, S>,
@@ -79,10 +87,9 @@ impl<'c, 'a, S: Sync, L: Io> Exchange<'c, 'a, S, L> {
         service: &'a Service<'a, S>,
         transport: &'c mut Transport<'a, L>,
         identity: &'c Identity,
-        head: Head,
-        framing: Framing,
-        client_waits: bool,
+        start: RequestStart,
     ) -> Exchange<'c, 'a, S, L> {
+        let RequestStart { head, framing, client_waits } = start;
         let since = service.is_observed().then(Instant::now);
         let unread = !matches!(framing, Framing::None | Framing::Length(0));
         let length = head.length;

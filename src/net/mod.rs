@@ -17,10 +17,10 @@
 //! The files stand in reading order.
 
 pub mod server;
-pub(crate) mod shared;
-pub(crate) mod accept;
-pub(crate) mod connections;
-pub(crate) mod shutdown;
+pub mod shared;
+pub mod accept;
+pub mod connections;
+pub mod shutdown;
 pub mod throttle;
 pub(crate) mod connection;
 pub(crate) mod exchange;

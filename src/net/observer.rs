@@ -7,7 +7,7 @@
 //!
 //! ```text
 //! client ── bytes ── │ Tapped │ ── bytes ── transport, connection, handler
-//!                     └─ Observer: opened, received, sent, ended ─┘
+//!                     └─ Observer: opened, received, sent, ended, gone ─┘
 //! ```
 //! The sockets of a server without an observer are not wrapped.
 //! Next: [`reader`](crate::message::reader).
@@ -19,10 +19,11 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::connections::Identity;
+use super::transport::Io;
 use crate::message::dialogue::Side;
 use crate::message::persistence::Persistence;
 use crate::message::status::Status;
-use crate::net::transport::Io;
 use crate::route::RouteRow;
 
 /// Receives the bytes that are read from and written to each connection. The thread that serves a
@@ -108,11 +109,14 @@ pub struct Tapped<'o, L> {
     server_ended: Cell<bool>,
 }
 
-impl<'o, L: Io> Tapped<'o, L> {
-    /// Wraps an `Io`.
-    pub fn new(io: L, connection: u64, observers: &'o [Arc<dyn Observer>]) -> Tapped<'o, L> {
+impl<'o, L> Tapped<'o, L> {
+    /// Wraps the `Io` of a new connection, and reports it as opened. Dropping it reports the end.
+    pub fn new(io: L, identity: Identity, observers: &'o [Arc<dyn Observer>]) -> Tapped<'o, L> {
+        let Identity { number: connection, peer } = identity;
         let (client_ended, server_ended) = (Cell::new(false), Cell::new(false));
-        Tapped { io, connection, observers, client_ended, server_ended }
+        let tapped = Tapped { io, connection, observers, client_ended, server_ended };
+        tapped.each(|observer| observer.opened(connection, peer));
+        tapped
     }
 
     fn each(&self, call: impl Fn(&dyn Observer)) {
@@ -180,11 +184,7 @@ impl<L: Io> Io for Tapped<'_, L> {
 
 impl<L> Drop for Tapped<'_, L> {
     fn drop(&mut self) {
-        if !self.server_ended.replace(true) {
-            let ended = |observer: &Arc<dyn Observer>| {
-                observer.ended(self.connection, End::ServerClosed);
-            };
-            self.observers.iter().for_each(ended);
-        }
+        self.server_ended();
+        self.each(|observer| observer.gone(self.connection));
     }
 }

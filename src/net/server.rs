@@ -24,9 +24,9 @@
 //! Left out: TLS, and more than one port.  Next: [`shared`](super::shared).
 
 use std::io;
-use std::net::{SocketAddr, TcpListener, ToSocketAddrs};
+use std::net::{Shutdown, SocketAddr, TcpListener, ToSocketAddrs};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize};
 use std::thread;
 use std::time::SystemTime;
 
@@ -130,6 +130,7 @@ impl Server {
             observers: &self.observers,
             clock: self.clock,
             stopping: self.connections.stopping(),
+            rejecting: AtomicUsize::new(0),
             warned: AtomicU64::new(0),
             panics: Throttle::default(),
         };
@@ -138,11 +139,14 @@ impl Server {
             let address = self.listener.local_addr()?;
             self.observers.iter().for_each(|observer| observer.started(address, &rows));
         }
-        let shared = Shared::new(self.listener, service, &self.connections, self.scheduling)?;
+        let (limits, connections) = (&self.limits, &self.connections);
+        let shared = Shared::new(self.listener, limits, connections, &service, self.scheduling)?;
         thread::scope(|scope| {
             shared.spawn_worker(scope)?;
             shared.supervise(scope);
-            shared.shutdown(scope);
+            for entry in shared.shutdown(scope) {
+                let _ = entry.stream.shutdown(Shutdown::Both); // ends the worker's next read or write
+            }
             Ok(())
         })
     }
@@ -188,7 +192,7 @@ pub fn serve_io<S: Sync>(
     clock: Clock,
 ) {
     let (stopping, idle, mut buffers) =
-        (AtomicBool::new(false), IdleMark::default(), Buffers::new());
+        (AtomicBool::new(false), IdleMark::default(), Buffers::default());
     let service = Service {
         routes,
         state,
@@ -196,6 +200,7 @@ pub fn serve_io<S: Sync>(
         observers: &[],
         clock,
         stopping: &stopping,
+        rejecting: AtomicUsize::new(0),
         warned: AtomicU64::new(0),
         panics: Throttle::default(),
     };

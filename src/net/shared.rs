@@ -2,9 +2,12 @@
 //!
 //! ```text
 //! Shared        the listener, the registry of connections, the acceptor's counters
-//!   └ Service   what each connection reads: routes, state, limits, observer, clock
+//!   └ Service   what each connection reads: routes, state, limits, observers, clock
 //! ```
 //! Every thread borrows these from the stack of [`Server::run`](super::server::Server::run).
+//!
+//! What is done with an accepted connection is a [`Serve`]. [`Service`] is the one of the HTTP server.
+//! The command `watch` has its own, and uses the same code to accept, to limit and to stop.
 //! Next: [`accept`](super::accept).
 
 use std::io;
@@ -15,7 +18,7 @@ use std::time::SystemTime;
 
 use log::{Level, info};
 
-use super::connections::{Connections, Identity};
+use super::connections::{Connections, Entry, Identity};
 use super::observer::{Answered, Observer};
 use super::throttle::Throttle;
 use crate::message::limits::Limits;
@@ -43,7 +46,25 @@ pub enum Scheduling {
     Batch,
 }
 
-/// What every connection uses. Connections change only the last two fields.
+/// Serves accepted connections. Each runs on a thread of its own.
+pub trait Serve: Sync {
+    /// What a worker thread keeps from one connection to the next.
+    type Buffers: Default;
+
+    /// What happens to a connection past the limit, for the log.
+    const REJECTION: &'static str;
+
+    /// Whether an idle connection is closed in a shortage of descriptors or threads.
+    const CLOSES_IDLE: bool;
+
+    /// Serves a connection that has a permit. Returns when the connection has ended.
+    fn serve(&self, entry: &Entry, buffers: &mut Self::Buffers);
+
+    /// Ends a connection past the limit. Its socket is closed after this.
+    fn reject(&self, entry: &Entry, buffers: &mut Self::Buffers);
+}
+
+/// What every HTTP connection uses. Connections change only the last three fields.
 pub(super) struct Service<'a, S: 'static> {
     pub routes: &'a Routes<S>,
     pub state: &'a S,
@@ -52,6 +73,8 @@ pub(super) struct Service<'a, S: 'static> {
     pub clock: Clock,
     /// True once the server is to stop. Each response then says `Connection: close`.
     pub stopping: &'a AtomicBool,
+    /// Connections past the limit that are being answered with 503.
+    pub rejecting: AtomicUsize,
     /// A bit for each refusal of which the log has warned once.
     pub warned: AtomicU64,
     /// Limits the messages about handlers that panic.
@@ -59,15 +82,18 @@ pub(super) struct Service<'a, S: 'static> {
 }
 
 /// Everything that the threads of one run share.
-pub(super) struct Shared<'a, S: 'static> {
-    pub listener: TcpListener,
+pub struct Shared<'a, T> {
+    pub(super) listener: TcpListener,
     /// The listening socket wrapped as a `TcpStream`, since `TcpListener` has no `shutdown`. Used to end
     /// every `accept` at a stop. It is made at the start, since at the end no descriptor may be left.
-    pub shutter: Option<TcpStream>,
-    pub service: Service<'a, S>,
-    pub connections: &'a Connections,
-    pub scheduling: Scheduling,
-    pub acceptor: Acceptor,
+    pub(super) shutter: Option<TcpStream>,
+    /// The limit on connections, their timeouts, and the grace time.
+    pub(super) limits: &'a Limits,
+    pub(super) connections: &'a Connections,
+    /// What is done with a connection.
+    pub(super) service: &'a T,
+    pub(super) scheduling: Scheduling,
+    pub(super) acceptor: Acceptor,
 }
 
 /// Counters of threads and connections. Each throttle allows one kind of log message once a minute.
@@ -83,27 +109,26 @@ pub(super) struct Acceptor {
     pub accepted: AtomicU64,
     /// Connections that are being served: the limit on connections holds for these.
     pub active: AtomicUsize,
-    /// Connections past the limit that are being answered with 503.
-    pub rejecting: AtomicUsize,
     pub short_of_threads: Throttle,
     pub short_of_descriptors: Throttle,
     pub full: Throttle,
 }
 
-impl<'a, S: Sync> Shared<'a, S> {
+impl<'a, T: Serve> Shared<'a, T> {
     /// Puts the parts together, and sets the listener's options.
     ///
     /// # Errors
     /// The system refuses an option.
     pub fn new(
         listener: TcpListener,
-        service: Service<'a, S>,
+        limits: &'a Limits,
         connections: &'a Connections,
+        service: &'a T,
         scheduling: Scheduling,
-    ) -> io::Result<Shared<'a, S>> {
-        let shutter = set_listener_options(&listener, service.limits)?;
+    ) -> io::Result<Shared<'a, T>> {
+        let shutter = set_listener_options(&listener, limits)?;
         let acceptor = Acceptor::default();
-        Ok(Shared { listener, shutter, service, connections, scheduling, acceptor })
+        Ok(Shared { listener, shutter, limits, connections, service, scheduling, acceptor })
     }
 }
 
@@ -135,7 +160,7 @@ impl<S> Service<'_, S> {
 
 /// Sets the read and write timeouts of a connection, and TCP_NODELAY. Without the latter, a second
 /// write waits 40 ms for the client to acknowledge the first.
-pub(super) fn set_stream_options(stream: &TcpStream, limits: &Limits) -> io::Result<()> {
+pub fn set_stream_options(stream: &TcpStream, limits: &Limits) -> io::Result<()> {
     stream.set_nodelay(true)?;
     stream.set_read_timeout(Some(limits.idle_timeout))?;
     stream.set_write_timeout(Some(limits.write_timeout))

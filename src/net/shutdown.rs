@@ -5,7 +5,7 @@
 //! accept_pending         connections in the kernel's backlog are accepted, for 50 ms at most
 //! FINAL_REQUEST_WAIT     for 50 ms, idle connections may still send a request
 //! close_idle             connections that wait for a request are closed
-//! grace time             requests in flight are answered; after it, every socket is shut
+//! grace time             requests in flight are answered; after it, the other connections are cut off
 //! ```
 //! Rule: RFC 9112 section 9.6.  Next: [`throttle`](super::throttle).
 
@@ -17,10 +17,8 @@ use std::time::{Duration, Instant};
 
 use log::warn;
 
-use super::accept::worker_thread;
-use super::connections::FINAL_REQUEST_WAIT;
-use super::shared::Shared;
-use super::transport::Buffers;
+use super::connections::{Entry, FINAL_REQUEST_WAIT};
+use super::shared::{Serve, Shared};
 
 /// Time for which connections are accepted from the backlog of a stopping server. Without a limit,
 /// new clients could keep the server running.
@@ -32,13 +30,13 @@ const ACCEPT_RETRY_PAUSE: Duration = Duration::from_millis(1);
 /// Time for a connection of the server to itself, which wakes a thread in `accept`.
 const WAKE_CONNECT_TIMEOUT: Duration = Duration::from_millis(100);
 
-impl<S: Sync> Shared<'_, S> {
+impl<T: Serve> Shared<'_, T> {
     /// The graceful shutdown: ends all connections within the grace time ([`Limits::grace`]). Idle ones
-    /// end soon, others when they are answered.
+    /// end soon, others when they are answered. Returns those that are left, for the caller to cut off.
     ///
     /// [`Limits::grace`]: crate::Limits::grace
-    pub fn shutdown<'scope>(&'scope self, scope: &'scope Scope<'scope, '_>) {
-        let deadline = Instant::now() + self.service.limits.grace;
+    pub fn shutdown<'scope>(&'scope self, scope: &'scope Scope<'scope, '_>) -> Vec<Arc<Entry>> {
+        let deadline = Instant::now() + self.limits.grace;
         self.accept_pending(scope);
         // Each response now closes its connection, so a client that sends a request within this time
         // is answered, and need not be cut off.
@@ -49,9 +47,7 @@ impl<S: Sync> Shared<'_, S> {
         if !left.is_empty() {
             warn!("{} connections were cut off at the end of the grace time", left.len());
         }
-        for entry in left.values() {
-            let _ = entry.stream.shutdown(Shutdown::Both);
-        }
+        left.values().map(Arc::clone).collect()
     }
 
     /// Accepts the connections that wait in the backlog, serves each on a thread of its own, and ends
@@ -78,12 +74,8 @@ impl<S: Sync> Shared<'_, S> {
         self.wake_acceptors();
         for entry in pending {
             let served = Arc::clone(&entry);
-            let serve = move || {
-                // On the BSDs a socket inherits the non-blocking mode of its listener.
-                let _ = served.stream.set_nonblocking(false);
-                self.serve_connection(&served, &mut Buffers::new());
-            };
-            if let Err(error) = worker_thread().spawn_scoped(scope, serve) {
+            let serve = move || self.serve_connection(&served, &mut T::Buffers::default());
+            if let Err(error) = self.spawn(scope, serve) {
                 self.connections.unregister(&entry);
                 if self.acceptor.short_of_threads.allows() {
                     warn!("connections in the backlog were closed: {error}");

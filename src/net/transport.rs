@@ -69,12 +69,13 @@ pub(crate) struct Buffers {
     output: Vec<u8>,
 }
 
-impl Buffers {
-    /// Two empty buffers.
-    pub fn new() -> Buffers {
+impl Default for Buffers {
+    fn default() -> Buffers {
         Buffers { input: vec![0; SMALL_INPUT], output: Vec::new() }
     }
+}
 
+impl Buffers {
     /// Frees buffers that a connection has made large. The thread may wait long for the next one.
     pub fn shrink(&mut self) {
         if self.input.len() > SMALL_INPUT {
@@ -303,7 +304,7 @@ mod tests {
     #[test]
     fn a_large_request_has_a_larger_buffer_until_it_is_consumed() {
         let bytes: Vec<u8> = (0..100_000u32).map(|number| number as u8).collect();
-        let mut buffers = Buffers::new();
+        let mut buffers = Buffers::default();
         for read_size in [1000, 2048, 5000] {
             let mut transport = transport(&bytes, read_size, &mut buffers);
             while transport.fill(None).unwrap() > 0 {}
@@ -317,7 +318,7 @@ mod tests {
 
     #[test]
     fn a_read_without_a_deadline_sets_no_timeout_and_a_deadline_shortens_it() {
-        let mut buffers = Buffers::new();
+        let mut buffers = Buffers::default();
         let mut transport = transport(b"GET / HTTP/1.1\r\n\r\n", 8, &mut buffers);
         transport.fill(None).unwrap();
         assert!(transport.io.timeouts.is_empty());

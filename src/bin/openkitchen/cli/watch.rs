@@ -22,18 +22,18 @@
 
 mod link;
 
-use std::collections::HashMap;
-use std::io::{self, ErrorKind};
-use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::io;
+use std::net::{SocketAddr, TcpStream};
 use std::path::PathBuf;
 use std::process::{self, ExitCode};
-use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use openkitchen::net::throttle::Throttle;
-use openkitchen::sys;
+use openkitchen::net::connections::{Connections, Entry};
+use openkitchen::net::shared::{Serve, Shared};
+use openkitchen::{Limits, Scheduling, sys};
 
 use super::flags::{CommandLine, Flag, NUMBER, SECONDS, count, listen, time, time_or_none};
 use super::port_file::PortFile;
@@ -41,27 +41,11 @@ use super::trace::TraceOptions;
 use super::viewers::Viewers;
 use super::{CliError, address, bind, logging};
 
-use link::{Link, LinkEnd};
+use link::{Link, LinkEnd, WRITE_POLL_INTERVAL};
 
 /// How long a connect to one of the server's addresses may take. The kernel alone would try for two
 /// minutes.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
-
-/// A thread's stack: one buffer, and room for calls.
-const STACK_BYTES: usize = 256 * 1024;
-
-/// Pause before the next `accept`, after one failed because no descriptor was left.
-const NO_DESCRIPTOR_PAUSE: Duration = Duration::from_millis(20);
-
-/// Pause before the next `accept`, while the listener does not block because watch is stopping.
-const ACCEPT_RETRY_PAUSE: Duration = Duration::from_millis(1);
-
-/// How long watch accepts the connections in the backlog when it stops. Bounded, because new clients may
-/// connect all the time.
-const ACCEPT_PENDING_TIME: Duration = Duration::from_millis(50);
-
-/// Time between two checks whether all connections have ended, while watch is stopping.
-const POLL_INTERVAL: Duration = Duration::from_millis(10);
 
 /// What the flags set.
 #[derive(Clone, Debug, PartialEq)]
@@ -176,31 +160,43 @@ fn watch(server: &str, options: &WatchOptions) -> Result<(), CliError> {
     let server_name = format!("{server}, watched at {bound}");
     let viewers = Viewers::start(trace, options.record.as_deref(), &server_name).map_err(failed)?;
 
-    let watcher = Arc::new(Watcher {
-        server: server.into(),
-        addresses,
-        viewers,
-        max_connections: options.max_connections,
+    let limits = Limits {
+        connections: options.max_connections,
         idle_timeout: options.idle_timeout,
-        accepted: AtomicU64::new(0),
-        active: AtomicUsize::new(0),
-        entries: Mutex::default(),
-        stopping: AtomicBool::new(false),
-        short_of_descriptors: Throttle::default(),
-        short_of_threads: Throttle::default(),
-        full: Throttle::default(),
+        write_timeout: WRITE_POLL_INTERVAL,
+        grace: options.grace,
+        ..Limits::default()
+    };
+    let connections = Arc::new(Connections::default());
+    let watcher = Watcher {
+        server,
+        addresses,
+        viewers: &viewers,
+        limits: &limits,
+        stopping: connections.stopping(),
         unreachable_reported: AtomicBool::new(false),
-    });
-    stop_on_signal(&watcher, listener.try_clone().map_err(io_failed)?).map_err(io_failed)?;
-    let viewers = &watcher.viewers;
+    };
+    stop_on_signal(Arc::clone(&connections)).map_err(io_failed)?;
     viewers.announce(&[format!("listening on http://{bound}"), format!("watching {server}")]);
     viewers.observers.iter().for_each(|observer| observer.started(bound, &[]));
     port_file.write(bound).map_err(failed)?;
-    watcher.accept_loop(&listener);
-    drop(listener);
-    watcher.end_connections(options.grace);
+    let scheduling = Scheduling::Normal;
+    let shared =
+        Shared::new(listener, &limits, &connections, &watcher, scheduling).map_err(io_failed)?;
+    let relayed = thread::scope(|scope| {
+        shared.spawn_worker(scope)?;
+        shared.supervise(scope);
+        let left = shared.shutdown(scope);
+        if !left.is_empty() {
+            // The server may never answer them, so the process ends without them.
+            viewers.finish();
+            logging::finish();
+            process::exit(0);
+        }
+        Ok(())
+    });
     viewers.finish();
-    Ok(())
+    relayed.map_err(io_failed)
 }
 
 /// Whether a connection to `address` would reach the listener at `bound`.
@@ -211,109 +207,45 @@ fn is_same(address: SocketAddr, bound: SocketAddr) -> bool {
 
 /// At the first signal, watch stops accepting and lets exchanges in flight end. At the second, the process
 /// ends at once.
-fn stop_on_signal(watcher: &Arc<Watcher>, listener: TcpListener) -> io::Result<()> {
-    let watcher = Arc::clone(watcher);
+fn stop_on_signal(connections: Arc<Connections>) -> io::Result<()> {
     sys::on_stop_signal(move |mut signals| {
-        watcher.stop_accepting(&listener);
-        drop(listener);
+        connections.stop();
         if signals.wait() {
             process::exit(1);
         }
     })
 }
 
-/// Everything that the threads share.
-struct Watcher {
+/// Relays each accepted connection to the server.
+struct Watcher<'a> {
     /// The server's address, as the command line names it.
-    server: String,
+    server: &'a str,
     addresses: Vec<SocketAddr>,
-    viewers: Viewers,
-    max_connections: usize,
-    idle_timeout: Duration,
-    /// Connections that were accepted so far, except those beyond the cap.
-    accepted: AtomicU64,
-    /// Connections that have their thread.
-    active: AtomicUsize,
-    /// The connections that are relayed, by number.
-    entries: Mutex<HashMap<u64, Arc<Link>>>,
-    /// No more connections are accepted.
-    stopping: AtomicBool,
-    short_of_descriptors: Throttle,
-    short_of_threads: Throttle,
-    /// The cap is reached.
-    full: Throttle,
+    viewers: &'a Viewers,
+    limits: &'a Limits,
+    /// True once watch is to stop.
+    stopping: &'a AtomicBool,
     /// It was printed that the server cannot be reached. Reset when it is reached.
     unreachable_reported: AtomicBool,
 }
 
-impl Watcher {
-    /// Accepts connections until watch is stopping.
-    fn accept_loop(self: &Arc<Watcher>, listener: &TcpListener) {
-        loop {
-            match listener.accept() {
-                Ok(_) | Err(_) if self.stopping.load(Ordering::SeqCst) => return,
-                Ok((client, peer)) => self.serve_connection(client, peer),
-                Err(error) => match error.kind() {
-                    ErrorKind::Interrupted | ErrorKind::ConnectionAborted => {}
-                    // `stop_accepting` has made the listener non-blocking.
-                    ErrorKind::WouldBlock => thread::sleep(ACCEPT_RETRY_PAUSE),
-                    _ => {
-                        if self.short_of_descriptors.allows() {
-                            log::warn!("no connection can be accepted for now: {error}");
-                        }
-                        thread::sleep(NO_DESCRIPTOR_PAUSE);
-                    }
-                },
-            }
+impl Serve for Watcher<'_> {
+    /// Each direction of a link has its buffer on the stack.
+    type Buffers = ();
+    const REJECTION: &'static str = "are closed";
+    /// The client and the server decide when a connection ends.
+    const CLOSES_IDLE: bool = false;
+
+    fn serve(&self, entry: &Entry, (): &mut ()) {
+        if let Some(server) = self.connect_to_server(entry.identity.number) {
+            self.relay(entry, server);
         }
     }
 
-    /// Accepts the connections in the backlog, and no more after them. Ends the accept loop.
-    fn stop_accepting(self: &Arc<Watcher>, listener: &TcpListener) {
-        let until = Instant::now() + ACCEPT_PENDING_TIME;
-        if listener.set_nonblocking(true).is_ok() {
-            while Instant::now() < until
-                && let Ok((client, peer)) = listener.accept()
-            {
-                self.serve_connection(client, peer);
-            }
-        }
-        self.stopping.store(true, Ordering::SeqCst);
-        // On every system, a connection wakes a thread that waits in `accept`.
-        let wake_up = listener
-            .local_addr()
-            .and_then(|address| TcpStream::connect_timeout(&address, Duration::from_millis(100)));
-        drop(wake_up);
-    }
+    fn reject(&self, _: &Entry, (): &mut ()) {}
+}
 
-    /// Relays a connection in a thread of its own. Closes it instead if the cap is reached.
-    fn serve_connection(self: &Arc<Watcher>, client: TcpStream, peer: SocketAddr) {
-        let cap = self.max_connections;
-        if self.active.load(Ordering::SeqCst) >= cap {
-            if self.full.allows() {
-                log::warn!(
-                    "all {cap} connections are taken, new ones are closed: see --max-connections"
-                );
-            }
-            return;
-        }
-        self.active.fetch_add(1, Ordering::SeqCst);
-        let number = self.accepted.fetch_add(1, Ordering::Relaxed) + 1;
-        let permit = WatchPermit(Arc::clone(self));
-        let relay = move || {
-            let watcher = &permit.0;
-            if let Some(server) = watcher.connect_to_server(number) {
-                watcher.relay(number, peer, client, server);
-            }
-        };
-        let thread = thread::Builder::new().name("watch".into()).stack_size(STACK_BYTES);
-        if let Err(error) = thread.spawn(relay)
-            && self.short_of_threads.allows()
-        {
-            log::warn!("connection {number} was closed: cannot create a thread: {error}");
-        }
-    }
-
+impl Watcher<'_> {
     /// Connects to the server. Prints a failure once, until the server is reached again.
     fn connect_to_server(&self, number: u64) -> Option<TcpStream> {
         match address::connect(&self.addresses, CONNECT_TIMEOUT) {
@@ -323,7 +255,7 @@ impl Watcher {
             }
             Err(error) => {
                 if !self.unreachable_reported.swap(true, Ordering::Relaxed) {
-                    let (server, why) = (&self.server, address::why(&error));
+                    let (server, why) = (self.server, address::why(&error));
                     self.viewers.say(&format!(
                         "connection {number} was closed: {server} cannot be reached: {why}"
                     ));
@@ -334,18 +266,12 @@ impl Watcher {
     }
 
     /// Copies bytes both ways until both sides have ended.
-    fn relay(&self, number: u64, peer: SocketAddr, client: TcpStream, server: TcpStream) {
-        let link = match Link::new(number, client, server, &self.viewers, self.idle_timeout) {
-            Ok(link) => Arc::new(link),
-            Err(error) => return log::warn!("connection {number} was closed: {error}"),
-        };
-        self.entries().insert(number, Arc::clone(&link));
-        let end = link.relay(peer);
-        self.entries().remove(&number);
-        match end {
+    fn relay(&self, entry: &Entry, server: TcpStream) {
+        let number = entry.identity.number;
+        match Link::new(entry, server, self.viewers, self.limits, self.stopping).relay() {
             Ok(LinkEnd::Closed) => {}
             Ok(LinkEnd::Idle) => {
-                let seconds = self.idle_timeout.as_secs_f64();
+                let seconds = self.limits.idle_timeout.as_secs_f64();
                 self.viewers.say(&format!(
                     "connection {number} was closed: no byte crossed for {seconds} s (--idle-timeout)"
                 ));
@@ -354,36 +280,6 @@ impl Watcher {
                 log::warn!("connection {number} was closed: cannot create a thread: {error}");
             }
         }
-    }
-
-    /// Closes idle connections, and waits until the others have ended. Those that are left after the grace
-    /// time end with the process.
-    fn end_connections(&self, grace: Duration) {
-        let deadline = Instant::now() + grace;
-        while self.active.load(Ordering::SeqCst) > 0 && Instant::now() < deadline {
-            // Not under the lock, since each link takes its own.
-            let links: Vec<Arc<Link>> = self.entries().values().map(Arc::clone).collect();
-            links.iter().for_each(|link| link.close_if_idle());
-            drop(links);
-            thread::sleep(POLL_INTERVAL);
-        }
-        match self.active.load(Ordering::SeqCst) {
-            0 => {}
-            left => log::warn!("{left} connections were cut off at the end of the grace time"),
-        }
-    }
-
-    fn entries(&self) -> MutexGuard<'_, HashMap<u64, Arc<Link>>> {
-        self.entries.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-/// One of the connections counted in `active`. Dropping it counts it out, after a panic too.
-struct WatchPermit(Arc<Watcher>);
-
-impl Drop for WatchPermit {
-    fn drop(&mut self) {
-        self.0.active.fetch_sub(1, Ordering::SeqCst);
     }
 }
 

@@ -15,24 +15,27 @@
 //! thread that waits in `read`, and sends nothing. A thread that waits in `write` checks every second.
 
 use std::io::{self, ErrorKind, Read, Write};
-use std::net::{Shutdown, SocketAddr, TcpStream};
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::net::{Shutdown, TcpStream};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use openkitchen::net::connections::Entry;
+use openkitchen::net::shared::set_stream_options;
 use openkitchen::transcript::Side;
-use openkitchen::{End, Observer, sys};
+use openkitchen::{End, Limits, Observer, sys};
 
-use super::STACK_BYTES;
-use crate::cli::follower::Follower;
 use crate::cli::viewers::Viewers;
 
 /// Bytes of one read: as many as a fast sender's read returns, and few on a stack.
 const BUFFER_BYTES: usize = 16 * 1024;
 
+/// A thread's stack: one buffer, and room for calls.
+const STACK_BYTES: usize = 256 * 1024;
+
 /// How often a thread that waits in `write` checks whether the link is over.
-const WRITE_POLL_INTERVAL: Duration = Duration::from_secs(1);
+pub(super) const WRITE_POLL_INTERVAL: Duration = Duration::from_secs(1);
 
 /// Why a link ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -44,13 +47,15 @@ pub(super) enum LinkEnd {
 }
 
 /// The two sockets of a connection: the client's and the server's.
-pub(super) struct Link {
+pub(super) struct Link<'a> {
+    entry: &'a Entry,
     number: u64,
-    client: TcpStream,
+    client: &'a TcpStream,
     server: TcpStream,
-    follower: Arc<Follower>,
-    observers: Vec<Arc<dyn Observer>>,
+    viewers: &'a Viewers,
     idle_timeout: Duration,
+    /// True once watch is to stop.
+    stopping: &'a AtomicBool,
     opened: Instant,
     /// When the last bytes crossed, in milliseconds since `opened`.
     last_active: AtomicU64,
@@ -65,52 +70,50 @@ struct LinkState {
     /// Nothing more is read, written or shown.
     is_over: bool,
     /// Watch is stopping, and has ended the client's half itself.
-    is_stopping: bool,
+    is_ended_by_watch: bool,
     end: LinkEnd,
 }
 
-impl Link {
-    /// A link of two connected sockets, whose options it sets.
+impl<'a> Link<'a> {
+    /// A link of an accepted connection and one to the server.
     pub fn new(
-        number: u64,
-        client: TcpStream,
+        entry: &'a Entry,
         server: TcpStream,
-        viewers: &Viewers,
-        idle_timeout: Duration,
-    ) -> io::Result<Link> {
-        for stream in [&client, &server] {
-            stream.set_nonblocking(false)?; // the BSDs inherit it from the listener
-            stream.set_nodelay(true)?;
-            stream.set_read_timeout(Some(idle_timeout))?;
-            stream.set_write_timeout(Some(WRITE_POLL_INTERVAL))?;
-        }
+        viewers: &'a Viewers,
+        limits: &Limits,
+        stopping: &'a AtomicBool,
+    ) -> Link<'a> {
+        // If that fails, the connection is broken already, and its first read says so.
+        let _ = set_stream_options(&server, limits);
         let state = LinkState {
             unwritten_reads: 0,
             client_ended: false,
             server_ended: false,
             is_over: false,
-            is_stopping: false,
+            is_ended_by_watch: false,
             end: LinkEnd::Closed,
         };
-        Ok(Link {
-            number,
-            client,
+        Link {
+            entry,
+            number: entry.identity.number,
+            client: &entry.stream,
             server,
-            follower: viewers.follower.clone(),
-            observers: viewers.observers.clone(),
-            idle_timeout,
+            viewers,
+            idle_timeout: limits.idle_timeout,
+            stopping,
             opened: Instant::now(),
             last_active: AtomicU64::new(0),
             state: Mutex::new(state),
-        })
+        }
     }
 
     /// Copies both ways until both directions have ended.
     ///
     /// # Errors
     /// The thread for the second direction cannot be created.
-    pub fn relay(&self, peer: SocketAddr) -> io::Result<LinkEnd> {
-        self.report(|observer| observer.opened(self.number, peer));
+    pub fn relay(&self) -> io::Result<LinkEnd> {
+        self.report(|observer| observer.opened(self.number, self.entry.identity.peer));
+        self.mark_idle(&self.state());
         let relayed = thread::scope(|scope| {
             let thread = thread::Builder::new().name("watch back".into()).stack_size(STACK_BYTES);
             thread.spawn_scoped(scope, || self.copy(Side::Server))?;
@@ -129,14 +132,17 @@ impl Link {
         relayed.map(|()| state.end)
     }
 
-    /// Ends the client's half if no exchange is in flight, as watch is stopping. Bytes that have arrived
-    /// from the client are still relayed, and then a FIN to the server.
-    pub fn close_if_idle(&self) {
-        let mut state = self.state();
-        let is_in_flight = state.unwritten_reads > 0 || self.follower.is_in_flight(self.number);
-        if !(is_in_flight || state.is_over || state.is_stopping) {
-            state.is_stopping = true;
-            let _ = self.client.shutdown(Shutdown::Read);
+    /// Marks the connection as idle if no exchange is in flight. When watch stops, the client's half of
+    /// an idle connection is ended: bytes that have arrived are still relayed, then a FIN to the server.
+    fn mark_idle(&self, state: &LinkState) {
+        if state.unwritten_reads > 0 || self.viewers.follower.is_in_flight(self.number) {
+            return;
+        }
+        // First the mark is set, then the flag is read: the thread that stops does it the other way
+        // round, so one of the two sees the other.
+        self.entry.idle.begin();
+        if self.stopping.load(Ordering::SeqCst) {
+            self.entry.close_if_idle();
         }
     }
 
@@ -144,8 +150,8 @@ impl Link {
     fn copy(&self, from: Side) {
         let mut buffer = [0; BUFFER_BYTES];
         let (mut source, sink) = match from {
-            Side::Client => (&self.client, &self.server),
-            Side::Server => (&self.server, &self.client),
+            Side::Client => (self.client, &self.server),
+            Side::Server => (&self.server, self.client),
         };
         loop {
             match source.read(&mut buffer) {
@@ -176,6 +182,7 @@ impl Link {
             return false;
         }
         state.unwritten_reads += 1;
+        state.is_ended_by_watch |= self.entry.idle.end();
         self.report(|observer| match from {
             Side::Client => observer.received(self.number, bytes),
             Side::Server => observer.sent(self.number, bytes),
@@ -202,7 +209,9 @@ impl Link {
                 },
             }
         }
-        self.state().unwritten_reads -= 1;
+        let mut state = self.state();
+        state.unwritten_reads -= 1;
+        self.mark_idle(&state);
         true
     }
 
@@ -212,7 +221,8 @@ impl Link {
         if state.is_over {
             return;
         }
-        let is_by_watch = from == Side::Client && state.is_stopping;
+        let is_by_watch =
+            from == Side::Client && (self.entry.idle.end() || state.is_ended_by_watch);
         if !is_by_watch {
             *state.has_ended(from) = true;
             let end = match from {
@@ -232,8 +242,8 @@ impl Link {
         }
         *state.has_ended(side) = true;
         let (end, failed, other) = match side {
-            Side::Client => (End::ClientReset, &self.client, &self.server),
-            Side::Server => (End::ServerReset, &self.server, &self.client),
+            Side::Client => (End::ClientReset, self.client, &self.server),
+            Side::Server => (End::ServerReset, &self.server, self.client),
         };
         self.report(|observer| observer.ended(self.number, end));
         if let Err(error) = sys::reset_on_close(other) {
@@ -256,7 +266,7 @@ impl Link {
             return Some(left.max(Duration::from_millis(1)));
         }
         (state.is_over, state.end) = (true, LinkEnd::Idle);
-        for stream in [&self.client, &self.server] {
+        for stream in [self.client, &self.server] {
             let _ = stream.shutdown(Shutdown::Both);
         }
         None
@@ -268,7 +278,7 @@ impl Link {
     }
 
     fn report(&self, event: impl Fn(&dyn Observer)) {
-        self.observers.iter().for_each(|observer| event(&**observer));
+        self.viewers.observers.iter().for_each(|observer| event(&**observer));
     }
 
     fn state(&self) -> MutexGuard<'_, LinkState> {
@@ -288,6 +298,9 @@ impl LinkState {
 #[cfg(test)]
 mod tests {
     use std::net::TcpListener;
+    use std::sync::Arc;
+
+    use openkitchen::net::connections::{Identity, IdleMark};
 
     use super::*;
 
@@ -316,11 +329,13 @@ mod tests {
         let (mut viewers, ends) =
             (Viewers::start(None, None, "").unwrap(), Arc::new(Ends::default()));
         viewers.observers.push(ends.clone());
-        let timeout = Duration::from_secs(10);
-        let link = Link::new(1, to_client, to_server, &viewers, timeout).unwrap();
+        let identity = Identity { number: 1, peer: ([127, 0, 0, 1], 4000).into() };
+        let entry = Entry { identity, stream: to_client, idle: IdleMark::default() };
+        let (limits, stopping) = (Limits::default(), AtomicBool::new(false));
+        let link = Link::new(&entry, to_server, &viewers, &limits, &stopping);
         client.write_all(b"GET / HTTP/1.1\r\n").unwrap();
         thread::scope(|scope| {
-            let relay = scope.spawn(|| link.relay(([127, 0, 0, 1], 4000).into()));
+            let relay = scope.spawn(|| link.relay());
             (&server).read_exact(&mut [0; 16]).unwrap();
             assert!(viewers.follower.is_in_flight(1));
             drop(client);
