@@ -1,4 +1,4 @@
-//! # Accepts connections: worker threads, and the supervisor that adds some
+//! # Accepts connections: a pool of worker threads, and the supervisor that adds some
 //!
 //! The Rust book's server has one thread that accepts, and a new thread for every connection:
 //!
@@ -46,8 +46,8 @@ use super::connections::{Entries, Entry, Identity, Permit};
 use super::shared::{Scheduling, Serve, Shared, set_stream_options};
 use crate::sys;
 
-/// If this many threads wait in `accept`, a worker that has finished its connection ends. The
-/// supervisor does not look at this number, so more may wait for a while.
+/// The spare (idle) threads of the thread pool: if this many wait in `accept`, a worker that has finished
+/// its connection ends. The supervisor does not look at this number, so more may wait for a while.
 const MAX_IDLE_ACCEPTORS: usize = 4;
 
 /// Bytes of a worker's stack. The kernel provides a page when it is touched first, so an idle thread
@@ -65,8 +65,9 @@ const MAX_SPAWNED_AT_ONCE: usize = 64;
 /// before its connection is closed too.
 const MAKE_ROOM_PAUSE: Duration = Duration::from_millis(20);
 
-/// The server sets the socket options of the first 4096 connections itself. Their clients may have
-/// connected before the listener had the options that later connections inherit: at most a full backlog.
+/// On Linux, accepted sockets inherit the listener's options. Clients that connected before those were set
+/// do not have them. They all fit in one backlog, so the server sets the options of the first 4096
+/// connections itself.
 const FIRST_CONNECTIONS: u64 = 4096;
 
 impl<T: Serve> Shared<'_, T> {
@@ -133,8 +134,8 @@ impl<T: Serve> Shared<'_, T> {
             }
             self.serve_connection(&entry, &mut buffers);
             self.acceptor.completed.fetch_add(1, Ordering::Relaxed);
-            // One atomic step: if each worker counted itself first and then left, all could leave at
-            // once, and the supervisor would not be woken.
+            // One atomic step to check and to count. With two, several workers could each see the others
+            // counted and all end: none would wait in `accept`, and the supervisor would sleep.
             let if_few_accept = |count| (count < MAX_IDLE_ACCEPTORS).then_some(count + 1);
             if accepting.fetch_update(Ordering::SeqCst, Ordering::SeqCst, if_few_accept).is_err() {
                 return;
@@ -166,8 +167,8 @@ impl<T: Serve> Shared<'_, T> {
         !self.connections.is_stopping()
     }
 
-    /// Closes (evicts) the oldest idle connection in a shortage of descriptors or threads, and gives it
-    /// time to end. An idle client must not keep out one that has a request. Where idle connections stay
+    /// When descriptors or threads run out: closes (evicts) the idle connection that was accepted first,
+    /// then pauses so that it can end. An idle client must not keep out one that has a request. Where idle connections stay
     /// open, only waits.
     fn make_room(&self) {
         if T::CLOSES_IDLE {
