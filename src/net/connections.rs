@@ -173,7 +173,7 @@ impl IdleMark {
 /// time is answered with `Connection: close`; after it the connection is closed. A request that is on
 /// its way at that moment is lost, which no server can prevent (RFC 9112 section 9.5). The longer a
 /// client has been silent, the less likely it is to send just then.
-pub(super) const FINAL_REQUEST_WAIT: Duration = Duration::from_millis(50);
+pub const FINAL_REQUEST_WAIT: Duration = Duration::from_millis(50);
 
 /// A permit to serve one connection. At most `limit` exist at a time; dropping one frees it for another
 /// connection.

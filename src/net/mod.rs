@@ -21,7 +21,7 @@ pub mod shared;
 pub mod accept;
 pub mod connections;
 pub mod shutdown;
-pub mod throttle;
+pub(crate) mod throttle;
 pub(crate) mod connection;
 pub(crate) mod exchange;
 pub mod transport;

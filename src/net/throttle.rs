@@ -14,7 +14,7 @@ use std::time::{Duration, Instant};
 
 /// Limits one kind of message; holds the time of the last one.
 #[derive(Default)]
-pub struct Throttle(Mutex<Option<Instant>>);
+pub(super) struct Throttle(Mutex<Option<Instant>>);
 
 /// Time from one message to the next of its kind.
 const INTERVAL: Duration = Duration::from_secs(60);

@@ -21,7 +21,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use openkitchen::net::connections::Entry;
+use openkitchen::net::connections::{Entry, FINAL_REQUEST_WAIT};
 use openkitchen::net::shared::set_stream_options;
 use openkitchen::transcript::Side;
 use openkitchen::{End, Limits, Observer, sys};
@@ -113,6 +113,10 @@ impl<'a> Link<'a> {
     /// The thread for the second direction cannot be created.
     pub fn relay(&self) -> io::Result<LinkEnd> {
         self.report(|observer| observer.opened(self.number, self.entry.identity.peer));
+        if self.stopping.load(Ordering::SeqCst) {
+            // The client has connected just now, and may be about to send its request.
+            thread::sleep(FINAL_REQUEST_WAIT);
+        }
         self.mark_idle(&self.state());
         let relayed = thread::scope(|scope| {
             let thread = thread::Builder::new().name("watch back".into()).stack_size(STACK_BYTES);
