@@ -168,8 +168,8 @@ impl<T: Serve> Shared<'_, T> {
     }
 
     /// When descriptors or threads run out: closes (evicts) the idle connection that was accepted first,
-    /// then pauses so that it can end. An idle client must not keep out one that has a request. Where idle connections stay
-    /// open, only waits.
+    /// then pauses so that it can end. An idle client must not keep out one that has a request. Where
+    /// idle connections stay open ([`Serve::CLOSES_IDLE`]), only pauses.
     fn make_room(&self) {
         if T::CLOSES_IDLE {
             self.connections.close_oldest_idle();
