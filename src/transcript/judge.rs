@@ -1,7 +1,7 @@
 //! # Judging assertions about responses
 //!
 //! Says whether an assertion is true of the responses that a server sent, as
-//! [`ResponseCollector`](crate::message::responses::ResponseCollector) finds them. If it is not, it says
+//! `message::responses::ResponseCollector` finds them. If it is not, it says
 //! what is true instead.
 //!
 //! ```text
