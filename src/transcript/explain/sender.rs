@@ -1,7 +1,7 @@
 //! # Which side sent the bytes of a capture
 //!
-//! In a capture, responses follow their requests, and nothing says who sent what. Each message shows it
-//! by its first line.
+//! In a capture, responses follow their requests, and nothing says which side sent which bytes. Each
+//! message shows it by its first line.
 
 use super::words::before;
 use crate::message::dialogue::{Dialogue, Side};

@@ -10,7 +10,7 @@ use std::time::Duration;
 use openkitchen::message::responses::ResponseCollector;
 use openkitchen::transcript::{EventKind, Side};
 
-use crate::cli::play::client::{ClientConnection, Ended, Follower};
+use crate::cli::play::client::{ClientConnection, Ended, ServerEvents};
 use crate::cli::play::difference::{Difference, RECEIVED};
 use crate::cli::play::expected::{EqualUpTo, ExpectedBytes};
 
@@ -59,7 +59,7 @@ impl CheckState {
     }
 }
 
-impl Follower for CheckState {
+impl ServerEvents for CheckState {
     fn received(&mut self, bytes: &[u8]) {
         if self.got().len() < MAX_RECEIVED_BYTES {
             self.responses.received(bytes);

@@ -67,8 +67,8 @@ pub enum Ended {
     Reset,
 }
 
-/// What a player knows of a connection. It is told what the server does.
-pub trait Follower {
+/// Takes what the server does on a connection.
+pub trait ServerEvents {
     /// Takes the bytes of one read.
     fn received(&mut self, bytes: &[u8]);
 
@@ -76,7 +76,7 @@ pub trait Follower {
     fn ended(&mut self, how: Ended);
 }
 
-impl Follower for Dialogue {
+impl ServerEvents for Dialogue {
     fn received(&mut self, bytes: &[u8]) {
         self.follow(Side::Server, bytes);
     }
@@ -102,7 +102,7 @@ pub struct Clients<F> {
     late: Option<ClientEvent>,
 }
 
-impl<F: Follower + Default> Clients<F> {
+impl<F: ServerEvents + Default> Clients<F> {
     /// A client of the server at these addresses, without a connection. At most so many events wait for
     /// the player.
     pub fn new(addresses: Vec<SocketAddr>, timeout: Duration, queue_length: usize) -> Clients<F> {
@@ -197,7 +197,7 @@ pub struct ClientConnection<F> {
     pub is_write_closed: bool,
 }
 
-impl<F: Follower + Default> ClientConnection<F> {
+impl<F: ServerEvents + Default> ClientConnection<F> {
     fn start(
         source: EventSource,
         stream: TcpStream,
