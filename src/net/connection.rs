@@ -32,7 +32,8 @@ use crate::message::head::{Head, Version};
 use crate::message::persistence::Persistence;
 use crate::message::refusal::{Refusal, Refused, Rule};
 
-/// How the server serves an accepted connection. Its socket is wrapped only if there are observers.
+/// How the HTTP server serves or rejects an accepted connection. To serve one, its socket is
+/// wrapped only if there are observers.
 impl<S: Sync> Serve for Service<'_, S> {
     type Buffers = Buffers;
     const REJECTION: &'static str = "get 503";
@@ -116,7 +117,7 @@ impl<'a, S: Sync, L: Io> Connection<'a, S, L> {
     }
 
     /// Reads the start of the next request. `None` when there is no next request: the client has closed,
-    /// was silent for the idle timeout, or was refused and answered.
+    /// was silent for the idle timeout, or was refused and answered; or the server is stopping.
     fn next(&mut self) -> io::Result<Option<Exchange<'_, 'a, S, L>>> {
         match self.read_start() {
             Ok(None) => Ok(None),

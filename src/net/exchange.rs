@@ -319,7 +319,7 @@ impl<'c, 'a, S: Sync, L: Io> Exchange<'c, 'a, S, L> {
         }
     }
 
-    /// Reports the exchange to the observer and the access log.
+    /// Reports the exchange to the observers and the access log.
     fn report(
         &self,
         status: Status,
