@@ -10,7 +10,7 @@
 //!                     └─ Observer: opened, received, sent, ended, gone ─┘
 //! ```
 //! A server without an observer does not wrap the sockets of the connections that it serves.
-//! Next: [`responses`](crate::message::responses).
+//! Next: [`outline`](crate::message::outline).
 
 use std::borrow::Cow;
 use std::cell::Cell;

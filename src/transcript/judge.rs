@@ -12,6 +12,7 @@
 //! Rule: interim responses (1xx, and not 101) are not counted.
 //!
 //! Left out: `closed` and `open`. They need a connection and a clock, so the caller judges them.
+//! Next: [`explain`](super::explain).
 
 use std::fmt;
 
