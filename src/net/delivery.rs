@@ -7,8 +7,8 @@
 //! ```
 //! A thread waits here while the client takes the bytes. A slow client must not hold it for ever:
 //! the connection is closed if the client takes no byte for the write timeout, or not all within
-//! [`Limits::time_budget`]. Next:
-//! [`persistence`](crate::message::persistence).
+//! [`Limits::time_budget`].
+//! Next: [`persistence`](crate::message::persistence).
 
 use std::io::{self, ErrorKind, Read};
 use std::panic::{self, AssertUnwindSafe};
