@@ -118,7 +118,7 @@ impl<'a, S> Request<'a, S> {
         self.field_lines().iter()
     }
 
-    /// The field lines, with a reading of lists that stand in several of them.
+    /// The field lines, with methods for lists that stand in several of them.
     pub fn field_lines(&self) -> FieldLines<'a> {
         self.head.fields(self.raw)
     }

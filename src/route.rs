@@ -336,7 +336,7 @@ impl Sentence {
         let (text, _) = self.bytes.split_at(self.length);
         match std::str::from_utf8(text) {
             Ok(text) => text,
-            // The end of the room can lie within a letter.
+            // The text may be cut off within a character.
             Err(cut) => match std::str::from_utf8(text.split_at(cut.valid_up_to()).0) {
                 Ok(text) => text,
                 Err(_) => "",

@@ -17,7 +17,7 @@ fn echo(request: &Request) -> Response {
     Response::bytes("text/plain", request.content().to_vec())
 }
 
-/// Writes down each call as a word.
+/// Records each call as words.
 #[derive(Default)]
 struct Calls {
     words: Mutex<Vec<String>>,

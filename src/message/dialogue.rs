@@ -225,7 +225,8 @@ impl Dialogue {
         }
     }
 
-    /// Counts a request that crossed before the first byte that is followed here.
+    /// Counts a request with this method. Call it for a request that crossed before the first byte
+    /// that is followed here.
     pub fn expect_response_to(&mut self, method: Method) {
         self.requests += 1;
         self.unanswered += 1;
@@ -322,7 +323,7 @@ impl Stream {
         Some(range)
     }
 
-    /// The message is complete.
+    /// Counts the message as complete.
     fn complete(&mut self, is_interim: bool) {
         let Progress { finals, interims, total, .. } = self.progress;
         let (finals, interims) = if is_interim { (finals, interims + 1) } else { (finals + 1, 0) };

@@ -6,7 +6,7 @@
 //! ```text
 //! HTTP/1.1 200 OK␍␊ Content-Length: 5␍␊ ␍␊        status 200, version 1.1, one field line
 //! ```
-//! Rule: RFC 9112 sections 2 to 5.  Next: [`fields`](super::fields).
+//! Rule: RFC 9112 sections 2 to 5.  Next: [`responses`](super::responses).
 
 use super::fields::{FieldLines, Span};
 use super::head::{Version, spans};

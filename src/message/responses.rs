@@ -13,7 +13,7 @@
 //! CR LF (RFC 9112 section 2.2).
 //!
 //! Rule: RFC 9110 section 15.2, a request waits for its final response, so interim responses (1xx) do
-//! not count. A 101 does, since no other response follows it.  Next: [`reader`](super::reader).
+//! not count. A 101 does, since no other response follows it.  Next: [`dialogue`](super::dialogue).
 
 use std::ops::Range;
 

@@ -54,10 +54,10 @@ const MAX_IDLE_ACCEPTORS: usize = 4;
 /// does not use them all; handlers may.
 const STACK_BYTES: usize = 256 * 1024;
 
-/// Time between two looks of the supervisor while no thread waits in `accept`.
+/// Time between two checks of the supervisor while no thread waits in `accept`.
 const POLL_INTERVAL: Duration = Duration::from_micros(500);
 
-/// Threads that the supervisor spawns after one look, at most.
+/// Threads that the supervisor spawns after one check, at most.
 const MAX_SPAWNED_AT_ONCE: usize = 64;
 
 /// How long the server waits after it has closed an idle connection for lack of descriptors or threads.
@@ -65,9 +65,9 @@ const MAX_SPAWNED_AT_ONCE: usize = 64;
 /// before its connection is closed too.
 const MAKE_ROOM_PAUSE: Duration = Duration::from_millis(20);
 
-/// On Linux, accepted sockets inherit the listener's options. Clients that connected before those were set
-/// do not have them. They all fit in one backlog, so the server sets the options of the first 4096
-/// connections itself.
+/// Connections whose options the server sets itself, on Linux. Later ones inherit the listener's
+/// options. Connections that were made before those were set do not have them, but they all fit in
+/// one backlog.
 const FIRST_CONNECTIONS: u64 = 4096;
 
 impl<T: Serve> Shared<'_, T> {
@@ -120,7 +120,7 @@ impl<T: Serve> Shared<'_, T> {
         thread.spawn_scoped(scope, work).map(drop)
     }
 
-    /// The life of a worker: accept a connection, serve it, accept the next.
+    /// Accepts a connection, serves it, accepts the next: all that a worker does.
     fn accept_loop(&self) {
         if self.scheduling == Scheduling::Batch {
             sys::use_batch_scheduling();
@@ -157,19 +157,19 @@ impl<T: Serve> Shared<'_, T> {
 
     /// Waits until no thread is in `accept`. Returns false if the server is stopping.
     fn wait_until_none_accepting(&self) -> bool {
-        let is_fine = |_: &Entries| {
+        let needs_no_worker = |_: &Entries| {
             // First the flag is cleared, then the counter is read. A thread that leaves `accept` after
             // that read finds the flag cleared, and wakes the supervisor.
             self.acceptor.supervisor_is_awake.store(false, Ordering::SeqCst);
             !self.none_accepting() && !self.connections.is_stopping()
         };
-        drop(self.connections.wait_while(is_fine, None));
+        drop(self.connections.wait_while(needs_no_worker, None));
         !self.connections.is_stopping()
     }
 
-    /// When descriptors or threads run out: closes (evicts) the idle connection that was accepted first,
-    /// then pauses so that it can end. An idle client must not keep out one that has a request. Where
-    /// idle connections stay open ([`Serve::CLOSES_IDLE`]), only pauses.
+    /// Closes (evicts) the idle connection that was accepted first, then pauses so that it can end.
+    /// Called when descriptors or threads run out: an idle client must not keep out one that has a
+    /// request. Where idle connections stay open ([`Serve::CLOSES_IDLE`]), only pauses.
     fn make_room(&self) {
         if T::CLOSES_IDLE {
             self.connections.close_oldest_idle();
@@ -178,7 +178,7 @@ impl<T: Serve> Shared<'_, T> {
     }
 
     /// The next connection; `None` when the server is stopping. On an error of `accept`, usually EMFILE
-    /// (no descriptor left), the server closes the oldest idle connection, waits and tries again.
+    /// (no descriptor left), it makes room and tries again.
     fn accept(&self) -> Option<(TcpStream, SocketAddr)> {
         loop {
             match self.listener.accept() {

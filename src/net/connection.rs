@@ -32,7 +32,8 @@ use crate::message::head::{Head, Version};
 use crate::message::persistence::Persistence;
 use crate::message::refusal::{Refusal, Refused, Rule};
 
-/// How the server serves an accepted connection. Its socket is wrapped only if there are observers.
+/// How the HTTP server serves or rejects an accepted connection. To serve one, its socket is
+/// wrapped only if there are observers.
 impl<S: Sync> Serve for Service<'_, S> {
     type Buffers = Buffers;
     const REJECTION: &'static str = "get 503";
@@ -78,8 +79,8 @@ const GREETING_BYTES: usize = 16;
 /// gets a response after this time.
 const BLANK_LINE_TIMEOUT: Duration = Duration::from_secs(1);
 
-/// Connections past the limit that are answered with 503 at one time. Further ones are closed without
-/// a response, because each response needs a thread and the limit exists to bound the threads.
+/// Connections past the limit (max connections) that are answered with 503 at one time. Further ones are
+/// closed without a response: each response needs a thread, and the limit exists to bound the threads.
 const MAX_REJECTING: usize = 16;
 
 /// Time for which a rejected connection is still read. Its thread comes on top of the limit, so the time
@@ -116,7 +117,7 @@ impl<'a, S: Sync, L: Io> Connection<'a, S, L> {
     }
 
     /// Reads the start of the next request. `None` when there is no next request: the client has closed,
-    /// was silent for the idle timeout, or was refused and answered.
+    /// was silent for the idle timeout, or was refused and answered; or the server is stopping.
     fn next(&mut self) -> io::Result<Option<Exchange<'_, 'a, S, L>>> {
         match self.read_start() {
             Ok(None) => Ok(None),
@@ -129,7 +130,7 @@ impl<'a, S: Sync, L: Io> Connection<'a, S, L> {
                 self.transport.close();
                 Ok(None)
             }
-            Err(ReadError::Gone(error)) => Err(error),
+            Err(ReadError::Broken(error)) => Err(error),
         }
     }
 
@@ -171,7 +172,7 @@ impl<'a, S: Sync, L: Io> Connection<'a, S, L> {
                 Ok(0) => Refusal::HeadCutShort.at(tried),
                 Ok(_) => continue,
                 Err(error) if error.kind() == ErrorKind::TimedOut => Refusal::HeadTimeout.into(),
-                Err(error) => return Err(ReadError::Gone(error)),
+                Err(error) => return Err(ReadError::Broken(error)),
             };
             if is_idle {
                 return Ok(None);

@@ -38,7 +38,7 @@ pub struct Entry {
     pub idle: IdleMark,
 }
 
-/// What names a connection in logs and to the observer.
+/// What names a connection in logs and to the observers.
 #[derive(Clone, Copy)]
 pub struct Identity {
     /// Counted from 1 since the server started.
@@ -58,7 +58,8 @@ impl Entry {
 }
 
 impl Connections {
-    /// The flag itself, for connections that look at it before each response.
+    /// The flag that [`stop`](Connections::stop) sets. A connection reads it before each response
+    /// and each wait for a request.
     pub fn stopping(&self) -> &AtomicBool {
         &self.stopping
     }
@@ -147,12 +148,13 @@ const WAITING: u8 = 1;
 const CLOSED: u8 = 2;
 
 impl IdleMark {
-    /// The connection waits for a request from now on.
+    /// Marks the connection as waiting for a request.
     pub fn begin(&self) {
         self.0.store(WAITING, Ordering::SeqCst);
     }
 
-    /// The connection waits no more. True if another thread has shut its reading half meanwhile.
+    /// Marks the connection as busy. True if another thread has shut its reading half, or is about
+    /// to.
     pub fn end(&self) -> bool {
         self.0.swap(BUSY, Ordering::SeqCst) == CLOSED
     }

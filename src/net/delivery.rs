@@ -1,14 +1,14 @@
 //! # Sends a response
 //!
 //! ```text
-//! bytes            head and content in one write
+//! bytes            the head and up to 64 KiB of content in one write, then the rest
 //! sized reader     as many bytes as Content-Length says
 //! stream           a chunk for each read of the handler's reader
 //! ```
-//! A thread waits here while the client takes the bytes. A slow reader must not hold it for ever: the
-//! connection is closed if the client takes no byte for the write timeout, or not all within
-//! [`Limits::time_budget`].
-//! Next: [`observer`](super::observer).
+//! A thread waits here while the client takes the bytes. A slow client must not hold it for ever: the
+//! connection is closed if the client takes no byte for the write timeout, or not all of a response (of
+//! one chunk, in a stream) within [`Limits::time_budget`].
+//! Next: [`persistence`](crate::message::persistence).
 
 use std::io::{self, ErrorKind, Read};
 use std::panic::{self, AssertUnwindSafe};

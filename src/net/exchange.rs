@@ -42,7 +42,7 @@ pub(super) enum ReadError {
     /// The request breaks a rule or a limit. The client gets a response.
     Refused(Refused),
     /// The connection is broken, so there is no response.
-    Gone(io::Error),
+    Broken(io::Error),
 }
 
 impl From<Refused> for ReadError {
@@ -136,7 +136,7 @@ impl<'c, 'a, S: Sync, L: Io> Exchange<'c, 'a, S, L> {
             Err(ReadError::Refused(refused)) => {
                 refused.response(self.transport.bytes(), limits).close()
             }
-            Err(ReadError::Gone(error)) => return Err(error),
+            Err(ReadError::Broken(error)) => return Err(error),
         };
         self.answer(response, Some(route))
     }
@@ -217,7 +217,7 @@ impl<'c, 'a, S: Sync, L: Io> Exchange<'c, 'a, S, L> {
             let time_budget = self.service.limits.time_budget(0);
             transport
                 .send(b"HTTP/1.1 100 Continue\r\n\r\n", time_budget)
-                .map_err(ReadError::Gone)?;
+                .map_err(ReadError::Broken)?;
         }
         self.client_waits = false;
         Ok(())
@@ -230,7 +230,7 @@ impl<'c, 'a, S: Sync, L: Io> Exchange<'c, 'a, S, L> {
             Err(error) if error.kind() == ErrorKind::TimedOut => {
                 Err(Refusal::ContentTimeout.into())
             }
-            Err(error) => Err(ReadError::Gone(error)),
+            Err(error) => Err(ReadError::Broken(error)),
         }
     }
 
@@ -288,6 +288,7 @@ impl<'c, 'a, S: Sync, L: Io> Exchange<'c, 'a, S, L> {
         let persistence = promised.unless(!matches!(sent, Ok(Sent::Whole)));
         // A response that could not be sent is reported too: its handler has run.
         self.report(status, hides_query, route, persistence);
+        // A client that was too slow (write timeout) ends the connection here.
         sent?;
         let persistence =
             persistence.unless(persistence == Persistence::KeepAlive && !self.drop_unread()?);
@@ -315,11 +316,11 @@ impl<'c, 'a, S: Sync, L: Io> Exchange<'c, 'a, S, L> {
         match self.read_content(MAX_UNREAD_CONTENT_BYTES) {
             Ok(_) => Ok(true),
             Err(ReadError::Refused(_)) => Ok(false),
-            Err(ReadError::Gone(error)) => Err(error),
+            Err(ReadError::Broken(error)) => Err(error),
         }
     }
 
-    /// Reports the exchange to the observer and the access log.
+    /// Reports the exchange to the observers and the access log.
     fn report(
         &self,
         status: Status,

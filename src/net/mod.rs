@@ -1,8 +1,8 @@
 //! # The server: sockets, threads and time
 //!
-//! Only this folder of the library waits, and only this folder logs. It imports
-//! [`message`](crate::message), [`route`](crate::route) and [`request`](crate::request); they do not
-//! import it.
+//! Only this folder of the library waits for clients, and only this folder logs. It imports
+//! [`message`](crate::message), [`route`](crate::route), [`request`](crate::request) and `sys`;
+//! they do not import it.
 //!
 //! ```text
 //!            a client connects

@@ -9,8 +9,8 @@
 //! client ── bytes ── │ Tapped │ ── bytes ── transport, connection, handler
 //!                     └─ Observer: opened, received, sent, ended, gone ─┘
 //! ```
-//! The sockets of a server without an observer are not wrapped.
-//! Next: [`reader`](crate::message::reader).
+//! A server without an observer does not wrap the sockets of the connections that it serves.
+//! Next: [`outline`](crate::message::outline).
 
 use std::borrow::Cow;
 use std::cell::Cell;
@@ -38,8 +38,8 @@ pub trait Observer: Send + Sync {
     fn received(&self, _connection: u64, _bytes: &[u8]) {}
     /// One write sent these bytes to the client.
     fn sent(&self, _connection: u64, _bytes: &[u8]) {}
-    /// The head of a request was read, and its route was looked up: `None` for a 404 or 405. The content
-    /// is read after this.
+    /// The head of a request was read, and its route was looked up: `None` for a 404, a 405 or an
+    /// OPTIONS that the server answers itself. The content is read after this.
     fn routed(&self, _connection: u64, _route: Option<&RouteRow>) {}
     /// A request was answered.
     fn answered(&self, _connection: u64, _exchange: &Answered<'_>) {}
@@ -55,8 +55,7 @@ pub trait Observer: Send + Sync {
 pub struct Answered<'a> {
     /// The method as sent; `-` where the head could not be read.
     pub method: &'a str,
-    /// The target, with what looks like a key masked; `-` where the
-    /// head could not be read.
+    /// The target, with what looks like a key masked; `-` where the head could not be read.
     pub target: Cow<'a, str>,
     /// The response's status.
     pub status: Status,
@@ -66,8 +65,8 @@ pub struct Answered<'a> {
     pub received: usize,
     /// Time from the last byte of the head read to the last byte of the response written.
     pub took: Duration,
-    /// What the response said of the connection. `KeepAlive` may still be followed by a close, if the
-    /// rest of the content is too long to be drained.
+    /// Whether the connection stays open after the response. `KeepAlive` may still be followed by a
+    /// close, if unread content cannot be drained.
     pub persistence: Persistence,
 }
 

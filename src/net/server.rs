@@ -98,8 +98,8 @@ impl Server {
         Server { clock, ..self }
     }
 
-    /// Sets how the system schedules the threads that serve connections. [`Scheduling::Batch`] is for
-    /// more requests a second, and says what it costs.
+    /// Sets how the system schedules the threads that serve connections. [`Scheduling::Batch`]
+    /// gives more requests a second, and costs latency.
     pub fn scheduling(self, scheduling: Scheduling) -> Server {
         Server { scheduling, ..self }
     }
@@ -121,7 +121,8 @@ impl Server {
     /// answered, or when the grace time is over and the last handler has returned.
     ///
     /// # Errors
-    /// The listener's options cannot be set, or not one thread can be spawned.
+    /// The listener's options cannot be set, its address cannot be read, or not one thread can be
+    /// spawned.
     pub fn run<S: Sync>(self, routes: &Routes<S>, state: &S) -> io::Result<()> {
         let service = Service {
             routes,

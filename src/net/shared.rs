@@ -46,7 +46,7 @@ pub enum Scheduling {
     Batch,
 }
 
-/// Serves accepted connections. Each runs on a thread of its own.
+/// Serves accepted connections. Each connection has a thread of its own.
 pub trait Serve: Sync {
     /// What a worker thread keeps from one connection to the next.
     type Buffers: Default;
@@ -138,7 +138,7 @@ impl<S> Service<'_, S> {
         !self.observers.is_empty() || log::log_enabled!(Level::Info)
     }
 
-    /// Reports an exchange to the observer, and writes the access log.
+    /// Reports an exchange to the observers, and writes the access log.
     pub fn report(&self, identity: Identity, answered: &Answered<'_>) {
         for observer in self.observers {
             observer.answered(identity.number, answered);

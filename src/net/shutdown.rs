@@ -57,9 +57,9 @@ impl<T: Serve> Shared<'_, T> {
         if let Err(error) = self.listener.set_nonblocking(true) {
             warn!("connections in the backlog may be reset: {error}");
         }
-        let until = Instant::now() + ACCEPT_PENDING_TIME;
+        let deadline = Instant::now() + ACCEPT_PENDING_TIME;
         let mut pending = Vec::new();
-        while Instant::now() < until {
+        while Instant::now() < deadline {
             match self.listener.accept() {
                 Ok((stream, peer)) => pending.push(self.register(stream, peer)),
                 Err(error) if error.kind() == ErrorKind::WouldBlock => break,

@@ -40,7 +40,8 @@ impl Io for &TcpStream {
 /// is consumed.
 const SMALL_INPUT: usize = 2 * 1024;
 
-/// Bytes of an output buffer that is kept for the next exchange. A larger one is freed.
+/// Bytes of an output buffer that is kept for the next exchange. A larger one is freed. An input
+/// buffer that has to grow gets at least as many.
 const MAX_KEPT_OUTPUT: usize = 16 * 1024;
 
 /// Bytes of content that share a write with the head. To copy them costs less than a second system

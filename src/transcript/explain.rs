@@ -1,4 +1,4 @@
-//! # Explaining messages: what each element means, and what is broken
+//! # Explains messages: what each element means, and what is broken
 //!
 //! A message is explained line by line and word by word:
 //!

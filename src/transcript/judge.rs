@@ -1,8 +1,7 @@
-//! # Judging assertions about responses
+//! # Judges assertions about responses
 //!
 //! Says whether an assertion is true of the responses that a server sent, as
-//! `message::responses::ResponseCollector` finds them. If it is not, it says
-//! what is true instead.
+//! `message::responses::ResponseCollector` finds them. If it is not, says what is true instead.
 //!
 //! ```text
 //! received          HTTP/1.1 405 … Allow: GET, HEAD …
@@ -13,6 +12,7 @@
 //! Rule: interim responses (1xx, and not 101) are not counted.
 //!
 //! Left out: `closed` and `open`. They need a connection and a clock, so the caller judges them.
+//! Next: [`explain`](super::explain).
 
 use std::fmt;
 
@@ -119,8 +119,10 @@ mod tests {
         HEAD / HTTP/1.1\r\nHost : h\r\n\r\n";
 
     fn judged(assertions: &str) -> Result<(), String> {
-        let page = Transcript::parse(&format!("???\n{assertions}\n")).expect("assertions");
-        let [Item::Assertions(assertions)] = &page.items[..] else { panic!("only assertions") };
+        let transcript = Transcript::parse(&format!("???\n{assertions}\n")).expect("assertions");
+        let [Item::Assertions(assertions)] = &transcript.items[..] else {
+            panic!("only assertions")
+        };
         let mut collector = ResponseCollector::new();
         collector.sent(REQUESTS);
         collector.received(RESPONSES);

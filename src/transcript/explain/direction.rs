@@ -1,4 +1,4 @@
-//! # Explaining one direction of a connection
+//! # Explains one direction of a connection
 //!
 //! ```text
 //! HTTP/1.1 200 OK␍␊ … ␍␊     5␍␊       hello    ␍␊ 0␍␊ ␍␊

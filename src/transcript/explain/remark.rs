@@ -4,7 +4,7 @@
 //! Connection: options for this connection only; ... (RFC 9110 section 7.6.1)
 //! └ about     └ text                                 └ clause
 //! ```
-//! A remark is folded to the width of its reader, except the picture of a fault.
+//! A remark is folded to a width that the caller gives, except the picture of a fault.
 
 use std::ops::Range;
 
@@ -18,7 +18,7 @@ const PROSE_COLUMNS: usize = 98;
 /// The explanation of some bytes of a stream.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Remark {
-    /// The bytes that it explains, as offsets in the stream of their side.
+    /// The bytes that it explains, as offsets in the stream of their side, or in a capture of both.
     pub span: Range<usize>,
     /// The element's name, safe to print; empty if the text needs none.
     pub about: String,

@@ -1,7 +1,7 @@
 //! # Which side sent the bytes of a capture
 //!
-//! In a capture, responses follow their requests, and nothing says which side sent which bytes. Each
-//! message shows it by its first line.
+//! In a capture, responses follow their requests, and no byte says which side sent it. The first
+//! line of each message shows it.
 
 use super::words::before;
 use crate::message::dialogue::{Dialogue, Side};

@@ -1,7 +1,7 @@
-//! # Follow each connection once, for all that look at it
+//! # Follows each connection once, for all viewers
 //!
 //! The trace, the recordings and `watch` all need to know which bytes are head and content, and where
-//! each message ends. The connection is followed once, and each of them is told.
+//! each message ends. The connection is followed once, for all of them.
 //!
 //! ```text
 //! Server or watch ── bytes ──> Follower ── bytes and their ranges ──> Trace, Recorder

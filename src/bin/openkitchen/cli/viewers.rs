@@ -1,4 +1,4 @@
-//! # Start and end what shows the connections: the trace and the recorder
+//! # Starts and ends what shows the connections: the trace and the recorder
 //!
 //! The lesson site and `watch` have the same flags for both, and print the same lines about them.
 
@@ -26,7 +26,7 @@ pub struct Viewers {
 
 impl Viewers {
     /// Starts a recorder for this folder, and a trace with these options on stdout, in colours if stdout
-    /// is a terminal. `server` is the server's name in each recording.
+    /// is a terminal and `NO_COLOR` is not set. `server` is the server's name in each recording.
     ///
     /// # Errors
     /// A sentence: nothing can be recorded in the folder.

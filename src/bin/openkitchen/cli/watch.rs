@@ -1,4 +1,4 @@
-//! # Watch any server: relay its connections and show every byte
+//! # `openkitchen watch`: relays the connections of any server, and shows every byte
 //!
 //! What does *your* framework send, under all its decorators?
 //!
@@ -14,9 +14,9 @@
 //! Rule: watch passes a half-close on as a half-close and a reset as a reset, and sends no HTTP itself. If
 //! the server cannot be reached, the client's connection is closed and the reason is printed.
 //!
-//! Bounds: the number of connections, with two threads each; and an idle timeout, by default an hour,
-//! because a peer that loses power sends no FIN. There is no other deadline: a server that is stopped in a
-//! debugger may take its time.
+//! Bounds: the number of connections, with two threads each; and an idle timeout, by default an
+//! hour, because a peer that loses power sends no FIN. Once the server is reached, there is no
+//! other deadline until watch stops: a server that is stopped in a debugger may take its time.
 //!
 //! Left out: TLS (watch the plain HTTP server to which a TLS proxy forwards).  Next: `link`, one connection.
 
@@ -225,7 +225,7 @@ struct Watcher<'a> {
     limits: &'a Limits,
     /// True once watch is to stop.
     stopping: &'a AtomicBool,
-    /// It was printed that the server cannot be reached. Reset when it is reached.
+    /// Whether it was printed that the server cannot be reached. Cleared when it is reached.
     unreachable_reported: AtomicBool,
 }
 

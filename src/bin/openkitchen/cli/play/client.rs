@@ -140,7 +140,7 @@ impl<F: ServerEvents + Default> Clients<F> {
         self.connections.iter().map(|(number, connection)| (*number, connection))
     }
 
-    /// The end of the queue for a thread that reads what the client is to send.
+    /// The sending end of the queue, for a thread that reads what the client is to send.
     pub fn sender(&self) -> SyncSender<ClientEvent> {
         self.queue.0.clone()
     }

@@ -1,4 +1,4 @@
-//! # A difference, shown
+//! # A difference between a transcript and what was received, as text
 //!
 //! What a transcript expects, what the other side sent or did, and a caret under the first byte that
 //! differs.
@@ -72,7 +72,7 @@ impl Difference {
         Difference::after(start, [after(expected), after(rest)], at, of)
     }
 
-    /// The same, but only the line of that byte is shown.
+    /// A difference of bytes, as [`Difference::bytes`] makes it, of which only the line is shown.
     pub fn line(expected: &[u8], (got, at): (&[u8], usize), of: &'static str) -> Difference {
         let (before, rest) = got.split_at(at);
         let before = &before[before.len().saturating_sub(SHOWN_OF_LINE)..];

@@ -30,7 +30,7 @@ pub struct ExpectedBytes {
     length: u64,
 }
 
-/// A part of them.
+/// A span of expected bytes.
 #[derive(Clone, Debug, PartialEq)]
 pub enum ByteSpan {
     /// These bytes.

@@ -43,7 +43,7 @@ pub enum Step {
     Wait { time: Duration, by: Side },
     /// Neither side sends for this time; then `next` acts, which is the played side if none does.
     Silent { time: Duration, next: Side },
-    /// Closes its sending side.
+    /// Closes its half: it sends no more.
     HalfClose,
     /// Closes the connection.
     Close,

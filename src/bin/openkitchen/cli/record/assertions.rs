@@ -38,8 +38,8 @@ impl ResponseFacts {
         self.assertions(complete)
     }
 
-    /// The server sends no more; `is_first` says that the client had not closed before. Returns the
-    /// assertions on the close, and on a response that it ends, complete or cut short.
+    /// Takes the close by the server. Returns the assertions on the close, and on a response that
+    /// it ends, complete or cut short. `is_first` says that the client had not closed before.
     pub fn server_closed(&mut self, is_first: bool) -> Vec<Assertion> {
         let ends_response = !self.0.is_empty();
         let mut assertions = self.assertions(self.0.len());

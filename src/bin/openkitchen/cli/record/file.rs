@@ -1,4 +1,4 @@
-//! # Write one connection to its file
+//! # Writes one connection to its file
 //!
 //! The file is created at the first byte that crosses, and ends with the connection. Each event becomes
 //! items, the items become text, and the text is one write. The result of each write is checked: after

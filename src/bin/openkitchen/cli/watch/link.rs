@@ -1,4 +1,4 @@
-//! # Relay one connection: two sockets, two threads
+//! # Relays one connection: two sockets, two threads
 //!
 //! ```text
 //! client ── read ──> observer ── write ──> server         one thread
@@ -67,9 +67,9 @@ struct LinkState {
     unwritten_reads: usize,
     client_ended: bool,
     server_ended: bool,
-    /// Nothing more is read, written or shown.
+    /// Whether the link is over: nothing more is read, written or shown.
     is_over: bool,
-    /// Watch is stopping, and has ended the client's half itself.
+    /// Whether watch is stopping, and has ended the client's half itself.
     is_ended_by_watch: bool,
     end: LinkEnd,
 }
@@ -219,7 +219,7 @@ impl<'a> Link<'a> {
         true
     }
 
-    /// A side sends no more: ends that direction on the other socket too.
+    /// Ends a direction on the other socket too, after its side has closed.
     fn half_close(&self, from: Side, sink: &TcpStream) {
         let mut state = self.state();
         if state.is_over {
@@ -238,7 +238,7 @@ impl<'a> Link<'a> {
         let _ = sink.shutdown(Shutdown::Write); // fails if that side has closed
     }
 
-    /// A side reset the connection: resets the other socket too, and ends both directions.
+    /// Resets the other socket too, after a side has reset the connection. Ends both directions.
     fn reset(&self, side: Side) {
         let mut state = self.state();
         if std::mem::replace(&mut state.is_over, true) {
@@ -308,7 +308,7 @@ mod tests {
 
     use super::*;
 
-    /// Writes down the ends that it is told of.
+    /// Records the ends that are reported.
     #[derive(Default)]
     struct Ends(Mutex<Vec<String>>);
 
