@@ -126,3 +126,66 @@ fn the_route_is_told_before_the_content_is_read() {
     let at = |word: &str| calls.iter().position(|call| call == word).expect(word);
     assert!(at("routed /echo") < at("sent") && at("sent") < at("received 2"), "{calls:?}");
 }
+
+/// Panics in each call.
+struct Panics;
+
+impl Observer for Panics {
+    fn started(&self, _: SocketAddr, _: &[RouteRow]) {
+        panic!("in started, as the test wants");
+    }
+
+    fn opened(&self, _: u64, _: SocketAddr) {
+        panic!("in opened, as the test wants");
+    }
+
+    fn received(&self, _: u64, _: &[u8]) {
+        panic!("in received, as the test wants");
+    }
+
+    fn routed(&self, _: u64, _: Option<&RouteRow>) {
+        panic!("in routed, as the test wants");
+    }
+
+    fn sent(&self, _: u64, _: &[u8]) {
+        panic!("in sent, as the test wants");
+    }
+
+    fn answered(&self, _: u64, _: &Answered<'_>) {
+        panic!("in answered, as the test wants");
+    }
+
+    fn ended(&self, _: u64, _: End) {
+        panic!("in ended, as the test wants");
+    }
+
+    fn gone(&self, _: u64) {
+        panic!("in gone, as the test wants");
+    }
+}
+
+#[test]
+fn an_observer_that_panics_changes_no_byte_and_silences_no_other_observer() {
+    let calls = Arc::new(Calls::default());
+    let server = Server::bind("127.0.0.1:0").unwrap();
+    let server = server.observed_by(Arc::new(Panics)).observed_by(calls.clone());
+    let server = server.start(&ROUTES, ()).unwrap();
+    let mut client = TcpStream::connect(server.address()).unwrap();
+    client.write_all(b"GET / HTTP/1.1\r\nHost: h\r\n\r\n").unwrap();
+    client.shutdown(Shutdown::Write).unwrap();
+    let mut response = String::new();
+    client.read_to_string(&mut response).unwrap();
+    assert!(response.starts_with("HTTP/1.1 200 OK\r\n") && response.ends_with("Welcome!"));
+    let expected = [
+        "started 127.0.0.1 / /echo",
+        "opened 1",
+        "received 27",
+        "routed /",
+        "sent",
+        "answered 200 /",
+        "ClientClosed",
+        "ServerClosed",
+        "gone",
+    ];
+    assert_eq!(calls.until_gone(), expected);
+}

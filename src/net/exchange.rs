@@ -20,7 +20,7 @@ use log::error;
 
 use super::connections::Identity;
 use super::delivery::{Sent, deliver, is_one_write};
-use super::observer::Answered;
+use super::observer::{self, Answered};
 use super::shared::Service;
 use super::transport::{Io, Transport};
 use crate::message::chunked::{Decoded, Decoder};
@@ -143,9 +143,9 @@ impl<'c, 'a, S: Sync, L: Io> Exchange<'c, 'a, S, L> {
 
     /// Reports the route to the observers.
     fn routed(&self, route: Option<&Route<S>>) {
-        for observer in self.service.observers {
+        observer::report(self.service.observers, |observer| {
             observer.routed(self.identity.number, route.map(Route::row));
-        }
+        });
     }
 
     /// Answers OPTIONS with the methods of the route table (RFC 9110 section 9.3.7).

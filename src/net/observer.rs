@@ -16,8 +16,11 @@ use std::borrow::Cow;
 use std::cell::Cell;
 use std::io::{self, Read, Write};
 use std::net::SocketAddr;
+use std::panic::{self, AssertUnwindSafe};
 use std::sync::Arc;
 use std::time::Duration;
+
+use log::error;
 
 use super::connections::Identity;
 use super::transport::Io;
@@ -27,7 +30,8 @@ use crate::message::status::Status;
 use crate::route::RouteRow;
 
 /// Receives the bytes that are read from and written to each connection. The thread that serves a
-/// connection makes that connection's calls, in order, so a slow call delays that client only.
+/// connection makes that connection's calls, in order, so a slow call delays that client only. A call
+/// that panics is logged, and nothing else changes: the client is served as without it.
 pub trait Observer: Send + Sync {
     /// The server has started at this address, with these rows of its route table. Called once, on the
     /// thread of [`Server::run`](crate::Server::run), before the first connection.
@@ -68,6 +72,16 @@ pub struct Answered<'a> {
     /// Whether the connection stays open after the response. `KeepAlive` may still be followed by a
     /// close, if unread content cannot be drained.
     pub persistence: Persistence,
+}
+
+/// Makes a call to each observer, and catches its panic. The end of a connection is reported while it is
+/// dropped, where a second panic would abort the process.
+pub(super) fn report(observers: &[Arc<dyn Observer>], call: impl Fn(&dyn Observer)) {
+    for observer in observers {
+        if panic::catch_unwind(AssertUnwindSafe(|| call(&**observer))).is_err() {
+            error!("a call to an observer ended by a panic");
+        }
+    }
 }
 
 /// How one side ended the connection, for [`Observer::ended`].
@@ -119,7 +133,7 @@ impl<'o, L> Tapped<'o, L> {
     }
 
     fn each(&self, call: impl Fn(&dyn Observer)) {
-        self.observers.iter().for_each(|observer| call(&**observer));
+        report(self.observers, call);
     }
 
     fn client_ended(&self, end: End) {

@@ -34,7 +34,7 @@ use log::{error, warn};
 
 use super::connection::Connection;
 use super::connections::{Connections, Identity, IdleMark};
-use super::observer::Observer;
+use super::observer::{self, Observer};
 use super::shared::{Clock, Scheduling, Service, Shared, set_listener_options};
 use super::throttle::Throttle;
 use super::transport::{Buffers, Io};
@@ -138,7 +138,7 @@ impl Server {
         if !self.observers.is_empty() {
             let rows: Vec<RouteRow> = routes.iter().map(|route| *route.row()).collect();
             let address = self.listener.local_addr()?;
-            self.observers.iter().for_each(|observer| observer.started(address, &rows));
+            observer::report(&self.observers, |observer| observer.started(address, &rows));
         }
         let (limits, connections) = (&self.limits, &self.connections);
         let shared = Shared::new(self.listener, limits, connections, &service, self.scheduling)?;
@@ -243,9 +243,10 @@ impl ServerHandle {
 impl Drop for ServerHandle {
     fn drop(&mut self) {
         self.stopper.stop();
-        let ended = self.thread.take().map(thread::JoinHandle::join);
-        if let Some(Ok(Err(error))) = ended {
-            error!("the server ended: {error}");
+        match self.thread.take().map(thread::JoinHandle::join) {
+            Some(Ok(Err(error))) => error!("the server ended: {error}"),
+            Some(Err(_)) => error!("the server ended by a panic"),
+            Some(Ok(Ok(()))) | None => {}
         }
     }
 }

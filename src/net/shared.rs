@@ -19,7 +19,7 @@ use std::time::SystemTime;
 use log::{Level, info};
 
 use super::connections::{Connections, Entry, Identity};
-use super::observer::{Answered, Observer};
+use super::observer::{self, Answered, Observer};
 use super::throttle::Throttle;
 use crate::message::limits::Limits;
 use crate::message::visible::Visible;
@@ -140,9 +140,7 @@ impl<S> Service<'_, S> {
 
     /// Reports an exchange to the observers, and writes the access log.
     pub fn report(&self, identity: Identity, answered: &Answered<'_>) {
-        for observer in self.observers {
-            observer.answered(identity.number, answered);
-        }
+        observer::report(self.observers, |observer| observer.answered(identity.number, answered));
         if !answered.route.is_some_and(|route| route.is_quiet) {
             info!(
                 target: "access",

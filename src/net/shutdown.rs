@@ -24,7 +24,8 @@ use super::shared::{Serve, Shared};
 /// new clients could keep the server running.
 const ACCEPT_PENDING_TIME: Duration = Duration::from_millis(50);
 
-/// Time between two tries to accept a pending connection while no descriptor is free.
+/// Time between two tries to accept a pending connection while no descriptor is free, and between two
+/// checks whether a worker still accepts.
 const ACCEPT_RETRY_PAUSE: Duration = Duration::from_millis(1);
 
 /// Time for a connection of the server to itself, which wakes a thread in `accept`.
@@ -38,6 +39,10 @@ impl<T: Serve> Shared<'_, T> {
     pub fn shutdown<'scope>(&'scope self, scope: &'scope Scope<'scope, '_>) -> Vec<Arc<Entry>> {
         let deadline = Instant::now() + self.limits.grace;
         self.accept_pending(scope);
+        // A worker may have accepted a connection that is not in the registry yet.
+        while !self.none_accepting() && Instant::now() < deadline {
+            thread::sleep(ACCEPT_RETRY_PAUSE);
+        }
         // Each response now closes its connection, so a client that sends a request within this time
         // is answered, and need not be cut off.
         let idle_deadline = deadline.min(Instant::now() + FINAL_REQUEST_WAIT);
