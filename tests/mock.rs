@@ -556,6 +556,20 @@ fn the_port_file_has_the_bound_address() {
 }
 
 #[test]
+fn a_port_file_that_cannot_be_written_leaves_nothing_behind() {
+    let folder = Folder::new();
+    let port = folder.file("port");
+    fs::create_dir(&port).unwrap(); // a file cannot take the place of a folder
+    let transcript = folder.file("good.wire");
+    fs::write(&transcript, after_get("--- server closed\n")).unwrap();
+    let arguments = format!("mock {} --port-file {}", transcript.display(), port.display());
+    let ended = run(&mut openkitchen(&arguments));
+    assert_eq!(ended.code, Some(2), "{}", ended.stderr);
+    let left = fs::read_dir(port.parent().unwrap()).unwrap().count();
+    assert_eq!(left, 2, "the folder and the transcript");
+}
+
+#[test]
 fn a_signal_before_the_end_is_exit_code_3() {
     let mock = Mock::start(&after_get("--- server closed\n"), "");
     assert_eq!(mock.process.stop().code, Some(3));

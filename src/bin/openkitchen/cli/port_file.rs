@@ -36,6 +36,6 @@ impl PortFile<'_> {
 fn write_whole(file: &Path, text: &str) -> io::Result<()> {
     let mut temporary = file.as_os_str().to_owned();
     temporary.push(format!(".{}", process::id()));
-    fs::write(&temporary, text)?;
-    fs::rename(&temporary, file)
+    let written = fs::write(&temporary, text).and_then(|()| fs::rename(&temporary, file));
+    written.inspect_err(|_| drop(fs::remove_file(&temporary)))
 }
