@@ -352,6 +352,19 @@ fn a_recording_of_a_timeout_passes() {
 }
 
 #[test]
+fn a_server_that_closes_before_the_request_arrives_has_reset_the_connection() {
+    let folder = Folder::new();
+    let transcript = folder.file("reset.wire");
+    let text = "# A close, then an RST\n\n>>>\nGET / HTTP/1.1\nHost: h\n\n--- server reset\n";
+    fs::write(&transcript, text).unwrap();
+    let closes_at_once = server(|_| ());
+    for _ in 0..5 {
+        let ended = check(closes_at_once, &transcript.display().to_string());
+        assert_eq!(ended.code, Some(0), "{}", ended.stdout);
+    }
+}
+
+#[test]
 fn three_connections_are_played_in_the_order_of_the_file() {
     let (site, folder) = (ServerProcess::start_site(""), Folder::new());
     let file = folder.file("three.wire");

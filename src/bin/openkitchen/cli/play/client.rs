@@ -29,6 +29,10 @@ const READ_BYTES: usize = 64 * 1024;
 /// How long a write waits for room in the send buffer. After that, the player takes events.
 const WRITE_TIMEOUT: Duration = Duration::from_millis(50);
 
+/// How long the reader thread waits for a reset after a close without a byte. A server that closes at
+/// once sends a FIN, and answers the request that then arrives with an RST.
+const RESET_WAIT: Duration = Duration::from_millis(10);
+
 /// Something that happened, for the player.
 pub struct ClientEvent {
     pub source: EventSource,
@@ -275,10 +279,15 @@ impl<F> Drop for ClientConnection<F> {
 /// Reads until there are no more bytes, and puts what happens into the queue.
 fn read_to_end(mut stream: &TcpStream, source: EventSource, queue: &SyncSender<ClientEvent>) {
     let mut buffer = vec![0; READ_BYTES];
+    let mut has_read = false;
     loop {
         let kind = match stream.read(&mut buffer) {
+            Ok(0) if !has_read && resets_soon(stream) => ClientEventKind::Reset,
             Ok(0) => ClientEventKind::End,
-            Ok(length) => ClientEventKind::Bytes(buffer[..length].to_vec()),
+            Ok(length) => {
+                has_read = true;
+                ClientEventKind::Bytes(buffer[..length].to_vec())
+            }
             Err(error) if error.kind() == ErrorKind::Interrupted => continue,
             Err(_) => ClientEventKind::Reset,
         };
@@ -287,6 +296,12 @@ fn read_to_end(mut stream: &TcpStream, source: EventSource, queue: &SyncSender<C
             return;
         }
     }
+}
+
+/// Whether a reset follows the server's close.
+fn resets_soon(stream: &TcpStream) -> bool {
+    thread::sleep(RESET_WAIT);
+    matches!(stream.take_error(), Ok(Some(_)))
 }
 
 #[cfg(test)]
