@@ -35,9 +35,9 @@
 //! # Logging, panics and signals
 //!
 //! The library prints nothing and logs through the `log` crate: choose a logger, such as env_logger.
-//! A handler's panic becomes a 500, and its message goes to stderr as in any Rust program. The library
-//! handles no signals, so SIGTERM ends the process at once, unless a thread of the program waits for it
-//! and calls [`Stopper::stop`].
+//! A handler's panic becomes a 500, and its message goes to stderr as in any Rust program. An observer's
+//! panic changes nothing for the client. The library handles no signals, so SIGTERM ends the process at
+//! once, unless a thread of the program waits for it and calls [`Stopper::stop`].
 //!
 //! # The walk of one request
 //!
