@@ -128,23 +128,19 @@ impl<'o, L> Tapped<'o, L> {
         let Identity { number: connection, peer } = identity;
         let (client_ended, server_ended) = (Cell::new(false), Cell::new(false));
         let tapped = Tapped { io, connection, observers, client_ended, server_ended };
-        tapped.each(|observer| observer.opened(connection, peer));
+        report(observers, |observer| observer.opened(connection, peer));
         tapped
-    }
-
-    fn each(&self, call: impl Fn(&dyn Observer)) {
-        report(self.observers, call);
     }
 
     fn client_ended(&self, end: End) {
         if !self.client_ended.replace(true) {
-            self.each(|observer| observer.ended(self.connection, end));
+            report(self.observers, |observer| observer.ended(self.connection, end));
         }
     }
 
     fn server_ended(&self) {
         if !self.server_ended.replace(true) {
-            self.each(|observer| observer.ended(self.connection, End::ServerClosed));
+            report(self.observers, |observer| observer.ended(self.connection, End::ServerClosed));
         }
     }
 
@@ -165,7 +161,9 @@ impl<L: Io> Read for Tapped<'_, L> {
         let length = self.note_reset(read)?;
         match length {
             0 => self.client_ended(End::ClientClosed),
-            _ => self.each(|observer| observer.received(self.connection, &buffer[..length])),
+            _ => report(self.observers, |observer| {
+                observer.received(self.connection, &buffer[..length])
+            }),
         }
         Ok(length)
     }
@@ -175,7 +173,7 @@ impl<L: Io> Write for Tapped<'_, L> {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         let written = self.io.write(bytes);
         let length = self.note_reset(written)?;
-        self.each(|observer| observer.sent(self.connection, &bytes[..length]));
+        report(self.observers, |observer| observer.sent(self.connection, &bytes[..length]));
         Ok(length)
     }
 
@@ -198,6 +196,6 @@ impl<L: Io> Io for Tapped<'_, L> {
 impl<L> Drop for Tapped<'_, L> {
     fn drop(&mut self) {
         self.server_ended();
-        self.each(|observer| observer.gone(self.connection));
+        report(self.observers, |observer| observer.gone(self.connection));
     }
 }
