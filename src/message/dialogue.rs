@@ -207,21 +207,22 @@ impl Dialogue {
         stream.reader.skip(bytes);
         stream.progress.is_lost |= stream.reader.is_lost();
         if was_within && !stream.reader.is_within() {
-            stream.complete(false);
-            if from == Side::Server {
-                self.unanswered = self.unanswered.saturating_sub(1);
-            }
+            self.complete(from);
         }
     }
 
     /// Takes the end of one side's direction. Content that ends with the connection is complete now.
     pub fn end(&mut self, from: Side) {
-        let stream = self.stream_mut(from);
-        if stream.reader.ends_with_connection() {
-            stream.complete(false);
-            if from == Side::Server {
-                self.unanswered = self.unanswered.saturating_sub(1);
-            }
+        if self.stream(from).reader.ends_with_connection() {
+            self.complete(from);
+        }
+    }
+
+    /// Counts a side's message, which is no interim response, as complete.
+    fn complete(&mut self, from: Side) {
+        self.stream_mut(from).complete(false);
+        if from == Side::Server {
+            self.unanswered = self.unanswered.saturating_sub(1);
         }
     }
 

@@ -198,8 +198,7 @@ impl ResponseCollector {
             last.span.end = self.received.len();
         }
         // A response that leaves HTTP is complete with its head.
-        let switches = matches!(range.ending, Some(Ending::Switched | Ending::Tunnel));
-        if range.ends_message || switches {
+        if range.ends_message || range.ending.is_some_and(Ending::leaves_http) {
             last.is_whole = true;
             self.end = last.span.end;
             let is_interim = range.ending == Some(Ending::Interim);
@@ -262,13 +261,7 @@ impl ResponseCollector {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    const STREAM: &[u8] = b"HTTP/1.1 100 Continue\r\n\r\n\
-        HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\n\
-        HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n1\r\n!\r\n0\r\n\r\n\
-        HTTP/1.1 304 Not Modified\r\nContent-Length: 9\r\n\r\n\
-        HTTP/1.1 404 Not Found\r\nContent-Length: 4\r\n\r\nnope\
-        HTTP/1.0 200 OK\r\n\r\nto the end";
+    use crate::message::reader::tests::STREAM;
 
     const REQUESTS: &[u8] = b"HEAD /1 HTTP/1.1\r\n\r\nGET /2 HTTP/1.1\r\n\r\n\
         GET /3 HTTP/1.1\r\n\r\nGET /4 HTTP/1.1\r\n\r\nGET /5 HTTP/1.1\r\n\r\n";
