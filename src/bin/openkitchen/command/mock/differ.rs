@@ -12,8 +12,8 @@
 use openkitchen::transcript::Side;
 
 use super::MockConnection;
-use crate::cli::play::difference::Difference;
-use crate::cli::play::expected::EqualUpTo;
+use crate::command::play::difference::Difference;
+use crate::command::play::expected::EqualUpTo;
 
 /// Returns the first difference between the expected and the received requests, as text. Bytes that
 /// were not received yet are no difference. `received_ends` are the ends of the complete requests.

@@ -12,7 +12,7 @@ use std::fs;
 use openkitchen::Transcript;
 use openkitchen::transcript::{Item, Piece, Side};
 
-use crate::cli::CliError;
+use crate::command::CliError;
 
 /// Reads a transcript from a file, to play this side of it.
 ///

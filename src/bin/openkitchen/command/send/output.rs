@@ -14,7 +14,7 @@ use std::time::{Duration, Instant};
 
 use openkitchen::transcript::{Block, Bytes, Event, EventKind, Item, Note, Printer, Prose, Side};
 
-use crate::cli::note::{self, Took};
+use crate::command::note::{self, Took};
 
 /// Prints a transcript, item by item.
 pub struct Output<W> {

@@ -10,9 +10,9 @@ use std::time::Duration;
 use openkitchen::message::responses::ResponseCollector;
 use openkitchen::transcript::{EventKind, Side};
 
-use crate::cli::play::client::{ClientConnection, Ended, ServerEvents};
-use crate::cli::play::difference::{Difference, RECEIVED};
-use crate::cli::play::expected::{EqualUpTo, ExpectedBytes};
+use crate::command::play::client::{ClientConnection, Ended, ServerEvents};
+use crate::command::play::difference::{Difference, RECEIVED};
+use crate::command::play::expected::{EqualUpTo, ExpectedBytes};
 
 /// Bytes that are taken on one connection at most, up to one read.
 pub const MAX_RECEIVED_BYTES: usize = 16 * 1024 * 1024;

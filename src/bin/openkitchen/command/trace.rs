@@ -234,7 +234,7 @@ mod tests {
     use openkitchen::transcript::Transcript;
 
     use super::*;
-    use crate::cli::follower::Follower;
+    use crate::command::follower::Follower;
 
     /// Keeps the text that a trace has written.
     #[derive(Clone, Default)]

@@ -22,7 +22,7 @@ use openkitchen::sys;
 
 use super::MockConnection;
 use super::differ;
-use crate::cli::play::turns::{Step, ToReceive};
+use crate::command::play::turns::{Step, ToReceive};
 
 /// How long the server still reads after its last step, if the client does not close its side. In this
 /// time the client reads the rest, before the socket is closed.

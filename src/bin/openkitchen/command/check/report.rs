@@ -23,7 +23,7 @@ use openkitchen::transcript::{Block, Bytes, Item, Note, Side};
 
 use super::case::Case;
 use super::play::CheckOutcome;
-use crate::cli::play::difference::Difference;
+use crate::command::play::difference::Difference;
 use crate::site::json;
 
 /// Columns of the output, and those that are left after a word such as `expected:`.

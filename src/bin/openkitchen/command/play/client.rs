@@ -21,7 +21,7 @@ use std::time::{Duration, Instant};
 
 use openkitchen::message::dialogue::{Dialogue, Side};
 
-use crate::cli::address;
+use crate::command::address;
 
 /// Bytes of one read at most.
 const READ_BYTES: usize = 64 * 1024;

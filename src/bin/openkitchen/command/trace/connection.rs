@@ -26,7 +26,7 @@ use openkitchen::transcript::{Block, Bytes, Event, EventKind, Item, Note, Piece,
 use super::collector::{Collector, Crossed};
 use super::direction::{Direction, Shown};
 use super::view::Summary;
-use crate::cli::note;
+use crate::command::note;
 
 /// Bytes that may be held back on one connection. Each item costs the bytes that crossed, and
 /// [`ITEM_BYTES`].

@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 
 use openkitchen::transcript::{Block, Bytes, Item, Note, Prose, Side};
 
-use crate::cli::note::crossed;
+use crate::command::note::crossed;
 
 /// How long counted bytes may wait for more, before their block is printed.
 const COUNT_TIME: Duration = Duration::from_secs(1);

@@ -148,7 +148,7 @@ fn unknown_command(word: &str) -> CliError {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::cli::flags::{ParsedArgs, parse};
+    use crate::command::flags::{ParsedArgs, parse};
 
     fn options(line: &str, environment: &[(&str, &str)]) -> Result<ServeOptions, String> {
         let arguments: Vec<String> = line.split_whitespace().map(str::to_string).collect();

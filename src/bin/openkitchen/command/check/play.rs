@@ -21,10 +21,10 @@ use super::connection::{
     CheckState, CheckedConnection, MAX_RECEIVED_BYTES, counted, different, end_of, received_so_far,
     require_complete, require_well_formed,
 };
-use crate::cli::address;
-use crate::cli::play::client::{Clients, Ended};
-use crate::cli::play::difference::Difference;
-use crate::cli::play::turns::{Step, ToReceive, Turn, Turns};
+use crate::command::address;
+use crate::command::play::client::{Clients, Ended};
+use crate::command::play::difference::Difference;
+use crate::command::play::turns::{Step, ToReceive, Turn, Turns};
 
 /// How long the client reads after the last expected byte: there must be no further bytes.
 const SURPLUS_WAIT: Duration = Duration::from_millis(50);

@@ -37,7 +37,7 @@ use super::TraceOptions;
 use super::collector::Collector;
 use super::connection::TracedConnection;
 use super::direction::Shown;
-use crate::cli::note::{SILENCE, Took, counted};
+use crate::command::note::{SILENCE, Took, counted};
 
 /// Connections without a byte that are printed in each [`SILENT_PERIOD`]: as many as a browser opens to
 /// one host.

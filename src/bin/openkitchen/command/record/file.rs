@@ -18,8 +18,8 @@ use openkitchen::transcript::{
 
 use super::assertions::ResponseFacts;
 use super::{MAX_FILE_BYTES, Recorder};
-use crate::cli::follower::FollowedBytes;
-use crate::cli::note;
+use crate::command::follower::FollowedBytes;
+use crate::command::note;
 
 /// Bytes kept free in a file for the two lines at its end that say what it does not hold.
 const CLOSING_LINES_BYTES: usize = 256;

@@ -14,11 +14,11 @@ use openkitchen::message::dialogue::{Dialogue, Progress};
 use openkitchen::transcript::{EventKind, Millis, Side};
 
 use super::output::Output;
-use crate::cli::play::client::{
+use crate::command::play::client::{
     ClientConnection, ClientEvent, ClientEventKind, Clients, EventSource,
 };
-use crate::cli::play::turns::{Step, ToReceive, Turns};
-use crate::cli::{CliError, address};
+use crate::command::play::turns::{Step, ToReceive, Turns};
+use crate::command::{CliError, address};
 
 /// The pause after each byte of `--slow`: long enough that the server reads each byte alone, short
 /// enough that a head arrives before a server's timeout.

@@ -26,7 +26,7 @@ use openkitchen::net::shared::set_stream_options;
 use openkitchen::transcript::Side;
 use openkitchen::{End, Limits, Observer, sys};
 
-use crate::cli::viewers::Viewers;
+use crate::command::viewers::Viewers;
 
 /// Bytes of one read: as many as a fast sender's read returns, and few on a stack.
 const BUFFER_BYTES: usize = 16 * 1024;

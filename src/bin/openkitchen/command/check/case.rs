@@ -11,7 +11,7 @@
 
 use openkitchen::transcript::{Event, EventKind, Item, Side};
 
-use crate::cli::script;
+use crate::command::script;
 
 /// A transcript whose client can be played.
 #[derive(Debug)]

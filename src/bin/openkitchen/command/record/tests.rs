@@ -6,7 +6,7 @@ use openkitchen::Transcript;
 use openkitchen::transcript::Item;
 
 use super::*;
-use crate::cli::follower::Follower;
+use crate::command::follower::Follower;
 
 /// A recorder, the follower that tells it what crossed, and its folder, which is deleted when this is
 /// dropped.
