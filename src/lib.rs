@@ -84,6 +84,8 @@ pub mod request;
 #[cfg_attr(not(book), doc(hidden))]
 pub mod net;
 pub mod transcript;
+pub mod observe;
+pub mod play;
 #[cfg_attr(not(book), doc(hidden))]
 #[allow(unsafe_code, reason = "calls that std does not have")]
 pub mod sys;
@@ -99,6 +101,11 @@ pub use message::target::form;
 pub use net::observer::{Answered, End, Observer};
 pub use net::server::{Server, ServerHandle, Stopper};
 pub use net::shared::{Clock, Scheduling};
+pub use net::start_error::StartError;
+#[doc(inline)]
+pub use observe::{Follower, Recorder, Trace, TraceOptions, Viewer};
+#[doc(inline)]
+pub use play::mock::Mock;
 pub use request::Request;
 pub use route::{Handler, Route, RouteRow, Routes, delete, get, patch, post, put, routes};
 #[doc(inline)]

@@ -17,6 +17,7 @@
 //! The files stand in reading order.
 
 pub mod server;
+pub mod start_error;
 pub mod shared;
 pub mod accept;
 pub mod connections;

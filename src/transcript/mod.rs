@@ -89,6 +89,8 @@ mod text;
 
 mod parse;
 mod print;
+#[doc(hidden)]
+pub mod notes;
 #[rustfmt::skip] // a row is a line
 pub mod glossary;
 pub mod explain;

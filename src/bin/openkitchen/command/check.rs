@@ -1,38 +1,24 @@
 //! # `openkitchen check`: tests a server with transcripts, and without a file with the lessons
 //!
-//! It plays the client's side of each transcript, and compares the server's responses.
-//!
-//! ```text
-//! case        a transcript with its title, its clause, and what to do if it fails
-//! lessons     the transcripts that are built in
-//! play        plays a case: sends, waits, compares
-//! connection  what has crossed a connection, and what is wrong with it
-//! report      the output: text, or JSON with --json
-//! ```
-//! Each case has connections of its own. The bytes are sent as they are in the file. A `Host` that
-//! names another address stays: most servers accept it, and some lessons are about it. If a transcript
-//! has assertions, only they are tested; if it has none, the bytes are compared.
-//!
-//! The time is limited, whatever the server does: no wait is longer than `--timeout` plus the time that
-//! the transcript gives, and after [`MAX_SILENT_CASES`] cases without a byte `check` stops.
+//! The library's `play::check` plays and judges. Here are the built-in lessons, and the JSON of `--json`.
+//! After [`MAX_SILENT_CASES`] cases without a byte, `check` stops.
 
-mod case;
+mod json;
 mod lessons;
-mod play;
-mod connection;
-mod report;
 
-use std::env;
-use std::io::{self, IsTerminal, Write};
+use std::io::{self, Write};
 use std::path::Path;
 use std::process::ExitCode;
 use std::time::Duration;
 
+use openkitchen::observe::trace::stdout_wants_colour;
+use openkitchen::play::check::{
+    self, Case, CaseResult, CheckOutcome, CheckTarget, Report, Verdict,
+};
+use openkitchen::play::connect;
+
 use super::flags::{CommandLine, Flag, SECONDS, time};
-use super::{CliError, address, print, script, trace};
-use case::Case;
-use play::{CheckOutcome, CheckTarget};
-use report::{Report, Verdict};
+use super::{CliError, address, print, script};
 
 /// Cases in a row in which the server sends no byte; after these, the other cases are not tried.
 const MAX_SILENT_CASES: usize = 3;
@@ -105,10 +91,10 @@ pub fn command(arguments: &[String]) -> Result<ExitCode, CliError> {
     };
     let authority = address::authority(typed)?;
     let cases = read_cases(files).map_err(CliError::Unusable)?;
-    match address::resolve(&authority) {
+    match connect::resolve(&authority) {
         Ok(addresses) => {
             let target = CheckTarget { authority, addresses, timeout: options.timeout };
-            Ok(check(&cases, &target, &options))
+            Ok(check_all(&cases, &target, &options))
         }
         Err(why) => Ok(no_connection(&authority, &why)),
     }
@@ -128,14 +114,11 @@ fn read_cases(files: &[String]) -> Result<Vec<Case>, String> {
     files.iter().map(read).collect()
 }
 
-fn check(cases: &[Case], target: &CheckTarget, options: &CheckOptions) -> ExitCode {
-    let stdout = io::stdout();
-    let no_color = env::var_os("NO_COLOR");
-    let colour = trace::wants_colour(stdout.is_terminal(), no_color.as_deref());
-    let mut report = Report::new(&target.authority, cases, options.json, colour);
+fn check_all(cases: &[Case], target: &CheckTarget, options: &CheckOptions) -> ExitCode {
+    let mut report = Report::new(&target.authority, cases, stdout_wants_colour());
     let (mut silent_cases, mut is_first) = (0, true);
     for case in cases {
-        let outcome = play::play(case, target);
+        let outcome = check::play(case, target);
         if let (CheckOutcome::Unreachable(why), true) = (&outcome, is_first) {
             let why = format!("{why}; start the server, then check it again");
             return no_connection(&target.authority, &why);
@@ -144,13 +127,16 @@ fn check(cases: &[Case], target: &CheckTarget, options: &CheckOptions) -> ExitCo
         let is_silent = matches!(outcome, CheckOutcome::Failed { is_silent: true, .. });
         silent_cases = if is_silent { silent_cases + 1 } else { 0 };
         let is_unreachable = matches!(outcome, CheckOutcome::Unreachable(_));
-        print(&report.add(case, outcome));
+        let result = CaseResult::from(outcome);
+        let text = report.add(case, &result);
+        print(&if options.json { json::case(case, &result) } else { text });
         if is_unreachable || silent_cases == MAX_SILENT_CASES {
             break;
         }
     }
     let is_silent = silent_cases == MAX_SILENT_CASES;
-    print(&report.finish(cases.len(), is_silent));
+    let text = report.finish(cases.len(), is_silent);
+    print(&if options.json { json::counts(&report, cases.len()) } else { text });
     if report.count(Verdict::Fail) == 0 { ExitCode::SUCCESS } else { ExitCode::from(SOME_FAIL) }
 }
 

@@ -1,23 +1,18 @@
 //! The commands of the binary, one file each, and what they share: errors, flags, the address of a
-//! server, stdout, the log, and how a time is printed.
+//! server, stdout and the log. Arguments in, exit code out: the library does the work.
 
 pub mod address;
 pub mod bind;
 pub mod check;
 pub mod explain;
 pub mod flags;
-pub mod follower;
 pub mod logging;
 pub mod mock;
-pub mod note;
-pub mod play;
 pub mod options;
 pub mod port_file;
-pub mod record;
 pub mod script;
 pub mod send;
 pub mod serve;
-pub mod trace;
 pub mod viewers;
 pub mod watch;
 

@@ -14,23 +14,21 @@
 //! --- silent 2s
 //! ```
 //! The output is a transcript of what crossed, read by read, and of how the connection ended; so it
-//! can be sent again. Nothing is added to the bytes and nothing is judged. [`player`] plays a
-//! transcript or stdin, [`output`] prints.
+//! can be sent again. Nothing is added to the bytes and nothing is judged. The library's
+//! `play::send` does the work.
 //!
 //! Left out: TLS, and a verdict (`check` has one).
-
-mod output;
-mod player;
 
 use std::io::{self, IsTerminal};
 use std::process::ExitCode;
 use std::time::Duration;
 
+use openkitchen::play::connect;
+use openkitchen::play::send::{SendOptions, SendOutcome, SendPlayer};
 use openkitchen::transcript::Side;
 
 use super::flags::{CommandLine, Flag, SECONDS, time};
 use super::{CliError, address, script};
-use player::{SendOptions, SendOutcome, SendPlayer};
 
 /// Exit code: silence, and no complete response.
 const SILENT: u8 = 3;
@@ -91,13 +89,14 @@ pub fn command(arguments: &[String]) -> Result<ExitCode, CliError> {
         None => None,
     };
     let authority = address::authority(typed)?;
-    let addresses = address::resolve(&authority)
+    let addresses = connect::resolve(&authority)
         .map_err(|why| CliError::Failed(format!("cannot connect to {authority}: {why}")))?;
     let mut player = SendPlayer::new(addresses, options, io::stdout());
-    match transcript {
-        Some(transcript) => player.play(&transcript)?,
-        None => player.send_stdin(io::stdin(), io::stdin().is_terminal())?,
-    }
+    let played = match transcript {
+        Some(transcript) => player.play(&transcript),
+        None => player.send_stdin(io::stdin(), io::stdin().is_terminal()),
+    };
+    played.map_err(CliError::Failed)?;
     Ok(match player.finish() {
         SendOutcome::Answered => ExitCode::SUCCESS,
         SendOutcome::Silent => ExitCode::from(SILENT),

@@ -5,11 +5,10 @@ use std::io;
 use std::process::{self, ExitCode};
 use std::time::Duration;
 
-use openkitchen::{Server, Stopper, sys};
+use openkitchen::{Server, Stopper, TraceOptions, sys};
 
 use super::options::ServeOptions;
 use super::port_file::PortFile;
-use super::trace::TraceOptions;
 use super::viewers::Viewers;
 use super::{CliError, bind, logging, options};
 use crate::site::likes::{self, Likes};
@@ -59,9 +58,7 @@ fn serve(options: &ServeOptions) -> Result<(), CliError> {
     };
     viewers.announce(&[format!("listening on http://{address}"), likes_line]);
     if viewers.shows_anything() {
-        for observer in &viewers.observers {
-            server = server.observed_by(observer.clone());
-        }
+        server = server.observed_by(viewers.follower.clone());
     }
     port_file.write(address).map_err(failed)?;
     if process::id() == 1 && address.ip().is_loopback() {
@@ -71,7 +68,7 @@ fn serve(options: &ServeOptions) -> Result<(), CliError> {
     }
     let served = server.run(&ROUTES, site);
     viewers.finish();
-    served.map_err(|error| failed(format!("cannot serve: {error}")))
+    served.map_err(|error| failed(error.to_string()))
 }
 
 /// At the first SIGTERM or Ctrl-C (SIGINT), `/healthz` answers 503 for `--drain` seconds, then the

@@ -2,31 +2,24 @@
 //!
 //! The lesson site and `watch` have the same flags for both, and print the same lines about them.
 
-use std::env;
-use std::io::{self, IsTerminal};
 use std::path::Path;
 use std::sync::Arc;
 
-use openkitchen::Observer;
+use openkitchen::observe::trace::SECRETS_ARE_SHOWN;
+use openkitchen::observe::{Follower, Recorder, Trace, TraceOptions, Viewer};
 
-use super::follower::{Follower, Viewer};
 use super::print;
-use super::record::Recorder;
-use super::trace::{self, Trace, TraceOptions};
 
 /// What shows the connections of a command.
 pub struct Viewers {
-    /// What follows the connections, and tells the others what crosses.
+    /// What follows the connections, and tells the trace and the recorder what crosses.
     pub follower: Arc<Follower>,
-    /// The follower, the trace and the recorder.
-    pub observers: Vec<Arc<dyn Observer>>,
     trace: Option<Arc<Trace>>,
     recorder: Option<Arc<Recorder>>,
 }
 
 impl Viewers {
-    /// Starts a recorder for this folder, and a trace with these options on stdout, in colours if stdout
-    /// is a terminal and `NO_COLOR` is not set. `server` is the server's name in each recording.
+    /// Starts a recorder for this folder, and a trace with these options on stdout. `server` is the server's name in each recording.
     ///
     /// # Errors
     /// A sentence: nothing can be recorded in the folder.
@@ -37,19 +30,11 @@ impl Viewers {
     ) -> Result<Viewers, String> {
         let recorder = record.map(|folder| Recorder::open(folder, server)).transpose()?;
         let recorder = recorder.map(Arc::new);
-        let trace = trace.map(|options| {
-            let stdout = io::stdout();
-            let no_color = env::var_os("NO_COLOR");
-            let colour = trace::wants_colour(stdout.is_terminal(), no_color.as_deref());
-            Arc::new(Trace::start(stdout, TraceOptions { colour, ..options }))
-        });
+        let trace = trace.map(|options| Arc::new(Trace::on_stdout(options)));
         let mut viewers: Vec<Arc<dyn Viewer>> = Vec::new();
         viewers.extend(trace.clone().map(|trace| trace as Arc<dyn Viewer>));
         viewers.extend(recorder.clone().map(|recorder| recorder as Arc<dyn Viewer>));
-        let follower = Arc::new(Follower::new(viewers.clone()));
-        let mut observers: Vec<Arc<dyn Observer>> = vec![follower.clone()];
-        observers.extend(viewers.into_iter().map(|viewer| viewer as Arc<dyn Observer>));
-        Ok(Viewers { follower, observers, trace, recorder })
+        Ok(Viewers { follower: Arc::new(Follower::new(viewers)), trace, recorder })
     }
 
     /// Whether anything is shown. A server whose connections nothing shows needs no observer.
@@ -61,9 +46,7 @@ impl Viewers {
     pub fn announce(&self, lines: &[String]) {
         lines.iter().for_each(|line| self.say(line));
         if self.trace.is_some() {
-            self.say(
-                "every byte that crosses is shown here, secrets included; --no-trace stops it",
-            );
+            self.say(&format!("{SECRETS_ARE_SHOWN}; --no-trace stops it"));
         }
         if let Some(recorder) = &self.recorder {
             self.say(&recorder.banner());

@@ -18,34 +18,28 @@
 //! hour, because a peer that loses power sends no FIN. Once the server is reached, there is no
 //! other deadline until watch stops: a server that is stopped in a debugger may take its time.
 //!
-//! Left out: TLS (watch the plain HTTP server to which a TLS proxy forwards).  Next: `link`, one connection.
-
-mod link;
+//! Left out: TLS (watch the plain HTTP server to which a TLS proxy forwards). The library's `play::watch`
+//! relays the connections.
 
 use std::io;
-use std::net::{SocketAddr, TcpStream};
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::{self, ExitCode};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::AtomicBool;
 use std::thread;
 use std::time::Duration;
 
-use openkitchen::net::connections::{Connections, Entry};
-use openkitchen::net::shared::{Serve, Shared};
-use openkitchen::{Limits, Scheduling, sys};
+use openkitchen::net::connections::Connections;
+use openkitchen::net::shared::Shared;
+use openkitchen::play::connect;
+use openkitchen::play::watch::{WRITE_POLL_INTERVAL, Watcher};
+use openkitchen::{Limits, Observer, Scheduling, TraceOptions, sys};
 
 use super::flags::{CommandLine, Flag, NUMBER, SECONDS, count, listen, time, time_or_none};
 use super::port_file::PortFile;
-use super::trace::TraceOptions;
 use super::viewers::Viewers;
 use super::{CliError, address, bind, logging};
-
-use link::{Link, LinkEnd, WRITE_POLL_INTERVAL};
-
-/// How long a connect to one of the server's addresses may take. The kernel alone would try for two
-/// minutes.
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// What the flags set.
 #[derive(Clone, Debug, PartialEq)]
@@ -143,7 +137,7 @@ fn watch(server: &str, options: &WatchOptions) -> Result<(), CliError> {
     let port_file = PortFile::prepare(options.port_file.as_deref());
     let failed = |sentence: String| CliError::Failed(sentence);
     let io_failed = |error: io::Error| CliError::Failed(error.to_string());
-    let addresses = address::resolve(server)
+    let addresses = connect::resolve(server)
         .map_err(|why| failed(format!("{server} cannot be reached: {why}")))?;
     let listen = options.listen.clone().unwrap_or_else(|| next_port(server));
     let listener = bind::bind(&listen).map_err(failed)?;
@@ -171,14 +165,15 @@ fn watch(server: &str, options: &WatchOptions) -> Result<(), CliError> {
     let watcher = Watcher {
         server,
         addresses,
-        viewers: &viewers,
+        follower: &viewers.follower,
+        notice: &|line| viewers.say(line),
         limits: &limits,
         stopping: connections.stopping(),
         unreachable_reported: AtomicBool::new(false),
     };
     stop_on_signal(Arc::clone(&connections)).map_err(io_failed)?;
     viewers.announce(&[format!("listening on http://{bound}"), format!("watching {server}")]);
-    viewers.observers.iter().for_each(|observer| observer.started(bound, &[]));
+    viewers.follower.started(bound, &[]);
     port_file.write(bound).map_err(failed)?;
     let scheduling = Scheduling::Normal;
     let shared =
@@ -214,73 +209,6 @@ fn stop_on_signal(connections: Arc<Connections>) -> io::Result<()> {
             process::exit(1);
         }
     })
-}
-
-/// Relays each accepted connection to the server.
-struct Watcher<'a> {
-    /// The server's address, as the command line names it.
-    server: &'a str,
-    addresses: Vec<SocketAddr>,
-    viewers: &'a Viewers,
-    limits: &'a Limits,
-    /// True once watch is to stop.
-    stopping: &'a AtomicBool,
-    /// Whether it was printed that the server cannot be reached. Cleared when it is reached.
-    unreachable_reported: AtomicBool,
-}
-
-impl Serve for Watcher<'_> {
-    /// Each direction of a link has its buffer on the stack.
-    type Buffers = ();
-    const REJECTION: &'static str = "are closed";
-    /// The client and the server decide when a connection ends.
-    const CLOSES_IDLE: bool = false;
-
-    fn serve(&self, entry: &Entry, (): &mut ()) {
-        if let Some(server) = self.connect_to_server(entry.identity.number) {
-            self.relay(entry, server);
-        }
-    }
-
-    fn reject(&self, _: &Entry, (): &mut ()) {}
-}
-
-impl Watcher<'_> {
-    /// Connects to the server. Prints a failure once, until the server is reached again.
-    fn connect_to_server(&self, number: u64) -> Option<TcpStream> {
-        match address::connect(&self.addresses, CONNECT_TIMEOUT) {
-            Ok(server) => {
-                self.unreachable_reported.store(false, Ordering::Relaxed);
-                Some(server)
-            }
-            Err(error) => {
-                if !self.unreachable_reported.swap(true, Ordering::Relaxed) {
-                    let (server, why) = (self.server, address::why(&error));
-                    self.viewers.say(&format!(
-                        "connection {number} was closed: {server} cannot be reached: {why}"
-                    ));
-                }
-                None
-            }
-        }
-    }
-
-    /// Copies bytes both ways until both sides have ended.
-    fn relay(&self, entry: &Entry, server: TcpStream) {
-        let number = entry.identity.number;
-        match Link::new(entry, server, self.viewers, self.limits, self.stopping).relay() {
-            Ok(LinkEnd::Closed) => {}
-            Ok(LinkEnd::Idle) => {
-                let seconds = self.limits.idle_timeout.as_secs_f64();
-                self.viewers.say(&format!(
-                    "connection {number} was closed: no byte crossed for {seconds} s (--idle-timeout)"
-                ));
-            }
-            Err(error) => {
-                log::warn!("connection {number} was closed: cannot create a thread: {error}");
-            }
-        }
-    }
 }
 
 #[cfg(test)]

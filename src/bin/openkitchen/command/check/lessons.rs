@@ -1,7 +1,7 @@
 //! The built-in lessons of `check`, in reading order: first the basics (a port, a status line, content),
 //! then connections, then dangerous requests, then the lesson site's API. Each is a file of the site.
 
-use super::case::Case;
+use openkitchen::play::check::Case;
 
 /// A lesson's file name, and its text.
 type Lesson = (&'static str, &'static str);
