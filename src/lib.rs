@@ -103,7 +103,7 @@ pub use net::server::{Server, ServerHandle, Stopper};
 pub use net::shared::{Clock, Scheduling};
 pub use net::start_error::StartError;
 #[doc(inline)]
-pub use observe::{Follower, Recorder, Trace, TraceOptions, Viewer};
+pub use observe::{Exchanges, Follower, KeptExchange, Recorder, Trace, TraceOptions, Viewer};
 #[doc(inline)]
 pub use play::mock::Mock;
 pub use request::Request;
