@@ -35,7 +35,7 @@
 //! A side that sends FIN may still read. So the client's FIN is written as `client half-close`, or as
 //! `client closed` if the server has closed before.
 //!
-//! Bounds: [`MAX_FILES`](folder::MAX_FILES) files in the folder, [`MAX_FILE_BYTES`](folder::MAX_FILE_BYTES) each. Nothing is ever deleted: beyond the
+//! Bounds: 1,000 files in the folder, 16 MiB each. Nothing is ever deleted: beyond the
 //! bounds, connections and bytes are only counted, and the counts are reported. A write error is logged
 //! once, and no client loses its response by it. A slow disk does make the client wait.
 //!

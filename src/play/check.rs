@@ -8,6 +8,18 @@
 //! connection  what has crossed a connection, and what is wrong with it
 //! report      the results as text
 //! ```
+//! ```
+//! # use openkitchen::{Request, Response, Routes, Server, get, routes};
+//! use openkitchen::play::check::{self, Case, CheckOutcome, CheckTarget};
+//! # static ROUTES: Routes = routes(&[get("/", home)]);
+//! # fn home(_: &Request) -> Response { Response::text("Welcome!") }
+//! # let server = Server::bind("127.0.0.1:0")?.start(&ROUTES, ())?;
+//!
+//! let page = ">>>\nGET / HTTP/1.1\nHost: h\n\n???\nstatus 200\nbody \"Welcome!\"\n";
+//! let case = Case::read("home.wire", page)?;
+//! assert_eq!(check::play(&case, &CheckTarget::new(server.address())), CheckOutcome::Passed);
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
 //! Each case has connections of its own. The bytes are sent as they are in the file. A `Host` that
 //! names another address stays: most servers accept it, and some lessons are about it. If a transcript
 //! has assertions, only they are tested; if it has none, the bytes are compared.

@@ -18,6 +18,29 @@
 //! clients send the same fields; then it reports what differs. What the server sends is exact: each
 //! block is one write, after the waits of the transcript, and then the event.
 //!
+//! ```
+//! # use std::io::{Read, Write};
+//! # use std::net::{TcpListener, TcpStream};
+//! # use std::thread;
+//! use openkitchen::Mock;
+//! use openkitchen::play::mock::MockVerdict;
+//!
+//! let page = ">>>\nGET / HTTP/1.1\nHost: h\n\n<<<\nHTTP/1.1 204 No Content\n\n--- server closed\n";
+//! let listener = TcpListener::bind("127.0.0.1:0")?;
+//! let address = listener.local_addr()?;
+//! let mock = thread::spawn(move || Mock::parse(page)?.play(listener, |line| println!("{line}")));
+//! # fn client_under_test(address: std::net::SocketAddr) -> std::io::Result<String> {
+//! #     let mut client = TcpStream::connect(address)?;
+//! #     client.write_all(b"GET / HTTP/1.1\r\nHost: h\r\n\r\n")?;
+//! #     let mut response = String::new();
+//! #     client.read_to_string(&mut response)?;
+//! #     Ok(response)
+//! # }
+//!
+//! assert_eq!(client_under_test(address)?, "HTTP/1.1 204 No Content\r\n\r\n");
+//! assert_eq!(mock.join().unwrap()?, MockVerdict::AsWritten);
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
 //! Each connection is played by a thread of its own: the first that is accepted as the first in the
 //! transcript, and so on. Left out: the order between two connections.
 
@@ -33,7 +56,8 @@ use std::sync::mpsc::{self, RecvTimeoutError};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
-use crate::transcript::Transcript;
+use super::script;
+use crate::message::dialogue::Side;
 use connection::MockConnection;
 use session::MockOutcome;
 
@@ -81,14 +105,19 @@ impl SharedVerdict {
 }
 
 impl Mock {
-    /// A mock of the server in this transcript; `None` if the transcript has no connection to play. Bytes
-    /// that the transcript leaves out of the server's blocks are not sent: read it with
-    /// [`script::parse`](super::script::parse), which refuses them.
-    pub fn new(transcript: &Transcript) -> Option<Mock> {
+    /// Parses a transcript, and makes a mock of its server.
+    ///
+    /// # Errors
+    /// A sentence with the line: it is no transcript, it leaves out bytes that the server sends, or it has no
+    /// connection to play.
+    pub fn parse(text: &str) -> Result<Mock, String> {
+        let transcript = script::parse(text, Side::Server)?;
         let connections = MockConnection::all(&transcript.items);
-        let (loops, timeout) = (false, Duration::from_secs(30));
-        let verdict = Arc::default();
-        (!connections.is_empty()).then_some(Mock { connections, loops, timeout, verdict })
+        if connections.is_empty() {
+            return Err("line 1: expected a connection to play, such as >>> or <<<".into());
+        }
+        let (loops, timeout, verdict) = (false, Duration::from_secs(30), Arc::default());
+        Ok(Mock { connections, loops, timeout, verdict })
     }
 
     /// Plays again for each new connection, without end.
@@ -110,8 +139,17 @@ impl Mock {
     /// thread of its own. Each connection that is over is reported, in lines of text.
     ///
     /// # Errors
-    /// A thread cannot be created.
+    /// A sentence: a thread cannot be created.
     pub fn play(
+        self,
+        listener: TcpListener,
+        report: impl Fn(&str) + Clone + Send + 'static,
+    ) -> Result<MockVerdict, String> {
+        self.accept(listener, report)
+            .map_err(|error| format!("cannot create a thread for a connection: {error}"))
+    }
+
+    fn accept(
         self,
         listener: TcpListener,
         report: impl Fn(&str) + Clone + Send + 'static,

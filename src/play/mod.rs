@@ -5,7 +5,8 @@
 //! | the client's, to see what comes back | [`send`] |
 //! | the client's, to judge a server | [`check`] |
 //! | the server's, to test a client | [`mock`] |
-//! | none: what stands between the two | [`watch`] |
+//!
+//! A fourth, `watch`, plays neither: it relays what crosses between the two.
 //!
 //! ```text
 //! script      a transcript whose played side is complete
@@ -15,7 +16,9 @@
 //! expected    the bytes that a transcript expects, and where the received ones differ
 //! difference  both shown, with a caret under the first byte that differs
 //! ```
-//! Nothing here knows flags, files or stdout.  Next: [`turns`].
+//! Nothing here knows flags, files or stdout.
+//!
+//! Left out: any HTTP that is not in the transcript. A player adds no byte and repairs none.
 
 #[doc(hidden)]
 pub mod script;
@@ -29,4 +32,5 @@ pub mod send;
 pub mod check;
 pub mod mock;
 pub(crate) mod link;
+#[doc(hidden)]
 pub mod watch;

@@ -1,7 +1,26 @@
 //! # Send: plays the client's side of a transcript, or of bytes as they are typed
 //!
-//! Each step of the client is one of [`Turns`]. Silence ends each wait, so a server that responds in
-//! another way does not stop the player.
+//! Each step of the client is a turn of the transcript (`turns.rs`). Silence ends each wait, so a server that responds in
+//! another way does not stop the player. What crosses is printed as a transcript.
+//!
+//! ```
+//! # use openkitchen::{Request, Response, Routes, Server, get, routes};
+//! # use std::time::Duration;
+//! use openkitchen::Transcript;
+//! use openkitchen::play::send::{SendOptions, SendPlayer};
+//! # static ROUTES: Routes = routes(&[get("/", home)]);
+//! # fn home(_: &Request) -> Response { Response::text("Welcome!") }
+//! # let server = Server::bind("127.0.0.1:0")?.start(&ROUTES, ())?;
+//!
+//! let page = Transcript::parse(">>>\nGET / HTTP/1.1\nHost: h\nConnection: close\n\n")?;
+//! let options = SendOptions { slow: false, half_close: false, timeout: Duration::from_secs(2) };
+//! let mut printed = Vec::new();
+//! let mut player = SendPlayer::new(vec![server.address()], options, &mut printed);
+//! player.play(&page)?;
+//! player.finish();
+//! assert!(String::from_utf8(printed)?.ends_with("Welcome!\\\n--- server closed\n"));
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
 
 mod output;
 

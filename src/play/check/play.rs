@@ -41,7 +41,16 @@ pub struct CheckTarget {
     pub timeout: Duration,
 }
 
+impl CheckTarget {
+    /// The server at this address. The longest wait is two seconds.
+    pub fn new(address: SocketAddr) -> CheckTarget {
+        let timeout = Duration::from_secs(2);
+        CheckTarget { authority: address.to_string(), addresses: vec![address], timeout }
+    }
+}
+
 /// The result of a case.
+#[derive(Debug, PartialEq)]
 pub enum CheckOutcome {
     /// The server did what the transcript says.
     Passed,

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use openkitchen::play::mock::{Mock, MockVerdict};
 use openkitchen::sys;
-use openkitchen::transcript::{Item, Prose, Side};
+use openkitchen::transcript::{Item, Prose};
 
 use super::flags::{CommandLine, Flag, SECONDS, listen, time};
 use super::port_file::PortFile;
@@ -82,11 +82,9 @@ pub fn command(arguments: &[String]) -> Result<ExitCode, CliError> {
         }
     };
     let port_file = PortFile::prepare(options.port_file.as_deref());
-    let transcript = script::read(file, Side::Server)?;
-    let Some(mock) = Mock::new(&transcript) else {
-        let sentence = format!("{file}: line 1: expected a connection to play, such as >>> or <<<");
-        return Err(CliError::Unusable(sentence));
-    };
+    let mock = script::text(file)
+        .and_then(|text| Mock::parse(&text).map_err(|error| format!("{file}: {error}")))
+        .map_err(CliError::Unusable)?;
     let mock = mock.timeout(options.timeout);
     let mock = if options.loops { mock.looping() } else { mock };
     play(mock, &options, &port_file).map_err(|error| CliError::Unusable(error.to_string()))

@@ -5,7 +5,8 @@ use std::io;
 use std::process::{self, ExitCode};
 use std::time::Duration;
 
-use openkitchen::{Server, Stopper, TraceOptions, sys};
+use openkitchen::observe::TraceOptions;
+use openkitchen::{Server, Stopper, sys};
 
 use super::options::ServeOptions;
 use super::port_file::PortFile;

@@ -32,9 +32,10 @@ use std::time::Duration;
 
 use openkitchen::net::connections::Connections;
 use openkitchen::net::shared::Shared;
+use openkitchen::observe::TraceOptions;
 use openkitchen::play::connect;
 use openkitchen::play::watch::{WRITE_POLL_INTERVAL, Watcher};
-use openkitchen::{Limits, Observer, Scheduling, TraceOptions, sys};
+use openkitchen::{Limits, Observer, Scheduling, sys};
 
 use super::flags::{CommandLine, Flag, NUMBER, SECONDS, count, listen, time, time_or_none};
 use super::port_file::PortFile;
