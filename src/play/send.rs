@@ -37,7 +37,7 @@ use super::turns::{Step, ToReceive, Turns};
 use crate::message::dialogue::{Dialogue, Progress};
 use crate::transcript::{EventKind, Millis, Side, Transcript};
 
-/// The pause after each byte of `--slow`: long enough that the server reads each byte alone, short
+/// The pause after each byte, where the bytes are sent slowly: long enough that the server reads each byte alone, short
 /// enough that a head arrives before a server's timeout.
 const SLOW_PAUSE: Duration = Duration::from_millis(5);
 

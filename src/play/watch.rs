@@ -3,6 +3,7 @@
 //! A [`Watcher`] is a [`Serve`]: it is told each accepted connection, as the HTTP server is, so both accept,
 //! limit and stop in the same way. [`link`](super::link) relays one connection.
 
+use std::io;
 use std::net::{SocketAddr, TcpStream};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -19,21 +20,27 @@ use crate::observe::Follower;
 /// minutes.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 
+/// Why watch itself has closed a client's connection.
+pub enum ClosedByWatch<'a> {
+    /// The server could not be reached. It is told once, until the server is reached again.
+    ServerUnreachable(&'a io::Error),
+    /// No byte crossed for the idle timeout.
+    Idle,
+}
+
 /// Relays each accepted connection to the server.
 pub struct Watcher<'a> {
-    /// The server's address, as the command line names it.
-    pub server: &'a str,
     /// The addresses of the server, of which the first that accepts is used.
     pub addresses: Vec<SocketAddr>,
     /// What is told of each byte.
     pub follower: &'a Follower,
-    /// What is told in a sentence: that the server cannot be reached, or that a connection was idle.
-    pub notice: &'a (dyn Fn(&str) + Sync),
+    /// What is told that watch has closed the connection with this number.
+    pub on_close: &'a (dyn Fn(u64, ClosedByWatch) + Sync),
     /// The idle timeout, and the others.
     pub limits: &'a Limits,
     /// True once watch is to stop.
     pub stopping: &'a AtomicBool,
-    /// Whether it was printed that the server cannot be reached. Cleared when it is reached.
+    /// Whether it was told that the server cannot be reached. Cleared when it is reached.
     pub unreachable_reported: AtomicBool,
 }
 
@@ -54,7 +61,7 @@ impl Serve for Watcher<'_> {
 }
 
 impl Watcher<'_> {
-    /// Connects to the server. Prints a failure once, until the server is reached again.
+    /// Connects to the server.
     fn connect_to_server(&self, number: u64) -> Option<TcpStream> {
         match connect::connect(&self.addresses, CONNECT_TIMEOUT) {
             Ok(server) => {
@@ -63,10 +70,7 @@ impl Watcher<'_> {
             }
             Err(error) => {
                 if !self.unreachable_reported.swap(true, Ordering::Relaxed) {
-                    let (server, why) = (self.server, connect::why(&error));
-                    (self.notice)(&format!(
-                        "connection {number} was closed: {server} cannot be reached: {why}"
-                    ));
+                    (self.on_close)(number, ClosedByWatch::ServerUnreachable(&error));
                 }
                 None
             }
@@ -78,12 +82,7 @@ impl Watcher<'_> {
         let number = entry.identity.number;
         match Link::new(entry, server, self.follower, self.limits, self.stopping).relay() {
             Ok(LinkEnd::Closed) => {}
-            Ok(LinkEnd::Idle) => {
-                let seconds = self.limits.idle_timeout.as_secs_f64();
-                (self.notice)(&format!(
-                    "connection {number} was closed: no byte crossed for {seconds} s (--idle-timeout)"
-                ));
-            }
+            Ok(LinkEnd::Idle) => (self.on_close)(number, ClosedByWatch::Idle),
             Err(error) => {
                 log::warn!("connection {number} was closed: cannot create a thread: {error}");
             }

@@ -57,7 +57,7 @@ pub(super) struct TracedConnection {
     /// Whether the current bytes begin another request after a response.
     is_kept_alive: bool,
     held: Option<Held>,
-    /// What explains the bytes, with `--explain`.
+    /// What explains the bytes, if the options ask for it.
     explainer: Option<Box<RangeExplainer>>,
 }
 

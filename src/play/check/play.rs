@@ -5,7 +5,7 @@
 //! for the bytes of the transcript. A reset by the client is played as a close, because std cannot reset
 //! a connection.
 //!
-//! No wait is longer than `--timeout` plus the time that the transcript gives the server. So
+//! No wait is longer than the timeout plus the time that the transcript gives the server. So
 //! `--- silent 10s` before a 408 is not slept through, but added to the timeout.
 
 use std::net::SocketAddr;

@@ -1,7 +1,7 @@
 //! # The output of `send`: a transcript of what crosses, printed as it crosses
 //!
 //! ```text
-//! >>> 27 bytes in 27 pieces, +135.2 ms          27 writes of --slow: one block, until the next event
+//! >>> 27 bytes in 27 pieces, +135.2 ms          27 slow writes: one block, until the next event
 //! <<< 157 bytes, +0.2 ms                        one read
 //! ```
 //! The time counts from the bytes before, in either direction; for the first bytes, from the moment

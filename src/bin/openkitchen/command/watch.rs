@@ -34,7 +34,7 @@ use openkitchen::net::connections::Connections;
 use openkitchen::net::shared::Shared;
 use openkitchen::observe::TraceOptions;
 use openkitchen::play::connect;
-use openkitchen::play::watch::{WRITE_POLL_INTERVAL, Watcher};
+use openkitchen::play::watch::{ClosedByWatch, WRITE_POLL_INTERVAL, Watcher};
 use openkitchen::{Limits, Observer, Scheduling, sys};
 
 use super::flags::{CommandLine, Flag, NUMBER, SECONDS, count, listen, time, time_or_none};
@@ -164,10 +164,12 @@ fn watch(server: &str, options: &WatchOptions) -> Result<(), CliError> {
     };
     let connections = Arc::new(Connections::default());
     let watcher = Watcher {
-        server,
         addresses,
         follower: &viewers.follower,
-        notice: &|line| viewers.say(line),
+        on_close: &|connection, why| {
+            let why = closed_by_watch(why, server, options.idle_timeout);
+            viewers.say(&format!("connection {connection} was closed: {why}"));
+        },
         limits: &limits,
         stopping: connections.stopping(),
         unreachable_reported: AtomicBool::new(false),
@@ -193,6 +195,19 @@ fn watch(server: &str, options: &WatchOptions) -> Result<(), CliError> {
     });
     viewers.finish();
     relayed.map_err(io_failed)
+}
+
+/// Why watch itself has closed a connection.
+fn closed_by_watch(why: ClosedByWatch, server: &str, idle_timeout: Duration) -> String {
+    match why {
+        ClosedByWatch::ServerUnreachable(error) => {
+            format!("{server} cannot be reached: {}", connect::why(error))
+        }
+        ClosedByWatch::Idle => {
+            let seconds = idle_timeout.as_secs_f64();
+            format!("no byte crossed for {seconds} s (--idle-timeout)")
+        }
+    }
 }
 
 /// Whether a connection to `address` would reach the listener at `bound`.
