@@ -88,6 +88,8 @@ pub mod judge;
 mod text;
 
 mod parse;
+#[doc(hidden)]
+pub mod nearest;
 mod print;
 #[rustfmt::skip] // a row is a line
 pub mod glossary;
