@@ -81,13 +81,16 @@
 mod model;
 mod bytes;
 mod content;
+mod heads;
 mod escape;
+mod letters;
 
 mod assertions;
 pub mod judge;
 mod text;
 
 mod parse;
+mod fault;
 #[doc(hidden)]
 pub mod nearest;
 mod print;
@@ -96,10 +99,10 @@ pub mod glossary;
 pub mod explain;
 
 pub use crate::message::dialogue::Side;
-pub use assertions::{Assertion, Fact, FieldName, Statuses};
+pub use assertions::{Assertion, Fact, FieldName, Methods, Statuses};
 pub use bytes::{Bytes, Piece, REPEATED_BYTES, TooLong};
-pub use model::{Block, Event, EventKind, Item, MARKERS, Transcript};
-pub use parse::ParseError;
+pub use model::{Block, Event, EventKind, Item, MARKERS, Transcript, subject};
+pub use parse::{BYTE_ORDER_MARK, ParseError};
 pub use print::Printer;
 pub use text::{Millis, Note, Prose};
 

@@ -141,7 +141,7 @@ impl MockConnection {
     fn all(items: &[Item]) -> Vec<MockConnection> {
         let mut connections: Vec<MockConnection> = Vec::new();
         for Turn { connection: number, mut step } in Turns::new(items, Side::Server) {
-            if let Step::Assert(_) = step {
+            if let Step::Assert(..) = step {
                 continue;
             }
             let index = connections.iter().position(|known| known.number == number);

@@ -10,7 +10,7 @@
 use std::fs;
 
 use openkitchen::Transcript;
-use openkitchen::transcript::{Item, Piece, Side};
+use openkitchen::transcript::{BYTE_ORDER_MARK, Item, Piece, Side};
 
 use crate::cli::CliError;
 
@@ -45,6 +45,7 @@ pub fn text(file: &str) -> Result<String, String> {
 pub fn parse(text: &str, played: Side) -> Result<Transcript, String> {
     let transcript = Transcript::parse(text).map_err(|error| error.to_string())?;
     let marker = if played == Side::Client { ">>>" } else { "<<<" };
+    let text = text.strip_prefix(BYTE_ORDER_MARK).unwrap_or(text);
     // No line of content begins with a marker, so each marker opens a block.
     let lines = (1..).zip(text.lines()).filter(|(_, line)| line.starts_with(marker));
     let blocks = transcript.items.iter().filter_map(|item| match item {

@@ -8,6 +8,7 @@
 use std::time::Duration;
 
 use openkitchen::message::responses::ResponseCollector;
+use openkitchen::transcript::judge::{Group, Judged};
 use openkitchen::transcript::{EventKind, Side};
 
 use crate::cli::play::client::{ClientConnection, Ended, ServerEvents};
@@ -30,8 +31,8 @@ pub struct CheckState {
     pub expected: ExpectedBytes,
     /// How far the received bytes are equal to them.
     pub equal: EqualUpTo,
-    /// The number of final responses that its assertions were tested on.
-    pub tested: usize,
+    /// The messages that its assertions were tested on.
+    pub judged: Judged,
     /// The time that it gives the server, since the client last sent.
     pub extra_time: Duration,
     /// How the server ends the connection in it.
@@ -48,6 +49,11 @@ impl CheckState {
     pub fn differs(&mut self) -> bool {
         let (got, to) = (self.responses.bytes(), self.expected.len());
         self.expected.compare(&mut self.equal, to, got, Side::Server)
+    }
+
+    /// The messages of the next group of assertions. They count as judged in `judged`.
+    pub fn group(&self, judged: &mut Judged, about: Side) -> Group<'_> {
+        judged.next(about, self.responses.requests(), self.responses.finals())
     }
 
     /// The responses that the transcript shows, as far as it has their bytes.

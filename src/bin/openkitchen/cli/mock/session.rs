@@ -97,7 +97,7 @@ impl Session<'_> {
         let steps = &self.script.steps;
         for (at, step) in steps.iter().enumerate() {
             match step {
-                Step::Open | Step::Assert(_) => {}
+                Step::Open | Step::Assert(..) => {}
                 // The server reads until the client has sent, so it needs no wait of the client.
                 Step::Wait { by: Side::Client, .. } | Step::Silent { next: Side::Client, .. } => {}
                 Step::Receive(ToReceive { position, .. }) => {
