@@ -88,6 +88,11 @@ pub struct Group<'a> {
 }
 
 impl Judged {
+    /// Requests that were judged, or have a judged response.
+    pub fn requests(&self) -> usize {
+        self.requests
+    }
+
     /// Final responses that were judged.
     pub fn responses(&self) -> usize {
         self.responses
@@ -113,12 +118,16 @@ impl Judged {
         };
         match about {
             Side::Client => self.requests = requests.len(),
-            Side::Server => {
-                self.responses = responses.len();
-                self.requests = self.requests.max(responses.len());
-            }
+            Side::Server => self.count_responses(responses.len()),
         }
         group
+    }
+
+    /// Counts so many final responses of the connection as judged, and the requests that they answer.
+    /// For a server, which does not collect its own responses.
+    pub fn count_responses(&mut self, responses: usize) {
+        self.responses = responses;
+        self.requests = self.requests.max(responses);
     }
 }
 

@@ -80,6 +80,7 @@ const COMMAND_LINE: CommandLine<MockOptions> = CommandLine {
         many whole requests as FILE has (where FILE has no HTTP, as many bytes), and\n\
         prints what differs from FILE. The port in Host and the header field User-Agent\n\
         may differ. Then it sends the bytes of each <<< block, exactly and in one write.\n\
+        If a ??? before a <<< has assertions, they are tested instead of the bytes.\n\
         It also plays these lines of FILE:\n\
         \x20 --- wait 200ms          wait before the next <<< block\n\
         \x20 --- silent 2s           send nothing, and keep the connection open\n\
@@ -141,9 +142,6 @@ impl MockConnection {
     fn all(items: &[Item]) -> Vec<MockConnection> {
         let mut connections: Vec<MockConnection> = Vec::new();
         for Turn { connection: number, mut step } in Turns::new(items, Side::Server) {
-            if let Step::Assert(..) = step {
-                continue;
-            }
             let index = connections.iter().position(|known| known.number == number);
             let index = index.unwrap_or_else(|| {
                 let (expected, steps) = (ExpectedBytes::default(), Vec::new());
@@ -162,7 +160,14 @@ impl MockConnection {
             }
             connection.steps.push(step);
         }
+        // Assertions alone are nothing to play.
+        connections.retain(|it| it.steps.iter().any(|step| !matches!(step, Step::Assert(..))));
         connections
+    }
+
+    /// Whether assertions are tested on the requests, and not the bytes.
+    fn has_assertions(&self) -> bool {
+        self.steps.iter().any(|step| matches!(step, Step::Assert(Side::Client, _)))
     }
 }
 
