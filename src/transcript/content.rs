@@ -53,8 +53,8 @@ pub(super) fn print(bytes: &Bytes, out: &mut impl Write) -> fmt::Result {
                 print_raw(raw, |at| heads.contain(raw_bytes + at), &mut line, out)?;
                 raw_bytes += raw.len();
             }
-            Piece::Repeat { times, bytes } => line.parts.push(Part::Repeat(*times, bytes)),
-            Piece::LeftOut { count } => line.parts.push(Part::LeftOut(*count)),
+            Piece::Repeat { times, bytes } => line.parts.push(LinePart::Repeat(*times, bytes)),
+            Piece::LeftOut { count } => line.parts.push(LinePart::LeftOut(*count)),
         }
     }
     if line.parts.is_empty() { Ok(()) } else { line.end(r"\", out) }
@@ -79,7 +79,7 @@ fn print_raw<'a>(
             line.is_binary |=
                 is_binary(&raw[whole.start.clamp(start, end)..whole.end.clamp(start, end)]);
             let letters = if is_in_head(start) { Letters::Escaped } else { Letters::Raw };
-            line.parts.push(Part::Raw(text, letters));
+            line.parts.push(LinePart::Raw(text, letters));
         }
         if let Some(ending) = ending {
             line.end(ending, out)?;
@@ -112,14 +112,14 @@ fn is_binary(bytes: &[u8]) -> bool {
 /// The line that is being collected, up to its LF. Only at its end is it known whether it is binary.
 #[derive(Default)]
 struct PrintedLine<'a> {
-    parts: Vec<Part<'a>>,
+    parts: Vec<LinePart<'a>>,
     is_binary: bool,
     /// The text of the line, or of a fold of it. The same memory serves all lines.
     text: String,
 }
 
 /// A part of a line.
-enum Part<'a> {
+enum LinePart<'a> {
     /// Raw bytes: at least one, and no LF.
     Raw(&'a [u8], Letters),
     /// Bytes that are repeated, and how many times.
@@ -134,8 +134,8 @@ impl PrintedLine<'_> {
         let (text, mut room) = (&mut self.text, FOLD_BYTES);
         for part in self.parts.drain(..) {
             match part {
-                Part::Raw(raw, letters) if !self.is_binary => push_raw(raw, letters, text),
-                Part::Raw(mut rest, _) => {
+                LinePart::Raw(raw, letters) if !self.is_binary => push_raw(raw, letters, text),
+                LinePart::Raw(mut rest, _) => {
                     while !rest.is_empty() {
                         if room == 0 {
                             write_line(text, r"\", out)?;
@@ -147,10 +147,10 @@ impl PrintedLine<'_> {
                         rest = later;
                     }
                 }
-                Part::Repeat(times, bytes) => {
+                LinePart::Repeat(times, bytes) => {
                     write!(text, r"\{{{times} {}}}", quote(bytes, Letters::Escaped))?;
                 }
-                Part::LeftOut(count) => write!(text, r"\{{{count} bytes}}")?,
+                LinePart::LeftOut(count) => write!(text, r"\{{{count} bytes}}")?,
             }
         }
         self.is_binary = false;

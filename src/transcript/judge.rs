@@ -4,7 +4,9 @@
 //! `message::responses::ResponseCollector` finds them. If it is not, says what is true instead.
 //!
 //! ```text
+//! sent              PUT /a HTTP/1.1 …
 //! received          HTTP/1.1 405 … Allow: GET, HEAD …
+//! method GET        the method is PUT
 //! field Allow       true
 //! status 404        the status is 405
 //! 2: status 200     1 response was received
