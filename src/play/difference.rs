@@ -102,9 +102,9 @@ impl Difference {
         Difference { expected: rule.to_owned(), ..difference }
     }
 
-    /// An assertion that is not true of the response that it names.
+    /// An assertion that is not true of the message that it names.
     pub fn assertion(assertion: &Assertion, found: &Found) -> Difference {
-        let Assertion::Response { nth, fact } = assertion else {
+        let Assertion::Message { nth, fact } = assertion else {
             return Difference::new(assertion.to_string(), found.to_string());
         };
         let number = if nth.get() == 1 { String::new() } else { format!("{nth}: ") };
@@ -125,6 +125,11 @@ impl Difference {
                     got: format!("{word}{status}"),
                     caret,
                 }
+            }
+            (Fact::TargetIs(wanted), Found::Target(target)) => {
+                let word = format!("{number}target is ");
+                let at = common_length(wanted, target);
+                Difference::bytes(&word, &wanted[at..], (target, at), "the target")
             }
             (Fact::FieldIs(name, wanted), Found::Value(value)) => {
                 let word = format!("{number}field {} is ", name.as_str());
@@ -204,6 +209,12 @@ mod tests {
                 Found::Content(b"a\n".into()),
                 "body: a\\nb\nbody: a\\n(nothing)\n         ^ 2",
             ),
+            (
+                "target is /a?b",
+                Found::Target("/a?c".into()),
+                "target is /a?b\ntarget is /a?c\n             ^ 3",
+            ),
+            ("method PUT", Found::Method("GET".into()), "method PUT\nthe method is GET\n"),
             ("field A contains b", value("c"), "field A contains b\nfield A is c\n"),
             ("no field A", value("c"), "no field A\nfield A is c\n"),
             ("2: field A", Found::NoField, "2: field A\n2: no field A\n"),

@@ -7,7 +7,7 @@
 //! ```
 //! Rule: the side that is played must be complete; of the other side the number of bytes is enough.
 
-use crate::transcript::{Item, Piece, Side, Transcript};
+use crate::transcript::{BYTE_ORDER_MARK, Item, Piece, Side, Transcript};
 
 /// Parses a transcript, to play this side of it.
 ///
@@ -16,6 +16,7 @@ use crate::transcript::{Item, Piece, Side, Transcript};
 pub fn parse(text: &str, played: Side) -> Result<Transcript, String> {
     let transcript = Transcript::parse(text).map_err(|error| error.to_string())?;
     let marker = if played == Side::Client { ">>>" } else { "<<<" };
+    let text = text.strip_prefix(BYTE_ORDER_MARK).unwrap_or(text);
     // No line of content begins with a marker, so each marker opens a block.
     let lines = (1..).zip(text.lines()).filter(|(_, line)| line.starts_with(marker));
     let blocks = transcript.items.iter().filter_map(|item| match item {

@@ -18,7 +18,7 @@ use std::time::Duration;
 
 use super::expected::{ByteSpan, ExpectedBytes};
 use crate::message::dialogue::{Dialogue, Progress, Side};
-use crate::transcript::{Assertion, Block, Event, EventKind, Item};
+use crate::transcript::{Assertion, Block, Event, EventKind, Item, subject};
 
 /// One step, on one connection.
 #[derive(Debug)]
@@ -50,8 +50,8 @@ pub enum Step {
     Reset,
     /// The other side ends the connection, or its direction of it, in this way.
     AwaitEnd(EventKind),
-    /// Tests assertions on the responses since the last ones.
-    Assert(Vec<Assertion>),
+    /// Tests assertions on the messages of this side since the last ones.
+    Assert(Side, Vec<Assertion>),
 }
 
 /// What the other side sends in one block.
@@ -70,6 +70,8 @@ pub struct ToReceive {
 
 /// Iterates over the steps of one side.
 pub struct Turns<'a> {
+    all: &'a [Item],
+    /// The items of the steps that follow.
     items: &'a [Item],
     played: Side,
     /// What has crossed each connection in the transcript.
@@ -81,7 +83,7 @@ pub struct Turns<'a> {
 impl<'a> Turns<'a> {
     /// The steps of this side of a transcript.
     pub fn new(items: &'a [Item], played: Side) -> Turns<'a> {
-        Turns { items, played, dialogues: BTreeMap::new(), last: 1 }
+        Turns { all: items, items, played, dialogues: BTreeMap::new(), last: 1 }
     }
 
     fn block(&mut self, block: &Block) -> Step {
@@ -152,10 +154,13 @@ impl Iterator for Turns<'_> {
     fn next(&mut self) -> Option<Turn> {
         loop {
             let (item, rest) = self.items.split_first()?;
+            let index = self.all.len() - self.items.len();
             self.items = rest;
             let step = match item {
                 Item::Prose(_) => continue,
-                Item::Assertions(assertions) => Step::Assert(assertions.clone()),
+                Item::Assertions(assertions) => {
+                    Step::Assert(subject(self.all, index), assertions.clone())
+                }
                 Item::Block(block) => {
                     self.last = block.connection;
                     self.block(block)
@@ -253,7 +258,7 @@ mod tests {
                 "receive 2 0 [] false",
                 "wait 1s server",
                 "await server reset",
-                "Assert([Closed])"
+                "Assert(Server, [Closed])"
             ]
         );
     }
@@ -276,7 +281,7 @@ mod tests {
         );
         assert_eq!(
             steps(Side::Server, 2),
-            ["Open", "send 2 true", "wait 1s server", "Reset", "Assert([Closed])"]
+            ["Open", "send 2 true", "wait 1s server", "Reset", "Assert(Server, [Closed])"]
         );
     }
 

@@ -7,7 +7,7 @@ use std::thread;
 use std::time::Duration;
 
 use openkitchen::message::visible::Visible;
-use openkitchen::transcript::{Assertion, Block, Event, EventKind, Item, Side, judge};
+use openkitchen::transcript::{Assertion, Block, Event, EventKind, Item, Side, judge, subject};
 use openkitchen::{Observer, ServerHandle};
 
 use super::client::{Ended, ReplayClient};
@@ -29,8 +29,12 @@ const SILENCE_AT_END: Duration = Duration::from_millis(20);
 /// Says where the server differs from the page.
 pub fn replay(page: &Page, pace: Pace) -> Result<(), String> {
     let mut replay = Replay::new(page, pace);
-    for item in &page.transcript.items {
-        replay.play(item)?;
+    let items = &page.transcript.items;
+    for (index, item) in items.iter().enumerate() {
+        match item {
+            Item::Assertions(assertions) => replay.judge(subject(items, index), assertions)?,
+            item => replay.play(item)?,
+        }
     }
     replay.end()
 }
@@ -77,17 +81,16 @@ impl Replay {
         self.clients.iter().map(|(&connection, client)| (connection, client))
     }
 
-    /// Plays one item of a page.
+    /// Plays one item of a page. Assertions are judged by [`Replay::judge`].
     pub fn play(&mut self, item: &Item) -> Result<(), String> {
         match item {
-            Item::Prose(_) => Ok(()),
+            Item::Prose(_) | Item::Assertions(_) => Ok(()),
             Item::Block(block) if block.from == Side::Client => self.send(block),
             Item::Block(block) => {
                 let expected = block.bytes.expand().ok_or("bytes were left out of a block\n")?;
                 expect(self.client(block.connection)?, &expected)
             }
             Item::Event(event) => self.event(event),
-            Item::Assertions(assertions) => self.judge(assertions),
         }
     }
 
@@ -132,25 +135,31 @@ impl Replay {
         }
     }
 
-    /// Judges assertions about the responses since the last assertions.
-    fn judge(&mut self, assertions: &[Assertion]) -> Result<(), String> {
+    /// Judges assertions about the messages of this side since the last assertions.
+    fn judge(&mut self, about: Side, assertions: &[Assertion]) -> Result<(), String> {
         let client = self.client(self.last)?;
-        let judged = client.judged_responses;
-        let wanted = judged + assertions.iter().map(judge::nth).max().unwrap_or(0);
-        client.read_while(RESPONSE_TIMEOUT, |client| client.received.finals().len() < wanted);
-        if let Some(fault) = client.received.fault() {
-            let rest = Visible(&client.got()[fault.at..]);
-            return Err(format!("bytes that are no response: {}: {rest}\n", fault.rule));
+        let judged = client.judged_messages;
+        if about == Side::Server {
+            let wanted = judged.responses() + assertions.iter().map(judge::nth).max().unwrap_or(0);
+            client.read_while(RESPONSE_TIMEOUT, |client| client.received.finals().len() < wanted);
+            if let Some(fault) = client.received.fault() {
+                let rest = Visible(&client.got()[fault.at..]);
+                return Err(format!("bytes that are no response: {}: {rest}\n", fault.rule));
+            }
+            client.judged = client.got().len();
         }
-        let responses = client.received.finals();
-        (client.judged_responses, client.judged) = (responses.len(), client.got().len());
+        let ReplayClient { received, judged_messages, .. } = client;
+        judged_messages.next(about, received.requests(), received.finals());
         for assertion in assertions {
-            judge::judge(assertion, client.received.finals().get(judged..).unwrap_or_default())
+            let ReplayClient { received, .. } = client;
+            let group = judged.clone().next(about, received.requests(), received.finals());
+            group
+                .judge(assertion)
                 .map_err(|found| format!("`{assertion}` is not true: {found}\n"))?;
             match assertion {
                 Assertion::Closed => expect_end(client, Ended::Closed)?,
                 Assertion::Open(time) => expect_silence(client, (*time).into())?,
-                Assertion::Response { .. } => {}
+                Assertion::Message { .. } => {}
             }
         }
         Ok(())
@@ -245,6 +254,8 @@ mod tests {
             Ok(())
         );
         assert_eq!(played("???\nstatus 200\nclosed\n"), Ok(()));
+        let request = "???\nmethod GET\ntarget is /empty\nno field Host\nbody \"\"\n\n";
+        assert_eq!(played(&format!("{request}{RESPONSE}--- server closed\n")), Ok(()));
     }
 
     #[test]
@@ -261,6 +272,8 @@ mod tests {
             (format!("{RESPONSE}???\nopen 50ms\n"), "ended a connection"),
             ("???\nstatus 400\n".to_string(), "`status 400` is not true"),
             ("???\n2: status 200\n".to_string(), "1 response was received"),
+            (format!("???\nmethod PUT\n{RESPONSE}"), "the method is GET"),
+            (format!("???\nfield Host\n{RESPONSE}"), "there is no such field"),
         ] {
             assert!(played(&server).is_err_and(|fault| fault.contains(error)), "{server}");
         }

@@ -54,7 +54,7 @@ impl ResponseFacts {
         let numbers = (1..).map_while(NonZeroU32::new);
         let numbered = numbers.zip(self.0.drain(..count));
         let assertions = |(nth, facts): (_, Vec<Fact>)| {
-            facts.into_iter().map(move |fact| Assertion::Response { nth, fact })
+            facts.into_iter().map(move |fact| Assertion::Message { nth, fact })
         };
         numbered.flat_map(assertions).collect()
     }

@@ -290,7 +290,7 @@ mod tests {
             ("Content-Type: application/problem+json\r\n", "{}", "{}\\\n"),
             ("Content-Type: application/x-www-form-urlencoded\r\n", "post=3", "post=3\\\n"),
             ("", "post=3", "post=3\\\n"),
-            ("", "caf\u{e9}", "caf\\xc3\\xa9\\\n"),
+            ("", "caf\u{e9}", "caf\u{e9}\\\n"),
             ("", "\0\x01", "\\{2 bytes}\\\n"),
             ("Content-Type: multipart/form-data; boundary=x\r\n", "--x\r\n", "--x\n"),
             ("Content-Type: text/css\r\n", "p {}", "\\{4 bytes}\\\n"),

@@ -10,7 +10,7 @@
 //! Only `check` uses the lines `about:` and `next:`. For the other commands they are prose.
 
 use crate::play::script;
-use crate::transcript::{Event, EventKind, Item, Side};
+use crate::transcript::{Event, EventKind, Item, Side, subject};
 
 /// A transcript whose client can be played.
 #[derive(Debug)]
@@ -27,7 +27,7 @@ pub struct Case {
     pub next: String,
     /// Whether the case is about our lesson site, so that another server need not pass it.
     pub is_about_site: bool,
-    /// Whether the assertions are tested, and not the bytes.
+    /// Whether assertions are tested on the responses, and not the bytes.
     pub has_assertions: bool,
     /// The items of the transcript.
     pub items: Vec<Item>,
@@ -41,8 +41,10 @@ impl Case {
     pub fn read(name: &str, text: &str) -> Result<Case, String> {
         let transcript =
             script::parse(text, Side::Client).map_err(|error| format!("{name}: {error}"))?;
+        let items = transcript.items.iter().enumerate();
+        let mut groups = items.filter(|(_, item)| matches!(item, Item::Assertions(_)));
         let has_assertions =
-            transcript.items.iter().any(|item| matches!(item, Item::Assertions(_)));
+            groups.any(|(index, _)| subject(&transcript.items, index) == Side::Server);
         if !has_assertions && !transcript.items.iter().any(is_of_server) {
             let line = text.lines().count() + 1;
             let what = "??? or <<<: the file does not say what the server should send";

@@ -11,6 +11,7 @@ use crate::message::responses::ResponseCollector;
 use crate::play::client::{ClientConnection, Ended, ServerEvents};
 use crate::play::difference::{Difference, RECEIVED};
 use crate::play::expected::{EqualUpTo, ExpectedBytes};
+use crate::transcript::judge::{Group, Judged};
 use crate::transcript::{EventKind, Side};
 
 /// Bytes that are taken on one connection at most, up to one read.
@@ -29,8 +30,8 @@ pub struct CheckState {
     pub expected: ExpectedBytes,
     /// How far the received bytes are equal to them.
     pub equal: EqualUpTo,
-    /// The number of final responses that its assertions were tested on.
-    pub tested: usize,
+    /// The messages that its assertions were tested on.
+    pub judged: Judged,
     /// The time that it gives the server, since the client last sent.
     pub extra_time: Duration,
     /// How the server ends the connection in it.
@@ -47,6 +48,11 @@ impl CheckState {
     pub fn differs(&mut self) -> bool {
         let (got, to) = (self.responses.bytes(), self.expected.len());
         self.expected.compare(&mut self.equal, to, got, Side::Server)
+    }
+
+    /// The messages of the next group of assertions. They count as judged in `judged`.
+    pub fn group(&self, judged: &mut Judged, about: Side) -> Group<'_> {
+        judged.next(about, self.responses.requests(), self.responses.finals())
     }
 
     /// The responses that the transcript shows, as far as it has their bytes.

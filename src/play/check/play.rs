@@ -148,7 +148,7 @@ impl CheckPlayer<'_> {
             Step::HalfClose => client.half_close(),
             Step::Close | Step::Reset => self.clients.remove(number),
             Step::AwaitEnd(kind) => client.follower.end = Some(kind),
-            Step::Assert(assertions) => self.test_assertions(number, &assertions)?,
+            Step::Assert(about, assertions) => self.test_assertions(number, about, &assertions)?,
         }
         Ok(())
     }
@@ -268,26 +268,35 @@ impl CheckPlayer<'_> {
         }
     }
 
-    /// Tests assertions on the responses since the last assertions.
-    fn test_assertions(&mut self, number: u32, assertions: &[Assertion]) -> Result<(), PlayStop> {
+    /// Tests assertions on the messages of this side since the last assertions.
+    fn test_assertions(
+        &mut self,
+        number: u32,
+        about: Side,
+        assertions: &[Assertion],
+    ) -> Result<(), PlayStop> {
         let timeout = self.timeout(number)?;
-        let tested = self.client(number)?.follower.tested;
-        let wanted = tested + assertions.iter().map(judge::nth).max().unwrap_or(0);
-        self.take_while(number, timeout, |state| {
-            state.responses.finals().len() < wanted && state.responses.fault().is_none()
-        });
-        let client = self.client(number)?;
-        require_well_formed(client)?;
-        require_complete(client)?;
-        client.follower.tested = client.follower.responses.finals().len();
+        let judged = self.client(number)?.follower.judged;
+        if about == Side::Server {
+            let wanted = judged.responses() + assertions.iter().map(judge::nth).max().unwrap_or(0);
+            self.take_while(number, timeout, |state| {
+                state.responses.finals().len() < wanted && state.responses.fault().is_none()
+            });
+            let client = self.client(number)?;
+            require_well_formed(client)?;
+            require_complete(client)?;
+        }
+        self.count_as_judged(number, about)?;
         for assertion in assertions {
             let differs = |got: String| Difference::new(assertion.to_string(), got);
             let client = self.client(number)?;
-            let responses = client.follower.responses.finals().get(tested..).unwrap_or_default();
-            match judge::judge(assertion, responses) {
+            match client.follower.group(&mut judged.clone(), about).judge(assertion) {
                 Ok(()) => {}
                 Err(Found::Responses(_)) => {
                     return Err(differs(received_so_far(client, timeout)).into());
+                }
+                Err(Found::Requests(count)) => {
+                    return Err(differs(format!("{count} whole requests were sent")).into());
                 }
                 Err(found) => return Err(Difference::assertion(assertion, &found).into()),
             }
@@ -307,19 +316,30 @@ impl CheckPlayer<'_> {
                         return Err(differs(end_of(client, timeout)).into());
                     }
                 }
-                Assertion::Response { .. } => {}
+                Assertion::Message { .. } => {}
             }
         }
-        let client = self.client(number)?;
-        require_well_formed(client)?;
-        let state = &mut client.follower;
+        if about == Side::Client {
+            return Ok(());
+        }
+        require_well_formed(self.client(number)?)?;
+        self.count_as_judged(number, about)?;
+        let state = &self.client(number)?.follower;
         let responses = state.responses.finals().len();
-        state.tested = state.tested.max(responses);
         let allowed = state.responses.allowed_responses();
         if responses as u64 > allowed {
             let expected = format!("one response for each request: {}", counted(allowed as usize));
             return Err(Difference::new(expected, counted(responses)).into());
         }
+        Ok(())
+    }
+
+    /// Counts the messages of this side so far as judged.
+    fn count_as_judged(&mut self, number: u32, about: Side) -> Result<(), PlayStop> {
+        let state = &mut self.client(number)?.follower;
+        let mut judged = state.judged;
+        state.group(&mut judged, about);
+        state.judged = judged;
         Ok(())
     }
 }

@@ -19,9 +19,12 @@ use std::time::{Duration, Instant};
 use super::connection::MockConnection;
 use super::differ;
 use crate::message::dialogue::{Dialogue, Progress, Side};
+use crate::message::requests::RequestCollector;
 use crate::message::visible::Visible;
 use crate::play::turns::{Step, ToReceive};
 use crate::sys;
+use crate::transcript::Assertion;
+use crate::transcript::judge::{self, Judged};
 
 /// How long the server still reads after its last step, if the client does not close its side. In this
 /// time the client reads the rest, before the socket is closed.
@@ -35,6 +38,9 @@ const READ_BYTES: usize = 64 * 1024;
 
 /// Bytes that are kept if the client sends more than the transcript has: enough to show a difference.
 const MAX_SURPLUS_BYTES: usize = 64 * 1024;
+
+/// Bytes that are kept of requests whose bytes the transcript does not have, because it has assertions.
+const MAX_JUDGED_BYTES: usize = 1024 * 1024;
 
 /// Bytes of the surplus that are printed.
 const SHOWN_BYTES: usize = 60;
@@ -64,6 +70,9 @@ pub(super) fn play(stream: TcpStream, script: &MockConnection, timeout: Duration
         dialogue: Dialogue::new(),
         received: Vec::new(),
         request_ends: Vec::new(),
+        requests: RequestCollector::default(),
+        judged: Judged::default(),
+        untrue: Vec::new(),
         unread: 0,
         surplus: Vec::new(),
     };
@@ -81,6 +90,12 @@ struct Session<'a> {
     received: Vec<u8>,
     /// The end of each complete request in it.
     request_ends: Vec<u64>,
+    /// The whole requests in it.
+    requests: RequestCollector,
+    /// The requests that assertions were tested on.
+    judged: Judged,
+    /// The assertions that are not true, each in a sentence.
+    untrue: Vec<String>,
     /// Bytes that were understood, and stay unread in the socket.
     unread: usize,
     /// What the client sent and no step reads.
@@ -96,11 +111,19 @@ impl Session<'_> {
         let steps = &self.script.steps;
         for (at, step) in steps.iter().enumerate() {
             match step {
-                Step::Open | Step::Assert(_) => {}
+                Step::Open => {}
                 // The server reads until the client has sent, so it needs no wait of the client.
                 Step::Wait { by: Side::Client, .. } | Step::Silent { next: Side::Client, .. } => {}
                 Step::Receive(ToReceive { position, .. }) => {
-                    self.read(position, is_last_before_reset(&steps[at + 1..]))?;
+                    let has_reached = |session: &Session<'_>| session.has_reached(position);
+                    self.read(has_reached, is_last_before_reset(&steps[at + 1..]))?;
+                }
+                Step::Assert(about, assertions) => {
+                    if *about == Side::Client {
+                        let has_all = |session: &Session<'_>| session.has_requests(assertions);
+                        self.read(has_all, is_last_before_reset(&steps[at + 1..]))?;
+                    }
+                    self.test_assertions(*about, assertions);
                 }
                 Step::Send { bytes, .. } => self.write(bytes)?,
                 Step::Wait { time, .. } => thread::sleep(*time),
@@ -124,31 +147,68 @@ impl Session<'_> {
         Ok(())
     }
 
-    /// Reads until the client has reached this position of the transcript.
-    fn read(&mut self, position: &Progress, leaves_one_byte: bool) -> Result<(), MockStop> {
-        let limit = self.script.expected.len().saturating_add(MAX_SURPLUS_BYTES as u64);
+    /// Reads until the client has sent enough.
+    fn read(
+        &mut self,
+        is_enough: impl Fn(&Session<'_>) -> bool,
+        leaves_one_byte: bool,
+    ) -> Result<(), MockStop> {
+        let surplus = match self.script.has_assertions() {
+            true => MAX_JUDGED_BYTES,
+            false => MAX_SURPLUS_BYTES,
+        };
+        let limit = self.script.expected.len().saturating_add(surplus as u64);
         let mut buffer = vec![0; READ_BYTES];
-        while !self.has_reached(position) {
+        while !is_enough(self) {
             let seen = match self.peek(&mut buffer, self.timeout) {
                 Peek::Bytes(length) => &buffer[..length],
                 Peek::Silence => return Err(MockStop::Stalled(self.request_so_far())),
                 Peek::End => return Err(MockStop::ClientLeft(self.request_so_far())),
             };
+            let room = limit.saturating_sub(self.received.len() as u64);
+            let room = usize::try_from(room).unwrap_or(usize::MAX);
             let mut used = 0;
-            while !self.has_reached(position)
+            while !is_enough(self)
                 && let Some(range) = self.dialogue.next(Side::Client, &seen[used..])
             {
+                let bytes = &seen[used..used + range.length];
+                self.requests.take(&range, &bytes[..bytes.len().min(room.saturating_sub(used))]);
                 used += range.length;
                 let total = self.dialogue.progress(Side::Client).total;
                 self.request_ends.extend(range.ends_message.then_some(total));
             }
-            let room = limit.saturating_sub(self.received.len() as u64);
-            let room = usize::try_from(room).unwrap_or(usize::MAX);
             self.received.extend_from_slice(&seen[..used.min(room)]);
-            self.unread = usize::from(leaves_one_byte && self.has_reached(position));
+            self.unread = usize::from(leaves_one_byte && is_enough(self));
             self.consume(&mut buffer[..used - self.unread]);
         }
         Ok(())
+    }
+
+    /// Whether the requests that a group of assertions is about are there, or cannot come any more.
+    fn has_requests(&self, assertions: &[Assertion]) -> bool {
+        let wanted = self.judged.requests() + assertions.iter().map(judge::nth).max().unwrap_or(0);
+        let is_lost = self.dialogue.reader(Side::Client).is_lost();
+        self.requests.whole().len() >= wanted || is_lost
+    }
+
+    /// Tests those of these assertions that are about requests.
+    fn test_assertions(&mut self, about: Side, assertions: &[Assertion]) {
+        let requests = self.requests.whole();
+        let mut judged = self.judged;
+        let group = judged.next(about, requests, &[]);
+        for assertion in assertions {
+            if assertion.about(about) == Some(Side::Client)
+                && let Err(found) = group.judge(assertion)
+            {
+                self.untrue.push(format!("`{assertion}` is not true: {found}"));
+            }
+        }
+        if about == Side::Server {
+            let sent = self.dialogue.progress(Side::Server).finals;
+            judged = self.judged;
+            judged.count_responses(usize::try_from(sent).unwrap_or(usize::MAX));
+        }
+        self.judged = judged;
     }
 
     fn has_reached(&self, position: &Progress) -> bool {
@@ -236,8 +296,12 @@ impl Session<'_> {
     }
 
     fn outcome(&self, stop: Option<MockStop>) -> MockOutcome {
-        let difference = differ::first_difference(self.script, &self.received, &self.request_ends);
-        let mut differences = Vec::from_iter(difference);
+        let mut differences = self.untrue.clone();
+        if !self.script.has_assertions() {
+            let difference =
+                differ::first_difference(self.script, &self.received, &self.request_ends);
+            differences.extend(difference);
+        }
         if !self.surplus.is_empty() {
             let shown = &self.surplus[..self.surplus.len().min(SHOWN_BYTES)];
             let length = self.surplus.len();
@@ -269,8 +333,11 @@ fn is_timeout(error: &io::Error) -> bool {
     matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut)
 }
 
-/// Whether a reset is the next of these steps that is a read or a reset.
+/// Whether a reset is the next of these steps that may read or reset.
 fn is_last_before_reset(rest: &[Step]) -> bool {
-    let next = rest.iter().find(|step| matches!(step, Step::Receive(_) | Step::Reset));
+    let may_read = |step: &&Step| {
+        matches!(step, Step::Receive(_) | Step::Assert(Side::Client, _) | Step::Reset)
+    };
+    let next = rest.iter().find(may_read);
     next == Some(&Step::Reset)
 }

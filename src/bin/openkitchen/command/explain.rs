@@ -19,8 +19,8 @@ use std::io::{self, IsTerminal, Read, Write};
 use std::process::ExitCode;
 
 use openkitchen::message::visible::Visible;
-use openkitchen::transcript::MARKERS;
 use openkitchen::transcript::explain::{Remark, annotate, explain, with_line_ends};
+use openkitchen::transcript::{BYTE_ORDER_MARK, MARKERS};
 use openkitchen::{Method, Transcript};
 
 use super::flags::{CommandLine, Flag};
@@ -115,6 +115,7 @@ fn explained(bytes: &[u8], options: &ExplainOptions) -> Result<String, String> {
         return Err("there is nothing to explain".into());
     }
     if let Ok(text) = std::str::from_utf8(bytes)
+        && let text = text.strip_prefix(BYTE_ORDER_MARK).unwrap_or(text)
         && MARKERS.iter().any(|marker| text.starts_with(marker))
     {
         let transcript = Transcript::parse(text).map_err(|error| error.to_string())?;

@@ -5,6 +5,8 @@
 use std::env;
 use std::time::Duration;
 
+use openkitchen::transcript::nearest::nearest;
+
 use super::{CliError, print};
 
 /// The command line of a command: its flags, and the text around them in its help.
@@ -147,26 +149,6 @@ fn unknown<O>(flags: &[Flag<O>], typed: &str, name: &str) -> CliError {
     let names = flags.iter().map(|flag| flag.name).chain(["help", "version"]);
     let hint = nearest(name, names).map(|name| format!("; did you mean --{name}?"));
     CliError::Usage(format!("{typed} is unknown{}", hint.unwrap_or_default()))
-}
-
-/// Returns the known name with the fewest changes, if at most half of the letters change.
-pub fn nearest(name: &str, names: impl Iterator<Item = &'static str>) -> Option<&'static str> {
-    let nearest = names.map(|known| (distance(name, known), known)).min();
-    nearest.filter(|(changes, _)| changes * 2 <= name.len()).map(|(_, known)| known)
-}
-
-/// The Levenshtein distance: letters to insert, delete or replace to turn one word into the other.
-fn distance(one: &str, other: &str) -> usize {
-    let mut row: Vec<usize> = (0..=other.len()).collect();
-    for (above, from) in one.bytes().enumerate() {
-        let mut diagonal = std::mem::replace(&mut row[0], above + 1);
-        for (left, to) in other.bytes().enumerate() {
-            let replaced = diagonal + usize::from(from != to);
-            diagonal = row[left + 1];
-            row[left + 1] = replaced.min(row[left] + 1).min(diagonal + 1);
-        }
-    }
-    row[other.len()]
 }
 
 /// Reads an address with a port; a port alone means 127.0.0.1.

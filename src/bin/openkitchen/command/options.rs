@@ -3,10 +3,11 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use openkitchen::transcript::nearest::nearest;
 use openkitchen::{Limits, Scheduling};
 
 use super::flags::{
-    BYTES, CommandLine, Flag, NUMBER, SECONDS, bytes, count, listen, nearest, time, time_or_none,
+    BYTES, CommandLine, Flag, NUMBER, SECONDS, bytes, count, listen, time, time_or_none,
 };
 use super::{COMMANDS, CliError, print};
 
@@ -138,7 +139,7 @@ pub fn read(arguments: &[String]) -> Result<Option<ServeOptions>, CliError> {
 
 fn unknown_command(word: &str) -> CliError {
     let names = COMMANDS.map(|(name, _)| name);
-    let hint = match nearest(word, names.into_iter()) {
+    let hint = match nearest(word, names) {
         Some(name) => format!("did you mean {name}?"),
         None => format!("the commands are {}", names.join(", ")),
     };
