@@ -140,7 +140,7 @@ impl<W: Write> SendPlayer<W> {
     /// A sentence: a connection could not be opened.
     pub fn play(&mut self, transcript: &Transcript) -> Result<(), String> {
         for turn in Turns::new(&transcript.items, Side::Client) {
-            if !matches!(turn.step, Step::Assert(..)) {
+            if !matches!(turn.step, Step::Assert { .. }) {
                 self.connection(turn.connection)?;
                 self.step(turn.connection, turn.step)?;
             }
@@ -153,7 +153,7 @@ impl<W: Write> SendPlayer<W> {
             Step::Receive(ToReceive { is_awaited: true, position, .. }) => {
                 self.await_position(number, &position);
             }
-            Step::Receive(_) | Step::Open | Step::Assert(..) => {}
+            Step::Receive(_) | Step::Open | Step::Assert { .. } => {}
             Step::Wait { by: Side::Server, .. } => {}
             Step::Send { bytes, is_last } => {
                 self.send(number, &bytes)?;

@@ -50,8 +50,9 @@ pub enum Step {
     Reset,
     /// The other side ends the connection, or its direction of it, in this way.
     AwaitEnd(EventKind),
-    /// Tests assertions on the messages of this side since the last ones.
-    Assert(Side, Vec<Assertion>),
+    /// Tests assertions on the messages of the side `about` since the last ones. `answered` is how many final
+    /// responses the transcript has above them.
+    Assert { about: Side, answered: usize, assertions: Vec<Assertion> },
 }
 
 /// What the other side sends in one block.
@@ -159,7 +160,13 @@ impl Iterator for Turns<'_> {
             let step = match item {
                 Item::Prose(_) => continue,
                 Item::Assertions(assertions) => {
-                    Step::Assert(subject(self.all, index), assertions.clone())
+                    let dialogue = self.dialogues.entry(self.last).or_default();
+                    let answered = dialogue.progress(Side::Server).finals;
+                    Step::Assert {
+                        about: subject(self.all, index),
+                        answered: usize::try_from(answered).unwrap_or(usize::MAX),
+                        assertions: assertions.clone(),
+                    }
                 }
                 Item::Block(block) => {
                     self.last = block.connection;
@@ -230,6 +237,9 @@ mod tests {
             Step::Wait { time, by } => format!("wait {time:?} {by}"),
             Step::Silent { time, next } => format!("silent {time:?} {next}"),
             Step::AwaitEnd(kind) => format!("await {kind}"),
+            Step::Assert { about, answered, assertions } => {
+                format!("assert {about:?} {answered} {assertions:?}")
+            }
             other => format!("{other:?}"),
         };
         turns.map(name).collect()
@@ -258,7 +268,7 @@ mod tests {
                 "receive 2 0 [] false",
                 "wait 1s server",
                 "await server reset",
-                "Assert(Server, [Closed])"
+                "assert Server 0 [Closed]"
             ]
         );
     }
@@ -281,7 +291,7 @@ mod tests {
         );
         assert_eq!(
             steps(Side::Server, 2),
-            ["Open", "send 2 true", "wait 1s server", "Reset", "Assert(Server, [Closed])"]
+            ["Open", "send 2 true", "wait 1s server", "Reset", "assert Server 0 [Closed]"]
         );
     }
 

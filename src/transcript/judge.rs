@@ -90,7 +90,7 @@ pub struct Group<'a> {
 }
 
 impl Judged {
-    /// Requests that were judged, or have a judged response.
+    /// Requests that were judged, or are answered above the next group.
     pub fn requests(&self) -> usize {
         self.requests
     }
@@ -123,6 +123,12 @@ impl Judged {
             Side::Server => self.count_responses(responses.len()),
         }
         group
+    }
+
+    /// Passes over so many requests of the connection, because a response above the group answers them.
+    /// To be called before a group about requests.
+    pub fn skip_requests(&mut self, answered: usize) {
+        self.requests = self.requests.max(answered);
     }
 
     /// Counts so many final responses of the connection as judged, and the requests that they answer.

@@ -2,9 +2,13 @@
 
 use std::mem;
 
+use crate::message::dialogue::{Dialogue, Side};
 use crate::play::expected::ExpectedBytes;
 use crate::play::turns::{Step, Turn, Turns};
-use crate::transcript::{Item, Side};
+use crate::transcript::Item;
+
+/// A request of a client whose bytes the transcript does not have.
+const ANY_REQUEST: &[u8] = b"GET / HTTP/1.1\r\n\r\n";
 
 /// What the server does on one connection.
 pub(super) struct MockConnection {
@@ -15,6 +19,19 @@ pub(super) struct MockConnection {
     pub expected: ExpectedBytes,
     /// The end of each complete request in them.
     pub request_ends: Vec<u64>,
+    /// Where the transcript has no bytes of the client: the steps before which any request is awaited.
+    pub awaits: Vec<AwaitedRequest>,
+}
+
+/// Any request, which is awaited before a step.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct AwaitedRequest {
+    /// The index of the step.
+    pub before: usize,
+    /// The number of the request, from 1.
+    pub number: usize,
+    /// Whether its head is enough, because an interim response follows.
+    pub is_head_enough: bool,
 }
 
 impl MockConnection {
@@ -30,6 +47,7 @@ impl MockConnection {
                     steps,
                     expected,
                     request_ends: Vec::new(),
+                    awaits: Vec::new(),
                 });
                 connections.len() - 1
             });
@@ -41,12 +59,92 @@ impl MockConnection {
             connection.steps.push(step);
         }
         // Assertions alone are nothing to play.
-        connections.retain(|it| it.steps.iter().any(|step| !matches!(step, Step::Assert(..))));
+        connections.retain(|it| it.steps.iter().any(|step| !matches!(step, Step::Assert { .. })));
+        for connection in &mut connections {
+            connection.awaits = awaited_requests(&connection.steps);
+        }
         connections
     }
 
     /// Whether assertions are tested on the requests, and not the bytes.
     pub fn has_assertions(&self) -> bool {
-        self.steps.iter().any(|step| matches!(step, Step::Assert(Side::Client, _)))
+        self.steps.iter().any(|step| matches!(step, Step::Assert { about: Side::Client, .. }))
+    }
+}
+
+/// Returns where any request is awaited: before each response, if the client sends nothing in the
+/// transcript. A response that follows a silence is sent into it.
+fn awaited_requests(steps: &[Step]) -> Vec<AwaitedRequest> {
+    let (mut awaits, mut dialogue, mut is_answered) = (Vec::new(), Dialogue::new(), true);
+    if steps.iter().any(|step| matches!(step, Step::Receive(_))) {
+        return awaits;
+    }
+    for (before, step) in steps.iter().enumerate() {
+        if is_answered && let Some(response) = next_response(&steps[before..]) {
+            dialogue.follow(Side::Client, ANY_REQUEST);
+            // In a status line, the status follows `HTTP/1.1 `. After a 101, HTTP is over.
+            let is_head_enough = response.get(9) == Some(&b'1') && response.get(11) != Some(&b'1');
+            awaits.push(AwaitedRequest { before, number: awaits.len() + 1, is_head_enough });
+            is_answered = false;
+        }
+        match step {
+            Step::Silent { .. } => is_answered = false,
+            Step::Send { bytes, .. } => {
+                let finals = dialogue.progress(Side::Server).finals;
+                dialogue.follow(Side::Server, bytes);
+                is_answered |= dialogue.progress(Side::Server).finals > finals;
+            }
+            _ => {}
+        }
+    }
+    awaits
+}
+
+/// The first bytes of the response that these steps begin with: they may be waited for, or have
+/// assertions on their request.
+fn next_response(steps: &[Step]) -> Option<&[u8]> {
+    let begins = |step: &&Step| {
+        !matches!(step, Step::Wait { .. } | Step::Assert { about: Side::Client, .. })
+    };
+    match steps.iter().find(begins) {
+        Some(Step::Send { bytes, .. }) => Some(bytes),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::transcript::Transcript;
+
+    /// Where requests are awaited on the first connection: before which step, and whether the head is
+    /// enough.
+    fn awaits(text: &str) -> Vec<(usize, bool)> {
+        let items = Transcript::parse(text).unwrap().items;
+        let [connection, ..] = &MockConnection::all(&items)[..] else { panic!("a connection") };
+        connection.awaits.iter().map(|it| (it.before, it.is_head_enough)).collect()
+    }
+
+    #[test]
+    fn any_request_is_awaited_before_each_response_where_the_client_sends_nothing() {
+        const EMPTY: &str = "<<<\nHTTP/1.1 200 OK\nContent-Length: 0\n\n";
+        for (text, expected) in [
+            (format!("{EMPTY}{EMPTY}"), vec![(0, false), (1, false)]),
+            (
+                format!("--- open\n--- wait 1s\n{EMPTY}--- wait 1s\n--- server closed\n"),
+                vec![(1, false)],
+            ),
+            ("<<<\nHTTP/1.1 200 OK\n\n<<<\nto the end\\\n".into(), vec![(0, false)]),
+            (format!("<<<\nHTTP/1.1 100 Continue\n\n{EMPTY}"), vec![(0, true)]),
+            (
+                format!("???\nmethod GET\n{EMPTY}???\nmethod PUT\n{EMPTY}"),
+                vec![(0, false), (2, false)],
+            ),
+            (format!("--- silent 1s\n{EMPTY}"), vec![]),
+            (format!(">>>\nGET / HTTP/1.1\n\n{EMPTY}{EMPTY}"), vec![]),
+            ("--- server reset\n".into(), vec![]),
+        ] {
+            assert_eq!(awaits(&text), expected, "{text}");
+        }
     }
 }

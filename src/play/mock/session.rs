@@ -16,7 +16,7 @@ use std::net::{Shutdown, TcpStream};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use super::connection::MockConnection;
+use super::connection::{AwaitedRequest, MockConnection};
 use super::differ;
 use crate::message::dialogue::{Dialogue, Progress, Side};
 use crate::message::requests::RequestCollector;
@@ -70,6 +70,7 @@ pub(super) fn play(stream: TcpStream, script: &MockConnection, timeout: Duration
         dialogue: Dialogue::new(),
         received: Vec::new(),
         request_ends: Vec::new(),
+        heads: 0,
         requests: RequestCollector::default(),
         judged: Judged::default(),
         untrue: Vec::new(),
@@ -90,7 +91,8 @@ struct Session<'a> {
     received: Vec<u8>,
     /// The end of each complete request in it.
     request_ends: Vec<u64>,
-    /// The whole requests in it.
+    /// The heads of requests in it, and the whole requests.
+    heads: usize,
     requests: RequestCollector,
     /// The requests that assertions were tested on.
     judged: Judged,
@@ -110,6 +112,10 @@ impl Session<'_> {
         let _ = self.stream.set_write_timeout(Some(self.timeout));
         let steps = &self.script.steps;
         for (at, step) in steps.iter().enumerate() {
+            if let Some(awaited) = self.script.awaits.iter().find(|awaited| awaited.before == at) {
+                let is_last = self.script.awaits.last() == Some(awaited);
+                self.read_request(awaited, is_last && is_last_before_reset(&steps[at..]))?;
+            }
             match step {
                 Step::Open => {}
                 // The server reads until the client has sent, so it needs no wait of the client.
@@ -118,8 +124,9 @@ impl Session<'_> {
                     let has_reached = |session: &Session<'_>| session.has_reached(position);
                     self.read(has_reached, is_last_before_reset(&steps[at + 1..]))?;
                 }
-                Step::Assert(about, assertions) => {
+                Step::Assert { about, answered, assertions } => {
                     if *about == Side::Client {
+                        self.judged.skip_requests(*answered);
                         let has_all = |session: &Session<'_>| session.has_requests(assertions);
                         self.read(has_all, is_last_before_reset(&steps[at + 1..]))?;
                     }
@@ -172,6 +179,7 @@ impl Session<'_> {
                 && let Some(range) = self.dialogue.next(Side::Client, &seen[used..])
             {
                 let bytes = &seen[used..used + range.length];
+                self.heads += usize::from(range.head.is_some());
                 self.requests.take(&range, &bytes[..bytes.len().min(room.saturating_sub(used))]);
                 used += range.length;
                 let total = self.dialogue.progress(Side::Client).total;
@@ -182,6 +190,22 @@ impl Session<'_> {
             self.consume(&mut buffer[..used - self.unread]);
         }
         Ok(())
+    }
+
+    /// Reads until any request is there, or cannot come any more.
+    fn read_request(
+        &mut self,
+        awaited: &AwaitedRequest,
+        leaves_one_byte: bool,
+    ) -> Result<(), MockStop> {
+        let has_request = |session: &Session<'_>| {
+            let received = match awaited.is_head_enough {
+                true => session.heads,
+                false => session.requests.whole().len(),
+            };
+            received >= awaited.number || session.dialogue.reader(Side::Client).is_lost()
+        };
+        self.read(has_request, leaves_one_byte)
     }
 
     /// Whether the requests that a group of assertions is about are there, or cannot come any more.
@@ -336,7 +360,7 @@ fn is_timeout(error: &io::Error) -> bool {
 /// Whether a reset is the next of these steps that may read or reset.
 fn is_last_before_reset(rest: &[Step]) -> bool {
     let may_read = |step: &&Step| {
-        matches!(step, Step::Receive(_) | Step::Assert(Side::Client, _) | Step::Reset)
+        matches!(step, Step::Receive(_) | Step::Assert { about: Side::Client, .. } | Step::Reset)
     };
     let next = rest.iter().find(may_read);
     next == Some(&Step::Reset)

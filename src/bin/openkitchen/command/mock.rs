@@ -47,7 +47,8 @@ const COMMAND_LINE: CommandLine<MockOptions> = CommandLine {
         many whole requests as FILE has (where FILE has no HTTP, as many bytes), and\n\
         prints what differs from FILE. The port in Host and the header field User-Agent\n\
         may differ. Then it sends the bytes of each <<< block, exactly and in one write.\n\
-        If a ??? before a <<< has assertions, they are tested instead of the bytes.\n\
+        If a ??? before a <<< has assertions, they are tested instead of the bytes. If a\n\
+        connection has no >>>, any request is answered with the next response.\n\
         It also plays these lines of FILE:\n\
         \x20 --- wait 200ms          wait before the next <<< block\n\
         \x20 --- silent 2s           send nothing, and keep the connection open\n\
