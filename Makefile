@@ -28,7 +28,7 @@ test: ## every test; needs a Rust toolchain only
 	$(CARGO) test --quiet
 
 soak: ## the long tests: many clients, slow attackers, stops and restarts under load
-	tests/soak/run
+	tests/load/soak.sh
 
 check: ## formatting, lints and docs, with warnings denied
 	$(CARGO) fmt --check
@@ -49,7 +49,7 @@ fuzz: ## searches for bytes that break a property, for an hour (make fuzz FOR=60
 	tests/fuzz/run.sh
 
 races: ## every test under a race detector, and the message under Miri; a quarter of an hour
-	tests/soak/races.sh
+	tests/load/races.sh
 
 book: ## the source as a book, in your browser
 	RUSTDOCFLAGS="--cfg book" $(CARGO) doc --no-deps --lib --open $(BOOK)

@@ -1,7 +1,7 @@
 //! Properties for the fuzzer: a property holds for any bytes. It takes bytes, and panics if it does not
 //! hold for them.
 //!
-//! The fuzzer looks for bytes that break a property (`make fuzz`). `tests/corpus.rs` tries each property
+//! The fuzzer looks for bytes that break a property (`make fuzz`). `tests/oracle/corpus.rs` tries each property
 //! on the inputs that the fuzzer found and on every transcript of `tests/exchanges/`.
 
 mod chunked;
