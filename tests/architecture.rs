@@ -196,8 +196,8 @@ fn the_top_level_holds_what_the_design_names() {
     assert!(others.is_empty(), "{others:?}");
 }
 
-/// The most attributes below `tests/` that name a file. Each hides where a module is: a test target in a
-/// folder needs one for `tests/support/`, and few other modules are shared.
+/// The most attributes below `tests/` that name a file. Each hides where a module is: a test target
+/// in a folder needs one for `tests/support/`, and few other modules are shared.
 const MAX_PATHS: usize = 8;
 
 #[test]

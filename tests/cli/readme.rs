@@ -3,8 +3,8 @@
 //! - ```` ```wire ```` is a transcript. Its client's bytes are sent to the lesson site, and the responses
 //!   must be the same as in README, except the date. One transcript is sent to Flask's own server
 //!   instead, and must be part of the trace of `watch`.
-//! - ```` ```rust ```` is the lesson: it is built and run. Each of its lines is in `src/lesson.rs`, in this
-//!   order. A reader may add lines there, as the challenge asks.
+//! - ```` ```rust ```` is the lesson: it is built and run. Each of its lines is in `src/lesson.rs`,
+//!   in this order. A reader may add lines there, as the challenge asks.
 //! - ```` ```sh ```` is a list of commands: `make` with a target, `cargo`, curl to the site, and the binary.
 //! - Each element that the section on the format names is parsed.
 

@@ -1,7 +1,7 @@
 //! Tests the lesson site as a process: the real binary, over raw TCP.
 //!
-//! This file tests the response of each route, and its lines in the log. `tests/load/` stops and kills the
-//! process, and has clients that misbehave.
+//! This file tests the response of each route, and its lines in the log. `tests/load/` stops and
+//! kills the process, and has clients that misbehave.
 
 use crate::support::client::Response;
 use crate::support::process::{Exit, ServerProcess};

@@ -1,5 +1,5 @@
-//! Tests of accepting: silent clients, slow clients and busy handlers do not delay a new client, as long
-//! as the connection limit is not reached.
+//! Tests of accepting: silent clients, slow clients and busy handlers do not delay a new client, as
+//! long as the connection limit is not reached.
 
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
@@ -13,8 +13,8 @@ use openkitchen::{Limits, Request, Response, Routes, Server, ServerHandle, get, 
 use crate::support::latency::Latencies;
 use crate::support::process::TIMEOUT;
 
-/// The longest wait for a response. It allows for a busy machine. It is less than each timeout of the
-/// server that could end a slow connection and so hide a fault.
+/// The longest wait for a response. It allows for a busy machine. It is less than each timeout of
+/// the server that could end a slow connection and so hide a fault.
 const RESPONSE_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// The longest wait of a slow handler. Only a test that fails lets it pass.

@@ -269,7 +269,8 @@ impl log::Log for PanicLogger {
 
 #[test]
 fn under_load_a_panicking_handler_ends_only_its_own_connections() {
-    // In a process of its own: the logger, the panic hook and the threads belong to a whole process.
+    // In a process of its own: the logger, the panic hook and the threads belong to a whole
+    // process.
     let this = "endurance::under_load_a_panicking_handler_ends_only_its_own_connections";
     if !process::is_started_by_a_test() {
         let output = process::this_test_program(this).output().unwrap();

@@ -1,10 +1,10 @@
 //! Tests with many clients, clients that misbehave, shortages and stops.
 //!
-//! The short tests run with `cargo test`. The long ones need more time or more of the machine, and are
-//! `#[ignore]`d: `make soak` runs them one after another, and each prints what it measured.
+//! The short tests run with `cargo test`. The long ones need more time or more of the machine, and
+//! are `#[ignore]`d: `make soak` runs them one after another, and each prints what it measured.
 //!
-//! They need Linux: its /proc shows what a process uses, and its TCP errors show what happened to the
-//! bytes of a request.
+//! They need Linux: its /proc shows what a process uses, and its TCP errors show what happened to
+//! the bytes of a request.
 //!
 //! ```text
 //! accept           slow clients and busy handlers do not delay a new client

@@ -3,7 +3,7 @@
 //!
 //! ```text
 //! cargo test --test oracle corpus                 all inputs, in a few seconds
-//! SEEDS=folder cargo test --test oracle corpus    writes the exchanges and lessons as seeds for the fuzzer
+//! SEEDS=folder cargo test --test oracle corpus    writes them as seeds for the fuzzer
 //! ```
 
 use std::collections::BTreeMap;

@@ -1,7 +1,7 @@
 //! An HTTP client for tests: sends exactly the bytes that it is given, and reads responses.
 //!
-//! It finds the end of a response by RFC 9112 section 6.3 alone. It shares no code with the library, so
-//! that an error in the library cannot hide here too.
+//! It finds the end of a response by RFC 9112 section 6.3 alone. It shares no code with the
+//! library, so that an error in the library cannot hide here too.
 
 use std::io::{ErrorKind, Write};
 use std::net::{Shutdown, SocketAddr, TcpStream};
@@ -65,7 +65,8 @@ impl Client {
         self.stream.shutdown(Shutdown::Write).unwrap();
     }
 
-    /// Reads once. False at the end of the connection, also after a reset; a timeout fails the test.
+    /// Reads once. False at the end of the connection, also after a reset; a timeout fails the
+    /// test.
     fn read_more(&mut self) -> bool {
         let mut buffer = [0; 64 * 1024];
         match read_once(&self.stream, &mut buffer) {

@@ -1,25 +1,32 @@
 //! # Helpers of the tests
 //!
-//! All helpers that two test files share are in this folder, and in no other. Each test target includes it
-//! as `mod support`.
+//! All helpers that two test files share are in this folder, and in no other. Each test target
+//! that needs one includes it as `mod support`.
 //!
 //! ## Where a test goes
 //!
 //! | what the test checks | where it goes |
 //! |---|---|
-//! | the bytes of requests and of their responses | a page below `tests/exchanges/`, in the folder of its clause; `tests/exchanges.rs` plays all pages |
-//! | a flag, a help, an error or an output of the binary; a page of the lesson site; a command in README | `tests/cli/COMMAND.rs`, `tests/cli/site.rs`, `tests/cli/readme.rs` |
-//! | many clients, clients that misbehave, a shortage, a stop | `tests/load/`; a test that takes more than a few seconds is `#[ignore]`d, and `make soak` runs it |
-//! | what a program that uses the library sees: a setting, an observer, the text of a refusal | `tests/api/`, or an example in a doc comment |
-//! | random bytes, compared with a second reading of the RFCs | `tests/oracle/` over sockets, `tests/fuzz/` for the fuzzer; both use `tests/oracle/rfc/` |
-//! | imports, crates and folders of the source tree | `tests/architecture.rs` |
+//! | bytes in, bytes out | a page in `tests/exchanges/<clause>-<topic>/` |
+//! | a flag, a help, an error, an output | `tests/cli/<command>.rs` |
+//! | a page of the lesson site, its log | `tests/cli/site.rs` |
+//! | a command or an example in README | `tests/cli/readme.rs` |
+//! | many clients, a shortage, a stop | `tests/load/`; `make soak` runs its `#[ignore]`d tests |
+//! | the public API of the library | `tests/api/`, or an example in a doc comment |
+//! | random bytes, against the RFCs | `tests/oracle/` over sockets, `tests/fuzz/` in memory |
+//! | imports, crates, folders | `tests/architecture.rs` |
 //! | one function or one type | `mod tests` in its own file below `src/` |
+//!
+//! `tests/exchanges.rs` plays all pages. A test in `tests/load/` is ignored if it takes more than a
+//! few seconds. What the RFCs say is written once more in `tests/oracle/rfc/`, without the library:
+//! the random conversations and the fuzzer share it.
 //!
 //! If two rows fit, take the first.
 //!
-//! Three rules are for all of them. A server listens on port 0, and each test has folders of its own, so tests
-//! run in parallel. A test waits for a line, a byte or a condition: it never sleeps until something has
-//! probably happened. A test that needs a tool which is not installed says so and is skipped.
+//! All tests run in parallel: a server listens on port 0, and each test has folders of its own. A
+//! test that changes its whole process, such as its panic hook, starts itself in a process of its
+//! own. A test waits for a line, a byte or a condition, and does not sleep instead. If a tool is
+//! not installed, the test says so and is skipped.
 //!
 //! ## The helpers
 //!

@@ -1,5 +1,5 @@
-//! Starts the binary on a free port, collects its stdout and stderr, sends requests and signals, and looks
-//! for tools of the system.
+//! Starts the binary on a free port, collects its stdout and stderr, sends requests and signals,
+//! and looks for tools of the system.
 //!
 //! No test sleeps until a server is probably ready. It waits for the line `# listening on http://ADDR`.
 //! Each process that a test started is killed when the test ends, also when it fails.
@@ -257,8 +257,8 @@ pub fn run(command: &mut Command) -> Exit {
     Exit { code, stdout, stderr }
 }
 
-/// Starts the lesson program, which listens on this address, and compares its responses with the texts of
-/// the lesson.
+/// Starts the lesson program, which listens on this address, and compares its responses with the
+/// texts of the lesson.
 pub fn assert_serves_the_lesson(program: &mut Command, address: SocketAddr) {
     let mut lesson = Process::spawn(program.stdout(Stdio::null()));
     let since = Instant::now();

@@ -1,5 +1,5 @@
-//! The client of the replay: sends and receives bytes on one TCP connection, with a time limit for each
-//! wait. It is not the client of `send` and `check`, so that no fault of theirs can hide here.
+//! The client of the replay: sends and receives bytes on one TCP connection, with a time limit for
+//! each wait. It is not the client of `send` and `check`, so that no fault of theirs can hide here.
 
 use std::io::{self, ErrorKind, Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpStream};
@@ -78,8 +78,8 @@ impl ReplayClient {
         let _ = self.stream.shutdown(Shutdown::Write); // it fails if the server has closed
     }
 
-    /// Reads as long as `wanted` is true of this client, at most for this time. Returns early when the
-    /// server ends the connection.
+    /// Reads as long as `wanted` is true of this client, at most for this time. Returns early when
+    /// the server ends the connection.
     pub fn read_while(&mut self, time: Duration, mut wanted: impl FnMut(&ReplayClient) -> bool) {
         let deadline = Instant::now() + time;
         let mut buffer = [0; 64 * 1024];

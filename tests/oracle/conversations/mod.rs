@@ -3,14 +3,12 @@
 //! shares no code with the server.
 //!
 //! ```text
-//! generate   makes a conversation from a seed
-//! oracle     predicts the responses to the bytes of a connection: RFC 9112 and RFC 9110
-//! grammar    checks one line against the grammar of the RFCs
-//! routes     the routes of the app, written a second time
-//! client     runs one conversation with a server
-//! responses  parses the received bytes
-//! judge      compares the received responses with the prediction
-//! failure    shrinks a failing conversation and prints it
+//! generate  makes a conversation from a seed
+//! predict   the oracle: the responses to the bytes of a connection
+//! routes    the routes of the app, written a second time
+//! client    runs one conversation with a server
+//! judge     compares the received responses with the prediction
+//! failure   shrinks a failing conversation and prints it
 //!
 //! cargo test --test oracle random                           a thousand, with new seeds each time
 //! CONVERSATIONS=1000000 cargo test --test oracle random     a million, in a quarter of an hour
@@ -69,6 +67,7 @@ type Failed = (u64, Conversation, Failure);
 fn the_oracle_uses_nothing_of_the_library() {
     for source in [
         include_str!("../rfc/grammar.rs"),
+        include_str!("../rfc/requests.rs"),
         include_str!("../rfc/responses.rs"),
         include_str!("predict.rs"),
         include_str!("routes.rs"),

@@ -7,9 +7,6 @@
 const METHODS: [&str; 9] =
     ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "CONNECT"];
 
-/// Bytes of a request-target.
-const MAX_TARGET_BYTES: usize = 8 * 1024;
-
 /// The status of the response, and the reason.
 pub type Fault = (u16, &'static str);
 
@@ -17,16 +14,27 @@ pub type Fault = (u16, &'static str);
 pub const HEAD_TOO_LONG: Fault = (431, "6585 §5: the head");
 
 /// The parts of a valid request-target.
+#[derive(Debug)]
 pub enum Target<'a> {
     Asterisk,
     Path { path: &'a [u8], query: Option<&'a [u8]> },
 }
 
 /// Where the content ends.
-#[derive(Clone, Copy, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Framing {
+    /// No field says so: there is no content.
+    None,
+    /// After so many bytes. `u64::MAX` also stands for any larger number.
     Length(u64),
     Chunked,
+}
+
+impl Framing {
+    /// The bytes of the content, as far as the head says.
+    pub fn length(self) -> u64 {
+        if let Framing::Length(length) = self { length } else { 0 }
+    }
 }
 
 /// A line without its line terminator.
@@ -74,8 +82,9 @@ pub fn faults_of_request_line(line: &[u8]) -> Vec<Fault> {
     faults
 }
 
-/// The faults of a method and a target that this server may report at the end of the head.
-pub fn faults_of_method_and_target(line: &[u8]) -> Vec<Fault> {
+/// The faults of a method and a target that this server may report at the end of the head. The
+/// target has at most so many bytes.
+pub fn faults_of_method_and_target(line: &[u8], most: usize) -> Vec<Fault> {
     let parts = parts(line);
     let (method, target) = (parts[0], parts.get(1).copied().unwrap_or_default());
     let mut faults = faults_of_target(method, target);
@@ -83,7 +92,7 @@ pub fn faults_of_method_and_target(line: &[u8]) -> Vec<Fault> {
         // RFC 9110 §9.1: "SHOULD respond with the 501". CONNECT is for proxies (RFC 9110 §9.3.6).
         faults.push((501, "9110 §9.1: a method that is not implemented"));
     }
-    if target.len() > MAX_TARGET_BYTES {
+    if target.len() > most {
         // §3: "MUST respond with a 414".
         faults.push((414, "§3: the request-target"));
     }
@@ -92,20 +101,20 @@ pub fn faults_of_method_and_target(line: &[u8]) -> Vec<Fault> {
 
 /// The faults of a request-line whose end is not received yet. Another protocol is recognized by its
 /// first bytes, because it may never send a line terminator.
-pub fn faults_of_partial_request_line(line: &[u8]) -> Vec<Fault> {
+pub fn faults_of_partial_request_line(line: &[u8], most: usize) -> Vec<Fault> {
     let mut faults = Vec::new();
     let others: [&[u8]; 4] = [b"\x16\x03", b"SSH-", b"PROXY ", b"PRI * HTTP/2.0"];
     if others.iter().any(|other| line.starts_with(other)) {
         faults.extend([(400, "§2.2: another protocol"), (505, "9113 §3.4: HTTP/2")]);
     }
-    if parts(line).get(1).is_some_and(|target| target.len() > MAX_TARGET_BYTES) {
+    if parts(line).get(1).is_some_and(|target| target.len() > most) {
         faults.push((414, "§3: the request-target"));
     }
     faults
 }
 
 /// The faults of a request-line that does not end within the limit of the head.
-pub fn faults_of_overlong_request_line(line: &[u8]) -> Vec<Fault> {
+pub fn faults_of_overlong_request_line(line: &[u8], most: usize) -> Vec<Fault> {
     let (parts, mut faults) = (parts(line), Vec::new());
     if !is_token(parts[0]) || parts.len() > 3 || line.contains(&b'\r') {
         faults.push((400, "§3: request-line"));
@@ -119,9 +128,9 @@ pub fn faults_of_overlong_request_line(line: &[u8]) -> Vec<Fault> {
     if parts.len() == 3 {
         faults.push((400, "§2.3: HTTP-version"));
     }
-    match target.len() {
-        0..=MAX_TARGET_BYTES => faults.extend([HEAD_TOO_LONG, (414, "§3"), (501, "§3")]),
-        _ => faults.push((414, "§3: the request-target")),
+    match target.len() <= most {
+        true => faults.extend([HEAD_TOO_LONG, (414, "§3"), (501, "§3")]),
+        false => faults.push((414, "§3: the request-target")),
     }
     faults
 }
@@ -382,7 +391,7 @@ pub fn framing(fields: &[(&[u8], &[u8])], minor: u8) -> (Framing, Vec<Fault>) {
         return (Framing::Chunked, faults);
     }
     let length = match lengths[..] {
-        [] => return (Framing::Length(0), faults),
+        [] => return (Framing::None, faults),
         [length] if !length.is_empty() && length.iter().all(u8::is_ascii_digit) => {
             number(length, 10)
         }

@@ -1,7 +1,7 @@
-//! Parses responses by RFC 9112 section 6.3. Like the oracle, it shares no code with the library.
+//! Where responses end: RFC 9112 section 6.3, for the responses of this server.
 
 /// A response as the client received it.
-#[derive(Debug)]
+#[derive(Debug, PartialEq, Eq)]
 pub struct Response {
     pub status: u16,
     pub fields: Vec<(String, String)>,
@@ -31,8 +31,11 @@ pub fn parse(
     while !rest.is_empty() {
         let Some(end) = rest.windows(4).position(|window| window == b"\r\n\r\n") else {
             let begins = rest.iter().zip(b"HTTP/1.1 ").all(|(byte, expected)| byte == expected);
-            let error = "the received bytes are not a response";
-            return if begins { Ok(responses) } else { Err(error.to_owned()) };
+            return match (begins, closed) {
+                (true, false) => Ok(responses),
+                (true, true) => Err("the connection ends in the head of a response".to_owned()),
+                (false, _) => Err("the received bytes are not a response".to_owned()),
+            };
         };
         let mut response = head(&rest[..end + 2])?;
         rest = &rest[end + 4..];
