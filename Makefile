@@ -24,8 +24,9 @@ release: ## the fastest binary: target/release/openkitchen
 lesson: ## the lesson's two routes, in fifteen lines, at 127.0.0.1:5000
 	$(CARGO) run --quiet --example lesson
 
+# Most tests wait for a clock or for a socket, so more of them run at a time than there are cores.
 test: ## every test; needs a Rust toolchain only
-	$(CARGO) test --quiet
+	RUST_TEST_THREADS=$${RUST_TEST_THREADS:-6} $(CARGO) test --quiet
 
 soak: ## the long tests: many clients, slow attackers, stops and restarts under load
 	tests/load/soak.sh

@@ -1,9 +1,4 @@
-//! # Helpers of the tests
-//!
-//! All helpers that two test files share are in this folder, and in no other. Each test target
-//! that needs one includes it as `mod support`.
-//!
-//! ## Where a test goes
+//! # Where a test goes
 //!
 //! | what the test checks | where it goes |
 //! |---|---|
@@ -23,12 +18,16 @@
 //!
 //! If two rows fit, take the first.
 //!
-//! All tests run in parallel: a server listens on port 0, and each test has folders of its own. A
-//! test that changes its whole process, such as its panic hook, starts itself in a process of its
-//! own. A test waits for a line, a byte or a condition, and does not sleep instead. If a tool is
-//! not installed, the test says so and is skipped.
+//! All tests run in parallel: a server listens on port 0 (only the lesson's program has a fixed
+//! port), and each test has folders of its own. A test that changes its whole process, such as its
+//! panic hook, starts itself in a process of its own. A test waits for a line, a byte or a
+//! condition, and does not sleep instead. If a tool is not installed, the test says so and is
+//! skipped.
 //!
-//! ## The helpers
+//! # The helpers
+//!
+//! All helpers that two test files share are in this folder, and in no other. Each test target
+//! that needs one includes it as `mod support`.
 //!
 //! ```text
 //! process        starts the binary; waits for its end; folders, signals, tools
