@@ -1,5 +1,5 @@
 //! The lesson's two routes, with Flask's line beside each. `make lesson` runs it.
-use openkitchen::{Request, Response, Routes, Server, get, routes}; // from flask import Flask
+use openkitchen::{Request, Response, Routes, Server, StartError, get, routes}; // from flask import Flask
 
 static ROUTES: Routes = routes(&[
     get("/", home),       // @app.route("/")
@@ -14,6 +14,6 @@ fn about(_: &Request) -> Response {
     Response::text("Built with Python + Flask") // def about(): return "Built with ..."
 }
 
-fn main() -> std::io::Result<()> {
-    Server::bind("127.0.0.1:5000")?.run(&ROUTES, &()) // app.run()
+fn main() -> Result<(), StartError> {
+    Server::bind("127.0.0.1:5000")?.traced().run(&ROUTES, &()) // app.run()
 }

@@ -1,8 +1,7 @@
 //! # Open Kitchen: an HTTP/1.1 server that shows every byte
 //!
 //! An HTTP/1.1 server on `std::net`: one thread for each connection, a static table of routes, no
-//! framework. [`httparse`](https://docs.rs/httparse) splits a head, and the rest is here. An
-//! [`Observer`] is shown every byte that crosses, and a [`Transcript`] is the same as text.
+//! framework. [`httparse`](https://docs.rs/httparse) splits a head, and the rest is here.
 //!
 //! ```
 //! use openkitchen::{Request, Response, Routes, Server, get, routes};
@@ -32,12 +31,22 @@
 //! # Ok::<(), std::io::Error>(())
 //! ```
 //!
+//! # The server and its three parts
+//!
+//! | to | start at |
+//! |---|---|
+//! | serve | [`Server`], then [`Routes`], [`Request`] and [`Response`]; [`Limits`] bounds what a client may ask for |
+//! | see the bytes that cross | [`observe`]: [`Server::traced`] prints them, [`Recorder`] writes them to files, [`Exchanges`] keeps the last ones in memory |
+//! | play one side of a connection | [`play`]: send bytes to any server, check it against a transcript, or be a server ([`Mock`]) with exact bytes |
+//! | read and write the bytes as text | [`transcript`], the format that all of them share: [`Transcript`] |
+//!
 //! # Logging, panics and signals
 //!
-//! The library prints nothing and logs through the `log` crate: choose a logger, such as env_logger.
-//! A handler's panic becomes a 500, and its message goes to stderr as in any Rust program. An observer's
-//! panic changes nothing for the client. The library handles no signals, so SIGTERM ends the process at
-//! once, unless a thread of the program waits for it and calls [`Stopper::stop`].
+//! Without [`Server::traced`], the library prints nothing. It logs through the `log` crate: choose a
+//! logger, such as env_logger. A handler's panic becomes a 500, and its message goes to stderr as in any
+//! Rust program. An observer's panic changes nothing for the client. The library handles no signals, so
+//! SIGTERM ends the process at once, unless a thread of the program waits for it and calls
+//! [`Stopper::stop`].
 //!
 //! # The walk of one request
 //!
@@ -84,6 +93,8 @@ pub mod request;
 #[cfg_attr(not(book), doc(hidden))]
 pub mod net;
 pub mod transcript;
+pub mod observe;
+pub mod play;
 #[cfg_attr(not(book), doc(hidden))]
 #[allow(unsafe_code, reason = "calls that std does not have")]
 pub mod sys;
@@ -99,6 +110,11 @@ pub use message::target::form;
 pub use net::observer::{Answered, End, Observer};
 pub use net::server::{Server, ServerHandle, Stopper};
 pub use net::shared::{Clock, Scheduling};
+pub use net::start_error::StartError;
+#[doc(inline)]
+pub use observe::{Exchanges, Recorder, Trace};
+#[doc(inline)]
+pub use play::mock::Mock;
 pub use request::Request;
 pub use route::{Handler, Route, RouteRow, Routes, delete, get, patch, post, put, routes};
 #[doc(inline)]

@@ -212,6 +212,8 @@ fn played(server: &str) -> Result<(), String> {
 fn a_page_that_shows_what_the_server_does_passes() {
     assert_eq!(played(&format!("{RESPONSE}--- server closed\n???\nstatus 200\nclosed\n")), Ok(()));
     assert_eq!(played("???\nstatus 200\nclosed\n"), Ok(()));
+    let request = "???\nmethod GET\ntarget is /empty\nno field Host\nbody \"\"\n\n";
+    assert_eq!(played(&format!("{request}{RESPONSE}--- server closed\n")), Ok(()));
 }
 
 #[test]
@@ -228,6 +230,8 @@ fn a_page_that_shows_something_else_is_an_error() {
         (format!("{RESPONSE}???\nopen 50ms\n"), "ended a connection"),
         ("???\nstatus 400\n".to_string(), "`status 400` is not true"),
         ("???\n2: status 200\n".to_string(), "1 response was received"),
+        (format!("???\nmethod PUT\n{RESPONSE}"), "the method is GET"),
+        (format!("???\nfield Host\n{RESPONSE}"), "there is no such field"),
     ] {
         assert!(played(&server).is_err_and(|fault| fault.contains(error)), "{server}");
     }

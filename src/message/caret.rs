@@ -23,8 +23,9 @@ use super::visible::Visible;
 /// The indent of the lines that an error response shows.
 pub(crate) const INDENT: &str = "    ";
 
-/// Bytes of the refused line that a response shows around the caret, at most.
-const MAX_SHOWN_BYTES: usize = 72;
+/// Columns of the refused line that are shown around the caret, at most. With the indent they fit in a
+/// terminal of 80.
+const MAX_SHOWN_COLUMNS: usize = 72;
 
 /// Seconds after which a client may try again.
 const RETRY_AFTER: &str = "1";
@@ -65,13 +66,13 @@ impl Refused {
         if self.refusal == Refusal::HostMissing {
             // No byte is bad: a line is missing. It is shown after the request line.
             let bytes = bytes.strip_prefix(b"\r\n").unwrap_or(bytes);
-            let line = &bytes[window(&line_of(bytes, 0)?, 0)];
+            let line = &bytes[window(bytes, &line_of(bytes, 0)?, 0)];
             return Some(format!("{INDENT}{}\n{INDENT}Host: example.test\n", Visible(line)));
         }
         let at = self.at?.min(bytes.len());
         let mut excerpt = picture(bytes, at)?;
         let line = line_of(bytes, at)?;
-        let shown = window(&line, at);
+        let shown = window(bytes, &line, at);
         // The corrected line is cut at the same bytes. It is not shown if a change lies outside of them.
         let (before, after) = (&bytes[line.start..shown.start], &bytes[shown.end..line.end]);
         let cut = |line: Vec<u8>| Some(line.strip_prefix(before)?.strip_suffix(after)?.to_vec());
@@ -105,7 +106,7 @@ impl Refusal {
 /// are no bytes.
 pub(crate) fn picture(bytes: &[u8], at: usize) -> Option<String> {
     let at = at.min(bytes.len());
-    let shown = window(&line_of(bytes, at)?, at);
+    let shown = window(bytes, &line_of(bytes, at)?, at);
     let caret = Visible(&bytes[shown.start..at]).to_string().len();
     Some(format!("{INDENT}{}\n{INDENT}{:caret$}^\n", Visible(&bytes[shown]), ""))
 }
@@ -122,11 +123,22 @@ fn line_of(bytes: &[u8], at: usize) -> Option<Range<usize>> {
     Some(start..start + length)
 }
 
-/// Returns the part of a line that is shown: at most [`MAX_SHOWN_BYTES`] around `at`.
-fn window(line: &Range<usize>, at: usize) -> Range<usize> {
-    let start =
-        line.start.max((at + MAX_SHOWN_BYTES / 2).min(line.end).saturating_sub(MAX_SHOWN_BYTES));
-    start..line.end.min(start + MAX_SHOWN_BYTES)
+/// Returns the part of a line that is shown: at most [`MAX_SHOWN_COLUMNS`] around `at`.
+fn window(bytes: &[u8], line: &Range<usize>, at: usize) -> Range<usize> {
+    let middle = at + fitting(bytes[at..line.end].iter(), MAX_SHOWN_COLUMNS / 2);
+    let start = middle - fitting(bytes[line.start..middle].iter().rev(), MAX_SHOWN_COLUMNS);
+    start..start + fitting(bytes[start..line.end].iter(), MAX_SHOWN_COLUMNS)
+}
+
+/// How many of these bytes fit in so many columns, the first ones first.
+fn fitting<'a>(bytes: impl Iterator<Item = &'a u8>, mut columns: usize) -> usize {
+    let fits = |byte: &&u8| {
+        let width = Visible(std::slice::from_ref(*byte)).to_string().len();
+        let fits = width <= columns;
+        columns = columns.saturating_sub(width);
+        fits
+    };
+    bytes.take_while(fits).count()
 }
 
 #[cfg(test)]
@@ -159,8 +171,11 @@ mod tests {
         assert_eq!(shown(b"X: a\r\n", 6), Some((r"X: a\r\n".into(), 8)));
         assert_eq!(shown(b"X: a", 4), Some(("X: a".into(), 4)));
         let long = [b'a'; 500];
-        assert_eq!(shown(&long, 400), Some(("a".repeat(MAX_SHOWN_BYTES), MAX_SHOWN_BYTES / 2)));
-        assert_eq!(shown(&long, 499), Some(("a".repeat(MAX_SHOWN_BYTES), MAX_SHOWN_BYTES - 1)));
+        assert_eq!(shown(&long, 400), Some(("a".repeat(MAX_SHOWN_COLUMNS), MAX_SHOWN_COLUMNS / 2)));
+        assert_eq!(shown(&long, 499), Some(("a".repeat(MAX_SHOWN_COLUMNS), MAX_SHOWN_COLUMNS - 1)));
+        // An escape is wider than a byte.
+        let (line, caret) = shown(&[0xff; 500], 400).expect("a line");
+        assert_eq!((line, caret), (r"\xff".repeat(18), MAX_SHOWN_COLUMNS / 2));
         assert_eq!(shown(b"", 3), None);
     }
 
@@ -171,9 +186,9 @@ mod tests {
             let at = request.find('|').expect("a bad byte");
             Refusal::TargetByte.at(at).excerpt(request.as_bytes(), &Default::default())
         };
-        let long = "a".repeat(MAX_SHOWN_BYTES);
+        let long = "a".repeat(MAX_SHOWN_COLUMNS);
         let text = excerpt(format!("{long}|{long}")).expect("an excerpt");
-        let half = "a".repeat(MAX_SHOWN_BYTES / 2);
+        let half = "a".repeat(MAX_SHOWN_COLUMNS / 2);
         assert!(text.ends_with(&format!("^\n    {half}%7C{}\n", &half[1..])), "{text}");
         let text = excerpt(format!("|{long}|")).expect("an excerpt");
         assert!(text.ends_with("^\n"), "{text}");

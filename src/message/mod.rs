@@ -28,6 +28,7 @@ pub mod refusal;
 pub(crate) mod caret;
 pub(crate) mod corrected;
 pub mod responses;
+pub mod requests;
 pub mod dialogue;
 pub mod reader;
 pub mod ending;

@@ -71,11 +71,21 @@ impl Outline {
         FieldLines::new(&self.bytes, &self.fields)
     }
 
+    /// The first word of the first line: in a request, the method as it was sent.
+    pub fn method_name(&self) -> &[u8] {
+        self.word(0)
+    }
+
     /// The second word of the first line: in a request, the target as it was sent.
     pub fn target(&self) -> &[u8] {
+        self.word(1)
+    }
+
+    /// A word of the first line, of which the first is number 0.
+    fn word(&self, number: usize) -> &[u8] {
         let text = self.bytes.trim_ascii_start();
         let line = text.split(|&byte| byte == b'\n').next().unwrap_or_default();
-        line.split(|&byte| byte == b' ').nth(1).unwrap_or_default()
+        line.split(|&byte| byte == b' ').nth(number).unwrap_or_default()
     }
 
     /// Bytes that it takes in memory.

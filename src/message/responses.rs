@@ -13,7 +13,7 @@
 //! CR LF (RFC 9112 section 2.2).
 //!
 //! Rule: RFC 9110 section 15.2, a request waits for its final response, so interim responses (1xx) do
-//! not count. A 101 does, since no other response follows it.  Next: [`dialogue`](super::dialogue).
+//! not count. A 101 does, since no other response follows it.  Next: [`requests`](super::requests).
 
 use std::ops::Range;
 
@@ -22,6 +22,7 @@ use super::ending::Ending;
 use super::fields::FieldLines;
 use super::outline::Outline;
 use super::reader::Part;
+use super::requests::{ReceivedRequest, RequestCollector};
 
 /// How each response begins. The digits of the minor version are left out.
 const RESPONSE_START: &[u8] = b"HTTP/1.";
@@ -80,6 +81,7 @@ pub struct ResponseFault {
 #[derive(Debug, Default)]
 pub struct ResponseCollector {
     dialogue: Dialogue,
+    requests: RequestCollector,
     /// All bytes that the server sent.
     received: Vec<u8>,
     finals: Vec<ReceivedResponse>,
@@ -100,9 +102,12 @@ impl ResponseCollector {
     }
 
     /// Takes bytes that the client sent.
-    pub fn sent(&mut self, bytes: &[u8]) {
-        if let Some(last) = self.dialogue.follow(Side::Client, bytes).last() {
-            self.is_within_request_head = last.part == Part::Head && last.head.is_none();
+    pub fn sent(&mut self, mut bytes: &[u8]) {
+        while let Some(range) = self.dialogue.next(Side::Client, bytes) {
+            let (taken, rest) = bytes.split_at(range.length);
+            self.requests.take(&range, taken);
+            self.is_within_request_head = range.part == Part::Head && range.head.is_none();
+            bytes = rest;
         }
     }
 
@@ -124,6 +129,11 @@ impl ResponseCollector {
         }
         self.dialogue.end(Side::Server);
         self.finals.push(last);
+    }
+
+    /// The whole requests that the client sent.
+    pub fn requests(&self) -> &[ReceivedRequest] {
+        self.requests.whole()
     }
 
     /// All bytes that the server sent.

@@ -1,8 +1,8 @@
 //! # The server: sockets, threads and time
 //!
-//! Only this folder of the library waits for clients, and only this folder logs. It imports
-//! [`message`](crate::message), [`route`](crate::route), [`request`](crate::request) and `sys`;
-//! they do not import it.
+//! The only folder that serves. It imports [`message`](crate::message), [`route`](crate::route),
+//! [`request`](crate::request) and `sys`; they do not import it. Nor does it import
+//! [`observe`](crate::observe), which is told by an [`Observer`](observer::Observer) what crosses.
 //!
 //! ```text
 //!            a client connects
@@ -17,6 +17,7 @@
 //! The files stand in reading order.
 
 pub mod server;
+pub mod start_error;
 pub mod shared;
 pub mod accept;
 pub mod connections;

@@ -1,7 +1,7 @@
 //! # The server: bind, run, start, stop
 //!
 //! ```no_run
-//! use openkitchen::{Request, Response, Routes, Server, get, routes};
+//! use openkitchen::{Request, Response, Routes, Server, StartError, get, routes};
 //!
 //! static ROUTES: Routes = routes(&[get("/", home)]);
 //!
@@ -9,7 +9,7 @@
 //!     Response::text("Welcome to RohithBuilds Backend!")
 //! }
 //!
-//! fn main() -> std::io::Result<()> {
+//! fn main() -> Result<(), StartError> {
 //!     Server::bind("127.0.0.1:5000")?.run(&ROUTES, &())
 //! }
 //! ```
@@ -36,6 +36,7 @@ use super::connection::Connection;
 use super::connections::{Connections, Identity, IdleMark};
 use super::observer::{self, Observer};
 use super::shared::{Clock, Scheduling, Service, Shared, set_listener_options};
+use super::start_error::StartError;
 use super::throttle::Throttle;
 use super::transport::{Buffers, Io};
 use crate::message::limits::Limits;
@@ -63,9 +64,9 @@ impl Server {
     /// Linux `net.core.somaxconn`); on Windows it is std's, 128.
     ///
     /// # Errors
-    /// The system's error: the port is in use or needs privileges, or the address is not one of this
-    /// machine.
-    pub fn bind(address: impl ToSocketAddrs) -> io::Result<Server> {
+    /// The port is in use or needs privileges, or the address is not one of this machine. The error is a
+    /// sentence that says what to do.
+    pub fn bind(address: impl ToSocketAddrs) -> Result<Server, StartError> {
         Ok(Server::from_listener(listen(address)?))
     }
 
@@ -123,7 +124,11 @@ impl Server {
     /// # Errors
     /// The listener's options cannot be set, its address cannot be read, or not one thread can be
     /// spawned.
-    pub fn run<S: Sync>(self, routes: &Routes<S>, state: &S) -> io::Result<()> {
+    pub fn run<S: Sync>(self, routes: &Routes<S>, state: &S) -> Result<(), StartError> {
+        self.serve(routes, state).map_err(|error| StartError::new("cannot serve", error))
+    }
+
+    fn serve<S: Sync>(self, routes: &Routes<S>, state: &S) -> io::Result<()> {
         let service = Service {
             routes,
             state,
@@ -157,13 +162,15 @@ impl Server {
     /// # Errors
     /// The address cannot be read, or the thread cannot be spawned. Errors of [`Server::run`] are
     /// logged when the handle is dropped.
-    pub fn start<S>(self, routes: &'static Routes<S>, state: S) -> io::Result<ServerHandle>
+    pub fn start<S>(self, routes: &'static Routes<S>, state: S) -> Result<ServerHandle, StartError>
     where
         S: Send + Sync + 'static,
     {
-        let (address, stopper) = (self.address()?, self.stopper());
+        let cannot_start = |error| StartError::new("cannot start the server", error);
+        let (address, stopper) = (self.address().map_err(cannot_start)?, self.stopper());
         let run = move || self.run(routes, &state);
-        let thread = thread::Builder::new().name("openkitchen".into()).spawn(run)?;
+        let builder = thread::Builder::new().name("openkitchen".into());
+        let thread = builder.spawn(run).map_err(cannot_start)?;
         Ok(ServerHandle { address, stopper, thread: Some(thread) })
     }
 }
@@ -171,10 +178,14 @@ impl Server {
 /// Binds an address and listens as [`Server::bind`] does, for a program that needs the listener itself.
 ///
 /// # Errors
-/// The system's error. A backlog that cannot be set is no error: the log has a warning.
+/// See [`Server::bind`]. A backlog that cannot be set is no error: the log has a warning.
 #[doc(hidden)]
-pub fn listen(address: impl ToSocketAddrs) -> io::Result<TcpListener> {
-    let listener = TcpListener::bind(address)?;
+pub fn listen(address: impl ToSocketAddrs) -> Result<TcpListener, StartError> {
+    let addresses = address.to_socket_addrs().map(Vec::from_iter);
+    let addresses =
+        addresses.map_err(|error| StartError::new("this is not an address to listen on", error))?;
+    let listener = TcpListener::bind(&addresses[..])
+        .map_err(|error| StartError::binding_one_of(&addresses, error))?;
     if let Err(error) = sys::set_backlog(&listener, BACKLOG) {
         warn!("cannot set the backlog, so a burst of connections may have to wait: {error}");
     }
@@ -230,7 +241,7 @@ impl Stopper {
 pub struct ServerHandle {
     address: SocketAddr,
     stopper: Stopper,
-    thread: Option<thread::JoinHandle<io::Result<()>>>,
+    thread: Option<thread::JoinHandle<Result<(), StartError>>>,
 }
 
 impl ServerHandle {
@@ -244,7 +255,7 @@ impl Drop for ServerHandle {
     fn drop(&mut self) {
         self.stopper.stop();
         match self.thread.take().map(thread::JoinHandle::join) {
-            Some(Ok(Err(error))) => error!("the server ended: {error}"),
+            Some(Ok(Err(error))) => error!("{error}"),
             Some(Err(_)) => error!("the server ended by a panic"),
             Some(Ok(Ok(()))) | None => {}
         }

@@ -15,13 +15,21 @@
 //! see it and editors remove it (before `\n` or `\` it is visible and stays raw). The second is the
 //! first byte of a line that would begin with a marker.
 //!
-//! A line with a byte that needs `\xHH` is binary. It is folded after every 64 bytes, so that an image
-//! is not one very long line. Text lines are not folded.
+//! Letters beyond ASCII are raw, except in a head and in a binary line. A line is binary if it has a byte
+//! that needs `\xHH` and is no part of valid UTF-8. It is folded after every 64 bytes, so that an image
+//! is not one very long line. Text lines are not folded. A character that is cut by the start or the
+//! end of the raw bytes, because a read ended there, makes no line binary.
 
 use std::fmt::{self, Write};
+use std::ops::Range;
 
 use super::bytes::{Bytes, Piece};
-use super::escape::{escape, hex_escape, needs_hex, parse_byte, parse_quoted, quote};
+use super::escape::{
+    Letters, escape_all, escape_as_hex, needs_hex, not_raw, parse_byte, parse_letter, parse_quoted,
+    quote,
+};
+use super::fault::Fault;
+use super::heads::Heads;
 use super::model::MARKERS;
 use crate::message::fields::parse_digits;
 
@@ -32,116 +40,234 @@ const FOLD_BYTES: usize = 64;
 
 /// Prints a block's content. Each line has its line end.
 pub(super) fn print(bytes: &Bytes, out: &mut impl Write) -> fmt::Result {
+    let is_ascii = |piece: &Piece| !matches!(piece, Piece::Raw(raw) if !raw.is_ascii());
+    let heads = match bytes.pieces().iter().all(is_ascii) {
+        true => Heads::default(), // no letter needs them
+        false => Heads::of(bytes),
+    };
     let mut line = PrintedLine::default();
+    let mut raw_bytes = 0;
     for piece in bytes.pieces() {
         match piece {
-            Piece::Raw(raw) => print_raw(raw, &mut line, out)?,
-            Piece::Repeat { times, bytes } => {
-                write!(line.text, r"\{{{times} {}}}", quote(bytes))?;
+            Piece::Raw(raw) => {
+                print_raw(raw, |at| heads.contain(raw_bytes + at), &mut line, out)?;
+                raw_bytes += raw.len();
             }
-            Piece::LeftOut { count } => write!(line.text, r"\{{{count} bytes}}")?,
+            Piece::Repeat { times, bytes } => line.parts.push(LinePart::Repeat(*times, bytes)),
+            Piece::LeftOut { count } => line.parts.push(LinePart::LeftOut(*count)),
         }
     }
-    if line.text.is_empty() { Ok(()) } else { line.end(r"\", out) }
+    if line.parts.is_empty() { Ok(()) } else { line.end(r"\", out) }
 }
 
-fn print_raw(raw: &[u8], line: &mut PrintedLine, out: &mut impl Write) -> fmt::Result {
-    let mut rest = raw;
-    loop {
-        rest = match rest {
-            [] => return Ok(()),
-            [b'\r', b'\n', after @ ..] => {
-                line.end("", out)?;
-                after
-            }
-            [b'\n', after @ ..] => {
-                line.end(r"\n", out)?;
-                after
-            }
-            [byte, after @ ..] => {
-                line.push(*byte);
-                after
-            }
+fn print_raw<'a>(
+    raw: &'a [u8],
+    is_in_head: impl Fn(usize) -> bool,
+    line: &mut PrintedLine<'a>,
+    out: &mut impl Write,
+) -> fmt::Result {
+    let whole = whole_characters(raw);
+    let mut start = 0;
+    for part in raw.split_inclusive(|&byte| byte == b'\n') {
+        let (text, ending) = match part {
+            [text @ .., b'\r', b'\n'] => (text, Some("")),
+            [text @ .., b'\n'] => (text, Some(r"\n")),
+            text => (text, None),
         };
+        if !text.is_empty() {
+            let end = start + text.len();
+            line.is_binary |=
+                is_binary(&raw[whole.start.clamp(start, end)..whole.end.clamp(start, end)]);
+            let letters = if is_in_head(start) { Letters::Escaped } else { Letters::Raw };
+            line.parts.push(LinePart::Raw(text, letters));
+        }
+        if let Some(ending) = ending {
+            line.end(ending, out)?;
+        }
+        start += part.len();
     }
+    Ok(())
+}
+
+/// The bytes of a raw piece without the characters that its start and its end cut.
+fn whole_characters(raw: &[u8]) -> Range<usize> {
+    let is_continuation = |byte: &&u8| matches!(byte, 0x80..=0xbf);
+    let start = raw.iter().take(3).take_while(is_continuation).count();
+    let is_cut = |length: &usize| {
+        let end = std::str::from_utf8(&raw[raw.len() - length..]);
+        end.is_err_and(|error| error.valid_up_to() == 0 && error.error_len().is_none())
+    };
+    let cut = (1..=raw.len().min(3)).find(is_cut).unwrap_or(0);
+    start..raw.len() - cut
+}
+
+/// Whether a byte needs `\xHH` and is no part of valid UTF-8.
+fn is_binary(bytes: &[u8]) -> bool {
+    bytes.utf8_chunks().any(|chunk| {
+        let is_control = |byte: u8| byte.is_ascii() && needs_hex(byte);
+        !chunk.invalid().is_empty() || chunk.valid().bytes().any(is_control)
+    })
 }
 
 /// The line that is being collected, up to its LF. Only at its end is it known whether it is binary.
 #[derive(Default)]
-struct PrintedLine {
+struct PrintedLine<'a> {
+    parts: Vec<LinePart<'a>>,
+    is_binary: bool,
+    /// The text of the line, or of a fold of it. The same memory serves all lines.
     text: String,
-    raw_bytes: usize,
-    binary: bool,
-    /// The offsets at which the text is folded if the line is binary.
-    folds: Vec<usize>,
 }
 
-impl PrintedLine {
-    fn push(&mut self, byte: u8) {
-        if self.raw_bytes > 0 && self.raw_bytes.is_multiple_of(FOLD_BYTES) {
-            self.folds.push(self.text.len());
-        }
-        self.raw_bytes += 1;
-        self.binary |= needs_hex(byte);
-        escape(byte, &mut self.text);
-    }
+/// A part of a line.
+enum LinePart<'a> {
+    /// Raw bytes: at least one, and no LF.
+    Raw(&'a [u8], Letters),
+    /// Bytes that are repeated, and how many times.
+    Repeat(u64, &'a [u8]),
+    /// The number of left-out bytes.
+    LeftOut(u64),
+}
 
+impl PrintedLine<'_> {
+    /// Prints the line, and begins the next one.
     fn end(&mut self, ending: &str, out: &mut impl Write) -> fmt::Result {
-        let mut start = 0;
-        for fold in self.folds.drain(..).filter(|_| self.binary) {
-            write_line(&self.text[start..fold], r"\", out)?;
-            start = fold;
-        }
-        write_line(&self.text[start..], ending, out)?;
-        *self = PrintedLine::default();
-        Ok(())
-    }
-}
-
-fn write_line(mut text: &str, ending: &str, out: &mut impl Write) -> fmt::Result {
-    if MARKERS.iter().any(|marker| text.starts_with(marker)) {
-        out.write_str(&hex_escape(text.as_bytes()[0]))?;
-        text = &text[1..];
-    }
-    match text.strip_suffix(' ') {
-        Some(text) if ending.is_empty() => writeln!(out, r"{text}\x20"),
-        _ => writeln!(out, "{text}{ending}"),
-    }
-}
-
-// Parsing: lines to bytes. An `Err` is what was expected instead.
-
-/// Parses one line of a block's content and appends its bytes.
-pub(super) fn parse_line(line: &str, bytes: &mut Bytes) -> Result<(), String> {
-    if line.ends_with(' ') {
-        return Err(r"\x20 for the last space of a line, so that it can be seen".to_owned());
-    }
-    let mut rest = line;
-    while !rest.is_empty() {
-        match rest {
-            r"\" => return Ok(()),
-            r"\n" => {
-                bytes.push_raw(b"\n");
-                return Ok(());
+        let (text, mut room) = (&mut self.text, FOLD_BYTES);
+        for part in self.parts.drain(..) {
+            match part {
+                LinePart::Raw(raw, letters) if !self.is_binary => push_raw(raw, letters, text),
+                LinePart::Raw(mut rest, _) => {
+                    while !rest.is_empty() {
+                        if room == 0 {
+                            write_line(text, r"\", out)?;
+                            room = FOLD_BYTES;
+                        }
+                        let (now, later) = rest.split_at(rest.len().min(room));
+                        push_raw(now, Letters::Escaped, text);
+                        room -= now.len();
+                        rest = later;
+                    }
+                }
+                LinePart::Repeat(times, bytes) => {
+                    write!(text, r"\{{{times} {}}}", quote(bytes, Letters::Escaped))?;
+                }
+                LinePart::LeftOut(count) => write!(text, r"\{{{count} bytes}}")?,
             }
-            _ => {}
         }
-        if let Some(inside) = rest.strip_prefix(r"\{") {
-            rest = parse_counted(inside, bytes)?;
-        } else {
-            let (byte, after) = parse_byte(rest)?;
-            bytes.push_raw(&[byte]);
-            rest = after;
-        }
+        self.is_binary = false;
+        write_line(text, ending, out)
     }
-    bytes.push_raw(b"\r\n");
+}
+
+/// Appends raw bytes to a line. At its start they must not look like a marker.
+fn push_raw(mut raw: &[u8], letters: Letters, text: &mut String) {
+    if text.is_empty() && MARKERS.iter().any(|marker| raw.starts_with(marker.as_bytes())) {
+        escape_as_hex(raw[0], text);
+        raw = &raw[1..];
+    }
+    escape_all(raw, letters, text);
+}
+
+/// Writes a line, and clears its text.
+fn write_line(text: &mut String, ending: &str, out: &mut impl Write) -> fmt::Result {
+    match text.strip_suffix(' ') {
+        Some(text) if ending.is_empty() => writeln!(out, r"{text}\x20")?,
+        _ => writeln!(out, "{text}{ending}")?,
+    }
+    text.clear();
     Ok(())
 }
 
-/// Parses what follows `\{`, which is `101 "X: y\r\n"}` or `8412 bytes}`. Returns the text after it.
-fn parse_counted<'a>(text: &'a str, bytes: &mut Bytes) -> Result<&'a str, String> {
-    let expected = || r#"\{101 "repeated"} or \{8412 bytes}"#.to_owned();
-    let (count, what) = text.split_once(' ').ok_or_else(expected)?;
+// Parsing: lines to bytes.
+
+/// The block whose lines are being parsed: what must be known of the lines before.
+#[derive(Debug, Default)]
+pub(super) struct ParsedBlock<'a> {
+    /// How many raw bytes the block has so far.
+    raw_bytes: usize,
+    /// The raw letters, of those on one line the first.
+    letters: Vec<RawLetter<'a>>,
+}
+
+/// A raw letter beyond ASCII, which must not be in a head.
+#[derive(Clone, Copy, Debug)]
+struct RawLetter<'a> {
+    /// Its offset in the raw bytes of the block.
+    offset: usize,
+    /// The number of its line, and the line.
+    line: (usize, &'a str),
+    /// The rest of the line, from the letter on.
+    at: &'a str,
+}
+
+impl<'a> ParsedBlock<'a> {
+    /// Parses one line of the block's content and appends its bytes.
+    pub fn parse_line(
+        &mut self,
+        (number, line): (usize, &'a str),
+        bytes: &mut Bytes,
+    ) -> Result<(), Fault<'a>> {
+        if line.ends_with(' ') {
+            let expected = r"\x20 for the last space of a line, so that it can be seen";
+            return Err(Fault::new(&line[line.len() - 1..], expected));
+        }
+        let mut rest = line;
+        let mut is_first_letter = true;
+        while !rest.is_empty() {
+            match rest {
+                r"\" => return Ok(()),
+                r"\n" => {
+                    self.push(b"\n", bytes);
+                    return Ok(());
+                }
+                _ => {}
+            }
+            if let Some((letter, after)) = parse_letter(rest) {
+                if is_first_letter {
+                    let offset = self.raw_bytes;
+                    self.letters.push(RawLetter { offset, line: (number, line), at: rest });
+                }
+                is_first_letter = false;
+                self.push(letter.as_bytes(), bytes);
+                rest = after;
+            } else if rest.starts_with(r"\{") {
+                rest = parse_counted(rest, bytes)?;
+                is_first_letter = true; // a repeat may have an LF
+            } else {
+                let (byte, after) = parse_byte(rest)?;
+                self.push(&[byte], bytes);
+                is_first_letter |= byte == b'\n';
+                rest = after;
+            }
+        }
+        self.push(b"\r\n", bytes);
+        Ok(())
+    }
+
+    fn push(&mut self, raw: &[u8], bytes: &mut Bytes) {
+        bytes.push_raw(raw);
+        self.raw_bytes += raw.len();
+    }
+
+    /// Ends the block, which has these bytes: no raw letter may be in a head. The error has the
+    /// letter's line.
+    pub fn end(self, bytes: &Bytes) -> Result<(), ((usize, &'a str), Fault<'a>)> {
+        if self.letters.is_empty() {
+            return Ok(()); // the heads are not needed
+        }
+        let heads = Heads::of(bytes);
+        let letter = self.letters.iter().find(|letter| heads.contain(letter.offset));
+        letter.map_or(Ok(()), |letter| {
+            let why = "heads stay escaped, because there the bytes matter";
+            let character = letter.at.chars().next().unwrap_or_default();
+            Err((letter.line, not_raw(letter.at, character, why)))
+        })
+    }
+}
+
+/// Parses `\{101 "X: y\r\n"}` or `\{8412 bytes}` at the start of a text. Returns the text after it.
+fn parse_counted<'a>(text: &'a str, bytes: &mut Bytes) -> Result<&'a str, Fault<'a>> {
+    let expected = || Fault::new(text, r#"\{101 "repeated"} or \{8412 bytes}"#);
+    let (count, what) = text[2..].split_once(' ').ok_or_else(expected)?;
     let count = parse_digits(count.as_bytes()).ok_or_else(expected)?;
     if let Some(rest) = what.strip_prefix("bytes}") {
         bytes.push_left_out(count);
@@ -150,8 +276,10 @@ fn parse_counted<'a>(text: &'a str, bytes: &mut Bytes) -> Result<&'a str, String
     if !what.starts_with('"') {
         return Err(expected());
     }
-    let (repeated, rest) = parse_quoted(what)?;
-    bytes.push_repeat(count, &repeated).map_err(|too_long| too_long.to_string())?;
+    let (repeated, rest) = parse_quoted(what, Letters::Escaped)?;
+    bytes
+        .push_repeat(count, &repeated)
+        .map_err(|too_long| Fault::new(text, too_long.to_string()))?;
     rest.strip_prefix('}').ok_or_else(expected)
 }
 
@@ -169,8 +297,12 @@ mod tests {
     }
 
     fn parsed(lines: &str) -> Result<Bytes, String> {
-        let mut bytes = Bytes::new();
-        lines.lines().try_for_each(|line| parse_line(line, &mut bytes))?;
+        let (mut bytes, mut block) = (Bytes::new(), ParsedBlock::default());
+        (1..)
+            .zip(lines.lines())
+            .try_for_each(|line| block.parse_line(line, &mut bytes))
+            .map_err(|fault| fault.expected)?;
+        block.end(&bytes).map_err(|((line, _), fault)| format!("{line}: {}", fault.expected))?;
         Ok(bytes)
     }
 
@@ -228,11 +360,64 @@ mod tests {
         let text = "-".repeat(65);
         both_ways(&format!("\\x2d{}\n", "-".repeat(64)), &Bytes::raw(format!("{text}\r\n")));
         // A line that folding makes must not begin with a marker either.
-        let folded = format!("\\x80{}\\\n\\x2d-- \\n\n", "-".repeat(63));
-        both_ways(&folded, &Bytes::raw([b"\x80".as_slice(), &[b'-'; 66], b" \n"].concat()));
+        let folded = format!("\\xff{}\\\n\\x2d-- \\n\n", "-".repeat(63));
+        both_ways(&folded, &Bytes::raw([b"\xff".as_slice(), &[b'-'; 66], b" \n"].concat()));
         // A fold needs a byte after it.
         let whole = format!("{}\n", r"\xff".repeat(FOLD_BYTES));
         both_ways(&whole, &Bytes::raw([[0xff; FOLD_BYTES].as_slice(), b"\r\n"].concat()));
+    }
+
+    #[test]
+    fn letters_are_raw_in_content_and_escaped_in_a_head() {
+        both_ways("caf\u{e9} \u{6771}\\n\n", &Bytes::raw("café 東\n"));
+        both_ways("\\x23\\xcc\\x81\n", &Bytes::raw("#\u{301}\r\n"));
+        both_ways("\\x3e>>\u{301}\n", &Bytes::raw(">>>\u{301}\r\n"));
+        both_ways("\\xcc\\x81\\xe2\\x80\\xae\\xc2\\x85\\\n", &Bytes::raw("\u{301}\u{202e}\u{85}"));
+        let message = "GET /é HTTP/1.1\r\nX: é\r\n\r\né\r\n";
+        both_ways("GET /\\xc3\\xa9 HTTP/1.1\nX: \\xc3\\xa9\n\né\n", &Bytes::raw(message));
+        let mut bytes = Bytes::raw("HTTP/1.1 200 OK\r\n");
+        assert_eq!(bytes.push_repeat(2, "X: é\r\n".as_bytes()), Ok(()));
+        bytes.push_raw("Y: é\r\n\r\né".as_bytes());
+        bytes.push_left_out(5);
+        bytes.push_raw("é".as_bytes());
+        both_ways(
+            "HTTP/1.1 200 OK\n\\{2 \"X: \\xc3\\xa9\\r\\n\"}Y: \\xc3\\xa9\n\né\\{5 bytes}é\\\n",
+            &bytes,
+        );
+    }
+
+    #[test]
+    fn a_raw_letter_in_a_head_is_an_error_in_its_line() {
+        const HEAD: &str = r"\xc3\xa9 for 'é': heads stay escaped, because there the bytes matter";
+        for (lines, line) in [
+            ("GET /é HTTP/1.1", 1),
+            ("é\nHTTP/1.1 200 OK\nX: é\n\né", 3),
+            ("a\\nGET /é\\\n HTTP/1.1\\", 1),
+            ("é\\nGET /é HTTP/1.1", 1),
+            ("é\\{1 \"\\n\"}é\\\n HTTP/1.1", 1),
+        ] {
+            assert_eq!(parsed(lines), Err(format!("{line}: {HEAD}")), "{lines}");
+        }
+    }
+
+    #[test]
+    fn a_line_of_text_in_any_language_is_not_folded() {
+        let text = "東".repeat(100);
+        both_ways(&format!("{text}\n"), &Bytes::raw(format!("{text}\r\n")));
+        // Cut by a read, at both ends.
+        let cut = &text.as_bytes()[1..299];
+        let lines = format!("\\x9d\\xb1{}\\xe6\\x9d\\\n", "東".repeat(98));
+        both_ways(&lines, &Bytes::raw(cut));
+        // A control byte or a byte that is no UTF-8 makes a line binary, from its first letter on.
+        for byte in ["\\x1b", "\\xff"] {
+            let value = u8::from_str_radix(&byte[2..], 16).unwrap();
+            let bytes = [text.as_bytes(), &[value], "é\r\né\r\n".as_bytes()].concat();
+            let mut printed = String::new();
+            assert_eq!(print(&Bytes::raw(&bytes), &mut printed), Ok(()));
+            assert!(printed.starts_with(&(r"\xe6\x9d\xb1".repeat(21) + r"\xe6\" + "\n")));
+            assert!(printed.ends_with(&format!("{byte}\\xc3\\xa9\né\n")), "{printed}");
+            assert_eq!(parsed(&printed), Ok(Bytes::raw(&bytes)));
+        }
     }
 
     #[test]
@@ -242,6 +427,7 @@ mod tests {
             ("a\\nb\\x0a", "a\nb\n\r\n"),
             ("\\x6A\\x6a", "jj\r\n"),
             ("GET \\\n/\\\n", "GET /"),
+            ("\u{301}é\\x1bé\\", "\u{301}é\x1bé"),
             ("\\{0 \"a\"}\\{0 bytes}\\{3 \"\"}\\", ""),
         ] {
             assert_eq!(parsed(lines), Ok(Bytes::raw(bytes)), "{lines}");

@@ -34,6 +34,30 @@ impl Transcript {
     }
 }
 
+/// Returns the side whose messages a group of assertions is about. `index` is the group's place in the
+/// items.
+///
+/// A group is about the request if the next block below it, on its connection, is `<<<`, and it has no
+/// `status`, `closed` or `open`. Any other group is about the responses above it. Its connection is that
+/// of the last block or event above it, or 1. [`Assertion::about`] says it of one assertion.
+pub fn subject(items: &[Item], index: usize) -> Side {
+    let (above, below) = items.split_at(index.min(items.len()));
+    let connection = above.iter().rev().find_map(Item::connection).unwrap_or(1);
+    let next = below.iter().find_map(|item| match item {
+        Item::Block(block) if block.connection == connection => Some(block.from),
+        _ => None,
+    });
+    let is_about_responses =
+        |assertion: &Assertion| matches!(assertion.about(Side::Client), None | Some(Side::Server));
+    match below.first() {
+        Some(Item::Assertions(group)) if next == Some(Side::Server) => {
+            let is_about_request = !group.iter().any(is_about_responses);
+            if is_about_request { Side::Client } else { Side::Server }
+        }
+        _ => Side::Server,
+    }
+}
+
 /// One item of a transcript: a line with a marker and, in a block or in assertions, the lines below it.
 /// `Display` prints its canonical text, in which each line has its line end.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -46,6 +70,17 @@ pub enum Item {
     Event(Event),
     /// `???` and the assertions below it.
     Assertions(Vec<Assertion>),
+}
+
+impl Item {
+    /// The connection of a block or an event.
+    fn connection(&self) -> Option<u32> {
+        match self {
+            Item::Block(block) => Some(block.connection),
+            Item::Event(event) => Some(event.connection),
+            Item::Prose(_) | Item::Assertions(_) => None,
+        }
+    }
 }
 
 /// A block: the bytes of one write, and the side that wrote them.

@@ -95,7 +95,7 @@ impl Random {
 
     /// Bytes that are hard to print or parse, and lines that are long enough to be folded.
     fn raw(&mut self) -> Vec<u8> {
-        const PARTS: [&[u8]; 24] = [
+        const PARTS: [&[u8]; 38] = [
             b"\r\n",
             b"\r\n",
             b"\n",
@@ -118,14 +118,35 @@ impl Random {
             b"\xff",
             b"\x7f",
             "é".as_bytes(),
+            "Grüße, 東京".as_bytes(),
+            "\u{301}".as_bytes(),
+            "e\u{301}\u{302}".as_bytes(),
+            // Cut characters: a start, an end, and the first byte of four.
+            b"\xe6\x9d",
+            b"\x9d\xb1",
+            b"\xf0",
+            // A control character, a change of direction, letters that nobody sees, and a space.
+            "\u{85}".as_bytes(),
+            "\u{202e}".as_bytes(),
+            "\u{3164}".as_bytes(),
+            "\u{fe0f}".as_bytes(),
+            "\u{3000}".as_bytes(),
+            b" HTTP/1.1",
+            b"HTTP/1.1 200 OK\r\n",
+            b"\r\n\r\n",
             b"Host: a",
             b"GET",
         ];
         let mut raw = Vec::new();
         for _ in 0..self.below(8) {
-            match self.below(8) {
+            match self.below(9) {
                 0 => raw.extend((0..self.below(140)).map(|_| b" -az~"[self.below(5) as usize])),
                 1 => raw.extend((0..self.below(140)).map(|_| self.next() as u8)),
+                2 => {
+                    const LETTERS: [&str; 6] = ["a", "é", "東", "🙂", "\u{301}", "\u{202e}"];
+                    let letters = (0..self.below(140)).map(|_| self.one_of(&LETTERS));
+                    raw.extend_from_slice(letters.collect::<String>().as_bytes());
+                }
                 _ => raw.extend(self.one_of(&PARTS)),
             }
         }
@@ -133,7 +154,7 @@ impl Random {
     }
 
     fn assertion(&mut self) -> Assertion {
-        let fact = match self.below(9) {
+        let fact = match self.below(12) {
             0 => return Assertion::Closed,
             1 => return Assertion::Open(self.millis()),
             2 => {
@@ -145,10 +166,16 @@ impl Random {
             5 => Fact::FieldContains(self.field_name(), self.raw()),
             6 => Fact::NoField(self.field_name()),
             7 => Fact::Body(self.raw()),
+            8 => {
+                let methods = self.one_of(&["GET", "get|M-SEARCH", "status|closed"]);
+                Fact::Method(Methods::new(methods).expect("methods"))
+            }
+            9 => Fact::TargetIs(self.raw()),
+            10 => Fact::TargetContains(self.raw()),
             _ => Fact::BodyContains(self.raw()),
         };
         let nth = NonZeroU32::new(self.one_of(&[1, 1, 2, u32::MAX])).expect("not zero");
-        Assertion::Response { nth, fact }
+        Assertion::Message { nth, fact }
     }
 
     fn field_name(&mut self) -> FieldName {
@@ -158,7 +185,7 @@ impl Random {
 
     /// Changes the text in one place: at most two bytes are doubled, removed or replaced by syntax.
     pub(super) fn mutate(&mut self, text: &mut Vec<u8>) {
-        const SYNTAX: [&str; 20] = [
+        const SYNTAX: [&str; 30] = [
             "\n",
             "\n\n",
             " ",
@@ -177,6 +204,16 @@ impl Random {
             "\n???\nbody ",
             ":",
             "é",
+            "東",
+            "\u{301}",
+            "\u{202e}",
+            "\u{3164}",
+            "\u{85}",
+            "\u{feff}",
+            " HTTP/1.1",
+            "\nHTTP/",
+            "\n\n",
+            "\\xc3",
             "\r",
             "\t",
         ];

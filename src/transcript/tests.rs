@@ -146,9 +146,44 @@ fn a_printer_prints_item_by_item_what_display_prints() {
 }
 
 #[test]
+fn a_byte_order_mark_at_the_start_is_passed_over() {
+    assert_eq!(parsed(&format!("\u{feff}{}", example())), parsed(&example()));
+    let error = Transcript::parse("\u{feff}\u{feff}# twice").expect_err("one is too many");
+    assert_eq!((error.line, error.column), (1, 1));
+}
+
+#[test]
+fn a_group_before_a_response_is_about_the_request() {
+    use Side::{Client, Server};
+    for (text, sides) in [
+        (">>>\n???\nmethod GET\n<<<\n???\nstatus 200\n", &[Client, Server][..]),
+        // A page without a request: each group is about the request that the next block answers.
+        ("???\nfield Host\n<<<\n???\nfield Host\n--- wait 1s\n# or so\n<<<\n", &[Client, Client]),
+        // What only a response has, or a connection, makes a group about responses.
+        (">>>\n???\nstatus 200\nfield Date\n<<<\n", &[Server]),
+        (">>>\n???\nfield Date\nclosed\n<<<\n", &[Server]),
+        (">>>\n???\nopen 1s\n<<<\n", &[Server]),
+        // No response follows, or a request comes first.
+        (">>>\n???\nfield Date\n", &[Server]),
+        (">>>\n???\nfield Date\n>>>\n<<<\n", &[Server]),
+        // Only the blocks of the same connection count.
+        (">>> @2\n???\nfield Date\n<<<\n>>> @2\n<<< @2\n", &[Server]),
+        (">>> @2\n???\nfield Host\n>>>\n<<< @2\n", &[Client]),
+        ("--- @2 open\n???\nfield Host\n<<< @2\n", &[Client]),
+        ("???\n<<<\n", &[Client]),
+    ] {
+        let items = parsed(text).items;
+        let groups = items.iter().enumerate();
+        let groups = groups.filter(|(_, item)| matches!(item, Item::Assertions(_)));
+        let found: Vec<Side> = groups.map(|(index, _)| subject(&items, index)).collect();
+        assert_eq!(found, sides, "{text}");
+    }
+}
+
+#[test]
 fn every_model_can_be_printed_and_parsed_again() {
     let mut random = Random(0x0bad_5eed);
-    for round in 0..100_000 {
+    for round in 0..40_000 {
         let model = random.transcript();
         let text = model.to_string();
         assert_eq!(Transcript::parse(&text).as_ref(), Ok(&model), "round {round}:\n{text}");
@@ -170,9 +205,17 @@ fn a_damaged_text_is_an_error_or_a_model_that_can_be_printed_and_parsed_again() 
             random.mutate(&mut text);
         }
         let text = String::from_utf8_lossy(&text);
-        if let Ok(model) = Transcript::parse(&text) {
-            parsed_texts += 1;
-            assert_eq!(parsed(&model.to_string()), model, "round {round}:\n{text}");
+        match Transcript::parse(&text) {
+            Ok(model) => {
+                parsed_texts += 1;
+                assert_eq!(parsed(&model.to_string()), model, "round {round}:\n{text}");
+            }
+            Err(error) => {
+                let shown = error.to_string();
+                let mut lines = shown.lines();
+                assert!(!lines.any(|line| line.contains(char::is_control)), "{shown:?}");
+                assert!((1..=error.text.chars().count() + 1).contains(&error.column), "{shown}");
+            }
         }
     }
     assert!(parsed_texts > 2_000, "only {parsed_texts} damaged texts could be parsed");

@@ -16,6 +16,7 @@ use std::fmt;
 use std::time::Duration;
 
 use super::escape::escape;
+use super::fault::Fault;
 use crate::message::fields::parse_digits;
 
 /// A line of prose: no control characters, and no white space at its end. White space at its start is
@@ -75,7 +76,7 @@ pub(super) fn first_word(text: &str) -> (&str, &str) {
 pub struct Millis(pub u64);
 
 impl Millis {
-    pub(super) fn parse(text: &str) -> Result<Millis, String> {
+    pub(super) fn parse(text: &str) -> Result<Millis, Fault<'_>> {
         let millis = match (text.strip_suffix("ms"), text.strip_suffix('s')) {
             (Some(millis), _) => parse_digits(millis.as_bytes()),
             (None, Some(seconds)) => {
@@ -83,7 +84,7 @@ impl Millis {
             }
             (None, None) => None,
         };
-        millis.map(Millis).ok_or_else(|| "a duration: 200ms or 2s".to_owned())
+        millis.map(Millis).ok_or_else(|| Fault::new(text, "a duration: 200ms or 2s"))
     }
 }
 
@@ -136,7 +137,7 @@ mod tests {
         }
         assert_eq!(Millis::parse("2000ms"), Ok(Millis(2000)));
         for text in ["", "s", "ms", "2", "+2s", "2 s", "2m", "18446744073709551615s"] {
-            assert_eq!(Millis::parse(text), Err("a duration: 200ms or 2s".to_owned()), "{text}");
+            assert_eq!(Millis::parse(text), Err(Fault::new(text, "a duration: 200ms or 2s")));
         }
     }
 }

@@ -22,5 +22,5 @@ fn echo(request: &Request) -> Response {
 pub fn serve() -> io::Result<()> {
     let server = Server::bind("127.0.0.1:0")?.scheduling(Scheduling::Batch);
     println!("# listening on http://{}", server.address()?);
-    server.run(&ROUTES, &())
+    Ok(server.run(&ROUTES, &())?)
 }

@@ -299,6 +299,29 @@ fn content_of_many_small_chunks_takes_no_longer_than_it_has() {
 }
 
 #[test]
+fn assertions_about_the_request_leave_the_response_to_its_bytes() {
+    let (site, folder) = (ServerProcess::start_site(""), Folder::new());
+    let file = folder.file("both.wire");
+    let request = "# Both\n\n>>>\nGET /healthz HTTP/1.1\nHost: kitchen.test\n\n";
+    let group = "???\nmethod GET\ntarget is /healthz\nfield Host contains kitchen\n\n";
+    for (rest, code, shown) in [
+        ("<<<\n\n???\nstatus 200\nmethod GET\n", 0, ""),
+        ("<<<\nHTTP/1.1 404 Not Found\n", 1, "got:       HTTP/1.1 200 OK"),
+        ("<<<\n\n???\nstatus 200\nmethod PUT\n", 1, "got:       the method is GET"),
+    ] {
+        fs::write(&file, format!("{request}{group}{rest}")).unwrap();
+        let ended = check(site.address, file.to_str().unwrap());
+        assert_eq!(ended.code, Some(code), "{rest}{}", ended.stdout);
+        assert!(ended.stdout.contains(shown), "{rest}{}", ended.stdout);
+    }
+    fs::write(&file, format!("{request}{}<<<\n\n???\nstatus 200\n", group.replace("GET", "PUT")))
+        .unwrap();
+    let ended = check(site.address, file.to_str().unwrap());
+    assert_eq!(ended.code, Some(1), "{}", ended.stdout);
+    assert!(ended.stdout.contains("expected:  method PUT"), "{}", ended.stdout);
+}
+
+#[test]
 fn the_waits_of_a_transcript_are_added_to_the_timeout() {
     // The server takes 600 ms, and the timeout is 300 ms.
     let late = |stream: &mut TcpStream| {

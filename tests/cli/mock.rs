@@ -311,6 +311,57 @@ fn a_whole_request_is_awaited_and_the_difference_is_printed() {
 }
 
 #[test]
+fn assertions_are_tested_on_the_request_instead_of_its_bytes() {
+    let response = "<<<\nHTTP/1.1 204 No Content\n\n";
+    let group = "???\nmethod PUT|POST\ntarget contains /b\nfield Content-Type contains json\n\
+        body contains \"{\\\"é\\\"\"\n\n";
+    let request = "POST /b?c HTTP/1.1\r\nHost: h\r\nContent-Type: application/json\r\n\
+        Content-Length: 8\r\n\r\n{\"é\":1}";
+    for file in [
+        format!("# other bytes\n\n>>>\n{GET}{group}{response}"),
+        // Without a `>>>`, any request will do.
+        format!("# no bytes\n\n{group}{response}"),
+    ] {
+        let mock = Mock::start(&file, "");
+        let mut client = mock.client();
+        let (head, content) = request.split_at(request.len() - 3);
+        client.write_all(head.as_bytes()).unwrap();
+        client.write_all(content.as_bytes()).unwrap();
+        assert_eq!(rest(&mut client).0, "HTTP/1.1 204 No Content\r\n\r\n");
+        let ended = mock.wait();
+        assert_eq!(ended.code, Some(0), "{}", ended.stdout);
+        assert!(ended.stdout.ends_with("# @1: as written\n"), "{}", ended.stdout);
+
+        let mock = Mock::start(&file, "");
+        let mut client = mock.client();
+        client.write_all(b"GET /b HTTP/1.1\r\nHost: h\r\n\r\n").unwrap();
+        assert_eq!(rest(&mut client).0, "HTTP/1.1 204 No Content\r\n\r\n");
+        let ended = mock.wait();
+        assert_eq!(ended.code, Some(1), "{}", ended.stdout);
+        let said = "# @1: `method PUT|POST` is not true: the method is GET\n\
+            # @1: `field Content-Type contains json` is not true: there is no such field\n\
+            # @1: `body contains \"{\\\"é\\\"\"` is not true: the content is \"\"\n";
+        assert!(ended.stdout.ends_with(said), "{}", ended.stdout);
+    }
+    // Requests count from the last group, of either kind.
+    let second = format!("{response}???\nstatus 204\nmethod GET\n\n???\nmethod HEAD\n\n{response}");
+    let mock = Mock::start(&format!("# two\n\n???\nmethod GET\n\n{second}"), "");
+    let mut client = mock.client();
+    let requests = ["GET / HTTP/1.1\r\nHost: h\r\n\r\n", "HEAD / HTTP/1.1\r\nHost: h\r\n\r\n"];
+    client.write_all(requests.concat().as_bytes()).unwrap();
+    assert_eq!(rest(&mut client).0, "HTTP/1.1 204 No Content\r\n\r\n".repeat(2));
+    let ended = mock.wait();
+    assert_eq!(ended.code, Some(0), "{}", ended.stdout);
+
+    let broken = Mock::start(&format!("# t\n\n{group}{response}"), "");
+    let mut client = broken.client();
+    client.write_all(b"GET / HTTP/1.1\r\nHost : h\r\n\r\n").unwrap();
+    assert_eq!(rest(&mut client).0, "HTTP/1.1 204 No Content\r\n\r\n");
+    let ended = broken.wait();
+    assert!(ended.stdout.contains("is not true: 0 requests were received"), "{}", ended.stdout);
+}
+
+#[test]
 fn bytes_that_are_no_message_are_awaited_by_their_number() {
     let mock = Mock::start(">>>\nEHLO me\n<<<\n250 you\n>>>\nQUIT\n--- server closed\n", "");
     let mut client = mock.client();

@@ -7,7 +7,7 @@ use std::thread;
 use std::time::Duration;
 
 use openkitchen::message::visible::Visible;
-use openkitchen::transcript::{Assertion, Block, Event, EventKind, Item, Side, judge};
+use openkitchen::transcript::{Assertion, Block, Event, EventKind, Item, Side, judge, subject};
 use openkitchen::{Observer, ServerHandle};
 
 use super::differ;
@@ -30,8 +30,12 @@ pub type Start = fn(fixture: &str, Option<Arc<dyn Observer>>) -> ServerHandle;
 /// Says where the server differs from the page.
 pub fn replay(page: &Page, pace: Pace, start: Start) -> Result<(), String> {
     let mut replay = Replay::new(page, pace, start);
-    for item in &page.transcript.items {
-        replay.play(item)?;
+    let items = &page.transcript.items;
+    for (index, item) in items.iter().enumerate() {
+        match item {
+            Item::Assertions(assertions) => replay.judge(subject(items, index), assertions)?,
+            item => replay.play(item)?,
+        }
     }
     replay.end()
 }
@@ -72,17 +76,16 @@ impl Replay {
         self.clients.iter().map(|(&connection, client)| (connection, client))
     }
 
-    /// Plays one item of a page.
+    /// Plays one item of a page. Assertions are judged by [`Replay::judge`].
     pub fn play(&mut self, item: &Item) -> Result<(), String> {
         match item {
-            Item::Prose(_) => Ok(()),
+            Item::Prose(_) | Item::Assertions(_) => Ok(()),
             Item::Block(block) if block.from == Side::Client => self.send(block),
             Item::Block(block) => {
                 let expected = block.bytes.expand().ok_or("bytes were left out of a block\n")?;
                 expect(self.client(block.connection)?, &expected)
             }
             Item::Event(event) => self.event(event),
-            Item::Assertions(assertions) => self.judge(assertions),
         }
     }
 
@@ -127,25 +130,31 @@ impl Replay {
         }
     }
 
-    /// Judges assertions about the responses since the last assertions.
-    fn judge(&mut self, assertions: &[Assertion]) -> Result<(), String> {
+    /// Judges assertions about the messages of this side since the last assertions.
+    fn judge(&mut self, about: Side, assertions: &[Assertion]) -> Result<(), String> {
         let client = self.client(self.last)?;
-        let judged = client.judged_responses;
-        let wanted = judged + assertions.iter().map(judge::nth).max().unwrap_or(0);
-        client.read_while(RESPONSE_TIMEOUT, |client| client.received.finals().len() < wanted);
-        if let Some(fault) = client.received.fault() {
-            let rest = Visible(&client.got()[fault.at..]);
-            return Err(format!("bytes that are no response: {}: {rest}\n", fault.rule));
+        let judged = client.judged_messages;
+        if about == Side::Server {
+            let wanted = judged.responses() + assertions.iter().map(judge::nth).max().unwrap_or(0);
+            client.read_while(RESPONSE_TIMEOUT, |client| client.received.finals().len() < wanted);
+            if let Some(fault) = client.received.fault() {
+                let rest = Visible(&client.got()[fault.at..]);
+                return Err(format!("bytes that are no response: {}: {rest}\n", fault.rule));
+            }
+            client.judged = client.got().len();
         }
-        let responses = client.received.finals();
-        (client.judged_responses, client.judged) = (responses.len(), client.got().len());
+        let ReplayClient { received, judged_messages, .. } = client;
+        judged_messages.next(about, received.requests(), received.finals());
         for assertion in assertions {
-            judge::judge(assertion, client.received.finals().get(judged..).unwrap_or_default())
+            let ReplayClient { received, .. } = client;
+            let group = judged.clone().next(about, received.requests(), received.finals());
+            group
+                .judge(assertion)
                 .map_err(|found| format!("`{assertion}` is not true: {found}\n"))?;
             match assertion {
                 Assertion::Closed => expect_end(client, Ended::Closed)?,
                 Assertion::Open(time) => expect_silence(client, (*time).into())?,
-                Assertion::Response { .. } => {}
+                Assertion::Message { .. } => {}
             }
         }
         Ok(())

@@ -6,6 +6,7 @@ use std::net::{Shutdown, SocketAddr, TcpStream};
 use std::time::{Duration, Instant};
 
 use openkitchen::message::responses::ResponseCollector;
+use openkitchen::transcript::judge::Judged;
 
 /// Whether and how the server has ended the connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -28,8 +29,8 @@ pub struct ReplayClient {
     is_write_closed: bool,
     /// How many of the received bytes the page has judged.
     pub judged: usize,
-    /// How many final responses assertions have judged.
-    pub judged_responses: usize,
+    /// The messages that assertions have judged.
+    pub judged_messages: Judged,
     /// Whether the server's end of the connection is judged.
     pub is_end_judged: bool,
 }
@@ -48,7 +49,7 @@ impl ReplayClient {
             ended: Ended::Open,
             is_write_closed: false,
             judged: 0,
-            judged_responses: 0,
+            judged_messages: Judged::default(),
             is_end_judged: false,
         })
     }

@@ -1,10 +1,10 @@
 //! The entry point of the binary: finds the command, runs it, and turns its error into an exit code.
 //!
-//! Each command is a file in `cli/`. The binary uses the library's public items only.
+//! Each command is a file in `command/`. The binary uses the library's public items only.
 
 #![warn(clippy::unwrap_used, clippy::print_stdout, clippy::print_stderr)]
 
-mod cli;
+mod command;
 mod site;
 
 use std::io::{self, Write};
@@ -15,7 +15,7 @@ fn main() -> ExitCode {
         .skip(1)
         .map(|argument| argument.to_string_lossy().into_owned())
         .collect();
-    let find = |word: &String| cli::COMMANDS.iter().find(|(name, _)| name == word);
+    let find = |word: &String| command::COMMANDS.iter().find(|(name, _)| name == word);
     // `help send` is `send --help`.
     if let [help, command] = &mut arguments[..]
         && help == "help"
@@ -25,14 +25,14 @@ fn main() -> ExitCode {
     }
     let (name, result) = match arguments.first().and_then(find) {
         Some((name, command)) => (format!("openkitchen {name}"), command(&arguments[1..])),
-        None => ("openkitchen".into(), cli::serve::command(&arguments)),
+        None => ("openkitchen".into(), command::serve::command(&arguments)),
     };
-    cli::logging::finish();
+    command::logging::finish();
     let (sentence, code) = match result {
         Ok(code) => return code,
-        Err(cli::CliError::Usage(sentence)) => (format!("{sentence}\nTry `{name} --help`."), 2),
-        Err(cli::CliError::Unusable(sentence)) => (sentence, 2),
-        Err(cli::CliError::Failed(sentence)) => (sentence, 1),
+        Err(command::CliError::Usage(sentence)) => (format!("{sentence}\nTry `{name} --help`."), 2),
+        Err(command::CliError::Unusable(sentence)) => (sentence, 2),
+        Err(command::CliError::Failed(sentence)) => (sentence, 1),
     };
     // stderr may be closed; the exit code is returned all the same.
     let _ = writeln!(io::stderr(), "openkitchen: {sentence}");

@@ -1,8 +1,9 @@
 //! Transcripts: printing and parsing change nothing, whatever bytes a transcript has.
 
 use openkitchen::Transcript;
-use openkitchen::transcript::Side;
-use openkitchen::transcript::{Block, Bytes, Event, EventKind, Item, Millis, Note, Printer, Prose};
+use openkitchen::transcript::{
+    Assertion, Block, Bytes, Event, EventKind, Fact, Item, Millis, Note, Printer, Prose, Side,
+};
 
 use super::Random;
 
@@ -12,7 +13,9 @@ pub fn check(bytes: &[u8]) {
         Ok(transcript) => printing_and_parsing_change_nothing(&transcript),
         Err(error) => {
             assert!((1..=text.lines().count()).contains(&error.line), "{error}");
-            assert!(!error.to_string().contains(char::is_control), "{error:?}");
+            assert!((1..=error.text.chars().count() + 1).contains(&error.column), "{error}");
+            let shown = error.to_string();
+            assert!(!shown.lines().any(|line| line.contains(char::is_control)), "{error:?}");
         }
     }
     printing_and_parsing_change_nothing(&transcript_of(bytes, &text));
@@ -40,12 +43,15 @@ fn transcript_of(bytes: &[u8], text: &str) -> Transcript {
     parts.push_left_out(before.len() as u64);
     parts.push_raw(after);
     let connection = bytes.len() as u32;
+    let facts = [Fact::Body, Fact::BodyContains, Fact::TargetIs, Fact::TargetContains];
+    let assertions = facts.map(|fact| Assertion::first(fact(bytes.to_vec())));
     let block = |from, bytes| Item::Block(Block { connection, from, note: Note::new(text), bytes });
     let kind = EventKind::Wait(Millis(bytes.len() as u64));
     Transcript {
         items: vec![
             Item::Prose(Prose::new(text)),
             block(Side::Client, Bytes::raw(bytes)),
+            Item::Assertions(assertions.into()),
             block(Side::Server, parts),
             Item::Event(Event { connection, kind, note: Note::new(text) }),
         ],

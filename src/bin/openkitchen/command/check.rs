@@ -1,0 +1,174 @@
+//! # `openkitchen check`: tests a server with transcripts, and without a file with the lessons
+//!
+//! The library's `play::check` plays and judges. Here are the built-in lessons, and the JSON of `--json`.
+//! After [`MAX_SILENT_CASES`] cases without a byte, `check` stops.
+
+mod json;
+mod lessons;
+
+use std::io::{self, Write};
+use std::path::Path;
+use std::process::ExitCode;
+use std::time::Duration;
+
+use openkitchen::observe::trace::stdout_wants_colour;
+use openkitchen::play::check::{
+    self, Case, CaseResult, CheckOutcome, CheckTarget, Report, Verdict,
+};
+use openkitchen::play::connect;
+
+use super::flags::{CommandLine, Flag, SECONDS, time};
+use super::{CliError, address, print, script};
+
+/// Cases in a row in which the server sends no byte; after these, the other cases are not tried.
+const MAX_SILENT_CASES: usize = 3;
+
+/// Exit code: some cases fail.
+const SOME_FAIL: u8 = 1;
+
+/// Exit code: no connection to the server.
+const NO_CONNECTION: u8 = 3;
+
+/// The options of `check`.
+#[derive(Debug, PartialEq)]
+struct CheckOptions {
+    timeout: Duration,
+    json: bool,
+    list: bool,
+}
+
+impl Default for CheckOptions {
+    fn default() -> CheckOptions {
+        CheckOptions { timeout: Duration::from_secs(2), json: false, list: false }
+    }
+}
+
+#[rustfmt::skip]
+const FLAGS: [Flag<CheckOptions>; 3] = [
+    Flag { name: "timeout", value: "S", help: "seconds to wait, plus the waits of the transcript [2]",
+        apply: |options, value| { options.timeout = time(value).ok_or(SECONDS)?; Ok(()) } },
+    Flag { name: "json", value: "", help: "print JSON: one object a line, the counts last",
+        apply: |options, _| { options.json = true; Ok(()) } },
+    Flag { name: "list", value: "", help: "list the lessons, and do nothing else",
+        apply: |options, _| { options.list = true; Ok(()) } },
+];
+
+const COMMAND_LINE: CommandLine<CheckOptions> = CommandLine {
+    usage: "openkitchen check: test any server with the lessons, or with transcripts\n\n\
+        openkitchen check ADDR [FLAGS]          play all lessons, in order\n\
+        openkitchen check ADDR FILE... [FLAGS]  play transcripts, or lessons by number\n\n\
+        ADDR is host:port, a port alone, or http://host:port/. A transcript is a text\n\
+        file with what a client and a server sent, as --record writes it. check sends\n\
+        its requests, and compares the responses: with its assertions, the lines below\n\
+        ???, or, if it has none, with its bytes. A failure shows what was sent, what was\n\
+        expected, what was received, and what to do next. Lessons that only the lesson\n\
+        site can pass are skipped on other servers.",
+    flags: &FLAGS,
+    notes: "With --json the keys of each case are: case, title, clause, verdict (pass,\n\
+        fail, skip), sent, expected, got, byte and column of the first byte that\n\
+        differs, and next, what to do if it fails; null if there is no value. The\n\
+        last line counts: cases, pass, fail, skip, not_tried.\n\
+        Exit code: 0 all pass, 1 some fail, 2 the command line or a FILE is wrong,\n\
+        3 no connection. Each flag is also a variable: --timeout is\n\
+        OPENKITCHEN_TIMEOUT.",
+};
+
+/// Runs the command line. The exit code is 0 if all cases pass, 1 if some fail, 2 if a file is not a
+/// transcript that can be played, 3 if there is no connection to the server.
+///
+/// # Errors
+/// A sentence for the user.
+pub fn command(arguments: &[String]) -> Result<ExitCode, CliError> {
+    let Some((options, args)) = COMMAND_LINE.read(arguments, CheckOptions::default())? else {
+        return Ok(ExitCode::SUCCESS);
+    };
+    if options.list {
+        print(&list());
+        return Ok(ExitCode::SUCCESS);
+    }
+    let Some((typed, files)) = args.split_first() else {
+        return Err(CliError::Usage("check needs the address of a server: check 5000".to_owned()));
+    };
+    let authority = address::authority(typed)?;
+    let cases = read_cases(files).map_err(CliError::Unusable)?;
+    match connect::resolve(&authority) {
+        Ok(addresses) => {
+            let target = CheckTarget { authority, addresses, timeout: options.timeout };
+            Ok(check_all(&cases, &target, &options))
+        }
+        Err(why) => Ok(no_connection(&authority, &why)),
+    }
+}
+
+/// Returns the cases of these files, or all lessons. An argument that is not a file may be the name or
+/// the number of a lesson.
+fn read_cases(files: &[String]) -> Result<Vec<Case>, String> {
+    if files.is_empty() {
+        return lessons::all();
+    }
+    let read = |file: &String| match (script::text(file), lessons::find(file)) {
+        (Ok(text), _) => Case::read(file, &text),
+        (Err(_), Some(lesson)) if !Path::new(file).exists() => lesson,
+        (Err(why), _) => Err(why),
+    };
+    files.iter().map(read).collect()
+}
+
+fn check_all(cases: &[Case], target: &CheckTarget, options: &CheckOptions) -> ExitCode {
+    let mut report = Report::new(&target.authority, cases, stdout_wants_colour());
+    let (mut silent_cases, mut is_first) = (0, true);
+    for case in cases {
+        let outcome = check::play(case, target);
+        if let (CheckOutcome::Unreachable(why), true) = (&outcome, is_first) {
+            let why = format!("{why}; start the server, then check it again");
+            return no_connection(&target.authority, &why);
+        }
+        is_first = false;
+        let is_silent = matches!(outcome, CheckOutcome::Failed { is_silent: true, .. });
+        silent_cases = if is_silent { silent_cases + 1 } else { 0 };
+        let is_unreachable = matches!(outcome, CheckOutcome::Unreachable(_));
+        let result = CaseResult::from(outcome);
+        let text = report.add(case, &result);
+        print(&if options.json { json::case(case, &result) } else { text });
+        if is_unreachable || silent_cases == MAX_SILENT_CASES {
+            break;
+        }
+    }
+    let is_silent = silent_cases == MAX_SILENT_CASES;
+    let text = report.finish(cases.len(), is_silent);
+    print(&if options.json { json::counts(&report, cases.len()) } else { text });
+    if report.count(Verdict::Fail) == 0 { ExitCode::SUCCESS } else { ExitCode::from(SOME_FAIL) }
+}
+
+fn no_connection(address: &str, why: &str) -> ExitCode {
+    let _ = writeln!(io::stderr(), "openkitchen: {address} cannot be reached: {why}");
+    ExitCode::from(NO_CONNECTION)
+}
+
+/// Returns the list of lessons, a line each: number, title, and whether it is about our site only.
+fn list() -> String {
+    let line = |case: &Case| {
+        let mark = if case.is_about_site { "  (this site)" } else { "" };
+        format!("{}  {}{mark}\n", case.label(), case.title)
+    };
+    lessons::all().unwrap_or_default().iter().map(line).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_lesson_is_a_case_and_is_listed() {
+        let cases = read_cases(&[]).expect("lessons");
+        assert_eq!(list().lines().count(), cases.len());
+        for (number, case) in (1..).zip(&cases) {
+            assert!(case.name.starts_with(&format!("{}-", case.label())), "{}", case.name);
+            assert_eq!(case.lesson, Some(number));
+            let found = read_cases(&[number.to_string()]).expect("a lesson by its number");
+            assert_eq!(found[0].name, case.name);
+        }
+        let error = read_cases(&["no-such-file".to_owned()]).expect_err("no file");
+        assert!(error.starts_with("cannot read no-such-file: "), "{error}");
+    }
+}

@@ -1,0 +1,117 @@
+//! # `openkitchen send`: sends bytes to any server, and prints what it sends back
+//!
+//! ```text
+//! $ printf 'GET / HTTP/1.1\r\nHost: h\r\n\r\n' | openkitchen send 5000
+//! --- open to 127.0.0.1:5000, +0.1 ms
+//!
+//! >>> 27 bytes, +0.05 ms
+//! GET / HTTP/1.1
+//! Host: h
+//!
+//! <<< 157 bytes, +0.2 ms
+//! HTTP/1.1 200 OK
+//! ...
+//! --- silent 2s
+//! ```
+//! The output is a transcript of what crossed, read by read, and of how the connection ended; so it
+//! can be sent again. Nothing is added to the bytes and nothing is judged. The library's
+//! `play::send` does the work.
+//!
+//! Left out: TLS, and a verdict (`check` has one).
+
+use std::io::{self, IsTerminal};
+use std::process::ExitCode;
+use std::time::Duration;
+
+use openkitchen::play::connect;
+use openkitchen::play::send::{SendOptions, SendOutcome, SendPlayer};
+use openkitchen::transcript::Side;
+
+use super::flags::{CommandLine, Flag, SECONDS, time};
+use super::{CliError, address, script};
+
+/// Exit code: silence, and no complete response.
+const SILENT: u8 = 3;
+
+/// Exit code: the server closed or reset the connection, and no complete response.
+const CLOSED: u8 = 4;
+
+#[rustfmt::skip]
+const FLAGS: [Flag<SendOptions>; 3] = [
+    Flag { name: "slow", value: "", help: "send byte by byte, each in a TCP segment of its own",
+        apply: |options, _| { options.slow = true; Ok(()) } },
+    Flag { name: "half-close", value: "", help: "close the sending side after the last byte",
+        apply: |options, _| { options.half_close = true; Ok(()) } },
+    Flag { name: "timeout", value: "S", help: "seconds to wait for a connection, or for more bytes [2]",
+        apply: |options, value| { options.timeout = time(value).ok_or(SECONDS)?; Ok(()) } },
+];
+
+const COMMAND_LINE: CommandLine<SendOptions> = CommandLine {
+    usage: "openkitchen send: send bytes to any server, and print what it sends back\n\n\
+        openkitchen send ADDR [FLAGS]       send the bytes of stdin, unchanged\n\
+        openkitchen send ADDR FILE [FLAGS]  play the client of the transcript FILE\n\n\
+        ADDR is host:port, a port alone, or http://host:port/. On a terminal, type the\n\
+        request line and header fields, then an empty line; Enter sends CR LF.\n\
+        A transcript is a text file with what a client and a server sent, as --record\n\
+        writes it. Before its client sends more, send waits for as many responses as\n\
+        FILE has at that point, or until the timeout. What crosses is printed as a\n\
+        transcript, too, with times, and with how the connection ended.",
+    flags: &FLAGS,
+    notes: "Exit code: 0 a complete response was received, 1 no connection, 2 the command\n\
+        line or FILE is wrong. Without a complete response: 3 the server was silent,\n\
+        4 it closed or reset the connection.\n\
+        Each flag is also a variable: --timeout is OPENKITCHEN_TIMEOUT.",
+};
+
+/// Runs the command line.
+///
+/// # Errors
+/// A sentence for the user.
+pub fn command(arguments: &[String]) -> Result<ExitCode, CliError> {
+    let timeout = Duration::from_secs(2);
+    let defaults = SendOptions { slow: false, half_close: false, timeout };
+    let Some((options, args)) = COMMAND_LINE.read(arguments, defaults)? else {
+        return Ok(ExitCode::SUCCESS);
+    };
+    let (typed, file) = match &args[..] {
+        [typed] => (typed, None),
+        [typed, file] => (typed, Some(file).filter(|file| *file != "-")),
+        [] => {
+            let sentence = "send needs the address of a server: send ADDR [FILE]";
+            return Err(CliError::Usage(sentence.into()));
+        }
+        [_, _, other, ..] => {
+            return Err(CliError::Usage(format!("`{other}` is one too many: send ADDR [FILE]")));
+        }
+    };
+    let transcript = match file {
+        Some(file) => Some(script::read(file, Side::Client)?),
+        None => None,
+    };
+    let authority = address::authority(typed)?;
+    let addresses = connect::resolve(&authority)
+        .map_err(|why| CliError::Failed(format!("cannot connect to {authority}: {why}")))?;
+    let mut player = SendPlayer::new(addresses, options, io::stdout());
+    let played = match transcript {
+        Some(transcript) => player.play(&transcript),
+        None => player.send_stdin(io::stdin(), io::stdin().is_terminal()),
+    };
+    played.map_err(CliError::Failed)?;
+    Ok(match player.finish() {
+        SendOutcome::Answered => ExitCode::SUCCESS,
+        SendOutcome::Silent => ExitCode::from(SILENT),
+        SendOutcome::Closed => ExitCode::from(CLOSED),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_help_names_every_flag_and_every_exit_code() {
+        let help = COMMAND_LINE.help();
+        assert!(FLAGS.iter().all(|flag| help.contains(flag.name)));
+        assert!(["0 a ", "1 no", "2 the", "3 the", "4 it"].iter().all(|code| help.contains(code)));
+    }
+}

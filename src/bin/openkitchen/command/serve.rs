@@ -1,0 +1,93 @@
+//! Runs the lesson site, and prints each exchange on the terminal: the command without a name.
+
+use std::env;
+use std::io;
+use std::process::{self, ExitCode};
+use std::time::Duration;
+
+use openkitchen::observe::TraceOptions;
+use openkitchen::{Server, Stopper, sys};
+
+use super::options::ServeOptions;
+use super::port_file::PortFile;
+use super::viewers::Viewers;
+use super::{CliError, bind, logging, options};
+use crate::site::likes::{self, Likes};
+use crate::site::{ROUTES, Site};
+
+/// How long the process waits for handlers after the grace time, when all sockets are closed. Without
+/// it, a handler that never returns would keep the process running.
+const HANDLER_TIMEOUT: Duration = Duration::from_millis(500);
+
+/// Runs the command line.
+///
+/// # Errors
+/// A sentence for the user.
+pub fn command(arguments: &[String]) -> Result<ExitCode, CliError> {
+    if let Some(options) = options::read(arguments)? {
+        serve(&options)?;
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn serve(options: &ServeOptions) -> Result<(), CliError> {
+    sys::limit_malloc_arenas();
+    logging::start();
+    sys::raise_descriptor_limit();
+    sys::catch_sigxfsz();
+    let failed = |sentence: String| CliError::Failed(sentence);
+    let port_file = PortFile::prepare(options.port_file.as_deref());
+    let listener = bind::bind(&options.listen).map_err(failed)?;
+    let mut server = Server::from_listener(listener)
+        .limits(options.limits.clone())
+        .scheduling(options.scheduling);
+    let default = likes::default_path(env::var_os("XDG_STATE_HOME"), env::var_os("HOME"));
+    let likes =
+        Likes::choose(options.data.clone(), default).map_err(|error| failed(error.to_string()))?;
+    let site: &'static Site = Box::leak(Box::new(Site::from_env(likes)));
+    let address = server.address().map_err(|error| failed(error.to_string()))?;
+    stop_on_signal(server.stopper(), site, options).map_err(|error| failed(error.to_string()))?;
+
+    let ServeOptions { bodies, explain, .. } = *options;
+    let trace =
+        options.trace.then_some(TraceOptions { bodies, explain, ..TraceOptions::default() });
+    let server_name = format!("the lesson site at {address}");
+    let viewers = Viewers::start(trace, options.record.as_deref(), &server_name).map_err(failed)?;
+    let likes_line = match site.likes.path() {
+        Some(path) => format!("likes are kept in {}", path.display()),
+        None => "likes are kept in memory and end with this process".to_owned(),
+    };
+    viewers.announce(&[format!("listening on http://{address}"), likes_line]);
+    if viewers.shows_anything() {
+        server = server.observed_by(viewers.follower.clone());
+    }
+    port_file.write(address).map_err(failed)?;
+    if process::id() == 1 && address.ip().is_loopback() {
+        log::warn!(
+            "PID 1 listens on {address}: only this container can reach it; try --listen 0.0.0.0:5000"
+        );
+    }
+    let served = server.run(&ROUTES, site);
+    viewers.finish();
+    served.map_err(|error| failed(error.to_string()))
+}
+
+/// At the first SIGTERM or Ctrl-C (SIGINT), `/healthz` answers 503 for `--drain` seconds, then the
+/// graceful shutdown begins. A second signal ends the process at once, with exit status 1. If a handler
+/// still runs half a second after the grace time, the process ends without it.
+fn stop_on_signal(stopper: Stopper, site: &'static Site, options: &ServeOptions) -> io::Result<()> {
+    let (drain, grace) = (options.drain, options.limits.grace);
+    sys::on_stop_signal(move |mut signals| {
+        site.drain();
+        let is_second = signals.wait_timeout(drain) || {
+            stopper.stop();
+            signals.wait_timeout(grace + HANDLER_TIMEOUT)
+        };
+        if is_second {
+            process::exit(1);
+        }
+        log::warn!("a handler did not return within the grace time; the process ends without it");
+        logging::finish();
+        process::exit(0);
+    })
+}

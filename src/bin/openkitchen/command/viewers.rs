@@ -1,0 +1,73 @@
+//! # Starts and ends what shows the connections: the trace and the recorder
+//!
+//! The lesson site and `watch` have the same flags for both, and print the same lines about them.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use openkitchen::observe::trace::SECRETS_ARE_SHOWN;
+use openkitchen::observe::{Follower, Recorder, Trace, TraceOptions, Viewer};
+
+use super::print;
+
+/// What shows the connections of a command.
+pub struct Viewers {
+    /// What follows the connections, and tells the trace and the recorder what crosses.
+    pub follower: Arc<Follower>,
+    trace: Option<Arc<Trace>>,
+    recorder: Option<Arc<Recorder>>,
+}
+
+impl Viewers {
+    /// Starts a recorder for this folder, and a trace with these options on stdout. `server` is the server's name in each recording.
+    ///
+    /// # Errors
+    /// A sentence: nothing can be recorded in the folder.
+    pub fn start(
+        trace: Option<TraceOptions>,
+        record: Option<&Path>,
+        server: &str,
+    ) -> Result<Viewers, String> {
+        let recorder = record.map(|folder| Recorder::open(folder, server)).transpose()?;
+        let recorder = recorder.map(Arc::new);
+        let trace = trace.map(|options| Arc::new(Trace::on_stdout(options)));
+        let mut viewers: Vec<Arc<dyn Viewer>> = Vec::new();
+        viewers.extend(trace.clone().map(|trace| trace as Arc<dyn Viewer>));
+        viewers.extend(recorder.clone().map(|recorder| recorder as Arc<dyn Viewer>));
+        Ok(Viewers { follower: Arc::new(Follower::new(viewers)), trace, recorder })
+    }
+
+    /// Whether anything is shown. A server whose connections nothing shows needs no observer.
+    pub fn shows_anything(&self) -> bool {
+        self.trace.is_some() || self.recorder.is_some()
+    }
+
+    /// Prints these lines, and then where the connections are shown.
+    pub fn announce(&self, lines: &[String]) {
+        lines.iter().for_each(|line| self.say(line));
+        if self.trace.is_some() {
+            self.say(&format!("{SECRETS_ARE_SHOWN}; --no-trace stops it"));
+        }
+        if let Some(recorder) = &self.recorder {
+            self.say(&recorder.banner());
+        }
+    }
+
+    /// Prints a line of prose, in order with the bytes that cross.
+    pub fn say(&self, line: &str) {
+        match &self.trace {
+            Some(trace) => trace.say(line),
+            None => print(&format!("# {line}\n")),
+        }
+    }
+
+    /// Ends the recordings and the trace. Prints how many connections were not recorded, if any.
+    pub fn finish(&self) {
+        if let Some(sentence) = self.recorder.as_ref().and_then(|recorder| recorder.finish()) {
+            self.say(&sentence);
+        }
+        if let Some(trace) = &self.trace {
+            trace.finish();
+        }
+    }
+}

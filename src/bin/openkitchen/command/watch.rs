@@ -1,0 +1,252 @@
+//! # `openkitchen watch`: relays the connections of any server, and shows every byte
+//!
+//! What does *your* framework send, under all its decorators?
+//!
+//! ```text
+//! curl ── 127.0.0.1:5001 ── openkitchen watch 5000 ── 127.0.0.1:5000 ── flask
+//!                             └─ the transcript
+//! ```
+//! Watch listens on a port of its own and relays each connection to the server. It changes no byte, adds
+//! none and holds none back. So it works for any protocol on TCP, and for broken HTTP too. Two limits
+//! follow. The server sees watch's address, and watch's port in Host (`127.0.0.1:5001`). And a URL in a
+//! page that names the server's own port bypasses watch.
+//!
+//! Rule: watch passes a half-close on as a half-close and a reset as a reset, and sends no HTTP itself. If
+//! the server cannot be reached, the client's connection is closed and the reason is printed.
+//!
+//! Bounds: the number of connections, with two threads each; and an idle timeout, by default an
+//! hour, because a peer that loses power sends no FIN. Once the server is reached, there is no
+//! other deadline until watch stops: a server that is stopped in a debugger may take its time.
+//!
+//! Left out: TLS (watch the plain HTTP server to which a TLS proxy forwards). The library's `play::watch`
+//! relays the connections.
+
+use std::io;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::process::{self, ExitCode};
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+use std::thread;
+use std::time::Duration;
+
+use openkitchen::net::connections::Connections;
+use openkitchen::net::shared::Shared;
+use openkitchen::observe::TraceOptions;
+use openkitchen::play::connect;
+use openkitchen::play::watch::{ClosedByWatch, WRITE_POLL_INTERVAL, Watcher};
+use openkitchen::{Limits, Observer, Scheduling, sys};
+
+use super::flags::{CommandLine, Flag, NUMBER, SECONDS, count, listen, time, time_or_none};
+use super::port_file::PortFile;
+use super::viewers::Viewers;
+use super::{CliError, address, bind, logging};
+
+/// What the flags set.
+#[derive(Clone, Debug, PartialEq)]
+struct WatchOptions {
+    listen: Option<String>,
+    port_file: Option<PathBuf>,
+    trace: bool,
+    bodies: bool,
+    explain: bool,
+    record: Option<PathBuf>,
+    max_connections: usize,
+    idle_timeout: Duration,
+    grace: Duration,
+}
+
+impl Default for WatchOptions {
+    fn default() -> WatchOptions {
+        WatchOptions {
+            listen: None,
+            port_file: None,
+            trace: true,
+            bodies: false,
+            explain: false,
+            record: None,
+            max_connections: 1024,
+            idle_timeout: Duration::from_secs(3600),
+            grace: Duration::from_secs(5),
+        }
+    }
+}
+
+#[rustfmt::skip]
+const FLAGS: [Flag<WatchOptions>; 9] = [
+    Flag { name: "listen", value: "ADDR", help: "address to listen on [the server's port plus 1]",
+        apply: |options, value| { options.listen = Some(listen(value)); Ok(()) } },
+    Flag { name: "port-file", value: "FILE", help: "write the address in use to FILE",
+        apply: |options, value| { options.port_file = Some(value.into()); Ok(()) } },
+    Flag { name: "record", value: "DIR", help: "record each connection to a file of its own in DIR",
+        apply: |options, value| { options.record = Some(value.into()); Ok(()) } },
+    Flag { name: "no-trace", value: "", help: "do not print what crosses",
+        apply: |options, _| { options.trace = false; Ok(()) } },
+    Flag { name: "bodies", value: "", help: "print long bodies (content), styles and images too",
+        apply: |options, _| { options.bodies = true; Ok(()) } },
+    Flag { name: "explain", value: "", help: "print what each part means, once, with its RFC section",
+        apply: |options, _| { options.explain = true; Ok(()) } },
+    Flag { name: "max-connections", value: "N", help: "connections at one time [1024]; more are closed",
+        apply: |options, value| { options.max_connections = count(value).ok_or(NUMBER)?; Ok(()) } },
+    Flag { name: "idle-timeout", value: "S", help: "seconds without a byte before a close [3600]",
+        apply: |options, value| { options.idle_timeout = time(value).ok_or(SECONDS)?; Ok(()) } },
+    Flag { name: "grace", value: "S", help: "seconds to finish open exchanges at a stop [5]",
+        apply: |options, value| { options.grace = time_or_none(value).ok_or(SECONDS)?; Ok(()) } },
+];
+
+const COMMAND_LINE: CommandLine<WatchOptions> = CommandLine {
+    usage: "openkitchen watch ADDR [FLAGS]: relay connections to a server, print every byte\n\n\
+        openkitchen watch 5000   relays 127.0.0.1:5001 to the server at 127.0.0.1:5000",
+    flags: &FLAGS,
+    notes: "Each flag is also a variable: --no-trace is OPENKITCHEN_NO_TRACE.",
+};
+
+/// Runs `watch` with these arguments, until a signal stops it.
+///
+/// # Errors
+/// A sentence, and the exit code that goes with it.
+pub fn command(arguments: &[String]) -> Result<ExitCode, CliError> {
+    if let Some((options, others)) = COMMAND_LINE.read(arguments, WatchOptions::default())? {
+        watch(&server_address(&others)?, &options)?;
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// The server's address: the only argument that is no flag.
+fn server_address(others: &[String]) -> Result<String, CliError> {
+    match others {
+        [] => Err(CliError::Usage("watch needs the server's address: watch 127.0.0.1:5000".into())),
+        [one] => address::authority(one),
+        [_, more, ..] => {
+            Err(CliError::Usage(format!("watch takes one address; `{more}` is one too many")))
+        }
+    }
+}
+
+/// Where watch listens by default: port 5001 for a server at port 5000.
+fn next_port(server: &str) -> String {
+    let port = server.rsplit_once(':').and_then(|(_, port)| port.parse().ok());
+    let next = port.and_then(|port: u16| port.checked_add(1)).unwrap_or(5001);
+    format!("127.0.0.1:{next}")
+}
+
+fn watch(server: &str, options: &WatchOptions) -> Result<(), CliError> {
+    sys::limit_malloc_arenas();
+    logging::start();
+    sys::raise_descriptor_limit();
+    sys::catch_sigxfsz();
+    let port_file = PortFile::prepare(options.port_file.as_deref());
+    let failed = |sentence: String| CliError::Failed(sentence);
+    let io_failed = |error: io::Error| CliError::Failed(error.to_string());
+    let addresses = connect::resolve(server)
+        .map_err(|why| failed(format!("{server} cannot be reached: {why}")))?;
+    let listen = options.listen.clone().unwrap_or_else(|| next_port(server));
+    let listener = bind::bind(&listen).map_err(failed)?;
+    let bound = listener.local_addr().map_err(io_failed)?;
+    if addresses.iter().any(|&address| is_same(address, bound)) {
+        return Err(failed(format!(
+            "watch would watch itself: its listener at {bound} has the server's address; try \
+             another --listen"
+        )));
+    }
+    let WatchOptions { bodies, explain, .. } = *options;
+    let trace =
+        options.trace.then_some(TraceOptions { bodies, explain, ..TraceOptions::default() });
+    let server_name = format!("{server}, watched at {bound}");
+    let viewers = Viewers::start(trace, options.record.as_deref(), &server_name).map_err(failed)?;
+
+    let limits = Limits {
+        connections: options.max_connections,
+        idle_timeout: options.idle_timeout,
+        write_timeout: WRITE_POLL_INTERVAL,
+        grace: options.grace,
+        ..Limits::default()
+    };
+    let connections = Arc::new(Connections::default());
+    let watcher = Watcher {
+        addresses,
+        follower: &viewers.follower,
+        on_close: &|connection, why| {
+            let why = closed_by_watch(why, server, options.idle_timeout);
+            viewers.say(&format!("connection {connection} was closed: {why}"));
+        },
+        limits: &limits,
+        stopping: connections.stopping(),
+        unreachable_reported: AtomicBool::new(false),
+    };
+    stop_on_signal(Arc::clone(&connections)).map_err(io_failed)?;
+    viewers.announce(&[format!("listening on http://{bound}"), format!("watching {server}")]);
+    viewers.follower.started(bound, &[]);
+    port_file.write(bound).map_err(failed)?;
+    let scheduling = Scheduling::Normal;
+    let shared =
+        Shared::new(listener, &limits, &connections, &watcher, scheduling).map_err(io_failed)?;
+    let relayed = thread::scope(|scope| {
+        shared.spawn_worker(scope)?;
+        shared.supervise(scope);
+        let left = shared.shutdown(scope);
+        if !left.is_empty() {
+            // The server may never answer them, so the process ends without them.
+            viewers.finish();
+            logging::finish();
+            process::exit(0);
+        }
+        Ok(())
+    });
+    viewers.finish();
+    relayed.map_err(io_failed)
+}
+
+/// Why watch itself has closed a connection.
+fn closed_by_watch(why: ClosedByWatch, server: &str, idle_timeout: Duration) -> String {
+    match why {
+        ClosedByWatch::ServerUnreachable(error) => {
+            format!("{server} cannot be reached: {}", connect::why(error))
+        }
+        ClosedByWatch::Idle => {
+            let seconds = idle_timeout.as_secs_f64();
+            format!("no byte crossed for {seconds} s (--idle-timeout)")
+        }
+    }
+}
+
+/// Whether a connection to `address` would reach the listener at `bound`.
+fn is_same(address: SocketAddr, bound: SocketAddr) -> bool {
+    let is_any = bound.ip().is_unspecified() && address.ip().is_loopback();
+    address.port() == bound.port() && (address.ip() == bound.ip() || is_any)
+}
+
+/// At the first signal, watch stops accepting and lets exchanges in flight end. At the second, the process
+/// ends at once.
+fn stop_on_signal(connections: Arc<Connections>) -> io::Result<()> {
+    sys::on_stop_signal(move |mut signals| {
+        connections.stop();
+        if signals.wait() {
+            process::exit(1);
+        }
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn watch_listens_on_the_next_port_by_default() {
+        assert_eq!(next_port("127.0.0.1:5000"), "127.0.0.1:5001");
+        assert_eq!(next_port("example.test:65535"), "127.0.0.1:5001");
+    }
+
+    #[test]
+    fn a_listener_at_the_servers_address_is_detected() {
+        let address = |text: &str| text.parse::<SocketAddr>().unwrap();
+        for (server, bound, same) in [
+            ("127.0.0.1:5000", "127.0.0.1:5000", true),
+            ("127.0.0.1:5000", "0.0.0.0:5000", true),
+            ("127.0.0.1:5000", "127.0.0.1:5001", false),
+            ("127.0.0.1:5000", "127.0.0.2:5000", false),
+        ] {
+            assert_eq!(is_same(address(server), address(bound)), same);
+        }
+    }
+}

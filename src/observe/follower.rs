@@ -1,0 +1,186 @@
+//! # Follows each connection once, for all viewers
+//!
+//! The trace, the recordings and the kept exchanges all need to know which bytes are head and content,
+//! and where each message ends. The connection is followed once, for all of them.
+//!
+//! ```text
+//! Server or watch ── bytes ──> Follower ── bytes and their ranges ──> Trace, Recorder, Exchanges
+//!                              one Dialogue for each connection
+//! ```
+//! Left out: judging the messages, and printing them.
+
+use std::collections::HashMap;
+use std::net::SocketAddr;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use crate::message::dialogue::{Dialogue, Followed, Side};
+use crate::net::observer::{Answered, End, Observer, report};
+use crate::route::RouteRow;
+use crate::transcript::EventKind;
+
+/// The bytes of one read or write, and what they are.
+pub struct FollowedBytes<'a> {
+    /// The side that sent them.
+    pub from: Side,
+    /// The bytes.
+    pub bytes: &'a [u8],
+    /// What they are part of. The lengths of the ranges add up to the bytes.
+    pub ranges: &'a Arc<[Followed]>,
+    /// Whether an exchange is in flight after them.
+    pub is_in_flight: bool,
+}
+
+/// An observer that needs to know what the bytes are. It is told by a [`Follower`]: all that an
+/// [`Observer`] is told, and [`Viewer::crossed`] in place of `received` and `sent`.
+pub trait Viewer: Observer {
+    /// One side sent these bytes.
+    fn crossed(&self, connection: u64, followed: &FollowedBytes<'_>);
+}
+
+/// An observer that follows each connection from its first byte, and tells its viewers what crossed. A
+/// viewer that panics is logged, and the others are told all the same.
+pub struct Follower {
+    viewers: Vec<Arc<dyn Viewer>>,
+    connections: Mutex<HashMap<u64, Arc<Mutex<Dialogue>>>>,
+}
+
+impl Follower {
+    /// A follower for these viewers. They are told in this order.
+    pub fn new(viewers: Vec<Arc<dyn Viewer>>) -> Follower {
+        Follower { viewers, connections: Mutex::default() }
+    }
+
+    /// Whether a request or a response has begun and not ended; see [`Dialogue::is_in_flight`].
+    pub(crate) fn is_in_flight(&self, connection: u64) -> bool {
+        self.dialogue(connection).is_some_and(|dialogue| lock(&dialogue).is_in_flight())
+    }
+
+    fn follow(&self, connection: u64, from: Side, bytes: &[u8]) {
+        let Some(dialogue) = self.dialogue(connection) else { return };
+        let (ranges, is_in_flight) = {
+            let mut dialogue = lock(&dialogue);
+            (dialogue.follow(from, bytes).into(), dialogue.is_in_flight())
+        };
+        let followed = FollowedBytes { from, bytes, ranges: &ranges, is_in_flight };
+        report(&self.viewers, |viewer| viewer.crossed(connection, &followed));
+    }
+
+    fn dialogue(&self, connection: u64) -> Option<Arc<Mutex<Dialogue>>> {
+        lock(&self.connections).get(&connection).map(Arc::clone)
+    }
+}
+
+impl Observer for Follower {
+    fn started(&self, address: SocketAddr, routes: &[RouteRow]) {
+        report(&self.viewers, |viewer| viewer.started(address, routes));
+    }
+
+    fn opened(&self, connection: u64, peer: SocketAddr) {
+        lock(&self.connections).insert(connection, Arc::default());
+        report(&self.viewers, |viewer| viewer.opened(connection, peer));
+    }
+
+    fn received(&self, connection: u64, bytes: &[u8]) {
+        self.follow(connection, Side::Client, bytes);
+    }
+
+    fn sent(&self, connection: u64, bytes: &[u8]) {
+        self.follow(connection, Side::Server, bytes);
+    }
+
+    fn routed(&self, connection: u64, route: Option<&RouteRow>) {
+        report(&self.viewers, |viewer| viewer.routed(connection, route));
+    }
+
+    fn answered(&self, connection: u64, exchange: &Answered<'_>) {
+        report(&self.viewers, |viewer| viewer.answered(connection, exchange));
+    }
+
+    fn ended(&self, connection: u64, end: End) {
+        report(&self.viewers, |viewer| viewer.ended(connection, end));
+    }
+
+    fn gone(&self, connection: u64) {
+        lock(&self.connections).remove(&connection);
+        report(&self.viewers, |viewer| viewer.gone(connection));
+    }
+}
+
+/// `--- client half-close`, `--- server reset`: how a viewer writes the end of one side. A FIN says only
+/// that the client sends no more: it may still read, until the server has ended.
+pub(super) fn end_event(end: End, server_ended: bool) -> EventKind {
+    match end {
+        End::ClientClosed if !server_ended => EventKind::HalfClose(Side::Client),
+        End::ClientClosed | End::ServerClosed => EventKind::Closed(end.side()),
+        End::ClientReset | End::ServerReset => EventKind::Reset(end.side()),
+    }
+}
+
+/// Locks a mutex, also after a thread that held it has panicked: the data of this folder is whole after
+/// each step.
+pub(super) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Keeps what it is told, a line for each call.
+    #[derive(Default)]
+    struct Lines(Mutex<Vec<String>>);
+
+    impl Observer for Lines {
+        fn gone(&self, connection: u64) {
+            lock(&self.0).push(format!("{connection} gone"));
+        }
+    }
+
+    impl Viewer for Lines {
+        fn crossed(&self, connection: u64, followed: &FollowedBytes<'_>) {
+            let FollowedBytes { from, bytes, ranges, is_in_flight } = followed;
+            let parts: Vec<String> =
+                ranges.iter().map(|range| format!("{:?} {}", range.part, range.length)).collect();
+            let (length, parts) = (bytes.len(), parts.join(", "));
+            lock(&self.0).push(format!("{connection} {from:?} {length}: {parts}; {is_in_flight}"));
+        }
+    }
+
+    /// A viewer that panics at each read and write.
+    struct Panics;
+
+    impl Observer for Panics {}
+
+    impl Viewer for Panics {
+        fn crossed(&self, _: u64, _: &FollowedBytes<'_>) {
+            panic!("a viewer's fault");
+        }
+    }
+
+    #[test]
+    fn each_viewer_is_told_what_crossed_until_the_connection_is_gone() {
+        let (one, other) = (Arc::new(Lines::default()), Arc::new(Lines::default()));
+        let follower = Follower::new(vec![one.clone(), Arc::new(Panics), other.clone()]);
+        for connection in [1, 2] {
+            follower.opened(connection, ([127, 0, 0, 1], 4000).into());
+            follower.received(connection, b"HEAD / HTTP/1.1\r\n\r\n");
+        }
+        assert!(follower.is_in_flight(1) && follower.is_in_flight(2));
+        follower.sent(1, b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nHTTP/1.1");
+        follower.sent(2, b"SSH");
+        follower.gone(1);
+        follower.received(1, b"after the end");
+        assert!(!follower.is_in_flight(1) && follower.is_in_flight(2));
+        let expected = [
+            "1 Client 19: Head 19; true",
+            "2 Client 19: Head 19; true",
+            "1 Server 46: Head 38, Head 8; true",
+            "2 Server 3: Unframed 3; true",
+            "1 gone",
+        ];
+        assert_eq!(*lock(&one.0), expected);
+        assert_eq!(*lock(&other.0), expected);
+        follower.gone(2);
+        assert!(lock(&follower.connections).is_empty());
+    }
+}

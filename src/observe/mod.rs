@@ -1,0 +1,48 @@
+//! # Observe: see what crosses
+//!
+//! Three viewers of a server's connections. Each is told by a [`Follower`] what crosses, byte for byte,
+//! and which bytes are head and content.
+//!
+//! | viewer | what it does |
+//! |---|---|
+//! | [`Trace`] | prints each exchange as it happens: [`Server::traced`](crate::Server::traced) |
+//! | [`Recorder`] | writes each connection to a file: [`Server::recorded_in`](crate::Server::recorded_in) |
+//! | [`Exchanges`] | keeps the last exchanges in memory: [`Server::kept_in`](crate::Server::kept_in) |
+//!
+//! ```
+//! use openkitchen::{Exchanges, Request, Response, Routes, Server, get, routes};
+//! # use std::io::{Read, Write};
+//!
+//! static ROUTES: Routes = routes(&[get("/", home)]);
+//!
+//! fn home(_: &Request) -> Response {
+//!     Response::text("Welcome!")
+//! }
+//!
+//! let exchanges = Exchanges::new(100);
+//! let server = Server::bind("127.0.0.1:0")?.traced().kept_in(&exchanges).start(&ROUTES, ())?;
+//!
+//! let mut client = std::net::TcpStream::connect(server.address())?;
+//! client.write_all(b"GET / HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n")?;
+//! client.read_to_string(&mut String::new())?;
+//! drop(server);
+//!
+//! let kept = exchanges.all();
+//! assert_eq!(kept[0].request.bytes(), b"GET / HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n");
+//! assert!(kept[0].response.bytes().starts_with(b"HTTP/1.1 200 OK\r\n"));
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//! [`Server::observed_by`](crate::Server::observed_by) adds an observer of your own.
+//!
+//! Left out: changing what crosses. An observer sees, and no byte is changed, added or held back.
+//! Next: [`follower`], then [`trace`].
+
+pub mod follower;
+pub mod trace;
+pub mod record;
+pub mod exchanges;
+
+pub use exchanges::{Exchanges, KeptBytes, KeptExchange};
+pub use follower::{FollowedBytes, Follower, Viewer};
+pub use record::Recorder;
+pub use trace::{Trace, TraceOptions};

@@ -1,0 +1,231 @@
+//! # Writes one connection to its file
+//!
+//! The file is created at the first byte that crosses, and ends with the connection. Each event becomes
+//! items, the items become text, and the text is one write. The result of each write is checked: after
+//! an error, the file is cut back to its last complete event.
+
+use std::fs::File;
+use std::io::Write;
+use std::net::SocketAddr;
+use std::process;
+use std::time::{Instant, SystemTime};
+
+use super::assertions::ResponseFacts;
+use super::folder::{MAX_FILE_BYTES, RecordingFolder};
+use crate::message::date::{CivilTime, imf_fixdate};
+use crate::net::observer::End;
+use crate::observe::follower::{FollowedBytes, end_event};
+use crate::transcript::notes;
+use crate::transcript::{
+    Assertion, Block, Bytes, Event, EventKind, Item, Note, Printer, Prose, Side,
+};
+
+/// Bytes kept free in a file for the two lines at its end that say what it does not hold.
+const CLOSING_LINES_BYTES: usize = 256;
+
+/// One connection, as it is recorded.
+pub(super) struct RecordedConnection {
+    number: u64,
+    peer: SocketAddr,
+    opened: SystemTime,
+    /// The time of the last event.
+    last_event: Instant,
+    facts: ResponseFacts,
+    /// Whether an exchange is in flight.
+    is_in_flight: bool,
+    client_ended: bool,
+    server_ended: bool,
+    file: RecordingFile,
+}
+
+/// The state of a connection's file.
+enum RecordingFile {
+    /// No byte has crossed yet.
+    NotCreated,
+    Open(FileWriter),
+    /// The file has its [`MAX_FILE_BYTES`]. The number counts the bytes that have crossed since.
+    Full(FileWriter, u64),
+    /// The file could not be created, could not be written, or is finished.
+    Closed,
+}
+
+struct FileWriter {
+    file: File,
+    printer: Printer,
+    /// Bytes of text in the file.
+    length: usize,
+}
+
+impl RecordedConnection {
+    /// A connection that was opened just now.
+    pub fn opened(number: u64, peer: SocketAddr) -> RecordedConnection {
+        RecordedConnection {
+            number,
+            peer,
+            opened: SystemTime::now(),
+            last_event: Instant::now(),
+            facts: ResponseFacts::default(),
+            is_in_flight: false,
+            client_ended: false,
+            server_ended: false,
+            file: RecordingFile::NotCreated,
+        }
+    }
+
+    /// Writes bytes that crossed, and the assertions on the responses that end in them.
+    pub fn crossed(&mut self, followed: &FollowedBytes<'_>, folder: &RecordingFolder) {
+        if matches!(self.file, RecordingFile::Closed) {
+            return;
+        }
+        let FollowedBytes { from, bytes, ranges, is_in_flight } = *followed;
+        let now = Instant::now();
+        let length = bytes.len() as u64;
+        let note = Note::new(&notes::crossed(length, 1, now - self.last_event));
+        let silence = self.silence(from, now);
+        let block = Block { connection: 1, from, note, bytes: Bytes::raw(bytes) };
+        let assertions = match from {
+            Side::Client => Vec::new(),
+            Side::Server => self.facts.sent(ranges),
+        };
+        self.is_in_flight = is_in_flight;
+        self.create_file(folder);
+        self.write(&items_of(silence, Item::Block(block), assertions), length, folder);
+    }
+
+    /// Writes that a side ended its half, or reset the connection.
+    pub fn ended(&mut self, end: End, folder: &RecordingFolder) {
+        let silence = self.silence(end.side(), Instant::now());
+        let kind = end_event(end, self.server_ended);
+        let mut assertions = Vec::new();
+        if end == End::ServerClosed {
+            assertions = self.facts.server_closed(!self.client_ended);
+        }
+        match end.side() {
+            Side::Client => self.client_ended = true,
+            Side::Server => self.server_ended = true,
+        }
+        self.write(&items_of(silence, event(kind), assertions), 0, folder);
+        if end.is_reset() || (self.client_ended && self.server_ended) {
+            self.finish();
+        }
+    }
+
+    /// The silence that this side ends, if a player of the file has to keep it or wait for it. The time
+    /// between a response and the client's next request is not recorded.
+    fn silence(&mut self, from: Side, now: Instant) -> Option<EventKind> {
+        let time = now - std::mem::replace(&mut self.last_event, now);
+        let is_kept = from == Side::Server || self.is_in_flight;
+        notes::silence(time).filter(|_| is_kept)
+    }
+
+    /// Writes how many bytes the file does not hold, if any. Nothing is written after this.
+    pub fn finish(&mut self) {
+        let file = std::mem::replace(&mut self.file, RecordingFile::Closed);
+        if let RecordingFile::Full(mut writer, left_out) = file {
+            let line = format!("bytes that crossed and are not in this file: {left_out}");
+            let text = writer.text(&[Item::Prose(Prose::new(&line))]);
+            let _ = writer.file.write_all(text.as_bytes()); // the last line: an error loses no other
+        }
+    }
+
+    /// Creates the file with its two title lines, unless that was tried before.
+    fn create_file(&mut self, folder: &RecordingFolder) {
+        if !matches!(self.file, RecordingFile::NotCreated) {
+            return;
+        }
+        let date = imf_fixdate(self.opened);
+        let date = String::from_utf8_lossy(&date);
+        let (number, process) = (self.number, process::id());
+        let name = format!("{}-{process}-{number}.wire", timestamp(self.opened));
+        self.file = match folder.create(&name) {
+            Some(file) => {
+                RecordingFile::Open(FileWriter { file, printer: Printer::new(), length: 0 })
+            }
+            None => RecordingFile::Closed,
+        };
+        let lines = [
+            format!("Connection {number} of process {process}"),
+            format!("{date}: {} speaks to {}", self.peer, folder.server),
+        ];
+        self.write(&lines.map(|line| Item::Prose(Prose::new(&line))), 0, folder);
+    }
+
+    /// Writes items. `bytes` is how many bytes of the connection they hold: a full file counts them.
+    fn write(&mut self, items: &[Item], bytes: u64, folder: &RecordingFolder) {
+        self.file = match std::mem::replace(&mut self.file, RecordingFile::Closed) {
+            RecordingFile::Open(mut writer) => {
+                let before = writer.printer;
+                let text = writer.text(items);
+                let result = if writer.length + text.len() + CLOSING_LINES_BYTES <= MAX_FILE_BYTES {
+                    writer.append(&text).map(|()| RecordingFile::Open(writer))
+                } else {
+                    let bound = MAX_FILE_BYTES >> 20;
+                    let line = Item::Prose(Prose::new(&format!(
+                        "from here on bytes are only counted: {bound} MiB is the bound of a file"
+                    )));
+                    writer.printer = before;
+                    let text = writer.text(&[line]);
+                    writer.append(&text).map(|()| RecordingFile::Full(writer, bytes))
+                };
+                result.unwrap_or_else(|error| {
+                    folder.report_error(&error);
+                    RecordingFile::Closed
+                })
+            }
+            RecordingFile::Full(writer, left_out) => RecordingFile::Full(writer, left_out + bytes),
+            file @ (RecordingFile::NotCreated | RecordingFile::Closed) => file,
+        };
+    }
+}
+
+impl Drop for RecordedConnection {
+    fn drop(&mut self) {
+        self.finish();
+    }
+}
+
+impl FileWriter {
+    fn text(&mut self, items: &[Item]) -> String {
+        let mut text = String::new();
+        items.iter().for_each(|item| self.printer.print(item, &mut text));
+        text
+    }
+
+    /// Appends all of the text to the file, or nothing.
+    fn append(&mut self, text: &str) -> std::io::Result<()> {
+        self.file.write_all(text.as_bytes()).inspect_err(|_| {
+            let _ = self.file.set_len(self.length as u64);
+        })?;
+        self.length += text.len();
+        Ok(())
+    }
+}
+
+/// The items of one event: the silence before it, the event, the assertions after it.
+fn items_of(silence: Option<EventKind>, item: Item, assertions: Vec<Assertion>) -> Vec<Item> {
+    let assertions = (!assertions.is_empty()).then_some(Item::Assertions(assertions));
+    silence.map(event).into_iter().chain([item]).chain(assertions).collect()
+}
+
+fn event(kind: EventKind) -> Item {
+    Item::Event(Event { connection: 1, kind, note: Note::default() })
+}
+
+/// `19941106T084937Z` for `Sun, 06 Nov 1994 08:49:37 GMT`: file names then sort by time.
+fn timestamp(time: SystemTime) -> String {
+    let CivilTime { year, month, day, hour, minute, second, .. } = time.into();
+    format!("{year:04}{month:02}{day:02}T{hour:02}{minute:02}{second:02}Z")
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::message::date;
+
+    use super::*;
+
+    #[test]
+    fn a_timestamp_is_a_date_in_sortable_form() {
+        assert_eq!(timestamp(date::example()), "19941106T084937Z");
+        assert_eq!(timestamp(SystemTime::UNIX_EPOCH), "19700101T000000Z");
+    }
+}

@@ -1,0 +1,416 @@
+//! # The trace: print each exchange on stdout as it happens
+//!
+//! Every byte that crosses a connection is printed or counted.
+//!
+//! ```text
+//! # listening on http://127.0.0.1:5000
+//! --- open from 127.0.0.1:41230
+//!
+//! >>> 82 bytes, +0.1 ms
+//! GET /about HTTP/1.1
+//! Host: 127.0.0.1:5000
+//!
+//! <<< 8601 bytes, +0.2 ms
+//! HTTP/1.1 200 OK
+//! ...
+//! \{7410 bytes}\
+//! # 12 GET /about 200 0.2 ms keep-alive
+//! ```
+//! Everything on stdout is a valid transcript, so text that is copied from a terminal is a test. Each time
+//! is measured from the event before on the same connection, in either direction.
+//!
+//! ```text
+//! connections' threads --> follower --> queue --> printing thread --> stdout
+//!                                                 view: connection: direction, collector
+//! ```
+//! A terminal can be slower than a server, and after Ctrl-S it takes nothing at all. So no thread that
+//! serves a connection waits for it: the queue is bounded, and an event that does not fit is lost. The
+//! number of lost events is printed later.
+//!
+//! Left out: masking. The bytes are printed as they are, secrets included. Only the trace's own lines mask
+//! keys.
+
+mod options;
+mod queue;
+mod event;
+mod view;
+mod connection;
+mod direction;
+mod collector;
+
+use std::io::{self, Write};
+use std::net::SocketAddr;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::{self, JoinHandle};
+use std::time::{Duration, Instant};
+
+use super::follower::{FollowedBytes, Follower, Viewer};
+use crate::net::observer::{Answered, End, Observer};
+use crate::net::server::Server;
+use crate::route::RouteRow;
+use crate::transcript::{Item, Printer, Side};
+use event::{Observed, Summary, TraceEvent};
+use queue::TraceQueue;
+use view::View;
+
+pub use options::{TraceOptions, stdout_wants_colour};
+
+/// How long [`Trace::finish`] waits for a terminal that takes nothing.
+const FINISH_TIMEOUT: Duration = Duration::from_secs(2);
+
+/// What a trace says at its start.
+pub const SECRETS_ARE_SHOWN: &str = "every byte that crosses is shown here, secrets included";
+
+/// Bytes of text after which the printing thread writes.
+const WRITE_BYTES: usize = 64 * 1024;
+
+/// An observer that prints each event, from a thread of its own.
+pub struct Trace {
+    queue: Arc<TraceQueue>,
+    thread: Mutex<Option<JoinHandle<()>>>,
+}
+
+impl Server {
+    /// Prints the address of this server on stdout, and from then on each exchange, as it happens: see
+    /// [`Trace`]. In colours if stdout is a terminal and `NO_COLOR` is not set. What is printed holds every
+    /// byte, secrets included. When the server has ended or is dropped, everything is printed.
+    pub fn traced(self) -> Server {
+        let trace = Trace::on_stdout(TraceOptions::default());
+        if let Ok(address) = self.address() {
+            trace.say(&format!("listening on http://{address}"));
+        }
+        trace.say(SECRETS_ARE_SHOWN);
+        self.observed_by(Arc::new(Follower::new(vec![Arc::new(trace)])))
+    }
+}
+
+impl Trace {
+    /// A trace that prints to stdout, in colours if [`stdout_wants_colour`].
+    pub fn on_stdout(options: TraceOptions) -> Trace {
+        Trace::start(io::stdout(), TraceOptions { colour: stdout_wants_colour(), ..options })
+    }
+
+    /// Starts the thread, which prints to `out`. Without a thread, nothing is printed.
+    pub fn start(out: impl Write + Send + 'static, options: TraceOptions) -> Trace {
+        let queue = Arc::new(TraceQueue::default());
+        let queue_to_print = Arc::clone(&queue);
+        let print = move || {
+            // An error means that stdout is closed (`| head`, a closed window). The server goes on.
+            let _ = print(&queue_to_print, out, options);
+            queue_to_print.end();
+        };
+        let thread = match thread::Builder::new().name("trace".into()).spawn(print) {
+            Ok(thread) => Some(thread),
+            Err(error) => {
+                log::warn!("no trace is printed: cannot create its thread: {error}");
+                queue.end();
+                None
+            }
+        };
+        Trace { queue, thread: Mutex::new(thread) }
+    }
+
+    /// Prints lines of prose, in order with the events.
+    pub fn say(&self, text: &str) {
+        self.push(0, Observed::Prose(text.into()));
+    }
+
+    /// Prints the events so far, and ends the thread. Later events are not printed.
+    pub fn finish(&self) {
+        let thread = self.thread.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if let Some(thread) = thread
+            && self.queue.close(FINISH_TIMEOUT)
+        {
+            let _ = thread.join(); // a panic was printed on stderr, and the program ends anyway
+        }
+    }
+
+    fn push(&self, connection: u64, observed: Observed) {
+        self.queue.push(TraceEvent { at: Instant::now(), connection, observed });
+    }
+}
+
+impl Drop for Trace {
+    fn drop(&mut self) {
+        self.finish();
+    }
+}
+
+/// An exchange on a quiet route is printed only if it fails: a health check every second would push all
+/// other exchanges off the screen.
+impl Observer for Trace {
+    fn started(&self, _: SocketAddr, routes: &[RouteRow]) {
+        if routes.iter().any(|route| route.is_quiet) {
+            self.push(0, Observed::StartedWithQuietRoutes);
+        }
+    }
+
+    fn opened(&self, connection: u64, peer: SocketAddr) {
+        self.push(connection, Observed::Opened(peer));
+    }
+
+    fn routed(&self, connection: u64, route: Option<&RouteRow>) {
+        let is_quiet = route.is_some_and(|route| route.is_quiet);
+        self.push(connection, Observed::Routed { is_quiet });
+    }
+
+    fn answered(&self, connection: u64, exchange: &Answered<'_>) {
+        self.push(connection, Observed::Answered(Summary::of(exchange)));
+    }
+
+    fn ended(&self, connection: u64, end: End) {
+        self.push(connection, Observed::Ended(end));
+    }
+
+    fn gone(&self, connection: u64) {
+        self.push(connection, Observed::Gone);
+    }
+}
+
+impl Viewer for Trace {
+    fn crossed(&self, connection: u64, followed: &FollowedBytes<'_>) {
+        let FollowedBytes { from, bytes, ranges, .. } = *followed;
+        self.push(connection, Observed::Crossed(from, bytes.into(), Arc::clone(ranges)));
+    }
+}
+
+/// The printing thread: prints until the queue is closed, or a write fails.
+fn print(queue: &TraceQueue, mut out: impl Write, options: TraceOptions) -> io::Result<()> {
+    let colour = options.colour;
+    let (mut view, mut printer, mut text) = (View::new(options), Printer::new(), String::new());
+    while let Some(batch) = queue.take(view.wake_at()) {
+        for event in batch {
+            view.add(event);
+            write_items(view.items(), &mut printer, colour, &mut text);
+            if text.len() >= WRITE_BYTES {
+                out.write_all(text.as_bytes())?;
+                text.clear();
+            }
+        }
+        view.wake(Instant::now());
+        write_items(view.items(), &mut printer, colour, &mut text);
+        out.write_all(text.as_bytes())?;
+        out.flush()?;
+        text.clear();
+    }
+    view.finish();
+    write_items(view.items(), &mut printer, colour, &mut text);
+    out.write_all(text.as_bytes())?;
+    out.flush()
+}
+
+fn write_items(
+    items: impl Iterator<Item = Item>,
+    printer: &mut Printer,
+    colour: bool,
+    text: &mut String,
+) {
+    for item in items {
+        match colour {
+            true => paint(&item, printer, text),
+            false => printer.print(&item, text),
+        }
+    }
+}
+
+/// Prints like the printer, with colour around each line that is not empty. Each line has its own codes,
+/// since a pager resets colours at the end of a line.
+fn paint(item: &Item, printer: &mut Printer, text: &mut String) {
+    const DIM: &str = "\x1b[2m";
+    const YELLOW: &str = "\x1b[33m";
+    const CYAN: &str = "\x1b[36m";
+    const GREEN: &str = "\x1b[32m";
+    if printer.empty_line_before(item) {
+        text.push('\n');
+    }
+    let colour = match item {
+        Item::Prose(_) => DIM,
+        Item::Event(_) | Item::Assertions(_) => YELLOW,
+        Item::Block(block) if block.from == Side::Client => CYAN,
+        Item::Block(_) => GREEN,
+    };
+    for line in item.to_string().lines() {
+        if !line.is_empty() {
+            text.extend([colour, line, "\x1b[0m"]);
+        }
+        text.push('\n');
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::mpsc;
+
+    use crate::transcript::Transcript;
+
+    use super::*;
+
+    /// Keeps the text that a trace has written.
+    #[derive(Clone, Default)]
+    struct Screen(Arc<Mutex<Vec<u8>>>);
+
+    impl Screen {
+        fn text(&self) -> String {
+            String::from_utf8(self.0.lock().unwrap().clone()).unwrap()
+        }
+    }
+
+    impl Write for Screen {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            self.0.lock().unwrap().extend_from_slice(bytes);
+            Ok(bytes.len())
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    const REQUEST: &[u8] = b"GET / HTTP/1.1\r\nHost: h\r\n\r\n";
+    const RESPONSE: &[u8] =
+        b"HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: 9\r\n\r\n\x1b[2Jhello";
+
+    /// A trace, and the follower that tells it what crossed on a connection.
+    fn traced(
+        out: impl Write + Send + 'static,
+        options: TraceOptions,
+        connection: u64,
+    ) -> (Arc<Trace>, Follower) {
+        let trace = Arc::new(Trace::start(out, options));
+        let follower = Follower::new(vec![trace.clone()]);
+        follower.opened(connection, "127.0.0.1:4000".parse().unwrap());
+        (trace, follower)
+    }
+
+    fn one_exchange(options: TraceOptions) -> String {
+        let screen = Screen::default();
+        let (trace, follower) = traced(screen.clone(), options, 2);
+        trace.say("listening on http://127.0.0.1:5000");
+        trace.opened(2, "127.0.0.1:4000".parse().unwrap());
+        follower.received(2, REQUEST);
+        follower.sent(2, RESPONSE);
+        trace.ended(2, End::ClientClosed);
+        trace.ended(2, End::ServerClosed);
+        trace.finish();
+        trace.say("after the end");
+        screen.text()
+    }
+
+    /// The text without its times, which differ in each run.
+    fn without_times(text: &str) -> String {
+        let lines = text.lines().map(|line| line.split(", +").next().unwrap_or_default());
+        lines.map(|line| line.to_owned() + "\n").collect()
+    }
+
+    #[test]
+    fn a_finished_trace_has_printed_the_whole_exchange() {
+        let text = one_exchange(TraceOptions::default());
+        assert_eq!(
+            without_times(&text),
+            "\
+# listening on http://127.0.0.1:5000
+--- @2 open from 127.0.0.1:4000
+
+>>> @2 27 bytes
+GET / HTTP/1.1
+Host: h
+
+<<< @2 73 bytes
+HTTP/1.1 200 OK
+Content-Type: text/plain
+Content-Length: 9
+
+\\x1b[2Jhello\\
+--- @2 client half-close
+--- @2 server closed
+"
+        );
+        assert_eq!(Transcript::parse(&text).map(|parsed| parsed.to_string()), Ok(text));
+    }
+
+    #[test]
+    fn colour_adds_only_colour_codes() {
+        let coloured = one_exchange(TraceOptions { colour: true, ..TraceOptions::default() });
+        assert!(coloured.contains("\x1b[36m>>> @2 27 bytes"), "{coloured}");
+        let mut plain = coloured;
+        for code in ["\x1b[2m", "\x1b[33m", "\x1b[36m", "\x1b[32m", "\x1b[0m"] {
+            assert!(plain.contains(code));
+            plain = plain.replace(code, "");
+        }
+        assert_eq!(without_times(&plain), without_times(&one_exchange(TraceOptions::default())));
+    }
+
+    /// A terminal that takes nothing until the sender of `release` is dropped.
+    struct StuckTerminal {
+        /// Reports each call of `write`.
+        called: mpsc::Sender<()>,
+        release: mpsc::Receiver<()>,
+        screen: Screen,
+    }
+
+    impl Write for StuckTerminal {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            let _ = self.called.send(());
+            let _ = self.release.recv(); // returns at once after the sender is dropped
+            self.screen.write(bytes)
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn a_stuck_terminal_blocks_no_connection_and_lost_events_are_counted() {
+        let ((called, calls), (release_sender, release)) = (mpsc::channel(), mpsc::channel());
+        let screen = Screen::default();
+        let terminal = StuckTerminal { called, release, screen: screen.clone() };
+        let (trace, follower) = traced(terminal, TraceOptions::default(), 1);
+        trace.say("the printing thread waits with this");
+        calls.recv().unwrap();
+        trace.opened(1, "127.0.0.1:4000".parse().unwrap());
+        for _ in 0..1000 {
+            follower.received(1, &[b'x'; 64 * 1024]); // 62 MiB in all, and 2 fit in the queue
+        }
+        trace.say("and this is not lost");
+        drop(release_sender);
+        while !screen.text().contains("were not shown") {
+            thread::sleep(Duration::from_millis(1));
+        }
+        follower.received(1, b"the rest");
+        trace.ended(1, End::ServerClosed);
+        trace.finish();
+
+        let text = screen.text();
+        let transcript = Transcript::parse(&text).unwrap();
+        let lengths = transcript.items.iter().map(|item| match item {
+            Item::Block(block) => block.bytes.len(),
+            _ => 0,
+        });
+        assert_eq!(lengths.sum::<u64>(), 31 * 64 * 1024 + 8, "the bytes that fitted, and the rest");
+        assert!(
+            text.contains("\n# and this is not lost\n# 969 events were not shown"),
+            "{}",
+            &text[text.len() - 300..]
+        );
+        assert!(text.ends_with("\\{8 bytes}\\\n--- server closed\n"));
+    }
+
+    #[test]
+    fn a_closed_terminal_ends_the_trace_and_not_the_program() {
+        struct ClosedTerminal;
+        impl Write for ClosedTerminal {
+            fn write(&mut self, _: &[u8]) -> io::Result<usize> {
+                Err(io::ErrorKind::BrokenPipe.into())
+            }
+            fn flush(&mut self) -> io::Result<()> {
+                Ok(())
+            }
+        }
+        let trace = Trace::start(ClosedTerminal, TraceOptions::default());
+        for _ in 0..1000 {
+            trace.say("dropped");
+        }
+        trace.finish();
+    }
+}

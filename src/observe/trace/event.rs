@@ -1,0 +1,74 @@
+//! What a trace is told: one event for each call of the observer, with its time.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Instant;
+
+use crate::message::dialogue::{Followed, Side};
+use crate::message::persistence::Persistence;
+use crate::net::observer::{Answered, End};
+use crate::transcript::notes::Took;
+
+/// One event, with its time.
+pub(super) struct TraceEvent {
+    pub at: Instant,
+    /// The connection's number; zero for an event of no connection.
+    pub connection: u64,
+    pub observed: Observed,
+}
+
+/// What an event reports.
+pub(super) enum Observed {
+    /// The server has started, with quiet rows in its route table.
+    StartedWithQuietRoutes,
+    Opened(SocketAddr),
+    /// The bytes of one read or write, and what they are.
+    Crossed(Side, Vec<u8>, Arc<[Followed]>),
+    Routed {
+        is_quiet: bool,
+    },
+    Answered(Summary),
+    Ended(End),
+    Gone,
+    /// Lines that the program itself prints.
+    Prose(String),
+    /// Events that found the queue full, and the answered exchanges among them.
+    Lost {
+        events: usize,
+        exchanges: u64,
+    },
+}
+
+/// One line about an answered exchange.
+pub(super) struct Summary {
+    pub line: String,
+    pub has_failed: bool,
+}
+
+impl Observed {
+    /// Bytes on the heap.
+    pub fn bytes(&self) -> usize {
+        match self {
+            Observed::Crossed(_, bytes, ranges) => {
+                bytes.len() + ranges.iter().map(Followed::memory).sum::<usize>()
+            }
+            Observed::Answered(summary) => summary.line.len(),
+            Observed::Prose(text) => text.len(),
+            _ => 0,
+        }
+    }
+}
+
+impl Summary {
+    /// `GET /about 200 0.2 ms keep-alive`. Keys in the target are masked, since users copy this line.
+    pub fn of(exchange: &Answered<'_>) -> Summary {
+        let Answered { method, target, took, .. } = exchange;
+        let status = exchange.status.code();
+        let persistence = match exchange.persistence {
+            Persistence::KeepAlive => "keep-alive",
+            Persistence::Close => "close",
+        };
+        let line = format!("{method} {target} {status} {} {persistence}", Took(*took));
+        Summary { line, has_failed: status >= 400 }
+    }
+}

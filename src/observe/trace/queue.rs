@@ -1,0 +1,143 @@
+//! # The queue between the connections' threads and the printing thread
+//!
+//! A terminal may take bytes slowly or not at all. How does a connection's thread pass its events on
+//! without waiting for it?
+//!
+//! Rule: a push takes a lock that is never held for long. The printing thread takes all events at once,
+//! and prints with the lock free. An event that finds the queue full is lost: it is only counted. From
+//! then on every event is lost until the queue is taken. So lost events always follow kept ones, and the
+//! order needs no bookkeeping. Only the program's own lines are never lost.
+
+use std::mem;
+use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use super::event::{Observed, TraceEvent};
+
+/// Bytes that may wait in the queue. The printing thread may hold as many again: 4 MiB in all.
+const MAX_QUEUED_BYTES: usize = 2 * 1024 * 1024;
+
+/// Roughly what an event takes in memory besides its bytes.
+const EVENT_BYTES: usize = 128;
+
+/// Events that are not printed yet.
+#[derive(Default)]
+pub(super) struct TraceQueue {
+    state: Mutex<QueueState>,
+    changed: Condvar,
+}
+
+#[derive(Default)]
+struct QueueState {
+    waiting: Vec<TraceEvent>,
+    bytes: usize,
+    /// Events that were lost since the queue was taken.
+    lost: usize,
+    /// Answered exchanges among them.
+    lost_exchanges: u64,
+    is_closing: bool,
+    is_ended: bool,
+}
+
+impl TraceQueue {
+    /// Adds an event, or counts it as lost. Never waits for the printing thread.
+    pub fn push(&self, event: TraceEvent) {
+        let mut state = self.state();
+        let cost = EVENT_BYTES + event.observed.bytes();
+        // An empty queue takes an event of any size: it is a copy of one read or write.
+        let is_full = state.bytes + cost > MAX_QUEUED_BYTES && !state.waiting.is_empty();
+        match event.observed {
+            _ if state.is_closing || state.is_ended => {}
+            // The program's own lines are few, and a caller may wait for them.
+            Observed::Prose(_) => state.add(event, cost),
+            _ if !is_full && state.lost == 0 => state.add(event, cost),
+            observed => {
+                state.lost += 1;
+                state.lost_exchanges += u64::from(matches!(observed, Observed::Answered(_)));
+            }
+        }
+        drop(state);
+        self.changed.notify_one();
+    }
+
+    /// Takes all events, in order. Waits until there are some, or until `wake_at`. `None` once the queue
+    /// is closing and empty.
+    pub fn take(&self, wake_at: Option<Instant>) -> Option<Vec<TraceEvent>> {
+        let mut state = self.state();
+        loop {
+            if !state.waiting.is_empty() || state.lost > 0 {
+                return Some(state.take());
+            }
+            if state.is_closing {
+                return None;
+            }
+            state = match wake_at.map(|at| at.saturating_duration_since(Instant::now())) {
+                Some(Duration::ZERO) => return Some(Vec::new()),
+                Some(left) => {
+                    let waited = self.changed.wait_timeout(state, left);
+                    waited.unwrap_or_else(PoisonError::into_inner).0
+                }
+                None => self.changed.wait(state).unwrap_or_else(PoisonError::into_inner),
+            };
+        }
+    }
+
+    /// Accepts no more events, and waits for the printing thread to end. False after the timeout.
+    pub fn close(&self, timeout: Duration) -> bool {
+        let mut state = self.state();
+        state.is_closing = true;
+        self.changed.notify_all();
+        let waited = self.changed.wait_timeout_while(state, timeout, |state| !state.is_ended);
+        waited.unwrap_or_else(PoisonError::into_inner).0.is_ended
+    }
+
+    /// Reports that the printing thread has ended: from now on events are dropped.
+    pub fn end(&self) {
+        let mut state = self.state();
+        state.is_ended = true;
+        state.waiting = Vec::new();
+        self.changed.notify_all();
+    }
+
+    fn state(&self) -> MutexGuard<'_, QueueState> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl QueueState {
+    fn add(&mut self, event: TraceEvent, cost: usize) {
+        self.bytes += cost;
+        self.waiting.push(event);
+    }
+
+    fn take(&mut self) -> Vec<TraceEvent> {
+        let (events, exchanges) = (mem::take(&mut self.lost), mem::take(&mut self.lost_exchanges));
+        if events > 0 {
+            let observed = Observed::Lost { events, exchanges };
+            self.waiting.push(TraceEvent { at: Instant::now(), connection: 0, observed });
+        }
+        self.bytes = 0;
+        mem::take(&mut self.waiting)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::message::dialogue::{Dialogue, Side};
+
+    use super::*;
+
+    #[test]
+    fn the_ranges_of_the_bytes_count_too() {
+        let (queue, mut dialogue) = (TraceQueue::default(), Dialogue::new());
+        dialogue.follow(Side::Server, b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n");
+        let bytes = b"1\r\nx\r\n".repeat(2000);
+        for _ in 0..100 {
+            let ranges = dialogue.follow(Side::Server, &bytes).into();
+            let observed = Observed::Crossed(Side::Server, bytes.clone(), ranges);
+            queue.push(TraceEvent { at: Instant::now(), connection: 1, observed });
+        }
+        let kept = queue.take(None).map_or(0, |events| events.len() - 1);
+        assert!((1..10).contains(&kept), "{kept} reads of 12,000 bytes and 6,000 ranges");
+    }
+}

@@ -1,0 +1,287 @@
+//! # Turn events into the items of a transcript
+//!
+//! The view takes what an observer reports, with its time, and returns the items to print. It uses no
+//! thread, clock or terminal, so a test of the trace is a list of events.
+//!
+//! Not every event is printed at once, or at all:
+//!
+//! - `open` is printed with the connection's first byte. A connection without a byte is printed after two
+//!   seconds, or when it ends. A client may open thousands of those, so a few a minute are printed, and
+//!   the others are counted.
+//! - No end is printed after a reset, since the reset has ended both sides.
+//! - A server with quiet routes says for each request whether its route is quiet. The request is held
+//!   back until then. An exchange on a quiet route is held back until it is answered. It is printed if it
+//!   failed, or if there is a remark on it.
+//! - After events were lost, it is unknown what was shown of a message. Until one ends in the same
+//!   direction, bytes are only counted.
+//!
+//! Remarks that are printed once per run: why a connection is silent, that a browser requests a favicon,
+//! that fields hold secrets. The remark on a key in a target is printed each time.
+
+use std::collections::{HashMap, HashSet, VecDeque};
+use std::mem;
+use std::time::{Duration, Instant};
+
+use super::collector::Collector;
+use super::connection::TracedConnection;
+use super::direction::Shown;
+use super::event::{Observed, TraceEvent};
+use super::options::TraceOptions;
+use crate::message::dialogue::Followed;
+use crate::message::method::Method;
+use crate::message::outline::Outline;
+use crate::message::target::masked;
+use crate::transcript::explain::Remark;
+use crate::transcript::notes::{SILENCE, counted};
+use crate::transcript::{Item, Side};
+
+/// Connections without a byte that are printed in each [`SILENT_PERIOD`]: as many as a browser opens to
+/// one host.
+const MAX_SILENT_SHOWN: usize = 6;
+
+const SILENT_PERIOD: Duration = Duration::from_secs(60);
+
+/// Names of fields whose values are secrets.
+const SECRETS: [&str; 5] =
+    ["authorization", "proxy-authorization", "cookie", "set-cookie", "x-api-key"];
+
+/// Turns events into items.
+pub(super) struct View {
+    options: TraceOptions,
+    has_quiet_routes: bool,
+    connections: HashMap<u64, TracedConnection>,
+    /// Connections that may still be silent, each with its opening time, the oldest first.
+    may_be_silent: VecDeque<(Instant, u64)>,
+    silent: SilentConnections,
+    out: Collector,
+    explained: Explained,
+}
+
+/// The remarks and explanations that have been printed in this run.
+#[derive(Default)]
+struct Explained {
+    silence: bool,
+    favicon: bool,
+    secret_field: bool,
+    /// Each element that has been explained, and its explanation.
+    meanings: HashSet<(String, String)>,
+}
+
+/// Explanations that are remembered, so that each is printed once. Beyond them no new one is printed.
+const MAX_EXPLANATIONS: usize = 4096;
+
+impl View {
+    /// A view of no events.
+    pub fn new(options: TraceOptions) -> View {
+        View {
+            options,
+            has_quiet_routes: false,
+            connections: HashMap::new(),
+            may_be_silent: VecDeque::new(),
+            silent: SilentConnections::default(),
+            out: Collector::default(),
+            explained: Explained::default(),
+        }
+    }
+
+    /// Adds an event.
+    pub fn add(&mut self, TraceEvent { at, connection, observed }: TraceEvent) {
+        match observed {
+            Observed::StartedWithQuietRoutes => self.has_quiet_routes = true,
+            Observed::Opened(peer) => {
+                let opened = TracedConnection::new(connection, Some(peer), at, self.options.bodies);
+                self.connections.insert(connection, opened);
+                self.may_be_silent.push_back((at, connection));
+            }
+            Observed::Crossed(from, bytes, ranges) => {
+                self.crossed(at, connection, from, &bytes, &ranges);
+            }
+            Observed::Routed { is_quiet } => {
+                if let Some(connection) = self.connections.get_mut(&connection) {
+                    connection.routed(is_quiet, &mut self.out);
+                }
+            }
+            Observed::Answered(summary) => match self.connections.get_mut(&connection) {
+                Some(connection) => connection.answered(summary, &mut self.out),
+                None => self.out.push_summary(&summary.line),
+            },
+            Observed::Ended(end) => {
+                self.show_silent(at, connection);
+                if let Some(connection) = self.connections.get_mut(&connection) {
+                    connection.ended(at, end, &mut self.out);
+                }
+            }
+            Observed::Gone => drop(self.connections.remove(&connection)),
+            Observed::Prose(text) => text.lines().for_each(|line| self.out.push_prose(line)),
+            Observed::Lost { events, exchanges } => {
+                self.connections.clear();
+                self.out.exchanges += exchanges;
+                let events = counted(events as u64, "event was", "events were");
+                self.out.push_prose(&format!("{events} not shown: the terminal was too slow"));
+            }
+        }
+    }
+
+    /// When there will be something to print, even without another event.
+    pub fn wake_at(&mut self) -> Option<Instant> {
+        while let Some((_, number)) = self.may_be_silent.front() {
+            if self.connections.get(number).is_some_and(TracedConnection::is_silent) {
+                break;
+            }
+            self.may_be_silent.pop_front();
+        }
+        let silence = self.may_be_silent.front().map(|(opened, _)| *opened + SILENCE);
+        [silence, self.silent.counts_until(), self.out.counts_until()].into_iter().flatten().min()
+    }
+
+    /// Makes the items that are due by now.
+    pub fn wake(&mut self, now: Instant) {
+        if self.wake_at().is_none_or(|at| at > now) {
+            return;
+        }
+        self.out.stop_counting();
+        while let Some(&(opened, number)) = self.may_be_silent.front()
+            && opened + SILENCE <= now
+        {
+            self.may_be_silent.pop_front();
+            if self.show_silent(now, number) && !mem::replace(&mut self.explained.silence, true) {
+                self.out.push_prose(&format!(
+                    "@{number} is open and silent: a browser opens a spare connection, and uses it \
+                     when it needs one more"
+                ));
+            }
+        }
+        if self.silent.counts_until().is_some_and(|until| until <= now) {
+            self.report_not_shown();
+        }
+    }
+
+    /// Prints a connection if no byte has crossed on it, and not too many such were printed. Returns
+    /// whether it did.
+    fn show_silent(&mut self, at: Instant, number: u64) -> bool {
+        let Some(connection) = self.connections.get_mut(&number) else { return false };
+        let is_shown = connection.mark_silent() && self.silent.allows(at);
+        if is_shown {
+            connection.announce(&mut self.out);
+        }
+        is_shown
+    }
+
+    fn report_not_shown(&mut self) {
+        let not_shown = mem::take(&mut self.silent.not_shown);
+        if not_shown > 0 {
+            let connections = counted(not_shown, "more connection", "more connections");
+            self.out.push_prose(&format!(
+                "{connections} without a byte: only the first {MAX_SILENT_SHOWN} in a minute are shown"
+            ));
+        }
+    }
+
+    /// Makes the last items: no event follows.
+    pub fn finish(&mut self) {
+        self.out.stop_counting();
+        self.report_not_shown();
+    }
+
+    /// Takes the items that are ready to print.
+    pub fn items(&mut self) -> impl Iterator<Item = Item> {
+        self.out.items.drain(..)
+    }
+
+    fn crossed(&mut self, at: Instant, number: u64, from: Side, bytes: &[u8], ranges: &[Followed]) {
+        let View { options, has_quiet_routes, connections, out, explained, .. } = self;
+        // An unknown number is a connection whose start was lost.
+        let connection = connections
+            .entry(number)
+            .or_insert_with(|| TracedConnection::new(number, None, at, options.bodies));
+        let was_within_request = connection.is_within_request();
+        let Shown { bytes: shown, heads } = connection.shorten(from, bytes, ranges);
+        let remarks = explained.remarks(from, &heads);
+        let requests = if from == Side::Client { heads.len() } else { 0 };
+        // A request that is partly printed is not held back from then on.
+        let may_hold_back = !was_within_request || connection.holds_back();
+        if !remarks.is_empty() {
+            connection.release(out);
+        } else if *has_quiet_routes && may_hold_back && requests > 0 {
+            connection.hold_back(requests);
+        }
+        connection.show(at, from, shown, out);
+        remarks.into_iter().for_each(|remark| connection.push_prose(remark, out));
+        if options.explain {
+            let mut meaning = connection.meaning(from, bytes, ranges);
+            meaning.retain(|remark| explained.allows(remark));
+            connection.explain(&meaning, out);
+        }
+    }
+}
+
+/// Counts the connections without a byte in the current [`SILENT_PERIOD`].
+#[derive(Default)]
+struct SilentConnections {
+    period_end: Option<Instant>,
+    shown: usize,
+    not_shown: u64,
+}
+
+impl SilentConnections {
+    /// Counts one more, and returns whether it is shown.
+    fn allows(&mut self, at: Instant) -> bool {
+        // The count of one period is reported before the next begins.
+        if self.period_end.is_none_or(|end| end <= at) && self.not_shown == 0 {
+            (self.period_end, self.shown) = (Some(at + SILENT_PERIOD), 0);
+        }
+        let is_shown = self.shown < MAX_SILENT_SHOWN;
+        self.shown += usize::from(is_shown);
+        self.not_shown += u64::from(!is_shown);
+        is_shown
+    }
+
+    /// When the number of those that were not shown is reported, if there are any.
+    fn counts_until(&self) -> Option<Instant> {
+        self.period_end.filter(|_| self.not_shown > 0)
+    }
+}
+
+impl Explained {
+    /// Whether an explanation is to be printed: it was not before, and there is room to remember it.
+    fn allows(&mut self, remark: &Remark) -> bool {
+        let has_room = self.meanings.len() < MAX_EXPLANATIONS;
+        has_room && self.meanings.insert((remark.about.clone(), remark.text.clone()))
+    }
+
+    /// The remarks on heads. No remark quotes the secret that it warns of.
+    fn remarks(&mut self, from: Side, heads: &[&Outline]) -> Vec<&'static str> {
+        let mut remarks = Vec::new();
+        let requests = if from == Side::Client { heads } else { &[] };
+        let has_key = |head: &&Outline| {
+            let target = String::from_utf8_lossy(head.target());
+            masked(&target) != target // masking changes a key
+        };
+        if requests.iter().any(has_key) {
+            remarks.push(
+                "a key is in the target, the worst place for it: logs, browser histories and Referer \
+                 header fields keep targets (RFC 9110 section 17.9)",
+            );
+        }
+        let has_secret = |head: &&Outline| {
+            SECRETS.iter().any(|name| head.fields().values(name).next().is_some())
+        };
+        if heads.iter().any(has_secret) && !mem::replace(&mut self.secret_field, true) {
+            remarks.push(
+                "keys and cookies in header fields are shown here as they are: remove them before \
+                 you share this text",
+            );
+        }
+        let is_favicon = |head: &&Outline| {
+            let path = head.target().split(|&byte| byte == b'?').next();
+            head.method == Some(Method::Get) && path == Some(b"/favicon.ico")
+        };
+        if requests.iter().any(is_favicon) && !mem::replace(&mut self.favicon, true) {
+            remarks.push("the browser requests /favicon.ico by itself: the icon of its tab");
+        }
+        remarks
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,139 @@
+//! A case of `check`: a transcript, and what its prose says about it.
+//!
+//! ```text
+//! # A request without Host is refused                    the title
+//! # RFC 9112 section 3.2: "A server MUST respond ..."    the clause
+//! # One address can be many sites ...
+//! # about: this site                                     only our site can pass it
+//! # next: Count the Host fields before anything else     what to do if it fails
+//! ```
+//! Only `check` uses the lines `about:` and `next:`. For the other commands they are prose.
+
+use crate::play::script;
+use crate::transcript::{Event, EventKind, Item, Side, subject};
+
+/// A transcript whose client can be played.
+#[derive(Debug)]
+pub struct Case {
+    /// The file's name.
+    pub name: String,
+    /// The lesson's number, if the case is a lesson.
+    pub lesson: Option<usize>,
+    /// The first line of prose, or the name if there is none.
+    pub title: String,
+    /// The line of prose that cites a clause; empty if there is none.
+    pub clause: String,
+    /// What to do if the case fails; empty if the prose does not say it.
+    pub next: String,
+    /// Whether the case is about our lesson site, so that another server need not pass it.
+    pub is_about_site: bool,
+    /// Whether assertions are tested on the responses, and not the bytes.
+    pub has_assertions: bool,
+    /// The items of the transcript.
+    pub items: Vec<Item>,
+}
+
+impl Case {
+    /// Reads a case from the text of a transcript.
+    ///
+    /// # Errors
+    /// The file, the line, and what was expected there.
+    pub fn read(name: &str, text: &str) -> Result<Case, String> {
+        let transcript =
+            script::parse(text, Side::Client).map_err(|error| format!("{name}: {error}"))?;
+        let items = transcript.items.iter().enumerate();
+        let mut groups = items.filter(|(_, item)| matches!(item, Item::Assertions(_)));
+        let has_assertions =
+            groups.any(|(index, _)| subject(&transcript.items, index) == Side::Server);
+        if !has_assertions && !transcript.items.iter().any(is_of_server) {
+            let line = text.lines().count() + 1;
+            let what = "??? or <<<: the file does not say what the server should send";
+            return Err(format!("{name}: line {line}: expected {what}"));
+        }
+        let prose = prose(&transcript.items);
+        Ok(Case {
+            name: name.to_owned(),
+            lesson: None,
+            title: transcript.title().unwrap_or(name).to_owned(),
+            clause: prose
+                .iter()
+                .find(|line| line.starts_with("RFC "))
+                .copied()
+                .unwrap_or_default()
+                .to_owned(),
+            next: next(&prose),
+            is_about_site: prose.contains(&"about: this site"),
+            has_assertions,
+            items: transcript.items,
+        })
+    }
+
+    /// The short name for the report: a lesson's number, or the file's name without folders and ending.
+    pub fn label(&self) -> String {
+        if let Some(number) = self.lesson {
+            return format!("{number:02}");
+        }
+        let file = self.name.rsplit('/').next().unwrap_or_default();
+        file.strip_suffix(".wire").unwrap_or(file).to_owned()
+    }
+}
+
+/// Returns the lines of prose at the top.
+fn prose(items: &[Item]) -> Vec<&str> {
+    let lines = items.iter().map_while(|item| match item {
+        Item::Prose(line) => Some(line.as_str()),
+        _ => None,
+    });
+    lines.collect()
+}
+
+/// Returns the text from `next:` to the end of the prose.
+fn next(prose: &[&str]) -> String {
+    let from = prose.iter().position(|line| line.starts_with("next: ")).unwrap_or(prose.len());
+    let sentence = prose[from..].join(" ");
+    sentence.strip_prefix("next: ").unwrap_or_default().to_owned()
+}
+
+fn is_of_server(item: &Item) -> bool {
+    match item {
+        Item::Block(block) => block.from == Side::Server,
+        Item::Event(Event { kind, .. }) => matches!(
+            kind,
+            EventKind::Closed(Side::Server)
+                | EventKind::Reset(Side::Server)
+                | EventKind::HalfClose(Side::Server)
+        ),
+        Item::Prose(_) | Item::Assertions(_) => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn title_clause_and_next_step_are_read_from_the_prose() {
+        let text = "# A title\n# RFC 9112 section 5.1: why\n# More.\n# about: this site\n\
+                    # next: Do this,\n# and that.\n\n>>>\nGET / HTTP/1.1\n\n???\nstatus 200\n";
+        let case = Case::read("lessons/01-x.wire", text).expect("a case");
+        assert_eq!((case.title.as_str(), case.label().as_str()), ("A title", "01-x"));
+        assert_eq!(case.clause, "RFC 9112 section 5.1: why");
+        assert_eq!(case.next, "Do this, and that.");
+        assert!(case.is_about_site && case.has_assertions);
+        let bare = Case::read("bare.wire", "<<<\nhello\\\n").expect("a case");
+        assert_eq!((bare.title.as_str(), bare.next.as_str()), ("bare.wire", ""));
+        assert!(!bare.is_about_site && !bare.has_assertions);
+    }
+
+    #[test]
+    fn an_error_names_the_line() {
+        for (text, expected) in [
+            ("# t\n--- wait a bit\n", "x: line 2: expected a duration"),
+            ("# t\n\n>>>\nGET\n\\{12 bytes}\n\n???\nclosed\n", "x: line 3: 12 bytes of this block"),
+            ("# t\n\n>>>\nGET / HTTP/1.1\n\n", "x: line 6: expected ??? or <<<"),
+        ] {
+            let error = Case::read("x", text).expect_err(text);
+            assert!(error.starts_with(expected), "{error}");
+        }
+    }
+}

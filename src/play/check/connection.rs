@@ -1,0 +1,174 @@
+//! # A connection of `check`: what has crossed it, and what is wrong with it
+//!
+//! ```text
+//! expected: the whole content that the head promises
+//! got:      Content-Length: 9, and 4 bytes before the connection ended
+//! ```
+
+use std::time::Duration;
+
+use crate::message::responses::ResponseCollector;
+use crate::play::client::{ClientConnection, Ended, ServerEvents};
+use crate::play::difference::{Difference, RECEIVED};
+use crate::play::expected::{EqualUpTo, ExpectedBytes};
+use crate::transcript::judge::{Group, Judged};
+use crate::transcript::{EventKind, Side};
+
+/// Bytes that are taken on one connection at most, up to one read.
+pub const MAX_RECEIVED_BYTES: usize = 16 * 1024 * 1024;
+
+/// A connection, with what has crossed it and what the transcript has shown of it.
+pub type CheckedConnection = ClientConnection<CheckState>;
+
+/// What has crossed a connection, and what the transcript has shown of it so far.
+#[derive(Default)]
+pub struct CheckState {
+    /// The bytes that were sent, or would have been if the server had not closed.
+    pub sent: Vec<u8>,
+    pub responses: ResponseCollector,
+    /// The bytes that the transcript shows from the server.
+    pub expected: ExpectedBytes,
+    /// How far the received bytes are equal to them.
+    pub equal: EqualUpTo,
+    /// The messages that its assertions were tested on.
+    pub judged: Judged,
+    /// The time that it gives the server, since the client last sent.
+    pub extra_time: Duration,
+    /// How the server ends the connection in it.
+    pub end: Option<EventKind>,
+}
+
+impl CheckState {
+    /// All bytes that were received.
+    pub fn got(&self) -> &[u8] {
+        self.responses.bytes()
+    }
+
+    /// Whether a received byte differs from the one that the transcript shows.
+    pub fn differs(&mut self) -> bool {
+        let (got, to) = (self.responses.bytes(), self.expected.len());
+        self.expected.compare(&mut self.equal, to, got, Side::Server)
+    }
+
+    /// The messages of the next group of assertions. They count as judged in `judged`.
+    pub fn group(&self, judged: &mut Judged, about: Side) -> Group<'_> {
+        judged.next(about, self.responses.requests(), self.responses.finals())
+    }
+
+    /// The responses that the transcript shows, as far as it has their bytes.
+    fn expected_responses(&self) -> ResponseCollector {
+        let mut responses = ResponseCollector::new();
+        responses.sent(&self.sent);
+        responses.received(self.expected.known());
+        responses
+    }
+}
+
+impl ServerEvents for CheckState {
+    fn received(&mut self, bytes: &[u8]) {
+        if self.got().len() < MAX_RECEIVED_BYTES {
+            self.responses.received(bytes);
+        }
+    }
+
+    fn ended(&mut self, _: Ended) {
+        self.responses.end();
+    }
+}
+
+/// Fails if the received bytes are not responses.
+pub fn require_well_formed(client: &CheckedConnection) -> Result<(), Difference> {
+    let state = &client.follower;
+    match state.responses.fault() {
+        Some(fault) => Err(Difference::rule(fault.rule, state.got(), fault.at)),
+        None if state.got().len() >= MAX_RECEIVED_BYTES => {
+            Err(Difference::new("less than 16 MiB on a connection", "16 MiB, and more"))
+        }
+        None => Ok(()),
+    }
+}
+
+/// Fails if the end of the connection has cut a response, unless the transcript shows such a response.
+pub fn require_complete(client: &CheckedConnection) -> Result<(), Difference> {
+    let state = &client.follower;
+    if client.ended == Ended::Open || state.responses.incomplete().is_none() {
+        return Ok(());
+    }
+    let mut expected = state.expected_responses();
+    expected.end();
+    if expected.incomplete().is_some() {
+        return Ok(());
+    }
+    let expected = "the whole content that the head promises";
+    Err(Difference::new(expected, incomplete_response(client)))
+}
+
+/// Describes the last response, which is not complete.
+fn incomplete_response(client: &CheckedConnection) -> String {
+    let state = &client.follower;
+    let Some(response) = state.responses.incomplete() else {
+        return format!("{} bytes, and no complete head", state.got().len());
+    };
+    let received = response.content.len();
+    let length = match response.values("content-length").first() {
+        Some(length) => format!("Content-Length: {length}, and {received} bytes"),
+        None => format!("{received} bytes, and not the end of the content"),
+    };
+    match client.ended {
+        Ended::Open => length,
+        _ => format!("{length} before the connection ended"),
+    }
+}
+
+/// Describes what was received in place of the expected response.
+pub fn received_so_far(client: &CheckedConnection, timeout: Duration) -> String {
+    let seconds = timeout.as_secs_f64();
+    let state = &client.follower;
+    let count = state.responses.finals().len();
+    let has_switched = state.responses.dialogue().has_switched();
+    let is_incomplete = !state.responses.rest().is_empty() && !has_switched;
+    match client.ended {
+        Ended::Closed if state.got().is_empty() => {
+            "the server closed the connection without a byte".to_owned()
+        }
+        Ended::Reset if state.got().is_empty() => "the server reset the connection".to_owned(),
+        Ended::Open if state.got().is_empty() => format!("nothing in {seconds} s"),
+        Ended::Open if is_incomplete => {
+            format!("after {seconds} s: {}", incomplete_response(client))
+        }
+        _ if is_incomplete => incomplete_response(client),
+        Ended::Open => format!("{}, and nothing more in {seconds} s", counted(count)),
+        _ => format!("{}, then the connection ended", counted(count)),
+    }
+}
+
+/// `1 response`, or `2 responses`.
+pub fn counted(responses: usize) -> String {
+    if responses == 1 { "1 response".to_owned() } else { format!("{responses} responses") }
+}
+
+/// Describes how the connection ended, or that it is open.
+pub fn end_of(client: &CheckedConnection, timeout: Duration) -> String {
+    match client.ended {
+        Ended::Open => format!("still open after {} s", timeout.as_secs_f64()),
+        Ended::Closed => "the server closed the connection".to_owned(),
+        Ended::Reset => "the server reset the connection".to_owned(),
+    }
+}
+
+/// Describes the received byte that differs from those that the transcript shows, is missing, or is too
+/// many.
+pub fn different(client: &CheckedConnection, got: (&[u8], usize), timeout: Duration) -> Difference {
+    let expected = &client.follower.expected;
+    let (bytes, at) = got;
+    let rest = expected.known_between(at as u64, expected.len());
+    let mut difference = Difference::bytes("", rest, got, RECEIVED);
+    if at == bytes.len() {
+        difference.got = difference.got.trim_end_matches("(nothing)").to_owned();
+        difference.got += &match client.ended {
+            Ended::Open => format!("(nothing more in {} s)", timeout.as_secs_f64()),
+            _ => format!("({})", end_of(client, timeout)),
+        };
+    }
+    difference
+}

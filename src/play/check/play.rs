@@ -1,0 +1,345 @@
+//! # Plays the client's side of a case, and compares what the server does
+//!
+//! Each step of the client is one of [`Turns`]. Where the client must wait, it waits for whole messages,
+//! not for equal ones: what a response must be, only assertions say. If the transcript has none, it waits
+//! for the bytes of the transcript. A reset by the client is played as a close, because std cannot reset
+//! a connection.
+//!
+//! No wait is longer than the timeout plus the time that the transcript gives the server. So
+//! `--- silent 10s` before a 408 is not slept through, but added to the timeout.
+
+use std::net::SocketAddr;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use super::case::Case;
+use super::connection::{
+    CheckState, CheckedConnection, MAX_RECEIVED_BYTES, counted, different, end_of, received_so_far,
+    require_complete, require_well_formed,
+};
+use crate::message::dialogue::Progress;
+use crate::play::client::{Clients, Ended};
+use crate::play::connect;
+use crate::play::difference::Difference;
+use crate::play::turns::{Step, ToReceive, Turn, Turns};
+use crate::transcript::judge::{self, Found};
+use crate::transcript::{Assertion, EventKind, Side};
+
+/// How long the client reads after the last expected byte: there must be no further bytes.
+const SURPLUS_WAIT: Duration = Duration::from_millis(50);
+
+/// Events that may wait for the player: with the largest reads, as many bytes as one connection may send.
+const MAX_QUEUED_EVENTS: usize = 256;
+
+/// The server under test.
+pub struct CheckTarget {
+    /// Its address, as `host:port`.
+    pub authority: String,
+    /// The socket addresses of that.
+    pub addresses: Vec<SocketAddr>,
+    /// The longest wait for anything, if the transcript does not give more time.
+    pub timeout: Duration,
+}
+
+impl CheckTarget {
+    /// The server at this address. The longest wait is two seconds.
+    pub fn new(address: SocketAddr) -> CheckTarget {
+        let timeout = Duration::from_secs(2);
+        CheckTarget { authority: address.to_string(), addresses: vec![address], timeout }
+    }
+}
+
+/// The result of a case.
+#[derive(Debug, PartialEq)]
+pub enum CheckOutcome {
+    /// The server did what the transcript says.
+    Passed,
+    /// The case is about our lesson site, and this server has no such route; the status of its response.
+    Skipped(u16),
+    /// The server did something else.
+    Failed {
+        /// The first difference.
+        difference: Difference,
+        /// What had been sent on that connection.
+        sent: Vec<u8>,
+        /// Whether something was sent and no byte was received.
+        is_silent: bool,
+    },
+    /// No connection; the reason.
+    Unreachable(String),
+}
+
+/// Plays a case on new connections.
+pub fn play(case: &Case, target: &CheckTarget) -> CheckOutcome {
+    let clients = Clients::new(target.addresses.clone(), target.timeout, MAX_QUEUED_EVENTS);
+    let mut player = CheckPlayer { case, target, clients, last: 1 };
+    let Err(stop) = player.play() else { return CheckOutcome::Passed };
+    let difference = match stop {
+        PlayStop::Difference(difference) => difference,
+        PlayStop::Unreachable(why) => return CheckOutcome::Unreachable(why),
+    };
+    let Some(client) = player.clients.get_mut(player.last) else {
+        return CheckOutcome::Failed { difference, sent: Vec::new(), is_silent: false };
+    };
+    let state = &client.follower;
+    match state.responses.finals().last().map(|response| response.status) {
+        // Not found, not allowed, not implemented.
+        Some(status @ (404 | 405 | 501)) if case.is_about_site => CheckOutcome::Skipped(status),
+        _ => {
+            let is_silent = !state.sent.is_empty() && state.got().is_empty();
+            CheckOutcome::Failed { difference, sent: state.sent.clone(), is_silent }
+        }
+    }
+}
+
+/// Why a case stopped before its end.
+enum PlayStop {
+    Difference(Difference),
+    Unreachable(String),
+}
+
+impl From<Difference> for PlayStop {
+    fn from(difference: Difference) -> PlayStop {
+        PlayStop::Difference(difference)
+    }
+}
+
+struct CheckPlayer<'a> {
+    case: &'a Case,
+    target: &'a CheckTarget,
+    clients: Clients<CheckState>,
+    /// The connection that was played last.
+    last: u32,
+}
+
+impl CheckPlayer<'_> {
+    fn play(&mut self) -> Result<(), PlayStop> {
+        for Turn { connection, step } in Turns::new(&self.case.items, Side::Client) {
+            self.step(connection, step)?;
+        }
+        if !self.case.has_assertions {
+            let numbers: Vec<u32> = self.clients.iter().map(|(number, _)| number).collect();
+            for number in numbers {
+                self.compare_expected(number)?;
+                self.compare_end(number)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn step(&mut self, number: u32, step: Step) -> Result<(), PlayStop> {
+        let client = self.client(number)?;
+        match step {
+            Step::Open => {}
+            Step::Send { bytes, .. } => self.send(number, &bytes)?,
+            Step::Receive(ToReceive { bytes, position, is_awaited, .. }) => {
+                client.follower.expected.append(bytes);
+                match is_awaited {
+                    true if self.case.has_assertions => self.await_messages(number, &position)?,
+                    true => self.compare_expected(number)?,
+                    false => {}
+                }
+            }
+            Step::Wait { time, by: Side::Server } | Step::Silent { time, next: Side::Server } => {
+                client.follower.extra_time += time;
+            }
+            Step::Wait { time, .. } => thread::sleep(time),
+            Step::Silent { time, .. } => self.take_while(number, time, |_| true),
+            Step::HalfClose => client.half_close(),
+            Step::Close | Step::Reset => self.clients.remove(number),
+            Step::AwaitEnd(kind) => client.follower.end = Some(kind),
+            Step::Assert(about, assertions) => self.test_assertions(number, about, &assertions)?,
+        }
+        Ok(())
+    }
+
+    /// Returns the connection with that number, and opens it if it is new.
+    fn client(&mut self, number: u32) -> Result<&mut CheckedConnection, PlayStop> {
+        self.last = number;
+        self.clients.open(number).map_err(|error| PlayStop::Unreachable(connect::why(&error)))
+    }
+
+    /// Returns the longest wait for the next bytes on that connection.
+    fn timeout(&mut self, number: u32) -> Result<Duration, PlayStop> {
+        let extra_time = self.client(number)?.follower.extra_time;
+        Ok(self.target.timeout.saturating_add(extra_time))
+    }
+
+    /// Sends bytes. If they cannot be sent, the server may have responded early and closed. That is no
+    /// failure of the case: the response decides.
+    fn send(&mut self, number: u32, bytes: &[u8]) -> Result<(), PlayStop> {
+        let timeout = self.target.timeout;
+        let client = self.client(number)?;
+        client.follower.extra_time = Duration::ZERO;
+        client.follower.sent.extend_from_slice(bytes);
+        client.follower.responses.sent(bytes);
+        let (mut rest, mut last) = (bytes, Instant::now());
+        while !rest.is_empty() {
+            match client.write(rest) {
+                Some(0) => break,
+                Some(length) => (rest, last) = (&rest[length..], Instant::now()),
+                None if last.elapsed() < timeout => {}
+                None => break,
+            }
+        }
+        client.is_write_closed |= !rest.is_empty();
+        Ok(())
+    }
+
+    /// Takes what happens as long as the connection is open and `wanted` is true of it, at most for this
+    /// time.
+    fn take_while(
+        &mut self,
+        number: u32,
+        time: Duration,
+        wanted: impl Fn(&mut CheckState) -> bool,
+    ) {
+        let deadline = Instant::now() + time;
+        while let Some(client) = self.clients.get_mut(number) {
+            let state = &mut client.follower;
+            let may_grow = state.got().len() < MAX_RECEIVED_BYTES && client.ended == Ended::Open;
+            if !may_grow || !wanted(state) || self.clients.next(Some(deadline)).is_none() {
+                return;
+            }
+        }
+    }
+
+    /// Waits until the responses have reached this position of the transcript.
+    fn await_messages(&mut self, number: u32, position: &Progress) -> Result<(), PlayStop> {
+        let timeout = self.timeout(number)?;
+        let has_reached = |state: &CheckState| {
+            state.responses.dialogue().progress(Side::Server).has_reached(position)
+        };
+        self.take_while(number, timeout, |state| {
+            !has_reached(state) && state.responses.fault().is_none()
+        });
+        let client = self.client(number)?;
+        require_well_formed(client)?;
+        // Within a message, the transcript says nothing about the bytes of another server.
+        if has_reached(&client.follower) || !position.has_messages() {
+            return Ok(());
+        }
+        let expected = "a response here, before the client sends more";
+        Err(Difference::new(expected, received_so_far(client, timeout)).into())
+    }
+
+    /// Waits for the bytes that the transcript has shown so far, and compares them.
+    fn compare_expected(&mut self, number: u32) -> Result<(), PlayStop> {
+        let timeout = self.timeout(number)?;
+        self.take_while(number, timeout, |state| {
+            (state.got().len() as u64) < state.expected.len() && !state.differs()
+        });
+        let client = self.client(number)?;
+        let differs = client.follower.differs();
+        let CheckState { equal, expected, .. } = &client.follower;
+        if !differs && equal.expected == expected.len() {
+            return Ok(());
+        }
+        let length = usize::try_from(expected.len()).unwrap_or(usize::MAX);
+        let got = client.follower.got();
+        let got = &got[..got.len().min(length)];
+        let at = if differs { equal.received } else { got.len() };
+        Err(different(client, (got, at), timeout).into())
+    }
+
+    /// Tests that the server sends no further bytes, and that the connection ends as the transcript
+    /// says, if it says it.
+    fn compare_end(&mut self, number: u32) -> Result<(), PlayStop> {
+        let timeout = self.timeout(number)?;
+        let client = self.client(number)?;
+        let (end, equal) = (client.follower.end, client.follower.equal);
+        let time = if end.is_some() { timeout } else { SURPLUS_WAIT };
+        self.take_while(number, time, |state| state.got().len() == equal.received);
+        let client = self.client(number)?;
+        let got = client.follower.got();
+        if equal.received < got.len() {
+            return Err(different(client, (got, equal.received), timeout).into());
+        }
+        let is_as_expected = match end {
+            Some(EventKind::Reset(_)) => client.ended == Ended::Reset,
+            Some(_) => client.ended == Ended::Closed,
+            None => true,
+        };
+        match end {
+            Some(kind) if !is_as_expected => {
+                Err(Difference::new(kind.to_string(), end_of(client, timeout)).into())
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Tests assertions on the messages of this side since the last assertions.
+    fn test_assertions(
+        &mut self,
+        number: u32,
+        about: Side,
+        assertions: &[Assertion],
+    ) -> Result<(), PlayStop> {
+        let timeout = self.timeout(number)?;
+        let judged = self.client(number)?.follower.judged;
+        if about == Side::Server {
+            let wanted = judged.responses() + assertions.iter().map(judge::nth).max().unwrap_or(0);
+            self.take_while(number, timeout, |state| {
+                state.responses.finals().len() < wanted && state.responses.fault().is_none()
+            });
+            let client = self.client(number)?;
+            require_well_formed(client)?;
+            require_complete(client)?;
+        }
+        self.count_as_judged(number, about)?;
+        for assertion in assertions {
+            let differs = |got: String| Difference::new(assertion.to_string(), got);
+            let client = self.client(number)?;
+            match client.follower.group(&mut judged.clone(), about).judge(assertion) {
+                Ok(()) => {}
+                Err(Found::Responses(_)) => {
+                    return Err(differs(received_so_far(client, timeout)).into());
+                }
+                Err(Found::Requests(count)) => {
+                    return Err(differs(format!("{count} whole requests were sent")).into());
+                }
+                Err(found) => return Err(Difference::assertion(assertion, &found).into()),
+            }
+            match *assertion {
+                Assertion::Closed => {
+                    self.take_while(number, timeout, |_| true);
+                    let client = self.client(number)?;
+                    if client.ended == Ended::Open {
+                        return Err(differs(end_of(client, timeout)).into());
+                    }
+                }
+                Assertion::Open(time) => {
+                    self.take_while(number, timeout, |state| !state.responses.is_answered());
+                    self.take_while(number, time.into(), |_| true);
+                    let client = self.client(number)?;
+                    if client.ended != Ended::Open {
+                        return Err(differs(end_of(client, timeout)).into());
+                    }
+                }
+                Assertion::Message { .. } => {}
+            }
+        }
+        if about == Side::Client {
+            return Ok(());
+        }
+        require_well_formed(self.client(number)?)?;
+        self.count_as_judged(number, about)?;
+        let state = &self.client(number)?.follower;
+        let responses = state.responses.finals().len();
+        let allowed = state.responses.allowed_responses();
+        if responses as u64 > allowed {
+            let expected = format!("one response for each request: {}", counted(allowed as usize));
+            return Err(Difference::new(expected, counted(responses)).into());
+        }
+        Ok(())
+    }
+
+    /// Counts the messages of this side so far as judged.
+    fn count_as_judged(&mut self, number: u32, about: Side) -> Result<(), PlayStop> {
+        let state = &mut self.client(number)?.follower;
+        let mut judged = state.judged;
+        state.group(&mut judged, about);
+        state.judged = judged;
+        Ok(())
+    }
+}

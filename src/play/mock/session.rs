@@ -1,0 +1,343 @@
+//! # A session of `mock`: plays the server's side of one connection
+//!
+//! How does a server reset a connection, when std can only close it?
+//!
+//! ```text
+//! receive buffer:  GET / HTTP/1.1␍␊ Host: h␍␊ ␍␊
+//!                  └─ read ──────────────────┘└ one byte stays unread
+//! ```
+//! Rule: if a socket is closed with unread bytes in its receive buffer, the kernel sends RST instead
+//! of FIN (RFC 1122 section 4.2.2.13: TCP shows that data was lost). So the session looks at bytes with
+//! `peek`, and reads only those that it has understood; before a reset, all except the last byte. If
+//! the client has sent nothing, no byte is unread, so the session also sets SO_LINGER to zero.
+
+use std::io::{self, ErrorKind, Read, Write};
+use std::net::{Shutdown, TcpStream};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use super::connection::MockConnection;
+use super::differ;
+use crate::message::dialogue::{Dialogue, Progress, Side};
+use crate::message::requests::RequestCollector;
+use crate::message::visible::Visible;
+use crate::play::turns::{Step, ToReceive};
+use crate::sys;
+use crate::transcript::Assertion;
+use crate::transcript::judge::{self, Judged};
+
+/// How long the server still reads after its last step, if the client does not close its side. In this
+/// time the client reads the rest, before the socket is closed.
+const LINGER: Duration = Duration::from_millis(500);
+
+/// How long written bytes have to be sent before a reset, which drops those that were not sent.
+const DELAY_BEFORE_RESET: Duration = Duration::from_millis(50);
+
+/// Bytes of one read at most.
+const READ_BYTES: usize = 64 * 1024;
+
+/// Bytes that are kept if the client sends more than the transcript has: enough to show a difference.
+const MAX_SURPLUS_BYTES: usize = 64 * 1024;
+
+/// Bytes that are kept of requests whose bytes the transcript does not have, because it has assertions.
+const MAX_JUDGED_BYTES: usize = 1024 * 1024;
+
+/// Bytes of the surplus that are printed.
+const SHOWN_BYTES: usize = 60;
+
+/// How a session ended.
+pub(super) struct MockOutcome {
+    /// What was not as in the transcript, each in a sentence.
+    pub differences: Vec<String>,
+    /// What the client did not do in time.
+    pub timed_out: Option<String>,
+}
+
+/// Why a session stopped before its last step.
+enum MockStop {
+    /// The client did not act in time; what was awaited.
+    Stalled(String),
+    /// The client closed or reset the connection; what was left to do.
+    ClientLeft(String),
+}
+
+/// Plays a connection of the transcript. Each wait for the client takes at most `timeout`.
+pub(super) fn play(stream: TcpStream, script: &MockConnection, timeout: Duration) -> MockOutcome {
+    let mut session = Session {
+        stream,
+        script,
+        timeout,
+        dialogue: Dialogue::new(),
+        received: Vec::new(),
+        request_ends: Vec::new(),
+        requests: RequestCollector::default(),
+        judged: Judged::default(),
+        untrue: Vec::new(),
+        unread: 0,
+        surplus: Vec::new(),
+    };
+    let stop = session.play().err();
+    session.outcome(stop)
+}
+
+struct Session<'a> {
+    stream: TcpStream,
+    script: &'a MockConnection,
+    timeout: Duration,
+    /// What has crossed the connection.
+    dialogue: Dialogue,
+    /// What the client has sent, up to the last step.
+    received: Vec<u8>,
+    /// The end of each complete request in it.
+    request_ends: Vec<u64>,
+    /// The whole requests in it.
+    requests: RequestCollector,
+    /// The requests that assertions were tested on.
+    judged: Judged,
+    /// The assertions that are not true, each in a sentence.
+    untrue: Vec<String>,
+    /// Bytes that were understood, and stay unread in the socket.
+    unread: usize,
+    /// What the client sent and no step reads.
+    surplus: Vec<u8>,
+}
+
+impl Session<'_> {
+    fn play(&mut self) -> Result<(), MockStop> {
+        // Each write is sent at once, as a segment of its own. If the system refuses, the bytes arrive
+        // all the same.
+        let _ = self.stream.set_nodelay(true);
+        let _ = self.stream.set_write_timeout(Some(self.timeout));
+        let steps = &self.script.steps;
+        for (at, step) in steps.iter().enumerate() {
+            match step {
+                Step::Open => {}
+                // The server reads until the client has sent, so it needs no wait of the client.
+                Step::Wait { by: Side::Client, .. } | Step::Silent { next: Side::Client, .. } => {}
+                Step::Receive(ToReceive { position, .. }) => {
+                    let has_reached = |session: &Session<'_>| session.has_reached(position);
+                    self.read(has_reached, is_last_before_reset(&steps[at + 1..]))?;
+                }
+                Step::Assert(about, assertions) => {
+                    if *about == Side::Client {
+                        let has_all = |session: &Session<'_>| session.has_requests(assertions);
+                        self.read(has_all, is_last_before_reset(&steps[at + 1..]))?;
+                    }
+                    self.test_assertions(*about, assertions);
+                }
+                Step::Send { bytes, .. } => self.write(bytes)?,
+                Step::Wait { time, .. } => thread::sleep(*time),
+                Step::Silent { time, .. } => self.stall(*time),
+                Step::HalfClose => self.half_close(),
+                Step::Reset => return self.reset(),
+                Step::Close => {
+                    self.half_close();
+                    self.read_rest(LINGER);
+                    return Ok(());
+                }
+                Step::AwaitEnd(_) => {
+                    if !self.read_rest(self.timeout) {
+                        let what = "the client did not close the connection";
+                        return Err(MockStop::Stalled(what.into()));
+                    }
+                }
+            }
+        }
+        self.read_rest(LINGER);
+        Ok(())
+    }
+
+    /// Reads until the client has sent enough.
+    fn read(
+        &mut self,
+        is_enough: impl Fn(&Session<'_>) -> bool,
+        leaves_one_byte: bool,
+    ) -> Result<(), MockStop> {
+        let surplus = match self.script.has_assertions() {
+            true => MAX_JUDGED_BYTES,
+            false => MAX_SURPLUS_BYTES,
+        };
+        let limit = self.script.expected.len().saturating_add(surplus as u64);
+        let mut buffer = vec![0; READ_BYTES];
+        while !is_enough(self) {
+            let seen = match self.peek(&mut buffer, self.timeout) {
+                Peek::Bytes(length) => &buffer[..length],
+                Peek::Silence => return Err(MockStop::Stalled(self.request_so_far())),
+                Peek::End => return Err(MockStop::ClientLeft(self.request_so_far())),
+            };
+            let room = limit.saturating_sub(self.received.len() as u64);
+            let room = usize::try_from(room).unwrap_or(usize::MAX);
+            let mut used = 0;
+            while !is_enough(self)
+                && let Some(range) = self.dialogue.next(Side::Client, &seen[used..])
+            {
+                let bytes = &seen[used..used + range.length];
+                self.requests.take(&range, &bytes[..bytes.len().min(room.saturating_sub(used))]);
+                used += range.length;
+                let total = self.dialogue.progress(Side::Client).total;
+                self.request_ends.extend(range.ends_message.then_some(total));
+            }
+            self.received.extend_from_slice(&seen[..used.min(room)]);
+            self.unread = usize::from(leaves_one_byte && is_enough(self));
+            self.consume(&mut buffer[..used - self.unread]);
+        }
+        Ok(())
+    }
+
+    /// Whether the requests that a group of assertions is about are there, or cannot come any more.
+    fn has_requests(&self, assertions: &[Assertion]) -> bool {
+        let wanted = self.judged.requests() + assertions.iter().map(judge::nth).max().unwrap_or(0);
+        let is_lost = self.dialogue.reader(Side::Client).is_lost();
+        self.requests.whole().len() >= wanted || is_lost
+    }
+
+    /// Tests those of these assertions that are about requests.
+    fn test_assertions(&mut self, about: Side, assertions: &[Assertion]) {
+        let requests = self.requests.whole();
+        let mut judged = self.judged;
+        let group = judged.next(about, requests, &[]);
+        for assertion in assertions {
+            if assertion.about(about) == Some(Side::Client)
+                && let Err(found) = group.judge(assertion)
+            {
+                self.untrue.push(format!("`{assertion}` is not true: {found}"));
+            }
+        }
+        if about == Side::Server {
+            let sent = self.dialogue.progress(Side::Server).finals;
+            judged = self.judged;
+            judged.count_responses(usize::try_from(sent).unwrap_or(usize::MAX));
+        }
+        self.judged = judged;
+    }
+
+    fn has_reached(&self, position: &Progress) -> bool {
+        self.dialogue.progress(Side::Client).has_reached(position)
+    }
+
+    fn request_so_far(&self) -> String {
+        let end = self.request_ends.last().map_or(0, |&end| end as usize);
+        let length = self.received.len().saturating_sub(end);
+        let number = self.request_ends.len() + 1;
+        format!("{length} bytes of request {number} were received, and it is not complete")
+    }
+
+    fn write(&mut self, bytes: &[u8]) -> Result<(), MockStop> {
+        let length = bytes.len();
+        self.dialogue.follow(Side::Server, bytes);
+        self.stream.write_all(bytes).map_err(|error| match is_timeout(&error) {
+            true => MockStop::Stalled(format!("the client does not read {length} bytes")),
+            false => MockStop::ClientLeft(format!("{length} bytes were not sent")),
+        })
+    }
+
+    /// Sends nothing for this time. It ends early if the client closes the connection.
+    fn stall(&self, time: Duration) {
+        let deadline = Instant::now() + time;
+        match self.peek(&mut [0], time) {
+            Peek::Bytes(_) => thread::sleep(deadline.saturating_duration_since(Instant::now())),
+            Peek::Silence | Peek::End => {}
+        }
+    }
+
+    fn half_close(&self) {
+        let _ = self.stream.shutdown(Shutdown::Write); // fails if the client has closed before
+    }
+
+    fn reset(&mut self) -> Result<(), MockStop> {
+        let left = || MockStop::ClientLeft("the server was to reset the connection".into());
+        if let Peek::End = self.peek(&mut [0], DELAY_BEFORE_RESET) {
+            return Err(left());
+        }
+        thread::sleep(DELAY_BEFORE_RESET); // what was written is sent by then
+        sys::reset_on_close(&self.stream).map_err(|_| left())
+    }
+
+    /// Reads what still arrives, at most for this time. Returns whether the client has closed its side.
+    /// If the socket were closed with unread bytes, the kernel would send RST, and the client could
+    /// lose the response.
+    fn read_rest(&mut self, time: Duration) -> bool {
+        let deadline = Instant::now() + time;
+        let mut buffer = vec![0; READ_BYTES];
+        loop {
+            let left = deadline.saturating_duration_since(Instant::now());
+            match self.peek(&mut buffer, left) {
+                Peek::End => return true,
+                Peek::Silence => return false,
+                Peek::Bytes(length) => {
+                    self.consume(&mut buffer[..length]);
+                    let start = std::mem::take(&mut self.unread).min(length);
+                    let room = MAX_SURPLUS_BYTES.saturating_sub(self.surplus.len());
+                    let more = &buffer[start..length];
+                    self.surplus.extend_from_slice(&more[..more.len().min(room)]);
+                }
+            }
+        }
+    }
+
+    /// Looks at the received bytes without reading them, and waits for the first one.
+    fn peek(&self, buffer: &mut [u8], time: Duration) -> Peek {
+        // std refuses a timeout of zero, since the system would wait for ever.
+        let _ = self.stream.set_read_timeout(Some(time.max(Duration::from_millis(1))));
+        loop {
+            return match self.stream.peek(buffer) {
+                Ok(0) => Peek::End,
+                Ok(length) => Peek::Bytes(length),
+                Err(error) if error.kind() == ErrorKind::Interrupted => continue,
+                Err(error) if is_timeout(&error) => Peek::Silence,
+                Err(_) => Peek::End,
+            };
+        }
+    }
+
+    /// Reads bytes that `peek` has seen. If there was a reset since then, the next `peek` reports it.
+    fn consume(&mut self, seen: &mut [u8]) {
+        let _ = self.stream.read_exact(seen);
+    }
+
+    fn outcome(&self, stop: Option<MockStop>) -> MockOutcome {
+        let mut differences = self.untrue.clone();
+        if !self.script.has_assertions() {
+            let difference =
+                differ::first_difference(self.script, &self.received, &self.request_ends);
+            differences.extend(difference);
+        }
+        if !self.surplus.is_empty() {
+            let shown = &self.surplus[..self.surplus.len().min(SHOWN_BYTES)];
+            let length = self.surplus.len();
+            differences.push(format!("the client sent more, {length} bytes: {}", Visible(shown)));
+        }
+        let mut timed_out = None;
+        match stop {
+            Some(MockStop::Stalled(what)) => {
+                timed_out = Some(format!("timed out after {:?}: {what}", self.timeout));
+            }
+            Some(MockStop::ClientLeft(what)) => {
+                differences.push(format!("the client closed the connection early: {what}"));
+            }
+            None => {}
+        }
+        MockOutcome { differences, timed_out }
+    }
+}
+
+enum Peek {
+    Bytes(usize),
+    /// No byte in time.
+    Silence,
+    /// The client has closed its side, or reset the connection.
+    End,
+}
+
+fn is_timeout(error: &io::Error) -> bool {
+    matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut)
+}
+
+/// Whether a reset is the next of these steps that may read or reset.
+fn is_last_before_reset(rest: &[Step]) -> bool {
+    let may_read = |step: &&Step| {
+        matches!(step, Step::Receive(_) | Step::Assert(Side::Client, _) | Step::Reset)
+    };
+    let next = rest.iter().find(may_read);
+    next == Some(&Step::Reset)
+}

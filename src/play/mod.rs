@@ -1,0 +1,36 @@
+//! # Play: one side of a transcript, over real sockets
+//!
+//! | side | what plays it |
+//! |---|---|
+//! | the client's, to see what comes back | [`send`] |
+//! | the client's, to judge a server | [`check`] |
+//! | the server's, to test a client | [`mock`] |
+//!
+//! A fourth, `watch`, plays neither: it relays what crosses between the two.
+//!
+//! ```text
+//! script      a transcript whose played side is complete
+//! turns       what the played side does, step by step, and when it waits for the other side
+//! connect     finds the server
+//! client      the client's connections, read by threads of their own
+//! expected    the bytes that a transcript expects, and where the received ones differ
+//! difference  both shown, with a caret under the first byte that differs
+//! ```
+//! Nothing here knows flags, files or stdout.
+//!
+//! Left out: any HTTP that is not in the transcript. A player adds no byte and repairs none.
+
+#[doc(hidden)]
+pub mod script;
+pub(crate) mod turns;
+#[doc(hidden)]
+pub mod connect;
+pub(crate) mod client;
+pub(crate) mod expected;
+pub(crate) mod difference;
+pub mod send;
+pub mod check;
+pub mod mock;
+pub(crate) mod link;
+#[doc(hidden)]
+pub mod watch;
