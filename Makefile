@@ -24,11 +24,12 @@ release: ## the fastest binary: target/release/openkitchen
 lesson: ## the lesson's two routes, in fifteen lines, at 127.0.0.1:5000
 	$(CARGO) run --quiet --example lesson
 
+# Most tests wait for a clock or for a socket, so more of them run at a time than there are cores.
 test: ## every test; needs a Rust toolchain only
-	$(CARGO) test --quiet
+	RUST_TEST_THREADS=$${RUST_TEST_THREADS:-6} $(CARGO) test --quiet
 
 soak: ## the long tests: many clients, slow attackers, stops and restarts under load
-	tests/soak/run
+	tests/load/soak.sh
 
 check: ## formatting, lints and docs, with warnings denied
 	$(CARGO) fmt --check
@@ -49,7 +50,7 @@ fuzz: ## searches for bytes that break a property, for an hour (make fuzz FOR=60
 	tests/fuzz/run.sh
 
 races: ## every test under a race detector, and the message under Miri; a quarter of an hour
-	tests/soak/races.sh
+	tests/load/races.sh
 
 book: ## the source as a book, in your browser
 	RUSTDOCFLAGS="--cfg book" $(CARGO) doc --no-deps --lib --open $(BOOK)

@@ -213,6 +213,19 @@ fn the_top_level_holds_what_the_design_names() {
     assert!(others.is_empty(), "{others:?}");
 }
 
+/// The most attributes below `tests/` that name a file. Each hides where a module is: a test target
+/// in a folder needs one for `tests/support/`, and few other modules are shared.
+const MAX_PATHS: usize = 8;
+
+#[test]
+fn the_tests_name_few_files_with_an_attribute() {
+    let attribute = concat!("#[", "path = ");
+    let files = rust_files(&Path::new(ROOT).join("tests"));
+    let texts = files.iter().map(|path| fs::read_to_string(path).expect("a text"));
+    let paths: usize = texts.map(|text| text.matches(attribute).count()).sum();
+    assert!((1..=MAX_PATHS).contains(&paths), "{paths} modules");
+}
+
 #[test]
 fn three_crates_are_used_and_four_are_built() {
     let tree = |arguments: &str| {

@@ -16,20 +16,26 @@
 use std::env;
 use std::fs;
 use std::panic;
-use std::sync::LazyLock;
-use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, LazyLock, Mutex};
 use std::thread;
 
 use openkitchen::message::refusal::Refusal;
 use openkitchen::transcript::{EventKind, Item, Side};
+use openkitchen::{Observer, ServerHandle};
 
+use site::likes::Likes;
+use site::{Contact, Site};
 use support::bless::bless;
-use support::pace::{self, Pace};
+use support::pace::{self, MAX_WRITES, Pace};
 use support::page::Page;
 use support::replay::replay;
+use support::{app, differ};
 
 mod support;
+#[path = "../src/bin/openkitchen/site/mod.rs"]
+#[allow(dead_code, reason = "the binary uses all of it")]
+mod site;
 
 /// Pages that are played at the same time. A page mostly waits for the other side's bytes.
 const THREADS: usize = 16;
@@ -44,12 +50,21 @@ static PAGES: LazyLock<Vec<Page>> = LazyLock::new(|| {
         return pages;
     }
     let faults = for_each(&pages, |page| {
-        let text = bless(page)?.to_string();
+        let text = bless(page, start)?.to_string();
         fs::write(Page::path(&page.name), text).map_err(|error| format!("{error}\n"))
     });
     assert!(faults.is_empty(), "{}", faults.join("\n"));
     Page::all()
 });
+
+/// Starts the server of a fixture: this project's app, or the lesson site.
+fn start(fixture: &str, observer: Option<Arc<dyn Observer>>) -> ServerHandle {
+    if fixture != app::SITE {
+        return app::start(fixture, observer);
+    }
+    let site = Site::new(Likes::in_memory(), None, Contact::default());
+    app::server(fixture, observer).start(&site::ROUTES, site).expect("a thread")
+}
 
 /// Does the work with all pages that `ONLY` selects, on [`THREADS`] threads. Returns the errors.
 fn for_each(pages: &[Page], work: impl Fn(&Page) -> Result<(), String> + Sync) -> Vec<String> {
@@ -112,7 +127,9 @@ fn play(page: &Page, pace: Pace) -> Result<(), String> {
     };
     let is_timed = page.fixture() == "impatient" || page.transcript.items.iter().any(waits);
     let tries = if is_timed { MAX_TRIES } else { 1 };
-    (1..tries).find_map(|_| replay(page, pace).ok()).map_or_else(|| replay(page, pace), Ok)
+    (1..tries)
+        .find_map(|_| replay(page, pace, start).ok())
+        .map_or_else(|| replay(page, pace, start), Ok)
 }
 
 #[test]
@@ -141,5 +158,81 @@ fn every_refusal_is_provoked_by_a_page() {
             response.contains(&status) && why.iter().any(|why| response.contains(why))
         });
         assert!(is_provoked, "no page provokes {refusal:?}: {}", rule.why);
+    }
+}
+
+// The runner itself.
+
+#[test]
+fn a_page_must_have_a_title_and_cite_the_clause_of_its_folder() {
+    let fault = |text: &str| {
+        Page::parse("tests/exchanges/9112-5-fields/x.wire", text).fault().unwrap_or_default()
+    };
+    assert_eq!(fault("# A fact\n# RFC 9112 section 5.1: why\n"), "");
+    assert_eq!(fault("# A fact\n# RFC 9112 section 5: why\n"), "");
+    assert!(fault("").contains("title"));
+    assert!(fault("# A fact.\n# RFC 9112 section 5: why\n").contains("full stop"));
+    assert!(fault("# A fact\n# RFC 9112 section 51: why\n").contains("RFC 9112 section 5"));
+    assert!(fault("#  A fact\n\n# RFC 9112 section 5: why\n").contains("canonical"));
+    assert!(fault("# A fact\n# RFC 9112 section 5: why\n\n<<<\n").contains("empty"));
+}
+
+#[test]
+fn the_writes_of_a_block_are_the_whole_block() {
+    assert_eq!(Pace::Lines.writes(b"a\r\nb\n\nc"), [&b"a\r\n"[..], b"b\n", b"\n", b"c"]);
+    assert_eq!(Pace::Bytes.writes(b"abc"), [b"a", b"b", b"c"]);
+    let long = vec![b'x'; 3 * MAX_WRITES + 1];
+    for pace in pace::ALL {
+        assert_eq!(pace.writes(&long).concat(), long);
+        assert!(pace.writes(&long).len() <= MAX_WRITES);
+    }
+}
+
+#[test]
+fn the_caret_is_under_the_first_byte_that_differs() {
+    assert_eq!(differ::first(b"same", b"same"), None);
+    assert_eq!(differ::first(b"ab", b"abc"), Some(2));
+    let at = differ::first(b"a\r\nb1", b"a\r\nb2").expect("a difference");
+    assert_eq!(
+        differ::shown(b"a\r\nb1", b"a\r\nb2", at),
+        "  expected: a\\r\\nb1\n  got:      a\\r\\nb2\n                  ^ byte 4\n"
+    );
+}
+
+const GET: &str = "# t\n# c\n\n>>>\nGET /empty HTTP/1.0\n\n";
+const RESPONSE: &str = "<<<\nHTTP/1.1 200 OK\nDate: Sun, 06 Nov 1994 08:49:37 GMT\n\
+    Connection: close\nContent-Type: text/plain; charset=utf-8\nContent-Length: 0\n\n";
+
+fn played(server: &str) -> Result<(), String> {
+    let page = Page::parse("9112-0-test/x.wire", &format!("{GET}{server}"));
+    pace::ALL.into_iter().try_for_each(|pace| replay(&page, pace, start))
+}
+
+#[test]
+fn a_page_that_shows_what_the_server_does_passes() {
+    assert_eq!(played(&format!("{RESPONSE}--- server closed\n???\nstatus 200\nclosed\n")), Ok(()));
+    assert_eq!(played("???\nstatus 200\nclosed\n"), Ok(()));
+    let request = "???\nmethod GET\ntarget is /empty\nno field Host\nbody \"\"\n\n";
+    assert_eq!(played(&format!("{request}{RESPONSE}--- server closed\n")), Ok(()));
+}
+
+#[test]
+fn a_page_that_shows_something_else_is_an_error() {
+    let closed = "--- server closed\n";
+    for (server, error) in [
+        (String::new(), "sent more bytes"),
+        (RESPONSE.to_string(), "ended a connection that the page leaves open"),
+        (RESPONSE.replace("200", "201") + closed, "^ byte 11"),
+        (format!("{RESPONSE}and more\n{closed}"), "the server closed:"),
+        (RESPONSE.replace("0\n\n", "0\n") + closed, "sent more bytes"),
+        (format!("{RESPONSE}--- server reset\n"), "was closed in order"),
+        (format!("{RESPONSE}--- silent 50ms\n"), "ended a connection"),
+        (format!("{RESPONSE}???\nopen 50ms\n"), "ended a connection"),
+        ("???\nstatus 400\n".to_string(), "`status 400` is not true"),
+        ("???\n2: status 200\n".to_string(), "1 response was received"),
+        (format!("???\nmethod PUT\n{RESPONSE}"), "the method is GET"),
+        (format!("???\nfield Host\n{RESPONSE}"), "there is no such field"),
+    ] {
+        assert!(played(&server).is_err_and(|fault| fault.contains(error)), "{server}");
     }
 }

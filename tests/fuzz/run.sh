@@ -19,7 +19,7 @@ binaries=$build/$(rustc +nightly -vV | sed -n 's/^host: //p')/release
 command -v cargo-fuzz >/dev/null || cargo install --locked cargo-fuzz
 cargo +nightly fuzz build --fuzz-dir tests/fuzz --target-dir "$build"
 # The fuzzer also begins with the transcripts of tests/exchanges.
-SEEDS=$build/pages cargo test --quiet --test corpus seeds >/dev/null
+SEEDS=$build/pages cargo test --quiet --test oracle seeds >/dev/null
 
 # The longest input, in bytes. Short inputs are fast. Only the limits of chunks need longer ones.
 longest_input() {
@@ -43,7 +43,7 @@ run_target() {
 }
 
 # Copies inputs to the corpus: the fewest that, together with the transcripts, cover all that is covered.
-# The input that adds most is copied first. tests/corpus.rs limits how many.
+# The input that adds most is copied first. tests/oracle/corpus.rs limits how many.
 keep_corpus() {
     local name=$1 kept=tests/fuzz/corpus/$1 files=0 bytes=0 size few
     few=$(mktemp -d)

@@ -11,10 +11,10 @@ use std::time::Duration;
 use openkitchen::Transcript;
 use openkitchen::transcript::{Block, Bytes, Event, EventKind, Item, Note, Side};
 
-use super::client::{Ended, ReplayClient};
 use super::pace::Pace;
 use super::page::Page;
-use super::replay::Replay;
+use super::replay::{Replay, Start};
+use super::replay_client::{Ended, ReplayClient};
 
 /// The silence after which the server is done. With the timeouts of the impatient fixture it is longer,
 /// and it is short if all requests are answered and the client sends more.
@@ -26,8 +26,9 @@ const QUIET_WHEN_ANSWERED: Duration = Duration::from_millis(10);
 const MIN_REPEAT: usize = 200;
 
 /// Returns the page's transcript with what the server did in place of what was expected.
-pub fn bless(page: &Page) -> Result<Transcript, String> {
-    let mut blesser = Blesser { replay: Replay::new(page, Pace::Whole), page, items: Vec::new() };
+pub fn bless(page: &Page, start: Start) -> Result<Transcript, String> {
+    let replay = Replay::new(page, Pace::Whole, start);
+    let mut blesser = Blesser { replay, page, items: Vec::new() };
     let mut rest = &page.transcript.items[..];
     while let [item, after @ ..] = rest {
         let count = rest.iter().take_while(|next| is_from_server(next, item)).count();

@@ -1,108 +1,134 @@
-//! The client of the replay: sends and receives bytes on one TCP connection, with a time limit for each
-//! wait. It is not the client of `send` and `check`, so that no fault of theirs can hide here.
+//! An HTTP client for tests: sends exactly the bytes that it is given, and reads responses.
+//!
+//! It finds the end of a response by RFC 9112 section 6.3 alone. It shares no code with the
+//! library, so that an error in the library cannot hide here too.
 
-use std::io::{self, ErrorKind, Read, Write};
+use std::io::{ErrorKind, Write};
 use std::net::{Shutdown, SocketAddr, TcpStream};
-use std::time::{Duration, Instant};
 
-use openkitchen::message::responses::ResponseCollector;
-use openkitchen::transcript::judge::Judged;
+use super::process::{TIMEOUT, read_once};
 
-/// Whether and how the server has ended the connection.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Ended {
-    Open,
-    Closed,
-    Reset,
+/// One connection.
+pub struct Client {
+    pub stream: TcpStream,
+    /// Received bytes that belong to no response yet.
+    received: Vec<u8>,
 }
 
-/// A socket, and what crossed it.
-pub struct ReplayClient {
-    stream: TcpStream,
-    /// The client's own address.
-    pub address: SocketAddr,
-    /// The bytes that were sent, or would have been if the server had not closed.
-    pub sent: usize,
-    /// What was received.
-    pub received: ResponseCollector,
-    pub ended: Ended,
-    is_write_closed: bool,
-    /// How many of the received bytes the page has judged.
-    pub judged: usize,
-    /// The messages that assertions have judged.
-    pub judged_messages: Judged,
-    /// Whether the server's end of the connection is judged.
-    pub is_end_judged: bool,
-}
-
-impl ReplayClient {
-    /// Connects. Each write may take `write_timeout`.
-    pub fn connect(server: SocketAddr, write_timeout: Duration) -> io::Result<ReplayClient> {
-        let stream = TcpStream::connect(server)?;
-        stream.set_nodelay(true)?; // each write is sent at once, as a segment of its own
-        stream.set_write_timeout(Some(write_timeout))?;
-        Ok(ReplayClient {
-            address: stream.local_addr()?,
-            stream,
-            sent: 0,
-            received: ResponseCollector::new(),
-            ended: Ended::Open,
-            is_write_closed: false,
-            judged: 0,
-            judged_messages: Judged::default(),
-            is_end_judged: false,
-        })
+impl Client {
+    pub fn connect(address: SocketAddr) -> Client {
+        let stream = TcpStream::connect_timeout(&address, TIMEOUT).unwrap();
+        stream.set_read_timeout(Some(TIMEOUT)).unwrap();
+        stream.set_write_timeout(Some(TIMEOUT)).unwrap();
+        stream.set_nodelay(true).unwrap();
+        Client { stream, received: Vec::new() }
     }
 
-    /// All bytes that were received.
-    pub fn got(&self) -> &[u8] {
-        self.received.bytes()
+    /// Writes these bytes. Errors are ignored: if the server has closed, the next read shows it.
+    pub fn send(&mut self, bytes: impl AsRef<[u8]>) {
+        let _ = self.stream.write_all(bytes.as_ref());
     }
 
-    /// The received bytes that are not judged yet.
-    pub fn unjudged(&self) -> &[u8] {
-        &self.got()[self.judged..]
+    /// Reads the next response. It must not be a response to HEAD.
+    #[track_caller]
+    pub fn response(&mut self) -> Response {
+        self.response_or_end().expect("the connection ended before the response")
     }
 
-    /// Sends bytes in one write, and returns whether they were sent. If not, the server may have
-    /// responded early and closed.
-    pub fn send(&mut self, bytes: &[u8]) -> bool {
-        self.sent += bytes.len();
-        self.received.sent(bytes);
-        self.is_write_closed |= !self.is_write_closed && self.stream.write_all(bytes).is_err();
-        !self.is_write_closed
-    }
-
-    /// Closes the client's side: it sends no more.
-    pub fn half_close(&mut self) {
-        self.is_write_closed = true;
-        let _ = self.stream.shutdown(Shutdown::Write); // it fails if the server has closed
-    }
-
-    /// Reads as long as `wanted` is true of this client, at most for this time. Returns early when the
-    /// server ends the connection.
-    pub fn read_while(&mut self, time: Duration, mut wanted: impl FnMut(&ReplayClient) -> bool) {
-        let deadline = Instant::now() + time;
-        let mut buffer = [0; 64 * 1024];
-        while self.ended == Ended::Open && wanted(self) {
-            let left = deadline.saturating_duration_since(Instant::now());
-            if left.is_zero() || self.stream.set_read_timeout(Some(left)).is_err() {
-                return;
-            }
-            self.ended = match self.stream.read(&mut buffer) {
-                Ok(0) => Ended::Closed,
-                Ok(length) => {
-                    self.received.received(&buffer[..length]);
-                    continue;
+    /// Reads the next response; `None` if the connection ends before the response is complete.
+    pub fn response_or_end(&mut self) -> Option<Response> {
+        loop {
+            let head = self.received.windows(4).position(|end| end == b"\r\n\r\n");
+            if let Some(head) = head.map(|at| at + 4) {
+                let mut response = Response::parse(&self.received[..head]);
+                let length = response.content_length();
+                if self.received.len() >= head + length {
+                    response.content = self.received[head..head + length].to_vec();
+                    self.received.drain(..head + length);
+                    return Some(response);
                 }
-                Err(error) => match error.kind() {
-                    ErrorKind::WouldBlock | ErrorKind::TimedOut | ErrorKind::Interrupted => {
-                        continue;
-                    }
-                    _ => Ended::Reset, // any error that is not a close
-                },
-            };
-            self.received.end();
+            }
+            if !self.read_more() {
+                return None;
+            }
+        }
+    }
+
+    /// Everything up to the end of the connection.
+    pub fn read_to_end(&mut self) -> Vec<u8> {
+        while self.read_more() {}
+        std::mem::take(&mut self.received)
+    }
+
+    /// Half-closes the connection: the server reads its end, and the client still reads responses.
+    pub fn half_close(&self) {
+        self.stream.shutdown(Shutdown::Write).unwrap();
+    }
+
+    /// Reads once. False at the end of the connection, also after a reset; a timeout fails the
+    /// test.
+    fn read_more(&mut self) -> bool {
+        let mut buffer = [0; 64 * 1024];
+        match read_once(&self.stream, &mut buffer) {
+            Ok(length) => {
+                self.received.extend_from_slice(&buffer[..length]);
+                length > 0
+            }
+            Err(error) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut) => {
+                panic!("no bytes for {TIMEOUT:?}; so far: {}", self.received.escape_ascii());
+            }
+            Err(_) => false,
+        }
+    }
+}
+
+/// A response as the client received it.
+pub struct Response {
+    pub status: u16,
+    /// The status line and the field lines, with their line ends, without the empty line.
+    pub head: String,
+    pub content: Vec<u8>,
+}
+
+impl Response {
+    /// Parses bytes that hold exactly one response: all after the head is its content.
+    #[track_caller]
+    pub fn parse(bytes: &[u8]) -> Response {
+        let end = bytes.windows(4).position(|end| end == b"\r\n\r\n");
+        let end = end.unwrap_or_else(|| panic!("no response: {}", bytes.escape_ascii()));
+        let head = String::from_utf8(bytes[..end + 2].to_vec()).unwrap();
+        let status = head.strip_prefix("HTTP/1.1 ").and_then(|rest| rest.get(..3)?.parse().ok());
+        let status = status.unwrap_or_else(|| panic!("no status line: {head}"));
+        Response { status, head, content: bytes[end + 4..].to_vec() }
+    }
+
+    /// The value of the field with this name. The test fails if there are two.
+    pub fn field(&self, name: &str) -> Option<&str> {
+        let values = self.fields(name);
+        assert!(values.len() < 2, "{name} is sent twice: {}", self.head);
+        values.first().copied()
+    }
+
+    /// The values of all fields with this name.
+    pub fn fields(&self, name: &str) -> Vec<&str> {
+        let lines = self.head.lines().skip(1).filter_map(|line| line.split_once(':'));
+        lines
+            .filter(|(known, _)| known.eq_ignore_ascii_case(name))
+            .map(|(_, value)| value.trim())
+            .collect()
+    }
+
+    /// The content as text.
+    pub fn text(&self) -> &str {
+        std::str::from_utf8(&self.content).unwrap()
+    }
+
+    /// Bytes of content after the head. Chunks are not read: no route of the site streams.
+    fn content_length(&self) -> usize {
+        assert!(self.field("transfer-encoding").is_none(), "no route of the site streams");
+        match self.status {
+            100..200 | 204 | 304 => 0,
+            _ => self.field("content-length").expect("a length").parse().unwrap(),
         }
     }
 }

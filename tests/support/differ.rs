@@ -29,14 +29,3 @@ pub fn shown(expected: &[u8], got: &[u8], at: usize) -> String {
     let (expected, got) = (line(expected), line(got));
     format!("  expected: {expected}\n  got:      {got}\n            {:caret$}^ byte {at}\n", "")
 }
-
-#[test]
-fn the_caret_is_under_the_first_byte_that_differs() {
-    assert_eq!(first(b"same", b"same"), None);
-    assert_eq!(first(b"ab", b"abc"), Some(2));
-    let at = first(b"a\r\nb1", b"a\r\nb2").expect("a difference");
-    assert_eq!(
-        shown(b"a\r\nb1", b"a\r\nb2", at),
-        "  expected: a\\r\\nb1\n  got:      a\\r\\nb2\n                  ^ byte 4\n"
-    );
-}

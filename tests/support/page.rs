@@ -1,5 +1,5 @@
 //! A page is a transcript below `tests/exchanges/`, or a lesson. This file reads pages and checks their
-//! form. `tests/check.rs` has more rules for lessons.
+//! form. `tests/cli/check.rs` has more rules for lessons.
 //!
 //! ```text
 //! # A space before the colon is refused              the title: one fact, in a sentence
@@ -120,18 +120,4 @@ impl Page {
         let (rfc, section) = (parts.next().unwrap_or_default(), parts.next().unwrap_or_default());
         format!("RFC {rfc} section {section}")
     }
-}
-
-#[test]
-fn a_page_must_have_a_title_and_cite_the_clause_of_its_folder() {
-    let fault = |text: &str| {
-        Page::parse("tests/exchanges/9112-5-fields/x.wire", text).fault().unwrap_or_default()
-    };
-    assert_eq!(fault("# A fact\n# RFC 9112 section 5.1: why\n"), "");
-    assert_eq!(fault("# A fact\n# RFC 9112 section 5: why\n"), "");
-    assert!(fault("").contains("title"));
-    assert!(fault("# A fact.\n# RFC 9112 section 5: why\n").contains("full stop"));
-    assert!(fault("# A fact\n# RFC 9112 section 51: why\n").contains("RFC 9112 section 5"));
-    assert!(fault("#  A fact\n\n# RFC 9112 section 5: why\n").contains("canonical"));
-    assert!(fault("# A fact\n# RFC 9112 section 5: why\n\n<<<\n").contains("empty"));
 }

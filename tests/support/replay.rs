@@ -10,12 +10,10 @@ use openkitchen::message::visible::Visible;
 use openkitchen::transcript::{Assertion, Block, Event, EventKind, Item, Side, judge, subject};
 use openkitchen::{Observer, ServerHandle};
 
-use super::client::{Ended, ReplayClient};
+use super::differ;
 use super::pace::{Gate, IN_ONE_WRITE, Pace};
 use super::page::Page;
-use super::site::likes::Likes;
-use super::site::{self, Contact, Site};
-use super::{app, differ};
+use super::replay_client::{Ended, ReplayClient};
 
 /// The time in which an expected response must arrive. Only a fault makes a test wait this long.
 const RESPONSE_TIMEOUT: Duration = Duration::from_secs(5);
@@ -23,12 +21,15 @@ const RESPONSE_TIMEOUT: Duration = Duration::from_secs(5);
 /// The time for which a connection that a page leaves open must stay open and silent.
 const SILENCE_AT_END: Duration = Duration::from_millis(20);
 
+/// Starts the server of a fixture.
+pub type Start = fn(fixture: &str, Option<Arc<dyn Observer>>) -> ServerHandle;
+
 /// Plays a page against a new server.
 ///
 /// # Errors
 /// Says where the server differs from the page.
-pub fn replay(page: &Page, pace: Pace) -> Result<(), String> {
-    let mut replay = Replay::new(page, pace);
+pub fn replay(page: &Page, pace: Pace, start: Start) -> Result<(), String> {
+    let mut replay = Replay::new(page, pace, start);
     let items = &page.transcript.items;
     for (index, item) in items.iter().enumerate() {
         match item {
@@ -52,16 +53,10 @@ pub struct Replay {
 impl Replay {
     /// Starts the server of the page's fixture. Only the slow paces need an observer, so
     /// [`Pace::Whole`] tests a server without one.
-    pub fn new(page: &Page, pace: Pace) -> Replay {
+    pub fn new(page: &Page, pace: Pace, start: Start) -> Replay {
         let gate = (pace != Pace::Whole).then(Arc::<Gate>::default);
         let observer = gate.clone().map(|gate| gate as Arc<dyn Observer>);
-        let server = match page.fixture() {
-            app::SITE => {
-                let site = Site::new(Likes::in_memory(), None, Contact::default());
-                app::server(app::SITE, observer).start(&site::ROUTES, site).expect("a thread")
-            }
-            fixture => app::start(fixture, observer),
-        };
+        let server = start(page.fixture(), observer);
         Replay { clients: BTreeMap::new(), server, gate, pace, last: 1 }
     }
 
@@ -229,53 +224,6 @@ fn expect_no_more(client: &ReplayClient) -> Result<(), String> {
         Some(at) => {
             let shown = differ::shown(&[], client.unjudged(), at);
             Err(format!("the server sent more bytes:\n{shown}"))
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::super::pace::ALL;
-    use super::*;
-
-    const GET: &str = "# t\n# c\n\n>>>\nGET /empty HTTP/1.0\n\n";
-    const RESPONSE: &str = "<<<\nHTTP/1.1 200 OK\nDate: Sun, 06 Nov 1994 08:49:37 GMT\n\
-        Connection: close\nContent-Type: text/plain; charset=utf-8\nContent-Length: 0\n\n";
-
-    fn played(server: &str) -> Result<(), String> {
-        let page = Page::parse("9112-0-test/x.wire", &format!("{GET}{server}"));
-        ALL.into_iter().try_for_each(|pace| replay(&page, pace))
-    }
-
-    #[test]
-    fn a_page_that_shows_what_the_server_does_passes() {
-        assert_eq!(
-            played(&format!("{RESPONSE}--- server closed\n???\nstatus 200\nclosed\n")),
-            Ok(())
-        );
-        assert_eq!(played("???\nstatus 200\nclosed\n"), Ok(()));
-        let request = "???\nmethod GET\ntarget is /empty\nno field Host\nbody \"\"\n\n";
-        assert_eq!(played(&format!("{request}{RESPONSE}--- server closed\n")), Ok(()));
-    }
-
-    #[test]
-    fn a_page_that_shows_something_else_is_an_error() {
-        let closed = "--- server closed\n";
-        for (server, error) in [
-            (String::new(), "sent more bytes"),
-            (RESPONSE.to_string(), "ended a connection that the page leaves open"),
-            (RESPONSE.replace("200", "201") + closed, "^ byte 11"),
-            (format!("{RESPONSE}and more\n{closed}"), "the server closed:"),
-            (RESPONSE.replace("0\n\n", "0\n") + closed, "sent more bytes"),
-            (format!("{RESPONSE}--- server reset\n"), "was closed in order"),
-            (format!("{RESPONSE}--- silent 50ms\n"), "ended a connection"),
-            (format!("{RESPONSE}???\nopen 50ms\n"), "ended a connection"),
-            ("???\nstatus 400\n".to_string(), "`status 400` is not true"),
-            ("???\n2: status 200\n".to_string(), "1 response was received"),
-            (format!("???\nmethod PUT\n{RESPONSE}"), "the method is GET"),
-            (format!("???\nfield Host\n{RESPONSE}"), "there is no such field"),
-        ] {
-            assert!(played(&server).is_err_and(|fault| fault.contains(error)), "{server}");
         }
     }
 }

@@ -7,15 +7,17 @@ use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
 use openkitchen::message::date;
-use openkitchen::message::responses::{ReceivedResponse, ResponseCollector};
+use openkitchen::message::responses::ResponseCollector;
 use openkitchen::message::visible::Visible;
 use openkitchen::net::server::serve_io;
-use openkitchen::{Limits, Method, Request, Response, Routes, Status};
+use openkitchen::{Limits, Request, Response, Routes, Status};
 use openkitchen::{delete, get, post, put, routes};
 
-use super::framing::{self, requests};
+use crate::rfc;
+use crate::rfc::responses::Response as ReceivedResponse;
+
 use super::memory::{Client, Ending, MemoryIo, Pace};
-use super::{PROXY, Random, limits};
+use super::{PROXY, Random, limits, requests};
 
 /// Routes like those of `tests/support/app.rs`. None of the handlers can panic.
 static ROUTES: Routes<Handled> = routes(&[
@@ -103,8 +105,8 @@ fn close(request: &Request<Handled>) -> Response {
 /// The result of one connection.
 #[derive(PartialEq, Eq)]
 struct Outcome {
-    /// The final responses, without their offsets. The offsets depend on `100 Continue`, which the server
-    /// sends only if it has not received content yet.
+    /// The final responses. Whether `100 Continue` is before them depends on the pace: the server
+    /// sends it only if it has not received content yet.
     responses: Vec<ReceivedResponse>,
     /// The requests that the handlers were called with.
     handled: Vec<HandledRequest>,
@@ -113,7 +115,8 @@ struct Outcome {
 impl fmt::Debug for Outcome {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for response in &self.responses {
-            writeln!(f, "{}{}", Visible(&response.head), Visible(&response.content))?;
+            let ReceivedResponse { status, fields, content, .. } = response;
+            writeln!(f, "{status} {fields:?} {}", Visible(content))?;
         }
         self.handled.iter().try_for_each(|request| writeln!(f, "{}", Visible(&request.raw)))
     }
@@ -139,28 +142,38 @@ fn serve(client: &Client, limits: &Limits) -> (Vec<u8>, Vec<HandledRequest>) {
 fn run(client: &Client, limits: &Limits) -> Outcome {
     let (sent, handled) = serve(client, limits);
     let requests = requests(client.bytes, limits);
-    let mut collector = ResponseCollector::new();
-    for method in methods(client.bytes, &requests) {
-        collector.sent(format!("{method} / HTTP/1.1\r\n\r\n").as_bytes());
-    }
-    collector.received(&sent);
-    collector.end();
-    assert_eq!(collector.fault(), None, "{}", Visible(&sent));
-    let rest = String::from_utf8_lossy(collector.rest());
-    assert!(rest.is_empty(), "the server sends bytes that are not a response: {rest}");
-    let without_offsets =
-        |response: &ReceivedResponse| ReceivedResponse { span: 0..0, ..response.clone() };
-    let responses = collector.finals().iter().map(without_offsets).collect();
-    let interim = collector.interims();
-    let expects = |request: &&framing::Request| {
-        request.head.expects_continue(&client.bytes[request.start..]) == Ok(true)
-    };
+    let are_to_head = are_to_head(client.bytes, &requests);
+    let is_to_head = |nth: usize| are_to_head.get(nth) == Some(&true);
+    let received = rfc::responses::parse(&sent, is_to_head, true);
+    let received = received.unwrap_or_else(|error| panic!("{error}: {}", Visible(&sent)));
+    assert!(received.iter().all(|response| response.is_whole), "{}", Visible(&sent));
+    let is_interim = |response: &ReceivedResponse| response.status < 200;
+    let (interim, responses): (Vec<_>, Vec<_>) = received.into_iter().partition(is_interim);
     assert!(interim.iter().all(|response| response.status == 100));
     assert!(
-        interim.len() <= requests.iter().filter(expects).count(),
+        interim.len() <= requests.iter().filter(|request| request.head.expects_continue).count(),
         "a 100 that no request expects"
     );
+    the_collector_finds_the_same_responses(&are_to_head, &sent, &responses);
     Outcome { responses, handled }
+}
+
+/// The library's own reader of responses agrees with the second reading of RFC 9112.
+fn the_collector_finds_the_same_responses(
+    are_to_head: &[bool],
+    sent: &[u8],
+    responses: &[ReceivedResponse],
+) {
+    let mut collector = ResponseCollector::new();
+    for is_to_head in are_to_head {
+        let method = if *is_to_head { "HEAD" } else { "GET" };
+        collector.sent(format!("{method} / HTTP/1.1\r\n\r\n").as_bytes());
+    }
+    collector.received(sent);
+    collector.end();
+    assert_eq!((collector.fault(), collector.rest()), (None, &b""[..]), "{}", Visible(sent));
+    let found = collector.finals().iter().map(|response| (response.status, &response.content));
+    assert!(found.eq(responses.iter().map(|response| (response.status, &response.content))));
 }
 
 /// Limits with timeouts of an hour: on a slow machine the responses are the same.
@@ -170,14 +183,14 @@ fn without_timeouts(limits: &Limits) -> Limits {
     Limits { head_timeout, content_timeout, idle_timeout, write_timeout, ..limits.clone() }
 }
 
-/// The methods of the requests, for the reader of the responses. Of a refused request it has to know
-/// only whether the method is HEAD.
-fn methods(bytes: &[u8], requests: &[framing::Request]) -> Vec<Method> {
-    let mut methods: Vec<Method> = requests.iter().map(|request| request.head.method).collect();
+/// Whether each request has the method HEAD, so that its response has no content. The last one is a
+/// request that is refused.
+fn are_to_head(bytes: &[u8], requests: &[rfc::requests::Request]) -> Vec<bool> {
+    let mut are_to_head: Vec<bool> =
+        requests.iter().map(|request| request.head.method == b"HEAD").collect();
     let rest = rest_after(requests, bytes);
-    let is_head = rest.strip_prefix(b"\r\n").unwrap_or(rest).starts_with(b"HEAD ");
-    methods.push(if is_head { Method::Head } else { Method::Get });
-    methods
+    are_to_head.push(rest.strip_prefix(b"\r\n").unwrap_or(rest).starts_with(b"HEAD "));
+    are_to_head
 }
 
 /// The same bytes after a request that is as long as the server's buffer or longer. So they lie across
@@ -209,14 +222,15 @@ fn every_exchange_is_in_order(bytes: &[u8], limits: &[Limits]) {
 
 fn every_request_gets_a_response(
     bytes: &[u8],
-    requests: &[framing::Request],
+    requests: &[rfc::requests::Request],
     responses: &[ReceivedResponse],
 ) {
-    let closes = |response: &ReceivedResponse| response.values("connection") == ["close"];
+    let closes =
+        |response: &ReceivedResponse| response.field("connection").as_deref() == Some("close");
     let statuses: Vec<u16> = responses.iter().map(|response| response.status).collect();
     for response in responses {
         assert!((200..600).contains(&response.status));
-        assert_eq!(response.values("date"), ["Sun, 06 Nov 1994 08:49:37 GMT"]);
+        assert_eq!(response.field("date").as_deref(), Some("Sun, 06 Nov 1994 08:49:37 GMT"));
         // No handler here returns these statuses. After such a refusal the server does not know where
         // the request ends.
         let is_lost = [400, 408, 413, 414, 417, 421, 431, 501, 505].contains(&response.status);
@@ -236,17 +250,17 @@ fn every_request_gets_a_response(
 }
 
 /// The bytes after the last request. Empty if that request is incomplete.
-fn rest_after<'a>(requests: &[framing::Request], bytes: &'a [u8]) -> &'a [u8] {
+fn rest_after<'a>(requests: &[rfc::requests::Request], bytes: &'a [u8]) -> &'a [u8] {
     match requests.last() {
         None => bytes,
-        Some(framing::Request { whole: Some((end, _)), .. }) => &bytes[*end..],
+        Some(rfc::requests::Request { whole: Some((end, _)), .. }) => &bytes[*end..],
         Some(_) => b"",
     }
 }
 
 fn handlers_get_the_requests_as_sent(
     bytes: &[u8],
-    requests: &[framing::Request],
+    requests: &[rfc::requests::Request],
     handled: &[HandledRequest],
 ) {
     let mut sent = requests.iter().filter_map(|request| {

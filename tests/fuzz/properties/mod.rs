@@ -1,8 +1,8 @@
 //! Properties for the fuzzer: a property holds for any bytes. It takes bytes, and panics if it does not
 //! hold for them.
 //!
-//! The fuzzer looks for bytes that break a property (`make fuzz`). `tests/corpus.rs` tries each property
-//! on the inputs that the fuzzer found and on every transcript of `tests/exchanges/`.
+//! The fuzzer looks for bytes that break a property (`make fuzz`). `tests/oracle/corpus.rs` tries
+//! each property on the inputs that the fuzzer found and on every transcript of `tests/exchanges/`.
 
 mod chunked;
 mod connection;
@@ -14,6 +14,8 @@ mod target;
 mod transcript;
 
 use openkitchen::Limits;
+
+use crate::rfc;
 
 /// A property, or several of the same bytes.
 pub type Property = fn(&[u8]);
@@ -46,6 +48,12 @@ const PROXY: &[u8] = b"\r\n\r\n\0\r\nQUIT\n";
 /// The default limits, and small ones.
 fn limits() -> [Limits; 2] {
     [Limits::default(), Limits { head: 256, target: 64, content: 16, ..Limits::default() }]
+}
+
+/// The requests at the start of a stream, as the second reading of RFC 9112 finds them.
+fn requests<'a>(bytes: &'a [u8], limits: &Limits) -> Vec<rfc::requests::Request<'a>> {
+    let &Limits { head, target, content, .. } = limits;
+    rfc::requests::requests(bytes, rfc::requests::Limits { head, target, content })
 }
 
 /// Pseudo-random numbers that are the same for the same bytes: a hash (FNV-1a), then xorshift.

@@ -1,0 +1,514 @@
+//! Tests of `openkitchen check`: the lessons against the site and nginx, and the reports on incomplete
+//! servers, which are a few lines of std each. (`tests/exchanges.rs` plays the lessons, too.)
+
+use std::fs;
+use std::io::Write;
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::path::Path;
+use std::process::Command;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use openkitchen::Transcript;
+use openkitchen::transcript::{Item, Prose};
+
+use crate::support::process::{
+    Exit, Folder, Process, ServerProcess, TIMEOUT, need, openkitchen, read_once, run,
+};
+
+/// Returns the names and texts of the lessons, in order.
+fn lessons() -> Vec<(String, String)> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/bin/openkitchen/site/lessons");
+    let mut lessons: Vec<(String, String)> = fs::read_dir(folder)
+        .unwrap()
+        .map(|entry| entry.unwrap().path())
+        .map(|path| {
+            let name = path.file_name().unwrap().to_str().unwrap().to_owned();
+            (name, fs::read_to_string(&path).unwrap())
+        })
+        .collect();
+    lessons.sort();
+    lessons
+}
+
+/// Runs `check ADDR ...` with these flags and files.
+fn check(address: SocketAddr, arguments: &str) -> Exit {
+    run(&mut openkitchen(&format!("check {address} {arguments}")))
+}
+
+/// Counts the lines of a report that begin with this word.
+fn count(ended: &Exit, word: &str) -> usize {
+    ended.stdout.lines().filter(|line| line.starts_with(word)).count()
+}
+
+/// Starts a server that calls `serve` for each connection, one after another.
+fn server(serve: impl Fn(&mut TcpStream) + Send + 'static) -> SocketAddr {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    thread::spawn(move || {
+        for stream in listener.incoming() {
+            let mut stream = stream.unwrap();
+            stream.set_read_timeout(Some(TIMEOUT)).unwrap();
+            serve(&mut stream);
+        }
+    });
+    address
+}
+
+/// Reads once. Returns false if the client has closed or reset the connection.
+fn read(stream: &mut TcpStream) -> bool {
+    read_once(stream, &mut [0; 4096]).is_ok_and(|length| length > 0)
+}
+
+#[test]
+fn every_lesson_has_a_number_assertions_and_a_next_step() {
+    let lessons = lessons();
+    assert!(lessons.len() >= 24, "only {} lessons", lessons.len());
+    for (number, (name, text)) in (1..).zip(&lessons) {
+        assert!(name.starts_with(&format!("{number:02}-")), "{name}");
+        let lesson = Transcript::parse(text).unwrap_or_else(|error| panic!("{name}: {error}"));
+        let prose: Vec<&str> = lesson
+            .items
+            .iter()
+            .filter_map(|item| match item {
+                Item::Prose(line) => Some(Prose::as_str(line)),
+                _ => None,
+            })
+            .collect();
+        assert!(prose.iter().any(|line| line.starts_with("next: ")), "{name}");
+        assert!(text.lines().all(|line| line.len() <= 110), "{name} has a long line");
+        assert!(lesson.items.iter().any(|item| matches!(item, Item::Assertions(_))), "{name}");
+    }
+    let list = run(&mut openkitchen("check --list"));
+    assert_eq!((list.code, list.stdout.lines().count()), (Some(0), lessons.len()));
+}
+
+#[test]
+fn the_lesson_site_passes_every_lesson() {
+    let site = ServerProcess::start_site("");
+    let ended = check(site.address, "");
+    assert_eq!(count(&ended, "ok  "), lessons().len(), "{}", ended.stdout);
+    assert_eq!(ended.code, Some(0));
+    assert!(ended.stdout.ends_with(" pass.\n"), "{}", ended.stdout);
+}
+
+#[test]
+fn nginx_passes_every_lesson_that_is_not_about_our_site() {
+    if !need("nginx", "nginx -v") {
+        return;
+    }
+    let folder = Folder::new();
+    let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let path = folder.file("");
+    let path = path.to_str().unwrap();
+    fs::write(folder.file("index.html"), "<p>Welcome</p>\n").unwrap();
+    let temporary: String = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"]
+        .map(|name| format!("{name}_temp_path {path}{name};\n"))
+        .concat();
+    let text = format!(
+        "daemon off;\nmaster_process off;\npid {path}pid;\nerror_log {path}error;\nevents {{}}\n\
+         http {{\naccess_log off;\n{temporary}\
+         server {{ listen 127.0.0.1:{port}; root {path}; }}\n}}\n"
+    );
+    fs::write(folder.file("nginx.conf"), text).unwrap();
+    let mut command = Command::new("nginx");
+    command.args(["-p", path, "-e", "error", "-c", "nginx.conf"]);
+    let mut nginx = Process::spawn(&mut command);
+    let address = SocketAddr::from(([127, 0, 0, 1], port));
+    let since = Instant::now();
+    while TcpStream::connect(address).is_err() {
+        assert!(nginx.is_running() && since.elapsed() < TIMEOUT, "nginx does not start");
+        thread::sleep(Duration::from_millis(10));
+    }
+
+    let ended = check(address, "");
+    assert_eq!(ended.code, Some(0), "{}", ended.stdout);
+    let ours = lessons().iter().filter(|(_, text)| text.contains("\n# about: this site\n")).count();
+    assert_eq!(count(&ended, "skip"), ours, "{}", ended.stdout);
+    assert_eq!(count(&ended, "ok  "), lessons().len() - ours, "{}", ended.stdout);
+}
+
+#[test]
+fn check_stops_after_three_silent_cases() {
+    let address = server(|stream| while read(stream) {});
+    let since = Instant::now();
+    let ended = check(address, "--timeout 0.2");
+    assert!(since.elapsed() < Duration::from_secs(5));
+    assert_eq!((ended.code, count(&ended, "ok  "), count(&ended, "FAIL")), (Some(1), 1, 3));
+    for part in [
+        "got:       nothing in 0.2 s\n",
+        "3 fail, 29 were not tried.\n",
+        "The server sent no byte, so the rest was not tried.",
+        "Next: 02, A response begins with its status line.\n",
+    ] {
+        assert!(ended.stdout.contains(part), "{part}: {}", ended.stdout);
+    }
+}
+
+#[test]
+fn a_failure_shows_what_was_sent_and_what_to_do_next() {
+    let address = server(|stream| {
+        read(stream);
+        let _ = stream.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello");
+    });
+    let ended = check(address, "--timeout 0.3");
+    assert_eq!(ended.code, Some(1));
+    assert!(ended.stdout.contains("ok    02 "), "{}", ended.stdout);
+    let report = "FAIL  04  A response says when it was made\n      \
+                  RFC 9110 section 6.6.1: an origin server with a clock \"MUST generate a\n      Date \
+                  header field\".\n      \
+                  sent:      GET / HTTP/1.1\n                 Host: 127.0.0.1:5000\n\n      \
+                  expected:  field Date\n      got:       no field Date\n      next:      Add a Date";
+    assert!(ended.stdout.contains(report), "{}", ended.stdout);
+    // A response to HEAD has content: the caret points at its first byte.
+    assert!(ended.stdout.contains("FAIL  08 "), "{}", ended.stdout);
+    assert!(
+        ended.stdout.contains("OK\\r\\nContent-Length: 5\\r\\n\\r\\nhello\n"),
+        "{}",
+        ended.stdout
+    );
+    assert!(ended.stdout.contains("^ byte 38 of the received bytes\n"), "{}", ended.stdout);
+    // A wrong status: the caret points at the digit that differs.
+    let caret =
+        "expected:  status 400\n      got:       status 200\n                        ^ byte 9";
+    assert!(ended.stdout.contains(caret), "{}", ended.stdout);
+    assert!(ended.stdout.contains("\nNext: 04, A response"), "{}", ended.stdout);
+}
+
+#[test]
+fn a_server_that_responds_200_to_all_fails_the_refusals() {
+    let address = server(|stream| {
+        while read(stream) {
+            let _ = stream.write_all(
+                b"HTTP/1.1 200 OK\r\nDate: Sun, 06 Nov 1994 08:49:37 GMT\r\nContent-Length: 0\r\n\r\n",
+            );
+        }
+    });
+    let ended = check(address, "--timeout 0.2");
+    assert_eq!(ended.code, Some(1));
+    for word in
+        ["ok    14 ", "FAIL  07 ", "FAIL  15 ", "FAIL  16 ", "FAIL  21 ", "FAIL  24 ", "FAIL  25 "]
+    {
+        assert!(ended.stdout.contains(word), "{word}: {}", ended.stdout);
+    }
+    assert!(ended.stdout.contains("still open after 0.2 s"), "{}", ended.stdout);
+    assert!(ended.stdout.contains("\nNext: 05, The body"), "{}", ended.stdout);
+}
+
+#[test]
+fn bytes_that_are_no_response_are_shown_with_the_broken_rule() {
+    for (response, expected) in [
+        ("hello", "a response begins with its status line"),
+        ("HTTP/1.1 200 OK\nContent-Length: 0\n\n", "each line of a head ends in CR LF"),
+        ("HTTP/1.1 200 OK\r\nDate : x\r\n\r\n", "this byte is not allowed here in a head"),
+        (
+            "HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nfour",
+            "Content-Length: 9, and 4 bytes before",
+        ),
+        ("", "the server closed the connection without a byte"),
+        // A 101 is a response, and what follows it is none.
+        ("HTTP/1.1 101 Switching Protocols\r\n\r\n\u{1}hello", "got:       status 101\n"),
+    ] {
+        let address = server(move |stream| {
+            read(stream);
+            let _ = stream.write_all(response.as_bytes());
+        });
+        let ended = check(address, "--timeout 0.3 2");
+        assert_eq!(ended.code, Some(1), "{response}: {}", ended.stdout);
+        assert!(ended.stdout.contains(expected), "{response}: {}", ended.stdout);
+        assert!(
+            !ended.stdout.contains("Try it alone"),
+            "one case has no next one: {}",
+            ended.stdout
+        );
+    }
+}
+
+#[test]
+fn a_server_that_stops_listening_is_reported() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    thread::spawn(move || {
+        let (mut stream, _) = listener.accept().unwrap();
+        drop(listener);
+        read(&mut stream);
+    });
+    let ended = check(address, "1 2 3");
+    assert_eq!(ended.code, Some(1), "{}", ended.stdout);
+    assert!(ended.stdout.contains("the server accepts no connection any more"), "{}", ended.stdout);
+    assert!(ended.stdout.contains("1 was not tried"), "{}", ended.stdout);
+
+    // Now no server listens from the beginning.
+    let ended = check(address, "");
+    assert_eq!((ended.code, ended.stdout.as_str()), (Some(3), ""));
+    assert!(ended.stderr.contains("start the server, then check it again"), "{}", ended.stderr);
+}
+
+#[test]
+fn without_assertions_the_bytes_are_compared() {
+    let (site, folder) = (ServerProcess::start_site(""), Folder::new());
+    let check_healthz = |length: &str, content: &str| {
+        let file = folder.file("healthz.wire");
+        let text = format!(
+            "# The server is healthy\n\n>>>\nGET /healthz HTTP/1.1\nHost: kitchen.test\n\n<<<\n\
+             HTTP/1.1 200 OK\nDate: Sun, 06 Nov 1994 08:49:37 GMT\n\
+             Content-Type: text/plain; charset=utf-8\nCache-Control: no-store\n\
+             Content-Length: {length}\n\n{content}\\\n"
+        );
+        fs::write(&file, text).unwrap();
+        check(site.address, &format!("--timeout 0.3 {}", file.display()))
+    };
+    for content in ["ok", "\\{2 bytes}", "o\\{1 bytes}"] {
+        let ended = check_healthz("2", content);
+        assert_eq!(ended.code, Some(0), "{content}: {}", ended.stdout);
+    }
+    let ended = check_healthz("3", "ok");
+    assert_eq!(ended.code, Some(1));
+    assert!(ended.stdout.contains("Content-Length: 2\\r\\n\\r\\nok\n"), "{}", ended.stdout);
+    assert!(ended.stdout.contains("^ byte 136 of the received bytes\n"), "{}", ended.stdout);
+    assert!(check_healthz("2", "\\{1 bytes}").stdout.contains("(nothing)"));
+    assert!(check_healthz("2", "okay").stdout.contains("(nothing more in 0.3 s)"));
+}
+
+#[test]
+fn content_of_many_small_chunks_takes_no_longer_than_it_has() {
+    const CHUNKS: usize = 300_000;
+    let address = server(|stream| {
+        read(stream);
+        let head = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n";
+        stream.write_all(head).unwrap();
+        let chunks = b"4\r\nabcd\r\n".repeat(100);
+        for _ in 0..CHUNKS / 100 {
+            stream.write_all(&chunks).unwrap();
+        }
+        stream.write_all(b"0\r\n\r\n").unwrap();
+    });
+    let folder = Folder::new();
+    let file = folder.file("chunks.wire");
+    let request = "# Chunks\n\n>>>\nGET / HTTP/1.1\nHost: h\n\n";
+    fs::write(&file, format!("{request}???\nstatus 200\n")).unwrap();
+    let ended = check(address, file.to_str().unwrap());
+    assert_eq!(ended.code, Some(0), "{}", ended.stdout);
+    // Without assertions, the same bytes are compared.
+    let chunks = format!("\\{{{CHUNKS} \"4\\r\\nabcd\\r\\n\"}}\\");
+    let response = format!("<<<\nHTTP/1.1 200 OK\nTransfer-Encoding: chunked\n\n{chunks}\n");
+    fs::write(&file, format!("{request}{response}<<<\n0\n\n")).unwrap();
+    let ended = check(address, file.to_str().unwrap());
+    assert_eq!(ended.code, Some(0), "{}", ended.stdout);
+}
+
+#[test]
+fn assertions_about_the_request_leave_the_response_to_its_bytes() {
+    let (site, folder) = (ServerProcess::start_site(""), Folder::new());
+    let file = folder.file("both.wire");
+    let request = "# Both\n\n>>>\nGET /healthz HTTP/1.1\nHost: kitchen.test\n\n";
+    let group = "???\nmethod GET\ntarget is /healthz\nfield Host contains kitchen\n\n";
+    for (rest, code, shown) in [
+        ("<<<\n\n???\nstatus 200\nmethod GET\n", 0, ""),
+        ("<<<\nHTTP/1.1 404 Not Found\n", 1, "got:       HTTP/1.1 200 OK"),
+        ("<<<\n\n???\nstatus 200\nmethod PUT\n", 1, "got:       the method is GET"),
+    ] {
+        fs::write(&file, format!("{request}{group}{rest}")).unwrap();
+        let ended = check(site.address, file.to_str().unwrap());
+        assert_eq!(ended.code, Some(code), "{rest}{}", ended.stdout);
+        assert!(ended.stdout.contains(shown), "{rest}{}", ended.stdout);
+    }
+    fs::write(&file, format!("{request}{}<<<\n\n???\nstatus 200\n", group.replace("GET", "PUT")))
+        .unwrap();
+    let ended = check(site.address, file.to_str().unwrap());
+    assert_eq!(ended.code, Some(1), "{}", ended.stdout);
+    assert!(ended.stdout.contains("expected:  method PUT"), "{}", ended.stdout);
+}
+
+#[test]
+fn the_waits_of_a_transcript_are_added_to_the_timeout() {
+    // The server takes 600 ms, and the timeout is 300 ms.
+    let late = |stream: &mut TcpStream| {
+        read(stream);
+        thread::sleep(Duration::from_millis(600));
+        let _ = stream.write_all(b"HTTP/1.1 408 Request Timeout\r\nContent-Length: 0\r\n\r\n");
+    };
+    let folder = Folder::new();
+    let file = folder.file("late.wire");
+    for (wait, rest, code) in [
+        ("", "???\nstatus 408\n", 1),
+        ("--- silent 2s\n", "<<<\nHTTP/1.1 408 Request Timeout\nContent-Length: 0\n\n", 0),
+        ("--- silent 2s\n", "<<<\n\n???\nstatus 408\n", 0),
+        ("--- wait 2s\n", "<<<\n\n???\nstatus 408\nclosed\n", 0),
+        ("--- silent 2s\n", "??? \nstatus 408\n--- server closed\n", 0),
+        ("--- wait 100ms\n", "<<<\n\n???\nstatus 408\n", 1),
+    ] {
+        fs::write(&file, format!("# Late\n\n>>>\nGET / HT\\\n{wait}{rest}")).unwrap();
+        let ended = check(server(late), &format!("--timeout 0.3 {}", file.display()));
+        assert_eq!(ended.code, Some(code), "{wait}{rest}{}", ended.stdout);
+    }
+}
+
+#[test]
+fn a_recording_of_a_timeout_passes() {
+    let folder = Folder::new();
+    let recordings = folder.file("recordings");
+    let flags = format!("--head-timeout 2.1 --record {}", recordings.display());
+    let site = ServerProcess::start_site(&flags);
+    let (mut late, mut idle) = (site.client(), site.client());
+    let request = "GET /healthz HTTP/1.1\r\nHost: h\r\n\r\n";
+    idle.send(request);
+    assert_eq!(idle.response().status, 200);
+    late.send("GET / HT");
+    assert_eq!(late.response().status, 408);
+    late.read_to_end(); // the close is recorded before the client sees it
+    idle.send(request);
+    assert_eq!(idle.response().status, 200);
+
+    let files = fs::read_dir(&recordings).unwrap().map(|file| file.unwrap().path());
+    let texts: Vec<_> = files.map(|file| (fs::read_to_string(&file).unwrap(), file)).collect();
+    let is_late = |text: &str| text.contains("\nGET / HT\\\n--- silent 2s\n");
+    let (_, file) = texts.iter().find(|(text, _)| is_late(text)).expect("the silence");
+    let ended = check(site.address, &format!("--timeout 0.5 {}", file.display()));
+    assert_eq!(ended.code, Some(0), "{}", ended.stdout);
+    // The pause between two requests of a client is not recorded.
+    assert_eq!(texts.iter().filter(|(text, _)| text.contains("silent")).count(), 1, "{texts:?}");
+}
+
+#[test]
+fn a_server_that_closes_before_the_request_arrives_has_reset_the_connection() {
+    let folder = Folder::new();
+    let transcript = folder.file("reset.wire");
+    let text = "# A close, then an RST\n\n>>>\nGET / HTTP/1.1\nHost: h\n\n--- server reset\n";
+    fs::write(&transcript, text).unwrap();
+    let closes_at_once = server(|_| ());
+    for _ in 0..5 {
+        let ended = check(closes_at_once, &transcript.display().to_string());
+        assert_eq!(ended.code, Some(0), "{}", ended.stdout);
+    }
+}
+
+#[test]
+fn three_connections_are_played_in_the_order_of_the_file() {
+    let (site, folder) = (ServerProcess::start_site(""), Folder::new());
+    let file = folder.file("three.wire");
+    let text = "# Two clients, and one that resets\n\n>>>\nGET /healthz HTTP/1.1\nHost: kitchen.test\n\n\
+                --- @2 open\n--- wait 20ms\n>>> @2\nGET /healthz HTTP/1.1\nHost: kitchen.test\n\n\
+                --- @2 client half-close\n\n???\nstatus 200\nclosed\n--- silent 20ms\n--- @3 open\n\
+                --- @3 client reset\n\n>>>\nHEAD /nowhere HTTP/1.1\nHost: kitchen.test\n\n\
+                ???\nstatus 200\n2: status 404\nopen 20ms\n";
+    fs::write(&file, text).unwrap();
+    let ended = check(site.address, file.to_str().unwrap());
+    assert_eq!(ended.code, Some(0), "{}", ended.stdout);
+    // The number of an assertion counts the responses on its connection since the last assertions.
+    fs::write(&file, text.replace("2: status 404", "3: status 404")).unwrap();
+    let ended = check(site.address, &format!("--timeout 0.3 {}", file.display()));
+    assert_eq!(ended.code, Some(1));
+    let got = "got:       2 responses, and nothing more in 0.3 s\n";
+    assert!(ended.stdout.contains(got), "{}", ended.stdout);
+}
+
+#[test]
+fn an_error_in_a_file_is_reported_before_a_connection_is_opened() {
+    let accepted: &'static AtomicUsize = Box::leak(Box::default());
+    let address = server(|_| {
+        accepted.fetch_add(1, Ordering::Relaxed);
+    });
+    let folder = Folder::new();
+    let file = folder.file("wrong.wire");
+    fs::write(&file, "# A title\n\n>>>\nGET / HTTP/1.1\n\n???\nstatus 4\n").unwrap();
+    let ended = check(address, file.to_str().unwrap());
+    assert_eq!((ended.code, ended.stdout.as_str()), (Some(2), ""));
+    assert!(ended.stderr.contains("wrong.wire: line 7: expected a status"), "{}", ended.stderr);
+    for (line, expected) in [
+        ("check", "check needs the address of a server"),
+        ("check nowhere", "takes an address"),
+        ("check https://localhost:5000", "plain HTTP"),
+        ("check 5000 no-such-file", "cannot read no-such-file"),
+        ("check 5000 --tiemout 3", "did you mean --timeout?"),
+    ] {
+        let ended = run(&mut openkitchen(line));
+        assert_eq!((ended.code, ended.stdout.as_str()), (Some(2), ""), "{line}");
+        assert!(ended.stderr.contains(expected), "{line}: {}", ended.stderr);
+    }
+    assert_eq!(accepted.load(Ordering::Relaxed), 0);
+}
+
+#[test]
+fn each_line_of_json_is_one_object() {
+    let address = server(|stream| {
+        read(stream);
+        let _ = stream.write_all(b"HTTP/1.1 200 \"\\\x1b[2J\r\n\r\n");
+    });
+    let ended = check(address, "--json --timeout 0.2");
+    assert_eq!(ended.code, Some(1));
+    let lines: Vec<&str> = ended.stdout.lines().collect();
+    assert_eq!(lines.len(), lessons().len() + 1, "{}", ended.stdout);
+    for line in &lines {
+        assert_eq!(json_value(line).map(|(_, rest)| rest), Some(""), "{line}");
+    }
+    assert!(lines[0].starts_with("{\"case\":\"01-a-port-opens.wire\","), "{}", lines[0]);
+    let (counts, cases) = lines.split_last().unwrap();
+    for case in cases {
+        assert_eq!(json_keys(case), json_keys(lines[0]), "{case}");
+    }
+    let help = run(&mut openkitchen("check --help")).stdout;
+    for key in [json_keys(lines[0]), json_keys(counts)].concat() {
+        assert!(
+            help.split(|c: char| !c.is_alphanumeric() && c != '_').any(|it| it == key),
+            "{key}"
+        );
+    }
+    for part in
+        ["\"verdict\":\"fail\"", "\"expected\":\"", "\"got\":\"", "\"byte\":", "\"next\":\""]
+    {
+        assert!(lines[2].contains(part), "{part}: {}", lines[2]);
+    }
+    assert!(counts.starts_with("{\"cases\":33,\"pass\":"), "{counts}");
+}
+
+fn json_keys(text: &str) -> Vec<&str> {
+    json_value(text).expect(text).0
+}
+
+/// Parses a JSON value (RFC 8259), as far as `check` uses JSON. Returns its keys and the text after it.
+fn json_value(text: &str) -> Option<(Vec<&str>, &str)> {
+    let mut keys = Vec::new();
+    if let Some(mut rest) = text.strip_prefix('{') {
+        loop {
+            let after_key = json_string(rest)?;
+            keys.push(rest[..rest.len() - after_key.len()].trim_matches('"'));
+            (_, rest) = json_value(after_key.strip_prefix(':')?)?;
+            match rest.strip_prefix(',') {
+                Some(next) => rest = next,
+                None => return Some((keys, rest.strip_prefix('}')?)),
+            }
+        }
+    }
+    if text.starts_with('"') {
+        return Some((keys, json_string(text)?));
+    }
+    if let Some(rest) = text.strip_prefix("null") {
+        return Some((keys, rest));
+    }
+    let digits = text.bytes().take_while(u8::is_ascii_digit).count();
+    (digits > 0).then(|| (keys, &text[digits..]))
+}
+
+/// Parses a JSON string. Returns the text after it.
+fn json_string(text: &str) -> Option<&str> {
+    let inner = text.strip_prefix('"')?;
+    let mut letters = inner.char_indices();
+    while let Some((at, letter)) = letters.next() {
+        match letter {
+            '"' => return Some(&inner[at + 1..]),
+            '\\' => match letters.next()?.1 {
+                '"' | '\\' | '/' | 'b' | 'f' | 'n' | 'r' | 't' => {}
+                'u' => {
+                    let is_hex = |_| letters.next().is_some_and(|(_, hex)| hex.is_ascii_hexdigit());
+                    (0..4).all(is_hex).then_some(())?;
+                }
+                _ => return None,
+            },
+            control if control < ' ' => return None,
+            _ => {}
+        }
+    }
+    None
+}

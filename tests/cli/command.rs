@@ -1,0 +1,496 @@
+//! Tests of the command line, with the real binary: stdout, stderr, the exit code, help and errors.
+
+use std::net::{SocketAddr, TcpListener};
+use std::path::PathBuf;
+use std::process::{Command, Stdio};
+use std::time::Instant;
+use std::{env, fs, io};
+
+use openkitchen::Transcript;
+use openkitchen::transcript::{Item, Side};
+
+use crate::support::process::{
+    self, Exit, Folder, ServerProcess, assert_serves_the_lesson, openkitchen, run,
+};
+
+/// All flags of the server, in the order of the help.
+const FLAGS: [&str; 17] = [
+    "listen",
+    "port-file",
+    "data",
+    "record",
+    "no-trace",
+    "bodies",
+    "explain",
+    "max-connections",
+    "max-head",
+    "max-content",
+    "head-timeout",
+    "content-timeout",
+    "idle-timeout",
+    "write-timeout",
+    "grace",
+    "drain",
+    "scheduling",
+];
+
+const GET: &str = "GET /about HTTP/1.1\r\nHost: h\r\n\r\n";
+
+/// Asserts that stderr is one sentence with these parts, without words that only a programmer knows.
+#[track_caller]
+fn assert_error(ended: &Exit, code: i32, parts: &[&str]) {
+    let Exit { stdout, stderr, .. } = ended;
+    assert_eq!(ended.code, Some(code), "{stderr}");
+    assert_eq!(stdout, "", "a command that fails prints nothing on stdout");
+    assert!(stderr.starts_with("openkitchen: "), "{stderr}");
+    let rest = stderr.trim_end().split_once('\n').map(|(_, rest)| rest);
+    assert_eq!(rest, (code == 2).then_some("Try `openkitchen --help`."), "{stderr}");
+    for part in parts {
+        assert!(stderr.contains(part), "{part:?} is missing: {stderr}");
+    }
+    for jargon in ["panicked", "backtrace", "Os {", "Err(", "RUST_"] {
+        assert!(!stderr.contains(jargon), "{stderr}");
+    }
+}
+
+// Help, and errors of the command line.
+
+/// Asserts that a help fits a terminal of 80 columns.
+#[track_caller]
+fn assert_fits_80_columns(help: &str) {
+    assert!(help.lines().all(|line| line.chars().count() <= 80), "{help}");
+}
+
+#[test]
+fn help_fits_80_columns_and_names_every_flag_and_variable() {
+    for flag in ["--help", "-h", "--listen 127.0.0.1:1 --help"] {
+        let Exit { code, stdout, stderr } = run(&mut openkitchen(flag));
+        assert_eq!((code, stderr.as_str()), (Some(0), ""));
+        assert_fits_80_columns(&stdout);
+        let named: Vec<&str> = stdout
+            .lines()
+            .filter_map(|line| line.trim_start().strip_prefix("--")?.split(' ').next())
+            .collect();
+        assert_eq!(named, FLAGS);
+        for variable in ["OPENKITCHEN_", "API_KEY", "CONTACT_NAME", "CONTACT_EMAIL", "RUST_LOG"] {
+            assert!(stdout.contains(variable), "{variable}");
+        }
+    }
+    let version = format!("openkitchen {}\n", env!("CARGO_PKG_VERSION"));
+    assert_eq!(run(&mut openkitchen("--version")).stdout, version);
+}
+
+#[test]
+fn the_help_of_each_command_fits_80_columns() {
+    for command in ["watch", "send", "check", "mock", "explain"] {
+        let Exit { code, stdout, stderr } = run(&mut openkitchen(&format!("{command} --help")));
+        assert_eq!((code, stderr.as_str()), (Some(0), ""));
+        assert!(stdout.starts_with(&format!("openkitchen {command}")), "{stdout}");
+        assert_fits_80_columns(&stdout);
+        assert!(stdout.contains("Each flag is also a variable: "), "{stdout}");
+        assert_eq!(run(&mut openkitchen(&format!("help {command}"))).stdout, stdout);
+        let refused = run(&mut openkitchen(&format!("{command} --far-fetched")));
+        assert_eq!(
+            (refused.code, &*refused.stdout, &*refused.stderr),
+            (
+                Some(2),
+                "",
+                &*format!(
+                    "openkitchen: --far-fetched is unknown\nTry `openkitchen {command} --help`.\n"
+                )
+            )
+        );
+    }
+}
+
+#[test]
+fn the_error_for_a_misspelt_name_has_the_nearest_one() {
+    for (line, expected) in [
+        ("--lisen 127.0.0.1:0", "--lisen is unknown; did you mean --listen?"),
+        ("--notrace", "did you mean --no-trace?"),
+        ("--max-conections=1", "did you mean --max-connections?"),
+        ("--hepl", "did you mean --help?"),
+        ("wach", "`wach` is not a command; did you mean watch?"),
+        ("dance", "`dance` is not a command; the commands are watch, send, check, mock, explain"),
+    ] {
+        assert_error(&run(&mut openkitchen(line)), 2, &[expected]);
+    }
+}
+
+#[test]
+fn the_error_for_an_invalid_value_has_a_valid_one() {
+    for (line, expected) in [
+        ("--listen", "--listen needs a value"),
+        ("--max-head 0", "--max-head takes a number of bytes"),
+        ("--max-content -1", "--max-content takes a number of bytes"),
+        ("--max-connections many", "--max-connections takes a number"),
+        ("--head-timeout 0", "--head-timeout takes a time in seconds"),
+        ("--grace NaN", "--grace takes a time in seconds"),
+        ("--no-trace=yes", "--no-trace takes no value"),
+        ("--scheduling idle", "--scheduling takes batch or normal, not `idle`"),
+    ] {
+        assert_error(&run(&mut openkitchen(line)), 2, &[expected]);
+    }
+    let expected = ["OPENKITCHEN_DRAIN takes a time in seconds, such as 10 or 0.5, not `soon`"];
+    assert_error(&run(openkitchen("").env("OPENKITCHEN_DRAIN", "soon")), 2, &expected);
+}
+
+// Errors of the work itself.
+
+#[test]
+fn the_error_for_an_address_that_cannot_be_bound_says_what_to_try() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let in_use = listener.local_addr().unwrap();
+    let port = in_use.port();
+    let next = format!("try --listen 127.0.0.1:{}", port.checked_add(1).unwrap_or(5001));
+    for (address, expected) in [
+        (in_use.to_string(), [&*format!("port {port} is in use"), &*next]),
+        (
+            "203.0.113.1:5000".into(),
+            ["203.0.113.1 is not an address of this machine", "try --listen"],
+        ),
+        (
+            format!("{}:5000", "x".repeat(64)),
+            ["is not an address to listen on", "like 127.0.0.1:5000"],
+        ),
+    ] {
+        assert_error(&run(openkitchen("--listen").arg(address)), 1, &expected);
+    }
+}
+
+#[test]
+fn the_error_for_a_privileged_port_says_what_to_try() {
+    let expected =
+        ["port 80 needs privileges that this user does not have", "try --listen 0.0.0.0:5000"];
+    let folder = Folder::new();
+    let line = "--listen 0.0.0.0:80 --no-trace";
+    // If this user may bind port 80, the test runs as an unprivileged user, in a network of its own
+    // where the port needs privileges.
+    const UNPRIVILEGED: &str = "unshare -n setpriv --reuid=65534 --regid=65534 --clear-groups";
+    let refused = TcpListener::bind("0.0.0.0:80").map_err(|error| error.kind());
+    if refused.is_err_and(|kind| kind == io::ErrorKind::PermissionDenied) {
+        assert_error(&run(&mut openkitchen(line)), 1, &expected);
+    } else if process::need("unshare and setpriv", &format!("{UNPRIVILEGED} true")) {
+        // The unprivileged user may not read cargo's folder, so the binary is copied. `cp` does it: if
+        // this process wrote the copy, a child of another test could inherit the open file, and a
+        // file that is open for writing cannot be executed.
+        let copy = folder.file("openkitchen");
+        let mut cp = Command::new("cp");
+        assert_eq!(run(cp.arg(env!("CARGO_BIN_EXE_openkitchen")).arg(&copy)).code, Some(0));
+        let mut command = Command::new("unshare");
+        command.args(UNPRIVILEGED.split(' ').skip(1)).arg(copy).args(line.split(' '));
+        assert_error(&run(&mut command), 1, &expected);
+    }
+}
+
+#[test]
+fn the_error_for_a_file_of_likes_that_cannot_be_used_says_why() {
+    let folder = Folder::new();
+    let diary = folder.file("diary");
+    fs::write(&diary, "Dear diary, today it rained.\n").unwrap();
+    let data = folder.file("likes");
+    let _first = ServerProcess::start_site_with_likes(&data, "");
+    for (path, expected) in [
+        (&data, "stop that one, or name another file with --data"),
+        (&diary, "not a likes file, so it is left unchanged"),
+        (&folder.file(""), "name a file in it"),
+        (&diary.join("likes"), "diary/likes: "),
+    ] {
+        assert_error(&run(openkitchen("--listen 127.0.0.1:0 --data").arg(path)), 1, &[expected]);
+    }
+    assert!(fs::read_to_string(&diary).unwrap().starts_with("Dear diary"));
+}
+
+// What the options do.
+
+#[test]
+fn the_port_file_has_the_bound_address() {
+    let folder = Folder::new();
+    let file = folder.file("port");
+    fs::write(&file, "the address of an earlier run, and much longer than the new one\n").unwrap();
+    let site = ServerProcess::start_site(&format!("--port-file {}", file.display()));
+    // The file is written before the first connection is accepted.
+    assert_eq!(site.get("/healthz").status, 200);
+    assert_ne!(site.address.port(), 0);
+    assert_eq!(fs::read_to_string(&file).unwrap(), format!("{}\n", site.address));
+    let nowhere = folder.file("no/such/folder");
+    let Exit { code, stderr, .. } = run(openkitchen("--listen 127.0.0.1:0 --no-trace")
+        .env("HOME", folder.file("home"))
+        .env("OPENKITCHEN_PORT_FILE", &nowhere));
+    assert_eq!(code, Some(1));
+    assert!(stderr.contains("no/such/folder") && stderr.lines().count() == 1, "{stderr}");
+}
+
+#[test]
+fn a_start_that_fails_leaves_no_port_file_of_an_earlier_run() {
+    let folder = Folder::new();
+    let [port, wire] = ["port", "played.wire"].map(|name| folder.file(name));
+    fs::write(&wire, "# one\n\n<<<\nhello\n").unwrap();
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let in_use = listener.local_addr().unwrap();
+    for (line, expected) in [
+        (format!("--listen {in_use}"), "is in use"),
+        (format!("watch 127.0.0.1:1 --listen {in_use}"), "is in use"),
+        ("watch no.such.host.invalid:1".into(), "has no known address"),
+        (format!("mock {} --listen {in_use}", wire.display()), "is in use"),
+        ("mock no-such.wire".into(), "there is no such file"),
+    ] {
+        fs::write(&port, "127.0.0.1:1\n").unwrap();
+        let ended = run(openkitchen(&line).env("OPENKITCHEN_PORT_FILE", &port));
+        assert!(ended.stderr.contains(expected), "{line}: {}", ended.stderr);
+        assert!(!port.exists(), "{line}");
+    }
+}
+
+#[test]
+fn an_address_may_be_ipv6_a_name_or_a_port_alone() {
+    let folder = Folder::new();
+    for (address, bound) in [("[::1]:0", "[::1]:"), ("localhost:0", ""), ("0", "127.0.0.1:")] {
+        if address.starts_with('[') && TcpListener::bind(address).is_err() {
+            process::skip("IPv6");
+            continue;
+        }
+        let mut command = openkitchen("--no-trace --listen");
+        let data = folder.file("likes");
+        let site = ServerProcess::start(command.arg(address).arg("--data").arg(data));
+        assert!(site.address.to_string().starts_with(bound), "{}", site.address);
+        assert_eq!(site.get("/about").status, 200);
+    }
+}
+
+#[test]
+fn every_flag_is_also_a_variable() {
+    let folder = Folder::new();
+    let [port, data] = ["port", "likes"].map(|name| folder.file(name));
+    let site = ServerProcess::start(openkitchen("--max-connections 20").envs([
+        ("OPENKITCHEN_LISTEN", "127.0.0.1:0"),
+        ("OPENKITCHEN_PORT_FILE", port.to_str().unwrap()),
+        ("OPENKITCHEN_DATA", data.to_str().unwrap()),
+        ("OPENKITCHEN_NO_TRACE", "1"),
+        ("OPENKITCHEN_BODIES", "1"),
+        ("OPENKITCHEN_MAX_CONNECTIONS", "1"), // the flag wins
+        ("OPENKITCHEN_MAX_HEAD", "128"),
+        ("OPENKITCHEN_MAX_CONTENT", "4"),
+        ("OPENKITCHEN_HEAD_TIMEOUT", "0.1"),
+        ("OPENKITCHEN_CONTENT_TIMEOUT", "0.2"),
+        ("OPENKITCHEN_IDLE_TIMEOUT", "0.5"),
+        ("OPENKITCHEN_WRITE_TIMEOUT", "0.4"),
+        ("OPENKITCHEN_GRACE", "0.5"),
+        ("OPENKITCHEN_DRAIN", "0.1"),
+    ]));
+    let address = site.address.to_string();
+    for (bytes, status) in [
+        (&*GET.replace("Host", "Hostess"), Some(400)),
+        (&GET.replace("Host", &"x".repeat(200)), Some(431)),
+        ("POST /echo HTTP/1.1\r\nHost: h\r\nContent-Length: 5\r\n\r\n12345", Some(413)),
+        ("GET / HT", Some(408)),
+        ("POST /echo HTTP/1.1\r\nHost: h\r\nContent-Length: 4\r\n\r\n123", Some(408)),
+        ("", None), // closed without a response
+    ] {
+        let mut client = site.client();
+        client.send(bytes);
+        let received = client.response_or_end().map(|response| response.status);
+        assert_eq!(received, status, "{bytes:?}: {}", site.stderr());
+    }
+    assert_eq!(fs::read_to_string(port).unwrap().trim(), address);
+    let since = Instant::now();
+    let Exit { code, stdout, .. } = site.stop();
+    assert!(since.elapsed().as_millis() >= 100, "drained");
+    assert_eq!(code, Some(0));
+    let printed =
+        ["listening on http://", "likes are kept in "].map(|part| stdout.matches(part).count());
+    assert_eq!((printed, stdout.lines().count()), ([1, 1], 2), "{stdout}");
+}
+
+const SCHED_OTHER: u32 = 0;
+const SCHED_BATCH: u32 = 3;
+
+/// The scheduling policy of each thread of a process.
+fn policies(process: u32) -> Vec<u32> {
+    let policy = |task: io::Result<fs::DirEntry>| {
+        let stat = fs::read_to_string(task.ok()?.path().join("stat")).ok()?;
+        // proc_pid_stat(5): the policy is field 41, and field 3 follows the name in brackets.
+        stat.rsplit_once(')')?.1.split_whitespace().nth(41 - 3)?.parse().ok()
+    };
+    fs::read_dir(format!("/proc/{process}/task")).unwrap().filter_map(policy).collect()
+}
+
+#[test]
+fn the_threads_that_serve_connections_have_the_scheduling_policy_of_the_flag() {
+    for (flags, variable, is_batch) in [
+        ("", "", true),
+        ("--scheduling normal", "", false),
+        ("", "normal", false),
+        ("--scheduling=batch", "normal", true),
+    ] {
+        let variable = ("OPENKITCHEN_SCHEDULING", variable);
+        let site = ServerProcess::start_site_with_env(flags, &[variable]);
+        assert_eq!(site.get("/about").status, 200);
+        let policies = policies(site.id());
+        // The threads for signals and for the log never serve a connection.
+        assert!(policies.contains(&SCHED_OTHER), "{policies:?}");
+        assert_eq!(policies.contains(&SCHED_BATCH), is_batch, "{flags} {variable:?}: {policies:?}");
+    }
+}
+
+#[test]
+fn the_default_file_of_likes_is_in_the_state_folder_and_is_printed() {
+    let folder = Folder::new();
+    let (state, home) = (folder.file("state"), folder.file("home"));
+    let likes = |path: &PathBuf| format!("in {}", path.display());
+    let listen = || openkitchen("--listen 127.0.0.1:0 --no-trace");
+    for (command, path, warned) in [
+        (
+            listen().env("HOME", &home).env("XDG_STATE_HOME", &state),
+            likes(&state.join("openkitchen/likes")),
+            false,
+        ),
+        (listen().env("HOME", &home), likes(&home.join(".local/state/openkitchen/likes")), false),
+        (&mut listen(), "in memory and end with this process".into(), true),
+    ] {
+        let mut site = ServerProcess::start(command);
+        assert_eq!(site.wait_for_line("# likes are kept "), path);
+        let form = "Content-Type: application/x-www-form-urlencoded\r\n";
+        assert_eq!(site.request("POST /api/likes", form, "post=1").status, 201);
+        let stderr = site.stop().stderr;
+        assert_eq!(stderr.contains("--data FILE keeps them"), warned, "{stderr}");
+    }
+    assert!(state.join("openkitchen/likes").is_file());
+}
+
+// The trace on stdout.
+
+/// Starts the site with the trace.
+fn site_with_trace(folder: &Folder) -> ServerProcess {
+    ServerProcess::start(openkitchen("--listen 127.0.0.1:0 --data").arg(folder.file("likes")))
+}
+
+#[test]
+fn stdout_is_a_transcript_with_the_bytes_of_each_request() {
+    let folder = Folder::new();
+    let site = site_with_trace(&folder);
+    let requests: [&[u8]; 4] = [
+        b"GET /about?q=1 HTTP/1.1\r\nhOST: 127.0.0.1\r\nUser-Agent: curl/8.5.0\r\nAccept: */*\r\n\r\n",
+        b"POST /echo HTTP/1.1\r\nHost: h\r\nContent-Length: 19\r\n\r\n>>> not\n--- a marker",
+        b"GET /raw HTTP/1.1\r\nHost: h\r\nX: \x80\xff\\ \r\n\r\n",
+        b"GET / HTTP/1.1\r\nHost: h\r\nX: \x1b[31m\x07\r\n\r\n",
+    ];
+    for request in requests {
+        let mut client = site.client();
+        client.send(request);
+        client.response();
+    }
+    let Exit { code, stdout, stderr } = site.stop();
+    assert_eq!((code, stderr.as_str()), (Some(0), ""));
+    assert!(
+        stdout.bytes().all(|byte| byte == b'\n' || !byte.is_ascii_control()),
+        "raw control bytes"
+    );
+    let transcript =
+        Transcript::parse(&stdout).unwrap_or_else(|error| panic!("{error}:\n{stdout}"));
+    let printed: Vec<Vec<u8>> = transcript
+        .items
+        .iter()
+        .filter_map(|item| match item {
+            Item::Block(block) if block.from == Side::Client => block.bytes.expand(),
+            _ => None,
+        })
+        .collect();
+    assert_eq!(printed, requests, "{stdout}");
+    assert!(stdout.starts_with("# listening on http://127.0.0.1:"));
+    for part in ["<<<", "HTTP/1.1 200 OK", "HTTP/1.1 400 Bad Request"] {
+        assert!(stdout.lines().any(|line| line.starts_with(part)), "{part}: {stdout}");
+    }
+    let summary = |line: &str| line.starts_with('#') && line.contains(" GET /about?q=1 200 ");
+    assert_eq!(stdout.lines().filter(|line| summary(line)).count(), 1, "{stdout}");
+}
+
+#[test]
+fn opening_silence_and_end_of_each_connection_are_on_stdout() {
+    let folder = Folder::new();
+    let mut site = site_with_trace(&folder);
+    let spare = site.client(); // as a browser opens one
+    site.wait_for_line("--- open from ");
+    site.wait_for_line("# @1 is open and silent: ");
+    drop(spare);
+    site.wait_for_line("--- silent ");
+    site.wait_for_line("--- client half-close");
+    site.wait_for_line("--- server closed");
+
+    let mut kept = site.client();
+    for is_second in [false, true] {
+        kept.send(GET);
+        assert_eq!(kept.response().status, 200);
+        let marker = site.wait_for_line(&format!(">>> @2 {} bytes", GET.len()));
+        assert_eq!(marker.ends_with(", kept alive"), is_second, "{marker}");
+    }
+    // A client that closes with an unread response sends a reset.
+    kept.send(GET);
+    assert!(kept.stream.peek(&mut [0]).unwrap() > 0);
+    drop(kept);
+    site.wait_for_line("--- @2 client reset");
+    let Exit { code, stdout, .. } = site.stop();
+    assert_eq!(code, Some(0));
+    assert_eq!(stdout.matches("--- @2 ").count(), 2, "{stdout}");
+    assert!(Transcript::parse(&stdout).is_ok(), "{stdout}");
+}
+
+#[test]
+fn with_no_trace_stdout_has_prose_only() {
+    let site = ServerProcess::start_site("");
+    site.get("/about");
+    site.request("POST /echo", "", "hello");
+    let Exit { stdout, .. } = site.stop();
+    assert!(stdout.lines().all(|line| line.starts_with("# ")), "{stdout}");
+    assert!(!stdout.contains("/about"), "{stdout}");
+}
+
+#[test]
+fn the_server_goes_on_when_stdout_is_closed() {
+    let folder = Folder::new();
+    let mut site = site_with_trace(&folder);
+    site.wait_for_line("# likes are kept in ");
+    site.close_stdout();
+    for _ in 0..3 {
+        assert_eq!(site.get("/about").status, 200);
+    }
+    let Exit { code, stderr, .. } = site.stop();
+    assert_eq!(code, Some(0), "{stderr}");
+    assert!(!stderr.contains("panicked"), "{stderr}");
+}
+
+#[test]
+fn help_on_a_closed_stdout_does_not_panic() {
+    let (reader, writer) = io::pipe().unwrap();
+    drop(reader);
+    let mut command = openkitchen("--help");
+    let output = command.stdout(writer).stderr(Stdio::piped()).spawn().unwrap();
+    let output = output.wait_with_output().unwrap();
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    assert!(!stderr.contains("panicked"), "{stderr}");
+}
+
+// The lesson program.
+
+#[test]
+fn the_lesson_program_responds_with_the_texts_of_the_lesson() {
+    const ADDRESS: ([u8; 4], u16) = ([127, 0, 0, 1], 5000);
+    let address = SocketAddr::from(ADDRESS);
+    // The address is a line of the program, so another one cannot be chosen.
+    if TcpListener::bind(address).is_err() {
+        process::skip("port 5000, where the lesson program listens");
+        return;
+    }
+    // This test is in target/debug/deps, and the program in target/debug/examples.
+    let test = env::current_exe().unwrap();
+    let program = test.ancestors().nth(2).unwrap().join("examples/lesson");
+    let modified = |path: &str| fs::metadata(path).and_then(|file| file.modified()).ok();
+    let source = concat!(env!("CARGO_MANIFEST_DIR"), "/src/lesson.rs");
+    if modified(program.to_str().unwrap()) < modified(source) {
+        process::skip(
+            "the lesson program, which `cargo test` builds only without the name of a test",
+        );
+        return;
+    }
+    assert_serves_the_lesson(&mut Command::new(program), address);
+}

@@ -1,0 +1,623 @@
+//! Tests of `openkitchen mock`, with the real binary: against curl, which has an exit code for each
+//! fault; against small clients; and against `openkitchen send`, with the files of tests/exchanges.
+
+use std::fs;
+use std::io::{ErrorKind, Read, Write};
+use std::net::{Shutdown, TcpListener, TcpStream};
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use openkitchen::Transcript;
+use openkitchen::transcript::{Block, Bytes, Event, EventKind, Item, Note, Side};
+
+use crate::support::process::{Exit, Folder, ServerProcess, need, openkitchen, read_once, run};
+
+const GET: &str = "GET / HTTP/1.1\nHost: h\nUser-Agent: any\nAccept: */*\n\n";
+
+/// A running mock, and the folder of its file.
+struct Mock {
+    process: ServerProcess,
+    _folder: Folder,
+}
+
+impl Mock {
+    fn start(file: &str, flags: &str) -> Mock {
+        let folder = Folder::new();
+        let path = folder.file("played.wire");
+        fs::write(&path, file).unwrap();
+        let mut command = openkitchen(&format!("mock --timeout 5 {flags}"));
+        Mock { process: ServerProcess::start(command.arg(path)), _folder: folder }
+    }
+
+    fn client(&self) -> TcpStream {
+        self.process.client().stream
+    }
+
+    /// Waits for its end. The output must be a canonical transcript.
+    #[track_caller]
+    fn wait(self) -> Exit {
+        canonical(self.process.wait())
+    }
+}
+
+#[track_caller]
+fn canonical(ended: Exit) -> Exit {
+    let printed = Transcript::parse(&ended.stdout).map(|transcript| transcript.to_string());
+    assert_eq!(printed.as_ref(), Ok(&ended.stdout));
+    ended
+}
+
+/// Returns a transcript of a GET and these items of the server.
+fn after_get(server: &str) -> String {
+    format!("# a fault\n\n>>>\n{GET}{server}")
+}
+
+/// Returns the text with CR LF for each LF.
+fn with_crlf(text: &str) -> String {
+    text.replace('\n', "\r\n")
+}
+
+/// Reads to the end. Returns the text, and whether the end was a reset.
+fn rest(client: &mut TcpStream) -> (String, bool) {
+    let (mut all, mut buffer) = (Vec::new(), [0; 4096]);
+    let is_reset = loop {
+        match read_once(client, &mut buffer) {
+            Ok(0) => break false,
+            Ok(length) => all.extend_from_slice(&buffer[..length]),
+            Err(error) => {
+                assert_eq!(error.kind(), ErrorKind::ConnectionReset);
+                break true;
+            }
+        }
+    };
+    (String::from_utf8(all).unwrap(), is_reset)
+}
+
+fn curl(mock: &ServerProcess, flags: &str) -> (Option<i32>, Vec<u8>, String) {
+    let mut curl = Command::new("curl");
+    curl.env("no_proxy", "*").args(["-q", "-sS", "-H", "Host: h"]).args(flags.split_whitespace());
+    let output = curl.arg(format!("http://{}/", mock.address)).output().unwrap();
+    (output.status.code(), output.stdout, String::from_utf8_lossy(&output.stderr).into_owned())
+}
+
+// Against curl.
+
+#[test]
+fn curl_has_the_right_exit_code_for_each_fault() {
+    if !need("curl", "curl --version") {
+        return;
+    }
+    const LENGTH: &str = "<<<\nHTTP/1.1 200 OK\nContent-Length: 100\n\nonly this\\\n";
+    const CHUNKS: &str = "<<<\nHTTP/1.1 200 OK\nTransfer-Encoding: chunked\n\n";
+    let closed = "--- server closed\n";
+    let faults = [
+        ("truncated content", format!("{LENGTH}{closed}"), "", &[18][..]),
+        ("chunks without an end", format!("{CHUNKS}5\nhello\n{closed}"), "", &[18]),
+        ("a bad chunk", format!("{CHUNKS}zwei\nhello\n0\n\n{closed}"), "", &[56]),
+        ("no response", closed.into(), "", &[52]),
+        ("a reset instead of a response", "--- server reset\n".into(), "", &[56]),
+        ("a reset within content", format!("{LENGTH}--- server reset\n"), "", &[56]),
+        ("a stall", "--- silent 60s\n".into(), "-m 1", &[28]),
+        ("a stall within content", format!("{LENGTH}--- silent 60s\n"), "-m 1", &[28]),
+        // For curl up to 7.x this is HTTP/0.9, a protocol that it does not support (1); for a newer one
+        // it is a weird response (8).
+        ("garbage", format!("<<<\ngarbage, and more of it\n{closed}"), "", &[1, 8]),
+        ("an unknown version", format!("<<<\nHTTP/9.9 200 OK\n\n{closed}"), "", &[1, 8]),
+        (
+            "an invalid length",
+            format!("<<<\nHTTP/1.1 200 OK\nContent-Length: -5\n\n{closed}"),
+            "",
+            &[8],
+        ),
+        ("a NUL in a field", format!("<<<\nHTTP/1.1 200 OK\nX: \\0\n\n{closed}"), "", &[8]),
+        (
+            "a head without an end",
+            format!("<<<\nHTTP/1.1 200 OK\n\\{{40000 \"X: 12345678\\r\\n\"}}\n\n{closed}"),
+            "",
+            &[56],
+        ),
+        (
+            "redirections without an end",
+            format!("<<<\nHTTP/1.1 302 Found\nLocation: /\nContent-Length: 0\n\n{closed}"),
+            "-L --max-redirs 0",
+            &[47],
+        ),
+        (
+            "a wrong length: too short",
+            format!("<<<\nHTTP/1.1 200 OK\nContent-Length: 2\n\nhello\\\n{closed}"),
+            "",
+            &[0],
+        ),
+        (
+            "content byte by byte",
+            "<<<\nHTTP/1.1 200 OK\nContent-Length: 2\n\n--- wait 100ms\n<<<\nh\\\n--- wait 100ms\n<<<\ni\\\n"
+                .into(),
+            "",
+            &[0],
+        ),
+    ];
+    for (fault, server, flags, codes) in faults {
+        let mock = Mock::start(&after_get(&server), "");
+        let (code, _, stderr) = curl(&mock.process, flags);
+        assert!(codes.contains(&code.unwrap()), "{fault}: {code:?}, {stderr}");
+        let Exit { code, stdout, stderr } = mock.wait();
+        assert_eq!(code, Some(0), "{fault}: {stdout}{stderr}");
+        assert!(stdout.ends_with("\n# @1: as written\n"), "{fault}: {stdout}");
+    }
+}
+
+/// Copies one connection of curl to the site. Returns the transcript, and what curl printed.
+fn recorded(site: &ServerProcess, flags: &str) -> (Transcript, Vec<u8>) {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    let server = site.client().stream;
+    let proxy = thread::spawn(move || {
+        let (client, _) = listener.accept().unwrap();
+        let items = Arc::new(Mutex::new(Vec::new()));
+        let copy = |from: TcpStream, mut to: TcpStream, side: Side| {
+            let items = Arc::clone(&items);
+            thread::spawn(move || {
+                let mut buffer = [0; 1000];
+                while let Ok(length @ 1..) = read_once(&from, &mut buffer) {
+                    let (connection, note) = (1, Note::default());
+                    let bytes = Bytes::raw(&buffer[..length]);
+                    items.lock().unwrap().push(Item::Block(Block {
+                        connection,
+                        from: side,
+                        note,
+                        bytes,
+                    }));
+                    let _ = to.write_all(&buffer[..length]);
+                }
+                let kind = EventKind::Closed(side);
+                let (connection, note) = (1, Note::default());
+                items.lock().unwrap().push(Item::Event(Event { connection, kind, note }));
+                let _ = to.shutdown(Shutdown::Write);
+            })
+        };
+        let requests = copy(client.try_clone().unwrap(), server.try_clone().unwrap(), Side::Client);
+        let responses = copy(server, client, Side::Server);
+        requests.join().unwrap();
+        responses.join().unwrap();
+        let items = std::mem::take(&mut *items.lock().unwrap());
+        Transcript { items }
+    });
+    let mut curl = Command::new("curl");
+    curl.env("no_proxy", "*").args(["-q", "-sSi"]).args(flags.split_whitespace());
+    let output = curl.arg(format!("http://{address}/about")).output().unwrap();
+    assert!(output.status.success());
+    (proxy.join().unwrap(), output.stdout)
+}
+
+#[test]
+fn curl_prints_the_same_bytes_from_the_site_and_from_its_mock() {
+    if !need("curl", "curl --version") {
+        return;
+    }
+    let site = ServerProcess::start_site("");
+    for flags in ["", "-I", "-d author=me&text=hello", "-H Expect:100-continue -d x=1", "--http1.0"]
+    {
+        let (transcript, output) = recorded(&site, flags);
+        let mock = Mock::start(&transcript.to_string(), "");
+        let mut curl = Command::new("curl");
+        curl.env("no_proxy", "*").args(["-q", "-sSi"]).args(flags.split_whitespace());
+        let again = curl.arg(format!("http://{}/about", mock.process.address)).output().unwrap();
+        assert!(again.stdout == output, "{flags}: {}", again.stdout.escape_ascii());
+        let Exit { code, stdout, .. } = mock.wait();
+        assert_eq!(code, Some(0), "{flags}: {stdout}\n{transcript}");
+    }
+}
+
+// Against `send`.
+
+/// Plays each short file of tests/exchanges on both sides: `send` is the client of `mock`. The bytes of
+/// both sides must be those of the file.
+#[test]
+fn send_and_mock_play_both_sides_of_a_file() {
+    let files: Vec<PathBuf> =
+        fs::read_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/exchanges"))
+            .unwrap()
+            .flat_map(|topic| fs::read_dir(topic.unwrap().path()).unwrap())
+            .map(|file| file.unwrap().path())
+            .filter(|file| is_short(file))
+            .collect();
+    assert!(files.len() > 50, "only {} files", files.len());
+    let next = AtomicUsize::new(0);
+    thread::scope(|scope| {
+        for _ in 0..4 {
+            scope.spawn(|| {
+                while let Some(file) = files.get(next.fetch_add(1, Ordering::Relaxed)) {
+                    play_both_sides(file);
+                }
+            });
+        }
+    });
+}
+
+/// Whether the file has one connection, which the server ends, and no waits.
+fn is_short(file: &Path) -> bool {
+    let transcript = Transcript::parse(&fs::read_to_string(file).unwrap()).unwrap();
+    let items =
+        transcript.items.iter().filter(|item| matches!(item, Item::Block(_) | Item::Event(_)));
+    let ends = matches!(
+        items.clone().next_back(),
+        Some(Item::Event(Event {
+            kind: EventKind::Closed(Side::Server) | EventKind::Reset(Side::Server),
+            ..
+        }))
+    );
+    ends && items.clone().all(|item| match item {
+        Item::Block(block) => block.connection == 1 && block.bytes.expand().is_some(),
+        Item::Event(event) => !matches!(event.kind, EventKind::Wait(_) | EventKind::Silent(_)),
+        _ => true,
+    })
+}
+
+fn play_both_sides(file: &Path) {
+    let mock = ServerProcess::start(openkitchen("mock").arg(file));
+    let mut send = openkitchen(&format!("send {} --timeout 10", mock.address));
+    let sent = canonical(run(send.arg(file)));
+    let mocked = canonical(mock.wait());
+    let all = format!("{}\n{}\n{}", file.display(), sent.stdout, mocked.stdout);
+    assert_eq!((mocked.code, mocked.stderr.as_str()), (Some(0), ""), "{all}");
+    let bytes = |text: &str, side: Side| {
+        let items = Transcript::parse(text).unwrap().items.into_iter();
+        let blocks = items.filter_map(|item| match item {
+            Item::Block(block) if block.from == side => block.bytes.expand(),
+            _ => None,
+        });
+        blocks.collect::<Vec<_>>().concat()
+    };
+    let text = fs::read_to_string(file).unwrap();
+    for side in [Side::Client, Side::Server] {
+        assert!(bytes(&sent.stdout, side) == bytes(&text, side), "{side}: {all}");
+    }
+    let end = text.lines().rfind(|line| line.starts_with("--- server")).unwrap();
+    assert!(sent.stdout.ends_with(&format!("{end}\n")), "{all}");
+}
+
+// What the client sends.
+
+#[test]
+fn a_whole_request_is_awaited_and_the_difference_is_printed() {
+    let file = ">>>\nPOST /a HTTP/1.1\nHost: localhost:5000\nUser-Agent: curl/8.0\n\
+        Content-Length: 5\n\nhello\\\n<<<\nHTTP/1.1 204 No Content\n\n--- server closed\n";
+    let mock = Mock::start(file, "");
+    let mut client = mock.client();
+    let request = with_crlf("POST /a HTTP/1.1\nHost: localhost:1234\nContent-Length: 22\n\n");
+    for part in [&request[..30], &request[30..], "a longer one than", " five"] {
+        client.set_read_timeout(Some(Duration::from_millis(100))).unwrap();
+        assert!(client.peek(&mut [0]).is_err(), "it responds before {part:?}");
+        client.write_all(part.as_bytes()).unwrap();
+    }
+    client.set_read_timeout(None).unwrap();
+    assert_eq!(rest(&mut client), (with_crlf("HTTP/1.1 204 No Content\n\n"), false));
+    drop(client);
+    let Exit { code, stdout, .. } = mock.wait();
+    assert_eq!(code, Some(1));
+    assert!(
+        stdout.ends_with(
+            "# @1: request 1 differs at byte 56:\n\
+             #   expected: Content-Length: 5\\r\\n\n\
+             #   got:      Content-Length: 22\\r\\n\n\
+             #                             ^\n"
+        ),
+        "{stdout}"
+    );
+}
+
+#[test]
+fn assertions_are_tested_on_the_request_instead_of_its_bytes() {
+    let response = "<<<\nHTTP/1.1 204 No Content\n\n";
+    let group = "???\nmethod PUT|POST\ntarget contains /b\nfield Content-Type contains json\n\
+        body contains \"{\\\"é\\\"\"\n\n";
+    let request = "POST /b?c HTTP/1.1\r\nHost: h\r\nContent-Type: application/json\r\n\
+        Content-Length: 8\r\n\r\n{\"é\":1}";
+    for file in [
+        format!("# other bytes\n\n>>>\n{GET}{group}{response}"),
+        // Without a `>>>`, any request will do.
+        format!("# no bytes\n\n{group}{response}"),
+    ] {
+        let mock = Mock::start(&file, "");
+        let mut client = mock.client();
+        let (head, content) = request.split_at(request.len() - 3);
+        client.write_all(head.as_bytes()).unwrap();
+        client.write_all(content.as_bytes()).unwrap();
+        assert_eq!(rest(&mut client).0, "HTTP/1.1 204 No Content\r\n\r\n");
+        let ended = mock.wait();
+        assert_eq!(ended.code, Some(0), "{}", ended.stdout);
+        assert!(ended.stdout.ends_with("# @1: as written\n"), "{}", ended.stdout);
+
+        let mock = Mock::start(&file, "");
+        let mut client = mock.client();
+        client.write_all(b"GET /b HTTP/1.1\r\nHost: h\r\n\r\n").unwrap();
+        assert_eq!(rest(&mut client).0, "HTTP/1.1 204 No Content\r\n\r\n");
+        let ended = mock.wait();
+        assert_eq!(ended.code, Some(1), "{}", ended.stdout);
+        let said = "# @1: `method PUT|POST` is not true: the method is GET\n\
+            # @1: `field Content-Type contains json` is not true: there is no such field\n\
+            # @1: `body contains \"{\\\"é\\\"\"` is not true: the content is \"\"\n";
+        assert!(ended.stdout.ends_with(said), "{}", ended.stdout);
+    }
+    // Requests count from the last group, of either kind.
+    let second = format!("{response}???\nstatus 204\nmethod GET\n\n???\nmethod HEAD\n\n{response}");
+    let mock = Mock::start(&format!("# two\n\n???\nmethod GET\n\n{second}"), "");
+    let mut client = mock.client();
+    let requests = ["GET / HTTP/1.1\r\nHost: h\r\n\r\n", "HEAD / HTTP/1.1\r\nHost: h\r\n\r\n"];
+    client.write_all(requests.concat().as_bytes()).unwrap();
+    assert_eq!(rest(&mut client).0, "HTTP/1.1 204 No Content\r\n\r\n".repeat(2));
+    let ended = mock.wait();
+    assert_eq!(ended.code, Some(0), "{}", ended.stdout);
+
+    let broken = Mock::start(&format!("# t\n\n{group}{response}"), "");
+    let mut client = broken.client();
+    client.write_all(b"GET / HTTP/1.1\r\nHost : h\r\n\r\n").unwrap();
+    assert_eq!(rest(&mut client).0, "HTTP/1.1 204 No Content\r\n\r\n");
+    let ended = broken.wait();
+    assert!(ended.stdout.contains("is not true: 0 requests were received"), "{}", ended.stdout);
+}
+
+#[test]
+fn bytes_that_are_no_message_are_awaited_by_their_number() {
+    let mock = Mock::start(">>>\nEHLO me\n<<<\n250 you\n>>>\nQUIT\n--- server closed\n", "");
+    let mut client = mock.client();
+    client.write_all(b"EHLO ME\r\n").unwrap();
+    let mut reply = [0; 9];
+    client.read_exact(&mut reply).unwrap();
+    assert_eq!(&reply, b"250 you\r\n");
+    client.write_all(b"QUIT\r\n").unwrap();
+    assert_eq!(rest(&mut client), (String::new(), false));
+    drop(client);
+    let Exit { code, stdout, .. } = mock.wait();
+    assert_eq!(code, Some(1));
+    assert!(
+        stdout.contains("\n#   expected: EHLO me\\r\\n\n#   got:      EHLO ME\\r\\n\n"),
+        "{stdout}"
+    );
+    assert!(stdout.contains("\n#                  ^\n"), "{stdout}");
+}
+
+#[test]
+fn pipelined_requests_are_answered_one_by_one_and_surplus_is_printed() {
+    let mock =
+        Mock::start(&after_get(&format!("<<<\n1\\\n>>>\n{GET}<<<\n2\\\n--- server closed\n")), "");
+    let mut client = mock.client();
+    client.write_all(with_crlf(&format!("{GET}{GET}surplus")).as_bytes()).unwrap();
+    client.shutdown(Shutdown::Write).unwrap();
+    assert_eq!(rest(&mut client), ("12".into(), false));
+    let Exit { code, stdout, .. } = mock.wait();
+    assert_eq!(code, Some(1));
+    assert!(stdout.ends_with("\n# @1: the client sent more, 7 bytes: surplus\n"), "{stdout}");
+}
+
+#[test]
+fn content_is_read_after_the_interim_response() {
+    let file = ">>>\nPUT / HTTP/1.1\nExpect: 100-continue\nContent-Length: 2\n\n<<<\n\
+        HTTP/1.1 100 Continue\n\n>>>\nhi\\\n<<<\nHTTP/1.1 204 No Content\n\n--- client closed\n";
+    let mock = Mock::start(file, "");
+    let mut client = mock.client();
+    let head = with_crlf("PUT / HTTP/1.1\nExpect: 100-continue\nContent-Length: 2\n\n");
+    client.write_all(head.as_bytes()).unwrap();
+    client.read_exact(&mut [0; 25]).unwrap();
+    client.write_all(b"hi").unwrap();
+    client.read_exact(&mut [0; 27]).unwrap();
+    drop(client);
+    assert_eq!(mock.wait().code, Some(0));
+}
+
+#[test]
+fn a_client_that_stalls_closes_early_or_never_connects_is_reported() {
+    let mock = Mock::start(&after_get("<<<\nno\\\n--- server closed\n"), "--timeout 0.5");
+    let mut client = mock.client();
+    client.write_all(b"GET / HTTP/1.1\r\n").unwrap();
+    let Exit { code, stdout, .. } = mock.wait();
+    assert_eq!(code, Some(3));
+    assert!(
+        stdout.contains(
+            "@1: timed out after 500ms: 16 bytes of request 1 were received, and it is not complete"
+        ),
+        "{stdout}"
+    );
+
+    let mock = Mock::start(&after_get("<<<\nno\\\n--- server closed\n"), "");
+    let mut client = mock.client();
+    client.write_all(b"GET / HTTP/1.1\r\n").unwrap();
+    drop(client);
+    let Exit { code, stdout, .. } = mock.wait();
+    assert_eq!(code, Some(1));
+    assert!(
+        stdout.contains("@1: the client closed the connection early: 16 bytes of request 1"),
+        "{stdout}"
+    );
+
+    let mock = Mock::start(&after_get("<<<\nno\\\n--- client closed\n"), "--timeout 0.5");
+    let mut client = mock.client();
+    client.write_all(with_crlf(GET).as_bytes()).unwrap();
+    let Exit { code, stdout, .. } = mock.wait();
+    assert_eq!(code, Some(3));
+    assert!(stdout.contains("the client did not close the connection"), "{stdout}");
+
+    let Exit { code, stdout, .. } = Mock::start(&after_get(""), "--timeout 0.5").wait();
+    assert_eq!(code, Some(3));
+    assert!(
+        stdout.ends_with("\n# 0 of 1 connections were opened, then none for 500ms\n"),
+        "{stdout}"
+    );
+}
+
+// What the server sends.
+
+#[test]
+fn each_block_is_one_write_after_its_wait() {
+    let mock =
+        Mock::start(&after_get("<<<\none\n--- wait 200ms\n<<<\ntwo\n--- server closed\n"), "");
+    let mut client = mock.client();
+    let since = Instant::now();
+    client.write_all(with_crlf(GET).as_bytes()).unwrap();
+    let mut buffer = [0; 99];
+    assert_eq!(read_once(&client, &mut buffer).unwrap(), 5);
+    assert_eq!(rest(&mut client), ("two\r\n".into(), false));
+    assert!(since.elapsed() > Duration::from_millis(150));
+    drop(client);
+    assert_eq!(mock.wait().code, Some(0));
+}
+
+#[test]
+fn a_half_closed_server_still_reads_and_a_silent_one_stays_open() {
+    let file = after_get(
+        "<<<\nbye\\\n--- server half-close\n>>>\nthanks\\\n--- silent 200ms\n--- server closed\n",
+    );
+    let mock = Mock::start(&file, "");
+    let mut client = mock.client();
+    client.write_all(with_crlf(GET).as_bytes()).unwrap();
+    assert_eq!(rest(&mut client), ("bye".into(), false));
+    client.write_all(b"thanks").unwrap();
+    assert_eq!(mock.wait().code, Some(0));
+
+    let mock = Mock::start(&after_get("<<<\nwait\\\n--- silent 300ms\n--- server closed\n"), "");
+    let mut client = mock.client();
+    let since = Instant::now();
+    client.write_all(with_crlf(GET).as_bytes()).unwrap();
+    assert_eq!(rest(&mut client), ("wait".into(), false));
+    assert!(since.elapsed() > Duration::from_millis(250));
+    drop(client);
+    assert_eq!(mock.wait().code, Some(0));
+}
+
+#[test]
+fn the_reset_follows_the_bytes() {
+    for (server, bytes) in [
+        ("--- server reset\n", ""),
+        ("<<<\nhalf\\\n--- server reset\n", "half"),
+        (
+            "<<<\nhalf\\\n--- wait 100ms\n<<<\nmore\\\n--- silent 100ms\n--- server reset\n",
+            "halfmore",
+        ),
+    ] {
+        let mock = Mock::start(&after_get(server), "");
+        let mut client = mock.client();
+        client.write_all(with_crlf(GET).as_bytes()).unwrap();
+        assert_eq!(rest(&mut client), (bytes.into(), true), "{server}");
+        let Exit { code, stdout, .. } = mock.wait();
+        assert_eq!(code, Some(0), "{stdout}");
+    }
+    // Without a request in the file, the client may send a byte before the reset.
+    let mock = Mock::start("--- server reset\n", "");
+    let mut client = mock.client();
+    client.write_all(b"G").unwrap();
+    assert_eq!(rest(&mut client), (String::new(), true));
+    assert_eq!(mock.wait().code, Some(0));
+}
+
+#[test]
+fn connections_are_played_in_the_order_of_the_file() {
+    let file = format!(
+        "{}--- @2 open\n>>> @2\n{GET}<<< @2\nsecond\\\n--- @2 server closed\n",
+        after_get("<<<\nfirst\\\n--- server closed\n")
+    );
+    let mock = Mock::start(&file, "");
+    for response in ["first", "second"] {
+        let mut client = mock.client();
+        client.write_all(with_crlf(GET).as_bytes()).unwrap();
+        assert_eq!(rest(&mut client), (response.into(), false));
+    }
+    let Exit { code, stdout, .. } = mock.wait();
+    assert_eq!(code, Some(0), "{stdout}");
+    assert!(stdout.contains("# @1: as written\n") && stdout.contains("# @2: as written\n"));
+}
+
+#[test]
+fn loop_plays_connections_in_parallel_until_a_signal() {
+    for (path, code) in [("/", 0), ("/other", 1)] {
+        let mock =
+            Mock::start(&after_get("<<<\nhello\\\n--- server closed\n"), "--loop --timeout 1");
+        thread::sleep(Duration::from_millis(1200)); // longer than the timeout: the mock goes on
+        let mut clients: Vec<TcpStream> = (0..5).map(|_| mock.client()).collect();
+        for client in clients.iter_mut().rev() {
+            let get = with_crlf(&GET.replacen('/', path, 1));
+            client.write_all(get.as_bytes()).unwrap();
+            assert_eq!(rest(client), ("hello".into(), false));
+        }
+        drop(clients);
+        let mut process = mock.process;
+        for _ in 0..5 {
+            process.wait_for_line("# @1");
+        }
+        assert_eq!(process.stop().code, Some(code));
+    }
+}
+
+// Errors.
+
+#[test]
+fn each_error_is_a_sentence() {
+    let folder = Folder::new();
+    let file = |name: &str, text: &str| {
+        fs::write(folder.file(name), text).unwrap();
+        folder.file(name).display().to_string()
+    };
+    let malformed = file("malformed.wire", "# t\n\n<<<\n\\q\n");
+    let left_out = file("left-out.wire", &after_get("<<<\nHTTP/1.1 200 OK\n\n\\{8412 bytes}\\\n"));
+    let empty = file("empty.wire", "# only prose\n");
+    let good = file("good.wire", &after_get("--- server closed\n"));
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let in_use = listener.local_addr().unwrap();
+    for (arguments, expected) in [
+        (String::new(), "mock needs a transcript"),
+        ("a b".into(), "`b` is one too many"),
+        ("--lop".into(), "did you mean --loop?"),
+        ("/no/such.wire".into(), "/no/such.wire: there is no such file"),
+        (malformed, "malformed.wire: line 4: expected "),
+        (left_out, "left-out.wire: line 9: 8412 bytes of this block were left out"),
+        (empty, "empty.wire: line 1: expected a connection"),
+        (format!("{good} --listen nowhere"), "write it like"),
+        (format!("{good} --listen {in_use}"), "is in use; try --listen"),
+        (format!("{good} --port-file /no/such/folder"), "cannot write /no/such/folder"),
+    ] {
+        let ended = run(&mut openkitchen(&format!("mock {arguments}")));
+        assert_eq!(ended.code, Some(2), "{arguments}: {}", ended.stderr);
+        assert!(ended.stderr.contains(expected), "{arguments}: {}", ended.stderr);
+    }
+    let help = run(&mut openkitchen("mock --help"));
+    assert_eq!(help.code, Some(0));
+    assert!(help.stdout.contains("--port-file") && help.stdout.contains("1 something differed"));
+}
+
+#[test]
+fn the_port_file_has_the_bound_address() {
+    let folder = Folder::new();
+    let port = folder.file("port");
+    fs::write(&port, "the address of an earlier run, and much longer than the new one\n").unwrap();
+    let mock =
+        Mock::start(&after_get("--- server closed\n"), &format!("--port-file {}", port.display()));
+    let mut client = mock.client();
+    client.write_all(with_crlf(GET).as_bytes()).unwrap();
+    assert_eq!(fs::read_to_string(&port).unwrap(), format!("{}\n", mock.process.address));
+    assert_eq!(rest(&mut client).0, "");
+    drop(client);
+    assert_eq!(mock.wait().code, Some(0));
+}
+
+#[test]
+fn a_port_file_that_cannot_be_written_leaves_nothing_behind() {
+    let folder = Folder::new();
+    let port = folder.file("port");
+    fs::create_dir(&port).unwrap(); // a file cannot take the place of a folder
+    let transcript = folder.file("good.wire");
+    fs::write(&transcript, after_get("--- server closed\n")).unwrap();
+    let arguments = format!("mock {} --port-file {}", transcript.display(), port.display());
+    let ended = run(&mut openkitchen(&arguments));
+    assert_eq!(ended.code, Some(2), "{}", ended.stderr);
+    let left = fs::read_dir(port.parent().unwrap()).unwrap().count();
+    assert_eq!(left, 2, "the folder and the transcript");
+}
+
+#[test]
+fn a_signal_before_the_end_is_exit_code_3() {
+    let mock = Mock::start(&after_get("--- server closed\n"), "");
+    assert_eq!(mock.process.stop().code, Some(3));
+}

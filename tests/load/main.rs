@@ -1,0 +1,36 @@
+//! Tests with many clients, clients that misbehave, shortages and stops.
+//!
+//! The short tests run with `cargo test`. The long ones need more time or more of the machine, and
+//! are `#[ignore]`d: `make soak` runs them one after another, and each prints what it measured.
+//!
+//! They need Linux: its /proc shows what a process uses, and its TCP errors show what happened to
+//! the bytes of a request.
+//!
+//! ```text
+//! accept           slow clients and busy handlers do not delay a new client
+//! bad_clients      clients above the limit, that disconnect, half-close or never read
+//! endurance        shortages and stress: no leak, and each problem is logged once
+//! shutdown         how the server ends: signals, grace and drain times, kill -9
+//! stop_under_load  no accepted request is lost
+//!
+//! idle             long: ten thousand idle connections
+//! rolling_restart  long: two servers behind HAProxy are restarted in turn
+//! slowhttptest     long: the four slow attacks of that tool
+//! mixed            long: everything at once, for half an hour
+//! ```
+
+#![cfg(target_os = "linux")]
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on ends by a panic")]
+
+#[path = "../support/mod.rs"]
+mod support;
+
+mod accept;
+mod bad_clients;
+mod endurance;
+mod idle;
+mod mixed;
+mod rolling_restart;
+mod shutdown;
+mod slowhttptest;
+mod stop_under_load;

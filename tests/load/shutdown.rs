@@ -1,0 +1,266 @@
+//! Tests of how the server ends: SIGKILL, SIGTERM and SIGINT, the grace and drain times, PID 1. An
+//! acknowledged like is kept, and every accepted request is answered.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::net::TcpStream;
+use std::path::Path;
+use std::process::Command;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::mpsc;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use crate::support::client::Client;
+use crate::support::process::{self, Exit, Folder, ServerProcess, TIMEOUT};
+
+/// The longest time of a stop that waits for no request, and of the stop after the grace time. It
+/// allows for a busy machine, and is far less than the grace time of 60 s in these tests.
+const STOP_TIME: Duration = Duration::from_secs(2);
+
+const LIKE: &str = "POST /api/likes HTTP/1.1\r\nHost: h\r\nContent-Length: 6\r\n\
+                    Content-Type: application/x-www-form-urlencoded\r\n\r\npost=1";
+
+/// The number of likes of post 1 that the API reports.
+fn likes(server: &ServerProcess) -> u64 {
+    let response = server.get("/api/likes");
+    let count = response.text().strip_prefix("{\"1\":").and_then(|rest| rest.split_once(','));
+    count.unwrap().0.parse().unwrap()
+}
+
+/// Sends one like, and returns the count in the response; `None` if the connection ends first.
+fn like(client: &mut Client) -> Option<u64> {
+    client.send(LIKE);
+    let response = client.response_or_end()?;
+    assert_eq!(response.status, 201, "{}", response.text());
+    response.text().strip_prefix("{\"post\":1,\"likes\":")?.strip_suffix('}')?.parse().ok()
+}
+
+#[test]
+fn kill_9_during_a_hundred_posts_loses_no_acknowledged_like() {
+    let folder = Folder::new();
+    let (sent, mut acknowledged) = (AtomicU64::new(0), 0);
+    for round in 0..4 {
+        let mut server = ServerProcess::start_site_with_likes(&folder.file("likes"), "");
+        let kept = likes(&server);
+        let most = sent.load(Ordering::SeqCst);
+        assert!((acknowledged..=most).contains(&kept), "{acknowledged} <= {kept} <= {most}");
+        let (sender, counts) = mpsc::channel();
+        let clients: Vec<_> = (0..100).map(|_| server.client()).collect();
+        thread::scope(|scope| {
+            for mut client in clients {
+                let (sender, sent) = (sender.clone(), &sent);
+                scope.spawn(move || {
+                    loop {
+                        sent.fetch_add(1, Ordering::SeqCst);
+                        let Some(count) = like(&mut client) else { return };
+                        sender.send(count).unwrap();
+                    }
+                });
+            }
+            drop(sender);
+            // At this moment each of the clients waits for a response or is about to send a request.
+            let mut received: Vec<u64> = counts.iter().take(120 + 50 * round).collect();
+            server.kill();
+            received.extend(counts);
+            let distinct: BTreeSet<u64> = received.iter().copied().collect();
+            assert_eq!(distinct.len(), received.len(), "two responses have the same count");
+            acknowledged = kept + received.len() as u64;
+        });
+    }
+    let kept = likes(&ServerProcess::start_site_with_likes(&folder.file("likes"), ""));
+    assert!(acknowledged <= kept && kept <= sent.into_inner(), "{acknowledged} <= {kept}");
+}
+
+#[test]
+fn a_torn_last_record_is_repaired_on_start() {
+    let folder = Folder::new();
+    let data = folder.file("likes");
+    let start = |data: &Path| ServerProcess::start_site_with_likes(data, "");
+    let mut server = start(&data);
+    for count in 1..=3 {
+        assert_eq!(like(&mut server.client()), Some(count));
+    }
+    server.kill();
+    let whole = fs::read(&data).unwrap();
+    let record = (whole.len() - 20) / 3;
+    for (torn, kept) in [
+        ([&whole[..], b"0000000001 5"].concat(), 3),
+        ([&whole[..], b"garbage\xff\0\n"].concat(), 3),
+        ([&whole[..], &[0; 4096]].concat(), 3),
+        (whole[..whole.len() - 1].to_vec(), 2),
+        (whole[..whole.len() - record].to_vec(), 2),
+        (whole[..25].to_vec(), 0),
+        (whole[..7].to_vec(), 0),
+    ] {
+        fs::write(&data, &torn).unwrap();
+        let server = start(&data);
+        assert_eq!(likes(&server), kept, "{}", torn.escape_ascii());
+        assert_eq!(fs::read(&data).unwrap(), whole[..20 + record * kept as usize], "cut off");
+        assert_eq!(like(&mut server.client()), Some(kept + 1));
+        let Exit { code, stderr, .. } = server.stop();
+        assert_eq!(code, Some(0), "{stderr}");
+        assert_eq!(likes(&start(&data)), kept + 1, "a like after the repair is kept");
+    }
+}
+
+#[test]
+fn sigterm_closes_idle_connections_and_answers_an_upload_in_progress() {
+    let server = ServerProcess::start_site("");
+    let mut idle = server.client();
+    idle.send("GET /about HTTP/1.1\r\nHost: h\r\n\r\n");
+    assert_eq!(idle.response().status, 200);
+    let mut silent = server.client();
+    let mut upload = server.client();
+    upload.send(
+        "POST /echo HTTP/1.1\r\nHost: h\r\nContent-Length: 10\r\nExpect: 100-continue\r\n\r\n",
+    );
+    assert_eq!(upload.response().status, 100);
+    upload.send("first");
+
+    server.signal("TERM");
+    let received = (idle.read_to_end(), silent.read_to_end());
+    assert_eq!(received, (vec![], vec![]), "closed without a response");
+    wait_until_refused(&server);
+    upload.send("-last");
+    let response = upload.response();
+    assert_eq!((response.status, response.text()), (200, "first-last"));
+    assert_eq!(response.field("connection"), Some("close"));
+    drop(upload);
+    assert_eq!(server.wait().code, Some(0));
+}
+
+/// Waits until a new connection is refused.
+fn wait_until_refused(server: &ServerProcess) {
+    let since = Instant::now();
+    while TcpStream::connect(server.address).is_ok() {
+        assert!(since.elapsed() < TIMEOUT, "the server still accepts");
+    }
+}
+
+#[test]
+fn requests_sent_before_sigterm_are_answered() {
+    for _ in 0..5 {
+        let server = ServerProcess::start_site("");
+        let mut known = server.client();
+        known.send("GET /about HTTP/1.1\r\nHost: h\r\n\r\n");
+        assert_eq!(known.response().status, 200);
+        // Some of these are served, some wait for a thread, and some wait in the backlog.
+        let mut clients: Vec<Client> = (0..40).map(|_| server.client()).collect();
+        clients.push(known);
+        for client in &mut clients {
+            client.send(LIKE);
+        }
+        server.signal("TERM");
+        let responses = clients.into_iter().filter_map(|mut client| client.response_or_end());
+        assert_eq!((responses.count(), server.wait().code), (41, Some(0)), "each was in flight");
+    }
+}
+
+#[test]
+fn the_grace_time_bounds_the_stop() {
+    let (server, mut upload) = server_with_an_upload("--grace 0.4");
+    let since = Instant::now();
+    let Exit { code, stderr, .. } = server.stop();
+    let took = since.elapsed();
+    assert_eq!(code, Some(0), "{stderr}");
+    assert!(took >= Duration::from_millis(400) && took < Duration::from_millis(400) + STOP_TIME);
+    assert!(stderr.contains("cut off"), "{stderr}");
+    upload.read_to_end();
+}
+
+/// A server, and a client whose request stays incomplete.
+fn server_with_an_upload(flags: &str) -> (ServerProcess, Client) {
+    let server = ServerProcess::start_site(flags);
+    let mut upload = server.client();
+    upload.send(
+        "POST /echo HTTP/1.1\r\nHost: h\r\nContent-Length: 2\r\nExpect: 100-continue\r\n\r\n",
+    );
+    assert_eq!(upload.response().status, 100);
+    upload.send("1");
+    (server, upload)
+}
+
+#[test]
+fn a_second_signal_ends_the_server_at_once() {
+    for (first, second) in [("TERM", "TERM"), ("INT", "INT"), ("INT", "TERM")] {
+        let (server, _upload) = server_with_an_upload("--grace 60");
+        server.signal(first);
+        wait_until_refused(&server);
+        let since = Instant::now();
+        server.signal(second);
+        assert_eq!(server.wait().code, Some(1), "{first}, {second}");
+        assert!(since.elapsed() < STOP_TIME);
+    }
+}
+
+#[test]
+fn an_idle_server_stops_at_the_first_sigterm_or_sigint() {
+    for name in ["TERM", "INT"] {
+        let server = ServerProcess::start_site("--grace 60");
+        let since = Instant::now();
+        server.signal(name);
+        assert_eq!(server.wait().code, Some(0));
+        assert!(since.elapsed() < STOP_TIME, "{name}");
+    }
+}
+
+#[test]
+fn clients_that_connect_without_end_do_not_delay_the_stop() {
+    for _ in 0..2 {
+        let server = ServerProcess::start_site("--grace 60");
+        let address = server.address;
+        thread::scope(|scope| {
+            for _ in 0..2 {
+                scope.spawn(move || while TcpStream::connect(address).is_ok() {});
+            }
+            assert_eq!(server.get("/about").status, 200);
+            let since = Instant::now();
+            assert_eq!(server.stop().code, Some(0));
+            assert!(since.elapsed() < STOP_TIME, "{:?}", since.elapsed());
+        });
+    }
+}
+
+#[test]
+fn during_the_drain_time_healthz_answers_503_and_other_routes_answer_as_before() {
+    let server = ServerProcess::start_site("--drain 0.5");
+    assert_eq!(server.get("/healthz").status, 200);
+    server.signal("TERM");
+    let since = Instant::now();
+    let draining = loop {
+        let response = server.get("/healthz");
+        if response.status != 200 {
+            break response;
+        }
+    };
+    assert_eq!((draining.status, draining.text()), (503, "draining"));
+    assert_eq!(server.get("/about").status, 200, "new connections are still accepted");
+    assert_eq!(server.wait().code, Some(0));
+    assert!(since.elapsed() >= Duration::from_millis(450));
+}
+
+#[test]
+fn as_pid_1_it_stops_at_sigterm() {
+    if !process::need("unshare", "unshare -pf --mount-proc true") {
+        return;
+    }
+    let folder = Folder::new();
+    let mut command = Command::new("unshare");
+    command.args(["-pf", "--mount-proc", "--kill-child", env!("CARGO_BIN_EXE_openkitchen")]);
+    command.args(["--listen", "127.0.0.1:0", "--no-trace", "--data"]).arg(folder.file("likes"));
+    let server = ServerProcess::start(&mut command);
+    assert_eq!(server.get("/about").status, 200);
+    let since = Instant::now();
+    process::signal("TERM", &format!("$(cat /proc/{0}/task/{0}/children)", server.id()));
+    let Exit { code, stderr, .. } = server.wait();
+    assert_eq!(code, Some(0), "{stderr}");
+    assert!(since.elapsed() < Duration::from_secs(1), "{:?}", since.elapsed());
+    assert_eq!(stderr.matches("only this container can reach it").count(), 1, "{stderr}");
+}
+
+#[test]
+#[should_panic(expected = "spoon is needed where CI=true")]
+fn a_missing_tool_fails_the_test_where_ci_is_true() {
+    process::skip_or_fail("spoon", true);
+}
