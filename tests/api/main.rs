@@ -3,11 +3,13 @@
 //! ```text
 //! server    the settings of a server
 //! observer  what an observer is told, and in which order
+//! observe   the trace, recordings and kept exchanges of a library server
 //! carets    the caret and the corrected line in the response to a malformed request
 //! ```
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on ends by a panic")]
 
 mod carets;
+mod observe;
 mod observer;
 mod server;

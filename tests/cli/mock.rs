@@ -362,6 +362,62 @@ fn assertions_are_tested_on_the_request_instead_of_its_bytes() {
 }
 
 #[test]
+fn a_page_without_requests_answers_any_request_with_the_next_response() {
+    let (ok, empty) =
+        ("HTTP/1.1 200 OK\nContent-Length: 2\n\nok\\\n", "HTTP/1.1 204 No Content\n\n");
+    let file =
+        format!("# any\n\n--- wait 1s\n<<<\n{ok}<<<\n{empty}???\nmethod PUT\n\n<<<\n{empty}");
+    let mock = Mock::start(&file, "");
+    let mut client = mock.client();
+    let since = Instant::now();
+    // The content of the first request arrives late, and the second request with it.
+    client.write_all(b"POST /1 HTTP/1.1\r\nContent-Length: 4\r\n\r\n12").unwrap();
+    client.set_read_timeout(Some(Duration::from_millis(50))).unwrap();
+    let early = client.read(&mut [0]).map_err(|error| error.kind());
+    assert!(matches!(early, Err(ErrorKind::WouldBlock | ErrorKind::TimedOut)), "{early:?}");
+    client.write_all(b"34GET /2 HTTP/1.1\r\n\r\nPUT /3 HTTP/1.1\r\n\r\n").unwrap();
+    client.set_read_timeout(None).unwrap();
+    let expected = format!("{ok}{empty}{empty}").replace('\n', "\r\n").replace("\\\r\n", "");
+    assert_eq!(rest(&mut client), (expected, false));
+    assert!(since.elapsed() >= Duration::from_secs(1), "the wait is kept");
+    let ended = mock.wait();
+    assert_eq!(ended.code, Some(0), "{}", ended.stdout);
+
+    let mock = Mock::start(&format!("<<<\nHTTP/1.1 100 Continue\n\n<<<\n{empty}"), "");
+    let mut client = mock.client();
+    client.write_all(b"PUT / HTTP/1.1\r\nContent-Length: 2\r\n\r\n").unwrap();
+    let mut interim = [0; 25];
+    client.read_exact(&mut interim).unwrap();
+    assert_eq!(&interim, b"HTTP/1.1 100 Continue\r\n\r\n", "it is sent before the content");
+    client.write_all(b"hi").unwrap();
+    assert_eq!(rest(&mut client).0, "HTTP/1.1 204 No Content\r\n\r\n");
+    let ended = mock.wait();
+    assert_eq!(ended.code, Some(0), "{}", ended.stdout);
+}
+
+#[test]
+fn a_response_after_a_silence_needs_no_request() {
+    let file =
+        "# a timeout\n\n--- silent 1s\n<<<\nHTTP/1.1 408 Request Timeout\n\n--- server closed\n";
+    let mock = Mock::start(file, "");
+    let mut client = mock.client();
+    assert_eq!(rest(&mut client).0, "HTTP/1.1 408 Request Timeout\r\n\r\n");
+    drop(client);
+    assert_eq!(mock.wait().code, Some(0));
+}
+
+#[test]
+fn assertions_before_a_response_are_about_the_request_that_it_answers() {
+    let empty = "<<<\nHTTP/1.1 204 No Content\n\n";
+    let mock = Mock::start(&format!("{empty}???\nfield X is 2\n\n{empty}"), "");
+    let mut client = mock.client();
+    client.write_all(b"GET / HTTP/1.1\r\nX: 1\r\n\r\nGET / HTTP/1.1\r\nX: 2\r\n\r\n").unwrap();
+    assert_eq!(rest(&mut client).0, "HTTP/1.1 204 No Content\r\n\r\n".repeat(2));
+    let ended = mock.wait();
+    assert_eq!(ended.code, Some(0), "{}", ended.stdout);
+}
+
+#[test]
 fn bytes_that_are_no_message_are_awaited_by_their_number() {
     let mock = Mock::start(">>>\nEHLO me\n<<<\n250 you\n>>>\nQUIT\n--- server closed\n", "");
     let mut client = mock.client();

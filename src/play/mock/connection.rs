@@ -75,29 +75,40 @@ impl MockConnection {
 /// Returns where any request is awaited: before each response, if the client sends nothing in the
 /// transcript. A response that follows a silence is sent into it.
 fn awaited_requests(steps: &[Step]) -> Vec<AwaitedRequest> {
-    let (mut awaits, mut dialogue, mut is_answered) = (Vec::new(), Dialogue::new(), true);
+    let (mut awaits, mut dialogue) = (Vec::new(), Dialogue::new());
     if steps.iter().any(|step| matches!(step, Step::Receive(_))) {
         return awaits;
     }
+    dialogue.follow(Side::Client, ANY_REQUEST);
+    let (mut number, mut is_due) = (1, true);
     for (before, step) in steps.iter().enumerate() {
-        if is_answered && let Some(response) = next_response(&steps[before..]) {
-            dialogue.follow(Side::Client, ANY_REQUEST);
-            // In a status line, the status follows `HTTP/1.1 `. After a 101, HTTP is over.
-            let is_head_enough = response.get(9) == Some(&b'1') && response.get(11) != Some(&b'1');
-            awaits.push(AwaitedRequest { before, number: awaits.len() + 1, is_head_enough });
-            is_answered = false;
+        if is_due && let Some(response) = next_response(&steps[before..]) {
+            awaits.push(AwaitedRequest { before, number, is_head_enough: is_interim(response) });
+            is_due = false;
         }
         match step {
-            Step::Silent { .. } => is_answered = false,
+            Step::Silent { .. } => is_due = false,
             Step::Send { bytes, .. } => {
-                let finals = dialogue.progress(Side::Server).finals;
                 dialogue.follow(Side::Server, bytes);
-                is_answered |= dialogue.progress(Side::Server).finals > finals;
+                let finals = dialogue.progress(Side::Server).finals;
+                let is_answered = finals >= dialogue.requests();
+                if is_answered {
+                    dialogue.follow(Side::Client, ANY_REQUEST);
+                    number += 1;
+                }
+                is_due |= is_answered || is_interim(bytes);
             }
             _ => {}
         }
     }
     awaits
+}
+
+/// Whether these bytes are an interim response. In a status line, the status follows `HTTP/1.1 `. A 101
+/// is not interim.
+fn is_interim(response: &[u8]) -> bool {
+    response.starts_with(b"HTTP/")
+        && matches!(response.get(9..12), Some([b'1', _, b'0' | b'2'..=b'9']))
 }
 
 /// The first bytes of the response that these steps begin with: they may be waited for, or have
@@ -135,7 +146,7 @@ mod tests {
                 vec![(1, false)],
             ),
             ("<<<\nHTTP/1.1 200 OK\n\n<<<\nto the end\\\n".into(), vec![(0, false)]),
-            (format!("<<<\nHTTP/1.1 100 Continue\n\n{EMPTY}"), vec![(0, true)]),
+            (format!("<<<\nHTTP/1.1 100 Continue\n\n{EMPTY}"), vec![(0, true), (1, false)]),
             (
                 format!("???\nmethod GET\n{EMPTY}???\nmethod PUT\n{EMPTY}"),
                 vec![(0, false), (2, false)],
