@@ -47,7 +47,8 @@
 //!   for peers whose exact bytes are not known.
 //!
 //! A group is about the request if the next block below it, on its connection, is the `<<<` that answers,
-//! and it has no `status`, `closed` or `open`. Any other group is about the responses above it.
+//! and it has no `status`, `closed` or `open`. Requests that are answered above it are passed over. Any
+//! other group is about the responses above it.
 //! `method` and `target` are about a request wherever they stand; in a group about responses, it is the
 //! request that the response answers. [`subject`] says it for a program.
 //!

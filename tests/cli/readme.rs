@@ -137,7 +137,8 @@ fn each_element_of_the_format_in_readme_is_parsed() {
     let readme = readme();
     let (_, section) = readme.split_once("\n## The format\n").expect("the section");
     let section = section.split("\n## ").next().expect("a split has a first part");
-    let items: Vec<&str> = section.split("\n- ").skip(1).collect();
+    let items: Vec<&str> =
+        section.split("\n- ").skip(1).filter_map(|item| item.split("\n\n").next()).collect();
     let parse = |text: &str| {
         Transcript::parse(text).unwrap_or_else(|error| panic!("{error}: {text}")).items
     };
