@@ -76,7 +76,7 @@ pub struct Answered<'a> {
 
 /// Makes a call to each observer, and catches its panic. The end of a connection is reported while it is
 /// dropped, where a second panic would abort the process.
-pub(crate) fn report<O: Observer + ?Sized>(observers: &[Arc<O>], call: impl Fn(&O)) {
+pub(crate) fn report<O: ?Sized>(observers: &[Arc<O>], call: impl Fn(&O)) {
     for observer in observers {
         if panic::catch_unwind(AssertUnwindSafe(|| call(&**observer))).is_err() {
             error!("a call to an observer ended by a panic");

@@ -7,7 +7,7 @@
 //! Every thread borrows these from the stack of [`Server::run`](super::server::Server::run).
 //!
 //! What is done with an accepted connection is a [`Serve`]. [`Service`] is the one of the HTTP server.
-//! The command `watch` has its own, and uses the same code to accept, to limit and to stop.
+//! `play::watch` has its own, and uses the same code to accept, to limit and to stop.
 //! Next: [`accept`](super::accept).
 
 use std::io;
@@ -26,7 +26,7 @@ use crate::message::visible::Visible;
 use crate::route::Routes;
 use crate::sys;
 
-/// A source of the current time, for `Date`. The tests' clock stands still.
+/// A source of the current time, for `Date`: `SystemTime::now`, or one that stands still, for a test.
 pub type Clock = fn() -> SystemTime;
 
 /// How the system schedules the threads that serve connections.

@@ -60,7 +60,7 @@ impl StartError {
     }
 
     /// Another error of the system: what could not be done, and its text.
-    pub(super) fn new(what: &str, source: io::Error) -> StartError {
+    pub(crate) fn new(what: &str, source: io::Error) -> StartError {
         StartError { what: format!("{what}: {source}"), instead: None, source }
     }
 

@@ -23,7 +23,7 @@ use std::time::{Duration, Instant};
 use super::follower::{FollowedBytes, Follower, Viewer, end_event, lock};
 use crate::message::dialogue::{Followed, Side};
 use crate::message::ending::Ending;
-use crate::net::observer::{End, Observer};
+use crate::net::observer::End;
 use crate::net::server::Server;
 use crate::route::RouteRow;
 use crate::transcript::notes::crossed;
@@ -97,7 +97,12 @@ pub struct KeptBytes {
     bytes: Vec<u8>,
     total: u64,
     reads: Vec<ReadOrWrite>,
+    /// How many reads or writes there were, and the times of the first and the last one.
+    count: u64,
+    times: Option<(Duration, Duration)>,
     is_whole: bool,
+    /// Whether the end of the connection ends the message.
+    ends_with_connection: bool,
 }
 
 /// One read or write of a message.
@@ -138,6 +143,9 @@ impl KeptBytes {
     /// Appends bytes of one read, and keeps at most `room` of them.
     fn push(&mut self, bytes: &[u8], at: Duration, room: usize) {
         self.total += bytes.len() as u64;
+        let (first, last) = self.times.unwrap_or((at, at));
+        self.count += u64::from(self.count == 0 || last != at);
+        self.times = Some((first, at));
         let kept = &bytes[..bytes.len().min(room)];
         if kept.is_empty() {
             return;
@@ -151,11 +159,10 @@ impl KeptBytes {
 
     /// The bytes as one block of a transcript.
     fn block(&self, connection: u32, from: Side, since: Duration) -> Option<Item> {
-        let last = self.reads.last()?;
+        let (_, last) = self.times?;
         let mut bytes = Bytes::raw(&self.bytes);
         bytes.push_left_out(self.total - self.bytes.len() as u64);
-        let took = last.at.saturating_sub(since);
-        let note = Note::new(&crossed(self.total, self.reads.len() as u64, took));
+        let note = Note::new(&crossed(self.total, self.count, last.saturating_sub(since)));
         Some(Item::Block(Block { connection, from, note, bytes }))
     }
 }
@@ -169,15 +176,14 @@ impl KeptExchange {
 
     /// The time from the last byte of the request to the last byte of the response, where both are known.
     pub fn took(&self) -> Option<Duration> {
-        let (asked, answered) = (self.request.reads.last()?, self.response.reads.last()?);
-        Some(answered.at.saturating_sub(asked.at))
+        let ((_, asked), (_, answered)) = (self.request.times?, self.response.times?);
+        Some(answered.saturating_sub(asked))
     }
 
-    /// The exchange as a transcript, which can be printed and played again.
+    /// The exchange as a transcript. It can be played again if no byte was left out.
     pub fn transcript(&self) -> Transcript {
         let connection = u32::try_from(self.connection).unwrap_or(u32::MAX);
-        let asked = self.request.reads.last().map_or(Duration::ZERO, |read| read.at);
-        let begun = self.request.reads.first().map_or(Duration::ZERO, |read| read.at);
+        let (begun, asked) = self.request.times.unwrap_or_default();
         let request = self.request.block(connection, Side::Client, begun);
         let response = self.response.block(connection, Side::Server, asked);
         let ends = self.ends.iter().map(|&kind| {
@@ -309,6 +315,8 @@ impl ExchangesState {
         let room = left.saturating_sub(used + READ_BYTES);
         message.push(bytes, at, room.min(shared.message_bytes.saturating_sub(message.bytes.len())));
         message.is_whole |= range.ends_message && is_final;
+        message.ends_with_connection =
+            matches!(range.ending, Some(Ending::Close | Ending::CloseCoded));
         used += message.memory() - before;
         self.bytes += used;
         self.keep_while(number, shared.capacity, KeptExchange::is_whole);
@@ -336,7 +344,7 @@ impl ExchangesState {
     }
 }
 
-impl Observer for Exchanges {
+impl Viewer for Exchanges {
     fn opened(&self, connection: u64, peer: SocketAddr) {
         let (opened, exchanges) = (Instant::now(), VecDeque::new());
         let in_flight = ConnectionInFlight { peer, opened, server_ended: false, exchanges };
@@ -361,6 +369,10 @@ impl Observer for Exchanges {
                 last.ends.push(kind);
             }
             if server_ended {
+                for exchange in state.of_connection(connection) {
+                    let response = &mut exchange.response;
+                    response.is_whole |= end == End::ServerClosed && response.ends_with_connection;
+                }
                 // A refused request has no end, and its response has.
                 let is_answered = |exchange: &KeptExchange| exchange.response.is_whole;
                 state.keep_while(connection, self.shared.capacity, is_answered);
@@ -374,9 +386,7 @@ impl Observer for Exchanges {
             state.connections.remove(&connection);
         });
     }
-}
 
-impl Viewer for Exchanges {
     fn crossed(&self, connection: u64, followed: &FollowedBytes<'_>) {
         let at = Instant::now();
         self.shared.change(|state| {
@@ -393,6 +403,7 @@ impl Viewer for Exchanges {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::net::observer::Observer;
 
     const GET: &[u8] = b"GET / HTTP/1.1\r\nHost: h\r\n\r\n";
     const CONTINUE: &[u8] = b"HTTP/1.1 100 Continue\r\n\r\n";
@@ -444,6 +455,23 @@ mod tests {
         assert_eq!(lengths(&exchanges), [(GET.len(), 40), (GET.len(), 38)]);
         let kept = exchanges.all();
         assert_eq!([kept[0].response.is_whole, kept[1].response.is_whole], [true, false]);
+    }
+
+    #[test]
+    fn the_close_of_the_server_ends_a_response_without_a_length() {
+        let (exchanges, follower) = followed(2, 20);
+        follower.received(1, GET);
+        follower.sent(1, b"HTTP/1.1 200 OK\r\n\r\n");
+        std::thread::sleep(Duration::from_millis(2));
+        follower.sent(1, b"to the end");
+        assert_eq!(exchanges.all().len(), 0);
+        follower.ended(1, End::ServerClosed);
+        let [kept] = &exchanges.wait_for(1, Duration::ZERO)[..] else { panic!("one exchange") };
+        assert!(kept.response.is_whole());
+        // The bytes beyond the bound are counted, and timed.
+        assert!(kept.took() >= Some(Duration::from_millis(2)), "{:?}", kept.took());
+        let text = kept.transcript().to_string();
+        assert!(text.contains("\n<<< 29 bytes in 2 pieces, +"), "{text}");
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! # Follows each connection once, for all viewers
 //!
 //! The trace, the recordings and the kept exchanges all need to know which bytes are head and content,
-//! and where each message ends. The connection is followed once, for all of them.
+//! and where each message ends. A follower follows each connection once, for all of its viewers.
 //!
 //! ```text
 //! Server or watch ── bytes ──> Follower ── bytes and their ranges ──> Trace, Recorder, Exchanges
@@ -30,11 +30,23 @@ pub struct FollowedBytes<'a> {
     pub is_in_flight: bool,
 }
 
-/// An observer that needs to know what the bytes are. It is told by a [`Follower`]: all that an
-/// [`Observer`] is told, and [`Viewer::crossed`] in place of `received` and `sent`.
-pub trait Viewer: Observer {
-    /// One side sent these bytes.
+/// What is told by a [`Follower`]. It is told what an [`Observer`] is told, but for the bytes it is also told
+/// what they are. (It is no `Observer` itself, since without a follower it would show no byte.)
+pub trait Viewer: Send + Sync {
+    /// One side sent these bytes: [`Observer::received`] and [`Observer::sent`].
     fn crossed(&self, connection: u64, followed: &FollowedBytes<'_>);
+    /// See [`Observer::started`].
+    fn started(&self, _address: SocketAddr, _routes: &[RouteRow]) {}
+    /// See [`Observer::opened`].
+    fn opened(&self, _connection: u64, _peer: SocketAddr) {}
+    /// See [`Observer::routed`].
+    fn routed(&self, _connection: u64, _route: Option<&RouteRow>) {}
+    /// See [`Observer::answered`].
+    fn answered(&self, _connection: u64, _exchange: &Answered<'_>) {}
+    /// See [`Observer::ended`].
+    fn ended(&self, _connection: u64, _end: End) {}
+    /// See [`Observer::gone`].
+    fn gone(&self, _connection: u64) {}
 }
 
 /// An observer that follows each connection from its first byte, and tells its viewers what crossed. A
@@ -130,13 +142,11 @@ mod tests {
     #[derive(Default)]
     struct Lines(Mutex<Vec<String>>);
 
-    impl Observer for Lines {
+    impl Viewer for Lines {
         fn gone(&self, connection: u64) {
             lock(&self.0).push(format!("{connection} gone"));
         }
-    }
 
-    impl Viewer for Lines {
         fn crossed(&self, connection: u64, followed: &FollowedBytes<'_>) {
             let FollowedBytes { from, bytes, ranges, is_in_flight } = followed;
             let parts: Vec<String> =
@@ -148,8 +158,6 @@ mod tests {
 
     /// A viewer that panics at each read and write.
     struct Panics;
-
-    impl Observer for Panics {}
 
     impl Viewer for Panics {
         fn crossed(&self, _: u64, _: &FollowedBytes<'_>) {

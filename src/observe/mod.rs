@@ -1,7 +1,20 @@
 //! # Observe: see what crosses
 //!
 //! Three viewers of a server's connections. Each is told by a [`Follower`] what crosses, byte for byte,
-//! and which bytes are head and content.
+//! and which bytes are head and content. The methods of [`Server`](crate::Server) make a follower each;
+//! one follower can have several viewers, and viewers with options:
+//!
+//! ```
+//! # use std::sync::Arc;
+//! # use openkitchen::{Server, StartError};
+//! use openkitchen::observe::{Exchanges, Follower, Trace, TraceOptions};
+//!
+//! let trace = Trace::on_stdout(TraceOptions { explain: true, ..TraceOptions::default() });
+//! let exchanges = Exchanges::new(100);
+//! let follower = Follower::new(vec![Arc::new(trace), Arc::new(exchanges.clone())]);
+//! let server = Server::bind("127.0.0.1:0")?.observed_by(Arc::new(follower));
+//! # Ok::<(), StartError>(())
+//! ```
 //!
 //! | viewer | what it does |
 //! |---|---|
@@ -42,7 +55,14 @@ pub mod trace;
 pub mod record;
 pub mod exchanges;
 
-pub use exchanges::{Exchanges, KeptBytes, KeptExchange};
-pub use follower::{FollowedBytes, Follower, Viewer};
+#[doc(inline)]
+pub use exchanges::{Exchanges, KeptBytes, KeptExchange, ReadOrWrite};
+#[doc(inline)]
+pub use follower::Follower;
+#[doc(hidden)]
+// a viewer of another program would need the module `message`, which is hidden too
+pub use follower::{FollowedBytes, Viewer};
+#[doc(inline)]
 pub use record::Recorder;
+#[doc(inline)]
 pub use trace::{Trace, TraceOptions};

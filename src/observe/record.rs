@@ -36,8 +36,8 @@
 //! `client closed` if the server has closed before.
 //!
 //! Bounds: 1,000 files in the folder, 16 MiB each. Nothing is ever deleted: beyond the
-//! bounds, connections and bytes are only counted, and the counts are reported. A write error is logged
-//! once, and no client loses its response by it. A slow disk does make the client wait.
+//! bounds, connections and bytes are only counted. The log has a warning when the bound is reached, and
+//! [`Recorder::finish`] returns the count. A write error is logged once, and no client loses its response by it. A slow disk does make the client wait.
 //!
 //! Secrets: keys and cookies are in the file as they crossed. Only the file's owner can read it (0600);
 //! a folder that is created for it has mode 0700.
@@ -52,8 +52,9 @@ use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard};
 
 use super::follower::{FollowedBytes, Follower, Viewer, lock};
-use crate::net::observer::{End, Observer};
+use crate::net::observer::End;
 use crate::net::server::Server;
+use crate::net::start_error::StartError;
 
 use file::RecordedConnection;
 use folder::RecordingFolder;
@@ -75,8 +76,8 @@ impl Server {
     /// name of the server is written into each file: see [`Recorder`].
     ///
     /// # Errors
-    /// A sentence: the folder cannot be created, or no file can be created in it.
-    pub fn recorded_in(self, folder: impl AsRef<Path>, name: &str) -> Result<Server, String> {
+    /// The folder cannot be created, or no file can be created in it.
+    pub fn recorded_in(self, folder: impl AsRef<Path>, name: &str) -> Result<Server, StartError> {
         let recorder = Recorder::open(folder.as_ref(), name)?;
         Ok(self.observed_by(Arc::new(Follower::new(vec![Arc::new(recorder)]))))
     }
@@ -86,13 +87,13 @@ impl Recorder {
     /// Opens the folder, or creates it. `server` is the server's name for each file's second line.
     ///
     /// # Errors
-    /// A sentence: the folder cannot be created, or no file can be created in it.
-    pub fn open(folder: &Path, server: &str) -> Result<Recorder, String> {
+    /// The folder cannot be created, or no file can be created in it.
+    pub fn open(folder: &Path, server: &str) -> Result<Recorder, StartError> {
         let folder = RecordingFolder::open(folder, server)?;
         Ok(Recorder { folder, state: Mutex::default() })
     }
 
-    /// The line to print at the start: where the recordings are, or why there are none.
+    /// A line for the start: where the recordings are, or why there are none.
     pub fn banner(&self) -> String {
         self.folder.banner()
     }
@@ -122,7 +123,7 @@ impl Recorder {
     }
 }
 
-impl Observer for Recorder {
+impl Viewer for Recorder {
     fn opened(&self, connection: u64, peer: SocketAddr) {
         let recorded = RecordedConnection::opened(connection, peer);
         let mut state = self.state();
@@ -140,9 +141,7 @@ impl Observer for Recorder {
         let connection = self.state().connections.remove(&connection);
         drop(connection);
     }
-}
 
-impl Viewer for Recorder {
     fn crossed(&self, connection: u64, followed: &FollowedBytes<'_>) {
         self.with_connection(connection, |it| it.crossed(followed, &self.folder));
     }

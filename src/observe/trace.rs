@@ -45,7 +45,7 @@ use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
 use super::follower::{FollowedBytes, Follower, Viewer};
-use crate::net::observer::{Answered, End, Observer};
+use crate::net::observer::{Answered, End};
 use crate::net::server::Server;
 use crate::route::RouteRow;
 use crate::transcript::{Item, Printer, Side};
@@ -121,7 +121,7 @@ impl Trace {
         if let Some(thread) = thread
             && self.queue.close(FINISH_TIMEOUT)
         {
-            let _ = thread.join(); // a panic was printed on stderr, and the program ends anyway
+            let _ = thread.join(); // a panic was printed on stderr
         }
     }
 
@@ -138,7 +138,7 @@ impl Drop for Trace {
 
 /// An exchange on a quiet route is printed only if it fails: a health check every second would push all
 /// other exchanges off the screen.
-impl Observer for Trace {
+impl Viewer for Trace {
     fn started(&self, _: SocketAddr, routes: &[RouteRow]) {
         if routes.iter().any(|route| route.is_quiet) {
             self.push(0, Observed::StartedWithQuietRoutes);
@@ -165,9 +165,7 @@ impl Observer for Trace {
     fn gone(&self, connection: u64) {
         self.push(connection, Observed::Gone);
     }
-}
 
-impl Viewer for Trace {
     fn crossed(&self, connection: u64, followed: &FollowedBytes<'_>) {
         let FollowedBytes { from, bytes, ranges, .. } = *followed;
         self.push(connection, Observed::Crossed(from, bytes.into(), Arc::clone(ranges)));
@@ -244,6 +242,7 @@ mod tests {
     use crate::transcript::Transcript;
 
     use super::*;
+    use crate::net::observer::Observer;
 
     /// Keeps the text that a trace has written.
     #[derive(Clone, Default)]
@@ -286,7 +285,6 @@ mod tests {
         let screen = Screen::default();
         let (trace, follower) = traced(screen.clone(), options, 2);
         trace.say("listening on http://127.0.0.1:5000");
-        trace.opened(2, "127.0.0.1:4000".parse().unwrap());
         follower.received(2, REQUEST);
         follower.sent(2, RESPONSE);
         trace.ended(2, End::ClientClosed);
@@ -368,7 +366,6 @@ Content-Length: 9
         let (trace, follower) = traced(terminal, TraceOptions::default(), 1);
         trace.say("the printing thread waits with this");
         calls.recv().unwrap();
-        trace.opened(1, "127.0.0.1:4000".parse().unwrap());
         for _ in 0..1000 {
             follower.received(1, &[b'x'; 64 * 1024]); // 62 MiB in all, and 2 fit in the queue
         }

@@ -174,7 +174,7 @@ impl<F: ServerEvents + Default> Clients<F> {
                 |it: &&mut ClientConnection<F>| it.source == event.source && !it.is_closed;
             let Some(connection) = connection.filter(is_current) else { continue };
             match &event.kind {
-                ClientEventKind::Bytes(bytes) => connection.follower.received(bytes),
+                ClientEventKind::Bytes(bytes) => connection.state.received(bytes),
                 ClientEventKind::End => connection.end(Ended::Closed),
                 ClientEventKind::Reset => {
                     connection.is_write_closed = true;
@@ -191,7 +191,7 @@ pub struct ClientConnection<F> {
     stream: Arc<TcpStream>,
     source: EventSource,
     /// What the player knows of it.
-    pub follower: F,
+    pub state: F,
     /// Whether the server has ended the connection.
     pub ended: Ended,
     /// Whether the client has closed the connection.
@@ -215,7 +215,7 @@ impl<F: ServerEvents + Default> ClientConnection<F> {
         Ok(ClientConnection {
             stream,
             source,
-            follower: F::default(),
+            state: F::default(),
             ended: Ended::Open,
             is_closed: false,
             is_write_closed: false,
@@ -224,7 +224,7 @@ impl<F: ServerEvents + Default> ClientConnection<F> {
 
     fn end(&mut self, how: Ended) {
         self.ended = how;
-        self.follower.ended(how);
+        self.state.ended(how);
     }
 
     /// The address of the server.
@@ -341,7 +341,7 @@ mod tests {
         while clients.get_mut(1).unwrap().is_open() {
             clients.next(None);
         }
-        let received = clients.get_mut(1).unwrap().follower.progress(Side::Server).total;
+        let received = clients.get_mut(1).unwrap().state.progress(Side::Server).total;
         assert_eq!(received, sender.join().unwrap());
     }
 

@@ -310,7 +310,7 @@ mod tests {
     #[derive(Default)]
     struct Ends(Mutex<Vec<String>>);
 
-    impl Observer for Ends {
+    impl Viewer for Ends {
         fn ended(&self, _: u64, end: End) {
             self.0.lock().unwrap().push(format!("{end:?}"));
         }
@@ -318,9 +318,7 @@ mod tests {
         fn gone(&self, _: u64) {
             self.0.lock().unwrap().push("gone".into());
         }
-    }
 
-    impl Viewer for Ends {
         fn crossed(&self, _: u64, _: &FollowedBytes<'_>) {}
     }
 

@@ -16,7 +16,7 @@
 //! expected    the bytes that a transcript expects, and where the received ones differ
 //! difference  both shown, with a caret under the first byte that differs
 //! ```
-//! Nothing here knows flags, files or stdout.
+//! Nothing here reads flags or files.
 //!
 //! Left out: any HTTP that is not in the transcript. A player adds no byte and repairs none.
 

@@ -1,23 +1,22 @@
 //! # Send: plays the client's side of a transcript, or of bytes as they are typed
 //!
-//! Each step of the client is a turn of the transcript (`turns.rs`). Silence ends each wait, so a server that responds in
-//! another way does not stop the player. What crosses is printed as a transcript.
+//! Silence ends each wait, so a server that responds in another way does not stop the player. What
+//! crosses is printed as a transcript.
 //!
 //! ```
 //! # use openkitchen::{Request, Response, Routes, Server, get, routes};
-//! # use std::time::Duration;
 //! use openkitchen::Transcript;
-//! use openkitchen::play::send::{SendOptions, SendPlayer};
+//! use openkitchen::play::send::{SendOptions, SendOutcome, SendPlayer};
 //! # static ROUTES: Routes = routes(&[get("/", home)]);
 //! # fn home(_: &Request) -> Response { Response::text("Welcome!") }
 //! # let server = Server::bind("127.0.0.1:0")?.start(&ROUTES, ())?;
 //!
 //! let page = Transcript::parse(">>>\nGET / HTTP/1.1\nHost: h\nConnection: close\n\n")?;
-//! let options = SendOptions { slow: false, half_close: false, timeout: Duration::from_secs(2) };
 //! let mut printed = Vec::new();
-//! let mut player = SendPlayer::new(vec![server.address()], options, &mut printed);
+//! let mut player =
+//!     SendPlayer::new(vec![server.address()], SendOptions::default(), &mut printed);
 //! player.play(&page)?;
-//! player.finish();
+//! assert_eq!(player.finish(), SendOutcome::Answered);
 //! assert!(String::from_utf8(printed)?.ends_with("Welcome!\\\n--- server closed\n"));
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
@@ -37,8 +36,8 @@ use super::turns::{Step, ToReceive, Turns};
 use crate::message::dialogue::{Dialogue, Progress};
 use crate::transcript::{EventKind, Millis, Side, Transcript};
 
-/// The pause after each byte, where the bytes are sent slowly: long enough that the server reads each byte alone, short
-/// enough that a head arrives before a server's timeout.
+/// The pause after each byte, where the bytes are sent slowly: long enough that the server reads each
+/// byte alone, short enough that a head arrives before a server's timeout.
 const SLOW_PAUSE: Duration = Duration::from_millis(5);
 
 /// Events that may wait to be printed. If the queue is full, the reader threads wait, and with them
@@ -49,7 +48,7 @@ const MAX_QUEUED_EVENTS: usize = 16;
 const STDIN_BYTES: usize = 64 * 1024;
 
 /// How the bytes are sent.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, Debug)]
 pub struct SendOptions {
     /// Send byte by byte.
     pub slow: bool,
@@ -59,7 +58,15 @@ pub struct SendOptions {
     pub timeout: Duration,
 }
 
+impl Default for SendOptions {
+    /// At once, and with two seconds of silence.
+    fn default() -> SendOptions {
+        SendOptions { slow: false, half_close: false, timeout: Duration::from_secs(2) }
+    }
+}
+
 /// How sending ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum SendOutcome {
     /// A complete final response was received.
     Answered,
@@ -99,7 +106,7 @@ impl<W: Write> SendPlayer<W> {
         }
     }
 
-    /// Sends the bytes of stdin on connection 1, as they are read.
+    /// Sends the bytes of stdin, or of another reader, on connection 1, as they are read.
     ///
     /// # Errors
     /// A sentence: no connection, or no thread to read stdin.
@@ -205,7 +212,7 @@ impl<W: Write> SendPlayer<W> {
             let connection = self.connection(number)?;
             match connection.write(next) {
                 Some(length) if length > 0 => {
-                    connection.follower.follow(Side::Client, &next[..length]);
+                    connection.state.follow(Side::Client, &next[..length]);
                     self.last = at;
                     self.output.sent(number, &next[..length], at);
                     sent += length;
@@ -246,7 +253,7 @@ impl<W: Write> SendPlayer<W> {
     fn print_while(&mut self, number: u32, is_true: impl Fn(&Dialogue) -> bool) {
         self.print_until_silence(|clients| {
             let connection = clients.get_mut(number).filter(|connection| connection.is_open());
-            connection.is_some_and(|connection| is_true(&connection.follower))
+            connection.is_some_and(|connection| is_true(&connection.state))
         });
     }
 
@@ -299,7 +306,7 @@ impl<W: Write> SendPlayer<W> {
             self.output.event(number, EventKind::Silent(Millis::from(self.options.timeout)));
         }
         let has_response =
-            |connection: &FollowedConnection| connection.follower.progress(Side::Server).finals > 0;
+            |connection: &FollowedConnection| connection.state.progress(Side::Server).finals > 0;
         if self.clients.iter().any(|(_, connection)| has_response(connection)) {
             return SendOutcome::Answered;
         }

@@ -57,6 +57,9 @@ pub enum Found {
     Content(Vec<u8>),
 }
 
+/// Bytes of content that are shown where an assertion is not true.
+const SHOWN_BYTES: usize = 60;
+
 impl fmt::Display for Found {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -68,8 +71,15 @@ impl fmt::Display for Found {
             Found::Method(method) => write!(f, "the method is {}", Visible(method)),
             Found::Target(target) => write!(f, "the target is {}", Visible(target)),
             Found::NoField => f.write_str("there is no such field"),
-            Found::Value(value) => write!(f, "the value is \"{}\"", Visible(value)),
-            Found::Content(content) => write!(f, "the content is \"{}\"", Visible(content)),
+            Found::Value(value) => write!(f, "the value is {}", Visible(value)),
+            Found::Content(content) => {
+                let shown = &content[..content.len().min(SHOWN_BYTES)];
+                write!(f, "the content is \"{}\"", Visible(shown))?;
+                match content.len() - shown.len() {
+                    0 => Ok(()),
+                    more => write!(f, " and {more} bytes more"),
+                }
+            }
         }
     }
 }
@@ -299,10 +309,10 @@ mod tests {
         for (assertion, found) in [
             ("status 100", "the status is 405"),
             ("field Date", "there is no such field"),
-            ("no field Allow", "the value is \"GET, HEAD\""),
-            ("field Allow is GET", "the value is \"GET, HEAD\""),
+            ("no field Allow", "the value is GET, HEAD"),
+            ("field Allow is GET", "the value is GET, HEAD"),
             ("field Date is now", "there is no such field"),
-            ("field Allow contains PUT", "the value is \"GET, HEAD\""),
+            ("field Allow contains PUT", "the value is GET, HEAD"),
             ("body \"n\"", "the content is \"no\""),
             ("body contains \"yes\"", "the content is \"no\""),
             ("2: status 405", "the status is 200"),

@@ -1,7 +1,7 @@
 //! # Notes: the sizes and times beside the bytes
 //!
-//! What the program itself writes into a transcript beside what crossed, for the trace, recordings and
-//! `send`.
+//! What the program itself writes into a transcript beside what crossed, for the trace, recordings,
+//! kept exchanges and `send`.
 //!
 //! ```text
 //! >>> @2 82 bytes, +0.1 ms

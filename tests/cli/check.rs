@@ -319,6 +319,15 @@ fn assertions_about_the_request_leave_the_response_to_its_bytes() {
     let ended = check(site.address, file.to_str().unwrap());
     assert_eq!(ended.code, Some(1), "{}", ended.stdout);
     assert!(ended.stdout.contains("expected:  method PUT"), "{}", ended.stdout);
+    // The server is not silent: a false assertion about the request is found before it is awaited.
+    let files = [file.to_str().unwrap(); 4].join(" ");
+    let ended = check(site.address, &files);
+    assert!(ended.stdout.contains("\n0 of 4 pass, 4 fail.\n"), "{}", ended.stdout);
+    // Assertions about the request alone say nothing about the server.
+    fs::write(&file, format!("{request}???\nmethod GET\n")).unwrap();
+    let ended = check(site.address, file.to_str().unwrap());
+    assert_eq!(ended.code, Some(2), "{}", ended.stdout);
+    assert!(ended.stderr.contains("does not say what the server should send"), "{}", ended.stderr);
 }
 
 #[test]

@@ -396,6 +396,39 @@ fn a_page_without_requests_answers_any_request_with_the_next_response() {
 }
 
 #[test]
+fn a_request_can_be_awaited_before_a_close_and_any_may_be_sent_before_a_silence() {
+    for (file, code) in [
+        ("???\nmethod GET\n\n--- server closed\n", 0),
+        ("???\nmethod PUT\n\n--- server closed\n", 1),
+        // `status` is about the response, and `method` about the request that it answers.
+        ("???\nmethod GET\nstatus 204\n\n<<<\nHTTP/1.1 204 No Content\n\n--- server closed\n", 0),
+        ("--- silent 1s\n--- server closed\n", 0),
+    ] {
+        let mock = Mock::start(file, "");
+        let mut client = mock.client();
+        client.write_all(b"GET / HTTP/1.1\r\nHost: h\r\n\r\n").unwrap();
+        let received = rest(&mut client).0;
+        assert_eq!(received.is_empty(), !file.contains("<<<"), "{file}: {received}");
+        drop(client);
+        let ended = mock.wait();
+        assert_eq!(ended.code, Some(code), "{file}: {}", ended.stdout);
+    }
+}
+
+#[test]
+fn long_content_of_which_an_assertion_is_not_true_is_cut() {
+    let mock = Mock::start("???\nbody \"x\"\n\n<<<\nHTTP/1.1 204 No Content\n\n", "");
+    let mut client = mock.client();
+    let content = "y".repeat(1000);
+    let request = format!("POST / HTTP/1.1\r\nContent-Length: 1000\r\n\r\n{content}");
+    client.write_all(request.as_bytes()).unwrap();
+    rest(&mut client);
+    let stdout = mock.wait().stdout;
+    let cut = format!("the content is \"{}\" and 940 bytes more\n", "y".repeat(60));
+    assert!(stdout.ends_with(&cut), "{stdout}");
+}
+
+#[test]
 fn a_response_after_a_silence_needs_no_request() {
     let file =
         "# a timeout\n\n--- silent 1s\n<<<\nHTTP/1.1 408 Request Timeout\n\n--- server closed\n";

@@ -7,6 +7,7 @@ use std::process;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard};
 
+use crate::net::start_error::StartError;
 use crate::observe::follower::lock;
 use crate::sys;
 
@@ -38,8 +39,8 @@ impl RecordingFolder {
     /// Opens the folder, or creates it.
     ///
     /// # Errors
-    /// A sentence: the folder cannot be created, or no file can be created in it.
-    pub fn open(folder: &Path, server: &str) -> Result<RecordingFolder, String> {
+    /// The folder cannot be created, or no file can be created in it.
+    pub fn open(folder: &Path, server: &str) -> Result<RecordingFolder, StartError> {
         let open = || -> io::Result<usize> {
             match folder.is_dir() {
                 true => {}
@@ -55,8 +56,9 @@ impl RecordingFolder {
             };
             Ok(fs::read_dir(folder)?.flatten().filter(is_recording).count())
         };
-        let recordings =
-            open().map_err(|error| format!("cannot record in {}: {error}", folder.display()))?;
+        let recordings = open().map_err(|error| {
+            StartError::new(&format!("cannot record in {}", folder.display()), error)
+        })?;
         let left = MAX_FILES.saturating_sub(recordings);
         Ok(RecordingFolder {
             path: folder.into(),

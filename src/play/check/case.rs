@@ -7,7 +7,7 @@
 //! # about: this site                                     only our site can pass it
 //! # next: Count the Host fields before anything else     what to do if it fails
 //! ```
-//! Only `check` uses the lines `about:` and `next:`. For the other commands they are prose.
+//! Only `check` uses the lines `about:` and `next:`. To everything else they are prose.
 
 use crate::play::script;
 use crate::transcript::{Event, EventKind, Item, Side, subject};
@@ -41,10 +41,14 @@ impl Case {
     pub fn read(name: &str, text: &str) -> Result<Case, String> {
         let transcript =
             script::parse(text, Side::Client).map_err(|error| format!("{name}: {error}"))?;
-        let items = transcript.items.iter().enumerate();
-        let mut groups = items.filter(|(_, item)| matches!(item, Item::Assertions(_)));
-        let has_assertions =
-            groups.any(|(index, _)| subject(&transcript.items, index) == Side::Server);
+        let mut items = transcript.items.iter().enumerate();
+        let has_assertions = items.any(|(index, item)| match item {
+            Item::Assertions(group) => {
+                let about = subject(&transcript.items, index);
+                group.iter().any(|assertion| assertion.about(about) != Some(Side::Client))
+            }
+            _ => false,
+        });
         if !has_assertions && !transcript.items.iter().any(is_of_server) {
             let line = text.lines().count() + 1;
             let what = "??? or <<<: the file does not say what the server should send";

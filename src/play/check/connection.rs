@@ -12,6 +12,7 @@ use crate::play::client::{ClientConnection, Ended, ServerEvents};
 use crate::play::difference::{Difference, RECEIVED};
 use crate::play::expected::{EqualUpTo, ExpectedBytes};
 use crate::transcript::judge::{Group, Judged};
+use crate::transcript::notes;
 use crate::transcript::{EventKind, Side};
 
 /// Bytes that are taken on one connection at most, up to one read.
@@ -78,7 +79,7 @@ impl ServerEvents for CheckState {
 
 /// Fails if the received bytes are not responses.
 pub fn require_well_formed(client: &CheckedConnection) -> Result<(), Difference> {
-    let state = &client.follower;
+    let state = &client.state;
     match state.responses.fault() {
         Some(fault) => Err(Difference::rule(fault.rule, state.got(), fault.at)),
         None if state.got().len() >= MAX_RECEIVED_BYTES => {
@@ -90,7 +91,7 @@ pub fn require_well_formed(client: &CheckedConnection) -> Result<(), Difference>
 
 /// Fails if the end of the connection has cut a response, unless the transcript shows such a response.
 pub fn require_complete(client: &CheckedConnection) -> Result<(), Difference> {
-    let state = &client.follower;
+    let state = &client.state;
     if client.ended == Ended::Open || state.responses.incomplete().is_none() {
         return Ok(());
     }
@@ -105,7 +106,7 @@ pub fn require_complete(client: &CheckedConnection) -> Result<(), Difference> {
 
 /// Describes the last response, which is not complete.
 fn incomplete_response(client: &CheckedConnection) -> String {
-    let state = &client.follower;
+    let state = &client.state;
     let Some(response) = state.responses.incomplete() else {
         return format!("{} bytes, and no complete head", state.got().len());
     };
@@ -123,7 +124,7 @@ fn incomplete_response(client: &CheckedConnection) -> String {
 /// Describes what was received in place of the expected response.
 pub fn received_so_far(client: &CheckedConnection, timeout: Duration) -> String {
     let seconds = timeout.as_secs_f64();
-    let state = &client.follower;
+    let state = &client.state;
     let count = state.responses.finals().len();
     let has_switched = state.responses.dialogue().has_switched();
     let is_incomplete = !state.responses.rest().is_empty() && !has_switched;
@@ -144,7 +145,7 @@ pub fn received_so_far(client: &CheckedConnection, timeout: Duration) -> String 
 
 /// `1 response`, or `2 responses`.
 pub fn counted(responses: usize) -> String {
-    if responses == 1 { "1 response".to_owned() } else { format!("{responses} responses") }
+    notes::counted(responses as u64, "response", "responses")
 }
 
 /// Describes how the connection ended, or that it is open.
@@ -159,7 +160,7 @@ pub fn end_of(client: &CheckedConnection, timeout: Duration) -> String {
 /// Describes the received byte that differs from those that the transcript shows, is missing, or is too
 /// many.
 pub fn different(client: &CheckedConnection, got: (&[u8], usize), timeout: Duration) -> Difference {
-    let expected = &client.follower.expected;
+    let expected = &client.state.expected;
     let (bytes, at) = got;
     let rest = expected.known_between(at as u64, expected.len());
     let mut difference = Difference::bytes("", rest, got, RECEIVED);

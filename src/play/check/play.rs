@@ -49,7 +49,7 @@ impl CheckTarget {
     }
 }
 
-/// The result of a case.
+/// How a case went, as it was played.
 #[derive(Debug, PartialEq)]
 pub enum CheckOutcome {
     /// The server did what the transcript says.
@@ -72,7 +72,7 @@ pub enum CheckOutcome {
 /// Plays a case on new connections.
 pub fn play(case: &Case, target: &CheckTarget) -> CheckOutcome {
     let clients = Clients::new(target.addresses.clone(), target.timeout, MAX_QUEUED_EVENTS);
-    let mut player = CheckPlayer { case, target, clients, last: 1 };
+    let mut player = CheckPlayer { case, target, clients, last: 1, has_waited: false };
     let Err(stop) = player.play() else { return CheckOutcome::Passed };
     let difference = match stop {
         PlayStop::Difference(difference) => difference,
@@ -81,12 +81,12 @@ pub fn play(case: &Case, target: &CheckTarget) -> CheckOutcome {
     let Some(client) = player.clients.get_mut(player.last) else {
         return CheckOutcome::Failed { difference, sent: Vec::new(), is_silent: false };
     };
-    let state = &client.follower;
+    let state = &client.state;
     match state.responses.finals().last().map(|response| response.status) {
         // Not found, not allowed, not implemented.
         Some(status @ (404 | 405 | 501)) if case.is_about_site => CheckOutcome::Skipped(status),
         _ => {
-            let is_silent = !state.sent.is_empty() && state.got().is_empty();
+            let is_silent = player.has_waited && !state.sent.is_empty() && state.got().is_empty();
             CheckOutcome::Failed { difference, sent: state.sent.clone(), is_silent }
         }
     }
@@ -110,6 +110,8 @@ struct CheckPlayer<'a> {
     clients: Clients<CheckState>,
     /// The connection that was played last.
     last: u32,
+    /// Whether the server had time to send.
+    has_waited: bool,
 }
 
 impl CheckPlayer<'_> {
@@ -133,7 +135,7 @@ impl CheckPlayer<'_> {
             Step::Open => {}
             Step::Send { bytes, .. } => self.send(number, &bytes)?,
             Step::Receive(ToReceive { bytes, position, is_awaited, .. }) => {
-                client.follower.expected.append(bytes);
+                client.state.expected.append(bytes);
                 match is_awaited {
                     true if self.case.has_assertions => self.await_messages(number, &position)?,
                     true => self.compare_expected(number)?,
@@ -141,16 +143,16 @@ impl CheckPlayer<'_> {
                 }
             }
             Step::Wait { time, by: Side::Server } | Step::Silent { time, next: Side::Server } => {
-                client.follower.extra_time += time;
+                client.state.extra_time += time;
             }
             Step::Wait { time, .. } => thread::sleep(time),
             Step::Silent { time, .. } => self.take_while(number, time, |_| true),
             Step::HalfClose => client.half_close(),
             Step::Close | Step::Reset => self.clients.remove(number),
-            Step::AwaitEnd(kind) => client.follower.end = Some(kind),
+            Step::AwaitEnd(kind) => client.state.end = Some(kind),
             Step::Assert { about, answered, assertions } => {
                 if about == Side::Client {
-                    client.follower.judged.skip_requests(answered);
+                    client.state.judged.skip_requests(answered);
                 }
                 self.test_assertions(number, about, &assertions)?;
             }
@@ -166,7 +168,7 @@ impl CheckPlayer<'_> {
 
     /// Returns the longest wait for the next bytes on that connection.
     fn timeout(&mut self, number: u32) -> Result<Duration, PlayStop> {
-        let extra_time = self.client(number)?.follower.extra_time;
+        let extra_time = self.client(number)?.state.extra_time;
         Ok(self.target.timeout.saturating_add(extra_time))
     }
 
@@ -175,9 +177,9 @@ impl CheckPlayer<'_> {
     fn send(&mut self, number: u32, bytes: &[u8]) -> Result<(), PlayStop> {
         let timeout = self.target.timeout;
         let client = self.client(number)?;
-        client.follower.extra_time = Duration::ZERO;
-        client.follower.sent.extend_from_slice(bytes);
-        client.follower.responses.sent(bytes);
+        client.state.extra_time = Duration::ZERO;
+        client.state.sent.extend_from_slice(bytes);
+        client.state.responses.sent(bytes);
         let (mut rest, mut last) = (bytes, Instant::now());
         while !rest.is_empty() {
             match client.write(rest) {
@@ -199,9 +201,10 @@ impl CheckPlayer<'_> {
         time: Duration,
         wanted: impl Fn(&mut CheckState) -> bool,
     ) {
+        self.has_waited = true;
         let deadline = Instant::now() + time;
         while let Some(client) = self.clients.get_mut(number) {
-            let state = &mut client.follower;
+            let state = &mut client.state;
             let may_grow = state.got().len() < MAX_RECEIVED_BYTES && client.ended == Ended::Open;
             if !may_grow || !wanted(state) || self.clients.next(Some(deadline)).is_none() {
                 return;
@@ -221,7 +224,7 @@ impl CheckPlayer<'_> {
         let client = self.client(number)?;
         require_well_formed(client)?;
         // Within a message, the transcript says nothing about the bytes of another server.
-        if has_reached(&client.follower) || !position.has_messages() {
+        if has_reached(&client.state) || !position.has_messages() {
             return Ok(());
         }
         let expected = "a response here, before the client sends more";
@@ -235,13 +238,13 @@ impl CheckPlayer<'_> {
             (state.got().len() as u64) < state.expected.len() && !state.differs()
         });
         let client = self.client(number)?;
-        let differs = client.follower.differs();
-        let CheckState { equal, expected, .. } = &client.follower;
+        let differs = client.state.differs();
+        let CheckState { equal, expected, .. } = &client.state;
         if !differs && equal.expected == expected.len() {
             return Ok(());
         }
         let length = usize::try_from(expected.len()).unwrap_or(usize::MAX);
-        let got = client.follower.got();
+        let got = client.state.got();
         let got = &got[..got.len().min(length)];
         let at = if differs { equal.received } else { got.len() };
         Err(different(client, (got, at), timeout).into())
@@ -252,11 +255,11 @@ impl CheckPlayer<'_> {
     fn compare_end(&mut self, number: u32) -> Result<(), PlayStop> {
         let timeout = self.timeout(number)?;
         let client = self.client(number)?;
-        let (end, equal) = (client.follower.end, client.follower.equal);
+        let (end, equal) = (client.state.end, client.state.equal);
         let time = if end.is_some() { timeout } else { SURPLUS_WAIT };
         self.take_while(number, time, |state| state.got().len() == equal.received);
         let client = self.client(number)?;
-        let got = client.follower.got();
+        let got = client.state.got();
         if equal.received < got.len() {
             return Err(different(client, (got, equal.received), timeout).into());
         }
@@ -281,7 +284,7 @@ impl CheckPlayer<'_> {
         assertions: &[Assertion],
     ) -> Result<(), PlayStop> {
         let timeout = self.timeout(number)?;
-        let judged = self.client(number)?.follower.judged;
+        let judged = self.client(number)?.state.judged;
         if about == Side::Server {
             let wanted = judged.responses() + assertions.iter().map(judge::nth).max().unwrap_or(0);
             self.take_while(number, timeout, |state| {
@@ -295,7 +298,7 @@ impl CheckPlayer<'_> {
         for assertion in assertions {
             let differs = |got: String| Difference::new(assertion.to_string(), got);
             let client = self.client(number)?;
-            match client.follower.group(&mut judged.clone(), about).judge(assertion) {
+            match client.state.group(&mut judged.clone(), about).judge(assertion) {
                 Ok(()) => {}
                 Err(Found::Responses(_)) => {
                     return Err(differs(received_so_far(client, timeout)).into());
@@ -329,7 +332,7 @@ impl CheckPlayer<'_> {
         }
         require_well_formed(self.client(number)?)?;
         self.count_as_judged(number, about)?;
-        let state = &self.client(number)?.follower;
+        let state = &self.client(number)?.state;
         let responses = state.responses.finals().len();
         let allowed = state.responses.allowed_responses();
         if responses as u64 > allowed {
@@ -341,7 +344,7 @@ impl CheckPlayer<'_> {
 
     /// Counts the messages of this side so far as judged.
     fn count_as_judged(&mut self, number: u32, about: Side) -> Result<(), PlayStop> {
-        let state = &mut self.client(number)?.follower;
+        let state = &mut self.client(number)?.state;
         let mut judged = state.judged;
         state.group(&mut judged, about);
         state.judged = judged;

@@ -33,7 +33,7 @@ const MAX_SENT_LINES: usize = 12;
 /// Columns of a case's label, at most.
 const MAX_LABEL_COLUMNS: usize = 30;
 
-/// The result of a case.
+/// Whether a case passed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Verdict {
     /// The server did what the transcript says.

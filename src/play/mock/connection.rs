@@ -66,6 +66,11 @@ impl MockConnection {
         connections
     }
 
+    /// Whether the transcript has bytes of this connection. If it has none, the client may send any.
+    pub fn has_bytes(&self) -> bool {
+        self.steps.iter().any(|step| matches!(step, Step::Send { .. } | Step::Receive(_)))
+    }
+
     /// Whether assertions are tested on the requests, and not the bytes.
     pub fn has_assertions(&self) -> bool {
         self.steps.iter().any(|step| matches!(step, Step::Assert { about: Side::Client, .. }))

@@ -127,9 +127,9 @@ impl Session<'_> {
                 Step::Assert { about, answered, assertions } => {
                     if *about == Side::Client {
                         self.judged.skip_requests(*answered);
-                        let has_all = |session: &Session<'_>| session.has_requests(assertions);
-                        self.read(has_all, is_last_before_reset(&steps[at + 1..]))?;
                     }
+                    let has_all = |session: &Session<'_>| session.has_requests(*about, assertions);
+                    self.read(has_all, is_last_before_reset(&steps[at + 1..]))?;
                     self.test_assertions(*about, assertions);
                 }
                 Step::Send { bytes, .. } => self.write(bytes)?,
@@ -208,11 +208,14 @@ impl Session<'_> {
         self.read(has_request, leaves_one_byte)
     }
 
-    /// Whether the requests that a group of assertions is about are there, or cannot come any more.
-    fn has_requests(&self, assertions: &[Assertion]) -> bool {
-        let wanted = self.judged.requests() + assertions.iter().map(judge::nth).max().unwrap_or(0);
-        let is_lost = self.dialogue.reader(Side::Client).is_lost();
-        self.requests.whole().len() >= wanted || is_lost
+    /// Whether the requests that assertions of a group are about are there, or cannot come any more.
+    fn has_requests(&self, about: Side, assertions: &[Assertion]) -> bool {
+        let first = match about {
+            Side::Client => self.judged.requests(),
+            Side::Server => self.judged.responses(),
+        };
+        let Some(nth) = on_requests(about, assertions).map(judge::nth).max() else { return true };
+        self.requests.whole().len() >= first + nth || self.dialogue.reader(Side::Client).is_lost()
     }
 
     /// Tests those of these assertions that are about requests.
@@ -220,10 +223,8 @@ impl Session<'_> {
         let requests = self.requests.whole();
         let mut judged = self.judged;
         let group = judged.next(about, requests, &[]);
-        for assertion in assertions {
-            if assertion.about(about) == Some(Side::Client)
-                && let Err(found) = group.judge(assertion)
-            {
+        for assertion in on_requests(about, assertions) {
+            if let Err(found) = group.judge(assertion) {
                 self.untrue.push(format!("`{assertion}` is not true: {found}"));
             }
         }
@@ -326,7 +327,7 @@ impl Session<'_> {
                 differ::first_difference(self.script, &self.received, &self.request_ends);
             differences.extend(difference);
         }
-        if !self.surplus.is_empty() {
+        if !self.surplus.is_empty() && self.script.has_bytes() {
             let shown = &self.surplus[..self.surplus.len().min(SHOWN_BYTES)];
             let length = self.surplus.len();
             differences.push(format!("the client sent more, {length} bytes: {}", Visible(shown)));
@@ -357,10 +358,17 @@ fn is_timeout(error: &io::Error) -> bool {
     matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut)
 }
 
+/// Those assertions of a group that are about requests.
+fn on_requests(about: Side, assertions: &[Assertion]) -> impl Iterator<Item = &Assertion> {
+    assertions.iter().filter(move |assertion| assertion.about(about) == Some(Side::Client))
+}
+
 /// Whether a reset is the next of these steps that may read or reset.
 fn is_last_before_reset(rest: &[Step]) -> bool {
-    let may_read = |step: &&Step| {
-        matches!(step, Step::Receive(_) | Step::Assert { about: Side::Client, .. } | Step::Reset)
+    let may_read = |step: &&Step| match step {
+        Step::Receive(_) | Step::Reset => true,
+        Step::Assert { about, assertions, .. } => on_requests(*about, assertions).next().is_some(),
+        _ => false,
     };
     let next = rest.iter().find(may_read);
     next == Some(&Step::Reset)

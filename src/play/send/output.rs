@@ -98,7 +98,7 @@ impl<W: Write> Output<W> {
     fn print(&mut self, item: &Item) {
         let mut text = String::new();
         self.printer.print(item, &mut text);
-        // The program that reads stdout may have closed it; the exit code is still of use.
+        // The reader of a pipe may have closed it; how the connection went is still of use.
         let _ = self.out.write_all(text.as_bytes()).and_then(|()| self.out.flush());
     }
 }

@@ -21,7 +21,6 @@
 
 use std::io::{self, IsTerminal};
 use std::process::ExitCode;
-use std::time::Duration;
 
 use openkitchen::play::connect;
 use openkitchen::play::send::{SendOptions, SendOutcome, SendPlayer};
@@ -68,9 +67,7 @@ const COMMAND_LINE: CommandLine<SendOptions> = CommandLine {
 /// # Errors
 /// A sentence for the user.
 pub fn command(arguments: &[String]) -> Result<ExitCode, CliError> {
-    let timeout = Duration::from_secs(2);
-    let defaults = SendOptions { slow: false, half_close: false, timeout };
-    let Some((options, args)) = COMMAND_LINE.read(arguments, defaults)? else {
+    let Some((options, args)) = COMMAND_LINE.read(arguments, SendOptions::default())? else {
         return Ok(ExitCode::SUCCESS);
     };
     let (typed, file) = match &args[..] {

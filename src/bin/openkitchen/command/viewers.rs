@@ -28,7 +28,8 @@ impl Viewers {
         record: Option<&Path>,
         server: &str,
     ) -> Result<Viewers, String> {
-        let recorder = record.map(|folder| Recorder::open(folder, server)).transpose()?;
+        let open = |folder| Recorder::open(folder, server).map_err(|error| error.to_string());
+        let recorder = record.map(open).transpose()?;
         let recorder = recorder.map(Arc::new);
         let trace = trace.map(|options| Arc::new(Trace::on_stdout(options)));
         let mut viewers: Vec<Arc<dyn Viewer>> = Vec::new();
