@@ -11,12 +11,14 @@
 //! response and the request have ended, or with its connection. Bytes that are no message belong to the
 //! exchange that is in flight.
 //!
-//! Bounds: the number of exchanges that are kept, and the bytes of each message. All of them together, those
-//! in flight included, take at most as many bytes as the exchanges that may be kept. Beyond that the
-//! oldest are dropped, and then further bytes are only counted.
+//! Bounds: the number of exchanges that are kept, and the bytes and reads of each message. All of them
+//! together, those in flight included, take at most as many bytes as the exchanges that may be kept.
+//! Beyond that the oldest are dropped. A connection for which there is no room even then is not kept.
+//! Next: [`play`](crate::play).
 
 use std::collections::{HashMap, VecDeque};
 use std::net::SocketAddr;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -36,6 +38,9 @@ const MESSAGE_BYTES: usize = 64 * 1024;
 const EXCHANGE_BYTES: usize = 512;
 const READ_BYTES: usize = size_of::<ReadOrWrite>();
 
+/// Reads or writes of a message that are kept. The last one stands for those beyond.
+const MAX_READS: usize = 1024;
+
 /// The last exchanges of a server. A clone is a handle to the same exchanges.
 ///
 /// See [`observe`](crate::observe) for an example.
@@ -50,18 +55,23 @@ struct SharedExchanges {
     message_bytes: usize,
     state: Mutex<ExchangesState>,
     changed: Condvar,
+    /// Servers whose exchanges are kept.
+    servers: AtomicU64,
 }
 
 #[derive(Default)]
 struct ExchangesState {
     /// The exchanges that are over, the oldest first.
     kept: VecDeque<KeptExchange>,
-    connections: HashMap<u64, ConnectionInFlight>,
+    connections: HashMap<ConnectionKey, ConnectionInFlight>,
     /// Exchanges that are over, since the start.
     over: u64,
     /// What all exchanges take in memory.
     bytes: usize,
 }
+
+/// A connection: the number of its server, since each server counts from 1, and its own number.
+type ConnectionKey = (u64, u64);
 
 /// A connection, and its exchanges that are not over.
 struct ConnectionInFlight {
@@ -69,6 +79,8 @@ struct ConnectionInFlight {
     opened: Instant,
     server_ended: bool,
     exchanges: VecDeque<KeptExchange>,
+    /// Whether there was no room for an exchange. Requests and responses are not paired any more.
+    is_lost: bool,
 }
 
 /// A request and its response, byte for byte.
@@ -89,6 +101,8 @@ pub struct KeptExchange {
     /// How the connection ended, if it has, and this was its last exchange.
     pub ends: Vec<EventKind>,
     is_routed: bool,
+    /// The number of its server.
+    server: u64,
 }
 
 /// The bytes of a message, with the reads or writes in which they crossed.
@@ -151,8 +165,9 @@ impl KeptBytes {
             return;
         }
         self.bytes.extend_from_slice(kept);
+        let is_full = self.reads.len() == MAX_READS;
         match self.reads.last_mut() {
-            Some(last) if last.at == at => last.length += kept.len(),
+            Some(last) if last.at == at || is_full => last.length += kept.len(),
             _ => self.reads.push(ReadOrWrite { at, length: kept.len() }),
         }
     }
@@ -168,10 +183,10 @@ impl KeptBytes {
 }
 
 impl KeptExchange {
-    fn new(connection: u64, peer: SocketAddr) -> KeptExchange {
+    fn new((server, connection): ConnectionKey, peer: SocketAddr) -> KeptExchange {
         let (request, response) = (KeptBytes::default(), KeptBytes::default());
         let (status, route, ends, is_routed) = (None, None, Vec::new(), false);
-        KeptExchange { connection, peer, request, response, status, route, ends, is_routed }
+        KeptExchange { connection, peer, request, response, status, route, ends, is_routed, server }
     }
 
     /// The time from the last byte of the request to the last byte of the response, where both are known.
@@ -220,7 +235,7 @@ impl KeptExchange {
 impl Server {
     /// Keeps the last exchanges of this server in memory: see [`Exchanges`].
     pub fn kept_in(self, exchanges: &Exchanges) -> Server {
-        self.observed_by(Arc::new(Follower::new(vec![Arc::new(exchanges.clone())])))
+        self.observed_by(Arc::new(Follower::new(vec![exchanges.viewer()])))
     }
 }
 
@@ -232,8 +247,16 @@ impl Exchanges {
 
     /// Keeps the last `capacity` exchanges, with the first so many bytes of each message.
     pub fn with_message_bytes(capacity: usize, message_bytes: usize) -> Exchanges {
-        let (state, changed) = (Mutex::default(), Condvar::new());
-        Exchanges { shared: Arc::new(SharedExchanges { capacity, message_bytes, state, changed }) }
+        let (state, changed, servers) = (Mutex::default(), Condvar::new(), AtomicU64::new(0));
+        let shared = SharedExchanges { capacity, message_bytes, state, changed, servers };
+        Exchanges { shared: Arc::new(shared) }
+    }
+
+    /// A viewer of one server's connections, for a [`Follower`]. Each server needs one of its own.
+    pub fn viewer(&self) -> Arc<dyn Viewer> {
+        let shared = Arc::clone(&self.shared);
+        let server = shared.servers.fetch_add(1, Ordering::Relaxed);
+        Arc::new(ExchangesOfServer { shared, server })
     }
 
     /// The exchanges that are over, in the order in which they ended, the oldest first.
@@ -261,13 +284,20 @@ impl Exchanges {
 impl SharedExchanges {
     /// What all exchanges together may take in memory.
     fn budget(&self) -> usize {
-        self.capacity.saturating_mul(EXCHANGE_BYTES + 2 * self.message_bytes)
+        let reads = self.message_bytes.min(MAX_READS) * READ_BYTES;
+        let message = self.message_bytes.saturating_add(reads);
+        let exchange = message.saturating_mul(2).saturating_add(EXCHANGE_BYTES);
+        self.capacity.max(1).saturating_mul(exchange)
     }
 
-    /// Changes the state, and wakes those that wait for exchanges to be over.
+    /// Changes the state, and wakes those that wait for exchanges to be over, if one is.
     fn change(&self, change: impl FnOnce(&mut ExchangesState)) {
-        change(&mut lock(&self.state));
-        self.changed.notify_all();
+        let mut state = lock(&self.state);
+        let over = state.over;
+        change(&mut state);
+        if state.over > over {
+            self.changed.notify_all();
+        }
     }
 }
 
@@ -285,25 +315,34 @@ impl ExchangesState {
     /// Adds a range of bytes that one side sent.
     fn add(
         &mut self,
-        number: u64,
+        key: ConnectionKey,
         from: Side,
         (range, bytes): (&Followed, &[u8]),
         at: Instant,
         shared: &SharedExchanges,
     ) {
-        let wanted = EXCHANGE_BYTES + READ_BYTES + bytes.len().min(shared.message_bytes);
-        let left = self.make_room(wanted, shared.budget());
-        let Some(connection) = self.connections.get_mut(&number) else { return };
+        let Some(connection) = self.connections.get(&key).filter(|it| !it.is_lost) else { return };
         let is_open = |exchange: &KeptExchange| !exchange.message(from).is_whole;
-        let (position, mut used) = match connection.exchanges.iter().position(is_open) {
-            Some(position) => (position, 0),
-            // After its end, the server reads only to drain what the client had sent.
-            None if connection.server_ended || left < EXCHANGE_BYTES => return,
-            None => {
-                connection.exchanges.push_back(KeptExchange::new(number, connection.peer));
-                (connection.exchanges.len() - 1, EXCHANGE_BYTES)
-            }
-        };
+        let position = connection.exchanges.iter().position(is_open);
+        // After its end, the server reads only to drain what the client had sent.
+        if position.is_none() && connection.server_ended {
+            return;
+        }
+        let cost = if position.is_none() { EXCHANGE_BYTES } else { 0 };
+        let kept = bytes.len().min(shared.message_bytes);
+        let wanted = cost + if kept > 0 { READ_BYTES + kept } else { 0 };
+        let left = self.make_room(wanted, shared.budget());
+        let Some(connection) = self.connections.get_mut(&key) else { return };
+        if left < cost {
+            connection.is_lost = true;
+            let exchanges = std::mem::take(&mut connection.exchanges);
+            self.bytes -= exchanges.iter().map(KeptExchange::memory).sum::<usize>();
+            return;
+        }
+        let position = position.unwrap_or(connection.exchanges.len());
+        if position == connection.exchanges.len() {
+            connection.exchanges.push_back(KeptExchange::new(key, connection.peer));
+        }
         let at = at.saturating_duration_since(connection.opened);
         let exchange = &mut connection.exchanges[position];
         let is_final = range.ending != Some(Ending::Interim);
@@ -312,19 +351,23 @@ impl ExchangesState {
         }
         let message = exchange.message_mut(from);
         let before = message.memory();
-        let room = left.saturating_sub(used + READ_BYTES);
+        let room = left.saturating_sub(cost + READ_BYTES);
         message.push(bytes, at, room.min(shared.message_bytes.saturating_sub(message.bytes.len())));
         message.is_whole |= range.ends_message && is_final;
         message.ends_with_connection =
             matches!(range.ending, Some(Ending::Close | Ending::CloseCoded));
-        used += message.memory() - before;
-        self.bytes += used;
-        self.keep_while(number, shared.capacity, KeptExchange::is_whole);
+        self.bytes += cost + message.memory() - before;
+        self.keep_while(key, shared.capacity, KeptExchange::is_whole);
     }
 
     /// Moves the first exchanges of a connection to those that are over, as long as this is true of them.
-    fn keep_while(&mut self, number: u64, capacity: usize, is_over: fn(&KeptExchange) -> bool) {
-        let Some(connection) = self.connections.get_mut(&number) else { return };
+    fn keep_while(
+        &mut self,
+        key: ConnectionKey,
+        capacity: usize,
+        is_over: fn(&KeptExchange) -> bool,
+    ) {
+        let Some(connection) = self.connections.get_mut(&key) else { return };
         while connection.exchanges.front().is_some_and(is_over) {
             self.kept.extend(connection.exchanges.pop_front());
             self.over += 1;
@@ -337,23 +380,37 @@ impl ExchangesState {
     }
 
     /// The exchanges of a connection, the oldest first.
-    fn of_connection(&mut self, number: u64) -> impl DoubleEndedIterator<Item = &mut KeptExchange> {
-        let kept = self.kept.iter_mut().filter(move |exchange| exchange.connection == number);
-        let connection = self.connections.get_mut(&number).into_iter();
+    fn of_connection(
+        &mut self,
+        key: ConnectionKey,
+    ) -> impl DoubleEndedIterator<Item = &mut KeptExchange> {
+        let kept = self
+            .kept
+            .iter_mut()
+            .filter(move |exchange| (exchange.server, exchange.connection) == key);
+        let connection = self.connections.get_mut(&key).into_iter();
         kept.chain(connection.flat_map(|connection| connection.exchanges.iter_mut()))
     }
 }
 
-impl Viewer for Exchanges {
+/// What a follower of one server tells: see [`Exchanges`].
+struct ExchangesOfServer {
+    shared: Arc<SharedExchanges>,
+    server: u64,
+}
+
+impl Viewer for ExchangesOfServer {
     fn opened(&self, connection: u64, peer: SocketAddr) {
         let (opened, exchanges) = (Instant::now(), VecDeque::new());
-        let in_flight = ConnectionInFlight { peer, opened, server_ended: false, exchanges };
-        lock(&self.shared.state).connections.insert(connection, in_flight);
+        let (server_ended, is_lost) = (false, false);
+        let in_flight = ConnectionInFlight { peer, opened, server_ended, exchanges, is_lost };
+        lock(&self.shared.state).connections.insert((self.server, connection), in_flight);
     }
 
     fn routed(&self, connection: u64, route: Option<&RouteRow>) {
         let mut state = lock(&self.shared.state);
-        if let Some(exchange) = state.of_connection(connection).find(|exchange| !exchange.is_routed)
+        if let Some(exchange) =
+            state.of_connection((self.server, connection)).find(|exchange| !exchange.is_routed)
         {
             (exchange.route, exchange.is_routed) = (route.copied(), true);
         }
@@ -361,29 +418,31 @@ impl Viewer for Exchanges {
 
     fn ended(&self, connection: u64, end: End) {
         self.shared.change(|state| {
-            let Some(in_flight) = state.connections.get_mut(&connection) else { return };
+            let Some(in_flight) = state.connections.get_mut(&(self.server, connection)) else {
+                return;
+            };
             let kind = end_event(end, in_flight.server_ended);
             in_flight.server_ended |= end.side() == Side::Server;
             let server_ended = in_flight.server_ended;
-            if let Some(last) = state.of_connection(connection).next_back() {
+            if let Some(last) = state.of_connection((self.server, connection)).next_back() {
                 last.ends.push(kind);
             }
             if server_ended {
-                for exchange in state.of_connection(connection) {
+                for exchange in state.of_connection((self.server, connection)) {
                     let response = &mut exchange.response;
                     response.is_whole |= end == End::ServerClosed && response.ends_with_connection;
                 }
                 // A refused request has no end, and its response has.
                 let is_answered = |exchange: &KeptExchange| exchange.response.is_whole;
-                state.keep_while(connection, self.shared.capacity, is_answered);
+                state.keep_while((self.server, connection), self.shared.capacity, is_answered);
             }
         });
     }
 
     fn gone(&self, connection: u64) {
         self.shared.change(|state| {
-            state.keep_while(connection, self.shared.capacity, |_| true);
-            state.connections.remove(&connection);
+            state.keep_while((self.server, connection), self.shared.capacity, |_| true);
+            state.connections.remove(&(self.server, connection));
         });
     }
 
@@ -393,7 +452,13 @@ impl Viewer for Exchanges {
             let mut rest = followed.bytes;
             for range in &**followed.ranges {
                 let (bytes, after) = rest.split_at(range.length);
-                state.add(connection, followed.from, (range, bytes), at, &self.shared);
+                state.add(
+                    (self.server, connection),
+                    followed.from,
+                    (range, bytes),
+                    at,
+                    &self.shared,
+                );
                 rest = after;
             }
         });
@@ -412,7 +477,7 @@ mod tests {
     /// Exchanges, and what follows connection 1, which is open.
     fn followed(capacity: usize, message_bytes: usize) -> (Exchanges, Follower) {
         let exchanges = Exchanges::with_message_bytes(capacity, message_bytes);
-        let follower = Follower::new(vec![Arc::new(exchanges.clone())]);
+        let follower = Follower::new(vec![exchanges.viewer()]);
         follower.opened(1, ([127, 0, 0, 1], 4000).into());
         (exchanges, follower)
     }
@@ -490,6 +555,47 @@ mod tests {
         let whole: Vec<_> = kept.iter().filter(|kept| kept.request.total() == 50_045).collect();
         assert!(whole.iter().all(|kept| kept.request.bytes().len() <= 100), "{kept:?}");
         assert!(lock(&exchanges.shared.state).connections.is_empty());
+    }
+
+    #[test]
+    fn two_servers_may_keep_their_exchanges_in_one_place() {
+        let (exchanges, first) = followed(4, 1024);
+        let second = Follower::new(vec![exchanges.viewer()]);
+        second.opened(1, ([127, 0, 0, 1], 5000).into());
+        first.received(1, GET);
+        second.received(1, GET);
+        second.sent(1, NO_CONTENT);
+        first.sent(1, b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n");
+        let statuses: Vec<_> = exchanges.all().iter().map(|kept| kept.status).collect();
+        assert_eq!(statuses, [Some(204), Some(200)]);
+    }
+
+    #[test]
+    fn as_many_exchanges_are_kept_as_was_asked_for() {
+        for (capacity, message_bytes) in [(0, 100), (1, 0), (10, 0), (100, 30), (10, usize::MAX)] {
+            let (exchanges, follower) = followed(capacity, message_bytes);
+            for _ in 0..300 {
+                follower.received(1, &GET[..9]);
+                follower.received(1, &GET[9..]);
+                follower.sent(1, NO_CONTENT);
+            }
+            assert_eq!(exchanges.all().len(), capacity);
+            assert_eq!(lock(&exchanges.shared.state).over, 300);
+        }
+    }
+
+    #[test]
+    fn a_connection_without_room_for_an_exchange_is_not_kept_and_nothing_is_paired_wrongly() {
+        let (exchanges, follower) = followed(1, 0);
+        follower.received(1, &GET.repeat(2));
+        follower.sent(1, &NO_CONTENT.repeat(2));
+        follower.received(1, GET);
+        follower.gone(1);
+        follower.opened(2, ([127, 0, 0, 1], 4000).into());
+        follower.received(2, GET);
+        follower.sent(2, NO_CONTENT);
+        let kept: Vec<_> = exchanges.all().iter().map(|kept| kept.connection).collect();
+        assert_eq!(kept, [2]);
     }
 
     #[test]

@@ -7,7 +7,7 @@
 //! Server or watch ── bytes ──> Follower ── bytes and their ranges ──> Trace, Recorder, Exchanges
 //!                              one Dialogue for each connection
 //! ```
-//! Left out: judging the messages, and printing them.
+//! Left out: judging the messages, and printing them.  Next: `trace`.
 
 use std::collections::HashMap;
 use std::net::SocketAddr;

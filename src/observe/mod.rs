@@ -11,7 +11,7 @@
 //!
 //! let trace = Trace::on_stdout(TraceOptions { explain: true, ..TraceOptions::default() });
 //! let exchanges = Exchanges::new(100);
-//! let follower = Follower::new(vec![Arc::new(trace), Arc::new(exchanges.clone())]);
+//! let follower = Follower::new(vec![Arc::new(trace), exchanges.viewer()]);
 //! let server = Server::bind("127.0.0.1:0")?.observed_by(Arc::new(follower));
 //! # Ok::<(), StartError>(())
 //! ```

@@ -40,7 +40,7 @@
 //! [`Recorder::finish`] returns the count. A write error is logged once, and no client loses its response by it. A slow disk does make the client wait.
 //!
 //! Secrets: keys and cookies are in the file as they crossed. Only the file's owner can read it (0600);
-//! a folder that is created for it has mode 0700.
+//! a folder that is created for it has mode 0700.  Next: `exchanges`.
 
 mod folder;
 mod assertions;

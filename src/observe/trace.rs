@@ -28,7 +28,7 @@
 //! number of lost events is printed later.
 //!
 //! Left out: masking. The bytes are printed as they are, secrets included. Only the trace's own lines mask
-//! keys.
+//! keys.  Next: `record`.
 
 mod options;
 mod queue;
@@ -73,7 +73,8 @@ pub struct Trace {
 impl Server {
     /// Prints the address of this server on stdout, and from then on each exchange, as it happens: see
     /// [`Trace`]. In colours if stdout is a terminal and `NO_COLOR` is not set. What is printed holds every
-    /// byte, secrets included. When the server has ended or is dropped, everything is printed.
+    /// byte, secrets included. When the server has ended or is dropped, everything is printed. One server of
+    /// a process is to be traced: two would number their connections alike.
     pub fn traced(self) -> Server {
         let trace = Trace::on_stdout(TraceOptions::default());
         if let Ok(address) = self.address() {

@@ -25,7 +25,7 @@
 //! has assertions, only they are tested; if it has none, the bytes are compared.
 //!
 //! The time is limited, whatever the server does: no wait is longer than the timeout of the
-//! [`CheckTarget`] plus the time that the transcript gives.
+//! [`CheckTarget`] plus the time that the transcript gives.  Next: `mock`.
 
 mod case;
 mod connection;

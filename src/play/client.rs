@@ -8,7 +8,7 @@
 //! reader of @2 ─┼─ queue ─ Clients::next(deadline) ─ the player
 //! input        ─┘
 //! ```
-//! If the queue is full, the reader threads wait, and with them the server.
+//! If the queue is full, the reader threads wait, and with them the server.  Next: `expected`.
 
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;

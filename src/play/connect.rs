@@ -1,4 +1,4 @@
-//! # Connect to a server: resolve its name, and try each of its addresses
+//! # Connect to a server: resolve its name, and try each of its addresses  Next: `client`.
 
 use std::io::{self, ErrorKind};
 use std::net::{SocketAddr, TcpStream, ToSocketAddrs};

@@ -8,6 +8,7 @@
 //! got:       field Allow is GET, POST
 //!                                ^ byte 5 of the value
 //! ```
+//! Next: `send`.
 
 use super::expected::common_length;
 use crate::message::visible::Visible;

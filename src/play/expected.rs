@@ -16,6 +16,7 @@
 //! ```
 //! Rule: of a server, two valid `Date` values are equal, because no server responds twice at the same
 //! time. Of a client, the port in `Host` and the line `User-Agent` are not compared.
+//! Next: `difference`.
 
 use crate::message::date::parse_imf_fixdate;
 use crate::message::dialogue::Side;

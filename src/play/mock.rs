@@ -42,7 +42,7 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //! Each connection is played by a thread of its own: the first that is accepted as the first in the
-//! transcript, and so on. Left out: the order between two connections.
+//! transcript, and so on. Left out: the order between two connections.  Next: `watch`.
 
 mod connection;
 mod differ;
@@ -63,6 +63,9 @@ use session::MockOutcome;
 
 /// The pause after a failed `accept`.
 const ACCEPT_RETRY_DELAY: Duration = Duration::from_millis(10);
+
+/// A time that can be added to the clock.
+const MAX_TIMEOUT: Duration = Duration::from_secs(86_400 * 365);
 
 /// How the connections of a mock went: the worst of them, in this order.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
@@ -125,9 +128,10 @@ impl Mock {
         Mock { loops: true, ..self }
     }
 
-    /// Sets the longest wait for the client: to connect, to send, to read. It is 30 seconds if not set.
+    /// Sets the longest wait for the client: to connect, to send, to read. It is 30 seconds if not set, and
+    /// a year at most.
     pub fn timeout(self, timeout: Duration) -> Mock {
-        Mock { timeout, ..self }
+        Mock { timeout: timeout.min(MAX_TIMEOUT), ..self }
     }
 
     /// The verdict so far, for another thread.
@@ -202,7 +206,9 @@ impl Mock {
             }
         }
         for session in sessions {
-            let _ = session.join(); // a panic there was printed on stderr
+            if session.join().is_err() {
+                verdict.raise(MockVerdict::Different); // the panic was printed on stderr
+            }
         }
         Ok(verdict.get())
     }

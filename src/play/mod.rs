@@ -18,7 +18,7 @@
 //! ```
 //! Nothing here reads flags or files.
 //!
-//! Left out: any HTTP that is not in the transcript. A player adds no byte and repairs none.
+//! Left out: any HTTP that is not in the transcript. A player adds no byte and repairs none.  Next: `script`.
 
 #[doc(hidden)]
 pub mod script;

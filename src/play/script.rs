@@ -6,6 +6,7 @@
 //! line 12: 8412 bytes of this block were left out, so the block cannot be sent
 //! ```
 //! Rule: the side that is played must be complete; of the other side the number of bytes is enough.
+//! Next: `turns`.
 
 use crate::transcript::{BYTE_ORDER_MARK, Item, Piece, Side, Transcript};
 

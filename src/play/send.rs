@@ -20,6 +20,7 @@
 //! assert!(String::from_utf8(printed)?.ends_with("Welcome!\\\n--- server closed\n"));
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
+//! Next: `check`.
 
 mod output;
 

@@ -11,14 +11,14 @@
 //! ```
 //! Rule: the items are played from the top. The played side waits where the other side has sent and it
 //! acts next on that connection. It waits for as many messages as the transcript has
-//! ([`Progress::has_reached`]), never for equal bytes.
+//! ([`Progress::has_reached`]), never for equal bytes.  Next: `connect`.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
 
 use super::expected::{ByteSpan, ExpectedBytes};
 use crate::message::dialogue::{Dialogue, Progress, Side};
-use crate::transcript::{Assertion, Block, Event, EventKind, Item, subject};
+use crate::transcript::{Assertion, Block, Event, EventKind, Item, subjects};
 
 /// One step, on one connection.
 #[derive(Debug)]
@@ -71,9 +71,10 @@ pub struct ToReceive {
 
 /// Iterates over the steps of one side.
 pub struct Turns<'a> {
-    all: &'a [Item],
     /// The items of the steps that follow.
     items: &'a [Item],
+    /// What each item of the transcript is about.
+    subjects: Vec<Side>,
     played: Side,
     /// What has crossed each connection in the transcript.
     dialogues: BTreeMap<u32, Dialogue>,
@@ -84,7 +85,7 @@ pub struct Turns<'a> {
 impl<'a> Turns<'a> {
     /// The steps of this side of a transcript.
     pub fn new(items: &'a [Item], played: Side) -> Turns<'a> {
-        Turns { all: items, items, played, dialogues: BTreeMap::new(), last: 1 }
+        Turns { items, subjects: subjects(items), played, dialogues: BTreeMap::new(), last: 1 }
     }
 
     fn block(&mut self, block: &Block) -> Step {
@@ -155,7 +156,7 @@ impl Iterator for Turns<'_> {
     fn next(&mut self) -> Option<Turn> {
         loop {
             let (item, rest) = self.items.split_first()?;
-            let index = self.all.len() - self.items.len();
+            let index = self.subjects.len() - self.items.len();
             self.items = rest;
             let step = match item {
                 Item::Prose(_) => continue,
@@ -163,7 +164,7 @@ impl Iterator for Turns<'_> {
                     let dialogue = self.dialogues.entry(self.last).or_default();
                     let answered = dialogue.progress(Side::Server).finals;
                     Step::Assert {
-                        about: subject(self.all, index),
+                        about: self.subjects[index],
                         answered: usize::try_from(answered).unwrap_or(usize::MAX),
                         assertions: assertions.clone(),
                     }

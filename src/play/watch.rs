@@ -1,7 +1,7 @@
 //! # Watch: relays each connection to a server
 //!
 //! A [`Watcher`] is a [`Serve`]: it is told each accepted connection, as the HTTP server is, so both accept,
-//! limit and stop in the same way. [`link`](super::link) relays one connection.
+//! limit and stop in the same way. [`link`](super::link) relays one connection.  Next: `link`.
 
 use std::io;
 use std::net::{SocketAddr, TcpStream};

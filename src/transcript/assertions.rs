@@ -19,7 +19,7 @@
 //! Rule: an assertion is about the first message since the last group, or about the one whose number
 //! precedes it. Of the responses only final ones count (RFC 9110 §15: a 1xx is not final). Only a request
 //! has a method and a target, and only a response has a status. `closed` and `open` are about the
-//! connection, after all responses. What other assertions are about, [`subject`](super::subject) says.
+//! connection, after all responses. What other assertions are about, [`subjects`](super::subjects) says.
 //! Left out: whether an assertion is true, which [`judge`](super::judge) says.
 
 use std::fmt;
@@ -155,11 +155,14 @@ impl Assertion {
             "open" => return Millis::parse(rest).map(Assertion::Open),
             _ => {}
         }
-        let Some(nth) = word.strip_suffix(':') else {
+        let Some(name) = word.strip_suffix(':') else {
             return Fact::parse(line).map(Assertion::first);
         };
-        let nth = parse_digits(nth.as_bytes())
-            .ok_or_else(|| Fault::new(word, "the number of a message, from 1, before the colon"))?;
+        let nth = parse_digits(name.as_bytes()).ok_or_else(|| {
+            let expected = "the number of a message, from 1, before the colon";
+            let known = WORDS.iter().find(|known| **known == name);
+            Fault { nearest: known.copied(), ..Fault::new(word, expected) }
+        })?;
         Fact::parse(rest).map(|fact| Assertion::Message { nth, fact })
     }
 }
@@ -174,6 +177,20 @@ impl fmt::Display for Assertion {
         }
     }
 }
+
+/// The words that an assertion begins with.
+const WORDS: [&str; 8] = ["status", "method", "target", "field", "no", "body", "closed", "open"];
+
+/// What frameworks say, and the word of the format.
+const SYNONYMS: [(&str, &str); 7] = [
+    ("header", "field"),
+    ("path", "target"),
+    ("uri", "target"),
+    ("url", "target"),
+    ("content", "body"),
+    ("code", "status"),
+    ("verb", "method"),
+];
 
 impl Fact {
     fn parse(text: &str) -> Result<Fact, Fault<'_>> {
@@ -199,17 +216,20 @@ impl Fact {
             },
             "body" => match first_word(rest) {
                 ("contains", quoted) => Ok(Fact::BodyContains(parse_whole_quoted(quoted)?)),
+                // As a field and a target are spelled.
+                ("is", quoted) => Ok(Fact::Body(parse_whole_quoted(quoted)?)),
                 (word, _) if !word.starts_with('"') => {
-                    Err(Fault::word(word, "an opening quote", &["contains"]))
+                    let expected = "the content in quotes, or contains and a part of it in quotes";
+                    Err(Fault::word(word, expected, &["contains"]))
                 }
                 _ => Ok(Fact::Body(parse_whole_quoted(rest)?)),
             },
             _ => {
-                const WORDS: [&str; 8] =
-                    ["status", "method", "target", "field", "no", "body", "closed", "open"];
                 let expected = "an assertion: status, method, target, field, no field or body, or \
                                 closed or open alone";
-                Err(Fault::word(word, expected, &WORDS))
+                let fault = Fault::word(word, expected, &WORDS);
+                let synonym = SYNONYMS.iter().find(|(other, _)| *other == word);
+                Err(Fault { nearest: synonym.map(|(_, ours)| *ours).or(fault.nearest), ..fault })
             }
         }
     }
@@ -364,7 +384,7 @@ mod tests {
             ("no body", "no field NAME"),
             ("field Allow has GET", "is VALUE or contains VALUE"),
             (r"field X is \q", r"an escape: \r \n \t \0 \\ or \xHH"),
-            ("body hello", "an opening quote"),
+            ("body hello", "the content in quotes, or contains and a part of it in quotes"),
             ("body \"hello", "a closing quote"),
             ("body \"hello\" there", "nothing after the closing quote"),
             ("body contains", "an opening quote"),

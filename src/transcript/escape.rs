@@ -109,7 +109,11 @@ pub(super) fn parse_byte(text: &str) -> Result<(u8, &str), Fault<'_>> {
 pub(super) fn not_raw<'a>(at: &'a str, character: char, why: &str) -> Fault<'a> {
     let mut escaped = String::new();
     escape_bytes_of(character, &mut escaped);
-    Fault::new(at, format!("{escaped} for {character:?}: {why}"))
+    let shown = match character.is_ascii() || is_showable(character) {
+        true => format!("{character:?}"),
+        false => format!("'{}'", character.escape_unicode()),
+    };
+    Fault::new(at, format!("{escaped} for {shown}: {why}"))
 }
 
 fn parse_hex(text: &str) -> Option<(u8, &str)> {

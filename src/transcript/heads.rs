@@ -11,7 +11,8 @@
 //! café                           content
 //! ```
 //! Rule: a head goes from a start line to the next empty line. A start line begins with `HTTP/` or ends
-//! with ` HTTP/` DIGIT `.` DIGIT. A line goes to its LF, and the CR before that is no part of it. All
+//! with ` HTTP/` DIGIT `.` DIGIT. The first line of a block is one too if it begins with a method in
+//! capital letters and ` /`: a request line may be malformed behind that. A line goes to its LF, and the CR before that is no part of it. All
 //! else in a block is content. A repeat counts as its bytes once, and left-out bytes as one letter.
 //!
 //! The rule reads one block alone. If a head is cut into two blocks, the second has no start line.
@@ -55,6 +56,8 @@ struct HeadReader {
     /// The offset of its first raw byte.
     line_start: usize,
     offset: usize,
+    /// Whether a line of the block has ended.
+    has_line: bool,
 }
 
 impl HeadReader {
@@ -71,7 +74,7 @@ impl HeadReader {
     fn end_line(&mut self) {
         let line = self.line.strip_suffix(b"\n").unwrap_or(&self.line);
         let line = line.strip_suffix(b"\r").unwrap_or(line);
-        if !self.is_within_head && is_start_line(line) {
+        if !self.is_within_head && (is_start_line(line) || !self.has_line && is_asking(line)) {
             self.is_within_head = true;
             self.heads.push(self.line_start..self.offset);
         }
@@ -81,6 +84,7 @@ impl HeadReader {
             head.end = self.offset;
             self.is_within_head = !line.is_empty();
         }
+        self.has_line = true;
         self.line.clear();
         self.line_start = self.offset;
     }
@@ -91,6 +95,12 @@ fn is_start_line(line: &[u8]) -> bool {
     line.starts_with(b"HTTP/")
         || matches!(line, [.., b' ', b'H', b'T', b'T', b'P', b'/', major, b'.', minor]
             if major.is_ascii_digit() && minor.is_ascii_digit())
+}
+
+/// Whether a line begins with a method in capital letters and a path.
+fn is_asking(line: &[u8]) -> bool {
+    let length = line.iter().take_while(|byte| byte.is_ascii_uppercase()).count();
+    length > 0 && line[length..].starts_with(b" /")
 }
 
 #[cfg(test)]
@@ -116,7 +126,9 @@ mod tests {
             ("a\nHTTP/1.1 200 OK\nA: b\n\nc", "HTTP/1.1 200 OK\nA: b\n\n"),
             ("GET /é HTTP/1.1", "GET /é HTTP/1.1"),
             ("é\r\n\r\nHTTP/9\r\n\r\né HTTP/1.0\r\né", "HTTP/9\r\n\r\né HTTP/1.0\r\né"),
-            ("GET /HTTP/1.1\r\nGET / HTTP/1.1 \r\n HTTP/1.10\r\n HTTP/x.1\r\n", ""),
+            ("a\r\nGET /HTTP/1.1\r\nGET / HTTP/1.1 \r\n HTTP/1.10\r\n HTTP/x.1\r\n", ""),
+            ("GET /é http/1.1\r\nX: é\r\n\r\né", "GET /é http/1.1\r\nX: é\r\n\r\n"),
+            ("Get /é\r\n", ""),
             ("", ""),
         ] {
             assert_eq!(in_heads(&Bytes::raw(bytes)), expected, "{bytes:?}");

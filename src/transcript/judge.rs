@@ -111,7 +111,7 @@ impl Judged {
     }
 
     /// Returns the messages that the next group is about, which are judged from now on. `about` is what
-    /// [`subject`](super::subject) returns; the messages are all whole ones of the connection.
+    /// [`subjects`](super::subjects) returns; the messages are all whole ones of the connection.
     pub fn next<'a>(
         &mut self,
         about: Side,
@@ -249,7 +249,7 @@ fn contains(text: &[u8], part: &[u8]) -> bool {
 mod tests {
     use super::*;
     use crate::message::responses::ResponseCollector;
-    use crate::transcript::{Item, Transcript, subject};
+    use crate::transcript::{Item, Transcript, subjects};
 
     const RESPONSES: &[u8] = b"HTTP/1.1 100 Continue\r\n\r\n\
         HTTP/1.1 405 Method Not Allowed\r\nAllow: GET\r\nallow: HEAD\r\nContent-Length: 2\r\n\r\nno\
@@ -265,9 +265,8 @@ mod tests {
         collector.sent(REQUESTS);
         collector.received(RESPONSES);
         let mut judged = Judged::default();
-        for (index, item) in items.iter().enumerate() {
+        for (item, about) in items.iter().zip(subjects(&items)) {
             let Item::Assertions(assertions) = item else { continue };
-            let about = subject(&items, index);
             let group = judged.next(about, collector.requests(), collector.finals());
             assertions
                 .iter()

@@ -32,10 +32,12 @@
 //! HTTP's own lines end in CR LF, so a head needs no escape.
 //!
 //! Rule: **in content, letters beyond ASCII stand raw** if a reader can see them: é, 東, 🙂, but no
-//! control character, no white space, no change of the direction of writing and nothing invisible. In a
+//! control character, no white space, no character that only changes the direction of
+//! writing, and nothing invisible. In a
 //! head each of their bytes is `\xHH`, because there the bytes matter. A head goes from a start line (it
-//! begins with `HTTP/` or ends with ` HTTP/1.1`) to the next empty line, or to the end of the block. All
-//! else in a block is content. The texts of `body` assertions are content too.
+//! begins with `HTTP/`, or ends with ` HTTP/1.1`, or is the block's first and begins with `GET /`) to the
+//! next empty line, or to the end of the block. All else in a block is content. Each block is judged
+//! alone. The texts of `body` assertions are content too.
 //!
 //! A line that begins with one of five markers opens an item:
 //!
@@ -50,7 +52,7 @@
 //! and it has no `status`, `closed` or `open`. Requests that are answered above it are passed over. Any
 //! other group is about the responses above it.
 //! `method` and `target` are about a request wherever they stand; in a group about responses, it is the
-//! request that the response answers. [`subject`] says it for a program.
+//! request that the response answers. [`subjects`] says it for a program.
 //!
 //! Outside a block, empty lines mean nothing. A byte order mark at the start of the text means nothing.
 //!
@@ -81,7 +83,7 @@
 //!            / "target " ( "is" / "contains" ) [ " " value ]
 //!            / [ "no " ] "field " token
 //!            / "field " token ( " is" / " contains" ) [ " " value ]
-//!            / "body " [ "contains " ] body
+//!            / "body " [ "is " / "contains " ] body
 //! body       = DQUOTE *( char / letter / escape / "\" DQUOTE ) DQUOTE
 //! status     = 3DIGIT / DIGIT "xx"
 //! value      = *( char / escape )
@@ -123,7 +125,7 @@ pub mod explain;
 pub use crate::message::dialogue::Side;
 pub use assertions::{Assertion, Fact, FieldName, Methods, Statuses};
 pub use bytes::{Bytes, Piece, REPEATED_BYTES, TooLong};
-pub use model::{Block, Event, EventKind, Item, MARKERS, Transcript, subject};
+pub use model::{Block, Event, EventKind, Item, MARKERS, Transcript, subjects};
 pub use parse::{BYTE_ORDER_MARK, ParseError};
 pub use print::Printer;
 pub use text::{Millis, Note, Prose};

@@ -11,6 +11,8 @@
 //! ```
 //! Next: [`bytes`](super::bytes).
 
+use std::collections::BTreeMap;
+
 use super::assertions::Assertion;
 use super::bytes::Bytes;
 use super::text::{Millis, Note, Prose};
@@ -34,28 +36,40 @@ impl Transcript {
     }
 }
 
-/// Returns the side whose messages a group of assertions is about. `index` is the group's place in the
-/// items.
+/// Returns for each item the side whose messages it is about, if it is a group of assertions.
 ///
-/// A group is about the request if the next block below it, on its connection, is `<<<`, and it has no
-/// `status`, `closed` or `open`. Any other group is about the responses above it. Its connection is that
-/// of the last block or event above it, or 1. [`Assertion::about`] says it of one assertion.
-pub fn subject(items: &[Item], index: usize) -> Side {
-    let (above, below) = items.split_at(index.min(items.len()));
-    let connection = above.iter().rev().find_map(Item::connection).unwrap_or(1);
-    let next = below.iter().find_map(|item| match item {
-        Item::Block(block) if block.connection == connection => Some(block.from),
-        _ => None,
-    });
-    let is_about_responses =
-        |assertion: &Assertion| matches!(assertion.about(Side::Client), None | Some(Side::Server));
-    match below.first() {
-        Some(Item::Assertions(group)) if next == Some(Side::Server) => {
-            let is_about_request = !group.iter().any(is_about_responses);
-            if is_about_request { Side::Client } else { Side::Server }
+/// A group is about the request if the next block below it, on its connection, is `<<<`, and it has
+/// assertions, but no `status`, `closed` or `open`. Any other group is about the responses above it. Its
+/// connection is that of the last block or event above it, or 1. [`Assertion::about`] says it of one
+/// assertion.
+pub fn subjects(items: &[Item]) -> Vec<Side> {
+    let mut connection = 1;
+    let connections: Vec<u32> = items
+        .iter()
+        .map(|item| {
+            connection = item.connection().unwrap_or(connection);
+            connection
+        })
+        .collect();
+    // From below, since the next block decides.
+    let mut next_blocks = BTreeMap::new();
+    let mut subjects = vec![Side::Server; items.len()];
+    for (index, item) in items.iter().enumerate().rev() {
+        match item {
+            Item::Block(block) => drop(next_blocks.insert(block.connection, block.from)),
+            Item::Assertions(group) => {
+                let next = next_blocks.get(&connections[index]);
+                let is_about_request =
+                    |assertion: &Assertion| assertion.about(Side::Client) == Some(Side::Client);
+                let is_request_group = !group.is_empty() && group.iter().all(is_about_request);
+                if is_request_group && next == Some(&Side::Server) {
+                    subjects[index] = Side::Client;
+                }
+            }
+            Item::Prose(_) | Item::Event(_) => {}
         }
-        _ => Side::Server,
     }
+    subjects
 }
 
 /// One item of a transcript: a line with a marker and, in a block or in assertions, the lines below it.

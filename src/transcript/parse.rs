@@ -197,12 +197,14 @@ fn parse_event(text: &str) -> Result<Item, Fault<'_>> {
         }
         (word, _) => {
             let kinds = ["open", "client", "server", "wait", "silent"];
-            let expected = "an event: open, client, server, wait or silent";
-            return Err(Fault::word(word, expected, &kinds));
+            return Err(Fault::word(word, AN_EVENT, &kinds));
         }
     };
     Ok(Item::Event(Event { connection, kind, note: Note::new(note) }))
 }
+
+const AN_EVENT: &str = "an event: open, client half-close, client closed, client reset (or server), \
+                        wait 200ms or silent 2s";
 
 fn parse_side_event(side: Side, text: &str) -> Result<(EventKind, &str), Fault<'_>> {
     match first_word(text) {
@@ -235,7 +237,7 @@ mod tests {
     #[test]
     fn an_error_has_its_line_its_column_and_what_was_expected() {
         const CONNECTION: &str = "the number of a connection after @";
-        const EVENT: &str = "an event: open, client, server, wait or silent";
+        const EVENT: &str = AN_EVENT;
         for (text, (line, column), expected) in [
             ("GET / HTTP/1.1", (1, 1), OUTSIDE),
             (">>>\na\n--- open\n\n b", (5, 2), OUTSIDE),
@@ -323,7 +325,7 @@ mod tests {
             (">>>\nGET /é HTTP/1.1\n\n\\q", 2),
             (">>>\nGET /é HTTP/1.1\n>>> @", 2),
             (">>>\né\n\n\\q", 4),
-            (">>>\nGET /é\n>>>\n HTTP/1.1\n???\nno", 6),
+            (">>>\nget /é\n>>>\n HTTP/1.1\n???\nno", 6),
         ] {
             assert_eq!(Transcript::parse(text).map_err(|error| error.line), Err(line), "{text}");
         }

@@ -170,12 +170,12 @@ fn a_group_before_a_response_is_about_the_request() {
         (">>> @2\n???\nfield Date\n<<<\n>>> @2\n<<< @2\n", &[Server]),
         (">>> @2\n???\nfield Host\n>>>\n<<< @2\n", &[Client]),
         ("--- @2 open\n???\nfield Host\n<<< @2\n", &[Client]),
-        ("???\n<<<\n", &[Client]),
+        ("???\n<<<\n", &[Server]),
     ] {
         let items = parsed(text).items;
-        let groups = items.iter().enumerate();
-        let groups = groups.filter(|(_, item)| matches!(item, Item::Assertions(_)));
-        let found: Vec<Side> = groups.map(|(index, _)| subject(&items, index)).collect();
+        let subjects = items.iter().zip(subjects(&items));
+        let groups = subjects.filter(|(item, _)| matches!(item, Item::Assertions(_)));
+        let found: Vec<Side> = groups.map(|(_, side)| side).collect();
         assert_eq!(found, sides, "{text}");
     }
 }

@@ -416,6 +416,50 @@ fn a_request_can_be_awaited_before_a_close_and_any_may_be_sent_before_a_silence(
 }
 
 #[test]
+fn a_client_that_waits_for_100_continue_is_tested_on_its_whole_request() {
+    let response = "<<<\nHTTP/1.1 100 Continue\n\n<<<\nHTTP/1.1 204 No Content\n\n";
+    let mock = Mock::start(&format!("???\nmethod PUT\nbody \"hi\"\n\n{response}"), "");
+    let mut client = mock.client();
+    client.write_all(b"PUT / HTTP/1.1\r\nContent-Length: 2\r\n\r\n").unwrap();
+    client.read_exact(&mut [0; 25]).unwrap();
+    client.write_all(b"hi").unwrap();
+    assert_eq!(rest(&mut client).0, "HTTP/1.1 204 No Content\r\n\r\n");
+    let ended = mock.wait();
+    assert_eq!(ended.code, Some(0), "{}", ended.stdout);
+    // Both in one block: the whole request is awaited.
+    let both = response.replacen("\n\n<<<\n", "\n\n", 1);
+    let mock = Mock::start(&both, "");
+    let mut client = mock.client();
+    client.write_all(b"PUT / HTTP/1.1\r\nContent-Length: 2\r\n\r\n").unwrap();
+    client.set_read_timeout(Some(Duration::from_millis(50))).unwrap();
+    assert!(client.read(&mut [0]).is_err(), "the content has not arrived");
+    client.set_read_timeout(None).unwrap();
+    client.write_all(b"hi").unwrap();
+    assert!(rest(&mut client).0.ends_with("HTTP/1.1 204 No Content\r\n\r\n"));
+    assert_eq!(mock.wait().code, Some(0));
+}
+
+#[test]
+fn bytes_that_are_no_request_are_a_difference_and_an_empty_group_says_nothing() {
+    let empty = "<<<\nHTTP/1.1 204 No Content\n\n";
+    for sent in ["hello\r\n", "\x16\x03\x01\r\n", "GET / HTTP/1.1\r\nHost : h\r\n\r\n"] {
+        let mock = Mock::start(empty, "");
+        let mut client = mock.client();
+        client.write_all(sent.as_bytes()).unwrap();
+        rest(&mut client);
+        let ended = mock.wait();
+        assert_eq!(ended.code, Some(1), "{sent}");
+        assert!(ended.stdout.ends_with("# @1: request 1 is no HTTP request\n"), "{}", ended.stdout);
+    }
+    let mock = Mock::start(&format!(">>>\n{GET}???\n\n{empty}"), "");
+    let mut client = mock.client();
+    client.write_all(with_crlf(&GET.replace("GET /", "GET /other")).as_bytes()).unwrap();
+    rest(&mut client);
+    let ended = mock.wait();
+    assert_eq!(ended.code, Some(1), "the bytes are compared: {}", ended.stdout);
+}
+
+#[test]
 fn long_content_of_which_an_assertion_is_not_true_is_cut() {
     let mock = Mock::start("???\nbody \"x\"\n\n<<<\nHTTP/1.1 204 No Content\n\n", "");
     let mut client = mock.client();

@@ -7,7 +7,7 @@ use std::thread;
 use std::time::Duration;
 
 use openkitchen::message::visible::Visible;
-use openkitchen::transcript::{Assertion, Block, Event, EventKind, Item, Side, judge, subject};
+use openkitchen::transcript::{Assertion, Block, Event, EventKind, Item, Side, judge, subjects};
 use openkitchen::{Observer, ServerHandle};
 
 use super::differ;
@@ -31,9 +31,9 @@ pub type Start = fn(fixture: &str, Option<Arc<dyn Observer>>) -> ServerHandle;
 pub fn replay(page: &Page, pace: Pace, start: Start) -> Result<(), String> {
     let mut replay = Replay::new(page, pace, start);
     let items = &page.transcript.items;
-    for (index, item) in items.iter().enumerate() {
+    for (item, about) in items.iter().zip(subjects(items)) {
         match item {
-            Item::Assertions(assertions) => replay.judge(subject(items, index), assertions)?,
+            Item::Assertions(assertions) => replay.judge(about, assertions)?,
             item => replay.play(item)?,
         }
     }

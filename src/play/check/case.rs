@@ -10,7 +10,7 @@
 //! Only `check` uses the lines `about:` and `next:`. To everything else they are prose.
 
 use crate::play::script;
-use crate::transcript::{Event, EventKind, Item, Side, subject};
+use crate::transcript::{Event, EventKind, Item, Side, subjects};
 
 /// A transcript whose client can be played.
 #[derive(Debug)]
@@ -41,10 +41,9 @@ impl Case {
     pub fn read(name: &str, text: &str) -> Result<Case, String> {
         let transcript =
             script::parse(text, Side::Client).map_err(|error| format!("{name}: {error}"))?;
-        let mut items = transcript.items.iter().enumerate();
-        let has_assertions = items.any(|(index, item)| match item {
+        let mut items = transcript.items.iter().zip(subjects(&transcript.items));
+        let has_assertions = items.any(|(item, about)| match item {
             Item::Assertions(group) => {
-                let about = subject(&transcript.items, index);
                 group.iter().any(|assertion| assertion.about(about) != Some(Side::Client))
             }
             _ => false,

@@ -61,6 +61,7 @@ impl MockConnection {
         // Assertions alone are nothing to play.
         connections.retain(|it| it.steps.iter().any(|step| !matches!(step, Step::Assert { .. })));
         for connection in &mut connections {
+            test_after_interim(&mut connection.steps);
             connection.awaits = awaited_requests(&connection.steps);
         }
         connections
@@ -77,10 +78,25 @@ impl MockConnection {
     }
 }
 
+/// Moves assertions on a request behind the interim response that follows: the client may wait for it
+/// before it sends the content.
+fn test_after_interim(steps: &mut [Step]) {
+    let mut at = 0;
+    while at < steps.len() {
+        let is_early = matches!(steps[at], Step::Assert { about: Side::Client, .. })
+            && next_response(&steps[at..]).is_some_and(is_interim);
+        let send = steps[at..].iter().position(|step| matches!(step, Step::Send { .. }));
+        match send {
+            Some(length) if is_early => steps[at..=at + length].rotate_left(1),
+            _ => at += 1,
+        }
+    }
+}
+
 /// Returns where any request is awaited: before each response, if the client sends nothing in the
 /// transcript. A response that follows a silence is sent into it.
 fn awaited_requests(steps: &[Step]) -> Vec<AwaitedRequest> {
-    let (mut awaits, mut dialogue) = (Vec::new(), Dialogue::new());
+    let (mut awaits, mut dialogue) = (Vec::<AwaitedRequest>::new(), Dialogue::new());
     if steps.iter().any(|step| matches!(step, Step::Receive(_))) {
         return awaits;
     }
@@ -98,6 +114,10 @@ fn awaited_requests(steps: &[Step]) -> Vec<AwaitedRequest> {
                 let finals = dialogue.progress(Side::Server).finals;
                 let is_answered = finals >= dialogue.requests();
                 if is_answered {
+                    // It was more than an interim response.
+                    if let Some(last) = awaits.last_mut().filter(|last| last.number == number) {
+                        last.is_head_enough = false;
+                    }
                     dialogue.follow(Side::Client, ANY_REQUEST);
                     number += 1;
                 }

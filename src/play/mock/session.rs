@@ -73,6 +73,7 @@ pub(super) fn play(stream: TcpStream, script: &MockConnection, timeout: Duration
         heads: 0,
         requests: RequestCollector::default(),
         judged: Judged::default(),
+        is_cut: false,
         untrue: Vec::new(),
         unread: 0,
         surplus: Vec::new(),
@@ -96,6 +97,8 @@ struct Session<'a> {
     requests: RequestCollector,
     /// The requests that assertions were tested on.
     judged: Judged,
+    /// Whether more was received than is kept.
+    is_cut: bool,
     /// The assertions that are not true, each in a sentence.
     untrue: Vec<String>,
     /// Bytes that were understood, and stay unread in the socket.
@@ -185,6 +188,7 @@ impl Session<'_> {
                 let total = self.dialogue.progress(Side::Client).total;
                 self.request_ends.extend(range.ends_message.then_some(total));
             }
+            self.is_cut |= used > room;
             self.received.extend_from_slice(&seen[..used.min(room)]);
             self.unread = usize::from(leaves_one_byte && is_enough(self));
             self.consume(&mut buffer[..used - self.unread]);
@@ -203,9 +207,18 @@ impl Session<'_> {
                 true => session.heads,
                 false => session.requests.whole().len(),
             };
-            received >= awaited.number || session.dialogue.reader(Side::Client).is_lost()
+            received >= awaited.number || session.is_lost()
         };
-        self.read(has_request, leaves_one_byte)
+        self.read(has_request, leaves_one_byte)?;
+        if self.is_lost() {
+            self.untrue.push(format!("request {} is no HTTP request", awaited.number));
+        }
+        Ok(())
+    }
+
+    /// Whether the client has sent what is no HTTP, so that no request can follow.
+    fn is_lost(&self) -> bool {
+        self.dialogue.reader(Side::Client).is_lost()
     }
 
     /// Whether the requests that assertions of a group are about are there, or cannot come any more.
@@ -215,7 +228,7 @@ impl Session<'_> {
             Side::Server => self.judged.responses(),
         };
         let Some(nth) = on_requests(about, assertions).map(judge::nth).max() else { return true };
-        self.requests.whole().len() >= first + nth || self.dialogue.reader(Side::Client).is_lost()
+        self.requests.whole().len() >= first + nth || self.is_lost()
     }
 
     /// Tests those of these assertions that are about requests.
@@ -225,7 +238,8 @@ impl Session<'_> {
         let group = judged.next(about, requests, &[]);
         for assertion in on_requests(about, assertions) {
             if let Err(found) = group.judge(assertion) {
-                self.untrue.push(format!("`{assertion}` is not true: {found}"));
+                let cut = if self.is_cut { " (only the first MiB is tested)" } else { "" };
+                self.untrue.push(format!("`{assertion}` is not true: {found}{cut}"));
             }
         }
         if about == Side::Server {
