@@ -12,11 +12,14 @@ use std::path::Path;
 use std::sync::atomic::{AtomicI32, Ordering};
 use std::time::{Duration, Instant};
 
-#[cfg(not(target_os = "linux"))]
-use super::bsd as kernel;
-#[cfg(target_os = "linux")]
-use super::linux as kernel;
-use kernel::{RLIMIT_NOFILE, ResourceAmount, SO_LINGER, SOL_SOCKET};
+#[cfg(any(target_os = "linux", target_os = "android"))]
+#[path = "linux.rs"]
+mod kernel;
+#[cfg(not(any(target_os = "linux", target_os = "android")))]
+#[path = "bsd.rs"]
+mod kernel;
+
+use kernel::{RLIMIT_NOFILE, ResourceAmount, SO_LINGER, SOL_SOCKET, highest_soft_limit};
 pub use kernel::{limit_malloc_arenas, use_batch_scheduling};
 
 pub fn set_backlog(listener: &TcpListener, backlog: i32) -> io::Result<()> {
@@ -37,8 +40,10 @@ pub fn raise_descriptor_limit() {
     // SAFETY: both calls get a valid pointer to a struct with the system's layout (two `rlim_t`). It
     // lives across the calls, and they keep no pointer to it.
     unsafe {
-        if getrlimit(RLIMIT_NOFILE, &mut limit) == 0 && limit.soft < limit.hard {
-            limit.soft = limit.hard;
+        let is_known = getrlimit(RLIMIT_NOFILE, &mut limit) == 0;
+        let highest = highest_soft_limit(limit.hard);
+        if is_known && limit.soft < highest {
+            limit.soft = highest;
             // If the system refuses, the old limit stays, and the server logs when it is reached.
             setrlimit(RLIMIT_NOFILE, &limit);
         }
@@ -167,4 +172,66 @@ unsafe extern "C" {
     fn setrlimit(resource: c_int, limit: *const ResourceLimit) -> c_int;
     fn signal(number: c_int, handler: extern "C" fn(c_int)) -> *const c_void;
     fn write(descriptor: c_int, bytes: *const c_void, length: usize) -> isize;
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::net::Ipv4Addr;
+    use std::ptr::addr_of_mut;
+
+    /// Bits that no call writes.
+    const UNTOUCHED: [u64; 16] = [0xa5a5_5a5a_a5a5_5a5a; 16];
+
+    /// A struct for a system call, and memory behind it that the call must not write.
+    #[repr(C)]
+    struct Guarded<T> {
+        value: T,
+        behind: [u64; 16],
+    }
+
+    /// The limit on open descriptors. Fails if the system writes more than the struct holds.
+    fn descriptor_limit() -> ResourceLimit {
+        let value = ResourceLimit { soft: 0, hard: 0 };
+        let mut guarded = Guarded { value, behind: UNTOUCHED };
+        // SAFETY: the pointer is made from the whole of `guarded`, so the call may write behind the
+        // struct as well, if its layout is wrong.
+        let result = unsafe { getrlimit(RLIMIT_NOFILE, addr_of_mut!(guarded).cast()) };
+        assert_eq!((result, guarded.behind), (0, UNTOUCHED), "written behind the struct");
+        guarded.value
+    }
+
+    #[test]
+    fn the_soft_limit_on_descriptors_rises_to_the_hard_limit() {
+        let ResourceLimit { hard, .. } = descriptor_limit();
+        let highest = highest_soft_limit(hard);
+        let lower = ResourceLimit { soft: highest - 1, hard };
+        // SAFETY: the pointer is to a struct with the system's layout, which lives across the call.
+        assert_eq!(unsafe { setrlimit(RLIMIT_NOFILE, &lower) }, 0);
+        assert_eq!(descriptor_limit().soft, highest - 1);
+        raise_descriptor_limit();
+        let raised = descriptor_limit();
+        assert_eq!((raised.soft, raised.hard), (highest, hard));
+    }
+
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn the_limit_on_descriptors_is_the_one_that_the_kernel_prints() {
+        let limits = std::fs::read_to_string("/proc/self/limits").expect("limits");
+        let row = limits.lines().find_map(|line| line.strip_prefix("Max open files"));
+        let hard = row.and_then(|row| row.split_whitespace().nth(1));
+        assert_eq!(hard, Some(&*descriptor_limit().hard.to_string()));
+    }
+
+    #[test]
+    fn a_reset_reaches_the_client() {
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a port");
+        set_backlog(&listener, 7).expect("a backlog");
+        let mut client = TcpStream::connect(listener.local_addr().expect("a port")).expect("open");
+        let (server, _) = listener.accept().expect("a client");
+        reset_on_close(&server).expect("the option");
+        drop(server);
+        let error = client.read(&mut [0]).expect_err("no FIN");
+        assert_eq!(error.kind(), ErrorKind::ConnectionReset);
+    }
 }
