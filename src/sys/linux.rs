@@ -2,6 +2,10 @@
 //! numbers hold except on a few old architectures: Alpha, MIPS, PA-RISC and SPARC.
 
 use std::ffi::{c_int, c_ulong};
+use std::ptr;
+
+use super::SIG_IGN;
+use super::signal;
 
 pub const RLIMIT_NOFILE: c_int = 7;
 pub const SOL_SOCKET: c_int = 1;
@@ -48,10 +52,27 @@ pub fn use_batch_scheduling() {
     }
 }
 
+pub fn reap_orphans() {
+    if std::process::id() != 1 {
+        return;
+    }
+    // SAFETY: SIG_IGN is a disposition that `signal` takes. Where SIGCHLD is ignored, the kernel keeps
+    // no zombies. A null pointer tells `waitpid` to write no status.
+    unsafe {
+        signal(SIGCHLD, SIG_IGN);
+        // Zombies from before: a shell may have started children, and then `exec`ed this program.
+        while waitpid(ANY_CHILD, ptr::null_mut(), WNOHANG) > 0 {}
+    }
+}
+
 #[cfg(target_env = "gnu")]
 const M_ARENA_MAX: c_int = -8;
 const SCHED_OTHER: c_int = 0;
 const SCHED_BATCH: c_int = 3;
+const SIGCHLD: c_int = 17;
+const ANY_CHILD: c_int = -1;
+/// Return at once if no child has ended.
+const WNOHANG: c_int = 1;
 
 /// `pthread_t`: a number in glibc and a pointer in musl, as wide as a `long` in both.
 type Thread = c_ulong;
@@ -66,6 +87,7 @@ struct SchedulingParameters {
 unsafe extern "C" {
     #[cfg(target_env = "gnu")]
     fn mallopt(parameter: c_int, value: c_int) -> c_int;
+    fn waitpid(process: c_int, status: *mut c_int, options: c_int) -> c_int;
     fn pthread_self() -> Thread;
     fn pthread_getschedparam(
         thread: Thread,

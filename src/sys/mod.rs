@@ -132,9 +132,21 @@ pub fn create_private_file(path: &Path) -> io::Result<File> {
     system::create_private_file(path)
 }
 
-/// Calls `on_signal` at the first SIGTERM or Ctrl-C, in a thread of its own. The thread is spawned now,
-/// because the system may grant none when the signal arrives. On Windows, Ctrl-C ends the process
-/// without a call.
+/// As PID 1, makes the system reap each child that ends, and reaps those that have ended already. PID 1
+/// becomes the parent of each process whose parent ends, and they would stay as zombies. Other processes,
+/// and systems other than Linux, have no such duty: nothing happens.
+///
+/// It is for a program that starts no other program: children of its own are reaped too, so
+/// [`Child::wait`](std::process::Child::wait) waits for the end and then fails (ECHILD), and their exit
+/// status is lost. Programs that are started later inherit it (SIGCHLD is ignored). The library does not
+/// call it.
+pub fn reap_orphans() {
+    system::reap_orphans();
+}
+
+/// Calls `on_signal` at the first SIGTERM, SIGHUP or Ctrl-C, in a thread of its own. The thread is
+/// spawned now, because the system may grant none when the signal arrives. A SIGHUP that the process
+/// ignored at its start (`nohup`) stays ignored. On Windows, Ctrl-C ends the process without a call.
 ///
 /// # Errors
 /// The socket pair or the thread could not be created.
