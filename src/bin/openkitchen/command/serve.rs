@@ -88,8 +88,9 @@ fn stop_on_signal(stopper: Stopper, site: &'static Site, options: &ServeOptions)
             ));
         }
         let is_second = signals.wait_timeout(drain) || {
-            stopper.stop();
+            // Said first: an idle server says "stopped" at once.
             logging::say_stopping(signal, grace);
+            stopper.stop();
             signals.wait_timeout(grace + HANDLER_TIMEOUT)
         };
         if is_second {

@@ -222,8 +222,9 @@ fn is_same(address: SocketAddr, bound: SocketAddr) -> bool {
 /// process ends at once (a second SIGHUP changes nothing).
 fn stop_on_signal(connections: Arc<Connections>, grace: Duration) -> io::Result<()> {
     sys::on_stop_signal(move |mut signals| {
-        connections.stop();
+        // Said first: an idle watch says "stopped" at once.
         logging::say_stopping(signals.first(), grace);
+        connections.stop();
         if signals.wait() {
             logging::end_at_second_signal();
         }
