@@ -46,7 +46,7 @@
 //! logger, such as env_logger. A handler's panic becomes a 500, and its message goes to stderr as in any
 //! Rust program. An observer's panic changes nothing for the client. The library handles no signals, so
 //! SIGTERM ends the process at once, unless a thread of the program waits for it and calls
-//! [`Stopper::stop`].
+//! [`Stopper::stop`]. Nor does it reap the children that a program has as PID 1 of a container.
 //!
 //! # The walk of one request
 //!

@@ -12,15 +12,28 @@
 //! Next: [`response`](crate::message::response).
 
 use std::borrow::Cow;
+use std::ffi::OsStr;
 use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
 
 use crate::message::fields::FieldLines;
 use crate::message::head::{Head, Version};
 use crate::message::method::Method;
-use crate::message::target::{decode_path, form};
+use crate::message::target::{decode_path, decode_segment, form};
 
 /// A complete request: what a handler gets. It borrows the received bytes, and its content is in memory
 /// as a whole, [`Limits::content`](crate::Limits::content) bytes at most.
+///
+/// # Paths
+///
+/// [`path`](Request::path), [`rest`](Request::rest) and the route table decode a path once: `/%61bout` is
+/// `/about`. Two things stay as they were sent:
+///
+/// - **An escaped slash, `%2F`.** It is a part of a segment and separates none: `/a%2Fb` is not `/a/b`. And
+///   `%252F`, which stands for the text `%2F`, stays too. So two paths never become one.
+/// - **Dot segments, `..` and `.`, and empty segments.** Clients resolve dot segments before they send a
+///   path, and attackers do not. A path from a request is no path of a file: use
+///   [`file_below`](Request::file_below).
 pub struct Request<'a, S = ()> {
     pub(crate) state: &'a S,
     /// The path of the route, without the `*` at its end.
@@ -55,22 +68,70 @@ impl<'a, S> Request<'a, S> {
         std::str::from_utf8(self.head.target.whole.in_bytes(self.raw)).unwrap_or_default()
     }
 
-    /// The path, decoded. An escaped slash (`%2F`) stays escaped, and bytes that are not UTF-8 become
-    /// U+FFFD. Dot segments (`..`) are not resolved: do not use it as the path of a file.
+    /// The path, decoded: see [Paths](Request#paths). Bytes that are not UTF-8 become U+FFFD, so `/%FF` and
+    /// `/%FE` become the same text: see [`path_bytes`](Request::path_bytes). It is no path of a file: see
+    /// [`file_below`](Request::file_below).
     pub fn path(&self) -> Cow<'a, str> {
-        match decode_path(self.head.target.path(self.raw)) {
-            Cow::Borrowed(path) => String::from_utf8_lossy(path),
-            Cow::Owned(path) => Cow::Owned(String::from_utf8_lossy(&path).into_owned()),
+        lossy(self.path_bytes())
+    }
+
+    /// The path, decoded, with every byte: see [Paths](Request#paths).
+    pub fn path_bytes(&self) -> Cow<'a, [u8]> {
+        decode_path(self.head.target.path(self.raw))
+    }
+
+    /// The part of the path that the `/*` of the route matched; empty where the route has no `/*`. It is
+    /// decoded as [`path`](Request::path) is.
+    ///
+    /// It is no path of a file. `fs::read(folder.join(request.rest()))` serves files outside of the folder:
+    /// of `/files/../x`, `/files/%2e%2e/x` and `/files//etc/hostname`. Use
+    /// [`file_below`](Request::file_below).
+    pub fn rest(&self) -> String {
+        lossy(self.rest_bytes()).into_owned()
+    }
+
+    /// What [`rest`](Request::rest) gives, with every byte.
+    pub fn rest_bytes(&self) -> Cow<'a, [u8]> {
+        match self.path_bytes() {
+            Cow::Borrowed(path) => {
+                path.strip_prefix(self.prefix.as_bytes()).unwrap_or_default().into()
+            }
+            Cow::Owned(path) => {
+                path.strip_prefix(self.prefix.as_bytes()).unwrap_or_default().to_vec().into()
+            }
         }
     }
 
-    /// The part of the path that the `/*` of the route matched, decoded as in [`path`](Request::path);
-    /// empty where the route has no `/*`. Dot segments (`..`) are not resolved: do not use it as the
-    /// path of a file.
-    pub fn rest(&self) -> String {
-        let path = decode_path(self.head.target.path(self.raw));
-        let rest = path.strip_prefix(self.prefix.as_bytes()).unwrap_or_default();
-        String::from_utf8_lossy(rest).into_owned()
+    /// The path of a file or folder below `folder` that [`rest`](Request::rest) names; `None` if it names
+    /// none, for which the answer is 404.
+    ///
+    /// ```
+    /// use std::fs;
+    /// use std::path::Path;
+    /// use openkitchen::{Request, Response, Routes, Status, get, routes};
+    ///
+    /// static ROUTES: Routes = routes(&[get("/files/*", file)]);
+    ///
+    /// fn file(request: &Request) -> Response {
+    ///     // Not `join(request.rest())`: that leaves the folder at `/files/../x` and `/files//etc/hostname`.
+    ///     let path = request.file_below(Path::new("public"));
+    ///     match path.and_then(|path| fs::read(path).ok()) {
+    ///         Some(bytes) => Response::bytes("application/octet-stream", bytes),
+    ///         None => Response::text("no such file").status(Status::NOT_FOUND),
+    ///     }
+    /// }
+    /// ```
+    /// Each segment is the name of one file or folder, and no byte is lost: two paths never become one. A
+    /// segment is none if it is `..`, `.` or empty, or has a NUL or an escaped slash (`%2F`). On Windows
+    /// neither is one that has a `\`, a `:` or another character that names cannot have, that ends in a dot or a
+    /// space, that is a device (`NUL`, `com1.txt`), or that is not UTF-8.
+    ///
+    /// A slash at the end stays: the system then finds folders only. An empty rest is the folder itself.
+    /// Names that begin with a dot (`.git`) are names as any other. The file system is not asked: whether
+    /// the file exists is not known, and **symbolic links are followed when the file is opened**, also out
+    /// of the folder.
+    pub fn file_below(&self, folder: &Path) -> Option<PathBuf> {
+        below(folder, &self.rest_bytes())
     }
 
     /// The query, as sent, without its question mark.
@@ -141,5 +202,146 @@ impl<'a, S> Request<'a, S> {
     /// The number of the connection, counted from 1 since the server started.
     pub fn connection(&self) -> u64 {
         self.connection
+    }
+}
+
+fn lossy(bytes: Cow<'_, [u8]>) -> Cow<'_, str> {
+    match bytes {
+        Cow::Borrowed(bytes) => String::from_utf8_lossy(bytes),
+        Cow::Owned(bytes) => Cow::Owned(String::from_utf8_lossy(&bytes).into_owned()),
+    }
+}
+
+/// The path below `folder` for this decoded rest of a path: see [`Request::file_below`].
+fn below(folder: &Path, rest: &[u8]) -> Option<PathBuf> {
+    let mut path = folder.to_path_buf();
+    let mut segments = rest.split(|&byte| byte == b'/').peekable();
+    while let Some(segment) = segments.next() {
+        if segment.is_empty() {
+            // Only the last segment may be empty, after the slash at the end.
+            if segments.peek().is_some() {
+                return None;
+            }
+            if !rest.is_empty() {
+                path.push("");
+            }
+            break;
+        }
+        let name = decode_segment(segment)?;
+        if name == b"." || name == b".." || name.contains(&0) {
+            return None;
+        }
+        path.push(file_name(&name)?);
+    }
+    Some(path)
+}
+
+/// The bytes as a name for the file system. On Unix each byte stays.
+#[cfg(unix)]
+fn file_name(bytes: &[u8]) -> Option<&OsStr> {
+    Some(std::os::unix::ffi::OsStrExt::from_bytes(bytes))
+}
+
+/// The bytes as a name for the file system, which has names in Unicode only.
+#[cfg(not(unix))]
+fn file_name(bytes: &[u8]) -> Option<&OsStr> {
+    std::str::from_utf8(bytes).ok().filter(|name| is_windows_name(name)).map(OsStr::new)
+}
+
+/// Whether Windows takes this text as the name of one file. It would take `a\b` for two names, `C:a` for
+/// a drive, `a:b` for a stream of `a`, `NUL.txt` for a device, and `a.` or `a ` for `a`.
+#[cfg(any(not(unix), test))]
+fn is_windows_name(name: &str) -> bool {
+    let is_bad = |byte: u8| byte < b' ' || br#"\/:*?"<>|"#.contains(&byte);
+    // The digits of COM1 and LPT1 may be superscript.
+    let stem = name.split('.').next().unwrap_or_default().trim_end().to_ascii_uppercase();
+    let is_numbered = |port: &str| {
+        let number = stem.strip_prefix(port).map(|number| number.chars().collect::<Vec<_>>());
+        matches!(number.as_deref(), Some(['0'..='9' | '\u{b9}' | '\u{b2}' | '\u{b3}']))
+    };
+    let is_device = ["CON", "PRN", "AUX", "NUL", "CONIN$", "CONOUT$"].contains(&&*stem)
+        || is_numbered("COM")
+        || is_numbered("LPT");
+    !name.bytes().any(is_bad) && !name.ends_with(['.', ' ']) && !is_device
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn path_below(sent: &str) -> Option<PathBuf> {
+        below(Path::new("/srv"), &decode_path(sent.as_bytes()))
+    }
+
+    #[test]
+    fn a_path_below_a_folder_has_every_segment() {
+        for (sent, path) in [
+            ("", "/srv"),
+            ("a", "/srv/a"),
+            ("a/b.txt", "/srv/a/b.txt"),
+            ("a/", "/srv/a/"),
+            (".git/config", "/srv/.git/config"),
+            ("...", "/srv/..."),
+            ("..a/b..", "/srv/..a/b.."),
+            ("caf%C3%A9", "/srv/café"),
+            ("a%20b", "/srv/a b"),
+            ("100%25", "/srv/100%"),
+            ("a%252Fb", "/srv/a%2Fb"),
+        ] {
+            let below = path_below(sent).expect(sent);
+            // `Path` compares without the slash at the end.
+            assert_eq!(below.as_os_str(), OsStr::new(path), "{sent}");
+        }
+    }
+
+    #[test]
+    fn no_path_leaves_the_folder() {
+        for sent in [
+            "..",
+            "../x",
+            "%2e%2e/x",
+            "%2E./x",
+            ".%2e",
+            "a/../../x",
+            "a/..",
+            "./a",
+            "a/./b",
+            "/",
+            "/etc/hostname",
+            "a//b",
+            "a//",
+            "%2Fetc",
+            "..%2Fx",
+            "a%2f..%2fx",
+            "a%00",
+            "%00",
+            "a%00/b",
+        ] {
+            assert_eq!(path_below(sent), None, "{sent}");
+        }
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_path_below_a_folder_loses_no_byte() {
+        let bytes =
+            |sent: &str| path_below(sent).expect(sent).into_os_string().into_encoded_bytes();
+        assert_eq!((bytes("%FF"), bytes("%FE")), (b"/srv/\xff".to_vec(), b"/srv/\xfe".to_vec()));
+        assert_eq!(bytes("%5C..%5Cx"), br"/srv/\..\x", "a backslash is a letter here");
+    }
+
+    #[test]
+    fn windows_takes_some_texts_for_more_than_a_name() {
+        for name in ["a", ".git", "a.b.c", "a b", "café", "nuls", "com", "com10", "x.nul", "conin"]
+        {
+            assert!(is_windows_name(name), "{name}");
+        }
+        for name in [
+            r"..\x", r"\x", "C:", "c:x", "a:stream", "a.", "a ", ".. ", "...", "nul", "NUL.txt",
+            "Con .x", "com1", "LPT9.a.b", "com²", "aux", "conout$", "a*", "a?", "a|b", "a\n",
+            "a\"",
+        ] {
+            assert!(!is_windows_name(name), "{name}");
+        }
     }
 }

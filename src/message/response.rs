@@ -141,6 +141,40 @@ impl Response {
     /// without chunks, until the connection closes. The reader may block; it then holds the thread of
     /// this connection. If it fails or panics, the server closes the connection without the last chunk.
     ///
+    /// The server never ends a stream by itself before the grace time
+    /// ([`Limits::grace`](crate::Limits::grace)) is over: it cannot know whether the rest is needed. So a
+    /// stream without end looks whether the server is stopping, and then gives no more bytes (0), so that
+    /// the client gets the last chunk:
+    ///
+    /// ```
+    /// use std::io::{self, Read};
+    /// use std::time::Duration;
+    /// use openkitchen::{Request, Response, Routes, Server, Stopper, get, routes};
+    ///
+    /// static ROUTES: Routes<Stopper> = routes(&[get("/ticks", ticks)]);
+    ///
+    /// fn ticks(request: &Request<Stopper>) -> Response {
+    ///     Response::stream("text/event-stream", Ticks(request.state().clone()))
+    /// }
+    ///
+    /// struct Ticks(Stopper);
+    ///
+    /// impl Read for Ticks {
+    ///     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+    ///         if self.0.wait(Duration::from_secs(1)) {
+    ///             return Ok(0);
+    ///         }
+    ///         (&b"data: tick\n\n"[..]).read(buffer)
+    ///     }
+    /// }
+    ///
+    /// let server = Server::bind("127.0.0.1:0")?;
+    /// let stopper = server.stopper();
+    /// let handle = server.start(&ROUTES, stopper)?;
+    /// drop(handle); // an open `/ticks` ends at once
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
     /// # Panics
     /// As [`Response::bytes`].
     #[track_caller]

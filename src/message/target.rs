@@ -172,6 +172,16 @@ pub fn decode_path(path: &[u8]) -> Cow<'_, [u8]> {
     Cow::Owned(decode(&others, |byte, rest| byte == b'%' && !is_slash_escape(rest)))
 }
 
+/// Decodes what [`decode_path`] leaves in one segment of its path: `%252F` becomes the text `%2F`. `None`
+/// if the segment has an escaped slash (`%2F`): no file has a slash in its name.
+pub fn decode_segment(segment: &[u8]) -> Option<Vec<u8>> {
+    let is_slash = |three: &[u8]| three.eq_ignore_ascii_case(b"%2F");
+    if segment.windows(3).any(is_slash) {
+        return None;
+    }
+    Some(decode(segment, |byte, rest| byte == b'%' && is_slash_escape(rest)))
+}
+
 /// Returns whether a percent sign before this text would begin an escaped slash, however often the
 /// percent sign is escaped: `2F`, `252F`, `25252F`.
 fn is_slash_escape(mut text: &[u8]) -> bool {
@@ -362,6 +372,24 @@ mod tests {
         }
         assert_eq!(&*decode_path(b"/%25252F"), b"/%25252F");
         assert_eq!(&*decode_path(b"/%2525%25"), b"/%25%");
+    }
+
+    #[test]
+    fn a_segment_is_decoded_to_the_end_or_has_an_escaped_slash() {
+        for (sent, name) in [
+            ("a", Some("a")),
+            ("100%25", Some("100%")),
+            ("a%2Fb", None),
+            ("a%2fb", None),
+            ("a%252Fb", Some("a%2Fb")),
+            ("a%25%32Fb", Some("a%2Fb")),
+            ("a%25252Fb", Some("a%252Fb")),
+            ("%25252F%2F", None),
+            ("%2541", Some("%41")),
+        ] {
+            let decoded = decode_segment(&decode_path(sent.as_bytes()));
+            assert_eq!(decoded.as_deref(), name.map(str::as_bytes), "{sent}");
+        }
     }
 
     #[test]

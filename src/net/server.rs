@@ -28,7 +28,7 @@ use std::net::{Shutdown, SocketAddr, TcpListener, ToSocketAddrs};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize};
 use std::thread;
-use std::time::SystemTime;
+use std::time::{Duration, Instant, SystemTime};
 
 use log::{error, warn};
 
@@ -113,7 +113,7 @@ impl Server {
         self.listener.local_addr()
     }
 
-    /// A handle that stops this server from any thread.
+    /// A handle that stops this server from any thread, and shows whether it is stopping.
     pub fn stopper(&self) -> Stopper {
         Stopper { connections: Arc::clone(&self.connections) }
     }
@@ -220,7 +220,8 @@ pub fn serve_io<S: Sync>(
     Connection::new(&service, io, identity, &idle, &mut buffers).serve();
 }
 
-/// Stops a server from any thread. Cheap to clone.
+/// Stops a server from any thread, and tells a thread that it stops. Cheap to clone. A handler sees it if
+/// it is a part of the state.
 #[derive(Clone)]
 pub struct Stopper {
     connections: Arc<Connections>,
@@ -232,6 +233,20 @@ impl Stopper {
     /// lock, so a signal handler must not call it.
     pub fn stop(&self) {
         self.connections.stop();
+    }
+
+    /// Whether the server has been told to stop.
+    pub fn is_stopping(&self) -> bool {
+        self.connections.is_stopping()
+    }
+
+    /// Waits for this time, but not longer than until the server is told to stop. Returns whether it has
+    /// been told. For a handler, or a [stream](crate::Response::stream), that waits anyway: it then ends
+    /// with the server, and need not be cut off at the end of the grace time.
+    pub fn wait(&self, time: Duration) -> bool {
+        let deadline = Instant::now().checked_add(time);
+        drop(self.connections.wait_while(|_| !self.is_stopping(), deadline));
+        self.is_stopping()
     }
 }
 

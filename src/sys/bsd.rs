@@ -7,9 +7,17 @@ pub const RLIMIT_NOFILE: c_int = 8;
 pub const SOL_SOCKET: c_int = 0xffff;
 pub const SO_LINGER: c_int = 0x80;
 
-/// `rlim_t`: 64 bits wide.
+/// `rlim_t`: 64 bits wide. FreeBSD's has a sign, and its amounts are positive.
 pub type ResourceAmount = u64;
+
+/// The highest soft limit on descriptors that the system grants. On macOS the hard limit is usually
+/// infinite, and setrlimit(2) refuses more than OPEN_MAX then, which is 10,240.
+pub fn highest_soft_limit(hard: ResourceAmount) -> ResourceAmount {
+    if cfg!(target_vendor = "apple") { hard.min(10_240) } else { hard }
+}
 
 pub fn limit_malloc_arenas() {}
 
 pub fn use_batch_scheduling() {}
+
+pub fn reap_orphans() {}

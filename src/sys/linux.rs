@@ -1,18 +1,27 @@
-//! What Linux alone has: malloc's arenas and scheduling, and the numbers of its C headers. The numbers
-//! hold except on a few old architectures: Alpha, MIPS, PA-RISC and SPARC.
+//! What Linux alone has: malloc's arenas, scheduling and orphans, and the numbers of its C headers. The
+//! numbers hold except on a few old architectures: Alpha, MIPS, PA-RISC and SPARC.
 
 use std::ffi::{c_int, c_ulong};
+use std::ptr;
+
+use super::SIG_IGN;
+use super::signal;
 
 pub const RLIMIT_NOFILE: c_int = 7;
 pub const SOL_SOCKET: c_int = 1;
 pub const SO_LINGER: c_int = 13;
 
-/// `rlim_t`: as wide as a `long` in glibc.
-#[cfg(target_env = "gnu")]
-pub type ResourceAmount = c_ulong;
-/// `rlim_t`: 64 bits wide in musl, also where a `long` has 32.
-#[cfg(not(target_env = "gnu"))]
+/// `rlim_t`: 64 bits wide in musl (from which OpenHarmony's library comes), also where a `long` has 32.
+#[cfg(any(target_env = "musl", target_env = "ohos"))]
 pub type ResourceAmount = u64;
+/// `rlim_t`: as wide as a `long` in glibc, in uClibc and on Android.
+#[cfg(not(any(target_env = "musl", target_env = "ohos")))]
+pub type ResourceAmount = c_ulong;
+
+/// The highest soft limit on descriptors that the system grants.
+pub fn highest_soft_limit(hard: ResourceAmount) -> ResourceAmount {
+    hard
+}
 
 /// Limits the arenas of glibc.
 #[cfg(target_env = "gnu")]
@@ -23,7 +32,7 @@ pub fn limit_malloc_arenas() {
     unsafe { mallopt(M_ARENA_MAX, c_int::try_from(processors).unwrap_or(c_int::MAX)) };
 }
 
-/// musl has no arenas.
+/// Other allocators have no arenas.
 #[cfg(not(target_env = "gnu"))]
 pub fn limit_malloc_arenas() {}
 
@@ -43,10 +52,27 @@ pub fn use_batch_scheduling() {
     }
 }
 
+pub fn reap_orphans() {
+    if std::process::id() != 1 {
+        return;
+    }
+    // SAFETY: SIG_IGN is a disposition that `signal` takes. Where SIGCHLD is ignored, the kernel keeps
+    // no zombies. A null pointer tells `waitpid` to write no status.
+    unsafe {
+        signal(SIGCHLD, SIG_IGN);
+        // Zombies from before: a shell may have started children, and then `exec`ed this program.
+        while waitpid(ANY_CHILD, ptr::null_mut(), WNOHANG) > 0 {}
+    }
+}
+
 #[cfg(target_env = "gnu")]
 const M_ARENA_MAX: c_int = -8;
 const SCHED_OTHER: c_int = 0;
 const SCHED_BATCH: c_int = 3;
+const SIGCHLD: c_int = 17;
+const ANY_CHILD: c_int = -1;
+/// Return at once if no child has ended.
+const WNOHANG: c_int = 1;
 
 /// `pthread_t`: a number in glibc and a pointer in musl, as wide as a `long` in both.
 type Thread = c_ulong;
@@ -61,6 +87,7 @@ struct SchedulingParameters {
 unsafe extern "C" {
     #[cfg(target_env = "gnu")]
     fn mallopt(parameter: c_int, value: c_int) -> c_int;
+    fn waitpid(process: c_int, status: *mut c_int, options: c_int) -> c_int;
     fn pthread_self() -> Thread;
     fn pthread_getschedparam(
         thread: Thread,
@@ -72,4 +99,43 @@ unsafe extern "C" {
         policy: c_int,
         parameters: *const SchedulingParameters,
     ) -> c_int;
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_scheduling_parameters_fit_into_their_struct() {
+        const WORDS: usize = size_of::<SchedulingParameters>() / size_of::<u64>();
+        let mut guarded = [u64::MAX; WORDS + 16];
+        let mut policy = -1;
+        // SAFETY: the pointer is to more memory than the struct has, aligned as it is or better, so the
+        // call may write behind the struct as well, if its layout is wrong.
+        let result = unsafe {
+            pthread_getschedparam(pthread_self(), &mut policy, guarded.as_mut_ptr().cast())
+        };
+        assert_eq!((result, policy), (0, SCHED_OTHER));
+        assert_eq!(guarded[WORDS..], [u64::MAX; 16], "written behind the struct");
+    }
+
+    #[test]
+    fn a_thread_gets_the_batch_policy() {
+        let policy = std::thread::spawn(|| {
+            use_batch_scheduling();
+            let mut parameters = SchedulingParameters { priority: 0, reserved: [0; 7] };
+            let mut policy = -1;
+            // SAFETY: as in `use_batch_scheduling`.
+            unsafe { pthread_getschedparam(pthread_self(), &mut policy, &mut parameters) };
+            policy
+        });
+        assert_eq!(policy.join().expect("no panic"), SCHED_BATCH);
+    }
+
+    #[cfg(target_env = "gnu")]
+    #[test]
+    fn malloc_knows_the_parameter() {
+        // SAFETY: as in `limit_malloc_arenas`. 0 arenas means that there is no limit.
+        assert_eq!(unsafe { mallopt(M_ARENA_MAX, 0) }, 1);
+    }
 }

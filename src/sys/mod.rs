@@ -7,9 +7,10 @@
 //! listen                 the backlog of a listener
 //! setrlimit              the limit on open descriptors
 //! mallopt                the number of malloc's arenas (heaps)
+//! waitpid                children that have ended, as PID 1
 //! pthread_setschedparam  the scheduling policy of a thread
 //! setsockopt             a reset (RST) when a socket is closed
-//! signal                 SIGTERM and Ctrl-C ask the process to stop; SIGXFSZ does not end it
+//! signal                 SIGTERM, SIGHUP and Ctrl-C stop the server; SIGXFSZ does not end it
 //! mkdir, open            folders and files for their owner alone: std has them on Unix only
 //! dup                    a listening socket as a `TcpStream`: likewise
 //! ```
@@ -18,29 +19,41 @@
 //!
 //! ```text
 //! unix    Linux, macOS and the BSDs: what they have in common
-//! linux   Linux: its numbers; malloc and scheduling
+//! linux   Linux and Android: their numbers; malloc, scheduling and PID 1
 //! bsd     macOS and the BSDs: their numbers
 //! other   Windows and the rest: what std can do, or nothing
 //! ```
+//! A declaration that is wrong for a system compiles there too, and may overwrite memory. So `make
+//! systems` runs the tests of this folder for every system that it can run.
 
-#[cfg(all(unix, not(target_os = "linux")))]
-mod bsd;
-#[cfg(target_os = "linux")]
-mod linux;
-#[cfg(not(unix))]
-mod other;
-#[cfg(unix)]
-mod unix;
+// Only systems whose numbers are known: illumos has others, for example.
+#[cfg(any(
+    target_os = "linux",
+    target_os = "android",
+    target_vendor = "apple",
+    target_os = "freebsd",
+    target_os = "netbsd",
+    target_os = "openbsd",
+    target_os = "dragonfly",
+))]
+#[path = "unix.rs"]
+mod system;
+#[cfg(not(any(
+    target_os = "linux",
+    target_os = "android",
+    target_vendor = "apple",
+    target_os = "freebsd",
+    target_os = "netbsd",
+    target_os = "openbsd",
+    target_os = "dragonfly",
+)))]
+#[path = "other.rs"]
+mod system;
 
 use std::fs::File;
 use std::io;
 use std::net::{TcpListener, TcpStream};
 use std::path::Path;
-
-#[cfg(not(unix))]
-use other as system;
-#[cfg(unix)]
-use unix as system;
 
 pub use system::StopSignals;
 
@@ -62,8 +75,9 @@ pub fn as_stream(listener: &TcpListener) -> io::Result<Option<TcpStream>> {
     system::as_stream(listener)
 }
 
-/// Raises the soft limit on open descriptors to the hard limit. Each connection needs a descriptor,
-/// and the soft limit of most systems, 1,024, would be reached before any other limit.
+/// Raises the soft limit on open descriptors to the hard limit; on macOS to 10,240 at most. Each
+/// connection needs a descriptor, and the soft limit of most systems (1,024; 256 on macOS) would be
+/// reached before any other limit.
 pub fn raise_descriptor_limit() {
     system::raise_descriptor_limit();
 }
@@ -118,9 +132,21 @@ pub fn create_private_file(path: &Path) -> io::Result<File> {
     system::create_private_file(path)
 }
 
-/// Calls `on_signal` at the first SIGTERM or Ctrl-C, in a thread of its own. The thread is spawned now,
-/// because the system may grant none when the signal arrives. On Windows, Ctrl-C ends the process
-/// without a call.
+/// As PID 1, makes the system reap each child that ends, and reaps those that have ended already. PID 1
+/// becomes the parent of each process whose parent ends, and they would stay as zombies. Other processes,
+/// and systems other than Linux, have no such duty: nothing happens.
+///
+/// It is for a program that starts no other program: children of its own are reaped too, so
+/// [`Child::wait`](std::process::Child::wait) waits for the end and then fails (ECHILD), and their exit
+/// status is lost. Programs that are started later inherit it (SIGCHLD is ignored). The library does not
+/// call it.
+pub fn reap_orphans() {
+    system::reap_orphans();
+}
+
+/// Calls `on_signal` at the first SIGTERM, SIGHUP or Ctrl-C, in a thread of its own. The thread is
+/// spawned now, because the system may grant none when the signal arrives. A SIGHUP that the process
+/// ignored at its start (`nohup`) stays ignored. On Windows, Ctrl-C ends the process without a call.
 ///
 /// # Errors
 /// The socket pair or the thread could not be created.

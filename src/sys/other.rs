@@ -34,6 +34,8 @@ pub fn create_private_file(path: &Path) -> io::Result<File> {
     OpenOptions::new().write(true).create_new(true).open(path)
 }
 
+pub fn reap_orphans() {}
+
 pub fn on_stop_signal(_: impl FnOnce(StopSignals) + Send + 'static) -> io::Result<()> {
     Ok(())
 }
@@ -42,6 +44,11 @@ pub fn on_stop_signal(_: impl FnOnce(StopSignals) + Send + 'static) -> io::Resul
 pub enum StopSignals {}
 
 impl StopSignals {
+    /// Never called.
+    pub fn first(&self) -> &'static str {
+        match *self {}
+    }
+
     /// Never called.
     pub fn wait(&mut self) -> bool {
         match *self {}

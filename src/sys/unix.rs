@@ -9,15 +9,19 @@ use std::os::fd::{AsRawFd, IntoRawFd, OwnedFd};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::os::unix::net::UnixStream;
 use std::path::Path;
+use std::ptr;
 use std::sync::atomic::{AtomicI32, Ordering};
 use std::time::{Duration, Instant};
 
-#[cfg(not(target_os = "linux"))]
-use super::bsd as kernel;
-#[cfg(target_os = "linux")]
-use super::linux as kernel;
-use kernel::{RLIMIT_NOFILE, ResourceAmount, SO_LINGER, SOL_SOCKET};
-pub use kernel::{limit_malloc_arenas, use_batch_scheduling};
+#[cfg(any(target_os = "linux", target_os = "android"))]
+#[path = "linux.rs"]
+mod kernel;
+#[cfg(not(any(target_os = "linux", target_os = "android")))]
+#[path = "bsd.rs"]
+mod kernel;
+
+use kernel::{RLIMIT_NOFILE, ResourceAmount, SO_LINGER, SOL_SOCKET, highest_soft_limit};
+pub use kernel::{limit_malloc_arenas, reap_orphans, use_batch_scheduling};
 
 pub fn set_backlog(listener: &TcpListener, backlog: i32) -> io::Result<()> {
     // SAFETY: `listen` reads no memory of ours; the descriptor is open as long as `listener` lives.
@@ -37,8 +41,10 @@ pub fn raise_descriptor_limit() {
     // SAFETY: both calls get a valid pointer to a struct with the system's layout (two `rlim_t`). It
     // lives across the calls, and they keep no pointer to it.
     unsafe {
-        if getrlimit(RLIMIT_NOFILE, &mut limit) == 0 && limit.soft < limit.hard {
-            limit.soft = limit.hard;
+        let is_known = getrlimit(RLIMIT_NOFILE, &mut limit) == 0;
+        let highest = highest_soft_limit(limit.hard);
+        if is_known && limit.soft < highest {
+            limit.soft = highest;
             // If the system refuses, the old limit stays, and the server logs when it is reached.
             setrlimit(RLIMIT_NOFILE, &limit);
         }
@@ -47,7 +53,7 @@ pub fn raise_descriptor_limit() {
 
 pub fn catch_sigxfsz() {
     // SAFETY: `do_nothing` is a C function without effects, which a signal handler may be.
-    unsafe { signal(SIGXFSZ, do_nothing) };
+    unsafe { signal(SIGXFSZ, do_nothing as Handler as Disposition) };
 }
 
 pub fn reset_on_close(stream: &TcpStream) -> io::Result<()> {
@@ -71,44 +77,70 @@ pub fn create_private_file(path: &Path) -> io::Result<File> {
 
 pub fn on_stop_signal(on_signal: impl FnOnce(StopSignals) + Send + 'static) -> io::Result<()> {
     // Sockets and not a pipe: std has no read timeout for a pipe.
-    let (reader, writer) = UnixStream::pair()?;
+    let (mut reader, writer) = UnixStream::pair()?;
     // A signal handler must not block.
     writer.set_nonblocking(true)?;
     // The write end stays open as long as the process lives, so the handler can always use it.
     SIGNAL_SOCKET.store(writer.into_raw_fd(), Ordering::SeqCst);
-    let mut signals = StopSignals(reader);
     let wait = move || {
-        if signals.wait() {
-            on_signal(signals);
+        let mut number = [0];
+        if reader.read_exact(&mut number).is_ok() {
+            on_signal(StopSignals { first: number[0], reader });
         }
     };
     std::thread::Builder::new().name("signals".into()).spawn(wait)?;
-    for number in [SIGINT, SIGTERM] {
-        // SAFETY: `write_a_byte` is a C function that only does what a signal handler may do: it loads
-        // an atomic and calls write(2), which POSIX lists as async-signal-safe.
-        unsafe { signal(number, write_a_byte) };
+    for number in [SIGHUP, SIGINT, SIGTERM] {
+        // SAFETY: SIG_IGN is a disposition that `signal` takes, and it returns the one from before.
+        // `write_its_number` is a C function that only does what a signal handler may do: it loads an
+        // atomic and calls write(2), which POSIX lists as async-signal-safe.
+        unsafe {
+            // SIGHUP says that the terminal is gone. `nohup` ignores it, to outlive the terminal.
+            if number == SIGHUP && signal(number, SIG_IGN) == SIG_IGN {
+                continue;
+            }
+            signal(number, write_its_number as Handler as Disposition);
+        }
     }
     Ok(())
 }
 
 /// The signals that ask the process to stop, one after the other.
-pub struct StopSignals(UnixStream);
+pub struct StopSignals {
+    first: u8,
+    /// Gives the number of each signal as a byte.
+    reader: UnixStream,
+}
 
 impl StopSignals {
-    /// Waits for the next signal. Returns false if the socket fails, so that no signal can be read.
-    pub fn wait(&mut self) -> bool {
-        self.0.set_read_timeout(None).is_ok() && self.0.read_exact(&mut [0]).is_ok()
+    /// The name of the first signal.
+    pub fn first(&self) -> &'static str {
+        match c_int::from(self.first) {
+            SIGHUP => "SIGHUP",
+            SIGINT => "SIGINT",
+            _ => "SIGTERM",
+        }
     }
 
-    /// Waits for the next signal, at most for this time. Returns false if there was none.
+    /// Waits for the next SIGTERM or SIGINT. SIGHUP does not count: both the shell and the kernel may
+    /// send one when a terminal closes. Returns false if the socket fails, so that no signal can be read.
+    pub fn wait(&mut self) -> bool {
+        self.wait_until(None)
+    }
+
+    /// As [`wait`](StopSignals::wait), at most for this time. Returns false if there was no signal.
     pub fn wait_timeout(&mut self, time: Duration) -> bool {
-        let deadline = Instant::now() + time;
+        self.wait_until(Some(Instant::now() + time))
+    }
+
+    fn wait_until(&mut self, deadline: Option<Instant>) -> bool {
+        let mut number = [0];
         loop {
-            let left = deadline.saturating_duration_since(Instant::now());
-            if left.is_zero() || self.0.set_read_timeout(Some(left)).is_err() {
+            let left = deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()));
+            if left == Some(Duration::ZERO) || self.reader.set_read_timeout(left).is_err() {
                 return false;
             }
-            match self.0.read(&mut [0]) {
+            match self.reader.read(&mut number) {
+                Ok(1) if c_int::from(number[0]) == SIGHUP => {}
                 Ok(length) => return length > 0,
                 // A signal handler may have run in this very thread: its byte is read next.
                 Err(error) if error.kind() == ErrorKind::Interrupted => {}
@@ -121,10 +153,10 @@ impl StopSignals {
 /// The descriptor of the socket that the signal handler writes to.
 static SIGNAL_SOCKET: AtomicI32 = AtomicI32::new(-1);
 
-/// The handler of SIGTERM and SIGINT. A handler may run between any two instructions, so it only
+/// The handler of SIGTERM, SIGHUP and SIGINT. A handler may run between any two instructions, so it only
 /// writes a byte; the thread that reads it does the rest.
-extern "C" fn write_a_byte(_: c_int) {
-    let byte = 1u8;
+extern "C" fn write_its_number(number: c_int) {
+    let byte = number as u8;
     // SAFETY: the pointer is to one byte of this frame, and the length is one. `errno` changes only if
     // the write fails, and it fails only when hundreds of signals wait to be read.
     unsafe { write(SIGNAL_SOCKET.load(Ordering::SeqCst), (&raw const byte).cast(), 1) };
@@ -134,6 +166,16 @@ extern "C" fn write_a_byte(_: c_int) {
 /// is a handler and not SIG_IGN, since a program that this process starts would inherit SIG_IGN.
 extern "C" fn do_nothing(_: c_int) {}
 
+/// What happens at a signal: the address of a handler, or [`SIG_IGN`].
+type Disposition = *const c_void;
+
+/// A C function that is called at a signal, with its number.
+type Handler = extern "C" fn(c_int);
+
+/// The signal is ignored.
+const SIG_IGN: Disposition = ptr::without_provenance(1);
+
+const SIGHUP: c_int = 1;
 const SIGINT: c_int = 2;
 const SIGTERM: c_int = 15;
 /// 25 on Linux except a few old architectures, and on macOS and the BSDs.
@@ -165,6 +207,68 @@ unsafe extern "C" {
     fn listen(socket: c_int, backlog: c_int) -> c_int;
     fn getrlimit(resource: c_int, limit: *mut ResourceLimit) -> c_int;
     fn setrlimit(resource: c_int, limit: *const ResourceLimit) -> c_int;
-    fn signal(number: c_int, handler: extern "C" fn(c_int)) -> *const c_void;
+    fn signal(number: c_int, disposition: Disposition) -> Disposition;
     fn write(descriptor: c_int, bytes: *const c_void, length: usize) -> isize;
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::net::Ipv4Addr;
+    use std::ptr::addr_of_mut;
+
+    /// Bits that no call writes.
+    const UNTOUCHED: [u64; 16] = [0xa5a5_5a5a_a5a5_5a5a; 16];
+
+    /// A struct for a system call, and memory behind it that the call must not write.
+    #[repr(C)]
+    struct Guarded<T> {
+        value: T,
+        behind: [u64; 16],
+    }
+
+    /// The limit on open descriptors. Fails if the system writes more than the struct holds.
+    fn descriptor_limit() -> ResourceLimit {
+        let value = ResourceLimit { soft: 0, hard: 0 };
+        let mut guarded = Guarded { value, behind: UNTOUCHED };
+        // SAFETY: the pointer is made from the whole of `guarded`, so the call may write behind the
+        // struct as well, if its layout is wrong.
+        let result = unsafe { getrlimit(RLIMIT_NOFILE, addr_of_mut!(guarded).cast()) };
+        assert_eq!((result, guarded.behind), (0, UNTOUCHED), "written behind the struct");
+        guarded.value
+    }
+
+    #[test]
+    fn the_soft_limit_on_descriptors_rises_to_the_hard_limit() {
+        let ResourceLimit { hard, .. } = descriptor_limit();
+        let highest = highest_soft_limit(hard);
+        let lower = ResourceLimit { soft: highest - 1, hard };
+        // SAFETY: the pointer is to a struct with the system's layout, which lives across the call.
+        assert_eq!(unsafe { setrlimit(RLIMIT_NOFILE, &lower) }, 0);
+        assert_eq!(descriptor_limit().soft, highest - 1);
+        raise_descriptor_limit();
+        let raised = descriptor_limit();
+        assert_eq!((raised.soft, raised.hard), (highest, hard));
+    }
+
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn the_limit_on_descriptors_is_the_one_that_the_kernel_prints() {
+        let limits = std::fs::read_to_string("/proc/self/limits").expect("limits");
+        let row = limits.lines().find_map(|line| line.strip_prefix("Max open files"));
+        let hard = row.and_then(|row| row.split_whitespace().nth(1));
+        assert_eq!(hard, Some(&*descriptor_limit().hard.to_string()));
+    }
+
+    #[test]
+    fn a_reset_reaches_the_client() {
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a port");
+        set_backlog(&listener, 7).expect("a backlog");
+        let mut client = TcpStream::connect(listener.local_addr().expect("a port")).expect("open");
+        let (server, _) = listener.accept().expect("a client");
+        reset_on_close(&server).expect("the option");
+        drop(server);
+        let error = client.read(&mut [0]).expect_err("no FIN");
+        assert_eq!(error.kind(), ErrorKind::ConnectionReset);
+    }
 }

@@ -1,11 +1,11 @@
 //! Tests of the settings of a library server.
 
-use std::io::{Read, Write};
+use std::io::{self, BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use std::{fs, thread};
 
-use openkitchen::{Request, Response, Routes, Scheduling, Server, get, routes};
+use openkitchen::{Request, Response, Routes, Scheduling, Server, Stopper, get, routes};
 
 /// Clients that try to connect.
 const CLIENTS: usize = 200;
@@ -59,4 +59,51 @@ fn a_worker_has_the_scheduling_policy_of_its_server_and_a_handlers_thread_inheri
         assert!(response.ends_with(&format!("\r\n\r\n{expected}")), "{expected}: {response}");
     }
     assert_eq!(policy(), 0, "the policy is set by the workers alone");
+}
+
+static STREAMS: Routes<Stopper> = routes(&[get("/looks", looks), get("/waits", waits)]);
+
+/// A stream without end, which looks before each byte whether the server is stopping.
+fn looks(request: &Request<Stopper>) -> Response {
+    Response::stream("text/plain", Endless(request.state().clone(), Duration::ZERO))
+}
+
+/// A stream without end, which waits a minute for each byte.
+fn waits(request: &Request<Stopper>) -> Response {
+    let stream = Endless(request.state().clone(), Duration::from_secs(60));
+    Response::stream("text/plain", (&b"x"[..]).chain(stream))
+}
+
+/// Gives a byte after each time, until the server is stopping.
+struct Endless(Stopper, Duration);
+
+impl Read for Endless {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let is_stopping = if self.1.is_zero() { self.0.is_stopping() } else { self.0.wait(self.1) };
+        buffer[0] = b'x';
+        Ok(usize::from(!is_stopping))
+    }
+}
+
+#[test]
+fn a_stream_without_end_sees_that_the_server_is_stopping_and_does_not_delay_the_drop() {
+    for path in ["/looks", "/waits"] {
+        let server = Server::bind("127.0.0.1:0").unwrap();
+        let stopper = server.stopper();
+        let server = server.start(&STREAMS, stopper.clone()).unwrap();
+        let mut client = BufReader::new(TcpStream::connect(server.address()).unwrap());
+        write!(client.get_mut(), "GET {path} HTTP/1.1\r\nHost: h\r\n\r\n").unwrap();
+        // The head is read up to the first chunk, so the stream has begun.
+        let begins = client.by_ref().lines().map(Result::unwrap).any(|line| line == "1");
+        let reader = thread::spawn(move || {
+            let mut rest = Vec::new();
+            client.read_to_end(&mut rest).map(|_| rest)
+        });
+        assert!(begins && !stopper.is_stopping());
+        let since = Instant::now();
+        drop(server);
+        assert!(since.elapsed() < Duration::from_secs(2), "{path}: {:?}", since.elapsed());
+        let rest = reader.join().unwrap().unwrap();
+        assert!(rest.ends_with(b"\r\n0\r\n\r\n"), "{path}: the last chunk arrives");
+    }
 }

@@ -183,26 +183,76 @@ fn server_with_an_upload(flags: &str) -> (ServerProcess, Client) {
 
 #[test]
 fn a_second_signal_ends_the_server_at_once() {
-    for (first, second) in [("TERM", "TERM"), ("INT", "INT"), ("INT", "TERM")] {
+    for (first, second) in [("TERM", "TERM"), ("INT", "INT"), ("INT", "TERM"), ("HUP", "TERM")] {
         let (server, _upload) = server_with_an_upload("--grace 60");
         server.signal(first);
         wait_until_refused(&server);
         let since = Instant::now();
         server.signal(second);
-        assert_eq!(server.wait().code, Some(1), "{first}, {second}");
+        let (Exit { code, .. }, stop_lines) = server.wait_for_stop_lines();
+        assert_eq!(code, Some(1), "{first}, {second}");
+        assert!(stop_lines.trim_end().ends_with(process::SECOND_SIGNAL), "{stop_lines}");
         assert!(since.elapsed() < STOP_TIME);
     }
 }
 
 #[test]
-fn an_idle_server_stops_at_the_first_sigterm_or_sigint() {
-    for name in ["TERM", "INT"] {
+fn an_idle_server_stops_at_the_first_sigterm_sigint_or_sighup() {
+    for name in ["TERM", "INT", "HUP"] {
         let server = ServerProcess::start_site("--grace 60");
         let since = Instant::now();
         server.signal(name);
         assert_eq!(server.wait().code, Some(0));
         assert!(since.elapsed() < STOP_TIME, "{name}");
     }
+}
+
+#[test]
+fn the_log_says_that_the_server_drains_stops_and_has_stopped() {
+    let stopping = "stopping; open exchanges have 60 s to finish (--grace)";
+    for (flags, signal, expected) in [
+        ("--grace 60", "TERM", format!("SIGTERM: {stopping}")),
+        ("--grace 60", "INT", format!("SIGINT: {stopping}")),
+        ("--grace 60", "HUP", format!("SIGHUP: {stopping}")),
+        (
+            "--grace 60 --drain 0.1",
+            "TERM",
+            format!(
+                "SIGTERM: draining for 0.1 s: /healthz answers 503, other routes as before\n\
+                 openkitchen: SIGTERM: {stopping}"
+            ),
+        ),
+    ] {
+        let server = ServerProcess::start_site(flags);
+        server.signal(signal);
+        let (Exit { code, .. }, stop_lines) = server.wait_for_stop_lines();
+        let expected = format!("openkitchen: {expected}\nopenkitchen: stopped\n");
+        assert_eq!((code, stop_lines), (Some(0), expected));
+    }
+}
+
+#[test]
+fn a_closed_terminal_may_send_sighup_twice_and_the_upload_is_still_answered() {
+    let (server, mut upload) = server_with_an_upload("--grace 60");
+    server.signal("HUP");
+    wait_until_refused(&server);
+    server.signal("HUP");
+    upload.send("2");
+    assert_eq!(upload.response().text(), "12");
+    assert_eq!(server.wait().code, Some(0));
+}
+
+#[test]
+fn under_nohup_sighup_is_ignored() {
+    let folder = Folder::new();
+    let mut command = Command::new("sh");
+    command.args(["-c", "trap '' HUP && exec \"$0\" \"$@\"", env!("CARGO_BIN_EXE_openkitchen")]);
+    command.args(["--listen", "127.0.0.1:0", "--no-trace", "--data"]).arg(folder.file("likes"));
+    let server = ServerProcess::start(&mut command);
+    server.signal("HUP");
+    assert_eq!(server.get("/about").status, 200);
+    server.signal("TERM");
+    assert!(server.wait_for_stop_lines().1.starts_with("openkitchen: SIGTERM: "));
 }
 
 #[test]
@@ -240,16 +290,22 @@ fn during_the_drain_time_healthz_answers_503_and_other_routes_answer_as_before()
     assert!(since.elapsed() >= Duration::from_millis(450));
 }
 
+/// The site as PID 1 of a namespace; `None` if there can be no namespace. PID 1 is a shell first, which
+/// runs `script`. That ends by an `exec` of `"$0" "$@"`, the site.
+fn site_as_pid_1(script: &str, data: &Path) -> Option<ServerProcess> {
+    if !process::need("unshare", "unshare -pf --mount-proc true") {
+        return None;
+    }
+    let mut command = Command::new("unshare");
+    command.args(["-pf", "--mount-proc", "--kill-child", "sh", "-c", script]);
+    command.args([env!("CARGO_BIN_EXE_openkitchen"), "--listen", "127.0.0.1:0", "--no-trace"]);
+    Some(ServerProcess::start(command.arg("--data").arg(data)))
+}
+
 #[test]
 fn as_pid_1_it_stops_at_sigterm() {
-    if !process::need("unshare", "unshare -pf --mount-proc true") {
-        return;
-    }
     let folder = Folder::new();
-    let mut command = Command::new("unshare");
-    command.args(["-pf", "--mount-proc", "--kill-child", env!("CARGO_BIN_EXE_openkitchen")]);
-    command.args(["--listen", "127.0.0.1:0", "--no-trace", "--data"]).arg(folder.file("likes"));
-    let server = ServerProcess::start(&mut command);
+    let Some(server) = site_as_pid_1("exec \"$0\" \"$@\"", &folder.file("likes")) else { return };
     assert_eq!(server.get("/about").status, 200);
     let since = Instant::now();
     process::signal("TERM", &format!("$(cat /proc/{0}/task/{0}/children)", server.id()));
@@ -257,6 +313,32 @@ fn as_pid_1_it_stops_at_sigterm() {
     assert_eq!(code, Some(0), "{stderr}");
     assert!(since.elapsed() < Duration::from_secs(1), "{:?}", since.elapsed());
     assert_eq!(stderr.matches("only this container can reach it").count(), 1, "{stderr}");
+}
+
+#[test]
+fn as_pid_1_it_leaves_no_zombie() {
+    let folder = Folder::new();
+    // An orphan that ends while the server runs, and a child that has ended before. A shell would reap
+    // that one.
+    let script = "(sleep 0.3 &); exec python3 -c 'import os, sys\n\
+        os.fork() or os._exit(0)\n\
+        os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOWAIT)\n\
+        os.execv(sys.argv[1], sys.argv[1:])' \"$0\" \"$@\"";
+    if !process::need("python3", "python3 -c ''") {
+        return;
+    }
+    let Some(server) = site_as_pid_1(script, &folder.file("likes")) else { return };
+    let children = |process: &str| {
+        let path = format!("/proc/{process}/task/{process}/children");
+        fs::read_to_string(path).unwrap().trim().to_owned()
+    };
+    let pid_1 = children(&server.id().to_string());
+    let since = Instant::now();
+    while !children(&pid_1).is_empty() {
+        assert!(since.elapsed() < TIMEOUT, "zombies: {}", children(&pid_1));
+        thread::sleep(Duration::from_millis(2));
+    }
+    assert_eq!(server.get("/about").status, 200);
 }
 
 #[test]

@@ -98,6 +98,9 @@ pub struct Exit {
     pub stderr: String,
 }
 
+/// What a server writes at a second signal.
+pub const SECOND_SIGNAL: &str = "a second signal: the process ends at once";
+
 impl ServerProcess {
     /// Starts the lesson site without a trace on stdout, and with an empty likes file.
     pub fn start_site(flags: &str) -> ServerProcess {
@@ -202,13 +205,25 @@ impl ServerProcess {
         self.wait()
     }
 
-    /// Waits for its end.
-    pub fn wait(mut self) -> Exit {
+    /// Waits for its end. `stderr` is without the lines that a server writes at every stop.
+    pub fn wait(self) -> Exit {
+        self.wait_for_stop_lines().0
+    }
+
+    /// Waits for its end. Returns the lines that a server writes at every stop beside the others.
+    pub fn wait_for_stop_lines(mut self) -> (Exit, String) {
         let code = self.process.code();
         if let Some(stdout) = &mut self.stdout {
             stdout.read_to_string(&mut self.output).unwrap();
         }
-        Exit { code, stdout: std::mem::take(&mut self.output), stderr: self.stderr() }
+        let is_of_stop = |line: &&str| {
+            let text = line.trim_end().strip_prefix("openkitchen: ").unwrap_or_default();
+            text.starts_with("SIG") || ["stopped", SECOND_SIGNAL].contains(&text)
+        };
+        let stderr = self.stderr();
+        let (stop, others) = stderr.split_inclusive('\n').partition::<Vec<&str>, _>(is_of_stop);
+        let stdout = std::mem::take(&mut self.output);
+        (Exit { code, stdout, stderr: others.concat() }, stop.concat())
     }
 }
 

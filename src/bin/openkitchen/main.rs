@@ -10,7 +10,10 @@ mod site;
 use std::io::{self, Write};
 use std::process::ExitCode;
 
+use openkitchen::sys;
+
 fn main() -> ExitCode {
+    sys::reap_orphans();
     let mut arguments: Vec<String> = std::env::args_os()
         .skip(1)
         .map(|argument| argument.to_string_lossy().into_owned())

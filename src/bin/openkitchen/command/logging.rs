@@ -11,9 +11,9 @@
 //! than [`PUSH_TIMEOUT`]. Lines that are lost are counted, and the count is logged later.
 
 use std::io::{self, Write};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
-use std::{mem, thread};
+use std::{mem, process, thread};
 
 use env_logger::{Builder, Env};
 use log::{Log, Metadata, Record};
@@ -40,9 +40,16 @@ pub fn start() {
     let reader = Arc::clone(&queue);
     let write = move || reader.write_to(io::stderr());
     let thread = thread::Builder::new().name("log".into()).spawn(write);
-    let queue = thread.is_ok().then_some(queue);
-    // It fails only if a logger is set already.
-    let _ = log::set_boxed_logger(Box::new(Logger { filter, queue }));
+    // These fail only if the log was started before.
+    if thread.is_ok() {
+        let _ = QUEUE.set(queue);
+    }
+    let _ = log::set_boxed_logger(Box::new(Logger { filter }));
+}
+
+/// Writes a line that is no warning, whatever RUST_LOG says.
+pub fn say(line: &str) {
+    write(&format!("openkitchen: {line}\n"));
 }
 
 /// Waits until the queue is written, at most [`FLUSH_TIMEOUT`]. To be called before the process ends.
@@ -50,11 +57,34 @@ pub fn finish() {
     log::logger().flush();
 }
 
+/// The queue of the log thread. Empty if the system granted no thread: then each thread writes its own
+/// lines.
+static QUEUE: OnceLock<Arc<LogQueue>> = OnceLock::new();
+
+/// Writes a line, with its line end.
+fn write(line: &str) {
+    match QUEUE.get() {
+        Some(queue) => queue.push(line.as_bytes()),
+        None => drop(io::stderr().write_all(line.as_bytes())),
+    }
+}
+
+/// Says that a signal stops a server.
+pub fn say_stopping(signal: &str, grace: Duration) {
+    let seconds = grace.as_secs_f64();
+    say(&format!("{signal}: stopping; open exchanges have {seconds} s to finish (--grace)"));
+}
+
+/// Ends the process at a second signal, with exit status 1.
+pub fn end_at_second_signal() -> ! {
+    say("a second signal: the process ends at once");
+    finish();
+    process::exit(1);
+}
+
 struct Logger {
     /// The filter from RUST_LOG.
     filter: env_logger::Logger,
-    /// None if the system granted no thread: then each thread writes its own lines.
-    queue: Option<Arc<LogQueue>>,
 }
 
 impl Log for Logger {
@@ -67,16 +97,12 @@ impl Log for Logger {
             return;
         }
         let level = record.level().as_str().to_lowercase();
-        let line = format!("openkitchen: {level}: {}\n", record.args());
-        match &self.queue {
-            Some(queue) => queue.push(line.as_bytes()),
-            None => drop(io::stderr().write_all(line.as_bytes())),
-        }
+        write(&format!("openkitchen: {level}: {}\n", record.args()));
     }
 
     fn flush(&self) {
         let is_unwritten = |state: &mut LogQueueState| state.is_writing || !state.text.is_empty();
-        if let Some(LogQueue { state, changed }) = self.queue.as_deref() {
+        if let Some(LogQueue { state, changed }) = QUEUE.get().map(Arc::as_ref) {
             let state = state.lock().unwrap_or_else(PoisonError::into_inner);
             drop(changed.wait_timeout_while(state, FLUSH_TIMEOUT, is_unwritten));
         }

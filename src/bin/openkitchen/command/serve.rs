@@ -68,23 +68,33 @@ fn serve(options: &ServeOptions) -> Result<(), CliError> {
         );
     }
     let served = server.run(&ROUTES, site);
+    logging::say("stopped");
     viewers.finish();
     served.map_err(|error| failed(error.to_string()))
 }
 
-/// At the first SIGTERM or Ctrl-C (SIGINT), `/healthz` answers 503 for `--drain` seconds, then the
-/// graceful shutdown begins. A second signal ends the process at once, with exit status 1. If a handler
-/// still runs half a second after the grace time, the process ends without it.
+/// At the first SIGTERM, SIGHUP or Ctrl-C (SIGINT), `/healthz` answers 503 for `--drain` seconds, then
+/// the graceful shutdown begins. A second SIGTERM or Ctrl-C ends the process at once, with exit status 1.
+/// If a handler still runs half a second after the grace time, the process ends without it.
 fn stop_on_signal(stopper: Stopper, site: &'static Site, options: &ServeOptions) -> io::Result<()> {
     let (drain, grace) = (options.drain, options.limits.grace);
     sys::on_stop_signal(move |mut signals| {
         site.drain();
+        let signal = signals.first();
+        if !drain.is_zero() {
+            let seconds = drain.as_secs_f64();
+            logging::say(&format!(
+                "{signal}: draining for {seconds} s: /healthz answers 503, other routes as before"
+            ));
+        }
         let is_second = signals.wait_timeout(drain) || {
+            // Said first: an idle server says "stopped" at once.
+            logging::say_stopping(signal, grace);
             stopper.stop();
             signals.wait_timeout(grace + HANDLER_TIMEOUT)
         };
         if is_second {
-            process::exit(1);
+            logging::end_at_second_signal();
         }
         log::warn!("a handler did not return within the grace time; the process ends without it");
         logging::finish();

@@ -174,7 +174,7 @@ fn watch(server: &str, options: &WatchOptions) -> Result<(), CliError> {
         stopping: connections.stopping(),
         unreachable_reported: AtomicBool::new(false),
     };
-    stop_on_signal(Arc::clone(&connections)).map_err(io_failed)?;
+    stop_on_signal(Arc::clone(&connections), options.grace).map_err(io_failed)?;
     viewers.announce(&[format!("listening on http://{bound}"), format!("watching {server}")]);
     viewers.follower.started(bound, &[]);
     port_file.write(bound).map_err(failed)?;
@@ -187,12 +187,14 @@ fn watch(server: &str, options: &WatchOptions) -> Result<(), CliError> {
         let left = shared.shutdown(scope);
         if !left.is_empty() {
             // The server may never answer them, so the process ends without them.
+            logging::say("stopped");
             viewers.finish();
             logging::finish();
             process::exit(0);
         }
         Ok(())
     });
+    logging::say("stopped");
     viewers.finish();
     relayed.map_err(io_failed)
 }
@@ -216,13 +218,15 @@ fn is_same(address: SocketAddr, bound: SocketAddr) -> bool {
     address.port() == bound.port() && (address.ip() == bound.ip() || is_any)
 }
 
-/// At the first signal, watch stops accepting and lets exchanges in flight end. At the second, the process
-/// ends at once.
-fn stop_on_signal(connections: Arc<Connections>) -> io::Result<()> {
+/// At the first signal, watch stops accepting and lets exchanges in flight end. At the second, the
+/// process ends at once (a second SIGHUP changes nothing).
+fn stop_on_signal(connections: Arc<Connections>, grace: Duration) -> io::Result<()> {
     sys::on_stop_signal(move |mut signals| {
+        // Said first: an idle watch says "stopped" at once.
+        logging::say_stopping(signals.first(), grace);
         connections.stop();
         if signals.wait() {
-            process::exit(1);
+            logging::end_at_second_signal();
         }
     })
 }
