@@ -12,6 +12,7 @@
 //! signal                 SIGTERM and Ctrl-C ask the process to stop; SIGXFSZ does not end it
 //! mkdir, open            folders and files for their owner alone: std has them on Unix only
 //! dup                    a listening socket as a `TcpStream`: likewise
+//! (none)                 an argument is split at a byte: likewise
 //! ```
 //! This file says what each function does. The others do it, and the compiler takes those of the system
 //! for which it builds:
@@ -32,6 +33,7 @@ mod other;
 #[cfg(unix)]
 mod unix;
 
+use std::ffi::OsStr;
 use std::fs::File;
 use std::io;
 use std::net::{TcpListener, TcpStream};
@@ -98,6 +100,12 @@ pub fn catch_sigxfsz() {
 /// The system's error; `Unsupported` on Windows.
 pub fn reset_on_close(stream: &TcpStream) -> io::Result<()> {
     system::reset_on_close(stream)
+}
+
+/// Splits an argument of the command line at its first `=`; each part keeps its bytes. On Windows an
+/// argument that is not Unicode is not split.
+pub fn split_at_equals(argument: &OsStr) -> Option<(&OsStr, &OsStr)> {
+    system::split_at_equals(argument)
 }
 
 /// Creates a folder that only its owner may enter, and the missing folders above it. On Windows they

@@ -1,5 +1,6 @@
 //! Windows and the rest: what std can do, or nothing.
 
+use std::ffi::OsStr;
 use std::fs::{DirBuilder, File, OpenOptions};
 use std::io::{self, ErrorKind};
 use std::net::{TcpListener, TcpStream};
@@ -24,6 +25,11 @@ pub fn catch_sigxfsz() {}
 
 pub fn reset_on_close(_: &TcpStream) -> io::Result<()> {
     Err(ErrorKind::Unsupported.into())
+}
+
+pub fn split_at_equals(argument: &OsStr) -> Option<(&OsStr, &OsStr)> {
+    let (name, value) = argument.to_str()?.split_once('=')?;
+    Some((OsStr::new(name), OsStr::new(value)))
 }
 
 pub fn create_private_folder(path: &Path) -> io::Result<()> {

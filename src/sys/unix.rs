@@ -1,11 +1,12 @@
 //! What Linux, macOS and the BSDs have in common. The numbers of their C headers differ, so these are in
 //! `linux` and `bsd`.
 
-use std::ffi::{c_int, c_uint, c_void};
+use std::ffi::{OsStr, c_int, c_uint, c_void};
 use std::fs::{DirBuilder, File, OpenOptions};
 use std::io::{self, ErrorKind, Read};
 use std::net::{TcpListener, TcpStream};
 use std::os::fd::{AsRawFd, IntoRawFd, OwnedFd};
+use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::os::unix::net::UnixStream;
 use std::path::Path;
@@ -59,6 +60,12 @@ pub fn reset_on_close(stream: &TcpStream) -> io::Result<()> {
         setsockopt(stream.as_raw_fd(), SOL_SOCKET, SO_LINGER, (&raw const at_once).cast(), length)
     };
     if result == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
+}
+
+pub fn split_at_equals(argument: &OsStr) -> Option<(&OsStr, &OsStr)> {
+    let bytes = argument.as_bytes();
+    let at = bytes.iter().position(|&byte| byte == b'=')?;
+    Some((OsStr::from_bytes(&bytes[..at]), OsStr::from_bytes(&bytes[at + 1..])))
 }
 
 pub fn create_private_folder(path: &Path) -> io::Result<()> {

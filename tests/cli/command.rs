@@ -1,7 +1,9 @@
 //! Tests of the command line, with the real binary: stdout, stderr, the exit code, help and errors.
 
+use std::ffi::{OsStr, OsString};
 use std::net::{SocketAddr, TcpListener};
-use std::path::PathBuf;
+use std::os::unix::ffi::OsStrExt;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::Instant;
 use std::{env, fs, io};
@@ -131,8 +133,71 @@ fn the_error_for_an_invalid_value_has_a_valid_one() {
     ] {
         assert_error(&run(&mut openkitchen(line)), 2, &[expected]);
     }
-    let expected = ["OPENKITCHEN_DRAIN takes a time in seconds, such as 10 or 0.5, not `soon`"];
-    assert_error(&run(openkitchen("").env("OPENKITCHEN_DRAIN", "soon")), 2, &expected);
+    let unreadable = OsStr::from_bytes(b"x\xff");
+    for (variable, value, expected) in [
+        (
+            "OPENKITCHEN_DRAIN",
+            OsStr::new("soon"),
+            "OPENKITCHEN_DRAIN takes a time in seconds, such as 10 or 0.5, not `soon`",
+        ),
+        ("OPENKITCHEN_DRAIN", unreadable, "OPENKITCHEN_DRAIN takes a time in seconds"),
+        ("OPENKITCHEN_LISTEN", unreadable, "OPENKITCHEN_LISTEN takes an address such as "),
+        (
+            "OPENKITCHEN_NO_TRACE",
+            OsStr::new("maybe"),
+            "OPENKITCHEN_NO_TRACE takes 1, yes, true or on, or 0, no, false or off, not `maybe`",
+        ),
+        ("OPENKITCHEN_NO_TRACE", unreadable, "OPENKITCHEN_NO_TRACE takes 1, yes"),
+        ("API_KEY", unreadable, "API_KEY is not UTF-8"),
+        ("CONTACT_NAME", unreadable, "CONTACT_NAME is not UTF-8"),
+        ("CONTACT_EMAIL", unreadable, "CONTACT_EMAIL is not UTF-8"),
+    ] {
+        assert_error(&run(openkitchen("").env(variable, value)), 2, &[expected]);
+    }
+    for command in ["", "watch 127.0.0.1:1"] {
+        let ended = run(openkitchen(command).env("RUST_LOG", unreadable));
+        assert_eq!(ended.code, Some(2));
+        assert!(ended.stderr.starts_with("openkitchen: RUST_LOG is not UTF-8\n"), "{ended:?}");
+    }
+    for flag in ["--listen", "--drain", "--scheduling"] {
+        let ended = run(openkitchen(flag).arg(unreadable));
+        assert_error(&ended, 2, &[&format!("{flag} takes ")]);
+    }
+}
+
+#[test]
+fn a_variable_that_no_command_has_gets_a_warning_with_the_nearest_name() {
+    let warning = |name: &str| {
+        let mut command = openkitchen("mock /dev/null");
+        run(command.env(name, "1")).stderr.lines().next().unwrap_or_default().to_owned()
+    };
+    for (name, expected) in [
+        ("OPENKITCHEN_LISTN", "; did you mean OPENKITCHEN_LISTEN?"),
+        ("OPENKITCHEN_NOTRACE", "; did you mean OPENKITCHEN_NO_TRACE?"),
+        ("OPENKITCHEN_LITS", "; did you mean OPENKITCHEN_LIST?"), // a flag of `check`
+        ("OPENKITCHEN_ASKD", "; did you mean OPENKITCHEN_ASKED?"),
+        ("OPENKITCHEN_port_file", "; did you mean OPENKITCHEN_PORT_FILE?"),
+        ("OPENKITCHEN_FAR_FETCHED", ""),
+    ] {
+        let line = format!("openkitchen: warn: {name} is unknown and has no effect{expected}");
+        assert_eq!(warning(name), line);
+    }
+    // Flags of other commands, and what Kubernetes sets if a service is named openkitchen.
+    for name in [
+        "OPENKITCHEN_LISTEN",
+        "OPENKITCHEN_MAX_HEAD",
+        "OPENKITCHEN_TIMEOUT",
+        "OPENKITCHEN_PORT",
+        "OPENKITCHEN_PORT_5000_TCP_ADDR",
+        "OPENKITCHEN_SERVICE_HOST",
+        "OPEN_KITCHEN_LISTN",
+    ] {
+        assert!(!warning(name).contains("is unknown"), "{name}: {}", warning(name));
+    }
+    let mut site = openkitchen("--listen 127.0.0.1:0 --no-trace");
+    let site = ServerProcess::start(site.env("OPENKITCHEN_LISTN", "1"));
+    let stderr = site.stop().stderr;
+    assert_eq!(stderr.matches("did you mean OPENKITCHEN_LISTEN?").count(), 1, "{stderr}");
 }
 
 // Errors of the work itself.
@@ -239,6 +304,44 @@ fn a_start_that_fails_leaves_no_port_file_of_an_earlier_run() {
         let ended = run(openkitchen(&line).env("OPENKITCHEN_PORT_FILE", &port));
         assert!(ended.stderr.contains(expected), "{line}: {}", ended.stderr);
         assert!(!port.exists(), "{line}");
+    }
+}
+
+#[test]
+fn a_path_reaches_the_system_byte_for_byte() {
+    let folder = Folder::new();
+    let path = |name: &[u8]| folder.file("").join(OsStr::from_bytes(name));
+    let [likes, port, wires] = [b"likes\xff", b"port=\xfe", b"wires\x80"].map(|name| path(name));
+    let attached = |flag: &str, path: &Path| {
+        let mut argument = OsString::from(flag);
+        argument.push(path);
+        argument
+    };
+    let wire = path(b"played\xff=.wire");
+    fs::write(&wire, "# t\n\n>>>\nGET / HTTP/1.1\nHost: h\n\n???\nstatus 200\n").unwrap();
+    let mut command = openkitchen("--listen 127.0.0.1:0 --no-trace --data");
+    command.arg(&likes).arg(attached("--record=", &wires)).env("OPENKITCHEN_PORT_FILE", &port);
+    let site = ServerProcess::start(&mut command);
+    let address = site.address.to_string();
+    for command in ["send", "check"] {
+        let ended = run(openkitchen(command).arg(&address).arg(&wire));
+        assert_eq!(ended.code, Some(0), "{command}: {}{}", ended.stdout, ended.stderr);
+    }
+    assert_eq!(fs::read_to_string(&port).unwrap(), format!("{address}\n"));
+    assert_eq!(run(openkitchen("explain").arg(&wire)).code, Some(0));
+    let mock = ServerProcess::start(openkitchen("mock").arg(&wire));
+    assert_eq!(mock.stop().code, Some(3));
+    assert_eq!(site.stop().code, Some(0));
+    assert!(likes.is_file());
+    assert_eq!(fs::read_dir(&wires).unwrap().count(), 2, "send and check");
+    let missing = path(b"missing\xff");
+    for command in ["send 127.0.0.1:1", "check 127.0.0.1:1", "mock", "explain"] {
+        let ended = run(openkitchen(command).arg(&missing));
+        assert!(
+            ended.stderr.contains("missing\u{fffd}: there is no such file"),
+            "{}",
+            ended.stderr
+        );
     }
 }
 

@@ -231,6 +231,17 @@ fn without_a_key_staff_answers_403_and_says_how_to_set_one() {
 }
 
 #[test]
+fn a_key_that_no_client_can_send_is_told_at_the_start() {
+    for (key, why) in [("abc\n", "a line end"), ("a\tb", "a control"), (" abc", "spaces around")] {
+        let server = ServerProcess::start_site_with_env("", &[("API_KEY", key)]);
+        let fields = "Authorization: Bearer abc\r\n";
+        is_sentence(&server.request("GET /staff", fields, ""), 403, "export API_KEY");
+        let stderr = server.stop().stderr;
+        assert!(stderr.contains("error: API_KEY is unusable") && stderr.contains(why), "{stderr}");
+    }
+}
+
+#[test]
 fn a_key_in_a_query_is_refused_with_the_reason_and_never_logged() {
     let server = with_key("");
     for query in [

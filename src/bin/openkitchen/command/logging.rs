@@ -10,6 +10,7 @@
 //! So only the log thread writes to stderr. A thread that logs waits for a slow reader, but not longer
 //! than [`PUSH_TIMEOUT`]. Lines that are lost are counted, and the count is logged later.
 
+use std::env::{self, VarError};
 use std::io::{self, Write};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -17,6 +18,8 @@ use std::{mem, thread};
 
 use env_logger::{Builder, Env};
 use log::{Log, Metadata, Record};
+
+use super::CliError;
 
 /// Bytes in the queue at which no more lines are added.
 const MAX_QUEUED_BYTES: usize = 64 * 1024;
@@ -33,7 +36,13 @@ const BATCH_DELAY: Duration = Duration::from_millis(5);
 const FLUSH_TIMEOUT: Duration = Duration::from_millis(500);
 
 /// Starts the log. It shows warnings and errors, unless RUST_LOG says otherwise.
-pub fn start() {
+///
+/// # Errors
+/// RUST_LOG cannot be read.
+pub fn start() -> Result<(), CliError> {
+    if let Err(VarError::NotUnicode(_)) = env::var("RUST_LOG") {
+        return Err(CliError::Usage("RUST_LOG is not UTF-8".into()));
+    }
     let filter = Builder::from_env(Env::default().default_filter_or("warn")).build();
     log::set_max_level(filter.filter());
     let queue = Arc::new(LogQueue::default());
@@ -43,6 +52,7 @@ pub fn start() {
     let queue = thread.is_ok().then_some(queue);
     // It fails only if a logger is set already.
     let _ = log::set_boxed_logger(Box::new(Logger { filter, queue }));
+    Ok(())
 }
 
 /// Waits until the queue is written, at most [`FLUSH_TIMEOUT`]. To be called before the process ends.

@@ -19,7 +19,9 @@
 //!
 //! Left out: TLS, and a verdict (`check` has one).
 
+use std::ffi::OsString;
 use std::io::{self, IsTerminal};
+use std::path::Path;
 use std::process::ExitCode;
 use std::time::Duration;
 
@@ -63,11 +65,16 @@ const COMMAND_LINE: CommandLine<SendOptions> = CommandLine {
         Each flag is also a variable: --timeout is OPENKITCHEN_TIMEOUT.",
 };
 
+/// The names of its flags.
+pub fn flag_names() -> Vec<&'static str> {
+    COMMAND_LINE.flag_names()
+}
+
 /// Runs the command line.
 ///
 /// # Errors
 /// A sentence for the user.
-pub fn command(arguments: &[String]) -> Result<ExitCode, CliError> {
+pub fn command(arguments: &[OsString]) -> Result<ExitCode, CliError> {
     let timeout = Duration::from_secs(2);
     let defaults = SendOptions { slow: false, half_close: false, timeout };
     let Some((options, args)) = COMMAND_LINE.read(arguments, defaults)? else {
@@ -81,11 +88,12 @@ pub fn command(arguments: &[String]) -> Result<ExitCode, CliError> {
             return Err(CliError::Usage(sentence.into()));
         }
         [_, _, other, ..] => {
+            let other = other.display();
             return Err(CliError::Usage(format!("`{other}` is one too many: send ADDR [FILE]")));
         }
     };
     let transcript = match file {
-        Some(file) => Some(script::read(file, Side::Client)?),
+        Some(file) => Some(script::read(Path::new(file), Side::Client)?),
         None => None,
     };
     let authority = address::authority(typed)?;
