@@ -11,6 +11,7 @@
 //! setsockopt             a reset (RST) when a socket is closed
 //! signal                 SIGTERM and Ctrl-C ask the process to stop; SIGXFSZ does not end it
 //! mkdir, open            folders and files for their owner alone: std has them on Unix only
+//! fstat, stat            whether a path leads to an open file: likewise
 //! dup                    a listening socket as a `TcpStream`: likewise
 //! (none)                 an argument is split at a byte: likewise
 //! ```
@@ -102,8 +103,8 @@ pub fn reset_on_close(stream: &TcpStream) -> io::Result<()> {
     system::reset_on_close(stream)
 }
 
-/// Splits an argument of the command line at its first `=`; each part keeps its bytes. On Windows an
-/// argument that is not Unicode is not split.
+/// Splits an argument of the command line at its first `=`; each part keeps its bytes. On Windows
+/// an argument that is not Unicode is not split.
 pub fn split_at_equals(argument: &OsStr) -> Option<(&OsStr, &OsStr)> {
     system::split_at_equals(argument)
 }
@@ -124,6 +125,14 @@ pub fn create_private_folder(path: &Path) -> io::Result<()> {
 /// The system's error; `AlreadyExists` where there is a file.
 pub fn create_private_file(path: &Path) -> io::Result<File> {
     system::create_private_file(path)
+}
+
+/// Whether this path leads to this open file. On Windows: whether it leads to any file.
+///
+/// # Errors
+/// The system's error; `NotFound` where there is no file.
+pub fn is_same_file(file: &File, path: &Path) -> io::Result<bool> {
+    system::is_same_file(file, path)
 }
 
 /// Calls `on_signal` at the first SIGTERM or Ctrl-C, in a thread of its own. The thread is spawned now,

@@ -1,7 +1,7 @@
 //! Windows and the rest: what std can do, or nothing.
 
 use std::ffi::OsStr;
-use std::fs::{DirBuilder, File, OpenOptions};
+use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::io::{self, ErrorKind};
 use std::net::{TcpListener, TcpStream};
 use std::path::Path;
@@ -38,6 +38,10 @@ pub fn create_private_folder(path: &Path) -> io::Result<()> {
 
 pub fn create_private_file(path: &Path) -> io::Result<File> {
     OpenOptions::new().write(true).create_new(true).open(path)
+}
+
+pub fn is_same_file(_: &File, path: &Path) -> io::Result<bool> {
+    Ok(fs::metadata(path)?.is_file())
 }
 
 pub fn on_stop_signal(_: impl FnOnce(StopSignals) + Send + 'static) -> io::Result<()> {

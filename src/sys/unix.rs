@@ -2,12 +2,12 @@
 //! `linux` and `bsd`.
 
 use std::ffi::{OsStr, c_int, c_uint, c_void};
-use std::fs::{DirBuilder, File, OpenOptions};
+use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::io::{self, ErrorKind, Read};
 use std::net::{TcpListener, TcpStream};
 use std::os::fd::{AsRawFd, IntoRawFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
 use std::os::unix::net::UnixStream;
 use std::path::Path;
 use std::sync::atomic::{AtomicI32, Ordering};
@@ -74,6 +74,11 @@ pub fn create_private_folder(path: &Path) -> io::Result<()> {
 
 pub fn create_private_file(path: &Path) -> io::Result<File> {
     OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)
+}
+
+pub fn is_same_file(file: &File, path: &Path) -> io::Result<bool> {
+    let [one, other] = [file.metadata()?, fs::metadata(path)?];
+    Ok((one.dev(), one.ino()) == (other.dev(), other.ino()))
 }
 
 pub fn on_stop_signal(on_signal: impl FnOnce(StopSignals) + Send + 'static) -> io::Result<()> {

@@ -260,10 +260,12 @@ fn the_error_for_a_file_of_likes_that_cannot_be_used_says_why() {
         (&diary, "not a likes file, so it is left unchanged"),
         (&folder.file(""), "name a file in it"),
         (&diary.join("likes"), "diary/likes: "),
+        (&folder.file("no/such/likes"), "its directory does not exist; create it, or name another"),
     ] {
         assert_error(&run(openkitchen("--listen 127.0.0.1:0 --data").arg(path)), 1, &[expected]);
     }
     assert!(fs::read_to_string(&diary).unwrap().starts_with("Dear diary"));
+    assert!(!folder.file("no").exists());
 }
 
 // What the options do.
@@ -442,6 +444,7 @@ fn the_default_file_of_likes_is_in_the_state_folder_and_is_printed() {
     let (state, home) = (folder.file("state"), folder.file("home"));
     let likes = |path: &PathBuf| format!("in {}", path.display());
     let listen = || openkitchen("--listen 127.0.0.1:0 --no-trace");
+    let own = folder.file("new/.local/state/openkitchen/likes");
     for (command, path, warned) in [
         (
             listen().env("HOME", &home).env("XDG_STATE_HOME", &state),
@@ -449,6 +452,7 @@ fn the_default_file_of_likes_is_in_the_state_folder_and_is_printed() {
             false,
         ),
         (listen().env("HOME", &home), likes(&home.join(".local/state/openkitchen/likes")), false),
+        (listen().env("HOME", folder.file("new")).arg("--data").arg(&own), likes(&own), false),
         (&mut listen(), "in memory and end with this process".into(), true),
     ] {
         let mut site = ServerProcess::start(command);

@@ -34,8 +34,8 @@ impl Key {
         if !(1..=MAX_KEY_BYTES).contains(&length) {
             return Err(format!("it has {length} bytes, and 1 to {MAX_KEY_BYTES} are allowed"));
         }
-        // RFC 9110 section 5.5: no field has a CR, LF or NUL, and spaces around a value are not part of
-        // it. RFC 7617 section 2: a password has no control characters.
+        // RFC 9110 section 5.5: no field has a CR, LF or NUL, and spaces around a value are not
+        // part of it. RFC 7617 section 2: a password has no control characters.
         if key.contains(['\r', '\n']) {
             return Err("it has a line end, which no client can send (`$(cat FILE)` removes the \
                         last one of a file)"
