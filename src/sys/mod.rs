@@ -11,6 +11,7 @@
 //! setsockopt             a reset (RST) when a socket is closed
 //! signal                 SIGTERM and Ctrl-C ask the process to stop; SIGXFSZ does not end it
 //! mkdir, open            folders and files for their owner alone: std has them on Unix only
+//! getrandom              a random number: std uses it for its hash tables alone
 //! fstat, stat            whether a path leads to an open file: likewise
 //! dup                    a listening socket as a `TcpStream`: likewise
 //! (none)                 an argument is split at a byte: likewise
@@ -36,6 +37,7 @@ mod unix;
 
 use std::ffi::OsStr;
 use std::fs::File;
+use std::hash::{BuildHasher, RandomState};
 use std::io;
 use std::net::{TcpListener, TcpStream};
 use std::path::Path;
@@ -125,6 +127,13 @@ pub fn create_private_folder(path: &Path) -> io::Result<()> {
 /// The system's error; `AlreadyExists` where there is a file.
 pub fn create_private_file(path: &Path) -> io::Result<File> {
     system::create_private_file(path)
+}
+
+/// A random number, for a name that no other process uses. A process id is no such name: each
+/// container has a process 1.
+pub fn random() -> u32 {
+    // The keys of a hash table come from the system's random numbers.
+    RandomState::new().hash_one(()) as u32
 }
 
 /// Whether this path leads to this open file. On Windows: whether it leads to any file.

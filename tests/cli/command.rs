@@ -3,6 +3,8 @@
 use std::ffi::{OsStr, OsString};
 use std::net::{SocketAddr, TcpListener};
 use std::os::unix::ffi::OsStrExt;
+use std::os::unix::fs::symlink;
+use std::os::unix::net::UnixListener;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::Instant;
@@ -307,6 +309,104 @@ fn a_start_that_fails_leaves_no_port_file_of_an_earlier_run() {
         assert!(ended.stderr.contains(expected), "{line}: {}", ended.stderr);
         assert!(!port.exists(), "{line}");
     }
+}
+
+/// The names in a folder, sorted.
+fn names_in(folder: &Path) -> Vec<String> {
+    let entries = fs::read_dir(folder).unwrap();
+    let names = entries.map(|entry| entry.unwrap().file_name().into_string().unwrap());
+    let mut names: Vec<String> = names.collect();
+    names.sort();
+    names
+}
+
+#[test]
+fn a_start_that_fails_leaves_the_port_file_of_a_running_server() {
+    let folder = Folder::new();
+    let [port, wire] = ["port", "played.wire"].map(|name| folder.file(name));
+    fs::write(&wire, "# one\n\n<<<\nhello\n").unwrap();
+    let mock = format!("mock {}", wire.display());
+    for running in ["--no-trace", "watch 127.0.0.1:1", &mock] {
+        let start = || {
+            let mut command = openkitchen(running);
+            command.env("OPENKITCHEN_PORT_FILE", &port).env("OPENKITCHEN_LISTEN", "127.0.0.1:0");
+            let mut server = ServerProcess::start(&mut command);
+            while fs::read_to_string(&port).unwrap_or_default() != format!("{}\n", server.address) {
+                assert!(server.is_running());
+            }
+            server
+        };
+        let first = start();
+        let (written, names) = (fs::read_to_string(&port).unwrap(), names_in(&folder.file("")));
+        for line in ["", "watch 127.0.0.1:1", "watch no.such.host.invalid:1", &mock, "mock no.wire"]
+        {
+            let mut command = openkitchen(line);
+            command.env("OPENKITCHEN_PORT_FILE", &port);
+            let ended = run(command.env("OPENKITCHEN_LISTEN", first.address.to_string()));
+            assert_ne!(ended.code, Some(0), "{line}");
+            assert_eq!(fs::read_to_string(&port).unwrap(), written, "{running}, then {line}");
+            assert_eq!(names_in(&folder.file("")), names, "{line}");
+        }
+        // A start that succeeds replaces it. After a SIGKILL it is the file of an ended run.
+        let mut second = start();
+        second.kill();
+        drop(first);
+        run(openkitchen("mock no.wire").env("OPENKITCHEN_PORT_FILE", &port));
+        assert!(!port.exists(), "{running}");
+    }
+}
+
+#[test]
+fn a_port_file_replaces_plain_files_only_and_leaves_nothing_else() {
+    let folder = Folder::new();
+    let [wire, target] = ["played.wire", "target"].map(|name| folder.file(name));
+    fs::write(&wire, "# one\n\n<<<\nhello\n").unwrap();
+    fs::write(&target, "of another program").unwrap();
+    fs::create_dir(folder.file("folder")).unwrap();
+    symlink(&target, folder.file("link")).unwrap();
+    symlink(folder.file("nowhere"), folder.file("dangling")).unwrap();
+    let _socket = UnixListener::bind(folder.file("socket")).unwrap();
+    assert_eq!(run(Command::new("mkfifo").arg(folder.file("pipe"))).code, Some(0));
+    let names = names_in(&folder.file(""));
+    let data = format!("--listen 127.0.0.1:0 --data {}", folder.file("likes").display());
+    for line in [&data, "watch 127.0.0.1:1", &format!("mock {}", wire.display())] {
+        for name in ["folder", "folder/", "link", "dangling", "socket", "pipe", "folder/..", "no/x"]
+        {
+            let ended = run(openkitchen(line).arg("--port-file").arg(folder.file(name)));
+            assert!(matches!(ended.code, Some(1 | 2)), "{line} {name}: {}", ended.stderr);
+            let start = format!("openkitchen: cannot write {}: ", folder.file(name).display());
+            assert!(ended.stderr.starts_with(&start), "{}", ended.stderr);
+            assert_eq!(ended.stdout, "");
+        }
+        assert_eq!(run(openkitchen(line).arg("--port-file=")).stderr.lines().count(), 1);
+    }
+    assert_eq!(names_in(&folder.file("")), names);
+    assert_eq!(names_in(&folder.file("folder")), [""; 0]);
+    assert_eq!(fs::read_to_string(target).unwrap(), "of another program");
+}
+
+#[test]
+fn a_start_that_fails_leaves_no_file_and_no_folder_that_it_has_begun() {
+    let folder = Folder::new();
+    let [diary, likes] = ["diary", "likes"].map(|name| folder.file(name));
+    fs::write(&diary, "Dear diary, today it rained.\n").unwrap();
+    for (data, record, port) in [
+        (&diary, "new/wires", "port"),
+        (&likes, "diary", "port"),
+        (&likes, "diary/wires", "port"),
+        (&likes, "new/wires", "no/port"),
+    ] {
+        let mut command = openkitchen("--listen 127.0.0.1:0 --data");
+        command.arg(data).arg("--record").arg(folder.file(record));
+        let ended = run(command.arg("--port-file").arg(folder.file(port)));
+        assert_eq!((ended.code, &*ended.stdout), (Some(1), ""), "{}", ended.stderr);
+        assert_eq!(names_in(&folder.file("")), ["diary"], "{record}");
+    }
+    let in_use = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = in_use.local_addr().unwrap();
+    let mut watch = openkitchen(&format!("watch {address} --listen {address} --record"));
+    assert_eq!(run(watch.arg(folder.file("new/wires"))).code, Some(1));
+    assert_eq!(names_in(&folder.file("")), ["diary"]);
 }
 
 #[test]

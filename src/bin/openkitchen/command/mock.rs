@@ -90,19 +90,19 @@ pub fn command(arguments: &[OsString]) -> Result<ExitCode, CliError> {
             return Err(CliError::Usage(format!("`{other}` is one too many: mock FILE")));
         }
     };
-    let port_file = PortFile::prepare(options.port_file.as_deref());
+    let port_file = PortFile::prepare(options.port_file.as_deref()).map_err(CliError::Unusable)?;
     let mock = script::text(file)
         .and_then(|text| Mock::parse(&text).map_err(|error| format!("{}: {error}", file.display())))
         .map_err(CliError::Unusable)?;
     let mock = mock.timeout(options.timeout);
     let mock = if options.loops { mock.looping() } else { mock };
-    play(mock, &options, &port_file).map_err(|error| CliError::Unusable(error.to_string()))
+    play(mock, &options, port_file).map_err(|error| CliError::Unusable(error.to_string()))
 }
 
 fn play(
     mock: Mock,
     options: &MockOptions,
-    port_file: &PortFile,
+    port_file: PortFile<'_>,
 ) -> Result<ExitCode, Box<dyn std::error::Error>> {
     let listener = bind::bind(&options.listen)?;
     let address = listener.local_addr()?;
@@ -114,7 +114,7 @@ fn play(
         }
         process::exit(exit_code(verdict.get()).into());
     })?;
-    port_file.write(address)?;
+    let _lock = port_file.write(address)?;
     print_prose(&format!("listening on http://{address}"));
     let verdict = mock.play(listener, print_prose)?;
     Ok(ExitCode::from(exit_code(verdict)))

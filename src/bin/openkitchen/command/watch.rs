@@ -144,8 +144,8 @@ fn watch(server: &str, options: &WatchOptions) -> Result<(), CliError> {
     logging::start()?;
     sys::raise_descriptor_limit();
     sys::catch_sigxfsz();
-    let port_file = PortFile::prepare(options.port_file.as_deref());
     let failed = |sentence: String| CliError::Failed(sentence);
+    let port_file = PortFile::prepare(options.port_file.as_deref()).map_err(failed)?;
     let io_failed = |error: io::Error| CliError::Failed(error.to_string());
     let addresses = connect::resolve(server)
         .map_err(|why| failed(format!("{server} cannot be reached: {why}")))?;
@@ -186,7 +186,7 @@ fn watch(server: &str, options: &WatchOptions) -> Result<(), CliError> {
     stop_on_signal(Arc::clone(&connections)).map_err(io_failed)?;
     viewers.announce(&[format!("listening on http://{bound}"), format!("watching {server}")]);
     viewers.follower.started(bound, &[]);
-    port_file.write(bound).map_err(failed)?;
+    let _lock = port_file.write(bound).map_err(failed)?;
     let scheduling = Scheduling::Normal;
     let shared =
         Shared::new(listener, &limits, &connections, &watcher, scheduling).map_err(io_failed)?;

@@ -12,7 +12,7 @@
 //! back after an error, such as a full disk. Only one process may open the file, because two would
 //! overwrite each other's records.
 //!
-//! A lock stops only programs that ask for it. Somebody may delete, rename, replace or cut the file
+//! A lock stops only programs that ask for it. Others may delete, rename, replace or cut the file
 //! while the server runs. So an append checks, before it returns, that the next start will find the
 //! records. If not, the like is refused, and the log says what to do.
 
