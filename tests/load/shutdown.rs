@@ -72,8 +72,8 @@ fn kill_9_during_a_hundred_posts_loses_no_acknowledged_like() {
     assert!(acknowledged <= kept && kept <= sent.into_inner(), "{acknowledged} <= {kept}");
 }
 
-/// Four clients like while `change` runs, which sees how many likes were acknowledged. Then the server
-/// is killed. Returns the likes that were acknowledged, and those that were sent.
+/// Four clients like while `change` runs, which sees how many likes were acknowledged. Then the
+/// server is killed. Returns the likes that were acknowledged, and those that were sent.
 fn likes_during(data: &Path, change: impl FnOnce(&AtomicU64)) -> (u64, u64) {
     let mut server = ServerProcess::start_site_with_likes(data, "");
     let (sent, acknowledged, is_over) =

@@ -17,9 +17,6 @@ pub struct PortFile<'a> {
     path: Option<&'a Path>,
 }
 
-/// The lock on a written port file, until this is dropped.
-pub struct PortFileLock(#[expect(dead_code, reason = "an open file holds the lock")] Option<File>);
-
 impl PortFile<'_> {
     /// Removes the file of an ended run: a program that waits for the file must not read an old
     /// address. Call this before anything that can fail.
@@ -40,15 +37,15 @@ impl PortFile<'_> {
         Ok(PortFile { path })
     }
 
-    /// Writes the bound address, and locks the file.
+    /// Writes the bound address. Returns the file, which stays locked until it is dropped.
     ///
     /// # Errors
     /// A sentence for the user.
-    pub fn write(self, address: SocketAddr) -> Result<PortFileLock, String> {
-        let Some(path) = self.path else { return Ok(PortFileLock(None)) };
-        write_whole(path, &format!("{address}\n"))
-            .map(|file| PortFileLock(Some(file)))
-            .map_err(|error| sentence(path, &error))
+    pub fn write(self, address: SocketAddr) -> Result<Option<File>, String> {
+        let write = |path| {
+            write_whole(path, &format!("{address}\n")).map_err(|error| sentence(path, &error))
+        };
+        self.path.map(write).transpose()
     }
 }
 

@@ -86,8 +86,9 @@ impl Likes {
     /// directory), the likes stay in memory.
     ///
     /// # Errors
-    /// Any error of the given file. For the default file: it is locked, or it is not a likes file.
-    /// To continue in memory would then look like a loss of the stored likes.
+    /// Any error of the given file. For the default file: it is locked, it is not a likes file, or
+    /// it has a damaged end that cannot be kept. To continue in memory would then look like a loss
+    /// of the stored likes.
     pub fn choose(given: Option<PathBuf>, default: Option<PathBuf>) -> io::Result<Likes> {
         if let Some(path) = given {
             let is_default = default.as_ref() == Some(&path);
