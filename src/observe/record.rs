@@ -23,8 +23,10 @@
 //! --- server closed
 //! ```
 //! Each connection on which a byte crosses gets such a file:
-//! `DIR/19941106T084937Z-4242-7.wire`, named by the time of opening, the process and the connection's
-//! number. It holds every byte and, as assertions, the status and framing of each response.
+//! `DIR/19941106T084937Z-0001-5f3a9c21-000000007.wire`, named by the start of the run, as the
+//! folder's module says, and the connection's number. So the names sort in the order of the
+//! connections, and no two runs have the same. It holds every byte and, as assertions, the status
+//! and framing of each response.
 //!
 //! Rule: each event is written at once, by one `write(2)`. A crash loses at most the event that is being
 //! written, and the text before it stays readable.
@@ -107,6 +109,7 @@ impl Recorder {
             std::mem::take(&mut state.connections)
         };
         connections.values().for_each(|connection| lock(connection).finish());
+        self.folder.keep();
         self.folder.not_recorded()
     }
 

@@ -12,7 +12,10 @@
 //! setsockopt             a reset (RST) when a socket is closed
 //! signal                 SIGTERM, SIGHUP and Ctrl-C stop the server; SIGXFSZ does not end it
 //! mkdir, open            folders and files for their owner alone: std has them on Unix only
+//! getrandom              a random number: std uses it for its hash tables alone
+//! fstat, stat            whether a path leads to an open file: likewise
 //! dup                    a listening socket as a `TcpStream`: likewise
+//! (none)                 an argument is split at a byte: likewise
 //! ```
 //! This file says what each function does. The others do it, and the compiler takes those of the system
 //! for which it builds:
@@ -50,7 +53,9 @@ mod system;
 #[path = "other.rs"]
 mod system;
 
+use std::ffi::OsStr;
 use std::fs::File;
+use std::hash::{BuildHasher, RandomState};
 use std::io;
 use std::net::{TcpListener, TcpStream};
 use std::path::Path;
@@ -114,6 +119,12 @@ pub fn reset_on_close(stream: &TcpStream) -> io::Result<()> {
     system::reset_on_close(stream)
 }
 
+/// Splits an argument of the command line at its first `=`; each part keeps its bytes. On Windows
+/// an argument that is not Unicode is not split.
+pub fn split_at_equals(argument: &OsStr) -> Option<(&OsStr, &OsStr)> {
+    system::split_at_equals(argument)
+}
+
 /// Creates a folder that only its owner may enter, and the missing folders above it. On Windows they
 /// have the access rights of the folder above them.
 ///
@@ -142,6 +153,21 @@ pub fn create_private_file(path: &Path) -> io::Result<File> {
 /// call it.
 pub fn reap_orphans() {
     system::reap_orphans();
+}
+
+/// A random number, for a name that no other process uses. A process id is no such name: each
+/// container has a process 1.
+pub fn random() -> u32 {
+    // The keys of a hash table come from the system's random numbers.
+    RandomState::new().hash_one(()) as u32
+}
+
+/// Whether this path leads to this open file. On Windows: whether it leads to any file.
+///
+/// # Errors
+/// The system's error; `NotFound` where there is no file.
+pub fn is_same_file(file: &File, path: &Path) -> io::Result<bool> {
+    system::is_same_file(file, path)
 }
 
 /// Calls `on_signal` at the first SIGTERM, SIGHUP or Ctrl-C, in a thread of its own. The thread is

@@ -1,6 +1,7 @@
 //! Windows and the rest: what std can do, or nothing.
 
-use std::fs::{DirBuilder, File, OpenOptions};
+use std::ffi::OsStr;
+use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::io::{self, ErrorKind};
 use std::net::{TcpListener, TcpStream};
 use std::path::Path;
@@ -26,6 +27,11 @@ pub fn reset_on_close(_: &TcpStream) -> io::Result<()> {
     Err(ErrorKind::Unsupported.into())
 }
 
+pub fn split_at_equals(argument: &OsStr) -> Option<(&OsStr, &OsStr)> {
+    let (name, value) = argument.to_str()?.split_once('=')?;
+    Some((OsStr::new(name), OsStr::new(value)))
+}
+
 pub fn create_private_folder(path: &Path) -> io::Result<()> {
     DirBuilder::new().recursive(true).create(path)
 }
@@ -35,6 +41,10 @@ pub fn create_private_file(path: &Path) -> io::Result<File> {
 }
 
 pub fn reap_orphans() {}
+
+pub fn is_same_file(_: &File, path: &Path) -> io::Result<bool> {
+    Ok(fs::metadata(path)?.is_file())
+}
 
 pub fn on_stop_signal(_: impl FnOnce(StopSignals) + Send + 'static) -> io::Result<()> {
     Ok(())

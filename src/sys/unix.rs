@@ -1,12 +1,13 @@
 //! What Linux, macOS and the BSDs have in common. The numbers of their C headers differ, so these are in
 //! `linux` and `bsd`.
 
-use std::ffi::{c_int, c_uint, c_void};
-use std::fs::{DirBuilder, File, OpenOptions};
+use std::ffi::{OsStr, c_int, c_uint, c_void};
+use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::io::{self, ErrorKind, Read};
 use std::net::{TcpListener, TcpStream};
 use std::os::fd::{AsRawFd, IntoRawFd, OwnedFd};
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::os::unix::ffi::OsStrExt;
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
 use std::os::unix::net::UnixStream;
 use std::path::Path;
 use std::ptr;
@@ -67,12 +68,23 @@ pub fn reset_on_close(stream: &TcpStream) -> io::Result<()> {
     if result == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
 }
 
+pub fn split_at_equals(argument: &OsStr) -> Option<(&OsStr, &OsStr)> {
+    let bytes = argument.as_bytes();
+    let at = bytes.iter().position(|&byte| byte == b'=')?;
+    Some((OsStr::from_bytes(&bytes[..at]), OsStr::from_bytes(&bytes[at + 1..])))
+}
+
 pub fn create_private_folder(path: &Path) -> io::Result<()> {
     DirBuilder::new().recursive(true).mode(0o700).create(path)
 }
 
 pub fn create_private_file(path: &Path) -> io::Result<File> {
     OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)
+}
+
+pub fn is_same_file(file: &File, path: &Path) -> io::Result<bool> {
+    let [one, other] = [file.metadata()?, fs::metadata(path)?];
+    Ok((one.dev(), one.ino()) == (other.dev(), other.ino()))
 }
 
 pub fn on_stop_signal(on_signal: impl FnOnce(StopSignals) + Send + 'static) -> io::Result<()> {
@@ -254,7 +266,7 @@ mod tests {
     #[cfg(target_os = "linux")]
     #[test]
     fn the_limit_on_descriptors_is_the_one_that_the_kernel_prints() {
-        let limits = std::fs::read_to_string("/proc/self/limits").expect("limits");
+        let limits = fs::read_to_string("/proc/self/limits").expect("limits");
         let row = limits.lines().find_map(|line| line.strip_prefix("Max open files"));
         let hard = row.and_then(|row| row.split_whitespace().nth(1));
         assert_eq!(hard, Some(&*descriptor_limit().hard.to_string()));

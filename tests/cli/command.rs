@@ -1,7 +1,11 @@
 //! Tests of the command line, with the real binary: stdout, stderr, the exit code, help and errors.
 
+use std::ffi::{OsStr, OsString};
 use std::net::{SocketAddr, TcpListener};
-use std::path::PathBuf;
+use std::os::unix::ffi::OsStrExt;
+use std::os::unix::fs::symlink;
+use std::os::unix::net::UnixListener;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::Instant;
 use std::{env, fs, io};
@@ -131,8 +135,71 @@ fn the_error_for_an_invalid_value_has_a_valid_one() {
     ] {
         assert_error(&run(&mut openkitchen(line)), 2, &[expected]);
     }
-    let expected = ["OPENKITCHEN_DRAIN takes a time in seconds, such as 10 or 0.5, not `soon`"];
-    assert_error(&run(openkitchen("").env("OPENKITCHEN_DRAIN", "soon")), 2, &expected);
+    let unreadable = OsStr::from_bytes(b"x\xff");
+    for (variable, value, expected) in [
+        (
+            "OPENKITCHEN_DRAIN",
+            OsStr::new("soon"),
+            "OPENKITCHEN_DRAIN takes a time in seconds, such as 10 or 0.5, not `soon`",
+        ),
+        ("OPENKITCHEN_DRAIN", unreadable, "OPENKITCHEN_DRAIN takes a time in seconds"),
+        ("OPENKITCHEN_LISTEN", unreadable, "OPENKITCHEN_LISTEN takes an address such as "),
+        (
+            "OPENKITCHEN_NO_TRACE",
+            OsStr::new("maybe"),
+            "OPENKITCHEN_NO_TRACE takes 1, yes, true or on, or 0, no, false or off, not `maybe`",
+        ),
+        ("OPENKITCHEN_NO_TRACE", unreadable, "OPENKITCHEN_NO_TRACE takes 1, yes"),
+        ("API_KEY", unreadable, "API_KEY is not UTF-8"),
+        ("CONTACT_NAME", unreadable, "CONTACT_NAME is not UTF-8"),
+        ("CONTACT_EMAIL", unreadable, "CONTACT_EMAIL is not UTF-8"),
+    ] {
+        assert_error(&run(openkitchen("").env(variable, value)), 2, &[expected]);
+    }
+    for command in ["", "watch 127.0.0.1:1"] {
+        let ended = run(openkitchen(command).env("RUST_LOG", unreadable));
+        assert_eq!(ended.code, Some(2));
+        assert!(ended.stderr.starts_with("openkitchen: RUST_LOG is not UTF-8\n"), "{ended:?}");
+    }
+    for flag in ["--listen", "--drain", "--scheduling"] {
+        let ended = run(openkitchen(flag).arg(unreadable));
+        assert_error(&ended, 2, &[&format!("{flag} takes ")]);
+    }
+}
+
+#[test]
+fn a_variable_that_no_command_has_gets_a_warning_with_the_nearest_name() {
+    let warning = |name: &str| {
+        let mut command = openkitchen("mock /dev/null");
+        run(command.env(name, "1")).stderr.lines().next().unwrap_or_default().to_owned()
+    };
+    for (name, expected) in [
+        ("OPENKITCHEN_LISTN", "; did you mean OPENKITCHEN_LISTEN?"),
+        ("OPENKITCHEN_NOTRACE", "; did you mean OPENKITCHEN_NO_TRACE?"),
+        ("OPENKITCHEN_LITS", "; did you mean OPENKITCHEN_LIST?"), // a flag of `check`
+        ("OPENKITCHEN_ASKD", "; did you mean OPENKITCHEN_ASKED?"),
+        ("OPENKITCHEN_port_file", "; did you mean OPENKITCHEN_PORT_FILE?"),
+        ("OPENKITCHEN_FAR_FETCHED", ""),
+    ] {
+        let line = format!("openkitchen: warn: {name} is unknown and has no effect{expected}");
+        assert_eq!(warning(name), line);
+    }
+    // Flags of other commands, and what Kubernetes sets if a service is named openkitchen.
+    for name in [
+        "OPENKITCHEN_LISTEN",
+        "OPENKITCHEN_MAX_HEAD",
+        "OPENKITCHEN_TIMEOUT",
+        "OPENKITCHEN_PORT",
+        "OPENKITCHEN_PORT_5000_TCP_ADDR",
+        "OPENKITCHEN_SERVICE_HOST",
+        "OPEN_KITCHEN_LISTN",
+    ] {
+        assert!(!warning(name).contains("is unknown"), "{name}: {}", warning(name));
+    }
+    let mut site = openkitchen("--listen 127.0.0.1:0 --no-trace");
+    let site = ServerProcess::start(site.env("OPENKITCHEN_LISTN", "1"));
+    let stderr = site.stop().stderr;
+    assert_eq!(stderr.matches("did you mean OPENKITCHEN_LISTEN?").count(), 1, "{stderr}");
 }
 
 // Errors of the work itself.
@@ -195,10 +262,12 @@ fn the_error_for_a_file_of_likes_that_cannot_be_used_says_why() {
         (&diary, "not a likes file, so it is left unchanged"),
         (&folder.file(""), "name a file in it"),
         (&diary.join("likes"), "diary/likes: "),
+        (&folder.file("no/such/likes"), "its directory does not exist; create it, or name another"),
     ] {
         assert_error(&run(openkitchen("--listen 127.0.0.1:0 --data").arg(path)), 1, &[expected]);
     }
     assert!(fs::read_to_string(&diary).unwrap().starts_with("Dear diary"));
+    assert!(!folder.file("no").exists());
 }
 
 // What the options do.
@@ -239,6 +308,142 @@ fn a_start_that_fails_leaves_no_port_file_of_an_earlier_run() {
         let ended = run(openkitchen(&line).env("OPENKITCHEN_PORT_FILE", &port));
         assert!(ended.stderr.contains(expected), "{line}: {}", ended.stderr);
         assert!(!port.exists(), "{line}");
+    }
+}
+
+/// The names in a folder, sorted.
+fn names_in(folder: &Path) -> Vec<String> {
+    let entries = fs::read_dir(folder).unwrap();
+    let names = entries.map(|entry| entry.unwrap().file_name().into_string().unwrap());
+    let mut names: Vec<String> = names.collect();
+    names.sort();
+    names
+}
+
+#[test]
+fn a_start_that_fails_leaves_the_port_file_of_a_running_server() {
+    let folder = Folder::new();
+    let [port, wire] = ["port", "played.wire"].map(|name| folder.file(name));
+    fs::write(&wire, "# one\n\n<<<\nhello\n").unwrap();
+    let mock = format!("mock {}", wire.display());
+    for running in ["--no-trace", "watch 127.0.0.1:1", &mock] {
+        let start = || {
+            let mut command = openkitchen(running);
+            command.env("OPENKITCHEN_PORT_FILE", &port).env("OPENKITCHEN_LISTEN", "127.0.0.1:0");
+            let mut server = ServerProcess::start(&mut command);
+            while fs::read_to_string(&port).unwrap_or_default() != format!("{}\n", server.address) {
+                assert!(server.is_running());
+            }
+            server
+        };
+        let first = start();
+        let (written, names) = (fs::read_to_string(&port).unwrap(), names_in(&folder.file("")));
+        for line in ["", "watch 127.0.0.1:1", "watch no.such.host.invalid:1", &mock, "mock no.wire"]
+        {
+            let mut command = openkitchen(line);
+            command.env("OPENKITCHEN_PORT_FILE", &port);
+            let ended = run(command.env("OPENKITCHEN_LISTEN", first.address.to_string()));
+            assert_ne!(ended.code, Some(0), "{line}");
+            assert_eq!(fs::read_to_string(&port).unwrap(), written, "{running}, then {line}");
+            assert_eq!(names_in(&folder.file("")), names, "{line}");
+        }
+        // A start that succeeds replaces it. After a SIGKILL it is the file of an ended run.
+        let mut second = start();
+        second.kill();
+        drop(first);
+        run(openkitchen("mock no.wire").env("OPENKITCHEN_PORT_FILE", &port));
+        assert!(!port.exists(), "{running}");
+    }
+}
+
+#[test]
+fn a_port_file_replaces_plain_files_only_and_leaves_nothing_else() {
+    let folder = Folder::new();
+    let [wire, target] = ["played.wire", "target"].map(|name| folder.file(name));
+    fs::write(&wire, "# one\n\n<<<\nhello\n").unwrap();
+    fs::write(&target, "of another program").unwrap();
+    fs::create_dir(folder.file("folder")).unwrap();
+    symlink(&target, folder.file("link")).unwrap();
+    symlink(folder.file("nowhere"), folder.file("dangling")).unwrap();
+    let _socket = UnixListener::bind(folder.file("socket")).unwrap();
+    assert_eq!(run(Command::new("mkfifo").arg(folder.file("pipe"))).code, Some(0));
+    let names = names_in(&folder.file(""));
+    let data = format!("--listen 127.0.0.1:0 --data {}", folder.file("likes").display());
+    for line in [&data, "watch 127.0.0.1:1", &format!("mock {}", wire.display())] {
+        for name in ["folder", "folder/", "link", "dangling", "socket", "pipe", "folder/..", "no/x"]
+        {
+            let ended = run(openkitchen(line).arg("--port-file").arg(folder.file(name)));
+            assert!(matches!(ended.code, Some(1 | 2)), "{line} {name}: {}", ended.stderr);
+            let start = format!("openkitchen: cannot write {}: ", folder.file(name).display());
+            assert!(ended.stderr.starts_with(&start), "{}", ended.stderr);
+            assert_eq!(ended.stdout, "");
+        }
+        assert_eq!(run(openkitchen(line).arg("--port-file=")).stderr.lines().count(), 1);
+    }
+    assert_eq!(names_in(&folder.file("")), names);
+    assert_eq!(names_in(&folder.file("folder")), [""; 0]);
+    assert_eq!(fs::read_to_string(target).unwrap(), "of another program");
+}
+
+#[test]
+fn a_start_that_fails_leaves_no_file_and_no_folder_that_it_has_begun() {
+    let folder = Folder::new();
+    let [diary, likes] = ["diary", "likes"].map(|name| folder.file(name));
+    fs::write(&diary, "Dear diary, today it rained.\n").unwrap();
+    for (data, record, port) in [
+        (&diary, "new/wires", "port"),
+        (&likes, "diary", "port"),
+        (&likes, "diary/wires", "port"),
+        (&likes, "new/wires", "no/port"),
+    ] {
+        let mut command = openkitchen("--listen 127.0.0.1:0 --data");
+        command.arg(data).arg("--record").arg(folder.file(record));
+        let ended = run(command.arg("--port-file").arg(folder.file(port)));
+        assert_eq!((ended.code, &*ended.stdout), (Some(1), ""), "{}", ended.stderr);
+        assert_eq!(names_in(&folder.file("")), ["diary"], "{record}");
+    }
+    let in_use = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = in_use.local_addr().unwrap();
+    let mut watch = openkitchen(&format!("watch {address} --listen {address} --record"));
+    assert_eq!(run(watch.arg(folder.file("new/wires"))).code, Some(1));
+    assert_eq!(names_in(&folder.file("")), ["diary"]);
+}
+
+#[test]
+fn a_path_reaches_the_system_byte_for_byte() {
+    let folder = Folder::new();
+    let path = |name: &[u8]| folder.file("").join(OsStr::from_bytes(name));
+    let [likes, port, wires] = [b"likes\xff", b"port=\xfe", b"wires\x80"].map(|name| path(name));
+    let attached = |flag: &str, path: &Path| {
+        let mut argument = OsString::from(flag);
+        argument.push(path);
+        argument
+    };
+    let wire = path(b"played\xff=.wire");
+    fs::write(&wire, "# t\n\n>>>\nGET / HTTP/1.1\nHost: h\n\n???\nstatus 200\n").unwrap();
+    let mut command = openkitchen("--listen 127.0.0.1:0 --no-trace --data");
+    command.arg(&likes).arg(attached("--record=", &wires)).env("OPENKITCHEN_PORT_FILE", &port);
+    let site = ServerProcess::start(&mut command);
+    let address = site.address.to_string();
+    for command in ["send", "check"] {
+        let ended = run(openkitchen(command).arg(&address).arg(&wire));
+        assert_eq!(ended.code, Some(0), "{command}: {}{}", ended.stdout, ended.stderr);
+    }
+    assert_eq!(fs::read_to_string(&port).unwrap(), format!("{address}\n"));
+    assert_eq!(run(openkitchen("explain").arg(&wire)).code, Some(0));
+    let mock = ServerProcess::start(openkitchen("mock").arg(&wire));
+    assert_eq!(mock.stop().code, Some(3));
+    assert_eq!(site.stop().code, Some(0));
+    assert!(likes.is_file());
+    assert_eq!(fs::read_dir(&wires).unwrap().count(), 2, "send and check");
+    let missing = path(b"missing\xff");
+    for command in ["send 127.0.0.1:1", "check 127.0.0.1:1", "mock", "explain"] {
+        let ended = run(openkitchen(command).arg(&missing));
+        assert!(
+            ended.stderr.contains("missing\u{fffd}: there is no such file"),
+            "{}",
+            ended.stderr
+        );
     }
 }
 
@@ -339,6 +544,7 @@ fn the_default_file_of_likes_is_in_the_state_folder_and_is_printed() {
     let (state, home) = (folder.file("state"), folder.file("home"));
     let likes = |path: &PathBuf| format!("in {}", path.display());
     let listen = || openkitchen("--listen 127.0.0.1:0 --no-trace");
+    let own = folder.file("new/.local/state/openkitchen/likes");
     for (command, path, warned) in [
         (
             listen().env("HOME", &home).env("XDG_STATE_HOME", &state),
@@ -346,6 +552,7 @@ fn the_default_file_of_likes_is_in_the_state_folder_and_is_printed() {
             false,
         ),
         (listen().env("HOME", &home), likes(&home.join(".local/state/openkitchen/likes")), false),
+        (listen().env("HOME", folder.file("new")).arg("--data").arg(&own), likes(&own), false),
         (&mut listen(), "in memory and end with this process".into(), true),
     ] {
         let mut site = ServerProcess::start(command);

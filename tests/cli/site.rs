@@ -3,8 +3,11 @@
 //! This file tests the response of each route, and its lines in the log. `tests/load/` stops and
 //! kills the process, and has clients that misbehave.
 
+use std::fs;
+use std::path::Path;
+
 use crate::support::client::Response;
-use crate::support::process::{Exit, ServerProcess};
+use crate::support::process::{Exit, Folder, ServerProcess};
 
 const FORM: &str = "Content-Type: application/x-www-form-urlencoded\r\n";
 const JSON: &str = "Content-Type: application/json\r\n";
@@ -184,6 +187,44 @@ fn an_invalid_like_is_refused_with_the_reason_and_not_counted() {
     assert_eq!(server.get("/api/likes").text(), r#"{"1":0,"2":0,"3":0,"4":0,"5":0,"6":0}"#);
 }
 
+#[test]
+fn while_another_program_has_changed_the_likes_file_likes_are_refused_and_the_log_says_why_once() {
+    type Act = fn(&Path);
+    let acts: [(&str, Act, Act); 2] = [
+        (
+            "the file was deleted or moved; put it back, or restart the server to begin a new one",
+            |file| fs::rename(file, file.with_extension("moved")).unwrap(),
+            |file| fs::rename(file.with_extension("moved"), file).unwrap(),
+        ),
+        (
+            "the file was cut short; put its content back, or restart the server",
+            |file| {
+                fs::copy(file, file.with_extension("copy")).unwrap();
+                fs::write(file, "").unwrap();
+            },
+            |file| assert_eq!(fs::copy(file.with_extension("copy"), file).unwrap(), 40),
+        ),
+    ];
+    for (expected, change, put_back) in acts {
+        let folder = Folder::new();
+        let file = folder.file("likes");
+        let start = || ServerProcess::start_site_with_likes(&file, "");
+        let server = start();
+        let like = || server.request("POST /api/likes", FORM, "post=1");
+        assert_eq!(like().status, 201);
+        change(&file);
+        for _ in 0..3 {
+            is_sentence(&like(), 500, "another program has changed, moved or deleted the file");
+        }
+        put_back(&file);
+        assert_eq!(like().text(), r#"{"post":1,"likes":2}"#);
+        let stderr = server.stop().stderr;
+        assert_eq!(stderr.matches("likes cannot be stored for now").count(), 1, "{stderr}");
+        assert!(stderr.contains(expected), "{stderr}");
+        assert!(start().get("/api/likes").text().starts_with("{\"1\":2,"));
+    }
+}
+
 // The page that needs a key.
 
 #[test]
@@ -227,6 +268,17 @@ fn without_a_key_staff_answers_403_and_says_how_to_set_one() {
         let response = server.request("GET /staff", "Authorization: Bearer \r\n", "");
         is_sentence(&response, 403, "export API_KEY");
         assert!(response.fields("www-authenticate").is_empty(), "no key would be accepted");
+    }
+}
+
+#[test]
+fn a_key_that_no_client_can_send_is_told_at_the_start() {
+    for (key, why) in [("abc\n", "a line end"), ("a\tb", "a control"), (" abc", "spaces around")] {
+        let server = ServerProcess::start_site_with_env("", &[("API_KEY", key)]);
+        let fields = "Authorization: Bearer abc\r\n";
+        is_sentence(&server.request("GET /staff", fields, ""), 403, "export API_KEY");
+        let stderr = server.stop().stderr;
+        assert!(stderr.contains("error: API_KEY is unusable") && stderr.contains(why), "{stderr}");
     }
 }
 

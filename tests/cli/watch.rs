@@ -58,7 +58,7 @@ impl Setup {
     }
 
     fn recording(&self, number: u64) -> Option<PathBuf> {
-        let end = format!("-{number}.wire");
+        let end = format!("-{number:09}.wire");
         let files = fs::read_dir(self.folder.file("wires")).unwrap();
         let mut files = files.map(|file| file.unwrap().path());
         files.find(|path| path.to_str().unwrap().ends_with(&end))

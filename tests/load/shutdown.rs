@@ -6,7 +6,7 @@ use std::fs;
 use std::net::TcpStream;
 use std::path::Path;
 use std::process::Command;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::mpsc;
 use std::thread;
 use std::time::{Duration, Instant};
@@ -70,6 +70,69 @@ fn kill_9_during_a_hundred_posts_loses_no_acknowledged_like() {
     }
     let kept = likes(&ServerProcess::start_site_with_likes(&folder.file("likes"), ""));
     assert!(acknowledged <= kept && kept <= sent.into_inner(), "{acknowledged} <= {kept}");
+}
+
+/// Four clients like while `change` runs, which sees how many likes were acknowledged. Then the
+/// server is killed. Returns the likes that were acknowledged, and those that were sent.
+fn likes_during(data: &Path, change: impl FnOnce(&AtomicU64)) -> (u64, u64) {
+    let mut server = ServerProcess::start_site_with_likes(data, "");
+    let (sent, acknowledged, is_over) =
+        (AtomicU64::new(0), AtomicU64::new(0), AtomicBool::new(false));
+    thread::scope(|scope| {
+        for _ in 0..4 {
+            scope.spawn(|| {
+                let mut client = server.client();
+                while !is_over.load(Ordering::SeqCst) {
+                    sent.fetch_add(1, Ordering::SeqCst);
+                    client.send(LIKE);
+                    let response = client.response();
+                    assert!(matches!(response.status, 201 | 500), "{}", response.text());
+                    acknowledged.fetch_add(u64::from(response.status == 201), Ordering::SeqCst);
+                }
+            });
+        }
+        change(&acknowledged);
+        is_over.store(true, Ordering::SeqCst);
+    });
+    server.kill();
+    (acknowledged.into_inner(), sent.into_inner())
+}
+
+#[test]
+fn likes_that_are_acknowledged_while_the_file_is_moved_are_counted_by_the_next_start() {
+    let folder = Folder::new();
+    let [data, moved] = ["likes", "moved"].map(|name| folder.file(name));
+    let (acknowledged, sent) = likes_during(&data, |acknowledged| {
+        let since = Instant::now();
+        while acknowledged.load(Ordering::SeqCst) < 50 && since.elapsed() < TIMEOUT {
+            fs::rename(&data, &moved).unwrap();
+            thread::yield_now();
+            fs::rename(&moved, &data).unwrap();
+            thread::yield_now();
+        }
+    });
+    assert!((50..sent).contains(&acknowledged), "{acknowledged} of {sent}");
+    let kept = likes(&ServerProcess::start_site_with_likes(&data, ""));
+    assert_eq!(kept, acknowledged);
+}
+
+#[test]
+fn the_next_start_accepts_a_file_that_was_cut_at_any_moment() {
+    let folder = Folder::new();
+    for length in [0, 7, 20, 30, 45].repeat(4) {
+        let data = folder.file("likes");
+        let (_, sent) = likes_during(&data, |_| {
+            while fs::metadata(&data).unwrap().len() < 100 {
+                thread::yield_now();
+            }
+            fs::File::options().write(true).open(&data).unwrap().set_len(length).unwrap();
+        });
+        let server = ServerProcess::start_site_with_likes(&data, "");
+        assert!(likes(&server) <= sent, "cut to {length}");
+        assert!(like(&mut server.client()).is_some());
+        drop(server);
+        fs::remove_file(&data).unwrap();
+    }
 }
 
 #[test]

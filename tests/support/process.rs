@@ -193,6 +193,11 @@ impl ServerProcess {
         signal(name, &self.id().to_string());
     }
 
+    /// Whether it has not ended.
+    pub fn is_running(&mut self) -> bool {
+        self.process.is_running()
+    }
+
     /// Kills it with SIGKILL, and waits for its end.
     pub fn kill(&mut self) {
         self.process.0.kill().unwrap();

@@ -7,6 +7,7 @@
 mod command;
 mod site;
 
+use std::ffi::OsString;
 use std::io::{self, Write};
 use std::process::ExitCode;
 
@@ -14,11 +15,8 @@ use openkitchen::sys;
 
 fn main() -> ExitCode {
     sys::reap_orphans();
-    let mut arguments: Vec<String> = std::env::args_os()
-        .skip(1)
-        .map(|argument| argument.to_string_lossy().into_owned())
-        .collect();
-    let find = |word: &String| command::COMMANDS.iter().find(|(name, _)| name == word);
+    let mut arguments: Vec<OsString> = std::env::args_os().skip(1).collect();
+    let find = |word: &OsString| command::COMMANDS.iter().find(|command| word == command.name);
     // `help send` is `send --help`.
     if let [help, command] = &mut arguments[..]
         && help == "help"
@@ -27,7 +25,7 @@ fn main() -> ExitCode {
         (*help, *command) = (std::mem::take(command), "--help".into());
     }
     let (name, result) = match arguments.first().and_then(find) {
-        Some((name, command)) => (format!("openkitchen {name}"), command(&arguments[1..])),
+        Some(command) => (format!("openkitchen {}", command.name), (command.run)(&arguments[1..])),
         None => ("openkitchen".into(), command::serve::command(&arguments)),
     };
     command::logging::finish();

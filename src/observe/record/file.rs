@@ -12,7 +12,7 @@ use std::time::{Instant, SystemTime};
 
 use super::assertions::ResponseFacts;
 use super::folder::{MAX_FILE_BYTES, RecordingFolder};
-use crate::message::date::{CivilTime, imf_fixdate};
+use crate::message::date::imf_fixdate;
 use crate::net::observer::End;
 use crate::observe::follower::{FollowedBytes, end_event};
 use crate::transcript::notes;
@@ -136,8 +136,7 @@ impl RecordedConnection {
         let date = imf_fixdate(self.opened);
         let date = String::from_utf8_lossy(&date);
         let (number, process) = (self.number, process::id());
-        let name = format!("{}-{process}-{number}.wire", timestamp(self.opened));
-        self.file = match folder.create(&name) {
+        self.file = match folder.create(number) {
             Some(file) => {
                 RecordingFile::Open(FileWriter { file, printer: Printer::new(), length: 0 })
             }
@@ -209,23 +208,4 @@ fn items_of(silence: Option<EventKind>, item: Item, assertions: Vec<Assertion>) 
 
 fn event(kind: EventKind) -> Item {
     Item::Event(Event { connection: 1, kind, note: Note::default() })
-}
-
-/// `19941106T084937Z` for `Sun, 06 Nov 1994 08:49:37 GMT`: file names then sort by time.
-fn timestamp(time: SystemTime) -> String {
-    let CivilTime { year, month, day, hour, minute, second, .. } = time.into();
-    format!("{year:04}{month:02}{day:02}T{hour:02}{minute:02}{second:02}Z")
-}
-
-#[cfg(test)]
-mod tests {
-    use crate::message::date;
-
-    use super::*;
-
-    #[test]
-    fn a_timestamp_is_a_date_in_sortable_form() {
-        assert_eq!(timestamp(date::example()), "19941106T084937Z");
-        assert_eq!(timestamp(SystemTime::UNIX_EPOCH), "19700101T000000Z");
-    }
 }

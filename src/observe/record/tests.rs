@@ -234,6 +234,56 @@ fn connections_beyond_the_bound_of_a_folder_are_counted() {
 }
 
 #[test]
+fn two_runs_that_start_at_the_same_moment_write_no_file_of_each_other() {
+    let setup = Setup::new("two-runs");
+    let second = Setup::in_folder(setup.folder.clone());
+    for run in [&setup, &second] {
+        run.open(1);
+        run.follower.received(1, GET);
+        run.follower.sent(1, OK);
+    }
+    assert_eq!(setup.files().len(), 2);
+    assert!(!setup.recorder.folder.error_reported.load(Ordering::Relaxed));
+}
+
+#[test]
+fn names_sort_in_the_order_of_the_connections_and_of_the_runs() {
+    let mut setup = Setup::new("sorted");
+    let mut recorded = Vec::new();
+    for _ in 0..3 {
+        for number in [1, 2, 9, 10, 11, 99, 100, 1000] {
+            setup.open(number);
+            setup.follower.received(number, GET);
+            let files = setup.files();
+            recorded.push(files.into_iter().find(|file| !recorded.contains(file)).unwrap());
+        }
+        setup = Setup::in_folder(std::mem::take(&mut setup.folder));
+    }
+    assert_eq!(setup.files(), recorded);
+}
+
+#[test]
+fn what_an_earlier_run_has_left_does_not_stop_a_recorder() {
+    let setup = Setup::new("left");
+    fs::write(setup.folder.join(format!(".attempt-{}", process::id())), "").unwrap();
+    assert!(Recorder::open(&setup.folder, "a server").is_ok());
+}
+
+#[test]
+fn a_created_folder_is_removed_if_the_start_fails_and_stays_after_a_run() {
+    let setup = Setup::new("begun");
+    let folder = setup.folder.join("new/wires");
+    drop(Recorder::open(&folder, "a server").unwrap());
+    assert!(!setup.folder.join("new").exists() && setup.folder.exists());
+    Recorder::open(&folder, "a server").unwrap().finish();
+    assert!(folder.exists());
+    let recorder = Recorder::open(&folder, "a server").unwrap();
+    fs::write(folder.join("1.wire"), "").unwrap();
+    drop(recorder);
+    assert!(folder.exists());
+}
+
+#[test]
 fn a_folder_that_cannot_be_created_is_an_error() {
     let setup = Setup::new("no-folder");
     let file = setup.folder.join("file");

@@ -1,5 +1,7 @@
 //! The address of a server, as the user types it.
 
+use std::ffi::OsStr;
+
 use super::CliError;
 use super::flags::{self, ADDRESS};
 
@@ -7,7 +9,8 @@ use super::flags::{self, ADDRESS};
 ///
 /// # Errors
 /// What an address looks like.
-pub fn authority(typed: &str) -> Result<String, CliError> {
+pub fn authority(typed: &OsStr) -> Result<String, CliError> {
+    let typed = &*typed.to_string_lossy();
     if typed.starts_with("https:") {
         let sentence = "https means TLS, which openkitchen does not speak: \
                         give the address of a plain HTTP server";
@@ -39,11 +42,11 @@ mod tests {
             ("http://example.test/", "example.test:80"),
             ("http://[::1]/", "[::1]:80"),
         ] {
-            assert_eq!(authority(typed), Ok(address.to_owned()), "{typed}");
+            assert_eq!(authority(OsStr::new(typed)), Ok(address.to_owned()), "{typed}");
         }
         for typed in ["", "localhost", "host:port", "70000", "https://h:1/", "http://", "http:///"]
         {
-            assert!(matches!(authority(typed), Err(CliError::Usage(_))), "{typed}");
+            assert!(matches!(authority(OsStr::new(typed)), Err(CliError::Usage(_))), "{typed}");
         }
     }
 }

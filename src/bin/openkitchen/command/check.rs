@@ -6,6 +6,7 @@
 mod json;
 mod lessons;
 
+use std::ffi::OsString;
 use std::io::{self, Write};
 use std::path::Path;
 use std::process::ExitCode;
@@ -73,12 +74,17 @@ const COMMAND_LINE: CommandLine<CheckOptions> = CommandLine {
         OPENKITCHEN_TIMEOUT.",
 };
 
+/// The names of its flags.
+pub fn flag_names() -> Vec<&'static str> {
+    COMMAND_LINE.flag_names()
+}
+
 /// Runs the command line. The exit code is 0 if all cases pass, 1 if some fail, 2 if a file is not a
 /// transcript that can be played, 3 if there is no connection to the server.
 ///
 /// # Errors
 /// A sentence for the user.
-pub fn command(arguments: &[String]) -> Result<ExitCode, CliError> {
+pub fn command(arguments: &[OsString]) -> Result<ExitCode, CliError> {
     let Some((options, args)) = COMMAND_LINE.read(arguments, CheckOptions::default())? else {
         return Ok(ExitCode::SUCCESS);
     };
@@ -102,14 +108,17 @@ pub fn command(arguments: &[String]) -> Result<ExitCode, CliError> {
 
 /// Returns the cases of these files, or all lessons. An argument that is not a file may be the name or
 /// the number of a lesson.
-fn read_cases(files: &[String]) -> Result<Vec<Case>, String> {
+fn read_cases(files: &[OsString]) -> Result<Vec<Case>, String> {
     if files.is_empty() {
         return lessons::all();
     }
-    let read = |file: &String| match (script::text(file), lessons::find(file)) {
-        (Ok(text), _) => Case::read(file, &text),
-        (Err(_), Some(lesson)) if !Path::new(file).exists() => lesson,
-        (Err(why), _) => Err(why),
+    let read = |file: &OsString| {
+        let (name, path) = (file.to_string_lossy(), Path::new(file));
+        match (script::text(path), lessons::find(&name)) {
+            (Ok(text), _) => Case::read(&name, &text),
+            (Err(_), Some(lesson)) if !path.exists() => lesson,
+            (Err(why), _) => Err(why),
+        }
     };
     files.iter().map(read).collect()
 }
@@ -165,10 +174,10 @@ mod tests {
         for (number, case) in (1..).zip(&cases) {
             assert!(case.name.starts_with(&format!("{}-", case.label())), "{}", case.name);
             assert_eq!(case.lesson, Some(number));
-            let found = read_cases(&[number.to_string()]).expect("a lesson by its number");
+            let found = read_cases(&[number.to_string().into()]).expect("a lesson by its number");
             assert_eq!(found[0].name, case.name);
         }
-        let error = read_cases(&["no-such-file".to_owned()]).expect_err("no file");
+        let error = read_cases(&["no-such-file".into()]).expect_err("no file");
         assert!(error.starts_with("cannot read no-such-file: "), "{error}");
     }
 }

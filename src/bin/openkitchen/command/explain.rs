@@ -14,6 +14,7 @@
 //! A message is printed line by line, with the meaning below each line. A transcript stays a
 //! transcript: the meaning becomes prose after each block.
 
+use std::ffi::{OsStr, OsString};
 use std::fs::File;
 use std::io::{self, IsTerminal, Read, Write};
 use std::process::ExitCode;
@@ -52,7 +53,8 @@ const FLAGS: [Flag<ExplainOptions>; 1] = [Flag {
     value: "METHOD",
     help: "method of the request that the response belongs to",
     apply: |options, value| {
-        options.asked = Some(Method::named(value.as_bytes()).ok_or("a method such as HEAD")?);
+        options.asked =
+            Some(Method::named(value.as_encoded_bytes()).ok_or("a method such as HEAD")?);
         Ok(())
     },
 }];
@@ -71,17 +73,25 @@ const COMMAND_LINE: CommandLine<ExplainOptions> = CommandLine {
         is wrong. Each flag is also a variable: --asked is OPENKITCHEN_ASKED.",
 };
 
+/// The names of its flags.
+pub fn flag_names() -> Vec<&'static str> {
+    COMMAND_LINE.flag_names()
+}
+
 /// Explains a file, or stdin.
 ///
 /// # Errors
 /// What cannot be read or explained, in a sentence.
-pub fn command(arguments: &[String]) -> Result<ExitCode, CliError> {
+pub fn command(arguments: &[OsString]) -> Result<ExitCode, CliError> {
     let Some((options, files)) = COMMAND_LINE.read(arguments, ExplainOptions::default())? else {
         return Ok(ExitCode::SUCCESS);
     };
     let text = match &files[..] {
-        [] => explained(&read("-")?, &options).map_err(|error| failed("stdin", &error))?,
-        [file] => explained(&read(file)?, &options).map_err(|error| failed(file, &error))?,
+        [] => {
+            explained(&read(OsStr::new("-"))?, &options).map_err(|error| failed("stdin", &error))?
+        }
+        [file] => explained(&read(file)?, &options)
+            .map_err(|error| failed(&file.to_string_lossy(), &error))?,
         _ => return Err(CliError::Usage("explain takes one file: explain [FILE]".into())),
     };
     print(&text);
@@ -92,7 +102,7 @@ fn failed(file: &str, error: &str) -> CliError {
     CliError::Failed(format!("{file}: {error}"))
 }
 
-fn read(file: &str) -> Result<Vec<u8>, CliError> {
+fn read(file: &OsStr) -> Result<Vec<u8>, CliError> {
     let mut bytes = Vec::new();
     let result = if file == "-" {
         if io::stdin().is_terminal() {
@@ -104,8 +114,9 @@ fn read(file: &str) -> Result<Vec<u8>, CliError> {
     } else {
         File::open(file).and_then(|file| file.take(MAX_INPUT_BYTES).read_to_end(&mut bytes))
     };
-    result
-        .map_err(|error| CliError::Failed(format!("cannot read {file}: {}", FileError(&error))))?;
+    result.map_err(|error| {
+        CliError::Failed(format!("cannot read {}: {}", file.display(), FileError(&error)))
+    })?;
     Ok(bytes)
 }
 

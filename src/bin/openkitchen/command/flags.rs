@@ -3,11 +3,14 @@
 //! same rows.
 
 use std::env;
+use std::ffi::{OsStr, OsString};
+use std::io::{self, Write};
 use std::time::Duration;
 
+use openkitchen::sys;
 use openkitchen::transcript::nearest::nearest;
 
-use super::{CliError, print};
+use super::{COMMANDS, CliError, options, print};
 
 /// The command line of a command: its flags, and the text around them in its help.
 pub struct CommandLine<O: 'static> {
@@ -28,7 +31,7 @@ pub struct Flag<O> {
     /// Its line in the help.
     pub help: &'static str,
     /// Sets the value in the options, or says what the value should be.
-    pub apply: fn(&mut O, &str) -> Result<(), &'static str>,
+    pub apply: fn(&mut O, &OsStr) -> Result<(), &'static str>,
 }
 
 /// What the arguments ask for, besides setting options.
@@ -39,26 +42,41 @@ pub enum ParsedArgs {
     /// `--version`: print the version.
     Version,
     /// Run the command with these arguments, which are not flags.
-    Do(Vec<String>),
+    Do(Vec<OsString>),
 }
 
 impl<O> CommandLine<O> {
     /// Reads the flags from the arguments and the environment of this process. Returns the options and
     /// the arguments that are not flags. `--help` and `--version` print their text and return `None`.
+    /// A variable that looks like a flag of ours and is none gets a warning on stderr.
     ///
     /// # Errors
     /// See [`parse`].
     pub fn read(
         &self,
-        arguments: &[String],
+        arguments: &[OsString],
         mut options: O,
-    ) -> Result<Option<(O, Vec<String>)>, CliError> {
-        match parse(self.flags, arguments, |name| env::var(name).ok(), &mut options)? {
+    ) -> Result<Option<(O, Vec<OsString>)>, CliError> {
+        match parse(self.flags, arguments, |name| env::var_os(name), &mut options)? {
             ParsedArgs::Help => print(&self.help()),
             ParsedArgs::Version => print(concat!("openkitchen ", env!("CARGO_PKG_VERSION"), "\n")),
-            ParsedArgs::Do(others) => return Ok(Some((options, others))),
+            ParsedArgs::Do(others) => {
+                for (name, value) in env::vars_os() {
+                    if let Some(warning) = unknown_variable(self.flags, &name, &value) {
+                        // The log does not run yet. stderr may be closed; the command runs all
+                        // the same.
+                        let _ = writeln!(io::stderr(), "openkitchen: warn: {warning}");
+                    }
+                }
+                return Ok(Some((options, others)));
+            }
         }
         Ok(None)
+    }
+
+    /// The names of the flags, without the dashes.
+    pub fn flag_names(&self) -> Vec<&'static str> {
+        self.flags.iter().map(|flag| flag.name).collect()
     }
 
     /// Returns the help, with a line for each flag.
@@ -79,49 +97,46 @@ impl<O> CommandLine<O> {
 /// What is wrong, in a sentence; for an unknown flag, with the name of the nearest one.
 pub fn parse<O>(
     flags: &[Flag<O>],
-    arguments: &[String],
-    environment: impl Fn(&str) -> Option<String>,
+    arguments: &[OsString],
+    environment: impl Fn(&str) -> Option<OsString>,
     options: &mut O,
 ) -> Result<ParsedArgs, CliError> {
     for flag in flags {
-        let variable = flag.variable();
+        let variable = variable_of(flag.name);
         let Some(value) = environment(&variable).filter(|value| !value.is_empty()) else {
             continue;
         };
-        // The variable of a switch can turn it off: `OPENKITCHEN_NO_TRACE=0`.
-        let is_off = flag.value.is_empty() && ["0", "no", "false"].contains(&value.as_str());
-        if !is_off {
+        let is_on = !flag.value.is_empty() || switch(&value, &variable)?;
+        if is_on {
             flag.set(options, &value, &variable)?;
         }
     }
     let (mut others, mut rest) = (Vec::new(), arguments.iter());
     while let Some(argument) = rest.next() {
-        let spelled = match (argument.as_str(), argument.strip_prefix("--")) {
-            ("-h" | "--help", _) => return Ok(ParsedArgs::Help),
-            ("-V" | "--version", _) => return Ok(ParsedArgs::Version),
-            ("--", _) => {
+        match argument.as_encoded_bytes() {
+            b"-h" | b"--help" => return Ok(ParsedArgs::Help),
+            b"-V" | b"--version" => return Ok(ParsedArgs::Version),
+            b"--" => {
                 others.extend(rest.by_ref().cloned());
                 break;
             }
-            (_, Some(spelled)) => spelled,
+            [b'-', b'-', ..] => {}
             // `-` alone is not a flag: `send` and `explain` read stdin for it.
-            (dashed, None) if dashed.len() > 1 && dashed.starts_with('-') => {
-                return Err(unknown(flags, dashed, dashed.trim_start_matches('-')));
-            }
+            [b'-', _, ..] => return Err(unknown(flags, argument)),
             _ => {
                 others.push(argument.clone());
                 continue;
             }
         };
-        let (name, attached) = match spelled.split_once('=') {
-            Some((name, value)) => (name, Some(value)),
-            None => (spelled, None),
+        let (typed, attached) = match sys::split_at_equals(argument) {
+            Some((typed, value)) => (typed, Some(value)),
+            None => (argument.as_os_str(), None),
         };
-        let Some(flag) = flags.iter().find(|flag| flag.name == name) else {
-            return Err(unknown(flags, &format!("--{name}"), name));
-        };
+        let is_named = |flag: &&Flag<O>| typed.to_str() == Some(&format!("--{}", flag.name));
+        let flag = flags.iter().find(is_named).ok_or_else(|| unknown(flags, typed))?;
+        let name = flag.name;
         let value = match (flag.value, attached) {
-            ("", None) => "",
+            ("", None) => OsStr::new(""),
             ("", Some(_)) => return Err(CliError::Usage(format!("--{name} takes no value"))),
             (_, Some(value)) => value,
             (kind, None) => rest.next().ok_or_else(|| {
@@ -134,21 +149,64 @@ pub fn parse<O>(
 }
 
 impl<O> Flag<O> {
-    fn variable(&self) -> String {
-        format!("OPENKITCHEN_{}", self.name.replace('-', "_").to_uppercase())
-    }
-
     /// `source` is the flag or the variable that has the value.
-    fn set(&self, options: &mut O, value: &str, source: &str) -> Result<(), CliError> {
-        (self.apply)(options, value)
-            .map_err(|wanted| CliError::Usage(format!("{source} takes {wanted}, not `{value}`")))
+    fn set(&self, options: &mut O, value: &OsStr, source: &str) -> Result<(), CliError> {
+        (self.apply)(options, value).map_err(|wanted| wrong_value(source, wanted, value))
     }
 }
 
-fn unknown<O>(flags: &[Flag<O>], typed: &str, name: &str) -> CliError {
+fn wrong_value(source: &str, wanted: &str, value: &OsStr) -> CliError {
+    CliError::Usage(format!("{source} takes {wanted}, not `{}`", value.display()))
+}
+
+/// Whether this value of a switch's variable turns the switch on.
+fn switch(value: &OsStr, variable: &str) -> Result<bool, CliError> {
+    let is_in = |words: &[&str]| words.iter().any(|word| value.eq_ignore_ascii_case(word));
+    match (is_in(&["1", "yes", "true", "on"]), is_in(&["0", "no", "false", "off"])) {
+        (true, _) => Ok(true),
+        (_, true) => Ok(false),
+        _ => Err(wrong_value(variable, "1, yes, true or on, or 0, no, false or off", value)),
+    }
+}
+
+fn unknown<O>(flags: &[Flag<O>], typed: &OsStr) -> CliError {
+    let typed = typed.to_string_lossy();
     let names = flags.iter().map(|flag| flag.name).chain(["help", "version"]);
-    let hint = nearest(name, names).map(|name| format!("; did you mean --{name}?"));
+    let hint = nearest(typed.trim_start_matches('-'), names);
+    let hint = hint.map(|name| format!("; did you mean --{name}?"));
     CliError::Usage(format!("{typed} is unknown{}", hint.unwrap_or_default()))
+}
+
+/// What the variable of each flag begins with.
+const VARIABLE_PREFIX: &str = "OPENKITCHEN_";
+
+/// The variable of a flag: `OPENKITCHEN_MAX_HEAD` for `max-head`.
+fn variable_of(flag: &str) -> String {
+    format!("{VARIABLE_PREFIX}{}", flag.replace('-', "_").to_uppercase())
+}
+
+/// The warning about a variable whose name begins as those of flags do, but no command has such a
+/// flag. The hint is one of the command's own `flags`, if one is near. An empty variable counts as
+/// unset.
+fn unknown_variable<O>(flags: &[Flag<O>], name: &OsStr, value: &OsStr) -> Option<String> {
+    let name = name.to_string_lossy();
+    let rest = name.strip_prefix(VARIABLE_PREFIX).filter(|_| !value.is_empty())?;
+    // Docker and Kubernetes set these for every container, if a service has the name openkitchen.
+    let is_of_a_service = rest == "PORT"
+        || rest.starts_with("SERVICE_")
+        || rest
+            .strip_prefix("PORT_")
+            .is_some_and(|port| port.starts_with(|it: char| it.is_ascii_digit()));
+    let mut known = options::flag_names();
+    known.extend(COMMANDS.iter().flat_map(|command| (command.flag_names)()));
+    if is_of_a_service || known.iter().any(|flag| variable_of(flag) == name) {
+        return None;
+    }
+    let misspelt = rest.replace('_', "-").to_lowercase();
+    let own = flags.iter().map(|flag| flag.name);
+    let hint = nearest(&misspelt, own).or_else(|| nearest(&misspelt, known));
+    let hint = hint.map(|flag| format!("; did you mean {}?", variable_of(flag)));
+    Some(format!("{name} is unknown and has no effect{}", hint.unwrap_or_default()))
 }
 
 /// Reads an address with a port; a port alone means 127.0.0.1.
@@ -161,17 +219,19 @@ pub fn address(value: &str) -> Option<String> {
 }
 
 /// Reads the address to listen on: an address, or a port alone. It is checked when it is bound.
-pub fn listen(value: &str) -> String {
-    address(value).unwrap_or_else(|| value.to_string())
+pub fn listen(value: &OsStr) -> Option<String> {
+    let value = value.to_str()?;
+    Some(address(value).unwrap_or_else(|| value.to_string()))
 }
 
 /// Reads a number from 1 up.
-pub fn count(value: &str) -> Option<usize> {
-    value.parse().ok().filter(|&count| count > 0)
+pub fn count(value: &OsStr) -> Option<usize> {
+    value.to_str()?.parse().ok().filter(|&count| count > 0)
 }
 
 /// Reads a number of bytes from 1 up, with K (KiB) or M (MiB) as unit.
-pub fn bytes(value: &str) -> Option<u64> {
+pub fn bytes(value: &OsStr) -> Option<u64> {
+    let value = value.to_str()?;
     let (digits, unit) = match value.strip_suffix(['k', 'K']) {
         Some(digits) => (digits, 1 << 10),
         None => value.strip_suffix(['m', 'M']).map_or((value, 1), |digits| (digits, 1 << 20)),
@@ -181,12 +241,13 @@ pub fn bytes(value: &str) -> Option<u64> {
 }
 
 /// Reads a time in seconds, more than zero and at most a year.
-pub fn time(value: &str) -> Option<Duration> {
+pub fn time(value: &OsStr) -> Option<Duration> {
     time_or_none(value).filter(|time| !time.is_zero())
 }
 
 /// Reads a time in seconds, at most a year; zero is allowed.
-pub fn time_or_none(value: &str) -> Option<Duration> {
+pub fn time_or_none(value: &OsStr) -> Option<Duration> {
+    let value = value.to_str()?;
     let seconds: f64 = value.strip_suffix('s').unwrap_or(value).parse().ok()?;
     Duration::try_from_secs_f64(seconds).ok().filter(|time| time.as_secs() <= 86_400 * 365)
 }

@@ -10,6 +10,7 @@
 //! So only the log thread writes to stderr. A thread that logs waits for a slow reader, but not longer
 //! than [`PUSH_TIMEOUT`]. Lines that are lost are counted, and the count is logged later.
 
+use std::env::{self, VarError};
 use std::io::{self, Write};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
@@ -17,6 +18,8 @@ use std::{mem, process, thread};
 
 use env_logger::{Builder, Env};
 use log::{Log, Metadata, Record};
+
+use super::CliError;
 
 /// Bytes in the queue at which no more lines are added.
 const MAX_QUEUED_BYTES: usize = 64 * 1024;
@@ -33,7 +36,13 @@ const BATCH_DELAY: Duration = Duration::from_millis(5);
 const FLUSH_TIMEOUT: Duration = Duration::from_millis(500);
 
 /// Starts the log. It shows warnings and errors, unless RUST_LOG says otherwise.
-pub fn start() {
+///
+/// # Errors
+/// RUST_LOG cannot be read.
+pub fn start() -> Result<(), CliError> {
+    if let Err(VarError::NotUnicode(_)) = env::var("RUST_LOG") {
+        return Err(CliError::Usage("RUST_LOG is not UTF-8".into()));
+    }
     let filter = Builder::from_env(Env::default().default_filter_or("warn")).build();
     log::set_max_level(filter.filter());
     let queue = Arc::new(LogQueue::default());
@@ -45,6 +54,7 @@ pub fn start() {
         let _ = QUEUE.set(queue);
     }
     let _ = log::set_boxed_logger(Box::new(Logger { filter }));
+    Ok(())
 }
 
 /// Writes a line that is no warning, whatever RUST_LOG says.

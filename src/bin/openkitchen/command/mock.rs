@@ -2,7 +2,8 @@
 //!
 //! The library's `play::mock` does the work.
 
-use std::path::PathBuf;
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
 use std::process::{self, ExitCode};
 use std::time::Duration;
 
@@ -10,7 +11,7 @@ use openkitchen::play::mock::{Mock, MockVerdict};
 use openkitchen::sys;
 use openkitchen::transcript::{Item, Prose};
 
-use super::flags::{CommandLine, Flag, SECONDS, listen, time};
+use super::flags::{ADDRESS, CommandLine, Flag, SECONDS, listen, time};
 use super::port_file::PortFile;
 use super::{CliError, bind, print, script};
 
@@ -30,7 +31,7 @@ struct MockOptions {
 #[rustfmt::skip]
 const FLAGS: [Flag<MockOptions>; 4] = [
     Flag { name: "listen", value: "ADDR", help: "address to listen on [127.0.0.1:0]; port 0: any free",
-        apply: |options, value| { options.listen = listen(value); Ok(()) } },
+        apply: |options, value| { options.listen = listen(value).ok_or(ADDRESS)?; Ok(()) } },
     Flag { name: "port-file", value: "FILE", help: "write the address in use to FILE",
         apply: |options, value| { options.port_file = Some(value.into()); Ok(()) } },
     Flag { name: "loop", value: "", help: "play again for each new connection, until a signal",
@@ -62,11 +63,16 @@ const COMMAND_LINE: CommandLine<MockOptions> = CommandLine {
         OPENKITCHEN_PORT_FILE.",
 };
 
+/// The names of its flags.
+pub fn flag_names() -> Vec<&'static str> {
+    COMMAND_LINE.flag_names()
+}
+
 /// Runs the command line.
 ///
 /// # Errors
 /// A sentence for the user. The exit code is always 2, because 1 says that something differs.
-pub fn command(arguments: &[String]) -> Result<ExitCode, CliError> {
+pub fn command(arguments: &[OsString]) -> Result<ExitCode, CliError> {
     let defaults = MockOptions {
         listen: "127.0.0.1:0".into(),
         port_file: None,
@@ -77,25 +83,26 @@ pub fn command(arguments: &[String]) -> Result<ExitCode, CliError> {
         return Ok(ExitCode::SUCCESS);
     };
     let file = match &args[..] {
-        [file] => file,
+        [file] => Path::new(file),
         [] => return Err(CliError::Usage("mock needs a transcript: mock FILE".into())),
         [_, other, ..] => {
+            let other = other.display();
             return Err(CliError::Usage(format!("`{other}` is one too many: mock FILE")));
         }
     };
-    let port_file = PortFile::prepare(options.port_file.as_deref());
+    let port_file = PortFile::prepare(options.port_file.as_deref()).map_err(CliError::Unusable)?;
     let mock = script::text(file)
-        .and_then(|text| Mock::parse(&text).map_err(|error| format!("{file}: {error}")))
+        .and_then(|text| Mock::parse(&text).map_err(|error| format!("{}: {error}", file.display())))
         .map_err(CliError::Unusable)?;
     let mock = mock.timeout(options.timeout);
     let mock = if options.loops { mock.looping() } else { mock };
-    play(mock, &options, &port_file).map_err(|error| CliError::Unusable(error.to_string()))
+    play(mock, &options, port_file).map_err(|error| CliError::Unusable(error.to_string()))
 }
 
 fn play(
     mock: Mock,
     options: &MockOptions,
-    port_file: &PortFile,
+    port_file: PortFile<'_>,
 ) -> Result<ExitCode, Box<dyn std::error::Error>> {
     let listener = bind::bind(&options.listen)?;
     let address = listener.local_addr()?;
@@ -107,7 +114,7 @@ fn play(
         }
         process::exit(exit_code(verdict.get()).into());
     })?;
-    port_file.write(address)?;
+    let _lock = port_file.write(address)?;
     print_prose(&format!("listening on http://{address}"));
     let verdict = mock.play(listener, print_prose)?;
     Ok(ExitCode::from(exit_code(verdict)))

@@ -16,19 +16,27 @@ pub mod serve;
 pub mod viewers;
 pub mod watch;
 
+use std::ffi::OsString;
 use std::io::{self, Write};
 use std::process::ExitCode;
 
-/// Runs a command with the arguments after its name.
-pub type Command = fn(&[String]) -> Result<ExitCode, CliError>;
+/// A command with a name.
+pub struct Command {
+    /// The word that calls it.
+    pub name: &'static str,
+    /// Runs it with the arguments after its name.
+    pub run: fn(&[OsString]) -> Result<ExitCode, CliError>,
+    /// The names of its flags, without the dashes.
+    pub flag_names: fn() -> Vec<&'static str>,
+}
 
 /// All commands. A command line without one runs the server: `serve::command`.
-pub const COMMANDS: [(&str, Command); 5] = [
-    ("watch", watch::command),
-    ("send", send::command),
-    ("check", check::command),
-    ("mock", mock::command),
-    ("explain", explain::command),
+pub const COMMANDS: [Command; 5] = [
+    Command { name: "watch", run: watch::command, flag_names: watch::flag_names },
+    Command { name: "send", run: send::command, flag_names: send::flag_names },
+    Command { name: "check", run: check::command, flag_names: check::flag_names },
+    Command { name: "mock", run: mock::command, flag_names: mock::flag_names },
+    Command { name: "explain", run: explain::command, flag_names: explain::flag_names },
 ];
 
 /// Why a command failed, in a sentence for the user.

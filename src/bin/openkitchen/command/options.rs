@@ -1,5 +1,6 @@
 //! The options of the server: its flags, their defaults, and its help.
 
+use std::ffi::{OsStr, OsString};
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -7,7 +8,7 @@ use openkitchen::transcript::nearest::nearest;
 use openkitchen::{Limits, Scheduling};
 
 use super::flags::{
-    BYTES, CommandLine, Flag, NUMBER, SECONDS, bytes, count, listen, time, time_or_none,
+    ADDRESS, BYTES, CommandLine, Flag, NUMBER, SECONDS, bytes, count, listen, time, time_or_none,
 };
 use super::{COMMANDS, CliError, print};
 
@@ -56,7 +57,7 @@ impl Default for ServeOptions {
 #[rustfmt::skip]
 const FLAGS: [Flag<ServeOptions>; 17] = [
     Flag { name: "listen", value: "ADDR", help: "address to listen on [127.0.0.1:5000]; port 0: any free",
-        apply: |options, value| { options.listen = listen(value); Ok(()) } },
+        apply: |options, value| { options.listen = listen(value).ok_or(ADDRESS)?; Ok(()) } },
     Flag { name: "port-file", value: "FILE", help: "write the address in use to FILE",
         apply: |options, value| { options.port_file = Some(value.into()); Ok(()) } },
     Flag { name: "data", value: "FILE", help: "keep likes in FILE [~/.local/state/openkitchen/likes]",
@@ -95,8 +96,8 @@ const FLAGS: [Flag<ServeOptions>; 17] = [
 const SCHEDULING: &str = "batch or normal";
 
 /// Reads the scheduling of the server's threads.
-fn scheduling(value: &str) -> Option<Scheduling> {
-    match value {
+fn scheduling(value: &OsStr) -> Option<Scheduling> {
+    match value.to_str()? {
         "batch" => Some(Scheduling::Batch),
         "normal" => Some(Scheduling::Normal),
         _ => None,
@@ -119,26 +120,31 @@ const COMMAND_LINE: CommandLine<ServeOptions> = CommandLine {
         RUST_LOG=info logs a line for each request; NO_COLOR=1 turns colours off.",
 };
 
+/// The names of the server's flags.
+pub fn flag_names() -> Vec<&'static str> {
+    COMMAND_LINE.flag_names()
+}
+
 /// Reads the command line and the environment. Returns `None` if help or version was printed.
 ///
 /// # Errors
 /// What is wrong, in a sentence.
-pub fn read(arguments: &[String]) -> Result<Option<ServeOptions>, CliError> {
+pub fn read(arguments: &[OsString]) -> Result<Option<ServeOptions>, CliError> {
     let Some((options, words)) = COMMAND_LINE.read(arguments, ServeOptions::default())? else {
         return Ok(None);
     };
-    match words.first().map(String::as_str) {
+    match words.first() {
         None => Ok(Some(options)),
-        Some("help") => {
+        Some(word) if word == "help" => {
             print(&COMMAND_LINE.help());
             Ok(None)
         }
-        Some(word) => Err(unknown_command(word)),
+        Some(word) => Err(unknown_command(&word.to_string_lossy())),
     }
 }
 
 fn unknown_command(word: &str) -> CliError {
-    let names = COMMANDS.map(|(name, _)| name);
+    let names = COMMANDS.map(|command| command.name);
     let hint = match nearest(word, names) {
         Some(name) => format!("did you mean {name}?"),
         None => format!("the commands are {}", names.join(", ")),
@@ -152,9 +158,9 @@ mod tests {
     use crate::command::flags::{ParsedArgs, parse};
 
     fn options(line: &str, environment: &[(&str, &str)]) -> Result<ServeOptions, String> {
-        let arguments: Vec<String> = line.split_whitespace().map(str::to_string).collect();
+        let arguments: Vec<OsString> = line.split_whitespace().map(OsString::from).collect();
         let variable = |name: &str| {
-            environment.iter().find(|(known, _)| *known == name).map(|(_, value)| value.to_string())
+            environment.iter().find(|(known, _)| *known == name).map(|(_, value)| value.into())
         };
         let mut options = ServeOptions::default();
         match parse(&FLAGS, &arguments, variable, &mut options) {

@@ -1,6 +1,7 @@
 //! Reads the files that `send`, `check`, `mock` and `explain` are given: transcripts, or text.
 
 use std::fs;
+use std::path::Path;
 
 use openkitchen::Transcript;
 use openkitchen::play::script;
@@ -12,9 +13,10 @@ use super::CliError;
 ///
 /// # Errors
 /// The file, the line, and what was expected there.
-pub fn read(file: &str, played: Side) -> Result<Transcript, CliError> {
-    let transcript = text(file)
-        .and_then(|text| script::parse(&text, played).map_err(|error| format!("{file}: {error}")));
+pub fn read(file: &Path, played: Side) -> Result<Transcript, CliError> {
+    let transcript = text(file).and_then(|text| {
+        script::parse(&text, played).map_err(|error| format!("{}: {error}", file.display()))
+    });
     transcript.map_err(CliError::Unusable)
 }
 
@@ -22,13 +24,14 @@ pub fn read(file: &str, played: Side) -> Result<Transcript, CliError> {
 ///
 /// # Errors
 /// Why it cannot be read, or the first line that is not UTF-8.
-pub fn text(file: &str) -> Result<String, String> {
+pub fn text(file: &Path) -> Result<String, String> {
+    let name = file.display();
     let bytes =
-        fs::read(file).map_err(|error| format!("cannot read {file}: {}", FileError(&error)))?;
+        fs::read(file).map_err(|error| format!("cannot read {name}: {}", FileError(&error)))?;
     String::from_utf8(bytes).map_err(|error| {
         let text = &error.as_bytes()[..error.utf8_error().valid_up_to()];
         let line = text.split(|&byte| byte == b'\n').count();
-        format!("{file}: line {line}: expected UTF-8, with other bytes as \\xHH")
+        format!("{name}: line {line}: expected UTF-8, with other bytes as \\xHH")
     })
 }
 

@@ -19,7 +19,9 @@
 //!
 //! Left out: TLS, and a verdict (`check` has one).
 
+use std::ffi::OsString;
 use std::io::{self, IsTerminal};
+use std::path::Path;
 use std::process::ExitCode;
 
 use openkitchen::play::connect;
@@ -62,11 +64,16 @@ const COMMAND_LINE: CommandLine<SendOptions> = CommandLine {
         Each flag is also a variable: --timeout is OPENKITCHEN_TIMEOUT.",
 };
 
+/// The names of its flags.
+pub fn flag_names() -> Vec<&'static str> {
+    COMMAND_LINE.flag_names()
+}
+
 /// Runs the command line.
 ///
 /// # Errors
 /// A sentence for the user.
-pub fn command(arguments: &[String]) -> Result<ExitCode, CliError> {
+pub fn command(arguments: &[OsString]) -> Result<ExitCode, CliError> {
     let Some((options, args)) = COMMAND_LINE.read(arguments, SendOptions::default())? else {
         return Ok(ExitCode::SUCCESS);
     };
@@ -78,11 +85,12 @@ pub fn command(arguments: &[String]) -> Result<ExitCode, CliError> {
             return Err(CliError::Usage(sentence.into()));
         }
         [_, _, other, ..] => {
+            let other = other.display();
             return Err(CliError::Usage(format!("`{other}` is one too many: send ADDR [FILE]")));
         }
     };
     let transcript = match file {
-        Some(file) => Some(script::read(file, Side::Client)?),
+        Some(file) => Some(script::read(Path::new(file), Side::Client)?),
         None => None,
     };
     let authority = address::authority(typed)?;

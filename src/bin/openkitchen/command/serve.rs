@@ -1,6 +1,7 @@
 //! Runs the lesson site, and prints each exchange on the terminal: the command without a name.
 
 use std::env;
+use std::ffi::OsString;
 use std::io;
 use std::process::{self, ExitCode};
 use std::time::Duration;
@@ -13,7 +14,7 @@ use super::port_file::PortFile;
 use super::viewers::Viewers;
 use super::{CliError, bind, logging, options};
 use crate::site::likes::{self, Likes};
-use crate::site::{ROUTES, Site};
+use crate::site::{self, ROUTES, Site};
 
 /// How long the process waits for handlers after the grace time, when all sockets are closed. Without
 /// it, a handler that never returns would keep the process running.
@@ -23,7 +24,7 @@ const HANDLER_TIMEOUT: Duration = Duration::from_millis(500);
 ///
 /// # Errors
 /// A sentence for the user.
-pub fn command(arguments: &[String]) -> Result<ExitCode, CliError> {
+pub fn command(arguments: &[OsString]) -> Result<ExitCode, CliError> {
     if let Some(options) = options::read(arguments)? {
         serve(&options)?;
     }
@@ -32,27 +33,29 @@ pub fn command(arguments: &[String]) -> Result<ExitCode, CliError> {
 
 fn serve(options: &ServeOptions) -> Result<(), CliError> {
     sys::limit_malloc_arenas();
-    logging::start();
+    logging::start()?;
     sys::raise_descriptor_limit();
     sys::catch_sigxfsz();
     let failed = |sentence: String| CliError::Failed(sentence);
-    let port_file = PortFile::prepare(options.port_file.as_deref());
+    let (api_key, contact) = site::read_variables().map_err(CliError::Usage)?;
+    let port_file = PortFile::prepare(options.port_file.as_deref()).map_err(failed)?;
     let listener = bind::bind(&options.listen).map_err(failed)?;
     let mut server = Server::from_listener(listener)
         .limits(options.limits.clone())
         .scheduling(options.scheduling);
-    let default = likes::default_path(env::var_os("XDG_STATE_HOME"), env::var_os("HOME"));
-    let likes =
-        Likes::choose(options.data.clone(), default).map_err(|error| failed(error.to_string()))?;
-    let site: &'static Site = Box::leak(Box::new(Site::from_env(likes)));
     let address = server.address().map_err(|error| failed(error.to_string()))?;
-    stop_on_signal(server.stopper(), site, options).map_err(|error| failed(error.to_string()))?;
-
     let ServeOptions { bodies, explain, .. } = *options;
     let trace =
         options.trace.then_some(TraceOptions { bodies, explain, ..TraceOptions::default() });
     let server_name = format!("the lesson site at {address}");
     let viewers = Viewers::start(trace, options.record.as_deref(), &server_name).map_err(failed)?;
+    // The likes come last: a start that fails leaves no new file of likes.
+    let default = likes::default_path(env::var_os("XDG_STATE_HOME"), env::var_os("HOME"));
+    let likes =
+        Likes::choose(options.data.clone(), default).map_err(|error| failed(error.to_string()))?;
+    let site: &'static Site = Box::leak(Box::new(Site::new(likes, api_key, contact)));
+    stop_on_signal(server.stopper(), site, options).map_err(|error| failed(error.to_string()))?;
+
     let likes_line = match site.likes.path() {
         Some(path) => format!("likes are kept in {}", path.display()),
         None => "likes are kept in memory and end with this process".to_owned(),
@@ -61,7 +64,7 @@ fn serve(options: &ServeOptions) -> Result<(), CliError> {
     if viewers.shows_anything() {
         server = server.observed_by(viewers.follower.clone());
     }
-    port_file.write(address).map_err(failed)?;
+    let _lock = port_file.write(address).map_err(failed)?;
     if process::id() == 1 && address.ip().is_loopback() {
         log::warn!(
             "PID 1 listens on {address}: only this container can reach it; try --listen 0.0.0.0:5000"

@@ -21,6 +21,7 @@
 //! Left out: TLS (watch the plain HTTP server to which a TLS proxy forwards). The library's `play::watch`
 //! relays the connections.
 
+use std::ffi::OsString;
 use std::io;
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -37,7 +38,9 @@ use openkitchen::play::connect;
 use openkitchen::play::watch::{ClosedByWatch, WRITE_POLL_INTERVAL, Watcher};
 use openkitchen::{Limits, Observer, Scheduling, sys};
 
-use super::flags::{CommandLine, Flag, NUMBER, SECONDS, count, listen, time, time_or_none};
+use super::flags::{
+    ADDRESS, CommandLine, Flag, NUMBER, SECONDS, count, listen, time, time_or_none,
+};
 use super::port_file::PortFile;
 use super::viewers::Viewers;
 use super::{CliError, address, bind, logging};
@@ -75,7 +78,7 @@ impl Default for WatchOptions {
 #[rustfmt::skip]
 const FLAGS: [Flag<WatchOptions>; 9] = [
     Flag { name: "listen", value: "ADDR", help: "address to listen on [the server's port plus 1]",
-        apply: |options, value| { options.listen = Some(listen(value)); Ok(()) } },
+        apply: |options, value| { options.listen = Some(listen(value).ok_or(ADDRESS)?); Ok(()) } },
     Flag { name: "port-file", value: "FILE", help: "write the address in use to FILE",
         apply: |options, value| { options.port_file = Some(value.into()); Ok(()) } },
     Flag { name: "record", value: "DIR", help: "record each connection to a file of its own in DIR",
@@ -101,11 +104,16 @@ const COMMAND_LINE: CommandLine<WatchOptions> = CommandLine {
     notes: "Each flag is also a variable: --no-trace is OPENKITCHEN_NO_TRACE.",
 };
 
+/// The names of its flags.
+pub fn flag_names() -> Vec<&'static str> {
+    COMMAND_LINE.flag_names()
+}
+
 /// Runs `watch` with these arguments, until a signal stops it.
 ///
 /// # Errors
 /// A sentence, and the exit code that goes with it.
-pub fn command(arguments: &[String]) -> Result<ExitCode, CliError> {
+pub fn command(arguments: &[OsString]) -> Result<ExitCode, CliError> {
     if let Some((options, others)) = COMMAND_LINE.read(arguments, WatchOptions::default())? {
         watch(&server_address(&others)?, &options)?;
     }
@@ -113,11 +121,12 @@ pub fn command(arguments: &[String]) -> Result<ExitCode, CliError> {
 }
 
 /// The server's address: the only argument that is no flag.
-fn server_address(others: &[String]) -> Result<String, CliError> {
+fn server_address(others: &[OsString]) -> Result<String, CliError> {
     match others {
         [] => Err(CliError::Usage("watch needs the server's address: watch 127.0.0.1:5000".into())),
         [one] => address::authority(one),
         [_, more, ..] => {
+            let more = more.display();
             Err(CliError::Usage(format!("watch takes one address; `{more}` is one too many")))
         }
     }
@@ -132,11 +141,11 @@ fn next_port(server: &str) -> String {
 
 fn watch(server: &str, options: &WatchOptions) -> Result<(), CliError> {
     sys::limit_malloc_arenas();
-    logging::start();
+    logging::start()?;
     sys::raise_descriptor_limit();
     sys::catch_sigxfsz();
-    let port_file = PortFile::prepare(options.port_file.as_deref());
     let failed = |sentence: String| CliError::Failed(sentence);
+    let port_file = PortFile::prepare(options.port_file.as_deref()).map_err(failed)?;
     let io_failed = |error: io::Error| CliError::Failed(error.to_string());
     let addresses = connect::resolve(server)
         .map_err(|why| failed(format!("{server} cannot be reached: {why}")))?;
@@ -177,7 +186,7 @@ fn watch(server: &str, options: &WatchOptions) -> Result<(), CliError> {
     stop_on_signal(Arc::clone(&connections), options.grace).map_err(io_failed)?;
     viewers.announce(&[format!("listening on http://{bound}"), format!("watching {server}")]);
     viewers.follower.started(bound, &[]);
-    port_file.write(bound).map_err(failed)?;
+    let _lock = port_file.write(bound).map_err(failed)?;
     let scheduling = Scheduling::Normal;
     let shared =
         Shared::new(listener, &limits, &connections, &watcher, scheduling).map_err(io_failed)?;

@@ -69,7 +69,7 @@ pub fn like(request: &Request<Site>) -> Response {
         Err(error @ LikeError::Full) => {
             error_response(Status::INSUFFICIENT_STORAGE, &error.to_string())
         }
-        Err(error @ LikeError::Failed(_)) => {
+        Err(error @ (LikeError::Changed | LikeError::Failed(_))) => {
             error_response(Status::INTERNAL_SERVER_ERROR, &error.to_string())
         }
     }

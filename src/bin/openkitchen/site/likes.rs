@@ -72,17 +72,29 @@ impl Likes {
         Likes { file: None, state: Mutex::default(), append_ended: Condvar::new() }
     }
 
-    /// Opens the `given` file, or else the `default` one. If the default file cannot be opened (a
-    /// read-only image, a user without a home directory), the likes stay in memory.
+    /// As [`open`](Likes::open), and creates the missing directories of the file.
+    fn open_with_directory(path: &Path) -> io::Result<Likes> {
+        let directory = likes_file::directory_of(path);
+        likes_file::create_directory(directory).map_err(|error| {
+            io::Error::new(error.kind(), format!("{}: {error}", directory.display()))
+        })?;
+        Likes::open(path)
+    }
+
+    /// Opens the `given` file, or else the `default` one. Missing directories are created for the
+    /// default file only. If that cannot be opened (a read-only image, a user without a home
+    /// directory), the likes stay in memory.
     ///
     /// # Errors
-    /// Any error of the given file. For the default file: it is locked, or it is not a likes file.
-    /// To continue in memory would then look like a loss of the stored likes.
+    /// Any error of the given file. For the default file: it is locked, it is not a likes file, or
+    /// it has a damaged end that cannot be kept. To continue in memory would then look like a loss
+    /// of the stored likes.
     pub fn choose(given: Option<PathBuf>, default: Option<PathBuf>) -> io::Result<Likes> {
         if let Some(path) = given {
-            return Likes::open(&path);
+            let is_default = default.as_ref() == Some(&path);
+            return if is_default { Likes::open_with_directory(&path) } else { Likes::open(&path) };
         }
-        let why = match default.as_deref().map(Likes::open) {
+        let why = match default.as_deref().map(Likes::open_with_directory) {
             Some(Err(error))
                 if !matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::InvalidData) =>
             {

@@ -7,9 +7,14 @@
 //! openkitchen likes 1␊    header: the kind of file and the version of its format
 //! 0000000004 5a8063a1␊    record: the post and a checksum of its digits; a line of 20 bytes
 //! ```
-//! [`LikesFile::open`] finds incomplete records by their checksum and cuts them off.
-//! [`LikesFile::append`] cuts the file back after an error, such as a full disk. Only one process may
-//! open the file, because two would overwrite each other's records.
+//! [`LikesFile::open`] finds incomplete records by their checksum and cuts them off. Damage at the
+//! end that is longer than one record is kept in a file beside. [`LikesFile::append`] cuts the file
+//! back after an error, such as a full disk. Only one process may open the file, because two would
+//! overwrite each other's records.
+//!
+//! A lock stops only programs that ask for it. Others may delete, rename, replace or cut the file
+//! while the server runs. So an append checks, before it returns, that the next start will find the
+//! records. If not, the like is refused, and the log says what to do.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -17,6 +22,9 @@ use std::fs::{self, File, TryLockError};
 use std::io::{self, ErrorKind, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, PoisonError};
+
+use openkitchen::sys;
 
 /// The first line. A file without it is not a likes file, and is left unchanged.
 const HEADER: &[u8; RECORD_BYTES] = b"openkitchen likes 1\n";
@@ -29,8 +37,10 @@ const RECORD_BYTES: usize = 20;
 pub struct LikesFile {
     file: File,
     path: PathBuf,
-    /// The last append failed, so its error is already in the log.
-    has_logged_error: AtomicBool,
+    /// Why the last append failed, as it is in the log. Empty after a success.
+    logged_error: Mutex<String>,
+    /// The records of a failed append could not be cut off, so they are after the synced ones.
+    has_remains: AtomicBool,
 }
 
 /// The contents of a likes file when it was opened.
@@ -47,6 +57,8 @@ pub struct LoadedLikes {
 pub enum LikeError {
     /// No space: the disk is full, or a quota or the largest file size is reached.
     Full,
+    /// Another program has changed, moved or deleted the file.
+    Changed,
     /// Any other error, in the words of the operating system.
     Failed(String),
 }
@@ -57,6 +69,10 @@ impl fmt::Display for LikeError {
             LikeError::Full => {
                 f.write_str("The like was not stored: there is no room left on the disk.")
             }
+            LikeError::Changed => f.write_str(
+                "The like was not stored: another program has changed, moved or deleted the file of \
+                 the likes. The server's log says what to do.",
+            ),
             LikeError::Failed(why) => {
                 write!(f, "The like was not stored: the disk answered \"{why}\".")
             }
@@ -64,20 +80,48 @@ impl fmt::Display for LikeError {
     }
 }
 
+/// Why an append failed.
+enum AppendError {
+    /// Another program has changed the file: what happened, and what to do.
+    Changed(&'static str),
+    Io(io::Error),
+}
+
+impl From<io::Error> for AppendError {
+    fn from(error: io::Error) -> AppendError {
+        AppendError::Io(error)
+    }
+}
+
+impl fmt::Display for AppendError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            AppendError::Changed(change) => f.write_str(change),
+            AppendError::Io(error) => error.fmt(f),
+        }
+    }
+}
+
 impl LikesFile {
-    /// Opens and locks the likes file at `path`, and cuts off incomplete records. Creates the file and
-    /// its directory if they are missing.
+    /// Opens and locks the likes file at `path`, and cuts off incomplete records. Creates the file
+    /// if it is missing, but no directory.
     ///
     /// # Errors
-    /// `WouldBlock` if another process has locked the file, `InvalidData` if it is not a likes file.
+    /// `WouldBlock` if another process has locked the file, `InvalidData` if it is not a likes
+    /// file, or if its damaged end cannot be kept beside.
     pub fn open(path: &Path) -> io::Result<(LikesFile, LoadedLikes)> {
         let directory = directory_of(path);
-        create_directory(directory)?;
         if path.is_dir() {
             return Err(io::Error::new(ErrorKind::IsADirectory, "a directory; name a file in it"));
         }
-        let mut file =
-            File::options().read(true).write(true).create(true).truncate(false).open(path)?;
+        let opened = File::options().read(true).write(true).create(true).truncate(false).open(path);
+        let mut file = opened.map_err(|error| match error.kind() {
+            ErrorKind::NotFound if !directory.exists() => io::Error::new(
+                ErrorKind::NotFound,
+                "its directory does not exist; create it, or name another file with --data",
+            ),
+            _ => error,
+        })?;
         if !file.metadata()?.is_file() {
             // A pipe or a device cannot be cut back.
             return Err(io::Error::new(ErrorKind::InvalidInput, "not a regular file"));
@@ -103,8 +147,12 @@ impl LikesFile {
                 "not a likes file, so it is left unchanged",
             ));
         };
-        let has_logged_error = AtomicBool::new(false);
-        Ok((LikesFile { file, path: path.to_owned(), has_logged_error }, loaded))
+        Ok((LikesFile::new(file, path), loaded))
+    }
+
+    fn new(file: File, path: &Path) -> LikesFile {
+        let (logged_error, has_remains) = (Mutex::default(), AtomicBool::new(false));
+        LikesFile { file, path: path.to_owned(), logged_error, has_remains }
     }
 
     /// The path of the file, as given.
@@ -112,45 +160,127 @@ impl LikesFile {
         &self.path
     }
 
-    /// Writes `records` after the first `length` bytes, and syncs them. After an error, cuts the file
-    /// back to `length`. Errors in a row are logged once, because the log may be on the same full
-    /// disk.
+    /// Writes `records` after the first `length` bytes, syncs them, and checks that the next start
+    /// will find them. After an error, cuts the file back to `length`. The same error in a row is
+    /// logged once, because the log may be on the same full disk. One thread at a time may call
+    /// this.
     pub fn append(&self, length: u64, records: &[u8]) -> Result<(), LikeError> {
         let appended = self.try_append(length, records);
-        let was_logged = self.has_logged_error.swap(appended.is_err(), Ordering::Relaxed);
-        appended.map_err(|error| {
-            let path = self.path.display();
-            if !was_logged {
-                log::error!("{path}: likes cannot be stored for now: {error}");
-            }
-            // The clients get a 5xx, so the next start must not count these records. If this cut
-            // fails as well, the next append begins with it.
-            let cut = self.file.set_len(length);
-            if let (Err(error), false) = (cut, was_logged) {
-                log::error!("{path}: cannot cut the file back to {length} bytes: {error}");
-            }
-            match error.kind() {
+        let now = appended.as_ref().map_or_else(AppendError::to_string, |()| String::new());
+        let mut logged = self.logged_error.lock().unwrap_or_else(PoisonError::into_inner);
+        if *logged != now && !now.is_empty() {
+            log::error!("{}: likes cannot be stored for now: {now}", self.path.display());
+        }
+        *logged = now;
+        appended.map_err(|error| match error {
+            AppendError::Changed(_) => LikeError::Changed,
+            AppendError::Io(error) => match error.kind() {
                 ErrorKind::StorageFull | ErrorKind::QuotaExceeded | ErrorKind::FileTooLarge => {
                     LikeError::Full
                 }
                 _ => LikeError::Failed(error.to_string()),
-            }
+            },
         })
     }
 
-    fn try_append(&self, length: u64, records: &[u8]) -> io::Result<()> {
-        let mut file = &self.file;
-        if file.metadata()?.len() != length {
-            file.set_len(length)?;
+    fn try_append(&self, length: u64, records: &[u8]) -> Result<(), AppendError> {
+        if self.has_remains.load(Ordering::Relaxed) {
+            self.cut(length);
         }
+        self.check(length)?;
+        let written = self.write(length, records).map_err(AppendError::Io).and_then(|()| {
+            self.check(length + records.len() as u64)?;
+            self.check_synced(length)
+        });
+        // The clients get a 5xx, so the next start must not count these records.
+        written.inspect_err(|_| self.cut(length))
+    }
+
+    fn write(&self, length: u64, records: &[u8]) -> io::Result<()> {
+        let mut file = &self.file;
         file.seek(SeekFrom::Start(length))?;
         file.write_all(records)?;
         // fdatasync: syncs the bytes and the new length, but not the times of the file.
         file.sync_data()
     }
+
+    /// Checks that the path still leads to this file, and that the file has this length.
+    fn check(&self, length: u64) -> Result<(), AppendError> {
+        let change = match sys::is_same_file(&self.file, &self.path) {
+            Err(error)
+                if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) =>
+            {
+                "the file was deleted or moved; put it back, or restart the server to begin a new \
+                 one"
+            }
+            Err(error) => return Err(error.into()),
+            Ok(false) => {
+                "another file has taken its place; put the first one back, or restart the server \
+                 to use the other one"
+            }
+            Ok(true) => match self.file.metadata()?.len() {
+                now if now < length => {
+                    "the file was cut short; put its content back, or restart the server, which then \
+                     counts the likes that are left"
+                }
+                now if now > length => {
+                    "another program has written to the end of the file; restart the server, which \
+                     then reads it again"
+                }
+                _ => return Ok(()),
+            },
+        };
+        Err(AppendError::Changed(change))
+    }
+
+    /// Checks that the first `length` bytes, which were synced before, still begin with the header
+    /// and end with a line end. If not, the next start would refuse the file, or not find a record
+    /// after them.
+    fn check_synced(&self, length: u64) -> Result<(), AppendError> {
+        let (mut file, mut header, mut end) = (&self.file, [0; RECORD_BYTES], [0]);
+        file.seek(SeekFrom::Start(0))?;
+        file.read_exact(&mut header)?;
+        file.seek(SeekFrom::Start(length.saturating_sub(1)))?;
+        file.read_exact(&mut end)?;
+        if header == *HEADER && end == *b"\n" {
+            return Ok(());
+        }
+        Err(AppendError::Changed(
+            "another program has overwritten the file; put its content back, or restart the server",
+        ))
+    }
+
+    /// Cuts the file back to its first `length` bytes. If this fails, the next append tries it
+    /// again.
+    fn cut(&self, length: u64) {
+        let cut = self.try_cut(length);
+        let was_logged = self.has_remains.swap(cut.is_err(), Ordering::Relaxed);
+        if let (Err(error), false) = (cut, was_logged) {
+            let path = self.path.display();
+            log::error!("{path}: cannot cut the file back to {length} bytes: {error}");
+        }
+    }
+
+    /// A shorter file stays as it is: zeros at its end would be no likes.
+    fn try_cut(&self, length: u64) -> io::Result<()> {
+        if self.file.metadata()?.len() <= length {
+            return Ok(());
+        }
+        self.file.set_len(length)?;
+        // If another program has cut the file during the append, the kernel has filled the gap with
+        // zeros. The next start would refuse a file whose header is zeros.
+        let (mut file, mut start) = (&self.file, [0; RECORD_BYTES]);
+        file.seek(SeekFrom::Start(0))?;
+        file.read_exact(&mut start)?;
+        match start != *HEADER && HEADER.starts_with(without_zeros(&start)) {
+            true => self.file.set_len(0),
+            false => Ok(()),
+        }
+    }
 }
 
-/// Reads the whole file and cuts off the incomplete records at its end.
+/// Reads the whole file and cuts off the incomplete records at its end. What may be more than one
+/// of them is kept in a file beside first.
 fn load(file: &mut File, path: &Path) -> io::Result<LoadedLikes> {
     file.seek(SeekFrom::Start(0))?;
     let mut bytes = Vec::new();
@@ -160,18 +290,57 @@ fn load(file: &mut File, path: &Path) -> io::Result<LoadedLikes> {
         // The usual cause is a failing disk or an editor. The other records still count.
         log::warn!("{}: {damaged} damaged records are skipped", path.display());
     }
-    let incomplete = bytes.len() as u64 - loaded.length;
-    if incomplete > 0 {
-        log::warn!(
-            "{}: the last {incomplete} bytes are an incomplete record, and are cut off",
-            path.display()
-        );
+    let end = &bytes[loaded.length as usize..];
+    if !end.is_empty() {
+        let (path_shown, length) = (path.display(), end.len());
+        if without_zeros(end).len() < RECORD_BYTES {
+            log::warn!(
+                "{path_shown}: the last {length} bytes are an incomplete record, and are cut off"
+            );
+        } else {
+            let beside = keep_beside(path, end)?;
+            log::warn!(
+                "{path_shown}: the last {length} bytes are no records; they are moved to {}",
+                beside.display()
+            );
+        }
         file.set_len(loaded.length)?;
     }
     // A server that was killed may have written records without a sync. They count from now on, so
     // they are synced now.
     file.sync_all()?;
     Ok(loaded)
+}
+
+/// Writes bytes to a new file beside `path`, and syncs them. Returns its path.
+fn keep_beside(path: &Path, bytes: &[u8]) -> io::Result<PathBuf> {
+    let mut number = 1;
+    loop {
+        let mut beside = path.as_os_str().to_owned();
+        beside.push(format!(".damaged-{number}"));
+        let beside = PathBuf::from(beside);
+        let kept = match File::options().write(true).create_new(true).open(&beside) {
+            Err(error) if error.kind() == ErrorKind::AlreadyExists => {
+                number += 1;
+                continue;
+            }
+            created => created.and_then(|mut file| {
+                let written = file.write_all(bytes).and_then(|()| file.sync_all());
+                written.inspect_err(|_| drop(fs::remove_file(&beside)))
+            }),
+        };
+        return match kept.and_then(|()| sync_directory(directory_of(path))) {
+            Ok(()) => Ok(beside),
+            Err(error) => {
+                let (length, beside) = (bytes.len(), beside.display());
+                let why = format!(
+                    "its last {length} bytes are no records, and cannot be kept in {beside}: {error}"
+                );
+                // Not the kind of `error`: the likes must not be kept in memory instead.
+                Err(io::Error::new(ErrorKind::InvalidData, why))
+            }
+        };
+    }
 }
 
 /// Writes the header of a new file, or of one whose creation was interrupted. The directory is synced
@@ -230,12 +399,12 @@ fn checksum(bytes: &[u8]) -> u32 {
 }
 
 /// The directory that holds `path`.
-fn directory_of(path: &Path) -> &Path {
+pub fn directory_of(path: &Path) -> &Path {
     path.parent().filter(|parent| *parent != Path::new("")).unwrap_or(Path::new("."))
 }
 
 /// Creates a directory and its parents, and syncs each of their names.
-fn create_directory(directory: &Path) -> io::Result<()> {
+pub fn create_directory(directory: &Path) -> io::Result<()> {
     if directory.is_dir() || directory == Path::new(".") {
         return Ok(());
     }
@@ -263,14 +432,16 @@ pub mod tests {
 
     use super::*;
 
-    /// A path for one test. The file is removed when this is dropped.
+    /// A path for one test, in a directory of its own. The directory is removed when this is
+    /// dropped.
     pub struct Scratch(PathBuf);
 
     /// A path in the temporary directory, without a file.
     pub fn scratch(name: &str) -> Scratch {
-        let path = env::temp_dir().join(format!("openkitchen-likes-{}-{name}", process::id()));
-        let _ = fs::remove_file(&path);
-        Scratch(path)
+        let directory = env::temp_dir().join(format!("openkitchen-likes-{}-{name}", process::id()));
+        let _ = fs::remove_dir_all(&directory);
+        fs::create_dir(&directory).expect("created");
+        Scratch(directory.join("likes"))
     }
 
     impl Deref for Scratch {
@@ -283,16 +454,15 @@ pub mod tests {
 
     impl Drop for Scratch {
         fn drop(&mut self) {
-            let _ = fs::remove_file(&self.0);
+            let _ = fs::remove_dir_all(directory_of(&self.0));
         }
     }
 
     /// A likes file on a disk that is always full.
     #[cfg(target_os = "linux")]
     pub fn full() -> LikesFile {
-        let path = PathBuf::from("/dev/full");
-        let file = File::options().write(true).open(&path).expect("opens");
-        LikesFile { file, path, has_logged_error: AtomicBool::new(false) }
+        let path = Path::new("/dev/full");
+        LikesFile::new(File::options().write(true).open(path).expect("opens"), path)
     }
 
     #[test]
@@ -370,9 +540,140 @@ pub mod tests {
         let path = scratch("overwritten");
         let (file, loaded) = LikesFile::open(&path).expect("opens");
         // As after an append whose sync failed, and whose cut failed as well.
+        file.has_remains.store(true, Ordering::Relaxed);
         fs::write(&*path, [&HEADER[..], &format_record(5), &format_record(5)].concat())
             .expect("written");
         file.append(loaded.length, &format_record(1)).expect("appends");
         assert_eq!(fs::read(&*path).expect("reads"), [&HEADER[..], &format_record(1)].concat());
+    }
+
+    /// What another program may do to the file at this path.
+    type Act = fn(&Path);
+
+    /// Cuts the file to this length.
+    fn cut_to(path: &Path, length: u64) {
+        File::options().write(true).open(path).expect("opens").set_len(length).expect("cut");
+    }
+
+    #[test]
+    fn an_append_to_a_file_that_another_program_has_changed_fails_until_it_is_put_back() {
+        let acts: [(&str, Act); 11] = [
+            ("was deleted", |path| fs::remove_file(path).expect("removed")),
+            ("was deleted", |path| fs::rename(path, path.with_extension("old")).expect("moved")),
+            ("was deleted", |path| fs::remove_dir_all(directory_of(path)).expect("removed")),
+            ("was deleted", |path| {
+                fs::remove_dir_all(directory_of(path)).expect("removed");
+                fs::write(directory_of(path), "a file").expect("written");
+            }),
+            ("taken its place", |path| {
+                let other = path.with_extension("other");
+                fs::write(&other, [&HEADER[..], &format_record(1), &format_record(2)].concat())
+                    .expect("written");
+                fs::rename(&other, path).expect("replaced");
+            }),
+            ("cut short", |path| cut_to(path, 0)),
+            ("cut short", |path| cut_to(path, 7)),
+            ("cut short", |path| cut_to(path, 30)),
+            ("cut short", |path| cut_to(path, 40)),
+            ("to the end", |path| {
+                let mut file = File::options().append(true).open(path).expect("opens");
+                file.write_all(b"# a note").expect("written");
+            }),
+            ("overwritten", |path| {
+                let mut file = File::options().write(true).open(path).expect("opens");
+                file.write_all(b"# a foreign header #").expect("written");
+            }),
+        ];
+        for (number, (expected, act)) in acts.into_iter().enumerate() {
+            let path = scratch(&format!("changed-{number}"));
+            let (file, loaded) = LikesFile::open(&path).expect("opens");
+            file.append(loaded.length, &format_record(1)).expect("appends");
+            file.append(40, &format_record(2)).expect("appends");
+            let whole = fs::read(&*path).expect("reads");
+            act(&path);
+            let changed = fs::read(&*path).ok();
+            for _ in 0..2 {
+                let appended = file.append(60, &format_record(3));
+                assert_eq!(appended, Err(LikeError::Changed), "{number}");
+                assert!(file.logged_error.lock().expect("locks").contains(expected), "{number}");
+            }
+            assert_eq!(fs::read(&*path).ok(), changed, "{number}: left unchanged");
+            if expected == "cut short" || expected == "overwritten" {
+                fs::write(&*path, &whole).expect("written");
+                file.append(60, &format_record(3)).expect("appends again");
+                assert_eq!(*file.logged_error.lock().expect("locks"), "");
+                drop(file);
+                let (_, loaded) = LikesFile::open(&path).expect("opens again");
+                assert_eq!(loaded.counts, BTreeMap::from([(1, 1), (2, 1), (3, 1)]));
+            }
+            let _ = fs::remove_file(directory_of(&path));
+        }
+    }
+
+    #[test]
+    fn the_next_start_accepts_a_file_that_was_cut_during_an_append() {
+        // The kernel fills the gap between the cut and the records with zeros.
+        for cut in [0, 7, 20, 30, 40] {
+            let path = scratch("cut-during-an-append");
+            let (file, loaded) = LikesFile::open(&path).expect("opens");
+            file.append(loaded.length, &[format_record(1), format_record(2)].concat())
+                .expect("appends");
+            cut_to(&path, cut);
+            file.write(60, &format_record(3)).expect("writes");
+            assert!(file.check_synced(60).is_err(), "cut to {cut}");
+            file.cut(60);
+            assert_eq!(file.append(60, &format_record(3)), Err(LikeError::Changed), "cut to {cut}");
+            drop(file);
+            let (_, loaded) = LikesFile::open(&path).expect("opens again");
+            assert_eq!(loaded.counts.values().sum::<u64>(), u64::from(cut == 40), "cut to {cut}");
+        }
+    }
+
+    #[test]
+    fn damage_at_the_end_beyond_one_record_is_kept_beside() {
+        let whole = [&HEADER[..], &format_record(1)].concat();
+        let beside = |path: &Path, number| {
+            fs::read(directory_of(path).join(format!("likes.damaged-{number}"))).ok()
+        };
+        for (end, is_kept) in [
+            (&b"0000000001 5a8063a"[..], false),
+            (&[0; 100_000], false),
+            (b"x\ny\n\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0", false),
+            (b"0000000001 5a8063aX\n", true),
+            (&[b'x'; 100_000], true),
+            (&[&[0; 100][..], b"x"].concat(), true),
+        ] {
+            let path = scratch("damaged");
+            for number in 1..=2 {
+                fs::write(&*path, [&whole, end].concat()).expect("written");
+                let (file, loaded) = LikesFile::open(&path).expect("opens");
+                assert_eq!((loaded.counts, loaded.length), (BTreeMap::from([(1, 1)]), 40));
+                drop(file);
+                assert_eq!(fs::read(&*path).expect("reads"), whole);
+                let kept = beside(&path, number);
+                assert_eq!(kept.as_deref(), is_kept.then_some(end), "{}", end.len());
+            }
+        }
+    }
+
+    #[test]
+    fn damage_that_cannot_be_kept_beside_stays_in_the_file() {
+        let scratch = scratch("not-kept");
+        // The longest name of a file: with an ending it is too long.
+        let path = scratch.with_file_name("x".repeat(255));
+        let damaged = [&HEADER[..], &format_record(1), &[b'x'; 100]].concat();
+        fs::write(&path, &damaged).expect("written");
+        let error = LikesFile::open(&path).err().expect("cannot be kept");
+        assert_eq!(error.kind(), ErrorKind::InvalidData);
+        assert!(error.to_string().contains("cannot be kept in"), "{error}");
+        assert_eq!(fs::read(&path).expect("reads"), damaged);
+    }
+
+    #[test]
+    fn no_directory_is_created_for_a_file() {
+        let path = scratch("no-directory").join("below/likes");
+        let error = LikesFile::open(&path).err().expect("no directory");
+        assert_eq!(error.kind(), ErrorKind::NotFound);
+        assert!(error.to_string().starts_with("its directory does not exist"), "{error}");
     }
 }

@@ -72,8 +72,7 @@ pub struct Contact {
 }
 
 impl Site {
-    /// A site from its parts. An unusable `api_key` (empty or too long) is logged, and counts as
-    /// none.
+    /// A site from its parts. An `api_key` that cannot be used is logged, and counts as none.
     pub fn new(likes: Likes, api_key: Option<String>, contact: Contact) -> Site {
         let key = api_key.and_then(|key| {
             Key::new(&key)
@@ -83,13 +82,6 @@ impl Site {
         Site { likes, key, contact, draining: AtomicBool::new(false) }
     }
 
-    /// A site with key, name and email from the environment. They are read once, at the start, and
-    /// never in a handler.
-    pub fn from_env(likes: Likes) -> Site {
-        let contact = Contact { name: variable("CONTACT_NAME"), email: variable("CONTACT_EMAIL") };
-        Site::new(likes, variable("API_KEY"), contact)
-    }
-
     /// Makes `/healthz` answer 503 from now on. A proxy in front then sends new requests to other
     /// servers, while this one finishes.
     pub fn drain(&self) {
@@ -97,17 +89,23 @@ impl Site {
     }
 }
 
+/// Reads the key, and the name and email, from the environment. They are read once, at the start,
+/// and never in a handler.
+///
+/// # Errors
+/// A sentence: which of them is not UTF-8.
+pub fn read_variables() -> Result<(Option<String>, Contact), String> {
+    let contact = Contact { name: variable("CONTACT_NAME")?, email: variable("CONTACT_EMAIL")? };
+    Ok((variable("API_KEY")?, contact))
+}
+
 /// Reads an environment variable. A value that is empty (`API_KEY= openkitchen`) counts as unset,
 /// because every client could send an empty key.
-fn variable(name: &str) -> Option<String> {
-    match env::var(name) {
-        Ok(value) => Some(value).filter(|value| !value.is_empty()),
-        Err(env::VarError::NotPresent) => None,
-        Err(env::VarError::NotUnicode(_)) => {
-            log::warn!("{name} is not UTF-8, so it counts as unset");
-            None
-        }
-    }
+fn variable(name: &str) -> Result<Option<String>, String> {
+    let value = env::var_os(name).filter(|value| !value.is_empty());
+    // The value may be a secret, so the error does not repeat it.
+    let text = value.map(|value| value.into_string().map_err(|_| format!("{name} is not UTF-8")));
+    text.transpose()
 }
 
 /// `/healthz`: 200 while the server takes new requests, 503 while it drains.

@@ -28,13 +28,26 @@ pub struct Key {
 }
 
 impl Key {
-    /// A key of 1 to 1,024 bytes. The error completes a sentence.
+    /// A key of 1 to 1,024 bytes that clients can send. The error completes a sentence.
     pub fn new(key: &str) -> Result<Key, String> {
-        match key.len() {
-            0 => Err("it is empty".to_owned()),
-            length @ 1..=MAX_KEY_BYTES => Ok(Key { bytes: padded(key.as_bytes()), length }),
-            length => Err(format!("it has {length} bytes, and {MAX_KEY_BYTES} is the most")),
+        let length = key.len();
+        if !(1..=MAX_KEY_BYTES).contains(&length) {
+            return Err(format!("it has {length} bytes, and 1 to {MAX_KEY_BYTES} are allowed"));
         }
+        // RFC 9110 section 5.5: no field has a CR, LF or NUL, and spaces around a value are not
+        // part of it. RFC 7617 section 2: a password has no control characters.
+        if key.contains(['\r', '\n']) {
+            return Err("it has a line end, which no client can send (`$(cat FILE)` removes the \
+                        last one of a file)"
+                .to_owned());
+        }
+        if key.contains(char::is_control) {
+            return Err("it has a control character, which no client can send".to_owned());
+        }
+        if key.trim() != key {
+            return Err("it has spaces around it, which clients leave out".to_owned());
+        }
+        Ok(Key { bytes: padded(key.as_bytes()), length })
     }
 
     /// Whether `given` is the key. The time that this takes does not depend on the key. (`==` stops at
@@ -221,6 +234,27 @@ mod tests {
         assert!(Key::new(&longest).expect("fits").matches(longest.as_bytes()));
         assert!(!Key::new(&longest).expect("fits").matches(&[b'k'; MAX_KEY_BYTES + 1]));
         assert!(Key::new("").is_err() && Key::new(&"k".repeat(MAX_KEY_BYTES + 1)).is_err());
+    }
+
+    #[test]
+    fn a_key_that_no_client_can_send_is_an_error() {
+        for (key, expected) in [
+            ("abc\n", "a line end"),
+            ("abc\r\n", "a line end"),
+            ("a\nb", "a line end"),
+            ("a\tb", "a control character"),
+            ("\u{1b}", "a control character"),
+            ("a\u{7f}", "a control character"),
+            ("\u{85}a", "a control character"),
+            (" abc", "spaces around it"),
+            ("abc ", "spaces around it"),
+        ] {
+            let why = Key::new(key).err().expect("an error");
+            assert!(why.contains(expected), "{key:?}: {why}");
+        }
+        for key in ["a b", "=", "\u{e9}t\u{e9}"] {
+            assert!(Key::new(key).is_ok(), "{key:?}");
+        }
     }
 
     #[test]
