@@ -44,7 +44,7 @@ fn serve(options: &ServeOptions) -> Result<(), CliError> {
     let default = likes::default_path(env::var_os("XDG_STATE_HOME"), env::var_os("HOME"));
     let likes =
         Likes::choose(options.data.clone(), default).map_err(|error| failed(error.to_string()))?;
-    let site: &'static Site = Box::leak(Box::new(Site::from_env(likes)));
+    let site: &'static Site = Box::leak(Box::new(Site::from_env(likes).traced(options.trace)));
     let address = server.address().map_err(|error| failed(error.to_string()))?;
     stop_on_signal(server.stopper(), site, options).map_err(|error| failed(error.to_string()))?;
 
