@@ -509,7 +509,7 @@ fn a_connection_beyond_the_cap_is_closed_until_another_one_ends() {
     drop((client, server));
     let stderr = setup.watch.stop().stderr;
     assert!(
-        stderr.contains("1 connections are open, which is the limit; new ones are closed"),
+        stderr.contains("1 connection is open, which is the limit; new ones are closed"),
         "{stderr}"
     );
 }
@@ -632,7 +632,7 @@ fn an_exchange_that_outlasts_the_grace_time_is_cut_off() {
     assert!(read_once(&server, &mut [0; 64]).unwrap() > 0);
     let Exit { code, stderr, .. } = setup.watch.stop();
     assert_eq!(code, Some(0));
-    assert!(stderr.contains("1 connections were cut off"), "{stderr}");
+    assert!(stderr.contains("1 connection was cut off"), "{stderr}");
 }
 
 // The command line.

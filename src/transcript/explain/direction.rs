@@ -14,6 +14,7 @@ use std::ops::Range;
 use super::faults;
 use super::remark::Remark;
 use super::words;
+use crate::message::counted::counted;
 use crate::message::dialogue::{Dialogue, Followed, Side};
 use crate::message::ending::Ending;
 use crate::message::fields::without_line_end;
@@ -149,7 +150,10 @@ impl DirectionExplainer {
     fn end_message(&mut self, ending: Option<Ending>) {
         self.has_ended = true;
         let Some(content) = self.content.take() else { return };
-        let (bytes, chunks) = (count(content.received, "byte"), count(content.chunks, "chunk"));
+        let (bytes, chunks) = (
+            counted(content.received, "byte", "bytes"),
+            counted(content.chunks, "chunk", "chunks"),
+        );
         let (how, clause) = match ending {
             Some(Ending::Chunked) if content.is_uncounted => {
                 (String::new(), "RFC 9112 section 7.1")
@@ -223,7 +227,7 @@ impl DirectionExplainer {
     ) -> Remark {
         let reader = dialogue.reader(self.side);
         let (ending, left) = (reader.ending(), reader.content_left());
-        let bytes = count(content.received, "byte");
+        let bytes = counted(content.received, "byte", "bytes");
         if !line.is_empty()
             && let Some(range) = dialogue.next(self.side, missing_line_end(line))
             && let Some((refusal, at)) = range.fault.filter(|&(_, at)| at < line.len())
@@ -283,10 +287,6 @@ fn missing_line_end(line: &[u8]) -> &'static [u8] {
 /// The span of the last byte before `end`.
 fn last(end: usize) -> Range<usize> {
     end.saturating_sub(1)..end
-}
-
-fn count(number: u64, what: &str) -> String {
-    format!("{number} {what}{}", if number == 1 { "" } else { "s" })
 }
 
 #[cfg(test)]

@@ -17,6 +17,7 @@ use std::{mem, thread};
 
 use env_logger::{Builder, Env};
 use log::{Log, Metadata, Record};
+use openkitchen::message::counted::counted;
 
 /// Bytes in the queue at which no more lines are added.
 const MAX_QUEUED_BYTES: usize = 64 * 1024;
@@ -140,7 +141,8 @@ impl LogQueue {
         let mut text = mem::take(&mut state.text);
         let lost = mem::take(&mut state.lost);
         if lost > 0 {
-            text.extend(format!("openkitchen: warn: {lost} lines of the log were lost\n").bytes());
+            let lost = counted(lost, "line of the log was", "lines of the log were");
+            text.extend(format!("openkitchen: warn: {lost} lost\n").bytes());
         }
         (state.is_writing, state.is_stuck) = (true, false);
         self.changed.notify_all();
