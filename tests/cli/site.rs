@@ -3,8 +3,11 @@
 //! This file tests the response of each route, and its lines in the log. `tests/load/` stops and
 //! kills the process, and has clients that misbehave.
 
+use std::time::Duration;
+
 use crate::support::client::Response;
 use crate::support::process::{Exit, ServerProcess, openkitchen};
+use crate::support::resources::processor_time;
 
 const FORM: &str = "Content-Type: application/x-www-form-urlencoded\r\n";
 const JSON: &str = "Content-Type: application/json\r\n";
@@ -483,6 +486,88 @@ fn fields_returns_the_fields_as_a_handler_gets_them() {
     assert_eq!(client.response().text(), "HOST: h\nx-B: two  blanks\nX-a: \nx-b: again\n");
     client.send("POST /fields HTTP/1.0\r\nContent-Length: 2\r\n\r\nhi");
     assert_eq!(Response::parse(&client.read_to_end()).text(), "Content-Length: 2\n");
+}
+
+// What a request costs.
+
+/// The most processor time of a request: 1 ms, and 2 ms for a megabyte of content that arrives. A test
+/// build is about ten times slower than a release.
+const MOST_TIME: Duration = Duration::from_millis(if cfg!(debug_assertions) { 12 } else { 1 });
+
+/// A text of `length` bytes or a few less: `unit` again and again.
+fn repeated(unit: &str, length: usize) -> String {
+    unit.repeat(length / unit.len())
+}
+
+/// Checks the processor time of one such request. It is the least of three measurements.
+#[track_caller]
+fn costs_little(server: &ServerProcess, line: &str, fields: &str, content: &str) {
+    const REQUESTS: u32 = 30;
+    let mebibytes = content.len().div_ceil(1 << 20) as u32;
+    let (most, mut least) = (MOST_TIME * (1 + 2 * mebibytes), Duration::MAX);
+    let length = content.len();
+    let request =
+        format!("{line} HTTP/1.1\r\nHost: h\r\n{fields}Content-Length: {length}\r\n\r\n{content}");
+    for _ in 0..3 {
+        let before = processor_time(server.id());
+        let mut client = server.client();
+        for _ in 0..REQUESTS {
+            client.send(&request);
+            assert!(client.response().status < 500, "{line:.60}");
+        }
+        least = least.min((processor_time(server.id()) - before) / REQUESTS);
+        if least <= most {
+            return;
+        }
+    }
+    panic!("{line:.60} {fields:.60} {content:.60}: {least:?} a request");
+}
+
+#[test]
+fn no_request_of_legal_size_costs_more_than_a_millisecond() {
+    let server = with_key("");
+    // The target has 8 KiB at most.
+    for unit in ["=&", "a&", "a=b&", "%6b=&", "key=x&", "&", "%25", "+"] {
+        let query = repeated(unit, 8 * 1024 - 20);
+        for path in ["/staff", "/", "/contact", "/raw", "/fields", "/api/posts", "/nowhere"] {
+            costs_little(&server, &format!("GET {path}?{query}"), "", "");
+        }
+    }
+    for (start, unit) in [("/", "%41"), ("/", "%25"), ("/", "'"), ("/%", "25")] {
+        let path = repeated(unit, 8 * 1024 - 20);
+        costs_little(&server, &format!("GET {start}{path}"), BROWSER, "");
+    }
+    // The head has 16 KiB at most.
+    for unit in [",", "a,", ";,", "*/*,", "*/*;q=0.1,", "*/*;;;;,", "text/html;", "\"", "\"\\,"] {
+        let accept = format!("Accept: {}\r\n", repeated(unit, 16 * 1024 - 200));
+        for line in ["GET /nowhere", "GET /like", "GET /staff"] {
+            costs_little(&server, line, &accept, "");
+        }
+    }
+    for key in [repeated("QUFB", 16_000), repeated("k", 1024), repeated(" ", 16_000)] {
+        for scheme in ["Basic", "Bearer"] {
+            costs_little(&server, "GET /staff", &format!("Authorization: {scheme} {key}x\r\n"), "");
+        }
+    }
+    let origin = format!("{FORM}Origin: http://{}\r\n", repeated("A", 16_000));
+    costs_little(&server, "POST /like", &origin, "post=1");
+    let many = (0..98).map(|number| format!("x{number}: {}\r\n", repeated("y", 150)));
+    costs_little(&server, "GET /fields", &many.collect::<String>(), "");
+    // The content has 1 MiB at most.
+    for length in [8 * 1024, 1 << 20] {
+        for unit in ["=&", "a=b&", "post=1&", "&"] {
+            let form = repeated(unit, length);
+            costs_little(&server, "POST /api/likes", FORM, &form);
+            costs_little(&server, "POST /like", &format!("{FORM}{BROWSER}"), &form);
+        }
+        for (start, unit) in [("{\"a\":", "["), ("{\"a\":[", "1,"), ("{", "\"\":1,"), ("{", " ")] {
+            let json = format!("{start}{}", repeated(unit, length - start.len()));
+            costs_little(&server, "POST /api/likes", JSON, &json);
+        }
+        for path in ["/echo", "/raw", "/fields"] {
+            costs_little(&server, &format!("POST {path}"), "", &repeated("x", length));
+        }
+    }
 }
 
 // The log and the health check.

@@ -250,11 +250,17 @@ impl Session<'_> {
     }
 
     fn write(&mut self, bytes: &[u8]) -> Result<(), MockStop> {
-        let length = counted(bytes.len(), "byte", "bytes");
+        let length = bytes.len();
         self.dialogue.follow(Side::Server, bytes);
         self.stream.write_all(bytes).map_err(|error| match is_timeout(&error) {
-            true => MockStop::Stalled(format!("the client does not read {length}")),
-            false => MockStop::ClientLeft(format!("{length} could not be sent")),
+            true => {
+                let bytes = counted(length, "byte", "bytes");
+                MockStop::Stalled(format!("the client does not read {bytes}"))
+            }
+            false => {
+                let bytes = counted(length, "byte was", "bytes were");
+                MockStop::ClientLeft(format!("{bytes} not sent"))
+            }
         })
     }
 
