@@ -228,6 +228,7 @@ impl DirectionExplainer {
         let reader = dialogue.reader(self.side);
         let (ending, left) = (reader.ending(), reader.content_left());
         let bytes = counted(content.received, "byte", "bytes");
+        let more = counted(left, "more was", "more were");
         if !line.is_empty()
             && let Some(range) = dialogue.next(self.side, missing_line_end(line))
             && let Some((refusal, at)) = range.fault.filter(|&(_, at)| at < line.len())
@@ -235,11 +236,11 @@ impl DirectionExplainer {
             return faults::refused(self.side, line, start, refusal.at(at));
         }
         let text = match ending {
-            Some(Ending::Length(_)) => format!(
-                "the content stops after {bytes}: {left} more were promised by Content-Length"
-            ),
+            Some(Ending::Length(_)) => {
+                format!("the content stops after {bytes}: {more} promised by Content-Length")
+            }
             Some(Ending::Chunked) if left > 0 => {
-                format!("the content stops within a chunk: {left} more were promised by its size")
+                format!("the content stops within a chunk: {more} promised by its size")
             }
             Some(Ending::Chunked) => {
                 "the content stops before its last chunk, so something is missing".to_owned()
@@ -313,7 +314,7 @@ mod tests {
             (
                 None,
                 "200 OK\r\nContent-Length: 3\r\n\r\nhi",
-                "the content stops after 2 bytes: 1 more were promised",
+                "the content stops after 2 bytes: 1 more was promised",
             ),
             (None, "200 OK\r\n\r\nhi", "the content ends with the connection, after 2 bytes"),
             (
