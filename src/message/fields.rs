@@ -106,7 +106,9 @@ impl<'a> FieldLines<'a> {
     }
 
     /// Iterates over the members of a weighted list, such as Accept, from all lines with that name: each
-    /// member without its weight, and the weight in thousandths. See [`weighted`].
+    /// member without its weight, and the weight in thousandths, which is 1000 if none is given (RFC 9110
+    /// section 12.4.2). `text/html;level=1;q=0.5, */*` is `(text/html;level=1, 500)` and `(*/*, 1000)`.
+    /// Members whose weight breaks the grammar are skipped.
     pub fn weighted(self, name: &str) -> impl Iterator<Item = (&'a [u8], u16)> {
         self.values(name).flat_map(weighted)
     }
