@@ -9,7 +9,7 @@
 //! ```
 //! Next: [`shutdown`](super::shutdown).
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::net::{Shutdown, SocketAddr, TcpStream};
 use std::sync::atomic::{AtomicBool, AtomicU8, AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
@@ -98,7 +98,7 @@ impl Connections {
     }
 
     /// Closes every connection that waits for a request. Returns their numbers.
-    pub(super) fn close_idle(&self) -> Vec<u64> {
+    pub(super) fn close_idle(&self) -> HashSet<u64> {
         let entries = self.entries();
         let closed = entries.iter().filter(|(_, entry)| entry.close_if_idle());
         closed.map(|(&number, _)| number).collect()
@@ -167,11 +167,6 @@ impl IdleMark {
     /// Whether the connection waits. Seen from another thread, this can change at any moment.
     fn is_waiting(&self) -> bool {
         self.0.load(Ordering::Relaxed) == WAITING
-    }
-
-    /// Whether another thread has shut the reading half, and the worker has not seen it yet.
-    pub fn is_closed(&self) -> bool {
-        self.0.load(Ordering::SeqCst) == CLOSED
     }
 
     /// Claims the right to shut the reading half. False if the connection is busy, or closed already.

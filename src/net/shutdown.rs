@@ -17,7 +17,7 @@ use std::time::{Duration, Instant};
 
 use log::warn;
 
-use super::connections::{Entries, Entry, FINAL_REQUEST_WAIT};
+use super::connections::{Entry, FINAL_REQUEST_WAIT};
 use super::shared::{Serve, Shared};
 use crate::message::counted::counted;
 
@@ -28,10 +28,6 @@ const ACCEPT_PENDING_TIME: Duration = Duration::from_millis(50);
 /// Time between two tries to accept a pending connection while no descriptor is free, and between two
 /// checks whether a worker still accepts.
 const ACCEPT_RETRY_PAUSE: Duration = Duration::from_millis(1);
-
-/// Time for which a stopping server waits, after the grace time too, for the idle connections that it has
-/// just closed. Their threads need a moment to see it.
-const CLOSE_IDLE_TIME: Duration = Duration::from_millis(200);
 
 /// Time for a connection of the server to itself, which wakes a thread in `accept`.
 const WAKE_CONNECT_TIMEOUT: Duration = Duration::from_millis(100);
@@ -53,12 +49,9 @@ impl<T: Serve> Shared<'_, T> {
         let idle_deadline = deadline.min(Instant::now() + FINAL_REQUEST_WAIT);
         drop(self.connections.wait_while(|entries| !entries.is_empty(), Some(idle_deadline)));
         let idle = self.connections.close_idle();
-        // They end at once, also where the grace time is over, and nothing of theirs is cut off.
-        let any_idle = |entries: &Entries| idle.iter().any(|number| entries.contains_key(number));
-        let idle_deadline = deadline.max(Instant::now() + CLOSE_IDLE_TIME);
-        drop(self.connections.wait_while(any_idle, Some(idle_deadline)));
         let left = self.connections.wait_while(|entries| !entries.is_empty(), Some(deadline));
-        let cut_off = left.values().filter(|entry| !entry.idle.is_closed()).count();
+        // An idle connection may still be there if the grace time is short. It has nothing to lose.
+        let cut_off = left.keys().filter(|number| !idle.contains(number)).count();
         if cut_off > 0 {
             let cut_off = counted(cut_off, "connection was", "connections were");
             warn!("{cut_off} cut off at the end of the grace time");

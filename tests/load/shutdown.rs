@@ -182,6 +182,8 @@ fn without_a_grace_time_idle_clients_are_not_counted_as_cut_off() {
                 idle
             })
             .collect();
+        // Meanwhile the threads of the others have begun to wait.
+        assert_eq!(server.get("/about").status, 200);
         let Exit { code, stderr, .. } = server.stop();
         assert_eq!(code, Some(0), "{stderr}");
         match uploads {
