@@ -50,7 +50,8 @@ impl<T: Serve> Shared<'_, T> {
         drop(self.connections.wait_while(|entries| !entries.is_empty(), Some(idle_deadline)));
         let idle = self.connections.close_idle();
         let left = self.connections.wait_while(|entries| !entries.is_empty(), Some(deadline));
-        // An idle connection may still be there if the grace time is short. It has nothing to lose.
+        // An idle connection may still be there: the grace time was short, or watch's server does not
+        // close. Nothing of it is cut off, unless a request arrived in the very moment of its closing.
         let cut_off = left.keys().filter(|number| !idle.contains(number)).count();
         if cut_off > 0 {
             let cut_off = counted(cut_off, "connection was", "connections were");
