@@ -116,6 +116,8 @@ pub use observe::{Exchanges, Recorder, Trace};
 #[doc(inline)]
 pub use play::mock::Mock;
 pub use request::Request;
-pub use route::{Handler, Route, RouteRow, Routes, delete, get, patch, post, put, routes};
+pub use route::{
+    Fallback, Handler, Route, RouteRow, Routes, delete, get, patch, post, put, routes,
+};
 #[doc(inline)]
 pub use transcript::Transcript;

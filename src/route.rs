@@ -34,6 +34,9 @@
 //! # fn home(_: &Request) -> Response { Response::text("") }
 //! static ROUTES: Routes = routes(&[get("/", home), get("/", home)]);
 //! ```
+//! [`Routes::fallback`] adds a handler for the requests that no row answers, such as a page that says
+//! that there is nothing at this path.
+//!
 //! Rule: RFC 9110 sections 9.3, 10.2.1 and 15.5.6.  Left out: named parameters in a path, which is where
 //! frameworks begin.  Next: [`request`](crate::request).
 
@@ -43,12 +46,18 @@ use std::panic::Location;
 
 use crate::message::method::Method;
 use crate::message::response::Response;
+use crate::message::status::Status;
 use crate::message::target::decode_path;
 use crate::request::Request;
 
 /// A function that takes a request and returns the response. `S` is the state that all handlers share;
 /// `()` if there is none.
 pub type Handler<S = ()> = fn(&Request<'_, S>) -> Response;
+
+/// A function that answers a request which no row of the table answers. The status says why:
+/// [`Status::NOT_FOUND`] if no row has the path, [`Status::METHOD_NOT_ALLOWED`] if a row has the path, but
+/// not the method.
+pub type Fallback<S = ()> = fn(&Request<'_, S>, Status) -> Response;
 
 /// One row of the table: a method, a path, and the handler for both.
 pub struct Route<S = ()> {
@@ -72,6 +81,7 @@ pub struct RouteRow {
 /// A checked table of routes. [`routes`] makes one at compile time, [`Routes::new`] at run time.
 pub struct Routes<S: 'static = ()> {
     rows: Cow<'static, [Route<S>]>,
+    fallback: Option<Fallback<S>>,
 }
 
 /// A row for GET and HEAD.
@@ -113,7 +123,7 @@ pub const fn routes<S>(rows: &'static [Route<S>]) -> Routes<S> {
     if let Some(mistake) = mistake(rows) {
         panic!("{}", mistake.text());
     }
-    Routes { rows: Cow::Borrowed(rows) }
+    Routes { rows: Cow::Borrowed(rows), fallback: None }
 }
 
 impl<S> Route<S> {
@@ -183,8 +193,35 @@ impl<S> Routes<S> {
     pub fn new(rows: Vec<Route<S>>) -> Result<Routes<S>, String> {
         match mistake(&rows) {
             Some(mistake) => Err(mistake.text().to_string()),
-            None => Ok(Routes { rows: Cow::Owned(rows) }),
+            None => Ok(Routes { rows: Cow::Owned(rows), fallback: None }),
         }
+    }
+
+    /// The same table, with a handler for the requests that no row answers. Without one, the server
+    /// answers 404 and 405 with a sentence of plain text.
+    ///
+    /// A response with the status 200 gets the status that the handler was given, so a page for 404
+    /// needs no `.status(...)`; any other status stays. The server adds `Allow` to a 405. OPTIONS never
+    /// comes here. The content of the request has not been read, so [`Request::content`] is empty.
+    ///
+    /// ```
+    /// use openkitchen::{Request, Response, Routes, Status, get, routes};
+    ///
+    /// static ROUTES: Routes = routes(&[get("/", home)]).fallback(no_route);
+    ///
+    /// fn no_route(_: &Request, status: Status) -> Response {
+    ///     Response::html(format!("<!doctype html><title>{status}</title><a href='/'>Home</a>"))
+    /// }
+    /// # fn home(_: &Request) -> Response { Response::text("") }
+    /// ```
+    pub const fn fallback(mut self, handler: Fallback<S>) -> Routes<S> {
+        self.fallback = Some(handler);
+        self
+    }
+
+    /// The handler for the requests that no row answers.
+    pub(crate) fn fallback_handler(&self) -> Option<Fallback<S>> {
+        self.fallback
     }
 
     /// The rows, from top to bottom.

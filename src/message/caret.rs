@@ -15,6 +15,7 @@
 use std::ops::Range;
 
 use super::corrected::corrected_line;
+use super::counted::counted;
 use super::limits;
 use super::refusal::{Refusal, Refused};
 use super::response::Response;
@@ -86,13 +87,16 @@ impl Refused {
 impl Refusal {
     /// The limit that was exceeded, as text.
     fn limit(self, limits: &limits::Limits) -> Option<String> {
+        let bytes = |most: usize| format!("at most {}", counted(most, "byte", "bytes"));
         let in_a_line =
-            |all| format!("at most {} bytes in a line, {all} in all", limits::MAX_CHUNK_LINE_BYTES);
+            |all| format!("{} in a line, {all} in all", bytes(limits::MAX_CHUNK_LINE_BYTES));
         Some(match self {
-            Refusal::TargetTooLong => format!("at most {} bytes", limits.target.min(limits.head)),
-            Refusal::HeadTooLong => format!("at most {} bytes", limits.head),
+            Refusal::TargetTooLong => bytes(limits.target.min(limits.head)),
+            Refusal::HeadTooLong => bytes(limits.head),
             Refusal::TooManyFields => format!("at most {}", limits::MAX_FIELDS),
-            Refusal::ContentTooLarge => format!("at most {} bytes", limits.content),
+            Refusal::ContentTooLarge => {
+                format!("at most {}", counted(limits.content, "byte", "bytes"))
+            }
             Refusal::ChunkExtensionsTooLong => in_a_line(limits::MAX_CHUNK_EXTENSION_BYTES),
             Refusal::TrailersTooLong => in_a_line(limits::MAX_TRAILER_BYTES),
             Refusal::HeadTimeout => format!("at most {} s", limits.head_timeout.as_secs_f32()),

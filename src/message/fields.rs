@@ -99,15 +99,106 @@ impl<'a> FieldLines<'a> {
         self.values(name).flat_map(members)
     }
 
-    /// Returns whether the list in the lines with that name has this member, in any case.
+    /// Returns whether the list in the lines with that name has this member, in any case. Not for
+    /// weighted lists, where `gzip;q=0.5` is a member too; see [`FieldLines::weight`].
     pub fn has_member(self, name: &str, member: &str) -> bool {
         self.members(name).any(|found| found.eq_ignore_ascii_case(member.as_bytes()))
+    }
+
+    /// Iterates over the members of a weighted list, such as Accept, from all lines with that name: each
+    /// member without its weight, and the weight in thousandths, which is 1000 if none is given (RFC 9110
+    /// section 12.4.2). `text/html;level=1;q=0.5, */*` is `(text/html;level=1, 500)` and `(*/*, 1000)`.
+    /// Members whose weight breaks the grammar are skipped.
+    pub fn weighted(self, name: &str) -> impl Iterator<Item = (&'a [u8], u16)> {
+        self.values(name).flat_map(weighted)
+    }
+
+    /// Returns the weight of a member of a weighted list, in thousandths: that of the member, in any
+    /// case, or else that of `*`. 0 means that the client does not accept it (RFC 9110 section 12.4.2).
+    /// `None` if the list has neither, or if there is no list.
+    ///
+    /// ```
+    /// use openkitchen::{Request, Response};
+    ///
+    /// fn home(request: &Request) -> Response {
+    ///     // True for `gzip`, `br, gzip;q=0.5` and `*`, and false for `gzip;q=0`.
+    ///     let is_wanted = request.field_lines().weight("Accept-Encoding", "gzip") > Some(0);
+    ///     Response::text(if is_wanted { "gzip" } else { "identity" })
+    /// }
+    /// ```
+    pub fn weight(self, name: &str, member: &str) -> Option<u16> {
+        let weight = |wanted: &[u8]| {
+            self.weighted(name).find(|(found, _)| found.eq_ignore_ascii_case(wanted))
+        };
+        weight(member.as_bytes()).or_else(|| weight(b"*")).map(|(_, weight)| weight)
     }
 }
 
 /// Iterates over the members of one comma-separated value; see [`FieldLines::members`].
 pub fn members(value: &[u8]) -> impl Iterator<Item = &[u8]> {
     value.split(|&byte| byte == b',').map(trim).filter(|member| !member.is_empty())
+}
+
+/// Iterates over the members of one weighted list: each member without its weight, and the weight in
+/// thousandths, which is 1000 if none is given (RFC 9110 section 12.4.2). Members whose weight breaks
+/// the grammar are skipped: a preference is no reason to refuse a request. What follows a weight is
+/// left out.
+///
+/// `text/html;level=1;q=0.5, */*` is `(text/html;level=1, 500)` and `(*/*, 1000)`.
+pub fn weighted(value: &[u8]) -> impl Iterator<Item = (&[u8], u16)> {
+    split_unquoted(value, b',').filter_map(|member| {
+        let weight = split_unquoted(member, b';').skip(1).find_map(|parameter| {
+            let is_weight = parameter.get(..2)?.eq_ignore_ascii_case(b"q=");
+            is_weight.then(|| (&parameter[2..], Span::of(parameter, member).start()))
+        });
+        let (member, weight) = match weight {
+            Some((weight, at)) => {
+                let before = trim(&member[..at]);
+                (trim(before.strip_suffix(b";").unwrap_or(before)), thousandths(weight)?)
+            }
+            None => (member, MAX_WEIGHT),
+        };
+        (!member.is_empty()).then_some((member, weight))
+    })
+}
+
+/// The weight 1, in thousandths.
+const MAX_WEIGHT: u16 = 1000;
+
+/// Parses a weight, in thousandths. RFC 9110 section 12.4.2:
+/// `qvalue = ( "0" [ "." 0*3DIGIT ] ) / ( "1" [ "." 0*3("0") ] )`
+fn thousandths(text: &[u8]) -> Option<u16> {
+    let (whole, digits) = match text {
+        [whole] | [whole, b'.'] => (whole, &[][..]),
+        [whole, b'.', digits @ ..] if digits.len() <= 3 => (whole, digits),
+        _ => return None,
+    };
+    let mut fraction = 0;
+    for at in 0..3 {
+        fraction =
+            10 * fraction + char::from(*digits.get(at).unwrap_or(&b'0')).to_digit(10)? as u16;
+    }
+    match (whole, fraction) {
+        (b'0', fraction) => Some(fraction),
+        (b'1', 0) => Some(MAX_WEIGHT),
+        _ => None,
+    }
+}
+
+/// Splits a value at each separator that is not inside a quoted string (RFC 9110 section 5.6.4), and
+/// trims the parts: `a;b="x,y", c` is a list of two.
+fn split_unquoted(value: &[u8], separator: u8) -> impl Iterator<Item = &[u8]> {
+    let (mut is_quoted, mut is_escaped) = (false, false);
+    let parts = value.split(move |&byte| {
+        match byte {
+            _ if is_escaped => is_escaped = false,
+            b'\\' if is_quoted => is_escaped = true,
+            b'"' => is_quoted = !is_quoted,
+            _ => return byte == separator && !is_quoted,
+        }
+        false
+    });
+    parts.map(trim)
 }
 
 /// Removes the spaces and tabs around a value (OWS, RFC 9110 section 5.6.3), and no other byte.
@@ -207,6 +298,49 @@ mod tests {
         assert!(
             fields.has_member("Connection", "close") && !fields.has_member("Connection", "clos")
         );
+    }
+
+    #[test]
+    fn a_weighted_list_has_members_without_their_weights() {
+        for (text, member, weight) in [
+            ("gzip", "gzip", 1000),
+            ("gzip;q=1.0", "gzip", 1000),
+            (" gzip ; Q=0.25 ;ext=1,", "gzip", 250),
+            ("text/html;level=1 ; q=0", "text/html;level=1", 0),
+            ("a/b;x=\"c;q=0.1,d\\\"\";q=0.5", "a/b;x=\"c;q=0.1,d\\\"\"", 500),
+            ("q=0.5", "q=0.5", 1000),
+            ("br;q=1.001, gzip;q=, x;q=.5, ;q=1, de;q=0.001", "de", 1),
+        ] {
+            let members: Vec<_> = weighted(text.as_bytes()).collect();
+            assert_eq!(members, [(member.as_bytes(), weight)], "{text}");
+        }
+        assert_eq!(weighted(b" , ,").next(), None);
+    }
+
+    #[test]
+    fn a_weight_has_three_digits_and_is_at_most_one() {
+        for (text, weight) in
+            [("1", 1000), ("0", 0), ("1.000", 1000), ("0.5", 500), ("0.125", 125), ("0.", 0)]
+        {
+            assert_eq!(thousandths(text.as_bytes()), Some(weight), "{text}");
+        }
+        for text in
+            ["", "2", "1.001", "0.1234", ".5", "-0", "0.+5", "one", "1.0 ", "0.5x", "0.\u{e9}"]
+        {
+            assert_eq!(thousandths(text.as_bytes()), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_member_has_its_own_weight_or_that_of_the_star() {
+        let bytes = b"Accept-Encoding: br, *;q=0.1\r\naccept-encoding: GZIP;q=1.0, zstd;q=0";
+        let lines = [(Span::new(0, 15), Span::new(17, 28)), (Span::new(30, 45), Span::new(47, 67))];
+        let fields = FieldLines::new(bytes, &lines);
+        let weight = |member| fields.weight("Accept-Encoding", member);
+        assert_eq!(["br", "gzip", "zstd", "x"].map(weight), [1000, 1000, 0, 100].map(Some));
+        let lines = [(Span::new(0, 1), Span::new(3, 5))];
+        let fields = FieldLines::new(b"A: br", &lines);
+        assert_eq!((fields.weight("A", "gzip"), fields.weight("B", "br")), (None, None));
     }
 
     #[test]

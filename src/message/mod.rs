@@ -37,3 +37,4 @@ pub mod method;
 pub mod status;
 pub mod date;
 pub mod visible;
+pub mod counted;

@@ -195,8 +195,8 @@ refusals! {
         "the trailer fields are longer than this server reads",
         "send fewer or shorter trailer fields";
     NotFound, NOT_FOUND, "RFC 9110 section 15.5.5",
-        "no route has this path",
-        "compare the path with the route table";
+        "there is nothing at this path",
+        "check the spelling of the path";
     MethodNotAllowed, METHOD_NOT_ALLOWED, "RFC 9110 section 15.5.6",
         "the path is known, but not for this method",
         "use a method that the Allow header field names";

@@ -44,6 +44,7 @@ use log::{error, warn};
 
 use super::connections::{Entries, Entry, Identity, Permit};
 use super::shared::{Scheduling, Serve, Shared, set_stream_options};
+use crate::message::counted::counted;
 use crate::sys;
 
 /// The spare (idle) threads of the thread pool: if this many wait in `accept`, a worker that has finished
@@ -234,7 +235,8 @@ impl<T: Serve> Shared<'_, T> {
             return self.service.serve(entry, buffers);
         }
         if self.acceptor.full.allows() {
-            warn!("{limit} connections are open, which is the limit; new ones {}", T::REJECTION);
+            let limit = counted(limit, "connection is", "connections are");
+            warn!("{limit} open, which is the limit; new ones {}", T::REJECTION);
         }
         self.service.reject(entry, buffers);
     }

@@ -83,6 +83,9 @@ const BLANK_LINE_TIMEOUT: Duration = Duration::from_secs(1);
 /// closed without a response: each response needs a thread, and the limit exists to bound the threads.
 const MAX_REJECTING: usize = 16;
 
+/// Time for which a rejected connection may still send the method of its request. Most send it at once.
+const REJECTED_METHOD_WAIT: Duration = Duration::from_millis(50);
+
 /// Time for which a rejected connection is still read. Its thread comes on top of the limit, so the time
 /// is shorter than for other connections.
 const LINGER_REJECTED: Duration = Duration::from_secs(1);
@@ -245,8 +248,17 @@ impl<'a, S: Sync, L: Io> Connection<'a, S, L> {
         log!(level, "connection {number} from {peer}: {why} ({clause})");
     }
 
-    /// Answers a connection past the limit with 503, without reading a request, and closes it.
+    /// Answers a connection past the limit with 503, and closes it. Of the request, only the method is
+    /// waited for, and not long: the response to HEAD has no content (RFC 9110 section 9.3.2).
     fn reject(&mut self) {
+        let may_be_head = |bytes: &[u8]| {
+            let begins = |head: &[u8]| head.len() > bytes.len() && head.starts_with(bytes);
+            begins(b"HEAD ") || begins(b"\r\nHEAD ")
+        };
+        let deadline = Some(Instant::now() + REJECTED_METHOD_WAIT);
+        while may_be_head(self.transport.bytes())
+            && matches!(self.transport.fill(deadline), Ok(1..))
+        {}
         match self.refuse(Refusal::TooManyConnections.into()) {
             Ok(()) => self.transport.linger(LINGER_REJECTED),
             Err(gone) => debug!("connection {}: {gone}", self.identity.number),

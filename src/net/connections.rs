@@ -9,7 +9,7 @@
 //! ```
 //! Next: [`shutdown`](super::shutdown).
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::net::{Shutdown, SocketAddr, TcpStream};
 use std::sync::atomic::{AtomicBool, AtomicU8, AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
@@ -49,11 +49,14 @@ pub struct Identity {
 
 impl Entry {
     /// If the connection waits for a request, shuts its reading half: the worker's blocked read returns 0
-    /// bytes, and the worker closes it. A request that has arrived is still read and answered.
-    pub fn close_if_idle(&self) {
-        if self.idle.try_close() {
+    /// bytes, and the worker closes it. A request that has arrived is still read and answered. Returns
+    /// whether it waited.
+    pub fn close_if_idle(&self) -> bool {
+        let was_waiting = self.idle.try_close();
+        if was_waiting {
             let _ = self.stream.shutdown(Shutdown::Read);
         }
+        was_waiting
     }
 }
 
@@ -94,9 +97,11 @@ impl Connections {
         self.entries.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Closes every connection that waits for a request.
-    pub(super) fn close_idle(&self) {
-        self.entries().values().for_each(|entry| entry.close_if_idle());
+    /// Closes every connection that waits for a request. Returns their numbers.
+    pub(super) fn close_idle(&self) -> HashSet<u64> {
+        let entries = self.entries();
+        let closed = entries.iter().filter(|(_, entry)| entry.close_if_idle());
+        closed.map(|(&number, _)| number).collect()
     }
 
     /// Closes (evicts) the idle connection that was accepted first, so that a new one can be accepted. If

@@ -11,6 +11,7 @@
 //!
 //! Rule: RFC 9112 section 9, RFC 9110 section 10.1.1.  Next: [`transport`](super::transport).
 
+use std::fmt;
 use std::io::{self, ErrorKind};
 use std::panic::{self, AssertUnwindSafe};
 use std::sync::atomic::Ordering;
@@ -117,28 +118,45 @@ impl<'c, 'a, S: Sync, L: Io> Exchange<'c, 'a, S, L> {
             match routes.lookup(self.head.method, self.head.target.path(bytes)) {
                 Lookup::Found(route) => route,
                 Lookup::Options(allow) => return self.options(allow),
-                // No handler has read the query, so it may hold a secret: logs do not show it.
                 Lookup::WrongMethod(allow) => {
-                    self.routed(None);
-                    let response = Refused::from(Refusal::MethodNotAllowed).response(bytes, limits);
-                    return self.answer(response.field("Allow", &allow).hide_query(), None);
+                    let response = self.no_route(Refusal::MethodNotAllowed);
+                    let is_405 = response.status == Status::METHOD_NOT_ALLOWED;
+                    let response = if is_405 { response.field("Allow", &allow) } else { response };
+                    return self.answer(response, None);
                 }
                 Lookup::NotFound => {
-                    self.routed(None);
-                    let response = Refused::from(Refusal::NotFound).response(bytes, limits);
-                    return self.answer(response.hide_query(), None);
+                    let response = self.no_route(Refusal::NotFound);
+                    return self.answer(response, None);
                 }
             }
         };
         self.routed(Some(route));
         let response = match self.read_content(limits.content) {
-            Ok(decoded) => self.call(route, decoded),
+            Ok(decoded) => {
+                let RouteRow { method, path, .. } = route.row();
+                let name = format_args!("handler of {method} {path}");
+                self.call(route.prefix(), decoded, name, |request| route.call(request))
+            }
             Err(ReadError::Refused(refused)) => {
                 refused.response(self.transport.bytes(), limits).close()
             }
             Err(ReadError::Broken(error)) => return Err(error),
         };
         self.answer(response, Some(route))
+    }
+
+    /// The response of the table's fallback handler, or of the refusal if there is none. The query may
+    /// hold a secret of which no row knows: logs do not show it.
+    fn no_route(&self, refusal: Refusal) -> Response {
+        self.routed(None);
+        let Service { routes, limits, .. } = *self.service;
+        let Some(fallback) = routes.fallback_handler() else {
+            return Refused::from(refusal).response(self.transport.bytes(), limits).hide_query();
+        };
+        let status = refusal.rule().status;
+        let response = self.call("", None, "fallback handler", |request| fallback(request, status));
+        let is_default = response.status == Status::OK;
+        if is_default { response.status(status) } else { response }.hide_query()
     }
 
     /// Reports the route to the observers.
@@ -234,25 +252,30 @@ impl<'c, 'a, S: Sync, L: Io> Exchange<'c, 'a, S, L> {
         }
     }
 
-    /// Calls the handler. If it panics, the response is a 500 and the connection is closed; the server
+    /// Calls a handler. If it panics, the response is a 500 and the connection is closed; the server
     /// goes on.
-    fn call(&self, route: &Route<S>, decoded: Option<Vec<u8>>) -> Response {
+    fn call(
+        &self,
+        prefix: &'static str,
+        decoded: Option<Vec<u8>>,
+        name: impl fmt::Display,
+        handler: impl Fn(&Request<'_, S>) -> Response,
+    ) -> Response {
         let Service { state, limits, .. } = *self.service;
         let raw = &self.transport.bytes()[..self.length];
         let request = Request {
             state,
-            prefix: route.prefix(),
+            prefix,
             head: &self.head,
             raw,
             content: decoded.as_deref().unwrap_or(&raw[self.head.length..]),
             peer: self.identity.peer,
             connection: self.identity.number,
         };
-        panic::catch_unwind(AssertUnwindSafe(|| route.call(&request))).unwrap_or_else(|_| {
+        panic::catch_unwind(AssertUnwindSafe(|| handler(&request))).unwrap_or_else(|_| {
             // Rust's panic hook has already printed the place and the message on stderr.
             if self.service.panics.allows() {
-                let RouteRow { method, path, .. } = route.row();
-                error!("the handler of {method} {path} panicked");
+                error!("the {name} panicked");
             }
             Refused::from(Refusal::HandlerPanicked).response(raw, limits).close()
         })

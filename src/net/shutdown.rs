@@ -19,6 +19,7 @@ use log::warn;
 
 use super::connections::{Entry, FINAL_REQUEST_WAIT};
 use super::shared::{Serve, Shared};
+use crate::message::counted::counted;
 
 /// Time for which connections are accepted from the backlog of a stopping server. Without a limit,
 /// new clients could keep the server running.
@@ -47,10 +48,14 @@ impl<T: Serve> Shared<'_, T> {
         // is answered, and need not be cut off.
         let idle_deadline = deadline.min(Instant::now() + FINAL_REQUEST_WAIT);
         drop(self.connections.wait_while(|entries| !entries.is_empty(), Some(idle_deadline)));
-        self.connections.close_idle();
+        let idle = self.connections.close_idle();
         let left = self.connections.wait_while(|entries| !entries.is_empty(), Some(deadline));
-        if !left.is_empty() {
-            warn!("{} connections were cut off at the end of the grace time", left.len());
+        // An idle connection may still be there: the grace time was short, or watch's server does not
+        // close. Nothing of it is cut off, unless a request arrived in the very moment of its closing.
+        let cut_off = left.keys().filter(|number| !idle.contains(number)).count();
+        if cut_off > 0 {
+            let cut_off = counted(cut_off, "connection was", "connections were");
+            warn!("{cut_off} cut off at the end of the grace time");
         }
         left.values().map(Arc::clone).collect()
     }

@@ -59,7 +59,7 @@ pub use options::{TraceOptions, stdout_wants_colour};
 const FINISH_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// What a trace says at its start.
-pub const SECRETS_ARE_SHOWN: &str = "every byte that crosses is shown here, secrets included";
+pub const SECRETS_ARE_SHOWN: &str = "what crosses is shown here, secrets included";
 
 /// Bytes of text after which the printing thread writes.
 const WRITE_BYTES: usize = 64 * 1024;

@@ -11,6 +11,7 @@
 //! Next: `send`.
 
 use super::expected::common_length;
+use crate::message::counted::counted;
 use crate::message::visible::Visible;
 use crate::transcript::judge::Found;
 use crate::transcript::{Assertion, Fact};
@@ -161,11 +162,8 @@ impl Difference {
             ),
             (_, Found::Content(content)) => {
                 let part = Visible(&content[..content.len().min(SHOWN_BEFORE + SHOWN_AFTER)]);
-                let length = content.len();
-                Difference::new(
-                    assertion.to_string(),
-                    format!("{number}body: {part} ({length} bytes)"),
-                )
+                let length = counted(content.len(), "byte", "bytes");
+                Difference::new(assertion.to_string(), format!("{number}body: {part} ({length})"))
             }
             _ => Difference::new(assertion.to_string(), found.to_string()),
         }
@@ -222,7 +220,7 @@ mod tests {
             (
                 "body contains \"b\"",
                 Found::Content(b"c".into()),
-                "body contains \"b\"\nbody: c (1 bytes)\n",
+                "body contains \"b\"\nbody: c (1 byte)\n",
             ),
         ] {
             assert_eq!(lines(assertion, &found), expected, "{assertion}");

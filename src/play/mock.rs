@@ -57,6 +57,7 @@ use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
 use super::script;
+use crate::message::counted::counted;
 use crate::message::dialogue::Side;
 use connection::MockConnection;
 use session::MockOutcome;
@@ -188,10 +189,9 @@ impl Mock {
                 }
             };
             let Ok((number, stream)) = next else {
-                let (count, due) = (sessions.len(), connections.len());
-                report(&format!(
-                    "{count} of {due} connections were opened, then none for {timeout:?}"
-                ));
+                let due = counted(connections.len(), "connection was", "connections were");
+                let count = sessions.len();
+                report(&format!("{count} of {due} opened, then none for {timeout:?}"));
                 verdict.raise(MockVerdict::TimedOut);
                 break;
             };

@@ -8,6 +8,7 @@
 //! Rule: the side that is played must be complete; of the other side the number of bytes is enough.
 //! Next: `turns`.
 
+use crate::message::counted::counted;
 use crate::transcript::{BYTE_ORDER_MARK, Item, Piece, Side, Transcript};
 
 /// Parses a transcript, to play this side of it.
@@ -32,7 +33,8 @@ pub fn parse(text: &str, played: Side) -> Result<Transcript, String> {
         let left_out: u64 = block.bytes.pieces().iter().map(left_out).sum();
         if left_out > 0 {
             return Err(format!(
-                "line {line}: {left_out} bytes of this block were left out, so the block cannot be sent"
+                "line {line}: {} left out, so the block cannot be sent",
+                counted(left_out, "byte of this block was", "bytes of this block were")
             ));
         }
     }

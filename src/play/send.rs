@@ -34,6 +34,7 @@ use self::output::Output;
 use super::client::{ClientConnection, ClientEvent, ClientEventKind, Clients, EventSource};
 use super::connect;
 use super::turns::{Step, ToReceive, Turns};
+use crate::message::counted::counted;
 use crate::message::dialogue::{Dialogue, Progress};
 use crate::transcript::{EventKind, Millis, Side, Transcript};
 
@@ -228,9 +229,10 @@ impl<W: Write> SendPlayer<W> {
         self.output.flush();
         if sent < bytes.len() {
             self.connection(number)?.is_write_closed = true;
-            let (left, all) = (bytes.len() - sent, bytes.len());
+            let left = bytes.len() - sent;
+            let all = counted(bytes.len(), "byte was", "bytes were");
             let why = "the server does not read them";
-            self.output.prose(&format!("{left} of {all} bytes were not sent: {why}"));
+            self.output.prose(&format!("{left} of {all} not sent: {why}"));
         }
         Ok(())
     }

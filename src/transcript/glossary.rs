@@ -9,6 +9,7 @@
 //! Rule: if no RFC defines a word, the row names the standard that does, or has an empty clause. Left
 //! out: the syntax of values, except what [`SHAPES`] names.
 
+use crate::message::counted::counted;
 use crate::message::ending::Ending;
 
 /// A word, the clause that defines it, and its explanation without a full stop.
@@ -127,7 +128,7 @@ pub const CLASSES: &[Row] = &[
 /// Returns the clause and the explanation of where a message ends. It is shown at the end of the head.
 pub fn ending(ending: Ending) -> (&'static str, String) {
     let (clause, meaning) = match ending {
-        Ending::Length(length @ 1..) => ("RFC 9112 section 6.3", &*format!("the head ends here; the body (content) follows, and ends after {length} bytes, as Content-Length says")),
+        Ending::Length(length @ 1..) => ("RFC 9112 section 6.3", &*format!("the head ends here; the body (content) follows, and ends after {}, as Content-Length says", counted(length, "byte", "bytes"))),
         Ending::Length(_) => ("RFC 9112 section 6.3", "the head ends here, and so does the message: Content-Length is 0"),
         Ending::Interim => ("RFC 9110 section 15.2", "the head ends here, and so does this interim response: the final one follows"),
         Ending::NoContent => ("RFC 9112 section 6.3", "the head ends here, and so does the response: 204 and 304 have no content, whatever the fields say"),

@@ -21,6 +21,7 @@
 use std::fmt;
 
 use super::assertions::{Assertion, Fact, FieldName};
+use crate::message::counted::counted;
 use crate::message::dialogue::Side;
 use crate::message::outline::Outline;
 use crate::message::requests::ReceivedRequest;
@@ -63,10 +64,12 @@ const SHOWN_BYTES: usize = 60;
 impl fmt::Display for Found {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Found::Requests(1) => f.write_str("1 request was received"),
-            Found::Requests(count) => write!(f, "{count} requests were received"),
-            Found::Responses(1) => f.write_str("1 response was received"),
-            Found::Responses(count) => write!(f, "{count} responses were received"),
+            Found::Requests(count) => {
+                write!(f, "{} received", counted(*count, "request was", "requests were"))
+            }
+            Found::Responses(count) => {
+                write!(f, "{} received", counted(*count, "response was", "responses were"))
+            }
             Found::Status(status) => write!(f, "the status is {status}"),
             Found::Method(method) => write!(f, "the method is {}", Visible(method)),
             Found::Target(target) => write!(f, "the target is {}", Visible(target)),

@@ -15,6 +15,7 @@ use std::time::Duration;
 
 use super::model::EventKind;
 use super::text::Millis;
+use crate::message::counted::counted;
 
 /// The shortest silence that is reported: users wonder about it. A shorter one needs no event, since a
 /// player of the recording waits two seconds for every response.
@@ -31,11 +32,6 @@ pub fn silence(time: Duration) -> Option<EventKind> {
 pub fn crossed(length: u64, reads: u64, took: Duration) -> String {
     let reads = if reads > 1 { format!(" in {reads} pieces") } else { String::new() };
     format!("{}{reads}, +{}", counted(length, "byte", "bytes"), Took(took))
-}
-
-/// A number and its noun: `1 byte`, `2 bytes`.
-pub fn counted(number: u64, one: &str, many: &str) -> String {
-    format!("{number} {}", if number == 1 { one } else { many })
 }
 
 /// Displays a duration as `0.2 ms` or `1.5 s`.

@@ -2,6 +2,7 @@
 //!
 //! ```text
 //! server    the settings of a server, and how a stream sees its stop
+//! fallback  the handler for the requests that no row answers
 //! files     the path of a file that a request names
 //! observer  what an observer is told, and in which order
 //! observe   the trace, recordings and kept exchanges of a library server
@@ -11,6 +12,7 @@
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on ends by a panic")]
 
 mod carets;
+mod fallback;
 mod files;
 mod observe;
 mod observer;

@@ -577,7 +577,7 @@ fn a_client_that_stalls_closes_early_or_never_connects_is_reported() {
     let Exit { code, stdout, .. } = Mock::start(&after_get(""), "--timeout 0.5").wait();
     assert_eq!(code, Some(3));
     assert!(
-        stdout.ends_with("\n# 0 of 1 connections were opened, then none for 500ms\n"),
+        stdout.ends_with("\n# 0 of 1 connection was opened, then none for 500ms\n"),
         "{stdout}"
     );
 }

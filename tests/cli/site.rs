@@ -5,9 +5,11 @@
 
 use std::fs;
 use std::path::Path;
+use std::time::Duration;
 
 use crate::support::client::Response;
-use crate::support::process::{Exit, Folder, ServerProcess};
+use crate::support::process::{Exit, Folder, ServerProcess, openkitchen};
+use crate::support::resources::processor_time;
 
 const FORM: &str = "Content-Type: application/x-www-form-urlencoded\r\n";
 const JSON: &str = "Content-Type: application/json\r\n";
@@ -37,7 +39,69 @@ fn is_sentence(response: &Response, status: u16, word: &str) {
     assert!(response.text().ends_with('\n'), "{:?}", response.text());
 }
 
+/// The page names its language and its parts, and has a link to the front page in its content.
+#[track_caller]
+fn has_a_way_back(page: &Response) {
+    let text = page.text();
+    for part in ["<html lang=\"en\">", "<header>", "<nav aria-label=\"Site\">", "<footer>"] {
+        assert!(text.contains(part), "{part}: {text}");
+    }
+    let (_, main) = text.split_once("<main ").unwrap();
+    assert!(main.contains("<h1>") && main.contains("<a href=\"/\">Back to the menu</a>"), "{text}");
+    let title = text.split("<title>").nth(1).unwrap();
+    assert!(title.split("</title>").next().unwrap().ends_with(" · Open Kitchen"), "{text}");
+}
+
 // Pages.
+
+#[test]
+fn what_is_not_there_is_a_page_for_a_browser_and_text_for_others() {
+    let server = ServerProcess::start_site("");
+    for (request, status, allow) in [
+        ("GET /nowhere", 404, None),
+        ("GET /%3Cb%3E", 404, None),
+        ("POST /nowhere", 404, None),
+        ("DELETE /about", 405, Some("GET, HEAD, OPTIONS")),
+        ("GET /echo", 405, Some("POST, OPTIONS")),
+    ] {
+        let page = server.request(request, BROWSER, "");
+        is_page(&page, status);
+        has_a_way_back(&page);
+        assert!(!page.text().contains("route") && !page.text().contains("<b>"), "{}", page.text());
+        assert_eq!(page.field("allow"), allow, "{request}");
+        for accept in ["", "Accept: */*\r\n", "Accept: application/json\r\n"] {
+            let text = server.request(request, accept, "");
+            is_sentence(&text, status, "address");
+            assert_eq!(text.field("allow"), allow, "{request}");
+            assert!(!text.text().contains("route"), "{}", text.text());
+        }
+    }
+    let head = server.request("HEAD /nowhere", BROWSER, "");
+    assert_eq!((head.status, head.content.len()), (404, 0));
+}
+
+#[test]
+fn the_home_page_names_the_host_of_the_target_and_not_that_of_the_field() {
+    let server = ServerProcess::start_site("");
+    for (target, host) in
+        [("/", "field.test:81"), ("http://target.test:82/", "target.test:82"), ("/", "[::1]:5000")]
+    {
+        let mut client = server.client();
+        let field = if target == "/" { host } else { "field.test:81" };
+        client.send(format!("GET {target} HTTP/1.1\r\nHost: {field}\r\n\r\n"));
+        let page = client.response();
+        assert!(page.text().contains(&format!("curl -v http://{host}/about")), "{target}");
+    }
+}
+
+#[test]
+fn the_home_page_says_whether_the_terminal_shows_what_crosses() {
+    let [printed, blind] = ["is printed in the terminal", "<code>--no-trace</code>"];
+    let traced = ServerProcess::start(&mut openkitchen("--listen 127.0.0.1:0")).get("/");
+    assert!(traced.text().contains(printed) && !traced.text().contains(blind));
+    let quiet = ServerProcess::start_site("").get("/");
+    assert!(quiet.text().contains(blind) && !quiet.text().contains(printed));
+}
 
 #[test]
 fn the_home_page_has_a_like_button_for_each_post() {
@@ -49,7 +113,7 @@ fn the_home_page_has_a_like_button_for_each_post() {
         let field = format!("<input type=\"hidden\" name=\"post\" value=\"{post}\">");
         assert!(page.text().contains(&field), "post {post}");
     }
-    let forms = page.text().matches("method=\"post\" action=\"/api/likes\"").count();
+    let forms = page.text().matches("method=\"post\" action=\"/like\"").count();
     assert_eq!(forms, 6, "a like needs no JavaScript");
     // The response to HEAD has the same head and no content.
     let head = server.request("HEAD /", "", "");
@@ -64,7 +128,7 @@ fn pages_link_to_this_site_only_and_no_link_is_broken() {
         let page = server.get(path);
         is_page(&page, 200);
         assert!(page.field("content-security-policy").unwrap().starts_with("default-src 'none'"));
-        for attribute in ["src=\"", "href=\"", "action=\""] {
+        for attribute in ["src=\"", "href=\""] {
             for link in page.text().split(attribute).skip(1) {
                 let link = link.split('"').next().unwrap();
                 let is_ours = link.starts_with('/') && !link.starts_with("//");
@@ -153,12 +217,119 @@ fn a_like_is_sent_as_a_form_or_json_and_the_response_has_the_new_count() {
 }
 
 #[test]
-fn a_browser_that_sends_the_form_is_redirected_to_the_page() {
+fn the_form_of_the_page_always_redirects_to_the_page() {
     let server = ServerProcess::start_site("");
-    let response = server.request("POST /api/likes", &format!("{FORM}{BROWSER}"), "post=2");
-    assert_eq!((response.status, response.field("location")), (303, Some("/#post-2")));
+    for (likes, accept) in [
+        BROWSER,
+        "Accept: text/html, text/*;q=0.5, image/*, application/*\r\n", // w3m
+        "Accept: */*\r\n",                                             // links
+        "Accept: application/json\r\n",
+        "",
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        let response = server.request("POST /like", &format!("{FORM}{accept}"), "post=2");
+        let location = response.field("location");
+        assert_eq!((response.status, location), (303, Some("/#post-2")), "{accept}");
+        assert_eq!(response.content, b"");
+        let count = format!("\"2\":{}", likes + 1);
+        assert!(server.get("/api/likes").text().contains(&count), "the like is stored");
+        // The API is for programs, and redirects nobody.
+        let fields = format!("{FORM}{accept}");
+        assert_eq!(server.request("POST /api/likes", &fields, "post=1").status, 201, "{accept}");
+    }
     assert!(server.get("/").text().contains("id=\"post-2\""), "the target exists");
-    assert!(server.get("/api/likes").text().contains("\"2\":1"), "the like is stored");
+}
+
+#[test]
+fn a_form_that_cannot_be_stored_is_answered_with_a_page_that_says_why() {
+    let server = ServerProcess::start_site("");
+    for (fields, content, status, word) in [
+        (FORM, "post=7", 404, "no such post"),
+        (FORM, "post=x", 400, "&quot;post&quot; should be a post&#39;s number"),
+        ("Content-Type: text/plain\r\n", "post=1", 415, "Send a form"),
+        (&format!("{FORM}Origin: null\r\n"), "post=1", 403, "A page of another site"),
+    ] {
+        let response = server.request("POST /like", fields, content);
+        is_page(&response, status);
+        assert!(response.text().contains(word), "{}", response.text());
+        has_a_way_back(&response);
+    }
+    let get = server.request("GET /like", BROWSER, "");
+    is_page(&get, 405);
+    assert_eq!(get.field("allow"), Some("POST, OPTIONS"));
+}
+
+#[test]
+fn a_like_of_a_page_of_another_site_is_refused_with_the_reason_and_not_counted() {
+    let server = ServerProcess::start_site("");
+    let host = server.address.to_string();
+    let foreign = [
+        "Origin: https://evil.example\r\n".to_owned(),
+        "Origin: null\r\n".to_owned(),
+        "Origin: \r\n".to_owned(),
+        "Origin: http://127.0.0.1:1\r\n".to_owned(),
+        format!("Origin: http://{host}\r\nOrigin: https://evil.example\r\n"),
+        format!("Origin: http://{host}.evil.example\r\n"),
+        "Sec-Fetch-Site: cross-site\r\n".to_owned(),
+        "Sec-Fetch-Site: same-site\r\n".to_owned(),
+        format!("Origin: http://{host}\r\nSec-Fetch-Site: cross-site\r\n"),
+    ];
+    for fields in &foreign {
+        for (path, media, content) in [
+            ("/api/likes", FORM, "post=4"),
+            ("/api/likes", JSON, r#"{"post": 4}"#),
+            ("/like", FORM, "post=4"),
+        ] {
+            let request = format!(
+                "POST {path} HTTP/1.1\r\nHost: {host}\r\n{fields}{media}Content-Length: {}\r\n\r\n\
+                 {content}",
+                content.len()
+            );
+            let mut client = server.client();
+            client.send(request);
+            let response = client.response();
+            assert_eq!(response.status, 403, "{path} {fields}");
+            assert!(response.text().contains("A page of another site"), "{}", response.text());
+        }
+    }
+    assert_eq!(server.get("/api/likes").text(), r#"{"1":0,"2":0,"3":0,"4":0,"5":0,"6":0}"#);
+    // To read is not to change something, and a browser hides the response itself.
+    assert_eq!(server.request("GET /api/likes", &foreign[0], "").status, 200);
+}
+
+#[test]
+fn a_like_of_the_sites_own_page_is_stored_also_behind_a_proxy_that_keeps_host() {
+    let server = ServerProcess::start_site("");
+    let mut likes = 0;
+    for (target, host, fields) in [
+        ("/api/likes", "127.0.0.1:5000", "Origin: http://127.0.0.1:5000"),
+        ("/api/likes", "[::1]:5000", "Origin: http://[::1]:5000"),
+        ("/api/likes", "Example.test", "Origin: https://example.test"),
+        ("/api/likes", "example.test:443", "Origin: https://example.test"),
+        ("/api/likes", "example.test:80", "Origin: http://example.test"),
+        ("/api/likes", "example.test:8443", "Origin: https://example.test:8443"),
+        ("http://example.test/api/likes", "other.test", "Origin: https://example.test"),
+        // The browser knows best, also where a proxy changes Host.
+        (
+            "/api/likes",
+            "backend:5000",
+            "Origin: https://example.test\r\nSec-Fetch-Site: same-origin",
+        ),
+        ("/api/likes", "127.0.0.1:5000", "Sec-Fetch-Site: none"),
+        // No browser: curl, a program.
+        ("/api/likes", "anything", "User-Agent: curl/8.5.0"),
+    ] {
+        let mut client = server.client();
+        client.send(format!(
+            "POST {target} HTTP/1.1\r\nHost: {host}\r\n{fields}\r\n{FORM}Content-Length: 6\r\n\r\npost=4"
+        ));
+        let response = client.response();
+        assert_eq!(response.status, 201, "{host} {fields}: {}", response.text());
+        likes += 1;
+        assert_eq!(response.text(), format!("{{\"post\":4,\"likes\":{likes}}}"));
+    }
 }
 
 #[test]
@@ -176,6 +347,7 @@ fn an_invalid_like_is_refused_with_the_reason_and_not_counted() {
         (JSON, r#"{"post": 1, "post": 1}"#, 400, "twice"),
         ("", "post=1", 415, "application/json"),
         ("Content-Type: text/plain\r\n", "post=1", 415, "application/x-www-form-urlencoded"),
+        (FORM, &"&".repeat(8 * 1024 + 1), 413, "8192 bytes"),
     ] {
         let response = server.request("POST /api/likes", fields, content);
         is_sentence(&response, status, word);
@@ -257,6 +429,15 @@ fn staff_answers_200_to_the_right_key_and_401_to_all_else() {
         assert_eq!(challenges, [basic, "Bearer realm=\"staff\""], "{field}");
     }
     is_page(&get_staff(BROWSER), 401);
+    // No key, a wrong one and two are three different things to mend.
+    let wrong = "Authorization: Bearer x\r\n";
+    for (fields, title) in [
+        ("", "Kitchen staff only"),
+        (wrong, "That is not the key"),
+        (&wrong.repeat(2), "One key at a time"),
+    ] {
+        is_sentence(&get_staff(fields), 401, title);
+    }
     let Exit { stderr, .. } = server.stop();
     assert!(stderr.contains("/staff") && !stderr.contains(KEY), "{stderr}");
 }
@@ -356,6 +537,88 @@ fn fields_returns_the_fields_as_a_handler_gets_them() {
     assert_eq!(client.response().text(), "HOST: h\nx-B: two  blanks\nX-a: \nx-b: again\n");
     client.send("POST /fields HTTP/1.0\r\nContent-Length: 2\r\n\r\nhi");
     assert_eq!(Response::parse(&client.read_to_end()).text(), "Content-Length: 2\n");
+}
+
+// What a request costs.
+
+/// The most processor time of a request: 1 ms, and 2 ms for a megabyte of content that arrives. A test
+/// build is about ten times slower than a release.
+const MOST_TIME: Duration = Duration::from_millis(if cfg!(debug_assertions) { 12 } else { 1 });
+
+/// A text of `length` bytes or a few less: `unit` again and again.
+fn repeated(unit: &str, length: usize) -> String {
+    unit.repeat(length / unit.len())
+}
+
+/// Checks the processor time of one such request. It is the least of three measurements.
+#[track_caller]
+fn costs_little(server: &ServerProcess, line: &str, fields: &str, content: &str) {
+    const REQUESTS: u32 = 30;
+    let mebibytes = content.len().div_ceil(1 << 20) as u32;
+    let (most, mut least) = (MOST_TIME * (1 + 2 * mebibytes), Duration::MAX);
+    let length = content.len();
+    let request =
+        format!("{line} HTTP/1.1\r\nHost: h\r\n{fields}Content-Length: {length}\r\n\r\n{content}");
+    for _ in 0..3 {
+        let before = processor_time(server.id());
+        let mut client = server.client();
+        for _ in 0..REQUESTS {
+            client.send(&request);
+            assert!(client.response().status < 500, "{line:.60}");
+        }
+        least = least.min((processor_time(server.id()) - before) / REQUESTS);
+        if least <= most {
+            return;
+        }
+    }
+    panic!("{line:.60} {fields:.60} {content:.60}: {least:?} a request");
+}
+
+#[test]
+fn no_request_of_legal_size_costs_more_than_a_millisecond() {
+    let server = with_key("");
+    // The target has 8 KiB at most.
+    for unit in ["=&", "a&", "a=b&", "%6b=&", "key=x&", "&", "%25", "+"] {
+        let query = repeated(unit, 8 * 1024 - 20);
+        for path in ["/staff", "/", "/contact", "/raw", "/fields", "/api/posts", "/nowhere"] {
+            costs_little(&server, &format!("GET {path}?{query}"), "", "");
+        }
+    }
+    for (start, unit) in [("/", "%41"), ("/", "%25"), ("/", "'"), ("/%", "25")] {
+        let path = repeated(unit, 8 * 1024 - 20);
+        costs_little(&server, &format!("GET {start}{path}"), BROWSER, "");
+    }
+    // The head has 16 KiB at most.
+    for unit in [",", "a,", ";,", "*/*,", "*/*;q=0.1,", "*/*;;;;,", "text/html;", "\"", "\"\\,"] {
+        let accept = format!("Accept: {}\r\n", repeated(unit, 16 * 1024 - 200));
+        for line in ["GET /nowhere", "GET /like", "GET /staff"] {
+            costs_little(&server, line, &accept, "");
+        }
+    }
+    for key in [repeated("QUFB", 16_000), repeated("k", 1024), repeated(" ", 16_000)] {
+        for scheme in ["Basic", "Bearer"] {
+            costs_little(&server, "GET /staff", &format!("Authorization: {scheme} {key}x\r\n"), "");
+        }
+    }
+    let origin = format!("{FORM}Origin: http://{}\r\n", repeated("A", 16_000));
+    costs_little(&server, "POST /like", &origin, "post=1");
+    let many = (0..98).map(|number| format!("x{number}: {}\r\n", repeated("y", 150)));
+    costs_little(&server, "GET /fields", &many.collect::<String>(), "");
+    // The content has 1 MiB at most.
+    for length in [8 * 1024, 1 << 20] {
+        for unit in ["=&", "a=b&", "post=1&", "&"] {
+            let form = repeated(unit, length);
+            costs_little(&server, "POST /api/likes", FORM, &form);
+            costs_little(&server, "POST /like", &format!("{FORM}{BROWSER}"), &form);
+        }
+        for (start, unit) in [("{\"a\":", "["), ("{\"a\":[", "1,"), ("{", "\"\":1,"), ("{", " ")] {
+            let json = format!("{start}{}", repeated(unit, length - start.len()));
+            costs_little(&server, "POST /api/likes", JSON, &json);
+        }
+        for path in ["/echo", "/raw", "/fields"] {
+            costs_little(&server, &format!("POST {path}"), "", &repeated("x", length));
+        }
+    }
 }
 
 // The log and the health check.

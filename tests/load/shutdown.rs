@@ -232,16 +232,48 @@ fn the_grace_time_bounds_the_stop() {
     upload.read_to_end();
 }
 
+#[test]
+fn without_a_grace_time_idle_clients_are_not_counted_as_cut_off() {
+    for uploads in 0..3 {
+        let server = ServerProcess::start_site("--grace 0");
+        let kept: Vec<Client> = (0..uploads).map(|_| incomplete_upload(&server)).collect();
+        let idle: Vec<Client> = (0..20)
+            .map(|_| {
+                let mut idle = server.client();
+                idle.send("GET /about HTTP/1.1\r\nHost: h\r\n\r\n");
+                assert_eq!(idle.response().status, 200);
+                idle
+            })
+            .collect();
+        // Meanwhile the threads of the others have begun to wait.
+        assert_eq!(server.get("/about").status, 200);
+        let Exit { code, stderr, .. } = server.stop();
+        assert_eq!(code, Some(0), "{stderr}");
+        match uploads {
+            0 => assert!(!stderr.contains("cut off"), "{stderr}"),
+            1 => assert!(stderr.contains(" 1 connection was cut off"), "{stderr}"),
+            _ => assert!(stderr.contains(" 2 connections were cut off"), "{stderr}"),
+        }
+        drop((idle, kept));
+    }
+}
+
 /// A server, and a client whose request stays incomplete.
 fn server_with_an_upload(flags: &str) -> (ServerProcess, Client) {
     let server = ServerProcess::start_site(flags);
+    let upload = incomplete_upload(&server);
+    (server, upload)
+}
+
+/// A client whose request is half received and stays incomplete.
+fn incomplete_upload(server: &ServerProcess) -> Client {
     let mut upload = server.client();
     upload.send(
         "POST /echo HTTP/1.1\r\nHost: h\r\nContent-Length: 2\r\nExpect: 100-continue\r\n\r\n",
     );
     assert_eq!(upload.response().status, 100);
     upload.send("1");
-    (server, upload)
+    upload
 }
 
 #[test]

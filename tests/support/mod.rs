@@ -32,7 +32,7 @@
 //! ```text
 //! process        starts the binary; waits for its end; folders, signals, tools
 //! client         sends exact bytes and reads responses
-//! resources      counts descriptors, threads and memory of a process
+//! resources      counts descriptors, threads, memory and processor time of a process
 //! load_client    sends request after request, and finds out what happened to each
 //! latency        measures how long new clients wait
 //!

@@ -1,4 +1,5 @@
-//! Counts the descriptors, threads and memory of a process in /proc, so that a test can see a leak.
+//! Counts the descriptors, threads and memory of a process in /proc, so that a test can see a leak; and
+//! its processor time.
 
 use std::time::{Duration, Instant};
 use std::{fmt, fs, thread};
@@ -71,6 +72,17 @@ impl Resources {
             thread::sleep(Duration::from_millis(5));
         }
     }
+}
+
+/// Time that the processors have spent for a process until now, in steps of 10 ms. The time that it
+/// waits for a processor does not count, so a busy machine changes little.
+#[track_caller]
+pub fn processor_time(process: u32) -> Duration {
+    let stat = fs::read_to_string(format!("/proc/{process}/stat")).unwrap();
+    // proc_pid_stat(5): utime and stime are fields 14 and 15, and field 3 follows the name in brackets.
+    let (_, fields) = stat.rsplit_once(')').unwrap();
+    let ticks = fields.split_whitespace().skip(14 - 3).take(2);
+    Duration::from_millis(ticks.map(|ticks| 10 * ticks.parse::<u64>().unwrap()).sum())
 }
 
 impl fmt::Display for Resources {

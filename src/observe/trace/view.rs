@@ -27,12 +27,13 @@ use super::connection::TracedConnection;
 use super::direction::Shown;
 use super::event::{Observed, TraceEvent};
 use super::options::TraceOptions;
+use crate::message::counted::counted;
 use crate::message::dialogue::Followed;
 use crate::message::method::Method;
 use crate::message::outline::Outline;
 use crate::message::target::masked;
 use crate::transcript::explain::Remark;
-use crate::transcript::notes::{SILENCE, counted};
+use crate::transcript::notes::SILENCE;
 use crate::transcript::{Item, Side};
 
 /// Connections without a byte that are printed in each [`SILENT_PERIOD`]: as many as a browser opens to
@@ -277,7 +278,10 @@ impl Explained {
             head.method == Some(Method::Get) && path == Some(b"/favicon.ico")
         };
         if requests.iter().any(is_favicon) && !mem::replace(&mut self.favicon, true) {
-            remarks.push("the browser requests /favicon.ico by itself: the icon of its tab");
+            remarks.push(
+                "/favicon.ico is the icon of a browser's tab: browsers ask for it, also where no page \
+                 names it",
+            );
         }
         remarks
     }

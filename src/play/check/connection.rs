@@ -7,12 +7,12 @@
 
 use std::time::Duration;
 
+use crate::message::counted::counted;
 use crate::message::responses::ResponseCollector;
 use crate::play::client::{ClientConnection, Ended, ServerEvents};
 use crate::play::difference::{Difference, RECEIVED};
 use crate::play::expected::{EqualUpTo, ExpectedBytes};
 use crate::transcript::judge::{Group, Judged};
-use crate::transcript::notes;
 use crate::transcript::{EventKind, Side};
 
 /// Bytes that are taken on one connection at most, up to one read.
@@ -108,12 +108,12 @@ pub fn require_complete(client: &CheckedConnection) -> Result<(), Difference> {
 fn incomplete_response(client: &CheckedConnection) -> String {
     let state = &client.state;
     let Some(response) = state.responses.incomplete() else {
-        return format!("{} bytes, and no complete head", state.got().len());
+        return format!("{}, and no complete head", counted(state.got().len(), "byte", "bytes"));
     };
-    let received = response.content.len();
+    let received = counted(response.content.len(), "byte", "bytes");
     let length = match response.values("content-length").first() {
-        Some(length) => format!("Content-Length: {length}, and {received} bytes"),
-        None => format!("{received} bytes, and not the end of the content"),
+        Some(length) => format!("Content-Length: {length}, and {received}"),
+        None => format!("{received}, and not the end of the content"),
     };
     match client.ended {
         Ended::Open => length,
@@ -138,14 +138,14 @@ pub fn received_so_far(client: &CheckedConnection, timeout: Duration) -> String 
             format!("after {seconds} s: {}", incomplete_response(client))
         }
         _ if is_incomplete => incomplete_response(client),
-        Ended::Open => format!("{}, and nothing more in {seconds} s", counted(count)),
-        _ => format!("{}, then the connection ended", counted(count)),
+        Ended::Open => format!("{}, and nothing more in {seconds} s", counted_responses(count)),
+        _ => format!("{}, then the connection ended", counted_responses(count)),
     }
 }
 
 /// `1 response`, or `2 responses`.
-pub fn counted(responses: usize) -> String {
-    notes::counted(responses as u64, "response", "responses")
+pub fn counted_responses(responses: usize) -> String {
+    counted(responses, "response", "responses")
 }
 
 /// Describes how the connection ended, or that it is open.

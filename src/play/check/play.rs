@@ -14,8 +14,8 @@ use std::time::{Duration, Instant};
 
 use super::case::Case;
 use super::connection::{
-    CheckState, CheckedConnection, MAX_RECEIVED_BYTES, counted, different, end_of, received_so_far,
-    require_complete, require_well_formed,
+    CheckState, CheckedConnection, MAX_RECEIVED_BYTES, counted_responses, different, end_of,
+    received_so_far, require_complete, require_well_formed,
 };
 use crate::message::dialogue::Progress;
 use crate::play::client::{Clients, Ended};
@@ -336,8 +336,9 @@ impl CheckPlayer<'_> {
         let responses = state.responses.finals().len();
         let allowed = state.responses.allowed_responses();
         if responses as u64 > allowed {
-            let expected = format!("one response for each request: {}", counted(allowed as usize));
-            return Err(Difference::new(expected, counted(responses)).into());
+            let expected =
+                format!("one response for each request: {}", counted_responses(allowed as usize));
+            return Err(Difference::new(expected, counted_responses(responses)).into());
         }
         Ok(())
     }

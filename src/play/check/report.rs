@@ -20,6 +20,7 @@ use std::fmt::Write;
 
 use super::case::Case;
 use super::play::CheckOutcome;
+use crate::message::counted::counted;
 use crate::play::difference::Difference;
 use crate::transcript::{Block, Bytes, Item, Note, Side};
 
@@ -200,7 +201,7 @@ fn sent_lines(sent: &[u8]) -> Vec<String> {
     let lines: Vec<&str> = text.lines().skip(1).collect();
     let mut shown: Vec<String> = lines.iter().take(MAX_SENT_LINES).map(|line| cut(line)).collect();
     if lines.len() > MAX_SENT_LINES || sent.len() > MAX_SENT_LINES * TEXT_COLUMNS {
-        shown.push(format!("... {} bytes in all", sent.len()));
+        shown.push(format!("... {} in all", counted(sent.len(), "byte", "bytes")));
     }
     shown
 }

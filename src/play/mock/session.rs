@@ -18,6 +18,7 @@ use std::time::{Duration, Instant};
 
 use super::connection::{AwaitedRequest, MockConnection};
 use super::differ;
+use crate::message::counted::counted;
 use crate::message::dialogue::{Dialogue, Progress, Side};
 use crate::message::requests::RequestCollector;
 use crate::message::visible::Visible;
@@ -258,15 +259,23 @@ impl Session<'_> {
         let end = self.request_ends.last().map_or(0, |&end| end as usize);
         let length = self.received.len().saturating_sub(end);
         let number = self.request_ends.len() + 1;
-        format!("{length} bytes of request {number} were received, and it is not complete")
+        let [one, many] = ["byte", "bytes"].map(|bytes| format!("{bytes} of request {number}"));
+        let received = counted(length, &format!("{one} was"), &format!("{many} were"));
+        format!("{received} received, and it is not complete")
     }
 
     fn write(&mut self, bytes: &[u8]) -> Result<(), MockStop> {
         let length = bytes.len();
         self.dialogue.follow(Side::Server, bytes);
         self.stream.write_all(bytes).map_err(|error| match is_timeout(&error) {
-            true => MockStop::Stalled(format!("the client does not read {length} bytes")),
-            false => MockStop::ClientLeft(format!("{length} bytes were not sent")),
+            true => {
+                let bytes = counted(length, "byte", "bytes");
+                MockStop::Stalled(format!("the client does not read {bytes}"))
+            }
+            false => {
+                let bytes = counted(length, "byte was", "bytes were");
+                MockStop::ClientLeft(format!("{bytes} not sent"))
+            }
         })
     }
 
@@ -343,8 +352,8 @@ impl Session<'_> {
         }
         if !self.surplus.is_empty() && self.script.has_bytes() {
             let shown = &self.surplus[..self.surplus.len().min(SHOWN_BYTES)];
-            let length = self.surplus.len();
-            differences.push(format!("the client sent more, {length} bytes: {}", Visible(shown)));
+            let length = counted(self.surplus.len(), "byte", "bytes");
+            differences.push(format!("the client sent more, {length}: {}", Visible(shown)));
         }
         let mut timed_out = None;
         match stop {

@@ -14,6 +14,7 @@ use std::ops::Range;
 use super::faults;
 use super::remark::Remark;
 use super::words;
+use crate::message::counted::counted;
 use crate::message::dialogue::{Dialogue, Followed, Side};
 use crate::message::ending::Ending;
 use crate::message::fields::without_line_end;
@@ -149,7 +150,10 @@ impl DirectionExplainer {
     fn end_message(&mut self, ending: Option<Ending>) {
         self.has_ended = true;
         let Some(content) = self.content.take() else { return };
-        let (bytes, chunks) = (count(content.received, "byte"), count(content.chunks, "chunk"));
+        let (bytes, chunks) = (
+            counted(content.received, "byte", "bytes"),
+            counted(content.chunks, "chunk", "chunks"),
+        );
         let (how, clause) = match ending {
             Some(Ending::Chunked) if content.is_uncounted => {
                 (String::new(), "RFC 9112 section 7.1")
@@ -223,7 +227,8 @@ impl DirectionExplainer {
     ) -> Remark {
         let reader = dialogue.reader(self.side);
         let (ending, left) = (reader.ending(), reader.content_left());
-        let bytes = count(content.received, "byte");
+        let bytes = counted(content.received, "byte", "bytes");
+        let more = counted(left, "more was", "more were");
         if !line.is_empty()
             && let Some(range) = dialogue.next(self.side, missing_line_end(line))
             && let Some((refusal, at)) = range.fault.filter(|&(_, at)| at < line.len())
@@ -231,11 +236,11 @@ impl DirectionExplainer {
             return faults::refused(self.side, line, start, refusal.at(at));
         }
         let text = match ending {
-            Some(Ending::Length(_)) => format!(
-                "the content stops after {bytes}: {left} more were promised by Content-Length"
-            ),
+            Some(Ending::Length(_)) => {
+                format!("the content stops after {bytes}: {more} promised by Content-Length")
+            }
             Some(Ending::Chunked) if left > 0 => {
-                format!("the content stops within a chunk: {left} more were promised by its size")
+                format!("the content stops within a chunk: {more} promised by its size")
             }
             Some(Ending::Chunked) => {
                 "the content stops before its last chunk, so something is missing".to_owned()
@@ -285,10 +290,6 @@ fn last(end: usize) -> Range<usize> {
     end.saturating_sub(1)..end
 }
 
-fn count(number: u64, what: &str) -> String {
-    format!("{number} {what}{}", if number == 1 { "" } else { "s" })
-}
-
 #[cfg(test)]
 mod tests {
     use super::super::tests::{STREAM, has, sentences};
@@ -313,7 +314,7 @@ mod tests {
             (
                 None,
                 "200 OK\r\nContent-Length: 3\r\n\r\nhi",
-                "the content stops after 2 bytes: 1 more were promised",
+                "the content stops after 2 bytes: 1 more was promised",
             ),
             (None, "200 OK\r\n\r\nhi", "the content ends with the connection, after 2 bytes"),
             (

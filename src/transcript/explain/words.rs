@@ -10,6 +10,7 @@
 use std::cmp::Reverse;
 
 use super::remark::Remark;
+use crate::message::counted::counted;
 use crate::message::dialogue::Side;
 use crate::message::fields::{Span, check_line, is_token, trim, without_line_end};
 use crate::message::target::{check_authority, form, is_secret_name};
@@ -46,8 +47,10 @@ pub(super) fn chunk_size(line: &[u8], size: u64, at: usize, remarks: &mut Vec<Re
     let (digits, extensions) = line.split_at(before(line, b" \t;").len());
     let text = match size {
         0 => "the last chunk, of size zero: no more content follows".to_owned(),
-        1 => "a chunk's size in hex: 1 byte of content follows".to_owned(),
-        _ => format!("a chunk's size in hex: {size} bytes of content follow"),
+        _ => {
+            let follow = counted(size, "byte of content follows", "bytes of content follow");
+            format!("a chunk's size in hex: {follow}")
+        }
     };
     words.named_remark(digits, text, "RFC 9112 section 7.1");
     if let extensions @ [_, ..] = trim(extensions) {

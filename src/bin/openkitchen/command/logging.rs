@@ -18,6 +18,7 @@ use std::{mem, process, thread};
 
 use env_logger::{Builder, Env};
 use log::{Log, Metadata, Record};
+use openkitchen::message::counted::counted;
 
 use super::CliError;
 
@@ -176,7 +177,8 @@ impl LogQueue {
         let mut text = mem::take(&mut state.text);
         let lost = mem::take(&mut state.lost);
         if lost > 0 {
-            text.extend(format!("openkitchen: warn: {lost} lines of the log were lost\n").bytes());
+            let lost = counted(lost, "line of the log was", "lines of the log were");
+            text.extend(format!("openkitchen: warn: {lost} lost\n").bytes());
         }
         (state.is_writing, state.is_stuck) = (true, false);
         self.changed.notify_all();

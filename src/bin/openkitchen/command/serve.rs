@@ -53,7 +53,8 @@ fn serve(options: &ServeOptions) -> Result<(), CliError> {
     let default = likes::default_path(env::var_os("XDG_STATE_HOME"), env::var_os("HOME"));
     let likes =
         Likes::choose(options.data.clone(), default).map_err(|error| failed(error.to_string()))?;
-    let site: &'static Site = Box::leak(Box::new(Site::new(likes, api_key, contact)));
+    let site: &'static Site =
+        Box::leak(Box::new(Site::new(likes, api_key, contact).traced(options.trace)));
     stop_on_signal(server.stopper(), site, options).map_err(|error| failed(error.to_string()))?;
 
     let likes_line = match site.likes.path() {

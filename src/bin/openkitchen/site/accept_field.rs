@@ -6,107 +6,74 @@
 //! ```text
 //! Accept: text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8
 //! ```
-//! Rule: RFC 9110 section 12.5.1 (media ranges, the most specific one counts) and section 12.4.2
-//! (weights, in thousandths here). An element that breaks the grammar is skipped: a preference is
-//! no reason to refuse the request.
+//! Rule: RFC 9110 section 12.5.1: media ranges, of which the most specific one counts. The library
+//! reads the list and its weights.
 
 use openkitchen::Request;
 
 /// Whether the client prefers `wanted` to `other`. Without an Accept field, all types have the same
 /// weight.
 pub fn prefers<S>(request: &Request<S>, wanted: &str, other: &str) -> bool {
-    // RFC 9110 section 5.3: several field lines with the same name are one list.
-    let mut ranges = String::new();
-    for (_, value) in request.fields().filter(|(name, _)| name.eq_ignore_ascii_case("accept")) {
-        ranges.push_str(&String::from_utf8_lossy(value));
-        ranges.push(',');
-    }
-    quality(&ranges, wanted) > quality(&ranges, other)
+    let quality = |media| quality(request.field_lines().weighted("accept"), media);
+    quality(wanted) > quality(other)
 }
 
 /// Weight of the type `media`, from 0 (not acceptable) to 1000.
-pub fn quality(accept: &str, media: &str) -> u16 {
-    let ranges = || split(accept, ',').filter(|element| !element.is_empty());
-    if ranges().next().is_none() {
-        return 1000;
-    }
-    let mut best = (0, 0); // specificity, weight
-    for range in ranges() {
-        if let Some((specificity, weight)) = match_range(range, media)
-            && specificity > best.0
-        {
-            best = (specificity, weight);
+pub fn quality<'a>(accept: impl Iterator<Item = (&'a [u8], u16)>, media: &str) -> u16 {
+    let mut best = None; // specificity, weight
+    let mut is_empty = true;
+    for (range, weight) in accept {
+        is_empty = false;
+        let found = specificity(range, media);
+        if found.is_some() && found > best.map(|(specificity, _)| specificity) {
+            best = found.map(|specificity| (specificity, weight));
         }
     }
-    best.1
+    match best {
+        Some((_, weight)) => weight,
+        None if is_empty => 1000,
+        None => 0,
+    }
 }
 
-/// Specificity (1 to 4) and weight of one media range that matches `media`, or `None` if it does
-/// not match.
-fn match_range(range: &str, media: &str) -> Option<(u8, u16)> {
-    let mut parts = split(range, ';');
+/// Specificity (1 to 4) of one media range that matches `media`, or `None` if it does not match.
+fn specificity(range: &[u8], media: &str) -> Option<u8> {
+    let mut parts = range.split(|&byte| byte == b';').map(<[u8]>::trim_ascii);
     let name = parts.next()?;
     let (kind, _) = media.split_once('/')?;
-    let mut specificity = if name == "*/*" {
+    let mut specificity = if name == b"*/*" {
         1
-    } else if name.strip_suffix("/*").is_some_and(|range| range.eq_ignore_ascii_case(kind)) {
+    } else if name.strip_suffix(b"/*").is_some_and(|range| is_name(range, kind)) {
         2
-    } else if name.eq_ignore_ascii_case(media) {
+    } else if is_name(name, media) {
         3
     } else {
         return None;
     };
-    let mut weight = 1000;
-    for part in parts.filter(|part| !part.is_empty()) {
-        let (name, value) = part.split_once('=')?;
-        if name.eq_ignore_ascii_case("q") {
-            weight = thousandths(value)?;
-            break; // RFC 9110 defines no parameters after a weight
-        } else if name.eq_ignore_ascii_case("charset")
-            && value.trim_matches('"').eq_ignore_ascii_case("utf-8")
-        {
-            specificity = 4; // the pages are UTF-8
-        } else {
+    for parameter in parts.filter(|parameter| !parameter.is_empty()) {
+        if !CHARSETS.iter().any(|charset| is_name(parameter, charset)) {
             return None; // `text/html;level=3`: no type here has such a parameter
         }
+        specificity = 4; // the pages are UTF-8
     }
-    Some((specificity, weight))
+    Some(specificity)
 }
 
-/// A weight in thousandths. RFC 9110 section 12.4.2:
-/// `qvalue = ( "0" [ "." 0*3DIGIT ] ) / ( "1" [ "." 0*3("0") ] )`
-fn thousandths(text: &str) -> Option<u16> {
-    let (whole, digits) = text.split_once('.').unwrap_or((text, ""));
-    if digits.len() > 3 || !digits.bytes().all(|digit| digit.is_ascii_digit()) {
-        return None;
-    }
-    let fraction: u16 = format!("{digits:0<3}").parse().ok()?;
-    match (whole, fraction) {
-        ("0", fraction) => Some(fraction),
-        ("1", 0) => Some(1000),
-        _ => None,
-    }
-}
+/// The only parameter that a type of the site has, in its two spellings.
+const CHARSETS: [&str; 2] = ["charset=utf-8", "charset=\"utf-8\""];
 
-/// The members between the separators, without white space around them. RFC 9110 section 5.6.4: a
-/// separator inside a quoted string does not count, so `a;b="x,y",c` is a list of two.
-fn split(text: &str, separator: char) -> impl Iterator<Item = &str> {
-    let (mut quoted, mut escaped) = (false, false);
-    text.split(move |character| {
-        match character {
-            _ if escaped => escaped = false,
-            '\\' if quoted => escaped = true,
-            '"' => quoted = !quoted,
-            _ => return character == separator && !quoted,
-        }
-        false
-    })
-    .map(|member| member.trim_matches([' ', '\t']))
+/// Whether `text` is `name`, in any case.
+fn is_name(text: &[u8], name: &str) -> bool {
+    text.eq_ignore_ascii_case(name.as_bytes())
 }
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use openkitchen::message::fields::weighted;
+
+    fn quality(accept: &str, media: &str) -> u16 {
+        super::quality(weighted(accept.as_bytes()), media)
+    }
 
     const HTML: &str = "text/html";
     const JSON: &str = "application/json";
@@ -140,15 +107,8 @@ mod tests {
     }
 
     #[test]
-    fn a_weight_has_three_digits_and_is_at_most_one() {
-        for (text, weight) in
-            [("1", 1000), ("0", 0), ("1.000", 1000), ("0.5", 500), ("0.125", 125), ("0.", 0)]
-        {
-            assert_eq!(thousandths(text), Some(weight), "{text}");
-        }
-        for text in ["", "2", "1.001", "0.1234", ".5", "-0", "0.+5", "one", "1.0 "] {
-            assert_eq!(thousandths(text), None, "{text}");
-        }
-        assert_eq!(quality("text/html;q=7, */*;q=0.1", HTML), 100, "an invalid range is skipped");
+    fn an_invalid_range_is_skipped() {
+        assert_eq!(quality("text/html;q=7, */*;q=0.1", HTML), 100);
+        assert_eq!(quality("text/html;q=7", HTML), 1000, "as if there were no list");
     }
 }

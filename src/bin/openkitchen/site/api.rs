@@ -1,23 +1,40 @@
 //! # The API
 //!
-//! Handlers of `/api/posts` and `/api/likes`. The site calls the API the slot in the wall. The Like
-//! button of the page is one of its clients:
+//! Handlers of `/api/posts` and `/api/likes`. The site calls the API the slot in the wall. The script
+//! of the Like buttons is one of its clients:
 //!
 //! ```text
 //! POST /api/likes    post=4                     a form, as browsers send it
 //! POST /api/likes    {"post": 4}                JSON, as programs like it
-//! 201 Created        {"post":4,"likes":13}      ... or, where a page is preferred:
-//! 303 See Other      Location: /#post-4         a reload then does not send the like again
+//! 201 Created        {"post":4,"likes":13}
 //! ```
 //! An error is a sentence in plain text, because a person will read it.
+//!
+//! The form of a page has an address of its own. What a client says in Accept does not matter there:
+//! text browsers accept all types alike, and are to see a page.
+//!
+//! ```text
+//! POST /like         post=4                     the form, without the script
+//! 303 See Other      Location: /#post-4         a reload then does not send the like again
+//! ```
+//! Both refuse what a page of another site sends; see [`origin`].
 
 use openkitchen::{Request, Response, Status, form};
 
 use super::likes_file::LikeError;
-use super::{Site, accept_field, json, posts};
+use super::{Site, json, origin, pages, posts};
 
 const FORM: &str = "application/x-www-form-urlencoded";
 const JSON: &str = "application/json";
+
+/// The most content of a like, in bytes. All of it is parsed, so a megabyte would take time from others.
+const MAX_LIKE_BYTES: usize = 8 * 1024;
+
+/// Why a like is refused: the response's status, and its sentence for a person.
+struct LikeRefusal {
+    status: Status,
+    sentence: String,
+}
 
 /// `GET /api/posts`: the posts with their likes, in the order that the backend chooses.
 pub fn posts(request: &Request<Site>) -> Response {
@@ -43,40 +60,65 @@ pub fn likes(request: &Request<Site>) -> Response {
     no_store(Response::json(json::object(members)))
 }
 
-/// `POST /api/likes`: stores one like. The response follows the sync of the likes file, because a
-/// 201 promises that the like is stored.
+/// `POST /api/likes`: stores one like, and answers with the new count.
 pub fn like(request: &Request<Site>) -> Response {
-    let id = match read_post(request) {
-        Ok(id) => id,
-        Err(response) => return response,
-    };
-    let Some(post) = posts::find(id) else {
-        return error_response(
-            Status::NOT_FOUND,
-            "There is no such post. GET /api/posts lists those there are.",
-        );
-    };
-    match request.state().likes.like(post.id) {
-        // RFC 9110 section 15.4.4: after a form, 303 makes the browser fetch a page. A reload then
-        // repeats the GET, not the like.
-        Ok(_) if accept_field::prefers(request, "text/html", JSON) => {
-            no_store(Response::see_other(&format!("/#post-{}", post.id)))
-        }
-        Ok(likes) => {
-            let content = [("post", post.id.to_string()), ("likes", likes.to_string())];
+    match store(request) {
+        Ok((post, likes)) => {
+            let content = [("post", post.to_string()), ("likes", likes.to_string())];
             no_store(Response::json(json::object(content)).status(Status::CREATED))
         }
-        Err(error @ LikeError::Full) => {
-            error_response(Status::INSUFFICIENT_STORAGE, &error.to_string())
-        }
-        Err(error @ (LikeError::Changed | LikeError::Failed(_))) => {
-            error_response(Status::INTERNAL_SERVER_ERROR, &error.to_string())
+        Err(LikeRefusal { status, sentence }) => {
+            let response = Response::text(format!("{sentence}\n")).status(status);
+            no_store(accepting(response, status))
         }
     }
 }
 
-/// The number of the post that the content names, or the error response to send.
-fn read_post(request: &Request<Site>) -> Result<u32, Response> {
+/// `POST /like`: stores one like, and answers with a redirect to the page, or with a page that says why
+/// the like was not stored.
+pub fn like_form(request: &Request<Site>) -> Response {
+    match store(request) {
+        // RFC 9110 section 15.4.4: after a form, 303 makes the browser fetch a page. A reload then
+        // repeats the GET, not the like. The fragment shows the post again, not the top of the page.
+        Ok((post, _)) => no_store(Response::see_other(&format!("/#post-{post}"))),
+        Err(LikeRefusal { status, sentence }) => {
+            let title = "Your like did not get through";
+            accepting(pages::notice_page("/like", title, &[&sentence], status), status)
+        }
+    }
+}
+
+/// Stores one like. Returns the post and its new count. This is after the sync of the likes file,
+/// because the response promises that the like is stored.
+fn store(request: &Request<Site>) -> Result<(u32, u64), LikeRefusal> {
+    let refusal = |status, sentence: String| LikeRefusal { status, sentence };
+    if let Some(why) = origin::foreign(request) {
+        let sentence =
+            format!("A page of another site sent this like, so it is not counted: {why}.");
+        return Err(refusal(Status::FORBIDDEN, sentence));
+    }
+    let id = read_post(request)?;
+    let post = posts::find(id).ok_or_else(|| {
+        let sentence = "There is no such post. GET /api/posts lists those there are.";
+        refusal(Status::NOT_FOUND, sentence.to_owned())
+    })?;
+    let likes = request.state().likes.like(post.id).map_err(|error| {
+        let status = match error {
+            LikeError::Full => Status::INSUFFICIENT_STORAGE,
+            LikeError::Changed | LikeError::Failed(_) => Status::INTERNAL_SERVER_ERROR,
+        };
+        refusal(status, error.to_string())
+    })?;
+    Ok((post.id, likes))
+}
+
+/// The number of the post that the content names.
+fn read_post(request: &Request<Site>) -> Result<u32, LikeRefusal> {
+    let refusal = |status, sentence| Err(LikeRefusal { status, sentence });
+    if request.content().len() > MAX_LIKE_BYTES {
+        let sentence = format!("A like is short: {MAX_LIKE_BYTES} bytes at most.");
+        return refusal(Status::CONTENT_TOO_LARGE, sentence);
+    }
     // RFC 9110 section 8.3.1: the type is case-insensitive. Its parameters do not matter, because
     // both types are always UTF-8.
     let field = request.only("content-type").unwrap_or_default();
@@ -86,18 +128,21 @@ fn read_post(request: &Request<Site>) -> Result<u32, Response> {
     } else if media.eq_ignore_ascii_case(JSON) {
         json::post(request.content())
     } else {
-        // RFC 9110 section 15.5.16: the response lists the types that are accepted.
         let sentence = "Send a form (Content-Type: application/x-www-form-urlencoded, \
                         content: post=1) or JSON (Content-Type: application/json, \
                         content: {\"post\": 1}).";
-        let accept = format!("{FORM}, {JSON}");
-        return Err(
-            error_response(Status::UNSUPPORTED_MEDIA_TYPE, sentence).field("Accept", &accept)
-        );
+        return refusal(Status::UNSUPPORTED_MEDIA_TYPE, sentence.to_owned());
     };
-    post.map_err(|why| {
-        error_response(Status::BAD_REQUEST, &format!("This content cannot be read: {why}."))
-    })
+    let bad = |why| refusal(Status::BAD_REQUEST, format!("This content cannot be read: {why}."));
+    post.or_else(bad)
+}
+
+/// RFC 9110 section 15.5.16: a 415 lists the types that are accepted.
+fn accepting(response: Response, status: Status) -> Response {
+    match status {
+        Status::UNSUPPORTED_MEDIA_TYPE => response.field("Accept", &format!("{FORM}, {JSON}")),
+        _ => response,
+    }
 }
 
 fn form_post(members: &[(String, String)]) -> Result<u32, String> {
@@ -113,10 +158,6 @@ fn form_post(members: &[(String, String)]) -> Result<u32, String> {
 /// Forbids caches to store the response, which the next like makes stale. RFC 9111 section 5.2.2.5.
 fn no_store(response: Response) -> Response {
     response.field("Cache-Control", "no-store")
-}
-
-fn error_response(status: Status, sentence: &str) -> Response {
-    no_store(Response::text(format!("{sentence}\n")).status(status))
 }
 
 #[cfg(test)]

@@ -11,6 +11,7 @@ pub mod pages;
 pub mod posts;
 pub mod api;
 pub mod accept_field;
+pub mod origin;
 pub mod json;
 pub mod likes;
 pub mod likes_file;
@@ -37,6 +38,7 @@ pub static ROUTES: Routes<Site> = routes(&[
     get("/api/posts", api::posts),
     get("/api/likes", api::likes),
     post("/api/likes", api::like),
+    post("/like", api::like_form),
     // Mirrors: the response shows the request.
     post("/echo", mirror::echo),
     get("/raw", mirror::raw),
@@ -48,7 +50,9 @@ pub static ROUTES: Routes<Site> = routes(&[
     get("/like.js", pages::js),
     get("/favicon.ico", pages::icon).quiet(),
     get("/healthz", health).quiet(),
-]);
+])
+// Where no row answers: a page for browsers, and text for others.
+.fallback(pages::no_route);
 
 /// State of the site. Every handler borrows it with `request.state()`. There are no globals, so two
 /// sites can run in one process.
@@ -59,6 +63,8 @@ pub struct Site {
     pub key: Option<Key>,
     /// Name and email on `/contact`.
     pub contact: Contact,
+    /// Whether the terminal shows each exchange, as the home page says. `--no-trace` sets it to false.
+    pub is_traced: bool,
     draining: AtomicBool,
 }
 
@@ -79,7 +85,12 @@ impl Site {
                 .map_err(|why| log::error!("API_KEY is unusable, so /staff answers 403: {why}"))
                 .ok()
         });
-        Site { likes, key, contact, draining: AtomicBool::new(false) }
+        Site { likes, key, contact, is_traced: true, draining: AtomicBool::new(false) }
+    }
+
+    /// The same site, which says on its home page whether the terminal shows each exchange.
+    pub fn traced(self, is_traced: bool) -> Site {
+        Site { is_traced, ..self }
     }
 
     /// Makes `/healthz` answer 503 from now on. A proxy in front then sends new requests to other

@@ -32,7 +32,12 @@ pub fn home(request: &Request<Site>) -> Response {
         .collect();
     let content = fill(
         include_str!("html/home.html"),
-        &[("menu", &menu), ("kept", durability(request)), ("host", &escape(host(request)))],
+        &[
+            ("menu", &menu),
+            ("kept", durability(request)),
+            ("printed", printed(request)),
+            ("host", &escape(host(request))),
+        ],
     );
     page("/", "Menu", &content).field("Cache-Control", "no-store")
 }
@@ -76,7 +81,7 @@ pub fn js(_: &Request<Site>) -> Response {
     asset("text/javascript; charset=utf-8", include_str!("html/like.js"))
 }
 
-/// `GET /favicon.ico`: browsers request this path without a link. The content is SVG, because the
+/// `GET /favicon.ico`: browsers request this path even where no page names it. The content is SVG, because the
 /// media type counts, and not the name.
 pub fn icon(_: &Request<Site>) -> Response {
     asset("image/svg+xml", include_str!("html/icon.svg"))
@@ -112,6 +117,24 @@ pub fn page(path: &str, title: &str, content: &str) -> Response {
         .field("Referrer-Policy", "same-origin")
 }
 
+/// Answers where no row of the table does: that there is nothing at this path (404), or that there is
+/// something, but not for this method (405).
+pub fn no_route(request: &Request<Site>, status: Status) -> Response {
+    match status {
+        Status::METHOD_NOT_ALLOWED => {
+            let method = request.method();
+            let why = format!("There is something at this address, but {method} is not for it.");
+            let way = "The field Allow of this response names the methods that are.";
+            notice(request, status, "Not that way", &[&why, way])
+        }
+        _ => {
+            let why = "There is nothing at this address.";
+            let way = "Check its spelling: capital letters count, and so does a slash at the end.";
+            notice(request, status, "Not on the menu", &[why, way])
+        }
+    }
+}
+
 /// A few sentences: as a page if the client prefers HTML (a browser), otherwise as plain text
 /// (curl).
 pub fn notice(
@@ -120,14 +143,24 @@ pub fn notice(
     title: &str,
     sentences: &[&str],
 ) -> Response {
-    let response = if accept_field::prefers(request, "text/html", "text/plain") {
-        let paragraphs: String =
-            sentences.iter().map(|sentence| format!("<p>{}</p>\n", escape(sentence))).collect();
-        page(&request.path(), title, &format!("<h1>{}</h1>\n{paragraphs}", escape(title)))
-    } else {
-        Response::text(format!("{title}.\n\n{}\n", sentences.join("\n\n")))
-    };
-    response.status(status).field("Cache-Control", "no-store")
+    if accept_field::prefers(request, "text/html", "text/plain") {
+        return notice_page(&request.path(), title, sentences, status);
+    }
+    Response::text(format!("{title}.\n\n{}\n", sentences.join("\n\n")))
+        .status(status)
+        .field("X-Content-Type-Options", "nosniff")
+        .field("Cache-Control", "no-store")
+}
+
+/// A few sentences as a page, with a way back.
+pub fn notice_page(path: &str, title: &str, sentences: &[&str], status: Status) -> Response {
+    let paragraphs: String =
+        sentences.iter().map(|sentence| format!("<p>{}</p>\n", escape(sentence))).collect();
+    let heading = escape(title);
+    let back = "<p><a href=\"/\">Back to the menu</a></p>";
+    page(path, title, &format!("<h1>{heading}</h1>\n{paragraphs}{back}"))
+        .status(status)
+        .field("Cache-Control", "no-store")
 }
 
 /// Replaces names in double braces with their values, and unknown names with nothing. Braces inside
@@ -167,14 +200,25 @@ pub fn escape(text: &str) -> String {
     html
 }
 
-/// The host and port that the client used, for the examples on the page. If the Host field has other
+/// The host and port that the client used, for the examples on the page. If they have other
 /// characters, the default address. RFC 9110 section 7.2.
 fn host<'a>(request: &'a Request<Site>) -> &'a str {
     let is_address = |host: &&str| {
         !host.is_empty()
             && host.bytes().all(|byte| byte.is_ascii_alphanumeric() || b".:-[]".contains(&byte))
     };
-    request.field("host").filter(is_address).unwrap_or("127.0.0.1:5000")
+    request.host().filter(is_address).unwrap_or("127.0.0.1:5000")
+}
+
+/// Says whether the terminal shows what crosses. Quiet rows of the route table are not shown.
+fn printed(request: &Request<Site>) -> &'static str {
+    if request.state().is_traced {
+        "What you click here is printed in the terminal where the server runs, but for the health \
+         check. Try:"
+    } else {
+        "The blind is down: this server was started with <code>--no-trace</code>, so it prints no \
+         request. In a terminal of your own, <code>curl -v</code> shows one:"
+    }
 }
 
 /// Says whether likes are stored on disk.

@@ -18,7 +18,7 @@ use openkitchen::{Request, Response, Status};
 use super::pages::{self, escape, fill};
 use super::{Site, base64, posts};
 
-/// The longest key, in bytes. A comparison always reads this many bytes.
+/// The longest key, in bytes.
 const MAX_KEY_BYTES: usize = 1024;
 
 /// The key. It has no `Debug` and no getter, so that it cannot reach a log: it can only be compared.
@@ -51,16 +51,17 @@ impl Key {
     }
 
     /// Whether `given` is the key. The time that this takes does not depend on the key. (`==` stops at
-    /// the first difference, so its time would reveal the key to an attacker, byte by byte.) It may
-    /// depend on the length of `given`, which the attacker knows.
+    /// the first difference, so its time would reveal the key to an attacker, byte by byte.) It grows
+    /// with the length of `given`, which the attacker knows: a query of 4,000 short values costs no more
+    /// than one long value.
     pub fn matches(&self, given: &[u8]) -> bool {
         if given.len() > MAX_KEY_BYTES {
             return false;
         }
-        // The loop reads all bytes and collects every difference. `black_box` stops the compiler from
-        // ending it early.
+        // The loop reads all of `given` and collects every difference; the key is followed by zeros.
+        // `black_box` stops the compiler from ending it early.
         let mut difference = self.length ^ given.len();
-        for (ours, theirs) in self.bytes.iter().zip(&padded(given)) {
+        for (ours, theirs) in self.bytes.iter().zip(given) {
             difference = black_box(difference | usize::from(ours ^ theirs));
         }
         difference == 0
@@ -167,11 +168,25 @@ fn forbidden(request: &Request<Site>) -> Response {
 /// Status 401. RFC 9110 section 11.6.1: the challenges name the schemes. A browser knows Basic, and
 /// asks its user for name and password.
 fn unauthorized(request: &Request<Site>) -> Response {
-    let why = "Show the key that the kitchen was started with: any user name, and the value of \
-               API_KEY as the password.";
+    let (title, why) = match request.field_lines().values("authorization").count() {
+        0 => (
+            "Kitchen staff only",
+            "Show the key that the kitchen was started with: any user name, and the value of \
+             API_KEY as the password.",
+        ),
+        1 => (
+            "That is not the key",
+            "What your request shows in its Authorization field is not the key that the kitchen \
+             was started with. It is the value of API_KEY, as the password of any user name.",
+        ),
+        _ => (
+            "One key at a time",
+            "Your request has more than one Authorization field, so none of them is read.",
+        ),
+    };
     let way = "From a terminal, curl -u staff asks for it without showing it; a program sends \
                Authorization: Bearer and the key.";
-    pages::notice(request, Status::UNAUTHORIZED, "Kitchen staff only", &[why, way])
+    pages::notice(request, Status::UNAUTHORIZED, title, &[why, way])
         // RFC 7617 section 2.1: charset asks the client to encode name and password in UTF-8.
         .field("WWW-Authenticate", "Basic realm=\"staff\", charset=\"UTF-8\"")
         .field("WWW-Authenticate", "Bearer realm=\"staff\"")

@@ -252,7 +252,7 @@ fn secret_fields_and_the_favicon_are_remarked_once() {
         test.receive(1, get("/favicon.ico?v=2"));
     }
     assert_eq!(test.prose_lines("keys and cookies in header fields"), 1);
-    assert_eq!(test.prose_lines("/favicon.ico by itself"), 1);
+    assert_eq!(test.prose_lines("/favicon.ico is the icon"), 1);
     assert_eq!(test.prose_lines("eDp5"), 0);
 }
 

@@ -13,7 +13,7 @@ macro_rules! lesson {
 }
 
 /// All lessons.
-static LESSONS: [Lesson; 33] = [
+static LESSONS: [Lesson; 34] = [
     lesson!("01-a-port-opens.wire"),
     lesson!("02-the-status-line.wire"),
     lesson!("03-fields-have-no-case.wire"),
@@ -47,6 +47,7 @@ static LESSONS: [Lesson; 33] = [
     lesson!("31-a-key-in-a-url-is-refused.wire"),
     lesson!("32-two-worlds.wire"),
     lesson!("33-the-response-a-browser-hides.wire"),
+    lesson!("34-a-like-from-another-site.wire"),
 ];
 
 /// Returns all lessons as cases.

@@ -1,28 +1,51 @@
 // The Like button without a reload. Without this file the form still works: the browser sends it, the kitchen answers
-// 303, and the page is loaded again. With it, the same request goes out, and only the number changes.
+// 303, and the page is loaded again. With it, the API gets the same content, and only the number changes.
 "use strict";
+
+const pending = new WeakSet(); // forms whose order is on its way
 
 document.addEventListener("submit", async (event) => {
   const form = event.target;
   if (!form.matches("form.like")) return;
   event.preventDefault();
-  if (form.ariaBusy === "true") return; // one order at a time; each counts
-
-  const count = form.querySelector(".count");
-  const trouble = form.closest("article").querySelector(".trouble");
-  form.ariaBusy = "true";
-  trouble.textContent = "";
+  if (pending.has(form)) return; // one order at a time; each counts
+  pending.add(form);
+  // A quick answer needs no sign that the page waits: it would only flicker.
+  const wait = setTimeout(() => { form.ariaBusy = "true"; }, 300);
   try {
     const likes = await like(new URLSearchParams(new FormData(form)));
-    count.textContent = `${likes} ${likes === 1 ? "like" : "likes"}`;
+    form.querySelector(".count").textContent = `${likes} ${likes === 1 ? "like" : "likes"}`;
     form.classList.remove("liked");
     void form.offsetWidth; // a new beat of the heart for each like
     form.classList.add("liked");
+    forget(); // the kitchen works again, also for the posts that had trouble
   } catch (error) {
-    trouble.textContent = error.message;
+    const trouble = form.closest("article").querySelector(".trouble");
+    trouble.textContent = "";
+    void trouble.offsetWidth; // the same sentence again is a new alert
+    trouble.textContent = error instanceof Trouble ? error.message : SENTENCES.odd;
   }
+  clearTimeout(wait);
   form.ariaBusy = "false";
+  pending.delete(form);
 });
+
+class Trouble extends Error {}
+
+// What stands on the page is a sentence of this page's, never the content of an error: it may come from a proxy in
+// front, and be a page of HTML.
+const SENTENCES = {
+  403: "The kitchen takes no like from a page of another site. Open this page by the kitchen’s own address.",
+  404: "The kitchen does not know this post. Load the page again.",
+  500: "Something went wrong in the kitchen, so it is not known whether this like was stored.",
+  502: "The kitchen cannot be reached: a proxy answers in its place. The like may not have been stored.",
+  503: "The kitchen takes no orders just now. Try again in a moment.",
+  504: "The kitchen has not answered the proxy in time, so it is not known whether this like was stored.",
+  507: "The like was not stored: there is no room left on the disk.",
+  late: "The kitchen has not answered for ten seconds, so it is not known whether this like was stored.",
+  lost: "The kitchen cannot be reached. Is the server still running?",
+  odd: "This page does not know such an answer, so it is not known whether this like was stored.",
+};
 
 // One request, one answer. The number is the kitchen's, not ours: others like this post, too.
 async function like(order) {
@@ -37,10 +60,27 @@ async function like(order) {
     });
     content = await answer.text();
   } catch (error) {
-    throw new Error(error.name === "TimeoutError"
-      ? "The kitchen has not answered for ten seconds, so it is not known whether this like was stored."
-      : "The kitchen cannot be reached. Is the server still running?");
+    throw new Trouble(error.name === "TimeoutError" ? SENTENCES.late : SENTENCES.lost);
   }
-  if (!answer.ok) throw new Error(`${content.trim()} (${answer.status})`);
-  return JSON.parse(content).likes;
+  if (answer.status !== 201) throw new Trouble(`${SENTENCES[answer.status] ?? SENTENCES.odd} (${answer.status})`);
+  const { likes } = JSON.parse(content);
+  if (!Number.isInteger(likes)) throw new Trouble(SENTENCES.odd);
+  return likes;
 }
+
+// Takes every sentence about trouble from the page.
+function forget() {
+  for (const trouble of document.querySelectorAll(".trouble")) trouble.textContent = "";
+}
+
+// Who comes back to the page, or to the network, sees trouble only if it is not over.
+async function look() {
+  if (!document.querySelector(".trouble:not(:empty)")) return;
+  try {
+    const answer = await fetch("/healthz", { cache: "no-store", signal: AbortSignal.timeout(10_000) });
+    if (answer.ok) forget();
+  } catch { /* it is not over */ }
+}
+addEventListener("focus", look);
+addEventListener("online", look);
+addEventListener("pageshow", look);
