@@ -25,7 +25,7 @@ pub(crate) const INDENT: &str = "    ";
 
 /// Columns of the refused line that are shown around the caret, at most. With the indent they fit in a
 /// terminal of 80.
-const MAX_SHOWN_COLUMNS: usize = 72;
+pub(crate) const MAX_SHOWN_COLUMNS: usize = 72;
 
 /// Seconds after which a client may try again.
 const RETRY_AFTER: &str = "1";
@@ -38,7 +38,9 @@ impl Refused {
             // The text may show the client's own bytes, which a browser must not take for HTML.
             .field("X-Content-Type-Options", "nosniff");
         match self.refusal {
-            Refusal::TooManyConnections => response.field("Retry-After", RETRY_AFTER),
+            Refusal::TooManyConnections | Refusal::OutOfMemory => {
+                response.field("Retry-After", RETRY_AFTER)
+            }
             _ => response,
         }
     }
@@ -93,6 +95,10 @@ impl Refusal {
             Refusal::HeadTooLong => format!("at most {} bytes", limits.head),
             Refusal::TooManyFields => format!("at most {}", limits::MAX_FIELDS),
             Refusal::ContentTooLarge => format!("at most {} bytes", limits.content),
+            Refusal::ChunkFramingTooLong => {
+                format!("at most {} bytes", limits::Limits::with_chunk_framing(limits.content))
+            }
+            Refusal::OutOfMemory => format!("at most {} bytes", limits.memory?),
             Refusal::ChunkExtensionsTooLong => in_a_line(limits::MAX_CHUNK_EXTENSION_BYTES),
             Refusal::TrailersTooLong => in_a_line(limits::MAX_TRAILER_BYTES),
             Refusal::HeadTimeout => format!("at most {} s", limits.head_timeout.as_secs_f32()),

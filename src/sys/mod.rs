@@ -12,6 +12,7 @@
 //! signal                 SIGTERM and Ctrl-C ask the process to stop; SIGXFSZ does not end it
 //! mkdir, open            folders and files for their owner alone: std has them on Unix only
 //! dup                    a listening socket as a `TcpStream`: likewise
+//! /proc, /sys            how much memory there is: files, and no calls
 //! ```
 //! This file says what each function does. The others do it, and the compiler takes those of the system
 //! for which it builds:
@@ -21,12 +22,14 @@
 //! linux   Linux: its numbers; malloc and scheduling
 //! bsd     macOS and the BSDs: their numbers
 //! other   Windows and the rest: what std can do, or nothing
+//! memory  every system: it reads files that only Linux has
 //! ```
 
 #[cfg(all(unix, not(target_os = "linux")))]
 mod bsd;
 #[cfg(target_os = "linux")]
 mod linux;
+mod memory;
 #[cfg(not(unix))]
 mod other;
 #[cfg(unix)]
@@ -74,6 +77,12 @@ pub fn raise_descriptor_limit() {
 /// Other allocators need no limit. It must be called before there is a second thread.
 pub fn limit_malloc_arenas() {
     system::limit_malloc_arenas();
+}
+
+/// Bytes of memory that this process may use: all of the machine's, or less where a cgroup (the limits of
+/// a container) allows less. `None` on systems other than Linux.
+pub fn memory_size() -> Option<u64> {
+    memory::memory_size()
 }
 
 /// Sets the scheduling policy SCHED_BATCH for this thread and the threads that it spawns, on Linux: a
