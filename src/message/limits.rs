@@ -54,11 +54,12 @@ pub struct Limits {
     /// request. Default 1 MiB; 413 past it. Content in chunks gets 413 too if content and framing
     /// together are longer than this and an eighth (at least 16 KiB).
     pub content: u64,
-    /// Bytes of memory for the requests and responses of all connections together: heads and content
-    /// beyond the first 2 KiB, and response bytes that wait to be sent. Past it, a request receives
-    /// 503 with `Retry-After`; one whose head and content fit in 2 KiB, and whose response is small,
-    /// is still served. `None`, the default: an eighth of the memory of the machine or of its cgroup,
-    /// at most 64 MiB. A server does not start if it is less than `content` or `head`.
+    /// Bytes of memory for the requests and responses of all connections together (max memory). Past
+    /// it, a request receives 503 with `Retry-After`. A request of up to 2 KiB, head and content, does
+    /// not count, nor does a response of up to 16 KiB: they are still served. What a handler allocates
+    /// counts when it is part of the response. `None`, the default: an eighth of the memory of the
+    /// machine or of its cgroup, at most 64 MiB. A server does not start if it is less than `content`
+    /// or `head`.
     pub memory: Option<u64>,
     /// Connections at one time (max connections). Default 1024; past it, a new one receives 503 with
     /// `Retry-After`. If many arrive at once, some are closed without a response.

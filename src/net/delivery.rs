@@ -31,18 +31,19 @@ pub(super) fn is_one_write(response: &Response) -> bool {
     matches!(&response.body, Body::Bytes(bytes) if bytes.len() <= ONE_WRITE)
 }
 
-/// Bytes of memory that a response takes while it is sent: its own bytes, and a buffer for one write
-/// that is larger than the one that each connection may keep.
+/// Bytes of memory to reserve for a response while it is sent: its own bytes, and those of the buffers
+/// for its writes. Zero if each part is no larger than the output buffer that a connection may keep.
 pub(super) fn memory_of(response: &Response) -> usize {
     let one_write = |length: usize| length.min(ONE_WRITE);
-    let (own, buffers) = match &response.body {
+    let (content, buffers) = match &response.body {
         Body::Bytes(Cow::Owned(bytes)) => (bytes.capacity(), one_write(bytes.len())),
         Body::Bytes(Cow::Borrowed(bytes)) => (0, one_write(bytes.len())),
         Body::Sized(_, length) => (0, 2 * usize::try_from(*length).map_or(ONE_WRITE, one_write)),
         Body::Stream(_) => (0, 2 * STREAM_READ_BYTES),
     };
+    let own = content + response.fields.capacity();
     let buffers = buffers + response.fields.len();
-    own + response.fields.capacity() + if buffers > MAX_KEPT_OUTPUT { buffers } else { 0 }
+    if own.max(buffers) > MAX_KEPT_OUTPUT { own + buffers } else { 0 }
 }
 
 /// Sends a response. `context` is [`ResponseContext::of`] it.

@@ -9,8 +9,8 @@
 //!    └ it does not fit: 503 with Retry-After
 //! ```
 //! Memory is reserved before it is allocated, and nothing waits for it: two requests that wait for each
-//! other's memory would wait for ever. A small buffer needs no reservation, so a small request costs
-//! nothing here and is answered even if the budget is used up.
+//! other's memory would wait for ever. The small buffers of a connection need no reservation. So a
+//! small request with a small response costs nothing here, and is answered even if the budget is used up.
 //! Next: [`head`](crate::message::head).
 
 use std::io::{self, ErrorKind};
