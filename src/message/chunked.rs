@@ -324,13 +324,18 @@ mod tests {
     }
 
     #[test]
-    fn extensions_and_trailers_are_bounded() {
+    fn extensions_framing_and_trailers_are_bounded() {
         let long = [b"5;a=".to_vec(), vec![b'b'; MAX_CHUNK_LINE_BYTES]].concat();
         assert_eq!(decode(&long, 1000), Err((Refusal::ChunkExtensionsTooLong, 0)));
         let many = [b"1;".to_vec(), vec![b'b'; 3000], b"\r\nx\r\n".to_vec()].concat().repeat(6);
         assert!(matches!(decode(&many, 1000), Err((Refusal::ChunkExtensionsTooLong, _))));
         let zeros = [vec![b'0'; 3000], b"1\r\nx\r\n".to_vec()].concat().repeat(6);
         assert!(matches!(decode(&zeros, 1000), Err((Refusal::ChunkExtensionsTooLong, _))));
+        // Content and framing together: 1000 bytes and 16 KiB, which 827 chunks of 21 bytes reach.
+        let tiny =
+            |count| [b"0000000000000001\r\nx\r\n".repeat(count), b"0\r\n\r\n".to_vec()].concat();
+        assert!(decode(&tiny(820), 1000).is_ok());
+        assert!(matches!(decode(&tiny(830), 1000), Err((Refusal::ChunkFramingTooLong, _))));
         let trailers = [b"0\r\n".to_vec(), b"X: y\r\n".repeat(MAX_TRAILER_BYTES)].concat();
         assert!(matches!(decode(&trailers, 1000), Err((Refusal::TrailersTooLong, _))));
     }
