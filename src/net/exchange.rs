@@ -313,7 +313,7 @@ impl<'c, 'a, S: Sync, L: Io> Exchange<'c, 'a, S, L> {
     fn answer(mut self, response: Response, route: Option<&Route<S>>) -> io::Result<Persistence> {
         let Service { stopping, clock, limits, .. } = *self.service;
         // The client may take long to read the response, and the content is not needed any more.
-        if self.length > self.head.length {
+        if self.transport.is_large() {
             self.drop_bytes(self.head.length..self.length);
             self.transport.shrink();
         }

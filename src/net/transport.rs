@@ -148,6 +148,11 @@ impl<'a, L: Io> Transport<'a, L> {
         self.end -= span.len();
     }
 
+    /// Whether the input buffer is larger than the small one.
+    pub fn is_large(&self) -> bool {
+        self.input.len() > SMALL_INPUT
+    }
+
     /// Gives memory back that the bytes do not need any more.
     pub fn shrink(&mut self) {
         let waiting = self.end - self.start;
