@@ -73,7 +73,8 @@ impl StartError {
         StartError { what: format!("{what}: {source}"), instead: None, source }
     }
 
-    /// The kind of the system's error, such as `AddrInUse`.
+    /// The kind of the system's error, such as `AddrInUse`. `InvalidInput` for limits that contradict each
+    /// other.
     pub fn kind(&self) -> ErrorKind {
         self.source.kind()
     }
