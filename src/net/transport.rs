@@ -170,8 +170,8 @@ impl<'a, L: Io> Transport<'a, L> {
         self.reserved.shrink(self.input.len());
     }
 
-    /// Reserves memory for a message of this many bytes before they arrive. The buffer grows when they
-    /// do: a client that announces much and sends nothing takes no memory of the machine.
+    /// Reserves memory for a message of this many bytes before they arrive. The buffer has at most 64 KiB
+    /// until these are full: a client that announces much and sends little uses little.
     ///
     /// # Errors
     /// There is no memory for so many bytes.
@@ -236,7 +236,7 @@ impl<'a, L: Io> Transport<'a, L> {
         }
         // If the length of a message is known, it is reserved already, and no more is needed.
         let known = Some(self.reserved.bytes()).filter(|&bytes| bytes > waiting);
-        self.grow(larger(waiting).min(known.unwrap_or(usize::MAX)))
+        self.grow(known.unwrap_or_else(|| larger(waiting)))
     }
 
     /// Makes the buffer at least this large.
