@@ -39,7 +39,7 @@ pub struct Request<'a, S = ()> {
     /// The path of the route, without the `*` at its end.
     pub(crate) prefix: &'static str,
     pub(crate) head: &'a Head,
-    /// All bytes of the request, as received.
+    /// The head as received, and what follows it if the route keeps it.
     pub(crate) raw: &'a [u8],
     pub(crate) content: &'a [u8],
     pub(crate) peer: SocketAddr,
@@ -189,7 +189,9 @@ impl<'a, S> Request<'a, S> {
         self.content
     }
 
-    /// Every byte of the request as received: head, chunk framing, content, trailers.
+    /// Every byte of the request as received, if the row of the route says
+    /// [`keep_raw`](crate::Route::keep_raw): head, chunk framing, content, trailers. Otherwise the head
+    /// alone: request line, field lines and the empty line.
     pub fn raw(&self) -> &'a [u8] {
         self.raw
     }

@@ -63,6 +63,7 @@ pub type Fallback<S = ()> = fn(&Request<'_, S>, Status) -> Response;
 pub struct Route<S = ()> {
     row: RouteRow,
     handler: Handler<S>,
+    keeps_raw: bool,
 }
 
 /// What a row says besides its handler: for observers, which do not know the state `S`.
@@ -130,7 +131,7 @@ impl<S> Route<S> {
     #[track_caller]
     const fn new(method: Method, path: &'static str, handler: Handler<S>) -> Route<S> {
         let row = RouteRow { method, path, is_quiet: false, place: Location::caller() };
-        Route { row, handler }
+        Route { row, handler, keeps_raw: false }
     }
 
     /// The same row, left out of the access log and the trace: for a health check every second.
@@ -138,9 +139,20 @@ impl<S> Route<S> {
         Route { row: RouteRow { is_quiet: true, ..self.row }, ..self }
     }
 
+    /// The same row, with every byte of its requests in [`Request::raw`], chunk framing too. These bytes
+    /// take memory beside the content, so other rows do not keep them.
+    pub const fn keep_raw(self) -> Route<S> {
+        Route { keeps_raw: true, ..self }
+    }
+
     /// The row without its handler.
     pub fn row(&self) -> &RouteRow {
         &self.row
+    }
+
+    /// Whether requests are kept as received: see [`Route::keep_raw`].
+    pub(crate) fn keeps_raw(&self) -> bool {
+        self.keeps_raw
     }
 
     /// Calls the handler.

@@ -26,7 +26,7 @@ pub(crate) const INDENT: &str = "    ";
 
 /// Columns of the refused line that are shown around the caret, at most. With the indent they fit in a
 /// terminal of 80.
-const MAX_SHOWN_COLUMNS: usize = 72;
+pub(crate) const MAX_SHOWN_COLUMNS: usize = 72;
 
 /// Seconds after which a client may try again.
 const RETRY_AFTER: &str = "1";
@@ -39,7 +39,9 @@ impl Refused {
             // The text may show the client's own bytes, which a browser must not take for HTML.
             .field("X-Content-Type-Options", "nosniff");
         match self.refusal {
-            Refusal::TooManyConnections => response.field("Retry-After", RETRY_AFTER),
+            Refusal::TooManyConnections | Refusal::OutOfMemory => {
+                response.field("Retry-After", RETRY_AFTER)
+            }
             _ => response,
         }
     }
@@ -97,6 +99,11 @@ impl Refusal {
             Refusal::ContentTooLarge => {
                 format!("at most {}", counted(limits.content, "byte", "bytes"))
             }
+            Refusal::ChunkFramingTooLong => {
+                let most = limits::Limits::with_chunk_framing(limits.content);
+                format!("at most {}", counted(most, "byte", "bytes"))
+            }
+            Refusal::OutOfMemory => format!("at most {}", counted(limits.memory?, "byte", "bytes")),
             Refusal::ChunkExtensionsTooLong => in_a_line(limits::MAX_CHUNK_EXTENSION_BYTES),
             Refusal::TrailersTooLong => in_a_line(limits::MAX_TRAILER_BYTES),
             Refusal::HeadTimeout => format!("at most {} s", limits.head_timeout.as_secs_f32()),

@@ -11,15 +11,21 @@
 //!
 //! Rule: RFC 9112 section 7.1, strictly: a size is hex digits, a line ends in CR LF, and the data ends
 //! where its size says. Extensions and trailers are checked, counted and dropped.
+//!
+//! Framing counts against the limit on content too, with some room: chunks of one byte are up to 20
+//! times as long as their content.
 //! Next: [`route`](crate::route).
 
 use super::fields;
-use super::limits::{MAX_CHUNK_EXTENSION_BYTES, MAX_CHUNK_LINE_BYTES, MAX_TRAILER_BYTES};
+use super::limits::{Limits, MAX_CHUNK_EXTENSION_BYTES, MAX_CHUNK_LINE_BYTES, MAX_TRAILER_BYTES};
 use super::refusal::Refusal;
 
 /// Digits of a size of 64 bits. More digits are leading zeros. They are allowed and count as bytes of
 /// extensions: four thousand zeros before a chunk of one byte are as much work without content.
 const SIZE_DIGITS: usize = 16;
+
+/// Bytes of the line ends after a chunk's size and after its data.
+const CHUNK_LINE_ENDS: u64 = 4;
 
 /// Decodes chunked content, one step at a time.
 #[derive(Debug)]
@@ -27,6 +33,8 @@ pub struct Decoder {
     state: DecoderState,
     /// Bytes of content that the limit still allows.
     allowed: u64,
+    /// Bytes of content and framing together that the limit still allows.
+    allowed_with_framing: u64,
     /// Bytes of extensions and of leading zeros received so far.
     extension_bytes: usize,
     /// Bytes of trailer lines received so far.
@@ -63,8 +71,18 @@ pub enum Decoded {
 impl Decoder {
     /// A decoder at the start of chunked content, which refuses more than `limit` bytes of it.
     pub fn new(limit: u64) -> Decoder {
-        let state = DecoderState::SizeLine;
-        Decoder { state, allowed: limit, extension_bytes: 0, trailer_bytes: 0 }
+        Decoder {
+            state: DecoderState::SizeLine,
+            allowed: limit,
+            allowed_with_framing: Limits::with_chunk_framing(limit),
+            extension_bytes: 0,
+            trailer_bytes: 0,
+        }
+    }
+
+    /// Whether the next byte begins a chunk.
+    pub fn is_between_chunks(&self) -> bool {
+        matches!(self.state, DecoderState::SizeLine)
     }
 
     /// Bytes of the current chunk's data that are still to arrive; zero if framing is next.
@@ -112,6 +130,11 @@ impl Decoder {
                     .and_then(|digits| u64::from_str_radix(digits, 16).ok())
                     .filter(|&size| size <= self.allowed)
                     .ok_or((Refusal::ContentTooLarge, 0))?;
+                let framed = size.saturating_add(line.len() as u64 + CHUNK_LINE_ENDS);
+                self.allowed_with_framing = self
+                    .allowed_with_framing
+                    .checked_sub(framed)
+                    .ok_or((Refusal::ChunkFramingTooLong, 0))?;
                 self.allowed -= size;
                 self.state = if size == 0 {
                     DecoderState::Trailers
@@ -301,13 +324,18 @@ mod tests {
     }
 
     #[test]
-    fn extensions_and_trailers_are_bounded() {
+    fn extensions_framing_and_trailers_are_bounded() {
         let long = [b"5;a=".to_vec(), vec![b'b'; MAX_CHUNK_LINE_BYTES]].concat();
         assert_eq!(decode(&long, 1000), Err((Refusal::ChunkExtensionsTooLong, 0)));
         let many = [b"1;".to_vec(), vec![b'b'; 3000], b"\r\nx\r\n".to_vec()].concat().repeat(6);
         assert!(matches!(decode(&many, 1000), Err((Refusal::ChunkExtensionsTooLong, _))));
         let zeros = [vec![b'0'; 3000], b"1\r\nx\r\n".to_vec()].concat().repeat(6);
         assert!(matches!(decode(&zeros, 1000), Err((Refusal::ChunkExtensionsTooLong, _))));
+        // Content and framing together: 1000 bytes and 16 KiB, which 827 chunks of 21 bytes reach.
+        let tiny =
+            |count| [b"0000000000000001\r\nx\r\n".repeat(count), b"0\r\n\r\n".to_vec()].concat();
+        assert!(decode(&tiny(820), 1000).is_ok());
+        assert!(matches!(decode(&tiny(830), 1000), Err((Refusal::ChunkFramingTooLong, _))));
         let trailers = [b"0\r\n".to_vec(), b"X: y\r\n".repeat(MAX_TRAILER_BYTES)].concat();
         assert!(matches!(decode(&trailers, 1000), Err((Refusal::TrailersTooLong, _))));
     }

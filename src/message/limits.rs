@@ -19,6 +19,11 @@ pub const MAX_CHUNK_LINE_BYTES: usize = 4 * 1024;
 /// uses no extension, so a megabyte of them would be work without content.
 pub const MAX_CHUNK_EXTENSION_BYTES: usize = 16 * 1024;
 
+/// Bytes of chunk framing (size lines and line ends) that a message may have beside its content, if
+/// an eighth of [`Limits::content`] is less. Content and framing together may take the limit and this
+/// room. A chunk of 100 bytes has 6 bytes of framing; a chunk of one byte has 5 to 20.
+pub const MIN_CHUNK_FRAMING_BYTES: u64 = 16 * 1024;
+
 /// Bytes of all trailer fields in one message. They are checked and dropped.
 pub const MAX_TRAILER_BYTES: usize = 8 * 1024;
 
@@ -46,8 +51,16 @@ pub struct Limits {
     /// Bytes of one request target. Default 8 KiB; 414 past it.
     pub target: usize,
     /// Bytes of content in one request, which the server holds in memory while it handles the
-    /// request. Default 1 MiB; 413 past it.
+    /// request. Default 1 MiB; 413 past it. Content in chunks gets 413 too if content and framing
+    /// together are longer than this and an eighth (at least 16 KiB).
     pub content: u64,
+    /// Bytes of memory for the requests and responses of all connections together (max memory). Past
+    /// it, a request receives 503 with `Retry-After`. A request of up to 2 KiB, head and content, does
+    /// not count, nor does a response of up to 16 KiB: they are still served. What a handler allocates
+    /// counts when it is part of the response. `None`, the default: an eighth of the memory of the
+    /// machine or of its cgroup, at most 64 MiB. A server does not start if it is less than `content`
+    /// or `head`.
+    pub memory: Option<u64>,
     /// Connections at one time (max connections). Default 1024; past it, a new one receives 503 with
     /// `Retry-After`. If many arrive at once, some are closed without a response.
     pub connections: usize,
@@ -74,6 +87,7 @@ impl Default for Limits {
             head: 16 * 1024,
             target: 8 * 1024,
             content: 1024 * 1024,
+            memory: None,
             connections: 1024,
             head_timeout: Duration::from_secs(10),
             content_timeout: Duration::from_secs(30),
@@ -85,6 +99,11 @@ impl Default for Limits {
 }
 
 impl Limits {
+    /// Bytes of chunked content and its framing together, if the content may have `content` bytes.
+    pub(crate) fn with_chunk_framing(content: u64) -> u64 {
+        content.saturating_add((content / 8).max(MIN_CHUNK_FRAMING_BYTES))
+    }
+
     /// The time to receive or send content of this many bytes.
     pub fn time_budget(&self, bytes: u64) -> Duration {
         self.content_timeout + Duration::from_secs(bytes / MIN_BYTES_PER_SECOND)

@@ -188,6 +188,9 @@ refusals! {
     ChunkExtensionsTooLong, CONTENT_TOO_LARGE, "RFC 9112 section 7.1.1",
         "the chunk extensions are longer than this server reads",
         "leave them out: they mean nothing here";
+    ChunkFramingTooLong, CONTENT_TOO_LARGE, "RFC 9110 section 15.5.14",
+        "the chunks are so short that the body (content) with its framing is longer than this server reads",
+        "send fewer and longer chunks";
     ChunkEnd, BAD_REQUEST, "RFC 9112 section 7.1",
         "a chunk's data is not followed by CR LF, so its size was wrong",
         "count the bytes of the chunk";
@@ -205,6 +208,9 @@ refusals! {
         "read the server's log: the fault is there, not in the request";
     TooManyConnections, SERVICE_UNAVAILABLE, "RFC 9110 section 15.6.4",
         "as many connections are open as this server allows",
+        "try again in a moment";
+    OutOfMemory, SERVICE_UNAVAILABLE, "RFC 9110 section 15.6.4",
+        "the requests and responses of all clients take as much memory as this server allows",
         "try again in a moment";
 }
 

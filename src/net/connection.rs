@@ -98,7 +98,7 @@ impl<'a, S: Sync, L: Io> Connection<'a, S, L> {
         idle: &'a IdleMark,
         buffers: &'a mut Buffers,
     ) -> Connection<'a, S, L> {
-        let transport = Transport::new(io, buffers, service.limits.idle_timeout);
+        let transport = Transport::new(io, buffers, &service.memory, service.limits.idle_timeout);
         Connection { service, transport, identity, idle, has_served: false }
     }
 
@@ -175,6 +175,7 @@ impl<'a, S: Sync, L: Io> Connection<'a, S, L> {
                 Ok(0) => Refusal::HeadCutShort.at(tried),
                 Ok(_) => continue,
                 Err(error) if error.kind() == ErrorKind::TimedOut => Refusal::HeadTimeout.into(),
+                Err(error) if error.kind() == ErrorKind::OutOfMemory => Refusal::OutOfMemory.into(),
                 Err(error) => return Err(ReadError::Broken(error)),
             };
             if is_idle {

@@ -10,13 +10,14 @@
 //! one chunk, in a stream) within [`Limits::time_budget`].
 //! Next: [`persistence`](crate::message::persistence).
 
+use std::borrow::Cow;
 use std::io::{self, ErrorKind, Read};
 use std::panic::{self, AssertUnwindSafe};
 use std::time::{Instant, SystemTime};
 
 use log::error;
 
-use super::transport::{Io, ONE_WRITE, Transport};
+use super::transport::{Io, MAX_KEPT_OUTPUT, ONE_WRITE, Transport};
 use crate::message::chunked::{LAST_CHUNK, encode_chunk};
 use crate::message::encode::{Delimiter, ResponseContext, encode_head};
 use crate::message::limits::Limits;
@@ -28,6 +29,21 @@ const STREAM_READ_BYTES: usize = 16 * 1024;
 /// Whether a response is sent with a single write, if the socket's buffer has room for it.
 pub(super) fn is_one_write(response: &Response) -> bool {
     matches!(&response.body, Body::Bytes(bytes) if bytes.len() <= ONE_WRITE)
+}
+
+/// Bytes of memory to reserve for a response while it is sent: its own bytes, and those of the buffers
+/// for its writes. Zero if each part is no larger than the output buffer that a connection may keep.
+pub(super) fn memory_of(response: &Response) -> usize {
+    let one_write = |length: usize| length.min(ONE_WRITE);
+    let (content, buffers) = match &response.body {
+        Body::Bytes(Cow::Owned(bytes)) => (bytes.capacity(), one_write(bytes.len())),
+        Body::Bytes(Cow::Borrowed(bytes)) => (0, one_write(bytes.len())),
+        Body::Sized(_, length) => (0, 2 * usize::try_from(*length).map_or(ONE_WRITE, one_write)),
+        Body::Stream(_) => (0, 2 * STREAM_READ_BYTES),
+    };
+    let own = content + response.fields.capacity();
+    let buffers = buffers + response.fields.len();
+    if own.max(buffers) > MAX_KEPT_OUTPUT { own + buffers } else { 0 }
 }
 
 /// Sends a response. `context` is [`ResponseContext::of`] it.
@@ -96,7 +112,7 @@ fn copy<L: Io>(
 ) -> io::Result<Sent> {
     let since = Instant::now();
     let mut left = length;
-    let mut buffer = vec![0; ONE_WRITE];
+    let mut buffer = vec![0; usize::try_from(length).map_or(ONE_WRITE, |all| all.min(ONE_WRITE))];
     while left > 0 {
         let read = read_content(&mut reader, &mut buffer);
         let bytes = &buffer[..read.unwrap_or(0)];

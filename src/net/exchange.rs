@@ -4,6 +4,7 @@
 //! head ─> framing ─> route ─> content ─> handler ─> response
 //!                      │         │          └ panic:          500, close
 //!                      │         └ too large, cut, late:      413, 400, 408, close
+//!                      │         └ no memory for it:          503, close
 //!                      └ no such path, no such method:        404, 405, keep-alive
 //! ```
 //! The route is looked up before the content is read. So a client that waits for `100 Continue` gets
@@ -11,8 +12,8 @@
 //!
 //! Rule: RFC 9112 section 9, RFC 9110 section 10.1.1.  Next: [`transport`](super::transport).
 
-use std::fmt;
 use std::io::{self, ErrorKind};
+use std::ops::Range;
 use std::panic::{self, AssertUnwindSafe};
 use std::sync::atomic::Ordering;
 use std::time::Instant;
@@ -20,10 +21,12 @@ use std::time::Instant;
 use log::error;
 
 use super::connections::Identity;
-use super::delivery::{Sent, deliver, is_one_write};
+use super::delivery::{Sent, deliver, is_one_write, memory_of};
+use super::memory::{OutOfMemory, ReservedBytes};
 use super::observer::{self, Answered};
 use super::shared::Service;
-use super::transport::{Io, Transport};
+use super::transport::{Io, ONE_WRITE, Transport};
+use crate::message::caret::MAX_SHOWN_COLUMNS;
 use crate::message::chunked::{Decoded, Decoder};
 use crate::message::encode::{Delimiter, ResponseContext};
 use crate::message::framing::Framing;
@@ -58,6 +61,12 @@ impl From<Refusal> for ReadError {
     }
 }
 
+impl From<OutOfMemory> for ReadError {
+    fn from(_: OutOfMemory) -> ReadError {
+        Refusal::OutOfMemory.into()
+    }
+}
+
 /// A request's head, and what it says of the content.
 pub(super) struct RequestStart {
     pub head: Head,
@@ -77,8 +86,10 @@ pub(super) struct Exchange<'c, 'a, S: 'static, L> {
     client_waits: bool,
     /// Whether the request has content that was not read.
     unread: bool,
-    /// Bytes of the request that were read: the head, and later the content and its framing.
+    /// Bytes of the request at the start of the buffer: the head, and later the content and its framing.
     length: usize,
+    /// Bytes of the request that are not in the buffer any more.
+    dropped: usize,
     /// When the head was complete; `None` where nothing reports the exchange.
     since: Option<Instant>,
 }
@@ -103,6 +114,7 @@ impl<'c, 'a, S: Sync, L: Io> Exchange<'c, 'a, S, L> {
             client_waits,
             unread,
             length,
+            dropped: 0,
             since,
         }
     }
@@ -131,12 +143,8 @@ impl<'c, 'a, S: Sync, L: Io> Exchange<'c, 'a, S, L> {
             }
         };
         self.routed(Some(route));
-        let response = match self.read_content(limits.content) {
-            Ok(decoded) => {
-                let RouteRow { method, path, .. } = route.row();
-                let name = format_args!("handler of {method} {path}");
-                self.call(route.prefix(), decoded, name, |request| route.call(request))
-            }
+        let response = match self.read_content(limits.content, route.keeps_raw()) {
+            Ok(decoded) => self.call(Some(route), decoded, |request| route.call(request)),
             Err(ReadError::Refused(refused)) => {
                 refused.response(self.transport.bytes(), limits).close()
             }
@@ -154,7 +162,7 @@ impl<'c, 'a, S: Sync, L: Io> Exchange<'c, 'a, S, L> {
             return Refused::from(refusal).response(self.transport.bytes(), limits).hide_query();
         };
         let status = refusal.rule().status;
-        let response = self.call("", None, "fallback handler", |request| fallback(request, status));
+        let response = self.call(None, None, |request| fallback(request, status));
         let is_default = response.status == Status::OK;
         if is_default { response.status(status) } else { response }.hide_query()
     }
@@ -173,18 +181,24 @@ impl<'c, 'a, S: Sync, L: Io> Exchange<'c, 'a, S, L> {
     }
 
     /// Reads the content to its end, `limit` bytes at most. Returns the decoded content of chunks; other
-    /// content stays in the transport's buffer, after the head.
-    fn read_content(&mut self, limit: u64) -> Result<Option<Vec<u8>>, ReadError> {
+    /// content stays in the transport's buffer, after the head. Chunk framing stays there too if
+    /// `keeps_raw` is true.
+    fn read_content(
+        &mut self,
+        limit: u64,
+        keeps_raw: bool,
+    ) -> Result<Option<ReservedBytes<'a>>, ReadError> {
         let decoded = match self.framing {
             Framing::None | Framing::Length(0) => return Ok(None),
             Framing::Length(length) if length > limit => {
                 return Err(Refusal::ContentTooLarge.into());
             }
             Framing::Length(length) => {
-                self.send_continue()?;
                 let whole =
                     usize::try_from(length).ok().and_then(|n| n.checked_add(self.head.length));
                 let whole = whole.ok_or(Refusal::ContentTooLarge)?;
+                self.transport.reserve(whole)?;
+                self.send_continue()?;
                 let time_budget = self.service.limits.time_budget(length);
                 let mut deadline = None;
                 while self.transport.bytes().len() < whole {
@@ -195,23 +209,30 @@ impl<'c, 'a, S: Sync, L: Io> Exchange<'c, 'a, S, L> {
             }
             Framing::Chunked => {
                 self.send_continue()?;
-                Some(self.read_chunks(limit)?)
+                Some(self.read_chunks(limit, keeps_raw)?)
             }
         };
         self.unread = false;
         Ok(decoded)
     }
 
-    fn read_chunks(&mut self, limit: u64) -> Result<Vec<u8>, ReadError> {
-        let (mut decoder, mut content) = (Decoder::new(limit), Vec::new());
-        let mut since = None;
+    fn read_chunks(&mut self, limit: u64, keeps_raw: bool) -> Result<ReservedBytes<'a>, ReadError> {
+        let (mut decoder, mut content) =
+            (Decoder::new(limit), ReservedBytes::new(&self.service.memory));
+        let (mut since, mut chunk) = (None, self.length);
         loop {
-            let rest = &self.transport.bytes()[self.length..];
-            let step = decoder.step(rest).map_err(|(refusal, at)| refusal.at(self.length + at))?;
-            match step {
+            if decoder.is_between_chunks() {
+                chunk = self.length;
+            }
+            let step = decoder.step(&self.transport.bytes()[self.length..]);
+            if !keeps_raw && matches!(step, Ok(Decoded::Partial) | Err(_)) {
+                self.drop_chunks_before(chunk, decoder.data_left());
+                chunk = self.head.length;
+            }
+            match step.map_err(|(refusal, at)| refusal.at(self.length + at))? {
                 Decoded::Framing(length) => self.length += length,
                 Decoded::Content(length) => {
-                    content.extend_from_slice(&rest[..length]);
+                    content.extend(&self.transport.bytes()[self.length..][..length])?;
                     self.length += length;
                 }
                 Decoded::End(length) => {
@@ -219,12 +240,32 @@ impl<'c, 'a, S: Sync, L: Io> Exchange<'c, 'a, S, L> {
                     return Ok(content);
                 }
                 Decoded::Partial => {
+                    // A client that has sent much may send as much again: with a larger buffer it
+                    // takes fewer reads.
+                    let expected = decoder.data_left().max(content.len() as u64);
+                    let expected = expected.min(ONE_WRITE as u64) as usize;
+                    self.transport.reserve(self.length + expected)?;
                     // The length is unknown, so the time grows with what has arrived.
                     let time_budget = self.service.limits.time_budget(content.len() as u64);
                     self.read_more(*since.get_or_insert_with(Instant::now) + time_budget)?;
                 }
             }
         }
+    }
+
+    /// Drops decoded chunks from the buffer, up to the one that begins at `chunk`. Of its data, of which
+    /// `data_left` bytes are missing, it keeps as much as a refusal shows of a line.
+    fn drop_chunks_before(&mut self, chunk: usize, data_left: u64) {
+        let shown = self.length.saturating_sub(MAX_SHOWN_COLUMNS);
+        let end = if data_left > 0 { chunk.max(shown) } else { chunk };
+        self.drop_bytes(self.head.length..end);
+    }
+
+    /// Drops these bytes of the request from the buffer.
+    fn drop_bytes(&mut self, span: Range<usize>) {
+        self.length -= span.len();
+        self.dropped += span.len();
+        self.transport.remove(span);
     }
 
     /// Sends `100 Continue` if the client asked for it (`Expect`) and has sent no content yet. Only wanted
@@ -248,6 +289,7 @@ impl<'c, 'a, S: Sync, L: Io> Exchange<'c, 'a, S, L> {
             Err(error) if error.kind() == ErrorKind::TimedOut => {
                 Err(Refusal::ContentTimeout.into())
             }
+            Err(error) if error.kind() == ErrorKind::OutOfMemory => Err(OutOfMemory.into()),
             Err(error) => Err(ReadError::Broken(error)),
         }
     }
@@ -256,28 +298,35 @@ impl<'c, 'a, S: Sync, L: Io> Exchange<'c, 'a, S, L> {
     /// goes on.
     fn call(
         &self,
-        prefix: &'static str,
-        decoded: Option<Vec<u8>>,
-        name: impl fmt::Display,
+        route: Option<&Route<S>>,
+        decoded: Option<ReservedBytes<'_>>,
         handler: impl Fn(&Request<'_, S>) -> Response,
     ) -> Response {
         let Service { state, limits, .. } = *self.service;
-        let raw = &self.transport.bytes()[..self.length];
+        let bytes = &self.transport.bytes()[..self.length];
         let request = Request {
             state,
-            prefix,
+            prefix: route.map_or("", Route::prefix),
             head: &self.head,
-            raw,
-            content: decoded.as_deref().unwrap_or(&raw[self.head.length..]),
+            raw: match route {
+                Some(route) if route.keeps_raw() => bytes,
+                _ => &bytes[..self.head.length],
+            },
+            content: decoded.as_deref().unwrap_or(&bytes[self.head.length..]),
             peer: self.identity.peer,
             connection: self.identity.number,
         };
         panic::catch_unwind(AssertUnwindSafe(|| handler(&request))).unwrap_or_else(|_| {
             // Rust's panic hook has already printed the place and the message on stderr.
             if self.service.panics.allows() {
-                error!("the {name} panicked");
+                match route.map(Route::row) {
+                    Some(RouteRow { method, path, .. }) => {
+                        error!("the handler of {method} {path} panicked");
+                    }
+                    None => error!("the fallback handler panicked"),
+                }
             }
-            Refused::from(Refusal::HandlerPanicked).response(raw, limits).close()
+            Refused::from(Refusal::HandlerPanicked).response(bytes, limits).close()
         })
     }
 
@@ -288,6 +337,16 @@ impl<'c, 'a, S: Sync, L: Io> Exchange<'c, 'a, S, L> {
     /// 9.3). After a refused one, the connection is always closed.
     fn answer(mut self, response: Response, route: Option<&Route<S>>) -> io::Result<Persistence> {
         let Service { stopping, clock, limits, .. } = *self.service;
+        // The client may take long to read the response, and the content is not needed any more.
+        if self.transport.is_large() {
+            self.drop_bytes(self.head.length..self.length);
+            self.transport.shrink();
+        }
+        let mut reserved = self.service.memory.reservation();
+        let response = match reserved.grow(memory_of(&response)) {
+            Ok(()) => response,
+            Err(OutOfMemory) => Refused::from(Refusal::OutOfMemory).response(b"", limits).close(),
+        };
         let is_head = self.head.method == Method::Head;
         let mut context = ResponseContext::of(&response, is_head, self.head.version);
         // Content that was not read comes before the next request in the stream. It is drained (read and
@@ -308,6 +367,7 @@ impl<'c, 'a, S: Sync, L: Io> Exchange<'c, 'a, S, L> {
         let is_one_write = is_one_write(&response);
         context.persistence = promised;
         let sent = deliver(self.transport, response, context, clock(), limits);
+        drop(reserved);
         let persistence = promised.unless(!matches!(sent, Ok(Sent::Whole)));
         // A response that could not be sent is reported too: its handler has run.
         self.report(status, hides_query, route, persistence);
@@ -336,7 +396,7 @@ impl<'c, 'a, S: Sync, L: Io> Exchange<'c, 'a, S, L> {
         if !self.unread {
             return Ok(true);
         }
-        match self.read_content(MAX_UNREAD_CONTENT_BYTES) {
+        match self.read_content(MAX_UNREAD_CONTENT_BYTES, false) {
             Ok(_) => Ok(true),
             Err(ReadError::Refused(_)) => Ok(false),
             Err(ReadError::Broken(error)) => Err(error),
@@ -365,7 +425,7 @@ impl<'c, 'a, S: Sync, L: Io> Exchange<'c, 'a, S, L> {
                 target,
                 status,
                 route: route.map(Route::row),
-                received: self.length,
+                received: self.length + self.dropped,
                 took: since.elapsed(),
                 persistence,
             },

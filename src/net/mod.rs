@@ -11,6 +11,7 @@
 //! connection     │    ┌───────────── keep-alive: the next request ─────────────┐
 //!                └──> head → framing → route → content → handler → response ───┴─> close
 //! transport           bytes in, with a deadline         bytes out, in one write
+//! memory              └── reserved before it is taken, by all connections ──┘
 //! observer            └────────────── what an observer is told ──────────────┘
 //! ```
 //!
@@ -26,5 +27,6 @@ pub(crate) mod throttle;
 pub(crate) mod connection;
 pub(crate) mod exchange;
 pub mod transport;
+pub mod memory;
 pub(crate) mod delivery;
 pub mod observer;

@@ -34,6 +34,7 @@ use log::{error, warn};
 
 use super::connection::Connection;
 use super::connections::{Connections, Identity, IdleMark};
+use super::memory::{Memory, budget};
 use super::observer::{self, Observer};
 use super::shared::{Clock, Scheduling, Service, Shared, set_listener_options};
 use super::start_error::StartError;
@@ -123,9 +124,26 @@ impl Server {
     ///
     /// # Errors
     /// The listener's options cannot be set, its address cannot be read, or not one thread can be
-    /// spawned.
-    pub fn run<S: Sync>(self, routes: &Routes<S>, state: &S) -> Result<(), StartError> {
+    /// spawned. Or one request may have more bytes than [`Limits::memory`] allows to all of them.
+    pub fn run<S: Sync>(mut self, routes: &Routes<S>, state: &S) -> Result<(), StartError> {
+        self.set_memory()?;
         self.serve(routes, state).map_err(|error| StartError::new("cannot serve", error))
+    }
+
+    /// Takes the default for [`Limits::memory`] if it is not set.
+    ///
+    /// # Errors
+    /// One request may have more bytes.
+    fn set_memory(&mut self) -> Result<(), StartError> {
+        let Limits { content, head, .. } = self.limits;
+        let memory = budget(&self.limits);
+        self.limits.memory = Some(memory);
+        for (name, bytes) in [("content", content), ("head", head as u64)] {
+            if bytes > memory {
+                return Err(StartError::above_memory(name, bytes, memory));
+            }
+        }
+        Ok(())
     }
 
     fn serve<S: Sync>(self, routes: &Routes<S>, state: &S) -> io::Result<()> {
@@ -133,6 +151,7 @@ impl Server {
             routes,
             state,
             limits: &self.limits,
+            memory: Memory::new(budget(&self.limits)),
             observers: &self.observers,
             clock: self.clock,
             stopping: self.connections.stopping(),
@@ -160,12 +179,18 @@ impl Server {
     /// Serves on a thread of its own until the handle is dropped. The port is open when this returns.
     ///
     /// # Errors
-    /// The address cannot be read, or the thread cannot be spawned. Errors of [`Server::run`] are
-    /// logged when the handle is dropped.
-    pub fn start<S>(self, routes: &'static Routes<S>, state: S) -> Result<ServerHandle, StartError>
+    /// The address cannot be read, or the thread cannot be spawned. Or one request may have more bytes
+    /// than [`Limits::memory`] allows to all of them. Other errors of [`Server::run`] are logged when the
+    /// handle is dropped.
+    pub fn start<S>(
+        mut self,
+        routes: &'static Routes<S>,
+        state: S,
+    ) -> Result<ServerHandle, StartError>
     where
         S: Send + Sync + 'static,
     {
+        self.set_memory()?;
         let cannot_start = |error| StartError::new("cannot start the server", error);
         let (address, stopper) = (self.address().map_err(cannot_start)?, self.stopper());
         let run = move || self.run(routes, &state);
@@ -209,6 +234,7 @@ pub fn serve_io<S: Sync>(
         routes,
         state,
         limits,
+        memory: Memory::new(budget(limits)),
         observers: &[],
         clock,
         stopping: &stopping,

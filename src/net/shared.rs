@@ -19,6 +19,7 @@ use std::time::SystemTime;
 use log::{Level, info};
 
 use super::connections::{Connections, Entry, Identity};
+use super::memory::Memory;
 use super::observer::{self, Answered, Observer};
 use super::throttle::Throttle;
 use crate::message::limits::Limits;
@@ -64,7 +65,7 @@ pub trait Serve: Sync {
     fn reject(&self, entry: &Entry, buffers: &mut Self::Buffers);
 }
 
-/// What every HTTP connection uses. Connections change only the last three fields.
+/// What every HTTP connection uses. Connections change only the last four fields.
 pub(super) struct Service<'a, S: 'static> {
     pub routes: &'a Routes<S>,
     pub state: &'a S,
@@ -73,6 +74,8 @@ pub(super) struct Service<'a, S: 'static> {
     pub clock: Clock,
     /// True once the server is to stop. Each response then says `Connection: close`.
     pub stopping: &'a AtomicBool,
+    /// The memory that requests and responses may take.
+    pub memory: Memory,
     /// Connections past the limit that are being answered with 503.
     pub rejecting: AtomicUsize,
     /// A bit for each refusal of which the log has warned once.

@@ -59,12 +59,22 @@ impl StartError {
         }
     }
 
+    /// A limit of one request, such as `content`, is above the limit on the memory of all of them.
+    pub(super) fn above_memory(name: &str, bytes: u64, memory: u64) -> StartError {
+        let what = format!(
+            "the limit on the {name} of one request, {bytes} bytes, is above the limit on the memory \
+             of all of them, {memory} bytes; raise `memory` or lower `{name}`"
+        );
+        StartError { what, instead: None, source: ErrorKind::InvalidInput.into() }
+    }
+
     /// Another error of the system: what could not be done, and its text.
     pub(crate) fn new(what: &str, source: io::Error) -> StartError {
         StartError { what: format!("{what}: {source}"), instead: None, source }
     }
 
-    /// The kind of the system's error, such as `AddrInUse`.
+    /// The kind of the system's error, such as `AddrInUse`. `InvalidInput` for limits that contradict each
+    /// other.
     pub fn kind(&self) -> ErrorKind {
         self.source.kind()
     }

@@ -10,12 +10,15 @@
 //! ```
 //! A plain request costs one read, and its response one write. The socket's read timeout is set to the
 //! idle timeout. If a read leaves a message incomplete, the code reads the clock and shortens the timeout
-//! to the time that is left.  Next: [`head`](crate::message::head).
+//! to the time that is left.  Next: [`memory`](super::memory).
 
 use std::io::{self, ErrorKind, Read, Write};
 use std::net::{Shutdown, TcpStream};
+use std::ops::Range;
 use std::thread;
 use std::time::{Duration, Instant};
+
+use super::memory::{FREE_BYTES, Memory, OutOfMemory, Reservation, enlarge};
 
 /// Both directions of a connection: a socket, a socket with a tap, or memory.
 #[doc(hidden)]
@@ -38,11 +41,11 @@ impl Io for &TcpStream {
 
 /// Bytes of the input buffer. A browser's head has 650. A larger request gets a larger buffer until it
 /// is consumed.
-const SMALL_INPUT: usize = 2 * 1024;
+const SMALL_INPUT: usize = FREE_BYTES;
 
 /// Bytes of an output buffer that is kept for the next exchange. A larger one is freed. An input
 /// buffer that has to grow gets at least as many.
-const MAX_KEPT_OUTPUT: usize = 16 * 1024;
+pub(super) const MAX_KEPT_OUTPUT: usize = 16 * 1024;
 
 /// Bytes of content that share a write with the head. To copy them costs less than a second system
 /// call.
@@ -95,6 +98,8 @@ pub(crate) struct Transport<'a, L> {
     input: &'a mut Vec<u8>,
     start: usize,
     end: usize,
+    /// What the input buffer takes of the memory of all connections.
+    reserved: Reservation<'a>,
     /// Bytes to send. The code that fills it calls [`flush`](Transport::flush).
     pub out: &'a mut Vec<u8>,
     idle_timeout: Duration,
@@ -107,11 +112,17 @@ pub(crate) struct Transport<'a, L> {
 impl<'a, L: Io> Transport<'a, L> {
     /// `io` must have a read timeout of `idle_timeout`. Bytes that an earlier connection left in the
     /// buffers are not seen here.
-    pub fn new(io: L, buffers: &'a mut Buffers, idle_timeout: Duration) -> Transport<'a, L> {
+    pub fn new(
+        io: L,
+        buffers: &'a mut Buffers,
+        memory: &'a Memory,
+        idle_timeout: Duration,
+    ) -> Transport<'a, L> {
         let Buffers { input, output: out } = buffers;
         out.clear();
         let (start, end, timeout, is_shut) = (0, 0, idle_timeout, false);
-        Transport { io, input, start, end, out, idle_timeout, timeout, is_shut }
+        let reserved = memory.reservation();
+        Transport { io, input, start, end, reserved, out, idle_timeout, timeout, is_shut }
     }
 
     /// Records that another thread shut the reading half to end an idle wait, just when a request arrived.
@@ -128,19 +139,56 @@ impl<'a, L: Io> Transport<'a, L> {
     /// Drops the first `length` bytes.
     pub fn consume(&mut self, length: usize) {
         self.start = self.start.saturating_add(length).min(self.end);
-        if self.start == self.end {
+        self.shrink();
+    }
+
+    /// Removes these of the bytes; those after them move up. The buffer stays as large as it is.
+    pub fn remove(&mut self, span: Range<usize>) {
+        self.input.copy_within(self.start + span.end..self.end, self.start + span.start);
+        self.end -= span.len();
+    }
+
+    /// Whether the input buffer is larger than the small one.
+    pub fn is_large(&self) -> bool {
+        self.input.len() > SMALL_INPUT
+    }
+
+    /// Gives memory back that the bytes do not need any more.
+    pub fn shrink(&mut self) {
+        let waiting = self.end - self.start;
+        if waiting == 0 {
             (self.start, self.end) = (0, 0);
-            if self.input.len() > SMALL_INPUT {
-                *self.input = vec![0; SMALL_INPUT];
-            }
         }
+        let enough = if waiting <= SMALL_INPUT / 2 { SMALL_INPUT } else { larger(waiting) };
+        // Not for less than half: many short requests in one large buffer are consumed one by one.
+        if enough <= self.input.len() / 2 {
+            self.input.copy_within(self.start..self.end, 0);
+            (self.start, self.end) = (0, waiting);
+            self.input.truncate(enough);
+            self.input.shrink_to_fit();
+        }
+        self.reserved.shrink(self.input.len());
+    }
+
+    /// Reserves memory for a message of this many bytes before they arrive. The buffer has at most 64 KiB
+    /// until these are full: a client that announces much and sends little uses little.
+    ///
+    /// # Errors
+    /// There is no memory for so many bytes.
+    pub fn reserve(&mut self, bytes: usize) -> Result<(), OutOfMemory> {
+        if bytes <= self.input.len() {
+            return Ok(());
+        }
+        self.reserved.grow(bytes)?;
+        self.grow(bytes.min(ONE_WRITE))
     }
 
     /// Reads once and appends what arrived. Waits until the deadline, or for the idle timeout where
     /// `deadline` is `None`. `Ok(0)` means that the client sends no more.
     ///
     /// # Errors
-    /// `TimedOut` at the deadline; other errors mean that the connection is broken.
+    /// `TimedOut` at the deadline; `OutOfMemory` if the bytes do not fit into the memory of all
+    /// connections; other errors mean that the connection is broken.
     pub fn fill(&mut self, deadline: Option<Instant>) -> io::Result<usize> {
         let timeout = match deadline {
             None => self.idle_timeout,
@@ -153,7 +201,7 @@ impl<'a, L: Io> Transport<'a, L> {
             self.io.set_read_timeout(timeout)?;
             self.timeout = timeout;
         }
-        self.make_room();
+        self.make_room()?;
         let mut rechecks = 0..RECHECKS;
         loop {
             match self.io.read(&mut self.input[self.end..]) {
@@ -176,19 +224,29 @@ impl<'a, L: Io> Transport<'a, L> {
 
     /// Makes room after the last byte. The callers of [`Transport::fill`] stop when a limit is reached,
     /// so the buffer is bounded.
-    fn make_room(&mut self) {
+    fn make_room(&mut self) -> Result<(), OutOfMemory> {
         if self.end < self.input.len() {
-            return;
+            return Ok(());
         }
         let waiting = self.end - self.start;
-        if waiting <= self.input.len() / 2 {
-            self.input.copy_within(self.start.., 0);
-        } else {
-            let mut larger = vec![0; (2 * waiting).max(MAX_KEPT_OUTPUT)];
-            larger[..waiting].copy_from_slice(self.bytes());
-            *self.input = larger;
-        }
+        self.input.copy_within(self.start.., 0);
         (self.start, self.end) = (0, waiting);
+        if waiting <= self.input.len() / 2 {
+            return Ok(());
+        }
+        // If the length of a message is known, it is reserved already, and no more is needed.
+        let known = Some(self.reserved.bytes()).filter(|&bytes| bytes > waiting);
+        self.grow(known.unwrap_or_else(|| larger(waiting)))
+    }
+
+    /// Makes the buffer at least this large.
+    fn grow(&mut self, length: usize) -> Result<(), OutOfMemory> {
+        if length > self.input.len() {
+            self.reserved.grow(length)?;
+            enlarge(self.input, length)?;
+            self.input.resize(length, 0);
+        }
+        Ok(())
     }
 
     /// Sends what is in `out`, within `budget`.
@@ -256,6 +314,11 @@ impl<'a, L: Io> Transport<'a, L> {
     }
 }
 
+/// Bytes of a buffer that is larger than this many bytes that wait in it.
+fn larger(waiting: usize) -> usize {
+    (2 * waiting).max(MAX_KEPT_OUTPUT)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -297,30 +360,67 @@ mod tests {
         bytes: &'a [u8],
         read_size: usize,
         buffers: &'a mut Buffers,
+        memory: &'a Memory,
     ) -> Transport<'a, SlowIo<'a>> {
         let io = SlowIo { bytes, read_size, timeouts: Vec::new() };
-        Transport::new(io, buffers, Duration::from_secs(60))
+        Transport::new(io, buffers, memory, Duration::from_secs(60))
     }
 
     #[test]
     fn a_large_request_has_a_larger_buffer_until_it_is_consumed() {
         let bytes: Vec<u8> = (0..100_000u32).map(|number| number as u8).collect();
-        let mut buffers = Buffers::default();
+        let (mut buffers, memory) = (Buffers::default(), Memory::new(u64::MAX));
         for read_size in [1000, 2048, 5000] {
-            let mut transport = transport(&bytes, read_size, &mut buffers);
+            let mut transport = transport(&bytes, read_size, &mut buffers, &memory);
             while transport.fill(None).unwrap() > 0 {}
             assert_eq!(transport.bytes(), bytes, "{read_size}");
-            transport.consume(99_990);
+            assert_eq!(transport.reserved.bytes(), transport.input.len());
+            transport.consume(60_000);
+            assert_eq!(transport.bytes(), &bytes[60_000..]);
+            transport.consume(39_990);
             assert_eq!(transport.bytes(), &bytes[99_990..]);
+            assert!(transport.input.len() == SMALL_INPUT && transport.reserved.bytes() == 0);
             transport.consume(10);
             assert!(transport.input.len() == SMALL_INPUT && transport.bytes().is_empty());
         }
     }
 
     #[test]
+    fn bytes_past_the_memory_of_all_connections_are_not_received() {
+        let (bytes, memory) = ([b'x'; 50_000], Memory::new(40_000));
+        let [mut one, mut other] = [Buffers::default(), Buffers::default()];
+        let mut transports =
+            [&mut one, &mut other].map(|buffers| transport(&bytes, 5_000, buffers, &memory));
+        let [one, other] = &mut transports;
+        // A length that is reserved is received, in a buffer that grows up to it and no further.
+        assert_eq!((one.reserve(30_000), other.reserve(30_000)), (Ok(()), Err(OutOfMemory)));
+        while one.bytes().len() < 30_000 {
+            one.fill(None).unwrap();
+        }
+        assert_eq!((one.input.len(), one.reserved.bytes()), (30_000, 30_000));
+        // A small buffer is still there, and a larger one is not.
+        while other.bytes().len() < SMALL_INPUT {
+            other.fill(None).unwrap();
+        }
+        assert_eq!(other.fill(None).unwrap_err().kind(), ErrorKind::OutOfMemory);
+        one.consume(30_000);
+        assert!(other.fill(None).is_ok());
+    }
+
+    #[test]
+    fn removed_bytes_leave_the_others_in_order() {
+        let (mut buffers, memory) = (Buffers::default(), Memory::new(0));
+        let mut transport = transport(b"one two three four", 100, &mut buffers, &memory);
+        transport.fill(None).unwrap();
+        transport.consume(4);
+        transport.remove(4..10);
+        assert_eq!(transport.bytes(), b"two four");
+    }
+
+    #[test]
     fn a_read_without_a_deadline_sets_no_timeout_and_a_deadline_shortens_it() {
-        let mut buffers = Buffers::default();
-        let mut transport = transport(b"GET / HTTP/1.1\r\n\r\n", 8, &mut buffers);
+        let (mut buffers, memory) = (Buffers::default(), Memory::new(0));
+        let mut transport = transport(b"GET / HTTP/1.1\r\n\r\n", 8, &mut buffers, &memory);
         transport.fill(None).unwrap();
         assert!(transport.io.timeouts.is_empty());
         transport.fill(Some(Instant::now() + Duration::from_secs(10))).unwrap();

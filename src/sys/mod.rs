@@ -16,6 +16,7 @@
 //! fstat, stat            whether a path leads to an open file: likewise
 //! dup                    a listening socket as a `TcpStream`: likewise
 //! (none)                 an argument is split at a byte: likewise
+//! /proc, /sys            how much memory there is: files, and no calls
 //! ```
 //! This file says what each function does. The others do it, and the compiler takes those of the system
 //! for which it builds:
@@ -25,9 +26,12 @@
 //! linux   Linux and Android: their numbers; malloc, scheduling and PID 1
 //! bsd     macOS and the BSDs: their numbers
 //! other   Windows and the rest: what std can do, or nothing
+//! memory  every system: it reads files that only Linux has
 //! ```
 //! A declaration that is wrong for a system compiles there too, and may overwrite memory. So `make
 //! systems` runs the tests of this folder for every system that it can run.
+
+mod memory;
 
 // Only systems whose numbers are known: illumos has others, for example.
 #[cfg(any(
@@ -93,6 +97,12 @@ pub fn raise_descriptor_limit() {
 /// Other allocators need no limit. It must be called before there is a second thread.
 pub fn limit_malloc_arenas() {
     system::limit_malloc_arenas();
+}
+
+/// Bytes of memory that this process may use: all of the machine's, or less where a cgroup (the limits of
+/// a container) allows less. `None` on systems other than Linux.
+pub fn memory_size() -> Option<u64> {
+    memory::memory_size()
 }
 
 /// Sets the scheduling policy SCHED_BATCH for this thread and the threads that it spawns, on Linux: a

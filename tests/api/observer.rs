@@ -2,6 +2,7 @@
 
 use std::io::{Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpStream};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar, Mutex};
 
 use openkitchen::{Answered, End, Observer, Request, Response, RouteRow, Routes, Server};
@@ -125,6 +126,43 @@ fn the_route_is_told_before_the_content_is_read() {
     let calls = calls.until_gone();
     let at = |word: &str| calls.iter().position(|call| call == word).expect(word);
     assert!(at("routed /echo") < at("sent") && at("sent") < at("received 2"), "{calls:?}");
+}
+
+/// Adds up the bytes of all requests: as they are received, and as they are told when answered.
+#[derive(Default)]
+struct Lengths {
+    received: AtomicUsize,
+    answered: AtomicUsize,
+}
+
+impl Observer for Lengths {
+    fn received(&self, _: u64, bytes: &[u8]) {
+        self.received.fetch_add(bytes.len(), Ordering::SeqCst);
+    }
+
+    fn answered(&self, _: u64, exchange: &Answered<'_>) {
+        self.answered.fetch_add(exchange.received, Ordering::SeqCst);
+    }
+}
+
+#[test]
+fn every_byte_of_a_request_is_counted_although_its_chunks_are_not_kept() {
+    let lengths = Arc::new(Lengths::default());
+    let server = Server::bind("127.0.0.1:0").unwrap().observed_by(lengths.clone());
+    let server = server.start(&ROUTES, ()).unwrap();
+    let mut client = TcpStream::connect(server.address()).unwrap();
+    let chunks = format!("7d0\r\n{}\r\n", "x".repeat(2000)).repeat(40) + "0\r\nX: y\r\n\r\n";
+    for fields in ["", "Connection: close\r\n"] {
+        let framing = "Transfer-Encoding: chunked\r\n";
+        let request = format!("POST /echo HTTP/1.1\r\nHost: h\r\n{framing}{fields}\r\n{chunks}");
+        client.write_all(request.as_bytes()).unwrap();
+    }
+    let mut responses = Vec::new();
+    client.read_to_end(&mut responses).unwrap();
+    drop(server);
+    assert!(responses.len() > 2 * 80_000 && responses.ends_with(b"xxxx"));
+    let all = lengths.received.load(Ordering::SeqCst);
+    assert_eq!((lengths.answered.load(Ordering::SeqCst), all > 2 * 80_000), (all, true));
 }
 
 /// Panics in each call.

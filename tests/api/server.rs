@@ -5,7 +5,9 @@ use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::time::{Duration, Instant};
 use std::{fs, thread};
 
-use openkitchen::{Request, Response, Routes, Scheduling, Server, Stopper, get, routes};
+use openkitchen::{
+    Limits, Request, Response, Routes, Scheduling, Server, Stopper, get, post, routes,
+};
 
 /// Clients that try to connect.
 const CLIENTS: usize = 200;
@@ -105,5 +107,57 @@ fn a_stream_without_end_sees_that_the_server_is_stopping_and_does_not_delay_the_
         assert!(since.elapsed() < Duration::from_secs(2), "{path}: {:?}", since.elapsed());
         let rest = reader.join().unwrap().unwrap();
         assert!(rest.ends_with(b"\r\n0\r\n\r\n"), "{path}: the last chunk arrives");
+    }
+}
+
+#[test]
+fn a_server_does_not_start_if_one_request_may_have_more_bytes_than_all_of_them() {
+    static ROUTES: Routes = routes(&[get("/", |_| Response::text(""))]);
+    let of_all = Limits { memory: Some(20_000), content: 20_000, ..Limits::default() };
+    for (limits, error) in [
+        (of_all.clone(), None),
+        (Limits { content: 20_001, ..of_all.clone() }, Some("content of one request, 20001 bytes")),
+        (Limits { head: 20_001, ..of_all }, Some("head of one request, 20001 bytes")),
+        // The default is 64 MiB at most.
+        (Limits { content: 65 << 20, ..Limits::default() }, Some("content of one request")),
+    ] {
+        let server = || Server::bind("127.0.0.1:0").unwrap().limits(limits.clone());
+        let Some(error) = error else {
+            drop(server().start(&ROUTES, ()).unwrap());
+            continue;
+        };
+        let errors = [server().start(&ROUTES, ()).err(), server().run(&ROUTES, &()).err()];
+        for text in errors.map(|error| error.unwrap().to_string()) {
+            let is_whole = text.contains(error) && text.contains("above the limit on the memory");
+            assert!(is_whole && text.contains("; raise `memory` or lower `"), "{text}");
+        }
+    }
+}
+
+#[test]
+fn every_byte_of_a_request_is_kept_for_a_row_that_asks_and_the_head_for_others() {
+    static ROUTES: Routes = routes(&[post("/all", raw).keep_raw(), post("/head", raw)]);
+    fn raw(request: &Request) -> Response {
+        let (raw, content) = (request.raw().escape_ascii(), request.content().escape_ascii());
+        Response::text(format!("{raw} and {content}"))
+    }
+    let server = Server::bind("127.0.0.1:0").unwrap().start(&ROUTES, ()).unwrap();
+    for (framing, body) in [
+        ("Content-Length: 5\r\nConnection: close\r\n\r\n", "hello"),
+        (
+            "Transfer-Encoding: chunked\r\nConnection: close\r\n\r\n",
+            "2;a\r\nhe\r\n3\r\nllo\r\n0\r\nX: y\r\n\r\n",
+        ),
+    ] {
+        for path in ["/all", "/head"] {
+            let head = format!("POST {path} HTTP/1.1\r\nHost: h\r\n{framing}");
+            let mut client = TcpStream::connect(server.address()).unwrap();
+            client.write_all(format!("{head}{body}").as_bytes()).unwrap();
+            let mut response = String::new();
+            client.read_to_string(&mut response).unwrap();
+            let kept = if path == "/all" { head + body } else { head };
+            let expected = format!("\r\n\r\n{} and hello", kept.as_bytes().escape_ascii());
+            assert!(response.ends_with(&expected), "{expected}: {response}");
+        }
     }
 }

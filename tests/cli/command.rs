@@ -18,7 +18,7 @@ use crate::support::process::{
 };
 
 /// All flags of the server, in the order of the help.
-const FLAGS: [&str; 17] = [
+const FLAGS: [&str; 18] = [
     "listen",
     "port-file",
     "data",
@@ -29,6 +29,7 @@ const FLAGS: [&str; 17] = [
     "max-connections",
     "max-head",
     "max-content",
+    "max-memory",
     "head-timeout",
     "content-timeout",
     "idle-timeout",
@@ -135,6 +136,19 @@ fn the_error_for_an_invalid_value_has_a_valid_one() {
     ] {
         assert_error(&run(&mut openkitchen(line)), 2, &[expected]);
     }
+    for line in ["--max-content 65M --max-memory 64M", "--max-content 65M", "--max-memory 1000K"] {
+        let expected = [
+            if line.contains("65M") { "--max-content is 68157440 bytes" } else { "1048576 bytes" },
+            "above --max-memory",
+            "raise --max-memory or lower --max-content",
+        ];
+        assert_error(&run(&mut openkitchen(line)), 2, &expected);
+    }
+    let head = ["--max-head is 2048 bytes, above --max-memory, 1024 bytes"];
+    let line = "--max-memory 1K --max-content 1K --max-head 2K";
+    assert_error(&run(&mut openkitchen(line)), 2, &head);
+    let expected = ["OPENKITCHEN_MAX_MEMORY takes a number of bytes"];
+    assert_error(&run(openkitchen("").env("OPENKITCHEN_MAX_MEMORY", "none")), 2, &expected);
     let unreadable = OsStr::from_bytes(b"x\xff");
     for (variable, value, expected) in [
         (

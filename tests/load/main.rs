@@ -9,6 +9,7 @@
 //! ```text
 //! accept           slow clients and busy handlers do not delay a new client
 //! bad_clients      clients above the limit, that disconnect, half-close or never read
+//! memory           the memory that clients can take stays in its budget
 //! endurance        shortages and stress: no leak, and each problem is logged once
 //! shutdown         how the server ends: signals, grace and drain times, kill -9
 //! stop_under_load  no accepted request is lost
@@ -29,6 +30,7 @@ mod accept;
 mod bad_clients;
 mod endurance;
 mod idle;
+mod memory;
 mod mixed;
 mod rolling_restart;
 mod shutdown;

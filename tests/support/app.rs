@@ -11,8 +11,8 @@ use openkitchen::{delete, get, post, put, routes};
 
 static ROUTES: Routes = routes(&[
     get("/", home),
-    get("/raw", raw),
-    post("/raw", raw),
+    get("/raw", raw).keep_raw(),
+    post("/raw", raw).keep_raw(),
     post("/echo", echo),
     put("/echo", echo),
     post("/count", count),
@@ -62,6 +62,9 @@ pub fn server(fixture: &str, observer: Option<Arc<dyn Observer>>) -> Server {
             ..Limits::default()
         },
         "narrow" => Limits { head: 256, target: 64, content: 16, ..Limits::default() },
+        "little memory" => {
+            Limits { content: 16 * 1024, memory: Some(32 * 1024), ..Limits::default() }
+        }
         "one connection" => Limits { connections: 1, ..Limits::default() },
         other => panic!("no fixture is called {other:?}"),
     };

@@ -27,6 +27,8 @@ const MAX_FIELD_LINES: usize = 100;
 const MAX_CHUNK_LINE_BYTES: usize = 4 * 1024;
 /// Bytes of all chunk extensions of a message, and of its trailer section.
 const MAX_EXTENSION_BYTES: usize = 16 * 1024;
+/// Bytes of chunk-size lines and line ends beside the content, if an eighth of its limit is less.
+const MIN_FRAMING_BYTES: u64 = 16 * 1024;
 const MAX_TRAILER_BYTES: usize = 8 * 1024;
 
 /// Reads the requests of a connection, one after another.
@@ -202,7 +204,8 @@ impl<'a> Reader<'a> {
     /// Takes a chunked body. §7.1: chunked-body = *chunk last-chunk trailer-section CRLF
     pub fn chunked_body(&mut self, limit: u64) -> Result<Vec<u8>, Stop> {
         let too_large: Fault = (413, "9110 §15.5.14: the chunks");
-        let (mut content, mut extensions) = (Vec::new(), 0);
+        let (mut content, mut extensions, mut framing) = (Vec::new(), 0, 0);
+        let most = limit.saturating_add(MIN_FRAMING_BYTES.max(limit / 8));
         loop {
             let overlong = |_: &[u8]| vec![(413, "§7.1.1: an overlong chunk-size line")];
             let line = self.line(self.at + MAX_CHUNK_LINE_BYTES, |_| vec![], overlong)?;
@@ -222,6 +225,11 @@ impl<'a> Reader<'a> {
             let size = grammar::number(size, 16);
             if size > limit.saturating_sub(content.len() as u64) {
                 faults.push(too_large);
+            }
+            // The size line, its CRLF, and the CRLF after the data.
+            framing += line.len() as u64 + 4;
+            if size.saturating_add(content.len() as u64 + framing) > most {
+                faults.push((413, "9110 §15.5.14: the chunks with their framing"));
             }
             check(faults)?;
             if size == 0 {

@@ -4,6 +4,7 @@ use std::ffi::{OsStr, OsString};
 use std::path::PathBuf;
 use std::time::Duration;
 
+use openkitchen::net::memory::budget;
 use openkitchen::transcript::nearest::nearest;
 use openkitchen::{Limits, Scheduling};
 
@@ -55,7 +56,7 @@ impl Default for ServeOptions {
 }
 
 #[rustfmt::skip]
-const FLAGS: [Flag<ServeOptions>; 17] = [
+const FLAGS: [Flag<ServeOptions>; 18] = [
     Flag { name: "listen", value: "ADDR", help: "address to listen on [127.0.0.1:5000]; port 0: any free",
         apply: |options, value| { options.listen = listen(value).ok_or(ADDRESS)?; Ok(()) } },
     Flag { name: "port-file", value: "FILE", help: "write the address in use to FILE",
@@ -76,6 +77,8 @@ const FLAGS: [Flag<ServeOptions>; 17] = [
         apply: |options, value| { options.limits.head = bytes(value).ok_or(BYTES)? as usize; Ok(()) } },
     Flag { name: "max-content", value: "BYTES", help: "body (content) of a request [1M]; larger: 413",
         apply: |options, value| { options.limits.content = bytes(value).ok_or(BYTES)?; Ok(()) } },
+    Flag { name: "max-memory", value: "BYTES", help: "memory for all clients [1/8 of RAM, max 64M]; then 503",
+        apply: |options, value| { options.limits.memory = Some(bytes(value).ok_or(BYTES)?); Ok(()) } },
     Flag { name: "head-timeout", value: "S", help: "seconds to receive a whole head [10]; then 408",
         apply: |options, value| { options.limits.head_timeout = time(value).ok_or(SECONDS)?; Ok(()) } },
     Flag { name: "content-timeout", value: "S", help: "seconds to receive a body [30], plus 1 s per 16 KiB",
@@ -134,13 +137,27 @@ pub fn read(arguments: &[OsString]) -> Result<Option<ServeOptions>, CliError> {
         return Ok(None);
     };
     match words.first() {
-        None => Ok(Some(options)),
+        None => check_memory(&options.limits).map(|()| Some(options)),
         Some(word) if word == "help" => {
             print(&COMMAND_LINE.help());
             Ok(None)
         }
         Some(word) => Err(unknown_command(&word.to_string_lossy())),
     }
+}
+
+/// One request must not be allowed more bytes than all of them together.
+fn check_memory(limits: &Limits) -> Result<(), CliError> {
+    let memory = budget(limits);
+    for (flag, bytes) in [("--max-content", limits.content), ("--max-head", limits.head as u64)] {
+        if bytes > memory {
+            return Err(CliError::Usage(format!(
+                "{flag} is {bytes} bytes, above --max-memory, {memory} bytes; \
+                 raise --max-memory or lower {flag}"
+            )));
+        }
+    }
+    Ok(())
 }
 
 fn unknown_command(word: &str) -> CliError {

@@ -41,8 +41,8 @@ pub static ROUTES: Routes<Site> = routes(&[
     post("/like", api::like_form),
     // Mirrors: the response shows the request.
     post("/echo", mirror::echo),
-    get("/raw", mirror::raw),
-    post("/raw", mirror::raw),
+    get("/raw", mirror::raw).keep_raw(),
+    post("/raw", mirror::raw).keep_raw(),
     get("/fields", mirror::fields),
     post("/fields", mirror::fields),
     // For browsers and for health checks. The access log leaves quiet routes out.
