@@ -25,7 +25,8 @@
 //!
 //! ```text
 //! accept ─> register ─> a permit? ─ yes ─> serve the connection ─> unregister ─> accept
-//!                           └ no ─> reject: 503
+//!                           └ no ─> close the oldest idle one ─> wait ─> a permit? ─ yes ─> ...
+//!                                                                            └ no ─> reject: 503
 //! ```
 //! To serve and to reject are calls of a [`Serve`]: the HTTP server's are in
 //! [`connection`](super::connection).
@@ -64,6 +65,9 @@ const MAX_SPAWNED_AT_ONCE: usize = 64;
 /// In this time the worker of that connection ends it, and the next idle client may send a request
 /// before its connection is closed too.
 const MAKE_ROOM_PAUSE: Duration = Duration::from_millis(20);
+
+/// How long a new connection waits for a permit at the limit on connections, at most.
+const PERMIT_TIMEOUT: Duration = Duration::from_millis(20);
 
 /// Connections whose options the server sets itself, on Linux. Later ones inherit the listener's
 /// options. Connections that were made before those were set do not have them, but they all fit in
@@ -167,12 +171,12 @@ impl<T: Serve> Shared<'_, T> {
         !self.connections.is_stopping()
     }
 
-    /// Closes (evicts) the idle connection that was accepted first, then pauses so that it can end.
+    /// Closes (evicts) the connection that has been idle longest, then pauses so that it can end.
     /// Called when descriptors or threads run out: an idle client must not keep out one that has a
     /// request. Where idle connections stay open ([`Serve::CLOSES_IDLE`]), only pauses.
     fn make_room(&self) {
         if T::CLOSES_IDLE {
-            self.connections.close_oldest_idle();
+            self.connections.close_oldest_idle(|| usize::MAX);
         }
         thread::sleep(MAKE_ROOM_PAUSE);
     }
@@ -214,28 +218,39 @@ impl<T: Serve> Shared<'_, T> {
         self.connections.register(Identity { number, peer }, stream)
     }
 
-    /// Serves a registered connection from its first byte to its end, and unregisters it.
+    /// Serves a registered connection from its first byte to its end, and unregisters it. Enforces the
+    /// limit on connections (max connections, `--max-connections`): a connection that gets no permit is
+    /// rejected.
     pub(super) fn serve_connection(&self, entry: &Entry, buffers: &mut T::Buffers) {
+        let permit = self.permit();
         // A handler's panic is caught where the handler is called. This is for a panic in any other
         // code: it ends one connection, never the server.
-        let serve = AssertUnwindSafe(|| self.serve_with_permit(entry, buffers));
+        let serve = AssertUnwindSafe(|| match &permit {
+            Some(_) => self.service.serve(entry, buffers),
+            None => self.service.reject(entry, buffers),
+        });
         if panic::catch_unwind(serve).is_err() {
             error!("connection {} ended by a panic", entry.identity.number);
             *buffers = T::Buffers::default();
         }
-        self.connections.unregister(entry);
+        self.connections.unregister(entry, permit);
     }
 
-    /// Enforces the limit on connections (max connections, `--max-connections`): serves a connection that
-    /// gets a permit, and rejects one that gets none.
-    fn serve_with_permit(&self, entry: &Entry, buffers: &mut T::Buffers) {
-        let limit = self.limits.connections;
-        if let Some(_permit) = Permit::acquire(&self.acceptor.active, limit) {
-            return self.service.serve(entry, buffers);
-        }
-        if self.acceptor.full.allows() {
+    /// A permit to serve a connection. At the limit, closes the connection that has been idle longest
+    /// and waits for a permit. It waits also if none is idle: a busy connection may end. Where idle
+    /// connections stay open ([`Serve::CLOSES_IDLE`]), it only waits.
+    fn permit(&self) -> Option<Permit<'_>> {
+        let (limit, permits) = (self.limits.connections, &self.acceptor.permits);
+        let make_room = || {
+            if T::CLOSES_IDLE {
+                self.connections.close_oldest_idle(|| permits.missing());
+            }
+        };
+        let permit = permits.acquire(limit);
+        let permit = permit.or_else(|| permits.wait(limit, PERMIT_TIMEOUT, make_room));
+        if permit.is_none() && self.acceptor.full.allows() {
             warn!("{limit} connections are open, which is the limit; new ones {}", T::REJECTION);
         }
-        self.service.reject(entry, buffers);
+        permit
     }
 }

@@ -20,7 +20,7 @@ use std::time::{Duration, Instant};
 
 use log::{Level, debug, log};
 
-use super::connections::{Entry, FINAL_REQUEST_WAIT, Identity, IdleMark, Permit};
+use super::connections::{Entry, FINAL_REQUEST_WAIT, Identity, IdleMark};
 use super::delivery::deliver;
 use super::exchange::{Exchange, ReadError, RequestStart};
 use super::observer::{Answered, Tapped};
@@ -41,6 +41,7 @@ impl<S: Sync> Serve for Service<'_, S> {
 
     fn serve(&self, entry: &Entry, buffers: &mut Buffers) {
         let Entry { identity, stream, idle } = entry;
+        idle.set_since((self.clock)());
         match self.observers {
             [] => Connection::new(self, stream, *identity, idle, buffers).serve(),
             observers => {
@@ -54,7 +55,7 @@ impl<S: Sync> Serve for Service<'_, S> {
     fn reject(&self, entry: &Entry, buffers: &mut Buffers) {
         let Entry { identity, stream, idle } = entry;
         let io = Tapped::new(stream, *identity, self.observers);
-        if let Some(_permit) = Permit::acquire(&self.rejecting, MAX_REJECTING) {
+        if let Some(_permit) = self.rejecting.acquire(MAX_REJECTING) {
             Connection::new(self, io, *identity, idle, buffers).reject();
         }
     }
@@ -122,8 +123,8 @@ impl<'a, S: Sync, L: Io> Connection<'a, S, L> {
         match self.read_start() {
             Ok(None) => Ok(None),
             Ok(Some(start)) => {
-                let Connection { service, transport, identity, .. } = self;
-                Ok(Some(Exchange::new(service, transport, identity, start)))
+                let Connection { service, transport, identity, idle, .. } = self;
+                Ok(Some(Exchange::new(service, transport, identity, idle, start)))
             }
             Err(ReadError::Refused(refused)) => {
                 self.refuse(refused)?;
@@ -192,13 +193,12 @@ impl<'a, S: Sync, L: Io> Connection<'a, S, L> {
         let stopping = self.service.stopping.load(Ordering::SeqCst);
         let deadline = if stopping { Some(Instant::now() + FINAL_REQUEST_WAIT) } else { deadline };
         let filled = self.transport.fill(deadline);
-        if self.idle.end() {
-            self.transport.mark_read_shut();
-        }
         if !matches!(filled, Ok(1..)) {
             // The half-close tells the client at once that no further request will be answered. Bytes
             // that arrive later are dropped.
             self.transport.half_close();
+        } else if self.idle.end() {
+            self.transport.mark_read_shut();
         }
         filled
     }

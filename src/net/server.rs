@@ -26,14 +26,14 @@
 use std::io;
 use std::net::{Shutdown, SocketAddr, TcpListener, ToSocketAddrs};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize};
+use std::sync::atomic::{AtomicBool, AtomicU64};
 use std::thread;
 use std::time::SystemTime;
 
 use log::{error, warn};
 
 use super::connection::Connection;
-use super::connections::{Connections, Identity, IdleMark};
+use super::connections::{Connections, Identity, IdleMark, Permits};
 use super::observer::{self, Observer};
 use super::shared::{Clock, Scheduling, Service, Shared, set_listener_options};
 use super::start_error::StartError;
@@ -136,7 +136,7 @@ impl Server {
             observers: &self.observers,
             clock: self.clock,
             stopping: self.connections.stopping(),
-            rejecting: AtomicUsize::new(0),
+            rejecting: Permits::default(),
             warned: AtomicU64::new(0),
             panics: Throttle::default(),
         };
@@ -212,7 +212,7 @@ pub fn serve_io<S: Sync>(
         observers: &[],
         clock,
         stopping: &stopping,
-        rejecting: AtomicUsize::new(0),
+        rejecting: Permits::default(),
         warned: AtomicU64::new(0),
         panics: Throttle::default(),
     };

@@ -18,7 +18,7 @@ use std::time::SystemTime;
 
 use log::{Level, info};
 
-use super::connections::{Connections, Entry, Identity};
+use super::connections::{Connections, Entry, Identity, Permits};
 use super::observer::{self, Answered, Observer};
 use super::throttle::Throttle;
 use crate::message::limits::Limits;
@@ -54,7 +54,8 @@ pub trait Serve: Sync {
     /// What happens to a connection past the limit, for the log.
     const REJECTION: &'static str;
 
-    /// Whether an idle connection is closed in a shortage of descriptors or threads.
+    /// Whether an idle connection is closed for a new one: at the limit on connections, and in a
+    /// shortage of descriptors or threads.
     const CLOSES_IDLE: bool;
 
     /// Serves a connection that has a permit. Returns when the connection has ended.
@@ -74,7 +75,7 @@ pub(super) struct Service<'a, S: 'static> {
     /// True once the server is to stop. Each response then says `Connection: close`.
     pub stopping: &'a AtomicBool,
     /// Connections past the limit that are being answered with 503.
-    pub rejecting: AtomicUsize,
+    pub rejecting: Permits,
     /// A bit for each refusal of which the log has warned once.
     pub warned: AtomicU64,
     /// Limits the messages about handlers that panic.
@@ -107,8 +108,8 @@ pub(super) struct Acceptor {
     pub supervisor_is_awake: AtomicBool,
     /// Connections that were accepted, since the start.
     pub accepted: AtomicU64,
-    /// Connections that are being served: the limit on connections holds for these.
-    pub active: AtomicUsize,
+    /// Those of the connections that are being served: the limit on connections holds for these.
+    pub permits: Permits,
     pub short_of_threads: Throttle,
     pub short_of_descriptors: Throttle,
     pub full: Throttle,

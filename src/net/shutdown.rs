@@ -71,7 +71,7 @@ impl<T: Serve> Shared<'_, T> {
                 // No descriptor is free (EMFILE). An idle connection is closed now instead of a little
                 // later.
                 Err(_) => {
-                    self.connections.close_oldest_idle();
+                    self.connections.close_oldest_idle(|| usize::MAX);
                     thread::sleep(ACCEPT_RETRY_PAUSE);
                 }
             }
@@ -81,7 +81,7 @@ impl<T: Serve> Shared<'_, T> {
             let served = Arc::clone(&entry);
             let serve = move || self.serve_connection(&served, &mut T::Buffers::default());
             if let Err(error) = self.spawn(scope, serve) {
-                self.connections.unregister(&entry);
+                self.connections.unregister(&entry, None);
                 if self.acceptor.short_of_threads.allows() {
                     warn!("connections in the backlog were closed: {error}");
                 }
