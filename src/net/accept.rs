@@ -66,6 +66,13 @@ const MAX_SPAWNED_AT_ONCE: usize = 64;
 /// before its connection is closed too.
 const MAKE_ROOM_PAUSE: Duration = Duration::from_millis(20);
 
+/// Errors of `accept` in a row after which a thread pauses, so that an error that repeats for ever does
+/// not keep a processor busy. Before that, it tries again at once.
+const MAX_ACCEPT_ERRORS: u32 = 64;
+
+/// How long that pause is. A thread then calls `accept` 3,200 times a second at most.
+const ACCEPT_ERROR_PAUSE: Duration = Duration::from_millis(20);
+
 /// How long a new connection waits for a permit at the limit on connections, at most.
 const PERMIT_TIMEOUT: Duration = Duration::from_millis(20);
 
@@ -181,24 +188,36 @@ impl<T: Serve> Shared<'_, T> {
         thread::sleep(MAKE_ROOM_PAUSE);
     }
 
-    /// The next connection; `None` when the server is stopping. On an error of `accept`, usually EMFILE
-    /// (no descriptor left), it makes room and tries again.
+    /// The next connection; `None` when the server is stopping. In a shortage, usually EMFILE (no
+    /// descriptor left), it makes room and tries again. Another error concerns one connection, which
+    /// ended before it was accepted, so it tries again at once.
     fn accept(&self) -> Option<(TcpStream, SocketAddr)> {
+        let mut errors = 0;
         loop {
             match self.listener.accept() {
                 Ok(accepted) => return Some(accepted),
                 Err(_) if self.connections.is_stopping() => return None,
-                Err(error) => match error.kind() {
-                    // `accept` times out too: the listener has the timeout that its connections inherit.
-                    ErrorKind::WouldBlock | ErrorKind::TimedOut => {}
-                    ErrorKind::Interrupted | ErrorKind::ConnectionAborted => {}
-                    _ => {
-                        if self.acceptor.short_of_descriptors.allows() {
-                            error!("no connection can be accepted for now: {error}");
-                        }
-                        self.make_room();
+                // `accept` times out too: the listener has the timeout that its connections inherit.
+                Err(error)
+                    if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut) =>
+                {
+                    errors = 0;
+                }
+                Err(error) if sys::is_shortage(&error) => {
+                    if self.acceptor.short_of_descriptors.allows() {
+                        error!("no connection can be accepted for now: {error}");
                     }
-                },
+                    self.make_room();
+                }
+                Err(error) => {
+                    errors += 1;
+                    if errors % MAX_ACCEPT_ERRORS == 0 {
+                        if self.acceptor.repeated_errors.allows() {
+                            error!("accept failed {errors} times in a row: {error}");
+                        }
+                        thread::sleep(ACCEPT_ERROR_PAUSE);
+                    }
+                }
             }
         }
     }

@@ -112,6 +112,7 @@ pub(super) struct Acceptor {
     pub permits: Permits,
     pub short_of_threads: Throttle,
     pub short_of_descriptors: Throttle,
+    pub repeated_errors: Throttle,
     pub full: Throttle,
 }
 
@@ -165,13 +166,15 @@ pub fn set_stream_options(stream: &TcpStream, limits: &Limits) -> io::Result<()>
     stream.set_write_timeout(Some(limits.write_timeout))
 }
 
-/// Sets on the listener what its connections inherit on Linux, so that none needs a system call for
-/// it. Returns the listening socket as a [`TcpStream`], which has calls that [`TcpListener`] lacks. On
-/// Windows it does nothing: each connection gets its options when it is registered.
+/// Makes the listener block, and sets on it what its connections inherit on Linux, so that none needs a
+/// system call for it. Returns the listening socket as a [`TcpStream`], which has calls that [`TcpListener`] lacks. On
+/// Windows there is none: each connection gets its options when it is registered.
 pub(super) fn set_listener_options(
     listener: &TcpListener,
     limits: &Limits,
 ) -> io::Result<Option<TcpStream>> {
+    // A caller's listener may be non-blocking. Each `accept` would fail at once, without end.
+    listener.set_nonblocking(false)?;
     let stream = sys::as_stream(listener)?;
     stream.iter().try_for_each(|stream| set_stream_options(stream, limits))?;
     Ok(stream)

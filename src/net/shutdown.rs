@@ -19,6 +19,7 @@ use log::warn;
 
 use super::connections::{Entry, FINAL_REQUEST_WAIT};
 use super::shared::{Serve, Shared};
+use crate::sys;
 
 /// Time for which connections are accepted from the backlog of a stopping server. Without a limit,
 /// new clients could keep the server running.
@@ -70,10 +71,11 @@ impl<T: Serve> Shared<'_, T> {
                 Err(error) if error.kind() == ErrorKind::WouldBlock => break,
                 // No descriptor is free (EMFILE). An idle connection is closed now instead of a little
                 // later.
-                Err(_) => {
+                Err(error) if sys::is_shortage(&error) => {
                     self.connections.close_oldest_idle(|| usize::MAX);
                     thread::sleep(ACCEPT_RETRY_PAUSE);
                 }
+                Err(_) => {} // a connection that has ended already
             }
         }
         self.wake_acceptors();

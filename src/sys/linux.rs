@@ -6,6 +6,7 @@ use std::ffi::{c_int, c_ulong};
 pub const RLIMIT_NOFILE: c_int = 7;
 pub const SOL_SOCKET: c_int = 1;
 pub const SO_LINGER: c_int = 13;
+pub const ENOBUFS: c_int = 105;
 
 /// `rlim_t`: as wide as a `long` in glibc.
 #[cfg(target_env = "gnu")]

@@ -16,7 +16,7 @@ use std::time::{Duration, Instant};
 use super::bsd as kernel;
 #[cfg(target_os = "linux")]
 use super::linux as kernel;
-use kernel::{RLIMIT_NOFILE, ResourceAmount, SO_LINGER, SOL_SOCKET};
+use kernel::{ENOBUFS, RLIMIT_NOFILE, ResourceAmount, SO_LINGER, SOL_SOCKET};
 pub use kernel::{limit_malloc_arenas, use_batch_scheduling};
 
 pub fn set_backlog(listener: &TcpListener, backlog: i32) -> io::Result<()> {
@@ -133,6 +133,9 @@ extern "C" fn write_a_byte(_: c_int) {
 /// The handler of SIGXFSZ: the write that caused the signal fails with EFBIG, and that is enough. It
 /// is a handler and not SIG_IGN, since a program that this process starts would inherit SIG_IGN.
 extern "C" fn do_nothing(_: c_int) {}
+
+/// ENOMEM, ENFILE, EMFILE and ENOBUFS. The first three have the same number on each Unix.
+pub const SHORTAGES: [c_int; 4] = [12, 23, 24, ENOBUFS];
 
 const SIGINT: c_int = 2;
 const SIGTERM: c_int = 15;

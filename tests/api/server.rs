@@ -2,6 +2,7 @@
 
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::os::fd::AsRawFd;
 use std::time::Duration;
 use std::{fs, thread};
 
@@ -28,6 +29,19 @@ fn the_backlog_is_long_or_as_the_caller_has_set_it() {
 
     let server = Server::from_listener(TcpListener::bind("127.0.0.1:0").unwrap());
     assert_eq!(connected(server.address().unwrap()), 129, "std's backlog, and one connection more");
+}
+
+#[test]
+fn a_non_blocking_listener_of_the_caller_is_made_blocking() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    listener.set_nonblocking(true).unwrap();
+    let same = listener.try_clone().unwrap();
+    let server = Server::from_listener(listener).start(&ROUTES, ()).unwrap();
+    // proc_pid_fdinfo(5): the flags of open(2), in octal. O_NONBLOCK is 04000.
+    let info = fs::read_to_string(format!("/proc/self/fdinfo/{}", same.as_raw_fd())).unwrap();
+    let flags = info.lines().find_map(|line| line.strip_prefix("flags:")).unwrap();
+    assert_eq!(u32::from_str_radix(flags.trim(), 8).unwrap() & 0o4000, 0);
+    drop(server);
 }
 
 static ROUTES: Routes = routes(&[get("/", policies)]);
