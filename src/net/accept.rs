@@ -34,7 +34,7 @@
 
 use std::io::{self, ErrorKind};
 use std::mem;
-use std::net::{SocketAddr, TcpStream};
+use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::panic::{self, AssertUnwindSafe};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -44,7 +44,7 @@ use std::time::Duration;
 use log::{error, warn};
 
 use super::connections::{Entries, Entry, Identity, Permit};
-use super::shared::{Scheduling, Serve, Shared, set_stream_options};
+use super::shared::{Acceptor, Scheduling, Serve, Shared, set_stream_options};
 use crate::sys;
 
 /// The spare (idle) threads of the thread pool: if this many wait in `accept`, a worker that has finished
@@ -81,42 +81,59 @@ const PERMIT_TIMEOUT: Duration = Duration::from_millis(20);
 /// one backlog.
 const FIRST_CONNECTIONS: u64 = 4096;
 
+impl Acceptor {
+    /// Whether no thread waits in `accept`.
+    pub(super) fn none_accepting(&self) -> bool {
+        self.accepting.load(Ordering::SeqCst) == 0
+    }
+}
+
 impl<T: Serve> Shared<'_, T> {
-    /// Spawns workers while no thread waits in `accept` and no worker finishes a connection. Returns
-    /// when the server is to stop. It runs on the thread that called
-    /// [`Server::run`](super::server::Server::run).
-    pub fn supervise<'scope>(&'scope self, scope: &'scope Scope<'scope, '_>) {
-        let (mut completed, mut to_spawn) = (0, 1);
+    /// Spawns a worker for each listener. Later, spawns more for one while no thread waits in its
+    /// `accept` and none of its workers finishes a connection. Returns when the server is to stop. It
+    /// runs on the thread that called [`Server::run`](super::server::Server::run).
+    ///
+    /// # Errors
+    /// The system has not even one thread for the first listener.
+    pub fn supervise<'scope>(&'scope self, scope: &'scope Scope<'scope, '_>) -> io::Result<()> {
+        if let Some(first) = self.acceptors.first() {
+            self.spawn_worker(scope, first)?;
+        }
+        // For each listener: connections that were completed by the last check, and workers to spawn.
+        let mut checked = vec![(0, 1); self.acceptors.len()];
         while self.wait_until_none_accepting() {
             thread::sleep(POLL_INTERVAL);
-            let before =
-                mem::replace(&mut completed, self.acceptor.completed.load(Ordering::Relaxed));
-            let is_stuck = self.none_accepting() && completed == before;
-            if !is_stuck {
-                to_spawn = 1;
-                continue;
-            }
-            let spawned = (0..to_spawn).try_for_each(|_| self.spawn_worker(scope));
-            if let Err(error) = spawned {
-                // The server goes on with the threads it has. New connections wait in the backlog.
-                if self.acceptor.short_of_threads.allows() {
-                    warn!("no thread can be spawned, so new connections wait: {error}");
+            for (acceptor, (completed, to_spawn)) in self.acceptors.iter().zip(&mut checked) {
+                let before = mem::replace(completed, acceptor.completed.load(Ordering::Relaxed));
+                let is_stuck = acceptor.none_accepting() && *completed == before;
+                if !is_stuck {
+                    *to_spawn = 1;
+                    continue;
                 }
-                self.make_room();
+                let spawned = (0..*to_spawn).try_for_each(|_| self.spawn_worker(scope, acceptor));
+                if let Err(error) = spawned {
+                    // The server goes on with the threads it has. New connections wait in the backlog.
+                    if self.counters.short_of_threads.allows() {
+                        warn!("no thread can be spawned, so new connections wait: {error}");
+                    }
+                    self.make_room();
+                }
+                *to_spawn = (2 * *to_spawn).min(MAX_SPAWNED_AT_ONCE);
             }
-            to_spawn = (2 * to_spawn).min(MAX_SPAWNED_AT_ONCE);
         }
+        Ok(())
     }
 
     /// Spawns one more worker.
-    ///
-    /// # Errors
-    /// The system has no thread left.
-    pub fn spawn_worker<'scope>(&'scope self, scope: &'scope Scope<'scope, '_>) -> io::Result<()> {
-        self.acceptor.accepting.fetch_add(1, Ordering::SeqCst);
-        let spawned = self.spawn(scope, || self.accept_loop());
+    fn spawn_worker<'scope>(
+        &'scope self,
+        scope: &'scope Scope<'scope, '_>,
+        acceptor: &'scope Acceptor,
+    ) -> io::Result<()> {
+        acceptor.accepting.fetch_add(1, Ordering::SeqCst);
+        let spawned = self.spawn(scope, || self.accept_loop(acceptor));
         if spawned.is_err() {
-            self.acceptor.accepting.fetch_sub(1, Ordering::SeqCst);
+            acceptor.accepting.fetch_sub(1, Ordering::SeqCst);
         }
         spawned
     }
@@ -132,19 +149,19 @@ impl<T: Serve> Shared<'_, T> {
     }
 
     /// Accepts a connection, serves it, accepts the next: all that a worker does.
-    fn accept_loop(&self) {
+    fn accept_loop(&self, acceptor: &Acceptor) {
         if self.scheduling == Scheduling::Batch {
             sys::use_batch_scheduling();
         }
         let mut buffers = T::Buffers::default();
-        let accepting = &self.acceptor.accepting;
-        while let Some((stream, peer)) = self.accept() {
+        let accepting = &acceptor.accepting;
+        while let Some((stream, peer)) = self.accept(&acceptor.listener) {
             let entry = self.register(stream, peer);
             if accepting.fetch_sub(1, Ordering::SeqCst) == 1 {
                 self.wake_supervisor(); // no other thread waits in `accept`
             }
             self.serve_connection(&entry, &mut buffers);
-            self.acceptor.completed.fetch_add(1, Ordering::Relaxed);
+            acceptor.completed.fetch_add(1, Ordering::Relaxed);
             // One atomic step to check and to count. With two, several workers could each see the others
             // counted and all end: none would wait in `accept`, and the supervisor would sleep.
             let if_few_accept = |count| (count < MAX_IDLE_ACCEPTORS).then_some(count + 1);
@@ -155,24 +172,20 @@ impl<T: Serve> Shared<'_, T> {
         accepting.fetch_sub(1, Ordering::SeqCst);
     }
 
-    /// Whether no thread waits in `accept`.
-    pub(super) fn none_accepting(&self) -> bool {
-        self.acceptor.accepting.load(Ordering::SeqCst) == 0
-    }
-
     fn wake_supervisor(&self) {
-        if !self.acceptor.supervisor_is_awake.swap(true, Ordering::SeqCst) {
+        if !self.counters.supervisor_is_awake.swap(true, Ordering::SeqCst) {
             self.connections.wake_all();
         }
     }
 
-    /// Waits until no thread is in `accept`. Returns false if the server is stopping.
+    /// Waits until no thread is in the `accept` of one of the listeners. Returns false if the server is stopping.
     fn wait_until_none_accepting(&self) -> bool {
         let needs_no_worker = |_: &Entries| {
             // First the flag is cleared, then the counter is read. A thread that leaves `accept` after
             // that read finds the flag cleared, and wakes the supervisor.
-            self.acceptor.supervisor_is_awake.store(false, Ordering::SeqCst);
-            !self.none_accepting() && !self.connections.is_stopping()
+            self.counters.supervisor_is_awake.store(false, Ordering::SeqCst);
+            let all_accept = !self.acceptors.iter().any(Acceptor::none_accepting);
+            all_accept && !self.connections.is_stopping()
         };
         drop(self.connections.wait_while(needs_no_worker, None));
         !self.connections.is_stopping()
@@ -191,10 +204,10 @@ impl<T: Serve> Shared<'_, T> {
     /// The next connection; `None` when the server is stopping. In a shortage, usually EMFILE (no
     /// descriptor left), it makes room and tries again. Another error concerns one connection, which
     /// ended before it was accepted, so it tries again at once.
-    fn accept(&self) -> Option<(TcpStream, SocketAddr)> {
+    fn accept(&self, listener: &TcpListener) -> Option<(TcpStream, SocketAddr)> {
         let mut errors = 0;
         loop {
-            match self.listener.accept() {
+            match listener.accept() {
                 Ok(accepted) => return Some(accepted),
                 Err(_) if self.connections.is_stopping() => return None,
                 // `accept` times out too: the listener has the timeout that its connections inherit.
@@ -204,7 +217,7 @@ impl<T: Serve> Shared<'_, T> {
                     errors = 0;
                 }
                 Err(error) if sys::is_shortage(&error) => {
-                    if self.acceptor.short_of_descriptors.allows() {
+                    if self.counters.short_of_descriptors.allows() {
                         error!("no connection can be accepted for now: {error}");
                     }
                     self.make_room();
@@ -212,7 +225,7 @@ impl<T: Serve> Shared<'_, T> {
                 Err(error) => {
                     errors += 1;
                     if errors % MAX_ACCEPT_ERRORS == 0 {
-                        if self.acceptor.repeated_errors.allows() {
+                        if self.counters.repeated_errors.allows() {
                             error!("accept failed {errors} times in a row: {error}");
                         }
                         thread::sleep(ACCEPT_ERROR_PAUSE);
@@ -224,7 +237,7 @@ impl<T: Serve> Shared<'_, T> {
 
     /// Numbers a new connection, sets its socket options and adds it to the registry.
     pub(super) fn register(&self, stream: TcpStream, peer: SocketAddr) -> Arc<Entry> {
-        let number = self.acceptor.accepted.fetch_add(1, Ordering::Relaxed) + 1;
+        let number = self.counters.accepted.fetch_add(1, Ordering::Relaxed) + 1;
         let inherits = cfg!(target_os = "linux") && number > FIRST_CONNECTIONS;
         if !inherits {
             // If that fails, the connection is broken already, and its first read says so.
@@ -259,7 +272,7 @@ impl<T: Serve> Shared<'_, T> {
     /// and waits for a permit. It waits also if none is idle: a busy connection may end. Where idle
     /// connections stay open ([`Serve::CLOSES_IDLE`]), it only waits.
     fn permit(&self) -> Option<Permit<'_>> {
-        let (limit, permits) = (self.limits.connections, &self.acceptor.permits);
+        let (limit, permits) = (self.limits.connections, &self.counters.permits);
         let make_room = || {
             if T::CLOSES_IDLE {
                 self.connections.close_oldest_idle(|| permits.missing());
@@ -267,7 +280,7 @@ impl<T: Serve> Shared<'_, T> {
         };
         let permit = permits.acquire(limit);
         let permit = permit.or_else(|| permits.wait(limit, PERMIT_TIMEOUT, make_room));
-        if permit.is_none() && self.acceptor.full.allows() {
+        if permit.is_none() && self.counters.full.allows() {
             warn!("{limit} connections are open, which is the limit; new ones {}", T::REJECTION);
         }
         permit

@@ -1,7 +1,7 @@
 //! # What all threads of one run share
 //!
 //! ```text
-//! Shared        the listener, the registry of connections, the acceptor's counters
+//! Shared        the listeners and their counters, the registry of connections, permits
 //!   └ Service   what each connection reads: routes, state, limits, observers, clock
 //! ```
 //! Every thread borrows these from the stack of [`Server::run`](super::server::Server::run).
@@ -84,26 +84,32 @@ pub(super) struct Service<'a, S: 'static> {
 
 /// Everything that the threads of one run share.
 pub struct Shared<'a, T> {
-    pub(super) listener: TcpListener,
-    /// The listening socket wrapped as a `TcpStream`, since `TcpListener` has no `shutdown`. Used to end
-    /// every `accept` at a stop. It is made at the start, since at the end no descriptor may be left.
-    pub(super) shutter: Option<TcpStream>,
+    /// One for each listener: a name such as `localhost` may have several addresses.
+    pub(super) acceptors: Vec<Acceptor>,
     /// The limit on connections, their timeouts, and the grace time.
     pub(super) limits: &'a Limits,
     pub(super) connections: &'a Connections,
     /// What is done with a connection.
     pub(super) service: &'a T,
     pub(super) scheduling: Scheduling,
-    pub(super) acceptor: Acceptor,
+    pub(super) counters: Counters,
 }
 
-/// Counters of threads and connections. Each throttle allows one kind of log message once a minute.
-#[derive(Default)]
+/// A listener, and counters of the worker threads that accept from it.
 pub(super) struct Acceptor {
+    pub listener: TcpListener,
+    /// The listening socket wrapped as a `TcpStream`, since `TcpListener` has no `shutdown`. Used to end
+    /// every `accept` at a stop. It is made at the start, since at the end no descriptor may be left.
+    pub shutter: Option<TcpStream>,
     /// Threads that wait in `accept`, or are about to.
     pub accepting: AtomicUsize,
     /// Connections that workers have finished, since the start.
     pub completed: AtomicU64,
+}
+
+/// Counters of all connections. Each throttle allows one kind of log message once a minute.
+#[derive(Default)]
+pub(super) struct Counters {
     /// Whether the supervisor is awake or has been woken.
     pub supervisor_is_awake: AtomicBool,
     /// Connections that were accepted, since the start.
@@ -117,20 +123,25 @@ pub(super) struct Acceptor {
 }
 
 impl<'a, T: Serve> Shared<'a, T> {
-    /// Puts the parts together, and sets the listener's options.
+    /// Puts the parts together, and sets the listeners' options.
     ///
     /// # Errors
     /// The system refuses an option.
     pub fn new(
-        listener: TcpListener,
+        listeners: Vec<TcpListener>,
         limits: &'a Limits,
         connections: &'a Connections,
         service: &'a T,
         scheduling: Scheduling,
     ) -> io::Result<Shared<'a, T>> {
-        let shutter = set_listener_options(&listener, limits)?;
-        let acceptor = Acceptor::default();
-        Ok(Shared { listener, shutter, limits, connections, service, scheduling, acceptor })
+        let acceptor = |listener| {
+            let shutter = set_listener_options(&listener, limits)?;
+            let (accepting, completed) = (AtomicUsize::new(0), AtomicU64::new(0));
+            Ok(Acceptor { listener, shutter, accepting, completed })
+        };
+        let acceptors = listeners.into_iter().map(acceptor).collect::<io::Result<_>>()?;
+        let counters = Counters::default();
+        Ok(Shared { acceptors, limits, connections, service, scheduling, counters })
     }
 }
 
