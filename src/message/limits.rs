@@ -48,8 +48,8 @@ pub struct Limits {
     /// Bytes of content in one request, which the server holds in memory while it handles the
     /// request. Default 1 MiB; 413 past it.
     pub content: u64,
-    /// Connections at one time (max connections). Default 1024; past it, the connection that has been
-    /// idle longest is closed for a new one. If none is idle, the new one receives 503 with
+    /// Connections at one time (max connections). Default 1024; past it, the connection that has
+    /// been idle longest is closed for a new one. If none is idle, the new one receives 503 with
     /// `Retry-After`; if many arrive at once, some are closed without a response.
     pub connections: usize,
     /// Head timeout: time for a complete head, from its first byte to its last. Default 10 s; 408 past it.

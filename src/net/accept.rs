@@ -66,8 +66,8 @@ const MAX_SPAWNED_AT_ONCE: usize = 64;
 /// before its connection is closed too.
 const MAKE_ROOM_PAUSE: Duration = Duration::from_millis(20);
 
-/// Errors of `accept` in a row after which a thread pauses, so that an error that repeats for ever does
-/// not keep a processor busy. Before that, it tries again at once.
+/// Errors of `accept` in a row after which a thread pauses, so that an error that repeats for ever
+/// does not keep a processor busy. Before that, it tries again at once.
 const MAX_ACCEPT_ERRORS: u32 = 64;
 
 /// How long that pause is. A thread then calls `accept` 3,200 times a second at most.
@@ -76,9 +76,9 @@ const ACCEPT_ERROR_PAUSE: Duration = Duration::from_millis(20);
 /// How long a new connection waits for a permit at the limit on connections, at most.
 const PERMIT_TIMEOUT: Duration = Duration::from_millis(20);
 
-/// Connections whose options the server sets itself, on Linux. Later ones inherit the listener's
-/// options. Connections that were made before those were set do not have them, but they all fit in
-/// one backlog.
+/// Connections whose options the server sets itself, on Linux, for each listener. Later ones inherit
+/// the listener's options. Connections that were made before those were set do not have them, but
+/// they all fit in one backlog.
 const FIRST_CONNECTIONS: u64 = 4096;
 
 impl Acceptor {
@@ -90,8 +90,8 @@ impl Acceptor {
 
 impl<T: Serve> Shared<'_, T> {
     /// Spawns a worker for each listener. Later, spawns more for one while no thread waits in its
-    /// `accept` and none of its workers finishes a connection. Returns when the server is to stop. It
-    /// runs on the thread that called [`Server::run`](super::server::Server::run).
+    /// `accept` and none of its workers finishes a connection. Returns when the server is to stop.
+    /// It runs on the thread that called [`Server::run`](super::server::Server::run).
     ///
     /// # Errors
     /// The system has not even one thread for the first listener.
@@ -99,7 +99,8 @@ impl<T: Serve> Shared<'_, T> {
         if let Some(first) = self.acceptors.first() {
             self.spawn_worker(scope, first)?;
         }
-        // For each listener: connections that were completed by the last check, and workers to spawn.
+        // For each listener: connections that were completed by the last check, and workers to
+        // spawn.
         let mut checked = vec![(0, 1); self.acceptors.len()];
         while self.wait_until_none_accepting() {
             thread::sleep(POLL_INTERVAL);
@@ -112,7 +113,8 @@ impl<T: Serve> Shared<'_, T> {
                 }
                 let spawned = (0..*to_spawn).try_for_each(|_| self.spawn_worker(scope, acceptor));
                 if let Err(error) = spawned {
-                    // The server goes on with the threads it has. New connections wait in the backlog.
+                    // The server goes on with the threads it has. New connections wait in the
+                    // backlog.
                     if self.counters.short_of_threads.allows() {
                         warn!("no thread can be spawned, so new connections wait: {error}");
                     }
@@ -178,7 +180,8 @@ impl<T: Serve> Shared<'_, T> {
         }
     }
 
-    /// Waits until no thread is in the `accept` of one of the listeners. Returns false if the server is stopping.
+    /// Waits until no thread is in the `accept` of one of the listeners. Returns false if the
+    /// server is stopping.
     fn wait_until_none_accepting(&self) -> bool {
         let needs_no_worker = |_: &Entries| {
             // First the flag is cleared, then the counter is read. A thread that leaves `accept` after
@@ -202,15 +205,16 @@ impl<T: Serve> Shared<'_, T> {
     }
 
     /// The next connection; `None` when the server is stopping. In a shortage, usually EMFILE (no
-    /// descriptor left), it makes room and tries again. Another error concerns one connection, which
-    /// ended before it was accepted, so it tries again at once.
+    /// descriptor left), it makes room and tries again. Another error concerns one connection,
+    /// which ended before it was accepted, so it tries again at once.
     fn accept(&self, listener: &TcpListener) -> Option<(TcpStream, SocketAddr)> {
         let mut errors = 0;
         loop {
             match listener.accept() {
                 Ok(accepted) => return Some(accepted),
                 Err(_) if self.connections.is_stopping() => return None,
-                // `accept` times out too: the listener has the timeout that its connections inherit.
+                // `accept` times out too: the listener has the timeout that its connections
+                // inherit.
                 Err(error)
                     if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut) =>
                 {
@@ -238,7 +242,8 @@ impl<T: Serve> Shared<'_, T> {
     /// Numbers a new connection, sets its socket options and adds it to the registry.
     pub(super) fn register(&self, stream: TcpStream, peer: SocketAddr) -> Arc<Entry> {
         let number = self.counters.accepted.fetch_add(1, Ordering::Relaxed) + 1;
-        let inherits = cfg!(target_os = "linux") && number > FIRST_CONNECTIONS;
+        let first = FIRST_CONNECTIONS * self.acceptors.len() as u64;
+        let inherits = cfg!(target_os = "linux") && number > first;
         if !inherits {
             // If that fails, the connection is broken already, and its first read says so.
             let _ = set_stream_options(&stream, self.limits);
@@ -250,9 +255,9 @@ impl<T: Serve> Shared<'_, T> {
         self.connections.register(Identity { number, peer }, stream)
     }
 
-    /// Serves a registered connection from its first byte to its end, and unregisters it. Enforces the
-    /// limit on connections (max connections, `--max-connections`): a connection that gets no permit is
-    /// rejected.
+    /// Serves a registered connection from its first byte to its end, and unregisters it. Enforces
+    /// the limit on connections (max connections, `--max-connections`): a connection that gets no
+    /// permit is rejected.
     pub(super) fn serve_connection(&self, entry: &Entry, buffers: &mut T::Buffers) {
         let permit = self.permit();
         // A handler's panic is caught where the handler is called. This is for a panic in any other
@@ -268,9 +273,9 @@ impl<T: Serve> Shared<'_, T> {
         self.connections.unregister(entry, permit);
     }
 
-    /// A permit to serve a connection. At the limit, closes the connection that has been idle longest
-    /// and waits for a permit. It waits also if none is idle: a busy connection may end. Where idle
-    /// connections stay open ([`Serve::CLOSES_IDLE`]), it only waits.
+    /// A permit to serve a connection. At the limit, closes the connection that has been idle
+    /// longest and waits for a permit. It waits also if none is idle: a busy connection may end.
+    /// Where idle connections stay open ([`Serve::CLOSES_IDLE`]), it only waits.
     fn permit(&self) -> Option<Permit<'_>> {
         let (limit, permits) = (self.limits.connections, &self.counters.permits);
         let make_room = || {

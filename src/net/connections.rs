@@ -1,7 +1,8 @@
 //! # The registry of open connections, idle marks, and permits
 //!
-//! The registry is used in two cases. At the limit on connections, and in a shortage of descriptors or
-//! threads, to choose an idle connection to close. When the server stops, to find all connections.
+//! The registry is used in two cases. At the limit on connections, and in a shortage of descriptors
+//! or threads, to choose an idle connection to close. When the server stops, to find all
+//! connections.
 //!
 //! ```text
 //! WAITING ── a request arrives ──> BUSY ── it is answered ──> WAITING
@@ -51,9 +52,9 @@ pub struct Identity {
 }
 
 impl Entry {
-    /// If the connection waits for a request, shuts its reading half: the worker's blocked read returns 0
-    /// bytes, and the worker closes it. A request that has arrived is still read and answered. Returns
-    /// false if the connection is busy, or closed already.
+    /// If the connection waits for a request, shuts its reading half: the worker's blocked read
+    /// returns 0 bytes, and the worker closes it. A request that has arrived is still read and
+    /// answered. Returns false if the connection is busy, or closed already.
     pub fn close_if_idle(&self) -> bool {
         let closes = self.idle.try_close();
         if closes {
@@ -87,8 +88,9 @@ impl Connections {
         entry
     }
 
-    /// Removes a connection that has ended, and passes its permit on. Both happen under the lock: so
-    /// [`close_oldest_idle`](Connections::close_oldest_idle) closes exactly as many as are missing.
+    /// Removes a connection that has ended, and passes its permit on. Both happen under the lock:
+    /// so [`close_oldest_idle`](Connections::close_oldest_idle) closes exactly as many as are
+    /// missing.
     pub(super) fn unregister(&self, entry: &Entry, permit: Option<Permit<'_>>) {
         let mut entries = self.entries();
         entries.remove(&entry.identity.number);
@@ -109,9 +111,9 @@ impl Connections {
         self.entries().values().for_each(|entry| _ = entry.close_if_idle());
     }
 
-    /// Closes (evicts) the connection that has been idle longest, so that a new one can be accepted.
-    /// Closes none if none has been idle for [`MIN_IDLE_TIME`], or if as many as are `missing` are
-    /// being closed already.
+    /// Closes (evicts) the connection that has been idle longest, so that a new one can be
+    /// accepted. Closes none if none has been idle for [`MIN_IDLE_TIME`], or if as many as are
+    /// `missing` are being closed already.
     pub(super) fn close_oldest_idle(&self, missing: impl Fn() -> usize) {
         let now = microseconds(SystemTime::now());
         let entries = self.entries();
@@ -171,9 +173,9 @@ pub struct IdleMark {
     since: AtomicU64,
 }
 
-/// The shortest idle time after which a connection is closed to make room for a new one. The client of
-/// a younger one is probably about to send a request: its first one, or the next of several. A request
-/// that crosses the close on its way is lost (RFC 9112 section 9.5).
+/// The shortest idle time after which a connection is closed to make room for a new one. The client
+/// of a younger one is probably about to send a request: its first one, or the next of several. A
+/// request that crosses the close on its way is lost (RFC 9112 section 9.5).
 pub(super) const MIN_IDLE_TIME: Duration = Duration::from_millis(2);
 
 const BUSY: u8 = 0;
@@ -192,9 +194,10 @@ impl IdleMark {
         self.state.swap(BUSY, Ordering::SeqCst) == CLOSED
     }
 
-    /// Records the time from which on the next wait counts: the connection was accepted then, or its
-    /// last response was sent. It is the time of the Date field, so that a request needs no clock of
-    /// its own for this. If that clock is set back, another idle connection may be closed first.
+    /// Records the time from which on the next wait counts: the connection was accepted then, or
+    /// its last response was sent. It is the time of the Date field, so that a request needs no
+    /// clock of its own for this. If that clock is set back, another idle connection may be closed
+    /// first.
     pub fn set_since(&self, time: SystemTime) {
         self.since.store(microseconds(time), Ordering::Relaxed);
     }
@@ -221,8 +224,8 @@ impl IdleMark {
     }
 }
 
-/// Whether less than [`MIN_IDLE_TIME`] lies between two times in microseconds. False if the second is
-/// the earlier one, because the clock was set back.
+/// Whether less than [`MIN_IDLE_TIME`] lies between two times in microseconds. False if the second
+/// is the earlier one, because the clock was set back.
 fn is_just_before(time: u64, now: u64) -> bool {
     now.checked_sub(time).is_some_and(|passed| Duration::from_micros(passed) < MIN_IDLE_TIME)
 }
@@ -239,8 +242,8 @@ fn microseconds(time: SystemTime) -> u64 {
 /// client has been silent, the less likely it is to send just then.
 pub const FINAL_REQUEST_WAIT: Duration = Duration::from_millis(50);
 
-/// Permits to serve a connection. A dropped one is passed on to the connection that has waited longest,
-/// so that a new one does not overtake it.
+/// Permits to serve a connection. A dropped one is passed on to the connection that has waited
+/// longest, so that a new one does not overtake it.
 #[derive(Default)]
 pub(super) struct Permits(Mutex<PermitState>);
 
@@ -248,12 +251,13 @@ pub(super) struct Permits(Mutex<PermitState>);
 struct PermitState {
     /// Permits that exist.
     taken: usize,
-    /// The threads that wait for one, in their order. A permit is passed on to a thread by removing it
-    /// here. While a thread waits, all permits are taken.
+    /// The threads that wait for one, in their order. A permit is passed on to a thread by removing
+    /// it here. While a thread waits, all permits are taken.
     waiting: VecDeque<Thread>,
 }
 
-/// New connections that wait for a permit at one time, at most. Each has a thread on top of the limit.
+/// New connections that wait for a permit at one time, at most. Each has a thread on top of the
+/// limit.
 const MAX_WAITING: usize = 64;
 
 impl Permits {

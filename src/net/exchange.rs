@@ -314,8 +314,8 @@ impl<'c, 'a, S: Sync, L: Io> Exchange<'c, 'a, S, L> {
         Ok(persistence)
     }
 
-    /// Whether the connection was closed as an idle one just when this request arrived, and nothing more
-    /// has arrived. Then the response says `Connection: close` (RFC 9112 section 9.6).
+    /// Whether the connection was closed as an idle one just when this request arrived, and nothing
+    /// more has arrived. Then the response says `Connection: close` (RFC 9112 section 9.6).
     fn is_last_to_arrive(&self) -> bool {
         self.transport.is_read_shut() && self.transport.bytes().len() <= self.length
     }

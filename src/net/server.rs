@@ -59,15 +59,15 @@ pub struct Server {
 }
 
 impl Server {
-    /// Binds the address and listens. Port 0 takes a free port: see [`Server::address`]. A name such as
-    /// `localhost:5000` may have several addresses: all of them are bound, with one port. The log warns
-    /// of one that cannot be bound, such as `[::1]:5000` where the system has no IPv6. The backlog is
-    /// 4,096: so many clients may have connected and wait to be accepted. A system may allow fewer (on
-    /// Linux `net.core.somaxconn`); on Windows it is std's, 128.
+    /// Binds the address and listens. Port 0 takes a free port: see [`Server::address`]. A name
+    /// such as `localhost:5000` may have several addresses: all of them are bound, with one port.
+    /// The log warns of one that cannot be bound, such as `[::1]:5000` where the system has no
+    /// IPv6. The backlog is 4,096: so many clients may have connected and wait to be accepted. A
+    /// system may allow fewer (on Linux `net.core.somaxconn`); on Windows it is std's, 128.
     ///
     /// # Errors
-    /// None of the addresses can be bound: the port is in use or needs privileges, or the address is not
-    /// one of this machine. The error is a sentence that says what to do.
+    /// None of the addresses can be bound: the port is in use or needs privileges, or the address
+    /// is not one of this machine. The error is a sentence that says what to do.
     pub fn bind(address: impl ToSocketAddrs) -> Result<Server, StartError> {
         let Listening { listeners, left_out } = listen(address)?;
         left_out.iter().for_each(|sentence| warn!("{sentence}"));
@@ -85,8 +85,8 @@ impl Server {
         let connections = Arc::new(Connections::default());
         let (clock, scheduling) = (SystemTime::now, Scheduling::Normal);
         let (limits, observers) = (Limits::default(), Vec::new());
-        Server { listeners, limits, observers, clock, scheduling, connections }
-            .limits(Limits::default())
+        let server = Server { listeners, limits, observers, clock, scheduling, connections };
+        server.limits(Limits::default()) // sets the options of the listeners
     }
 
     /// Sets the limits: sizes, timeouts, and the number of connections.
@@ -106,7 +106,8 @@ impl Server {
         self
     }
 
-    /// Sets the clock that `Date` is taken from. Timeouts do not use it.
+    /// Sets the clock that `Date` is taken from. It also tells which connection has been idle
+    /// longest. Timeouts do not use it.
     pub fn clock(self, clock: Clock) -> Server {
         Server { clock, ..self }
     }
@@ -117,7 +118,8 @@ impl Server {
         Server { scheduling, ..self }
     }
 
-    /// The bound address, with the real port where port 0 was asked for. The first, if there are several.
+    /// The bound address, with the real port where port 0 was asked for. The first, if there are
+    /// several.
     ///
     /// # Errors
     /// The system's error; `NotConnected` if there is no listener.

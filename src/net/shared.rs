@@ -98,8 +98,9 @@ pub struct Shared<'a, T> {
 /// A listener, and counters of the worker threads that accept from it.
 pub(super) struct Acceptor {
     pub listener: TcpListener,
-    /// The listening socket wrapped as a `TcpStream`, since `TcpListener` has no `shutdown`. Used to end
-    /// every `accept` at a stop. It is made at the start, since at the end no descriptor may be left.
+    /// The listening socket wrapped as a `TcpStream`, since `TcpListener` has no `shutdown`. Used
+    /// to end every `accept` at a stop. It is made at the start, since at the end no descriptor may
+    /// be left.
     pub shutter: Option<TcpStream>,
     /// Threads that wait in `accept`, or are about to.
     pub accepting: AtomicUsize,
@@ -177,9 +178,10 @@ pub fn set_stream_options(stream: &TcpStream, limits: &Limits) -> io::Result<()>
     stream.set_write_timeout(Some(limits.write_timeout))
 }
 
-/// Makes the listener block, and sets on it what its connections inherit on Linux, so that none needs a
-/// system call for it. Returns the listening socket as a [`TcpStream`], which has calls that [`TcpListener`] lacks. On
-/// Windows there is none: each connection gets its options when it is registered.
+/// Makes the listener block, and sets on it what its connections inherit on Linux, so that none
+/// needs a system call for it. Returns the listening socket as a [`TcpStream`], which has calls
+/// that [`TcpListener`] lacks. On Windows there is none: each connection gets its options when it
+/// is registered.
 pub(super) fn set_listener_options(
     listener: &TcpListener,
     limits: &Limits,

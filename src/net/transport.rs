@@ -52,8 +52,8 @@ pub(crate) const ONE_WRITE: usize = 64 * 1024;
 /// response.
 const LINGER: Duration = Duration::from_secs(2);
 
-/// The longest pause of a client in this time, if the server has shut the reading half. The end of the
-/// client's bytes is not seen then, and a new connection may wait for this one to end.
+/// The longest pause of a client in this time, if the server has shut the reading half. The end of
+/// the client's bytes is not seen then, and a new connection may wait for this one to end.
 const LINGER_READ_SHUT: Duration = Duration::from_millis(10);
 
 /// Bytes that are read and dropped while a closed connection lingers, at most.

@@ -148,8 +148,8 @@ impl Mock {
         self.play_on(vec![listener], report)
     }
 
-    /// Does the same on several listeners: the connections are those of all of them. When the transcript
-    /// is played, a listener on which no more connection arrives stays open.
+    /// Does the same on several listeners: the connections are those of all of them. When the
+    /// transcript is played, a listener on which no more connection arrives stays open.
     ///
     /// # Errors
     /// See [`Mock::play`].

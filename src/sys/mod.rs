@@ -62,9 +62,9 @@ pub fn as_stream(listener: &TcpListener) -> io::Result<Option<TcpStream>> {
     system::as_stream(listener)
 }
 
-/// Whether an error of `accept` says that the system lacks something: descriptors (EMFILE, ENFILE) or
-/// memory (ENOBUFS, ENOMEM). All others of accept(2) concern one connection: it was reset, a firewall
-/// forbids it, or its network is down.
+/// Whether an error of `accept` says that the system lacks something: descriptors (EMFILE, ENFILE)
+/// or memory (ENOBUFS, ENOMEM). All others of accept(2) concern one connection: it was reset, a
+/// firewall forbids it, or its network is down.
 pub fn is_shortage(error: &io::Error) -> bool {
     error.raw_os_error().is_some_and(|number| system::SHORTAGES.contains(&number))
 }

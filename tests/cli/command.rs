@@ -259,7 +259,8 @@ fn an_address_may_be_ipv6_a_name_or_a_port_alone() {
     }
 }
 
-/// The binary, for which `localhost` has the addresses 127.0.0.1 and ::1. It sees another /etc/hosts.
+/// The binary, for which `localhost` has the addresses 127.0.0.1 and ::1. It sees another
+/// /etc/hosts.
 fn with_two_addresses(folder: &Folder, line: &str) -> Option<Command> {
     let attempt = "unshare -m mount --bind /etc/hostname /etc/hosts";
     if !process::need("unshare, as root,", attempt) {

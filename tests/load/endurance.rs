@@ -100,8 +100,8 @@ fn with_64_descriptors_500_clients_are_served_beside_100_silent_ones() {
     assert_eq!(log.lines().count(), 1, "{log}");
 }
 
-/// The site, whose `accept` fails as strace is told. With `-D`, the site itself is the child process,
-/// so it is killed at the end of the test.
+/// The site, whose `accept` fails as strace is told. With `-D`, the site itself is the child
+/// process, so it is killed at the end of the test.
 fn failing_accept(inject: &str, log: &Path) -> Option<ServerProcess> {
     if !need("strace", "strace -D -f -e inject=accept4:error=EPROTO -o /dev/null true") {
         return None;

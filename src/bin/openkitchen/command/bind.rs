@@ -20,8 +20,8 @@ impl Bound {
     }
 }
 
-/// Binds an address such as `127.0.0.1:5000`, `[::1]:0` or `localhost:5000`, and listens. A name may have
-/// several addresses: all of them are bound that can be.
+/// Binds an address such as `127.0.0.1:5000`, `[::1]:0` or `localhost:5000`, and listens. A name
+/// may have several addresses: all of them are bound that can be.
 ///
 /// # Errors
 /// A sentence for the user: what happened, and which address to try.
