@@ -61,8 +61,9 @@ pub struct Limits {
     /// machine or of its cgroup, at most 64 MiB. A server does not start if it is less than `content`
     /// or `head`.
     pub memory: Option<u64>,
-    /// Connections at one time (max connections). Default 1024; past it, a new one receives 503 with
-    /// `Retry-After`. If many arrive at once, some are closed without a response.
+    /// Connections at one time (max connections). Default 1024; past it, the connection that has
+    /// been idle longest is closed for a new one. If none is idle, the new one receives 503 with
+    /// `Retry-After`; if many arrive at once, some are closed without a response.
     pub connections: usize,
     /// Head timeout: time for a complete head, from its first byte to its last. Default 10 s; 408 past it.
     pub head_timeout: Duration,

@@ -25,7 +25,8 @@
 //!
 //! ```text
 //! accept ─> register ─> a permit? ─ yes ─> serve the connection ─> unregister ─> accept
-//!                           └ no ─> reject: 503
+//!                           └ no ─> close the oldest idle one ─> wait ─> a permit? ─ yes ─> ...
+//!                                                                            └ no ─> reject: 503
 //! ```
 //! To serve and to reject are calls of a [`Serve`]: the HTTP server's are in
 //! [`connection`](super::connection).
@@ -33,7 +34,7 @@
 
 use std::io::{self, ErrorKind};
 use std::mem;
-use std::net::{SocketAddr, TcpStream};
+use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::panic::{self, AssertUnwindSafe};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -43,7 +44,7 @@ use std::time::Duration;
 use log::{error, warn};
 
 use super::connections::{Entries, Entry, Identity, Permit};
-use super::shared::{Scheduling, Serve, Shared, set_stream_options};
+use super::shared::{Acceptor, Scheduling, Serve, Shared, set_stream_options};
 use crate::message::counted::counted;
 use crate::sys;
 
@@ -66,47 +67,76 @@ const MAX_SPAWNED_AT_ONCE: usize = 64;
 /// before its connection is closed too.
 const MAKE_ROOM_PAUSE: Duration = Duration::from_millis(20);
 
-/// Connections whose options the server sets itself, on Linux. Later ones inherit the listener's
-/// options. Connections that were made before those were set do not have them, but they all fit in
-/// one backlog.
+/// Errors of `accept` in a row after which a thread pauses, so that an error that repeats for ever
+/// does not keep a processor busy. Before that, it tries again at once.
+const MAX_ACCEPT_ERRORS: u32 = 64;
+
+/// How long that pause is. A thread then calls `accept` 3,200 times a second at most.
+const ACCEPT_ERROR_PAUSE: Duration = Duration::from_millis(20);
+
+/// How long a new connection waits for a permit at the limit on connections, at most.
+const PERMIT_TIMEOUT: Duration = Duration::from_millis(20);
+
+/// Connections whose options the server sets itself, on Linux, for each listener. Later ones inherit
+/// the listener's options. Connections that were made before those were set do not have them, but
+/// they all fit in one backlog.
 const FIRST_CONNECTIONS: u64 = 4096;
 
+impl Acceptor {
+    /// Whether no thread waits in `accept`.
+    pub(super) fn none_accepting(&self) -> bool {
+        self.accepting.load(Ordering::SeqCst) == 0
+    }
+}
+
 impl<T: Serve> Shared<'_, T> {
-    /// Spawns workers while no thread waits in `accept` and no worker finishes a connection. Returns
-    /// when the server is to stop. It runs on the thread that called
-    /// [`Server::run`](super::server::Server::run).
-    pub fn supervise<'scope>(&'scope self, scope: &'scope Scope<'scope, '_>) {
-        let (mut completed, mut to_spawn) = (0, 1);
+    /// Spawns a worker for each listener. Later, spawns more for one while no thread waits in its
+    /// `accept` and none of its workers finishes a connection. Returns when the server is to stop.
+    /// It runs on the thread that called [`Server::run`](super::server::Server::run).
+    ///
+    /// # Errors
+    /// The system has not even one thread for the first listener.
+    pub fn supervise<'scope>(&'scope self, scope: &'scope Scope<'scope, '_>) -> io::Result<()> {
+        if let Some(first) = self.acceptors.first() {
+            self.spawn_worker(scope, first)?;
+        }
+        // For each listener: connections that were completed by the last check, and workers to
+        // spawn.
+        let mut checked = vec![(0, 1); self.acceptors.len()];
         while self.wait_until_none_accepting() {
             thread::sleep(POLL_INTERVAL);
-            let before =
-                mem::replace(&mut completed, self.acceptor.completed.load(Ordering::Relaxed));
-            let is_stuck = self.none_accepting() && completed == before;
-            if !is_stuck {
-                to_spawn = 1;
-                continue;
-            }
-            let spawned = (0..to_spawn).try_for_each(|_| self.spawn_worker(scope));
-            if let Err(error) = spawned {
-                // The server goes on with the threads it has. New connections wait in the backlog.
-                if self.acceptor.short_of_threads.allows() {
-                    warn!("no thread can be spawned, so new connections wait: {error}");
+            for (acceptor, (completed, to_spawn)) in self.acceptors.iter().zip(&mut checked) {
+                let before = mem::replace(completed, acceptor.completed.load(Ordering::Relaxed));
+                let is_stuck = acceptor.none_accepting() && *completed == before;
+                if !is_stuck {
+                    *to_spawn = 1;
+                    continue;
                 }
-                self.make_room();
+                let spawned = (0..*to_spawn).try_for_each(|_| self.spawn_worker(scope, acceptor));
+                if let Err(error) = spawned {
+                    // The server goes on with the threads it has. New connections wait in the
+                    // backlog.
+                    if self.counters.short_of_threads.allows() {
+                        warn!("no thread can be spawned, so new connections wait: {error}");
+                    }
+                    self.make_room();
+                }
+                *to_spawn = (2 * *to_spawn).min(MAX_SPAWNED_AT_ONCE);
             }
-            to_spawn = (2 * to_spawn).min(MAX_SPAWNED_AT_ONCE);
         }
+        Ok(())
     }
 
     /// Spawns one more worker.
-    ///
-    /// # Errors
-    /// The system has no thread left.
-    pub fn spawn_worker<'scope>(&'scope self, scope: &'scope Scope<'scope, '_>) -> io::Result<()> {
-        self.acceptor.accepting.fetch_add(1, Ordering::SeqCst);
-        let spawned = self.spawn(scope, || self.accept_loop());
+    fn spawn_worker<'scope>(
+        &'scope self,
+        scope: &'scope Scope<'scope, '_>,
+        acceptor: &'scope Acceptor,
+    ) -> io::Result<()> {
+        acceptor.accepting.fetch_add(1, Ordering::SeqCst);
+        let spawned = self.spawn(scope, || self.accept_loop(acceptor));
         if spawned.is_err() {
-            self.acceptor.accepting.fetch_sub(1, Ordering::SeqCst);
+            acceptor.accepting.fetch_sub(1, Ordering::SeqCst);
         }
         spawned
     }
@@ -122,19 +152,19 @@ impl<T: Serve> Shared<'_, T> {
     }
 
     /// Accepts a connection, serves it, accepts the next: all that a worker does.
-    fn accept_loop(&self) {
+    fn accept_loop(&self, acceptor: &Acceptor) {
         if self.scheduling == Scheduling::Batch {
             sys::use_batch_scheduling();
         }
         let mut buffers = T::Buffers::default();
-        let accepting = &self.acceptor.accepting;
-        while let Some((stream, peer)) = self.accept() {
+        let accepting = &acceptor.accepting;
+        while let Some((stream, peer)) = self.accept(&acceptor.listener) {
             let entry = self.register(stream, peer);
             if accepting.fetch_sub(1, Ordering::SeqCst) == 1 {
                 self.wake_supervisor(); // no other thread waits in `accept`
             }
             self.serve_connection(&entry, &mut buffers);
-            self.acceptor.completed.fetch_add(1, Ordering::Relaxed);
+            acceptor.completed.fetch_add(1, Ordering::Relaxed);
             // One atomic step to check and to count. With two, several workers could each see the others
             // counted and all end: none would wait in `accept`, and the supervisor would sleep.
             let if_few_accept = |count| (count < MAX_IDLE_ACCEPTORS).then_some(count + 1);
@@ -145,65 +175,76 @@ impl<T: Serve> Shared<'_, T> {
         accepting.fetch_sub(1, Ordering::SeqCst);
     }
 
-    /// Whether no thread waits in `accept`.
-    pub(super) fn none_accepting(&self) -> bool {
-        self.acceptor.accepting.load(Ordering::SeqCst) == 0
-    }
-
     fn wake_supervisor(&self) {
-        if !self.acceptor.supervisor_is_awake.swap(true, Ordering::SeqCst) {
+        if !self.counters.supervisor_is_awake.swap(true, Ordering::SeqCst) {
             self.connections.wake_all();
         }
     }
 
-    /// Waits until no thread is in `accept`. Returns false if the server is stopping.
+    /// Waits until no thread is in the `accept` of one of the listeners. Returns false if the
+    /// server is stopping.
     fn wait_until_none_accepting(&self) -> bool {
         let needs_no_worker = |_: &Entries| {
             // First the flag is cleared, then the counter is read. A thread that leaves `accept` after
             // that read finds the flag cleared, and wakes the supervisor.
-            self.acceptor.supervisor_is_awake.store(false, Ordering::SeqCst);
-            !self.none_accepting() && !self.connections.is_stopping()
+            self.counters.supervisor_is_awake.store(false, Ordering::SeqCst);
+            let all_accept = !self.acceptors.iter().any(Acceptor::none_accepting);
+            all_accept && !self.connections.is_stopping()
         };
         drop(self.connections.wait_while(needs_no_worker, None));
         !self.connections.is_stopping()
     }
 
-    /// Closes (evicts) the idle connection that was accepted first, then pauses so that it can end.
+    /// Closes (evicts) the connection that has been idle longest, then pauses so that it can end.
     /// Called when descriptors or threads run out: an idle client must not keep out one that has a
     /// request. Where idle connections stay open ([`Serve::CLOSES_IDLE`]), only pauses.
     fn make_room(&self) {
         if T::CLOSES_IDLE {
-            self.connections.close_oldest_idle();
+            self.connections.close_oldest_idle(|| usize::MAX);
         }
         thread::sleep(MAKE_ROOM_PAUSE);
     }
 
-    /// The next connection; `None` when the server is stopping. On an error of `accept`, usually EMFILE
-    /// (no descriptor left), it makes room and tries again.
-    fn accept(&self) -> Option<(TcpStream, SocketAddr)> {
+    /// The next connection; `None` when the server is stopping. In a shortage, usually EMFILE (no
+    /// descriptor left), it makes room and tries again. Another error concerns one connection,
+    /// which ended before it was accepted, so it tries again at once.
+    fn accept(&self, listener: &TcpListener) -> Option<(TcpStream, SocketAddr)> {
+        let mut errors = 0;
         loop {
-            match self.listener.accept() {
+            match listener.accept() {
                 Ok(accepted) => return Some(accepted),
                 Err(_) if self.connections.is_stopping() => return None,
-                Err(error) => match error.kind() {
-                    // `accept` times out too: the listener has the timeout that its connections inherit.
-                    ErrorKind::WouldBlock | ErrorKind::TimedOut => {}
-                    ErrorKind::Interrupted | ErrorKind::ConnectionAborted => {}
-                    _ => {
-                        if self.acceptor.short_of_descriptors.allows() {
-                            error!("no connection can be accepted for now: {error}");
-                        }
-                        self.make_room();
+                // `accept` times out too: the listener has the timeout that its connections
+                // inherit.
+                Err(error)
+                    if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut) =>
+                {
+                    errors = 0;
+                }
+                Err(error) if sys::is_shortage(&error) => {
+                    if self.counters.short_of_descriptors.allows() {
+                        error!("no connection can be accepted for now: {error}");
                     }
-                },
+                    self.make_room();
+                }
+                Err(error) => {
+                    errors += 1;
+                    if errors % MAX_ACCEPT_ERRORS == 0 {
+                        if self.counters.repeated_errors.allows() {
+                            error!("accept failed {errors} times in a row: {error}");
+                        }
+                        thread::sleep(ACCEPT_ERROR_PAUSE);
+                    }
+                }
             }
         }
     }
 
     /// Numbers a new connection, sets its socket options and adds it to the registry.
     pub(super) fn register(&self, stream: TcpStream, peer: SocketAddr) -> Arc<Entry> {
-        let number = self.acceptor.accepted.fetch_add(1, Ordering::Relaxed) + 1;
-        let inherits = cfg!(target_os = "linux") && number > FIRST_CONNECTIONS;
+        let number = self.counters.accepted.fetch_add(1, Ordering::Relaxed) + 1;
+        let first = FIRST_CONNECTIONS * self.acceptors.len() as u64;
+        let inherits = cfg!(target_os = "linux") && number > first;
         if !inherits {
             // If that fails, the connection is broken already, and its first read says so.
             let _ = set_stream_options(&stream, self.limits);
@@ -215,29 +256,40 @@ impl<T: Serve> Shared<'_, T> {
         self.connections.register(Identity { number, peer }, stream)
     }
 
-    /// Serves a registered connection from its first byte to its end, and unregisters it.
+    /// Serves a registered connection from its first byte to its end, and unregisters it. Enforces
+    /// the limit on connections (max connections, `--max-connections`): a connection that gets no
+    /// permit is rejected.
     pub(super) fn serve_connection(&self, entry: &Entry, buffers: &mut T::Buffers) {
+        let permit = self.permit();
         // A handler's panic is caught where the handler is called. This is for a panic in any other
         // code: it ends one connection, never the server.
-        let serve = AssertUnwindSafe(|| self.serve_with_permit(entry, buffers));
+        let serve = AssertUnwindSafe(|| match &permit {
+            Some(_) => self.service.serve(entry, buffers),
+            None => self.service.reject(entry, buffers),
+        });
         if panic::catch_unwind(serve).is_err() {
             error!("connection {} ended by a panic", entry.identity.number);
             *buffers = T::Buffers::default();
         }
-        self.connections.unregister(entry);
+        self.connections.unregister(entry, permit);
     }
 
-    /// Enforces the limit on connections (max connections, `--max-connections`): serves a connection that
-    /// gets a permit, and rejects one that gets none.
-    fn serve_with_permit(&self, entry: &Entry, buffers: &mut T::Buffers) {
-        let limit = self.limits.connections;
-        if let Some(_permit) = Permit::acquire(&self.acceptor.active, limit) {
-            return self.service.serve(entry, buffers);
-        }
-        if self.acceptor.full.allows() {
+    /// A permit to serve a connection. At the limit, closes the connection that has been idle
+    /// longest and waits for a permit. It waits also if none is idle: a busy connection may end.
+    /// Where idle connections stay open ([`Serve::CLOSES_IDLE`]), it only waits.
+    fn permit(&self) -> Option<Permit<'_>> {
+        let (limit, permits) = (self.limits.connections, &self.counters.permits);
+        let make_room = || {
+            if T::CLOSES_IDLE {
+                self.connections.close_oldest_idle(|| permits.missing());
+            }
+        };
+        let permit = permits.acquire(limit);
+        let permit = permit.or_else(|| permits.wait(limit, PERMIT_TIMEOUT, make_room));
+        if permit.is_none() && self.counters.full.allows() {
             let limit = counted(limit, "connection is", "connections are");
             warn!("{limit} open, which is the limit; new ones {}", T::REJECTION);
         }
-        self.service.reject(entry, buffers);
+        permit
     }
 }

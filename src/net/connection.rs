@@ -20,7 +20,7 @@ use std::time::{Duration, Instant};
 
 use log::{Level, debug, log};
 
-use super::connections::{Entry, FINAL_REQUEST_WAIT, Identity, IdleMark, Permit};
+use super::connections::{Entry, FINAL_REQUEST_WAIT, Identity, IdleMark};
 use super::delivery::deliver;
 use super::exchange::{Exchange, ReadError, RequestStart};
 use super::observer::{Answered, Tapped};
@@ -41,6 +41,7 @@ impl<S: Sync> Serve for Service<'_, S> {
 
     fn serve(&self, entry: &Entry, buffers: &mut Buffers) {
         let Entry { identity, stream, idle } = entry;
+        idle.set_since((self.clock)());
         match self.observers {
             [] => Connection::new(self, stream, *identity, idle, buffers).serve(),
             observers => {
@@ -54,7 +55,7 @@ impl<S: Sync> Serve for Service<'_, S> {
     fn reject(&self, entry: &Entry, buffers: &mut Buffers) {
         let Entry { identity, stream, idle } = entry;
         let io = Tapped::new(stream, *identity, self.observers);
-        if let Some(_permit) = Permit::acquire(&self.rejecting, MAX_REJECTING) {
+        if let Some(_permit) = self.rejecting.acquire(MAX_REJECTING) {
             Connection::new(self, io, *identity, idle, buffers).reject();
         }
     }
@@ -125,8 +126,8 @@ impl<'a, S: Sync, L: Io> Connection<'a, S, L> {
         match self.read_start() {
             Ok(None) => Ok(None),
             Ok(Some(start)) => {
-                let Connection { service, transport, identity, .. } = self;
-                Ok(Some(Exchange::new(service, transport, identity, start)))
+                let Connection { service, transport, identity, idle, .. } = self;
+                Ok(Some(Exchange::new(service, transport, identity, idle, start)))
             }
             Err(ReadError::Refused(refused)) => {
                 self.refuse(refused)?;
@@ -196,13 +197,12 @@ impl<'a, S: Sync, L: Io> Connection<'a, S, L> {
         let stopping = self.service.stopping.load(Ordering::SeqCst);
         let deadline = if stopping { Some(Instant::now() + FINAL_REQUEST_WAIT) } else { deadline };
         let filled = self.transport.fill(deadline);
-        if self.idle.end() {
-            self.transport.mark_read_shut();
-        }
         if !matches!(filled, Ok(1..)) {
             // The half-close tells the client at once that no further request will be answered. Bytes
             // that arrive later are dropped.
             self.transport.half_close();
+        } else if self.idle.end() {
+            self.transport.mark_read_shut();
         }
         filled
     }
@@ -264,5 +264,99 @@ impl<'a, S: Sync, L: Io> Connection<'a, S, L> {
             Ok(()) => self.transport.linger(LINGER_REJECTED),
             Err(gone) => debug!("connection {}: {gone}", self.identity.number),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::{Read, Write};
+    use std::net::{Shutdown, TcpListener, TcpStream};
+    use std::sync::atomic::{AtomicBool, AtomicU64};
+
+    use super::*;
+    use crate::message::date;
+    use crate::message::limits::Limits;
+    use crate::message::response::Response;
+    use crate::net::connections::Permits;
+    use crate::net::memory::Memory;
+    use crate::net::throttle::Throttle;
+    use crate::request::Request;
+    use crate::route::{Routes, get, routes};
+
+    /// A socket that another thread closes as an idle one just when the first bytes are read.
+    struct ClosedAtFirstRead<'a> {
+        entry: &'a Entry,
+        was_read: bool,
+    }
+
+    impl Read for ClosedAtFirstRead<'_> {
+        fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+            let length = (&self.entry.stream).read(buffer)?;
+            assert!(self.was_read || self.entry.close_if_idle());
+            self.was_read = true;
+            Ok(length)
+        }
+    }
+
+    impl Write for ClosedAtFirstRead<'_> {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            (&self.entry.stream).write(bytes)
+        }
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    impl Io for ClosedAtFirstRead<'_> {
+        fn set_read_timeout(&mut self, time: Duration) -> io::Result<()> {
+            self.entry.stream.set_read_timeout(Some(time))
+        }
+        fn half_close(&mut self) -> io::Result<()> {
+            self.entry.stream.shutdown(Shutdown::Write)
+        }
+    }
+
+    static ROUTES: Routes = routes(&[get("/", |_: &Request| Response::text("hello"))]);
+
+    /// The responses to these bytes, whose connection is closed as an idle one when they arrive.
+    fn responses(requests: &str) -> String {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let mut client = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+        let (stream, peer) = listener.accept().unwrap();
+        client.write_all(requests.as_bytes()).unwrap();
+        let (stopping, limits) = (AtomicBool::new(false), Limits::default());
+        let service = Service {
+            routes: &ROUTES,
+            state: &(),
+            limits: &limits,
+            observers: &[],
+            clock: date::example,
+            stopping: &stopping,
+            memory: Memory::new(u64::MAX),
+            rejecting: Permits::default(),
+            warned: AtomicU64::new(0),
+            panics: Throttle::default(),
+        };
+        let entry =
+            Entry { identity: Identity { number: 1, peer }, stream, idle: IdleMark::default() };
+        let (io, mut buffers) =
+            (ClosedAtFirstRead { entry: &entry, was_read: false }, Buffers::default());
+        Connection::new(&service, io, entry.identity, &entry.idle, &mut buffers).serve();
+        drop(entry);
+        let mut received = String::new();
+        client.read_to_string(&mut received).unwrap();
+        received
+    }
+
+    #[test]
+    fn what_has_arrived_when_an_idle_connection_is_closed_is_answered_and_the_last_says_close() {
+        let request = "GET / HTTP/1.1\r\nHost: h\r\n\r\n";
+        let one = responses(request);
+        assert!(one.starts_with("HTTP/1.1 200 OK\r\n") && one.ends_with("\r\n\r\nhello"), "{one}");
+        assert_eq!(one.matches("\r\nConnection: close\r\n").count(), 1, "{one}");
+        let two = responses(&request.repeat(2));
+        let (first, last) = two.split_once("hello").unwrap();
+        assert!(!first.contains("Connection: close"), "{two}");
+        assert_eq!(last, one);
     }
 }

@@ -1,7 +1,8 @@
 //! # The registry of open connections, idle marks, and permits
 //!
-//! The registry is used in two cases. In a shortage of descriptors or threads, to choose an idle
-//! connection to close. When the server stops, to find all connections.
+//! The registry is used in two cases. At the limit on connections, and in a shortage of descriptors
+//! or threads, to choose an idle connection to close. When the server stops, to find all
+//! connections.
 //!
 //! ```text
 //! WAITING ── a request arrives ──> BUSY ── it is answered ──> WAITING
@@ -9,11 +10,12 @@
 //! ```
 //! Next: [`shutdown`](super::shutdown).
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{HashMap, HashSet, VecDeque};
 use std::net::{Shutdown, SocketAddr, TcpStream};
-use std::sync::atomic::{AtomicBool, AtomicU8, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant};
+use std::thread::{self, Thread};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 /// Every open connection by its number, and whether the server is stopping.
 #[derive(Default)]
@@ -23,6 +25,8 @@ pub struct Connections {
     /// Notified when the server is to stop, when the supervisor is needed and, while the server is
     /// stopping, when a connection ends.
     changed: Condvar,
+    /// When no connection was found that had been idle for long enough: microseconds since 1970.
+    none_idle_at: AtomicU64,
 }
 
 pub(super) type Entries = HashMap<u64, Arc<Entry>>;
@@ -50,7 +54,7 @@ pub struct Identity {
 impl Entry {
     /// If the connection waits for a request, shuts its reading half: the worker's blocked read returns 0
     /// bytes, and the worker closes it. A request that has arrived is still read and answered. Returns
-    /// whether it waited.
+    /// false if the connection is busy, or closed already.
     pub fn close_if_idle(&self) -> bool {
         let was_waiting = self.idle.try_close();
         if was_waiting {
@@ -84,9 +88,14 @@ impl Connections {
         entry
     }
 
-    /// Removes a connection that has ended.
-    pub(super) fn unregister(&self, entry: &Entry) {
-        self.entries().remove(&entry.identity.number);
+    /// Removes a connection that has ended, and passes its permit on. Both happen under the lock:
+    /// so [`close_oldest_idle`](Connections::close_oldest_idle) closes exactly as many as are
+    /// missing.
+    pub(super) fn unregister(&self, entry: &Entry, permit: Option<Permit<'_>>) {
+        let mut entries = self.entries();
+        entries.remove(&entry.identity.number);
+        drop(permit);
+        drop(entries);
         if self.is_stopping() {
             self.changed.notify_all();
         }
@@ -104,13 +113,27 @@ impl Connections {
         closed.map(|(&number, _)| number).collect()
     }
 
-    /// Closes (evicts) the idle connection that was accepted first, so that a new one can be accepted. If
-    /// none is idle, closes none.
-    pub(super) fn close_oldest_idle(&self) {
+    /// Closes (evicts) the connection that has been idle longest, so that a new one can be
+    /// accepted. Closes none if none has been idle for [`MIN_IDLE_TIME`], or if as many as are
+    /// `missing` are being closed already.
+    pub(super) fn close_oldest_idle(&self, missing: impl Fn() -> usize) {
+        let now = microseconds(SystemTime::now());
         let entries = self.entries();
-        let idle = entries.iter().filter(|(_, entry)| entry.idle.is_waiting());
-        if let Some((_, entry)) = idle.min_by_key(|(number, _)| **number) {
-            entry.close_if_idle();
+        // To look at every connection takes time, and many new ones may ask at once.
+        if is_just_before(self.none_idle_at.load(Ordering::Relaxed), now) {
+            return;
+        }
+        if entries.values().filter(|entry| entry.idle.is_closed()).count() >= missing() {
+            return;
+        }
+        loop {
+            let idle = entries.values().filter(|entry| entry.idle.is_waiting_at(now));
+            let oldest = idle.min_by_key(|entry| (entry.idle.since(), entry.identity.number));
+            match oldest {
+                None => return self.none_idle_at.store(now, Ordering::Relaxed),
+                Some(entry) if entry.close_if_idle() => return,
+                Some(_) => {} // a request has arrived there just now
+            }
         }
     }
 
@@ -146,7 +169,16 @@ impl Connections {
 /// Whether a connection is idle: it waits for a request. Only then may another thread close it. The
 /// worker and the closing thread each change the mark in one atomic step, so exactly one of them wins.
 #[derive(Default)]
-pub struct IdleMark(AtomicU8);
+pub struct IdleMark {
+    state: AtomicU8,
+    /// The time since which it is idle: microseconds since 1970.
+    since: AtomicU64,
+}
+
+/// The shortest idle time after which a connection is closed to make room for a new one. The client
+/// of a younger one is probably about to send a request: its first one, or the next of several. A
+/// request that crosses the close on its way is lost (RFC 9112 section 9.5).
+pub(super) const MIN_IDLE_TIME: Duration = Duration::from_millis(2);
 
 const BUSY: u8 = 0;
 const WAITING: u8 = 1;
@@ -155,25 +187,55 @@ const CLOSED: u8 = 2;
 impl IdleMark {
     /// Marks the connection as waiting for a request.
     pub fn begin(&self) {
-        self.0.store(WAITING, Ordering::SeqCst);
+        self.state.store(WAITING, Ordering::SeqCst);
     }
 
     /// Marks the connection as busy. True if another thread has shut its reading half, or is about
     /// to.
     pub fn end(&self) -> bool {
-        self.0.swap(BUSY, Ordering::SeqCst) == CLOSED
+        self.state.swap(BUSY, Ordering::SeqCst) == CLOSED
     }
 
-    /// Whether the connection waits. Seen from another thread, this can change at any moment.
-    fn is_waiting(&self) -> bool {
-        self.0.load(Ordering::Relaxed) == WAITING
+    /// Records the time from which on the next wait counts: the connection was accepted then, or
+    /// its last response was sent. It is the time of the Date field, so that a request needs no
+    /// clock of its own for this. If that clock is set back, another idle connection may be closed
+    /// first.
+    pub fn set_since(&self, time: SystemTime) {
+        self.since.store(microseconds(time), Ordering::Relaxed);
+    }
+
+    fn since(&self) -> u64 {
+        self.since.load(Ordering::Relaxed)
+    }
+
+    /// Whether the connection waits, and did so [`MIN_IDLE_TIME`] before `now`. Seen from another
+    /// thread, this can change at any moment.
+    fn is_waiting_at(&self, now: u64) -> bool {
+        self.state.load(Ordering::SeqCst) == WAITING && !is_just_before(self.since(), now)
+    }
+
+    /// Whether its reading half is shut, and its worker has not ended it yet.
+    fn is_closed(&self) -> bool {
+        self.state.load(Ordering::SeqCst) == CLOSED
     }
 
     /// Claims the right to shut the reading half. False if the connection is busy, or closed already.
     fn try_close(&self) -> bool {
-        let step = self.0.compare_exchange(WAITING, CLOSED, Ordering::SeqCst, Ordering::SeqCst);
+        let step = self.state.compare_exchange(WAITING, CLOSED, Ordering::SeqCst, Ordering::SeqCst);
         step.is_ok()
     }
+}
+
+/// Whether less than [`MIN_IDLE_TIME`] lies between two times in microseconds. False if the second
+/// is the earlier one, because the clock was set back.
+fn is_just_before(time: u64, now: u64) -> bool {
+    now.checked_sub(time).is_some_and(|passed| Duration::from_micros(passed) < MIN_IDLE_TIME)
+}
+
+/// Microseconds since 1970. A time before 1970 becomes 1970.
+fn microseconds(time: SystemTime) -> u64 {
+    let since = time.duration_since(UNIX_EPOCH).unwrap_or_default();
+    since.as_secs().saturating_mul(1_000_000).saturating_add(since.subsec_micros().into())
 }
 
 /// Time for which a stopping server waits for a request on each idle connection. A request within this
@@ -182,26 +244,90 @@ impl IdleMark {
 /// client has been silent, the less likely it is to send just then.
 pub const FINAL_REQUEST_WAIT: Duration = Duration::from_millis(50);
 
-/// A permit to serve one connection. At most `limit` exist at a time; dropping one frees it for another
-/// connection.
-pub(super) struct Permit<'a>(&'a AtomicUsize);
+/// Permits to serve a connection. A dropped one is passed on to the connection that has waited
+/// longest, so that a new one does not overtake it.
+#[derive(Default)]
+pub(super) struct Permits(Mutex<PermitState>);
 
-impl<'a> Permit<'a> {
+#[derive(Default)]
+struct PermitState {
+    /// Permits that exist.
+    taken: usize,
+    /// The threads that wait for one, in their order. A permit is passed on to a thread by removing
+    /// it here. While a thread waits, all permits are taken.
+    waiting: VecDeque<Thread>,
+}
+
+/// New connections that wait for a permit at one time, at most. Each has a thread on top of the
+/// limit.
+const MAX_WAITING: usize = 64;
+
+impl Permits {
     /// Takes a permit; `None` if `limit` permits are taken.
-    pub fn acquire(taken: &'a AtomicUsize, limit: usize) -> Option<Permit<'a>> {
-        let one_more = |taken| (taken < limit).then_some(taken + 1);
-        taken.fetch_update(Ordering::SeqCst, Ordering::SeqCst, one_more).ok().map(|_| Permit(taken))
+    pub fn acquire(&self, limit: usize) -> Option<Permit<'_>> {
+        let mut state = self.state();
+        let is_free = state.taken < limit;
+        state.taken += usize::from(is_free);
+        is_free.then(|| Permit(self))
+    }
+
+    /// Takes a permit, and waits for it for `time` at most. Calls `make_room` at once and then each
+    /// [`MIN_IDLE_TIME`]: it may close connections. `None` when the time is over, or at once if too
+    /// many wait.
+    pub fn wait(&self, limit: usize, time: Duration, make_room: impl Fn()) -> Option<Permit<'_>> {
+        let (this, deadline) = (thread::current(), Instant::now() + time);
+        let mut state = self.state();
+        if state.taken < limit {
+            state.taken += 1;
+            return Some(Permit(self));
+        }
+        if state.waiting.len() >= MAX_WAITING {
+            return None;
+        }
+        state.waiting.push_back(this.clone());
+        loop {
+            drop(state);
+            make_room();
+            let left = deadline.saturating_duration_since(Instant::now());
+            thread::park_timeout(left.min(MIN_IDLE_TIME));
+            state = self.state();
+            let place = state.waiting.iter().position(|thread| thread.id() == this.id());
+            let Some(place) = place else { return Some(Permit(self)) };
+            if Instant::now() >= deadline {
+                state.waiting.remove(place);
+                return None;
+            }
+        }
+    }
+
+    /// How many connections wait for a permit.
+    pub fn missing(&self) -> usize {
+        self.state().waiting.len()
+    }
+
+    /// The state, locked. Nothing that runs under the lock can panic.
+    fn state(&self) -> MutexGuard<'_, PermitState> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
+/// A permit to serve one connection.
+pub(super) struct Permit<'a>(&'a Permits);
+
 impl Drop for Permit<'_> {
     fn drop(&mut self) {
-        self.0.fetch_sub(1, Ordering::SeqCst);
+        let mut state = self.0.state();
+        match state.waiting.pop_front() {
+            Some(thread) => thread.unpark(),
+            None => state.taken -= 1,
+        }
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::net::TcpListener;
+
     use super::*;
 
     #[test]
@@ -213,12 +339,102 @@ mod tests {
         assert!(idle.end() && !idle.end());
     }
 
+    /// An entry that has waited for a request for so many milliseconds.
+    fn idle_entry(connections: &Connections, number: u64, milliseconds: u64) -> Arc<Entry> {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let peer = listener.local_addr().unwrap();
+        let stream = TcpStream::connect(peer).unwrap();
+        let entry = connections.register(Identity { number, peer }, stream);
+        entry.idle.set_since(SystemTime::now() - Duration::from_millis(milliseconds));
+        entry.idle.begin();
+        entry
+    }
+
+    #[test]
+    fn the_connection_that_has_been_idle_longest_is_closed_first() {
+        let connections = Connections::default();
+        let idle_times = [(1, 60_000), (2, 3_600_000), (3, 120_000)];
+        for (number, idle) in idle_times {
+            idle_entry(&connections, number, idle);
+        }
+        let busy = idle_entry(&connections, 4, 7_200_000);
+        assert!(!busy.idle.end());
+        for expected in [2, 3, 1] {
+            connections.close_oldest_idle(|| 1);
+            connections.close_oldest_idle(|| 1); // one is being closed already
+            let closed = connections.entries().remove(&expected);
+            assert!(closed.is_some_and(|entry| entry.idle.end()), "{expected}");
+        }
+        connections.close_oldest_idle(|| 1);
+        assert!(!busy.idle.end());
+    }
+
+    #[test]
+    fn a_connection_that_became_idle_just_now_is_not_closed_unless_the_clock_was_set_back() {
+        let (now, idle) = (microseconds(SystemTime::now()), IdleMark::default());
+        idle.set_since(UNIX_EPOCH + Duration::from_micros(now));
+        idle.begin();
+        let minimum = MIN_IDLE_TIME.as_micros() as u64;
+        for (later, may_close) in [(0, false), (minimum - 1, false), (minimum, true)] {
+            assert_eq!(idle.is_waiting_at(now + later), may_close, "{later}");
+        }
+        assert!(idle.is_waiting_at(now - 1));
+        idle.end();
+        assert!(!idle.is_waiting_at(now + minimum));
+    }
+
     #[test]
     fn a_dropped_permit_can_be_acquired_again() {
-        let taken = AtomicUsize::new(0);
-        let first = Permit::acquire(&taken, 1);
-        assert!(first.is_some() && Permit::acquire(&taken, 1).is_none());
+        let permits = Permits::default();
+        let first = permits.acquire(1);
+        assert!(first.is_some() && permits.acquire(1).is_none());
         drop(first);
-        assert!(Permit::acquire(&taken, 1).is_some());
+        assert!(permits.acquire(1).is_some());
+    }
+
+    #[test]
+    fn a_dropped_permit_is_passed_on_to_the_thread_that_has_waited_longest() {
+        let (permits, order) = (Permits::default(), Mutex::new(Vec::new()));
+        let first = permits.acquire(1).unwrap();
+        thread::scope(|scope| {
+            for number in 0..5 {
+                let (permits, order) = (&permits, &order);
+                scope.spawn(move || {
+                    let permit = permits.wait(1, Duration::from_secs(60), || {}).unwrap();
+                    order.lock().unwrap().push(number);
+                    assert!(permits.acquire(1).is_none());
+                    drop(permit);
+                });
+                while permits.state().waiting.len() <= number {
+                    thread::yield_now();
+                }
+            }
+            drop(first);
+        });
+        assert_eq!(order.into_inner().unwrap(), [0, 1, 2, 3, 4]);
+        assert!(permits.acquire(1).is_some());
+    }
+
+    #[test]
+    fn a_wait_for_a_permit_ends_in_time_and_is_refused_if_too_many_wait() {
+        let (permits, calls) = (Permits::default(), Mutex::new(Vec::new()));
+        let first = permits.acquire(1);
+        let time = 3 * MIN_IDLE_TIME;
+        let since = Instant::now();
+        let none = permits.wait(1, time, || calls.lock().unwrap().push(permits.missing()));
+        assert!(none.is_none() && since.elapsed() >= time);
+        let calls = calls.into_inner().unwrap();
+        assert!(calls.len() >= 2 && calls.iter().all(|missing| *missing == 1), "{calls:?}");
+
+        let waiting = || permits.wait(1, Duration::from_secs(60), || {}).is_some();
+        thread::scope(|scope| {
+            let threads = (0..MAX_WAITING).map(|_| scope.spawn(waiting)).collect::<Vec<_>>();
+            while permits.state().waiting.len() < MAX_WAITING {
+                thread::yield_now();
+            }
+            assert!(permits.wait(1, Duration::from_secs(60), || {}).is_none());
+            drop(first);
+            assert!(threads.into_iter().all(|thread| thread.join().unwrap()));
+        });
     }
 }

@@ -20,7 +20,7 @@ use std::time::Instant;
 
 use log::error;
 
-use super::connections::Identity;
+use super::connections::{Identity, IdleMark};
 use super::delivery::{Sent, deliver, is_one_write, memory_of};
 use super::memory::{OutOfMemory, ReservedBytes};
 use super::observer::{self, Answered};
@@ -80,6 +80,8 @@ pub(super) struct Exchange<'c, 'a, S: 'static, L> {
     service: &'a Service<'a, S>,
     transport: &'c mut Transport<'a, L>,
     identity: &'c Identity,
+    /// Is told when the response was sent: since then the connection is idle.
+    idle: &'a IdleMark,
     head: Head,
     framing: Framing,
     /// Whether the client waits for `100 Continue` before it sends the content.
@@ -99,6 +101,7 @@ impl<'c, 'a, S: Sync, L: Io> Exchange<'c, 'a, S, L> {
         service: &'a Service<'a, S>,
         transport: &'c mut Transport<'a, L>,
         identity: &'c Identity,
+        idle: &'a IdleMark,
         start: RequestStart,
     ) -> Exchange<'c, 'a, S, L> {
         let RequestStart { head, framing, client_waits } = start;
@@ -109,6 +112,7 @@ impl<'c, 'a, S: Sync, L: Io> Exchange<'c, 'a, S, L> {
             service,
             transport,
             identity,
+            idle,
             head,
             framing,
             client_waits,
@@ -360,21 +364,25 @@ impl<'c, 'a, S: Sync, L: Io> Exchange<'c, 'a, S, L> {
             .unless(response.close)
             .unless(context.delimiter() == Delimiter::Close)
             .unless(much_unread)
+            .unless(self.is_last_to_arrive())
             .unless(stopping.load(Ordering::Relaxed));
 
         let had_content = !matches!(self.framing, Framing::None | Framing::Length(0));
         let (status, hides_query) = (response.status, response.hides_query);
         let is_one_write = is_one_write(&response);
         context.persistence = promised;
-        let sent = deliver(self.transport, response, context, clock(), limits);
+        let now = clock();
+        let sent = deliver(self.transport, response, context, now, limits);
         drop(reserved);
         let persistence = promised.unless(!matches!(sent, Ok(Sent::Whole)));
         // A response that could not be sent is reported too: its handler has run.
         self.report(status, hides_query, route, persistence);
         // A client that was too slow (write timeout) ends the connection here.
         sent?;
+        let takes_time = self.unread || !is_one_write;
         let persistence =
             persistence.unless(persistence == Persistence::KeepAlive && !self.drop_unread()?);
+        self.idle.set_since(if takes_time { clock() } else { now });
 
         let more_has_arrived = self.unread || self.transport.bytes().len() > self.length;
         self.transport.consume(self.length);
@@ -387,6 +395,12 @@ impl<'c, 'a, S: Sync, L: Io> Exchange<'c, 'a, S, L> {
             self.transport.close();
         }
         Ok(persistence)
+    }
+
+    /// Whether the connection was closed as an idle one just when this request arrived, and nothing
+    /// more has arrived. Then the response says `Connection: close` (RFC 9112 section 9.6).
+    fn is_last_to_arrive(&self) -> bool {
+        self.transport.is_read_shut() && self.transport.bytes().len() <= self.length
     }
 
     /// Drains content that the handler did not need: reads and discards it, so that the connection can be

@@ -23,17 +23,17 @@
 //!
 //! Left out: TLS, and more than one port.  Next: [`shared`](super::shared).
 
-use std::io;
+use std::io::{self, ErrorKind};
 use std::net::{Shutdown, SocketAddr, TcpListener, ToSocketAddrs};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize};
+use std::sync::atomic::{AtomicBool, AtomicU64};
 use std::thread;
 use std::time::{Duration, Instant, SystemTime};
 
 use log::{error, warn};
 
 use super::connection::Connection;
-use super::connections::{Connections, Identity, IdleMark};
+use super::connections::{Connections, Identity, IdleMark, Permits};
 use super::memory::{Memory, budget};
 use super::observer::{self, Observer};
 use super::shared::{Clock, Scheduling, Service, Shared, set_listener_options};
@@ -48,10 +48,10 @@ use crate::sys;
 /// clients that connect at once wait for whole seconds until TCP tries again.
 const BACKLOG: i32 = 4096;
 
-/// A listening socket and the settings of its server. [`run`](Server::run) or
+/// Listening sockets and the settings of their server. [`run`](Server::run) or
 /// [`start`](Server::start) serves.
 pub struct Server {
-    listener: TcpListener,
+    listeners: Vec<TcpListener>,
     limits: Limits,
     observers: Vec<Arc<dyn Observer>>,
     clock: Clock,
@@ -60,31 +60,43 @@ pub struct Server {
 }
 
 impl Server {
-    /// Binds the address and listens. Port 0 takes a free port: see [`Server::address`]. The backlog is
-    /// 4,096: so many clients may have connected and wait to be accepted. A system may allow fewer (on
-    /// Linux `net.core.somaxconn`); on Windows it is std's, 128.
+    /// Binds the address and listens. Port 0 takes a free port: see [`Server::address`]. A name
+    /// such as `localhost:5000` may have several addresses: all of them are bound, with one port.
+    /// The log warns of one that cannot be bound, such as `[::1]:5000` where the system has no
+    /// IPv6. The backlog is 4,096: so many clients may have connected and wait to be accepted. A
+    /// system may allow fewer (on Linux `net.core.somaxconn`); on Windows it is std's, 128.
     ///
     /// # Errors
-    /// The port is in use or needs privileges, or the address is not one of this machine. The error is a
-    /// sentence that says what to do.
+    /// None of the addresses can be bound: the port is in use or needs privileges, or the address
+    /// is not one of this machine. The error is a sentence that says what to do.
     pub fn bind(address: impl ToSocketAddrs) -> Result<Server, StartError> {
-        Ok(Server::from_listener(listen(address)?))
+        let Listening { listeners, left_out } = listen(address)?;
+        left_out.iter().for_each(|sentence| warn!("{sentence}"));
+        Ok(Server::from_listeners(listeners))
     }
 
     /// A server on a listener that the caller has made. Its backlog stays as the caller has set it: std
     /// sets 128. The limits are [`Limits::default`].
     pub fn from_listener(listener: TcpListener) -> Server {
-        let (limits, connections) = (Limits::default(), Arc::new(Connections::default()));
-        let _ = set_listener_options(&listener, &limits);
+        Server::from_listeners(vec![listener])
+    }
+
+    /// A server on several listeners, which share its connections, limits and stop.
+    pub fn from_listeners(listeners: Vec<TcpListener>) -> Server {
+        let connections = Arc::new(Connections::default());
         let (clock, scheduling) = (SystemTime::now, Scheduling::Normal);
-        Server { listener, limits, observers: Vec::new(), clock, scheduling, connections }
+        let (limits, observers) = (Limits::default(), Vec::new());
+        let server = Server { listeners, limits, observers, clock, scheduling, connections };
+        server.limits(Limits::default()) // sets the options of the listeners
     }
 
     /// Sets the limits: sizes, timeouts, and the number of connections.
     pub fn limits(self, limits: Limits) -> Server {
         // A client may connect before `run`, and its connection inherits what the listener has by
         // then. If this fails, it fails again in `run`, which returns the error.
-        let _ = set_listener_options(&self.listener, &limits);
+        for listener in &self.listeners {
+            let _ = set_listener_options(listener, &limits);
+        }
         Server { limits, ..self }
     }
 
@@ -95,7 +107,8 @@ impl Server {
         self
     }
 
-    /// Sets the clock that `Date` is taken from. Timeouts do not use it.
+    /// Sets the clock that `Date` is taken from. It also tells which connection has been idle
+    /// longest. Timeouts do not use it.
     pub fn clock(self, clock: Clock) -> Server {
         Server { clock, ..self }
     }
@@ -106,12 +119,22 @@ impl Server {
         Server { scheduling, ..self }
     }
 
-    /// The bound address, with the real port where port 0 was asked for.
+    /// The bound address, with the real port where port 0 was asked for. The first, if there are
+    /// several.
+    ///
+    /// # Errors
+    /// The system's error; `NotConnected` if there is no listener.
+    pub fn address(&self) -> io::Result<SocketAddr> {
+        let first = self.listeners.first().ok_or(ErrorKind::NotConnected)?;
+        first.local_addr()
+    }
+
+    /// All bound addresses, in the order in which they were bound.
     ///
     /// # Errors
     /// The system's error.
-    pub fn address(&self) -> io::Result<SocketAddr> {
-        self.listener.local_addr()
+    pub fn addresses(&self) -> io::Result<Vec<SocketAddr>> {
+        self.listeners.iter().map(TcpListener::local_addr).collect()
     }
 
     /// A handle that stops this server from any thread, and shows whether it is stopping.
@@ -155,20 +178,19 @@ impl Server {
             observers: &self.observers,
             clock: self.clock,
             stopping: self.connections.stopping(),
-            rejecting: AtomicUsize::new(0),
+            rejecting: Permits::default(),
             warned: AtomicU64::new(0),
             panics: Throttle::default(),
         };
         if !self.observers.is_empty() {
             let rows: Vec<RouteRow> = routes.iter().map(|route| *route.row()).collect();
-            let address = self.listener.local_addr()?;
+            let address = self.address()?;
             observer::report(&self.observers, |observer| observer.started(address, &rows));
         }
         let (limits, connections) = (&self.limits, &self.connections);
-        let shared = Shared::new(self.listener, limits, connections, &service, self.scheduling)?;
+        let shared = Shared::new(self.listeners, limits, connections, &service, self.scheduling)?;
         thread::scope(|scope| {
-            shared.spawn_worker(scope)?;
-            shared.supervise(scope);
+            shared.supervise(scope)?;
             for entry in shared.shutdown(scope) {
                 let _ = entry.stream.shutdown(Shutdown::Both); // ends the worker's next read or write
             }
@@ -200,21 +222,78 @@ impl Server {
     }
 }
 
-/// Binds an address and listens as [`Server::bind`] does, for a program that needs the listener itself.
+/// The listeners of an address that was bound.
+#[doc(hidden)]
+pub struct Listening {
+    /// One at least.
+    pub listeners: Vec<TcpListener>,
+    /// A sentence for each address of the name that could not be bound.
+    pub left_out: Vec<String>,
+}
+
+/// How often a free port is taken anew, if it is in use on another address of the name.
+const MAX_PORT_TRIES: usize = 8;
+
+/// Binds all addresses and listens as [`Server::bind`] does, for a program that needs the listeners
+/// themselves.
 ///
 /// # Errors
 /// See [`Server::bind`]. A backlog that cannot be set is no error: the log has a warning.
 #[doc(hidden)]
-pub fn listen(address: impl ToSocketAddrs) -> Result<TcpListener, StartError> {
-    let addresses = address.to_socket_addrs().map(Vec::from_iter);
-    let addresses =
-        addresses.map_err(|error| StartError::new("this is not an address to listen on", error))?;
-    let listener = TcpListener::bind(&addresses[..])
-        .map_err(|error| StartError::binding_one_of(&addresses, error))?;
-    if let Err(error) = sys::set_backlog(&listener, BACKLOG) {
-        warn!("cannot set the backlog, so a burst of connections may have to wait: {error}");
+pub fn listen(address: impl ToSocketAddrs) -> Result<Listening, StartError> {
+    let found = address
+        .to_socket_addrs()
+        .map_err(|error| StartError::new("this is not an address to listen on", error))?;
+    let mut addresses: Vec<SocketAddr> = Vec::new();
+    for address in found {
+        if !addresses.contains(&address) {
+            addresses.push(address);
+        }
     }
-    Ok(listener)
+    let (mut listeners, mut failed) = bind_all(&addresses);
+    let is_taken = |(address, error): &(SocketAddr, io::Error)| {
+        address.port() == 0 && error.kind() == ErrorKind::AddrInUse
+    };
+    for _ in 0..MAX_PORT_TRIES {
+        if listeners.is_empty() || !failed.iter().any(is_taken) {
+            break;
+        }
+        (listeners, failed) = bind_all(&addresses);
+    }
+    let left_out = |(address, error): &(SocketAddr, io::Error)| {
+        let port = listeners.first().and_then(|listener| listener.local_addr().ok());
+        let port = port.map_or(address.port(), |bound| bound.port());
+        format!("not listening on {}: {error}", SocketAddr::new(address.ip(), port))
+    };
+    let left_out = failed.iter().map(left_out).collect();
+    if listeners.is_empty() {
+        let nothing = || io::Error::from(ErrorKind::InvalidInput);
+        let error = failed.into_iter().next().map_or_else(nothing, |(_, error)| error);
+        return Err(StartError::binding_one_of(&addresses, error));
+    }
+    for listener in &listeners {
+        if let Err(error) = sys::set_backlog(listener, BACKLOG) {
+            warn!("cannot set the backlog, so a burst of connections may have to wait: {error}");
+        }
+    }
+    Ok(Listening { listeners, left_out })
+}
+
+/// Binds each address. Where port 0 is asked for, all get the port of the first.
+fn bind_all(addresses: &[SocketAddr]) -> (Vec<TcpListener>, Vec<(SocketAddr, io::Error)>) {
+    let (mut listeners, mut failed) = (Vec::<TcpListener>::new(), Vec::new());
+    for &address in addresses {
+        let first = listeners.first().and_then(|listener| listener.local_addr().ok());
+        let mut wanted = address;
+        if let (0, Some(first)) = (address.port(), first) {
+            wanted.set_port(first.port());
+        }
+        match TcpListener::bind(wanted) {
+            Ok(listener) => listeners.push(listener),
+            Err(error) => failed.push((address, error)),
+        }
+    }
+    (listeners, failed)
 }
 
 /// Serves one connection over any [`Io`], without a port. Returns when the connection ends. Tests and
@@ -238,7 +317,7 @@ pub fn serve_io<S: Sync>(
         observers: &[],
         clock,
         stopping: &stopping,
-        rejecting: AtomicUsize::new(0),
+        rejecting: Permits::default(),
         warned: AtomicU64::new(0),
         panics: Throttle::default(),
     };

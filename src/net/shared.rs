@@ -1,7 +1,7 @@
 //! # What all threads of one run share
 //!
 //! ```text
-//! Shared        the listener, the registry of connections, the acceptor's counters
+//! Shared        the listeners and their counters, the registry of connections, permits
 //!   └ Service   what each connection reads: routes, state, limits, observers, clock
 //! ```
 //! Every thread borrows these from the stack of [`Server::run`](super::server::Server::run).
@@ -18,7 +18,7 @@ use std::time::SystemTime;
 
 use log::{Level, info};
 
-use super::connections::{Connections, Entry, Identity};
+use super::connections::{Connections, Entry, Identity, Permits};
 use super::memory::Memory;
 use super::observer::{self, Answered, Observer};
 use super::throttle::Throttle;
@@ -55,7 +55,8 @@ pub trait Serve: Sync {
     /// What happens to a connection past the limit, for the log.
     const REJECTION: &'static str;
 
-    /// Whether an idle connection is closed in a shortage of descriptors or threads.
+    /// Whether an idle connection is closed for a new one: at the limit on connections, and in a
+    /// shortage of descriptors or threads.
     const CLOSES_IDLE: bool;
 
     /// Serves a connection that has a permit. Returns when the connection has ended.
@@ -77,7 +78,7 @@ pub(super) struct Service<'a, S: 'static> {
     /// The memory that requests and responses may take.
     pub memory: Memory,
     /// Connections past the limit that are being answered with 503.
-    pub rejecting: AtomicUsize,
+    pub rejecting: Permits,
     /// A bit for each refusal of which the log has warned once.
     pub warned: AtomicU64,
     /// Limits the messages about handlers that panic.
@@ -86,52 +87,65 @@ pub(super) struct Service<'a, S: 'static> {
 
 /// Everything that the threads of one run share.
 pub struct Shared<'a, T> {
-    pub(super) listener: TcpListener,
-    /// The listening socket wrapped as a `TcpStream`, since `TcpListener` has no `shutdown`. Used to end
-    /// every `accept` at a stop. It is made at the start, since at the end no descriptor may be left.
-    pub(super) shutter: Option<TcpStream>,
+    /// One for each listener: a name such as `localhost` may have several addresses.
+    pub(super) acceptors: Vec<Acceptor>,
     /// The limit on connections, their timeouts, and the grace time.
     pub(super) limits: &'a Limits,
     pub(super) connections: &'a Connections,
     /// What is done with a connection.
     pub(super) service: &'a T,
     pub(super) scheduling: Scheduling,
-    pub(super) acceptor: Acceptor,
+    pub(super) counters: Counters,
 }
 
-/// Counters of threads and connections. Each throttle allows one kind of log message once a minute.
-#[derive(Default)]
+/// A listener, and counters of the worker threads that accept from it.
 pub(super) struct Acceptor {
+    pub listener: TcpListener,
+    /// The listening socket wrapped as a `TcpStream`, since `TcpListener` has no `shutdown`. Used
+    /// to end every `accept` at a stop. It is made at the start, since at the end no descriptor may
+    /// be left.
+    pub shutter: Option<TcpStream>,
     /// Threads that wait in `accept`, or are about to.
     pub accepting: AtomicUsize,
     /// Connections that workers have finished, since the start.
     pub completed: AtomicU64,
+}
+
+/// Counters of all connections. Each throttle allows one kind of log message once a minute.
+#[derive(Default)]
+pub(super) struct Counters {
     /// Whether the supervisor is awake or has been woken.
     pub supervisor_is_awake: AtomicBool,
     /// Connections that were accepted, since the start.
     pub accepted: AtomicU64,
-    /// Connections that are being served: the limit on connections holds for these.
-    pub active: AtomicUsize,
+    /// Those of the connections that are being served: the limit on connections holds for these.
+    pub permits: Permits,
     pub short_of_threads: Throttle,
     pub short_of_descriptors: Throttle,
+    pub repeated_errors: Throttle,
     pub full: Throttle,
 }
 
 impl<'a, T: Serve> Shared<'a, T> {
-    /// Puts the parts together, and sets the listener's options.
+    /// Puts the parts together, and sets the listeners' options.
     ///
     /// # Errors
     /// The system refuses an option.
     pub fn new(
-        listener: TcpListener,
+        listeners: Vec<TcpListener>,
         limits: &'a Limits,
         connections: &'a Connections,
         service: &'a T,
         scheduling: Scheduling,
     ) -> io::Result<Shared<'a, T>> {
-        let shutter = set_listener_options(&listener, limits)?;
-        let acceptor = Acceptor::default();
-        Ok(Shared { listener, shutter, limits, connections, service, scheduling, acceptor })
+        let acceptor = |listener| {
+            let shutter = set_listener_options(&listener, limits)?;
+            let (accepting, completed) = (AtomicUsize::new(0), AtomicU64::new(0));
+            Ok(Acceptor { listener, shutter, accepting, completed })
+        };
+        let acceptors = listeners.into_iter().map(acceptor).collect::<io::Result<_>>()?;
+        let counters = Counters::default();
+        Ok(Shared { acceptors, limits, connections, service, scheduling, counters })
     }
 }
 
@@ -167,13 +181,16 @@ pub fn set_stream_options(stream: &TcpStream, limits: &Limits) -> io::Result<()>
     stream.set_write_timeout(Some(limits.write_timeout))
 }
 
-/// Sets on the listener what its connections inherit on Linux, so that none needs a system call for
-/// it. Returns the listening socket as a [`TcpStream`], which has calls that [`TcpListener`] lacks. On
-/// Windows it does nothing: each connection gets its options when it is registered.
+/// Makes the listener block, and sets on it what its connections inherit on Linux, so that none
+/// needs a system call for it. Returns the listening socket as a [`TcpStream`], which has calls
+/// that [`TcpListener`] lacks. On Windows there is none: each connection gets its options when it
+/// is registered.
 pub(super) fn set_listener_options(
     listener: &TcpListener,
     limits: &Limits,
 ) -> io::Result<Option<TcpStream>> {
+    // A caller's listener may be non-blocking. Each `accept` would fail at once, without end.
+    listener.set_nonblocking(false)?;
     let stream = sys::as_stream(listener)?;
     stream.iter().try_for_each(|stream| set_stream_options(stream, limits))?;
     Ok(stream)

@@ -18,10 +18,11 @@ use std::time::{Duration, Instant};
 use log::warn;
 
 use super::connections::{Entry, FINAL_REQUEST_WAIT};
-use super::shared::{Serve, Shared};
+use super::shared::{Acceptor, Serve, Shared};
 use crate::message::counted::counted;
+use crate::sys;
 
-/// Time for which connections are accepted from the backlog of a stopping server. Without a limit,
+/// Time for which connections are accepted from each backlog of a stopping server. Without a limit,
 /// new clients could keep the server running.
 const ACCEPT_PENDING_TIME: Duration = Duration::from_millis(50);
 
@@ -39,9 +40,12 @@ impl<T: Serve> Shared<'_, T> {
     /// [`Limits::grace`]: crate::Limits::grace
     pub fn shutdown<'scope>(&'scope self, scope: &'scope Scope<'scope, '_>) -> Vec<Arc<Entry>> {
         let deadline = Instant::now() + self.limits.grace;
-        self.accept_pending(scope);
+        for acceptor in &self.acceptors {
+            self.accept_pending(scope, acceptor);
+        }
         // A worker may have accepted a connection that is not in the registry yet.
-        while !self.none_accepting() && Instant::now() < deadline {
+        let is_accepting = |acceptor: &Acceptor| !acceptor.none_accepting();
+        while self.acceptors.iter().any(is_accepting) && Instant::now() < deadline {
             thread::sleep(ACCEPT_RETRY_PAUSE);
         }
         // Each response now closes its connection, so a client that sends a request within this time
@@ -63,39 +67,42 @@ impl<T: Serve> Shared<'_, T> {
     /// Accepts the connections that wait in the backlog, serves each on a thread of its own, and ends
     /// the `accept` of every worker. The kernel has completed these connections, so they must be
     /// answered. To shut the listener resets those that are left in the backlog, so it comes last.
-    fn accept_pending<'scope>(&'scope self, scope: &'scope Scope<'scope, '_>) {
-        if let Err(error) = self.listener.set_nonblocking(true) {
+    fn accept_pending<'scope>(&'scope self, scope: &'scope Scope<'scope, '_>, acceptor: &Acceptor) {
+        if let Err(error) = acceptor.listener.set_nonblocking(true) {
             warn!("connections in the backlog may be reset: {error}");
         }
         let deadline = Instant::now() + ACCEPT_PENDING_TIME;
         let mut pending = Vec::new();
         while Instant::now() < deadline {
-            match self.listener.accept() {
+            match acceptor.listener.accept() {
                 Ok((stream, peer)) => pending.push(self.register(stream, peer)),
                 Err(error) if error.kind() == ErrorKind::WouldBlock => break,
                 // No descriptor is free (EMFILE). An idle connection is closed now instead of a little
                 // later.
-                Err(_) => {
-                    self.connections.close_oldest_idle();
+                Err(error) if sys::is_shortage(&error) => {
+                    self.connections.close_oldest_idle(|| usize::MAX);
                     thread::sleep(ACCEPT_RETRY_PAUSE);
                 }
+                Err(_) => {} // a connection that has ended already
             }
         }
-        self.wake_acceptors();
+        acceptor.wake();
         for entry in pending {
             let served = Arc::clone(&entry);
             let serve = move || self.serve_connection(&served, &mut T::Buffers::default());
             if let Err(error) = self.spawn(scope, serve) {
-                self.connections.unregister(&entry);
-                if self.acceptor.short_of_threads.allows() {
+                self.connections.unregister(&entry, None);
+                if self.counters.short_of_threads.allows() {
                     warn!("connections in the backlog were closed: {error}");
                 }
             }
         }
     }
+}
 
+impl Acceptor {
     /// Ends every `accept` that waits. On Linux, `shutdown` of a listening socket does it.
-    fn wake_acceptors(&self) {
+    fn wake(&self) {
         let shut = |socket: &TcpStream| socket.shutdown(Shutdown::Both).is_ok();
         if self.shutter.as_ref().is_some_and(shut) {
             return;

@@ -55,6 +55,10 @@ pub(crate) const ONE_WRITE: usize = 64 * 1024;
 /// response.
 const LINGER: Duration = Duration::from_secs(2);
 
+/// The longest pause of a client in this time, if the server has shut the reading half. The end of
+/// the client's bytes is not seen then, and a new connection may wait for this one to end.
+const LINGER_READ_SHUT: Duration = Duration::from_millis(10);
+
 /// Bytes that are read and dropped while a closed connection lingers, at most.
 const LINGER_BYTES: usize = 8 << 20;
 
@@ -131,6 +135,11 @@ impl<'a, L: Io> Transport<'a, L> {
         self.is_shut = true;
     }
 
+    /// Whether the server itself has shut the reading half.
+    pub fn is_read_shut(&self) -> bool {
+        self.is_shut
+    }
+
     /// All bytes that were received and not consumed.
     pub fn bytes(&self) -> &[u8] {
         &self.input[self.start..self.end]
@@ -205,10 +214,13 @@ impl<'a, L: Io> Transport<'a, L> {
         let mut rechecks = 0..RECHECKS;
         loop {
             match self.io.read(&mut self.input[self.end..]) {
-                Ok(0) if self.is_shut => match rechecks.next() {
-                    Some(_) => thread::sleep(RECHECK_PAUSE),
-                    None => return Err(ErrorKind::TimedOut.into()),
-                },
+                Ok(0) if self.is_shut => {
+                    let is_late = deadline.is_some_and(|deadline| Instant::now() >= deadline);
+                    if is_late || rechecks.next().is_none() {
+                        return Err(ErrorKind::TimedOut.into());
+                    }
+                    thread::sleep(RECHECK_PAUSE);
+                }
                 Ok(length) => {
                     self.end += length;
                     return Ok(length);
@@ -306,7 +318,8 @@ impl<'a, L: Io> Transport<'a, L> {
         let (deadline, mut bytes) = (Instant::now() + time, LINGER_BYTES);
         loop {
             self.consume(usize::MAX);
-            match self.fill(Some(deadline)) {
+            let pause = if self.is_shut { LINGER_READ_SHUT } else { time };
+            match self.fill(Some(deadline.min(Instant::now() + pause))) {
                 Ok(length @ 1..) if length < bytes => bytes -= length,
                 _ => return,
             }

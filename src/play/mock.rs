@@ -150,36 +150,52 @@ impl Mock {
         listener: TcpListener,
         report: impl Fn(&str) + Clone + Send + 'static,
     ) -> Result<MockVerdict, String> {
-        self.accept(listener, report)
+        self.play_on(vec![listener], report)
+    }
+
+    /// Does the same on several listeners: the connections are those of all of them. When the
+    /// transcript is played, a listener on which no more connection arrives stays open.
+    ///
+    /// # Errors
+    /// See [`Mock::play`].
+    pub fn play_on(
+        self,
+        listeners: Vec<TcpListener>,
+        report: impl Fn(&str) + Clone + Send + 'static,
+    ) -> Result<MockVerdict, String> {
+        self.accept(listeners, report)
             .map_err(|error| format!("cannot create a thread for a connection: {error}"))
     }
 
     fn accept(
         self,
-        listener: TcpListener,
+        listeners: Vec<TcpListener>,
         report: impl Fn(&str) + Clone + Send + 'static,
     ) -> io::Result<MockVerdict> {
         let Mock { connections, loops, timeout, verdict } = self;
         let wanted = if loops { usize::MAX } else { connections.len() };
         let (accepted, streams) = mpsc::sync_channel(0);
-        // The thread owns the listener, so the port is closed after the last connection.
-        thread::Builder::new().name("accept".into()).spawn(move || {
-            for number in 0..wanted {
-                let stream = loop {
-                    match listener.accept() {
-                        Ok((stream, _)) => break stream,
-                        // The connection was reset already, or no descriptor is free.
-                        Err(_) => thread::sleep(ACCEPT_RETRY_DELAY),
+        for listener in listeners {
+            let accepted = accepted.clone();
+            // The thread owns the listener, so the port is closed after the last connection.
+            thread::Builder::new().name("accept".into()).spawn(move || {
+                for _ in 0..wanted {
+                    let stream = loop {
+                        match listener.accept() {
+                            Ok((stream, _)) => break stream,
+                            // The connection was reset already, or no descriptor is free.
+                            Err(_) => thread::sleep(ACCEPT_RETRY_DELAY),
+                        }
+                    };
+                    if accepted.send(stream).is_err() {
+                        return;
                     }
-                };
-                if accepted.send((number, stream)).is_err() {
-                    return;
                 }
-            }
-        })?;
+            })?;
+        }
         let mut sessions: Vec<JoinHandle<()>> = Vec::new();
         let connections = Arc::new(connections);
-        for _ in 0..wanted {
+        for number in 0..wanted {
             let next = loop {
                 match streams.recv_timeout(timeout) {
                     // A client may open its next connection when the one before is finished.
@@ -188,7 +204,7 @@ impl Mock {
                     next => break next,
                 }
             };
-            let Ok((number, stream)) = next else {
+            let Ok(stream) = next else {
                 let due = counted(connections.len(), "connection was", "connections were");
                 let count = sessions.len();
                 report(&format!("{count} of {due} opened, then none for {timeout:?}"));

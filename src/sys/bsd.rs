@@ -6,6 +6,7 @@ use std::ffi::c_int;
 pub const RLIMIT_NOFILE: c_int = 8;
 pub const SOL_SOCKET: c_int = 0xffff;
 pub const SO_LINGER: c_int = 0x80;
+pub const ENOBUFS: c_int = 55;
 
 /// `rlim_t`: 64 bits wide. FreeBSD's has a sign, and its amounts are positive.
 pub type ResourceAmount = u64;

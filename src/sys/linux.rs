@@ -10,6 +10,7 @@ use super::signal;
 pub const RLIMIT_NOFILE: c_int = 7;
 pub const SOL_SOCKET: c_int = 1;
 pub const SO_LINGER: c_int = 13;
+pub const ENOBUFS: c_int = 105;
 
 /// `rlim_t`: 64 bits wide in musl (from which OpenHarmony's library comes), also where a `long` has 32.
 #[cfg(any(target_env = "musl", target_env = "ohos"))]

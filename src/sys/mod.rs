@@ -84,6 +84,13 @@ pub fn as_stream(listener: &TcpListener) -> io::Result<Option<TcpStream>> {
     system::as_stream(listener)
 }
 
+/// Whether an error of `accept` says that the system lacks something: descriptors (EMFILE, ENFILE)
+/// or memory (ENOBUFS, ENOMEM). All others of accept(2) concern one connection: it was reset, a
+/// firewall forbids it, or its network is down.
+pub fn is_shortage(error: &io::Error) -> bool {
+    error.raw_os_error().is_some_and(|number| system::SHORTAGES.contains(&number))
+}
+
 /// Raises the soft limit on open descriptors to the hard limit; on macOS to 10,240 at most. Each
 /// connection needs a descriptor, and the soft limit of most systems (1,024; 256 on macOS) would be
 /// reached before any other limit.
@@ -188,4 +195,44 @@ pub fn is_same_file(file: &File, path: &Path) -> io::Result<bool> {
 /// The socket pair or the thread could not be created.
 pub fn on_stop_signal(on_signal: impl FnOnce(StopSignals) + Send + 'static) -> io::Result<()> {
     system::on_stop_signal(on_signal)
+}
+
+#[cfg(all(test, target_os = "linux"))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_error_of_accept_is_a_shortage_or_concerns_one_connection() {
+        for (name, number, expected) in [
+            ("EPERM", 1, false),
+            ("EINTR", 4, false),
+            ("EBADF", 9, false),
+            ("EAGAIN", 11, false),
+            ("ENOMEM", 12, true),
+            ("EFAULT", 14, false),
+            ("EINVAL", 22, false),
+            ("ENFILE", 23, true),
+            ("EMFILE", 24, true),
+            ("ENOSR", 63, false),
+            ("ENONET", 64, false),
+            ("EPROTO", 71, false),
+            ("ENOTSOCK", 88, false),
+            ("ENOPROTOOPT", 92, false),
+            ("EPROTONOSUPPORT", 93, false),
+            ("ESOCKTNOSUPPORT", 94, false),
+            ("EOPNOTSUPP", 95, false),
+            ("ENETDOWN", 100, false),
+            ("ENETUNREACH", 101, false),
+            ("ECONNABORTED", 103, false),
+            ("ECONNRESET", 104, false),
+            ("ENOBUFS", 105, true),
+            ("ETIMEDOUT", 110, false),
+            ("EHOSTDOWN", 112, false),
+            ("EHOSTUNREACH", 113, false),
+        ] {
+            let error = io::Error::from_raw_os_error(number);
+            assert_eq!(is_shortage(&error), expected, "{name}: {error}");
+        }
+        assert!(!is_shortage(&io::ErrorKind::OutOfMemory.into()), "it has no number");
+    }
 }

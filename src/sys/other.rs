@@ -7,6 +7,9 @@ use std::net::{TcpListener, TcpStream};
 use std::path::Path;
 use std::time::Duration;
 
+/// Windows: ERROR_NOT_ENOUGH_MEMORY, ERROR_OUTOFMEMORY, WSAEMFILE and WSAENOBUFS.
+pub const SHORTAGES: [i32; 4] = [8, 14, 10024, 10055];
+
 pub fn set_backlog(_: &TcpListener, _: i32) -> io::Result<()> {
     Ok(())
 }

@@ -21,7 +21,7 @@ mod kernel;
 #[path = "bsd.rs"]
 mod kernel;
 
-use kernel::{RLIMIT_NOFILE, ResourceAmount, SO_LINGER, SOL_SOCKET, highest_soft_limit};
+use kernel::{ENOBUFS, RLIMIT_NOFILE, ResourceAmount, SO_LINGER, SOL_SOCKET, highest_soft_limit};
 pub use kernel::{limit_malloc_arenas, reap_orphans, use_batch_scheduling};
 
 pub fn set_backlog(listener: &TcpListener, backlog: i32) -> io::Result<()> {
@@ -177,6 +177,9 @@ extern "C" fn write_its_number(number: c_int) {
 /// The handler of SIGXFSZ: the write that caused the signal fails with EFBIG, and that is enough. It
 /// is a handler and not SIG_IGN, since a program that this process starts would inherit SIG_IGN.
 extern "C" fn do_nothing(_: c_int) {}
+
+/// ENOMEM, ENFILE, EMFILE and ENOBUFS. The first three have the same number on each Unix.
+pub const SHORTAGES: [c_int; 4] = [12, 23, 24, ENOBUFS];
 
 /// What happens at a signal: the address of a handler, or [`SIG_IGN`].
 type Disposition = *const c_void;

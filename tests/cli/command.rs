@@ -1,7 +1,7 @@
 //! Tests of the command line, with the real binary: stdout, stderr, the exit code, help and errors.
 
 use std::ffi::{OsStr, OsString};
-use std::net::{SocketAddr, TcpListener};
+use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::symlink;
 use std::os::unix::net::UnixListener;
@@ -13,6 +13,7 @@ use std::{env, fs, io};
 use openkitchen::Transcript;
 use openkitchen::transcript::{Item, Side};
 
+use crate::support::client::Client;
 use crate::support::process::{
     self, Exit, Folder, ServerProcess, assert_serves_the_lesson, openkitchen, run,
 };
@@ -475,6 +476,77 @@ fn an_address_may_be_ipv6_a_name_or_a_port_alone() {
         assert!(site.address.to_string().starts_with(bound), "{}", site.address);
         assert_eq!(site.get("/about").status, 200);
     }
+}
+
+/// The binary, for which `localhost` has the addresses 127.0.0.1 and ::1. It sees another
+/// /etc/hosts.
+fn with_two_addresses(folder: &Folder, line: &str) -> Option<Command> {
+    let attempt = "unshare -m mount --bind /etc/hostname /etc/hosts";
+    if !process::need("unshare, as root,", attempt) {
+        return None;
+    }
+    if TcpListener::bind("[::1]:0").is_err() {
+        process::skip("IPv6");
+        return None;
+    }
+    let hosts = folder.file("hosts");
+    fs::write(&hosts, "127.0.0.1 localhost\n::1 localhost\n").unwrap();
+    let script = "mount --bind \"$1\" /etc/hosts && shift && exec \"$@\"";
+    let mut command = Command::new("unshare");
+    command.args(["-m", "sh", "-c", script, "sh"]).arg(hosts);
+    command.arg(env!("CARGO_BIN_EXE_openkitchen")).args(line.split_whitespace());
+    Some(command)
+}
+
+#[test]
+fn each_address_of_a_name_is_bound_with_one_port() {
+    let folder = Folder::new();
+    let wire = folder.file("played.wire");
+    let page = "<<<\nHTTP/1.1 200 OK\nContent-Length: 0\n\n--- server closed\n";
+    fs::write(&wire, format!("{page}--- @2 open\n{}", page.replace("<<<", "<<< @2"))).unwrap();
+    let site = ServerProcess::start_site("");
+    for line in [
+        format!("--no-trace --listen localhost:0 --data {}", folder.file("likes").display()),
+        format!("watch {} --no-trace --listen localhost:0", site.address),
+        format!("mock {} --loop --listen localhost:0", wire.display()),
+    ] {
+        let Some(mut command) = with_two_addresses(&folder, &line) else { return };
+        let mut server = ServerProcess::start(&mut command);
+        let second: SocketAddr = server.wait_for_line("# listening on http://").parse().unwrap();
+        let mut addresses = [server.address, second];
+        addresses.sort();
+        let port = server.address.port();
+        assert_eq!(
+            addresses.map(|address| address.to_string()),
+            [format!("127.0.0.1:{port}"), format!("[::1]:{port}")]
+        );
+        for address in addresses {
+            let mut client = Client::connect(address);
+            client.send(GET);
+            assert_eq!(client.response().status, 200, "{line}: {address}");
+        }
+        server.stop();
+        for address in addresses {
+            assert!(TcpStream::connect(address).is_err(), "{line}: {address} is still open");
+        }
+    }
+}
+
+#[test]
+fn an_address_of_a_name_that_cannot_be_bound_is_named() {
+    let folder = Folder::new();
+    let taken = TcpListener::bind("[::1]:0");
+    let Ok(taken) = taken else {
+        process::skip("IPv6");
+        return;
+    };
+    let taken = taken.local_addr().unwrap();
+    let line = format!("--no-trace --listen localhost:{} --data", taken.port());
+    let Some(mut command) = with_two_addresses(&folder, &line) else { return };
+    let mut server = ServerProcess::start(command.arg(folder.file("likes")));
+    let rest = server.wait_for_line(&format!("# not listening on {taken}: "));
+    assert!(rest.contains("in use"), "{rest}");
+    assert_eq!(server.get("/about").status, 200);
 }
 
 #[test]

@@ -515,6 +515,16 @@ fn a_connection_beyond_the_cap_is_closed_until_another_one_ends() {
 }
 
 #[test]
+fn a_client_that_connects_asks_and_closes_in_a_loop_is_never_refused_at_a_cap_of_one() {
+    let site = ServerProcess::start_site("");
+    let mut command = openkitchen("watch --listen 127.0.0.1:0 --no-trace --max-connections 1");
+    let watch = ServerProcess::start(command.arg(site.address.to_string()));
+    for _ in 0..100 {
+        assert_eq!(watch.get("/about").status, 200);
+    }
+}
+
+#[test]
 fn a_shortage_of_descriptors_closes_no_connection() {
     if !process::need("prlimit", "prlimit --version") {
         return;

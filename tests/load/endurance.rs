@@ -6,7 +6,7 @@
 
 use std::io::{ErrorKind, Read, Write};
 use std::net::TcpStream;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
@@ -98,6 +98,74 @@ fn with_64_descriptors_500_clients_are_served_beside_100_silent_ones() {
     let log = stop_in_time(server);
     assert_eq!(lines_with(&log, "no connection can be accepted for now"), 1, "{log}");
     assert_eq!(log.lines().count(), 1, "{log}");
+}
+
+/// The site, whose `accept` fails as strace is told. With `-D`, the site itself is the child
+/// process, so it is killed at the end of the test.
+fn failing_accept(inject: &str, log: &Path) -> Option<ServerProcess> {
+    if !need("strace", "strace -D -f -e inject=accept4:error=EPROTO -o /dev/null true") {
+        return None;
+    }
+    let (inject, log) = (format!("inject=accept4:{inject}"), log.to_str().unwrap());
+    let starter = ["strace", "-D", "-f", "-ttt", "-e", "trace=accept4", "-e", &inject, "-o", log];
+    Some(ServerProcess::start(started_by(&starter, "--data").arg(log.to_owned() + ".likes")))
+}
+
+#[test]
+fn an_error_of_accept_that_concerns_one_connection_closes_no_idle_client() {
+    let folder = Folder::new();
+    let log = folder.file("log");
+    for error in [
+        "EPROTO",
+        "ENETDOWN",
+        "EPERM",
+        "EHOSTUNREACH",
+        "ECONNABORTED",
+        "ENOPROTOOPT",
+        "EHOSTDOWN",
+        "ENONET",
+        "EOPNOTSUPP",
+        "ENETUNREACH",
+        "EINTR",
+    ] {
+        // The second call of each thread fails, and each second one after that.
+        let Some(server) = failing_accept(&format!("error={error}:when=2+2"), &log) else { return };
+        let mut idle = client_with_request(&server);
+        assert_eq!(idle.response().status, 200);
+        for _ in 0..20 {
+            assert_served(&server);
+        }
+        idle.send(GET);
+        assert_eq!(idle.response().status, 200, "{error}");
+        drop(idle);
+        assert_eq!(server.stderr(), "", "{error}");
+        assert!(fs::read_to_string(&log).unwrap().contains(error));
+    }
+}
+
+#[test]
+fn an_error_of_accept_that_repeats_for_ever_keeps_no_processor_busy() {
+    let folder = Folder::new();
+    let log = folder.file("log");
+    let Some(server) = failing_accept("error=EPROTO", &log) else { return };
+    let since = Instant::now();
+    let times = loop {
+        // Each line has the thread and the time of a call.
+        let text = fs::read_to_string(&log).unwrap();
+        let lines = text.lines().filter(|line| line.contains("EPROTO"));
+        let time = |line: &str| line.split_whitespace().nth(1).unwrap().parse::<f64>().unwrap();
+        let times: Vec<f64> = lines.map(time).collect();
+        if times.len() > 320 {
+            break times;
+        }
+        assert!(since.elapsed() < TIMEOUT, "{text}");
+    };
+    for count in [64, 128, 192, 256, 320] {
+        let pause = times[count] - times[count - 1];
+        assert!(pause >= 0.02, "{pause} s after {count} errors");
+    }
+    assert_eq!(lines_with(&server.stderr(), "accept failed 64 times in a row"), 1);
+    assert_eq!(server.stderr().lines().count(), 1);
 }
 
 #[test]

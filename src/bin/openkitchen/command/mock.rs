@@ -104,8 +104,7 @@ fn play(
     options: &MockOptions,
     port_file: PortFile<'_>,
 ) -> Result<ExitCode, Box<dyn std::error::Error>> {
-    let listener = bind::bind(&options.listen)?;
-    let address = listener.local_addr()?;
+    let bound = bind::bind(&options.listen)?;
     let (verdict, loops) = (mock.verdict(), options.loops);
     sys::on_stop_signal(move |_| {
         if !loops {
@@ -114,9 +113,9 @@ fn play(
         }
         process::exit(exit_code(verdict.get()).into());
     })?;
-    let _lock = port_file.write(address)?;
-    print_prose(&format!("listening on http://{address}"));
-    let verdict = mock.play(listener, print_prose)?;
+    let _lock = port_file.write(bound.first())?;
+    bound.lines.iter().for_each(|line| print_prose(line));
+    let verdict = mock.play_on(bound.listeners, print_prose)?;
     Ok(ExitCode::from(exit_code(verdict)))
 }
 

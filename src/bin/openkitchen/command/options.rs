@@ -71,7 +71,7 @@ const FLAGS: [Flag<ServeOptions>; 18] = [
         apply: |options, _| { options.bodies = true; Ok(()) } },
     Flag { name: "explain", value: "", help: "print what each part means, once, with its RFC section",
         apply: |options, _| { options.explain = true; Ok(()) } },
-    Flag { name: "max-connections", value: "N", help: "connections at one time [1024]; more get 503",
+    Flag { name: "max-connections", value: "N", help: "connections at one time [1024]; if all are busy: 503",
         apply: |options, value| { options.limits.connections = count(value).ok_or(NUMBER)?; Ok(()) } },
     Flag { name: "max-head", value: "BYTES", help: "head (request line, header fields) [16K]; larger: 431",
         apply: |options, value| { options.limits.head = bytes(value).ok_or(BYTES)? as usize; Ok(()) } },

@@ -39,11 +39,11 @@ fn serve(options: &ServeOptions) -> Result<(), CliError> {
     let failed = |sentence: String| CliError::Failed(sentence);
     let (api_key, contact) = site::read_variables().map_err(CliError::Usage)?;
     let port_file = PortFile::prepare(options.port_file.as_deref()).map_err(failed)?;
-    let listener = bind::bind(&options.listen).map_err(failed)?;
-    let mut server = Server::from_listener(listener)
+    let bound = bind::bind(&options.listen).map_err(failed)?;
+    let address = bound.first();
+    let mut server = Server::from_listeners(bound.listeners)
         .limits(options.limits.clone())
         .scheduling(options.scheduling);
-    let address = server.address().map_err(|error| failed(error.to_string()))?;
     let ServeOptions { bodies, explain, .. } = *options;
     let trace =
         options.trace.then_some(TraceOptions { bodies, explain, ..TraceOptions::default() });
@@ -61,12 +61,12 @@ fn serve(options: &ServeOptions) -> Result<(), CliError> {
         Some(path) => format!("likes are kept in {}", path.display()),
         None => "likes are kept in memory and end with this process".to_owned(),
     };
-    viewers.announce(&[format!("listening on http://{address}"), likes_line]);
+    viewers.announce(&[bound.lines, vec![likes_line]].concat());
     if viewers.shows_anything() {
         server = server.observed_by(viewers.follower.clone());
     }
     let _lock = port_file.write(address).map_err(failed)?;
-    if process::id() == 1 && address.ip().is_loopback() {
+    if process::id() == 1 && bound.addresses.iter().all(|address| address.ip().is_loopback()) {
         log::warn!(
             "PID 1 listens on {address}: only this container can reach it; try --listen 0.0.0.0:5000"
         );

@@ -38,6 +38,7 @@ use openkitchen::play::connect;
 use openkitchen::play::watch::{ClosedByWatch, WRITE_POLL_INTERVAL, Watcher};
 use openkitchen::{Limits, Observer, Scheduling, sys};
 
+use super::bind::Bound;
 use super::flags::{
     ADDRESS, CommandLine, Flag, NUMBER, SECONDS, count, listen, time, time_or_none,
 };
@@ -150,9 +151,10 @@ fn watch(server: &str, options: &WatchOptions) -> Result<(), CliError> {
     let addresses = connect::resolve(server)
         .map_err(|why| failed(format!("{server} cannot be reached: {why}")))?;
     let listen = options.listen.clone().unwrap_or_else(|| next_port(server));
-    let listener = bind::bind(&listen).map_err(failed)?;
-    let bound = listener.local_addr().map_err(io_failed)?;
-    if addresses.iter().any(|&address| is_same(address, bound)) {
+    let Bound { listeners, addresses: all_bound, lines } = bind::bind(&listen).map_err(failed)?;
+    let bound = all_bound[0];
+    let is_bound = |&address: &SocketAddr| all_bound.iter().any(|&bound| is_same(address, bound));
+    if addresses.iter().any(is_bound) {
         return Err(failed(format!(
             "watch would watch itself: its listener at {bound} has the server's address; try \
              another --listen"
@@ -184,15 +186,14 @@ fn watch(server: &str, options: &WatchOptions) -> Result<(), CliError> {
         unreachable_reported: AtomicBool::new(false),
     };
     stop_on_signal(Arc::clone(&connections), options.grace).map_err(io_failed)?;
-    viewers.announce(&[format!("listening on http://{bound}"), format!("watching {server}")]);
+    viewers.announce(&[lines, vec![format!("watching {server}")]].concat());
     viewers.follower.started(bound, &[]);
     let _lock = port_file.write(bound).map_err(failed)?;
     let scheduling = Scheduling::Normal;
     let shared =
-        Shared::new(listener, &limits, &connections, &watcher, scheduling).map_err(io_failed)?;
+        Shared::new(listeners, &limits, &connections, &watcher, scheduling).map_err(io_failed)?;
     let relayed = thread::scope(|scope| {
-        shared.spawn_worker(scope)?;
-        shared.supervise(scope);
+        shared.supervise(scope)?;
         let left = shared.shutdown(scope);
         if !left.is_empty() {
             // The server may never answer them, so the process ends without them.
