@@ -241,9 +241,7 @@ const MAX_PORT_TRIES: usize = 8;
 /// See [`Server::bind`]. A backlog that cannot be set is no error: the log has a warning.
 #[doc(hidden)]
 pub fn listen(address: impl ToSocketAddrs) -> Result<Listening, StartError> {
-    let found = address
-        .to_socket_addrs()
-        .map_err(|error| StartError::new("this is not an address to listen on", error))?;
+    let found = address.to_socket_addrs().map_err(StartError::no_address)?;
     let mut addresses: Vec<SocketAddr> = Vec::new();
     for address in found {
         if !addresses.contains(&address) {
@@ -267,9 +265,7 @@ pub fn listen(address: impl ToSocketAddrs) -> Result<Listening, StartError> {
     };
     let left_out = failed.iter().map(left_out).collect();
     if listeners.is_empty() {
-        let nothing = || io::Error::from(ErrorKind::InvalidInput);
-        let error = failed.into_iter().next().map_or_else(nothing, |(_, error)| error);
-        return Err(StartError::binding_one_of(&addresses, error));
+        return Err(StartError::binding_all(failed));
     }
     for listener in &listeners {
         if let Err(error) = sys::set_backlog(listener, BACKLOG) {

@@ -22,8 +22,25 @@ pub struct StartError {
 }
 
 impl StartError {
-    /// An error of the system, when a listener was to be bound to this host and port.
-    pub(super) fn binding(host: &str, port: u16, source: io::Error) -> StartError {
+    /// The errors of the system, when a listener was to be bound to each of these addresses, and none
+    /// could be. A port that is in use says more than an address that the machine does not have.
+    pub(super) fn binding_all(mut failed: Vec<(SocketAddr, io::Error)>) -> StartError {
+        let is_taken = |(_, error): &(_, io::Error)| error.kind() == ErrorKind::AddrInUse;
+        let index = failed.iter().position(is_taken).unwrap_or(0);
+        match index < failed.len() {
+            true => {
+                let (address, source) = failed.swap_remove(index);
+                StartError::binding(address, source)
+            }
+            false => StartError::no_address(ErrorKind::InvalidInput.into()),
+        }
+    }
+
+    /// An error of the system, when a listener was to be bound to this address.
+    fn binding(address: SocketAddr, source: io::Error) -> StartError {
+        let port = address.port();
+        let with_port = |port| Some(SocketAddr::new(address.ip(), port));
+        let next = with_port(port.checked_add(1).unwrap_or(5001)).filter(|_| port > 0);
         let (what, instead) = match source.kind() {
             ErrorKind::AddrInUse => {
                 let macos = if cfg!(target_os = "macos") && port == 5000 {
@@ -31,32 +48,27 @@ impl StartError {
                 } else {
                     ""
                 };
-                let next = port.checked_add(1).unwrap_or(5001);
-                (format!("port {port} is in use{macos}"), format!("{host}:{next}"))
+                (format!("port {port} is in use{macos}"), next)
             }
-            ErrorKind::PermissionDenied => (
+            // The kernel keeps these ports for the superuser.
+            ErrorKind::PermissionDenied if port < 1024 => (
                 format!("port {port} needs privileges that this user does not have"),
-                format!("{host}:5000"),
+                with_port(5000),
             ),
-            ErrorKind::AddrNotAvailable => {
-                (format!("{host} is not an address of this machine"), format!("127.0.0.1:{port}"))
-            }
-            _ => return StartError::new(&format!("cannot listen on {host}:{port}"), source),
+            ErrorKind::PermissionDenied => (format!("the system reserves port {port}"), next),
+            ErrorKind::AddrNotAvailable => (
+                format!("{} is not an address of this machine", host(address)),
+                Some(SocketAddr::from(([127, 0, 0, 1], port))),
+            ),
+            _ => return StartError::new(&format!("cannot listen on {address}"), source),
         };
-        StartError { what, instead: Some(instead), source }
+        StartError { what, instead: instead.map(|address| address.to_string()), source }
     }
 
-    /// An error of the system, when a listener was to be bound to one of these addresses.
-    pub(super) fn binding_one_of(addresses: &[SocketAddr], source: io::Error) -> StartError {
-        match addresses {
-            [] => StartError::new("there is no address to listen on", source),
-            [SocketAddr::V4(first), ..] => {
-                StartError::binding(&first.ip().to_string(), first.port(), source)
-            }
-            [SocketAddr::V6(first), ..] => {
-                StartError::binding(&format!("[{}]", first.ip()), first.port(), source)
-            }
-        }
+    /// An error of the system, when an address was to be found for a text.
+    pub(super) fn no_address(source: io::Error) -> StartError {
+        let what = "this is not an address to listen on, such as 127.0.0.1:5000 or [::1]:5000";
+        StartError::new(what, source)
     }
 
     /// A limit of one request, such as `content`, is above the limit on the memory of all of them.
@@ -114,6 +126,14 @@ impl From<StartError> for io::Error {
     }
 }
 
+/// The address without its port, as it stands before one.
+fn host(address: SocketAddr) -> String {
+    match address {
+        SocketAddr::V4(address) => address.ip().to_string(),
+        SocketAddr::V6(address) => format!("[{}]", address.ip()),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -129,18 +149,36 @@ mod tests {
                 "port 80 needs privileges that this user does not have; try 127.0.0.1:5000",
             ),
             (
+                "127.0.0.1:8080",
+                ErrorKind::PermissionDenied,
+                "the system reserves port 8080; try 127.0.0.1:8081",
+            ),
+            ("127.0.0.1:0", ErrorKind::AddrInUse, "port 0 is in use"),
+            (
                 "203.0.113.1:5000",
                 ErrorKind::AddrNotAvailable,
                 "203.0.113.1 is not an address of this machine; try 127.0.0.1:5000",
             ),
         ] {
-            let error = StartError::binding_one_of(&[address.parse().unwrap()], kind.into());
+            let error = StartError::binding(address.parse().unwrap(), kind.into());
             assert_eq!((error.kind(), format!("{error:?}")), (kind, sentence.to_owned()));
             assert_eq!(io::Error::from(error).to_string(), sentence);
         }
-        let other = StartError::binding("h", 80, io::Error::other("no network"));
-        assert_eq!(format!("{other}"), "cannot listen on h:80: no network");
-        let in_use = StartError::binding("h", 80, ErrorKind::AddrInUse.into());
-        assert_eq!(in_use.with_flag("--listen "), "port 80 is in use; try --listen h:81");
+        let address = "127.0.0.1:80".parse().unwrap();
+        let other = StartError::binding(address, io::Error::other("no network"));
+        assert_eq!(format!("{other}"), "cannot listen on 127.0.0.1:80: no network");
+        let in_use = StartError::binding(address, ErrorKind::AddrInUse.into());
+        assert_eq!(in_use.with_flag("--listen "), "port 80 is in use; try --listen 127.0.0.1:81");
+    }
+
+    #[test]
+    fn of_several_addresses_the_one_whose_port_is_in_use_is_named() {
+        let failed = |address: &str, kind: ErrorKind| (address.parse().unwrap(), kind.into());
+        let missing = failed("[::1]:5000", ErrorKind::AddrNotAvailable);
+        let taken = failed("127.0.0.1:5000", ErrorKind::AddrInUse);
+        let error = StartError::binding_all(vec![missing, taken]).to_string();
+        assert!(error.ends_with("; try 127.0.0.1:5001"), "{error}");
+        let none = StartError::binding_all(Vec::new()).to_string();
+        assert!(none.starts_with("this is not an address to listen on, such as "), "{none}");
     }
 }
