@@ -74,8 +74,8 @@ fn chunked(fields: FieldLines<'_>, bytes: &[u8], first: Span) -> Result<Framing,
     }
 }
 
-/// Returns the refusal of several lengths. RFC 9112 section 6.3, rule 5: a recipient may read equal ones
-/// as one, so that they are no danger. They are refused all the same.
+/// Returns the refusal of several lengths. RFC 9112 section 6.3, rule 5: a recipient may read equal
+/// lengths as one, or refuse them.
 fn several_lengths(fields: FieldLines<'_>) -> Refusal {
     let values =
         fields.values("content-length").flat_map(|value| value.split(|&byte| byte == b','));

@@ -103,7 +103,7 @@ refusals! {
         "write it as % and two hex digits";
     TargetFragment, BAD_REQUEST, "RFC 9110 section 7.1",
         "a # begins a fragment, which is for the client only, and a target has none",
-        "leave the fragment out; a # that is part of the path is %23";
+        "leave the fragment out; a # that begins none is written %23";
     TargetPercent, BAD_REQUEST, "RFC 3986 section 2.1",
         "a % in a target must be followed by two hex digits",
         "write a plain % as %25";
