@@ -102,8 +102,8 @@ fn corrected(refusal: Refusal, line: &[u8], at: usize) -> Option<Vec<u8>> {
             let name = method(&line.to_ascii_uppercase())?.name();
             (0..name.len(), name.into())
         }
-        // A fragment is never sent. Other bytes become escapes, except control bytes, which are errors.
-        Refusal::TargetByte if byte == b'#' => (at..at + word(&line[at..]).len(), Vec::new()),
+        Refusal::TargetFragment => (at..at + word(&line[at..]).len(), Vec::new()),
+        // These bytes become escapes, except control bytes, which are errors.
         Refusal::TargetByte if !byte.is_ascii_control() => {
             let word = word(&line[at..]);
             (at..at + word.len(), word.iter().flat_map(|&byte| escaped(byte)).collect())
@@ -127,7 +127,7 @@ fn corrected(refusal: Refusal, line: &[u8], at: usize) -> Option<Vec<u8>> {
         }
         Refusal::LengthInvalid | Refusal::ChunkSize if byte == b'+' => (at..at + 1, Vec::new()),
         // Equal members become one.
-        Refusal::LengthInvalid | Refusal::LengthTwice | Refusal::CodingTwice
+        Refusal::LengthInvalid | Refusal::LengthRepeated | Refusal::CodingTwice
             if line.contains(&b',') =>
         {
             let value = after_colon(line)?;
@@ -199,7 +199,7 @@ mod tests {
             (VersionUnsupported, "GET / HTTP/2.0", 6, "GET / HTTP/1.1"),
             (MethodUnknown, "get / HTTP/1.1", 0, "GET / HTTP/1.1"),
             (TargetByte, "GET /a|b{ HTTP/1.1", 6, "GET /a%7Cb%7B HTTP/1.1"),
-            (TargetByte, "GET /a#b HTTP/1.1", 6, "GET /a HTTP/1.1"),
+            (TargetFragment, "GET /a#b HTTP/1.1", 6, "GET /a HTTP/1.1"),
             (TargetPercent, "GET /100% HTTP/1.1", 8, "GET /100%25 HTTP/1.1"),
             (TargetForm, "GET about HTTP/1.1", 4, "GET /about HTTP/1.1"),
             (FieldValue, "X: a\u{7}b", 4, "X: ab"),
@@ -208,7 +208,7 @@ mod tests {
             (NoColon, "Host \th", 4, "Host: h"),
             (LengthInvalid, "Content-Length: +5", 16, "Content-Length: 5"),
             (LengthInvalid, "Content-Length: 5,", 17, "Content-Length: 5"),
-            (LengthTwice, "Content-Length: 5, 5", 19, "Content-Length: 5"),
+            (LengthRepeated, "Content-Length: 5, 5", 19, "Content-Length: 5"),
             (CodingTwice, "TE: chunked,Chunked", 12, "TE: chunked"),
             (ChunkSize, " 5", 0, "5"),
             (ChunkSize, "+5", 0, "5"),

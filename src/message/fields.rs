@@ -187,7 +187,7 @@ fn thousandths(text: &[u8]) -> Option<u16> {
 
 /// Splits a value at each separator that is not inside a quoted string (RFC 9110 section 5.6.4), and
 /// trims the parts: `a;b="x,y", c` is a list of two.
-fn split_unquoted(value: &[u8], separator: u8) -> impl Iterator<Item = &[u8]> {
+pub fn split_unquoted(value: &[u8], separator: u8) -> impl Iterator<Item = &[u8]> {
     let (mut is_quoted, mut is_escaped) = (false, false);
     let parts = value.split(move |&byte| {
         match byte {

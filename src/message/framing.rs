@@ -48,8 +48,8 @@ impl Framing {
             }
             (Some((_, value)), None) => chunked(fields, bytes, value),
             (None, Some((_, value))) => match lengths.next() {
-                Some((second, _)) => Err(Refusal::LengthTwice.at(second.start())),
-                None => length(bytes, value),
+                Some((second, _)) => Err(several_lengths(fields).at(second.start())),
+                None => length(fields, bytes, value),
             },
         }
     }
@@ -74,14 +74,24 @@ fn chunked(fields: FieldLines<'_>, bytes: &[u8], first: Span) -> Result<Framing,
     }
 }
 
+/// Returns the refusal of several lengths. RFC 9112 section 6.3, rule 5: a recipient may read equal
+/// lengths as one, or refuse them.
+fn several_lengths(fields: FieldLines<'_>) -> Refusal {
+    let values =
+        fields.values("content-length").flat_map(|value| value.split(|&byte| byte == b','));
+    let lengths: Vec<Option<u64>> = values.map(|length| parse_digits(trim(length))).collect();
+    let are_equal = lengths.windows(2).all(|two| two[0].is_some() && two[0] == two[1]);
+    if are_equal { Refusal::LengthRepeated } else { Refusal::LengthTwice }
+}
+
 /// Checks Content-Length: digits only. Number parsers differ in what else they accept, such as `+5`.
-fn length(bytes: &[u8], span: Span) -> Result<Framing, Refused> {
+fn length(fields: FieldLines<'_>, bytes: &[u8], span: Span) -> Result<Framing, Refused> {
     let value = span.in_bytes(bytes);
     let members = || value.split(|&byte| byte == b',').map(trim);
     let bad = value.iter().position(|byte| !byte.is_ascii_digit());
     match (bad, members().nth(1)) {
         (_, Some(second)) if members().all(is_number) => {
-            Err(Refusal::LengthTwice.at(Span::of(second, bytes).start()))
+            Err(several_lengths(fields).at(Span::of(second, bytes).start()))
         }
         (Some(bad), _) => Err(Refusal::LengthInvalid.at(span.start() + bad)),
         (None, _) if value.is_empty() => Err(Refusal::LengthInvalid.at(span.start())),
@@ -117,8 +127,11 @@ mod tests {
     fn content_with_two_possible_ends_is_refused() {
         use Refusal::*;
         for (fields, refusal) in [
-            ("Content-Length: 5\r\nContent-Length: 5\r\n", LengthTwice),
-            ("Content-Length: 5, 5\r\n", LengthTwice),
+            ("Content-Length: 5\r\nContent-Length: 5\r\n", LengthRepeated),
+            ("Content-Length: 5, 5\r\n", LengthRepeated),
+            ("Content-Length: 5\r\nContent-Length: 05, 5\r\n", LengthRepeated),
+            ("Content-Length: 5\r\nContent-Length: 5, 6\r\n", LengthTwice),
+            ("Content-Length: 5\r\nContent-Length: x\r\n", LengthTwice),
             ("Content-Length: +5\r\n", LengthInvalid),
             ("Content-Length:\r\n", LengthInvalid),
             ("Content-Length: 5,\r\n", LengthInvalid),

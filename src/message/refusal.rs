@@ -100,7 +100,10 @@ refusals! {
         "shorten the target, or send the data in the body (content) of a POST";
     TargetByte, BAD_REQUEST, "RFC 9112 section 3.2",
         "this byte is not allowed in a target",
-        "write it as % and two hex digits; a fragment (#...) is never sent";
+        "write it as % and two hex digits";
+    TargetFragment, BAD_REQUEST, "RFC 9110 section 7.1",
+        "a # begins a fragment, which is for the client only, and a target has none",
+        "leave the fragment out; a # that begins none is written %23";
     TargetPercent, BAD_REQUEST, "RFC 3986 section 2.1",
         "a % in a target must be followed by two hex digits",
         "write a plain % as %25";
@@ -151,6 +154,9 @@ refusals! {
         "write it like Content-Length: 5";
     LengthTwice, BAD_REQUEST, "RFC 9112 section 6.3",
         "there are two lengths, and two servers may choose differently",
+        "send one Content-Length with one number";
+    LengthRepeated, BAD_REQUEST, "RFC 9112 section 6.3",
+        "the same length is written twice, which a recipient may take as one length or refuse",
         "send one Content-Length with one number";
     LengthAndCoding, BAD_REQUEST, "RFC 9112 section 6.3",
         "Content-Length and Transfer-Encoding both say where the body (content) ends",

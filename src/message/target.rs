@@ -99,7 +99,9 @@ fn check_bytes(text: &[u8], start: usize) -> Result<(), (Refusal, usize)> {
                 return Err((Refusal::TargetPercent, at));
             }
         } else if !is_target_byte(byte) {
-            return Err((Refusal::TargetByte, at));
+            let is_fragment = byte == b'#';
+            let refusal = if is_fragment { Refusal::TargetFragment } else { Refusal::TargetByte };
+            return Err((refusal, at));
         }
     }
     Ok(())
@@ -322,7 +324,7 @@ mod tests {
             ("https://h/", TargetScheme, 0),
             ("http:///x", TargetAuthority, 7),
             ("http://u@h/", TargetAuthority, 8),
-            ("/a#b", TargetByte, 2),
+            ("/a#b", TargetFragment, 2),
             ("/a|b", TargetByte, 2),
             ("/caf\u{e9}", TargetByte, 4),
             ("/%4", TargetPercent, 1),

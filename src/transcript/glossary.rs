@@ -9,28 +9,63 @@
 //! Rule: if no RFC defines a word, the row names the standard that does, or has an empty clause. Left
 //! out: the syntax of values, except what [`SHAPES`] names.
 
+use std::iter;
+
 use crate::message::counted::counted;
 use crate::message::ending::Ending;
 
 /// A word, the clause that defines it, and its explanation without a full stop.
 pub type Row = (&'static str, &'static str, &'static str);
 
+/// A table as one text, with a line for each cell. Pointers and lengths for the cells of 400 rows
+/// would be 50 KiB more in the program.
+#[derive(Clone, Copy, Debug)]
+pub struct Table<const COLUMNS: usize>(&'static str);
+
+impl<const COLUMNS: usize> Table<COLUMNS> {
+    /// Iterates over the rows.
+    pub fn rows(self) -> impl Iterator<Item = [&'static str; COLUMNS]> {
+        let mut cells = self.0.split_terminator('\n');
+        iter::from_fn(move || {
+            let mut row = [""; COLUMNS];
+            for cell in &mut row {
+                *cell = cells.next()?;
+            }
+            Some(row)
+        })
+    }
+}
+
+/// Writes the rows of a [`Table`].
+macro_rules! table {
+    ($(($($cell:literal),+),)*) => { Table(concat!($($($cell, "\n",)+)*)) };
+}
+
 /// Returns the row with that name, without regard to case.
-pub fn find(table: &'static [Row], name: &[u8]) -> Option<Row> {
-    table.iter().find(|(known, ..)| known.as_bytes().eq_ignore_ascii_case(name)).copied()
+pub fn find(table: Table<3>, name: &[u8]) -> Option<Row> {
+    table.rows().find(|row| row[0].as_bytes().eq_ignore_ascii_case(name)).map(Row::from)
+}
+
+/// Returns the row of a field: that of its name, or of how its name starts.
+pub fn find_field(name: &[u8]) -> Option<Row> {
+    let starts_name = |start: &str| {
+        name.get(..start.len()).is_some_and(|name| name.eq_ignore_ascii_case(start.as_bytes()))
+    };
+    let by_start = || FIELD_PREFIXES.rows().find(|row| starts_name(row[0])).map(Row::from);
+    find(FIELDS, name).or_else(by_start)
 }
 
 /// Returns the row of a word in the value of that field, without regard to case.
 pub fn find_word(field: &[u8], word: &[u8]) -> Option<Row> {
     let is = |known: &str, bytes: &[u8]| known.as_bytes().eq_ignore_ascii_case(bytes);
-    let found = WORDS
-        .iter()
-        .find(|(fields, known, ..)| is(known, word) && fields.split(' ').any(|known| is(known, field)));
-    found.map(|&(_, word, clause, meaning)| (word, clause, meaning))
+    let mut rows = WORDS.rows();
+    let found = rows
+        .find(|[fields, known, ..]| is(known, word) && fields.split(' ').any(|known| is(known, field)));
+    found.map(|[_, word, clause, meaning]| (word, clause, meaning))
 }
 
 /// Methods. They are case-sensitive, so compare them as they are.
-pub const METHODS: &[Row] = &[
+pub const METHODS: Table<3> = table! {
     ("GET", "RFC 9110 section 9.3.1", "asks for the current representation of the target; it is safe: the client does not ask for a change"),
     ("HEAD", "RFC 9110 section 9.3.2", "asks for the head that GET would return, without the content"),
     ("POST", "RFC 9110 section 9.3.3", "gives the body (content) to the target, which decides what to do with it; sent twice, it may be done twice"),
@@ -42,16 +77,30 @@ pub const METHODS: &[Row] = &[
     ("PATCH", "RFC 5789 section 2", "changes a part of the target as the content says"),
     ("PROPFIND", "RFC 4918 section 9.1", "asks for properties of the target, in WebDAV"),
     ("MKCOL", "RFC 4918 section 9.3", "makes a collection (a folder), in WebDAV"),
-];
+    ("PROPPATCH", "RFC 4918 section 9.2", "changes properties of the target, in WebDAV"),
+    ("COPY", "RFC 4918 section 9.8", "copies the target to the URI in Destination, in WebDAV"),
+    ("MOVE", "RFC 4918 section 9.9", "moves the target to the URI in Destination, in WebDAV"),
+    ("LOCK", "RFC 4918 section 9.10", "locks the target, so that other users cannot change it, in WebDAV"),
+    ("UNLOCK", "RFC 4918 section 9.11", "removes the lock that Lock-Token names, in WebDAV"),
+    ("REPORT", "RFC 3253 section 3.6", "asks for a report on the target, such as the events of a calendar; the content says which one"),
+    ("SEARCH", "RFC 5323 section 2", "asks for the resources that match the content, in WebDAV"),
+    ("ACL", "RFC 3744 section 8.1", "changes who may do what with the target, in WebDAV"),
+    ("MKCALENDAR", "RFC 4791 section 5.3.1", "makes a calendar, in CalDAV"),
+    ("CHECKOUT", "RFC 3253 section 4.3", "makes the target writable, so that it can become a new version"),
+    ("MERGE", "RFC 3253 section 11.2", "merges versions into the target; Subversion ends a commit with it"),
+    ("MKACTIVITY", "RFC 3253 section 13.5", "begins a set of changes; Subversion begins a commit with it"),
+    ("QUERY", "RFC 10008 section 2", "asks for a result that the content describes; it is safe like GET, and has content like POST"),
+    ("PURGE", "", "asks a cache to delete its copy of the target; a convention of Varnish, Squid and CDNs"),
+};
 
 /// Versions, at the end of a request line or the start of a status line.
-pub const VERSIONS: &[Row] = &[
+pub const VERSIONS: Table<3> = table! {
     ("HTTP/1.1", "RFC 9112 section 2.3", "the version of HTTP; in 1.1 the connection stays open unless one side says close"),
     ("HTTP/1.0", "RFC 9112 section 2.3", "the version of 1996: it has no chunks, does not need Host, and ends the connection after each response unless both sides say keep-alive"),
-];
+};
 
 /// Status codes.
-pub const STATUSES: &[Row] = &[
+pub const STATUSES: Table<3> = table! {
     ("100", "RFC 9110 section 15.2.1", "go on: send the body (content); the final response follows"),
     ("101", "RFC 9110 section 15.2.2", "the server agrees; after this head, the connection uses the protocol that Upgrade names"),
     ("102", "RFC 2518 section 10.1", "the server is still working on it; the final response follows"),
@@ -61,7 +110,7 @@ pub const STATUSES: &[Row] = &[
     ("202", "RFC 9110 section 15.3.3", "the request was accepted, and the work is not finished; this does not say how it will end"),
     ("203", "RFC 9110 section 15.3.4", "the request succeeded, but a proxy on the way changed the content"),
     ("204", "RFC 9110 section 15.3.5", "the request succeeded; this response never has a body (content)"),
-    ("205", "RFC 9110 section 15.3.6", "the request succeeded: clear the form that sent it"),
+    ("205", "RFC 9110 section 15.3.6", "the request succeeded: clear the form that sent it; it must not have a body (content)"),
     ("206", "RFC 9110 section 15.3.7", "this is the part, or these are the parts, that Range requested"),
     ("207", "RFC 4918 section 11.1", "the content has several statuses, one for each resource, in WebDAV"),
     ("208", "RFC 5842 section 7.1", "this member was listed before in the same response, in WebDAV"),
@@ -94,6 +143,7 @@ pub const STATUSES: &[Row] = &[
     ("416", "RFC 9110 section 15.5.17", "the requested range does not exist; Content-Range says how long the whole is"),
     ("417", "RFC 9110 section 15.5.18", "the server cannot do what Expect asks for"),
     ("418", "RFC 9110 section 15.5.19", "reserved because of a joke: I am a teapot"),
+    ("419", "Laravel", "the form was open for too long, so that its X-CSRF-Token is no longer valid"),
     ("421", "RFC 9110 section 15.5.20", "this server does not answer for that host"),
     ("422", "RFC 9110 section 15.5.21", "the server can read the content, but cannot do what it says"),
     ("423", "RFC 4918 section 11.3", "a WebDAV lock protects the resource"),
@@ -113,17 +163,25 @@ pub const STATUSES: &[Row] = &[
     ("506", "RFC 2295 section 8.1", "the server's choice between variants leads back to itself"),
     ("507", "RFC 4918 section 11.5", "the server has no space to store it"),
     ("508", "RFC 5842 section 7.2", "the server found an endless loop in the request, in WebDAV"),
+    ("510", "RFC 2774 section 7", "the request lacks an extension that the server needs"),
     ("511", "RFC 6585 section 6", "log in to the network first: a portal on the way sends this, not the server"),
-];
+    ("520", "Cloudflare", "Cloudflare is the gateway, and the server behind it sent no valid response"),
+    ("521", "Cloudflare", "Cloudflare is the gateway, and the server behind it refused the connection"),
+    ("522", "Cloudflare", "Cloudflare is the gateway, and could not connect to the server behind it in time"),
+    ("523", "Cloudflare", "Cloudflare is the gateway, and found no route to the server behind it"),
+    ("524", "Cloudflare", "Cloudflare is the gateway, and the server behind it sent no response in time"),
+    ("525", "Cloudflare", "Cloudflare is the gateway, and its TLS handshake with the server behind it failed"),
+    ("526", "Cloudflare", "Cloudflare is the gateway, and the certificate of the server behind it is not valid"),
+};
 
 /// The classes of status codes, for codes that are not in [`STATUSES`].
-pub const CLASSES: &[Row] = &[
+pub const CLASSES: Table<3> = table! {
     ("1", "RFC 9110 section 15.2", "not in this glossary; 1xx: an interim response, and the final one follows"),
     ("2", "RFC 9110 section 15.3", "not in this glossary; 2xx: received, understood and accepted, as for 200"),
     ("3", "RFC 9110 section 15.4", "not in this glossary; 3xx: the client must do more, as for 300"),
     ("4", "RFC 9110 section 15.5", "not in this glossary; 4xx: the error is in the request, as for 400"),
     ("5", "RFC 9110 section 15.6", "not in this glossary; 5xx: the server failed, as for 500"),
-];
+};
 
 /// Returns the clause and the explanation of where a message ends. It is shown at the end of the head.
 pub fn ending(ending: Ending) -> (&'static str, String) {
@@ -159,7 +217,31 @@ pub const OTHER_PROTOCOLS: &[(&[u8], Row)] = &[
     (b"ICY ", ("read it as HTTP/1.0 200 OK, as players do", "SHOUTcast", "this is a radio stream, as its first word shows, and cannot be read as HTTP")),
 ];
 
+/// The same, for the bytes of a server, where they mean something else than those of a client.
+pub const PROTOCOLS_OF_SERVERS: &[(&[u8], Row)] = &[
+    (b"\x16\x03", ("use a port of the server that speaks plain HTTP", "RFC 8446 section 4", "this is TLS, as its handshake shows, and cannot be read as HTTP, because it is encrypted")),
+    (b"\x15\x03", ("use https:// if the request was plain HTTP; the last byte says more", "RFC 8446 section 6", "this is TLS, as its alert shows, and cannot be read as HTTP: the server ends the connection")),
+];
+
+/// Other protocols with lines like those of HTTP, known by their version. It is at the end of a
+/// request line, or at the start of a status line.
+pub const PROTOCOLS_BY_VERSION: &[(&[u8], Row)] = &[
+    (b"RTSP/", ("check the port", "RFC 2326 section 3.1", "this is RTSP, which controls video streams, as its version shows, and cannot be read as HTTP")),
+    (b"ICAP/", ("check the port", "RFC 3507 section 4.3", "this is ICAP, by which proxies have messages checked, as its version shows, and cannot be read as HTTP")),
+    (b"SIP/", ("check the port", "RFC 3261 section 7", "this is SIP, which sets up telephone calls, as its version shows, and cannot be read as HTTP")),
+];
+
+/// The first frame of a server, in HTTP/2.
+pub const HTTP2_SETTINGS: Row = ("send it HTTP/2, as curl --http2-prior-knowledge does", "RFC 9113 section 3.4", "this is HTTP/2, as its SETTINGS frame shows, and cannot be read as HTTP/1.1");
+
 // Rows for elements that are not found by a name.
+
+/// An entity tag.
+pub const STRONG_TAG: Row = ("", "RFC 9110 section 8.8.1", "a strong tag: it changes whenever a byte of the content changes");
+/// An entity tag that begins with `W/`.
+pub const WEAK_TAG: Row = ("", "RFC 9110 section 8.8.1", "a weak tag: it may stay the same when the content changes a little");
+/// Such a tag in `If-Match` or `If-Range`.
+pub const WEAK_TAG_IN_CONDITION: Row = ("", "RFC 9110 section 8.8.3.2", "a weak tag: it never matches here, because the bytes must be the same");
 
 /// A target that begins with a slash.
 pub const ORIGIN_FORM: Row = ("", "RFC 9112 section 3.2.1", "the path: it names a resource of the host");
@@ -193,8 +275,6 @@ pub const COOKIE: Row = ("", "RFC 6265 section 4.2", "the name of a cookie; its 
 pub const NEW_COOKIE: Row = ("", "RFC 6265 section 4.1", "the name of the cookie; its value is for this server only");
 /// In a `Connection`.
 pub const HOP_BY_HOP_FIELD: Row = ("", "RFC 9110 section 7.6.1", "the name of a field that is for this connection only");
-/// A field that is not in [`FIELDS`] and begins with `X-`.
-pub const X_FIELD: Row = ("", "RFC 6648 section 3", "a header field of one application or vendor, as X- says");
 /// A field that is not in [`FIELDS`].
 pub const UNKNOWN_FIELD: Row = ("", "RFC 9110 section 5.1", "this header field is not in this glossary; a recipient ignores those that it does not know");
 /// A method that is not in [`METHODS`].
@@ -221,6 +301,10 @@ pub const NEVER_WITHOUT_CONTENT: &[(&str, Row)] = &[
     ("transfer-encoding", ("leave the field out", "RFC 9112 section 6.1", "a response with 1xx or 204 has no content, so no field may say how it is coded")),
     ("content-length", ("leave the field out", "RFC 9110 section 8.6", "a response with 1xx or 204 has no content, so no field may say how long it is")),
 ];
+/// A response with 205 and content.
+pub const RESET_WITH_CONTENT: Row = ("send Content-Length: 0 and no content", "RFC 9110 section 15.3.6", "a response with 205 must not have content");
+/// A field of [`NEVER_IN_TRAILERS`] after the content.
+pub const TRAILER_TOO_LATE: Row = ("send it in the head", "RFC 9110 section 6.5.1", "this field must not be a trailer: a recipient needs it before the content, and ignores it here");
 /// Where a message should begin.
 pub const NO_HEAD: Row = ("begin with a request line or a status line", "RFC 9112 section 2.1", "this is content without a head before it");
 /// After the end of a message.
@@ -229,72 +313,128 @@ pub const STRAY: Row = ("count the bytes of its content, or send none if it may 
 pub const LENGTH_OVER_64_BITS: Row = ("write how many bytes there are", "RFC 9110 section 8.6", "this number has more than 64 bits, and no message is that long");
 
 /// Field names.
-pub const FIELDS: &[Row] = &[
+pub const FIELDS: Table<3> = table! {
     ("Accept", "RFC 9110 section 12.5.1", "the media types that the client accepts, and which it prefers"),
+    ("Accept-CH", "RFC 8942 section 3.1", "the client hints that the server asks for: fields such as Sec-CH-UA, in the requests that follow"),
     ("Accept-Charset", "RFC 9110 section 12.5.2", "the character encodings that the client accepts; deprecated, because nearly all text is UTF-8 now"),
     ("Accept-Encoding", "RFC 9110 section 12.5.3", "the compressions that the client can undo"),
     ("Accept-Language", "RFC 9110 section 12.5.4", "the languages that the user reads, and which the user prefers"),
     ("Accept-Patch", "RFC 5789 section 3.1", "the media types that a PATCH of this target may have"),
+    ("Accept-Query", "RFC 10008 section 3", "the media types that a QUERY of this target may have"),
     ("Accept-Ranges", "RFC 9110 section 14.3", "whether Range can request parts of this"),
+    ("Accept-Signature", "RFC 9421 section 5.1", "which parts of the response, or of the next request, should be signed"),
     ("Access-Control-Allow-Credentials", "Fetch standard", "whether a page of another origin may read the response to a request with cookies"),
     ("Access-Control-Allow-Headers", "Fetch standard", "the header fields that a page of another origin may send"),
     ("Access-Control-Allow-Methods", "Fetch standard", "the methods that a page of another origin may use"),
     ("Access-Control-Allow-Origin", "Fetch standard", "the origin whose pages may read this response; without it the browser receives the response and hides it from the page"),
+    ("Access-Control-Allow-Private-Network", "Private Network Access", "whether a page of a public site may send requests to this private address"),
     ("Access-Control-Expose-Headers", "Fetch standard", "the fields that a page of another origin may read"),
     ("Access-Control-Max-Age", "Fetch standard", "for how many seconds a browser may remember what is allowed"),
     ("Access-Control-Request-Headers", "Fetch standard", "the browser asks before the request: may a page send these fields?"),
     ("Access-Control-Request-Method", "Fetch standard", "the browser asks before the request: may a page use this method?"),
+    ("Access-Control-Request-Private-Network", "Private Network Access", "the browser asks before the request: may a page of a public site reach this private address?"),
     ("Age", "RFC 9111 section 5.1", "for how many seconds this response has been in a cache"),
     ("Allow", "RFC 9110 section 10.2.1", "the methods that this target supports"),
     ("Alt-Svc", "RFC 7838 section 3", "another address and protocol at which the same site can be reached"),
+    ("Alt-Used", "RFC 7838 section 5", "the address from Alt-Svc that the client uses"),
     ("Authentication-Info", "RFC 9110 section 11.6.3", "what the server adds after it has accepted the credentials"),
     ("Authorization", "RFC 9110 section 11.6.2", "the credentials of the user; a key belongs in this field"),
+    ("Available-Dictionary", "RFC 9842 section 2.2", "the hash of a file that the client has; the server may compress the content as the difference from it"),
+    ("baggage", "Baggage", "values that services pass on with a trace, for their logs"),
     ("Cache-Control", "RFC 9111 section 5.2", "what caches may and must do, including the browser's own cache"),
+    ("Cache-Status", "RFC 9211 section 2", "what each cache on the way did: hit if it had the response, fwd if it asked the next server"),
+    ("CDN-Cache-Control", "RFC 9213 section 3", "Cache-Control for content delivery networks (CDN) only; they use it instead of Cache-Control"),
+    ("CDN-Loop", "RFC 8586 section 2", "the content delivery networks that forwarded the request, so that a loop is noticed"),
+    ("CF-Cache-Status", "Cloudflare", "whether the cache of Cloudflare had the response"),
+    ("CF-Connecting-IP", "Cloudflare", "the client's address, as Cloudflare saw it; any client can write it, so trust it only from Cloudflare"),
+    ("CF-Ray", "Cloudflare", "the number of this request at Cloudflare, to find it in logs"),
+    ("Clear-Site-Data", "Clear Site Data", "asks the browser to delete what it keeps for this site, such as cookies or cached responses"),
     ("Connection", "RFC 9110 section 7.6.1", "options for this connection only; a proxy removes them, and the fields that they name"),
+    ("Content-Digest", "RFC 9530 section 2", "a hash of the content of this message, so that the recipient can check its bytes"),
     ("Content-Disposition", "RFC 6266 section 4", "whether to show the content or to save it as a file, and the file's name"),
     ("Content-Encoding", "RFC 9110 section 8.4", "how the content was compressed; undo it to get the media type"),
     ("Content-Language", "RFC 9110 section 8.5", "the language of the readers that the content is for"),
     ("Content-Length", "RFC 9110 section 8.6", "how many bytes of body (content) follow the head, so that the recipient knows where they end"),
     ("Content-Location", "RFC 9110 section 8.7", "the URI of exactly the representation in this message"),
+    ("Content-MD5", "RFC 1864 section 2", "formerly a hash of the content; obsolete, see Content-Digest"),
     ("Content-Range", "RFC 9110 section 14.4", "which part of the whole this is"),
     ("Content-Security-Policy", "CSP Level 3", "from where the page may load scripts, styles and images; the browser blocks all others"),
+    ("Content-Security-Policy-Report-Only", "CSP Level 3", "a Content-Security-Policy on trial: the browser reports what it would block, and blocks nothing"),
     ("Content-Type", "RFC 9110 section 8.3", "the media type of the body (content), and for text its character encoding"),
     ("Cookie", "RFC 6265 section 4.2", "values that Set-Cookie gave to this browser, sent back with each request; often they are as good as a password"),
+    ("Critical-CH", "Client Hint Reliability", "the client hints without which the browser should send the request again"),
+    ("Cross-Origin-Embedder-Policy", "HTML standard", "whether this page may load files of other origins that do not allow it"),
+    ("Cross-Origin-Embedder-Policy-Report-Only", "HTML standard", "a Cross-Origin-Embedder-Policy on trial: the browser reports, and blocks nothing"),
     ("Cross-Origin-Opener-Policy", "HTML standard", "whether pages of other origins keep access to this page's window"),
+    ("Cross-Origin-Opener-Policy-Report-Only", "HTML standard", "a Cross-Origin-Opener-Policy on trial: the browser reports, and separates nothing"),
     ("Cross-Origin-Resource-Policy", "Fetch standard", "whether pages of other origins may load this"),
     ("Date", "RFC 9110 section 6.6.1", "when the message was made, by the sender's clock"),
+    ("DAV", "RFC 4918 section 10.1", "which parts of WebDAV the target supports"),
+    ("Deprecation", "RFC 9745 section 2", "since when, or from when, clients should no longer use this resource; it still works"),
+    ("Depth", "RFC 4918 section 10.2", "whether the request is for the target only (0), its members too (1), or all below it (infinity), in WebDAV"),
+    ("Destination", "RFC 4918 section 10.3", "the URI that COPY or MOVE writes to, in WebDAV"),
+    ("Device-Memory", "Device Memory", "a client hint: how many GiB of memory the device has, roughly"),
+    ("Digest", "RFC 3230 section 4.3.2", "formerly a hash of the representation; obsolete, see Repr-Digest"),
     ("DNT", "", "the user asks not to be tracked; few sites obeyed, and it was given up"),
+    ("Downlink", "Network Information", "a client hint: how many megabits a second the network carries, roughly"),
+    ("DPoP", "RFC 9449 section 4.1", "a proof that the client has the private key of its token, so that a stolen token is useless"),
     ("Early-Data", "RFC 8470 section 5.1", "this request arrived in TLS early data, which can be replayed"),
-    ("ETag", "RFC 9110 section 8.8.3", "a name for exactly this state of the content; a client sends it back in If-None-Match to ask whether it changed"),
+    ("ECT", "Network Information", "a client hint: how fast the network is, such as 4g"),
+    ("ETag", "RFC 9110 section 8.8.3", "a name for this state of the content; a client sends it back in If-None-Match to ask whether it changed"),
     ("Expect", "RFC 9110 section 10.1.1", "what the client waits for before it goes on"),
+    ("Expect-CT", "RFC 9163 section 2.1", "formerly asked browsers to check that the certificate was logged in public; they always do that now"),
     ("Expires", "RFC 9111 section 5.3", "when this becomes stale; max-age in Cache-Control overrides it"),
+    ("Feature-Policy", "Permissions Policy", "the earlier name of Permissions-Policy"),
     ("Forwarded", "RFC 7239 section 4", "what proxies on the way know about the client; any client can write it, so trust it only from your own proxy"),
     ("From", "RFC 9110 section 10.1.2", "the email address of a robot's operator"),
     ("Host", "RFC 9110 section 7.2", "which host, and which port, of all that this address may serve; HTTP/1.1 needs exactly one"),
     ("HTTP2-Settings", "RFC 7540 section 3.2.1", "the client would like to go on in HTTP/2; obsolete"),
+    ("HX-Request", "htmx", "the library htmx sends the request, and expects a part of a page"),
+    ("Idempotency-Key", "Idempotency-Key draft", "a name for this request: if it arrives twice, the server should do it once"),
+    ("If", "RFC 4918 section 10.4", "do it only if these lock tokens and ETags are right, in WebDAV"),
     ("If-Match", "RFC 9110 section 13.1.1", "do it only if the target is still in this state, so that another user's change is not lost"),
     ("If-Modified-Since", "RFC 9110 section 13.1.3", "send it only if it changed after this date; otherwise 304"),
-    ("If-None-Match", "RFC 9110 section 13.1.2", "send it only if its ETag is no longer this one; otherwise 304"),
+    ("If-None-Match", "RFC 9110 section 13.1.2", "do it only if the target's ETag is none of these; otherwise the response is 304 for GET and HEAD, and 412 for other methods"),
     ("If-Range", "RFC 9110 section 13.1.5", "send the part if the whole is still the same; otherwise send the whole"),
     ("If-Unmodified-Since", "RFC 9110 section 13.1.4", "do it only if the target has not changed after this date"),
     ("Keep-Alive", "RFC 2068 section 19.7.1", "for how long, or for how many requests, the connection stays open"),
+    ("Last-Event-ID", "HTML standard", "the last event that the browser received; the server continues the stream after it"),
     ("Last-Modified", "RFC 9110 section 8.8.2", "when the content last changed; a client sends it back in If-Modified-Since"),
     ("Link", "RFC 8288 section 3", "another resource and how it relates to this one, such as next or preload"),
     ("Location", "RFC 9110 section 10.2.2", "the URI to go to, or the URI of what was created"),
+    ("Lock-Token", "RFC 4918 section 10.5", "the name of a lock that LOCK made, or that UNLOCK removes, in WebDAV"),
     ("Max-Forwards", "RFC 9110 section 7.6.2", "how many proxies may forward a TRACE or OPTIONS"),
+    ("MCP-Protocol-Version", "Model Context Protocol", "the version of the protocol between an AI application and its tools"),
+    ("Mcp-Session-Id", "Model Context Protocol", "the session of an AI application with a server of tools"),
+    ("MIME-Version", "RFC 2045 section 4", "a field of email; HTTP does not need it"),
+    ("NEL", "Network Error Logging", "asks the browser to report requests to this host that fail; Report-To says where to"),
     ("Origin", "RFC 6454 section 7", "the scheme, host and port of the page that sends the request; the browser sets it, and a script cannot change it"),
+    ("Origin-Agent-Cluster", "HTML standard", "whether the browser should keep this origin apart from others of its site"),
+    ("Overwrite", "RFC 4918 section 10.6", "whether COPY or MOVE may replace what is at the destination (T or F), in WebDAV"),
     ("Permissions-Policy", "Permissions Policy", "which features, such as the camera or the location, the page may use"),
     ("Pragma", "RFC 9111 section 5.4", "the predecessor of Cache-Control; deprecated"),
     ("Prefer", "RFC 7240 section 2", "what the client prefers, and does not need"),
+    ("Preference-Applied", "RFC 7240 section 3", "the preferences in Prefer that the server followed"),
     ("Priority", "RFC 9218 section 5", "how urgent this is among the client's requests"),
     ("Proxy-Authenticate", "RFC 9110 section 11.7.1", "how to send credentials to the proxy"),
+    ("Proxy-Authentication-Info", "RFC 9110 section 11.7.3", "what the proxy adds after it has accepted the credentials"),
     ("Proxy-Authorization", "RFC 9110 section 11.7.2", "the credentials for the proxy"),
     ("Proxy-Connection", "RFC 9110 section 7.6.1", "Connection as some clients send it to a proxy: it is not HTTP, and it can keep an unused connection open"),
+    ("Proxy-Status", "RFC 9209 section 2", "what each proxy on the way did, and which error it met"),
+    ("Public-Key-Pins", "RFC 7469 section 2.1", "formerly fixed the keys that the host may use; browsers ignore it now"),
+    ("Purpose", "", "the earlier name of Sec-Purpose"),
     ("Range", "RFC 9110 section 14.2", "send only this part, such as the rest of a download"),
     ("Referer", "RFC 9110 section 10.1.3", "the page that led here, without its fragment; the name was misspelt in 1996 and kept so"),
     ("Referrer-Policy", "Referrer Policy", "how much of this page's address the browser sends in Referer"),
     ("Refresh", "HTML standard", "load this again, or load something else, after so many seconds"),
+    ("Report-To", "Reporting API", "where the browser sends reports; Reporting-Endpoints replaces it, except for NEL"),
+    ("Reporting-Endpoints", "Reporting API", "names for the URIs that the browser sends reports to, such as those of a Content-Security-Policy"),
+    ("Repr-Digest", "RFC 9530 section 3", "a hash of the whole representation, even if this message has only a part of it"),
     ("Retry-After", "RFC 9110 section 10.2.3", "when to try again: seconds, or a date"),
+    ("RSC", "Next.js", "a page of the framework Next.js asks for data instead of HTML"),
+    ("RTT", "Network Information", "a client hint: how many milliseconds a round trip takes, roughly"),
+    ("Save-Data", "Save Data", "the user asks for less data, such as smaller images"),
+    ("Sec-CH-Prefers-Color-Scheme", "User Preference Client Hints", "whether the user prefers light or dark colours"),
     ("Sec-CH-UA", "User-Agent Client Hints", "the browser and its version, in short"),
     ("Sec-CH-UA-Mobile", "User-Agent Client Hints", "whether the browser prefers pages for a phone"),
     ("Sec-CH-UA-Platform", "User-Agent Client Hints", "the operating system that the browser runs on"),
@@ -303,32 +443,103 @@ pub const FIELDS: &[Row] = &[
     ("Sec-Fetch-Site", "Fetch Metadata", "whether the page that sends the request is of the same origin; a script cannot change it"),
     ("Sec-Fetch-User", "Fetch Metadata", "the user caused the request, with a click for example"),
     ("Sec-GPC", "Global Privacy Control", "the user asks that personal data is not sold or shared"),
+    ("Sec-Purpose", "Fetch standard", "prefetch: the browser loads this before the user asks for it"),
     ("Sec-WebSocket-Accept", "RFC 6455 section 11.3.3", "proof that the server has read the key and supports WebSocket"),
     ("Sec-WebSocket-Extensions", "RFC 6455 section 11.3.2", "extensions of WebSocket, such as compression"),
     ("Sec-WebSocket-Key", "RFC 6455 section 11.3.1", "a random number that the server must respond to; it is not a secret"),
     ("Sec-WebSocket-Protocol", "RFC 6455 section 11.3.4", "the protocol to use within the WebSocket"),
     ("Sec-WebSocket-Version", "RFC 6455 section 11.3.5", "the version of WebSocket: 13"),
-    ("Server", "RFC 9110 section 10.2.4", "the software that answers; less is more here, for a version is a help to attackers"),
+    ("sentry-trace", "Sentry", "the trace that this request belongs to, for the error reports of Sentry"),
+    ("Server", "RFC 9110 section 10.2.4", "the software that answers; less is more here, because a version helps attackers"),
     ("Server-Timing", "Server Timing", "how the server spent its time, for the tools of a browser"),
+    ("Service-Worker", "Service Workers", "the browser loads the script of a service worker"),
+    ("Service-Worker-Allowed", "Service Workers", "the path below which the service worker may handle requests"),
+    ("Service-Worker-Navigation-Preload", "Service Workers", "the browser sends the request while the service worker starts"),
     ("Set-Cookie", "RFC 6265 section 4.1", "asks the browser to keep a value and to send it back with later requests; each cookie has its own line"),
+    ("Signature", "RFC 9421 section 4.2", "one or more signatures of parts of this message; Signature-Input says which parts"),
+    ("Signature-Input", "RFC 9421 section 4.1", "which parts of this message each signature covers, with which key and when it was made"),
+    ("SOAPAction", "SOAP 1.1", "the operation that a SOAP message asks for"),
+    ("SourceMap", "Source Map", "where the browser's tools find the original source of this script or style"),
     ("Strict-Transport-Security", "RFC 6797 section 6.1", "reach this host by https only from now on; this counts only if it arrived by https"),
+    ("Sunset", "RFC 8594 section 3", "when this resource will probably stop working"),
+    ("Surrogate-Control", "Edge Architecture", "Cache-Control for the server's own content delivery network, which removes it"),
+    ("Surrogate-Key", "Fastly", "names by which the content delivery network can delete its copy"),
     ("TE", "RFC 9110 section 10.1.4", "the transfer codings that the client accepts, and whether it accepts trailers"),
+    ("Timeout", "RFC 4918 section 10.7", "for how long a lock should last, in WebDAV"),
+    ("Timing-Allow-Origin", "Resource Timing", "the origins whose scripts may see how long each step of loading this took"),
+    ("traceparent", "Trace Context", "the trace and the step that this request belongs to, so that the logs of several services can be joined"),
+    ("tracestate", "Trace Context", "what each tracing system adds to traceparent"),
     ("Trailer", "RFC 9110 section 6.6.2", "the fields that will follow the content"),
     ("Transfer-Encoding", "RFC 9112 section 6.1", "how the content is coded for this connection only; chunked says where it ends"),
+    ("True-Client-IP", "Akamai", "the client's address, as the content delivery network saw it; any client can write it"),
     ("Upgrade", "RFC 9110 section 7.8", "other protocols to use on this connection"),
     ("Upgrade-Insecure-Requests", "Upgrade Insecure Requests", "the browser prefers https"),
+    ("Use-As-Dictionary", "RFC 9842 section 2.1", "the client may keep this to decompress later responses with"),
     ("User-Agent", "RFC 9110 section 10.1.5", "the software that sends the request; most browsers also name other browsers, for old reasons"),
     ("Vary", "RFC 9110 section 12.5.5", "the request fields that this response depends on; a cache must not use it for a request in which they differ"),
     ("Via", "RFC 9110 section 7.6.3", "the proxies that forwarded the message"),
+    ("Want-Content-Digest", "RFC 9530 section 4", "the sender would like a Content-Digest, with one of these hash functions"),
+    ("Want-Repr-Digest", "RFC 9530 section 4", "the sender would like a Repr-Digest, with one of these hash functions"),
     ("Warning", "RFC 9111 section 5.5", "formerly a warning about a stale response; obsolete"),
     ("WWW-Authenticate", "RFC 9110 section 11.6.1", "how to send credentials to the server"),
+    ("X-Accel-Buffering", "nginx", "no: asks nginx to pass the content on at once, as a stream of events needs"),
+    ("X-Accel-Redirect", "nginx", "asks nginx to send this file instead; nginx removes the field"),
+    ("X-Amz-Cf-Id", "CloudFront", "the number of this request at Amazon CloudFront"),
+    ("X-Amzn-Trace-Id", "Amazon Web Services", "the number of this request at a load balancer of Amazon"),
+    ("X-API-Key", "", "a key for the API; keep it as secret as a password"),
+    ("X-AspNet-Version", "ASP.NET", "the version of ASP.NET; less is more here, because a version helps attackers"),
+    ("X-Cache", "", "whether a cache on the way had the response, often HIT or MISS; Cache-Status is the standard"),
     ("X-Content-Type-Options", "Fetch standard", "nosniff: trust Content-Type, and do not guess from the bytes"),
+    ("X-Correlation-ID", "", "a number that services pass on, to find one request in all logs; traceparent is the standard"),
+    ("X-CSRF-Token", "", "a value that only the site's own pages know, so that a page of another site cannot send the request"),
+    ("X-DNS-Prefetch-Control", "", "whether the browser may look up the hosts of links before a click"),
+    ("X-Download-Options", "Internet Explorer", "noopen: do not open a download within the site; other browsers ignore it"),
     ("X-Forwarded-For", "RFC 7239 section 7.4", "the client's address, as a proxy says; any client can write it, so trust it only from your own proxy"),
     ("X-Forwarded-Host", "RFC 7239 section 7.4", "the Host that the client sent, as a proxy says"),
+    ("X-Forwarded-Port", "", "the port that the client connected to, as a proxy says"),
+    ("X-Forwarded-Prefix", "", "the start of the path, which a proxy removed"),
     ("X-Forwarded-Proto", "RFC 7239 section 7.4", "http or https, as the client used it to reach the proxy"),
     ("X-Frame-Options", "RFC 7034 section 2", "whether other pages may show this one in a frame"),
+    ("X-HTTP-Method-Override", "", "the method that the client means, sent with POST because something on the way allows no other"),
+    ("X-Permitted-Cross-Domain-Policies", "Adobe Flash", "whether Flash and PDF files of other sites may read data here"),
+    ("X-Powered-By", "", "the framework that made the response; less is more here, because it helps attackers"),
+    ("X-Real-IP", "nginx", "the client's address, as a proxy says; any client can write it, so trust it only from your own proxy"),
+    ("X-Request-ID", "", "a number for this request, to find it in logs"),
     ("X-Requested-With", "", "a script sends the request; a convention of old libraries"),
-];
+    ("X-Robots-Tag", "Google Search", "whether search engines may list this"),
+    ("X-Runtime", "Ruby on Rails", "for how many seconds the application worked on the response"),
+    ("X-Sendfile", "Apache mod_xsendfile", "asks the web server to send this file instead; it removes the field"),
+    ("X-Served-By", "Fastly", "the caches that the response came through"),
+    ("X-Timer", "Fastly", "when the request arrived, and how long the response took"),
+    ("X-UA-Compatible", "Internet Explorer", "which version of itself the browser should imitate; other browsers ignore it"),
+    ("X-XSRF-TOKEN", "", "X-CSRF-Token, as Angular and Laravel call it"),
+    ("X-XSS-Protection", "Internet Explorer", "a filter against foreign scripts in old browsers; it did harm, and new ones have none"),
+};
+
+/// Starts of the names of fields that are not in [`FIELDS`].
+pub const FIELD_PREFIXES: Table<3> = table! {
+    ("CF-", "Cloudflare", "a field that Cloudflare adds"),
+    ("Fly-", "Fly.io", "a field that the hosting service Fly.io adds"),
+    ("HX-", "htmx", "a field of the library htmx"),
+    ("Next-", "Next.js", "a field of the framework Next.js"),
+    ("RateLimit", "RateLimit draft", "how many requests the client may still send, and for how long"),
+    ("Sec-CH-", "User-Agent Client Hints", "a client hint: the browser describes itself or its device; Accept-CH can ask for it"),
+    ("Sec-", "Fetch standard", "a field that only the browser itself can set, and no script"),
+    ("X-Amz", "Amazon Web Services", "a field of Amazon Web Services"),
+    ("X-Azure-", "Microsoft Azure", "a field of Microsoft Azure"),
+    ("X-B3-", "B3 propagation", "the trace that this request belongs to, as Zipkin writes it; traceparent is the standard"),
+    ("X-Envoy-", "Envoy", "a field of the proxy Envoy"),
+    ("X-GitHub-", "GitHub", "a field of GitHub"),
+    ("X-Goog", "Google Cloud", "a field of Google"),
+    ("X-RateLimit-", "", "how many requests the client may still send, and for how long"),
+    ("X-Vercel-", "Vercel", "a field of the hosting service Vercel"),
+    ("X-", "RFC 6648 section 3", "a header field of one application or vendor, as X- says"),
+};
+
+/// Fields that a recipient needs before the content, so that they must not be trailers (RFC 9110
+/// section 6.5.1): message framing, routing, authentication, request modifiers, response controls
+/// and content format.
+pub const NEVER_IN_TRAILERS: &str = "age authorization cache-control connection content-encoding content-length content-range content-type cookie expect expires host if-match if-modified-since if-none-match if-range if-unmodified-since location max-forwards pragma proxy-authenticate proxy-authorization range retry-after set-cookie te trailer transfer-encoding upgrade vary www-authenticate";
 
 /// The syntax of a field's value that is not a list of words.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -339,6 +550,10 @@ pub enum Shape {
     NewCookie,
     /// A word, and then a secret.
     Credentials,
+    /// Members that each begin with a word. Their parameters are separated by commas too.
+    Challenges,
+    /// Entity tags, or `*`.
+    Tags,
     /// Members with weights.
     Weighted,
     /// A host, and optionally a port.
@@ -353,15 +568,20 @@ pub const SHAPES: &[(&str, Shape)] = &[
     ("accept-language", Shape::Weighted),
     ("authorization", Shape::Credentials),
     ("cookie", Shape::Cookies),
+    ("etag", Shape::Tags),
     ("host", Shape::Host),
-    ("proxy-authenticate", Shape::Credentials),
+    ("if-match", Shape::Tags),
+    ("if-none-match", Shape::Tags),
+    ("if-range", Shape::Tags),
+    ("proxy-authenticate", Shape::Challenges),
     ("proxy-authorization", Shape::Credentials),
     ("set-cookie", Shape::NewCookie),
-    ("www-authenticate", Shape::Credentials),
+    ("www-authenticate", Shape::Challenges),
 ];
 
-/// Words in values: the fields that have the word, the word, its clause and its explanation.
-pub const WORDS: &[(&str, &str, &str, &str)] = &[
+/// Words in values: the fields that have the word, the word, its clause and its explanation. A word
+/// that ends in `=` is the word with an argument, if that has another meaning.
+pub const WORDS: Table<4> = table! {
     ("accept-ranges", "bytes", "RFC 9110 section 14.1.2", "parts can be requested, by byte offsets"),
     ("accept-ranges", "none", "RFC 9110 section 14.3", "parts cannot be requested"),
     ("authorization proxy-authorization", "Basic", "RFC 7617 section 2", "a user name and a password, joined by a colon, in base64; base64 hides nothing, so a reader of the line has the password"),
@@ -370,17 +590,24 @@ pub const WORDS: &[(&str, &str, &str, &str)] = &[
     ("www-authenticate proxy-authenticate", "Bearer", "RFC 6750 section 3", "with a token"),
     ("authorization proxy-authorization", "Digest", "RFC 7616 section 3.4", "a proof that the client knows the password; the password itself is not sent"),
     ("www-authenticate proxy-authenticate", "Digest", "RFC 7616 section 3.3", "with a proof of the password; the password itself is not sent"),
+    ("authorization proxy-authorization", "DPoP", "RFC 9449 section 7.1", "a token, which works only together with the proof in the field DPoP"),
+    ("www-authenticate proxy-authenticate", "DPoP", "RFC 9449 section 7.1", "with a token, and a proof that the client has its key"),
+    ("authorization proxy-authorization", "Negotiate", "RFC 4559 section 4.2", "a Kerberos or NTLM token, as networks of companies use them"),
+    ("www-authenticate proxy-authenticate", "Negotiate", "RFC 4559 section 4.1", "with the user's login to the network, by Kerberos or NTLM"),
     ("cache-control", "immutable", "RFC 8246 section 2", "it does not change while it is fresh: no need to ask again, even at a reload"),
     ("cache-control", "max-age", "RFC 9111 section 5.2.2.1", "it is fresh for so many seconds; in a request: accept nothing older"),
-    ("cache-control", "max-stale", "RFC 9111 section 5.2.1.2", "the client accepts a stale response, up to so many seconds"),
+    ("cache-control", "max-stale", "RFC 9111 section 5.2.1.2", "the client accepts a stale response of any age"),
+    ("cache-control", "max-stale=", "RFC 9111 section 5.2.1.2", "the client accepts a response that is stale for at most so many seconds"),
     ("cache-control", "min-fresh", "RFC 9111 section 5.2.1.3", "it must stay fresh for at least so many seconds"),
     ("cache-control", "must-revalidate", "RFC 9111 section 5.2.2.2", "when it is stale, a cache must ask the server before each use"),
     ("cache-control", "must-understand", "RFC 9111 section 5.2.2.3", "a cache may keep it only if it knows what the status code requires of caches"),
     ("cache-control", "no-cache", "RFC 9111 section 5.2.2.4", "a cache may keep it, but must ask the server before each use"),
+    ("cache-control", "no-cache=", "RFC 9111 section 5.2.2.4", "a cache may use the rest, but must ask the server before it uses these fields"),
     ("cache-control", "no-store", "RFC 9111 section 5.2.2.5", "do not keep it at all"),
     ("cache-control", "no-transform", "RFC 9111 section 5.2.2.6", "proxies must not change the content"),
     ("cache-control", "only-if-cached", "RFC 9111 section 5.2.1.7", "only from a cache; otherwise 504"),
     ("cache-control", "private", "RFC 9111 section 5.2.2.7", "for one user: the browser may keep it, and shared caches must not"),
+    ("cache-control", "private=", "RFC 9111 section 5.2.2.7", "these fields are for one user: shared caches must not keep them"),
     ("cache-control", "proxy-revalidate", "RFC 9111 section 5.2.2.8", "like must-revalidate, for shared caches only"),
     ("cache-control", "public", "RFC 9111 section 5.2.2.9", "any cache may keep it, even if it otherwise could not"),
     ("cache-control", "s-maxage", "RFC 9111 section 5.2.2.10", "max-age for shared caches"),
@@ -395,7 +622,11 @@ pub const WORDS: &[(&str, &str, &str, &str)] = &[
     ("content-encoding", "br", "RFC 7932 section 1", "compressed with Brotli"),
     ("content-encoding", "zstd", "RFC 8878 section 7.2", "compressed with Zstandard"),
     ("expect", "100-continue", "RFC 9110 section 10.1.1", "the client waits for 100 before it sends the content, so that a refusal costs little"),
+    ("if-match", "*", "RFC 9110 section 13.1.1", "do it only if the target exists"),
+    ("if-none-match", "*", "RFC 9110 section 13.1.2", "do it only if the target does not exist"),
     ("pragma", "no-cache", "RFC 9111 section 5.4", "the same as Cache-Control: no-cache, for caches of HTTP/1.0"),
+    ("priority", "i", "RFC 9218 section 4.2", "incremental: the client can use each part as it arrives"),
+    ("priority", "u=", "RFC 9218 section 4.1", "the urgency, from 0 (first) to 7 (last); 3 if it is not written"),
     ("set-cookie", "Domain", "RFC 6265 section 5.2.3", "send it to this domain and all its subdomains; without this, to this host only"),
     ("set-cookie", "Expires", "RFC 6265 section 5.2.1", "keep it until then; a date in the past deletes it"),
     ("set-cookie", "HttpOnly", "RFC 6265 section 5.2.6", "scripts cannot read it, so a foreign script cannot steal it"),
@@ -412,7 +643,7 @@ pub const WORDS: &[(&str, &str, &str, &str)] = &[
     ("transfer-encoding", "identity", "RFC 9112 section 7", "as it is; this is no longer a coding, so it is an error"),
     ("upgrade", "h2c", "RFC 7540 section 3.2", "HTTP/2 without TLS; obsolete"),
     ("upgrade", "websocket", "RFC 6455 section 1.3", "messages in both directions, at any time"),
-];
+};
 
 #[cfg(test)]
 mod tests {
@@ -420,26 +651,25 @@ mod tests {
     use crate::message::status::Status;
 
     /// The clauses that are not in an RFC.
-    const OTHER_STANDARDS: [&str; 13] = [
-        "",
-        "CSP Level 3",
-        "Fetch Metadata",
-        "Fetch standard",
-        "Global Privacy Control",
-        "HTML standard",
-        "PROXY protocol",
-        "Permissions Policy",
-        "Referrer Policy",
-        "SHOUTcast",
-        "Server Timing",
-        "Upgrade Insecure Requests",
-        "User-Agent Client Hints",
+    const OTHER_STANDARDS: [&str; 55] = [
+        "", "ASP.NET", "Adobe Flash", "Akamai", "Amazon Web Services", "Apache mod_xsendfile",
+        "B3 propagation", "Baggage", "CSP Level 3", "Clear Site Data", "Client Hint Reliability",
+        "CloudFront", "Cloudflare", "Device Memory", "Edge Architecture", "Envoy", "Fastly",
+        "Fetch Metadata", "Fetch standard", "Fly.io", "GitHub", "Global Privacy Control", "Google Cloud",
+        "Google Search", "HTML standard", "Idempotency-Key draft", "Internet Explorer", "Laravel",
+        "Microsoft Azure", "Model Context Protocol", "Network Error Logging", "Network Information",
+        "Next.js", "PROXY protocol", "Permissions Policy", "Private Network Access", "RateLimit draft",
+        "Referrer Policy", "Reporting API", "Resource Timing", "Ruby on Rails", "SHOUTcast", "SOAP 1.1",
+        "Save Data", "Sentry", "Server Timing", "Service Workers", "Source Map", "Trace Context",
+        "Upgrade Insecure Requests", "User Preference Client Hints", "User-Agent Client Hints", "Vercel",
+        "htmx", "nginx",
     ];
 
     /// The rows that are in no table.
-    const SINGLE_ROWS: [Row; 29] = [
+    const SINGLE_ROWS: [Row; 34] = [
         ORIGIN_FORM, ABSOLUTE_FORM, AUTHORITY_FORM, ASTERISK_FORM, CLOSES, CLOSES_IN_1_0, STAYS_OPEN, STAYS_OPEN_IN_1_0,
-        CHUNK_EXTENSION, TRAILER, EMPTY_LINE, REASON_PHRASE, KEY_IN_QUERY, COOKIE, NEW_COOKIE, HOP_BY_HOP_FIELD, X_FIELD,
+        CHUNK_EXTENSION, TRAILER, EMPTY_LINE, REASON_PHRASE, KEY_IN_QUERY, COOKIE, NEW_COOKIE, HOP_BY_HOP_FIELD,
+        HTTP2_SETTINGS, STRONG_TAG, WEAK_TAG, WEAK_TAG_IN_CONDITION, RESET_WITH_CONTENT, TRAILER_TOO_LATE,
         UNKNOWN_FIELD, UNKNOWN_METHOD, UNKNOWN_VERSION, UNKNOWN_SCHEME, NO_STATUS_LINE, WRITTEN_BY_A_TOOL, NO_SPACE_AFTER_CODE,
         CODE_OUT_OF_RANGE, CONTROL_IN_PHRASE, LENGTH_OVER_64_BITS, STRAY, NO_HEAD,
     ];
@@ -454,17 +684,17 @@ mod tests {
     fn is_clause(text: &str) -> bool {
         let number = |text: &str| !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit());
         text.strip_prefix("RFC ").and_then(|rest| rest.split_once(" section ")).is_some_and(
-            |(rfc, section)| rfc.len() == 4 && number(rfc) && section.split('.').all(number),
+            |(rfc, section)| (4..=5).contains(&rfc.len()) && number(rfc) && section.split('.').all(number),
         )
     }
 
     #[test]
     fn every_row_has_a_clause_and_an_ascii_explanation_without_a_full_stop() {
         let endings = ENDINGS.map(ending);
-        let words = WORDS.iter().map(|&(_, word, clause, meaning)| (word, clause, meaning));
-        let tables = [METHODS, VERSIONS, STATUSES, CLASSES, FIELDS];
-        let rows = words.chain(tables.into_iter().flatten().copied());
-        let rows = rows.chain(OTHER_PROTOCOLS.iter().map(|&(_, row)| row));
+        let words = WORDS.rows().map(|[_, word, clause, meaning]| (word, clause, meaning));
+        let tables = [METHODS, VERSIONS, STATUSES, CLASSES, FIELDS, FIELD_PREFIXES];
+        let rows = words.chain(tables.into_iter().flat_map(Table::rows).map(Row::from));
+        let rows = rows.chain([OTHER_PROTOCOLS, PROTOCOLS_OF_SERVERS, PROTOCOLS_BY_VERSION].concat().into_iter().map(|(_, row)| row));
         let rows = rows.chain(NEVER_WITHOUT_CONTENT.iter().map(|&(_, row)| row)).chain(SINGLE_ROWS);
         let rows = rows.map(|(_, clause, meaning)| (clause, meaning));
         for (clause, meaning) in rows.chain(endings.iter().map(|(clause, meaning)| (*clause, &**meaning))) {
@@ -476,12 +706,18 @@ mod tests {
 
     #[test]
     fn names_are_sorted_and_unique() {
-        assert!(FIELDS.len() >= 90, "{} field names", FIELDS.len());
         for table in [STATUSES, FIELDS] {
-            let names: Vec<_> = table.iter().map(|(name, ..)| name.to_lowercase()).collect();
+            let names: Vec<_> = table.rows().map(|[name, ..]| name.to_lowercase()).collect();
             assert!(names.is_sorted_by(|one, next| one < next), "{names:?}");
         }
-        let fields = WORDS.iter().flat_map(|row| row.0.split(' ')).chain(SHAPES.iter().map(|row| row.0));
+        for [name, ..] in FIELD_PREFIXES.rows() {
+            let found = find_field(format!("{name}?").as_bytes());
+            assert_eq!(found.map(|row| row.0), Some(name), "a longer prefix stands before it");
+        }
+        for name in NEVER_IN_TRAILERS.split(' ') {
+            assert!(find(FIELDS, name.as_bytes()).is_some(), "{name}");
+        }
+        let fields = WORDS.rows().flat_map(|row| row[0].split(' ')).chain(SHAPES.iter().map(|row| row.0));
         for field in fields {
             assert!(find(FIELDS, field.as_bytes()).is_some(), "{field}");
         }

@@ -20,7 +20,7 @@ const CHUNKED: &str = "POST / HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\
 
 /// The start of a request, the rest with the wrong byte between two bars, and the refusal.
 #[rustfmt::skip]
-const MARKED: [(&str, &str, Refusal); 94] = [
+const MARKED: [(&str, &str, Refusal); 95] = [
     // Lines.
     ("", "|\n|POST / HTTP/1.1\r\n", BareLf),
     ("", "\r\n|\r|\n", BlankLines),
@@ -50,7 +50,7 @@ const MARKED: [(&str, &str, Refusal); 94] = [
     ("", "|B|REW / HTTP/1.1\r\nHost: h\r\n\r\n", MethodUnknown),
     // The target.
     ("", "POST /|\0| HTTP/1.1\r\n", TargetByte),
-    ("", "POST /a|#|b HTTP/1.1\r\nHost: h\r\n\r\n", TargetByte),
+    ("", "POST /a|#|b HTTP/1.1\r\nHost: h\r\n\r\n", TargetFragment),
     ("", "POST /a|\"|b HTTP/1.1\r\nHost: h\r\n\r\n", TargetByte),
     ("", "POST /a?b=|{|c} HTTP/1.1\r\nHost: h\r\n\r\n", TargetByte),
     ("", "POST /a|\\|b HTTP/1.1\r\nHost: h\r\n\r\n", TargetByte),
@@ -95,8 +95,9 @@ const MARKED: [(&str, &str, Refusal); 94] = [
     (HEAD, "Content-Length: |+|5, +5\r\n\r\n", LengthInvalid),
     (HEAD, "Content-Length:|\r|\n\r\n", LengthInvalid),
     (HEAD, "Content-Length: 5, |6|\r\n\r\n", LengthTwice),
-    (HEAD, "Content-Length: 5,|5|, 5\r\n\r\n", LengthTwice),
-    (HEAD, "Content-Length: 5\r\n|C|ontent-Length: 5\r\n\r\n", LengthTwice),
+    (HEAD, "Content-Length: 5,|5|, 5\r\n\r\n", LengthRepeated),
+    (HEAD, "Content-Length: 5\r\n|C|ontent-Length: 5\r\n\r\n", LengthRepeated),
+    (HEAD, "Content-Length: 5\r\n|C|ontent-Length: 6\r\n\r\n", LengthTwice),
     (HEAD, "Content-Length: |1|8446744073709551616\r\n\r\n", ContentTooLarge),
     (HEAD, "Transfer-Encoding: chunked\r\n|C|ontent-Length: 5\r\n\r\n", LengthAndCoding),
     (HEAD, "|C|ontent-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n", LengthAndCoding),
@@ -126,9 +127,9 @@ const MARKED: [(&str, &str, Refusal); 94] = [
 
 /// The refusals that show a corrected line for at least one of the requests in [`MARKED`].
 #[rustfmt::skip]
-const CORRECTED: [Refusal; 19] = [
-    BareLf, RequestLine, NoVersion, Version, VersionUnsupported, MethodUnknown, TargetByte, TargetPercent,
-    TargetForm, SpaceBeforeFields, SpaceBeforeColon, NoColon, FieldValue, LengthInvalid, LengthTwice,
+const CORRECTED: [Refusal; 20] = [
+    BareLf, RequestLine, NoVersion, Version, VersionUnsupported, MethodUnknown, TargetByte, TargetFragment,
+    TargetPercent, TargetForm, SpaceBeforeFields, SpaceBeforeColon, NoColon, FieldValue, LengthInvalid, LengthRepeated,
     CodingTwice, ExpectationUnknown, ChunkSize, ChunkExtension,
 ];
 

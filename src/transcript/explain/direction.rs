@@ -48,6 +48,8 @@ struct ContentSoFar {
     received: u64,
     chunks: u64,
     in_trailers: bool,
+    /// Whether a byte of content would be a fault.
+    must_not_follow: bool,
     /// Whether bytes were left out of which an unknown part was content.
     is_uncounted: bool,
 }
@@ -76,8 +78,8 @@ impl DirectionExplainer {
     pub fn step(&mut self, range: &Followed, bytes: &[u8]) {
         let taken = &bytes[..range.length];
         if self.is_over || range.part == Part::Content {
+            self.receive_content(taken.len() as u64);
             self.at += taken.len();
-            self.content.iter_mut().for_each(|content| content.received += taken.len() as u64);
         } else {
             self.kept.extend_from_slice(taken);
         }
@@ -96,9 +98,11 @@ impl DirectionExplainer {
     /// Skips bytes of which only the count is known.
     pub fn left_out(&mut self, bytes: u64, dialogue: &mut Dialogue) {
         if let Some(content) = &mut self.content {
-            content.received = content.received.saturating_add(bytes);
-            content.is_uncounted |= bytes > dialogue.reader(self.side).content_left();
+            let left = dialogue.reader(self.side).content_left();
+            content.is_uncounted |= bytes > left;
+            content.must_not_follow &= left > 0; // these bytes may be framing
         }
+        self.receive_content(bytes);
         self.kept.clear();
         dialogue.skip(self.side, bytes);
         let reader = dialogue.reader(self.side);
@@ -106,6 +110,15 @@ impl DirectionExplainer {
         if !reader.is_within() {
             self.end_message(reader.ending());
         }
+    }
+
+    /// Counts bytes of content.
+    fn receive_content(&mut self, bytes: u64) {
+        let Some(content) = &mut self.content else { return };
+        if bytes > 0 && mem::take(&mut content.must_not_follow) {
+            self.remarks.push(faults::in_content_of_reset(self.at));
+        }
+        content.received = content.received.saturating_add(bytes);
     }
 
     /// Explains a complete head: its lines, where the content ends and why, and whether the connection
@@ -126,7 +139,10 @@ impl DirectionExplainer {
             let (_, clause, meaning) = persistence(outline);
             self.remark_at_end(meaning, clause);
         }
-        self.content = (!self.is_over && range.is_within).then(ContentSoFar::default);
+        // If a length says that content follows, the head has the fault.
+        let must_not_follow = outline.status == Some(205) && fault.is_none();
+        let content = ContentSoFar { must_not_follow, ..ContentSoFar::default() };
+        self.content = (!self.is_over && range.is_within).then_some(content);
         self.remarks.extend(fault);
     }
 
@@ -136,7 +152,10 @@ impl DirectionExplainer {
         let (line, size) = (without_line_end(&line), range.content_left);
         match &mut self.content {
             Some(content) if content.in_trailers && !line.is_empty() => {
-                words::trailer(line, start, &mut self.remarks);
+                match faults::in_trailer(line, start) {
+                    Some(fault) => self.remarks.push(fault),
+                    None => words::trailer(line, start, &mut self.remarks),
+                }
             }
             Some(content) if !line.is_empty() => {
                 content.chunks += u64::from(size > 0);
@@ -242,8 +261,13 @@ impl DirectionExplainer {
             Some(Ending::Chunked) if left > 0 => {
                 format!("the content stops within a chunk: {more} promised by its size")
             }
+            Some(Ending::Chunked) if content.in_trailers => {
+                "the content is complete, but the empty line that ends the message is missing"
+                    .to_owned()
+            }
             Some(Ending::Chunked) => {
-                "the content stops before its last chunk, so something is missing".to_owned()
+                "the content stops before its last chunk is complete, so something is missing"
+                    .to_owned()
             }
             _ => {
                 let text = format!("the content ends with the connection, after {bytes}");
@@ -325,7 +349,7 @@ mod tests {
             (
                 None,
                 "200 OK\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n",
-                "the content stops before its last chunk",
+                "the content is complete, but the empty line that ends the message is missing",
             ),
             (
                 None,
@@ -446,6 +470,20 @@ HTTP/1.1 204 No Content
     }
 
     #[test]
+    fn left_out_bytes_are_the_content_of_a_205_only_if_they_cannot_be_framing() {
+        for (rest, is_fault) in [
+            ("5\n\\{5 bytes}\n0\n\n", true),
+            ("\\{5 bytes}\\\n", false),
+            ("0\n\\{2 bytes}\\\n", false),
+        ] {
+            let head = "HTTP/1.1 205 Reset Content\nTransfer-Encoding: chunked\n\n";
+            let text = format!("<<<\n{head}{rest}");
+            let annotated = annotate(&Transcript::parse(&text).expect(&text)).to_string();
+            assert_eq!(annotated.contains("must not have content"), is_fault, "{annotated}");
+        }
+    }
+
+    #[test]
     fn after_an_upgrade_or_a_tunnel_neither_side_is_explained() {
         for (request, status) in [
             ("GET / HTTP/1.1\r\nHost: h\r\nUpgrade: websocket\r\n\r\n", "101 Switching Protocols"),
@@ -470,7 +508,12 @@ HTTP/1.1 204 No Content
             ("5", "the content stops before its last chunk"),
             ("5\r\nhel", "the content stops within a chunk: 2 more were promised by its size"),
             ("5x", "broken here: a chunk's size is not a number"),
-            ("0\r\nX-Sum: 1\r\n", "the content stops before its last chunk"),
+            ("5\r\nhello\r\n", "the content stops before its last chunk"),
+            ("0", "the content stops before its last chunk is complete"),
+            ("0\r\n", "the content is complete, but the empty line"),
+            ("0\r\n\r", "the content is complete, but the empty line"),
+            ("0\r\nX-Sum: 1", "the content is complete, but the empty line"),
+            ("0\r\nX-Sum: 1\r\n", "the content is complete, but the empty line"),
         ] {
             let remarks = server(format!("{head}{content}").as_bytes());
             assert!(has(&remarks, expected), "{content:?}: {:#?}", sentences(&remarks));

@@ -14,9 +14,11 @@
 
 use super::remark::Remark;
 use super::sender::can_begin_message;
+use super::words::before;
 use crate::message::caret::picture;
 use crate::message::corrected::check_request;
 use crate::message::dialogue::Side;
+use crate::message::ending::Ending;
 use crate::message::fields::{is_value_byte, without_line_end};
 use crate::message::limits::Limits;
 use crate::message::outline::Outline;
@@ -84,6 +86,9 @@ fn in_response_fields(bytes: &[u8]) -> Option<Refused> {
 fn in_response_without_content(bytes: &[u8]) -> Option<(usize, Row)> {
     let outline = Outline::parse(bytes, false)??;
     let offset_of = |field| Some(outline.fields().spans(field).next()?.0.start());
+    if let (Some(205), Ending::Length(1..)) = (outline.status, Ending::of(&outline, None)) {
+        return Some((offset_of("content-length")?, glossary::RESET_WITH_CONTENT));
+    }
     let mut never = glossary::NEVER_WITHOUT_CONTENT.iter();
     let found = never.find_map(|&(field, row)| Some((offset_of(field)?, row)));
     found.filter(|_| matches!(outline.status, Some(100..200 | 204)))
@@ -98,8 +103,7 @@ pub(super) fn at_start(
     at: usize,
     is_after_message: bool,
 ) -> Option<Remark> {
-    let mut protocols = glossary::OTHER_PROTOCOLS.iter();
-    if let Some((_, (fix, clause, why))) = protocols.find(|(first, _)| bytes.starts_with(first)) {
+    if let Some((fix, clause, why)) = other_protocol(side, bytes) {
         return Some(Remark::fault(at..at + 1, format!("{why}\n{clause}: {fix}"), ""));
     }
     let row = if is_after_message { glossary::STRAY } else { glossary::NO_HEAD };
@@ -108,6 +112,42 @@ pub(super) fn at_start(
     let line = start.unwrap_or(bytes).split_inclusive(|&byte| byte == b'\n').next()?;
     let is_content = (is_after_message || line.starts_with(b"<")) && line.ends_with(b"\n");
     (is_content && !can_begin_message(side, line)).then(|| flaw(bytes, at, 0, row))
+}
+
+/// Returns the row of another protocol that begins with these bytes.
+fn other_protocol(side: Side, bytes: &[u8]) -> Option<Row> {
+    let of_side = if side == Side::Server { glossary::PROTOCOLS_OF_SERVERS } else { &[] };
+    let mut protocols = of_side.iter().chain(glossary::OTHER_PROTOCOLS);
+    let by_start = protocols.find(|(first, _)| bytes.starts_with(first));
+    // A frame of HTTP/2 begins with its length, its type, its flags and its stream (RFC 9113
+    // section 4.1). A setting has 6 bytes.
+    if let [0, high, low, 4, 0, 0, 0, 0, 0, ..] = *bytes
+        && u16::from_be_bytes([high, low]) % 6 == 0
+    {
+        return Some(glossary::HTTP2_SETTINGS);
+    }
+    // The last word counts when the line is complete: until then, another one may follow.
+    let line = bytes.split_inclusive(|&byte| byte == b'\n').next()?;
+    let last = line.strip_suffix(b"\n").and_then(|line| line.rsplit(|&byte| byte == b' ').next());
+    let has = |version: &[u8]| {
+        line.starts_with(version) || last.is_some_and(|word| word.starts_with(version))
+    };
+    let by_version = || glossary::PROTOCOLS_BY_VERSION.iter().find(|(version, _)| has(version));
+    by_start.or_else(by_version).map(|&(_, row)| row)
+}
+
+/// Returns the fault of a field that must not be a trailer. The picture leaves its value out, which
+/// may be a secret.
+pub(super) fn in_trailer(line: &[u8], at: usize) -> Option<Remark> {
+    let name = before(line, b":");
+    let mut never = glossary::NEVER_IN_TRAILERS.split(' ');
+    let is_late = never.any(|late| name.eq_ignore_ascii_case(late.as_bytes()));
+    is_late.then(|| flaw(name, at, 0, glossary::TRAILER_TOO_LATE))
+}
+
+/// Returns the fault of content that a response with 205 has, at its first byte.
+pub(super) fn in_content_of_reset(at: usize) -> Remark {
+    flaw(b"", at, 0, glossary::RESET_WITH_CONTENT)
 }
 
 /// Makes a remark of a refusal.
@@ -181,6 +221,19 @@ mod tests {
                 "not followed",
             ),
             ("|P|ROPFIND / HTTP/1.1\r\nHost: h\r\n\r\n", "this server answers 501"),
+            ("GET /a?b|#|c?d HTTP/1.1\r\nHost: h\r\n\r\n", "leave the fragment out"),
+            (
+                "POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 2\r\n|C|ontent-Length: 02\r\n\r\nhi",
+                "may take as one",
+            ),
+            (
+                "POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 2, 2\r\n|C|ontent-Length: 3\r\n\r\nhi",
+                "choose differently",
+            ),
+            (
+                "POST / HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n0\r\nX: y\r\n|A|uthorization: s\r\n\r\n",
+                "must not be a trailer",
+            ),
         ] {
             breaks(Side::Client, marked, why);
         }
@@ -199,6 +252,16 @@ mod tests {
             ("HTTP/1.1 204 N\r\nContent-Length: 1\r\n|C|ontent-Length: 2\r\n\r\n", "two lengths"),
             ("HTTP/1.1 204 N\r\n|C|ontent-Length: 1\r\n\r\n", "how long it is"),
             ("HTTP/1.1 103 E\r\n|T|ransfer-Encoding: chunked\r\n\r\n", "how it is coded"),
+            ("HTTP/1.1 205 R\r\n|C|ontent-Length: 2\r\n\r\nhi", "must not have content"),
+            ("HTTP/1.1 205 R\r\n\r\n|h|i", "must not have content"),
+            (
+                "HTTP/1.1 205 R\r\nTransfer-Encoding: chunked\r\n\r\n2\r\n|h|i\r\n1\r\n!\r\n0\r\n\r\n",
+                "must not have content",
+            ),
+            (
+                "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n|C|ontent-Length: 5\r\n\r\n",
+                "must not be a trailer",
+            ),
             ("HTTP/1.1 204 N\r\n\r\n|c|ontent", "do not begin another"),
             ("HTTP/1.1 200 OK\r\nContent-Length: 1\r\n\r\nx|\r|\n", "do not begin another"),
             ("HTTP/1.1 200 OK\r\nContent-Length: |9|9999999999999999999\r\n\r\n", "64 bits"),
@@ -210,6 +273,10 @@ mod tests {
             "HTTP/1.1 200 \r\nExpect: x\r\nHost: h\r\nHost: h\r\nContent-Length: 0\r\n\r\n",
             "HTTP/1.2 200 D\u{e9}j\u{e0}\r\nTransfer-Encoding: gzip, chunked\r\n\r\n0\r\n\r\n",
             "HTTP/1.1 200 OK\r\nTransfer-Encoding: gzip\r\n\r\nto the end",
+            "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n0\r\nETag: \"a\"\r\n\r\n",
+            "HTTP/1.1 205 R\r\nContent-Length: 0\r\n\r\n",
+            "HTTP/1.1 205 R\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+            "HTTP/1.1 205 R\r\n\r\n",
         ] {
             let remarks = explain(valid.as_bytes(), Some(Side::Server), None);
             assert!(remarks.iter().all(|remark| !remark.is_fault), "{remarks:#?}");
@@ -232,13 +299,53 @@ mod tests {
             (b"\r\n\r\n\0\r\nQUIT\n\x21\x11\0\x0c", "this is the PROXY protocol, "),
             (b"220 mail.example.test ESMTP\r\n", "this is a server for mail"),
             (b"EHLO example.test\r\n", "this is SMTP, "),
+            (b"\0\0\x12\x04\0\0\0\0\0\0\x03\0\0\0\x64", "this is HTTP/2, as its SETTINGS"),
+            (b"\0\0\0\x04\0\0\0\0\0", "this is HTTP/2, as its SETTINGS"),
+            (b"\x15\x03\x03\0\x02\x02\x46", "this is TLS, as its alert"),
+            (b"RTSP/1.0 200 OK\r\n", "this is RTSP, "),
+            (b"DESCRIBE rtsp://h/a RTSP/1.0\r\n", "this is RTSP, "),
+            (b"ICAP/1.0 204 Unmodified\r\n", "this is ICAP, "),
+            (b"OPTIONS icap://h/a ICAP/1.0\r\n", "this is ICAP, "),
+            (b"SIP/2.0 200 OK\r\n", "this is SIP, "),
+            (b"OPTIONS sip:a@h SIP/2.0\r\n", "this is SIP, "),
         ] {
             for side in [Side::Client, Side::Server] {
                 let remarks = explain(bytes, Some(side), None);
+                let mut explainer = ConnectionExplainer::default();
+                let reads = bytes.chunks(1);
+                let mut slow: Vec<Remark> =
+                    reads.flat_map(|read| explainer.explain_bytes(side, read)).collect();
+                slow.extend(explainer.explain_end(side));
+                // The start of the PROXY protocol's second version is two empty lines.
+                assert!(slow == remarks || bytes.starts_with(b"\r\n"), "{slow:#?}");
                 assert_eq!(remarks.len(), 1, "{remarks:#?}");
                 assert!(remarks[0].text.starts_with(what), "{remarks:#?}");
                 assert!(remarks[0].text.contains("cannot be read as HTTP"), "{remarks:#?}");
             }
         }
+    }
+
+    #[test]
+    fn the_advice_for_another_protocol_is_for_the_side_that_sent_it() {
+        for (side, bytes, advice) in [
+            (Side::Client, b"\x16\x03\x01", "use http:// instead of https://"),
+            (Side::Server, b"\x16\x03\x03", "use a port of the server that speaks plain HTTP"),
+            (Side::Server, b"\x15\x03\x03", "use https:// if the request was plain HTTP"),
+        ] {
+            let remarks = explain(bytes, Some(side), None);
+            assert!(remarks[0].text.contains(advice), "{remarks:#?}");
+        }
+        let request = b"GET /a RTSP/1.0 HTTP/1.1\r\n";
+        let remarks = explain(request, Some(Side::Client), None);
+        assert!(remarks[0].text.contains("with one space between each"), "{remarks:#?}");
+    }
+
+    #[test]
+    fn the_picture_of_a_trailer_shows_no_secret() {
+        let response = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\
+            Set-Cookie: id=s3cret\r\nAuthorization: Bearer s3cret\r\n\r\n";
+        let remarks = explain(response, Some(Side::Server), None);
+        assert_eq!(remarks.iter().filter(|remark| remark.is_fault).count(), 2, "{remarks:#?}");
+        assert!(remarks.iter().all(|remark| !remark.text.contains("s3cret")), "{remarks:#?}");
     }
 }

@@ -13,6 +13,13 @@ pub(super) fn sender(dialogue: &Dialogue, last: Side, bytes: &[u8]) -> Side {
     if dialogue.reader(last).is_within() {
         return last;
     }
+    match bytes {
+        // The second type of handshake message is ServerHello (RFC 8446 section 4).
+        [0x16, 3, _, _, _, 2, ..] => return Side::Server,
+        // A client that sends HTTP has no reason for an alert of TLS.
+        [0x15, 3, ..] if dialogue.requests() > 0 => return Side::Server,
+        _ => {}
+    }
     let mut lines = bytes.split(|&byte| byte == b'\n').map(without_line_end);
     let line = lines.find(|line| !line.is_empty()).unwrap_or_default();
     let mut sides = [Side::Server, Side::Client].into_iter();

@@ -12,10 +12,12 @@ use std::cmp::Reverse;
 use super::remark::Remark;
 use crate::message::counted::counted;
 use crate::message::dialogue::Side;
-use crate::message::fields::{Span, check_line, is_token, trim, without_line_end};
+use crate::message::fields::{
+    Span, check_line, is_token, split_unquoted, trim, weighted, without_line_end,
+};
 use crate::message::target::{check_authority, form, is_secret_name};
 use crate::message::visible::Visible;
-use crate::transcript::glossary::{self, Row, Shape, find, find_word};
+use crate::transcript::glossary::{self, Row, Shape, find, find_field, find_word};
 
 /// Characters of an element's name in a remark, at most.
 const NAME_CHARS: usize = 60;
@@ -95,14 +97,16 @@ impl Words<'_> {
         let parts: Vec<&[u8]> = line.split(|&byte| byte == b' ').collect();
         let [method, target, version] = parts[..] else { return };
         if is_token(method) && version.starts_with(b"HTTP/") {
-            let row = glossary::METHODS.iter().find(|(name, ..)| name.as_bytes() == method);
-            self.row(method, *row.unwrap_or(&glossary::UNKNOWN_METHOD));
+            let row = glossary::METHODS.rows().find(|row| row[0].as_bytes() == method);
+            self.row(method, row.map_or(glossary::UNKNOWN_METHOD, Row::from));
             self.target(target, method == b"CONNECT");
             self.version(version);
         }
     }
 
     fn target(&mut self, target: &[u8], is_tunnel: bool) {
+        // What follows a `#` is no part of a target, so only its fault is explained.
+        let target = target.split(|&byte| byte == b'#').next().unwrap_or_default();
         let question = target.iter().position(|&byte| byte == b'?').unwrap_or(target.len());
         let (path, query) = target.split_at(question);
         // A URI may have a password in it, so only its scheme is the name.
@@ -158,17 +162,16 @@ impl Words<'_> {
             return;
         }
         let name = before(line, b":");
-        let unknown = match name {
-            [b'x' | b'X', b'-', ..] => glossary::X_FIELD,
-            _ => glossary::UNKNOWN_FIELD,
-        };
-        self.row(name, find(glossary::FIELDS, name).unwrap_or(unknown));
+        self.row(name, find_field(name).unwrap_or(glossary::UNKNOWN_FIELD));
         let value = trim(&line[name.len() + 1..]);
         let mut shapes = glossary::SHAPES.iter();
         match shapes.find(|(known, _)| name.eq_ignore_ascii_case(known.as_bytes())) {
             _ if value.is_empty() => {}
             Some(&(_, shape)) => self.value(name, value, shape),
-            None => self.words(name, parts(value, b",;")),
+            None => {
+                let members = members(value);
+                self.words(name, members.flat_map(|member| split_unquoted(member, b';')));
+            }
         }
     }
 
@@ -176,18 +179,22 @@ impl Words<'_> {
     fn value(&mut self, field: &[u8], value: &[u8], shape: Shape) {
         match shape {
             Shape::Cookies => {
-                let names = parts(value, b";").map(|cookie| before(cookie, b"="));
+                let names = parts(value).map(|cookie| before(cookie, b"="));
                 names.for_each(|name| self.row(name, glossary::COOKIE));
             }
             Shape::NewCookie => {
-                let mut parts = parts(value, b";");
+                let mut parts = parts(value);
                 let name = parts.next().map(|cookie| before(cookie, b"="));
                 name.into_iter().for_each(|name| self.row(name, glossary::NEW_COOKIE));
                 self.words(field, parts);
             }
-            Shape::Credentials => {
-                let scheme = before(value, b" ");
-                self.row(scheme, find_word(field, scheme).unwrap_or(glossary::UNKNOWN_SCHEME));
+            Shape::Credentials => self.scheme(field, value),
+            Shape::Challenges => {
+                let challenges = members(value).filter(|member| !is_parameter(member));
+                challenges.for_each(|challenge| self.scheme(field, challenge));
+            }
+            Shape::Tags => {
+                members(value).for_each(|member| self.tag(field, member));
             }
             Shape::Weighted => self.weights(value),
             Shape::Host if check_authority(value).is_ok() => self.host(value),
@@ -195,11 +202,33 @@ impl Words<'_> {
         }
     }
 
+    /// Explains the scheme at the start of credentials or of a challenge.
+    fn scheme(&mut self, field: &[u8], value: &[u8]) {
+        let scheme = before(value, b" \t");
+        self.row(scheme, find_word(field, scheme).unwrap_or(glossary::UNKNOWN_SCHEME));
+    }
+
+    /// Explains an entity tag, or `*`. If-Range may have a date, which needs no words.
+    fn tag(&mut self, field: &[u8], member: &[u8]) {
+        let names = [&b"if-match"[..], b"if-range"];
+        let needs_strong = names.iter().any(|name| field.eq_ignore_ascii_case(name));
+        let row = match member {
+            [b'W', b'/', b'"', ..] if needs_strong => Some(glossary::WEAK_TAG_IN_CONDITION),
+            [b'W', b'/', b'"', ..] => Some(glossary::WEAK_TAG),
+            [b'"', ..] => Some(glossary::STRONG_TAG),
+            word => find_word(field, word),
+        };
+        row.into_iter().for_each(|row| self.row(member, row));
+    }
+
     /// Explains those words that the glossary has, such as `max-age=60` or `gzip;q=1`.
     fn words<'a>(&mut self, field: &[u8], words: impl Iterator<Item = &'a [u8]>) {
         let names_fields = field.eq_ignore_ascii_case(b"connection");
         for part in words {
-            let row = find_word(field, before(part, b"=; /"));
+            let word = before(part, b"=; /");
+            let with_argument = || find_word(field, &[word, b"="].concat());
+            let row = is_parameter(part).then(with_argument).flatten();
+            let row = row.or_else(|| find_word(field, word));
             let row = row.or(names_fields.then_some(glossary::HOP_BY_HOP_FIELD));
             row.into_iter().for_each(|row| self.row(part, row));
         }
@@ -220,9 +249,9 @@ impl Words<'_> {
 
     /// Explains a list with weights: its members in the order of their weights.
     fn weights(&mut self, value: &[u8]) {
-        let mut members: Vec<(u32, &[u8])> = parts(value, b",").map(member_weight).collect();
-        members.sort_by_key(|&(weight, _)| Reverse(weight));
-        let list = members.iter().map(|&(weight, member)| match weight {
+        let mut members: Vec<(&[u8], u16)> = weighted(value).collect();
+        members.sort_by_key(|&(_, weight)| Reverse(weight));
+        let list = members.iter().map(|&(member, weight)| match weight {
             0 => format!("not {}", element_name(member)),
             _ => format!("{} ({})", element_name(member), f64::from(weight) / 1000.0),
         });
@@ -254,21 +283,22 @@ fn element_name(bytes: &[u8]) -> String {
     name
 }
 
-/// Returns the parts between separators, trimmed and without the empty ones.
-fn parts<'a>(value: &'a [u8], separators: &'static [u8]) -> impl Iterator<Item = &'a [u8]> {
-    let parts = value.split(|byte| separators.contains(byte)).map(trim);
-    parts.filter(|part| !part.is_empty())
+/// Returns the parts of a cookie field between semicolons, trimmed and without the empty ones.
+/// Quotes mean nothing there (RFC 6265 section 5.2).
+fn parts(value: &[u8]) -> impl Iterator<Item = &[u8]> {
+    value.split(|&byte| byte == b';').map(trim).filter(|part| !part.is_empty())
 }
 
-/// Splits `text/html;q=0.8` into its weight in thousandths (1000 if none is written) and the member.
-fn member_weight(member: &[u8]) -> (u32, &[u8]) {
-    let weight = member.split(|&byte| byte == b';').skip(1).find_map(|parameter| {
-        let [b'q' | b'Q', b'=', weight @ ..] = trim(parameter) else { return None };
-        std::str::from_utf8(weight).ok()?.parse::<f64>().ok()
-    });
-    let thousandths =
-        weight.map_or(1000, |weight| (weight.clamp(0.0, 1.0) * 1000.0).round() as u32);
-    (thousandths, trim(before(member, b";")))
+/// Returns the members of a list, without the empty ones. A comma in a quoted string ends none.
+fn members(value: &[u8]) -> impl Iterator<Item = &[u8]> {
+    split_unquoted(value, b',').filter(|member| !member.is_empty())
+}
+
+/// Whether this is a word with an argument, such as `max-age=60` (RFC 9110 section 5.6.6). A
+/// challenge such as `Negotiate YII=` is not, because a space separates its scheme from the rest.
+fn is_parameter(part: &[u8]) -> bool {
+    let word = before(part, b" \t=");
+    trim(part.get(word.len()..).unwrap_or_default()).starts_with(b"=")
 }
 
 #[cfg(test)]
@@ -338,5 +368,86 @@ mod tests {
         let request = b"GET / HTTP/1.1\r\nHost: h\r\nCookie: a=1,s3cret\r\n\r\n";
         let both = [sentences(&remarks), sentences(&explain(request, Some(Side::Client), None))];
         assert!(!both.concat().concat().contains("s3cret"));
+    }
+
+    /// Explains a field of a request. Returns the names and the texts of the remarks on its value.
+    #[track_caller]
+    fn value(line: &str) -> Vec<(String, String)> {
+        let head = format!("GET / HTTP/1.1\r\nHost: h\r\n{line}\r\n\r\n");
+        let start = head.find(line).expect(line) + line.find(':').expect(line);
+        let remarks = explain(head.as_bytes(), Some(Side::Client), None);
+        let of_value = remarks
+            .into_iter()
+            .filter(|remark| remark.span.start > start && remark.span.end <= head.len() - 4);
+        of_value.map(|remark| (remark.about, remark.text)).collect()
+    }
+
+    #[test]
+    fn a_comma_in_a_quoted_string_ends_no_member() {
+        for (line, names) in [
+            (
+                r#"Cache-Control: no-cache="set-cookie, private", max-age=60"#,
+                &[r#"no-cache="set-cookie, private""#, "max-age=60"][..],
+            ),
+            (r#"Cache-Control: x="a\", no-store; public", no-cache"#, &["no-cache"]),
+            (r#"If-None-Match: "a,b", W/"c,*""#, &[r#""a,b""#, r#"W/"c,*""#]),
+            (
+                r#"WWW-Authenticate: Basic realm="a, Digest b", Newauth x=1, y = 2, Negotiate YI==, Bearer"#,
+                &["Basic", "Newauth", "Negotiate", "Bearer"],
+            ),
+            ("Proxy-Authenticate: Negotiate, Basic realm=a,", &["Negotiate", "Basic"]),
+            ("Authorization: Digest a=b, realm=c", &["Digest"]),
+        ] {
+            let found = value(line);
+            let found: Vec<&str> = found.iter().map(|(name, _)| &name[..]).collect();
+            assert_eq!(found, names, "{line}");
+        }
+    }
+
+    #[test]
+    fn a_word_with_an_argument_may_mean_something_else() {
+        for (line, text) in [
+            ("Cache-Control: no-cache", "before each use"),
+            (r#"Cache-Control: no-cache="x""#, "before it uses these fields"),
+            ("Cache-Control: private", "the browser may keep it"),
+            (r#"Cache-Control: PRIVATE = "x""#, "these fields are for one user"),
+            ("Cache-Control: max-stale", "of any age"),
+            ("Cache-Control: max-stale=5", "at most so many seconds"),
+        ] {
+            let found = value(line);
+            assert!(found.len() == 1 && found[0].1.contains(text), "{line}: {found:?}");
+        }
+    }
+
+    #[test]
+    fn a_tag_is_weak_or_strong() {
+        for (line, text) in [
+            (r#"ETag: "a""#, "a strong tag: "),
+            (r#"ETag: W/"a""#, "a weak tag: it may stay the same"),
+            (r#"If-None-Match: W/"a""#, "a weak tag: it may stay the same"),
+            (r#"If-Match: W/"a""#, "a weak tag: it never matches here"),
+            (r#"If-Range: W/"a""#, "a weak tag: it never matches here"),
+            ("If-Match: *", "do it only if the target exists"),
+            ("If-None-Match: *", "do it only if the target does not exist"),
+        ] {
+            let found = value(line);
+            assert!(found.len() == 1 && found[0].1.starts_with(text), "{line}: {found:?}");
+        }
+        assert_eq!(value("If-Range: Sun, 06 Nov 1994 08:49:37 GMT"), []);
+    }
+
+    #[test]
+    fn parameters_belong_to_the_member_of_a_weighted_list() {
+        let found = value(r#"Accept: text/html;level=1;q=0.5, a/b; x="c,d;q=0", */*;q=0"#);
+        let text = "in order of preference, with weights from 1 to 0: a/b; x=\"c,d;q=0\" (1), \
+                    text/html;level=1 (0.5), not */*";
+        assert_eq!(found, [(String::new(), text.to_owned())]);
+    }
+
+    #[test]
+    fn what_follows_a_number_sign_is_no_part_of_the_target() {
+        let remarks = explain(b"GET /a#b?key=s3cret HTTP/1.1\r\n\r\n", Some(Side::Client), None);
+        assert!(has(&remarks, "/a: the path"), "{remarks:#?}");
+        assert!(!remarks.iter().any(|remark| remark.about == "key"), "{remarks:#?}");
     }
 }
