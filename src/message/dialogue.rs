@@ -8,12 +8,16 @@
 //! server              HTTP/1.1 200 OK … (no content)          HTTP/1.1 400 Bad Request …
 //! counts   1 request, 1 final response, nothing in flight       2 requests, 2 final responses
 //! ```
-//! It follows what other servers and clients allow, and judges nothing.
+//! It follows what other servers and clients allow, and judges nothing. After bytes of one side that
+//! cannot be followed, it finds the next message of that side where that is certain enough: a request at
+//! the start of a read once all requests are answered, and a response at the start of a read to the one
+//! request that was sent in the meantime.
 //!
 //! Rule: RFC 9112 section 6.3, by [`Ending`]. A broken head counts as a request too, since the server
 //! answers it: as HEAD if it begins so, else as GET.  Next: [`reader`](super::reader).
 
 use super::ending::Ending;
+use super::fields::{is_token, without_line_end};
 use super::method::Method;
 use super::outline::Outline;
 use super::reader::{Part, PartRange, Reader};
@@ -59,6 +63,10 @@ pub struct Followed {
     pub is_within: bool,
     /// Whether all further bytes of this direction are unframed.
     pub is_lost: bool,
+    /// Whether they are unframed only because they are more than is followed; see [`Reader::beyond`].
+    pub beyond: Option<&'static str>,
+    /// Whether a message begins here after unframed bytes. The message before has no known end.
+    pub resumes: bool,
 }
 
 impl Followed {
@@ -129,6 +137,8 @@ pub struct Dialogue {
     requests: u64,
     /// Requests whose final response is not complete.
     unanswered: u64,
+    /// Requests since the server's bytes cannot be followed.
+    requests_unseen: u64,
     /// Whether the connection has left HTTP: a 101, or a tunnel.
     has_switched: bool,
 }
@@ -160,6 +170,7 @@ impl Dialogue {
             server: Stream::new(Reader::responses()),
             requests: 0,
             unanswered: 0,
+            requests_unseen: 0,
             has_switched: false,
         }
     }
@@ -167,6 +178,10 @@ impl Dialogue {
     /// Takes the first of these bytes that one side sent, and says what they are; `None` if there are
     /// none. Call it again with the bytes after them.
     pub fn next(&mut self, from: Side, bytes: &[u8]) -> Option<Followed> {
+        let resumes = self.stream(from).reader.is_lost() && self.can_resume(from, bytes);
+        if resumes {
+            self.resume(from);
+        }
         let stream = self.stream_mut(from);
         let was_lost = stream.progress.is_lost;
         let range = stream.next(bytes)?;
@@ -186,7 +201,32 @@ impl Dialogue {
             content_left: reader.content_left(),
             is_within: reader.is_within(),
             is_lost: reader.is_lost(),
+            beyond: reader.beyond(),
+            resumes,
         })
+    }
+
+    /// Whether a read that begins with these bytes begins a message, after bytes that could not be
+    /// followed. Content that looks like a message is not mistaken for one: a client that has its
+    /// response sends the next request, and a server that has a new request has ended its response.
+    #[cold]
+    fn can_resume(&self, from: Side, bytes: &[u8]) -> bool {
+        let is_due = match from {
+            Side::Client => self.unanswered == 0 && !self.server.reader.is_within(),
+            Side::Server => self.requests_unseen == 1 && self.unanswered <= 2,
+        };
+        is_due && !self.has_switched && begins_message(from, bytes)
+    }
+
+    #[cold]
+    fn resume(&mut self, from: Side) {
+        let stream = self.stream_mut(from);
+        stream.reader.resume();
+        // The unframed bytes count as one message, as the broken request has counted.
+        stream.complete(false);
+        if from == Side::Server {
+            (self.requests_unseen, self.unanswered) = (0, 1);
+        }
     }
 
     /// Takes all of these bytes.
@@ -231,6 +271,7 @@ impl Dialogue {
     pub fn expect_response_to(&mut self, method: Method) {
         self.requests += 1;
         self.unanswered += 1;
+        self.requests_unseen += u64::from(self.server.reader.is_lost());
         self.server.reader.expect_response_to(method);
     }
 
@@ -283,9 +324,13 @@ impl Dialogue {
             self.server.progress.is_lost = true;
             self.client.reader.stop();
             self.client.progress.is_lost = true;
+            // What the client has sent early is no request.
+            self.requests = self.server.progress.finals;
         }
         let is_final = !matches!(ending, Some(Ending::Interim));
-        if is_final && (range.ends_message || (range.head_is_whole && self.has_switched)) {
+        if self.has_switched {
+            self.unanswered = 0;
+        } else if is_final && range.ends_message {
             self.unanswered = self.unanswered.saturating_sub(1);
         }
     }
@@ -340,6 +385,22 @@ fn without_empty_lines(mut start: &[u8]) -> &[u8] {
         start = rest;
     }
     start
+}
+
+/// Whether these bytes begin with a whole request line or status line (RFC 9112 sections 3 and 4).
+fn begins_message(from: Side, bytes: &[u8]) -> bool {
+    let bytes = if from == Side::Client { without_empty_lines(bytes) } else { bytes };
+    let Some(line) = bytes.split_inclusive(|&byte| byte == b'\n').next() else { return false };
+    let words: Vec<&[u8]> = without_line_end(line).splitn(3, |&byte| byte == b' ').collect();
+    let is_version = |word: &[u8]| word.len() == 8 && word.starts_with(b"HTTP/1.");
+    let [first, second, third] = words[..] else { return false };
+    line.ends_with(b"\n")
+        && match from {
+            Side::Client => is_token(first) && !second.is_empty() && is_version(third),
+            Side::Server => {
+                is_version(first) && second.len() == 3 && second.iter().all(u8::is_ascii_digit)
+            }
+        }
 }
 
 #[cfg(test)]

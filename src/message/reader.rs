@@ -9,7 +9,11 @@
 //! ```
 //! [`Reader`] takes the bytes of one direction, in reads of any size, and splits them into ranges of
 //! one [`Part`] each. It does not judge. From the first byte that it cannot follow, all bytes are
-//! [`Part::Unframed`].
+//! [`Part::Unframed`], until the caller knows where a message begins again.
+//!
+//! Bounds: a head has any length and any number of fields, but of a long one only the fields that frame
+//! the message are kept. A line of chunked framing has 256 KiB at most. Beyond a bound the bytes are
+//! unframed too, and [`Reader::beyond`] says so: the bound is this program's, and no rule is broken.
 //!
 //! Rule: [`Ending`] says where each message ends.  Left out: what follows a tunnel or an upgrade.
 //! Next: [`ending`](super::ending).
@@ -17,7 +21,7 @@
 use std::borrow::Cow;
 use std::collections::VecDeque;
 
-use super::chunked::{Decoded, Decoder};
+use super::chunked::{Decoded, Decoder, MAX_FOLLOWED_LINE_BYTES};
 use super::ending::Ending;
 use super::method::Method;
 use super::outline::Outline;
@@ -27,8 +31,23 @@ use super::refusal::Refusal;
 /// [`Limits::head`](super::limits::Limits), since other servers allow more.
 pub const MAX_KEPT_BYTES: usize = 256 * 1024;
 
-/// Requests without a response whose methods a reader keeps, at most.
-const MAX_UNANSWERED: usize = 1024;
+/// The fields that are kept of a head of more than [`MAX_KEPT_BYTES`]: they say where the message ends,
+/// what its content is, and whether the connection stays open.
+const KEPT_FIELDS: [&str; 5] =
+    ["content-length", "transfer-encoding", "content-type", "content-encoding", "connection"];
+
+/// Bytes of an incomplete head that is parsed at each read. A longer one is parsed again when it has
+/// grown by an eighth, or may be complete: so the time is in proportion to its length.
+const PARSED_AT_EACH_READ: usize = 16 * 1024;
+
+/// Runs of requests with one method whose responses have not been read, that a reader keeps at most.
+const MAX_METHOD_RUNS: usize = 4096;
+
+/// What [`Reader::beyond`] returns.
+const HEAD_TOO_LONG: &str =
+    "a head whose first line and Content-Length and the like take more than 128 KiB";
+const LINE_TOO_LONG: &str = "a chunk-size line or trailer line of more than 256 KiB";
+const TOO_MANY_METHODS: &str = "thousands of requests with changing methods before their responses";
 
 /// What a byte in a stream of messages is part of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -75,8 +94,14 @@ pub struct Reader {
     ending: Option<Ending>,
     /// The rule that chunked content broke, and the offset in its line.
     fault: Option<(Refusal, usize)>,
-    /// The methods of requests whose responses have not been read.
-    request_methods: VecDeque<Method>,
+    /// What was more than a bound of this reader, so that nothing is followed after it.
+    beyond: Option<&'static str>,
+    /// Bytes of the incomplete head when it was parsed last.
+    parsed: usize,
+    /// The methods of requests whose responses have not been read, in runs of equal ones.
+    request_methods: VecDeque<(Method, u32)>,
+    /// Requests after those, whose methods are not kept.
+    unknown_methods: u64,
 }
 
 /// What the reader expects next.
@@ -113,16 +138,44 @@ impl Reader {
             outline: None,
             ending: None,
             fault: None,
+            beyond: None,
+            parsed: 0,
             request_methods: VecDeque::new(),
+            unknown_methods: 0,
         }
     }
 
     /// Records the method of the next request. The response to HEAD has no content, so a reader of
     /// responses must know the method. Without a record, it assumes GET.
     pub fn expect_response_to(&mut self, method: Method) {
-        if self.request_methods.len() < MAX_UNANSWERED {
-            self.request_methods.push_back(method);
+        let method = match method {
+            Method::Head | Method::Connect => method,
+            _ => Method::Get, // the responses to all others end alike
+        };
+        let has_room = self.request_methods.len() < MAX_METHOD_RUNS;
+        match self.request_methods.back_mut() {
+            _ if self.unknown_methods > 0 => self.unknown_methods += 1,
+            Some((last, count)) if *last == method && *count < u32::MAX => *count += 1,
+            _ if has_room => self.request_methods.push_back((method, 1)),
+            _ => self.unknown_methods += 1,
         }
+    }
+
+    /// Takes the method of the oldest request without a response.
+    fn take_request_method(&mut self) -> Option<Method> {
+        let Some((method, count)) = self.request_methods.front_mut() else {
+            if self.unknown_methods > 0 {
+                self.unknown_methods -= 1;
+                self.beyond = Some(TOO_MANY_METHODS);
+            }
+            return None;
+        };
+        let method = *method;
+        *count -= 1;
+        if *count == 0 {
+            self.request_methods.pop_front();
+        }
+        Some(method)
     }
 
     /// The last head that was read completely.
@@ -144,6 +197,12 @@ impl Reader {
     /// The rule that chunked content broke, and the offset of the bad byte in its line.
     pub fn fault(&self) -> Option<(Refusal, usize)> {
         self.fault
+    }
+
+    /// Returns what was more than is followed here, if the bytes are unframed only because of that: they
+    /// may break no rule.
+    pub fn beyond(&self) -> Option<&'static str> {
+        self.beyond
     }
 
     /// Whether a message has begun and not ended. Also true for content that ends when the connection
@@ -189,7 +248,7 @@ impl Reader {
             return Some(PartRange::new(Part::Content, length, !self.is_within()));
         }
         if let ReaderState::ChunkedAfterSkip = self.state {
-            self.state = ReaderState::Chunked(Decoder::new(u64::MAX));
+            self.state = ReaderState::Chunked(Decoder::of_others());
             // A CR LF may come before the size line: it ends the data that was skipped.
             if bytes.starts_with(b"\r\n") {
                 return Some(PartRange::new(Part::Framing, 2, false));
@@ -206,6 +265,18 @@ impl Reader {
     pub fn stop(&mut self) {
         self.kept.clear();
         self.state = ReaderState::Lost;
+    }
+
+    /// Takes the next byte as the first of a message, after unframed bytes. If it is a response, it
+    /// answers the last request.
+    pub fn resume(&mut self) {
+        let last = self.request_methods.pop_back();
+        self.request_methods.clear();
+        self.request_methods.extend(last.map(|(method, _)| (method, 1)));
+        (self.unknown_methods, self.parsed) = (0, 0);
+        (self.fault, self.beyond) = (None, None);
+        self.kept.clear();
+        self.state = ReaderState::Head;
     }
 
     /// Skips bytes of the stream that the caller does not have.
@@ -225,13 +296,27 @@ impl Reader {
 
     fn next_of_head(&mut self, bytes: &[u8]) -> PartRange {
         let before = self.kept.len();
+        if !self.is_worth_parsing(bytes) {
+            self.kept.extend_from_slice(bytes);
+            return PartRange::new(Part::Head, bytes.len(), false);
+        }
         let all = self.take_kept_and(bytes);
         match Outline::parse(&all, self.reads_requests) {
             Some(None) if all.len() < MAX_KEPT_BYTES => {
-                self.kept = all.into_owned();
+                (self.kept, self.parsed) = (all.into_owned(), before + bytes.len());
+                PartRange::new(Part::Head, bytes.len(), false)
+            }
+            Some(None) => {
+                let kept = with_kept_fields(&all);
+                self.parsed = kept.len();
+                if kept.len() > MAX_KEPT_BYTES / 2 {
+                    return self.lose(bytes, Some(HEAD_TOO_LONG));
+                }
+                self.kept = kept;
                 PartRange::new(Part::Head, bytes.len(), false)
             }
             Some(Some(outline)) => {
+                self.parsed = 0;
                 let length = outline.length - before;
                 self.state = self.state_after(&outline);
                 self.outline = Some(outline);
@@ -241,15 +326,39 @@ impl Reader {
                     ..PartRange::new(Part::Head, length, ends_message)
                 }
             }
-            _ => {
-                self.state = ReaderState::Lost;
-                PartRange::new(Part::Unframed, bytes.len(), false)
-            }
+            None => self.lose(bytes, None),
         }
+    }
+
+    /// Whether the incomplete head with these bytes is to be parsed: it may be complete, or has grown.
+    fn is_worth_parsing(&self, bytes: &[u8]) -> bool {
+        let length = self.kept.len() + bytes.len();
+        if length <= PARSED_AT_EACH_READ || length >= self.parsed + self.parsed / 8 {
+            return true;
+        }
+        // The empty line may begin in the kept bytes.
+        let last = &self.kept[self.kept.len().saturating_sub(2)..];
+        let start = [last, &bytes[..bytes.len().min(2)]].concat();
+        let has_empty_line = |bytes: &[u8]| {
+            bytes.windows(2).any(|two| two == b"\n\n")
+                || bytes.windows(3).any(|three| three == b"\n\r\n")
+        };
+        has_empty_line(&start) || has_empty_line(bytes)
+    }
+
+    /// Calls these and all further bytes unframed.
+    fn lose(&mut self, bytes: &[u8], beyond: Option<&'static str>) -> PartRange {
+        (self.state, self.beyond) = (ReaderState::Lost, beyond);
+        PartRange::new(Part::Unframed, bytes.len(), false)
     }
 
     fn next_of_framing(&mut self, bytes: &[u8]) -> PartRange {
         let before = self.kept.len();
+        // A line is read when it is complete, so that a long one is not searched at each read.
+        if before > 0 && before + bytes.len() < MAX_FOLLOWED_LINE_BYTES && !bytes.contains(&b'\n') {
+            self.kept.extend_from_slice(bytes);
+            return PartRange::new(Part::Framing, bytes.len(), false);
+        }
         let all = self.take_kept_and(bytes);
         let ReaderState::Chunked(decoder) = &mut self.state else {
             return PartRange::new(Part::Unframed, bytes.len(), false);
@@ -265,10 +374,12 @@ impl Reader {
                 self.state = ReaderState::Head;
                 PartRange::new(Part::Framing, used - before, true)
             }
+            Err((Refusal::ChunkExtensionsTooLong | Refusal::TrailersTooLong, _)) => {
+                self.lose(bytes, Some(LINE_TOO_LONG))
+            }
             Err(fault) => {
-                self.state = ReaderState::Lost;
                 self.fault = Some(fault);
-                PartRange::new(Part::Unframed, bytes.len(), false)
+                self.lose(bytes, None)
             }
         }
     }
@@ -288,14 +399,17 @@ impl Reader {
     fn state_after(&mut self, outline: &Outline) -> ReaderState {
         // An interim response precedes the final response to the same request.
         let is_interim = matches!(outline.status, Some(100..200));
-        let request_method = if is_interim { None } else { self.request_methods.pop_front() };
+        let request_method = if is_interim { None } else { self.take_request_method() };
         let ending = Ending::of(outline, request_method);
         self.ending = Some(ending);
+        if self.beyond.is_some() {
+            return ReaderState::Lost;
+        }
         match ending {
             Ending::Interim | Ending::NoContent | Ending::ToHead => ReaderState::Head,
             Ending::NoFraming | Ending::Length(0) => ReaderState::Head,
             Ending::Length(length) => ReaderState::Length(length),
-            Ending::Chunked => ReaderState::Chunked(Decoder::new(u64::MAX)),
+            Ending::Chunked => ReaderState::Chunked(Decoder::of_others()),
             Ending::Close | Ending::CloseCoded => ReaderState::UntilClose,
             Ending::Switched | Ending::Tunnel => ReaderState::Lost,
             Ending::CodingUnknown | Ending::LengthInvalid | Ending::LengthsDiffer => {
@@ -303,6 +417,28 @@ impl Reader {
             }
         }
     }
+}
+
+/// Returns an incomplete head without the fields that are not kept. Of a line that is not complete, the
+/// start is kept, so that the bytes that follow can be appended.
+fn with_kept_fields(head: &[u8]) -> Vec<u8> {
+    let (mut kept, mut is_first) = (Vec::new(), true);
+    for line in head.split_inclusive(|&byte| byte == b'\n') {
+        let colon = line.iter().position(|&byte| byte == b':').filter(|_| !is_first);
+        let is_kept = colon.is_none_or(|colon| {
+            KEPT_FIELDS.iter().any(|name| line[..colon].eq_ignore_ascii_case(name.as_bytes()))
+        });
+        is_first &= line.trim_ascii().is_empty(); // empty lines may precede the first one
+        match colon {
+            Some(colon) if !is_kept && !line.ends_with(b"\n") => {
+                kept.extend_from_slice(&line[..=colon]);
+                kept.extend(line.ends_with(b"\r").then_some(b'\r'));
+            }
+            _ if is_kept => kept.extend_from_slice(line),
+            _ => {}
+        }
+    }
+    kept
 }
 
 #[cfg(test)]

@@ -26,12 +26,16 @@ impl ResponseFacts {
     pub fn sent(&mut self, ranges: &[Followed]) -> Vec<Assertion> {
         let mut complete = 0;
         for range in ranges {
+            if range.resumes && self.0.is_empty() {
+                self.0.push(Vec::new()); // the bytes before count as a response
+            }
             if let Some(head) = &range.head
-                && head.status.is_some_and(|status| status >= 200)
+                && range.ending != Some(Ending::Interim)
             {
                 self.0.push(facts(head, range.ending));
             }
-            if range.ends_message && range.ending != Some(Ending::Interim) {
+            let leaves_http = range.head.is_some() && range.ending.is_some_and(Ending::leaves_http);
+            if (range.ends_message && range.ending != Some(Ending::Interim)) || leaves_http {
                 complete = self.0.len();
             }
         }
