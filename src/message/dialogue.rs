@@ -63,7 +63,8 @@ pub struct Followed {
     pub is_within: bool,
     /// Whether all further bytes of this direction are unframed.
     pub is_lost: bool,
-    /// Whether they are unframed only because they are more than is followed; see [`Reader::beyond`].
+    /// What is more than is followed, if they are unframed from here on because of that; see
+    /// [`Reader::beyond`].
     pub beyond: Option<&'static str>,
     /// Whether a message begins here after unframed bytes. The message before has no known end.
     pub resumes: bool,
@@ -201,7 +202,7 @@ impl Dialogue {
             content_left: reader.content_left(),
             is_within: reader.is_within(),
             is_lost: reader.is_lost(),
-            beyond: reader.beyond(),
+            beyond: reader.beyond().filter(|_| !was_lost),
             resumes,
         })
     }
@@ -561,5 +562,67 @@ mod tests {
         let garbage = responses(GET, "HTTP 200 fine\r\n");
         assert!(!responses(GET, "HTTP 200").has_reached(&garbage));
         assert!(responses(GET, "HTTP 200 fine\r\n").has_reached(&garbage));
+    }
+
+    /// Follows reads of both sides, one after another. Returns the parts of the last one.
+    fn last_parts(dialogue: &mut Dialogue, reads: &[(Side, &str)]) -> Vec<Part> {
+        let mut parts = Vec::new();
+        for (from, read) in reads {
+            let ranges = dialogue.follow(*from, read.as_bytes());
+            parts = ranges.iter().map(|range| range.part).collect();
+        }
+        parts
+    }
+
+    #[test]
+    fn after_a_broken_request_the_next_one_is_found_when_its_response_has_ended() {
+        use Side::{Client, Server};
+        let refused = "HTTP/1.1 400 Bad Request\r\nContent-Length: 2\r\n\r\nno";
+        let (broken, head) = ("GET / HTTP/1.1\r\nHost : h\r\n\r\n", "HEAD / HTTP/1.1\r\n\r\n");
+        let no_content = "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\n";
+        let (first, rest) = refused.split_at(refused.len() - 1);
+        let mut dialogue = Dialogue::new();
+        let reads = [(Client, broken), (Server, first), (Client, head)];
+        assert_eq!(last_parts(&mut dialogue, &reads), [Part::Unframed], "the response goes on");
+        let reads = [(Server, rest), (Client, "no request"), (Client, head)];
+        assert_eq!(last_parts(&mut dialogue, &reads), [Part::Head]);
+        assert_eq!((dialogue.requests(), dialogue.unanswered()), (2, 1));
+        // A broken HEAD is one, too.
+        let reads = [(Server, no_content), (Client, "HEAD / HTTP/1.1\r\nHost : h\r\n\r\n")];
+        assert_eq!(last_parts(&mut dialogue, &reads), [Part::Unframed]);
+        assert_eq!(dialogue.progress(Client).finals, 2);
+        let reads = [(Server, no_content), (Client, GET), (Server, OK)];
+        last_parts(&mut dialogue, &reads);
+        assert_eq!((dialogue.requests(), dialogue.is_in_flight()), (4, false));
+        assert_eq!(dialogue.progress(Server).finals, 4);
+    }
+
+    #[test]
+    fn after_a_response_that_cannot_be_followed_the_response_to_the_next_request_is_found() {
+        use Side::{Client, Server};
+        let long = format!("HTTP/1.1 200 {}", "y".repeat(300 * 1024));
+        for lost in [long.as_str(), "HTTP/1.1 200 OK\r\nContent-Length: x\r\n\r\nhello"] {
+            let mut dialogue = Dialogue::new();
+            let reads = [(Client, GET), (Server, lost), (Server, OK)];
+            assert_eq!(last_parts(&mut dialogue, &reads), [Part::Unframed], "no request since");
+            let head = "HEAD / HTTP/1.1\r\n\r\n";
+            let no_content = "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\n";
+            let reads = [(Client, head), (Server, "no response"), (Server, no_content)];
+            assert_eq!(last_parts(&mut dialogue, &reads), [Part::Head]);
+            assert_eq!((dialogue.progress(Server).finals, dialogue.is_in_flight()), (2, false));
+            // Which of three requests a response answers would be a guess.
+            let reads = [(Client, GET), (Client, GET), (Server, lost), (Client, GET), (Server, OK)];
+            assert_eq!(last_parts(&mut dialogue, &reads), [Part::Unframed]);
+        }
+    }
+
+    #[test]
+    fn what_a_client_sends_before_its_tunnel_is_open_is_no_request() {
+        let early = "CONNECT h:443 HTTP/1.1\r\nHost: h\r\n\r\n\u{16}\u{3}\u{1}";
+        let mut dialogue = dialogue(early, "HTTP/1.1 200 OK\r\n\r\n", 1000);
+        assert_eq!((dialogue.requests(), dialogue.unanswered()), (1, 0));
+        let ranges = dialogue.follow(Side::Client, GET.as_bytes());
+        assert_eq!(ranges[0].part, Part::Unframed);
+        assert_eq!(dialogue.requests(), 1);
     }
 }

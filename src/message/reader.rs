@@ -24,7 +24,7 @@ use std::collections::VecDeque;
 use super::chunked::{Decoded, Decoder, MAX_FOLLOWED_LINE_BYTES};
 use super::ending::Ending;
 use super::method::Method;
-use super::outline::Outline;
+use super::outline::{Outline, empty_line_end};
 use super::refusal::Refusal;
 
 /// Bytes of an incomplete head that a reader keeps, at most. Far more than the default of
@@ -38,7 +38,7 @@ const KEPT_FIELDS: [&str; 5] =
 
 /// Bytes of an incomplete head that is parsed at each read. A longer one is parsed again when it has
 /// grown by an eighth, or may be complete: so the time is in proportion to its length.
-const PARSED_AT_EACH_READ: usize = 16 * 1024;
+const PARSED_AT_EACH_READ: usize = 4 * 1024;
 
 /// Runs of requests with one method whose responses have not been read, that a reader keeps at most.
 const MAX_METHOD_RUNS: usize = 4096;
@@ -339,11 +339,7 @@ impl Reader {
         // The empty line may begin in the kept bytes.
         let last = &self.kept[self.kept.len().saturating_sub(2)..];
         let start = [last, &bytes[..bytes.len().min(2)]].concat();
-        let has_empty_line = |bytes: &[u8]| {
-            bytes.windows(2).any(|two| two == b"\n\n")
-                || bytes.windows(3).any(|three| three == b"\n\r\n")
-        };
-        has_empty_line(&start) || has_empty_line(bytes)
+        empty_line_end(&start).or(empty_line_end(bytes)).is_some()
     }
 
     /// Calls these and all further bytes unframed.
@@ -520,5 +516,101 @@ pub(super) mod tests {
             reader.skip(skipped);
             assert_eq!(read(&mut reader, rest), Some(ends), "{skipped}");
         }
+    }
+
+    /// Follows a stream in reads of this size: the messages that ended, and the most bytes kept.
+    fn follow(reader: &mut Reader, stream: &[u8], read_size: usize) -> (usize, usize) {
+        let (mut ended, mut most_kept) = (0, 0);
+        for mut read in stream.chunks(read_size) {
+            while let Some(range) = reader.next(read) {
+                read = &read[range.length..];
+                ended += usize::from(range.ends_message);
+                most_kept = most_kept.max(reader.kept.len());
+            }
+        }
+        (ended, most_kept)
+    }
+
+    #[test]
+    fn what_this_server_refuses_as_too_long_is_followed_between_others() {
+        let chunked = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n";
+        let long = "y".repeat(300 * 1024);
+        for response in [
+            format!("HTTP/1.1 200 OK\r\n{}Content-Length: 2\r\n\r\nhi", "X: y\r\n".repeat(5000)),
+            format!("HTTP/1.1 200 OK\r\nSet-Cookie: {long}\r\nContent-Length: 2\r\n\r\nhi"),
+            format!("HTTP/1.1 200 OK\r\nContent-Length: 2\r\nSet-Cookie: {long}\r\n\r\nhi"),
+            format!("{chunked}2;x={}\r\nhi\r\n0\r\n\r\n", &long[..5 * 1024]),
+            chunked.to_owned() + &format!("1;x={}\r\n!\r\n", &long[..3000]).repeat(9) + "0\r\n\r\n",
+            format!("{chunked}0\r\nX: {}\r\n\r\n", &long[..9 * 1024]),
+            format!("{chunked}0\r\n{}\r\n", "X: y\r\n".repeat(5000)),
+        ] {
+            for read_size in [1, 1000, response.len()] {
+                let mut reader = Reader::responses();
+                let (ended, most_kept) = follow(&mut reader, response.as_bytes(), read_size);
+                assert_eq!((ended, reader.is_within()), (1, false), "{read_size}: {response:.90}");
+                assert!(most_kept <= MAX_KEPT_BYTES * 9 / 8 + read_size, "{most_kept}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_head_of_any_length_takes_bounded_memory() {
+        let mut reader = Reader::responses();
+        follow(&mut reader, b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n", 9);
+        let fields = format!("X: {}\r\n", "y".repeat(1000)).repeat(64);
+        for _ in 0..100 {
+            let (_, most_kept) = follow(&mut reader, fields.as_bytes(), 16 * 1024);
+            assert!(most_kept <= MAX_KEPT_BYTES * 9 / 8, "{most_kept}");
+        }
+        assert_eq!(follow(&mut reader, b"\r\n0\r\n\r\n", 5).0, 1);
+        assert_eq!(reader.ending(), Some(Ending::Chunked));
+        // A broken line breaks it, however long it is.
+        follow(&mut reader, b"HTTP/1.1 200 OK\r\n", 99);
+        follow(&mut reader, fields.repeat(9).as_bytes(), 16 * 1024);
+        follow(&mut reader, b"X : y\r\n\r\n", 99);
+        assert_eq!((reader.is_lost(), reader.beyond()), (true, None));
+    }
+
+    #[test]
+    fn beyond_a_bound_nothing_is_called_broken() {
+        let long = "y".repeat(300 * 1024);
+        let chunked = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n";
+        for (stream, what) in [
+            (format!("HTTP/1.1 200 {long}"), HEAD_TOO_LONG),
+            (format!("HTTP/1.1 200 OK\r\nContent-Length: {long}"), HEAD_TOO_LONG),
+            (format!("{chunked}1;{long}"), LINE_TOO_LONG),
+            (format!("{chunked}0\r\nX: {long}"), LINE_TOO_LONG),
+        ] {
+            for read_size in [1000, stream.len()] {
+                let mut reader = Reader::responses();
+                follow(&mut reader, stream.as_bytes(), read_size);
+                let state = (reader.is_lost(), reader.beyond(), reader.fault());
+                assert_eq!(state, (true, Some(what), None), "{stream:.90}");
+                reader.resume();
+                let ended = follow(&mut reader, b"HTTP/1.1 204 N\r\n\r\n", 9).0;
+                assert_eq!((ended, reader.beyond()), (1, None));
+            }
+        }
+    }
+
+    #[test]
+    fn each_response_is_read_by_the_method_of_its_request_however_many_wait() {
+        const HEAD: &[u8] = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n";
+        let mut reader = Reader::responses();
+        for method in [Method::Get, Method::Post, Method::Head] {
+            (0..100_000).for_each(|_| reader.expect_response_to(method));
+        }
+        assert_eq!(reader.request_methods.len(), 2);
+        let get = [HEAD, b"hi"].concat();
+        assert_eq!(follow(&mut reader, &get.repeat(200_000), 1 << 16).0, 200_000);
+        assert_eq!(follow(&mut reader, &HEAD.repeat(100_000), 1 << 16).0, 100_000);
+        // Beyond the bound, where a response ends is unknown.
+        for _ in 0..MAX_METHOD_RUNS {
+            reader.expect_response_to(Method::Get);
+            reader.expect_response_to(Method::Head);
+        }
+        let both = [&get[..], HEAD].concat();
+        let count = follow(&mut reader, &both.repeat(MAX_METHOD_RUNS), 1 << 16).0;
+        assert_eq!((count, reader.beyond()), (MAX_METHOD_RUNS, Some(TOO_MANY_METHODS)));
     }
 }

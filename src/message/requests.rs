@@ -101,4 +101,20 @@ mod tests {
             assert_eq!(requests.whole(), [], "{sent}");
         }
     }
+
+    #[test]
+    fn a_broken_request_counts_once_the_next_one_is_found() {
+        let (mut dialogue, mut requests) = (Dialogue::new(), RequestCollector::default());
+        for (from, read) in [
+            (Side::Client, &b"GET / HTTP/1.1\r\nHost"[..]),
+            (Side::Client, b" : h\r\n\r\n"),
+            (Side::Server, b"HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\n\r\n"),
+            (Side::Client, b"HEAD / HTTP/1.1\r\n\r\n"),
+        ] {
+            let ranges = dialogue.follow(from, read);
+            ranges.iter().filter(|_| from == Side::Client).for_each(|it| requests.take(it, read));
+        }
+        let [_, second] = requests.whole() else { panic!("two requests") };
+        assert_eq!(second.head, b"HEAD / HTTP/1.1\r\n\r\n");
+    }
 }

@@ -245,7 +245,7 @@ impl ResponseCollector {
     fn find_fault(&self, range: &Followed, start: usize) -> Option<ResponseFault> {
         match range.part {
             Part::Content | Part::Framing => None,
-            Part::Unframed if self.dialogue.has_switched() || range.beyond.is_some() => None,
+            Part::Unframed if self.dialogue.has_switched() || self.beyond.is_some() => None,
             Part::Head | Part::Unframed => match &self.incomplete {
                 None => self.find_fault_of_head(range, start),
                 Some(response) => Some(ResponseFault {
@@ -419,5 +419,26 @@ mod tests {
                 assert!(fault.rule.contains(rule), "{responses}: {}", fault.rule);
             }
         }
+    }
+
+    #[test]
+    fn what_is_more_than_is_followed_breaks_no_rule_and_the_next_response_is_found() {
+        let chunked = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n";
+        let long = "y".repeat(300 * 1024);
+        for lost in [format!("HTTP/1.1 200 {long}\r\n\r\n"), format!("{chunked}1;{long}\r\n")] {
+            let mut collector = collector(b"GET /1 HTTP/1.1\r\n\r\n", lost.as_bytes(), 1 << 16);
+            assert!(collector.fault().is_none() && collector.beyond().is_some());
+            collector.sent(b"GET /2 HTTP/1.1\r\n\r\n");
+            collector.received(b"HTTP/1.1 204 N\r\n\r\n");
+            let [first, second] = collector.finals() else { panic!("two responses") };
+            assert_eq!((first.is_whole, second.is_whole, second.status), (false, true, 204));
+            assert_eq!(second.head, b"HTTP/1.1 204 N\r\n\r\n");
+            assert!(collector.is_answered() && collector.rest().is_empty());
+        }
+        let many =
+            format!("HTTP/1.1 200 OK\r\n{}Content-Length: 0\r\n\r\n", "X: y\r\n".repeat(5000));
+        let collector = collector(b"GET / HTTP/1.1\r\n\r\n", many.as_bytes(), 1 << 16);
+        assert_eq!((collector.fault(), collector.beyond()), (None, None));
+        assert_eq!(collector.finals()[0].values("x").len(), 5000);
     }
 }

@@ -119,4 +119,14 @@ mod tests {
             );
         }
     }
+
+    #[test]
+    fn a_switch_is_a_final_response() {
+        let switch = b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: x\r\n\r\n\x81\x02hi";
+        let [sent, closed] = assertions(b"GET / HTTP/1.1\r\nUpgrade: x\r\n\r\n", switch, false);
+        assert_eq!((sent, closed), (vec!["status 101".to_owned()], vec![]));
+        let connect = b"CONNECT h:443 HTTP/1.1\r\nHost: h\r\n\r\n";
+        let [sent, _] = assertions(connect, b"HTTP/1.1 200 OK\r\n\r\n\x16\x03", false);
+        assert_eq!(sent, ["status 200"]);
+    }
 }

@@ -8,9 +8,11 @@
 //! RFC 9112 section 5.1: put the colon directly after the name
 //! ```
 //! This server's own refusals say which rule is broken. A request is judged as the server judges it, but
-//! with the widest limits, because other servers have other limits. The field
+//! without its limits, because other servers have other limits. The field
 //! lines of a response are judged as if they were in a request, because the grammar is the same. Rules
 //! for responses only are rows of the [`glossary`]. Next: [`pasted`](super::pasted).
+
+use std::borrow::Cow;
 
 use super::remark::Remark;
 use super::sender::can_begin_message;
@@ -20,7 +22,6 @@ use crate::message::dialogue::Side;
 use crate::message::fields::{is_value_byte, without_line_end};
 use crate::message::limits::Limits;
 use crate::message::outline::Outline;
-use crate::message::reader::MAX_KEPT_BYTES;
 use crate::message::refusal::{Refusal, Refused};
 use crate::transcript::glossary::{self, Row};
 
@@ -38,8 +39,29 @@ pub(super) fn in_head(side: Side, head: &[u8], at: usize) -> Option<Remark> {
     }
 }
 
+/// Returns the first rule that a request breaks. Other servers read more fields than this one, so those
+/// beyond its limit are judged in groups, each after a start that is valid.
 fn in_request(bytes: &[u8]) -> Option<Refused> {
-    check_request(bytes, &limits()).err()
+    const START: &[u8] = b"GET / HTTP/1.1\r\nHost: h\r\n";
+    let (mut judged, mut start, mut before) = (Cow::Borrowed(bytes), 0, 0);
+    loop {
+        let in_bytes = |found: Refused| {
+            let at = found.at.map(|at| before + at.saturating_sub(start));
+            let is_start_the_first = found.refusal == Refusal::HostTwice && start > 0;
+            (!is_start_the_first).then_some(Refused { at, ..found })
+        };
+        let found = check_request(&judged, &limits()).err()?;
+        let Some(end) = found.at.filter(|_| found.refusal == Refusal::TooManyFields) else {
+            return in_bytes(found);
+        };
+        let group = check_request(&[&judged[..end], b"\r\n"].concat(), &limits()).err();
+        if let Some(found) = group.filter(|found| found.refusal != Refusal::HostMissing) {
+            return in_bytes(found);
+        }
+        before += end - start;
+        judged = Cow::Owned([START, &judged[end..]].concat());
+        start = START.len();
+    }
 }
 
 /// Returns the first byte at which the first line differs from the form of `HTTP/1.1 200 OK` (RFC 9112
@@ -135,9 +157,9 @@ fn flaw(bytes: &[u8], at: usize, offset: usize, (fix, clause, why): Row) -> Rema
     Remark::fault(at + offset..at + offset + 1, text, "")
 }
 
-/// The widest limits, because those of the recipient are not known.
+/// No limits, because those of the recipient are not known.
 fn limits() -> Limits {
-    Limits { head: MAX_KEPT_BYTES, target: MAX_KEPT_BYTES, content: u64::MAX, ..Limits::default() }
+    Limits { head: usize::MAX, target: usize::MAX, content: u64::MAX, ..Limits::default() }
 }
 
 #[cfg(test)]
