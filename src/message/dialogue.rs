@@ -103,6 +103,11 @@ impl Progress {
         self.finals > 0 || self.interims > 0
     }
 
+    /// Whether the bytes at this position are no messages, as after a switch to another protocol.
+    pub fn is_unframed(&self) -> bool {
+        self.is_lost
+    }
+
     /// Whether this position is at `goal` or after it. A server need not send the interim responses
     /// that stand before `goal`.
     pub fn has_reached(&self, goal: &Progress) -> bool {
