@@ -263,4 +263,53 @@ mod tests {
             }
         }
     }
+
+    #[test]
+    fn a_message_longer_than_this_server_accepts_is_not_called_broken() {
+        let (many, long) = ("X: y\r\n".repeat(5000), "y".repeat(300 * 1024));
+        let chunked = "Transfer-Encoding: chunked\r\n\r\n2";
+        for rest in [
+            format!("{many}Content-Length: 2\r\n\r\nhi"),
+            format!("X: {long}\r\nContent-Length: 2\r\n\r\nhi"),
+            format!("{chunked};x={}\r\nhi\r\n0\r\n\r\n", &long[..5 * 1024]),
+            format!("{chunked}\r\nhi\r\n0\r\n{many}\r\n"),
+        ] {
+            for (side, first) in [
+                (Side::Client, "POST / HTTP/1.1\r\nHost: h\r\n"),
+                (Side::Server, "HTTP/1.1 200 OK\r\n"),
+            ] {
+                let text = format!("{first}{rest}");
+                let next = text.repeat(2);
+                for bytes in [&text, &next] {
+                    let remarks = explain(bytes.as_bytes(), Some(side), None);
+                    assert!(remarks.iter().all(|remark| !remark.is_fault), "{rest:.99}");
+                    let ends = remarks.iter().filter(|it| it.text.starts_with("the content ends"));
+                    assert_eq!(ends.count(), bytes.len() / text.len(), "{rest:.99}");
+                }
+            }
+        }
+        for beyond in
+            [format!("HTTP/1.1 200 {long}"), format!("HTTP/1.1 200 OK\r\n{chunked};{long}")]
+        {
+            let remarks = explain(beyond.as_bytes(), Some(Side::Server), None);
+            assert!(remarks.iter().all(|remark| !remark.is_fault));
+            let last = remarks.last().map(|remark| remark.text.as_str()).unwrap_or_default();
+            assert!(last.starts_with("more than is followed here: a "), "{last}");
+        }
+    }
+
+    #[test]
+    fn a_fault_after_a_hundred_fields_is_found_at_its_byte() {
+        let many = "X: y\r\n".repeat(250);
+        for (fault, why) in [
+            ("X| |: y\r\n\r\n", "a space stands between"),
+            ("X: |\u{1}|\r\n\r\n", "a control byte stands"),
+            ("X: y|\n|\r\n", "in LF alone"),
+        ] {
+            breaks(Side::Client, &format!("GET / HTTP/1.1\r\nHost: h\r\n{many}{fault}"), why);
+            breaks(Side::Server, &format!("HTTP/1.1 204 N\r\n{many}{fault}"), why);
+        }
+        let twice = format!("GET / HTTP/1.1\r\nHost: h\r\n|H|ost: h\r\n{many}\r\n");
+        breaks(Side::Client, &twice, "two Host");
+    }
 }
