@@ -302,6 +302,17 @@ impl Dialogue {
         self.has_switched
     }
 
+    /// Bytes that the dialogue takes in memory, besides its own size: few, but for long heads and lines.
+    pub fn memory(&self) -> usize {
+        self.client.reader.memory() + self.server.reader.memory()
+    }
+
+    /// Gives up memory that long heads and lines take; see [`Reader::shrink`].
+    pub fn shrink(&mut self) {
+        self.client.reader.shrink();
+        self.server.reader.shrink();
+    }
+
     /// The position in the messages of one side.
     pub fn progress(&self, of: Side) -> &Progress {
         &self.stream(of).progress

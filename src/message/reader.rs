@@ -37,7 +37,8 @@ const KEPT_FIELDS: [&str; 5] =
     ["content-length", "transfer-encoding", "content-type", "content-encoding", "connection"];
 
 /// Bytes of an incomplete head that is parsed at each read. A longer one is parsed again when it has
-/// grown by an eighth, or may be complete: so the time is in proportion to its length.
+/// grown by an eighth, or may be complete: so the time is in proportion to its length. A line of it that
+/// is broken may be found some reads later.
 const PARSED_AT_EACH_READ: usize = 4 * 1024;
 
 /// Runs of requests with one method whose responses have not been read, that a reader keeps at most.
@@ -47,6 +48,8 @@ const MAX_METHOD_RUNS: usize = 4096;
 const HEAD_TOO_LONG: &str =
     "a head whose first line and Content-Length and the like take more than 128 KiB";
 const LINE_TOO_LONG: &str = "a chunk-size line or trailer line of more than 256 KiB";
+const LINES_TOO_LONG: &str =
+    "long heads and lines of many connections at once, which take more than 64 MiB in all";
 const TOO_MANY_METHODS: &str = "thousands of requests with changing methods before their responses";
 
 /// What a byte in a stream of messages is part of.
@@ -277,6 +280,27 @@ impl Reader {
         (self.fault, self.beyond) = (None, None);
         self.kept.clear();
         self.state = ReaderState::Head;
+    }
+
+    /// Bytes that it takes in memory, besides its own size.
+    pub fn memory(&self) -> usize {
+        let head = self.outline.as_ref().map_or(0, Outline::memory);
+        self.kept.capacity() + head + self.request_methods.len() * size_of::<(Method, u32)>()
+    }
+
+    /// Gives up memory: the last head, and of an incomplete head all but the fields that frame the
+    /// message. A long line that is still kept then is not followed to its end.
+    pub fn shrink(&mut self) {
+        self.outline = None;
+        if let ReaderState::Head = self.state {
+            self.kept = with_kept_fields(&self.kept);
+            self.parsed = self.kept.len();
+        }
+        if self.kept.len() > PARSED_AT_EACH_READ {
+            (self.state, self.beyond) = (ReaderState::Lost, Some(LINES_TOO_LONG));
+            self.kept = Vec::new();
+        }
+        self.kept.shrink_to_fit();
     }
 
     /// Skips bytes of the stream that the caller does not have.

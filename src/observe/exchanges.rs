@@ -622,4 +622,17 @@ mod tests {
         follower.gone(1);
         assert_eq!((exchanges.all().len(), exchanges.all()[0].status), (1, Some(400)));
     }
+
+    #[test]
+    fn after_a_broken_request_the_next_exchange_is_kept_by_itself() {
+        let (exchanges, follower) = followed(10, 1024);
+        follower.received(1, b"GET / HTTP/1.1\r\nHost : h\r\n\r\n");
+        follower.sent(1, b"HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\n\r\n");
+        follower.received(1, GET);
+        follower.sent(1, NO_CONTENT);
+        let kept = exchanges.all();
+        let statuses: Vec<_> = kept.iter().map(|kept| kept.status).collect();
+        assert_eq!(statuses, [Some(400), Some(204)]);
+        assert_eq!(kept[1].request.bytes(), GET);
+    }
 }
