@@ -545,8 +545,8 @@ fn messages_longer_than_the_site_accepts_are_followed_in_trace_and_recording() {
             assert_eq!(read_exactly(&client, response.len()), response.as_bytes());
             sender.join().unwrap();
         }
-        drop((client, server));
         let recording = setup.recording_with(1, "status 204\n");
+        drop((client, server));
         let expected = ["status 200", framing, "status 200", "field Content-Length", "status 204"];
         assert_eq!(recording.assertions(), expected);
         let stdout = setup.watch.stop().stdout;
