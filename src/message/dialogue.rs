@@ -213,8 +213,9 @@ impl Dialogue {
     }
 
     /// Whether a read that begins with these bytes begins a message, after bytes that could not be
-    /// followed. Content that looks like a message is not mistaken for one: a client that has its
-    /// response sends the next request, and a server that has a new request has ended its response.
+    /// followed. A client that has its response sends the next request, and a server that has a new
+    /// request has ended its response. It can be mistaken only about content that is sent after that
+    /// all the same, and that begins a read with a whole request line or status line.
     #[cold]
     fn can_resume(&self, from: Side, bytes: &[u8]) -> bool {
         let is_due = match from {

@@ -8,7 +8,8 @@
 //! ```
 //! Rule: RFC 9112 section 6.3, as [`Ending`] has it. An assertion names the kind of framing, and not the
 //! length: the file has the exact bytes, and a later response may have longer content. Interim (1xx)
-//! responses have no assertions, because assertions are about final responses.
+//! responses have no assertions, because assertions are about final responses. A 101 is final: what
+//! follows it is no HTTP.
 
 use std::num::NonZeroU32;
 

@@ -508,3 +508,13 @@ fn what_is_more_than_is_followed_is_said_once_and_sight_returns() {
     assert_eq!(text.matches(told).count(), 1, "{:.900}", text);
     assert!(!text.contains("broken") && text.ends_with("HTTP/1.1 200 OK\nContent-Length: 0\n\n"));
 }
+
+#[test]
+fn what_a_client_sends_after_a_switch_is_no_further_request() {
+    let mut view = test_view();
+    view.open(1).receive(1, get("/")).send(1, "HTTP/1.1 101 Switching Protocols\r\n\r\n");
+    view.receive(1, b"\x81\x80abcd").send(1, b"\x81\0").receive(1, get("/"));
+    let text = view.text();
+    assert!(text.contains("\n>>> 6 bytes, +"), "{text}");
+    assert!(!text.contains("kept alive"), "{text}");
+}
