@@ -27,6 +27,10 @@ const SIZE_DIGITS: usize = 16;
 /// Bytes of the line ends after a chunk's size and after its data.
 const CHUNK_LINE_ENDS: u64 = 4;
 
+/// Bytes of one line of framing that a tool follows between other programs. curl reads a trailer line
+/// of 100 KiB.
+pub const MAX_FOLLOWED_LINE_BYTES: usize = 256 * 1024;
+
 /// Decodes chunked content, one step at a time.
 #[derive(Debug)]
 pub struct Decoder {
@@ -35,11 +39,31 @@ pub struct Decoder {
     allowed: u64,
     /// Bytes of content and framing together that the limit still allows.
     allowed_with_framing: u64,
+    bounds: &'static FramingBounds,
     /// Bytes of extensions and of leading zeros received so far.
     extension_bytes: usize,
     /// Bytes of trailer lines received so far.
     trailer_bytes: usize,
 }
+
+/// Bytes of framing that a decoder accepts, at most.
+#[derive(Debug)]
+struct FramingBounds {
+    line: usize,
+    extensions: usize,
+    trailers: usize,
+}
+
+/// What this server accepts.
+static SERVED: FramingBounds = FramingBounds {
+    line: MAX_CHUNK_LINE_BYTES,
+    extensions: MAX_CHUNK_EXTENSION_BYTES,
+    trailers: MAX_TRAILER_BYTES,
+};
+
+/// What is followed between others. Their framing is dropped line by line, so only a line has a bound.
+static FOLLOWED: FramingBounds =
+    FramingBounds { line: MAX_FOLLOWED_LINE_BYTES, extensions: usize::MAX, trailers: usize::MAX };
 
 /// What the decoder expects next.
 #[derive(Clone, Copy, Debug)]
@@ -71,10 +95,21 @@ pub enum Decoded {
 impl Decoder {
     /// A decoder at the start of chunked content, which refuses more than `limit` bytes of it.
     pub fn new(limit: u64) -> Decoder {
+        Decoder::within(limit, &SERVED)
+    }
+
+    /// A decoder of what another server accepts: content of any length, and more framing than this
+    /// server accepts.
+    pub fn of_others() -> Decoder {
+        Decoder::within(u64::MAX, &FOLLOWED)
+    }
+
+    fn within(limit: u64, bounds: &'static FramingBounds) -> Decoder {
         Decoder {
             state: DecoderState::SizeLine,
             allowed: limit,
             allowed_with_framing: Limits::with_chunk_framing(limit),
+            bounds,
             extension_bytes: 0,
             trailer_bytes: 0,
         }
@@ -110,9 +145,10 @@ impl Decoder {
     /// The rule that is broken, and the offset in `bytes`. As in a head, a refusal waits for the end
     /// of its line, so that it does not depend on how the bytes were split into reads.
     pub fn step(&mut self, bytes: &[u8]) -> Result<Decoded, (Refusal, usize)> {
+        let bounds = self.bounds;
         match self.state {
             DecoderState::SizeLine => {
-                let Some(line) = line(bytes, Refusal::ChunkExtensionsTooLong)? else {
+                let Some(line) = line(bytes, bounds.line, Refusal::ChunkExtensionsTooLong)? else {
                     return Ok(Decoded::Partial);
                 };
                 let digits = line.iter().take_while(|byte| byte.is_ascii_hexdigit()).count();
@@ -120,8 +156,9 @@ impl Decoder {
                     return Err((Refusal::ChunkSize, 0));
                 }
                 check_extensions(line, digits)?;
-                self.extension_bytes += line.len() - digits.min(SIZE_DIGITS);
-                if self.extension_bytes > MAX_CHUNK_EXTENSION_BYTES {
+                let extension_bytes = line.len() - digits.min(SIZE_DIGITS);
+                self.extension_bytes = self.extension_bytes.saturating_add(extension_bytes);
+                if self.extension_bytes > bounds.extensions {
                     return Err((Refusal::ChunkExtensionsTooLong, digits));
                 }
                 // A size beyond 64 bits is valid, and larger than any limit.
@@ -152,20 +189,19 @@ impl Decoder {
                     self.state = DecoderState::SizeLine;
                     return Ok(Decoded::Framing(2));
                 }
-                let line_is_complete =
-                    bytes.contains(&b'\n') || bytes.len() >= MAX_CHUNK_LINE_BYTES;
+                let line_is_complete = bytes.contains(&b'\n') || bytes.len() >= bounds.line;
                 if line_is_complete { Err((Refusal::ChunkEnd, 0)) } else { Ok(Decoded::Partial) }
             }
             DecoderState::Trailers => {
-                let Some(line) = line(bytes, Refusal::TrailersTooLong)? else {
+                let Some(line) = line(bytes, bounds.line, Refusal::TrailersTooLong)? else {
                     return Ok(Decoded::Partial);
                 };
                 if line.is_empty() {
                     return Ok(Decoded::End(2));
                 }
                 fields::check_line(line)?;
-                self.trailer_bytes += line.len() + 2;
-                if self.trailer_bytes > MAX_TRAILER_BYTES {
+                self.trailer_bytes = self.trailer_bytes.saturating_add(line.len() + 2);
+                if self.trailer_bytes > bounds.trailers {
                     return Err((Refusal::TrailersTooLong, 0));
                 }
                 Ok(Decoded::Framing(line.len() + 2))
@@ -177,11 +213,11 @@ impl Decoder {
 /// Returns the first line without its CR LF, or `None` while its end has not arrived.
 ///
 /// # Errors
-/// A line longer than the limit (`too_long`), and a bare CR or LF.
-fn line(bytes: &[u8], too_long: Refusal) -> Result<Option<&[u8]>, (Refusal, usize)> {
-    let window = &bytes[..bytes.len().min(MAX_CHUNK_LINE_BYTES)];
+/// A line of more than `bound` bytes (`too_long`), and a bare CR or LF.
+fn line(bytes: &[u8], bound: usize, too_long: Refusal) -> Result<Option<&[u8]>, (Refusal, usize)> {
+    let window = &bytes[..bytes.len().min(bound)];
     let Some(lf) = window.iter().position(|&byte| byte == b'\n') else {
-        return if window.len() == MAX_CHUNK_LINE_BYTES { Err((too_long, 0)) } else { Ok(None) };
+        return if window.len() == bound { Err((too_long, 0)) } else { Ok(None) };
     };
     // DANGER: if two recipients disagree about a line end, they disagree about where the content ends.
     let line = window[..lf].strip_suffix(b"\r").ok_or((Refusal::BareLf, lf))?;

@@ -8,12 +8,16 @@
 //! server              HTTP/1.1 200 OK … (no content)          HTTP/1.1 400 Bad Request …
 //! counts   1 request, 1 final response, nothing in flight       2 requests, 2 final responses
 //! ```
-//! It follows what other servers and clients allow, and judges nothing.
+//! It follows what other servers and clients allow, and judges nothing. After bytes of one side that
+//! cannot be followed, it finds the next message of that side where that is certain enough: a request at
+//! the start of a read once all requests are answered, and a response at the start of a read to the one
+//! request that was sent in the meantime.
 //!
 //! Rule: RFC 9112 section 6.3, by [`Ending`]. A broken head counts as a request too, since the server
 //! answers it: as HEAD if it begins so, else as GET.  Next: [`reader`](super::reader).
 
 use super::ending::Ending;
+use super::fields::{is_token, without_line_end};
 use super::method::Method;
 use super::outline::Outline;
 use super::reader::{Part, PartRange, Reader};
@@ -59,6 +63,11 @@ pub struct Followed {
     pub is_within: bool,
     /// Whether all further bytes of this direction are unframed.
     pub is_lost: bool,
+    /// What is more than is followed, if they are unframed from here on because of that; see
+    /// [`Reader::beyond`].
+    pub beyond: Option<&'static str>,
+    /// Whether a message begins here after unframed bytes. The message before has no known end.
+    pub resumes: bool,
 }
 
 impl Followed {
@@ -92,6 +101,11 @@ impl Progress {
     /// Whether a message is complete, interim responses included.
     pub fn has_messages(&self) -> bool {
         self.finals > 0 || self.interims > 0
+    }
+
+    /// Whether the bytes at this position are no messages, as after a switch to another protocol.
+    pub fn is_unframed(&self) -> bool {
+        self.is_lost
     }
 
     /// Whether this position is at `goal` or after it. A server need not send the interim responses
@@ -129,6 +143,8 @@ pub struct Dialogue {
     requests: u64,
     /// Requests whose final response is not complete.
     unanswered: u64,
+    /// Requests since the server's bytes cannot be followed.
+    requests_unseen: u64,
     /// Whether the connection has left HTTP: a 101, or a tunnel.
     has_switched: bool,
 }
@@ -160,6 +176,7 @@ impl Dialogue {
             server: Stream::new(Reader::responses()),
             requests: 0,
             unanswered: 0,
+            requests_unseen: 0,
             has_switched: false,
         }
     }
@@ -167,6 +184,10 @@ impl Dialogue {
     /// Takes the first of these bytes that one side sent, and says what they are; `None` if there are
     /// none. Call it again with the bytes after them.
     pub fn next(&mut self, from: Side, bytes: &[u8]) -> Option<Followed> {
+        let resumes = self.stream(from).reader.is_lost() && self.can_resume(from, bytes);
+        if resumes {
+            self.resume(from);
+        }
         let stream = self.stream_mut(from);
         let was_lost = stream.progress.is_lost;
         let range = stream.next(bytes)?;
@@ -186,7 +207,33 @@ impl Dialogue {
             content_left: reader.content_left(),
             is_within: reader.is_within(),
             is_lost: reader.is_lost(),
+            beyond: reader.beyond().filter(|_| !was_lost),
+            resumes,
         })
+    }
+
+    /// Whether a read that begins with these bytes begins a message, after bytes that could not be
+    /// followed. A client that has its response sends the next request, and a server that has a new
+    /// request has ended its response. It can be mistaken only about content that is sent after that
+    /// all the same, and that begins a read with a whole request line or status line.
+    #[cold]
+    fn can_resume(&self, from: Side, bytes: &[u8]) -> bool {
+        let is_due = match from {
+            Side::Client => self.unanswered == 0 && !self.server.reader.is_within(),
+            Side::Server => self.requests_unseen == 1 && self.unanswered <= 2,
+        };
+        is_due && !self.has_switched && begins_message(from, bytes)
+    }
+
+    #[cold]
+    fn resume(&mut self, from: Side) {
+        let stream = self.stream_mut(from);
+        stream.reader.resume();
+        // The unframed bytes count as one message, as the broken request has counted.
+        stream.complete(false);
+        if from == Side::Server {
+            (self.requests_unseen, self.unanswered) = (0, 1);
+        }
     }
 
     /// Takes all of these bytes.
@@ -231,6 +278,7 @@ impl Dialogue {
     pub fn expect_response_to(&mut self, method: Method) {
         self.requests += 1;
         self.unanswered += 1;
+        self.requests_unseen += u64::from(self.server.reader.is_lost());
         self.server.reader.expect_response_to(method);
     }
 
@@ -253,6 +301,17 @@ impl Dialogue {
     /// Whether the connection has left HTTP: a 101, or a tunnel after CONNECT.
     pub fn has_switched(&self) -> bool {
         self.has_switched
+    }
+
+    /// Bytes that the dialogue takes in memory, besides its own size: few, but for long heads and lines.
+    pub fn memory(&self) -> usize {
+        self.client.reader.memory() + self.server.reader.memory()
+    }
+
+    /// Gives up memory that long heads and lines take; see [`Reader::shrink`].
+    pub fn shrink(&mut self) {
+        self.client.reader.shrink();
+        self.server.reader.shrink();
     }
 
     /// The position in the messages of one side.
@@ -283,9 +342,13 @@ impl Dialogue {
             self.server.progress.is_lost = true;
             self.client.reader.stop();
             self.client.progress.is_lost = true;
+            // What the client has sent early is no request.
+            self.requests = self.server.progress.finals;
         }
         let is_final = !matches!(ending, Some(Ending::Interim));
-        if is_final && (range.ends_message || (range.head_is_whole && self.has_switched)) {
+        if self.has_switched {
+            self.unanswered = 0;
+        } else if is_final && range.ends_message {
             self.unanswered = self.unanswered.saturating_sub(1);
         }
     }
@@ -340,6 +403,22 @@ fn without_empty_lines(mut start: &[u8]) -> &[u8] {
         start = rest;
     }
     start
+}
+
+/// Whether these bytes begin with a whole request line or status line (RFC 9112 sections 3 and 4).
+fn begins_message(from: Side, bytes: &[u8]) -> bool {
+    let bytes = if from == Side::Client { without_empty_lines(bytes) } else { bytes };
+    let Some(line) = bytes.split_inclusive(|&byte| byte == b'\n').next() else { return false };
+    let words: Vec<&[u8]> = without_line_end(line).splitn(3, |&byte| byte == b' ').collect();
+    let is_version = |word: &[u8]| word.len() == 8 && word.starts_with(b"HTTP/1.");
+    let [first, second, third] = words[..] else { return false };
+    line.ends_with(b"\n")
+        && match from {
+            Side::Client => is_token(first) && !second.is_empty() && is_version(third),
+            Side::Server => {
+                is_version(first) && second.len() == 3 && second.iter().all(u8::is_ascii_digit)
+            }
+        }
 }
 
 #[cfg(test)]
@@ -500,5 +579,67 @@ mod tests {
         let garbage = responses(GET, "HTTP 200 fine\r\n");
         assert!(!responses(GET, "HTTP 200").has_reached(&garbage));
         assert!(responses(GET, "HTTP 200 fine\r\n").has_reached(&garbage));
+    }
+
+    /// Follows reads of both sides, one after another. Returns the parts of the last one.
+    fn last_parts(dialogue: &mut Dialogue, reads: &[(Side, &str)]) -> Vec<Part> {
+        let mut parts = Vec::new();
+        for (from, read) in reads {
+            let ranges = dialogue.follow(*from, read.as_bytes());
+            parts = ranges.iter().map(|range| range.part).collect();
+        }
+        parts
+    }
+
+    #[test]
+    fn after_a_broken_request_the_next_one_is_found_when_its_response_has_ended() {
+        use Side::{Client, Server};
+        let refused = "HTTP/1.1 400 Bad Request\r\nContent-Length: 2\r\n\r\nno";
+        let (broken, head) = ("GET / HTTP/1.1\r\nHost : h\r\n\r\n", "HEAD / HTTP/1.1\r\n\r\n");
+        let no_content = "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\n";
+        let (first, rest) = refused.split_at(refused.len() - 1);
+        let mut dialogue = Dialogue::new();
+        let reads = [(Client, broken), (Server, first), (Client, head)];
+        assert_eq!(last_parts(&mut dialogue, &reads), [Part::Unframed], "the response goes on");
+        let reads = [(Server, rest), (Client, "no request"), (Client, head)];
+        assert_eq!(last_parts(&mut dialogue, &reads), [Part::Head]);
+        assert_eq!((dialogue.requests(), dialogue.unanswered()), (2, 1));
+        // A broken HEAD is one, too.
+        let reads = [(Server, no_content), (Client, "HEAD / HTTP/1.1\r\nHost : h\r\n\r\n")];
+        assert_eq!(last_parts(&mut dialogue, &reads), [Part::Unframed]);
+        assert_eq!(dialogue.progress(Client).finals, 2);
+        let reads = [(Server, no_content), (Client, GET), (Server, OK)];
+        last_parts(&mut dialogue, &reads);
+        assert_eq!((dialogue.requests(), dialogue.is_in_flight()), (4, false));
+        assert_eq!(dialogue.progress(Server).finals, 4);
+    }
+
+    #[test]
+    fn after_a_response_that_cannot_be_followed_the_response_to_the_next_request_is_found() {
+        use Side::{Client, Server};
+        let long = format!("HTTP/1.1 200 {}", "y".repeat(300 * 1024));
+        for lost in [long.as_str(), "HTTP/1.1 200 OK\r\nContent-Length: x\r\n\r\nhello"] {
+            let mut dialogue = Dialogue::new();
+            let reads = [(Client, GET), (Server, lost), (Server, OK)];
+            assert_eq!(last_parts(&mut dialogue, &reads), [Part::Unframed], "no request since");
+            let head = "HEAD / HTTP/1.1\r\n\r\n";
+            let no_content = "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\n";
+            let reads = [(Client, head), (Server, "no response"), (Server, no_content)];
+            assert_eq!(last_parts(&mut dialogue, &reads), [Part::Head]);
+            assert_eq!((dialogue.progress(Server).finals, dialogue.is_in_flight()), (2, false));
+            // Which of three requests a response answers would be a guess.
+            let reads = [(Client, GET), (Client, GET), (Server, lost), (Client, GET), (Server, OK)];
+            assert_eq!(last_parts(&mut dialogue, &reads), [Part::Unframed]);
+        }
+    }
+
+    #[test]
+    fn what_a_client_sends_before_its_tunnel_is_open_is_no_request() {
+        let early = "CONNECT h:443 HTTP/1.1\r\nHost: h\r\n\r\n\u{16}\u{3}\u{1}";
+        let mut dialogue = dialogue(early, "HTTP/1.1 200 OK\r\n\r\n", 1000);
+        assert_eq!((dialogue.requests(), dialogue.unanswered()), (1, 0));
+        let ranges = dialogue.follow(Side::Client, GET.as_bytes());
+        assert_eq!(ranges[0].part, Part::Unframed);
+        assert_eq!(dialogue.requests(), 1);
     }
 }

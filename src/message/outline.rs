@@ -39,6 +39,10 @@ impl Outline {
     }
 
     fn split(bytes: &[u8], is_request: bool) -> Result<Option<Outline>, httparse::Error> {
+        // One read may have thousands of heads, so only the lines of this one are counted.
+        let start = bytes.iter().take_while(|byte| b"\r\n".contains(byte)).count();
+        let end = empty_line_end(&bytes[start..]).map_or(bytes.len(), |end| start + end);
+        let bytes = &bytes[..end];
         // A line has one field at most, so there is always room.
         let lines = bytes.iter().filter(|&&byte| byte == b'\n').count();
         let mut fields = vec![httparse::EMPTY_HEADER; lines];
@@ -91,6 +95,19 @@ impl Outline {
     /// Bytes that it takes in memory.
     pub fn memory(&self) -> usize {
         size_of::<Outline>() + self.bytes.len() + size_of_val(&self.fields[..])
+    }
+}
+
+/// Returns the offset after the first empty line that follows another line, if there is one.
+pub(super) fn empty_line_end(bytes: &[u8]) -> Option<usize> {
+    let mut at = 0;
+    loop {
+        at += bytes[at..].iter().position(|&byte| byte == b'\n')? + 1;
+        match bytes[at..] {
+            [b'\n', ..] => return Some(at + 1),
+            [b'\r', b'\n', ..] => return Some(at + 2),
+            _ => {}
+        }
     }
 }
 

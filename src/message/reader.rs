@@ -9,7 +9,11 @@
 //! ```
 //! [`Reader`] takes the bytes of one direction, in reads of any size, and splits them into ranges of
 //! one [`Part`] each. It does not judge. From the first byte that it cannot follow, all bytes are
-//! [`Part::Unframed`].
+//! [`Part::Unframed`], until the caller knows where a message begins again.
+//!
+//! Bounds: a head has any length and any number of fields, but of a long one only the fields that frame
+//! the message are kept. A line of chunked framing has 256 KiB at most. Beyond a bound the bytes are
+//! unframed too, and [`Reader::beyond`] says so: the bound is this program's, and no rule is broken.
 //!
 //! Rule: [`Ending`] says where each message ends.  Left out: what follows a tunnel or an upgrade.
 //! Next: [`ending`](super::ending).
@@ -17,18 +21,36 @@
 use std::borrow::Cow;
 use std::collections::VecDeque;
 
-use super::chunked::{Decoded, Decoder};
+use super::chunked::{Decoded, Decoder, MAX_FOLLOWED_LINE_BYTES};
 use super::ending::Ending;
 use super::method::Method;
-use super::outline::Outline;
+use super::outline::{Outline, empty_line_end};
 use super::refusal::Refusal;
 
 /// Bytes of an incomplete head that a reader keeps, at most. Far more than the default of
 /// [`Limits::head`](super::limits::Limits), since other servers allow more.
 pub const MAX_KEPT_BYTES: usize = 256 * 1024;
 
-/// Requests without a response whose methods a reader keeps, at most.
-const MAX_UNANSWERED: usize = 1024;
+/// The fields that are kept of a head of more than [`MAX_KEPT_BYTES`]: they say where the message ends,
+/// what its content is, and whether the connection stays open.
+const KEPT_FIELDS: [&str; 5] =
+    ["content-length", "transfer-encoding", "content-type", "content-encoding", "connection"];
+
+/// Bytes of an incomplete head that is parsed at each read. A longer one is parsed again when it has
+/// grown by an eighth, or may be complete: so the time is in proportion to its length. A line of it that
+/// is broken may be found some reads later.
+const PARSED_AT_EACH_READ: usize = 4 * 1024;
+
+/// Runs of requests with one method whose responses have not been read, that a reader keeps at most.
+const MAX_METHOD_RUNS: usize = 4096;
+
+/// What [`Reader::beyond`] returns.
+const HEAD_TOO_LONG: &str =
+    "a head whose first line and Content-Length and the like take more than 128 KiB";
+const LINE_TOO_LONG: &str = "a chunk-size line or trailer line of more than 256 KiB";
+const LINES_TOO_LONG: &str =
+    "long heads and lines of many connections at once, which take more than 64 MiB in all";
+const TOO_MANY_METHODS: &str = "thousands of requests with changing methods before their responses";
 
 /// What a byte in a stream of messages is part of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -75,8 +97,14 @@ pub struct Reader {
     ending: Option<Ending>,
     /// The rule that chunked content broke, and the offset in its line.
     fault: Option<(Refusal, usize)>,
-    /// The methods of requests whose responses have not been read.
-    request_methods: VecDeque<Method>,
+    /// What was more than a bound of this reader, so that nothing is followed after it.
+    beyond: Option<&'static str>,
+    /// Bytes of the incomplete head when it was parsed last.
+    parsed: usize,
+    /// The methods of requests whose responses have not been read, in runs of equal ones.
+    request_methods: VecDeque<(Method, u32)>,
+    /// Requests after those, whose methods are not kept.
+    unknown_methods: u64,
 }
 
 /// What the reader expects next.
@@ -113,16 +141,44 @@ impl Reader {
             outline: None,
             ending: None,
             fault: None,
+            beyond: None,
+            parsed: 0,
             request_methods: VecDeque::new(),
+            unknown_methods: 0,
         }
     }
 
     /// Records the method of the next request. The response to HEAD has no content, so a reader of
     /// responses must know the method. Without a record, it assumes GET.
     pub fn expect_response_to(&mut self, method: Method) {
-        if self.request_methods.len() < MAX_UNANSWERED {
-            self.request_methods.push_back(method);
+        let method = match method {
+            Method::Head | Method::Connect => method,
+            _ => Method::Get, // the responses to all others end alike
+        };
+        let has_room = self.request_methods.len() < MAX_METHOD_RUNS;
+        match self.request_methods.back_mut() {
+            _ if self.unknown_methods > 0 => self.unknown_methods += 1,
+            Some((last, count)) if *last == method && *count < u32::MAX => *count += 1,
+            _ if has_room => self.request_methods.push_back((method, 1)),
+            _ => self.unknown_methods += 1,
         }
+    }
+
+    /// Takes the method of the oldest request without a response.
+    fn take_request_method(&mut self) -> Option<Method> {
+        let Some((method, count)) = self.request_methods.front_mut() else {
+            if self.unknown_methods > 0 {
+                self.unknown_methods -= 1;
+                self.beyond = Some(TOO_MANY_METHODS);
+            }
+            return None;
+        };
+        let method = *method;
+        *count -= 1;
+        if *count == 0 {
+            self.request_methods.pop_front();
+        }
+        Some(method)
     }
 
     /// The last head that was read completely.
@@ -144,6 +200,12 @@ impl Reader {
     /// The rule that chunked content broke, and the offset of the bad byte in its line.
     pub fn fault(&self) -> Option<(Refusal, usize)> {
         self.fault
+    }
+
+    /// Returns what was more than is followed here, if the bytes are unframed only because of that: they
+    /// may break no rule.
+    pub fn beyond(&self) -> Option<&'static str> {
+        self.beyond
     }
 
     /// Whether a message has begun and not ended. Also true for content that ends when the connection
@@ -189,7 +251,7 @@ impl Reader {
             return Some(PartRange::new(Part::Content, length, !self.is_within()));
         }
         if let ReaderState::ChunkedAfterSkip = self.state {
-            self.state = ReaderState::Chunked(Decoder::new(u64::MAX));
+            self.state = ReaderState::Chunked(Decoder::of_others());
             // A CR LF may come before the size line: it ends the data that was skipped.
             if bytes.starts_with(b"\r\n") {
                 return Some(PartRange::new(Part::Framing, 2, false));
@@ -206,6 +268,39 @@ impl Reader {
     pub fn stop(&mut self) {
         self.kept.clear();
         self.state = ReaderState::Lost;
+    }
+
+    /// Takes the next byte as the first of a message, after unframed bytes. If it is a response, it
+    /// answers the last request.
+    pub fn resume(&mut self) {
+        let last = self.request_methods.pop_back();
+        self.request_methods.clear();
+        self.request_methods.extend(last.map(|(method, _)| (method, 1)));
+        (self.unknown_methods, self.parsed) = (0, 0);
+        (self.fault, self.beyond) = (None, None);
+        self.kept.clear();
+        self.state = ReaderState::Head;
+    }
+
+    /// Bytes that it takes in memory, besides its own size.
+    pub fn memory(&self) -> usize {
+        let head = self.outline.as_ref().map_or(0, Outline::memory);
+        self.kept.capacity() + head + self.request_methods.len() * size_of::<(Method, u32)>()
+    }
+
+    /// Gives up memory: the last head, and of an incomplete head all but the fields that frame the
+    /// message. A long line that is still kept then is not followed to its end.
+    pub fn shrink(&mut self) {
+        self.outline = None;
+        if let ReaderState::Head = self.state {
+            self.kept = with_kept_fields(&self.kept);
+            self.parsed = self.kept.len();
+        }
+        if self.kept.len() > PARSED_AT_EACH_READ {
+            (self.state, self.beyond) = (ReaderState::Lost, Some(LINES_TOO_LONG));
+            self.kept = Vec::new();
+        }
+        self.kept.shrink_to_fit();
     }
 
     /// Skips bytes of the stream that the caller does not have.
@@ -225,13 +320,27 @@ impl Reader {
 
     fn next_of_head(&mut self, bytes: &[u8]) -> PartRange {
         let before = self.kept.len();
+        if !self.is_worth_parsing(bytes) {
+            self.kept.extend_from_slice(bytes);
+            return PartRange::new(Part::Head, bytes.len(), false);
+        }
         let all = self.take_kept_and(bytes);
         match Outline::parse(&all, self.reads_requests) {
             Some(None) if all.len() < MAX_KEPT_BYTES => {
-                self.kept = all.into_owned();
+                (self.kept, self.parsed) = (all.into_owned(), before + bytes.len());
+                PartRange::new(Part::Head, bytes.len(), false)
+            }
+            Some(None) => {
+                let kept = with_kept_fields(&all);
+                self.parsed = kept.len();
+                if kept.len() > MAX_KEPT_BYTES / 2 {
+                    return self.lose(bytes, Some(HEAD_TOO_LONG));
+                }
+                self.kept = kept;
                 PartRange::new(Part::Head, bytes.len(), false)
             }
             Some(Some(outline)) => {
+                self.parsed = 0;
                 let length = outline.length - before;
                 self.state = self.state_after(&outline);
                 self.outline = Some(outline);
@@ -241,15 +350,35 @@ impl Reader {
                     ..PartRange::new(Part::Head, length, ends_message)
                 }
             }
-            _ => {
-                self.state = ReaderState::Lost;
-                PartRange::new(Part::Unframed, bytes.len(), false)
-            }
+            None => self.lose(bytes, None),
         }
+    }
+
+    /// Whether the incomplete head with these bytes is to be parsed: it may be complete, or has grown.
+    fn is_worth_parsing(&self, bytes: &[u8]) -> bool {
+        let length = self.kept.len() + bytes.len();
+        if length <= PARSED_AT_EACH_READ || length >= self.parsed + self.parsed / 8 {
+            return true;
+        }
+        // The empty line may begin in the kept bytes.
+        let last = &self.kept[self.kept.len().saturating_sub(2)..];
+        let start = [last, &bytes[..bytes.len().min(2)]].concat();
+        empty_line_end(&start).or(empty_line_end(bytes)).is_some()
+    }
+
+    /// Calls these and all further bytes unframed.
+    fn lose(&mut self, bytes: &[u8], beyond: Option<&'static str>) -> PartRange {
+        (self.state, self.beyond) = (ReaderState::Lost, beyond);
+        PartRange::new(Part::Unframed, bytes.len(), false)
     }
 
     fn next_of_framing(&mut self, bytes: &[u8]) -> PartRange {
         let before = self.kept.len();
+        // A line is read when it is complete, so that a long one is not searched at each read.
+        if before > 0 && before + bytes.len() < MAX_FOLLOWED_LINE_BYTES && !bytes.contains(&b'\n') {
+            self.kept.extend_from_slice(bytes);
+            return PartRange::new(Part::Framing, bytes.len(), false);
+        }
         let all = self.take_kept_and(bytes);
         let ReaderState::Chunked(decoder) = &mut self.state else {
             return PartRange::new(Part::Unframed, bytes.len(), false);
@@ -265,10 +394,12 @@ impl Reader {
                 self.state = ReaderState::Head;
                 PartRange::new(Part::Framing, used - before, true)
             }
+            Err((Refusal::ChunkExtensionsTooLong | Refusal::TrailersTooLong, _)) => {
+                self.lose(bytes, Some(LINE_TOO_LONG))
+            }
             Err(fault) => {
-                self.state = ReaderState::Lost;
                 self.fault = Some(fault);
-                PartRange::new(Part::Unframed, bytes.len(), false)
+                self.lose(bytes, None)
             }
         }
     }
@@ -288,14 +419,17 @@ impl Reader {
     fn state_after(&mut self, outline: &Outline) -> ReaderState {
         // An interim response precedes the final response to the same request.
         let is_interim = matches!(outline.status, Some(100..200));
-        let request_method = if is_interim { None } else { self.request_methods.pop_front() };
+        let request_method = if is_interim { None } else { self.take_request_method() };
         let ending = Ending::of(outline, request_method);
         self.ending = Some(ending);
+        if self.beyond.is_some() {
+            return ReaderState::Lost;
+        }
         match ending {
             Ending::Interim | Ending::NoContent | Ending::ToHead => ReaderState::Head,
             Ending::NoFraming | Ending::Length(0) => ReaderState::Head,
             Ending::Length(length) => ReaderState::Length(length),
-            Ending::Chunked => ReaderState::Chunked(Decoder::new(u64::MAX)),
+            Ending::Chunked => ReaderState::Chunked(Decoder::of_others()),
             Ending::Close | Ending::CloseCoded => ReaderState::UntilClose,
             Ending::Switched | Ending::Tunnel => ReaderState::Lost,
             Ending::CodingUnknown | Ending::LengthInvalid | Ending::LengthsDiffer => {
@@ -303,6 +437,28 @@ impl Reader {
             }
         }
     }
+}
+
+/// Returns an incomplete head without the fields that are not kept. Of a line that is not complete, the
+/// start is kept, so that the bytes that follow can be appended.
+fn with_kept_fields(head: &[u8]) -> Vec<u8> {
+    let (mut kept, mut is_first) = (Vec::new(), true);
+    for line in head.split_inclusive(|&byte| byte == b'\n') {
+        let colon = line.iter().position(|&byte| byte == b':').filter(|_| !is_first);
+        let is_kept = colon.is_none_or(|colon| {
+            KEPT_FIELDS.iter().any(|name| line[..colon].eq_ignore_ascii_case(name.as_bytes()))
+        });
+        is_first &= line.trim_ascii().is_empty(); // empty lines may precede the first one
+        match colon {
+            Some(colon) if !is_kept && !line.ends_with(b"\n") => {
+                kept.extend_from_slice(&line[..=colon]);
+                kept.extend(line.ends_with(b"\r").then_some(b'\r'));
+            }
+            _ if is_kept => kept.extend_from_slice(line),
+            _ => {}
+        }
+    }
+    kept
 }
 
 #[cfg(test)]
@@ -384,5 +540,101 @@ pub(super) mod tests {
             reader.skip(skipped);
             assert_eq!(read(&mut reader, rest), Some(ends), "{skipped}");
         }
+    }
+
+    /// Follows a stream in reads of this size: the messages that ended, and the most bytes kept.
+    fn follow(reader: &mut Reader, stream: &[u8], read_size: usize) -> (usize, usize) {
+        let (mut ended, mut most_kept) = (0, 0);
+        for mut read in stream.chunks(read_size) {
+            while let Some(range) = reader.next(read) {
+                read = &read[range.length..];
+                ended += usize::from(range.ends_message);
+                most_kept = most_kept.max(reader.kept.len());
+            }
+        }
+        (ended, most_kept)
+    }
+
+    #[test]
+    fn what_this_server_refuses_as_too_long_is_followed_between_others() {
+        let chunked = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n";
+        let long = "y".repeat(300 * 1024);
+        for response in [
+            format!("HTTP/1.1 200 OK\r\n{}Content-Length: 2\r\n\r\nhi", "X: y\r\n".repeat(5000)),
+            format!("HTTP/1.1 200 OK\r\nSet-Cookie: {long}\r\nContent-Length: 2\r\n\r\nhi"),
+            format!("HTTP/1.1 200 OK\r\nContent-Length: 2\r\nSet-Cookie: {long}\r\n\r\nhi"),
+            format!("{chunked}2;x={}\r\nhi\r\n0\r\n\r\n", &long[..5 * 1024]),
+            chunked.to_owned() + &format!("1;x={}\r\n!\r\n", &long[..3000]).repeat(9) + "0\r\n\r\n",
+            format!("{chunked}0\r\nX: {}\r\n\r\n", &long[..9 * 1024]),
+            format!("{chunked}0\r\n{}\r\n", "X: y\r\n".repeat(5000)),
+        ] {
+            for read_size in [7, 1000, response.len()] {
+                let mut reader = Reader::responses();
+                let (ended, most_kept) = follow(&mut reader, response.as_bytes(), read_size);
+                assert_eq!((ended, reader.is_within()), (1, false), "{read_size}: {response:.90}");
+                assert!(most_kept <= MAX_KEPT_BYTES * 9 / 8 + read_size, "{most_kept}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_head_of_any_length_takes_bounded_memory() {
+        let mut reader = Reader::responses();
+        follow(&mut reader, b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n", 9);
+        let fields = format!("X: {}\r\n", "y".repeat(1000)).repeat(64);
+        for _ in 0..100 {
+            let (_, most_kept) = follow(&mut reader, fields.as_bytes(), 16 * 1024);
+            assert!(most_kept <= MAX_KEPT_BYTES * 9 / 8, "{most_kept}");
+        }
+        assert_eq!(follow(&mut reader, b"\r\n0\r\n\r\n", 5).0, 1);
+        assert_eq!(reader.ending(), Some(Ending::Chunked));
+        // A broken line breaks it, however long it is.
+        follow(&mut reader, b"HTTP/1.1 200 OK\r\n", 99);
+        follow(&mut reader, fields.repeat(9).as_bytes(), 16 * 1024);
+        follow(&mut reader, b"X : y\r\n\r\n", 99);
+        assert_eq!((reader.is_lost(), reader.beyond()), (true, None));
+    }
+
+    #[test]
+    fn beyond_a_bound_nothing_is_called_broken() {
+        let long = "y".repeat(300 * 1024);
+        let chunked = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n";
+        for (stream, what) in [
+            (format!("HTTP/1.1 200 {long}"), HEAD_TOO_LONG),
+            (format!("HTTP/1.1 200 OK\r\nContent-Length: {long}"), HEAD_TOO_LONG),
+            (format!("{chunked}1;{long}"), LINE_TOO_LONG),
+            (format!("{chunked}0\r\nX: {long}"), LINE_TOO_LONG),
+        ] {
+            for read_size in [1000, stream.len()] {
+                let mut reader = Reader::responses();
+                follow(&mut reader, stream.as_bytes(), read_size);
+                let state = (reader.is_lost(), reader.beyond(), reader.fault());
+                assert_eq!(state, (true, Some(what), None), "{stream:.90}");
+                reader.resume();
+                let ended = follow(&mut reader, b"HTTP/1.1 204 N\r\n\r\n", 9).0;
+                assert_eq!((ended, reader.beyond()), (1, None));
+            }
+        }
+    }
+
+    #[test]
+    fn each_response_is_read_by_the_method_of_its_request_however_many_wait() {
+        const HEAD: &[u8] = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n";
+        let mut reader = Reader::responses();
+        for method in [Method::Get, Method::Post, Method::Head] {
+            (0..100_000).for_each(|_| reader.expect_response_to(method));
+        }
+        assert_eq!(reader.request_methods.len(), 2);
+        let get = [HEAD, b"hi"].concat();
+        assert_eq!(follow(&mut reader, &get.repeat(200_000), 1 << 16).0, 200_000);
+        assert_eq!(follow(&mut reader, &HEAD.repeat(100_000), 1 << 16).0, 100_000);
+        // Beyond the bound, where a response ends is unknown.
+        for _ in 0..MAX_METHOD_RUNS {
+            reader.expect_response_to(Method::Get);
+            reader.expect_response_to(Method::Head);
+        }
+        let both = [&get[..], HEAD].concat();
+        let count = follow(&mut reader, &both.repeat(MAX_METHOD_RUNS), 1 << 16).0;
+        assert_eq!((count, reader.beyond()), (MAX_METHOD_RUNS, Some(TOO_MANY_METHODS)));
     }
 }

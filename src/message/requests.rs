@@ -6,7 +6,8 @@
 //! ```
 //! [`RequestCollector`] takes the ranges that a [`Dialogue`](super::dialogue::Dialogue) finds in the
 //! client's bytes. It keeps all of them, so its caller limits how many bytes it takes. A broken request
-//! is not collected, because its bytes have no known end.
+//! is not collected, because its bytes have no known end. If a request is found after it, then what was
+//! followed of it is collected, so that requests and responses are counted alike.
 //!
 //! Rule: RFC 9112 section 6.  Next: [`dialogue`](super::dialogue).
 
@@ -35,6 +36,9 @@ pub struct RequestCollector {
 impl RequestCollector {
     /// Takes a range of the bytes that the client sent, and these bytes.
     pub fn take(&mut self, range: &Followed, bytes: &[u8]) {
+        if range.resumes {
+            self.whole.push(mem::take(&mut self.incomplete));
+        }
         match range.part {
             Part::Head => self.incomplete.head.extend_from_slice(bytes),
             Part::Content => self.incomplete.content.extend_from_slice(bytes),
@@ -96,5 +100,21 @@ mod tests {
             }
             assert_eq!(requests.whole(), [], "{sent}");
         }
+    }
+
+    #[test]
+    fn a_broken_request_counts_once_the_next_one_is_found() {
+        let (mut dialogue, mut requests) = (Dialogue::new(), RequestCollector::default());
+        for (from, read) in [
+            (Side::Client, &b"GET / HTTP/1.1\r\nHost"[..]),
+            (Side::Client, b" : h\r\n\r\n"),
+            (Side::Server, b"HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\n\r\n"),
+            (Side::Client, b"HEAD / HTTP/1.1\r\n\r\n"),
+        ] {
+            let ranges = dialogue.follow(from, read);
+            ranges.iter().filter(|_| from == Side::Client).for_each(|it| requests.take(it, read));
+        }
+        let [_, second] = requests.whole() else { panic!("two requests") };
+        assert_eq!(second.head, b"HEAD / HTTP/1.1\r\n\r\n");
     }
 }

@@ -93,6 +93,7 @@ pub struct ResponseCollector {
     /// Whether the bytes of the client end within a head.
     is_within_request_head: bool,
     fault: Option<ResponseFault>,
+    beyond: Option<&'static str>,
 }
 
 impl ResponseCollector {
@@ -106,6 +107,7 @@ impl ResponseCollector {
         while let Some(range) = self.dialogue.next(Side::Client, bytes) {
             let (taken, rest) = bytes.split_at(range.length);
             self.requests.take(&range, taken);
+            self.beyond = self.beyond.or(range.beyond);
             self.is_within_request_head = range.part == Part::Head && range.head.is_none();
             bytes = rest;
         }
@@ -166,6 +168,16 @@ impl ResponseCollector {
         self.fault
     }
 
+    /// What one side sent that is more than is followed here, if there was any. It may break no rule.
+    pub fn beyond(&self) -> Option<&'static str> {
+        self.beyond
+    }
+
+    /// Whether more bytes of the server can be understood: none broke a rule, or was beyond a bound.
+    pub fn can_go_on(&self) -> bool {
+        self.fault.is_none() && self.beyond.is_none()
+    }
+
     /// Whether each request has a complete final response.
     pub fn is_answered(&self) -> bool {
         self.dialogue.progress(Side::Server).finals >= self.dialogue.requests()
@@ -185,7 +197,11 @@ impl ResponseCollector {
     /// Takes a range of bytes that the server sent.
     fn take(&mut self, range: &Followed, bytes: &[u8]) {
         let start = self.received.len();
+        if range.resumes {
+            self.skip_unframed(start);
+        }
         self.received.extend_from_slice(bytes);
+        self.beyond = self.beyond.or(range.beyond);
         if self.fault.is_none() {
             self.fault = self.find_fault(range, start);
         }
@@ -217,11 +233,19 @@ impl ResponseCollector {
         }
     }
 
+    /// Counts the bytes from the last complete response up to `start` as one response without an end.
+    fn skip_unframed(&mut self, start: usize) {
+        let (span, head, content) = (self.end..start, Vec::new(), Vec::new());
+        let unknown = ReceivedResponse { status: 0, span, head, content, is_whole: false };
+        self.finals.push(self.incomplete.take().unwrap_or(unknown));
+        self.end = start;
+    }
+
     /// Searches a range that begins at `start` for the first byte that breaks a rule.
     fn find_fault(&self, range: &Followed, start: usize) -> Option<ResponseFault> {
         match range.part {
             Part::Content | Part::Framing => None,
-            Part::Unframed if self.dialogue.has_switched() => None,
+            Part::Unframed if self.dialogue.has_switched() || self.beyond.is_some() => None,
             Part::Head | Part::Unframed => match &self.incomplete {
                 None => self.find_fault_of_head(range, start),
                 Some(response) => Some(ResponseFault {
@@ -395,5 +419,26 @@ mod tests {
                 assert!(fault.rule.contains(rule), "{responses}: {}", fault.rule);
             }
         }
+    }
+
+    #[test]
+    fn what_is_more_than_is_followed_breaks_no_rule_and_the_next_response_is_found() {
+        let chunked = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n";
+        let long = "y".repeat(300 * 1024);
+        for lost in [format!("HTTP/1.1 200 {long}\r\n\r\n"), format!("{chunked}1;{long}\r\n")] {
+            let mut collector = collector(b"GET /1 HTTP/1.1\r\n\r\n", lost.as_bytes(), 1 << 16);
+            assert!(collector.fault().is_none() && collector.beyond().is_some());
+            collector.sent(b"GET /2 HTTP/1.1\r\n\r\n");
+            collector.received(b"HTTP/1.1 204 N\r\n\r\n");
+            let [first, second] = collector.finals() else { panic!("two responses") };
+            assert_eq!((first.is_whole, second.is_whole, second.status), (false, true, 204));
+            assert_eq!(second.head, b"HTTP/1.1 204 N\r\n\r\n");
+            assert!(collector.is_answered() && collector.rest().is_empty());
+        }
+        let many =
+            format!("HTTP/1.1 200 OK\r\n{}Content-Length: 0\r\n\r\n", "X: y\r\n".repeat(5000));
+        let collector = collector(b"GET / HTTP/1.1\r\n\r\n", many.as_bytes(), 1 << 16);
+        assert_eq!((collector.fault(), collector.beyond()), (None, None));
+        assert_eq!(collector.finals()[0].values("x").len(), 5000);
     }
 }

@@ -321,6 +321,9 @@ impl ExchangesState {
         at: Instant,
         shared: &SharedExchanges,
     ) {
+        if range.resumes {
+            self.end_unframed(key, from, shared.capacity);
+        }
         let Some(connection) = self.connections.get(&key).filter(|it| !it.is_lost) else { return };
         let is_open = |exchange: &KeptExchange| !exchange.message(from).is_whole;
         let position = connection.exchanges.iter().position(is_open);
@@ -358,6 +361,16 @@ impl ExchangesState {
             matches!(range.ending, Some(Ending::Close | Ending::CloseCoded));
         self.bytes += cost + message.memory() - before;
         self.keep_while(key, shared.capacity, KeptExchange::is_whole);
+    }
+
+    /// Ends a message of this side that has no known end, because the next one has begun.
+    fn end_unframed(&mut self, key: ConnectionKey, from: Side, capacity: usize) {
+        let Some(connection) = self.connections.get_mut(&key) else { return };
+        let mut messages = connection.exchanges.iter_mut().map(|it| it.message_mut(from));
+        if let Some(message) = messages.find(|message| !message.is_whole && message.total > 0) {
+            message.is_whole = true;
+        }
+        self.keep_while(key, capacity, KeptExchange::is_whole);
     }
 
     /// Moves the first exchanges of a connection to those that are over, as long as this is true of them.
@@ -608,5 +621,18 @@ mod tests {
         assert_eq!(exchanges.all().len(), 1);
         follower.gone(1);
         assert_eq!((exchanges.all().len(), exchanges.all()[0].status), (1, Some(400)));
+    }
+
+    #[test]
+    fn after_a_broken_request_the_next_exchange_is_kept_by_itself() {
+        let (exchanges, follower) = followed(10, 1024);
+        follower.received(1, b"GET / HTTP/1.1\r\nHost : h\r\n\r\n");
+        follower.sent(1, b"HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\n\r\n");
+        follower.received(1, GET);
+        follower.sent(1, NO_CONTENT);
+        let kept = exchanges.all();
+        let statuses: Vec<_> = kept.iter().map(|kept| kept.status).collect();
+        assert_eq!(statuses, [Some(400), Some(204)]);
+        assert_eq!(kept[1].request.bytes(), GET);
     }
 }

@@ -7,10 +7,14 @@
 //! Server or watch ── bytes ──> Follower ── bytes and their ranges ──> Trace, Recorder, Exchanges
 //!                              one Dialogue for each connection
 //! ```
+//! Bounds: a dialogue keeps little of usual messages. All connections together keep 64 MiB of long heads
+//! and lines; beyond that, a connection keeps only what frames its messages.
+//!
 //! Left out: judging the messages, and printing them.  Next: `trace`.
 
 use std::collections::HashMap;
 use std::net::SocketAddr;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crate::message::dialogue::{Dialogue, Followed, Side};
@@ -53,31 +57,69 @@ pub trait Viewer: Send + Sync {
 /// viewer that panics is logged, and the others are told all the same.
 pub struct Follower {
     viewers: Vec<Arc<dyn Viewer>>,
-    connections: Mutex<HashMap<u64, Arc<Mutex<Dialogue>>>>,
+    connections: Mutex<HashMap<u64, Arc<Mutex<FollowedConnection>>>>,
+    /// What the long messages of all connections take in memory.
+    long_bytes: AtomicUsize,
+}
+
+/// Bytes of memory that a dialogue may take before they are counted.
+const USUAL_BYTES: usize = 32 * 1024;
+
+/// Bytes that the long messages of all connections may take.
+const MAX_LONG_BYTES: usize = 64 * 1024 * 1024;
+
+#[derive(Default)]
+struct FollowedConnection {
+    dialogue: Dialogue,
+    /// Its part of [`Follower::long_bytes`].
+    long_bytes: usize,
+}
+
+impl FollowedConnection {
+    /// Counts what a long message takes in memory, and gives it up if all together take too much.
+    fn bound_memory(&mut self, of_all: &AtomicUsize) {
+        let long_bytes = |dialogue: &Dialogue| match dialogue.memory() {
+            usual if usual <= USUAL_BYTES => 0,
+            long => long,
+        };
+        let before = self.long_bytes;
+        self.long_bytes = long_bytes(&self.dialogue);
+        if before == 0 && self.long_bytes == 0 {
+            return;
+        }
+        let others = of_all.fetch_sub(before, Ordering::Relaxed) - before;
+        if self.long_bytes > 0 && others + self.long_bytes > MAX_LONG_BYTES {
+            self.dialogue.shrink();
+            self.long_bytes = long_bytes(&self.dialogue);
+        }
+        of_all.fetch_add(self.long_bytes, Ordering::Relaxed);
+    }
 }
 
 impl Follower {
     /// A follower for these viewers. They are told in this order.
     pub fn new(viewers: Vec<Arc<dyn Viewer>>) -> Follower {
-        Follower { viewers, connections: Mutex::default() }
+        Follower { viewers, connections: Mutex::default(), long_bytes: AtomicUsize::new(0) }
     }
 
     /// Whether a request or a response has begun and not ended; see [`Dialogue::is_in_flight`].
     pub(crate) fn is_in_flight(&self, connection: u64) -> bool {
-        self.dialogue(connection).is_some_and(|dialogue| lock(&dialogue).is_in_flight())
+        self.connection(connection).is_some_and(|it| lock(&it).dialogue.is_in_flight())
     }
 
     fn follow(&self, connection: u64, from: Side, bytes: &[u8]) {
-        let Some(dialogue) = self.dialogue(connection) else { return };
+        let Some(it) = self.connection(connection) else { return };
         let (ranges, is_in_flight) = {
-            let mut dialogue = lock(&dialogue);
-            (dialogue.follow(from, bytes).into(), dialogue.is_in_flight())
+            let mut it = lock(&it);
+            let ranges = it.dialogue.follow(from, bytes).into();
+            it.bound_memory(&self.long_bytes);
+            (ranges, it.dialogue.is_in_flight())
         };
         let followed = FollowedBytes { from, bytes, ranges: &ranges, is_in_flight };
         report(&self.viewers, |viewer| viewer.crossed(connection, &followed));
     }
 
-    fn dialogue(&self, connection: u64) -> Option<Arc<Mutex<Dialogue>>> {
+    fn connection(&self, connection: u64) -> Option<Arc<Mutex<FollowedConnection>>> {
         lock(&self.connections).get(&connection).map(Arc::clone)
     }
 }
@@ -113,7 +155,10 @@ impl Observer for Follower {
     }
 
     fn gone(&self, connection: u64) {
-        lock(&self.connections).remove(&connection);
+        let removed = lock(&self.connections).remove(&connection);
+        if let Some(it) = removed {
+            self.long_bytes.fetch_sub(lock(&it).long_bytes, Ordering::Relaxed);
+        }
         report(&self.viewers, |viewer| viewer.gone(connection));
     }
 }
@@ -190,5 +235,28 @@ mod tests {
         assert_eq!(*lock(&other.0), expected);
         follower.gone(2);
         assert!(lock(&follower.connections).is_empty());
+    }
+
+    #[test]
+    fn the_long_heads_of_many_connections_take_bounded_memory_and_are_followed() {
+        let lines = Arc::new(Lines::default());
+        let follower = Follower::new(vec![lines.clone()]);
+        let field = format!("X: {}\r\n", "y".repeat(1000));
+        let long = format!("GET / HTTP/1.1\r\n{}", field.repeat(200));
+        let connections = 1..=(MAX_LONG_BYTES / long.len() * 5 / 4) as u64;
+        for connection in connections.clone() {
+            follower.opened(connection, ([127, 0, 0, 1], 4000).into());
+            follower.received(connection, long.as_bytes());
+            assert!(follower.long_bytes.load(Ordering::Relaxed) <= MAX_LONG_BYTES);
+        }
+        assert!(follower.long_bytes.load(Ordering::Relaxed) > MAX_LONG_BYTES / 2);
+        for connection in connections {
+            follower.received(connection, b"\r\n");
+            follower.sent(connection, b"HTTP/1.1 204 N\r\n\r\n");
+            assert!(!follower.is_in_flight(connection), "{connection}");
+            follower.gone(connection);
+        }
+        assert_eq!(follower.long_bytes.load(Ordering::Relaxed), 0);
+        assert!(!lock(&lines.0).iter().any(|line| line.contains("Unframed")));
     }
 }

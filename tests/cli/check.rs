@@ -225,6 +225,121 @@ fn bytes_that_are_no_response_are_shown_with_the_broken_rule() {
     }
 }
 
+/// Responses that are longer than this server's own limits for requests.
+fn long_responses() -> Vec<String> {
+    let ok = "HTTP/1.1 200 OK\r\nConnection: close\r\n";
+    let chunked = format!("{ok}Transfer-Encoding: chunked\r\n\r\n5");
+    let long = "y".repeat(300 * 1024);
+    vec![
+        format!("{ok}{}Content-Length: 5\r\n\r\nhello", "X: y\r\n".repeat(101)),
+        format!("{ok}Set-Cookie: {long}\r\nContent-Length: 5\r\n\r\nhello"),
+        format!("{chunked};x={}\r\nhello\r\n0\r\n\r\n", &long[..5 * 1024]),
+        format!("{chunked}\r\nhello\r\n0\r\nX: {}\r\n\r\n", &long[..9 * 1024]),
+        format!("{chunked}\r\nhello\r\n0\r\n{}\r\n", "X: y\r\n".repeat(5000)),
+    ]
+}
+
+#[test]
+fn a_response_longer_than_this_server_accepts_passes() {
+    let page = ">>>\nGET / HTTP/1.1\nHost: h\n\n???\nstatus 200\nbody \"hello\"\nclosed\n";
+    let folder = Folder::new();
+    let file = folder.file("long.wire");
+    fs::write(&file, page).unwrap();
+    for response in long_responses() {
+        let shown = format!("{response:.90}");
+        let address = server(move |stream| {
+            read(stream);
+            let _ = stream.write_all(response.as_bytes());
+        });
+        let ended = check(address, file.to_str().unwrap());
+        assert_eq!(ended.code, Some(0), "{shown}: {}", ended.stdout);
+    }
+}
+
+#[test]
+fn pipelined_requests_are_counted_beyond_a_thousand() {
+    let (heads, gets) = (3000, 10);
+    let page = format!(
+        ">>>\n\\{{{heads} \"HEAD / HTTP/1.1\\r\\nHost: h\\r\\n\\r\\n\"}}\\\n\
+         \\{{{gets} \"GET / HTTP/1.1\\r\\nHost: h\\r\\n\\r\\n\"}}\\\n\
+         ???\nstatus 200\n3000: body \"\"\n3001: body \"hello\"\n3010: body \"hello\"\n"
+    );
+    let folder = Folder::new();
+    let file = folder.file("pipeline.wire");
+    fs::write(&file, page).unwrap();
+    let address = server(move |stream| {
+        let requests = heads * 27 + gets * 26;
+        let mut received = vec![0; requests];
+        std::io::Read::read_exact(stream, &mut received).unwrap();
+        let head = "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\n";
+        let responses = head.repeat(heads) + &format!("{head}hello").repeat(gets);
+        let _ = stream.write_all(responses.as_bytes());
+        read(stream);
+    });
+    let ended = check(address, file.to_str().unwrap());
+    assert_eq!(ended.code, Some(0), "{}", ended.stdout);
+}
+
+#[test]
+fn what_is_more_than_check_follows_is_no_failure() {
+    let page = ">>>\nGET / HTTP/1.1\nHost: h\n\n???\nstatus 200\n";
+    let folder = Folder::new();
+    let file = folder.file("beyond.wire");
+    fs::write(&file, page).unwrap();
+    let long = "y".repeat(600 * 1024);
+    let chunked = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n";
+    for (response, what) in [
+        (format!("HTTP/1.1 200 {long}\r\n\r\n"), "a head whose first line"),
+        (format!("{chunked}1;{long}\r\n!\r\n0\r\n\r\n"), "a chunk-size line or trailer line"),
+        (format!("HTTP/1.1 200 OK\r\n\r\n{}", long.repeat(30)), "16 MiB on a connection"),
+    ] {
+        let address = server(move |stream| {
+            read(stream);
+            let _ = stream.write_all(response.as_bytes());
+        });
+        let ended = check(address, file.to_str().unwrap());
+        assert_eq!(ended.code, Some(0), "{}", ended.stdout);
+        assert_eq!(count(&ended, "????"), 1, "{}", ended.stdout);
+        let expected = format!("more than is followed here: {what}");
+        assert!(ended.stdout.contains(&expected), "{}", ended.stdout);
+        let ended = check(address, &format!("--json {}", file.display()));
+        assert!(ended.stdout.contains("\"verdict\":\"unknown\""), "{}", ended.stdout);
+    }
+}
+
+#[test]
+fn a_status_with_another_protocol_behind_it_holds() {
+    let folder = Folder::new();
+    for (request, status) in [
+        ("GET / HTTP/1.1\nHost: h\nUpgrade: x\nConnection: Upgrade\n\n", "101"),
+        ("CONNECT h:443 HTTP/1.1\nHost: h:443\n\n", "200"),
+    ] {
+        let file = folder.file("switch.wire");
+        fs::write(
+            &file,
+            format!(
+                ">>>\n{request}<<<\nHTTP/1.1 {status} S\n\nhello there\\\n???\nstatus {status}\n\
+                 >>>\n\\x81\\x00\\\n<<<\nHTTP/1.1 500 no HTTP\\\n???\nclosed\n"
+            ),
+        )
+        .unwrap();
+        let response = format!("HTTP/1.1 {status} S\r\nContent-Length: 500\r\n\r\n");
+        // The bytes behind it are others than those of the file, and fewer.
+        for behind in ["\u{1}hi", "HTTP/1.1 ", ""] {
+            let response = format!("{response}{behind}");
+            let address = server(move |stream| {
+                read(stream);
+                let _ = stream.write_all(response.as_bytes());
+                read(stream);
+                let _ = stream.write_all(b"\n\n");
+            });
+            let arguments = format!("--timeout 0.3 {}", file.display());
+            let ended = check(address, &arguments);
+            assert_eq!(ended.code, Some(0), "{status} {behind}: {}", ended.stdout);
+        }
+    }
+}
+
 #[test]
 fn a_server_that_stops_listening_is_reported() {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();

@@ -362,6 +362,27 @@ fn assertions_are_tested_on_the_request_instead_of_its_bytes() {
 }
 
 #[test]
+fn assertions_are_tested_on_a_request_that_the_site_would_refuse_as_too_long() {
+    let (many, long) = ("X: y\r\n".repeat(101), "y".repeat(300 * 1024));
+    let chunked = "Transfer-Encoding: chunked\r\n\r\n5";
+    for rest_of_request in [
+        format!("{many}Content-Length: 5\r\n\r\nhello"),
+        format!("X: {long}\r\nContent-Length: 5\r\n\r\nhello"),
+        format!("{chunked};x={}\r\nhello\r\n0\r\n\r\n", &long[..5 * 1024]),
+        format!("{chunked}\r\nhello\r\n0\r\nX: {}\r\n\r\n", &long[..9 * 1024]),
+    ] {
+        let group = "???\nmethod POST\nbody \"hello\"\n\n<<<\nHTTP/1.1 204 No Content\n\n";
+        let mock = Mock::start(&format!("# long\n\n{group}"), "");
+        let mut client = mock.client();
+        let request = format!("POST / HTTP/1.1\r\nHost: h\r\n{rest_of_request}");
+        client.write_all(request.as_bytes()).unwrap();
+        assert_eq!(rest(&mut client).0, "HTTP/1.1 204 No Content\r\n\r\n");
+        let ended = mock.wait();
+        assert_eq!(ended.code, Some(0), "{}", ended.stdout);
+    }
+}
+
+#[test]
 fn a_page_without_requests_answers_any_request_with_the_next_response() {
     let (ok, empty) =
         ("HTTP/1.1 200 OK\nContent-Length: 2\n\nok\\\n", "HTTP/1.1 204 No Content\n\n");

@@ -316,6 +316,35 @@ fn the_client_waits_for_the_responses_of_the_file() {
 }
 
 #[test]
+fn the_client_waits_for_the_end_of_a_response_longer_than_the_site_accepts() {
+    let (many, long) = ("X: y\r\n".repeat(5000), "y".repeat(300 * 1024));
+    let ok = "HTTP/1.1 200 OK\r\n";
+    for response in [
+        format!("{ok}{many}Content-Length: 5\r\n\r\nhello"),
+        format!("{ok}X: {long}\r\nContent-Length: 5\r\n\r\nhello"),
+        format!("{ok}Transfer-Encoding: chunked\r\n\r\n0;x={}\r\n{many}\r\n", &long[..9000]),
+    ] {
+        let (address, server) = server(move |mut stream| {
+            read(&mut stream, GET.len());
+            let (most, last) = response.split_at(response.len() - 1);
+            write(&mut stream, most);
+            assert!(is_silent(&mut stream), "the response has not ended");
+            write(&mut stream, last);
+            read(&mut stream, GET.len());
+            write(&mut stream, OK);
+        });
+        let get = ">>>\nGET / HTTP/1.1\nHost: h\n\n";
+        let file = format!("{get}<<<\nHTTP/1.1 204 No Content\n\n{get}<<<\nHTTP/1.1 204 N\n\n");
+        let folder = Folder::new();
+        let path = folder.file("played.wire");
+        fs::write(&path, file).unwrap();
+        let ended = run(openkitchen(&format!("send {address} --timeout 10")).arg(path));
+        server.join().unwrap();
+        assert!(ended.stdout.contains("\nhello\\\n"), "{:.300}", ended.stdout);
+    }
+}
+
+#[test]
 fn the_response_to_a_broken_head_request_has_no_content() {
     let request = "HEAD / HTTP/1.1\r\nHost : h\r\n\r\n";
     let response = "HTTP/1.1 400 Bad Request\r\nContent-Length: 150\r\n\r\n";

@@ -425,6 +425,156 @@ fn a_recording_of_the_site_gets_the_same_responses_again() {
     assert_eq!(without_date(&client.read_to_end()), without_date(&responses));
 }
 
+/// Reads exactly so many bytes.
+fn read_exactly(mut stream: &TcpStream, length: usize) -> Vec<u8> {
+    let mut bytes = vec![0; length];
+    stream.read_exact(&mut bytes).unwrap();
+    bytes
+}
+
+const UPGRADE: &str = "GET /chat HTTP/1.1\r\nHost: h\r\nUpgrade: websocket\r\n\
+    Connection: Upgrade\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\
+    Sec-WebSocket-Version: 13\r\n\r\n";
+
+const SWITCHED: &str = "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\n\
+    Connection: Upgrade\r\nSec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n\r\n";
+
+/// Frames of a websocket (RFC 6455 section 5.7): a masked text, a ping, a close.
+const FRAMES: [&[u8]; 3] =
+    [b"\x81\x85\x37\xfa\x21\x3d\x7f\x9f\x4d\x51\x58", b"\x89\x80\x37\xfa\x21\x3d", b"\x88\x80abcd"];
+
+/// What the server sends for each of them, some of it like HTTP.
+const ANSWERS: [&[u8]; 3] = [b"\x81\x13HTTP/1.1 200 OK\r\n\r\n", b"\x8a\x00", b"\x88\x00"];
+
+/// The server's side of a connection that leaves HTTP after `request`. It sends a frame at once.
+fn serve_switch(mut server: TcpStream, request: &str, response: &str) {
+    assert_eq!(read_exactly(&server, request.len()), request.as_bytes());
+    server.write_all(&[response.as_bytes(), b"\x81\x02hi"].concat()).unwrap();
+    for (frame, answer) in FRAMES.iter().zip(ANSWERS) {
+        assert_eq!(read_exactly(&server, frame.len()), *frame);
+        server.write_all(answer).unwrap();
+    }
+}
+
+#[test]
+fn a_recording_of_a_websocket_and_of_a_tunnel_passes_check() {
+    let connect = "CONNECT h:443 HTTP/1.1\r\nHost: h:443\r\n\r\n";
+    for (request, response, status) in [
+        (UPGRADE, SWITCHED, "status 101"),
+        (connect, "HTTP/1.1 200 Connection established\r\n\r\n", "status 200"),
+    ] {
+        for client_closes_first in [false, true] {
+            let setup = Setup::new("");
+            let (mut client, server) = setup.connect();
+            let server = thread::spawn(move || {
+                serve_switch(server.try_clone().unwrap(), request, response);
+                if client_closes_first {
+                    assert_eq!(read_once(&server, &mut [0; 8]).unwrap(), 0);
+                }
+            });
+            client.write_all(request.as_bytes()).unwrap();
+            read_exactly(&client, response.len() + 4);
+            for (frame, answer) in FRAMES.iter().zip(ANSWERS) {
+                client.write_all(frame).unwrap();
+                assert_eq!(read_exactly(&client, answer.len()), answer);
+            }
+            if client_closes_first {
+                client.shutdown(Shutdown::Write).unwrap();
+            }
+            assert_eq!(read_once(&client, &mut [0; 8]).unwrap(), 0);
+            server.join().unwrap();
+            drop(client);
+            let recording = setup.recording_with(1, "--- server closed\n");
+            assert_eq!(recording.assertions()[0], status, "{}", recording.text);
+            let stdout = setup.watch.stop().stdout;
+            assert!(!stdout.contains("broken"), "{stdout}");
+
+            let address = setup.listener.local_addr().unwrap();
+            let listener = setup.listener;
+            let server = thread::spawn(move || {
+                let (server, _) = listener.accept().unwrap();
+                server.set_read_timeout(Some(TIMEOUT)).unwrap();
+                serve_switch(server.try_clone().unwrap(), request, response);
+                if client_closes_first {
+                    assert_eq!(read_once(&server, &mut [0; 8]).unwrap(), 0);
+                }
+            });
+            let file = setup.folder.file("switch.wire");
+            fs::write(&file, &recording.text).unwrap();
+            let check = run(openkitchen(&format!("check {address}")).arg(&file));
+            assert_eq!(check.code, Some(0), "{}\n{}", check.stdout, recording.text);
+            server.join().unwrap();
+        }
+    }
+}
+
+#[test]
+fn messages_longer_than_the_site_accepts_are_followed_in_trace_and_recording() {
+    let ok = "HTTP/1.1 200 OK\r\n";
+    let (long, many) = ("y".repeat(300 * 1024), "X: y\r\n".repeat(101));
+    let chunked = "Transfer-Encoding: chunked\r\n\r\n5";
+    let chunk_extension = format!("{chunked};x={}\r\nhello\r\n0\r\n\r\n", &long[..5 * 1024]);
+    let trailer = format!("{chunked}\r\nhello\r\n0\r\nX: {}\r\n\r\n", &long[..9 * 1024]);
+    for (rest, framing) in [
+        (format!("{many}Content-Length: 5\r\n\r\nhello"), "field Content-Length"),
+        (format!("X: {long}\r\nContent-Length: 5\r\n\r\nhello"), "field Content-Length"),
+        (chunk_extension, "field Transfer-Encoding contains chunked"),
+        (trailer, "field Transfer-Encoding contains chunked"),
+    ] {
+        let setup = Setup::new("--explain");
+        let (client, server) = setup.connect();
+        // The request is as long as the response. HEAD follows, whose response has no content.
+        let (request, response) =
+            (format!("POST / HTTP/1.1\r\nHost: h\r\n{rest}"), ok.to_owned() + &rest);
+        let no_content = "HTTP/1.1 204 No Content\r\n\r\n";
+        let to_head = "HTTP/1.1 200 OK\r\nContent-Length: 7\r\n\r\n";
+        let head = "HEAD / HTTP/1.1\r\nHost: h\r\n\r\n";
+        for (request, response) in
+            [(&request[..], &response[..]), (head, to_head), (GET, no_content)]
+        {
+            let sender = thread::spawn({
+                let (mut client, request) = (client.try_clone().unwrap(), request.to_owned());
+                move || client.write_all(request.as_bytes()).unwrap()
+            });
+            assert_eq!(read_exactly(&server, request.len()), request.as_bytes());
+            sender.join().unwrap();
+            let sender = thread::spawn({
+                let (mut server, response) = (server.try_clone().unwrap(), response.to_owned());
+                move || server.write_all(response.as_bytes()).unwrap()
+            });
+            assert_eq!(read_exactly(&client, response.len()), response.as_bytes());
+            sender.join().unwrap();
+        }
+        let recording = setup.recording_with(1, "status 204\n");
+        drop((client, server));
+        let expected = ["status 200", framing, "status 200", "field Content-Length", "status 204"];
+        assert_eq!(recording.assertions(), expected);
+        let stdout = setup.watch.stop().stdout;
+        assert!(!stdout.contains("broken"), "{:.3000}", stdout);
+    }
+}
+
+#[test]
+fn after_a_broken_request_the_next_one_is_recorded_as_it_is() {
+    let setup = Setup::new("");
+    let (mut client, mut server) = setup.connect();
+    let refused = "HTTP/1.1 400 Bad Request\r\nContent-Length: 2\r\n\r\nno";
+    let to_head = "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\n";
+    for (request, response) in [
+        ("GET / HTTP/1.1\r\nHost : h\r\n\r\n", refused),
+        ("HEAD / HTTP/1.1\r\nHost: h\r\n\r\n", to_head),
+        (GET, RESPONSE),
+    ] {
+        client.write_all(request.as_bytes()).unwrap();
+        read_exactly(&server, request.len());
+        server.write_all(response.as_bytes()).unwrap();
+        read_exactly(&client, response.len());
+    }
+    let recording = setup.recording_with(1, "\n\nhello\\\n???\n");
+    let framed = ["status 400", "status 200", "status 200"].map(|it| [it, "field Content-Length"]);
+    assert_eq!(recording.assertions(), framed.concat());
+}
+
 #[test]
 fn a_folder_in_which_no_file_can_be_created_is_an_error_at_once() {
     let folder = Folder::new();

@@ -8,7 +8,8 @@
 //! ```
 //! Rule: RFC 9112 section 6.3, as [`Ending`] has it. An assertion names the kind of framing, and not the
 //! length: the file has the exact bytes, and a later response may have longer content. Interim (1xx)
-//! responses have no assertions, because assertions are about final responses.
+//! responses have no assertions, because assertions are about final responses. A 101 is final: what
+//! follows it is no HTTP.
 
 use std::num::NonZeroU32;
 
@@ -26,12 +27,16 @@ impl ResponseFacts {
     pub fn sent(&mut self, ranges: &[Followed]) -> Vec<Assertion> {
         let mut complete = 0;
         for range in ranges {
+            if range.resumes && self.0.is_empty() {
+                self.0.push(Vec::new()); // the bytes before count as a response
+            }
             if let Some(head) = &range.head
-                && head.status.is_some_and(|status| status >= 200)
+                && range.ending != Some(Ending::Interim)
             {
                 self.0.push(facts(head, range.ending));
             }
-            if range.ends_message && range.ending != Some(Ending::Interim) {
+            let leaves_http = range.head.is_some() && range.ending.is_some_and(Ending::leaves_http);
+            if (range.ends_message && range.ending != Some(Ending::Interim)) || leaves_http {
                 complete = self.0.len();
             }
         }
@@ -114,5 +119,15 @@ mod tests {
                 (vec![], expected.iter().map(|it| it.to_string()).collect())
             );
         }
+    }
+
+    #[test]
+    fn a_switch_is_a_final_response() {
+        let switch = b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: x\r\n\r\n\x81\x02hi";
+        let [sent, closed] = assertions(b"GET / HTTP/1.1\r\nUpgrade: x\r\n\r\n", switch, false);
+        assert_eq!((sent, closed), (vec!["status 101".to_owned()], vec![]));
+        let connect = b"CONNECT h:443 HTTP/1.1\r\nHost: h\r\n\r\n";
+        let [sent, _] = assertions(connect, b"HTTP/1.1 200 OK\r\n\r\n\x16\x03", false);
+        assert_eq!(sent, ["status 200"]);
     }
 }

@@ -114,7 +114,9 @@ impl TracedConnection {
     pub fn shorten<'r>(&mut self, from: Side, bytes: &[u8], ranges: &'r [Followed]) -> Shown<'r> {
         self.has_bytes = true;
         let is_after_response = self.last_from.replace(from) == Some(Side::Server);
-        self.is_kept_alive = from == Side::Client && is_after_response && !self.client.is_within();
+        // After a response without an end, such as a 101, the bytes begin no request.
+        let begins_request = !self.client.is_within() && !self.server.is_within();
+        self.is_kept_alive = from == Side::Client && is_after_response && begins_request;
         match from {
             Side::Client => self.client.show(bytes, ranges),
             Side::Server => self.server.show(bytes, ranges),

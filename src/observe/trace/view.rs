@@ -208,6 +208,9 @@ impl View {
         }
         connection.show(at, from, shown, out);
         remarks.into_iter().for_each(|remark| connection.push_prose(remark, out));
+        for what in ranges.iter().filter_map(|range| range.beyond).filter(|_| !options.explain) {
+            connection.push_prose(&format!("more than is followed here: {what}"), out);
+        }
         if options.explain {
             let mut meaning = connection.meaning(from, bytes, ranges);
             meaning.retain(|remark| explained.allows(remark));

@@ -51,6 +51,13 @@ impl CheckState {
         self.expected.compare(&mut self.equal, to, got, Side::Server)
     }
 
+    /// What was more than is followed here, if no byte before it broke a rule.
+    pub fn beyond(&self) -> Option<&'static str> {
+        let is_too_long = self.got().len() >= MAX_RECEIVED_BYTES;
+        let beyond = self.responses.beyond().or(is_too_long.then_some("16 MiB on a connection"));
+        beyond.filter(|_| self.responses.fault().is_none())
+    }
+
     /// The messages of the next group of assertions. They count as judged in `judged`.
     pub fn group(&self, judged: &mut Judged, about: Side) -> Group<'_> {
         judged.next(about, self.responses.requests(), self.responses.finals())

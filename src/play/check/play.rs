@@ -56,6 +56,8 @@ pub enum CheckOutcome {
     Passed,
     /// The case is about our lesson site, and this server has no such route; the status of its response.
     Skipped(u16),
+    /// The server sent more than is followed here, so it is not known whether the case passes.
+    NotFollowed(&'static str),
     /// The server did something else.
     Failed {
         /// The first difference.
@@ -82,6 +84,9 @@ pub fn play(case: &Case, target: &CheckTarget) -> CheckOutcome {
         return CheckOutcome::Failed { difference, sent: Vec::new(), is_silent: false };
     };
     let state = &client.state;
+    if let Some(what) = state.beyond() {
+        return CheckOutcome::NotFollowed(what);
+    }
     match state.responses.finals().last().map(|response| response.status) {
         // Not found, not allowed, not implemented.
         Some(status @ (404 | 405 | 501)) if case.is_about_site => CheckOutcome::Skipped(status),
@@ -219,12 +224,14 @@ impl CheckPlayer<'_> {
             state.responses.dialogue().progress(Side::Server).has_reached(position)
         };
         self.take_while(number, timeout, |state| {
-            !has_reached(state) && state.responses.fault().is_none()
+            !has_reached(state) && state.responses.can_go_on()
         });
         let client = self.client(number)?;
         require_well_formed(client)?;
-        // Within a message, the transcript says nothing about the bytes of another server.
-        if has_reached(&client.state) || !position.has_messages() {
+        // Within a message and after a switch, the transcript says nothing about the bytes of another
+        // server.
+        let says_nothing = !position.has_messages() || position.is_unframed();
+        if has_reached(&client.state) || says_nothing {
             return Ok(());
         }
         let expected = "a response here, before the client sends more";
@@ -288,7 +295,7 @@ impl CheckPlayer<'_> {
         if about == Side::Server {
             let wanted = judged.responses() + assertions.iter().map(judge::nth).max().unwrap_or(0);
             self.take_while(number, timeout, |state| {
-                state.responses.finals().len() < wanted && state.responses.fault().is_none()
+                state.responses.finals().len() < wanted && state.responses.can_go_on()
             });
             let client = self.client(number)?;
             require_well_formed(client)?;

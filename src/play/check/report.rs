@@ -43,6 +43,8 @@ pub enum Verdict {
     Fail,
     /// The case is about our site, and this is another server.
     Skip,
+    /// The server sent more than is followed here.
+    Unknown,
 }
 
 /// The result of a case, for a report.
@@ -63,6 +65,10 @@ impl From<CheckOutcome> for CaseResult {
             CheckOutcome::Skipped(status) => {
                 let got = format!("this server responds with {status}");
                 (Verdict::Skip, Some(Difference::new("the lesson site", got)), Vec::new())
+            }
+            CheckOutcome::NotFollowed(what) => {
+                let difference = Difference::new("what is followed here", what);
+                (Verdict::Unknown, Some(difference), Vec::new())
             }
             CheckOutcome::Failed { difference, sent, .. } => {
                 (Verdict::Fail, Some(difference), sent)
@@ -119,6 +125,9 @@ impl Report {
             (Verdict::Skip, Some(difference)) => {
                 let _ = writeln!(text, "      about the lesson site only: {}", difference.got);
             }
+            (Verdict::Unknown, Some(difference)) => {
+                let _ = writeln!(text, "      more than is followed here: {}", difference.got);
+            }
             _ => {}
         }
         text
@@ -129,6 +138,7 @@ impl Report {
             Verdict::Pass => ("ok  ", 32),
             Verdict::Fail => ("FAIL", 31),
             Verdict::Skip => ("skip", 33),
+            Verdict::Unknown => ("????", 33),
         };
         if self.colour { format!("\x1b[{colour}m{word}\x1b[0m") } else { word.to_owned() }
     }
@@ -136,13 +146,14 @@ impl Report {
     /// Returns the text to print at the end. `cases` is the number of all cases. `is_silent` says that
     /// the rest was not tried, because the server sent no byte.
     pub fn finish(&self, cases: usize, is_silent: bool) -> String {
-        let [pass, fail, skip] =
-            [Verdict::Pass, Verdict::Fail, Verdict::Skip].map(|v| self.count(v));
+        let [pass, fail, skip, unknown] =
+            [Verdict::Pass, Verdict::Fail, Verdict::Skip, Verdict::Unknown].map(|v| self.count(v));
         let rest = cases - self.verdicts.len();
         let mut text = format!("\n{pass} of {cases} pass");
         for (count, one, more) in [
             (fail, "fails", "fail"),
             (skip, "is about the lesson site only", "are about the lesson site only"),
+            (unknown, "is more than is followed here", "are more than is followed here"),
             (rest, "was not tried", "were not tried"),
         ] {
             if count > 0 {

@@ -212,7 +212,11 @@ impl Session<'_> {
         };
         self.read(has_request, leaves_one_byte)?;
         if self.is_lost() {
-            self.untrue.push(format!("request {} is no HTTP request", awaited.number));
+            let what = match self.dialogue.reader(Side::Client).beyond() {
+                Some(what) => format!("more than is followed here: {what}"),
+                None => "no HTTP request".to_owned(),
+            };
+            self.untrue.push(format!("request {} is {what}", awaited.number));
         }
         Ok(())
     }

@@ -36,6 +36,8 @@ pub(super) struct DirectionExplainer {
     content: Option<ContentSoFar>,
     /// Whether a message has ended. Bytes that begin no other message may be more of its content.
     has_ended: bool,
+    /// Whether the head is longer than is kept, so that its words are not explained.
+    is_long_head: bool,
     /// Whether nothing more can be explained.
     pub is_over: bool,
     /// The remarks that the caller has not taken.
@@ -63,6 +65,7 @@ impl DirectionExplainer {
             kept: Vec::new(),
             content: None,
             has_ended: false,
+            is_long_head: false,
             is_over: false,
             remarks: Vec::new(),
         }
@@ -77,6 +80,10 @@ impl DirectionExplainer {
     /// Takes the range at the start of these bytes, and explains what it completes.
     pub fn step(&mut self, range: &Followed, bytes: &[u8]) {
         let taken = &bytes[..range.length];
+        if range.resumes {
+            self.take_kept();
+            (self.content, self.has_ended, self.is_over) = (None, true, false);
+        }
         if self.is_over || range.part == Part::Content {
             self.receive_content(taken.len() as u64);
             self.at += taken.len();
@@ -88,6 +95,10 @@ impl DirectionExplainer {
             (Part::Head, Some(head)) => self.explain_head(head, range),
             (Part::Framing, _) if self.kept.ends_with(b"\n") => self.explain_framing(range),
             (Part::Unframed, _) => self.explain_unframed(range),
+            (Part::Head, None) if self.kept.len() > MAX_KEPT_BYTES => {
+                self.take_kept();
+                self.is_long_head = true;
+            }
             (Part::Head | Part::Framing | Part::Content, _) => {}
         }
         if range.ends_message {
@@ -125,8 +136,16 @@ impl DirectionExplainer {
     /// stays open.
     fn explain_head(&mut self, outline: &Outline, range: &Followed) {
         let (start, head) = self.take_kept();
-        words::head(self.side, &head, start, &mut self.remarks);
-        let fault = faults::in_head(self.side, &head, start);
+        let mut fault = None;
+        if mem::take(&mut self.is_long_head) {
+            self.remark_at_end("this head is longer than is explained here, 256 KiB", "");
+        } else {
+            words::head(self.side, &head, start, &mut self.remarks);
+            fault = faults::in_head(self.side, &head, start);
+        }
+        if let Some(what) = range.beyond {
+            return self.explain_beyond(what);
+        }
         let Some(ending) = range.ending else { return };
         let (clause, meaning) = glossary::ending(ending);
         self.remark_at_end(meaning, clause);
@@ -187,6 +206,9 @@ impl DirectionExplainer {
     /// kept.
     fn explain_unframed(&mut self, range: &Followed) {
         let (start, kept) = self.take_kept();
+        if let Some(what) = range.beyond {
+            return self.explain_beyond(what);
+        }
         if let Some((refusal, at)) = range.fault {
             self.remarks.push(faults::refused(self.side, &kept, start, refusal.at(at)));
         } else if let Some(fault) = faults::at_start(self.side, &kept, start, self.has_ended) {
@@ -200,6 +222,12 @@ impl DirectionExplainer {
             (self.at, self.kept) = (start, kept);
             return;
         }
+        self.is_over = true;
+    }
+
+    /// Says that what follows is not explained, because of a bound that is this program's.
+    fn explain_beyond(&mut self, what: &str) {
+        self.remark_at_end(format!("more than is followed here: {what}"), "");
         self.is_over = true;
     }
 

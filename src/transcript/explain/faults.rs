@@ -8,9 +8,11 @@
 //! RFC 9112 section 5.1: put the colon directly after the name
 //! ```
 //! This server's own refusals say which rule is broken. A request is judged as the server judges it, but
-//! with the widest limits, because other servers have other limits. The field
+//! without its limits, because other servers have other limits. The field
 //! lines of a response are judged as if they were in a request, because the grammar is the same. Rules
 //! for responses only are rows of the [`glossary`]. Next: [`pasted`](super::pasted).
+
+use std::borrow::Cow;
 
 use super::remark::Remark;
 use super::sender::can_begin_message;
@@ -22,7 +24,6 @@ use crate::message::ending::Ending;
 use crate::message::fields::{is_value_byte, without_line_end};
 use crate::message::limits::Limits;
 use crate::message::outline::Outline;
-use crate::message::reader::MAX_KEPT_BYTES;
 use crate::message::refusal::{Refusal, Refused};
 use crate::transcript::glossary::{self, Row};
 
@@ -40,8 +41,29 @@ pub(super) fn in_head(side: Side, head: &[u8], at: usize) -> Option<Remark> {
     }
 }
 
+/// Returns the first rule that a request breaks. Other servers read more fields than this one, so those
+/// beyond its limit are judged in groups, each after a start that is valid.
 fn in_request(bytes: &[u8]) -> Option<Refused> {
-    check_request(bytes, &limits()).err()
+    const START: &[u8] = b"GET / HTTP/1.1\r\nHost: h\r\n";
+    let (mut judged, mut start, mut before) = (Cow::Borrowed(bytes), 0, 0);
+    loop {
+        let in_bytes = |found: Refused| {
+            let at = found.at.map(|at| before + at.saturating_sub(start));
+            let is_start_the_first = found.refusal == Refusal::HostTwice && start > 0;
+            (!is_start_the_first).then_some(Refused { at, ..found })
+        };
+        let found = check_request(&judged, &limits()).err()?;
+        let Some(end) = found.at.filter(|_| found.refusal == Refusal::TooManyFields) else {
+            return in_bytes(found);
+        };
+        let group = check_request(&[&judged[..end], b"\r\n"].concat(), &limits()).err();
+        if let Some(found) = group.filter(|found| found.refusal != Refusal::HostMissing) {
+            return in_bytes(found);
+        }
+        before += end - start;
+        judged = Cow::Owned([START, &judged[end..]].concat());
+        start = START.len();
+    }
 }
 
 /// Returns the first byte at which the first line differs from the form of `HTTP/1.1 200 OK` (RFC 9112
@@ -175,9 +197,9 @@ fn flaw(bytes: &[u8], at: usize, offset: usize, (fix, clause, why): Row) -> Rema
     Remark::fault(at + offset..at + offset + 1, text, "")
 }
 
-/// The widest limits, because those of the recipient are not known.
+/// No limits, because those of the recipient are not known.
 fn limits() -> Limits {
-    Limits { head: MAX_KEPT_BYTES, target: MAX_KEPT_BYTES, content: u64::MAX, ..Limits::default() }
+    Limits { head: usize::MAX, target: usize::MAX, content: u64::MAX, ..Limits::default() }
 }
 
 #[cfg(test)]
@@ -347,5 +369,54 @@ mod tests {
         let remarks = explain(response, Some(Side::Server), None);
         assert_eq!(remarks.iter().filter(|remark| remark.is_fault).count(), 2, "{remarks:#?}");
         assert!(remarks.iter().all(|remark| !remark.text.contains("s3cret")), "{remarks:#?}");
+    }
+
+    #[test]
+    fn a_message_longer_than_this_server_accepts_is_not_called_broken() {
+        let (many, long) = ("X: y\r\n".repeat(5000), "y".repeat(300 * 1024));
+        let chunked = "Transfer-Encoding: chunked\r\n\r\n2";
+        for rest in [
+            format!("{many}Content-Length: 2\r\n\r\nhi"),
+            format!("X: {long}\r\nContent-Length: 2\r\n\r\nhi"),
+            format!("{chunked};x={}\r\nhi\r\n0\r\n\r\n", &long[..5 * 1024]),
+            format!("{chunked}\r\nhi\r\n0\r\n{many}\r\n"),
+        ] {
+            for (side, first) in [
+                (Side::Client, "POST / HTTP/1.1\r\nHost: h\r\n"),
+                (Side::Server, "HTTP/1.1 200 OK\r\n"),
+            ] {
+                let text = format!("{first}{rest}");
+                let next = text.repeat(2);
+                for bytes in [&text, &next] {
+                    let remarks = explain(bytes.as_bytes(), Some(side), None);
+                    assert!(remarks.iter().all(|remark| !remark.is_fault), "{rest:.99}");
+                    let ends = remarks.iter().filter(|it| it.text.starts_with("the content ends"));
+                    assert_eq!(ends.count(), bytes.len() / text.len(), "{rest:.99}");
+                }
+            }
+        }
+        for beyond in
+            [format!("HTTP/1.1 200 {long}"), format!("HTTP/1.1 200 OK\r\n{chunked};{long}")]
+        {
+            let remarks = explain(beyond.as_bytes(), Some(Side::Server), None);
+            assert!(remarks.iter().all(|remark| !remark.is_fault));
+            let last = remarks.last().map(|remark| remark.text.as_str()).unwrap_or_default();
+            assert!(last.starts_with("more than is followed here: a "), "{last}");
+        }
+    }
+
+    #[test]
+    fn a_fault_after_a_hundred_fields_is_found_at_its_byte() {
+        let many = "X: y\r\n".repeat(250);
+        for (fault, why) in [
+            ("X| |: y\r\n\r\n", "a space stands between"),
+            ("X: |\u{1}|\r\n\r\n", "a control byte stands"),
+            ("X: y|\n|\r\n", "in LF alone"),
+        ] {
+            breaks(Side::Client, &format!("GET / HTTP/1.1\r\nHost: h\r\n{many}{fault}"), why);
+            breaks(Side::Server, &format!("HTTP/1.1 204 N\r\n{many}{fault}"), why);
+        }
+        let twice = format!("GET / HTTP/1.1\r\nHost: h\r\n|H|ost: h\r\n{many}\r\n");
+        breaks(Side::Client, &twice, "two Host");
     }
 }

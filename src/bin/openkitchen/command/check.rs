@@ -66,9 +66,10 @@ const COMMAND_LINE: CommandLine<CheckOptions> = CommandLine {
         site can pass are skipped on other servers.",
     flags: &FLAGS,
     notes: "With --json the keys of each case are: case, title, clause, verdict (pass,\n\
-        fail, skip), sent, expected, got, byte and column of the first byte that\n\
-        differs, and next, what to do if it fails; null if there is no value. The\n\
-        last line counts: cases, pass, fail, skip, not_tried.\n\
+        fail, skip, unknown), sent, expected, got, byte and column of the first byte\n\
+        that differs, and next, what to do if it fails; null if there is no value.\n\
+        The last line counts: cases, pass, fail, skip, unknown, not_tried. A case is\n\
+        unknown if the server sent more than check follows, 16 MiB for example.\n\
         Exit code: 0 all pass, 1 some fail, 2 the command line or a FILE is wrong,\n\
         3 no connection. Each flag is also a variable: --timeout is\n\
         OPENKITCHEN_TIMEOUT.",

@@ -497,3 +497,24 @@ fn control_bytes_from_a_client_never_reach_the_terminal() {
     assert!(text.lines().all(|line| line.bytes().all(|byte| (b' '..=b'~').contains(&byte))));
     assert!(text.contains("# 1 GET /\\x1b[2J\\n# 2 400"), "{text}");
 }
+
+#[test]
+fn what_is_more_than_is_followed_is_said_once_and_sight_returns() {
+    let mut view = test_view();
+    view.open(1).receive(1, get("/1")).send(1, format!("HTTP/1.1 200 {}", "y".repeat(300 * 1024)));
+    view.send(1, "yyy\r\n\r\n").receive(1, get("/2")).send(1, ok(0));
+    let text = view.text();
+    let told = "\n# more than is followed here: a head whose first line ";
+    assert_eq!(text.matches(told).count(), 1, "{:.900}", text);
+    assert!(!text.contains("broken") && text.ends_with("HTTP/1.1 200 OK\nContent-Length: 0\n\n"));
+}
+
+#[test]
+fn what_a_client_sends_after_a_switch_is_no_further_request() {
+    let mut view = test_view();
+    view.open(1).receive(1, get("/")).send(1, "HTTP/1.1 101 Switching Protocols\r\n\r\n");
+    view.receive(1, b"\x81\x80abcd").send(1, b"\x81\0").receive(1, get("/"));
+    let text = view.text();
+    assert!(text.contains("\n>>> 6 bytes, +"), "{text}");
+    assert!(!text.contains("kept alive"), "{text}");
+}

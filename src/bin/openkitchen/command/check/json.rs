@@ -14,6 +14,7 @@ pub fn case(case: &Case, result: &CaseResult) -> String {
         Verdict::Pass => "pass",
         Verdict::Fail => "fail",
         Verdict::Skip => "skip",
+        Verdict::Unknown => "unknown",
     };
     let caret = difference.and_then(|difference| difference.caret.as_ref());
     let null = || "null".to_owned();
@@ -37,14 +38,16 @@ pub fn case(case: &Case, result: &CaseResult) -> String {
 
 /// Returns the counts as a JSON object on one line. `cases` is the number of all cases.
 pub fn counts(report: &Report, cases: usize) -> String {
-    let [pass, fail, skip] =
-        [Verdict::Pass, Verdict::Fail, Verdict::Skip].map(|verdict| report.count(verdict));
+    let [pass, fail, skip, unknown] =
+        [Verdict::Pass, Verdict::Fail, Verdict::Skip, Verdict::Unknown]
+            .map(|verdict| report.count(verdict));
     let counts = [
         ("cases", cases),
         ("pass", pass),
         ("fail", fail),
         ("skip", skip),
-        ("not_tried", cases - pass - fail - skip),
+        ("unknown", unknown),
+        ("not_tried", cases - pass - fail - skip - unknown),
     ];
     json::object(counts.map(|(name, count)| (name, count.to_string()))) + "\n"
 }
@@ -82,7 +85,7 @@ mod tests {
         report.add(&example, &passed);
         assert_eq!(
             counts(&report, 2),
-            "{\"cases\":2,\"pass\":1,\"fail\":1,\"skip\":0,\"not_tried\":0}\n"
+            "{\"cases\":2,\"pass\":1,\"fail\":1,\"skip\":0,\"unknown\":0,\"not_tried\":0}\n"
         );
     }
 }
