@@ -75,7 +75,10 @@ fn help_fits_80_columns_and_names_every_flag_and_variable() {
             .lines()
             .filter_map(|line| line.trim_start().strip_prefix("--")?.split(' ').next())
             .collect();
-        assert_eq!(named, FLAGS);
+        assert_eq!(named, [&FLAGS[..], &["help", "version"]].concat());
+        for command in ["watch", "send", "check", "mock", "explain"] {
+            assert!(stdout.contains(&format!("\n  {command} ")), "{command}: {stdout}");
+        }
         for variable in ["OPENKITCHEN_", "API_KEY", "CONTACT_NAME", "CONTACT_EMAIL", "RUST_LOG"] {
             assert!(stdout.contains(variable), "{variable}");
         }
@@ -92,6 +95,7 @@ fn the_help_of_each_command_fits_80_columns() {
         assert!(stdout.starts_with(&format!("openkitchen {command}")), "{stdout}");
         assert_fits_80_columns(&stdout);
         assert!(stdout.contains("Each flag is also a variable: "), "{stdout}");
+        assert!(stdout.contains("\n  --version "), "{stdout}");
         assert_eq!(run(&mut openkitchen(&format!("help {command}"))).stdout, stdout);
         let refused = run(&mut openkitchen(&format!("{command} --far-fetched")));
         assert_eq!(
