@@ -7,7 +7,6 @@ mod json;
 mod lessons;
 
 use std::ffi::OsString;
-use std::io::{self, Write};
 use std::path::Path;
 use std::process::ExitCode;
 use std::time::Duration;
@@ -26,9 +25,6 @@ const MAX_SILENT_CASES: usize = 3;
 
 /// Exit code: some cases fail.
 const SOME_FAIL: u8 = 1;
-
-/// Exit code: no connection to the server.
-const NO_CONNECTION: u8 = 3;
 
 /// The options of `check`.
 #[derive(Debug, PartialEq)]
@@ -58,12 +54,13 @@ const COMMAND_LINE: CommandLine<CheckOptions> = CommandLine {
     usage: "openkitchen check: test any server with the lessons, or with transcripts\n\n\
         openkitchen check ADDR [FLAGS]          play all lessons, in order\n\
         openkitchen check ADDR FILE... [FLAGS]  play transcripts, or lessons by number\n\n\
-        ADDR is host:port, a port alone, or http://host:port/. A transcript is a text\n\
-        file with what a client and a server sent, as --record writes it. check sends\n\
-        its requests, and compares the responses: with its assertions, the lines below\n\
-        ???, or, if it has none, with its bytes. A failure shows what was sent, what was\n\
-        expected, what was received, and what to do next. Lessons that only the lesson\n\
-        site can pass are skipped on other servers.",
+        ADDR is host:port, http://host:port/, or a port alone: then 127.0.0.1 and ::1\n\
+        are tried. A transcript is a text file with what a client and a server sent, as\n\
+        --record writes it; - is stdin. check sends its requests, and compares the\n\
+        responses: with its assertions, the lines below ???, or, if it has none, with\n\
+        its bytes. A failure shows what was sent, what was expected, what was received,\n\
+        and what to do next. Lessons that only the lesson site can pass are skipped on\n\
+        other servers.",
     flags: &FLAGS,
     notes: "With --json the keys of each case are: case, title, clause, verdict (pass,\n\
         fail, skip), sent, expected, got, byte and column of the first byte that\n\
@@ -97,13 +94,9 @@ pub fn command(arguments: &[OsString]) -> Result<ExitCode, CliError> {
     };
     let authority = address::authority(typed)?;
     let cases = read_cases(files).map_err(CliError::Unusable)?;
-    match connect::resolve(&authority) {
-        Ok(addresses) => {
-            let target = CheckTarget { authority, addresses, timeout: options.timeout };
-            Ok(check_all(&cases, &target, &options))
-        }
-        Err(why) => Ok(no_connection(&authority, &why)),
-    }
+    let addresses = connect::resolve(&authority).map_err(|why| no_connection(&authority, &why))?;
+    let target = CheckTarget { authority, addresses, timeout: options.timeout };
+    check_all(&cases, &target, &options)
 }
 
 /// Returns the cases of these files, or all lessons. An argument that is not a file may be the name or
@@ -123,14 +116,18 @@ fn read_cases(files: &[OsString]) -> Result<Vec<Case>, String> {
     files.iter().map(read).collect()
 }
 
-fn check_all(cases: &[Case], target: &CheckTarget, options: &CheckOptions) -> ExitCode {
+fn check_all(
+    cases: &[Case],
+    target: &CheckTarget,
+    options: &CheckOptions,
+) -> Result<ExitCode, CliError> {
     let mut report = Report::new(&target.authority, cases, stdout_wants_colour());
     let (mut silent_cases, mut is_first) = (0, true);
     for case in cases {
         let outcome = check::play(case, target);
         if let (CheckOutcome::Unreachable(why), true) = (&outcome, is_first) {
             let why = format!("{why}; start the server, then check it again");
-            return no_connection(&target.authority, &why);
+            return Err(no_connection(&target.authority, &why));
         }
         is_first = false;
         let is_silent = matches!(outcome, CheckOutcome::Failed { is_silent: true, .. });
@@ -146,12 +143,14 @@ fn check_all(cases: &[Case], target: &CheckTarget, options: &CheckOptions) -> Ex
     let is_silent = silent_cases == MAX_SILENT_CASES;
     let text = report.finish(cases.len(), is_silent);
     print(&if options.json { json::counts(&report, cases.len()) } else { text });
-    if report.count(Verdict::Fail) == 0 { ExitCode::SUCCESS } else { ExitCode::from(SOME_FAIL) }
+    Ok(match report.count(Verdict::Fail) {
+        0 => ExitCode::SUCCESS,
+        _ => ExitCode::from(SOME_FAIL),
+    })
 }
 
-fn no_connection(address: &str, why: &str) -> ExitCode {
-    let _ = writeln!(io::stderr(), "openkitchen: {address} cannot be reached: {why}");
-    ExitCode::from(NO_CONNECTION)
+fn no_connection(address: &str, why: &str) -> CliError {
+    CliError::NoConnection(format!("{address} cannot be reached: {why}"))
 }
 
 /// Returns the list of lessons, a line each: number, title, and whether it is about our site only.
