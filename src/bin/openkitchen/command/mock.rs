@@ -31,7 +31,7 @@ const FLAGS: [Flag<MockOptions>; 4] = [
         apply: |options, value| { options.listen = listen(value).ok_or(ADDRESS)?; Ok(()) } },
     Flag { name: "port-file", value: "FILE", help: "write the address in use to FILE",
         apply: |options, value| { options.port_file = Some(value.into()); Ok(()) } },
-    Flag { name: "loop", value: "", help: "play again for each new connection, until a signal",
+    Flag { name: "loop", value: "", help: "play again for each connection, until a signal",
         apply: |options, _| { options.loops = true; Ok(()) } },
     Flag { name: "timeout", value: "S", help: "seconds to wait for the client [30]",
         apply: |options, value| { options.timeout = time(value).ok_or(SECONDS)?; Ok(()) } },
@@ -52,7 +52,9 @@ const COMMAND_LINE: CommandLine<MockOptions> = CommandLine {
         \x20 --- silent 2s           send nothing, and keep the connection open\n\
         \x20 --- server half-close   send no more, but still read\n\
         \x20 --- server closed       close the connection\n\
-        \x20 --- server reset        reset the connection (TCP RST)",
+        \x20 --- server reset        reset the connection (TCP RST)\n\
+        After its last line a connection is closed at once. With --loop it is kept if\n\
+        HTTP keeps it, and the next request on it plays it again.",
     flags: &FLAGS,
     notes: "Exit code: 0 all was as in FILE, 1 something differed, 2 the command line or\n\
         FILE is wrong, 3 the client did not connect, send or read in time, or a signal\n\
