@@ -21,8 +21,9 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //! Each case has connections of its own. The bytes are sent as they are in the file. A `Host` that
-//! names another address stays: most servers accept it, and some lessons are about it. If a transcript
-//! has assertions, only they are tested; if it has none, the bytes are compared.
+//! names another address stays, since most servers accept it; in its built-in lessons, the command
+//! writes the address of the server. If a transcript has assertions, only they are tested; if it has
+//! none, the bytes are compared.
 //!
 //! The time is limited, whatever the server does: no wait is longer than the timeout of the
 //! [`CheckTarget`] plus the time that the transcript gives.  Next: `mock`.
@@ -32,7 +33,7 @@ mod connection;
 mod play;
 mod report;
 
-pub use super::difference::{Caret, Difference};
+pub use super::difference::{Caret, Cause, Difference};
 pub use case::Case;
-pub use play::{CheckOutcome, CheckTarget, play};
+pub use play::{CheckOutcome, CheckTarget, Crossed, PlayedCase, play, play_and_keep};
 pub use report::{CaseResult, Report, Verdict};

@@ -35,6 +35,26 @@ pub struct Difference {
     pub got: String,
     /// The first byte that differs, if bytes were compared.
     pub caret: Option<Caret>,
+    /// What other cases fail for too, whatever they test: two differences with the same cause are one.
+    pub cause: Option<Cause>,
+}
+
+/// A cause of differences in many cases.
+#[derive(Debug, PartialEq)]
+pub enum Cause {
+    /// The difference has this cause.
+    Certain(String),
+    /// It has this cause if another case has failed for it.
+    Possible(String),
+}
+
+impl Cause {
+    /// The cause itself.
+    pub fn as_str(&self) -> &str {
+        match self {
+            Cause::Certain(cause) | Cause::Possible(cause) => cause,
+        }
+    }
 }
 
 /// The position of a caret below the line `got`, and the byte that it points at.
@@ -51,7 +71,12 @@ pub struct Caret {
 impl Difference {
     /// A difference without a caret.
     pub fn new(expected: impl Into<String>, got: impl Into<String>) -> Difference {
-        Difference { expected: expected.into(), got: got.into(), caret: None }
+        Difference { expected: expected.into(), got: got.into(), caret: None, cause: None }
+    }
+
+    /// The same difference, with this cause.
+    pub fn because(self, cause: impl Into<String>) -> Difference {
+        Difference { cause: Some(Cause::Certain(cause.into())), ..self }
     }
 
     /// A difference of the received bytes at the offset `at` from these `expected` ones. Both are shown
@@ -95,13 +120,14 @@ impl Difference {
         of: &'static str,
     ) -> Difference {
         let caret = Some(Caret { column: start.len(), byte, of });
-        Difference { expected: format!("{start}{expected}"), got: format!("{start}{got}"), caret }
+        let (expected, got) = (format!("{start}{expected}"), format!("{start}{got}"));
+        Difference { caret, ..Difference::new(expected, got) }
     }
 
     /// A byte of the response that breaks a rule.
     pub fn rule(rule: &str, got: &[u8], at: usize) -> Difference {
         let difference = Difference::bytes("", &[], (got, at), RECEIVED);
-        Difference { expected: rule.to_owned(), ..difference }
+        Difference { expected: rule.to_owned(), ..difference }.because(rule)
     }
 
     /// An assertion that is not true of the message that it names.
@@ -122,11 +148,16 @@ impl Difference {
                 // In the status line, the status follows `HTTP/1.1 `.
                 let (column, byte) = (word.len() + digit, 9 + digit);
                 let caret = Some(Caret { column, byte, of: "the response" });
-                Difference {
-                    expected: assertion.to_string(),
-                    got: format!("{word}{status}"),
-                    caret,
-                }
+                let difference = Difference::new(assertion.to_string(), format!("{word}{status}"));
+                // A server that answers an ordinary request with such a status does so to all of them.
+                let is_general = *status >= 500 || (*status >= 400 && statuses.allow(200));
+                let name = format!("status {status}");
+                let cause = match is_general {
+                    true => Some(Cause::Certain(name)),
+                    false if *status >= 400 => Some(Cause::Possible(name)),
+                    false => None,
+                };
+                Difference { caret, cause, ..difference }
             }
             (Fact::TargetIs(wanted), Found::Target(target)) => {
                 let word = format!("{number}target is ");
@@ -182,7 +213,7 @@ mod tests {
         let [Item::Assertions(assertions)] = &transcript.items[..] else {
             panic!("only assertions")
         };
-        let Difference { expected, got, caret } = Difference::assertion(&assertions[0], found);
+        let Difference { expected, got, caret, .. } = Difference::assertion(&assertions[0], found);
         let caret = caret.map(|caret| format!("{:1$}^ {2}", "", caret.column, caret.byte));
         format!("{expected}\n{got}\n{}", caret.unwrap_or_default())
     }
@@ -228,9 +259,26 @@ mod tests {
     }
 
     #[test]
+    fn only_what_other_cases_fail_for_too_has_a_cause() {
+        let status = |assertion: &str, status| {
+            let transcript = Transcript::parse(&format!("???\n{assertion}\n")).expect(assertion);
+            let [Item::Assertions(all)] = &transcript.items[..] else { panic!("{assertion}") };
+            Difference::assertion(&all[0], &Found::Status(status)).cause
+        };
+        let forbidden = || "status 403".to_owned();
+        assert_eq!(status("status 2xx|3xx|404", 403), Some(Cause::Certain(forbidden())));
+        assert_eq!(status("2: status 200", 403), Some(Cause::Certain(forbidden())));
+        assert_eq!(status("status 400", 403), Some(Cause::Possible(forbidden())));
+        assert_eq!(status("status 400", 500), Some(Cause::Certain("status 500".into())));
+        assert_eq!(status("status 400", 200), None);
+        let rule = Difference::rule("a rule", b"hello", 0);
+        assert_eq!(rule.cause, Some(Cause::Certain("a rule".into())));
+    }
+
+    #[test]
     fn long_bytes_are_cut_around_the_first_difference() {
         let (one, other) = ([b'x'; 200], [[b'x'; 100].as_slice(), &[b'y'; 100]].concat());
-        let Difference { expected, got, caret } =
+        let Difference { expected, got, caret, .. } =
             Difference::bytes("", &one[100..], (&other, 100), RECEIVED);
         assert_eq!(got, format!("...{}{}", "x".repeat(SHOWN_BEFORE), "y".repeat(SHOWN_AFTER)));
         assert_eq!(expected, format!("...{}", "x".repeat(SHOWN_BEFORE + SHOWN_AFTER)));
@@ -245,7 +293,7 @@ mod tests {
             ("X: 2\r\nY: z\r\n", "GET\r\nX: 1\r\n", 8, ("X: X: 2\\r\\n", "X: 1\\r\\n", 3)),
             ("", "GET\r\nX: 1\r\n", 5, ("", "X: 1\\r\\n", 0)),
         ] {
-            let Difference { expected, got, caret } =
+            let Difference { expected, got, caret, .. } =
                 Difference::line(expected.as_bytes(), (got.as_bytes(), at), "the request");
             let column = caret.map_or(0, |caret| caret.column);
             assert_eq!((expected.as_str(), got.as_str(), column), shown);

@@ -42,7 +42,9 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //! Each connection is played by a thread of its own: the first that is accepted as the first in the
-//! transcript, and so on. Left out: the order between two connections.  Next: `watch`.
+//! transcript, and so on. It is closed at once after its last step. A mock that loops keeps it, if HTTP
+//! does, and the next request on it plays it again: clients that pool their connections need no
+//! `Connection: close` in the page. Left out: the order between two connections.  Next: `watch`.
 
 mod connection;
 mod differ;
@@ -60,7 +62,7 @@ use super::script;
 use crate::message::counted::counted;
 use crate::message::dialogue::Side;
 use connection::MockConnection;
-use session::MockOutcome;
+use session::{MockOutcome, SessionOptions};
 
 /// The pause after a failed `accept`.
 const ACCEPT_RETRY_DELAY: Duration = Duration::from_millis(10);
@@ -124,7 +126,9 @@ impl Mock {
         Ok(Mock { connections, loops, timeout, verdict })
     }
 
-    /// Plays again for each new connection, without end.
+    /// Plays again for each new connection, and for the next request on a connection that HTTP keeps
+    /// open, without end. A connection on which a client sends nothing is no difference: some open one
+    /// more than they use.
     pub fn looping(self) -> Mock {
         Mock { loops: true, ..self }
     }
@@ -173,6 +177,7 @@ impl Mock {
         report: impl Fn(&str) + Clone + Send + 'static,
     ) -> io::Result<MockVerdict> {
         let Mock { connections, loops, timeout, verdict } = self;
+        let options = SessionOptions { timeout, may_keep: loops };
         let wanted = if loops { usize::MAX } else { connections.len() };
         let (accepted, streams) = mpsc::sync_channel(0);
         for listener in listeners {
@@ -214,7 +219,7 @@ impl Mock {
             let (connections, verdict) = (Arc::clone(&connections), Arc::clone(&verdict));
             let report = report.clone();
             let play = move || {
-                report(&play_session(stream, number, &connections, timeout, &verdict));
+                play_sessions(&stream, number, &connections, options, &verdict, &report);
             };
             sessions.push(thread::Builder::new().name("session".into()).spawn(play)?);
             if loops {
@@ -230,29 +235,43 @@ impl Mock {
     }
 }
 
-/// Plays one connection, and returns how it ended, in lines of text. `number` counts the accepted
-/// connections from 0.
-fn play_session(
-    stream: TcpStream,
+/// Plays one connection, and again for each further request if it is kept. Reports how each ended, in
+/// lines of text. `number` counts the accepted connections from 0.
+fn play_sessions(
+    stream: &TcpStream,
     number: usize,
     connections: &[MockConnection],
-    timeout: Duration,
+    options: SessionOptions,
     verdict: &SharedVerdict,
-) -> String {
+    report: &impl Fn(&str),
+) {
     let script = &connections[number % connections.len()];
-    let MockOutcome { differences, timed_out } = session::play(stream, script, timeout);
-    match (differences.is_empty(), timed_out.is_none()) {
-        (true, true) => {}
-        (true, false) => verdict.raise(MockVerdict::TimedOut),
-        (false, _) => verdict.raise(MockVerdict::Different),
-    }
-    let name = match number < connections.len() {
+    let mut name = match number < connections.len() {
         true => format!("@{}", script.number),
         false => format!("@{} as connection {}", script.number, number + 1),
     };
-    let mut remarks: Vec<String> = differences.into_iter().chain(timed_out).collect();
-    if remarks.is_empty() {
-        remarks.push("as written".into());
+    for round in 1_u64.. {
+        let outcome = session::play(stream, script, options);
+        let MockOutcome { differences, timed_out, is_unused, is_kept } = outcome;
+        if is_unused && options.may_keep {
+            report(&format!("{name}: nothing was played, because the client sent no byte\n"));
+            return;
+        }
+        match (differences.is_empty(), timed_out.is_none()) {
+            (true, true) => {}
+            (true, false) => verdict.raise(MockVerdict::TimedOut),
+            (false, _) => verdict.raise(MockVerdict::Different),
+        }
+        let mut remarks: Vec<String> = differences.into_iter().chain(timed_out).collect();
+        if remarks.is_empty() {
+            remarks.push("as written".into());
+        }
+        report(&remarks.iter().map(|remark| format!("{name}: {remark}\n")).collect::<String>());
+        if !is_kept || !session::has_next_request(stream, options.timeout) {
+            return;
+        }
+        if round == 1 {
+            name += ", again";
+        }
     }
-    remarks.iter().map(|remark| format!("{name}: {remark}\n")).collect()
 }

@@ -80,7 +80,7 @@ pub enum SendOutcome {
 
 /// Plays the client, and prints what crosses.
 pub struct SendPlayer<W> {
-    /// The first address of the server, for an error.
+    /// The addresses of the server, for an error.
     address: String,
     options: SendOptions,
     output: Output<W>,
@@ -99,7 +99,7 @@ impl<W: Write> SendPlayer<W> {
     /// A player without a connection: the first step on a connection opens it.
     pub fn new(addresses: Vec<SocketAddr>, options: SendOptions, out: W) -> SendPlayer<W> {
         SendPlayer {
-            address: addresses.first().map(SocketAddr::to_string).unwrap_or_default(),
+            address: connect::listed(&addresses),
             options,
             output: Output::new(out),
             clients: Clients::new(addresses, options.timeout, MAX_QUEUED_EVENTS),

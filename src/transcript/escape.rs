@@ -77,7 +77,8 @@ pub(super) fn escape_all(bytes: &[u8], letters: Letters, text: &mut String) {
     }
 }
 
-fn escape_bytes_of(character: char, text: &mut String) {
+/// Appends the bytes of a character, each as `\xHH` unless it has a short escape.
+pub(super) fn escape_bytes_of(character: char, text: &mut String) {
     character.encode_utf8(&mut [0; 4]).bytes().for_each(|byte| escape(byte, text));
 }
 

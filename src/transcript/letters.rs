@@ -42,6 +42,19 @@ pub(super) fn is_showable(character: char) -> bool {
         && !INVISIBLE.iter().any(|range| range.contains(&character))
 }
 
+/// Whether a character may stand raw in prose and notes. Other than in content, white space and what
+/// only joins or varies letters is raw there too: no byte has to be read off it, and many languages
+/// need it. What moves the cursor, ends a line or changes the direction of writing is not raw.
+pub(super) fn is_raw_in_prose(character: char) -> bool {
+    match character {
+        ' '..='~' => true,
+        '\u{200c}' | '\u{200d}' => true,  // the joiners
+        '\u{2028}' | '\u{2029}' => false, // line ends
+        _ if character.is_control() => false,
+        _ => character.is_whitespace() || is_printable(character),
+    }
+}
+
 /// Whether a showable character is a combining mark, which changes the character before it.
 pub(super) fn is_mark(character: char) -> bool {
     // std escapes a mark at the start of a text only.
@@ -103,6 +116,19 @@ mod tests {
         let all = controls.chain(ascii).chain(bidi).chain(white_space).chain(others);
         for character in all.chain(ignorable.into_iter().flatten()) {
             assert!(!is_showable(character), "{character:?}");
+        }
+    }
+
+    #[test]
+    fn prose_has_no_character_that_moves_the_cursor_or_changes_the_direction() {
+        for character in "a \\é東🙂\u{301}\u{a0}\u{3000}\u{200c}\u{200d}\u{fe0f}".chars() {
+            assert!(is_raw_in_prose(character), "{character:?}");
+        }
+        let bidi = ('\u{202a}'..='\u{202e}').chain('\u{2066}'..='\u{2069}');
+        let others =
+            "\0\t\n\x1b\x7f\u{85}\u{9b}\u{61c}\u{200b}\u{200e}\u{200f}\u{2028}\u{2029}\u{feff}";
+        for character in bidi.chain(others.chars()) {
+            assert!(!is_raw_in_prose(character), "{character:?}");
         }
     }
 

@@ -1,31 +1,32 @@
 //! # Prose, notes and durations, and the words of a line
 //!
-//! Prose and notes may hold text that a client sent, and they are printed on terminals, so control
-//! characters in them are escaped:
+//! Prose and notes may hold text that a client sent, and they are printed on terminals, so what a reader
+//! cannot see in them is escaped:
 //!
 //! ```text
 //! # 12 GET /about 200 0.2 ms keep-alive
 //! # what the client sent: \x1b[2J\r\n
 //! ```
 //!
-//! Rule: any UTF-8 except control characters. `new` escapes those once. The escape is then plain text,
-//! and parsing does not undo it. Left out: characters that change the direction of writing. They are
-//! not escaped, because they do not move the cursor.
+//! Rule: any UTF-8 except control characters and characters that change the direction of writing, such
+//! as U+202E: see [`is_raw_in_prose`]. `new` escapes those once. The escape is then plain text, and
+//! parsing does not undo it.
 
 use std::fmt;
 use std::time::Duration;
 
-use super::escape::escape;
+use super::escape::{escape, escape_bytes_of};
 use super::fault::Fault;
+use super::letters::is_raw_in_prose;
 use crate::message::fields::parse_digits;
 
-/// A line of prose: no control characters, and no white space at its end. White space at its start is
+/// A line of prose: nothing that a reader cannot see, and no white space at its end. White space at its start is
 /// kept.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Prose(String);
 
 impl Prose {
-    /// Makes one line of prose from any text. Line ends and other control characters are escaped.
+    /// Makes one line of prose from any text. Line ends and what else a reader cannot see are escaped.
     pub fn new(text: &str) -> Prose {
         Prose(one_line(text.trim_end()))
     }
@@ -36,13 +37,13 @@ impl Prose {
     }
 }
 
-/// A note, which is the rest of a marker's line: no control characters, and no white space at either
-/// end.
+/// A note, which is the rest of a marker's line: nothing that a reader cannot see, and no white space
+/// at either end.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Note(String);
 
 impl Note {
-    /// Makes a note from any text. Line ends and other control characters are escaped.
+    /// Makes a note from any text. Line ends and what else a reader cannot see are escaped.
     pub fn new(text: &str) -> Note {
         Note(one_line(text.trim()))
     }
@@ -57,8 +58,9 @@ fn one_line(text: &str) -> String {
     let mut line = String::with_capacity(text.len());
     for character in text.chars() {
         match u8::try_from(character) {
-            Ok(control) if character.is_control() => escape(control, &mut line),
-            _ => line.push(character),
+            _ if is_raw_in_prose(character) => line.push(character),
+            Ok(control) => escape(control, &mut line),
+            Err(_) => escape_bytes_of(character, &mut line),
         }
     }
     line
@@ -121,6 +123,10 @@ mod tests {
             r"\x1b[2J\r\nbell\x07\x85é"
         );
         assert_eq!(Note::new("two\nlines").as_str(), r"two\nlines");
+        // U+202E would show the rest of the line from right to left.
+        let title = Prose::new("safe \u{202e}eriw.exe\u{2028}\u{a0}東");
+        assert_eq!(title.as_str(), "safe \\xe2\\x80\\xaeeriw.exe\\xe2\\x80\\xa8\u{a0}東");
+        assert_eq!(Prose::new(title.as_str()), title);
     }
 
     #[test]

@@ -135,10 +135,10 @@ fn check_stops_after_three_silent_cases() {
     let since = Instant::now();
     let ended = check(address, "--timeout 0.2");
     assert!(since.elapsed() < Duration::from_secs(5));
-    assert_eq!((ended.code, count(&ended, "ok  "), count(&ended, "FAIL")), (Some(1), 1, 3));
+    assert_eq!((ended.code, count(&ended, "ok  "), count(&ended, "FAIL")), (Some(1), 1, 1));
     for part in [
         "got:       nothing in 0.2 s\n",
-        "3 fail, 30 were not tried.\n",
+        "1 of 34 pass, 1 fails, 2 others fail as 02 does, 30 were not tried.\n",
         "The server sent no byte, so the rest was not tried.",
         "Next: 02, A response begins with its status line.\n",
     ] {
@@ -155,12 +155,14 @@ fn a_failure_shows_what_was_sent_and_what_to_do_next() {
     let ended = check(address, "--timeout 0.3");
     assert_eq!(ended.code, Some(1));
     assert!(ended.stdout.contains("ok    02 "), "{}", ended.stdout);
-    let report = "FAIL  04  A response says when it was made\n      \
+    let report = format!(
+        "FAIL  04  A response says when it was made\n      \
                   RFC 9110 section 6.6.1: an origin server with a clock \"MUST generate a\n      Date \
                   header field\".\n      \
-                  sent:      GET / HTTP/1.1\n                 Host: 127.0.0.1:5000\n\n      \
-                  expected:  field Date\n      got:       no field Date\n      next:      Add a Date";
-    assert!(ended.stdout.contains(report), "{}", ended.stdout);
+                  sent:      GET / HTTP/1.1\n                 Host: {address}\n\n      \
+                  expected:  field Date\n      got:       no field Date\n      next:      Add a Date"
+    );
+    assert!(ended.stdout.contains(&report), "{}", ended.stdout);
     // A response to HEAD has content: the caret points at its first byte.
     assert!(ended.stdout.contains("FAIL  08 "), "{}", ended.stdout);
     assert!(
@@ -545,6 +547,8 @@ fn an_error_in_a_file_is_reported_before_a_connection_is_opened() {
         ("check nowhere", "takes an address"),
         ("check https://localhost:5000", "plain HTTP"),
         ("check 5000 no-such-file", "cannot read no-such-file"),
+        ("check 5000 99", "there is no lesson 99: lessons are 1 to 34"),
+        ("check 5000 1 0", "there is no lesson 0: lessons are 1 to 34"),
         ("check 5000 --tiemout 3", "did you mean --timeout?"),
     ] {
         let ended = run(&mut openkitchen(line));
@@ -552,6 +556,183 @@ fn an_error_in_a_file_is_reported_before_a_connection_is_opened() {
         assert!(ended.stderr.contains(expected), "{line}: {}", ended.stderr);
     }
     assert_eq!(accepted.load(Ordering::Relaxed), 0);
+}
+
+/// A server that responds to each request with what this returns for its first line, and closes after a
+/// response with `Connection: close`.
+fn server_of(response: impl Fn(&str) -> String + Send + 'static) -> SocketAddr {
+    server(move |stream| {
+        let mut received = Vec::new();
+        let mut buffer = [0; 4096];
+        loop {
+            while let Some(end) = received.windows(4).position(|four| four == b"\r\n\r\n") {
+                let head = String::from_utf8_lossy(&received[..end]).into_owned();
+                received.drain(..end + 4);
+                let line = head.trim_start().lines().next().unwrap_or_default();
+                let response = response(line);
+                let _ = stream.write_all(response.as_bytes());
+                if response.contains("Connection: close") || head.contains("Connection: close") {
+                    return;
+                }
+            }
+            match read_once(stream, &mut buffer) {
+                Ok(length @ 1..) => received.extend_from_slice(&buffer[..length]),
+                _ => return,
+            }
+        }
+    })
+}
+
+/// A response with this status and these fields.
+fn empty(status: &str, fields: &str) -> String {
+    format!(
+        "HTTP/1.1 {status}\r\nDate: Sun, 06 Nov 1994 08:49:37 GMT\r\n{fields}Content-Length: 0\r\n\r\n"
+    )
+}
+
+#[test]
+fn pipelining_is_not_asked_of_a_server_that_closes_after_each_response() {
+    let closing = server_of(|_| empty("404 Not Found", "Connection: close\r\n"));
+    let ended = check(closing, "--timeout 0.3 14 15 16");
+    assert_eq!((ended.code, count(&ended, "FAIL  14"), count(&ended, "ok  ")), (Some(1), 1, 1));
+    let skipped = "skip  16  Two requests in one write get two responses, in order\n      \
+                   lesson 14 failed, and this one says nothing without it\n";
+    assert!(ended.stdout.contains(skipped), "{}", ended.stdout);
+    let counts = "\n1 of 3 pass, 1 fails, 1 needs a lesson that failed.\n";
+    assert!(ended.stdout.contains(counts), "{}", ended.stdout);
+    // Alone, the lesson finds out.
+    let ended = check(closing, "--timeout 0.3 16");
+    assert_eq!((ended.code, count(&ended, "skip  16")), (Some(0), 1), "{}", ended.stdout);
+    // A server that keeps connections and loses the second request fails.
+    let losing = server(|stream| {
+        while read(stream) {
+            let _ = stream.write_all(empty("404 Not Found", "").as_bytes());
+        }
+    });
+    for lessons in ["14 16", "16"] {
+        let ended = check(losing, &format!("--timeout 0.3 {lessons}"));
+        assert_eq!((ended.code, count(&ended, "FAIL  16")), (Some(1), 1), "{}", ended.stdout);
+    }
+}
+
+#[test]
+fn the_absolute_form_gets_the_status_of_the_path() {
+    for (path, absolute, code) in [
+        ("200 OK", "200 OK", 0),
+        ("404 Not Found", "404 Not Found", 0),
+        ("200 OK", "404 Not Found", 1),
+        ("302 Found", "200 OK", 1),
+        ("200 OK", "400 Bad Request", 1),
+    ] {
+        let address = server_of(move |line| {
+            empty(if line.starts_with("GET / ") { path } else { absolute }, "")
+        });
+        let ended = check(address, "--timeout 0.3 12");
+        assert_eq!(ended.code, Some(code), "{path} {absolute}: {}", ended.stdout);
+        if (path, absolute) == ("200 OK", "404 Not Found") {
+            for part in [
+                "sent @1:   GET / HTTP/1.1\n",
+                &*format!("sent @2:   GET http://{address}/ HTTP/1.1\n"),
+                "expected:  status 200, as on @1\n      got:       status 404\n",
+            ] {
+                assert!(ended.stdout.contains(part), "{part}: {}", ended.stdout);
+            }
+        }
+    }
+}
+
+#[test]
+fn one_cause_is_one_failure() {
+    for (response, label, cause) in [
+        (empty("403 Forbidden", ""), "02", "got:       status 403"),
+        (empty("500 Internal Server Error", ""), "02", "got:       status 500"),
+        ("hello\r\n\r\n".into(), "02", "a response begins with its status line"),
+        ("HTTP/1.1 200 OK\nX: y\n\n".into(), "02", "each line of a head ends in CR LF"),
+    ] {
+        let address = server_of(move |_| response.clone());
+        let ended = check(address, "--timeout 0.2");
+        assert_eq!(ended.code, Some(1), "{cause}");
+        assert_eq!(ended.stdout.matches(cause).count(), 1, "{cause}: {}", ended.stdout);
+        assert!(
+            ended.stdout.contains(&format!(" others fail as {label} does")),
+            "{}",
+            ended.stdout
+        );
+        assert!(count(&ended, "FAIL") <= 12, "{cause}: {}", ended.stdout);
+    }
+    let address = server_of(|_| "hello\r\n\r\n".into());
+    let ended = check(address, "--json --timeout 0.2 2 3");
+    let lines: Vec<&str> = ended.stdout.lines().collect();
+    assert!(lines[0].contains("\"same_as\":null,\"connection\":1,"), "{}", lines[0]);
+    assert!(lines[1].contains("\"same_as\":\"02\",\"connection\":1,"), "{}", lines[1]);
+    assert!(lines[2].contains("\"fail\":2,"), "{}", lines[2]);
+}
+
+#[test]
+fn a_lesson_has_the_host_of_the_server_and_a_file_is_sent_as_it_is() {
+    let folder = Folder::new();
+    let file = folder.file("host.wire");
+    fs::write(&file, "# t\n\n>>>\nGET / HTTP/1.1\nHost: 127.0.0.1:5000\n\n???\nstatus 200\n")
+        .unwrap();
+    let strict = || {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let port = listener.local_addr().unwrap().port();
+        thread::spawn(move || {
+            for stream in listener.incoming() {
+                let (mut stream, mut buffer) = (stream.unwrap(), [0; 4096]);
+                let length = read_once(&stream, &mut buffer).unwrap_or(0);
+                let head = String::from_utf8_lossy(&buffer[..length]).into_owned();
+                let host = head.lines().find_map(|line| line.strip_prefix("Host: "));
+                let is_mine = host.is_some_and(|host| host.ends_with(&format!(":{port}")));
+                let status = if is_mine { "200 OK" } else { "421 Misdirected Request" };
+                let _ = stream.write_all(empty(status, "Connection: close\r\n").as_bytes());
+            }
+        });
+        port
+    };
+    let port = strict();
+    for address in [format!("{port}"), format!("localhost:{port}"), format!("127.0.0.1:{port}")] {
+        let ended = run(&mut openkitchen(&format!("check {address} --timeout 0.5 2 13 15")));
+        assert_eq!(ended.code, Some(0), "{address}: {}", ended.stdout);
+        let ended = run(openkitchen("check").arg(&address).arg(&file));
+        assert_eq!(ended.code, Some(1), "{address}: {}", ended.stdout);
+        assert!(ended.stdout.contains("got:       status 421"), "{}", ended.stdout);
+    }
+}
+
+#[test]
+fn what_passes_can_be_shown() {
+    let site = ServerProcess::start_site("");
+    let ended = check(site.address, "--show 2 12");
+    assert_eq!(ended.code, Some(0));
+    let start = format!(
+        "ok    02  A response begins with its status line\n      sent:      GET / HTTP/1.1\n\
+         \x20                Host: {}\n\n      got:       HTTP/1.1 200 OK\n",
+        site.address
+    );
+    assert!(ended.stdout.starts_with(&start), "{}", ended.stdout);
+    for label in ["sent @1:", "got @1:", "sent @2:", "got @2:"] {
+        assert_eq!(ended.stdout.matches(label).count(), 1, "{label}: {}", ended.stdout);
+    }
+    let ended = check(site.address, "2 12");
+    assert_eq!(ended.stdout.matches("sent").count(), 0, "{}", ended.stdout);
+    let ended = check(site.address, "--show --json 2");
+    assert!(ended.stdout.contains("\"got\":\"HTTP/1.1 200 OK\\\\r\\\\n"), "{}", ended.stdout);
+}
+
+#[test]
+fn a_failure_under_a_framework_says_whose_fault_it_is() {
+    let framework = server_of(|_| empty("200 OK", "Server: Werkzeug/3.1.3 Python/3.12.3\r\n"));
+    let ended = check(framework, "--timeout 0.2 21 22");
+    let sentence = "21 and 22 fail in the server under your framework, not your code. The server is\n\
+                    Werkzeug/3.1.3 Python/3.12.3.\n";
+    assert!(ended.stdout.contains(sentence), "{}", ended.stdout);
+    // Which paths there are is the matter of the code.
+    let ended = check(framework, "--timeout 0.2 7");
+    assert!(!ended.stdout.contains("framework"), "{}", ended.stdout);
+    let plain = server_of(|_| empty("200 OK", "Server: nginx/1.24.0\r\n"));
+    let ended = check(plain, "--timeout 0.2 21 22");
+    assert!(!ended.stdout.contains("framework"), "{}", ended.stdout);
 }
 
 #[test]

@@ -15,7 +15,7 @@ use openkitchen::transcript::{Item, Side};
 
 use crate::support::client::Client;
 use crate::support::process::{
-    self, Exit, Folder, ServerProcess, assert_serves_the_lesson, openkitchen, run,
+    self, Exit, Folder, ServerProcess, assert_serves_the_lesson, openkitchen, run, run_with_input,
 };
 
 /// All flags of the server, in the order of the help.
@@ -44,13 +44,20 @@ const GET: &str = "GET /about HTTP/1.1\r\nHost: h\r\n\r\n";
 
 /// Asserts that stderr is one sentence with these parts, without words that only a programmer knows.
 #[track_caller]
-fn assert_error(ended: &Exit, code: i32, parts: &[&str]) {
+fn assert_usage_error(ended: &Exit, parts: &[&str]) {
+    assert!(ended.stderr.ends_with("\nTry `openkitchen --help`.\n"), "{}", ended.stderr);
+    assert_error(ended, parts);
+}
+
+/// As [`assert_usage_error`], where the command line may be right and what it names cannot be used.
+#[track_caller]
+fn assert_error(ended: &Exit, parts: &[&str]) {
     let Exit { stdout, stderr, .. } = ended;
-    assert_eq!(ended.code, Some(code), "{stderr}");
+    assert_eq!(ended.code, Some(2), "{stderr}");
     assert_eq!(stdout, "", "a command that fails prints nothing on stdout");
     assert!(stderr.starts_with("openkitchen: "), "{stderr}");
     let rest = stderr.trim_end().split_once('\n').map(|(_, rest)| rest);
-    assert_eq!(rest, (code == 2).then_some("Try `openkitchen --help`."), "{stderr}");
+    assert!(rest.is_none_or(|rest| rest == "Try `openkitchen --help`."), "{stderr}");
     for part in parts {
         assert!(stderr.contains(part), "{part:?} is missing: {stderr}");
     }
@@ -77,7 +84,10 @@ fn help_fits_80_columns_and_names_every_flag_and_variable() {
             .lines()
             .filter_map(|line| line.trim_start().strip_prefix("--")?.split(' ').next())
             .collect();
-        assert_eq!(named, FLAGS);
+        assert_eq!(named, [&FLAGS[..], &["help", "version"]].concat());
+        for command in ["watch", "send", "check", "mock", "explain"] {
+            assert!(stdout.contains(&format!("\n  {command} ")), "{command}: {stdout}");
+        }
         for variable in ["OPENKITCHEN_", "API_KEY", "CONTACT_NAME", "CONTACT_EMAIL", "RUST_LOG"] {
             assert!(stdout.contains(variable), "{variable}");
         }
@@ -94,6 +104,7 @@ fn the_help_of_each_command_fits_80_columns() {
         assert!(stdout.starts_with(&format!("openkitchen {command}")), "{stdout}");
         assert_fits_80_columns(&stdout);
         assert!(stdout.contains("Each flag is also a variable: "), "{stdout}");
+        assert!(stdout.contains("\n  --version "), "{stdout}");
         assert_eq!(run(&mut openkitchen(&format!("help {command}"))).stdout, stdout);
         let refused = run(&mut openkitchen(&format!("{command} --far-fetched")));
         assert_eq!(
@@ -119,7 +130,7 @@ fn the_error_for_a_misspelt_name_has_the_nearest_one() {
         ("wach", "`wach` is not a command; did you mean watch?"),
         ("dance", "`dance` is not a command; the commands are watch, send, check, mock, explain"),
     ] {
-        assert_error(&run(&mut openkitchen(line)), 2, &[expected]);
+        assert_usage_error(&run(&mut openkitchen(line)), &[expected]);
     }
 }
 
@@ -135,7 +146,7 @@ fn the_error_for_an_invalid_value_has_a_valid_one() {
         ("--no-trace=yes", "--no-trace takes no value"),
         ("--scheduling idle", "--scheduling takes batch or normal, not `idle`"),
     ] {
-        assert_error(&run(&mut openkitchen(line)), 2, &[expected]);
+        assert_usage_error(&run(&mut openkitchen(line)), &[expected]);
     }
     for line in ["--max-content 65M --max-memory 64M", "--max-content 65M", "--max-memory 1000K"] {
         let expected = [
@@ -143,13 +154,13 @@ fn the_error_for_an_invalid_value_has_a_valid_one() {
             "above --max-memory",
             "raise --max-memory or lower --max-content",
         ];
-        assert_error(&run(&mut openkitchen(line)), 2, &expected);
+        assert_error(&run(&mut openkitchen(line)), &expected);
     }
     let head = ["--max-head is 2048 bytes, above --max-memory, 1024 bytes"];
     let line = "--max-memory 1K --max-content 1K --max-head 2K";
-    assert_error(&run(&mut openkitchen(line)), 2, &head);
+    assert_error(&run(&mut openkitchen(line)), &head);
     let expected = ["OPENKITCHEN_MAX_MEMORY takes a number of bytes"];
-    assert_error(&run(openkitchen("").env("OPENKITCHEN_MAX_MEMORY", "none")), 2, &expected);
+    assert_error(&run(openkitchen("").env("OPENKITCHEN_MAX_MEMORY", "none")), &expected);
     let unreadable = OsStr::from_bytes(b"x\xff");
     for (variable, value, expected) in [
         (
@@ -169,7 +180,7 @@ fn the_error_for_an_invalid_value_has_a_valid_one() {
         ("CONTACT_NAME", unreadable, "CONTACT_NAME is not UTF-8"),
         ("CONTACT_EMAIL", unreadable, "CONTACT_EMAIL is not UTF-8"),
     ] {
-        assert_error(&run(openkitchen("").env(variable, value)), 2, &[expected]);
+        assert_usage_error(&run(openkitchen("").env(variable, value)), &[expected]);
     }
     for command in ["", "watch 127.0.0.1:1"] {
         let ended = run(openkitchen(command).env("RUST_LOG", unreadable));
@@ -178,7 +189,7 @@ fn the_error_for_an_invalid_value_has_a_valid_one() {
     }
     for flag in ["--listen", "--drain", "--scheduling"] {
         let ended = run(openkitchen(flag).arg(unreadable));
-        assert_error(&ended, 2, &[&format!("{flag} takes ")]);
+        assert_usage_error(&ended, &[&format!("{flag} takes ")]);
     }
 }
 
@@ -236,7 +247,7 @@ fn the_error_for_an_address_that_cannot_be_bound_says_what_to_try() {
             ["is not an address to listen on", "like 127.0.0.1:5000"],
         ),
     ] {
-        assert_error(&run(openkitchen("--listen").arg(address)), 1, &expected);
+        assert_error(&run(openkitchen("--listen").arg(address)), &expected);
     }
 }
 
@@ -251,7 +262,7 @@ fn the_error_for_a_privileged_port_says_what_to_try() {
     const UNPRIVILEGED: &str = "unshare -n setpriv --reuid=65534 --regid=65534 --clear-groups";
     let refused = TcpListener::bind("0.0.0.0:80").map_err(|error| error.kind());
     if refused.is_err_and(|kind| kind == io::ErrorKind::PermissionDenied) {
-        assert_error(&run(&mut openkitchen(line)), 1, &expected);
+        assert_error(&run(&mut openkitchen(line)), &expected);
     } else if process::need("unshare and setpriv", &format!("{UNPRIVILEGED} true")) {
         // The unprivileged user may not read cargo's folder, so the binary is copied. `cp` does it: if
         // this process wrote the copy, a child of another test could inherit the open file, and a
@@ -261,7 +272,7 @@ fn the_error_for_a_privileged_port_says_what_to_try() {
         assert_eq!(run(cp.arg(env!("CARGO_BIN_EXE_openkitchen")).arg(&copy)).code, Some(0));
         let mut command = Command::new("unshare");
         command.args(UNPRIVILEGED.split(' ').skip(1)).arg(copy).args(line.split(' '));
-        assert_error(&run(&mut command), 1, &expected);
+        assert_error(&run(&mut command), &expected);
     }
 }
 
@@ -279,7 +290,7 @@ fn the_error_for_a_file_of_likes_that_cannot_be_used_says_why() {
         (&diary.join("likes"), "diary/likes: "),
         (&folder.file("no/such/likes"), "its directory does not exist; create it, or name another"),
     ] {
-        assert_error(&run(openkitchen("--listen 127.0.0.1:0 --data").arg(path)), 1, &[expected]);
+        assert_error(&run(openkitchen("--listen 127.0.0.1:0 --data").arg(path)), &[expected]);
     }
     assert!(fs::read_to_string(&diary).unwrap().starts_with("Dear diary"));
     assert!(!folder.file("no").exists());
@@ -301,7 +312,7 @@ fn the_port_file_has_the_bound_address() {
     let Exit { code, stderr, .. } = run(openkitchen("--listen 127.0.0.1:0 --no-trace")
         .env("HOME", folder.file("home"))
         .env("OPENKITCHEN_PORT_FILE", &nowhere));
-    assert_eq!(code, Some(1));
+    assert_eq!(code, Some(2));
     assert!(stderr.contains("no/such/folder") && stderr.lines().count() == 1, "{stderr}");
 }
 
@@ -388,7 +399,7 @@ fn a_port_file_replaces_plain_files_only_and_leaves_nothing_else() {
         for name in ["folder", "folder/", "link", "dangling", "socket", "pipe", "folder/..", "no/x"]
         {
             let ended = run(openkitchen(line).arg("--port-file").arg(folder.file(name)));
-            assert!(matches!(ended.code, Some(1 | 2)), "{line} {name}: {}", ended.stderr);
+            assert_eq!(ended.code, Some(2), "{line} {name}: {}", ended.stderr);
             let start = format!("openkitchen: cannot write {}: ", folder.file(name).display());
             assert!(ended.stderr.starts_with(&start), "{}", ended.stderr);
             assert_eq!(ended.stdout, "");
@@ -414,13 +425,13 @@ fn a_start_that_fails_leaves_no_file_and_no_folder_that_it_has_begun() {
         let mut command = openkitchen("--listen 127.0.0.1:0 --data");
         command.arg(data).arg("--record").arg(folder.file(record));
         let ended = run(command.arg("--port-file").arg(folder.file(port)));
-        assert_eq!((ended.code, &*ended.stdout), (Some(1), ""), "{}", ended.stderr);
+        assert_eq!((ended.code, &*ended.stdout), (Some(2), ""), "{}", ended.stderr);
         assert_eq!(names_in(&folder.file("")), ["diary"], "{record}");
     }
     let in_use = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = in_use.local_addr().unwrap();
     let mut watch = openkitchen(&format!("watch {address} --listen {address} --record"));
-    assert_eq!(run(watch.arg(folder.file("new/wires"))).code, Some(1));
+    assert_eq!(run(watch.arg(folder.file("new/wires"))).code, Some(2));
     assert_eq!(names_in(&folder.file("")), ["diary"]);
 }
 
@@ -451,15 +462,139 @@ fn a_path_reaches_the_system_byte_for_byte() {
     assert_eq!(site.stop().code, Some(0));
     assert!(likes.is_file());
     assert_eq!(fs::read_dir(&wires).unwrap().count(), 2, "send and check");
-    let missing = path(b"missing\xff");
+    // A name has any byte except NUL and a slash, and a terminal may obey some of them.
+    let missing = path("missing\u{202e}\x1b[2J".as_bytes());
+    let missing = &[missing.as_os_str().as_bytes(), b"\xff"].concat();
     for command in ["send 127.0.0.1:1", "check 127.0.0.1:1", "mock", "explain"] {
-        let ended = run(openkitchen(command).arg(&missing));
+        let ended = run(openkitchen(command).arg(OsStr::from_bytes(missing)));
+        assert_eq!(ended.code, Some(2), "{command}");
         assert!(
-            ended.stderr.contains("missing\u{fffd}: there is no such file"),
+            ended.stderr.contains("missing\\xe2\\x80\\xae\\x1b[2J\u{fffd}: there is no such file"),
             "{}",
             ended.stderr
         );
     }
+}
+
+#[test]
+fn a_dash_in_place_of_a_file_is_stdin_for_every_command() {
+    let site = ServerProcess::start_site("");
+    let address = site.address;
+    let page = "# t\n\n>>>\nGET /about HTTP/1.1\nHost: h\nConnection: close\n\n???\nstatus 200\n";
+    let bytes = "GET /about HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n";
+    for (line, stdin, expected) in [
+        (format!("send {address} -"), bytes, "HTTP/1.1 200 OK"),
+        (format!("check {address} -"), page, "1 of 1 pass"),
+        ("explain -".into(), bytes, "GET: asks for"),
+        ("explain -".into(), page, "GET: asks for"),
+    ] {
+        let ended = run_with_input(&mut openkitchen(&line), stdin.as_bytes());
+        assert_eq!(ended.code, Some(0), "{line}: {}{}", ended.stdout, ended.stderr);
+        assert!(ended.stdout.contains(expected), "{line}: {}", ended.stdout);
+    }
+    let page = "# t\n\n<<<\nHTTP/1.1 204 No Content\n\n--- server closed\n";
+    let ended = run_with_input(&mut openkitchen("mock - --timeout 0.1"), page.as_bytes());
+    assert_eq!(ended.code, Some(3), "{}", ended.stderr);
+    assert!(ended.stdout.contains("0 of 1 connection was opened"), "{}", ended.stdout);
+    for line in [&*format!("check {address} -"), "mock -", "explain -"] {
+        let ended = run_with_input(&mut openkitchen(line), b"# t\n\n<<<\n\\q\n");
+        assert_eq!((ended.code, &*ended.stdout), (Some(2), ""), "{line}");
+        assert!(ended.stderr.starts_with("openkitchen: -: line 4: "), "{line}: {}", ended.stderr);
+    }
+}
+
+#[test]
+fn the_same_cause_has_the_same_exit_code_in_every_command() {
+    let folder = Folder::new();
+    let good = folder.file("good.wire");
+    fs::write(&good, "# t\n\n>>>\nGET / HTTP/1.1\nHost: h\n\n???\nstatus 200\n").unwrap();
+    let bad = folder.file("bad.wire");
+    fs::write(&bad, "# t\n\n>>> \n\\q\n").unwrap();
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let in_use = listener.local_addr().unwrap();
+    let closed = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let (good, bad) = (good.display(), bad.display());
+    let causes = [
+        // A file that is no transcript.
+        (
+            2,
+            vec![
+                format!("send {closed} {bad}"),
+                format!("check {closed} {bad}"),
+                format!("mock {bad}"),
+                format!("explain {bad}"),
+            ],
+        ),
+        // A file that is not there.
+        (
+            2,
+            vec![
+                format!("send {closed} no.wire"),
+                format!("check {closed} no.wire"),
+                "mock no.wire".into(),
+                "explain no.wire".into(),
+            ],
+        ),
+        // An address to listen on that is in use.
+        (
+            2,
+            vec![
+                format!("--no-trace --listen {in_use}"),
+                format!("watch {closed} --listen {in_use}"),
+                format!("mock {good} --listen {in_use}"),
+            ],
+        ),
+        // A port file that cannot be written.
+        (
+            2,
+            vec![
+                "--no-trace --listen 127.0.0.1:0 --port-file no/such/file".into(),
+                format!("watch {closed} --listen 127.0.0.1:0 --port-file no/such/file"),
+                format!("mock {good} --port-file no/such/file"),
+            ],
+        ),
+        // No server, or an unknown one.
+        (3, vec![format!("send {closed} {good}"), format!("check {closed} {good}")]),
+        (3, ["send", "check", "watch"].map(|it| format!("{it} no.such.host.invalid:1")).into()),
+        // The port that no server has.
+        (2, ["send 0", "check 0", "watch 127.0.0.1:0"].map(String::from).into()),
+    ];
+    for (code, lines) in causes {
+        for line in lines {
+            let ended = run(&mut openkitchen(&line));
+            assert_eq!(ended.code, Some(code), "{line}: {}{}", ended.stdout, ended.stderr);
+        }
+    }
+}
+
+#[test]
+fn a_port_alone_and_localhost_are_both_loopback_addresses() {
+    let Ok(listener) = TcpListener::bind("[::1]:0") else {
+        process::skip("IPv6");
+        return;
+    };
+    let port = listener.local_addr().unwrap().port();
+    drop(listener);
+    let mut command = openkitchen(&format!("--no-trace --listen [::1]:{port} --data"));
+    let folder = Folder::new();
+    let site = ServerProcess::start(command.arg(folder.file("likes")));
+    let page = folder.file("page.wire");
+    let text = "# t\n\n>>>\nGET /about HTTP/1.1\nHost: h\nConnection: close\n\n???\nstatus 200\n";
+    fs::write(&page, text).unwrap();
+    for address in [format!("{port}"), format!("localhost:{port}")] {
+        for command in ["send", "check"] {
+            let ended = run(openkitchen(command).arg(&address).arg(&page));
+            assert_eq!(ended.code, Some(0), "{command}: {}{}", ended.stdout, ended.stderr);
+        }
+        let mut command = openkitchen("watch --no-trace --listen 127.0.0.1:0");
+        let watch = ServerProcess::start(command.arg(&address));
+        assert_eq!(watch.get("/about").status, 200);
+    }
+    assert_eq!(site.stop().code, Some(0));
+    let ended = run(openkitchen("send").arg(port.to_string()).arg(&page));
+    let both = format!("cannot connect to 127.0.0.1:{port} and [::1]:{port}: no server listens");
+    assert!(ended.stderr.contains(&both), "{}", ended.stderr);
+    assert_eq!(ended.code, Some(3));
 }
 
 #[test]

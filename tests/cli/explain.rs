@@ -410,9 +410,9 @@ fn a_transcript_in_a_file_is_explained_as_a_transcript() {
 #[test]
 fn input_that_cannot_be_explained_is_an_error_with_a_sentence() {
     for (arguments, input, code, error) in [
-        (&[][..], &b""[..], 1, "openkitchen: stdin: there is nothing to explain"),
-        (&["-"][..], b">>>\nGET /\n--- nonsense\n", 1, "openkitchen: -: line 3: expected an event"),
-        (&["/nowhere"][..], b"", 1, "openkitchen: cannot read /nowhere: there is no such file"),
+        (&[][..], &b""[..], 2, "openkitchen: stdin: there is nothing to explain"),
+        (&["-"][..], b">>>\nGET /\n--- nonsense\n", 2, "openkitchen: -: line 3: expected an event"),
+        (&["/nowhere"][..], b"", 2, "openkitchen: cannot read /nowhere: there is no such file"),
         (&["a", "b"][..], b"", 2, "openkitchen: explain takes one file"),
         (&["--aske"][..], b"", 2, "openkitchen: --aske is unknown; did you mean --asked?"),
         (&["--asked", "get"][..], b"", 2, "openkitchen: --asked takes a method such as HEAD"),

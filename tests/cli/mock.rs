@@ -14,7 +14,9 @@ use std::time::{Duration, Instant};
 use openkitchen::Transcript;
 use openkitchen::transcript::{Block, Bytes, Event, EventKind, Item, Note, Side};
 
-use crate::support::process::{Exit, Folder, ServerProcess, need, openkitchen, read_once, run};
+use crate::support::process::{
+    Exit, Folder, ServerProcess, need, openkitchen, read_once, run, skip,
+};
 
 const GET: &str = "GET / HTTP/1.1\nHost: h\nUser-Agent: any\nAccept: */*\n\n";
 
@@ -702,6 +704,193 @@ fn loop_plays_connections_in_parallel_until_a_signal() {
             process.wait_for_line("# @1");
         }
         assert_eq!(process.stop().code, Some(code));
+    }
+}
+
+// Connections that a client keeps.
+
+const OK: &str = "HTTP/1.1 200 OK\nContent-Length: 2\n\nok\\\n";
+
+/// What a client receives of [`OK`].
+const RECEIVED: &str = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok";
+
+/// Sends a request on a kept connection, and reads the response.
+#[track_caller]
+fn exchange(client: &mut TcpStream, request: &str) {
+    client.write_all(with_crlf(request).as_bytes()).unwrap();
+    let mut response = [0; RECEIVED.len()];
+    client.read_exact(&mut response).unwrap();
+    assert_eq!(String::from_utf8_lossy(&response), RECEIVED);
+}
+
+#[test]
+fn with_loop_the_next_request_on_a_kept_connection_plays_the_page_again() {
+    for end in ["", "--- client closed\n", "???\nstatus 200\n"] {
+        let mut mock = Mock::start(&after_get(&format!("<<<\n{OK}{end}")), "--loop").process;
+        let mut client = mock.client().stream;
+        exchange(&mut client, GET);
+        if !end.contains("client closed") {
+            assert_eq!(mock.wait_for_line("# @1"), ": as written", "it is said at once");
+        }
+        exchange(&mut client, GET);
+        // Two requests in one write.
+        client.write_all(with_crlf(&GET.repeat(2)).as_bytes()).unwrap();
+        client.shutdown(Shutdown::Write).unwrap();
+        assert_eq!(rest(&mut client), (RECEIVED.repeat(2), false));
+        for _ in 0..3 {
+            assert_eq!(mock.wait_for_line("# @1, again"), ": as written", "{end}");
+        }
+        let ended = canonical(mock.stop());
+        assert_eq!(ended.code, Some(0), "{end}: {}", ended.stdout);
+    }
+    let mut mock = Mock::start(&after_get(&format!("<<<\n{OK}")), "--loop").process;
+    let mut client = mock.client().stream;
+    exchange(&mut client, GET);
+    exchange(&mut client, &GET.replace("GET /", "GET /other"));
+    assert_eq!(mock.wait_for_line("# @1, again"), ": request 1 differs at byte 5:");
+    assert_eq!(mock.stop().code, Some(1));
+}
+
+#[test]
+fn without_loop_the_connection_is_closed_at_once_and_a_further_request_is_told() {
+    for end in ["", "--- client closed\n", "???\nstatus 200\n"] {
+        let mock = Mock::start(&after_get(&format!("<<<\n{OK}{end}")), "");
+        let mut client = mock.client();
+        let since = Instant::now();
+        exchange(&mut client, GET);
+        if end.contains("client closed") {
+            client.write_all(with_crlf(GET).as_bytes()).unwrap();
+        }
+        assert_eq!(rest(&mut client), (String::new(), false));
+        assert!(since.elapsed() < Duration::from_millis(400), "{end}: {:?}", since.elapsed());
+        let _ = client.write_all(with_crlf(GET).as_bytes());
+        drop(client);
+        let ended = mock.wait();
+        assert_eq!(ended.code, Some(1), "{end}: {}", ended.stdout);
+        assert!(ended.stdout.contains("# @1: the client sent more, "), "{end}: {}", ended.stdout);
+    }
+}
+
+#[test]
+fn a_looping_mock_closes_at_once_where_http_does_not_keep_the_connection() {
+    let [get_10, keep_10] =
+        ["", "Connection: keep-alive\n"].map(|field| format!("GET / HTTP/1.0\nHost: h\n{field}\n"));
+    let kept = OK.replace("Content", "Connection: keep-alive\nContent");
+    for (request, response, is_kept) in [
+        (GET, OK.to_owned(), true),
+        (&*keep_10, kept.clone(), true),
+        // ab -k reads to the end, unless the response says that the connection stays.
+        (&keep_10, OK.into(), false),
+        (&get_10, kept, false),
+        (GET, OK.replace("Content", "Connection: close\nContent"), false),
+        (GET, OK.replace("1.1", "1.0"), false),
+        (GET, "HTTP/1.1 200 OK\n\nto the end\\\n".into(), false),
+        (GET, format!("{OK}--- server half-close\n"), false),
+        (GET, format!("{OK}???\nstatus 200\nclosed\n"), false),
+        ("hello\n", "hi\\\n".into(), false),
+    ] {
+        let mock = Mock::start(&format!("# t\n\n>>>\n{request}<<<\n{response}"), "--loop");
+        let mut client = mock.client();
+        client.write_all(with_crlf(request).as_bytes()).unwrap();
+        client.set_read_timeout(Some(Duration::from_millis(300))).unwrap();
+        let (mut received, mut last) = (Vec::new(), None);
+        let mut buffer = [0; 4096];
+        while last.is_none() {
+            match client.read(&mut buffer) {
+                Ok(0) => last = Some(false),
+                Ok(length) => received.extend_from_slice(&buffer[..length]),
+                Err(_) => last = Some(true),
+            }
+        }
+        assert!(!received.is_empty());
+        assert_eq!(last, Some(is_kept), "{request}{response}");
+        drop(client);
+        assert_eq!(mock.process.stop().code, Some(0), "{request}{response}");
+    }
+}
+
+#[test]
+fn a_connection_without_a_byte_is_no_failure_of_a_looping_mock() {
+    let mut mock = Mock::start(&after_get(&format!("<<<\n{OK}")), "--loop --timeout 0.3").process;
+    let spare = mock.client();
+    drop(spare);
+    let idle = mock.client();
+    for _ in 0..2 {
+        let line = mock.wait_for_line("# @1");
+        assert!(line.ends_with(": nothing was played, because the client sent no byte"), "{line}");
+    }
+    drop(idle);
+    let mut client = mock.client().stream;
+    exchange(&mut client, GET);
+    drop(client);
+    assert_eq!(mock.wait_for_line("# @1"), " as connection 3: as written");
+    assert_eq!(mock.stop().code, Some(0));
+    // A client that has begun a request has failed.
+    let mut mock = Mock::start(&after_get(&format!("<<<\n{OK}")), "--loop").process;
+    mock.client().send("G");
+    mock.wait_for_line("# @1: the client closed the connection early");
+    assert_eq!(mock.stop().code, Some(1));
+}
+
+/// Three requests with each client that keeps its connections. Each prints `okokok`.
+const POOLS: [(&str, &str, &str); 4] = [
+    (
+        "python3",
+        "import http.client",
+        "import sys, http.client\n\
+         c = http.client.HTTPConnection(sys.argv[1])\n\
+         for _ in range(3):\n c.request('GET', '/')\n print(c.getresponse().read().decode(), end='')",
+    ),
+    (
+        "python3",
+        "import requests",
+        "import sys, requests\n\
+         s = requests.Session()\n\
+         s.trust_env = False\n\
+         for _ in range(3): print(s.get(f'http://{sys.argv[1]}/', timeout=5).text, end='')",
+    ),
+    (
+        "node",
+        "",
+        "const http = require('http'), agent = new http.Agent({ keepAlive: true, maxSockets: 1 });\n\
+         const get = () => new Promise((resolve, reject) => http.get(`http://${process.argv[1]}/`,\n\
+           { agent }, (r) => { let all = ''; r.on('data', (d) => all += d); r.on('end', () => resolve(all)); })\n\
+           .on('error', reject));\n\
+         (async () => { let all = ''; for (let i = 0; i < 3; i++) all += await get();\n\
+           process.stdout.write(all); agent.destroy(); })();",
+    ),
+    (
+        "node",
+        "if (!globalThis.fetch) process.exit(1)",
+        "(async () => { let all = '';\n\
+           for (let i = 0; i < 3; i++) all += await (await fetch(`http://${process.argv[1]}/`)).text();\n\
+           process.stdout.write(all); process.exit(); })();",
+    ),
+];
+
+#[test]
+fn clients_that_pool_their_connections_work_with_loop() {
+    let page = format!("# any\n\n???\nmethod GET\ntarget is /\n\n<<<\n{OK}");
+    for (program, attempt, client) in POOLS {
+        let flag = if program == "node" { "-e" } else { "-c" };
+        let mut try_it = Command::new(program);
+        let can = try_it.args([flag, attempt]).output().is_ok_and(|tried| tried.status.success());
+        if !can {
+            skip(&format!("{program}: {attempt}"));
+            continue;
+        }
+        let mut mock = Mock::start(&page, "--loop").process;
+        let mut command = Command::new(program);
+        let output = command.args([flag, client, &mock.address.to_string()]).output().unwrap();
+        let text = String::from_utf8_lossy(&output.stdout);
+        assert_eq!(text, "okokok", "{program}: {}", String::from_utf8_lossy(&output.stderr));
+        for _ in 0..3 {
+            let line = mock.wait_for_line("# @1");
+            assert!(line.ends_with(": as written"), "{program}: {line}");
+        }
+        let ended = mock.stop();
+        assert_eq!(ended.code, Some(0), "{program}: {}", ended.stdout);
+        assert!(ended.stdout.contains(", again: as written"), "{program}: {}", ended.stdout);
     }
 }
 

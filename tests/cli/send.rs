@@ -4,14 +4,15 @@
 use std::fs;
 use std::io::{Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
-use std::process::Command;
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
 use openkitchen::Transcript;
 use openkitchen::transcript::{EventKind, Item, Side};
 
-use crate::support::process::{Exit, Folder, ServerProcess, TIMEOUT, openkitchen, read_once, run};
+use crate::support::process::{
+    Exit, Folder, ServerProcess, TIMEOUT, openkitchen, read_once, run, run_with_input,
+};
 
 const GET: &str = "GET / HTTP/1.1\r\nHost: h\r\n\r\n";
 const OK: &str = "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello";
@@ -23,13 +24,7 @@ fn send(to: SocketAddr, arguments: &str, stdin: impl AsRef<[u8]>) -> Exit {
 
 /// The same without a check of the output: to parse many MiB would take seconds.
 fn send_unchecked(to: SocketAddr, arguments: &str, stdin: impl AsRef<[u8]>) -> Exit {
-    let folder = Folder::new();
-    let bytes = folder.file("stdin");
-    fs::write(&bytes, stdin).unwrap();
-    let command = openkitchen(&format!("send {to} {arguments}"));
-    let mut shell = Command::new("/bin/sh");
-    shell.env_clear().env("BYTES", &bytes).args(["-c", "exec \"$0\" \"$@\" < \"$BYTES\""]);
-    run(shell.arg(command.get_program()).args(command.get_args()))
+    run_with_input(&mut openkitchen(&format!("send {to} {arguments}")), stdin)
 }
 
 /// Runs `send ADDR FILE ...`, with a file of this text.
@@ -471,8 +466,8 @@ fn each_error_is_a_sentence() {
             2,
             "left-out.wire: line 5: 8 bytes of this block were left out",
         ),
-        (format!("{closed}"), 1, "no server listens there"),
-        (format!("http://{closed}/"), 1, &format!("cannot connect to {closed}")),
+        (format!("{closed}"), 3, "no server listens there"),
+        (format!("http://{closed}/"), 3, &format!("cannot connect to {closed}")),
     ] {
         let ended = run(&mut openkitchen(&format!("send {arguments}")));
         assert_eq!(ended.code, Some(code), "{arguments}: {}", ended.stderr);

@@ -582,7 +582,7 @@ fn a_folder_in_which_no_file_can_be_created_is_an_error_at_once() {
     for line in ["--no-trace --listen 127.0.0.1:0", "watch 127.0.0.1:1 --listen 127.0.0.1:0"] {
         let mut command = openkitchen(line);
         let ended = run(command.arg("--record").arg(folder.file("file")));
-        assert_eq!((ended.code, &*ended.stdout), (Some(1), ""), "{line}");
+        assert_eq!((ended.code, &*ended.stdout), (Some(2), ""), "{line}");
         assert!(ended.stderr.contains("openkitchen: cannot record in "), "{}", ended.stderr);
     }
 }
@@ -819,7 +819,7 @@ fn each_wrong_command_line_is_reported() {
         ("watch 5000 --idle-timeout 0", 2, "--idle-timeout takes a time in seconds"),
         (
             "watch no.such.host.invalid:5000",
-            1,
+            3,
             "cannot be reached: the host name no.such.host.invalid has no known address",
         ),
     ] {
@@ -830,14 +830,14 @@ fn each_wrong_command_line_is_reported() {
     let taken = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = taken.local_addr().unwrap();
     let ended = run(&mut openkitchen(&format!("watch 127.0.0.1:1 --listen {address}")));
-    assert_eq!(ended.code, Some(1));
+    assert_eq!(ended.code, Some(2));
     assert!(ended.stderr.contains("is in use"), "{}", ended.stderr);
     drop(taken);
     // Another process may have taken the free port by now.
     let stderr = eventually("a port that stays free", || {
         let free = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
         let ended = run(&mut openkitchen(&format!("watch {free} --listen {free}")));
-        assert_eq!(ended.code, Some(1));
+        assert_eq!(ended.code, Some(2));
         (!ended.stderr.contains("is in use")).then_some(ended.stderr)
     });
     assert!(stderr.contains("would watch itself"), "{stderr}");

@@ -268,9 +268,15 @@ fn site(flags: &str, data: &Path) -> Command {
 
 /// Runs a command to its end, without stdin.
 pub fn run(command: &mut Command) -> Exit {
+    run_with_input(command, b"")
+}
+
+/// Runs a command to its end, with these bytes as stdin.
+pub fn run_with_input(command: &mut Command, stdin: impl AsRef<[u8]>) -> Exit {
     let folder = Folder::new();
-    let [out, err] = ["stdout", "stderr"].map(|name| folder.file(name));
-    command.stdin(Stdio::null());
+    let [input, out, err] = ["stdin", "stdout", "stderr"].map(|name| folder.file(name));
+    fs::write(&input, stdin).unwrap();
+    command.stdin(fs::File::open(&input).unwrap());
     command.stdout(fs::File::create(&out).unwrap()).stderr(fs::File::create(&err).unwrap());
     let code = Process::spawn(command).code();
     let [stdout, stderr] = [out, err].map(|path| fs::read_to_string(path).unwrap());

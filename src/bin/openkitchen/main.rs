@@ -12,6 +12,7 @@ use std::io::{self, Write};
 use std::process::ExitCode;
 
 use openkitchen::sys;
+use openkitchen::transcript::Prose;
 
 fn main() -> ExitCode {
     sys::reap_orphans();
@@ -33,9 +34,13 @@ fn main() -> ExitCode {
         Ok(code) => return code,
         Err(command::CliError::Usage(sentence)) => (format!("{sentence}\nTry `{name} --help`."), 2),
         Err(command::CliError::Unusable(sentence)) => (sentence, 2),
+        Err(command::CliError::NoConnection(sentence)) => (sentence, command::NO_CONNECTION),
         Err(command::CliError::Failed(sentence)) => (sentence, 1),
     };
+    // A name of a file in it may have any character.
+    let lines: Vec<_> = sentence.lines().map(Prose::new).collect();
+    let lines: Vec<&str> = lines.iter().map(Prose::as_str).collect();
     // stderr may be closed; the exit code is returned all the same.
-    let _ = writeln!(io::stderr(), "openkitchen: {sentence}");
+    let _ = writeln!(io::stderr(), "openkitchen: {}", lines.join("\n"));
     ExitCode::from(code)
 }

@@ -15,14 +15,15 @@ pub struct TraceOptions {
     pub colour: bool,
 }
 
-/// Whether to print in colours on stdout: it is a terminal, and `NO_COLOR` is not set or is empty
-/// (<https://no-color.org>).
+/// Whether to print in colours on stdout: it is a terminal that has colours (`TERM` is not `dumb`), and
+/// `NO_COLOR` is not set or is empty (<https://no-color.org>).
 pub fn stdout_wants_colour() -> bool {
-    wants_colour(io::stdout().is_terminal(), env::var_os("NO_COLOR").as_deref())
+    let [no_color, term] = ["NO_COLOR", "TERM"].map(env::var_os);
+    wants_colour(io::stdout().is_terminal(), no_color.as_deref(), term.as_deref())
 }
 
-fn wants_colour(is_terminal: bool, no_color: Option<&OsStr>) -> bool {
-    is_terminal && no_color.is_none_or(OsStr::is_empty)
+fn wants_colour(is_terminal: bool, no_color: Option<&OsStr>, term: Option<&OsStr>) -> bool {
+    is_terminal && no_color.is_none_or(OsStr::is_empty) && term.is_none_or(|term| term != "dumb")
 }
 
 #[cfg(test)]
@@ -30,14 +31,16 @@ mod tests {
     use super::*;
 
     #[test]
-    fn colour_needs_a_terminal_and_no_no_color() {
-        for (is_terminal, no_color, wanted) in [
-            (true, None, true),
-            (true, Some(""), true),
-            (true, Some("1"), false),
-            (false, None, false),
+    fn colour_needs_a_terminal_that_has_it_and_no_no_color() {
+        for (is_terminal, no_color, term, wanted) in [
+            (true, None, None, true),
+            (true, Some(""), Some("xterm"), true),
+            (true, Some("1"), Some("xterm"), false),
+            (true, None, Some("dumb"), false),
+            (false, None, Some("xterm"), false),
         ] {
-            assert_eq!(wants_colour(is_terminal, no_color.map(OsStr::new)), wanted);
+            let [no_color, term] = [no_color, term].map(|value| value.map(OsStr::new));
+            assert_eq!(wants_colour(is_terminal, no_color, term), wanted);
         }
     }
 }

@@ -5,12 +5,16 @@
 //! # RFC 9112 section 3.2: "A server MUST respond ..."    the clause
 //! # One address can be many sites ...
 //! # about: this site                                     only our site can pass it
+//! # about: your code                                     a framework leaves the response to its user
+//! # needs: lesson 14                                     it says nothing if that lesson fails
+//! # same: status                                         the groups are about responses of one status
 //! # next: Count the Host fields before anything else     what to do if it fails
 //! ```
-//! Only `check` uses the lines `about:` and `next:`. To everything else they are prose.
+//! Only `check` uses the lines with `about:`, `needs:`, `same:` and `next:`. To everything else they are
+//! prose.
 
 use crate::play::script;
-use crate::transcript::{Event, EventKind, Item, Side, subjects};
+use crate::transcript::{Event, EventKind, Item, Prose, Side, subjects};
 
 /// A transcript whose client can be played.
 #[derive(Debug)]
@@ -27,6 +31,12 @@ pub struct Case {
     pub next: String,
     /// Whether the case is about our lesson site, so that another server need not pass it.
     pub is_about_site: bool,
+    /// Whether the code on top of a framework decides how the case goes, and not the server under it.
+    pub is_about_code: bool,
+    /// The number of the lesson without which the case says nothing.
+    pub needs: Option<usize>,
+    /// Whether the responses that assertions are about must have one status.
+    pub has_one_status: bool,
     /// Whether assertions are tested on the responses, and not the bytes.
     pub has_assertions: bool,
     /// The items of the transcript.
@@ -57,7 +67,9 @@ impl Case {
         Ok(Case {
             name: name.to_owned(),
             lesson: None,
-            title: transcript.title().unwrap_or(name).to_owned(),
+            title: transcript
+                .title()
+                .map_or_else(|| Prose::new(name).as_str().into(), String::from),
             clause: prose
                 .iter()
                 .find(|line| line.starts_with("RFC "))
@@ -66,18 +78,27 @@ impl Case {
                 .to_owned(),
             next: next(&prose),
             is_about_site: prose.contains(&"about: this site"),
+            is_about_code: prose.contains(&"about: your code"),
+            needs: prose.iter().find_map(|line| line.strip_prefix("needs: lesson ")?.parse().ok()),
+            has_one_status: prose.contains(&"same: status"),
             has_assertions,
             items: transcript.items,
         })
     }
 
+    /// Whether it is a lesson that the server under a framework passes or fails.
+    pub fn is_about_server(&self) -> bool {
+        self.lesson.is_some() && !self.is_about_site && !self.is_about_code
+    }
+
     /// The short name for the report: a lesson's number, or the file's name without folders and ending.
+    /// What a reader could not see in it is escaped.
     pub fn label(&self) -> String {
         if let Some(number) = self.lesson {
             return format!("{number:02}");
         }
         let file = self.name.rsplit('/').next().unwrap_or_default();
-        file.strip_suffix(".wire").unwrap_or(file).to_owned()
+        Prose::new(file.strip_suffix(".wire").unwrap_or(file)).as_str().to_owned()
     }
 }
 
@@ -123,6 +144,10 @@ mod tests {
         assert_eq!(case.clause, "RFC 9112 section 5.1: why");
         assert_eq!(case.next, "Do this, and that.");
         assert!(case.is_about_site && case.has_assertions);
+        assert!(!case.is_about_code && case.needs.is_none() && !case.has_one_status);
+        let text = "# t\n# about: your code\n# needs: lesson 14\n# same: status\n\n???\nopen 1s\n";
+        let case = Case::read("x", text).expect("a case");
+        assert_eq!((case.is_about_code, case.needs, case.has_one_status), (true, Some(14), true));
         let bare = Case::read("bare.wire", "<<<\nhello\\\n").expect("a case");
         assert_eq!((bare.title.as_str(), bare.next.as_str()), ("bare.wire", ""));
         assert!(!bare.is_about_site && !bare.has_assertions);

@@ -108,7 +108,7 @@ pub fn require_complete(client: &CheckedConnection) -> Result<(), Difference> {
         return Ok(());
     }
     let expected = "the whole content that the head promises";
-    Err(Difference::new(expected, incomplete_response(client)))
+    Err(Difference::new(expected, incomplete_response(client)).because(INCOMPLETE))
 }
 
 /// Describes the last response, which is not complete.
@@ -128,8 +128,28 @@ fn incomplete_response(client: &CheckedConnection) -> String {
     }
 }
 
+/// The difference that the expected response was not received.
+pub fn no_response(
+    expected: impl Into<String>,
+    client: &CheckedConnection,
+    timeout: Duration,
+) -> Difference {
+    let got = received_so_far(client, timeout);
+    let difference = Difference::new(expected, got.clone());
+    if client.state.got().is_empty() {
+        difference.because(got)
+    } else if client.state.responses.incomplete().is_some() {
+        difference.because(INCOMPLETE)
+    } else {
+        difference
+    }
+}
+
+/// The cause of differences where a response has no end.
+const INCOMPLETE: &str = "a response is not complete";
+
 /// Describes what was received in place of the expected response.
-pub fn received_so_far(client: &CheckedConnection, timeout: Duration) -> String {
+fn received_so_far(client: &CheckedConnection, timeout: Duration) -> String {
     let seconds = timeout.as_secs_f64();
     let state = &client.state;
     let count = state.responses.finals().len();

@@ -15,10 +15,10 @@ use std::time::{Duration, Instant};
 use super::case::Case;
 use super::connection::{
     CheckState, CheckedConnection, MAX_RECEIVED_BYTES, counted_responses, different, end_of,
-    received_so_far, require_complete, require_well_formed,
+    no_response, require_complete, require_well_formed,
 };
 use crate::message::dialogue::Progress;
-use crate::play::client::{Clients, Ended};
+use crate::play::client::{ClientEvent, ClientEventKind, Clients, Ended, EventSource};
 use crate::play::connect;
 use crate::play::difference::Difference;
 use crate::play::turns::{Step, ToReceive, Turn, Turns};
@@ -62,8 +62,8 @@ pub enum CheckOutcome {
     Failed {
         /// The first difference.
         difference: Difference,
-        /// What had been sent on that connection.
-        sent: Vec<u8>,
+        /// The number of the connection that has it.
+        connection: u32,
         /// Whether something was sent and no byte was received.
         is_silent: bool,
     },
@@ -71,30 +71,58 @@ pub enum CheckOutcome {
     Unreachable(String),
 }
 
+/// A case that was played: how it went, and what crossed.
+#[derive(Debug, PartialEq)]
+pub struct PlayedCase {
+    /// How it went.
+    pub outcome: CheckOutcome,
+    /// What crossed, in order.
+    pub crossed: Vec<Crossed>,
+    /// The server's name for its software: the field `Server`, or else `X-Powered-By`.
+    pub software: Option<String>,
+}
+
+/// Bytes of one side of a connection, until the other side sends or another connection is used.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Crossed {
+    /// The number of the connection.
+    pub connection: u32,
+    /// The side that sent them.
+    pub from: Side,
+    /// The bytes; of the server's, the first 4 KiB.
+    pub bytes: Vec<u8>,
+    /// How many there were.
+    pub length: usize,
+}
+
+/// Bytes that are kept of one side at a time, if it is the server's: enough to show a head.
+const MAX_KEPT_BYTES: usize = 4096;
+
+/// Changes of side or connection after which what the server sends is not kept any more.
+const MAX_CROSSED: usize = 1024;
+
 /// Plays a case on new connections.
 pub fn play(case: &Case, target: &CheckTarget) -> CheckOutcome {
+    play_and_keep(case, target).outcome
+}
+
+/// Plays a case on new connections, and keeps what crosses.
+pub fn play_and_keep(case: &Case, target: &CheckTarget) -> PlayedCase {
     let clients = Clients::new(target.addresses.clone(), target.timeout, MAX_QUEUED_EVENTS);
-    let mut player = CheckPlayer { case, target, clients, last: 1, has_waited: false };
-    let Err(stop) = player.play() else { return CheckOutcome::Passed };
-    let difference = match stop {
-        PlayStop::Difference(difference) => difference,
-        PlayStop::Unreachable(why) => return CheckOutcome::Unreachable(why),
-    };
-    let Some(client) = player.clients.get_mut(player.last) else {
-        return CheckOutcome::Failed { difference, sent: Vec::new(), is_silent: false };
-    };
-    let state = &client.state;
-    if let Some(what) = state.beyond() {
-        return CheckOutcome::NotFollowed(what);
-    }
-    match state.responses.finals().last().map(|response| response.status) {
-        // Not found, not allowed, not implemented.
-        Some(status @ (404 | 405 | 501)) if case.is_about_site => CheckOutcome::Skipped(status),
-        _ => {
-            let is_silent = player.has_waited && !state.sent.is_empty() && state.got().is_empty();
-            CheckOutcome::Failed { difference, sent: state.sent.clone(), is_silent }
-        }
-    }
+    let (crossed, statuses) = (Vec::new(), Vec::new());
+    let mut player =
+        CheckPlayer { case, target, clients, last: 1, has_waited: false, crossed, statuses };
+    let stop = player.play().err();
+    let software = player.clients.iter().find_map(|(_, client)| software(&client.state));
+    let outcome = player.outcome(stop);
+    PlayedCase { outcome, crossed: player.crossed, software }
+}
+
+/// The name that a server gives its software.
+fn software(state: &CheckState) -> Option<String> {
+    let response = state.responses.finals().first()?;
+    let value = |name| response.values(name).into_iter().next();
+    value("server").or_else(|| value("x-powered-by"))
 }
 
 /// Why a case stopped before its end.
@@ -117,6 +145,9 @@ struct CheckPlayer<'a> {
     last: u32,
     /// Whether the server had time to send.
     has_waited: bool,
+    crossed: Vec<Crossed>,
+    /// The status of the last response before each group of assertions, with its connection.
+    statuses: Vec<(u32, u16)>,
 }
 
 impl CheckPlayer<'_> {
@@ -131,7 +162,65 @@ impl CheckPlayer<'_> {
                 self.compare_end(number)?;
             }
         }
+        if self.case.has_one_status {
+            self.compare_statuses()?;
+        }
         Ok(())
+    }
+
+    fn outcome(&mut self, stop: Option<PlayStop>) -> CheckOutcome {
+        let (difference, connection) = match stop {
+            None => return CheckOutcome::Passed,
+            Some(PlayStop::Unreachable(why)) => return CheckOutcome::Unreachable(why),
+            Some(PlayStop::Difference(difference)) => (difference, self.last),
+        };
+        let Some(client) = self.clients.get_mut(connection) else {
+            return CheckOutcome::Failed { difference, connection, is_silent: false };
+        };
+        let state = &client.state;
+        if let Some(what) = state.beyond() {
+            return CheckOutcome::NotFollowed(what);
+        }
+        match state.responses.finals().last().map(|response| response.status) {
+            // Not found, not allowed, not implemented.
+            Some(status @ (404 | 405 | 501)) if self.case.is_about_site => {
+                CheckOutcome::Skipped(status)
+            }
+            _ => {
+                let is_silent = self.has_waited && !state.sent.is_empty() && state.got().is_empty();
+                CheckOutcome::Failed { difference, connection, is_silent }
+            }
+        }
+    }
+
+    /// Keeps bytes that have crossed.
+    fn keep(&mut self, connection: u32, from: Side, bytes: &[u8]) {
+        let is_same = |it: &Crossed| it.connection == connection && it.from == from;
+        if !self.crossed.last().is_some_and(is_same) {
+            if from == Side::Server && self.crossed.len() >= MAX_CROSSED {
+                return;
+            }
+            self.crossed.push(Crossed { connection, from, bytes: Vec::new(), length: 0 });
+        }
+        let Some(last) = self.crossed.last_mut() else { return };
+        let room = match from {
+            Side::Client => bytes.len(),
+            Side::Server => MAX_KEPT_BYTES.saturating_sub(last.bytes.len()),
+        };
+        last.bytes.extend_from_slice(&bytes[..bytes.len().min(room)]);
+        last.length += bytes.len();
+    }
+
+    /// Tests that all groups of assertions were about responses with one status.
+    fn compare_statuses(&self) -> Result<(), PlayStop> {
+        let Some(&(connection, first)) = self.statuses.first() else { return Ok(()) };
+        match self.statuses.iter().find(|(_, status)| *status != first) {
+            None => Ok(()),
+            Some((_, other)) => {
+                let expected = format!("status {first}, as on @{connection}");
+                Err(Difference::new(expected, format!("status {other}")).into())
+            }
+        }
     }
 
     fn step(&mut self, number: u32, step: Step) -> Result<(), PlayStop> {
@@ -185,6 +274,8 @@ impl CheckPlayer<'_> {
         client.state.extra_time = Duration::ZERO;
         client.state.sent.extend_from_slice(bytes);
         client.state.responses.sent(bytes);
+        self.keep(number, Side::Client, bytes);
+        let client = self.client(number)?;
         let (mut rest, mut last) = (bytes, Instant::now());
         while !rest.is_empty() {
             match client.write(rest) {
@@ -211,8 +302,16 @@ impl CheckPlayer<'_> {
         while let Some(client) = self.clients.get_mut(number) {
             let state = &mut client.state;
             let may_grow = state.got().len() < MAX_RECEIVED_BYTES && client.ended == Ended::Open;
-            if !may_grow || !wanted(state) || self.clients.next(Some(deadline)).is_none() {
+            if !may_grow || !wanted(state) {
                 return;
+            }
+            let Some(ClientEvent { source, kind, .. }) = self.clients.next(Some(deadline)) else {
+                return;
+            };
+            if let (EventSource::Connection { number, .. }, ClientEventKind::Bytes(bytes)) =
+                (source, kind)
+            {
+                self.keep(number, Side::Server, &bytes);
             }
         }
     }
@@ -235,7 +334,7 @@ impl CheckPlayer<'_> {
             return Ok(());
         }
         let expected = "a response here, before the client sends more";
-        Err(Difference::new(expected, received_so_far(client, timeout)).into())
+        Err(no_response(expected, client, timeout).into())
     }
 
     /// Waits for the bytes that the transcript has shown so far, and compares them.
@@ -308,7 +407,7 @@ impl CheckPlayer<'_> {
             match client.state.group(&mut judged.clone(), about).judge(assertion) {
                 Ok(()) => {}
                 Err(Found::Responses(_)) => {
-                    return Err(differs(received_so_far(client, timeout)).into());
+                    return Err(no_response(assertion.to_string(), client, timeout).into());
                 }
                 Err(Found::Requests(count)) => {
                     return Err(differs(format!("{count} whole requests were sent")).into());
@@ -347,6 +446,8 @@ impl CheckPlayer<'_> {
                 format!("one response for each request: {}", counted_responses(allowed as usize));
             return Err(Difference::new(expected, counted_responses(responses)).into());
         }
+        let last = state.responses.finals().last().map(|response| (number, response.status));
+        self.statuses.extend(last);
         Ok(())
     }
 

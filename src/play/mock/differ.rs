@@ -35,7 +35,7 @@ pub(super) fn first_difference(
         if differs {
             let (number, at) = (request + 1, equal.received - from);
             let rest = expected.known_between(equal.expected, to);
-            let Difference { expected, got, caret } =
+            let Difference { expected, got, caret, .. } =
                 Difference::line(rest, (&got[from..], at), "the request");
             let column = caret.map_or(0, |caret| caret.column);
             return Some(format!(

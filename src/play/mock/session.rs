@@ -10,6 +10,10 @@
 //! of FIN (RFC 1122 section 4.2.2.13: TCP shows that data was lost). So the session looks at bytes with
 //! `peek`, and reads only those that it has understood; before a reset, all except the last byte. If
 //! the client has sent nothing, no byte is unread, so the session also sets SO_LINGER to zero.
+//!
+//! What follows the last step? A client may keep the connection for its next request. The session ends
+//! the connection at once, so that this request is not awaited in vain; or, if the mock loops and HTTP
+//! keeps the connection (RFC 9112 section 9.3), it leaves the request unread, for the next session.
 
 use std::io::{self, ErrorKind, Read, Write};
 use std::net::{Shutdown, TcpStream};
@@ -20,6 +24,8 @@ use super::connection::{AwaitedRequest, MockConnection};
 use super::differ;
 use crate::message::counted::counted;
 use crate::message::dialogue::{Dialogue, Progress, Side};
+use crate::message::head::Version;
+use crate::message::persistence::Persistence;
 use crate::message::requests::RequestCollector;
 use crate::message::visible::Visible;
 use crate::play::turns::{Step, ToReceive};
@@ -52,6 +58,10 @@ pub(super) struct MockOutcome {
     pub differences: Vec<String>,
     /// What the client did not do in time.
     pub timed_out: Option<String>,
+    /// Whether the client has sent no byte before it closed the connection or was silent, and got none.
+    pub is_unused: bool,
+    /// Whether the connection is kept for the next request.
+    pub is_kept: bool,
 }
 
 /// Why a session stopped before its last step.
@@ -62,12 +72,29 @@ enum MockStop {
     ClientLeft(String),
 }
 
-/// Plays a connection of the transcript. Each wait for the client takes at most `timeout`.
-pub(super) fn play(stream: TcpStream, script: &MockConnection, timeout: Duration) -> MockOutcome {
+/// How a connection is played.
+#[derive(Clone, Copy)]
+pub(super) struct SessionOptions {
+    /// The longest wait for the client.
+    pub timeout: Duration,
+    /// Whether the connection is kept for the next request, if HTTP keeps it.
+    pub may_keep: bool,
+}
+
+/// Plays a connection of the transcript.
+pub(super) fn play(
+    stream: &TcpStream,
+    script: &MockConnection,
+    SessionOptions { timeout, may_keep }: SessionOptions,
+) -> MockOutcome {
     let mut session = Session {
         stream,
         script,
         timeout,
+        may_keep,
+        is_kept: false,
+        must_close: false,
+        must_confirm: false,
         dialogue: Dialogue::new(),
         received: Vec::new(),
         request_ends: Vec::new(),
@@ -84,9 +111,17 @@ pub(super) fn play(stream: TcpStream, script: &MockConnection, timeout: Duration
 }
 
 struct Session<'a> {
-    stream: TcpStream,
+    stream: &'a TcpStream,
     script: &'a MockConnection,
     timeout: Duration,
+    /// Whether the connection may be kept after the last step, and whether it is.
+    may_keep: bool,
+    is_kept: bool,
+    /// Whether a head says that the connection closes.
+    must_close: bool,
+    /// Whether the client speaks HTTP/1.0, and so takes the connection for closed unless a response
+    /// says `keep-alive`.
+    must_confirm: bool,
     /// What has crossed the connection.
     dialogue: Dialogue,
     /// What the client has sent, up to the last step.
@@ -142,20 +177,56 @@ impl Session<'_> {
                 Step::HalfClose => self.half_close(),
                 Step::Reset => return self.reset(),
                 Step::Close => {
-                    self.half_close();
-                    self.read_rest(LINGER);
+                    self.close();
                     return Ok(());
                 }
                 Step::AwaitEnd(_) => {
-                    if !self.read_rest(self.timeout) {
-                        let what = "the client did not close the connection";
-                        return Err(MockStop::Stalled(what.into()));
-                    }
+                    let is_assert = |step: &Step| matches!(step, Step::Assert { .. });
+                    self.await_end(steps[at + 1..].iter().all(is_assert))?;
                 }
             }
         }
-        self.read_rest(LINGER);
+        self.is_kept = self.may_keep && self.is_persistent();
+        if !self.is_kept {
+            self.close();
+        }
         Ok(())
+    }
+
+    /// Waits until the client closes its side. If this is the last step, a further request ends the wait
+    /// too: the client waits for its answer, and does not close.
+    fn await_end(&mut self, is_last: bool) -> Result<(), MockStop> {
+        let has_ended = match is_last && self.script.has_bytes() {
+            true => !matches!(self.peek(&mut [0], self.timeout), Peek::Silence),
+            false => self.read_rest(self.timeout),
+        };
+        match has_ended {
+            true => Ok(()),
+            false => Err(MockStop::Stalled("the client did not close the connection".into())),
+        }
+    }
+
+    /// Whether each request is answered, and HTTP keeps the connection after that (RFC 9112 section 9.3).
+    fn is_persistent(&self) -> bool {
+        let is_lost = |side| self.dialogue.reader(side).is_lost();
+        let says_end = |step: &Step| match step {
+            Step::HalfClose => true,
+            Step::Assert { assertions, .. } => assertions.contains(&Assertion::Closed),
+            _ => false,
+        };
+        self.dialogue.requests() > 0
+            && !self.dialogue.is_in_flight()
+            && !is_lost(Side::Client)
+            && !is_lost(Side::Server)
+            && !self.must_close
+            && !self.must_confirm
+            && !self.script.steps.iter().any(says_end)
+    }
+
+    /// Ends the connection. What the client still sends is read, so that it gets no reset.
+    fn close(&mut self) {
+        self.half_close();
+        self.read_rest(LINGER);
     }
 
     /// Reads until the client has sent enough.
@@ -183,7 +254,12 @@ impl Session<'_> {
                 && let Some(range) = self.dialogue.next(Side::Client, &seen[used..])
             {
                 let bytes = &seen[used..used + range.length];
-                self.heads += usize::from(range.head.is_some());
+                if let Some(head) = &range.head {
+                    self.heads += 1;
+                    let persistence = Persistence::of_fields(head.version, head.fields());
+                    self.must_close |= persistence == Persistence::Close;
+                    self.must_confirm |= head.version == Version::Http10;
+                }
                 self.requests.take(&range, &bytes[..bytes.len().min(room.saturating_sub(used))]);
                 used += range.length;
                 let total = self.dialogue.progress(Side::Client).total;
@@ -270,7 +346,13 @@ impl Session<'_> {
 
     fn write(&mut self, bytes: &[u8]) -> Result<(), MockStop> {
         let length = bytes.len();
-        self.dialogue.follow(Side::Server, bytes);
+        for head in
+            self.dialogue.follow(Side::Server, bytes).iter().filter_map(|it| it.head.as_ref())
+        {
+            let persistence = Persistence::of_fields(head.version, head.fields());
+            self.must_close |= persistence == Persistence::Close;
+            self.must_confirm &= !head.fields().has_member("connection", "keep-alive");
+        }
         self.stream.write_all(bytes).map_err(|error| match is_timeout(&error) {
             true => {
                 let bytes = counted(length, "byte", "bytes");
@@ -302,7 +384,7 @@ impl Session<'_> {
             return Err(left());
         }
         thread::sleep(DELAY_BEFORE_RESET); // what was written is sent by then
-        sys::reset_on_close(&self.stream).map_err(|_| left())
+        sys::reset_on_close(self.stream).map_err(|_| left())
     }
 
     /// Reads what still arrives, at most for this time. Returns whether the client has closed its side.
@@ -327,19 +409,8 @@ impl Session<'_> {
         }
     }
 
-    /// Looks at the received bytes without reading them, and waits for the first one.
     fn peek(&self, buffer: &mut [u8], time: Duration) -> Peek {
-        // std refuses a timeout of zero, since the system would wait for ever.
-        let _ = self.stream.set_read_timeout(Some(time.max(Duration::from_millis(1))));
-        loop {
-            return match self.stream.peek(buffer) {
-                Ok(0) => Peek::End,
-                Ok(length) => Peek::Bytes(length),
-                Err(error) if error.kind() == ErrorKind::Interrupted => continue,
-                Err(error) if is_timeout(&error) => Peek::Silence,
-                Err(_) => Peek::End,
-            };
-        }
+        peek(self.stream, buffer, time)
     }
 
     /// Reads bytes that `peek` has seen. If there was a reset since then, the next `peek` reports it.
@@ -359,6 +430,10 @@ impl Session<'_> {
             let length = counted(self.surplus.len(), "byte", "bytes");
             differences.push(format!("the client sent more, {length}: {}", Visible(shown)));
         }
+        let has_crossed = !self.received.is_empty()
+            || !self.surplus.is_empty()
+            || self.dialogue.progress(Side::Server).total > 0;
+        let is_unused = stop.is_some() && !has_crossed;
         let mut timed_out = None;
         match stop {
             Some(MockStop::Stalled(what)) => {
@@ -369,8 +444,14 @@ impl Session<'_> {
             }
             None => {}
         }
-        MockOutcome { differences, timed_out }
+        MockOutcome { differences, timed_out, is_unused, is_kept: self.is_kept }
     }
+}
+
+/// Waits for the next request on a connection that was kept. Returns false if the client has closed it
+/// or sends none in time.
+pub(super) fn has_next_request(stream: &TcpStream, timeout: Duration) -> bool {
+    matches!(peek(stream, &mut [0], timeout), Peek::Bytes(_))
 }
 
 enum Peek {
@@ -379,6 +460,21 @@ enum Peek {
     Silence,
     /// The client has closed its side, or reset the connection.
     End,
+}
+
+/// Looks at the received bytes without reading them, and waits for the first one.
+fn peek(stream: &TcpStream, buffer: &mut [u8], time: Duration) -> Peek {
+    // std refuses a timeout of zero, since the system would wait for ever.
+    let _ = stream.set_read_timeout(Some(time.max(Duration::from_millis(1))));
+    loop {
+        return match stream.peek(buffer) {
+            Ok(0) => Peek::End,
+            Ok(length) => Peek::Bytes(length),
+            Err(error) if error.kind() == ErrorKind::Interrupted => continue,
+            Err(error) if is_timeout(&error) => Peek::Silence,
+            Err(_) => Peek::End,
+        };
+    }
 }
 
 fn is_timeout(error: &io::Error) -> bool {

@@ -5,7 +5,9 @@ use std::ffi::OsStr;
 use super::CliError;
 use super::flags::{self, ADDRESS};
 
-/// Returns `host:port` for what the user typed: `host:port`, a port alone, `:5000`, or a URL.
+/// Returns `host:port` for what the user typed: `host:port`, a port alone, `:5000`, or a URL. A port
+/// alone is one of this machine, and its server may listen at 127.0.0.1 or at ::1: so its host is
+/// localhost, which is both.
 ///
 /// # Errors
 /// What an address looks like.
@@ -21,8 +23,12 @@ pub fn authority(typed: &OsStr) -> Result<String, CliError> {
     let bare = bare.split(['/', '?', '#']).next().unwrap_or_default();
     let bare = if url.is_none() { bare.strip_prefix(':').unwrap_or(bare) } else { bare };
     let with_default = (url.is_some() && !bare.is_empty()).then(|| format!("{bare}:80"));
-    flags::address(bare)
+    let has_port_0 = bare.rsplit(':').next().is_some_and(|port| port.parse() == Ok(0_u16));
+    let on_this_machine = bare.parse::<u16>().is_ok().then(|| format!("localhost:{bare}"));
+    on_this_machine
+        .or_else(|| flags::address(bare))
         .or(with_default)
+        .filter(|_| !has_port_0) // no server listens there
         .ok_or_else(|| CliError::Usage(format!("ADDR takes {ADDRESS}, or a port, not `{typed}`")))
 }
 
@@ -33,8 +39,9 @@ mod tests {
     #[test]
     fn an_address_is_a_port_a_host_with_a_port_or_a_url() {
         for (typed, address) in [
-            ("5000", "127.0.0.1:5000"),
-            (":5000", "127.0.0.1:5000"),
+            ("5000", "localhost:5000"),
+            (":5000", "localhost:5000"),
+            ("http://localhost:5000/", "localhost:5000"),
             ("localhost:5000", "localhost:5000"),
             ("[::1]:5000", "[::1]:5000"),
             ("http://127.0.0.1:5000", "127.0.0.1:5000"),
@@ -44,8 +51,19 @@ mod tests {
         ] {
             assert_eq!(authority(OsStr::new(typed)), Ok(address.to_owned()), "{typed}");
         }
-        for typed in ["", "localhost", "host:port", "70000", "https://h:1/", "http://", "http:///"]
-        {
+        for typed in [
+            "",
+            "localhost",
+            "host:port",
+            "70000",
+            "0",
+            ":0",
+            "h:0",
+            "http://h:0/",
+            "https://h:1/",
+            "http://",
+            "http:///",
+        ] {
             assert!(matches!(authority(OsStr::new(typed)), Err(CliError::Usage(_))), "{typed}");
         }
     }

@@ -7,7 +7,6 @@ mod json;
 mod lessons;
 
 use std::ffi::OsString;
-use std::io::{self, Write};
 use std::path::Path;
 use std::process::ExitCode;
 use std::time::Duration;
@@ -27,29 +26,29 @@ const MAX_SILENT_CASES: usize = 3;
 /// Exit code: some cases fail.
 const SOME_FAIL: u8 = 1;
 
-/// Exit code: no connection to the server.
-const NO_CONNECTION: u8 = 3;
-
 /// The options of `check`.
 #[derive(Debug, PartialEq)]
 struct CheckOptions {
     timeout: Duration,
     json: bool,
+    show: bool,
     list: bool,
 }
 
 impl Default for CheckOptions {
     fn default() -> CheckOptions {
-        CheckOptions { timeout: Duration::from_secs(2), json: false, list: false }
+        CheckOptions { timeout: Duration::from_secs(2), json: false, show: false, list: false }
     }
 }
 
 #[rustfmt::skip]
-const FLAGS: [Flag<CheckOptions>; 3] = [
+const FLAGS: [Flag<CheckOptions>; 4] = [
     Flag { name: "timeout", value: "S", help: "seconds to wait, plus the waits of the transcript [2]",
         apply: |options, value| { options.timeout = time(value).ok_or(SECONDS)?; Ok(()) } },
     Flag { name: "json", value: "", help: "print JSON: one object a line, the counts last",
         apply: |options, _| { options.json = true; Ok(()) } },
+    Flag { name: "show", value: "", help: "show what crossed of what passes, too",
+        apply: |options, _| { options.show = true; Ok(()) } },
     Flag { name: "list", value: "", help: "list the lessons, and do nothing else",
         apply: |options, _| { options.list = true; Ok(()) } },
 ];
@@ -58,18 +57,21 @@ const COMMAND_LINE: CommandLine<CheckOptions> = CommandLine {
     usage: "openkitchen check: test any server with the lessons, or with transcripts\n\n\
         openkitchen check ADDR [FLAGS]          play all lessons, in order\n\
         openkitchen check ADDR FILE... [FLAGS]  play transcripts, or lessons by number\n\n\
-        ADDR is host:port, a port alone, or http://host:port/. A transcript is a text\n\
-        file with what a client and a server sent, as --record writes it. check sends\n\
-        its requests, and compares the responses: with its assertions, the lines below\n\
-        ???, or, if it has none, with its bytes. A failure shows what was sent, what was\n\
-        expected, what was received, and what to do next. Lessons that only the lesson\n\
-        site can pass are skipped on other servers.",
+        ADDR is host:port, http://host:port/, or a port alone: then 127.0.0.1 and ::1\n\
+        are tried. A transcript is a text file with what a client and a server sent, as\n\
+        --record writes it; - is stdin. check sends its requests, and compares the\n\
+        responses: with its assertions, the lines below ???, or, if it has none, with\n\
+        its bytes. A failure shows what was sent, what was expected, what was received,\n\
+        and what to do next; what fails for the same cause is only counted. Lessons that\n\
+        only the lesson site can pass are skipped on other servers. A lesson has ADDR as\n\
+        its Host; a file is sent byte for byte.",
     flags: &FLAGS,
     notes: "With --json the keys of each case are: case, title, clause, verdict (pass,\n\
-        fail, skip, unknown), sent, expected, got, byte and column of the first byte\n\
-        that differs, and next, what to do if it fails; null if there is no value.\n\
-        The last line counts: cases, pass, fail, skip, unknown, not_tried. A case is\n\
-        unknown if the server sent more than check follows, 16 MiB for example.\n\
+        fail, skip, unknown), same_as, an earlier case that fails for the same cause,\n\
+        connection, the one that differs, sent, expected, got, byte and column of the\n\
+        first byte that differs, and next, what to do if it fails; null if there is no\n\
+        value. The last line counts: cases, pass, fail, skip, unknown, not_tried. A case\n\
+        is unknown if the server sent more than check follows, 16 MiB for example.\n\
         Exit code: 0 all pass, 1 some fail, 2 the command line or a FILE is wrong,\n\
         3 no connection. Each flag is also a variable: --timeout is\n\
         OPENKITCHEN_TIMEOUT.",
@@ -97,25 +99,26 @@ pub fn command(arguments: &[OsString]) -> Result<ExitCode, CliError> {
         return Err(CliError::Usage("check needs the address of a server: check 5000".to_owned()));
     };
     let authority = address::authority(typed)?;
-    let cases = read_cases(files).map_err(CliError::Unusable)?;
-    match connect::resolve(&authority) {
-        Ok(addresses) => {
-            let target = CheckTarget { authority, addresses, timeout: options.timeout };
-            Ok(check_all(&cases, &target, &options))
-        }
-        Err(why) => Ok(no_connection(&authority, &why)),
-    }
+    let cases = read_cases(files, host(&authority)).map_err(CliError::Unusable)?;
+    let addresses = connect::resolve(&authority).map_err(|why| no_connection(&authority, &why))?;
+    let target = CheckTarget { authority, addresses, timeout: options.timeout };
+    check_all(&cases, &target, &options)
+}
+
+/// The host of a server in the field Host. The port 80 is left out (RFC 9110 section 4.2.3).
+fn host(authority: &str) -> &str {
+    authority.strip_suffix(":80").unwrap_or(authority)
 }
 
 /// Returns the cases of these files, or all lessons. An argument that is not a file may be the name or
 /// the number of a lesson.
-fn read_cases(files: &[OsString]) -> Result<Vec<Case>, String> {
+fn read_cases(files: &[OsString], host: &str) -> Result<Vec<Case>, String> {
     if files.is_empty() {
-        return lessons::all();
+        return lessons::all(host);
     }
     let read = |file: &OsString| {
         let (name, path) = (file.to_string_lossy(), Path::new(file));
-        match (script::text(path), lessons::find(&name)) {
+        match (script::text(path), lessons::find(&name, host)) {
             (Ok(text), _) => Case::read(&name, &text),
             (Err(_), Some(lesson)) if !path.exists() => lesson,
             (Err(why), _) => Err(why),
@@ -124,22 +127,38 @@ fn read_cases(files: &[OsString]) -> Result<Vec<Case>, String> {
     files.iter().map(read).collect()
 }
 
-fn check_all(cases: &[Case], target: &CheckTarget, options: &CheckOptions) -> ExitCode {
+fn check_all(
+    cases: &[Case],
+    target: &CheckTarget,
+    options: &CheckOptions,
+) -> Result<ExitCode, CliError> {
     let mut report = Report::new(&target.authority, cases, stdout_wants_colour());
+    if options.show {
+        report = report.showing_passed();
+    }
     let (mut silent_cases, mut is_first) = (0, true);
+    let mut failed_lessons = Vec::new();
     for case in cases {
-        let outcome = check::play(case, target);
-        if let (CheckOutcome::Unreachable(why), true) = (&outcome, is_first) {
+        if let Some(needed) = failed_need(case, cases, target, &failed_lessons) {
+            let result = CaseResult::without_need(needed);
+            print_result(&mut report, case, &result, options);
+            continue;
+        }
+        let played = check::play_and_keep(case, target);
+        let outcome = &played.outcome;
+        if let (CheckOutcome::Unreachable(why), true) = (outcome, is_first) {
             let why = format!("{why}; start the server, then check it again");
-            return no_connection(&target.authority, &why);
+            return Err(no_connection(&target.authority, &why));
         }
         is_first = false;
         let is_silent = matches!(outcome, CheckOutcome::Failed { is_silent: true, .. });
         silent_cases = if is_silent { silent_cases + 1 } else { 0 };
         let is_unreachable = matches!(outcome, CheckOutcome::Unreachable(_));
-        let result = CaseResult::from(outcome);
-        let text = report.add(case, &result);
-        print(&if options.json { json::case(case, &result) } else { text });
+        let result = CaseResult::from(played);
+        if result.verdict == Verdict::Fail {
+            failed_lessons.extend(case.lesson);
+        }
+        print_result(&mut report, case, &result, options);
         if is_unreachable || silent_cases == MAX_SILENT_CASES {
             break;
         }
@@ -147,12 +166,39 @@ fn check_all(cases: &[Case], target: &CheckTarget, options: &CheckOptions) -> Ex
     let is_silent = silent_cases == MAX_SILENT_CASES;
     let text = report.finish(cases.len(), is_silent);
     print(&if options.json { json::counts(&report, cases.len()) } else { text });
-    if report.count(Verdict::Fail) == 0 { ExitCode::SUCCESS } else { ExitCode::from(SOME_FAIL) }
+    Ok(match report.count(Verdict::Fail) {
+        0 => ExitCode::SUCCESS,
+        _ => ExitCode::from(SOME_FAIL),
+    })
 }
 
-fn no_connection(address: &str, why: &str) -> ExitCode {
-    let _ = writeln!(io::stderr(), "openkitchen: {address} cannot be reached: {why}");
-    ExitCode::from(NO_CONNECTION)
+fn print_result(report: &mut Report, case: &Case, result: &CaseResult, options: &CheckOptions) {
+    let object =
+        options.json.then(|| json::case(case, result, report.same_as(result), options.show));
+    let text = report.add(case, result);
+    print(&object.unwrap_or(text));
+}
+
+/// The lesson that a lesson needs, if the server fails it. It is played now if it is none of the cases.
+fn failed_need(
+    case: &Case,
+    cases: &[Case],
+    target: &CheckTarget,
+    failed_lessons: &[usize],
+) -> Option<usize> {
+    let needed = case.needs.filter(|_| case.lesson.is_some())?;
+    let is_case = cases.iter().any(|other| other.lesson == Some(needed));
+    let fails = || {
+        let lesson = lessons::with_number(needed, host(&target.authority));
+        lesson
+            .is_ok_and(|lesson| matches!(check::play(&lesson, target), CheckOutcome::Failed { .. }))
+    };
+    let has_failed = if is_case { failed_lessons.contains(&needed) } else { fails() };
+    has_failed.then_some(needed)
+}
+
+fn no_connection(address: &str, why: &str) -> CliError {
+    CliError::NoConnection(format!("{address} cannot be reached: {why}"))
 }
 
 /// Returns the list of lessons, a line each: number, title, and whether it is about our site only.
@@ -161,7 +207,7 @@ fn list() -> String {
         let mark = if case.is_about_site { "  (this site)" } else { "" };
         format!("{}  {}{mark}\n", case.label(), case.title)
     };
-    lessons::all().unwrap_or_default().iter().map(line).collect()
+    lessons::all(lessons::SITE_HOST).unwrap_or_default().iter().map(line).collect()
 }
 
 #[cfg(test)]
@@ -170,15 +216,22 @@ mod tests {
 
     #[test]
     fn every_lesson_is_a_case_and_is_listed() {
-        let cases = read_cases(&[]).expect("lessons");
+        let cases = read_cases(&[], "h").expect("lessons");
         assert_eq!(list().lines().count(), cases.len());
         for (number, case) in (1..).zip(&cases) {
             assert!(case.name.starts_with(&format!("{}-", case.label())), "{}", case.name);
             assert_eq!(case.lesson, Some(number));
-            let found = read_cases(&[number.to_string().into()]).expect("a lesson by its number");
+            let found =
+                read_cases(&[number.to_string().into()], "h").expect("a lesson by its number");
             assert_eq!(found[0].name, case.name);
         }
-        let error = read_cases(&["no-such-file".into()]).expect_err("no file");
+        let error = read_cases(&["no-such-file".into()], "h").expect_err("no file");
         assert!(error.starts_with("cannot read no-such-file: "), "{error}");
+        for number in ["0", "35", "99", "99999999999999999999999"] {
+            let error = read_cases(&[number.into()], "h").expect_err("no lesson");
+            assert_eq!(error, format!("there is no lesson {number}: lessons are 1 to 34"));
+        }
+        assert_eq!(host("h.test:80"), "h.test");
+        assert_eq!(host("[::1]:8080"), "[::1]:8080");
     }
 }

@@ -15,8 +15,6 @@
 //! transcript: the meaning becomes prose after each block.
 
 use std::ffi::{OsStr, OsString};
-use std::fs::File;
-use std::io::{self, IsTerminal, Read, Write};
 use std::process::ExitCode;
 
 use openkitchen::message::visible::Visible;
@@ -25,8 +23,7 @@ use openkitchen::transcript::{BYTE_ORDER_MARK, MARKERS};
 use openkitchen::{Method, Transcript};
 
 use super::flags::{CommandLine, Flag};
-use super::script::FileError;
-use super::{CliError, print};
+use super::{CliError, print, script};
 
 /// Columns of the output.
 const WIDTH: usize = 100;
@@ -69,8 +66,8 @@ const COMMAND_LINE: CommandLine<ExplainOptions> = CommandLine {
         section of the RFC that says so. If a byte breaks a rule, a caret points at it.",
     flags: &FLAGS,
     notes: "--asked HEAD is needed for a response to HEAD: it has no body.\n\
-        Exit code: 0 explained, 1 FILE cannot be read or explained, 2 the command line\n\
-        is wrong. Each flag is also a variable: --asked is OPENKITCHEN_ASKED.",
+        Exit code: 0 explained, 2 the command line is wrong, or FILE cannot be read or\n\
+        explained. Each flag is also a variable: --asked is OPENKITCHEN_ASKED.",
 };
 
 /// The names of its flags.
@@ -87,9 +84,7 @@ pub fn command(arguments: &[OsString]) -> Result<ExitCode, CliError> {
         return Ok(ExitCode::SUCCESS);
     };
     let text = match &files[..] {
-        [] => {
-            explained(&read(OsStr::new("-"))?, &options).map_err(|error| failed("stdin", &error))?
-        }
+        [] => explained(&read("-".as_ref())?, &options).map_err(|error| failed("stdin", &error))?,
         [file] => explained(&read(file)?, &options)
             .map_err(|error| failed(&file.to_string_lossy(), &error))?,
         _ => return Err(CliError::Usage("explain takes one file: explain [FILE]".into())),
@@ -98,26 +93,12 @@ pub fn command(arguments: &[OsString]) -> Result<ExitCode, CliError> {
     Ok(ExitCode::SUCCESS)
 }
 
-fn failed(file: &str, error: &str) -> CliError {
-    CliError::Failed(format!("{file}: {error}"))
+fn read(file: &OsStr) -> Result<Vec<u8>, CliError> {
+    script::bytes(file.as_ref(), MAX_INPUT_BYTES).map_err(CliError::Unusable)
 }
 
-fn read(file: &OsStr) -> Result<Vec<u8>, CliError> {
-    let mut bytes = Vec::new();
-    let result = if file == "-" {
-        if io::stdin().is_terminal() {
-            let request =
-                "Paste a message or a transcript, then press Ctrl-D at the start of a line.";
-            let _ = writeln!(io::stderr(), "{request}");
-        }
-        io::stdin().take(MAX_INPUT_BYTES).read_to_end(&mut bytes)
-    } else {
-        File::open(file).and_then(|file| file.take(MAX_INPUT_BYTES).read_to_end(&mut bytes))
-    };
-    result.map_err(|error| {
-        CliError::Failed(format!("cannot read {}: {}", file.display(), FileError(&error)))
-    })?;
-    Ok(bytes)
+fn failed(file: &str, error: &str) -> CliError {
+    CliError::Unusable(format!("{file}: {error}"))
 }
 
 /// Returns the explained message or transcript, or what is wrong with the transcript.

@@ -45,6 +45,10 @@ pub enum ParsedArgs {
     Do(Vec<OsString>),
 }
 
+/// The flags that every command has: name, and line in the help.
+const COMMON: [(&str, &str); 2] =
+    [("help", "print this help (also -h)"), ("version", "print the version (also -V)")];
+
 impl<O> CommandLine<O> {
     /// Reads the flags from the arguments and the environment of this process. Returns the options and
     /// the arguments that are not flags. `--help` and `--version` print their text and return `None`.
@@ -79,14 +83,15 @@ impl<O> CommandLine<O> {
         self.flags.iter().map(|flag| flag.name).collect()
     }
 
-    /// Returns the help, with a line for each flag.
+    /// Returns the help, with a line for each flag, and for those that every command has.
     pub fn help(&self) -> String {
         let CommandLine { usage, flags, notes } = self;
-        let line = |flag: &Flag<O>| {
-            let spelled = format!("--{} {}", flag.name, flag.value);
-            format!("  {spelled:22} {}\n", flag.help)
+        let line = |name: &str, value: &str, help: &str| {
+            let spelled = format!("--{name} {value}");
+            format!("  {spelled:22} {help}\n")
         };
-        let flags: String = flags.iter().map(line).collect();
+        let own = flags.iter().map(|flag| line(flag.name, flag.value, flag.help));
+        let flags: String = own.chain(COMMON.map(|(name, help)| line(name, "", help))).collect();
         format!("{usage}\n\n{flags}\n{notes}\n")
     }
 }
@@ -171,7 +176,7 @@ fn switch(value: &OsStr, variable: &str) -> Result<bool, CliError> {
 
 fn unknown<O>(flags: &[Flag<O>], typed: &OsStr) -> CliError {
     let typed = typed.to_string_lossy();
-    let names = flags.iter().map(|flag| flag.name).chain(["help", "version"]);
+    let names = flags.iter().map(|flag| flag.name).chain(COMMON.map(|(name, _)| name));
     let hint = nearest(typed.trim_start_matches('-'), names);
     let hint = hint.map(|name| format!("; did you mean --{name}?"));
     CliError::Usage(format!("{typed} is unknown{}", hint.unwrap_or_default()))

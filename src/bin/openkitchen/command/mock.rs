@@ -13,13 +13,10 @@ use openkitchen::transcript::{Item, Prose};
 
 use super::flags::{ADDRESS, CommandLine, Flag, SECONDS, listen, time};
 use super::port_file::PortFile;
-use super::{CliError, bind, print, script};
+use super::{CliError, NO_CONNECTION, bind, print, script};
 
 /// Exit code: the client did not send what the transcript has.
 const DIFFERENT: u8 = 1;
-
-/// Exit code: a timeout, or a signal, before the whole transcript was played.
-const TIMED_OUT: u8 = 3;
 
 struct MockOptions {
     listen: String,
@@ -34,7 +31,7 @@ const FLAGS: [Flag<MockOptions>; 4] = [
         apply: |options, value| { options.listen = listen(value).ok_or(ADDRESS)?; Ok(()) } },
     Flag { name: "port-file", value: "FILE", help: "write the address in use to FILE",
         apply: |options, value| { options.port_file = Some(value.into()); Ok(()) } },
-    Flag { name: "loop", value: "", help: "play again for each new connection, until a signal",
+    Flag { name: "loop", value: "", help: "play again for each connection, until a signal",
         apply: |options, _| { options.loops = true; Ok(()) } },
     Flag { name: "timeout", value: "S", help: "seconds to wait for the client [30]",
         apply: |options, value| { options.timeout = time(value).ok_or(SECONDS)?; Ok(()) } },
@@ -44,18 +41,20 @@ const COMMAND_LINE: CommandLine<MockOptions> = CommandLine {
     usage: "openkitchen mock: play the server of a transcript, to test a client\n\n\
         openkitchen mock FILE [FLAGS]\n\n\
         A transcript is a text file with what a client and a server sent, as --record\n\
-        writes it. For each connection in FILE, mock waits until the client has sent as\n\
-        many whole requests as FILE has (where FILE has no HTTP, as many bytes), and\n\
-        prints what differs from FILE. The port in Host and the header field User-Agent\n\
-        may differ. Then it sends the bytes of each <<< block, exactly and in one write.\n\
-        If a ??? before a <<< has assertions, they are tested instead of the bytes. If a\n\
-        connection has no >>>, any request is answered with the next response.\n\
-        It also plays these lines of FILE:\n\
+        writes it; - is stdin. For each connection in FILE, mock waits until the client\n\
+        has sent as many whole requests as FILE has (where FILE has no HTTP, as many\n\
+        bytes), and prints what differs from FILE. The port in Host and the header field\n\
+        User-Agent may differ. Then it sends the bytes of each <<< block, exactly and in\n\
+        one write. If a ??? before a <<< has assertions, they are tested instead of the\n\
+        bytes. If a connection has no >>>, any request is answered with the next\n\
+        response. It also plays these lines of FILE:\n\
         \x20 --- wait 200ms          wait before the next <<< block\n\
         \x20 --- silent 2s           send nothing, and keep the connection open\n\
         \x20 --- server half-close   send no more, but still read\n\
         \x20 --- server closed       close the connection\n\
-        \x20 --- server reset        reset the connection (TCP RST)",
+        \x20 --- server reset        reset the connection (TCP RST)\n\
+        After its last line a connection is closed at once. With --loop it is kept if\n\
+        HTTP keeps it, and the next request on it plays it again.",
     flags: &FLAGS,
     notes: "Exit code: 0 all was as in FILE, 1 something differed, 2 the command line or\n\
         FILE is wrong, 3 the client did not connect, send or read in time, or a signal\n\
@@ -123,7 +122,8 @@ fn exit_code(verdict: MockVerdict) -> u8 {
     match verdict {
         MockVerdict::AsWritten => 0,
         MockVerdict::Different => DIFFERENT,
-        MockVerdict::TimedOut => TIMED_OUT,
+        // A timeout, or a signal, before the whole transcript was played.
+        MockVerdict::TimedOut => NO_CONNECTION,
     }
 }
 

@@ -39,16 +39,22 @@ pub const COMMANDS: [Command; 5] = [
     Command { name: "explain", run: explain::command, flag_names: explain::flag_names },
 ];
 
-/// Why a command failed, in a sentence for the user.
+/// Why a command failed, in a sentence for the user. The same cause has the same exit code in every
+/// command.
 #[derive(Debug, PartialEq, Eq)]
 pub enum CliError {
     /// The command line is wrong: exit code 2, and a hint at `--help`.
     Usage(String),
-    /// The command line is right, but a file or an address in it cannot be used: exit code 2.
+    /// The command line is right, but a file, or an address to listen on, cannot be used: exit code 2.
     Unusable(String),
-    /// The command line is right, but the work failed: exit code 1.
+    /// There is no connection to the server: exit code [`NO_CONNECTION`].
+    NoConnection(String),
+    /// The work itself failed: exit code 1.
     Failed(String),
 }
+
+/// Exit code: no connection to the server, or the other side did not do in time what was awaited.
+pub const NO_CONNECTION: u8 = 3;
 
 /// Prints to stdout. Errors are ignored: the program that reads stdout may have closed it, and
 /// `print!` would panic then.

@@ -118,9 +118,13 @@ const COMMAND_LINE: CommandLine<ServeOptions> = CommandLine {
         \x20 mock     play the server of a transcript, to test a client\n\
         \x20 explain  print what the bytes of a message mean",
     flags: &FLAGS,
-    notes: "A value in [ ] is the default. Each flag is also a variable: --max-head is\n\
+    notes: "Exit code, of each command: 0 all is well, 1 something differs or failed, 2 the\n\
+        command line, or a file or an address to listen on, cannot be used, 3 there was\n\
+        no connection or no answer in time, 4 send got no whole response before the end.\n\n\
+        A value in [ ] is the default. Each flag is also a variable: --max-head is\n\
         OPENKITCHEN_MAX_HEAD. The site reads API_KEY, CONTACT_NAME and CONTACT_EMAIL.\n\
-        RUST_LOG=info logs a line for each request; NO_COLOR=1 turns colours off.",
+        RUST_LOG=info logs a line for each request; NO_COLOR=1 turns colours off,\n\
+        as TERM=dumb does.",
 };
 
 /// The names of the server's flags.

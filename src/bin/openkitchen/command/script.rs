@@ -1,6 +1,7 @@
 //! Reads the files that `send`, `check`, `mock` and `explain` are given: transcripts, or text.
 
-use std::fs;
+use std::fs::File;
+use std::io::{self, IsTerminal, Read, Write};
 use std::path::Path;
 
 use openkitchen::Transcript;
@@ -20,15 +21,33 @@ pub fn read(file: &Path, played: Side) -> Result<Transcript, CliError> {
     transcript.map_err(CliError::Unusable)
 }
 
-/// Reads a file as UTF-8.
+/// Reads the bytes of a file, or of stdin if it is `-`, up to this limit.
+///
+/// # Errors
+/// Why it cannot be read.
+pub fn bytes(file: &Path, limit: u64) -> Result<Vec<u8>, String> {
+    let mut bytes = Vec::new();
+    let result = if file == Path::new("-") {
+        if io::stdin().is_terminal() {
+            let request =
+                "Paste a message or a transcript, then press Ctrl-D at the start of a line.";
+            let _ = writeln!(io::stderr(), "{request}");
+        }
+        io::stdin().take(limit).read_to_end(&mut bytes)
+    } else {
+        File::open(file).and_then(|file| file.take(limit).read_to_end(&mut bytes))
+    };
+    result.map_err(|error| format!("cannot read {}: {}", file.display(), FileError(&error)))?;
+    Ok(bytes)
+}
+
+/// Reads a file as UTF-8, or stdin if it is `-`.
 ///
 /// # Errors
 /// Why it cannot be read, or the first line that is not UTF-8.
 pub fn text(file: &Path) -> Result<String, String> {
     let name = file.display();
-    let bytes =
-        fs::read(file).map_err(|error| format!("cannot read {name}: {}", FileError(&error)))?;
-    String::from_utf8(bytes).map_err(|error| {
+    String::from_utf8(bytes(file, u64::MAX)?).map_err(|error| {
         let text = &error.as_bytes()[..error.utf8_error().valid_up_to()];
         let line = text.split(|&byte| byte == b'\n').count();
         format!("{name}: line {line}: expected UTF-8, with other bytes as \\xHH")
@@ -36,14 +55,14 @@ pub fn text(file: &Path) -> Result<String, String> {
 }
 
 /// Displays why a file cannot be read, without the system's error number where that is known.
-pub struct FileError<'a>(pub &'a std::io::Error);
+struct FileError<'a>(&'a io::Error);
 
 impl std::fmt::Display for FileError<'_> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self.0.kind() {
-            std::io::ErrorKind::NotFound => f.write_str("there is no such file"),
-            std::io::ErrorKind::PermissionDenied => f.write_str("this user may not read it"),
-            std::io::ErrorKind::IsADirectory => f.write_str("it is a folder"),
+            io::ErrorKind::NotFound => f.write_str("there is no such file"),
+            io::ErrorKind::PermissionDenied => f.write_str("this user may not read it"),
+            io::ErrorKind::IsADirectory => f.write_str("it is a folder"),
             _ => write!(f, "{}", self.0),
         }
     }

@@ -29,10 +29,7 @@ use openkitchen::play::send::{SendOptions, SendOutcome, SendPlayer};
 use openkitchen::transcript::Side;
 
 use super::flags::{CommandLine, Flag, SECONDS, time};
-use super::{CliError, address, script};
-
-/// Exit code: silence, and no complete response.
-const SILENT: u8 = 3;
+use super::{CliError, NO_CONNECTION, address, script};
 
 /// Exit code: the server closed or reset the connection, and no complete response.
 const CLOSED: u8 = 4;
@@ -51,16 +48,17 @@ const COMMAND_LINE: CommandLine<SendOptions> = CommandLine {
     usage: "openkitchen send: send bytes to any server, and print what it sends back\n\n\
         openkitchen send ADDR [FLAGS]       send the bytes of stdin, unchanged\n\
         openkitchen send ADDR FILE [FLAGS]  play the client of the transcript FILE\n\n\
-        ADDR is host:port, a port alone, or http://host:port/. On a terminal, type the\n\
-        request line and header fields, then an empty line; Enter sends CR LF.\n\
+        ADDR is host:port, http://host:port/, or a port alone: then 127.0.0.1 and ::1\n\
+        are tried. Without FILE, or with -, the bytes of stdin are sent. On a terminal,\n\
+        type the request line and header fields, then an empty line; Enter sends CR LF.\n\
         A transcript is a text file with what a client and a server sent, as --record\n\
         writes it. Before its client sends more, send waits for as many responses as\n\
         FILE has at that point, or until the timeout. What crosses is printed as a\n\
         transcript, too, with times, and with how the connection ended.",
     flags: &FLAGS,
-    notes: "Exit code: 0 a complete response was received, 1 no connection, 2 the command\n\
-        line or FILE is wrong. Without a complete response: 3 the server was silent,\n\
-        4 it closed or reset the connection.\n\
+    notes: "Exit code: 0 a complete response was received, 2 the command line or FILE is\n\
+        wrong. Without a complete response: 3 there was no connection, or the server was\n\
+        silent, 4 it closed or reset the connection.\n\
         Each flag is also a variable: --timeout is OPENKITCHEN_TIMEOUT.",
 };
 
@@ -95,16 +93,16 @@ pub fn command(arguments: &[OsString]) -> Result<ExitCode, CliError> {
     };
     let authority = address::authority(typed)?;
     let addresses = connect::resolve(&authority)
-        .map_err(|why| CliError::Failed(format!("cannot connect to {authority}: {why}")))?;
+        .map_err(|why| CliError::NoConnection(format!("cannot connect to {authority}: {why}")))?;
     let mut player = SendPlayer::new(addresses, options, io::stdout());
     let played = match transcript {
         Some(transcript) => player.play(&transcript),
         None => player.send_stdin(io::stdin(), io::stdin().is_terminal()),
     };
-    played.map_err(CliError::Failed)?;
+    played.map_err(CliError::NoConnection)?;
     Ok(match player.finish() {
         SendOutcome::Answered => ExitCode::SUCCESS,
-        SendOutcome::Silent => ExitCode::from(SILENT),
+        SendOutcome::Silent => ExitCode::from(NO_CONNECTION),
         SendOutcome::Closed => ExitCode::from(CLOSED),
     })
 }
@@ -117,6 +115,6 @@ mod tests {
     fn the_help_names_every_flag_and_every_exit_code() {
         let help = COMMAND_LINE.help();
         assert!(FLAGS.iter().all(|flag| help.contains(flag.name)));
-        assert!(["0 a ", "1 no", "2 the", "3 the", "4 it"].iter().all(|code| help.contains(code)));
+        assert!(["0 a ", "2 the", "3 there", "4 it"].iter().all(|code| help.contains(code)));
     }
 }

@@ -37,9 +37,10 @@ fn serve(options: &ServeOptions) -> Result<(), CliError> {
     sys::raise_descriptor_limit();
     sys::catch_sigxfsz();
     let failed = |sentence: String| CliError::Failed(sentence);
+    let unusable = |sentence: String| CliError::Unusable(sentence);
     let (api_key, contact) = site::read_variables().map_err(CliError::Usage)?;
-    let port_file = PortFile::prepare(options.port_file.as_deref()).map_err(failed)?;
-    let bound = bind::bind(&options.listen).map_err(failed)?;
+    let port_file = PortFile::prepare(options.port_file.as_deref()).map_err(unusable)?;
+    let bound = bind::bind(&options.listen).map_err(unusable)?;
     let address = bound.first();
     let mut server = Server::from_listeners(bound.listeners)
         .limits(options.limits.clone())
@@ -48,11 +49,12 @@ fn serve(options: &ServeOptions) -> Result<(), CliError> {
     let trace =
         options.trace.then_some(TraceOptions { bodies, explain, ..TraceOptions::default() });
     let server_name = format!("the lesson site at {address}");
-    let viewers = Viewers::start(trace, options.record.as_deref(), &server_name).map_err(failed)?;
+    let viewers =
+        Viewers::start(trace, options.record.as_deref(), &server_name).map_err(unusable)?;
     // The likes come last: a start that fails leaves no new file of likes.
     let default = likes::default_path(env::var_os("XDG_STATE_HOME"), env::var_os("HOME"));
-    let likes =
-        Likes::choose(options.data.clone(), default).map_err(|error| failed(error.to_string()))?;
+    let likes = Likes::choose(options.data.clone(), default)
+        .map_err(|error| unusable(error.to_string()))?;
     let site: &'static Site =
         Box::leak(Box::new(Site::new(likes, api_key, contact).traced(options.trace)));
     stop_on_signal(server.stopper(), site, options).map_err(|error| failed(error.to_string()))?;
@@ -65,7 +67,7 @@ fn serve(options: &ServeOptions) -> Result<(), CliError> {
     if viewers.shows_anything() {
         server = server.observed_by(viewers.follower.clone());
     }
-    let _lock = port_file.write(address).map_err(failed)?;
+    let _lock = port_file.write(address).map_err(unusable)?;
     if process::id() == 1 && bound.addresses.iter().all(|address| address.ip().is_loopback()) {
         log::warn!(
             "PID 1 listens on {address}: only this container can reach it; try --listen 0.0.0.0:5000"

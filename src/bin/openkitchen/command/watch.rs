@@ -145,11 +145,11 @@ fn watch(server: &str, options: &WatchOptions) -> Result<(), CliError> {
     logging::start()?;
     sys::raise_descriptor_limit();
     sys::catch_sigxfsz();
-    let failed = |sentence: String| CliError::Failed(sentence);
+    let failed = |sentence: String| CliError::Unusable(sentence);
     let port_file = PortFile::prepare(options.port_file.as_deref()).map_err(failed)?;
     let io_failed = |error: io::Error| CliError::Failed(error.to_string());
     let addresses = connect::resolve(server)
-        .map_err(|why| failed(format!("{server} cannot be reached: {why}")))?;
+        .map_err(|why| CliError::NoConnection(format!("{server} cannot be reached: {why}")))?;
     let listen = options.listen.clone().unwrap_or_else(|| next_port(server));
     let Bound { listeners, addresses: all_bound, lines } = bind::bind(&listen).map_err(failed)?;
     let bound = all_bound[0];
