@@ -93,6 +93,8 @@ pub enum End {
     ClientReset,
     /// The server will send no more.
     ServerClosed,
+    /// The server will send no more, and the client goes on sending. Only `watch` reports that.
+    ServerHalfClosed,
     /// The server's side reset the connection. Only a program between the two, as `watch` is, sees that.
     ServerReset,
 }
@@ -102,7 +104,7 @@ impl End {
     pub fn side(self) -> Side {
         match self {
             End::ClientClosed | End::ClientReset => Side::Client,
-            End::ServerClosed | End::ServerReset => Side::Server,
+            End::ServerClosed | End::ServerHalfClosed | End::ServerReset => Side::Server,
         }
     }
 

@@ -45,6 +45,8 @@ pub trait Viewer: Send + Sync {
     fn answered(&self, _connection: u64, _exchange: &Answered<'_>) {}
     /// See [`Observer::ended`].
     fn ended(&self, _connection: u64, _end: End) {}
+    /// A sentence about the connection that is true of neither side: watch itself has ended it.
+    fn noted(&self, _connection: u64, _sentence: &str) {}
     /// See [`Observer::gone`].
     fn gone(&self, _connection: u64) {}
 }
@@ -65,6 +67,20 @@ impl Follower {
     /// Whether a request or a response has begun and not ended; see [`Dialogue::is_in_flight`].
     pub(crate) fn is_in_flight(&self, connection: u64) -> bool {
         self.dialogue(connection).is_some_and(|dialogue| lock(&dialogue).is_in_flight())
+    }
+
+    /// Whether the client has begun a request and not ended it.
+    pub(crate) fn is_within_request(&self, connection: u64) -> bool {
+        self.dialogue(connection).is_some_and(|dialogue| {
+            let dialogue = lock(&dialogue);
+            let reader = dialogue.reader(Side::Client);
+            reader.is_within() && !reader.is_lost()
+        })
+    }
+
+    /// Tells the viewers a sentence about a connection: see [`Viewer::noted`].
+    pub(crate) fn noted(&self, connection: u64, sentence: &str) {
+        report(&self.viewers, |viewer| viewer.noted(connection, sentence));
     }
 
     fn follow(&self, connection: u64, from: Side, bytes: &[u8]) {
@@ -119,10 +135,12 @@ impl Observer for Follower {
 }
 
 /// `--- client half-close`, `--- server reset`: how a viewer writes the end of one side. A FIN says only
-/// that the client sends no more: it may still read, until the server has ended.
+/// that its side sends no more. The client may still read, until the server has ended. That the server
+/// still reads is known if the client goes on sending.
 pub(super) fn end_event(end: End, server_ended: bool) -> EventKind {
     match end {
         End::ClientClosed if !server_ended => EventKind::HalfClose(Side::Client),
+        End::ServerHalfClosed => EventKind::HalfClose(Side::Server),
         End::ClientClosed | End::ServerClosed => EventKind::Closed(end.side()),
         End::ClientReset | End::ServerReset => EventKind::Reset(end.side()),
     }

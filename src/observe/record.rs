@@ -139,6 +139,10 @@ impl Viewer for Recorder {
         self.with_connection(connection, |it| it.ended(end, &self.folder));
     }
 
+    fn noted(&self, connection: u64, sentence: &str) {
+        self.with_connection(connection, |it| it.noted(sentence, &self.folder));
+    }
+
     fn gone(&self, connection: u64) {
         // The drop writes to a file, so the lock is released before it.
         let connection = self.state().connections.remove(&connection);

@@ -97,7 +97,7 @@ impl RecordedConnection {
         let silence = self.silence(end.side(), Instant::now());
         let kind = end_event(end, self.server_ended);
         let mut assertions = Vec::new();
-        if end == End::ServerClosed {
+        if matches!(end, End::ServerClosed | End::ServerHalfClosed) {
             assertions = self.facts.server_closed(!self.client_ended);
         }
         match end.side() {
@@ -108,6 +108,11 @@ impl RecordedConnection {
         if end.is_reset() || (self.client_ended && self.server_ended) {
             self.finish();
         }
+    }
+
+    /// Writes a sentence about the connection, as prose.
+    pub fn noted(&mut self, sentence: &str, folder: &RecordingFolder) {
+        self.write(&[Item::Prose(Prose::new(sentence))], 0, folder);
     }
 
     /// The silence that this side ends, if a player of the file has to keep it or wait for it. The time

@@ -21,8 +21,14 @@ pub fn authority(typed: &OsStr) -> Result<String, CliError> {
     let bare = bare.split(['/', '?', '#']).next().unwrap_or_default();
     let bare = if url.is_none() { bare.strip_prefix(':').unwrap_or(bare) } else { bare };
     let with_default = (url.is_some() && !bare.is_empty()).then(|| format!("{bare}:80"));
+    // Port 0 is no port of a server: it asks the system for a free port to listen on.
+    let is_of_server = |address: &String| {
+        let port = address.rsplit_once(':').and_then(|(_, port)| port.parse::<u16>().ok());
+        port != Some(0)
+    };
     flags::address(bare)
         .or(with_default)
+        .filter(is_of_server)
         .ok_or_else(|| CliError::Usage(format!("ADDR takes {ADDRESS}, or a port, not `{typed}`")))
 }
 
@@ -44,8 +50,17 @@ mod tests {
         ] {
             assert_eq!(authority(OsStr::new(typed)), Ok(address.to_owned()), "{typed}");
         }
-        for typed in ["", "localhost", "host:port", "70000", "https://h:1/", "http://", "http:///"]
-        {
+        for typed in [
+            "",
+            "localhost",
+            "host:port",
+            "70000",
+            "0",
+            "h:00",
+            "https://h:1/",
+            "http://",
+            "http:///",
+        ] {
             assert!(matches!(authority(OsStr::new(typed)), Err(CliError::Usage(_))), "{typed}");
         }
     }
