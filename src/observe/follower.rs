@@ -14,6 +14,7 @@ use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crate::message::dialogue::{Dialogue, Followed, Side};
+use crate::message::reader::Part;
 use crate::net::observer::{Answered, End, Observer, report};
 use crate::route::RouteRow;
 use crate::transcript::EventKind;
@@ -26,6 +27,10 @@ pub struct FollowedBytes<'a> {
     pub bytes: &'a [u8],
     /// What they are part of. The lengths of the ranges add up to the bytes.
     pub ranges: &'a Arc<[Followed]>,
+    /// Whether the first of them begins a message.
+    pub begins_message: bool,
+    /// Bytes of content of the message that they continue, before them.
+    pub content_before: u64,
     /// Whether an exchange is in flight after them.
     pub is_in_flight: bool,
 }
@@ -55,7 +60,36 @@ pub trait Viewer: Send + Sync {
 /// viewer that panics is logged, and the others are told all the same.
 pub struct Follower {
     viewers: Vec<Arc<dyn Viewer>>,
-    connections: Mutex<HashMap<u64, Arc<Mutex<Dialogue>>>>,
+    connections: Mutex<HashMap<u64, Arc<Mutex<FollowedConnection>>>>,
+}
+
+/// A connection that is followed.
+#[derive(Default)]
+struct FollowedConnection {
+    dialogue: Dialogue,
+    /// Bytes of content of the current message: the client's, and the server's.
+    client_content: u64,
+    server_content: u64,
+}
+
+impl FollowedConnection {
+    /// Follows these bytes. Returns how much content was before them, and what they are.
+    fn follow(&mut self, from: Side, bytes: &[u8]) -> (u64, Vec<Followed>) {
+        let ranges = self.dialogue.follow(from, bytes);
+        let content = match from {
+            Side::Client => &mut self.client_content,
+            Side::Server => &mut self.server_content,
+        };
+        let before = *content;
+        for range in &ranges {
+            match range.part {
+                Part::Content => *content += range.length as u64,
+                Part::Head => *content = 0,
+                Part::Framing | Part::Unframed => {}
+            }
+        }
+        (before, ranges)
+    }
 }
 
 impl Follower {
@@ -66,14 +100,14 @@ impl Follower {
 
     /// Whether a request or a response has begun and not ended; see [`Dialogue::is_in_flight`].
     pub(crate) fn is_in_flight(&self, connection: u64) -> bool {
-        self.dialogue(connection).is_some_and(|dialogue| lock(&dialogue).is_in_flight())
+        self.connection(connection).is_some_and(|it| lock(&it).dialogue.is_in_flight())
     }
 
     /// Whether the client has begun a request and not ended it.
     pub(crate) fn is_within_request(&self, connection: u64) -> bool {
-        self.dialogue(connection).is_some_and(|dialogue| {
-            let dialogue = lock(&dialogue);
-            let reader = dialogue.reader(Side::Client);
+        self.connection(connection).is_some_and(|it| {
+            let it = lock(&it);
+            let reader = it.dialogue.reader(Side::Client);
             reader.is_within() && !reader.is_lost()
         })
     }
@@ -84,16 +118,25 @@ impl Follower {
     }
 
     fn follow(&self, connection: u64, from: Side, bytes: &[u8]) {
-        let Some(dialogue) = self.dialogue(connection) else { return };
-        let (ranges, is_in_flight) = {
-            let mut dialogue = lock(&dialogue);
-            (dialogue.follow(from, bytes).into(), dialogue.is_in_flight())
+        let Some(followed) = self.connection(connection) else { return };
+        let (begins_message, content_before, ranges, is_in_flight) = {
+            let mut followed = lock(&followed);
+            let begins_message = !followed.dialogue.reader(from).is_within();
+            let (content_before, ranges) = followed.follow(from, bytes);
+            (begins_message, content_before, ranges.into(), followed.dialogue.is_in_flight())
         };
-        let followed = FollowedBytes { from, bytes, ranges: &ranges, is_in_flight };
+        let followed = FollowedBytes {
+            from,
+            bytes,
+            ranges: &ranges,
+            begins_message,
+            content_before,
+            is_in_flight,
+        };
         report(&self.viewers, |viewer| viewer.crossed(connection, &followed));
     }
 
-    fn dialogue(&self, connection: u64) -> Option<Arc<Mutex<Dialogue>>> {
+    fn connection(&self, connection: u64) -> Option<Arc<Mutex<FollowedConnection>>> {
         lock(&self.connections).get(&connection).map(Arc::clone)
     }
 }
@@ -166,7 +209,7 @@ mod tests {
         }
 
         fn crossed(&self, connection: u64, followed: &FollowedBytes<'_>) {
-            let FollowedBytes { from, bytes, ranges, is_in_flight } = followed;
+            let FollowedBytes { from, bytes, ranges, is_in_flight, .. } = followed;
             let parts: Vec<String> =
                 ranges.iter().map(|range| format!("{:?} {}", range.part, range.length)).collect();
             let (length, parts) = (bytes.len(), parts.join(", "));

@@ -77,7 +77,7 @@ impl RecordedConnection {
         if matches!(self.file, RecordingFile::Closed) {
             return;
         }
-        let FollowedBytes { from, bytes, ranges, is_in_flight } = *followed;
+        let FollowedBytes { from, bytes, ranges, is_in_flight, .. } = *followed;
         let now = Instant::now();
         let length = bytes.len() as u64;
         let note = Note::new(&notes::crossed(length, 1, now - self.last_event));
