@@ -36,10 +36,13 @@ use crate::observe::Follower;
 use crate::sys;
 use crate::transcript::Side;
 
-/// Bytes of one read: as many as a fast sender's read returns, and few on a stack.
+/// Bytes of a read on a connection that never had more to read at once.
 const BUFFER_BYTES: usize = 16 * 1024;
 
-/// A thread's stack: one buffer, and room for calls.
+/// Bytes of a read after one that filled the buffer: a fast sender's bytes take a quarter of the calls.
+const LARGE_BUFFER_BYTES: usize = 64 * 1024;
+
+/// A thread's stack: room for calls.
 const STACK_BYTES: usize = 256 * 1024;
 
 /// How often a thread that waits in `write` checks whether the link is over.
@@ -197,7 +200,7 @@ impl<'a> Link<'a> {
     /// Copies the bytes of one side to the other, until that side has ended, or nothing of the other
     /// side is left to copy after it has reset the connection.
     fn copy(&self, from: Side) {
-        let mut buffer = [0; BUFFER_BYTES];
+        let mut buffer = vec![0; BUFFER_BYTES];
         let mut source = self.socket(from);
         while self.state().is_needed(from) {
             match source.read(&mut buffer) {
@@ -206,6 +209,9 @@ impl<'a> Link<'a> {
                     let bytes = &buffer[..length];
                     if !(self.crossed(from, bytes) && self.write(from.other(), bytes)) {
                         return;
+                    }
+                    if length == BUFFER_BYTES {
+                        buffer.resize(LARGE_BUFFER_BYTES, 0);
                     }
                 }
                 Err(error) => match error.kind() {

@@ -46,7 +46,7 @@ pub struct Watcher<'a> {
 }
 
 impl Serve for Watcher<'_> {
-    /// Each direction of a link has its buffer on the stack.
+    /// Each direction of a link has its own buffer.
     type Buffers = ();
     const REJECTION: &'static str = "are closed";
     /// The client and the server decide when a connection ends.

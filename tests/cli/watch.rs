@@ -539,6 +539,25 @@ fn a_server_that_cannot_be_reached_has_ended_no_connection() {
     assert!(!stdout.contains("---"), "{stdout}");
 }
 
+#[test]
+fn a_recording_that_is_cut_at_its_bound_holds() {
+    let content = vec![1; 8 << 20]; // four letters of text for each byte
+    let head = format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n", content.len());
+    let response: &'static [u8] = [head.into_bytes(), content].concat().leak();
+    let setup = Setup::new("--no-trace");
+    let (mut client, mut server) = setup.connect();
+    client.write_all(GET.as_bytes()).unwrap();
+    server.read_exact(&mut [0; GET.len()]).unwrap();
+    thread::scope(|scope| {
+        scope.spawn(|| server.write_all(response).unwrap());
+        client.read_exact(&mut vec![0; response.len()]).unwrap();
+    });
+    drop((client, server));
+    let recording = setup.recording_with(1, "# bytes that crossed and are not in this file: ");
+    assert!(recording.text.contains("\n???\nstatus 200\nfield Content-Length\n"));
+    assert_ends_no_side(&recording, response);
+}
+
 // The trace.
 
 #[test]
