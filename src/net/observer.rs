@@ -108,6 +108,12 @@ impl End {
         }
     }
 
+    /// Whether the server sends no more and has not reset the connection (FIN). Content without a length
+    /// is complete then (RFC 9112 section 6.3).
+    pub fn is_fin_of_server(self) -> bool {
+        matches!(self, End::ServerClosed | End::ServerHalfClosed)
+    }
+
     /// Whether the side reset the connection, which ends both directions.
     pub fn is_reset(self) -> bool {
         matches!(self, End::ClientReset | End::ServerReset)

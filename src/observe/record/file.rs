@@ -132,7 +132,7 @@ impl RecordedConnection {
         let silence = self.silence(end.side(), Instant::now());
         let kind = end_event(end, self.server_ended);
         let mut assertions = Vec::new();
-        if matches!(end, End::ServerClosed | End::ServerHalfClosed) {
+        if end.is_fin_of_server() {
             assertions = self.facts.server_closed(!self.client_ended);
         }
         match end.side() {
