@@ -93,6 +93,8 @@ pub enum End {
     ClientReset,
     /// The server will send no more.
     ServerClosed,
+    /// The server will send no more, and the client goes on sending. Only `watch` reports that.
+    ServerHalfClosed,
     /// The server's side reset the connection. Only a program between the two, as `watch` is, sees that.
     ServerReset,
 }
@@ -102,8 +104,14 @@ impl End {
     pub fn side(self) -> Side {
         match self {
             End::ClientClosed | End::ClientReset => Side::Client,
-            End::ServerClosed | End::ServerReset => Side::Server,
+            End::ServerClosed | End::ServerHalfClosed | End::ServerReset => Side::Server,
         }
+    }
+
+    /// Whether the server sends no more and has not reset the connection (FIN). Content without a length
+    /// is complete then (RFC 9112 section 6.3).
+    pub fn is_fin_of_server(self) -> bool {
+        matches!(self, End::ServerClosed | End::ServerHalfClosed)
     }
 
     /// Whether the side reset the connection, which ends both directions.

@@ -14,7 +14,7 @@ use std::time::{Duration, Instant};
 
 /// Limits one kind of message; holds the time of the last one.
 #[derive(Default)]
-pub(super) struct Throttle(Mutex<Option<Instant>>);
+pub struct Throttle(Mutex<Option<Instant>>);
 
 /// Time from one message to the next of its kind.
 const INTERVAL: Duration = Duration::from_secs(60);
@@ -23,6 +23,11 @@ impl Throttle {
     /// Whether to print the message now. False if it was printed within the last minute.
     pub fn allows(&self) -> bool {
         self.allows_at(Instant::now())
+    }
+
+    /// Forgets the last message: the next one is of another cause.
+    pub fn reset(&self) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = None;
     }
 
     fn allows_at(&self, now: Instant) -> bool {
@@ -45,5 +50,7 @@ mod tests {
         let allowed =
             (0..150).filter(|&second| throttle.allows_at(now + Duration::from_secs(second)));
         assert_eq!(allowed.collect::<Vec<_>>(), [0, 60, 120]);
+        throttle.reset();
+        assert!(throttle.allows_at(now) && !throttle.allows_at(now));
     }
 }

@@ -443,7 +443,7 @@ impl Viewer for ExchangesOfServer {
             if server_ended {
                 for exchange in state.of_connection((self.server, connection)) {
                     let response = &mut exchange.response;
-                    response.is_whole |= end == End::ServerClosed && response.ends_with_connection;
+                    response.is_whole |= end.is_fin_of_server() && response.ends_with_connection;
                 }
                 // A refused request has no end, and its response has.
                 let is_answered = |exchange: &KeptExchange| exchange.response.is_whole;

@@ -18,6 +18,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crate::message::dialogue::{Dialogue, Followed, Side};
+use crate::message::reader::Part;
 use crate::net::observer::{Answered, End, Observer, report};
 use crate::route::RouteRow;
 use crate::transcript::EventKind;
@@ -30,6 +31,10 @@ pub struct FollowedBytes<'a> {
     pub bytes: &'a [u8],
     /// What they are part of. The lengths of the ranges add up to the bytes.
     pub ranges: &'a Arc<[Followed]>,
+    /// Whether the first of them begins a message.
+    pub begins_message: bool,
+    /// Bytes of content of the message that they continue, before them.
+    pub content_before: u64,
     /// Whether an exchange is in flight after them.
     pub is_in_flight: bool,
 }
@@ -49,6 +54,8 @@ pub trait Viewer: Send + Sync {
     fn answered(&self, _connection: u64, _exchange: &Answered<'_>) {}
     /// See [`Observer::ended`].
     fn ended(&self, _connection: u64, _end: End) {}
+    /// A sentence about the connection that is true of neither side: watch itself has ended it.
+    fn noted(&self, _connection: u64, _sentence: &str) {}
     /// See [`Observer::gone`].
     fn gone(&self, _connection: u64) {}
 }
@@ -68,14 +75,36 @@ const USUAL_BYTES: usize = 32 * 1024;
 /// Bytes that the long messages of all connections may take.
 const MAX_LONG_BYTES: usize = 64 * 1024 * 1024;
 
+/// A connection that is followed.
 #[derive(Default)]
 struct FollowedConnection {
     dialogue: Dialogue,
+    /// Bytes of content of the current message: the client's, and the server's.
+    client_content: u64,
+    server_content: u64,
     /// Its part of [`Follower::long_bytes`].
     long_bytes: usize,
 }
 
 impl FollowedConnection {
+    /// Follows these bytes. Returns how much content was before them, and what they are.
+    fn follow(&mut self, from: Side, bytes: &[u8]) -> (u64, Vec<Followed>) {
+        let ranges = self.dialogue.follow(from, bytes);
+        let content = match from {
+            Side::Client => &mut self.client_content,
+            Side::Server => &mut self.server_content,
+        };
+        let before = *content;
+        for range in &ranges {
+            match range.part {
+                Part::Content => *content += range.length as u64,
+                Part::Head => *content = 0,
+                Part::Framing | Part::Unframed => {}
+            }
+        }
+        (before, ranges)
+    }
+
     /// Counts what a long message takes in memory, and gives it up if all together take too much.
     fn bound_memory(&mut self, of_all: &AtomicUsize) {
         let long_bytes = |dialogue: &Dialogue| match dialogue.memory() {
@@ -107,15 +136,37 @@ impl Follower {
         self.connection(connection).is_some_and(|it| lock(&it).dialogue.is_in_flight())
     }
 
+    /// Whether the client has begun a request and not ended it.
+    pub(crate) fn is_within_request(&self, connection: u64) -> bool {
+        self.connection(connection).is_some_and(|it| {
+            let it = lock(&it);
+            let reader = it.dialogue.reader(Side::Client);
+            reader.is_within() && !reader.is_lost()
+        })
+    }
+
+    /// Tells the viewers a sentence about a connection: see [`Viewer::noted`].
+    pub(crate) fn noted(&self, connection: u64, sentence: &str) {
+        report(&self.viewers, |viewer| viewer.noted(connection, sentence));
+    }
+
     fn follow(&self, connection: u64, from: Side, bytes: &[u8]) {
-        let Some(it) = self.connection(connection) else { return };
-        let (ranges, is_in_flight) = {
-            let mut it = lock(&it);
-            let ranges = it.dialogue.follow(from, bytes).into();
-            it.bound_memory(&self.long_bytes);
-            (ranges, it.dialogue.is_in_flight())
+        let Some(followed) = self.connection(connection) else { return };
+        let (begins_message, content_before, ranges, is_in_flight) = {
+            let mut followed = lock(&followed);
+            let begins_message = !followed.dialogue.reader(from).is_within();
+            let (content_before, ranges) = followed.follow(from, bytes);
+            followed.bound_memory(&self.long_bytes);
+            (begins_message, content_before, ranges.into(), followed.dialogue.is_in_flight())
         };
-        let followed = FollowedBytes { from, bytes, ranges: &ranges, is_in_flight };
+        let followed = FollowedBytes {
+            from,
+            bytes,
+            ranges: &ranges,
+            begins_message,
+            content_before,
+            is_in_flight,
+        };
         report(&self.viewers, |viewer| viewer.crossed(connection, &followed));
     }
 
@@ -164,10 +215,12 @@ impl Observer for Follower {
 }
 
 /// `--- client half-close`, `--- server reset`: how a viewer writes the end of one side. A FIN says only
-/// that the client sends no more: it may still read, until the server has ended.
+/// that its side sends no more. The client may still read, until the server has ended. That the server
+/// still reads is known if the client goes on sending.
 pub(super) fn end_event(end: End, server_ended: bool) -> EventKind {
     match end {
         End::ClientClosed if !server_ended => EventKind::HalfClose(Side::Client),
+        End::ServerHalfClosed => EventKind::HalfClose(Side::Server),
         End::ClientClosed | End::ServerClosed => EventKind::Closed(end.side()),
         End::ClientReset | End::ServerReset => EventKind::Reset(end.side()),
     }
@@ -193,7 +246,7 @@ mod tests {
         }
 
         fn crossed(&self, connection: u64, followed: &FollowedBytes<'_>) {
-            let FollowedBytes { from, bytes, ranges, is_in_flight } = followed;
+            let FollowedBytes { from, bytes, ranges, is_in_flight, .. } = followed;
             let parts: Vec<String> =
                 ranges.iter().map(|range| format!("{:?} {}", range.part, range.length)).collect();
             let (length, parts) = (bytes.len(), parts.join(", "));

@@ -35,10 +35,13 @@
 //! of the file then waits as long.
 //!
 //! A side that sends FIN may still read. So the client's FIN is written as `client half-close`, or as
-//! `client closed` if the server has closed before.
+//! `client closed` if the server has closed before. The server's is written as `server half-close` if the
+//! client goes on sending. A connection that `watch` itself has ended, at a stop for example, says so in a
+//! line of prose, and has no end and no assertion on one.
 //!
 //! Bounds: 1,000 files in the folder, 16 MiB each. Nothing is ever deleted: beyond the
-//! bounds, connections and bytes are only counted. The log has a warning when the bound is reached, and
+//! bounds, connections and bytes are only counted. A response that the bound cuts is completed with a
+//! number of bytes, so that the file still holds. The log has a warning when the bound is reached, and
 //! [`Recorder::finish`] returns the count. A write error is logged once, and no client loses its response by it. A slow disk does make the client wait.
 //!
 //! Secrets: keys and cookies are in the file as they crossed. Only the file's owner can read it (0600);
@@ -137,6 +140,10 @@ impl Viewer for Recorder {
 
     fn ended(&self, connection: u64, end: End) {
         self.with_connection(connection, |it| it.ended(end, &self.folder));
+    }
+
+    fn noted(&self, connection: u64, sentence: &str) {
+        self.with_connection(connection, |it| it.noted(sentence, &self.folder));
     }
 
     fn gone(&self, connection: u64) {

@@ -45,11 +45,14 @@ use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
 use super::follower::{FollowedBytes, Follower, Viewer};
+use crate::message::dialogue::Followed;
+use crate::message::reader::Part;
 use crate::net::observer::{Answered, End};
 use crate::net::server::Server;
 use crate::route::RouteRow;
 use crate::transcript::{Item, Printer, Side};
-use event::{Observed, Summary, TraceEvent};
+use direction::MAX_TEXT_BYTES;
+use event::{CountedReads, CrossedBytes, Observed, Summary, TraceEvent};
 use queue::TraceQueue;
 use view::View;
 
@@ -68,6 +71,8 @@ const WRITE_BYTES: usize = 64 * 1024;
 pub struct Trace {
     queue: Arc<TraceQueue>,
     thread: Mutex<Option<JoinHandle<()>>>,
+    /// Whether long content is printed or explained, so that all bytes are needed.
+    shows_content: bool,
 }
 
 impl Server {
@@ -108,7 +113,8 @@ impl Trace {
                 None
             }
         };
-        Trace { queue, thread: Mutex::new(thread) }
+        let shows_content = options.bodies || options.explain;
+        Trace { queue, thread: Mutex::new(thread), shows_content }
     }
 
     /// Prints lines of prose, in order with the events.
@@ -168,9 +174,26 @@ impl Viewer for Trace {
     }
 
     fn crossed(&self, connection: u64, followed: &FollowedBytes<'_>) {
-        let FollowedBytes { from, bytes, ranges, .. } = *followed;
-        self.push(connection, Observed::Crossed(from, bytes.into(), Arc::clone(ranges)));
+        let FollowedBytes { from, bytes, ranges, begins_message, .. } = *followed;
+        if !self.shows_content && is_only_counted(followed) {
+            let at = Instant::now();
+            let counted = CountedReads { from, length: bytes.len() as u64, reads: 1, last: at };
+            self.queue.push(TraceEvent { at, connection, observed: Observed::Counted(counted) });
+            return;
+        }
+        let (bytes, ranges) = (bytes.into(), Arc::clone(ranges));
+        let crossed = CrossedBytes { from, bytes, ranges, begins_message };
+        self.push(connection, Observed::Crossed(crossed));
     }
+}
+
+/// Whether no byte of these is shown: all are content after the part that may be shown, and more of it
+/// follows. They are not copied, since a long download is nothing else.
+fn is_only_counted(followed: &FollowedBytes<'_>) -> bool {
+    let FollowedBytes { ranges, content_before, .. } = *followed;
+    let is_within_content = |range: &Followed| range.part == Part::Content && range.is_within;
+    content_before >= MAX_TEXT_BYTES as u64
+        && matches!(&ranges[..], [range] if is_within_content(range))
 }
 
 /// The printing thread: prints until the queue is closed, or a write fails.
@@ -391,7 +414,7 @@ Content-Length: 9
             "{}",
             &text[text.len() - 300..]
         );
-        assert!(text.ends_with("\\{8 bytes}\\\n--- server closed\n"));
+        assert!(text.ends_with("\nthe rest\\\n--- server closed\n"));
     }
 
     #[test]

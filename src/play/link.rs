@@ -5,10 +5,17 @@
 //!        <── write ── observer <── read ──                another
 //!
 //! read 0 bytes (FIN)           ->  shutdown(Write) on the other socket; the other direction goes on
-//! a read or write fails (RST)  ->  a reset on the other socket; both directions end
+//! a read or write fails (RST)  ->  what that side has sent is read and written, then a reset follows
 //! ```
 //! Rule: bytes are shown before they are written to the other side. So no peer can answer bytes that were
 //! not shown yet, and the transcript has each request before its response.
+//!
+//! Rule: a direction ends when its own reading ends. A failed write says that the other side has reset the
+//! connection; what that side sent before may still wait in the kernel. A server that refuses an upload
+//! does this: it answers, and closes with unread bytes. Its answer is read and written first. Meanwhile
+//! the client's bytes are read and dropped, since a client that cannot write may not read either.
+//!
+//! What watch does itself, at a stop or after the idle timeout, is reported as the end of no side.
 //!
 //! A socket that is closed sends FIN, unless the kernel was asked to send RST instead
 //! (`sys::reset_on_close`). It may be closed only after both threads have ended. `shutdown(Read)` wakes a
@@ -17,7 +24,7 @@
 use std::io::{self, ErrorKind, Read, Write};
 use std::net::{Shutdown, TcpStream};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -29,10 +36,13 @@ use crate::observe::Follower;
 use crate::sys;
 use crate::transcript::Side;
 
-/// Bytes of one read: as many as a fast sender's read returns, and few on a stack.
+/// Bytes of a read on a connection that never had more to read at once.
 const BUFFER_BYTES: usize = 16 * 1024;
 
-/// A thread's stack: one buffer, and room for calls.
+/// Bytes of a read after one that filled the buffer: a fast sender's bytes take a quarter of the calls.
+const LARGE_BUFFER_BYTES: usize = 64 * 1024;
+
+/// A thread's stack: room for calls.
 const STACK_BYTES: usize = 256 * 1024;
 
 /// How often a thread that waits in `write` checks whether the link is over.
@@ -46,6 +56,19 @@ pub enum LinkEnd {
     /// No byte crossed for the idle timeout.
     Idle,
 }
+
+/// How long the end of the server's direction waits to be reported. If the client sends more within this
+/// time, the server has only half-closed.
+const HALF_CLOSE_WAIT: Duration = Duration::from_millis(100);
+
+/// How long a reset waits until the bytes before it have arrived. A reset lets the kernel drop them.
+const RESET_WAIT: Duration = Duration::from_secs(5);
+
+/// How long bytes are read from a side to which a reset is passed on: those that it has sent before.
+const DRAIN_TIME: Duration = Duration::from_millis(100);
+
+/// Time between two checks whether bytes have arrived.
+const RESET_POLL_INTERVAL: Duration = Duration::from_millis(1);
 
 /// The two sockets of a connection: the client's and the server's.
 pub struct Link<'a> {
@@ -61,18 +84,33 @@ pub struct Link<'a> {
     /// When the last bytes crossed, in milliseconds since `opened`.
     last_active: AtomicU64,
     state: Mutex<LinkState>,
+    /// Notified when the end of the server's direction is reported.
+    reported: Condvar,
 }
 
 struct LinkState {
     /// Reads whose bytes are not yet written to the other side.
     unwritten_reads: usize,
-    client_ended: bool,
-    server_ended: bool,
+    client: SideState,
+    server: SideState,
+    /// Whether the server's direction has ended, and this is not reported yet.
+    has_unreported_end: bool,
+    /// The side that has reset the connection first.
+    first_reset: Option<Side>,
     /// Whether the link is over: nothing more is read, written or shown.
     is_over: bool,
     /// Whether watch is stopping, and has ended the client's half itself.
     is_ended_by_watch: bool,
     end: LinkEnd,
+}
+
+/// What is known of one side.
+#[derive(Clone, Copy, Default)]
+struct SideState {
+    /// Whether all that it sent was read.
+    has_ended: bool,
+    /// Whether it has reset the connection: nothing can be written to it.
+    is_reset: bool,
 }
 
 impl<'a> Link<'a> {
@@ -88,8 +126,10 @@ impl<'a> Link<'a> {
         let _ = set_stream_options(&server, limits);
         let state = LinkState {
             unwritten_reads: 0,
-            client_ended: false,
-            server_ended: false,
+            client: SideState::default(),
+            server: SideState::default(),
+            has_unreported_end: false,
+            first_reset: None,
             is_over: false,
             is_ended_by_watch: false,
             end: LinkEnd::Closed,
@@ -105,6 +145,7 @@ impl<'a> Link<'a> {
             opened: Instant::now(),
             last_active: AtomicU64::new(0),
             state: Mutex::new(state),
+            reported: Condvar::new(),
         }
     }
 
@@ -125,16 +166,21 @@ impl<'a> Link<'a> {
             self.copy(Side::Client);
             Ok(())
         });
-        let mut state = self.state();
-        state.is_over = true;
-        // A reset ends both sides, and so does watch itself: the ends that were not reported follow.
-        for (side, end) in [(Side::Server, End::ServerClosed), (Side::Client, End::ClientClosed)] {
-            if !std::mem::replace(state.has_ended(side), true) {
-                self.follower.ended(self.number, end);
+        let first_reset = self.state().first_reset;
+        if let Some(side) = first_reset {
+            self.pass_reset_on(side);
+        }
+        let end = self.state().end;
+        match &relayed {
+            Ok(()) if end == LinkEnd::Closed => {}
+            Ok(()) => {
+                let seconds = self.idle_timeout.as_secs_f64();
+                self.note(&format!("no byte crossed for {seconds} s"));
             }
+            Err(error) => self.note(&format!("cannot create a thread: {error}")),
         }
         self.follower.gone(self.number);
-        relayed.map(|()| state.end)
+        relayed.map(|()| end)
     }
 
     /// Marks the connection as idle if no exchange is in flight. When watch stops, the client's half of
@@ -151,20 +197,21 @@ impl<'a> Link<'a> {
         }
     }
 
-    /// Copies the bytes of one side to the other, until that direction ends.
+    /// Copies the bytes of one side to the other, until that side has ended, or nothing of the other
+    /// side is left to copy after it has reset the connection.
     fn copy(&self, from: Side) {
-        let mut buffer = [0; BUFFER_BYTES];
-        let (mut source, sink) = match from {
-            Side::Client => (self.client, &self.server),
-            Side::Server => (&self.server, self.client),
-        };
-        loop {
+        let mut buffer = vec![0; BUFFER_BYTES];
+        let mut source = self.socket(from);
+        while self.state().is_needed(from) {
             match source.read(&mut buffer) {
-                Ok(0) => return self.half_close(from, sink),
+                Ok(0) => return self.end(from),
                 Ok(length) => {
                     let bytes = &buffer[..length];
-                    if !(self.crossed(from, bytes) && self.write(from, sink, bytes)) {
+                    if !(self.crossed(from, bytes) && self.write(from.other(), bytes)) {
                         return;
+                    }
+                    if length == BUFFER_BYTES {
+                        buffer.resize(LARGE_BUFFER_BYTES, 0);
                     }
                 }
                 Err(error) => match error.kind() {
@@ -173,7 +220,10 @@ impl<'a> Link<'a> {
                         Some(left) => drop(source.set_read_timeout(Some(left))),
                         None => return,
                     },
-                    _ => return self.reset(from),
+                    _ => {
+                        self.state().mark_reset(from);
+                        return self.end(from);
+                    }
                 },
             }
         }
@@ -189,14 +239,19 @@ impl<'a> Link<'a> {
         state.unwritten_reads += 1;
         state.is_ended_by_watch |= self.entry.idle.end();
         match from {
-            Side::Client => self.follower.received(self.number, bytes),
+            Side::Client => {
+                self.report_server_end(&mut state, End::ServerHalfClosed);
+                self.follower.received(self.number, bytes);
+            }
             Side::Server => self.follower.sent(self.number, bytes),
         }
         true
     }
 
-    /// Writes all of the bytes. False if the link is over.
-    fn write(&self, from: Side, mut sink: &TcpStream, mut bytes: &[u8]) -> bool {
+    /// Writes all of the bytes to a side, or drops them if it has reset the connection. False if the
+    /// link is over.
+    fn write(&self, to: Side, mut bytes: &[u8]) -> bool {
+        let mut sink = self.socket(to);
         while !bytes.is_empty() {
             match sink.write(bytes) {
                 Ok(length) => {
@@ -208,8 +263,8 @@ impl<'a> Link<'a> {
                     ErrorKind::WouldBlock if self.time_left().is_some() => {}
                     ErrorKind::WouldBlock => return false,
                     _ => {
-                        self.reset(from.other());
-                        return false;
+                        self.state().mark_reset(to);
+                        break;
                     }
                 },
             }
@@ -220,42 +275,94 @@ impl<'a> Link<'a> {
         true
     }
 
-    /// Ends a direction on the other socket too, after its side has closed.
-    fn half_close(&self, from: Side, sink: &TcpStream) {
+    /// Ends a direction on the other socket too, after all bytes of its side were read.
+    fn end(&self, from: Side) {
         let mut state = self.state();
-        if state.is_over {
+        if !state.is_needed(from) {
+            return; // watch has woken this thread
+        }
+        // The thread that writes to this side may have met the reset just now. Then the socket is not
+        // connected, although watch has not ended that direction.
+        let is_open = !state.side(from.other()).has_ended;
+        if is_open && self.socket(from).peer_addr().is_err() {
+            state.mark_reset(from);
+        }
+        state.side(from).has_ended = true;
+        let other = self.socket(from.other());
+        if state.side(from).is_reset {
+            // Wakes its thread. The reset is passed on when both threads have ended.
+            let _ = other.shutdown(Shutdown::Read);
             return;
         }
-        let is_by_watch =
-            from == Side::Client && (self.entry.idle.end() || state.is_ended_by_watch);
-        if !is_by_watch {
-            *state.has_ended(from) = true;
-            let end = match from {
-                Side::Client => End::ClientClosed,
-                Side::Server => End::ServerClosed,
+        match from {
+            Side::Client => {
+                state.is_ended_by_watch |= self.entry.idle.end();
+                self.report_server_end(&mut state, End::ServerClosed);
+                match state.is_ended_by_watch {
+                    true => self.note("watch is stopping"),
+                    false => self.follower.ended(self.number, End::ClientClosed),
+                }
+            }
+            Side::Server => state.has_unreported_end = true,
+        }
+        let _ = other.shutdown(Shutdown::Write); // fails if that side has closed
+        if from == Side::Server {
+            self.await_report(state);
+        }
+    }
+
+    /// Waits until the client has ended or has sent more, which tells how the server has ended. If it
+    /// does neither for a while, its request does: a client within a request goes on sending.
+    fn await_report(&self, state: MutexGuard<'_, LinkState>) {
+        let is_unknown = |state: &mut LinkState| {
+            state.has_unreported_end && !state.client.has_ended && !state.is_over
+        };
+        let waited = self.reported.wait_timeout_while(state, HALF_CLOSE_WAIT, is_unknown);
+        let mut state = waited.unwrap_or_else(PoisonError::into_inner).0;
+        let goes_on = !state.client.has_ended && self.follower.is_within_request(self.number);
+        let end = if goes_on { End::ServerHalfClosed } else { End::ServerClosed };
+        self.report_server_end(&mut state, end);
+    }
+
+    /// Reports the end of the server's direction, unless it was reported, or follows from what watch
+    /// did itself.
+    fn report_server_end(&self, state: &mut LinkState, end: End) {
+        if std::mem::take(&mut state.has_unreported_end) && !state.is_ended_by_watch {
+            self.follower.ended(self.number, end);
+        }
+        self.reported.notify_all();
+    }
+
+    /// Passes a reset on to the other side, after the bytes before it have arrived there. What the other
+    /// side has sent until then is shown, and goes nowhere.
+    fn pass_reset_on(&self, side: Side) {
+        let other = side.other();
+        let mut stream = self.socket(other);
+        let _ = stream.set_nonblocking(true); // else each read waits, and the deadline counts
+        let (mut buffer, since) = ([0; BUFFER_BYTES], Instant::now());
+        while since.elapsed() < RESET_WAIT {
+            let has_arrived = sys::unacknowledged(stream) == 0 || self.state().side(other).is_reset;
+            match stream.read(&mut buffer) {
+                Ok(length @ 1..) if since.elapsed() < DRAIN_TIME => {
+                    self.crossed(other, &buffer[..length]);
+                }
+                _ if has_arrived => break,
+                Ok(1..) => {}
+                // The socket is not connected if the other side has reset the connection too.
+                _ if stream.peer_addr().is_err() => break,
+                _ => thread::sleep(RESET_POLL_INTERVAL),
+            }
+        }
+        if !self.state().is_ended_by_watch {
+            let end = match side {
+                Side::Client => End::ClientReset,
+                Side::Server => End::ServerReset,
             };
             self.follower.ended(self.number, end);
         }
-        let _ = sink.shutdown(Shutdown::Write); // fails if that side has closed
-    }
-
-    /// Resets the other socket too, after a side has reset the connection. Ends both directions.
-    fn reset(&self, side: Side) {
-        let mut state = self.state();
-        if std::mem::replace(&mut state.is_over, true) {
-            return;
-        }
-        *state.has_ended(side) = true;
-        let (end, failed, other) = match side {
-            Side::Client => (End::ClientReset, self.client, &self.server),
-            Side::Server => (End::ServerReset, &self.server, self.client),
-        };
-        self.follower.ended(self.number, end);
-        if let Err(error) = sys::reset_on_close(other) {
+        if let Err(error) = sys::reset_on_close(stream) {
             log::debug!("connection {}: a reset is passed on as a close: {error}", self.number);
         }
-        let _ = other.shutdown(Shutdown::Read);
-        let _ = failed.shutdown(Shutdown::Both);
     }
 
     /// How long a waiting thread may go on waiting. `None` if the link is over. Ends the link if no byte
@@ -282,17 +389,41 @@ impl<'a> Link<'a> {
         self.last_active.store(now, Ordering::Relaxed);
     }
 
+    /// Tells the viewers why watch itself has ended the connection.
+    fn note(&self, why: &str) {
+        self.follower.noted(self.number, &format!("watch has ended this connection: {why}"));
+    }
+
+    fn socket(&self, of: Side) -> &TcpStream {
+        match of {
+            Side::Client => self.client,
+            Side::Server => &self.server,
+        }
+    }
+
     fn state(&self) -> MutexGuard<'_, LinkState> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl LinkState {
-    fn has_ended(&mut self, side: Side) -> &mut bool {
+    fn side(&mut self, side: Side) -> &mut SideState {
         match side {
-            Side::Client => &mut self.client_ended,
-            Side::Server => &mut self.server_ended,
+            Side::Client => &mut self.client,
+            Side::Server => &mut self.server,
         }
+    }
+
+    /// Whether a side's bytes are still to be read. False once the other side has reset the connection,
+    /// and all that it sent was written.
+    fn is_needed(&mut self, from: Side) -> bool {
+        let other = *self.side(from.other());
+        !(self.is_over || (other.is_reset && other.has_ended))
+    }
+
+    fn mark_reset(&mut self, side: Side) {
+        self.side(side).is_reset = true;
+        self.first_reset.get_or_insert(side);
     }
 }
 

@@ -5,7 +5,7 @@
 
 use std::io;
 use std::net::{SocketAddr, TcpStream};
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use super::connect;
@@ -14,6 +14,7 @@ use super::link::{Link, LinkEnd};
 use crate::message::limits::Limits;
 use crate::net::connections::Entry;
 use crate::net::shared::Serve;
+use crate::net::throttle::Throttle;
 use crate::observe::Follower;
 
 /// How long a connect to one of the server's addresses may take. The kernel alone would try for two
@@ -22,7 +23,7 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Why watch itself has closed a client's connection.
 pub enum ClosedByWatch<'a> {
-    /// The server could not be reached. It is told once, until the server is reached again.
+    /// The server could not be reached. It is told once a minute, until the server is reached again.
     ServerUnreachable(&'a io::Error),
     /// No byte crossed for the idle timeout.
     Idle,
@@ -40,12 +41,12 @@ pub struct Watcher<'a> {
     pub limits: &'a Limits,
     /// True once watch is to stop.
     pub stopping: &'a AtomicBool,
-    /// Whether it was told that the server cannot be reached. Cleared when it is reached.
-    pub unreachable_reported: AtomicBool,
+    /// Limits how often it is told that the server cannot be reached.
+    pub unreachable: Throttle,
 }
 
 impl Serve for Watcher<'_> {
-    /// Each direction of a link has its buffer on the stack.
+    /// Each direction of a link has its own buffer.
     type Buffers = ();
     const REJECTION: &'static str = "are closed";
     /// The client and the server decide when a connection ends.
@@ -65,11 +66,11 @@ impl Watcher<'_> {
     fn connect_to_server(&self, number: u64) -> Option<TcpStream> {
         match connect::connect(&self.addresses, CONNECT_TIMEOUT) {
             Ok(server) => {
-                self.unreachable_reported.store(false, Ordering::Relaxed);
+                self.unreachable.reset();
                 Some(server)
             }
             Err(error) => {
-                if !self.unreachable_reported.swap(true, Ordering::Relaxed) {
+                if self.unreachable.allows() {
                     (self.on_close)(number, ClosedByWatch::ServerUnreachable(&error));
                 }
                 None

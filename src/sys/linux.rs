@@ -2,6 +2,8 @@
 //! numbers hold except on a few old architectures: Alpha, MIPS, PA-RISC and SPARC.
 
 use std::ffi::{c_int, c_ulong};
+use std::net::TcpStream;
+use std::os::fd::AsRawFd;
 use std::ptr;
 
 use super::SIG_IGN;
@@ -66,6 +68,27 @@ pub fn reap_orphans() {
     }
 }
 
+pub fn unacknowledged(stream: &TcpStream) -> usize {
+    let mut bytes: c_int = 0;
+    // SAFETY: SIOCOUTQ writes an `int` through the pointer, which lives across the call; the descriptor
+    // is open as long as `stream` lives. A kernel that has another number fails and writes nothing.
+    let result = unsafe { ioctl(stream.as_raw_fd(), SIOCOUTQ, &raw mut bytes) };
+    if result == 0 { usize::try_from(bytes).unwrap_or(0) } else { 0 }
+}
+
+/// The type of a request to `ioctl`: an `int` in musl (from which OpenHarmony's library comes) and on
+/// Android, a `long` in glibc and uClibc.
+#[cfg(any(target_env = "musl", target_env = "ohos", target_os = "android"))]
+type IoctlRequest = c_int;
+#[cfg(not(any(target_env = "musl", target_env = "ohos", target_os = "android")))]
+type IoctlRequest = c_ulong;
+
+/// Bytes that a socket has not sent, or that are not acknowledged. PowerPC has a number of its own.
+#[cfg(not(any(target_arch = "powerpc", target_arch = "powerpc64")))]
+const SIOCOUTQ: IoctlRequest = 0x5411;
+#[cfg(any(target_arch = "powerpc", target_arch = "powerpc64"))]
+const SIOCOUTQ: IoctlRequest = 0x4004_7473;
+
 #[cfg(target_env = "gnu")]
 const M_ARENA_MAX: c_int = -8;
 const SCHED_OTHER: c_int = 0;
@@ -89,6 +112,7 @@ unsafe extern "C" {
     #[cfg(target_env = "gnu")]
     fn mallopt(parameter: c_int, value: c_int) -> c_int;
     fn waitpid(process: c_int, status: *mut c_int, options: c_int) -> c_int;
+    fn ioctl(descriptor: c_int, request: IoctlRequest, ...) -> c_int;
     fn pthread_self() -> Thread;
     fn pthread_getschedparam(
         thread: Thread,
@@ -104,6 +128,9 @@ unsafe extern "C" {
 
 #[cfg(test)]
 mod tests {
+    use std::io::{Read, Write};
+    use std::net::{Ipv4Addr, TcpListener};
+
     use super::*;
 
     #[test]
@@ -131,6 +158,25 @@ mod tests {
             policy
         });
         assert_eq!(policy.join().expect("no panic"), SCHED_BATCH);
+    }
+
+    #[test]
+    fn bytes_that_have_not_arrived_are_counted() {
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a port");
+        let mut client = TcpStream::connect(listener.local_addr().expect("a port")).expect("open");
+        let (mut server, _) = listener.accept().expect("a client");
+        assert_eq!(unacknowledged(&server), 0);
+        server.set_nonblocking(true).expect("the option");
+        let mut written = 0;
+        while let Ok(length) = server.write(&[0; 64 * 1024]) {
+            written += length;
+        }
+        let waiting = unacknowledged(&server);
+        assert!(0 < waiting && waiting < written, "{waiting} of {written}");
+        client.read_exact(&mut vec![0; written]).expect("all of them");
+        while unacknowledged(&server) > 0 {
+            std::thread::yield_now();
+        }
     }
 
     #[cfg(target_env = "gnu")]

@@ -10,6 +10,7 @@
 //! waitpid                children that have ended, as PID 1
 //! pthread_setschedparam  the scheduling policy of a thread
 //! setsockopt             a reset (RST) when a socket is closed
+//! ioctl                  the bytes that have not arrived yet
 //! signal                 SIGTERM, SIGHUP and Ctrl-C stop the server; SIGXFSZ does not end it
 //! mkdir, open            folders and files for their owner alone: std has them on Unix only
 //! getrandom              a random number: std uses it for its hash tables alone
@@ -134,6 +135,12 @@ pub fn catch_sigxfsz() {
 /// The system's error; `Unsupported` on Windows.
 pub fn reset_on_close(stream: &TcpStream) -> io::Result<()> {
     system::reset_on_close(stream)
+}
+
+/// Bytes that were written to this socket and have not arrived at the other side's system, as far as is
+/// known. A reset may drop them. Zero on systems other than Linux.
+pub fn unacknowledged(stream: &TcpStream) -> usize {
+    system::unacknowledged(stream)
 }
 
 /// Splits an argument of the command line at its first `=`; each part keeps its bytes. On Windows

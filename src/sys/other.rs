@@ -30,6 +30,10 @@ pub fn reset_on_close(_: &TcpStream) -> io::Result<()> {
     Err(ErrorKind::Unsupported.into())
 }
 
+pub fn unacknowledged(_: &TcpStream) -> usize {
+    0
+}
+
 pub fn split_at_equals(argument: &OsStr) -> Option<(&OsStr, &OsStr)> {
     let (name, value) = argument.to_str()?.split_once('=')?;
     Some((OsStr::new(name), OsStr::new(value)))

@@ -22,7 +22,7 @@ mod kernel;
 mod kernel;
 
 use kernel::{ENOBUFS, RLIMIT_NOFILE, ResourceAmount, SO_LINGER, SOL_SOCKET, highest_soft_limit};
-pub use kernel::{limit_malloc_arenas, reap_orphans, use_batch_scheduling};
+pub use kernel::{limit_malloc_arenas, reap_orphans, unacknowledged, use_batch_scheduling};
 
 pub fn set_backlog(listener: &TcpListener, backlog: i32) -> io::Result<()> {
     // SAFETY: `listen` reads no memory of ours; the descriptor is open as long as `listener` lives.

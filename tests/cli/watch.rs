@@ -311,6 +311,253 @@ fn a_client_that_closes_during_a_response_is_shown_as_a_reset() {
     setup.recording_with(1, "--- client reset\n");
 }
 
+/// How often an upload is refused early: a race that is lost seldom is lost in one of these.
+const UPLOADS: u64 = 50;
+
+/// Plays a server that refuses an upload: it reads the head, answers, and closes with unread bytes, which
+/// resets the connection.
+fn refuse_upload(mut server: TcpStream, answer: &[u8]) {
+    let mut head = Vec::new();
+    while !head.ends_with(b"\r\n\r\n") {
+        let mut byte = [0];
+        server.read_exact(&mut byte).unwrap();
+        head.push(byte[0]);
+    }
+    server.write_all(answer).unwrap();
+    assert!(server.peek(&mut [0]).unwrap() > 0);
+}
+
+/// Uploads a MiB, which may fail, and returns what it receives, up to the end or the reset.
+fn upload(mut client: &TcpStream) -> Vec<u8> {
+    let _ = client.write_all(
+        b"POST / HTTP/1.1\r\nHost: h\r\nContent-Type: image/png\r\nContent-Length: 1048576\r\n\r\n",
+    );
+    let _ = client.write_all(&[b'x'; 1 << 20]);
+    let (mut received, mut buffer) = (Vec::new(), [0; 4096]);
+    while let Ok(length @ 1..) = read_once(client, &mut buffer) {
+        received.extend_from_slice(&buffer[..length]);
+    }
+    received
+}
+
+#[test]
+fn an_early_answer_to_an_upload_reaches_the_client_the_trace_and_the_recording() {
+    let setup = Setup::new("");
+    for number in 1..=UPLOADS {
+        let (client, server) = setup.connect();
+        thread::scope(|scope| {
+            scope.spawn(|| refuse_upload(server, RESPONSE.as_bytes()));
+            let received = upload(&client);
+            assert_eq!(String::from_utf8_lossy(&received), RESPONSE);
+        });
+        let recording = setup.recording_with(number, "--- server reset\n");
+        assert_eq!(recording.bytes(Side::Server), RESPONSE.as_bytes());
+    }
+    let Exit { code, stdout, stderr } = setup.watch.stop();
+    assert_eq!((code, &*stderr), (Some(0), ""));
+    assert_eq!(stdout.matches("\n\nhello\\\n").count() as u64, UPLOADS, "{stdout}");
+}
+
+#[test]
+fn a_long_early_answer_is_relayed_to_a_client_that_reads_after_its_upload() {
+    let setup = Setup::new("--no-trace");
+    // More than the sockets take at once, so watch waits for the client, and the client for watch.
+    let content = "y".repeat(1 << 20);
+    let answer =
+        format!("HTTP/1.1 413 Content Too Large\r\nContent-Length: 1048576\r\n\r\n{content}");
+    let (client, server) = setup.connect();
+    thread::scope(|scope| {
+        scope.spawn(|| refuse_upload(server, answer.as_bytes()));
+        // The server's own system may drop bytes of its answer at the reset. Watch drops none.
+        let received = upload(&client);
+        let recording = setup.recording_with(1, "--- server reset\n");
+        assert!(received == recording.bytes(Side::Server), "{} bytes", received.len());
+        assert!(received.starts_with(b"HTTP/1.1 413 "), "{} bytes", received.len());
+    });
+}
+
+#[test]
+fn what_a_server_sent_before_the_client_reset_is_shown() {
+    let setup = Setup::new("--no-trace");
+    for number in 1..=UPLOADS {
+        let (client, mut server) = setup.connect();
+        server.write_all(RESPONSE.as_bytes()).unwrap();
+        reset(client, &server);
+        assert_reset(&server);
+        let recording = setup.recording_with(number, "--- client reset\n");
+        let sent = [RESPONSE.as_bytes(), b"never read"].concat();
+        assert!(recording.bytes(Side::Server) == sent, "{}", recording.text);
+    }
+}
+
+#[test]
+fn a_server_that_ends_first_has_half_closed_if_the_client_goes_on_sending() {
+    const HALF: &str = "POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 8\r\n\r\nhalf";
+    let (half_close, closed) = ("--- server half-close\n", "--- server closed\n");
+    for (request, rest, expected) in [
+        (GET, "", closed),
+        (GET, "more", half_close),
+        (HALF, "", half_close),
+        (HALF, "more", half_close),
+    ] {
+        let setup = Setup::new("--no-trace");
+        let (mut client, mut server) = setup.connect();
+        client.write_all(request.as_bytes()).unwrap();
+        server.read_exact(&mut vec![0; request.len()]).unwrap();
+        server.write_all(RESPONSE.as_bytes()).unwrap();
+        server.shutdown(Shutdown::Write).unwrap();
+        let mut at_client = String::new();
+        client.set_read_timeout(Some(TIMEOUT)).unwrap();
+        client.read_to_string(&mut at_client).unwrap();
+        assert_eq!(at_client, RESPONSE);
+        client.write_all(rest.as_bytes()).unwrap();
+        let mut at_server = vec![0; rest.len()];
+        server.read_exact(&mut at_server).unwrap();
+        assert_eq!(at_server, rest.as_bytes());
+        let recording = setup.recording_with(1, expected);
+        assert_eq!(recording.assertions().last().map(String::as_str), Some("closed"));
+        client.shutdown(Shutdown::Write).unwrap();
+        let recording = setup.recording_with(1, "--- client closed\n");
+        assert_eq!(recording.events().len(), 2, "{}", recording.text);
+    }
+}
+
+// What watch does itself.
+
+/// Sends a request through watch, and answers it. The connection stays open.
+fn exchange(setup: &Setup) -> (TcpStream, TcpStream) {
+    let (mut client, mut server) = setup.connect();
+    client.write_all(GET.as_bytes()).unwrap();
+    server.read_exact(&mut [0; GET.len()]).unwrap();
+    server.write_all(RESPONSE.as_bytes()).unwrap();
+    client.read_exact(&mut [0; RESPONSE.len()]).unwrap();
+    (client, server)
+}
+
+/// Checks that a recording ends neither side, and holds for a server that keeps its connections open.
+#[track_caller]
+fn assert_ends_no_side(recording: &Recording, response: &'static [u8]) {
+    assert_eq!(recording.events(), [], "{}", recording.text);
+    assert!(!recording.assertions().contains(&"closed".to_owned()), "{}", recording.text);
+    let (folder, listener) = (Folder::new(), TcpListener::bind("127.0.0.1:0").unwrap());
+    let file = folder.file("recorded.wire");
+    fs::write(&file, &recording.text).unwrap();
+    let address = listener.local_addr().unwrap();
+    thread::spawn(move || {
+        for stream in listener.incoming().flatten() {
+            thread::spawn(move || keep_answering(stream, response));
+        }
+    });
+    let checked = run(openkitchen(&format!("check {address}")).arg(&file));
+    assert_eq!(checked.code, Some(0), "{} {}", checked.stdout, checked.stderr);
+}
+
+/// Answers each request until the client ends.
+fn keep_answering(mut stream: TcpStream, response: &[u8]) {
+    let mut head = Vec::new();
+    let mut byte = [0];
+    while let Ok(1) = stream.read(&mut byte) {
+        head.push(byte[0]);
+        if head.ends_with(b"\r\n\r\n") {
+            head.clear();
+            if stream.write_all(response).is_err() {
+                return;
+            }
+        }
+    }
+}
+
+#[test]
+fn a_stop_is_the_end_of_neither_side() {
+    let setup = Setup::new("");
+    let (client, mut server) = exchange(&setup);
+    setup.watch.signal("TERM");
+    // The server closes because watch has, as a server does whose client has gone.
+    assert_eq!(server.read(&mut [0; 8]).unwrap(), 0);
+    drop(server);
+    assert_eq!(read_once(&client, &mut [0; 8]).unwrap(), 0);
+    let recording = Recording::read(&setup.recording(1).unwrap());
+    let Exit { code, stdout, .. } = setup.watch.wait();
+    assert_eq!(code, Some(0));
+    for text in [&stdout, &recording.text] {
+        assert!(!text.contains("--- client") && !text.contains("--- server"), "{text}");
+    }
+    let why = "# watch has ended this connection: watch is stopping\n";
+    assert!(recording.text.ends_with(why), "{}", recording.text);
+    assert_ends_no_side(&recording, RESPONSE.as_bytes());
+}
+
+#[test]
+fn the_idle_timeout_is_the_end_of_neither_side() {
+    // The second answer has no framing but the end, and the end is watch's.
+    const OPEN_END: &str = "HTTP/1.1 200 OK\r\n\r\nhello";
+    for response in [RESPONSE, OPEN_END] {
+        let setup = Setup::new("--idle-timeout 0.3");
+        let (mut client, mut server) = setup.connect();
+        client.write_all(GET.as_bytes()).unwrap();
+        server.read_exact(&mut [0; GET.len()]).unwrap();
+        server.write_all(response.as_bytes()).unwrap();
+        let mut at_client = String::new();
+        client.set_read_timeout(Some(TIMEOUT)).unwrap();
+        client.read_to_string(&mut at_client).unwrap();
+        assert_eq!(at_client, response);
+        drop((client, server));
+        let recording = setup
+            .recording_with(1, "# watch has ended this connection: no byte crossed for 0.3 s\n");
+        let stdout = setup.watch.stop().stdout;
+        assert!(!stdout.contains("--- client") && !stdout.contains("--- server"), "{stdout}");
+        assert_ends_no_side(&recording, response.as_bytes());
+    }
+}
+
+#[test]
+fn a_connection_that_watch_did_not_relay_is_not_shown() {
+    let setup = Setup::new("--max-connections 1");
+    let kept = exchange(&setup);
+    assert_eq!(setup.watch.client().read_to_end(), b"", "beyond the cap");
+    assert_ends_no_side(&setup.recording_with(1, "status 200\n"), RESPONSE.as_bytes());
+    drop(kept);
+    assert!(setup.recording(2).is_none());
+    let stdout = setup.watch.stop().stdout;
+    assert!(!stdout.contains("@2"), "{stdout}");
+}
+
+#[test]
+fn a_server_that_cannot_be_reached_has_ended_no_connection() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let server = listener.local_addr().unwrap();
+    drop(listener);
+    let folder = Folder::new();
+    let watch = watch(&server.to_string(), &folder, "");
+    let mut client = watch.client();
+    client.send(GET);
+    let mut rest = [0; 8];
+    assert!(!matches!(read_once(&client.stream, &mut rest), Ok(1..)));
+    assert_eq!(fs::read_dir(folder.file("wires")).unwrap().count(), 0);
+    let stdout = watch.stop().stdout;
+    assert!(stdout.contains(" was closed: "), "{stdout}");
+    assert!(!stdout.contains("---"), "{stdout}");
+}
+
+#[test]
+fn a_recording_that_is_cut_at_its_bound_holds() {
+    let content = vec![1; 8 << 20]; // four letters of text for each byte
+    let head = format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n", content.len());
+    let response: &'static [u8] = [head.into_bytes(), content].concat().leak();
+    let setup = Setup::new("--no-trace");
+    let (mut client, mut server) = setup.connect();
+    client.write_all(GET.as_bytes()).unwrap();
+    server.read_exact(&mut [0; GET.len()]).unwrap();
+    thread::scope(|scope| {
+        scope.spawn(|| server.write_all(response).unwrap());
+        client.read_exact(&mut vec![0; response.len()]).unwrap();
+    });
+    drop((client, server));
+    let recording = setup.recording_with(1, "# bytes that crossed and are not in this file: ");
+    assert!(recording.text.contains("\n???\nstatus 200\nfield Content-Length\n"));
+    assert_ends_no_side(&recording, response);
+}
+
 // The trace.
 
 #[test]
@@ -617,7 +864,7 @@ fn a_full_disk_is_logged_once_and_the_server_goes_on() {
 // Errors and limits.
 
 #[test]
-fn an_unreachable_server_is_reported_once_until_it_is_reached() {
+fn an_unreachable_server_is_reported_once_in_a_minute_until_it_is_reached() {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let server = listener.local_addr().unwrap();
     drop(listener);
@@ -632,12 +879,17 @@ fn an_unreachable_server_is_reported_once_until_it_is_reached() {
     let (mut upstream, _) = listener.accept().unwrap();
     upstream.write_all(RESPONSE.as_bytes()).unwrap();
     assert_eq!(client.response().text(), "hello");
-    drop((client, upstream));
+    drop((client, upstream, listener));
+    for _ in 0..3 {
+        assert_eq!(watch.client().read_to_end(), b"");
+    }
     let Exit { code, stdout, .. } = watch.stop();
     assert_eq!(code, Some(0));
-    let line = format!("# connection 1 was closed: {server} cannot be reached: ");
-    assert_eq!(stdout.matches(&line).count(), 1, "{stdout}");
-    assert_eq!(stdout.matches("cannot be reached").count(), 1, "{stdout}");
+    for number in [1, 5] {
+        let line = format!("# connection {number} was closed: {server} cannot be reached: ");
+        assert_eq!(stdout.matches(&line).count(), 1, "{stdout}");
+    }
+    assert_eq!(stdout.matches("cannot be reached").count(), 2, "{stdout}");
 }
 
 #[test]
@@ -814,6 +1066,8 @@ fn each_wrong_command_line_is_reported() {
             2,
             "ADDR takes an address such as 127.0.0.1:5000, or a port, not `nowhere`",
         ),
+        ("watch 0", 2, "ADDR takes an address such as 127.0.0.1:5000, or a port, not `0`"),
+        ("watch 127.0.0.1:0", 2, "not `127.0.0.1:0`"),
         ("watch 5000 5001", 2, "watch takes one address; `5001` is one too many"),
         ("watch 5000 --lisen 1", 2, "did you mean --listen?"),
         ("watch 5000 --idle-timeout 0", 2, "--idle-timeout takes a time in seconds"),

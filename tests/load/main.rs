@@ -16,6 +16,7 @@
 //!
 //! idle             long: ten thousand idle connections
 //! rolling_restart  long: two servers behind HAProxy are restarted in turn
+//! watched_download long: 1 GiB through watch, beside a direct download
 //! slowhttptest     long: the four slow attacks of that tool
 //! mixed            long: everything at once, for half an hour
 //! ```
@@ -36,3 +37,4 @@ mod rolling_restart;
 mod shutdown;
 mod slowhttptest;
 mod stop_under_load;
+mod watched_download;

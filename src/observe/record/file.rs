@@ -12,6 +12,7 @@ use std::time::{Instant, SystemTime};
 
 use super::assertions::ResponseFacts;
 use super::folder::{MAX_FILE_BYTES, RecordingFolder};
+use crate::message::counted::counted;
 use crate::message::date::imf_fixdate;
 use crate::net::observer::End;
 use crate::observe::follower::{FollowedBytes, end_event};
@@ -20,8 +21,11 @@ use crate::transcript::{
     Assertion, Block, Bytes, Event, EventKind, Item, Note, Printer, Prose, Side,
 };
 
-/// Bytes kept free in a file for the two lines at its end that say what it does not hold.
-const CLOSING_LINES_BYTES: usize = 256;
+/// Bytes kept free in a file for the lines at its end that say what it does not hold.
+const CLOSING_LINES_BYTES: usize = 1024;
+
+/// The same for the very last line.
+const LAST_LINE_BYTES: usize = 128;
 
 /// One connection, as it is recorded.
 pub(super) struct RecordedConnection {
@@ -43,10 +47,19 @@ enum RecordingFile {
     /// No byte has crossed yet.
     NotCreated,
     Open(FileWriter),
-    /// The file has its [`MAX_FILE_BYTES`]. The number counts the bytes that have crossed since.
-    Full(FileWriter, u64),
+    /// The file has its [`MAX_FILE_BYTES`]. Later bytes are only counted.
+    Full(FileWriter, Counted),
     /// The file could not be created, could not be written, or is finished.
     Closed,
+}
+
+/// What has crossed since a file is full.
+#[derive(Clone, Copy, Default)]
+struct Counted {
+    bytes: u64,
+    /// Those that the server sent before anything else happened: the rest of a response, mostly. The
+    /// file says how many they are, so that a player of it expects as many. `None` once it has.
+    rest: Option<u64>,
 }
 
 struct FileWriter {
@@ -77,9 +90,23 @@ impl RecordedConnection {
         if matches!(self.file, RecordingFile::Closed) {
             return;
         }
-        let FollowedBytes { from, bytes, ranges, is_in_flight } = *followed;
-        let now = Instant::now();
+        let FollowedBytes { from, bytes, ranges, is_in_flight, .. } = *followed;
         let length = bytes.len() as u64;
+        if let RecordingFile::Full(writer, counted) = &mut self.file {
+            counted.bytes += length;
+            match (&mut counted.rest, from) {
+                (Some(rest), Side::Server) => {
+                    *rest += length;
+                    let assertions = self.facts.sent(ranges);
+                    if !assertions.is_empty() {
+                        writer.append_rest(&mut counted.rest, assertions);
+                    }
+                }
+                (rest, _) => writer.append_rest(rest, Vec::new()),
+            }
+            return;
+        }
+        let now = Instant::now();
         let note = Note::new(&notes::crossed(length, 1, now - self.last_event));
         let silence = self.silence(from, now);
         let block = Block { connection: 1, from, note, bytes: Bytes::raw(bytes) };
@@ -89,7 +116,15 @@ impl RecordedConnection {
         };
         self.is_in_flight = is_in_flight;
         self.create_file(folder);
-        self.write(&items_of(silence, Item::Block(block), assertions), length, folder);
+        let rest = (from == Side::Server).then_some(length);
+        let ends_response = !assertions.is_empty();
+        let items = items_of(silence, Item::Block(block), assertions);
+        self.write(&items, Counted { bytes: length, rest }, folder);
+        if let (RecordingFile::Full(writer, counted), true) = (&mut self.file, ends_response)
+            && let Some(Item::Assertions(assertions)) = items.into_iter().last()
+        {
+            writer.append_rest(&mut counted.rest, assertions);
+        }
     }
 
     /// Writes that a side ended its half, or reset the connection.
@@ -97,17 +132,22 @@ impl RecordedConnection {
         let silence = self.silence(end.side(), Instant::now());
         let kind = end_event(end, self.server_ended);
         let mut assertions = Vec::new();
-        if end == End::ServerClosed {
+        if end.is_fin_of_server() {
             assertions = self.facts.server_closed(!self.client_ended);
         }
         match end.side() {
             Side::Client => self.client_ended = true,
             Side::Server => self.server_ended = true,
         }
-        self.write(&items_of(silence, event(kind), assertions), 0, folder);
+        self.write(&items_of(silence, event(kind), assertions), Counted::default(), folder);
         if end.is_reset() || (self.client_ended && self.server_ended) {
             self.finish();
         }
+    }
+
+    /// Writes a sentence about the connection, as prose.
+    pub fn noted(&mut self, sentence: &str, folder: &RecordingFolder) {
+        self.write(&[Item::Prose(Prose::new(sentence))], Counted::default(), folder);
     }
 
     /// The silence that this side ends, if a player of the file has to keep it or wait for it. The time
@@ -121,8 +161,9 @@ impl RecordedConnection {
     /// Writes how many bytes the file does not hold, if any. Nothing is written after this.
     pub fn finish(&mut self) {
         let file = std::mem::replace(&mut self.file, RecordingFile::Closed);
-        if let RecordingFile::Full(mut writer, left_out) = file {
-            let line = format!("bytes that crossed and are not in this file: {left_out}");
+        if let RecordingFile::Full(mut writer, mut counted) = file {
+            writer.append_rest(&mut counted.rest, Vec::new());
+            let line = format!("bytes that crossed and are not in this file: {}", counted.bytes);
             let text = writer.text(&[Item::Prose(Prose::new(&line))]);
             let _ = writer.file.write_all(text.as_bytes()); // the last line: an error loses no other
         }
@@ -146,11 +187,12 @@ impl RecordedConnection {
             format!("Connection {number} of process {process}"),
             format!("{date}: {} speaks to {}", self.peer, folder.server),
         ];
-        self.write(&lines.map(|line| Item::Prose(Prose::new(&line))), 0, folder);
+        let lines = lines.map(|line| Item::Prose(Prose::new(&line)));
+        self.write(&lines, Counted::default(), folder);
     }
 
-    /// Writes items. `bytes` is how many bytes of the connection they hold: a full file counts them.
-    fn write(&mut self, items: &[Item], bytes: u64, folder: &RecordingFolder) {
+    /// Writes items. `counted` is what a full file counts of them instead.
+    fn write(&mut self, items: &[Item], counted: Counted, folder: &RecordingFolder) {
         self.file = match std::mem::replace(&mut self.file, RecordingFile::Closed) {
             RecordingFile::Open(mut writer) => {
                 let before = writer.printer;
@@ -164,14 +206,17 @@ impl RecordedConnection {
                     )));
                     writer.printer = before;
                     let text = writer.text(&[line]);
-                    writer.append(&text).map(|()| RecordingFile::Full(writer, bytes))
+                    writer.append(&text).map(|()| RecordingFile::Full(writer, counted))
                 };
                 result.unwrap_or_else(|error| {
                     folder.report_error(&error);
                     RecordingFile::Closed
                 })
             }
-            RecordingFile::Full(writer, left_out) => RecordingFile::Full(writer, left_out + bytes),
+            RecordingFile::Full(mut writer, mut counted) => {
+                writer.append_rest(&mut counted.rest, Vec::new());
+                RecordingFile::Full(writer, counted)
+            }
             file @ (RecordingFile::NotCreated | RecordingFile::Closed) => file,
         };
     }
@@ -188,6 +233,27 @@ impl FileWriter {
         let mut text = String::new();
         items.iter().for_each(|item| self.printer.print(item, &mut text));
         text
+    }
+
+    /// Appends a block of as many bytes as were counted, and the assertions on the response that ends in
+    /// them, if they fit.
+    fn append_rest(&mut self, rest: &mut Option<u64>, assertions: Vec<Assertion>) {
+        let Some(count) = rest.take() else { return };
+        let mut bytes = Bytes::new();
+        bytes.push_left_out(count);
+        let note = Note::new(&format!("{}, only counted", counted(count, "byte", "bytes")));
+        let block = Item::Block(Block { connection: 1, from: Side::Server, note, bytes });
+        let mut items = items_of(None, block, assertions);
+        while !items.is_empty() {
+            let before = self.printer;
+            let text = self.text(&items);
+            if self.length + text.len() + LAST_LINE_BYTES <= MAX_FILE_BYTES {
+                let _ = self.append(&text); // an error loses no line before
+                return;
+            }
+            self.printer = before;
+            items.pop();
+        }
     }
 
     /// Appends all of the text to the file, or nothing.

@@ -13,7 +13,7 @@ use crate::transcript::notes::crossed;
 use crate::transcript::{Block, Bytes, Item, Note, Prose, Side};
 
 /// How long counted bytes may wait for more, before their block is printed.
-const COUNT_TIME: Duration = Duration::from_secs(1);
+pub(super) const COUNT_TIME: Duration = Duration::from_secs(1);
 
 /// The items to print, and the bytes and exchanges that are being counted.
 #[derive(Default)]
@@ -27,22 +27,17 @@ pub(super) struct Collector {
 
 /// Bytes that crossed in one direction, in one or more reads or writes.
 pub(super) struct Crossed {
-    connection: u32,
-    from: Side,
-    length: u64,
-    reads: u64,
+    pub connection: u32,
+    pub from: Side,
+    pub length: u64,
+    pub reads: u64,
     /// When the event before them was.
-    since: Instant,
-    first: Instant,
-    last: Instant,
+    pub since: Instant,
+    pub first: Instant,
+    pub last: Instant,
 }
 
 impl Crossed {
-    /// The bytes of one read or write.
-    pub fn once(connection: u32, from: Side, length: u64, since: Instant, at: Instant) -> Crossed {
-        Crossed { connection, from, length, reads: 1, since, first: at, last: at }
-    }
-
     /// `214 bytes, +0.1 ms`, `65536 bytes in 8 pieces, +3.1 ms`: the time is up to the last read.
     pub fn note(&self) -> String {
         crossed(self.length, self.reads, self.last.saturating_duration_since(self.since))
@@ -75,7 +70,7 @@ impl Collector {
                     && next.first < counting.first + COUNT_TIME =>
             {
                 counting.length += next.length;
-                counting.reads += 1;
+                counting.reads += next.reads;
                 counting.last = next.last;
             }
             _ => {

@@ -20,7 +20,7 @@ use std::time::Instant;
 
 use super::collector::{Collector, Crossed};
 use super::direction::{Direction, Shown};
-use super::event::Summary;
+use super::event::{CountedReads, Summary};
 use crate::message::dialogue::Followed;
 use crate::net::observer::End;
 use crate::observe::follower::end_event;
@@ -111,24 +111,47 @@ impl TracedConnection {
 
     /// Takes bytes that crossed, and their ranges. Returns what to show of them, and the heads that end
     /// in them.
-    pub fn shorten<'r>(&mut self, from: Side, bytes: &[u8], ranges: &'r [Followed]) -> Shown<'r> {
+    pub fn shorten<'r>(
+        &mut self,
+        from: Side,
+        bytes: &[u8],
+        ranges: &'r [Followed],
+        begins_message: bool,
+    ) -> Shown<'r> {
         self.has_bytes = true;
         let is_after_response = self.last_from.replace(from) == Some(Side::Server);
         // After a response without an end, such as a 101, the bytes begin no request.
         let begins_request = !self.client.is_within() && !self.server.is_within();
         self.is_kept_alive = from == Side::Client && is_after_response && begins_request;
         match from {
-            Side::Client => self.client.show(bytes, ranges),
-            Side::Server => self.server.show(bytes, ranges),
+            Side::Client => self.client.show(bytes, ranges, begins_message),
+            Side::Server => self.server.show(bytes, ranges, begins_message),
         }
     }
 
+    /// Takes reads or writes of which no byte is shown. `at` is the time of the first of them.
+    pub fn count(&mut self, at: Instant, counted: CountedReads, out: &mut Collector) {
+        let CountedReads { from, length, .. } = counted;
+        self.has_bytes = true;
+        self.is_kept_alive = false; // they do not begin a message
+        self.last_from = Some(from);
+        match from {
+            Side::Client => self.client.count(),
+            Side::Server => self.server.count(),
+        }
+        let mut bytes = Bytes::new();
+        bytes.push_left_out(length);
+        self.show(at, counted, bytes, out);
+    }
+
     /// Prints bytes that crossed, or adds them to the bytes that are only counted.
-    pub fn show(&mut self, at: Instant, from: Side, bytes: Bytes, out: &mut Collector) {
+    pub fn show(&mut self, at: Instant, reads: CountedReads, bytes: Bytes, out: &mut Collector) {
         let (since, silence) = self.silence_until(at);
+        self.last_event = reads.last;
         silence.into_iter().for_each(|silence| self.push(silence, ITEM_BYTES, out));
-        let (connection, length) = (self.label(), bytes.len());
-        let crossed = Crossed::once(connection, from, length, since, at);
+        let CountedReads { from, length, reads, last } = reads;
+        let connection = self.label();
+        let crossed = Crossed { connection, from, length, reads, since, first: at, last };
         let is_only_counted = matches!(bytes.pieces(), [Piece::LeftOut { .. }]);
         if is_only_counted && self.is_announced && self.held.is_none() {
             return out.count(crossed);
@@ -155,15 +178,22 @@ impl TracedConnection {
         }
     }
 
-    /// What there is to explain about these bytes. Nothing, if earlier events were lost.
-    pub fn meaning(&mut self, from: Side, bytes: &[u8], ranges: &[Followed]) -> Vec<Remark> {
-        let (mut remarks, mut rest) = (Vec::new(), bytes);
-        if self.peer.is_some() {
-            let explainer = self.explainer.get_or_insert_default();
-            for range in ranges {
-                remarks.extend(explainer.explain_range(from, range, rest));
-                rest = &rest[range.length..];
-            }
+    /// What there is to explain about these bytes. Nothing about the first ranges, which are part of a
+    /// message whose start was lost.
+    pub fn meaning(
+        &mut self,
+        from: Side,
+        bytes: &[u8],
+        ranges: &[Followed],
+        unknown_ranges: usize,
+    ) -> Vec<Remark> {
+        let (unknown, known) = ranges.split_at(unknown_ranges);
+        let mut rest = &bytes[unknown.iter().map(|range| range.length).sum()..];
+        let mut remarks = Vec::new();
+        let explainer = self.explainer.get_or_insert_default();
+        for range in known {
+            remarks.extend(explainer.explain_range(from, range, rest));
+            rest = &rest[range.length..];
         }
         remarks
     }

@@ -27,7 +27,7 @@ const MAX_TEXT_LINES: usize = 12;
 
 /// Bytes of text content that are shown of one message, since a text may be one long line: a terminal
 /// of 24 lines and 80 columns.
-const MAX_TEXT_BYTES: usize = 24 * 80;
+pub(super) const MAX_TEXT_BYTES: usize = 24 * 80;
 
 /// Ranges of chunk framing that are shown of one message: 18 chunks. Each has two: the size line, and
 /// the line end after the data.
@@ -71,6 +71,8 @@ pub(super) struct Shown<'r> {
     pub bytes: Bytes,
     /// The shown heads that end in these bytes.
     pub heads: Vec<&'r Outline>,
+    /// The first ranges, of a message whose start was lost: nothing is said of them.
+    pub unknown_ranges: usize,
 }
 
 impl Direction {
@@ -93,11 +95,26 @@ impl Direction {
         self.is_within
     }
 
-    /// Takes the bytes of the next read or write, and their ranges.
-    pub fn show<'r>(&mut self, bytes: &[u8], ranges: &'r [Followed]) -> Shown<'r> {
+    /// Takes bytes of content of which none is shown, and after which more of it follows.
+    pub fn count(&mut self) {
+        self.is_within = true;
+    }
+
+    /// Takes the bytes of the next read or write, and their ranges. `begins_message` says that they begin
+    /// a message: then it is known what may be shown of it, also after a lost start.
+    pub fn show<'r>(
+        &mut self,
+        bytes: &[u8],
+        ranges: &'r [Followed],
+        begins_message: bool,
+    ) -> Shown<'r> {
         let mut shortener = Shortener { input: bytes, at: 0, left_out: 0, output: Bytes::new() };
-        let mut heads = Vec::new();
+        let (mut heads, mut unknown_ranges) = (Vec::new(), 0);
+        self.only_counts &= !begins_message;
         for followed in ranges {
+            // Bytes of no message have no next start to wait for.
+            self.only_counts &= followed.part != Part::Unframed;
+            unknown_ranges += usize::from(self.only_counts);
             let range = &bytes[shortener.at..shortener.at + followed.length];
             let shown = match followed.part {
                 _ if self.only_counts => 0,
@@ -117,7 +134,7 @@ impl Direction {
             self.is_within = followed.is_within;
             self.only_counts &= followed.is_within;
         }
-        Shown { bytes: shortener.finish(), heads }
+        Shown { bytes: shortener.finish(), heads, unknown_ranges }
     }
 
     fn begin_content(&mut self, head: &Outline) {
@@ -262,7 +279,7 @@ mod tests {
     fn shown(reads: &[&[u8]]) -> Vec<String> {
         let (mut dialogue, mut direction) = (Dialogue::new(), Direction::new(false, true));
         let lines = |read: &&[u8]| {
-            let bytes = direction.show(read, &dialogue.follow(Side::Server, read)).bytes;
+            let bytes = direction.show(read, &dialogue.follow(Side::Server, read), true).bytes;
             assert_eq!(bytes.len(), read.len() as u64);
             let (from, note) = (Side::Server, Note::new(""));
             Item::Block(Block { connection: 1, from, note, bytes }).to_string()
@@ -346,7 +363,7 @@ mod tests {
     fn bytes_of_no_message_are_shown_up_to_the_size_of_a_head() {
         let shown = |request: &[u8]| {
             let ranges = Dialogue::new().follow(Side::Client, request);
-            Direction::new(false, true).show(request, &ranges).bytes
+            Direction::new(false, true).show(request, &ranges, true).bytes
         };
         let bytes = shown(&b"\x16\x03\x01\x02\0".repeat(4000));
         assert_eq!((bytes.len(), bytes.expand()), (20_000, None));
@@ -361,7 +378,7 @@ mod tests {
         let whole = b"\r\nGET /a?b=c HTTP/1.1\r\nHost: h\r\nCookie: x\r\n\r\n";
         for (at, byte) in whole.iter().enumerate() {
             let ranges = dialogue.follow(Side::Client, &[*byte]);
-            let heads = direction.show(&[*byte], &ranges).heads;
+            let heads = direction.show(&[*byte], &ranges, false).heads;
             assert_eq!(heads.len(), usize::from(at + 1 == whole.len()));
         }
     }
@@ -373,8 +390,9 @@ mod tests {
         dialogue.follow(Side::Server, &image[..9]);
         let both = [&image[9..], &image].concat();
         let ranges = dialogue.follow(Side::Server, &both);
-        let Shown { bytes, heads } = direction.show(&both, &ranges);
+        let Shown { bytes, heads, unknown_ranges } = direction.show(&both, &ranges, false);
         assert_eq!((bytes.len(), heads.len()), (both.len() as u64, 1));
+        assert_eq!(unknown_ranges, 2);
         assert_eq!(bytes.pieces().len(), 2, "{bytes:?}");
     }
 

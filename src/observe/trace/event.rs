@@ -22,8 +22,8 @@ pub(super) enum Observed {
     /// The server has started, with quiet rows in its route table.
     StartedWithQuietRoutes,
     Opened(SocketAddr),
-    /// The bytes of one read or write, and what they are.
-    Crossed(Side, Vec<u8>, Arc<[Followed]>),
+    Crossed(CrossedBytes),
+    Counted(CountedReads),
     Routed {
         is_quiet: bool,
     },
@@ -39,17 +39,55 @@ pub(super) enum Observed {
     },
 }
 
+/// The bytes of one read or write.
+pub(super) struct CrossedBytes {
+    pub from: Side,
+    pub bytes: Vec<u8>,
+    /// What they are.
+    pub ranges: Arc<[Followed]>,
+    /// Whether the first of them begins a message.
+    pub begins_message: bool,
+}
+
+/// One or more reads or writes of which no byte is needed.
+#[derive(Clone, Copy)]
+pub(super) struct CountedReads {
+    pub from: Side,
+    pub length: u64,
+    pub reads: u64,
+    /// The time of the last of them. The event has that of the first.
+    pub last: Instant,
+}
+
 /// One line about an answered exchange.
 pub(super) struct Summary {
     pub line: String,
     pub has_failed: bool,
 }
 
+impl TraceEvent {
+    /// Joins the next event, if both only count the bytes of one direction. Returns whether it did.
+    pub fn join(&mut self, next: &TraceEvent) -> bool {
+        let Observed::Counted(more) = next.observed else { return false };
+        match &mut self.observed {
+            Observed::Counted(counted)
+                if (counted.from, self.connection) == (more.from, next.connection) =>
+            {
+                counted.length += more.length;
+                counted.reads += more.reads;
+                counted.last = more.last;
+                true
+            }
+            _ => false,
+        }
+    }
+}
+
 impl Observed {
     /// Bytes on the heap.
     pub fn bytes(&self) -> usize {
         match self {
-            Observed::Crossed(_, bytes, ranges) => {
+            Observed::Crossed(CrossedBytes { bytes, ranges, .. }) => {
                 bytes.len() + ranges.iter().map(Followed::memory).sum::<usize>()
             }
             Observed::Answered(summary) => summary.line.len(),

@@ -7,11 +7,15 @@
 //! and prints with the lock free. An event that finds the queue full is lost: it is only counted. From
 //! then on every event is lost until the queue is taken. So lost events always follow kept ones, and the
 //! order needs no bookkeeping. Only the program's own lines are never lost.
+//!
+//! Reads of which no byte is shown are one event while it waits. And they do not wake the printing thread
+//! if it wakes up soon by itself: a fast download has thousands of them in a second.
 
 use std::mem;
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
+use super::collector::COUNT_TIME;
 use super::event::{Observed, TraceEvent};
 
 /// Bytes that may wait in the queue. The printing thread may hold as many again: 4 MiB in all.
@@ -37,12 +41,21 @@ struct QueueState {
     lost_exchanges: u64,
     is_closing: bool,
     is_ended: bool,
+    /// Whether the printing thread waits no longer than until a given time.
+    wakes_by_itself: bool,
 }
 
 impl TraceQueue {
     /// Adds an event, or counts it as lost. Never waits for the printing thread.
     pub fn push(&self, event: TraceEvent) {
         let mut state = self.state();
+        let is_counted = matches!(event.observed, Observed::Counted(_));
+        if is_counted
+            && state.lost == 0
+            && state.waiting.last_mut().is_some_and(|it| it.join(&event))
+        {
+            return;
+        }
         let cost = EVENT_BYTES + event.observed.bytes();
         // An empty queue takes an event of any size: it is a copy of one read or write.
         let is_full = state.bytes + cost > MAX_QUEUED_BYTES && !state.waiting.is_empty();
@@ -56,14 +69,18 @@ impl TraceQueue {
                 state.lost_exchanges += u64::from(matches!(observed, Observed::Answered(_)));
             }
         }
+        let may_wait = is_counted && state.wakes_by_itself && state.waiting.len() == 1;
         drop(state);
-        self.changed.notify_one();
+        if !may_wait {
+            self.changed.notify_one();
+        }
     }
 
     /// Takes all events, in order. Waits until there are some, or until `wake_at`. `None` once the queue
     /// is closing and empty.
     pub fn take(&self, wake_at: Option<Instant>) -> Option<Vec<TraceEvent>> {
         let mut state = self.state();
+        state.wakes_by_itself = wake_at.is_some_and(|at| at <= Instant::now() + COUNT_TIME);
         loop {
             if !state.waiting.is_empty() || state.lost > 0 {
                 return Some(state.take());
@@ -123,9 +140,32 @@ impl QueueState {
 
 #[cfg(test)]
 mod tests {
+    use super::super::event::{CountedReads, CrossedBytes};
     use crate::message::dialogue::{Dialogue, Side};
 
     use super::*;
+
+    #[test]
+    fn counted_reads_of_one_direction_are_one_event_while_they_wait() {
+        let queue = TraceQueue::default();
+        let at = Instant::now();
+        for (connection, from) in
+            [(1, Side::Server), (1, Side::Server), (2, Side::Server), (2, Side::Client)]
+        {
+            for _ in 0..50_000 {
+                let counted = CountedReads { from, length: 16, reads: 1, last: at };
+                let observed = Observed::Counted(counted);
+                queue.push(TraceEvent { at, connection, observed });
+            }
+        }
+        let events = queue.take(None).unwrap_or_default();
+        let reads = events.iter().map(|event| match event.observed {
+            Observed::Counted(it) => (event.connection, it.length, it.reads),
+            _ => (0, 0, 0),
+        });
+        let expected = [(1, 1_600_000, 100_000), (2, 800_000, 50_000), (2, 800_000, 50_000)];
+        assert_eq!(reads.collect::<Vec<_>>(), expected);
+    }
 
     #[test]
     fn the_ranges_of_the_bytes_count_too() {
@@ -134,7 +174,9 @@ mod tests {
         let bytes = b"1\r\nx\r\n".repeat(2000);
         for _ in 0..100 {
             let ranges = dialogue.follow(Side::Server, &bytes).into();
-            let observed = Observed::Crossed(Side::Server, bytes.clone(), ranges);
+            let (from, bytes, begins_message) = (Side::Server, bytes.clone(), false);
+            let crossed = CrossedBytes { from, bytes, ranges, begins_message };
+            let observed = Observed::Crossed(crossed);
             queue.push(TraceEvent { at: Instant::now(), connection: 1, observed });
         }
         let kept = queue.take(None).map_or(0, |events| events.len() - 1);

@@ -12,11 +12,11 @@
 //! - A server with quiet routes says for each request whether its route is quiet. The request is held
 //!   back until then. An exchange on a quiet route is held back until it is answered. It is printed if it
 //!   failed, or if there is a remark on it.
-//! - After events were lost, it is unknown what was shown of a message. Until one ends in the same
-//!   direction, bytes are only counted.
+//! - After events were lost, it is unknown what was shown of a message. Until the next one begins in the
+//!   same direction, bytes are only counted.
 //!
 //! Remarks that are printed once per run: why a connection is silent, that a browser requests a favicon,
-//! that fields hold secrets. The remark on a key in a target is printed each time.
+//! that fields hold secrets, that a watched server speaks TLS. The remark on a key in a target is printed each time.
 
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::mem;
@@ -25,12 +25,13 @@ use std::time::{Duration, Instant};
 use super::collector::Collector;
 use super::connection::TracedConnection;
 use super::direction::Shown;
-use super::event::{Observed, TraceEvent};
+use super::event::{CountedReads, CrossedBytes, Observed, TraceEvent};
 use super::options::TraceOptions;
 use crate::message::counted::counted;
 use crate::message::dialogue::Followed;
 use crate::message::method::Method;
 use crate::message::outline::Outline;
+use crate::message::reader::Part;
 use crate::message::target::masked;
 use crate::transcript::explain::Remark;
 use crate::transcript::notes::SILENCE;
@@ -64,6 +65,7 @@ struct Explained {
     silence: bool,
     favicon: bool,
     secret_field: bool,
+    tls: bool,
     /// Each element that has been explained, and its explanation.
     meanings: HashSet<(String, String)>,
 }
@@ -94,8 +96,13 @@ impl View {
                 self.connections.insert(connection, opened);
                 self.may_be_silent.push_back((at, connection));
             }
-            Observed::Crossed(from, bytes, ranges) => {
-                self.crossed(at, connection, from, &bytes, &ranges);
+            Observed::Crossed(crossed) => self.crossed(at, connection, &crossed),
+            Observed::Counted(counted) => {
+                let View { options, connections, out, .. } = self;
+                let connection = connections
+                    .entry(connection)
+                    .or_insert_with(|| TracedConnection::new(connection, None, at, options.bodies));
+                connection.count(at, counted, out);
             }
             Observed::Routed { is_quiet } => {
                 if let Some(connection) = self.connections.get_mut(&connection) {
@@ -118,7 +125,8 @@ impl View {
                 self.connections.clear();
                 self.out.exchanges += exchanges;
                 let events = counted(events as u64, "event was", "events were");
-                self.out.push_prose(&format!("{events} not shown: the terminal was too slow"));
+                self.out
+                    .push_prose(&format!("{events} not shown: more came than could be printed"));
             }
         }
     }
@@ -189,15 +197,24 @@ impl View {
         self.out.items.drain(..)
     }
 
-    fn crossed(&mut self, at: Instant, number: u64, from: Side, bytes: &[u8], ranges: &[Followed]) {
+    fn crossed(&mut self, at: Instant, number: u64, crossed: &CrossedBytes) {
+        let CrossedBytes { from, begins_message, .. } = *crossed;
+        let (bytes, ranges) = (&crossed.bytes, &crossed.ranges);
         let View { options, has_quiet_routes, connections, out, explained, .. } = self;
         // An unknown number is a connection whose start was lost.
         let connection = connections
             .entry(number)
             .or_insert_with(|| TracedConnection::new(number, None, at, options.bodies));
         let was_within_request = connection.is_within_request();
-        let Shown { bytes: shown, heads } = connection.shorten(from, bytes, ranges);
-        let remarks = explained.remarks(from, &heads);
+        let Shown { bytes: shown, heads, unknown_ranges } =
+            connection.shorten(from, bytes, ranges, begins_message);
+        let mut remarks = explained.remarks(from, &heads);
+        if from == Side::Server && explained.is_first_tls(bytes, ranges) {
+            remarks.push(
+                "the server speaks TLS (https) at this port: watch relays its bytes and cannot read \
+                 them, so watch the plain HTTP server behind it (RFC 8446 section 5.1)",
+            );
+        }
         let requests = if from == Side::Client { heads.len() } else { 0 };
         // A request that is partly printed is not held back from then on.
         let may_hold_back = !was_within_request || connection.holds_back();
@@ -206,13 +223,14 @@ impl View {
         } else if *has_quiet_routes && may_hold_back && requests > 0 {
             connection.hold_back(requests);
         }
-        connection.show(at, from, shown, out);
+        let length = bytes.len() as u64;
+        connection.show(at, CountedReads { from, length, reads: 1, last: at }, shown, out);
         remarks.into_iter().for_each(|remark| connection.push_prose(remark, out));
         for what in ranges.iter().filter_map(|range| range.beyond).filter(|_| !options.explain) {
             connection.push_prose(&format!("more than is followed here: {what}"), out);
         }
         if options.explain {
-            let mut meaning = connection.meaning(from, bytes, ranges);
+            let mut meaning = connection.meaning(from, bytes, ranges, unknown_ranges);
             meaning.retain(|remark| explained.allows(remark));
             connection.explain(&meaning, out);
         }
@@ -251,6 +269,13 @@ impl Explained {
     fn allows(&mut self, remark: &Remark) -> bool {
         let has_room = self.meanings.len() < MAX_EXPLANATIONS;
         has_room && self.meanings.insert((remark.about.clone(), remark.text.clone()))
+    }
+
+    /// Whether these bytes begin with the first TLS record from a server: an alert or a handshake.
+    fn is_first_tls(&mut self, bytes: &[u8], ranges: &[Followed]) -> bool {
+        let is_unframed = ranges.first().is_some_and(|range| range.part == Part::Unframed);
+        let is_tls = bytes.starts_with(b"\x15\x03") || bytes.starts_with(b"\x16\x03");
+        is_unframed && is_tls && !mem::replace(&mut self.tls, true)
     }
 
     /// The remarks on heads. No remark quotes the secret that it warns of.

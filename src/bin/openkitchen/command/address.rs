@@ -60,6 +60,7 @@ mod tests {
             ":0",
             "h:0",
             "http://h:0/",
+            "h:00",
             "https://h:1/",
             "http://",
             "http:///",

@@ -12,7 +12,8 @@
 //! page that names the server's own port bypasses watch.
 //!
 //! Rule: watch passes a half-close on as a half-close and a reset as a reset, and sends no HTTP itself. If
-//! the server cannot be reached, the client's connection is closed and the reason is printed.
+//! the server cannot be reached, the client's connection is closed and the reason is printed, once a
+//! minute. What watch does itself is shown as the end of neither side.
 //!
 //! Bounds: the number of connections, with two threads each; and an idle timeout, by default an
 //! hour, because a peer that loses power sends no FIN. Once the server is reached, there is no
@@ -27,7 +28,6 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::{self, ExitCode};
 use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
 use std::thread;
 use std::time::Duration;
 
@@ -183,7 +183,7 @@ fn watch(server: &str, options: &WatchOptions) -> Result<(), CliError> {
         },
         limits: &limits,
         stopping: connections.stopping(),
-        unreachable_reported: AtomicBool::new(false),
+        unreachable: Default::default(),
     };
     stop_on_signal(Arc::clone(&connections), options.grace).map_err(io_failed)?;
     viewers.announce(&[lines, vec![format!("watching {server}")]].concat());

@@ -34,8 +34,11 @@ impl TestView {
     }
 
     fn cross(&mut self, connection: u64, from: Side, bytes: &[u8]) -> &mut TestView {
-        let ranges = self.dialogues.entry(connection).or_default().follow(from, bytes);
-        self.add(connection, Observed::Crossed(from, bytes.into(), ranges.into()))
+        let dialogue = self.dialogues.entry(connection).or_default();
+        let begins_message = !dialogue.reader(from).is_within();
+        let ranges = dialogue.follow(from, bytes).into();
+        let crossed = CrossedBytes { from, bytes: bytes.into(), ranges, begins_message };
+        self.add(connection, Observed::Crossed(crossed))
     }
 
     /// Bytes of which the view is not told.
@@ -440,7 +443,7 @@ fn of_two_requests_in_one_read_both_are_shown_if_one_is_not_quiet() {
 }
 
 #[test]
-fn after_lost_events_bytes_are_counted_until_a_message_ends() {
+fn after_lost_events_bytes_are_counted_until_a_message_begins() {
     let mut test = test_view();
     test.open(1).receive(1, get("/"));
     test.add(0, Observed::Lost { events: 14, exchanges: 3 });
@@ -455,12 +458,14 @@ fn after_lost_events_bytes_are_counted_until_a_message_ends() {
 GET / HTTP/1.1
 Host: h
 
-# 14 events were not shown: the terminal was too slow
+# 14 events were not shown: more came than could be printed
 
 <<< 21 bytes, +0.00 ms
 \\{21 bytes}\\
->>> 28 bytes, +0.1 ms
-\\{28 bytes}\\
+>>> 28 bytes, +0.1 ms, kept alive
+GET /b HTTP/1.1
+Host: h
+
 # 4 GET /b 200 0.2 ms keep-alive
 
 >>> 19 bytes, +0.2 ms
@@ -473,6 +478,45 @@ Content-Length: 0
 --- client half-close
 ",
     );
+}
+
+#[test]
+fn sight_returns_with_the_first_byte_of_a_message_for_the_explanations_too() {
+    let mut test = TestView::new(TraceOptions { explain: true, ..TraceOptions::default() });
+    test.open(1).receive(1, get("/")).send(1, ok(9));
+    test.add(0, Observed::Lost { events: 3, exchanges: 0 });
+    test.send(1, "half of").send(1, "it");
+    for byte in get("/b").as_bytes() {
+        test.receive(1, [*byte]);
+    }
+    test.send(1, ok(0));
+    let shown = test.text();
+    assert!(shown.contains("\n\\{9 bytes}\\\n"), "{shown}");
+    assert!(shown.contains(">>> 1 byte, +0.1 ms, kept alive\nG\\\n"), "{shown}");
+    assert!(shown.contains("\n# /b: the path"), "{shown}");
+    assert!(shown.contains("\n<<< 38 bytes, +0.1 ms\nHTTP/1.1 200 OK\n"), "{shown}");
+}
+
+#[test]
+fn after_lost_events_bytes_of_no_message_are_shown() {
+    let mut test = test_view();
+    let switching = "HTTP/1.1 101 Switching Protocols\r\n\r\n";
+    test.open(1).receive(1, get("/")).send(1, switching);
+    test.add(0, Observed::Lost { events: 3, exchanges: 0 });
+    test.receive(1, "to").send(1, "fro");
+    assert!(test.text().ends_with("\nto\\\n<<< 3 bytes, +0.1 ms\nfro\\\n"), "{}", test.text());
+}
+
+#[test]
+fn tls_from_a_server_is_told_once_as_what_it_is() {
+    const TOLD: &str = "the server speaks TLS (https)";
+    let mut test = test_view();
+    test.open(1).receive(1, get("/")).send(1, b"\x15\x03\x03\0\x02\x02\x46");
+    test.open(2).receive(2, b"\x16\x03\x01\0\x05").send(2, b"\x16\x03\x03\0\x05");
+    assert_eq!(test.prose_lines(TOLD), 1, "{}", test.text());
+    let mut other = test_view();
+    other.open(1).receive(1, b"\x16\x03\x01\0\x05").send(1, ok(2));
+    assert_eq!(other.prose_lines(TOLD), 0, "{}", other.text());
 }
 
 #[test]
