@@ -54,7 +54,8 @@ pub struct Limits {
     /// request. Default 1 MiB; 413 past it. Content in chunks gets 413 too if content and framing
     /// together are longer than this and an eighth (at least 16 KiB).
     pub content: u64,
-    /// Bytes of memory for the requests and responses of all connections together (max memory). Past
+    /// Bytes of memory for the requests and responses of all connections together (max memory), not
+    /// for what observers keep of them. Past
     /// it, a request receives 503 with `Retry-After`. A request of up to 2 KiB, head and content, does
     /// not count, nor does a response of up to 16 KiB: they are still served. What a handler allocates
     /// counts when it is part of the response. `None`, the default: an eighth of the memory of the

@@ -349,7 +349,10 @@ impl<'c, 'a, S: Sync, L: Io> Exchange<'c, 'a, S, L> {
         let mut reserved = self.service.memory.reservation();
         let response = match reserved.grow(memory_of(&response)) {
             Ok(()) => response,
-            Err(OutOfMemory) => Refused::from(Refusal::OutOfMemory).response(b"", limits).close(),
+            Err(OutOfMemory) => {
+                drop(response); // the client may take long to read the refusal, too
+                Refused::from(Refusal::OutOfMemory).response(b"", limits).close()
+            }
         };
         let is_head = self.head.method == Method::Head;
         let mut context = ResponseContext::of(&response, is_head, self.head.version);

@@ -362,7 +362,7 @@ fn a_start_that_fails_leaves_the_port_file_of_a_running_server() {
             }
             server
         };
-        let first = start();
+        let mut first = start();
         let (written, names) = (fs::read_to_string(&port).unwrap(), names_in(&folder.file("")));
         for line in ["", "watch 127.0.0.1:1", "watch no.such.host.invalid:1", &mock, "mock no.wire"]
         {
@@ -373,10 +373,13 @@ fn a_start_that_fails_leaves_the_port_file_of_a_running_server() {
             assert_eq!(fs::read_to_string(&port).unwrap(), written, "{running}, then {line}");
             assert_eq!(names_in(&folder.file("")), names, "{line}");
         }
-        // A start that succeeds replaces it. After a SIGKILL it is the file of an ended run.
-        let mut second = start();
-        second.kill();
-        drop(first);
+        // Another server cannot have the same port file.
+        let mut command = openkitchen(running);
+        command.env("OPENKITCHEN_PORT_FILE", &port).env("OPENKITCHEN_LISTEN", "127.0.0.1:0");
+        assert_error(&run(&mut command), &["a running server has written it; name another file"]);
+        assert_eq!(fs::read_to_string(&port).unwrap(), written, "{running}");
+        // After a SIGKILL it is the file of an ended run.
+        first.kill();
         run(openkitchen("mock no.wire").env("OPENKITCHEN_PORT_FILE", &port));
         assert!(!port.exists(), "{running}");
     }

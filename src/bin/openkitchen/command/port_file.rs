@@ -3,9 +3,9 @@
 //!
 //! A command locks its port file as long as it runs. So a later start can tell two files apart: one
 //! that an ended run has left, which it removes at once, and one of a running server, which it
-//! leaves as it is. It replaces that one only when it has started itself.
+//! leaves as it is. It does not start then: two servers cannot share one port file.
 
-use std::fs::{self, File};
+use std::fs::{self, File, TryLockError};
 use std::io::{self, ErrorKind, Write};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -27,7 +27,7 @@ impl PortFile<'_> {
         if let Some(path) = path {
             let prepare = || {
                 check_is_plain(path)?;
-                remove_if_ended(path);
+                remove_if_ended(path)?;
                 // A test file, so that an error is reported before the start does anything else.
                 let (_, attempt) = create_beside(path)?;
                 fs::remove_file(attempt)
@@ -67,12 +67,17 @@ fn check_is_plain(path: &Path) -> io::Result<()> {
 
 /// Removes the file if no running command has locked it. A filesystem without locks cannot tell, so
 /// the file stays until it is replaced.
-fn remove_if_ended(path: &Path) {
+fn remove_if_ended(path: &Path) -> io::Result<()> {
     // The file may be on a filesystem where only a file that is open for writing can be locked.
-    let file = File::options().write(true).open(path);
-    if file.is_ok_and(|file| file.try_lock().is_ok()) {
-        let _ = fs::remove_file(path);
+    let Ok(file) = File::options().write(true).open(path) else { return Ok(()) };
+    match file.try_lock() {
+        Ok(()) => drop(fs::remove_file(path)),
+        Err(TryLockError::WouldBlock) => {
+            return Err(io::Error::other("a running server has written it; name another file"));
+        }
+        Err(TryLockError::Error(_)) => {}
     }
+    Ok(())
 }
 
 /// Creates a file in the same folder, with a name that no other run uses.

@@ -24,6 +24,7 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};
 
+use openkitchen::message::counted::counted;
 use openkitchen::sys;
 
 /// The first line. A file without it is not a likes file, and is left unchanged.
@@ -242,12 +243,16 @@ impl LikesFile {
         file.read_exact(&mut header)?;
         file.seek(SeekFrom::Start(length.saturating_sub(1)))?;
         file.read_exact(&mut end)?;
-        if header == *HEADER && end == *b"\n" {
-            return Ok(());
-        }
-        Err(AppendError::Changed(
-            "another program has overwritten the file; put its content back, or restart the server",
-        ))
+        Err(AppendError::Changed(match (header == *HEADER, end == *b"\n") {
+            (true, true) => return Ok(()),
+            (true, false) => {
+                "another program has overwritten the file; put its content back, or restart the \
+                 server"
+            }
+            (false, _) => {
+                "another program has overwritten the start of the file; put its content back"
+            }
+        }))
     }
 
     /// Cuts the file back to its first `length` bytes. If this fails, the next append tries it
@@ -269,10 +274,12 @@ impl LikesFile {
         self.file.set_len(length)?;
         // If another program has cut the file during the append, the kernel has filled the gap with
         // zeros. The next start would refuse a file whose header is zeros.
-        let (mut file, mut start) = (&self.file, [0; RECORD_BYTES]);
+        let (mut file, mut bytes) = (&self.file, Vec::new());
         file.seek(SeekFrom::Start(0))?;
-        file.read_exact(&mut start)?;
-        match start != *HEADER && HEADER.starts_with(without_zeros(&start)) {
+        file.read_to_end(&mut bytes)?;
+        // All but the start of the header is zeros: no record is lost.
+        let start = without_zeros(&bytes);
+        match start.len() < HEADER.len() && HEADER.starts_with(start) {
             true => self.file.set_len(0),
             false => Ok(()),
         }
@@ -288,19 +295,20 @@ fn load(file: &mut File, path: &Path) -> io::Result<LoadedLikes> {
     let (loaded, damaged) = parse_file(&bytes);
     if damaged > 0 {
         // The usual cause is a failing disk or an editor. The other records still count.
-        log::warn!("{}: {damaged} damaged records are skipped", path.display());
+        let lines = counted(damaged, "damaged line is", "damaged lines are");
+        log::warn!("{}: {lines} skipped", path.display());
     }
     let end = &bytes[loaded.length as usize..];
     if !end.is_empty() {
-        let (path_shown, length) = (path.display(), end.len());
-        if without_zeros(end).len() < RECORD_BYTES {
-            log::warn!(
-                "{path_shown}: the last {length} bytes are an incomplete record, and are cut off"
-            );
+        let (path_shown, length) = (path.display(), counted(end.len(), "byte", "bytes"));
+        let written = without_zeros(end);
+        if written.len() < RECORD_BYTES {
+            let what = if written.is_empty() { "empty space" } else { "an incomplete record" };
+            log::warn!("{path_shown}: {what} at the end ({length}) is cut off");
         } else {
             let beside = keep_beside(path, end)?;
             log::warn!(
-                "{path_shown}: the last {length} bytes are no records; they are moved to {}",
+                "{path_shown}: what is no record at the end ({length}) is moved to {}",
                 beside.display()
             );
         }

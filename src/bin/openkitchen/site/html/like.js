@@ -24,19 +24,29 @@ document.addEventListener("submit", async (event) => {
     trouble.textContent = "";
     void trouble.offsetWidth; // the same sentence again is a new alert
     trouble.textContent = error instanceof Trouble ? error.message : SENTENCES.odd;
+    trouble.classList.toggle("passes", error.passes === true);
   }
   clearTimeout(wait);
   form.ariaBusy = "false";
   pending.delete(form);
 });
 
-class Trouble extends Error {}
+// `passes`: whether the trouble is over when the kitchen can be reached again.
+class Trouble extends Error {
+  constructor(sentence, passes = false) {
+    super(sentence);
+    this.passes = passes;
+  }
+}
+
+const UNREACHABLE = new Set([502, 503, 504]);
 
 // What stands on the page is a sentence of this page's, never the content of an error: it may come from a proxy in
 // front, and be a page of HTML.
 const SENTENCES = {
   403: "The kitchen takes no like from a page of another site. Open this page by the kitchen’s own address.",
   404: "The kitchen does not know this post. Load the page again.",
+  refused: "The kitchen refused this like, so it was not stored. Load the page again.",
   500: "Something went wrong in the kitchen, so it is not known whether this like was stored.",
   502: "The kitchen cannot be reached: a proxy answers in its place. The like may not have been stored.",
   503: "The kitchen takes no orders just now. Try again in a moment.",
@@ -60,25 +70,28 @@ async function like(order) {
     });
     content = await answer.text();
   } catch (error) {
-    throw new Trouble(error.name === "TimeoutError" ? SENTENCES.late : SENTENCES.lost);
+    throw new Trouble(error.name === "TimeoutError" ? SENTENCES.late : SENTENCES.lost, true);
   }
-  if (answer.status !== 201) throw new Trouble(`${SENTENCES[answer.status] ?? SENTENCES.odd} (${answer.status})`);
+  if (answer.status !== 201) {
+    const other = answer.status >= 400 && answer.status < 500 ? SENTENCES.refused : SENTENCES.odd;
+    throw new Trouble(`${SENTENCES[answer.status] ?? other} (${answer.status})`, UNREACHABLE.has(answer.status));
+  }
   const { likes } = JSON.parse(content);
   if (!Number.isInteger(likes)) throw new Trouble(SENTENCES.odd);
   return likes;
 }
 
-// Takes every sentence about trouble from the page.
-function forget() {
-  for (const trouble of document.querySelectorAll(".trouble")) trouble.textContent = "";
+// Takes the sentences about trouble from the page: all of them, or those that pass.
+function forget(which = ".trouble") {
+  for (const trouble of document.querySelectorAll(which)) trouble.textContent = "";
 }
 
 // Who comes back to the page, or to the network, sees trouble only if it is not over.
 async function look() {
-  if (!document.querySelector(".trouble:not(:empty)")) return;
+  if (!document.querySelector(".passes:not(:empty)")) return;
   try {
     const answer = await fetch("/healthz", { cache: "no-store", signal: AbortSignal.timeout(10_000) });
-    if (answer.ok) forget();
+    if (answer.ok) forget(".passes");
   } catch { /* it is not over */ }
 }
 addEventListener("focus", look);
