@@ -104,6 +104,28 @@ fn past_the_budget_large_requests_get_503_and_small_ones_are_served() {
     assert_eq!((log.matches(warning).count(), log.lines().count()), (1, 1), "{log}");
 }
 
+#[test]
+fn a_response_past_the_budget_is_freed_before_its_client_has_read_the_503() {
+    let server = ServerProcess::start_site("--max-memory 2M");
+    let mut holding = server.client();
+    assert_eq!(announce(&mut holding, 1_030_000), 100);
+    let before = Memory::of(&server).now;
+    // The content of each fits, and the echo, which has a head too, does not.
+    let content = vec![b'x'; 1_040_000];
+    let clients: Vec<Client> = (0..40)
+        .map(|_| {
+            let mut client = server.client();
+            client.send("POST /echo HTTP/1.1\r\nHost: h\r\nContent-Length: 1040000\r\n\r\n");
+            client.send(&content);
+            assert_eq!(client.response().status, 503);
+            client // it does not close, so the server lingers
+        })
+        .collect();
+    let grown = Memory::of(&server).now.saturating_sub(before);
+    assert!(grown < 16 * 1024, "40 clients take {grown} KiB");
+    drop(clients);
+}
+
 /// Announces content on a new connection until it fits. The server needs a moment to see that
 /// another connection was closed.
 fn until_it_fits(server: &ServerProcess) -> Client {

@@ -565,7 +565,7 @@ pub mod tests {
 
     #[test]
     fn an_append_to_a_file_that_another_program_has_changed_fails_until_it_is_put_back() {
-        let acts: [(&str, Act); 11] = [
+        let acts: [(&str, Act); 12] = [
             ("was deleted", |path| fs::remove_file(path).expect("removed")),
             ("was deleted", |path| fs::rename(path, path.with_extension("old")).expect("moved")),
             ("was deleted", |path| fs::remove_dir_all(directory_of(path)).expect("removed")),
@@ -590,6 +590,10 @@ pub mod tests {
             ("overwritten", |path| {
                 let mut file = File::options().write(true).open(path).expect("opens");
                 file.write_all(b"# a foreign header #").expect("written");
+            }),
+            ("overwritten", |path| {
+                let mut file = File::options().write(true).open(path).expect("opens");
+                file.write_all(&[0; RECORD_BYTES]).expect("written");
             }),
         ];
         for (number, (expected, act)) in acts.into_iter().enumerate() {
