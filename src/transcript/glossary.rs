@@ -232,7 +232,7 @@ pub const PROTOCOLS_BY_VERSION: &[(&[u8], Row)] = &[
 ];
 
 /// The first frame of a server, in HTTP/2.
-pub const HTTP2_SETTINGS: Row = ("send it HTTP/2, as curl --http2-prior-knowledge does", "RFC 9113 section 3.4", "this is HTTP/2, as its SETTINGS frame shows, and cannot be read as HTTP/1.1");
+pub const HTTP2_FRAME: Row = ("send it HTTP/2, as curl --http2-prior-knowledge does", "RFC 9113 section 3.4", "this is HTTP/2, as its first frame shows, and cannot be read as HTTP/1.1");
 
 // Rows for elements that are not found by a name.
 
@@ -669,7 +669,7 @@ mod tests {
     const SINGLE_ROWS: [Row; 34] = [
         ORIGIN_FORM, ABSOLUTE_FORM, AUTHORITY_FORM, ASTERISK_FORM, CLOSES, CLOSES_IN_1_0, STAYS_OPEN, STAYS_OPEN_IN_1_0,
         CHUNK_EXTENSION, TRAILER, EMPTY_LINE, REASON_PHRASE, KEY_IN_QUERY, COOKIE, NEW_COOKIE, HOP_BY_HOP_FIELD,
-        HTTP2_SETTINGS, STRONG_TAG, WEAK_TAG, WEAK_TAG_IN_CONDITION, RESET_WITH_CONTENT, TRAILER_TOO_LATE,
+        HTTP2_FRAME, STRONG_TAG, WEAK_TAG, WEAK_TAG_IN_CONDITION, RESET_WITH_CONTENT, TRAILER_TOO_LATE,
         UNKNOWN_FIELD, UNKNOWN_METHOD, UNKNOWN_VERSION, UNKNOWN_SCHEME, NO_STATUS_LINE, WRITTEN_BY_A_TOOL, NO_SPACE_AFTER_CODE,
         CODE_OUT_OF_RANGE, CONTROL_IN_PHRASE, LENGTH_OVER_64_BITS, STRAY, NO_HEAD,
     ];

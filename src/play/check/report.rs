@@ -273,7 +273,7 @@ impl Report {
         let needs = self.without_need;
         add(skip - needs, "is about the lesson site only", "are about the lesson site only");
         add(needs, "needs a lesson that failed", "need a lesson that failed");
-        add(unknown, "is more than is followed here", "are more than is followed here");
+        add(unknown, "sent more than is followed here", "sent more than is followed here");
         add(rest, "was not tried", "were not tried");
         text.push_str(".\n");
         text.push_str(&self.whose_fault());

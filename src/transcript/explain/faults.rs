@@ -141,12 +141,8 @@ fn other_protocol(side: Side, bytes: &[u8]) -> Option<Row> {
     let of_side = if side == Side::Server { glossary::PROTOCOLS_OF_SERVERS } else { &[] };
     let mut protocols = of_side.iter().chain(glossary::OTHER_PROTOCOLS);
     let by_start = protocols.find(|(first, _)| bytes.starts_with(first));
-    // A frame of HTTP/2 begins with its length, its type, its flags and its stream (RFC 9113
-    // section 4.1). A setting has 6 bytes.
-    if let [0, high, low, 4, 0, 0, 0, 0, 0, ..] = *bytes
-        && u16::from_be_bytes([high, low]) % 6 == 0
-    {
-        return Some(glossary::HTTP2_SETTINGS);
+    if is_http2_frame(bytes) {
+        return Some(glossary::HTTP2_FRAME);
     }
     // The last word counts when the line is complete: until then, another one may follow.
     let line = bytes.split_inclusive(|&byte| byte == b'\n').next()?;
@@ -156,6 +152,22 @@ fn other_protocol(side: Side, bytes: &[u8]) -> Option<Row> {
     };
     let by_version = || glossary::PROTOCOLS_BY_VERSION.iter().find(|(version, _)| has(version));
     by_start.or_else(by_version).map(|&(_, row)| row)
+}
+
+/// Whether these bytes begin with a frame of HTTP/2 that a server may send first: its length, its type, its
+/// flags and its stream (RFC 9113 section 4.1).
+fn is_http2_frame(bytes: &[u8]) -> bool {
+    let [0, high, low, kind, 0, stream @ ..] = bytes else { return false };
+    let Some(stream) = stream.first_chunk().map(|stream| u32::from_be_bytes(*stream)) else {
+        return false;
+    };
+    match (kind, u16::from_be_bytes([*high, *low]), stream) {
+        (3, 4, 1..0x8000_0000) | (8, 4, 0..0x8000_0000) => true, // RST_STREAM, WINDOW_UPDATE
+        (4, length, 0) => length % 6 == 0,                       // SETTINGS: 6 bytes for each
+        (6, 8, 0) => true,                                       // PING
+        (7, 8.., 0) => true,                                     // GOAWAY
+        _ => false,
+    }
 }
 
 /// Returns the fault of a field that must not be a trailer. The picture leaves its value out, which
@@ -321,8 +333,10 @@ mod tests {
             (b"\r\n\r\n\0\r\nQUIT\n\x21\x11\0\x0c", "this is the PROXY protocol, "),
             (b"220 mail.example.test ESMTP\r\n", "this is a server for mail"),
             (b"EHLO example.test\r\n", "this is SMTP, "),
-            (b"\0\0\x12\x04\0\0\0\0\0\0\x03\0\0\0\x64", "this is HTTP/2, as its SETTINGS"),
-            (b"\0\0\0\x04\0\0\0\0\0", "this is HTTP/2, as its SETTINGS"),
+            (b"\0\0\x12\x04\0\0\0\0\0\0\x03\0\0\0\x64", "this is HTTP/2, as its first frame"),
+            (b"\0\0\0\x04\0\0\0\0\0", "this is HTTP/2, as its first frame"),
+            (b"\0\0\x08\x07\0\0\0\0\0\0\0\0\0\0\0\0\x01", "this is HTTP/2, as its first frame"),
+            (b"\0\0\x04\x03\0\0\0\0\x01\0\0\0\x08", "this is HTTP/2, as its first frame"),
             (b"\x15\x03\x03\0\x02\x02\x46", "this is TLS, as its alert"),
             (b"RTSP/1.0 200 OK\r\n", "this is RTSP, "),
             (b"DESCRIBE rtsp://h/a RTSP/1.0\r\n", "this is RTSP, "),
