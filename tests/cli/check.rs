@@ -448,6 +448,53 @@ fn assertions_about_the_request_leave_the_response_to_its_bytes() {
 }
 
 #[test]
+fn a_group_judges_the_responses_that_the_file_shows_above_it() {
+    let file = |statuses: [&str; 3]| {
+        let mut text = "# Three at once\n\n>>>\n".to_owned();
+        text += &"GET / HTTP/1.1\nHost: h\n\n".repeat(3);
+        for status in statuses {
+            let length = if status == "204" { "" } else { "Content-Length: 0\n" };
+            text += &format!("<<<\nHTTP/1.1 {status} X\n{length}\n???\nstatus {status}\n");
+        }
+        text
+    };
+    let folder = Folder::new();
+    let (right, wrong) = (folder.file("right.wire"), folder.file("wrong.wire"));
+    fs::write(&right, file(["200", "404", "204"])).unwrap();
+    fs::write(&wrong, file(["200", "404", "500"])).unwrap();
+    let responses =
+        [empty("200 OK", ""), empty("404 Not Found", ""), "HTTP/1.1 204 No Content\r\n\r\n".into()];
+    for is_one_write in [true, false] {
+        let responses = responses.clone();
+        let address = server(move |stream| {
+            let mut received = Vec::new();
+            let mut buffer = [0; 4096];
+            while received.windows(4).filter(|four| four == b"\r\n\r\n").count() < 3 {
+                match read_once(stream, &mut buffer) {
+                    Ok(length @ 1..) => received.extend_from_slice(&buffer[..length]),
+                    _ => return,
+                }
+            }
+            stream.set_nodelay(true).unwrap();
+            if is_one_write {
+                let _ = stream.write_all(responses.concat().as_bytes());
+            } else {
+                for response in &responses {
+                    let _ = stream.write_all(response.as_bytes());
+                    thread::sleep(Duration::from_millis(30));
+                }
+            }
+            while read(stream) {}
+        });
+        let ended = check(address, right.to_str().unwrap());
+        assert_eq!(ended.code, Some(0), "{is_one_write}: {}", ended.stdout);
+        let ended = check(address, wrong.to_str().unwrap());
+        assert_eq!(ended.code, Some(1), "{is_one_write}: {}", ended.stdout);
+        assert!(ended.stdout.contains("expected:  status 500\n"), "{}", ended.stdout);
+    }
+}
+
+#[test]
 fn the_waits_of_a_transcript_are_added_to_the_timeout() {
     // The server takes 600 ms, and the timeout is 300 ms.
     let late = |stream: &mut TcpStream| {
