@@ -605,6 +605,38 @@ fn an_error_in_a_file_is_reported_before_a_connection_is_opened() {
     assert_eq!(accepted.load(Ordering::Relaxed), 0);
 }
 
+#[test]
+fn a_file_without_an_answer_is_skipped_among_others() {
+    let address = server_of(|_| empty("200 OK", ""));
+    let folder = Folder::new();
+    let request = "# A page\n\n>>>\nGET / HTTP/1.1\nHost: h\n\n";
+    let (bare, judged) = (folder.file("bare.wire"), folder.file("judged.wire"));
+    fs::write(&bare, request).unwrap();
+    fs::write(&judged, format!("{request}???\nstatus 200\n")).unwrap();
+    let [bare, judged] = [&bare, &judged].map(|file| file.to_str().unwrap());
+    for files in [format!("{bare} {judged}"), format!("{judged} {bare}")] {
+        let ended = check(address, &files);
+        assert_eq!((ended.code, count(&ended, "ok  ")), (Some(0), 1), "{}", ended.stdout);
+        for part in [
+            "skip  bare    A page\n      nothing to judge: the file does not say what",
+            "\n1 of 2 pass, 1 has nothing to judge.\n",
+        ] {
+            assert!(ended.stdout.contains(part), "{part}: {}", ended.stdout);
+        }
+        let ended = check(address, &format!("--json {files}"));
+        assert!(ended.stdout.contains("\"skip\":1,"), "{}", ended.stdout);
+    }
+    for files in [bare.to_owned(), format!("{bare} {bare}")] {
+        let ended = check(address, &files);
+        assert_eq!((ended.code, ended.stdout.as_str()), (Some(2), ""));
+        assert!(
+            ended.stderr.contains("bare.wire: line 7: expected ??? or <<<"),
+            "{}",
+            ended.stderr
+        );
+    }
+}
+
 /// A server that responds to each request with what this returns for its first line, and closes after a
 /// response with `Connection: close`.
 fn server_of(response: impl Fn(&str) -> String + Send + 'static) -> SocketAddr {

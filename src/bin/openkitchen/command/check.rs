@@ -124,7 +124,12 @@ fn read_cases(files: &[OsString], host: &str) -> Result<Vec<Case>, String> {
             (Err(why), _) => Err(why),
         }
     };
-    files.iter().map(read).collect()
+    let cases: Vec<Case> = files.iter().map(read).collect::<Result<_, String>>()?;
+    // Among others, a recording whose server had no time to answer is skipped.
+    match cases.iter().map(|case| case.nothing_to_judge.as_ref()).collect::<Option<Vec<_>>>() {
+        Some(missing) => Err(missing[0].clone()),
+        None => Ok(cases),
+    }
 }
 
 fn check_all(
@@ -149,6 +154,10 @@ fn check_all(
         if let (CheckOutcome::Unreachable(why), true) = (outcome, is_first) {
             let why = format!("{why}; start the server, then check it again");
             return Err(no_connection(&target.authority, &why));
+        }
+        if *outcome == CheckOutcome::NothingToJudge {
+            print_result(&mut report, case, &CaseResult::from(played), options);
+            continue;
         }
         is_first = false;
         let is_silent = matches!(outcome, CheckOutcome::Failed { is_silent: true, .. });
