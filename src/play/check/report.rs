@@ -110,10 +110,19 @@ impl From<PlayedCase> for CaseResult {
 impl CaseResult {
     /// A case that was not played, because it needs a lesson that failed.
     pub fn without_need(lesson: usize) -> CaseResult {
-        let difference = Difference::new(
+        CaseResult::skipped(Difference::new(
             format!("lesson {lesson} passes"),
             format!("lesson {lesson} failed, and this one says nothing without it"),
-        );
+        ))
+    }
+
+    /// A case about our site, on a server that has a page for every path, as this failed lesson shows.
+    pub fn with_page_for_every_path(lesson: usize) -> CaseResult {
+        let got = format!("this server has a page for every path (lesson {lesson} failed)");
+        CaseResult::skipped(Difference::new("the lesson site", got))
+    }
+
+    fn skipped(difference: Difference) -> CaseResult {
         CaseResult {
             verdict: Verdict::Skip,
             difference: Some(difference),
