@@ -67,8 +67,8 @@ impl Case {
             let what = "??? or <<<: the file does not say what the server should send";
             format!("{name}: line {line}: expected {what}")
         });
-        let is_played = |item: &Item| matches!(item, Item::Block(_) | Item::Event(_));
-        if let (Some(error), false) = (&nothing_to_judge, transcript.items.iter().any(is_played)) {
+        if let (Some(error), false) = (&nothing_to_judge, script::has_connection(&transcript.items))
+        {
             return Err(error.clone());
         }
         let prose = prose(&transcript.items);
