@@ -41,6 +41,11 @@ pub fn parse(text: &str, played: Side) -> Result<Transcript, String> {
     Ok(transcript)
 }
 
+/// Whether something happens on a connection in these items: bytes or an event.
+pub fn has_connection(items: &[Item]) -> bool {
+    items.iter().any(|item| matches!(item, Item::Block(_) | Item::Event(_)))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

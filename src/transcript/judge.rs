@@ -13,7 +13,8 @@
 //! ```
 //! Rule: messages are counted from the last group on. Whole requests and final responses count; interim
 //! responses (1xx, and not 101) do not. In a group about responses, a request has the number of the
-//! response that answers it.
+//! response that answers it. Where the transcript shows responses, those below a group are for the next
+//! group, even if they have come already.
 //!
 //! Left out: `closed` and `open`. They need a connection and a clock, so the caller judges them.
 //! Next: [`explain`](super::explain).

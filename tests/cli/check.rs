@@ -195,7 +195,7 @@ fn a_server_that_responds_200_to_all_fails_the_refusals() {
         assert!(ended.stdout.contains(word), "{word}: {}", ended.stdout);
     }
     assert!(ended.stdout.contains("still open after 0.2 s"), "{}", ended.stdout);
-    assert!(ended.stdout.contains("\nNext: 05, The body"), "{}", ended.stdout);
+    assert!(ended.stdout.contains("\nNext: 07, A path"), "{}", ended.stdout);
 }
 
 #[test]
@@ -448,6 +448,53 @@ fn assertions_about_the_request_leave_the_response_to_its_bytes() {
 }
 
 #[test]
+fn a_group_judges_the_responses_that_the_file_shows_above_it() {
+    let file = |statuses: [&str; 3]| {
+        let mut text = "# Three at once\n\n>>>\n".to_owned();
+        text += &"GET / HTTP/1.1\nHost: h\n\n".repeat(3);
+        for status in statuses {
+            let length = if status == "204" { "" } else { "Content-Length: 0\n" };
+            text += &format!("<<<\nHTTP/1.1 {status} X\n{length}\n???\nstatus {status}\n");
+        }
+        text
+    };
+    let folder = Folder::new();
+    let (right, wrong) = (folder.file("right.wire"), folder.file("wrong.wire"));
+    fs::write(&right, file(["200", "404", "204"])).unwrap();
+    fs::write(&wrong, file(["200", "404", "500"])).unwrap();
+    let responses =
+        [empty("200 OK", ""), empty("404 Not Found", ""), "HTTP/1.1 204 No Content\r\n\r\n".into()];
+    for is_one_write in [true, false] {
+        let responses = responses.clone();
+        let address = server(move |stream| {
+            let mut received = Vec::new();
+            let mut buffer = [0; 4096];
+            while received.windows(4).filter(|four| four == b"\r\n\r\n").count() < 3 {
+                match read_once(stream, &mut buffer) {
+                    Ok(length @ 1..) => received.extend_from_slice(&buffer[..length]),
+                    _ => return,
+                }
+            }
+            stream.set_nodelay(true).unwrap();
+            if is_one_write {
+                let _ = stream.write_all(responses.concat().as_bytes());
+            } else {
+                for response in &responses {
+                    let _ = stream.write_all(response.as_bytes());
+                    thread::sleep(Duration::from_millis(30));
+                }
+            }
+            while read(stream) {}
+        });
+        let ended = check(address, right.to_str().unwrap());
+        assert_eq!(ended.code, Some(0), "{is_one_write}: {}", ended.stdout);
+        let ended = check(address, wrong.to_str().unwrap());
+        assert_eq!(ended.code, Some(1), "{is_one_write}: {}", ended.stdout);
+        assert!(ended.stdout.contains("expected:  status 500\n"), "{}", ended.stdout);
+    }
+}
+
+#[test]
 fn the_waits_of_a_transcript_are_added_to_the_timeout() {
     // The server takes 600 ms, and the timeout is 300 ms.
     let late = |stream: &mut TcpStream| {
@@ -558,6 +605,38 @@ fn an_error_in_a_file_is_reported_before_a_connection_is_opened() {
     assert_eq!(accepted.load(Ordering::Relaxed), 0);
 }
 
+#[test]
+fn a_file_without_an_answer_is_skipped_among_others() {
+    let address = server_of(|_| empty("200 OK", ""));
+    let folder = Folder::new();
+    let request = "# A page\n\n>>>\nGET / HTTP/1.1\nHost: h\n\n";
+    let (bare, judged) = (folder.file("bare.wire"), folder.file("judged.wire"));
+    fs::write(&bare, request).unwrap();
+    fs::write(&judged, format!("{request}???\nstatus 200\n")).unwrap();
+    let [bare, judged] = [&bare, &judged].map(|file| file.to_str().unwrap());
+    for files in [format!("{bare} {judged}"), format!("{judged} {bare}")] {
+        let ended = check(address, &files);
+        assert_eq!((ended.code, count(&ended, "ok  ")), (Some(0), 1), "{}", ended.stdout);
+        for part in [
+            "skip  bare    A page\n      nothing to judge: the file does not say what",
+            "\n1 of 2 pass, 1 has nothing to judge.\n",
+        ] {
+            assert!(ended.stdout.contains(part), "{part}: {}", ended.stdout);
+        }
+        let ended = check(address, &format!("--json {files}"));
+        assert!(ended.stdout.contains("\"skip\":1,"), "{}", ended.stdout);
+    }
+    for files in [bare.to_owned(), format!("{bare} {bare}")] {
+        let ended = check(address, &files);
+        assert_eq!((ended.code, ended.stdout.as_str()), (Some(2), ""));
+        assert!(
+            ended.stderr.contains("bare.wire: line 7: expected ??? or <<<"),
+            "{}",
+            ended.stderr
+        );
+    }
+}
+
 /// A server that responds to each request with what this returns for its first line, and closes after a
 /// response with `Connection: close`.
 fn server_of(response: impl Fn(&str) -> String + Send + 'static) -> SocketAddr {
@@ -616,6 +695,57 @@ fn pipelining_is_not_asked_of_a_server_that_closes_after_each_response() {
 }
 
 #[test]
+fn a_lesson_that_needs_another_does_not_depend_on_the_order_of_the_arguments() {
+    let closing = server_of(|_| empty("404 Not Found", "Connection: close\r\n"));
+    for lessons in ["14 16", "16 14"] {
+        let ended = check(closing, &format!("--timeout 0.3 {lessons}"));
+        let counts = ["FAIL  14", "skip  16"].map(|word| count(&ended, word));
+        assert_eq!((ended.code, counts), (Some(1), [1, 1]), "{lessons}: {}", ended.stdout);
+    }
+}
+
+#[test]
+fn the_status_of_a_path_fails_no_lesson_about_something_else() {
+    for status in [
+        "200 OK",
+        "301 Moved Permanently",
+        "401 Unauthorized",
+        "403 Forbidden",
+        "404 Not Found",
+        "421 Misdirected Request",
+        "503 Service Unavailable",
+    ] {
+        let address = server_of(move |_| empty(status, ""));
+        let lessons = "02 03 04 08 12 13 14 15 16 18 19 27 32";
+        let ended = check(address, &format!("--timeout 0.3 {lessons}"));
+        assert_eq!(ended.code, Some(0), "{status}: {}", ended.stdout);
+    }
+    // A bad request is what a server answers that does not know hOsT, or takes an empty line for a request.
+    let address = server_of(|_| empty("400 Bad Request", ""));
+    let ended = check(address, "--timeout 0.3 02 03 13");
+    assert_eq!((ended.code, count(&ended, "ok    02")), (Some(1), 1), "{}", ended.stdout);
+    assert!(ended.stdout.contains("1 of 3 pass"), "{}", ended.stdout);
+}
+
+#[test]
+fn the_lessons_about_the_site_are_skipped_on_a_server_with_a_page_for_every_path() {
+    let site = lessons().iter().filter(|(_, text)| text.contains("\n# about: this site\n")).count();
+    let address = server_of(|_| empty("200 OK", ""));
+    let ended = check(address, "--timeout 0.3");
+    assert_eq!(count(&ended, "skip"), site, "{}", ended.stdout);
+    assert_eq!(count(&ended, "FAIL  07"), 1, "{}", ended.stdout);
+    let ended = check(address, "--timeout 0.3 5");
+    let why = "about the lesson site only: this server has a page for every path (lesson 7 failed)";
+    assert_eq!(ended.code, Some(0), "{}", ended.stdout);
+    assert!(ended.stdout.contains(why), "{}", ended.stdout);
+    // A path that does not exist is not found here, so this is a site with a mistake.
+    let mistaken =
+        server_of(|line| empty(if line.contains("dish") { "404 Not Found" } else { "200 OK" }, ""));
+    let ended = check(mistaken, "--timeout 0.3 5");
+    assert_eq!((ended.code, count(&ended, "FAIL  05")), (Some(1), 1), "{}", ended.stdout);
+}
+
+#[test]
 fn the_absolute_form_gets_the_status_of_the_path() {
     for (path, absolute, code) in [
         ("200 OK", "200 OK", 0),
@@ -644,8 +774,8 @@ fn the_absolute_form_gets_the_status_of_the_path() {
 #[test]
 fn one_cause_is_one_failure() {
     for (response, label, cause) in [
-        (empty("403 Forbidden", ""), "02", "got:       status 403"),
-        (empty("500 Internal Server Error", ""), "02", "got:       status 500"),
+        (empty("403 Forbidden", ""), "05", "got:       status 403"),
+        (empty("500 Internal Server Error", ""), "05", "got:       status 500"),
         ("hello\r\n\r\n".into(), "02", "a response begins with its status line"),
         ("HTTP/1.1 200 OK\nX: y\n\n".into(), "02", "each line of a head ends in CR LF"),
     ] {

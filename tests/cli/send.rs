@@ -451,6 +451,7 @@ fn each_error_is_a_sentence() {
     };
     let malformed = file("malformed.wire", "# t\n\nGET / HTTP/1.1\n");
     let left_out = file("left-out.wire", "# t\n\n>>>\nGET\n>>>\n\\{8 bytes}\\\n");
+    let [empty, prose] = [file("empty.wire", ""), file("prose.wire", "# t\n\n???\nopen 1s\n")];
     let closed = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
     for (arguments, code, expected) in [
         (String::new(), 2, "send needs the address of a server"),
@@ -466,6 +467,8 @@ fn each_error_is_a_sentence() {
             2,
             "left-out.wire: line 5: 8 bytes of this block were left out",
         ),
+        (format!("{closed} {empty}"), 2, "empty.wire: line 1: expected something to send"),
+        (format!("{closed} {prose}"), 2, "prose.wire: line 1: expected something to send"),
         (format!("{closed}"), 3, "no server listens there"),
         (format!("http://{closed}/"), 3, &format!("cannot connect to {closed}")),
     ] {

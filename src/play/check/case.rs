@@ -39,6 +39,9 @@ pub struct Case {
     pub has_one_status: bool,
     /// Whether assertions are tested on the responses, and not the bytes.
     pub has_assertions: bool,
+    /// What is missing, with the file and the line, if the transcript does not say what the server should
+    /// send. Then the case is not played.
+    pub nothing_to_judge: Option<String>,
     /// The items of the transcript.
     pub items: Vec<Item>,
 }
@@ -58,10 +61,15 @@ impl Case {
             }
             _ => false,
         });
-        if !has_assertions && !transcript.items.iter().any(is_of_server) {
+        let says_nothing = !has_assertions && !transcript.items.iter().any(is_of_server);
+        let nothing_to_judge = says_nothing.then(|| {
             let line = text.lines().count() + 1;
             let what = "??? or <<<: the file does not say what the server should send";
-            return Err(format!("{name}: line {line}: expected {what}"));
+            format!("{name}: line {line}: expected {what}")
+        });
+        if let (Some(error), false) = (&nothing_to_judge, script::has_connection(&transcript.items))
+        {
+            return Err(error.clone());
         }
         let prose = prose(&transcript.items);
         Ok(Case {
@@ -82,6 +90,7 @@ impl Case {
             needs: prose.iter().find_map(|line| line.strip_prefix("needs: lesson ")?.parse().ok()),
             has_one_status: prose.contains(&"same: status"),
             has_assertions,
+            nothing_to_judge,
             items: transcript.items,
         })
     }
@@ -158,10 +167,13 @@ mod tests {
         for (text, expected) in [
             ("# t\n--- wait a bit\n", "x: line 2: expected a duration"),
             ("# t\n\n>>>\nGET\n\\{12 bytes}\n\n???\nclosed\n", "x: line 3: 12 bytes of this block"),
-            ("# t\n\n>>>\nGET / HTTP/1.1\n\n", "x: line 6: expected ??? or <<<"),
+            ("# t\n", "x: line 2: expected ??? or <<<"),
         ] {
             let error = Case::read("x", text).expect_err(text);
             assert!(error.starts_with(expected), "{error}");
         }
+        let unanswered = Case::read("x", "# t\n\n>>>\nGET / HTTP/1.1\n\n").expect("a case");
+        let missing = unanswered.nothing_to_judge.expect("what is missing");
+        assert!(missing.starts_with("x: line 6: expected ??? or <<<"), "{missing}");
     }
 }

@@ -8,6 +8,7 @@
 //! No wait is longer than the timeout plus the time that the transcript gives the server. So
 //! `--- silent 10s` before a 408 is not slept through, but added to the timeout.
 
+use std::collections::BTreeSet;
 use std::net::SocketAddr;
 use std::thread;
 use std::time::{Duration, Instant};
@@ -23,7 +24,7 @@ use crate::play::connect;
 use crate::play::difference::Difference;
 use crate::play::turns::{Step, ToReceive, Turn, Turns};
 use crate::transcript::judge::{self, Found};
-use crate::transcript::{Assertion, EventKind, Side};
+use crate::transcript::{Assertion, EventKind, Item, Side};
 
 /// How long the client reads after the last expected byte: there must be no further bytes.
 const SURPLUS_WAIT: Duration = Duration::from_millis(50);
@@ -58,6 +59,8 @@ pub enum CheckOutcome {
     Skipped(u16),
     /// The server sent more than is followed here, so it is not known whether the case passes.
     NotFollowed(&'static str),
+    /// The transcript does not say what the server should send, so nothing was sent.
+    NothingToJudge,
     /// The server did something else.
     Failed {
         /// The first difference.
@@ -108,14 +111,28 @@ pub fn play(case: &Case, target: &CheckTarget) -> CheckOutcome {
 
 /// Plays a case on new connections, and keeps what crosses.
 pub fn play_and_keep(case: &Case, target: &CheckTarget) -> PlayedCase {
+    if case.nothing_to_judge.is_some() {
+        let outcome = CheckOutcome::NothingToJudge;
+        return PlayedCase { outcome, crossed: Vec::new(), software: None };
+    }
     let clients = Clients::new(target.addresses.clone(), target.timeout, MAX_QUEUED_EVENTS);
     let (crossed, statuses) = (Vec::new(), Vec::new());
+    let shown = shown(case);
     let mut player =
-        CheckPlayer { case, target, clients, last: 1, has_waited: false, crossed, statuses };
+        CheckPlayer { case, target, clients, shown, last: 1, has_waited: false, crossed, statuses };
     let stop = player.play().err();
     let software = player.clients.iter().find_map(|(_, client)| software(&client.state));
     let outcome = player.outcome(stop);
     PlayedCase { outcome, crossed: player.crossed, software }
+}
+
+/// The connections on which the transcript shows bytes of the server.
+fn shown(case: &Case) -> BTreeSet<u32> {
+    let connection = |item: &Item| match item {
+        Item::Block(block) if block.from == Side::Server => Some(block.connection),
+        _ => None,
+    };
+    case.items.iter().filter_map(connection).collect()
 }
 
 /// The name that a server gives its software.
@@ -141,6 +158,8 @@ struct CheckPlayer<'a> {
     case: &'a Case,
     target: &'a CheckTarget,
     clients: Clients<CheckState>,
+    /// The connections on which the transcript shows bytes of the server.
+    shown: BTreeSet<u32>,
     /// The connection that was played last.
     last: u32,
     /// Whether the server had time to send.
@@ -248,7 +267,7 @@ impl CheckPlayer<'_> {
                 if about == Side::Client {
                     client.state.judged.skip_requests(answered);
                 }
-                self.test_assertions(number, about, &assertions)?;
+                self.test_assertions(number, about, answered, &assertions)?;
             }
         }
         Ok(())
@@ -387,12 +406,19 @@ impl CheckPlayer<'_> {
         &mut self,
         number: u32,
         about: Side,
+        answered: usize,
         assertions: &[Assertion],
     ) -> Result<(), PlayStop> {
         let timeout = self.timeout(number)?;
         let judged = self.client(number)?.state.judged;
+        let wanted = judged.responses() + assertions.iter().map(judge::nth).max().unwrap_or(0);
+        // A server may answer pipelined requests in one write. What the transcript shows below the group is
+        // for the next one.
+        let limit = match self.shown.contains(&number) {
+            true => wanted.max(answered),
+            false => usize::MAX,
+        };
         if about == Side::Server {
-            let wanted = judged.responses() + assertions.iter().map(judge::nth).max().unwrap_or(0);
             self.take_while(number, timeout, |state| {
                 state.responses.finals().len() < wanted && state.responses.can_go_on()
             });
@@ -400,7 +426,7 @@ impl CheckPlayer<'_> {
             require_well_formed(client)?;
             require_complete(client)?;
         }
-        self.count_as_judged(number, about)?;
+        self.count_as_judged(number, about, limit)?;
         for assertion in assertions {
             let differs = |got: String| Difference::new(assertion.to_string(), got);
             let client = self.client(number)?;
@@ -437,7 +463,7 @@ impl CheckPlayer<'_> {
             return Ok(());
         }
         require_well_formed(self.client(number)?)?;
-        self.count_as_judged(number, about)?;
+        self.count_as_judged(number, about, limit)?;
         let state = &self.client(number)?.state;
         let responses = state.responses.finals().len();
         let allowed = state.responses.allowed_responses();
@@ -446,16 +472,22 @@ impl CheckPlayer<'_> {
                 format!("one response for each request: {}", counted_responses(allowed as usize));
             return Err(Difference::new(expected, counted_responses(responses)).into());
         }
-        let last = state.responses.finals().last().map(|response| (number, response.status));
+        let judged = &state.responses.finals()[..state.judged.responses()];
+        let last = judged.last().map(|response| (number, response.status));
         self.statuses.extend(last);
         Ok(())
     }
 
-    /// Counts the messages of this side so far as judged.
-    fn count_as_judged(&mut self, number: u32, about: Side) -> Result<(), PlayStop> {
+    /// Counts the messages of this side so far as judged; of the responses, so many at most.
+    fn count_as_judged(&mut self, number: u32, about: Side, limit: usize) -> Result<(), PlayStop> {
         let state = &mut self.client(number)?.state;
         let mut judged = state.judged;
-        state.group(&mut judged, about);
+        match about {
+            Side::Client => {
+                state.group(&mut judged, about);
+            }
+            Side::Server => judged.count_responses(state.responses.finals().len().min(limit)),
+        }
         state.judged = judged;
         Ok(())
     }

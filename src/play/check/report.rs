@@ -58,7 +58,7 @@ pub enum Verdict {
     Pass,
     /// It did something else.
     Fail,
-    /// The case is about our site, and this is another server.
+    /// The case is about our site, and this is another server; or it says nothing about this one.
     Skip,
     /// The server sent more than is followed here.
     Unknown,
@@ -87,6 +87,10 @@ impl From<PlayedCase> for CaseResult {
                 let got = format!("this server responds with {status}");
                 (Verdict::Skip, Some(Difference::new("the lesson site", got)), None)
             }
+            CheckOutcome::NothingToJudge => {
+                let got = "nothing to judge: the file does not say what the server should send";
+                (Verdict::Skip, Some(Difference::new("??? or <<<", got)), None)
+            }
             CheckOutcome::NotFollowed(what) => {
                 let difference = Difference::new("what is followed here", what);
                 (Verdict::Unknown, Some(difference), None)
@@ -106,10 +110,19 @@ impl From<PlayedCase> for CaseResult {
 impl CaseResult {
     /// A case that was not played, because it needs a lesson that failed.
     pub fn without_need(lesson: usize) -> CaseResult {
-        let difference = Difference::new(
+        CaseResult::skipped(Difference::new(
             format!("lesson {lesson} passes"),
             format!("lesson {lesson} failed, and this one says nothing without it"),
-        );
+        ))
+    }
+
+    /// A case about our site, on a server that has a page for every path, as this failed lesson shows.
+    pub fn with_page_for_every_path(lesson: usize) -> CaseResult {
+        let got = format!("this server has a page for every path (lesson {lesson} failed)");
+        CaseResult::skipped(Difference::new("the lesson site", got))
+    }
+
+    fn skipped(difference: Difference) -> CaseResult {
         CaseResult {
             verdict: Verdict::Skip,
             difference: Some(difference),
@@ -144,6 +157,8 @@ pub struct Report {
     causes: Vec<(String, String, usize)>,
     /// How many cases were skipped because of a lesson that they need.
     without_need: usize,
+    /// How many cases were skipped because their transcript does not say what the server should send.
+    nothing_to_judge: usize,
     /// The labels of lessons that fail, and that the server under a framework decides.
     server_failures: Vec<String>,
     /// The server's name for its software.
@@ -165,6 +180,7 @@ impl Report {
             shows_passed: false,
             causes: Vec::new(),
             without_need: 0,
+            nothing_to_judge: 0,
             server_failures: Vec::new(),
             software: None,
         }
@@ -230,6 +246,10 @@ impl Report {
                 self.without_need += 1;
                 let _ = writeln!(text, "      {}", difference.got);
             }
+            (Verdict::Skip, Some(difference)) if case.nothing_to_judge.is_some() => {
+                self.nothing_to_judge += 1;
+                let _ = writeln!(text, "      {}", difference.got);
+            }
             (Verdict::Skip, Some(difference)) => {
                 let _ = writeln!(text, "      about the lesson site only: {}", difference.got);
             }
@@ -270,9 +290,14 @@ impl Report {
                 .map(|(words, first)| format!("{words} as {first} does"));
             add(*others, &one, &more);
         }
-        let needs = self.without_need;
-        add(skip - needs, "is about the lesson site only", "are about the lesson site only");
+        let (needs, nothing) = (self.without_need, self.nothing_to_judge);
+        add(
+            skip - needs - nothing,
+            "is about the lesson site only",
+            "are about the lesson site only",
+        );
         add(needs, "needs a lesson that failed", "need a lesson that failed");
+        add(nothing, "has nothing to judge", "have nothing to judge");
         add(unknown, "sent more than is followed here", "sent more than is followed here");
         add(rest, "was not tried", "were not tried");
         text.push_str(".\n");

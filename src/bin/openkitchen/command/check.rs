@@ -6,6 +6,7 @@
 mod json;
 mod lessons;
 
+use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::path::Path;
 use std::process::ExitCode;
@@ -13,15 +14,19 @@ use std::time::Duration;
 
 use openkitchen::observe::trace::stdout_wants_colour;
 use openkitchen::play::check::{
-    self, Case, CaseResult, CheckOutcome, CheckTarget, Report, Verdict,
+    self, Case, CaseResult, CheckOutcome, CheckTarget, PlayedCase, Report, Verdict,
 };
 use openkitchen::play::connect;
+use openkitchen::transcript::Side;
 
 use super::flags::{CommandLine, Flag, SECONDS, time};
 use super::{CliError, address, print, script};
 
 /// Cases in a row in which the server sends no byte; after these, the other cases are not tried.
 const MAX_SILENT_CASES: usize = 3;
+
+/// The lesson about a path that does not exist.
+const NO_SUCH_PATH: usize = 7;
 
 /// Exit code: some cases fail.
 const SOME_FAIL: u8 = 1;
@@ -124,7 +129,12 @@ fn read_cases(files: &[OsString], host: &str) -> Result<Vec<Case>, String> {
             (Err(why), _) => Err(why),
         }
     };
-    files.iter().map(read).collect()
+    let cases: Vec<Case> = files.iter().map(read).collect::<Result<_, String>>()?;
+    // Among others, a recording whose server had no time to answer is skipped.
+    match cases.iter().map(|case| case.nothing_to_judge.as_ref()).collect::<Option<Vec<_>>>() {
+        Some(missing) => Err(missing[0].clone()),
+        None => Ok(cases),
+    }
 }
 
 fn check_all(
@@ -137,9 +147,9 @@ fn check_all(
         report = report.showing_passed();
     }
     let (mut silent_cases, mut is_first) = (0, true);
-    let mut failed_lessons = Vec::new();
+    let mut lessons = PlayedLessons { target, played: BTreeMap::new() };
     for case in cases {
-        if let Some(needed) = failed_need(case, cases, target, &failed_lessons) {
+        if let Some(needed) = lessons.failed_need(case) {
             let result = CaseResult::without_need(needed);
             print_result(&mut report, case, &result, options);
             continue;
@@ -150,14 +160,23 @@ fn check_all(
             let why = format!("{why}; start the server, then check it again");
             return Err(no_connection(&target.authority, &why));
         }
+        if *outcome == CheckOutcome::NothingToJudge {
+            print_result(&mut report, case, &CaseResult::from(played), options);
+            continue;
+        }
         is_first = false;
         let is_silent = matches!(outcome, CheckOutcome::Failed { is_silent: true, .. });
         silent_cases = if is_silent { silent_cases + 1 } else { 0 };
         let is_unreachable = matches!(outcome, CheckOutcome::Unreachable(_));
-        let result = CaseResult::from(played);
-        if result.verdict == Verdict::Fail {
-            failed_lessons.extend(case.lesson);
+        if let Some(number) = case.lesson {
+            lessons.played.insert(number, LessonOutcome::of(&played));
         }
+        let is_failed = matches!(outcome, CheckOutcome::Failed { is_silent: false, .. });
+        let is_of_site = case.lesson.is_some() && case.is_about_site;
+        let result = match is_failed && is_of_site && lessons.has_page_for_every_path() {
+            true => CaseResult::with_page_for_every_path(NO_SUCH_PATH),
+            false => CaseResult::from(played),
+        };
         print_result(&mut report, case, &result, options);
         if is_unreachable || silent_cases == MAX_SILENT_CASES {
             break;
@@ -179,22 +198,53 @@ fn print_result(report: &mut Report, case: &Case, result: &CaseResult, options: 
     print(&object.unwrap_or(text));
 }
 
-/// The lesson that a lesson needs, if the server fails it. It is played now if it is none of the cases.
-fn failed_need(
-    case: &Case,
-    cases: &[Case],
-    target: &CheckTarget,
-    failed_lessons: &[usize],
-) -> Option<usize> {
-    let needed = case.needs.filter(|_| case.lesson.is_some())?;
-    let is_case = cases.iter().any(|other| other.lesson == Some(needed));
-    let fails = || {
-        let lesson = lessons::with_number(needed, host(&target.authority));
-        lesson
-            .is_ok_and(|lesson| matches!(check::play(&lesson, target), CheckOutcome::Failed { .. }))
-    };
-    let has_failed = if is_case { failed_lessons.contains(&needed) } else { fails() };
-    has_failed.then_some(needed)
+/// The lessons that were played so far, for those that need them.
+struct PlayedLessons<'a> {
+    target: &'a CheckTarget,
+    played: BTreeMap<usize, LessonOutcome>,
+}
+
+/// How a lesson went.
+#[derive(Clone, Copy)]
+struct LessonOutcome {
+    is_failed: bool,
+    /// Whether the first response has a status 2xx.
+    is_success: bool,
+}
+
+impl LessonOutcome {
+    fn of(played: &PlayedCase) -> LessonOutcome {
+        let response = played.crossed.iter().find(|crossed| crossed.from == Side::Server);
+        LessonOutcome {
+            is_failed: matches!(played.outcome, CheckOutcome::Failed { .. }),
+            is_success: response.is_some_and(|it| it.bytes.starts_with(b"HTTP/1.1 2")),
+        }
+    }
+}
+
+impl PlayedLessons<'_> {
+    /// The lesson that a lesson needs, if the server fails it.
+    fn failed_need(&mut self, case: &Case) -> Option<usize> {
+        let needed = case.needs.filter(|_| case.lesson.is_some())?;
+        self.outcome(needed)?.is_failed.then_some(needed)
+    }
+
+    /// Whether the server has a page for every path, as one with a catch-all route has. It has those of
+    /// the lesson site, then, too, but not what they do.
+    fn has_page_for_every_path(&mut self) -> bool {
+        self.outcome(NO_SUCH_PATH).is_some_and(|it| it.is_failed && it.is_success)
+    }
+
+    /// How this lesson went. It is played now if it was not played before.
+    fn outcome(&mut self, number: usize) -> Option<LessonOutcome> {
+        if let Some(&outcome) = self.played.get(&number) {
+            return Some(outcome);
+        }
+        let lesson = lessons::with_number(number, host(&self.target.authority)).ok()?;
+        let outcome = LessonOutcome::of(&check::play_and_keep(&lesson, self.target));
+        self.played.insert(number, outcome);
+        Some(outcome)
+    }
 }
 
 fn no_connection(address: &str, why: &str) -> CliError {

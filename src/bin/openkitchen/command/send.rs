@@ -25,6 +25,7 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use openkitchen::play::connect;
+use openkitchen::play::script::has_connection;
 use openkitchen::play::send::{SendOptions, SendOutcome, SendPlayer};
 use openkitchen::transcript::Side;
 
@@ -91,6 +92,12 @@ pub fn command(arguments: &[OsString]) -> Result<ExitCode, CliError> {
         Some(file) => Some(script::read(Path::new(file), Side::Client)?),
         None => None,
     };
+    if let (Some(file), Some(transcript)) = (file, &transcript)
+        && !has_connection(&transcript.items)
+    {
+        let what = "expected something to send, such as >>>";
+        return Err(CliError::Unusable(format!("{}: line 1: {what}", file.display())));
+    }
     let authority = address::authority(typed)?;
     let addresses = connect::resolve(&authority)
         .map_err(|why| CliError::NoConnection(format!("cannot connect to {authority}: {why}")))?;
