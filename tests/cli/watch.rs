@@ -359,6 +359,32 @@ fn an_early_answer_to_an_upload_reaches_the_client_the_trace_and_the_recording()
 }
 
 #[test]
+fn an_early_answer_that_ends_in_fin_reaches_the_client_as_fin() {
+    const ANSWER: &[u8] = b"HTTP/1.0 413 Content Too Large\r\n\r\nsorry";
+    let setup = Setup::new("--no-trace");
+    for _ in 0..20 {
+        let (mut client, server) = setup.connect();
+        thread::scope(|scope| {
+            let server = scope.spawn(move || {
+                let kept = server.try_clone().unwrap();
+                refuse_upload(server, ANSWER);
+                kept.shutdown(Shutdown::Write).unwrap();
+                // Closed here, with unread bytes: RST follows the FIN.
+            });
+            client
+                .write_all(b"POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 1048576\r\n\r\n")
+                .unwrap();
+            let mut sending = client.try_clone().unwrap();
+            scope.spawn(move || sending.write_all(&[b'x'; 1 << 20]).unwrap());
+            server.join().unwrap();
+            let mut received = Vec::new();
+            client.read_to_end(&mut received).unwrap();
+            assert_eq!(received, ANSWER);
+        });
+    }
+}
+
+#[test]
 fn a_long_early_answer_is_relayed_to_a_client_that_reads_after_its_upload() {
     let setup = Setup::new("--no-trace");
     // More than the sockets take at once, so watch waits for the client, and the client for watch.
