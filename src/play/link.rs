@@ -6,6 +6,7 @@
 //!
 //! read 0 bytes (FIN)           ->  shutdown(Write) on the other socket; the other direction goes on
 //! a read or write fails (RST)  ->  what that side has sent is read and written, then a reset follows
+//! a write says EPIPE           ->  the server sent FIN before RST: its bytes and its FIN are passed on
 //! ```
 //! Rule: bytes are shown before they are written to the other side. So no peer can answer bytes that were
 //! not shown yet, and the transcript has each request before its response.
@@ -67,7 +68,7 @@ const RESET_WAIT: Duration = Duration::from_secs(5);
 /// How long bytes are read from a side to which a reset is passed on: those that it has sent before.
 const DRAIN_TIME: Duration = Duration::from_millis(100);
 
-/// Time between two checks whether bytes have arrived.
+/// Time between two checks whether bytes have arrived, or a write has failed.
 const RESET_POLL_INTERVAL: Duration = Duration::from_millis(1);
 
 /// The two sockets of a connection: the client's and the server's.
@@ -262,6 +263,9 @@ impl<'a> Link<'a> {
                     ErrorKind::Interrupted => {}
                     ErrorKind::WouldBlock if self.time_left().is_some() => {}
                     ErrorKind::WouldBlock => return false,
+                    // Its reading half tells whether the server sent FIN or RST first: an early answer
+                    // that ends in FIN stays one. A client that has closed resets what it is sent.
+                    ErrorKind::BrokenPipe if to == Side::Server => break,
                     _ => {
                         self.state().mark_reset(to);
                         break;
@@ -278,14 +282,18 @@ impl<'a> Link<'a> {
     /// Ends a direction on the other socket too, after all bytes of its side were read.
     fn end(&self, from: Side) {
         let mut state = self.state();
+        // The thread that writes to this side may have met its reset just now. Then the socket is not
+        // connected, this thread reads as if a FIN had come, and that thread marks the reset at once.
+        while state.is_needed(from)
+            && state.unwritten_reads > 0
+            && self.socket(from).peer_addr().is_err()
+        {
+            drop(state);
+            thread::sleep(RESET_POLL_INTERVAL);
+            state = self.state();
+        }
         if !state.is_needed(from) {
             return; // watch has woken this thread
-        }
-        // The thread that writes to this side may have met the reset just now. Then the socket is not
-        // connected, although watch has not ended that direction.
-        let is_open = !state.side(from.other()).has_ended;
-        if is_open && self.socket(from).peer_addr().is_err() {
-            state.mark_reset(from);
         }
         state.side(from).has_ended = true;
         let other = self.socket(from.other());

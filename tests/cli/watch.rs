@@ -359,6 +359,32 @@ fn an_early_answer_to_an_upload_reaches_the_client_the_trace_and_the_recording()
 }
 
 #[test]
+fn an_early_answer_that_ends_in_fin_reaches_the_client_as_fin() {
+    const ANSWER: &[u8] = b"HTTP/1.0 413 Content Too Large\r\n\r\nsorry";
+    let setup = Setup::new("--no-trace");
+    for _ in 0..20 {
+        let (mut client, server) = setup.connect();
+        thread::scope(|scope| {
+            let server = scope.spawn(move || {
+                let kept = server.try_clone().unwrap();
+                refuse_upload(server, ANSWER);
+                kept.shutdown(Shutdown::Write).unwrap();
+                // Closed here, with unread bytes: RST follows the FIN.
+            });
+            client
+                .write_all(b"POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 1048576\r\n\r\n")
+                .unwrap();
+            let mut sending = client.try_clone().unwrap();
+            scope.spawn(move || sending.write_all(&[b'x'; 1 << 20]).unwrap());
+            server.join().unwrap();
+            let mut received = Vec::new();
+            client.read_to_end(&mut received).unwrap();
+            assert_eq!(received, ANSWER);
+        });
+    }
+}
+
+#[test]
 fn a_long_early_answer_is_relayed_to_a_client_that_reads_after_its_upload() {
     let setup = Setup::new("--no-trace");
     // More than the sockets take at once, so watch waits for the client, and the client for watch.
@@ -439,16 +465,22 @@ fn exchange(setup: &Setup) -> (TcpStream, TcpStream) {
 fn assert_ends_no_side(recording: &Recording, response: &'static [u8]) {
     assert_eq!(recording.events(), [], "{}", recording.text);
     assert!(!recording.assertions().contains(&"closed".to_owned()), "{}", recording.text);
+    assert_holds(&recording.text, response);
+}
+
+/// Checks a recording against a server that answers each request with these bytes, and does not close.
+#[track_caller]
+fn assert_holds(recorded: &str, response: &'static [u8]) {
     let (folder, listener) = (Folder::new(), TcpListener::bind("127.0.0.1:0").unwrap());
     let file = folder.file("recorded.wire");
-    fs::write(&file, &recording.text).unwrap();
+    fs::write(&file, recorded).unwrap();
     let address = listener.local_addr().unwrap();
     thread::spawn(move || {
         for stream in listener.incoming().flatten() {
             thread::spawn(move || keep_answering(stream, response));
         }
     });
-    let checked = run(openkitchen(&format!("check {address}")).arg(&file));
+    let checked = run(openkitchen(&format!("check {address} --timeout 0.5")).arg(&file));
     assert_eq!(checked.code, Some(0), "{} {}", checked.stdout, checked.stderr);
 }
 
@@ -485,6 +517,40 @@ fn a_stop_is_the_end_of_neither_side() {
     let why = "# watch has ended this connection: watch is stopping\n";
     assert!(recording.text.ends_with(why), "{}", recording.text);
     assert_ends_no_side(&recording, RESPONSE.as_bytes());
+}
+
+#[test]
+fn a_recording_that_is_cut_within_a_response_holds() {
+    for start in [
+        "HTTP/1.1 200 OK\r\nDate: @\r\nContent-Length: 9\r\n\r\nhalf",
+        "HTTP/1.1 200 OK\r\nDate: @\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n",
+        "HTTP/1.0 200 OK\r\nDate: @\r\n\r\nabc",
+        "HTTP/1.1 200 OK\r\nDate: @\r\n",
+    ] {
+        for cause in ["stop", "idle", "reset"] {
+            let flags = if cause == "idle" { "--idle-timeout 0.3" } else { "--grace 0.1" };
+            let setup = Setup::new(&format!("--no-trace {flags}"));
+            let (mut client, mut server) = setup.connect();
+            client.write_all(GET.as_bytes()).unwrap();
+            server.read_exact(&mut [0; GET.len()]).unwrap();
+            server.write_all(start.replace('@', "1").as_bytes()).unwrap();
+            client.read_exact(&mut vec![0; start.len() - 1]).unwrap();
+            assert_eq!(client.peek(&mut [0; 8]).unwrap(), 1);
+            let file = setup.recording(1).unwrap();
+            match cause {
+                "reset" => {
+                    drop(client); // with a byte unread
+                    setup.recording_with(1, "--- client reset\n");
+                }
+                "idle" => assert_eq!(client.read_to_end(&mut Vec::new()).unwrap(), 1),
+                _ => {}
+            }
+            setup.watch.stop();
+            let text = fs::read_to_string(&file).unwrap();
+            assert!(text.contains("???\n") && !text.contains("closed\n"), "{cause}: {text}");
+            assert_holds(&text, start.replace('@', "2").leak().as_bytes());
+        }
+    }
 }
 
 #[test]

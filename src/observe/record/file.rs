@@ -139,7 +139,12 @@ impl RecordedConnection {
             Side::Client => self.client_ended = true,
             Side::Server => self.server_ended = true,
         }
-        self.write(&items_of(silence, event(kind), assertions), Counted::default(), folder);
+        let mut items = items_of(silence, event(kind), assertions);
+        if end.is_reset() {
+            // Before the reset, because a player has no connection after it.
+            items.splice(0..0, self.facts.cut().map(Item::Assertions));
+        }
+        self.write(&items, Counted::default(), folder);
         if end.is_reset() || (self.client_ended && self.server_ended) {
             self.finish();
         }
@@ -158,14 +163,22 @@ impl RecordedConnection {
         notes::silence(time).filter(|_| is_kept)
     }
 
-    /// Writes how many bytes the file does not hold, if any. Nothing is written after this.
+    /// Writes the assertions on a response that is cut short here, and how many bytes the file does not
+    /// hold, if any. Nothing is written after this.
     pub fn finish(&mut self) {
-        let file = std::mem::replace(&mut self.file, RecordingFile::Closed);
-        if let RecordingFile::Full(mut writer, mut counted) = file {
-            writer.append_rest(&mut counted.rest, Vec::new());
-            let line = format!("bytes that crossed and are not in this file: {}", counted.bytes);
-            let text = writer.text(&[Item::Prose(Prose::new(&line))]);
-            let _ = writer.file.write_all(text.as_bytes()); // the last line: an error loses no other
+        let (mut writer, item) = match std::mem::replace(&mut self.file, RecordingFile::Closed) {
+            RecordingFile::Open(writer) => (writer, self.facts.cut().map(Item::Assertions)),
+            RecordingFile::Full(mut writer, mut counted) => {
+                writer.append_rest(&mut counted.rest, self.facts.cut().unwrap_or_default());
+                let bytes = counted.bytes;
+                let line = format!("bytes that crossed and are not in this file: {bytes}");
+                (writer, Some(Item::Prose(Prose::new(&line))))
+            }
+            RecordingFile::NotCreated | RecordingFile::Closed => return,
+        };
+        if let Some(item) = item {
+            let text = writer.text(&[item]);
+            let _ = writer.file.write_all(text.as_bytes()); // the last lines: an error loses no other
         }
     }
 

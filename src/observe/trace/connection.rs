@@ -122,7 +122,9 @@ impl TracedConnection {
         let is_after_response = self.last_from.replace(from) == Some(Side::Server);
         // After a response without an end, such as a 101, the bytes begin no request.
         let begins_request = !self.client.is_within() && !self.server.is_within();
-        self.is_kept_alive = from == Side::Client && is_after_response && begins_request;
+        // A server that has ended its half answers no further request.
+        let may_be_kept = from == Side::Client && is_after_response && !self.server_ended;
+        self.is_kept_alive = may_be_kept && begins_request;
         match from {
             Side::Client => self.client.show(bytes, ranges, begins_message),
             Side::Server => self.server.show(bytes, ranges, begins_message),

@@ -63,6 +63,11 @@ impl CheckState {
         judged.next(about, self.responses.requests(), self.responses.finals())
     }
 
+    /// Whether the transcript is cut within a response: a recording that was stopped there.
+    pub fn is_cut(&self) -> bool {
+        self.end.is_none() && self.expected_responses().incomplete().is_some()
+    }
+
     /// The responses that the transcript shows, as far as it has their bytes.
     fn expected_responses(&self) -> ResponseCollector {
         let mut responses = ResponseCollector::new();

@@ -562,3 +562,15 @@ fn what_a_client_sends_after_a_switch_is_no_further_request() {
     assert!(text.contains("\n>>> 6 bytes, +"), "{text}");
     assert!(!text.contains("kept alive"), "{text}");
 }
+
+#[test]
+fn what_a_client_sends_after_the_servers_end_is_not_kept_alive() {
+    for end in [End::ServerClosed, End::ServerHalfClosed] {
+        let mut view = test_view();
+        view.open(1).receive(1, get("/")).send(1, ok(0));
+        view.end(1, end).receive(1, get("/"));
+        let text = view.text();
+        assert_eq!(text.matches("\n>>> ").count(), 2, "{text}");
+        assert!(!text.contains("kept alive"), "{text}");
+    }
+}
