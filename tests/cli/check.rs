@@ -738,6 +738,13 @@ fn the_lessons_about_the_site_are_skipped_on_a_server_with_a_page_for_every_path
     let why = "about the lesson site only: this server has a page for every path (lesson 7 failed)";
     assert_eq!(ended.code, Some(0), "{}", ended.stdout);
     assert!(ended.stdout.contains(why), "{}", ended.stdout);
+    // One that waits for the content, and knows no Expect.
+    let waiting = server_of(|line| match line.starts_with("POST ") {
+        true => String::new(),
+        false => empty("200 OK", ""),
+    });
+    let ended = check(waiting, "--timeout 0.3 17");
+    assert_eq!((ended.code, count(&ended, "skip  17")), (Some(0), 1), "{}", ended.stdout);
     // A path that does not exist is not found here, so this is a site with a mistake.
     let mistaken =
         server_of(|line| empty(if line.contains("dish") { "404 Not Found" } else { "200 OK" }, ""));

@@ -171,7 +171,7 @@ fn check_all(
         if let Some(number) = case.lesson {
             lessons.played.insert(number, LessonOutcome::of(&played));
         }
-        let is_failed = matches!(outcome, CheckOutcome::Failed { is_silent: false, .. });
+        let is_failed = matches!(outcome, CheckOutcome::Failed { .. });
         let is_of_site = case.lesson.is_some() && case.is_about_site;
         let result = match is_failed && is_of_site && lessons.has_page_for_every_path() {
             true => CaseResult::with_page_for_every_path(NO_SUCH_PATH),
