@@ -285,6 +285,7 @@ impl<'a> Link<'a> {
         // The thread that writes to this side may have met its reset just now. Then the socket is not
         // connected, this thread reads as if a FIN had come, and that thread marks the reset at once.
         while state.is_needed(from)
+            && !state.side(from).is_reset
             && state.unwritten_reads > 0
             && self.socket(from).peer_addr().is_err()
         {
