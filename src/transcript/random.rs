@@ -125,7 +125,7 @@ impl Random {
             b"\xe6\x9d",
             b"\x9d\xb1",
             b"\xf0",
-            // A control character, a change of direction, letters that nobody sees, and a space.
+            // A control character, a change of direction, letters without a glyph, and a space.
             "\u{85}".as_bytes(),
             "\u{202e}".as_bytes(),
             "\u{3164}".as_bytes(),

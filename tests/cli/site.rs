@@ -235,7 +235,7 @@ fn the_form_of_the_page_always_redirects_to_the_page() {
         assert_eq!(response.content, b"");
         let count = format!("\"2\":{}", likes + 1);
         assert!(server.get("/api/likes").text().contains(&count), "the like is stored");
-        // The API is for programs, and redirects nobody.
+        // The API is for programs: it never redirects.
         let fields = format!("{FORM}{accept}");
         assert_eq!(server.request("POST /api/likes", &fields, "post=1").status, 201, "{accept}");
     }

@@ -22,11 +22,11 @@ pub(super) struct Collector {
     pub items: Vec<Item>,
     /// Exchanges that were answered so far, except those that are not shown.
     pub exchanges: u64,
-    counting: Option<Crossed>,
+    counting: Option<CountedBytes>,
 }
 
 /// Bytes that crossed in one direction, in one or more reads or writes.
-pub(super) struct Crossed {
+pub(super) struct CountedBytes {
     pub connection: u32,
     pub from: Side,
     pub length: u64,
@@ -37,7 +37,7 @@ pub(super) struct Crossed {
     pub last: Instant,
 }
 
-impl Crossed {
+impl CountedBytes {
     /// `214 bytes, +0.1 ms`, `65536 bytes in 8 pieces, +3.1 ms`: the time is up to the last read.
     pub fn note(&self) -> String {
         crossed(self.length, self.reads, self.last.saturating_duration_since(self.since))
@@ -63,7 +63,7 @@ impl Collector {
     }
 
     /// Adds bytes of which none is shown.
-    pub fn count(&mut self, next: Crossed) {
+    pub fn count(&mut self, next: CountedBytes) {
         match &mut self.counting {
             Some(counting)
                 if (counting.connection, counting.from) == (next.connection, next.from)
@@ -89,7 +89,7 @@ impl Collector {
     pub fn stop_counting(&mut self) {
         if let Some(counting) = self.counting.take() {
             let note = Note::new(&counting.note());
-            let Crossed { connection, from, length, .. } = counting;
+            let CountedBytes { connection, from, length, .. } = counting;
             let mut bytes = Bytes::new();
             bytes.push_left_out(length);
             self.items.push(Item::Block(Block { connection, from, note, bytes }));

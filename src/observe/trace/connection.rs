@@ -18,7 +18,7 @@ use std::mem;
 use std::net::SocketAddr;
 use std::time::Instant;
 
-use super::collector::{Collector, Crossed};
+use super::collector::{Collector, CountedBytes};
 use super::direction::{Direction, Shown};
 use super::event::{CountedReads, Summary};
 use crate::message::dialogue::Followed;
@@ -153,7 +153,7 @@ impl TracedConnection {
         silence.into_iter().for_each(|silence| self.push(silence, ITEM_BYTES, out));
         let CountedReads { from, length, reads, last } = reads;
         let connection = self.label();
-        let crossed = Crossed { connection, from, length, reads, since, first: at, last };
+        let crossed = CountedBytes { connection, from, length, reads, since, first: at, last };
         let is_only_counted = matches!(bytes.pieces(), [Piece::LeftOut { .. }]);
         if is_only_counted && self.is_announced && self.held.is_none() {
             return out.count(crossed);

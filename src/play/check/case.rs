@@ -57,7 +57,8 @@ impl Case {
         let mut items = transcript.items.iter().zip(subjects(&transcript.items));
         let has_assertions = items.any(|(item, about)| match item {
             Item::Assertions(group) => {
-                // An empty group is about the responses too: watch writes it where half a head is recorded.
+                // An empty group is about the responses too, and says nothing of them: a recording
+                // has it where a head was cut.
                 group.is_empty()
                     || group.iter().any(|assertion| assertion.about(about) != Some(Side::Client))
             }
