@@ -14,7 +14,7 @@ use openkitchen::Transcript;
 use openkitchen::transcript::{Item, Prose};
 
 use crate::support::process::{
-    Exit, Folder, Process, ServerProcess, TIMEOUT, need, openkitchen, read_once, run,
+    Exit, Folder, Process, ServerProcess, TIMEOUT, free_address, need, openkitchen, read_once, run,
 };
 
 /// Returns the names and texts of the lessons, in order.
@@ -99,7 +99,7 @@ fn nginx_passes_every_lesson_that_is_not_about_our_site() {
         return;
     }
     let folder = Folder::new();
-    let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let port = free_address().port();
     let path = folder.file("");
     let path = path.to_str().unwrap();
     fs::write(folder.file("index.html"), "<p>Welcome</p>\n").unwrap();

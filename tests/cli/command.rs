@@ -15,7 +15,8 @@ use openkitchen::transcript::{Item, Side};
 
 use crate::support::client::Client;
 use crate::support::process::{
-    self, Exit, Folder, ServerProcess, assert_serves_the_lesson, openkitchen, run, run_with_input,
+    self, Exit, Folder, ServerProcess, assert_serves_the_lesson, free_address, openkitchen, run,
+    run_with_input,
 };
 
 /// All flags of the server, in the order of the help.
@@ -515,7 +516,7 @@ fn the_same_cause_has_the_same_exit_code_in_every_command() {
     fs::write(&bad, "# t\n\n>>> \n\\q\n").unwrap();
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let in_use = listener.local_addr().unwrap();
-    let closed = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let closed = free_address();
     let (good, bad) = (good.display(), bad.display());
     let causes = [
         // A file that is no transcript.
@@ -572,12 +573,11 @@ fn the_same_cause_has_the_same_exit_code_in_every_command() {
 
 #[test]
 fn a_port_alone_and_localhost_are_both_loopback_addresses() {
-    let Ok(listener) = TcpListener::bind("[::1]:0") else {
+    if TcpListener::bind("[::1]:0").is_err() {
         process::skip("IPv6");
         return;
-    };
-    let port = listener.local_addr().unwrap().port();
-    drop(listener);
+    }
+    let port = free_address().port();
     let mut command = openkitchen(&format!("--no-trace --listen [::1]:{port} --data"));
     let folder = Folder::new();
     let site = ServerProcess::start(command.arg(folder.file("likes")));

@@ -11,7 +11,7 @@ use openkitchen::Transcript;
 use openkitchen::transcript::{EventKind, Item, Side};
 
 use crate::support::process::{
-    Exit, Folder, ServerProcess, TIMEOUT, openkitchen, read_once, run, run_with_input,
+    Exit, Folder, ServerProcess, TIMEOUT, free_address, openkitchen, read_once, run, run_with_input,
 };
 
 const GET: &str = "GET / HTTP/1.1\r\nHost: h\r\n\r\n";
@@ -452,7 +452,7 @@ fn each_error_is_a_sentence() {
     let malformed = file("malformed.wire", "# t\n\nGET / HTTP/1.1\n");
     let left_out = file("left-out.wire", "# t\n\n>>>\nGET\n>>>\n\\{8 bytes}\\\n");
     let [empty, prose] = [file("empty.wire", ""), file("prose.wire", "# t\n\n???\nopen 1s\n")];
-    let closed = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let closed = free_address();
     for (arguments, code, expected) in [
         (String::new(), 2, "send needs the address of a server"),
         ("nowhere".into(), 2, "ADDR takes an address"),

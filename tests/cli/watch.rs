@@ -15,7 +15,7 @@ use openkitchen::transcript::{Assertion, Event, EventKind, Item, Side};
 
 use crate::support::client::Client;
 use crate::support::process::{
-    self, Exit, Folder, ServerProcess, TIMEOUT, openkitchen, read_once, run,
+    self, Exit, Folder, ServerProcess, TIMEOUT, free_address, openkitchen, read_once, run,
 };
 
 /// Random connections that are compared byte by byte.
@@ -590,9 +590,7 @@ fn a_connection_that_watch_did_not_relay_is_not_shown() {
 
 #[test]
 fn a_server_that_cannot_be_reached_has_ended_no_connection() {
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    let server = listener.local_addr().unwrap();
-    drop(listener);
+    let server = free_address();
     let folder = Folder::new();
     let watch = watch(&server.to_string(), &folder, "");
     let mut client = watch.client();
@@ -931,9 +929,7 @@ fn a_full_disk_is_logged_once_and_the_server_goes_on() {
 
 #[test]
 fn an_unreachable_server_is_reported_once_in_a_minute_until_it_is_reached() {
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    let server = listener.local_addr().unwrap();
-    drop(listener);
+    let server = free_address();
     let folder = Folder::new();
     let watch = watch(&server.to_string(), &folder, "--no-trace");
     for _ in 0..3 {
@@ -1153,14 +1149,10 @@ fn each_wrong_command_line_is_reported() {
     assert_eq!(ended.code, Some(2));
     assert!(ended.stderr.contains("is in use"), "{}", ended.stderr);
     drop(taken);
-    // Another process may have taken the free port by now.
-    let stderr = eventually("a port that stays free", || {
-        let free = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
-        let ended = run(&mut openkitchen(&format!("watch {free} --listen {free}")));
-        assert_eq!(ended.code, Some(2));
-        (!ended.stderr.contains("is in use")).then_some(ended.stderr)
-    });
-    assert!(stderr.contains("would watch itself"), "{stderr}");
+    let free = free_address();
+    let ended = run(&mut openkitchen(&format!("watch {free} --listen {free}")));
+    assert_eq!(ended.code, Some(2));
+    assert!(ended.stderr.contains("would watch itself"), "{}", ended.stderr);
 }
 
 #[test]

@@ -5,10 +5,10 @@
 //! Each process that a test started is killed when the test ends, also when it fails.
 
 use std::io::{self, BufRead, BufReader, ErrorKind, Read, Write};
-use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdout, Command, Stdio};
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::{AtomicU16, AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 use std::{env, fs, process, thread};
 
@@ -303,9 +303,26 @@ pub fn assert_serves_the_lesson(program: &mut Command, address: SocketAddr) {
     assert!(lesson.is_running(), "another program responded");
 }
 
-/// An address of this machine whose port is free now. For a program that cannot listen on port 0.
+/// An address of this machine whose port is free on 127.0.0.1 and on `::1`, and stays free: it is
+/// below the ports that the kernel gives for port 0, so no other test's server gets it. For a
+/// program that cannot listen on port 0, and for a server that does not listen.
 pub fn free_address() -> SocketAddr {
-    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap()
+    static NEXT: AtomicU16 = AtomicU16::new(0);
+    let is_free = |address: &SocketAddr| match TcpListener::bind(address) {
+        Ok(_) => true,
+        Err(error) => error.kind() == ErrorKind::AddrNotAvailable, // no IPv6 here
+    };
+    for _ in 0..10_000 {
+        // Each process begins at another place, and each call goes on from there.
+        let offset = process::id().wrapping_mul(7919) % 10_000
+            + u32::from(NEXT.fetch_add(1, Ordering::Relaxed));
+        let port = 20_000 + u16::try_from(offset % 10_000).unwrap();
+        let address = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
+        if is_free(&address) && is_free(&SocketAddr::from((Ipv6Addr::LOCALHOST, port))) {
+            return address;
+        }
+    }
+    panic!("no port from 20000 to 29999 is free");
 }
 
 /// Sends a signal with the shell's own `kill`. `process` is an id, or a `$(command)` that prints one.
