@@ -91,9 +91,10 @@ pub enum End {
     ClientClosed,
     /// The client's side reset the connection.
     ClientReset,
-    /// The server will send no more.
+    /// The server will send no more, and reads no more.
     ServerClosed,
-    /// The server will send no more, and the client goes on sending. Only `watch` reports that.
+    /// The server will send no more. It may still read, because the client has not ended. Only `watch`
+    /// reports that.
     ServerHalfClosed,
     /// The server's side reset the connection. Only a program between the two, as `watch` is, sees that.
     ServerReset,

@@ -58,8 +58,9 @@ pub enum LinkEnd {
     Idle,
 }
 
-/// How long the end of the server's direction waits to be reported. If the client sends more within this
-/// time, the server has only half-closed.
+/// How long the end of the server's direction waits to be reported. If the client ends within this time
+/// and sends nothing before, the connection is closed. Otherwise the server has half-closed, as far as is
+/// known: the client may still send.
 const HALF_CLOSE_WAIT: Duration = Duration::from_millis(100);
 
 /// How long a reset waits until the bytes before it have arrived. A reset lets the kernel drop them.
@@ -301,6 +302,7 @@ impl<'a> Link<'a> {
         if state.side(from).is_reset {
             // Wakes its thread. The reset is passed on when both threads have ended.
             let _ = other.shutdown(Shutdown::Read);
+            self.reported.notify_all();
             return;
         }
         match from {
@@ -321,15 +323,14 @@ impl<'a> Link<'a> {
     }
 
     /// Waits until the client has ended or has sent more, which tells how the server has ended. If it
-    /// does neither for a while, its request does: a client within a request goes on sending.
+    /// does neither for a while, the server has half-closed: what comes later cannot make that untrue.
     fn await_report(&self, state: MutexGuard<'_, LinkState>) {
         let is_unknown = |state: &mut LinkState| {
             state.has_unreported_end && !state.client.has_ended && !state.is_over
         };
         let waited = self.reported.wait_timeout_while(state, HALF_CLOSE_WAIT, is_unknown);
         let mut state = waited.unwrap_or_else(PoisonError::into_inner).0;
-        let goes_on = !state.client.has_ended && self.follower.is_within_request(self.number);
-        let end = if goes_on { End::ServerHalfClosed } else { End::ServerClosed };
+        let end = if state.client.has_ended { End::ServerClosed } else { End::ServerHalfClosed };
         self.report_server_end(&mut state, end);
     }
 
