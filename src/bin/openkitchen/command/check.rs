@@ -103,6 +103,9 @@ pub fn command(arguments: &[OsString]) -> Result<ExitCode, CliError> {
     let Some((typed, files)) = args.split_first() else {
         return Err(CliError::Usage("check needs the address of a server: check 5000".to_owned()));
     };
+    if files.iter().filter(|file| *file == "-").count() > 1 {
+        return Err(CliError::Usage("stdin can be read once, so give `-` once".to_owned()));
+    }
     let authority = address::authority(typed)?;
     let cases = read_cases(files, host(&authority)).map_err(CliError::Unusable)?;
     let addresses = connect::resolve(&authority).map_err(|why| no_connection(&authority, &why))?;
