@@ -71,7 +71,7 @@ impl Default for SendOptions {
 /// How sending ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum SendOutcome {
-    /// A complete final response was received.
+    /// A complete final response was received, or one with more than is followed here.
     Answered,
     /// No complete response, and a connection is still open.
     Silent,
@@ -320,8 +320,17 @@ impl<W: Write> SendPlayer<W> {
         for &number in &silent {
             self.output.event(number, EventKind::Silent(Millis::from(self.options.timeout)));
         }
-        let has_response =
-            |connection: &FollowedConnection| connection.state.progress(Side::Server).finals > 0;
+        let beyond = self
+            .clients
+            .iter()
+            .filter_map(|(_, connection)| connection.state.reader(Side::Server).beyond());
+        for what in beyond {
+            self.output.prose(&format!("the response has more than is followed here: {what}"));
+        }
+        let has_response = |connection: &FollowedConnection| {
+            let is_beyond = connection.state.reader(Side::Server).beyond().is_some();
+            connection.state.progress(Side::Server).finals > 0 || is_beyond
+        };
         if self.clients.iter().any(|(_, connection)| has_response(connection)) {
             return SendOutcome::Answered;
         }

@@ -423,6 +423,26 @@ fn a_file_can_wait_close_and_use_two_connections() {
 }
 
 #[test]
+fn a_response_with_more_than_is_followed_is_an_answer() {
+    let long = "y".repeat(300 * 1024);
+    let chunked = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n";
+    for response in [
+        format!("{chunked}2\r\nok\r\n0\r\nX: {long}\r\n\r\n"),
+        format!("{chunked}2;{long}\r\nok\r\n0\r\n\r\n"),
+    ] {
+        let (address, server) = server(move |mut stream| {
+            read(&mut stream, GET.len());
+            stream.write_all(response.as_bytes()).unwrap();
+        });
+        let ended = send_unchecked(address, "", GET);
+        server.join().unwrap();
+        assert_eq!(ended.code, Some(0), "{}", ended.stderr);
+        let said = "\n# the response has more than is followed here: a ";
+        assert!(ended.stdout.contains(said), "{}", ended.stdout.len());
+    }
+}
+
+#[test]
 fn a_server_that_ends_before_the_client_has_sent_all_has_half_closed() {
     let file = format!(">>>\n{}--- wait 300ms\n>>>\nmore\n", GET.replace("\r\n", "\n"));
     let (address, server) = server(|mut stream| {

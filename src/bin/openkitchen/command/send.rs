@@ -59,7 +59,8 @@ const COMMAND_LINE: CommandLine<SendOptions> = CommandLine {
         are sent. What crosses is printed as a transcript, too, with times, and with\n\
         how the connection ended.",
     flags: &FLAGS,
-    notes: "Exit code: 0 a complete response was received, 2 the command line or FILE is\n\
+    notes: "Exit code: 0 a complete response was received, or one whose end send cannot\n\
+        follow, as after a trailer line of over 256 KiB; 2 the command line or FILE is\n\
         wrong. Without a complete response: 3 there was no connection, or the server was\n\
         silent, 4 it closed or reset the connection.\n\
         Each flag is also a variable: --timeout is OPENKITCHEN_TIMEOUT.",
