@@ -122,6 +122,12 @@ impl CaseResult {
         CaseResult::skipped(Difference::new("the lesson site", got))
     }
 
+    /// A case about paths, on a server that gives this status to every path.
+    pub fn with_status_for_every_path(status: u16) -> CaseResult {
+        let got = format!("this server answers every path with {status}");
+        CaseResult::skipped(Difference::new("a path that the server serves", got))
+    }
+
     fn skipped(difference: Difference) -> CaseResult {
         CaseResult {
             verdict: Verdict::Skip,
@@ -159,6 +165,8 @@ pub struct Report {
     without_need: usize,
     /// How many cases were skipped because their transcript does not say what the server should send.
     nothing_to_judge: usize,
+    /// How many cases were skipped because the server gives one status to every path.
+    without_path: usize,
     /// The labels of lessons that fail, and that the server under a framework decides.
     server_failures: Vec<String>,
     /// The server's name for its software.
@@ -181,6 +189,7 @@ impl Report {
             causes: Vec::new(),
             without_need: 0,
             nothing_to_judge: 0,
+            without_path: 0,
             server_failures: Vec::new(),
             software: None,
         }
@@ -250,6 +259,10 @@ impl Report {
                 self.nothing_to_judge += 1;
                 let _ = writeln!(text, "      {}", difference.got);
             }
+            (Verdict::Skip, Some(difference)) if !case.is_about_site => {
+                self.without_path += 1;
+                let _ = writeln!(text, "      {}", difference.got);
+            }
             (Verdict::Skip, Some(difference)) => {
                 let _ = writeln!(text, "      about the lesson site only: {}", difference.got);
             }
@@ -291,12 +304,14 @@ impl Report {
             add(*others, &one, &more);
         }
         let (needs, nothing) = (self.without_need, self.nothing_to_judge);
+        let path = self.without_path;
         add(
-            skip - needs - nothing,
+            skip - needs - nothing - path,
             "is about the lesson site only",
             "are about the lesson site only",
         );
         add(needs, "needs a lesson that failed", "need a lesson that failed");
+        add(path, "needs a path that is served", "need a path that is served");
         add(nothing, "has nothing to judge", "have nothing to judge");
         add(unknown, "sent more than is followed here", "sent more than is followed here");
         add(rest, "was not tried", "were not tried");
