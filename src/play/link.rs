@@ -69,7 +69,7 @@ const RESET_WAIT: Duration = Duration::from_secs(5);
 /// How long bytes are read from a side to which a reset is passed on: those that it has sent before.
 const DRAIN_TIME: Duration = Duration::from_millis(100);
 
-/// Time between two checks whether bytes have arrived, or a write has failed.
+/// Time between two checks whether bytes have arrived.
 const RESET_POLL_INTERVAL: Duration = Duration::from_millis(1);
 
 /// The two sockets of a connection: the client's and the server's.
@@ -86,8 +86,9 @@ pub struct Link<'a> {
     /// When the last bytes crossed, in milliseconds since `opened`.
     last_active: AtomicU64,
     state: Mutex<LinkState>,
-    /// Notified when the end of the server's direction is reported.
-    reported: Condvar,
+    /// Notified when the end of the server's direction is reported or a write that is awaited is over, and
+    /// when the link is.
+    changed: Condvar,
 }
 
 struct LinkState {
@@ -95,6 +96,8 @@ struct LinkState {
     unwritten_reads: usize,
     client: SideState,
     server: SideState,
+    /// Whether the thread of one direction waits until the write of the other is over.
+    awaits_write: bool,
     /// Whether the server's direction has ended, and this is not reported yet.
     has_unreported_end: bool,
     /// The side that has reset the connection first.
@@ -128,6 +131,7 @@ impl<'a> Link<'a> {
         let _ = set_stream_options(&server, limits);
         let state = LinkState {
             unwritten_reads: 0,
+            awaits_write: false,
             client: SideState::default(),
             server: SideState::default(),
             has_unreported_end: false,
@@ -147,7 +151,7 @@ impl<'a> Link<'a> {
             opened: Instant::now(),
             last_active: AtomicU64::new(0),
             state: Mutex::new(state),
-            reported: Condvar::new(),
+            changed: Condvar::new(),
         }
     }
 
@@ -276,6 +280,9 @@ impl<'a> Link<'a> {
         }
         let mut state = self.state();
         state.unwritten_reads -= 1;
+        if std::mem::take(&mut state.awaits_write) {
+            self.changed.notify_all();
+        }
         self.mark_idle(&state);
         true
     }
@@ -284,15 +291,13 @@ impl<'a> Link<'a> {
     fn end(&self, from: Side) {
         let mut state = self.state();
         // The thread that writes to this side may have met its reset just now. Then the socket is not
-        // connected, this thread reads as if a FIN had come, and that thread marks the reset at once.
-        while state.is_needed(from)
-            && !state.side(from).is_reset
-            && state.unwritten_reads > 0
-            && self.socket(from).peer_addr().is_err()
-        {
-            drop(state);
-            thread::sleep(RESET_POLL_INTERVAL);
-            state = self.state();
+        // connected, this thread reads as if a FIN had come, and the end of that write marks the reset.
+        let may_be_reset = state.unwritten_reads > 0 && !state.side(from).is_reset;
+        if may_be_reset && self.socket(from).peer_addr().is_err() {
+            state.awaits_write = true;
+            let is_writing = |state: &mut LinkState| state.awaits_write && !state.is_over;
+            let waited = self.changed.wait_while(state, is_writing);
+            state = waited.unwrap_or_else(PoisonError::into_inner);
         }
         if !state.is_needed(from) {
             return; // watch has woken this thread
@@ -302,7 +307,7 @@ impl<'a> Link<'a> {
         if state.side(from).is_reset {
             // Wakes its thread. The reset is passed on when both threads have ended.
             let _ = other.shutdown(Shutdown::Read);
-            self.reported.notify_all();
+            self.changed.notify_all();
             return;
         }
         match from {
@@ -328,7 +333,7 @@ impl<'a> Link<'a> {
         let is_unknown = |state: &mut LinkState| {
             state.has_unreported_end && !state.client.has_ended && !state.is_over
         };
-        let waited = self.reported.wait_timeout_while(state, HALF_CLOSE_WAIT, is_unknown);
+        let waited = self.changed.wait_timeout_while(state, HALF_CLOSE_WAIT, is_unknown);
         let mut state = waited.unwrap_or_else(PoisonError::into_inner).0;
         let end = if state.client.has_ended { End::ServerClosed } else { End::ServerHalfClosed };
         self.report_server_end(&mut state, end);
@@ -340,7 +345,7 @@ impl<'a> Link<'a> {
         if std::mem::take(&mut state.has_unreported_end) && !state.is_ended_by_watch {
             self.follower.ended(self.number, end);
         }
-        self.reported.notify_all();
+        self.changed.notify_all();
     }
 
     /// Passes a reset on to the other side, after the bytes before it have arrived there. What the other
@@ -388,6 +393,7 @@ impl<'a> Link<'a> {
             return Some(left.max(Duration::from_millis(1)));
         }
         (state.is_over, state.end) = (true, LinkEnd::Idle);
+        self.changed.notify_all();
         for stream in [self.client, &self.server] {
             let _ = stream.shutdown(Shutdown::Both);
         }
