@@ -489,7 +489,9 @@ mod tests {
              \x20                       ^ byte 0 of the response\n\
              \x20     next:      Do this.\n\n"
         );
-        let skipped = report.add(&case, &result(CheckOutcome::Skipped(404), Vec::new(), None));
+        let of_site =
+            Case { is_about_site: true, ..Case::read("x/01-a.wire", TEXT).expect("a case") };
+        let skipped = report.add(&of_site, &result(CheckOutcome::Skipped(404), Vec::new(), None));
         assert!(skipped.starts_with("skip  01-a"), "{skipped}");
         assert_eq!(
             report.finish(4, false),
