@@ -291,10 +291,10 @@ impl Report {
             [Verdict::Pass, Verdict::Fail, Verdict::Skip, Verdict::Unknown].map(|v| self.count(v));
         let rest = cases - self.verdicts.len();
         let others: usize = self.causes.iter().map(|(.., others)| others).sum();
-        let mut text = format!("\n{pass} of {cases} pass");
+        let mut counts = format!("{pass} of {cases} pass");
         let mut add = |count: usize, one: &str, more: &str| {
             if count > 0 {
-                let _ = write!(text, ", {count} {}", if count == 1 { one } else { more });
+                let _ = write!(counts, ", {count} {}", if count == 1 { one } else { more });
             }
         };
         add(fail - others, "fails", "fail");
@@ -315,7 +315,7 @@ impl Report {
         add(nothing, "has nothing to judge", "have nothing to judge");
         add(unknown, "sent more than is followed here", "sent more than is followed here");
         add(rest, "was not tried", "were not tried");
-        text.push_str(".\n");
+        let mut text = format!("\n{}", paragraph(&format!("{counts}.")));
         text.push_str(&self.whose_fault());
         if is_silent {
             text.push_str(
@@ -356,8 +356,7 @@ impl Report {
         } else {
             format!("If you use a framework, {listed} {fault}.")
         };
-        let sentence = Prose::new(&sentence);
-        wrapped(sentence.as_str(), PAGE_COLUMNS).iter().map(|line| format!("{line}\n")).collect()
+        paragraph(Prose::new(&sentence).as_str())
     }
 }
 
@@ -426,6 +425,11 @@ fn lines_of(Crossed { from, bytes, length, .. }: &Crossed) -> Vec<String> {
         shown.push(format!("... {} in all", counted(*length, "byte", "bytes")));
     }
     shown
+}
+
+/// Returns these sentences as lines of the page.
+fn paragraph(sentences: &str) -> String {
+    wrapped(sentences, PAGE_COLUMNS).iter().map(|line| format!("{line}\n")).collect()
 }
 
 /// Breaks a sentence into lines of at most that width.
