@@ -130,8 +130,8 @@ pub struct Tapped<'o, L> {
     server_end: Cell<ServerEnd>,
 }
 
-/// Whether the server has ended its half, and this is reported. It is reported with what comes next: only
-/// that tells whether the server has closed, or has half-closed and reads on.
+/// Whether the server has ended its half, and this is reported. It is reported with what comes
+/// next: only that tells whether the server has closed, or has half-closed and reads on.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum ServerEnd {
     Open,

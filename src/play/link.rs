@@ -40,10 +40,10 @@ use crate::transcript::Side;
 /// Bytes of a read on a connection that never had more to read at once.
 const BUFFER_BYTES: usize = 16 * 1024;
 
-/// Bytes of a read after one that filled the buffer: a fast sender's bytes take fewer calls, and a fifth
-/// less processor time than with 64 KiB. With 512 KiB, what is printed of a read for a recording takes
-/// more than 8 MiB. Linux's splice(2) copies nothing, and was slower between sockets of one machine: it
-/// moves less at a time.
+/// Bytes of a read after one that filled the buffer: a fast sender's bytes take fewer calls, and a
+/// fifth less processor time than with 64 KiB. With 512 KiB, what is printed of a read for a
+/// recording takes more than 8 MiB. Linux's splice(2) copies nothing, and was slower between
+/// sockets of one machine: it moves less at a time.
 const LARGE_BUFFER_BYTES: usize = 256 * 1024;
 
 /// A thread's stack: room for calls.
@@ -61,9 +61,9 @@ pub enum LinkEnd {
     Idle,
 }
 
-/// How long the end of the server's direction waits to be reported. If the client ends within this time
-/// and sends nothing before, the connection is closed. Otherwise the server has half-closed, as far as is
-/// known: the client may still send.
+/// How long the end of the server's direction waits to be reported. If the client ends within this
+/// time and sends nothing before, the connection is closed. Otherwise the server has half-closed,
+/// as far as is known: the client may still send.
 const HALF_CLOSE_WAIT: Duration = Duration::from_millis(100);
 
 /// How long a reset waits until the bytes before it have arrived. A reset lets the kernel drop them.
@@ -89,8 +89,8 @@ pub struct Link<'a> {
     /// When the last bytes crossed, in milliseconds since `opened`.
     last_active: AtomicU64,
     state: Mutex<LinkState>,
-    /// Notified when the end of the server's direction is reported or a write that is awaited is over, and
-    /// when the link is.
+    /// Notified when the end of the server's direction is reported or a write that is awaited is
+    /// over, and when the link is.
     changed: Condvar,
 }
 
@@ -293,8 +293,9 @@ impl<'a> Link<'a> {
     /// Ends a direction on the other socket too, after all bytes of its side were read.
     fn end(&self, from: Side) {
         let mut state = self.state();
-        // The thread that writes to this side may have met its reset just now. Then the socket is not
-        // connected, this thread reads as if a FIN had come, and the end of that write marks the reset.
+        // The thread that writes to this side may have met its reset just now. Then the socket is
+        // not connected, this thread reads as if a FIN had come, and the end of that write marks
+        // the reset.
         let may_be_reset = state.unwritten_reads > 0 && !state.side(from).is_reset;
         if may_be_reset && self.socket(from).peer_addr().is_err() {
             state.awaits_write = true;
@@ -330,8 +331,9 @@ impl<'a> Link<'a> {
         }
     }
 
-    /// Waits until the client has ended or has sent more, which tells how the server has ended. If it
-    /// does neither for a while, the server has half-closed: what comes later cannot make that untrue.
+    /// Waits until the client has ended or has sent more, which tells how the server has ended. If
+    /// it does neither for a while, the server has half-closed: what comes later cannot make that
+    /// untrue.
     fn await_report(&self, state: MutexGuard<'_, LinkState>) {
         let is_unknown = |state: &mut LinkState| {
             state.has_unreported_end && !state.client.has_ended && !state.is_over

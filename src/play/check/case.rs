@@ -108,8 +108,9 @@ impl Case {
     }
 }
 
-/// Whether the file has assertions on responses, in place of their bytes. An empty group counts where the
-/// head of a response is cut: a recording has it there, since nothing is known of that response.
+/// Whether the file has assertions on responses, in place of their bytes. An empty group counts
+/// where the head of a response is cut: a recording has it there, since nothing is known of that
+/// response.
 fn asserts_responses(items: &[Item]) -> bool {
     let mut cut_heads = BTreeMap::new();
     Turns::new(items, Side::Client).any(|Turn { connection, step }| match step {

@@ -69,8 +69,8 @@ fn in_request(bytes: &[u8]) -> Option<Refused> {
     }
 }
 
-/// Returns the first rule that the fields of a CONNECT break. The request is right, and only a server that
-/// is no proxy refuses it, so they are judged as those of a GET.
+/// Returns the first rule that the fields of a CONNECT break. The request is right, and only a
+/// server that is no proxy refuses it, so they are judged as those of a GET.
 fn in_fields_of_connect(bytes: &[u8]) -> Option<Refused> {
     let fields = bytes.iter().position(|&byte| byte == b'\n')? + 1;
     let version = &bytes[fields.saturating_sub(b"HTTP/1.1\r\n".len())..fields];

@@ -227,8 +227,8 @@ impl PlayedLessons<'_> {
         self.outcome(needed)?.is_failed.then_some(needed)
     }
 
-    /// The result of a case that was played. A lesson that fails is skipped if its paths are the cause: the
-    /// server has a page for every path, or refuses every path, and so breaks no rule.
+    /// The result of a case that was played. A lesson that fails is skipped if its paths are the
+    /// cause: the server has a page for every path, or refuses every path, and so breaks no rule.
     fn result(&mut self, case: &Case, played: PlayedCase) -> CaseResult {
         let CheckOutcome::Failed { difference, connection, is_silent } = played.outcome else {
             return CaseResult::from(played);
@@ -253,8 +253,8 @@ impl PlayedLessons<'_> {
         CaseResult::from(PlayedCase { outcome, ..played })
     }
 
-    /// The status of a path that does not exist, if it does not say so: each path gets it, then. One with a
-    /// catch-all route has the pages of the lesson site, too, but not what they do.
+    /// The status of a path that does not exist, if it does not say so: each path gets it, then.
+    /// One with a catch-all route has the pages of the lesson site, too, but not what they do.
     fn status_of_every_path(&mut self) -> Option<u16> {
         self.outcome(NO_SUCH_PATH).filter(|it| it.is_failed)?.status
     }
@@ -271,8 +271,8 @@ impl PlayedLessons<'_> {
     }
 }
 
-/// Whether a server may give this status to every path: it asks for credentials, forbids all, limits its
-/// clients, is not the one that is meant, or fails.
+/// Whether a server may give this status to every path: it asks for credentials, forbids all,
+/// limits its clients, is not the one that is meant, or fails.
 fn is_refusal(status: u16) -> bool {
     matches!(status, 401 | 403 | 407 | 421 | 429 | 451 | 500..600)
 }
