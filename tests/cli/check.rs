@@ -124,7 +124,7 @@ fn nginx_passes_every_lesson_that_is_not_about_our_site() {
 
     let ended = check(address, "");
     assert_eq!(ended.code, Some(0), "{}", ended.stdout);
-    let ours = lessons().iter().filter(|(_, text)| text.contains("\n# about: this site\n")).count();
+    let ours = lessons().iter().filter(|(_, text)| text.contains("\n# only: our site\n")).count();
     assert_eq!(count(&ended, "skip"), ours, "{}", ended.stdout);
     assert_eq!(count(&ended, "ok  "), lessons().len() - ours, "{}", ended.stdout);
 }
@@ -729,7 +729,7 @@ fn the_status_of_a_path_fails_no_lesson_about_something_else() {
 
 #[test]
 fn the_lessons_about_the_site_are_skipped_on_a_server_with_a_page_for_every_path() {
-    let site = lessons().iter().filter(|(_, text)| text.contains("\n# about: this site\n")).count();
+    let site = lessons().iter().filter(|(_, text)| text.contains("\n# only: our site\n")).count();
     let address = server_of(|_| empty("200 OK", ""));
     let ended = check(address, "--timeout 0.3");
     assert_eq!(count(&ended, "skip"), site, "{}", ended.stdout);

@@ -80,7 +80,7 @@ pub struct CaseResult {
 }
 
 impl From<PlayedCase> for CaseResult {
-    fn from(PlayedCase { outcome, crossed, software }: PlayedCase) -> CaseResult {
+    fn from(PlayedCase { outcome, crossed, software, .. }: PlayedCase) -> CaseResult {
         let (verdict, difference, connection) = match outcome {
             CheckOutcome::Passed => (Verdict::Pass, None, None),
             CheckOutcome::Skipped(status) => {
@@ -438,6 +438,7 @@ fn cut(line: &str) -> String {
 #[cfg(test)]
 mod tests {
     use std::slice::from_ref;
+    use std::time::Duration;
 
     use super::*;
 
@@ -445,11 +446,13 @@ mod tests {
                         >>>\nGET / HTTP/1.1\n\n???\nstatus 400\n";
 
     fn crossed(connection: u32, from: Side, bytes: &[u8]) -> Crossed {
-        Crossed { connection, from, bytes: bytes.to_vec(), length: bytes.len() }
+        let (length, took) = (bytes.len(), Duration::ZERO);
+        Crossed { connection, from, bytes: bytes.to_vec(), length, took }
     }
 
     fn result(outcome: CheckOutcome, crossed: Vec<Crossed>, software: Option<&str>) -> CaseResult {
-        PlayedCase { outcome, crossed, software: software.map(String::from) }.into()
+        let software = software.map(String::from);
+        PlayedCase { outcome, crossed, events: Vec::new(), software }.into()
     }
 
     fn failed(difference: Difference, sent: Vec<Crossed>) -> CaseResult {
