@@ -19,6 +19,7 @@ pub mod staff;
 pub mod base64;
 pub mod mirror;
 pub mod practice;
+pub mod course;
 
 use std::env;
 use std::sync::atomic::{AtomicBool, Ordering};
