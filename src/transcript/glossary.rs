@@ -58,11 +58,62 @@ pub fn find_field(name: &[u8]) -> Option<Row> {
 /// Returns the row of a word in the value of that field, without regard to case.
 pub fn find_word(field: &[u8], word: &[u8]) -> Option<Row> {
     let is = |known: &str, bytes: &[u8]| known.as_bytes().eq_ignore_ascii_case(bytes);
-    let mut rows = WORDS.rows();
+    let mut rows = VALUE_WORDS.rows();
     let found = rows
         .find(|[fields, known, ..]| is(known, word) && fields.split(' ').any(|known| is(known, field)));
     found.map(|[_, word, clause, meaning]| (word, clause, meaning))
 }
+
+/// The words of HTTP that explanations use, in the order of the alphabet: what each one means.
+pub fn words() -> impl Iterator<Item = Row> {
+    WORDS.rows().map(Row::from)
+}
+
+/// See [`words`]. The explanations are for readers who know none of the other words.
+const WORDS: Table<3> = table! {
+    ("base64", "RFC 4648 section 4", "any bytes written as letters, digits, + and /; it hides nothing, because everyone can turn it back"),
+    ("cache", "RFC 9111 section 1", "a place that keeps responses, to use them again without asking the server; every browser has one"),
+    ("chunk", "RFC 9112 section 7.1", "a piece of content with its own size before it; a sender in chunks need not know the whole length when it begins"),
+    ("client", "RFC 9110 section 3.3", "the program that connects and sends requests, such as a browser or curl"),
+    ("coding", "RFC 9110 section 8.4", "a way to write content that the other side undoes: gzip makes it shorter, chunked cuts it into pieces"),
+    ("connection", "RFC 9110 section 3.3", "two streams of bytes between two programs, one in each direction; many requests can follow each other on one"),
+    ("content", "RFC 9110 section 6.4", "what a message carries after its head, such as a page or a form; frameworks call it the body"),
+    ("cookie", "RFC 6265 section 3", "a small value that a server gives to a browser, and that the browser sends back with its later requests"),
+    ("CR LF", "RFC 9112 section 2.2", "the two bytes that end a line in HTTP, 13 and 10, often written \\r\\n; LF is the second one alone"),
+    ("credentials", "RFC 9110 section 11.4", "what proves who the client is, such as a name with a password, or a secret key"),
+    ("exchange", "RFC 9110 section 3.4", "a request and the response to it"),
+    ("final response", "RFC 9110 section 15", "the response that answers the request, with a status code from 200 on; each request gets one"),
+    ("fragment", "RFC 3986 section 3.5", "the part of a URL from # on; a browser keeps it for itself and never sends it"),
+    ("framing", "RFC 9112 section 6", "how a receiver knows where a message ends: by a length, by chunks, or by the end of the connection"),
+    ("fresh", "RFC 9111 section 4.2", "young enough to be used again without asking the server; later it is stale"),
+    ("gateway", "RFC 9110 section 3.7", "a server that gets its responses from another server behind it; also called a reverse proxy"),
+    ("half-close", "RFC 9293 section 3.6", "one side ends its own direction of a connection: it sends no more, and can still receive"),
+    ("handler", "", "the function that makes the response to a request; in Flask, the one under @app.route"),
+    ("head", "RFC 9112 section 2.1", "the start of a message: its first line, its header fields, and an empty line that ends it"),
+    ("header field", "RFC 9110 section 5", "a line with a name, a colon and a value, which says something about the message; frameworks call it a header"),
+    ("host", "RFC 3986 section 3.2.2", "the name or the address of a machine, such as example.test or 127.0.0.1"),
+    ("interim response", "RFC 9110 section 15.2", "a short note before the answer, with a status code from 100 to 199; it has no content"),
+    ("media type", "RFC 9110 section 8.3.1", "what kind of data it is, such as text/html, application/json or image/png; also called MIME type"),
+    ("method", "RFC 9110 section 9.1", "the first word of a request, such as GET or POST: what the client wants to have done"),
+    ("origin", "RFC 6454 section 4", "the http or https, the host and the port of a page, taken together; if one of them differs, it is another origin, and the browser keeps their data apart"),
+    ("pipelining", "RFC 9112 section 9.3.2", "to send the next request before the response to the last one has arrived"),
+    ("port", "RFC 9110 section 4.2.1", "a number that chooses one of the programs that listen on a machine; 80 for http if none is written"),
+    ("preflight", "Fetch standard", "the browser's question before a request: with OPTIONS, it asks whether a page of another origin may send it"),
+    ("proxy", "RFC 9110 section 3.7", "a program on the way that passes requests and responses on"),
+    ("query", "RFC 3986 section 3.4", "the part of a URL after the question mark, such as q=tea&page=2"),
+    ("representation", "RFC 9110 section 3.2", "the bytes that stand for a resource at this moment, with the header fields that describe them; a page in two languages has two"),
+    ("reset", "RFC 9293 section 3.5.2", "the abrupt end of a connection: what has not reached the other program yet may be lost in both directions"),
+    ("resource", "RFC 9110 section 3.1", "what a URL names: a page, an image, the list of posts"),
+    ("server", "RFC 9110 section 3.3", "the program that waits for connections and answers requests"),
+    ("smuggling", "RFC 9112 section 11.2", "to hide a second request within a first one, so that a server sees a request that the proxy before it never checked"),
+    ("status code", "RFC 9110 section 15", "three digits that say how it went: 2xx done, 3xx go elsewhere, 4xx the client's mistake, 5xx the server's"),
+    ("target", "RFC 9110 section 7.1", "what a request is about: the path and the query of the URL, as the second word of a request"),
+    ("TLS", "RFC 8446 section 1", "the encryption of https: nobody on the way can read or change the bytes"),
+    ("trailer", "RFC 9110 section 6.5", "a header field that comes after the content, because its value was not known before"),
+    ("tunnel", "RFC 9110 section 3.7", "a connection through a proxy that only copies bytes, and does not read them"),
+    ("URI", "RFC 3986 section 1.1", "the whole name of a resource, such as http://example.test/about?q=tea; browsers call it URL or address"),
+    ("WebDAV", "RFC 4918 section 1", "more methods for HTTP, to keep and share files on a server"),
+};
 
 /// Methods. They are case-sensitive, so compare them as they are.
 pub const METHODS: Table<3> = table! {
@@ -281,7 +332,7 @@ pub const UNKNOWN_FIELD: Row = ("", "RFC 9110 section 5.1", "this header field i
 pub const UNKNOWN_METHOD: Row = ("", "RFC 9110 section 9.1", "a method that is not in this glossary; methods are case-sensitive");
 /// A version that is not in [`VERSIONS`].
 pub const UNKNOWN_VERSION: Row = ("", "RFC 9110 section 2.5", "a version that is not in this glossary");
-/// A scheme of credentials that is not in [`WORDS`].
+/// A scheme of credentials that is not in [`VALUE_WORDS`].
 pub const UNKNOWN_SCHEME: Row = ("", "RFC 9110 section 11.1", "a scheme of authentication");
 
 // Faults that no refusal covers, most of them in responses: how to fix it, the clause, and what is wrong.
@@ -581,7 +632,7 @@ pub const SHAPES: &[(&str, Shape)] = &[
 
 /// Words in values: the fields that have the word, the word, its clause and its explanation. A word
 /// that ends in `=` is the word with an argument, if that has another meaning.
-pub const WORDS: Table<4> = table! {
+pub const VALUE_WORDS: Table<4> = table! {
     ("accept-ranges", "bytes", "RFC 9110 section 14.1.2", "parts can be requested, by byte offsets"),
     ("accept-ranges", "none", "RFC 9110 section 14.3", "parts cannot be requested"),
     ("authorization proxy-authorization", "Basic", "RFC 7617 section 2", "a user name and a password, joined by a colon, in base64; base64 hides nothing, so a reader of the line has the password"),
@@ -691,8 +742,8 @@ mod tests {
     #[test]
     fn every_row_has_a_clause_and_an_ascii_explanation_without_a_full_stop() {
         let endings = ENDINGS.map(ending);
-        let words = WORDS.rows().map(|[_, word, clause, meaning]| (word, clause, meaning));
-        let tables = [METHODS, VERSIONS, STATUSES, CLASSES, FIELDS, FIELD_PREFIXES];
+        let words = VALUE_WORDS.rows().map(|[_, word, clause, meaning]| (word, clause, meaning));
+        let tables = [WORDS, METHODS, VERSIONS, STATUSES, CLASSES, FIELDS, FIELD_PREFIXES];
         let rows = words.chain(tables.into_iter().flat_map(Table::rows).map(Row::from));
         let rows = rows.chain([OTHER_PROTOCOLS, PROTOCOLS_OF_SERVERS, PROTOCOLS_BY_VERSION].concat().into_iter().map(|(_, row)| row));
         let rows = rows.chain(NEVER_WITHOUT_CONTENT.iter().map(|&(_, row)| row)).chain(SINGLE_ROWS);
@@ -706,7 +757,7 @@ mod tests {
 
     #[test]
     fn names_are_sorted_and_unique() {
-        for table in [STATUSES, FIELDS] {
+        for table in [WORDS, STATUSES, FIELDS] {
             let names: Vec<_> = table.rows().map(|[name, ..]| name.to_lowercase()).collect();
             assert!(names.is_sorted_by(|one, next| one < next), "{names:?}");
         }
@@ -717,7 +768,7 @@ mod tests {
         for name in NEVER_IN_TRAILERS.split(' ') {
             assert!(find(FIELDS, name.as_bytes()).is_some(), "{name}");
         }
-        let fields = WORDS.rows().flat_map(|row| row[0].split(' ')).chain(SHAPES.iter().map(|row| row.0));
+        let fields = VALUE_WORDS.rows().flat_map(|row| row[0].split(' ')).chain(SHAPES.iter().map(|row| row.0));
         for field in fields {
             assert!(find(FIELDS, field.as_bytes()).is_some(), "{field}");
         }
