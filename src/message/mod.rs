@@ -38,3 +38,4 @@ pub mod status;
 pub mod date;
 pub mod visible;
 pub mod counted;
+pub mod fold;
