@@ -22,6 +22,7 @@ use std::fmt::Write;
 use super::case::Case;
 use super::play::{CheckOutcome, Crossed, PlayedCase};
 use crate::message::counted::counted;
+use crate::message::fold::fold;
 use crate::play::difference::{Cause, Difference};
 use crate::transcript::{Block, Bytes, Item, Note, Prose, Side};
 
@@ -342,12 +343,12 @@ impl Report {
             format!("If you use a framework, {listed} {fault}.")
         };
         let sentence = Prose::new(&sentence);
-        wrapped(sentence.as_str(), PAGE_COLUMNS).iter().map(|line| format!("{line}\n")).collect()
+        fold(sentence.as_str(), PAGE_COLUMNS, "").iter().map(|line| format!("{line}\n")).collect()
     }
 }
 
 fn print_failure(text: &mut String, case: &Case, difference: &Difference, crossed: &[Crossed]) {
-    for line in wrapped(&case.clause, PAGE_COLUMNS - 6) {
+    for line in fold(&case.clause, PAGE_COLUMNS - 6, "") {
         let _ = writeln!(text, "      {line}");
     }
     let mut sent: Vec<Crossed> = Vec::new();
@@ -369,7 +370,7 @@ fn print_failure(text: &mut String, case: &Case, difference: &Difference, crosse
             writeln!(text, "                 {:column$}^ byte {} of {}", "", caret.byte, caret.of);
     }
     let mut label = "next:";
-    for line in wrapped(&case.next, TEXT_COLUMNS) {
+    for line in fold(&case.next, TEXT_COLUMNS, "") {
         let _ = writeln!(text, "      {label:10} {line}");
         label = "";
     }
@@ -411,21 +412,6 @@ fn lines_of(Crossed { from, bytes, length, .. }: &Crossed) -> Vec<String> {
         shown.push(format!("... {} in all", counted(*length, "byte", "bytes")));
     }
     shown
-}
-
-/// Breaks a sentence into lines of at most that width.
-fn wrapped(sentence: &str, width: usize) -> Vec<String> {
-    let mut lines: Vec<String> = Vec::new();
-    for word in sentence.split_whitespace() {
-        match lines.last_mut() {
-            Some(line) if line.len() + word.len() < width => {
-                line.push(' ');
-                line.push_str(word);
-            }
-            _ => lines.push(word.to_owned()),
-        }
-    }
-    lines
 }
 
 fn cut(line: &str) -> String {
@@ -581,12 +567,6 @@ mod tests {
             report.add(&case, &failed(Difference::new("x", "y"), Vec::new()));
             assert_eq!(report.whose_fault(), "");
         }
-    }
-
-    #[test]
-    fn a_long_sentence_is_wrapped() {
-        let lines = wrapped(&"word ".repeat(40), 92);
-        assert_eq!(lines.iter().map(String::len).collect::<Vec<_>>(), [89, 89, 19]);
     }
 
     #[test]
