@@ -359,7 +359,7 @@ impl<'a> CheckPlayer<'a> {
     fn step(&mut self, number: u32, step: Step) -> Result<(), PlayStop> {
         let client = self.client(number)?;
         match step {
-            Step::Open => {}
+            Step::Open => self.keep_event(number, EventKind::Open),
             Step::Send { bytes, .. } => self.send(number, &bytes)?,
             Step::Receive(ToReceive { bytes, position, is_awaited, .. }) => {
                 client.state.expected.append(bytes);

@@ -26,6 +26,7 @@
 use std::fmt::Write;
 
 use openkitchen::Transcript;
+use openkitchen::message::fold::fold;
 use openkitchen::play::check::Case;
 use openkitchen::play::script;
 use openkitchen::transcript::paragraphs::{key, paragraphs};
@@ -33,6 +34,9 @@ use openkitchen::transcript::{Block, Bytes, Item, Side};
 
 /// The host in the files: the address of the site, if no flag gives another.
 pub const SITE_HOST: &str = "127.0.0.1:5000";
+
+/// Columns of the contents.
+const COLUMNS: usize = 80;
 
 /// Lessons with one goal.
 pub struct Group {
@@ -294,7 +298,9 @@ pub fn contents(
     let mut text = String::new();
     let mut number = 0;
     for (index, group) in (1..).zip(&GROUPS) {
-        let _ = writeln!(text, "{index}. {}: {}", group.title, group.goal);
+        for line in fold(&format!("{index}. {}: {}", group.title, group.goal), COLUMNS, "   ") {
+            let _ = writeln!(text, "{line}");
+        }
         for lesson in group.lessons {
             number += 1;
             let (mark, after) = (mark(number, lesson), after(number, lesson));
