@@ -15,6 +15,7 @@ mod support;
 mod check;
 mod command;
 mod explain;
+mod learn;
 mod mock;
 mod readme;
 mod send;

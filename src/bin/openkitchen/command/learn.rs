@@ -109,6 +109,9 @@ pub fn command(arguments: &[OsString]) -> Result<ExitCode, CliError> {
     let default = likes::default_path(env::var_os("XDG_STATE_HOME"), env::var_os("HOME"));
     let mut progress = Progress::load(default.map(|likes| likes.with_file_name("learn")));
     if options.list {
+        let mut screen = Screen::on_stdout();
+        progress.notice.iter().for_each(|notice| screen.paragraph(notice));
+        screen.show();
         print(&progress.contents());
         return Ok(ExitCode::SUCCESS);
     }

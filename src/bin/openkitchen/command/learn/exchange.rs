@@ -18,16 +18,16 @@ const MAX_START: usize = 240;
 /// Explanations that are remembered, so that each is printed once.
 const MAX_EXPLAINED: usize = 4096;
 
-/// What was explained so far: each element, and its explanation.
+/// The explanations that were printed so far. Two elements that mean the same, such as two reason phrases,
+/// are explained once.
 #[derive(Default)]
-pub struct Explained(HashSet<(String, String)>);
+pub struct Explained(HashSet<String>);
 
 impl Explained {
     /// Whether this is new. A fault always is.
     fn is_new(&mut self, remark: &Remark) -> bool {
-        let meaning = (remark.about.clone(), remark.text.clone());
         let has_room = self.0.len() < MAX_EXPLAINED;
-        remark.is_fault || (has_room && self.0.insert(meaning))
+        remark.is_fault || (has_room && self.0.insert(remark.text.clone()))
     }
 }
 
@@ -43,7 +43,7 @@ pub fn print(transcript: &Transcript, explained: &mut Explained, screen: &mut Sc
             if is_request_explained {
                 screen.gap();
             }
-            screen.line("The answer:");
+            screen.line("What comes back:");
         }
         let remarks = match item {
             Item::Block(block) => {
@@ -75,7 +75,7 @@ pub fn print(transcript: &Transcript, explained: &mut Explained, screen: &mut Sc
         let lines: Vec<String> = new.flat_map(|remark| remark.lines(columns)).collect();
         if index < before && !lines.is_empty() && !is_request_explained {
             is_request_explained = true;
-            screen.line("The request:");
+            screen.line("About the request:");
         }
         screen.remarks(lines.into_iter());
     }

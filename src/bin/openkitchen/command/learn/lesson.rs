@@ -319,12 +319,11 @@ impl<'a> Teacher<'a> {
             return Err(CliError::NoConnection(sentence));
         }
         let transcript = played.transcript();
-        if transcript.items.is_empty() && played.outcome == CheckOutcome::Passed {
-            self.screen.paragraph("The connection is open, and no byte has crossed it.");
-            return Ok(());
-        }
         exchange::print(&transcript, &mut self.explained, &mut self.screen);
-        self.screen.gap();
+        match transcript.items.iter().all(is_of_client) {
+            true => self.screen.paragraph("Nothing comes back."),
+            false => self.screen.gap(),
+        }
         self.difference(case, &played);
         Ok(())
     }
@@ -359,7 +358,7 @@ impl<'a> Teacher<'a> {
         let verdict = match predicted {
             Some(number) if number == right => format!("You said {number}, and so it is: {text}"),
             Some(number) => format!("You said {number}. It is {right}: {text}"),
-            None => format!("The answer is {right}: {text}"),
+            None => format!("It is {right}: {text}"),
         };
         self.screen.heading(&verdict);
         self.screen.paragraph(&notes.because);

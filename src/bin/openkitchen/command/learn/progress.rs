@@ -110,8 +110,7 @@ impl Progress {
             false if next == Some(number) => "   next  ",
             false => "         ",
         };
-        let notice = self.notice.as_ref().map(|it| format!("{it}\n\n")).unwrap_or_default();
-        notice + &course::contents(mark, |_, _| "")
+        course::contents(mark, |_, _| "")
     }
 
     fn save(&mut self) {
