@@ -271,18 +271,6 @@ fn everything_is_80_columns_wide() {
 }
 
 #[test]
-fn a_narrow_or_wide_terminal_is_used() {
-    let width = |columns: &str| {
-        let mut command = openkitchen("learn --print 1");
-        command.env("COLUMNS", columns);
-        let text = run(&mut command).stdout;
-        text.lines().map(|line| line.chars().count()).max().unwrap()
-    };
-    assert!((41..=60).contains(&width("60")) && (81..=100).contains(&width("200")));
-    assert!(width("1") <= 40 && width("no number") <= 80);
-}
-
-#[test]
 fn one_word_or_all_words_are_explained() {
     let all = run(&mut openkitchen("learn words")).stdout;
     for word in ["origin", "target", "media type"] {

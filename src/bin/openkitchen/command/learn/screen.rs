@@ -5,11 +5,12 @@ use std::io::{self, Write as _};
 
 use openkitchen::message::fold::fold;
 use openkitchen::observe::trace::stdout_wants_colour;
+use openkitchen::sys;
 use openkitchen::transcript::{Event, Item, MARKERS, Printer, Prose, Side};
 
 use crate::command::print;
 
-/// Columns, if nothing says how wide the terminal is.
+/// Columns, if stdout is no terminal.
 const DEFAULT_COLUMNS: usize = 80;
 
 /// Columns of text at most: longer lines are hard to read.
@@ -35,8 +36,8 @@ pub struct Screen {
 impl Screen {
     /// A screen with the width of the terminal, in colours if stdout has them.
     pub fn on_stdout() -> Screen {
-        let columns = std::env::var("COLUMNS").ok().and_then(|columns| columns.parse().ok());
-        let columns = columns.unwrap_or(DEFAULT_COLUMNS).clamp(MIN_COLUMNS, MAX_COLUMNS);
+        let columns = sys::stdout_columns().unwrap_or(DEFAULT_COLUMNS);
+        let columns = columns.clamp(MIN_COLUMNS, MAX_COLUMNS);
         Screen {
             text: String::new(),
             columns,
@@ -191,5 +192,21 @@ mod tests {
         }
         let lines = folded(&words, 80);
         assert!(lines[0].ends_with(r"word \"), "no word is broken: {lines:?}");
+    }
+    #[test]
+    fn text_is_folded_to_the_width_between_words() {
+        for columns in [MIN_COLUMNS, DEFAULT_COLUMNS, MAX_COLUMNS] {
+            let printer = Printer::new();
+            let mut screen = Screen { text: String::new(), columns, colour: false, printer };
+            let text = ["word"; 60].join(" ");
+            screen.labelled("  1  ", &text);
+            screen.paragraph(&text);
+            let lines: Vec<&str> = screen.text.lines().collect();
+            assert!(lines.iter().all(|line| line.len() <= columns), "{lines:?}");
+            assert!(lines.iter().any(|line| line.len() > columns - 5), "{lines:?}");
+            assert!(lines[0].starts_with("  1  word") && lines[1].starts_with("     word"));
+            let words = screen.text.split_whitespace().filter(|word| *word == "word").count();
+            assert_eq!(words, 120, "no word is broken");
+        }
     }
 }
