@@ -265,7 +265,9 @@ impl<'a> Teacher<'a> {
             self.screen.hanging(&format!("Rule: {}", notes.clause), "  ");
             self.screen.gap();
             self.screen.gap();
-            self.screen.show();
+            if !self.screen.show() {
+                break;
+            }
         }
         Ok(())
     }

@@ -8,8 +8,6 @@ use openkitchen::observe::trace::stdout_wants_colour;
 use openkitchen::sys;
 use openkitchen::transcript::{Event, Item, MARKERS, Printer, Prose, Side};
 
-use crate::command::print;
-
 /// Columns, if stdout is no terminal.
 const DEFAULT_COLUMNS: usize = 80;
 
@@ -51,10 +49,11 @@ impl Screen {
         self.columns
     }
 
-    /// Prints what was collected.
-    pub fn show(&mut self) {
-        print(&std::mem::take(&mut self.text));
-        let _ = io::stdout().flush();
+    /// Prints what was collected. False if stdout is closed: nobody reads it any more.
+    pub fn show(&mut self) -> bool {
+        let text = std::mem::take(&mut self.text);
+        let mut out = io::stdout();
+        out.write_all(text.as_bytes()).and_then(|()| out.flush()).is_ok()
     }
 
     /// Adds an empty line.
