@@ -101,13 +101,13 @@ const WORDS: Table<3> = table! {
     ("preflight", "Fetch standard", "the browser's question before a request: with OPTIONS, it asks whether a page of another origin may send it"),
     ("proxy", "RFC 9110 section 3.7", "a program on the way that passes requests and responses on"),
     ("query", "RFC 3986 section 3.4", "the part of a URL after the question mark, such as q=tea&page=2"),
-    ("representation", "RFC 9110 section 3.2", "the bytes that stand for a resource at this moment, with the header fields that describe them; a page in two languages has two"),
+    ("representation", "RFC 9110 section 3.2", "the bytes that stand for a page or an image at this moment; a page in two languages has two"),
     ("reset", "RFC 9293 section 3.5.2", "the abrupt end of a connection: what has not reached the other program yet may be lost in both directions"),
     ("resource", "RFC 9110 section 3.1", "what a URL names: a page, an image, the list of posts"),
     ("server", "RFC 9110 section 3.3", "the program that waits for connections and answers requests"),
     ("smuggling", "RFC 9112 section 11.2", "to hide a second request within a first one, so that a server sees a request that the proxy before it never checked"),
     ("status code", "RFC 9110 section 15", "three digits that say how it went: 2xx done, 3xx go elsewhere, 4xx the client's mistake, 5xx the server's"),
-    ("target", "RFC 9110 section 7.1", "what a request is about: the path and the query of the URL, as the second word of a request"),
+    ("target", "RFC 9110 section 7.1", "what a request is about: the part of the URL that is sent, such as /search?q=tea"),
     ("TLS", "RFC 8446 section 1", "the encryption of https: nobody on the way can read or change the bytes"),
     ("trailer", "RFC 9110 section 6.5", "a header field that comes after the content, because its value was not known before"),
     ("tunnel", "RFC 9110 section 3.7", "a connection through a proxy that only copies bytes, and does not read them"),
@@ -237,20 +237,20 @@ pub const CLASSES: Table<3> = table! {
 /// Returns the clause and the explanation of where a message ends. It is shown at the end of the head.
 pub fn ending(ending: Ending) -> (&'static str, String) {
     let (clause, meaning) = match ending {
-        Ending::Length(length @ 1..) => ("RFC 9112 section 6.3", &*format!("the head ends here; the body (content) follows, and ends after {}, as Content-Length says", counted(length, "byte", "bytes"))),
-        Ending::Length(_) => ("RFC 9112 section 6.3", "the head ends here, and so does the message: Content-Length is 0"),
-        Ending::Interim => ("RFC 9110 section 15.2", "the head ends here, and so does this interim response: the final one follows"),
-        Ending::NoContent => ("RFC 9112 section 6.3", "the head ends here, and so does the response: 204 and 304 have no content, whatever the fields say"),
-        Ending::ToHead => ("RFC 9112 section 6.3", "the head ends here, and so does the response: HEAD asks for no body (content)"),
-        Ending::NoFraming => ("RFC 9112 section 6.3", "the head ends here, and so does the request: without Content-Length or Transfer-Encoding it has no body (content)"),
-        Ending::Chunked => ("RFC 9112 section 6.3", "the head ends here; the body (content) follows in chunks, and a chunk of size zero ends it"),
-        Ending::Close => ("RFC 9112 section 6.3", "the head ends here; the body (content) ends when the server closes the connection, because no field says where it ends"),
-        Ending::CloseCoded => ("RFC 9112 section 6.3", "the head ends here; the body (content) ends when the server closes the connection, because its last coding is not chunked"),
-        Ending::Switched => ("RFC 9110 section 15.2.2", "the head ends here, and the connection changes its protocol"),
-        Ending::Tunnel => ("RFC 9112 section 6.3", "the head ends here, and the tunnel begins"),
-        Ending::CodingUnknown => ("RFC 9112 section 6.3", "the head ends here, and the end of the body (content) is unknown, because its last coding is not chunked"),
-        Ending::LengthInvalid => ("RFC 9112 section 6.3", "the head ends here, and the end of the body (content) is unknown, because Content-Length is not a number of bytes"),
-        Ending::LengthsDiffer => ("RFC 9112 section 6.3", "the head ends here, and the end of the body (content) is unknown, because there are two lengths"),
+        Ending::Length(length @ 1..) => ("RFC 9112 section 6.3", &*format!("the empty line: the head ends here; the body (content) follows, and ends after {}, as Content-Length says", counted(length, "byte", "bytes"))),
+        Ending::Length(_) => ("RFC 9112 section 6.3", "the empty line: the head ends here, and so does the message: Content-Length is 0"),
+        Ending::Interim => ("RFC 9110 section 15.2", "the empty line: the head ends here, and so does this interim response: the final one follows"),
+        Ending::NoContent => ("RFC 9112 section 6.3", "the empty line: the head ends here, and so does the response: 204 and 304 have no content, whatever the fields say"),
+        Ending::ToHead => ("RFC 9112 section 6.3", "the empty line: the head ends here, and so does the response: HEAD asks for no body (content)"),
+        Ending::NoFraming => ("RFC 9112 section 6.3", "the empty line: the head ends here, and so does the request: without Content-Length or Transfer-Encoding it has no body (content)"),
+        Ending::Chunked => ("RFC 9112 section 6.3", "the empty line: the head ends here; the body (content) follows in chunks, and a chunk of size zero ends it"),
+        Ending::Close => ("RFC 9112 section 6.3", "the empty line: the head ends here; the body (content) ends when the server closes the connection, because no field says where it ends"),
+        Ending::CloseCoded => ("RFC 9112 section 6.3", "the empty line: the head ends here; the body (content) ends when the server closes the connection, because its last coding is not chunked"),
+        Ending::Switched => ("RFC 9110 section 15.2.2", "the empty line: the head ends here, and the connection changes its protocol"),
+        Ending::Tunnel => ("RFC 9112 section 6.3", "the empty line: the head ends here, and the tunnel begins"),
+        Ending::CodingUnknown => ("RFC 9112 section 6.3", "the empty line: the head ends here, and the end of the body (content) is unknown, because its last coding is not chunked"),
+        Ending::LengthInvalid => ("RFC 9112 section 6.3", "the empty line: the head ends here, and the end of the body (content) is unknown, because Content-Length is not a number of bytes"),
+        Ending::LengthsDiffer => ("RFC 9112 section 6.3", "the empty line: the head ends here, and the end of the body (content) is unknown, because there are two lengths"),
     };
     (clause, meaning.to_owned())
 }
@@ -302,6 +302,65 @@ pub const ABSOLUTE_FORM: Row = ("", "RFC 9112 section 3.2.2", "a whole URI, as a
 pub const AUTHORITY_FORM: Row = ("", "RFC 9112 section 3.2.3", "a host and a port, as CONNECT names them");
 /// The target `*`.
 pub const ASTERISK_FORM: Row = ("", "RFC 9112 section 3.2.4", "the whole server, and not one of its resources");
+/// Before [`WAYS`].
+pub const THREE_WAYS: &str = "a message says in one of three ways where its content ends:";
+/// The ways in which a message says where its content ends.
+pub const WAYS: [&str; 3] = [
+    "Content-Length: N            after N bytes",
+    "Transfer-Encoding: chunked   after a chunk of size 0",
+    "neither field                a response: with the connection; a request: none",
+];
+/// After the head of a response that a framework made.
+pub fn added_by_framework(software: &str, fields: usize) -> String {
+    let fields = counted(fields as u64, "header field", "header fields");
+    format!("none of this is in your three lines: your function returns a text, and the framework and its server ({software}) add the status line and {fields}")
+}
+/// Words in the names of software that runs a framework's code, in lower case.
+pub const FRAMEWORK_SERVERS: [&str; 26] = [
+    "aiohttp", "basehttp", "cheroot", "cherrypy", "cowboy", "daphne", "express", "gunicorn",
+    "hypercorn", "jetty", "kestrel", "next", "passenger", "php", "puma", "simplehttp", "thin",
+    "tomcat", "tornadoserver", "undertow", "unicorn", "uvicorn", "waitress", "webrick", "werkzeug",
+    "wsgiserver",
+];
+/// Whether this is a name of such software, such as `Werkzeug/3.0.1 Python/3.12.3`.
+pub fn is_framework(software: &str) -> bool {
+    let name = software.to_ascii_lowercase();
+    let mut words = name.split(|it: char| !it.is_alphanumeric());
+    words.any(|word| FRAMEWORK_SERVERS.contains(&word))
+}
+/// The response to a request of a page of another origin, without a field that allows it.
+pub fn hidden(origin: &str, is_preflight: bool) -> String {
+    match is_preflight {
+        true => format!("the browser does not send the request that it asks about: Access-Control-Allow-Origin does not name {origin}"),
+        false => format!("the response arrives, but the browser hides it from the page at {origin}: that is another origin, and Access-Control-Allow-Origin does not name it; what the server did stays done"),
+    }
+}
+/// A 304 to a request with If-None-Match.
+pub const SAME_TAG: Row = ("", "RFC 9110 section 15.4.5", "the request named the ETag of the copy that the client keeps, and that copy is still right: no content has to cross");
+/// The end of a connection without a byte.
+pub const SPARE: Row = ("", "", "a spare connection: a browser opens one more than it needs, to have it ready, and ends it when nothing is left to ask; no request is lost");
+/// A half-close of the client before it has its responses.
+pub const CLIENT_SENDS_NO_MORE: Row = ("", "RFC 9293 section 3.6", "the client will send no more; it may be waiting for the response, or be gone: the server sees no difference");
+/// A half-close of the client after its responses.
+pub const CLIENT_HAS_ALL: Row = ("", "RFC 9293 section 3.6", "the client will send no more; it has all its responses, so nothing is lost");
+/// A half-close of the server.
+pub const SERVER_SENDS_NO_MORE: Row = ("", "RFC 9112 section 9.6", "the server will send no more; it still reads what the client sends, so that no reset destroys the end of the response on its way");
+/// The client closes before it has its responses.
+pub const CLIENT_IS_GONE: Row = ("", "", "the client is gone before it had the whole response: it stopped waiting, or its page was closed");
+/// The client closes after its responses.
+pub const CLIENT_CLOSES: Row = ("", "RFC 9112 section 9.6", "the client closes the connection after its last response: it needs it no more, and nothing is lost");
+/// The server closes a connection without a request.
+pub const NEVER_ASKED: Row = ("", "RFC 9112 section 9.5", "no request came on this connection, and a server does not wait for ever");
+/// The server closes, and a request has no response.
+pub const NO_RESPONSE: Row = ("", "RFC 9112 section 9.3.1", "the server closes without a response: the client does not know whether the request was carried out");
+/// The server closes after a response that said so.
+pub const CLOSES_AS_SAID: Row = ("", "RFC 9112 section 9.6", "the server closes, as the response said; its content was complete before");
+/// The server closes a connection that is kept alive.
+pub const IDLE_CLOSE: Row = ("", "RFC 9112 section 9.5", "the server closes an idle connection: no request came for a while, and it does not wait for ever; nothing is lost, and the client opens a new one when it needs one");
+/// A reset, as the server sends it.
+pub const RESET_BY_SERVER: Row = ("", "RFC 9112 section 9.6", "a reset: the client gets an error, and can lose bytes that had arrived and that it had not read; after a close, it would read all of them and then the end");
+/// A reset, as the client sends it.
+pub const RESET_BY_CLIENT: Row = ("", "RFC 9112 section 9.6", "a reset: the server gets an error, and what it has sent may be lost; after a close, it would read all bytes that the client sent and then the end");
 /// After an exchange: the connection closes.
 pub const CLOSES: Row = ("", "RFC 9112 section 9.6", "the connection ends after this exchange: Connection says close");
 /// After an exchange in HTTP/1.0: the connection closes.
@@ -320,6 +379,8 @@ pub const EMPTY_LINE: Row = ("", "RFC 9112 section 2.2", "an empty line; a serve
 pub const REASON_PHRASE: Row = ("", "RFC 9112 section 4", "the reason phrase, for people; programs ignore it");
 /// A parameter of the query whose name is that of a secret.
 pub const KEY_IN_QUERY: Row = ("", "RFC 9110 section 17.9", "a key in the query, which is the worst place: logs, histories and Referer keep the target; send it in a field such as Authorization");
+/// A member of a weighted list whose weight breaks the grammar.
+pub const BAD_WEIGHT: Row = ("", "RFC 9110 section 12.4.2", "this weight breaks the rule: it is a number from 0 to 1 with at most three digits after the dot, such as q=0.5; servers differ in what they do with others");
 /// In a `Cookie`.
 pub const COOKIE: Row = ("", "RFC 6265 section 4.2", "the name of a cookie; its value tells the server which client this is");
 /// In a `Set-Cookie`.
@@ -359,7 +420,7 @@ pub const TRAILER_TOO_LATE: Row = ("send it in the head", "RFC 9110 section 6.5.
 /// Where a message should begin.
 pub const NO_HEAD: Row = ("begin with a request line or a status line", "RFC 9112 section 2.1", "this is content without a head before it");
 /// After the end of a message.
-pub const STRAY: Row = ("count the bytes of its content, or send none if it may not have content", "RFC 9112 section 6.3", "the previous message has ended, and these bytes do not begin another");
+pub const STRAY: Row = ("count the bytes of its content, or send none if it may not have content", "RFC 9112 section 6.3", "this comes after the end of the message before, so it is not its content: the other side takes it for the start of the next message, and reads that one wrong");
 /// A length, or the size of a chunk, of more than 64 bits.
 pub const LENGTH_OVER_64_BITS: Row = ("write how many bytes there are", "RFC 9110 section 8.6", "this number has more than 64 bits, and no message is that long");
 
@@ -635,7 +696,7 @@ pub const SHAPES: &[(&str, Shape)] = &[
 pub const VALUE_WORDS: Table<4> = table! {
     ("accept-ranges", "bytes", "RFC 9110 section 14.1.2", "parts can be requested, by byte offsets"),
     ("accept-ranges", "none", "RFC 9110 section 14.3", "parts cannot be requested"),
-    ("authorization proxy-authorization", "Basic", "RFC 7617 section 2", "a user name and a password, joined by a colon, in base64; base64 hides nothing, so a reader of the line has the password"),
+    ("authorization proxy-authorization", "Basic", "RFC 7617 section 2", "a name and a password with a colon between them, written in base64, which hides nothing: everyone on the way can read them; TLS hides them"),
     ("www-authenticate proxy-authenticate", "Basic", "RFC 7617 section 2", "with a name and a password; a browser opens a window that asks for them"),
     ("authorization proxy-authorization", "Bearer", "RFC 6750 section 2.1", "a token; it gives access to its holder, so keep it as secret as a password"),
     ("www-authenticate proxy-authenticate", "Bearer", "RFC 6750 section 3", "with a token"),
@@ -717,12 +778,14 @@ mod tests {
     ];
 
     /// The rows that are in no table.
-    const SINGLE_ROWS: [Row; 34] = [
+    const SINGLE_ROWS: [Row; 48] = [
         ORIGIN_FORM, ABSOLUTE_FORM, AUTHORITY_FORM, ASTERISK_FORM, CLOSES, CLOSES_IN_1_0, STAYS_OPEN, STAYS_OPEN_IN_1_0,
         CHUNK_EXTENSION, TRAILER, EMPTY_LINE, REASON_PHRASE, KEY_IN_QUERY, COOKIE, NEW_COOKIE, HOP_BY_HOP_FIELD,
         HTTP2_FRAME, STRONG_TAG, WEAK_TAG, WEAK_TAG_IN_CONDITION, RESET_WITH_CONTENT, TRAILER_TOO_LATE,
         UNKNOWN_FIELD, UNKNOWN_METHOD, UNKNOWN_VERSION, UNKNOWN_SCHEME, NO_STATUS_LINE, WRITTEN_BY_A_TOOL, NO_SPACE_AFTER_CODE,
         CODE_OUT_OF_RANGE, CONTROL_IN_PHRASE, LENGTH_OVER_64_BITS, STRAY, NO_HEAD,
+        BAD_WEIGHT, SAME_TAG, SPARE, CLIENT_SENDS_NO_MORE, CLIENT_HAS_ALL, SERVER_SENDS_NO_MORE, CLIENT_IS_GONE, CLIENT_CLOSES,
+        NEVER_ASKED, NO_RESPONSE, CLOSES_AS_SAID, IDLE_CLOSE, RESET_BY_SERVER, RESET_BY_CLIENT,
     ];
 
     const ENDINGS: [Ending; 14] = [

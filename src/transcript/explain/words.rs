@@ -10,6 +10,7 @@
 use std::cmp::Reverse;
 
 use super::remark::Remark;
+use crate::message::base64;
 use crate::message::counted::counted;
 use crate::message::dialogue::Side;
 use crate::message::fields::{
@@ -188,7 +189,10 @@ impl Words<'_> {
                 name.into_iter().for_each(|name| self.row(name, glossary::NEW_COOKIE));
                 self.words(field, parts);
             }
-            Shape::Credentials => self.scheme(field, value),
+            Shape::Credentials => {
+                self.scheme(field, value);
+                self.basic(value);
+            }
             Shape::Challenges => {
                 let challenges = members(value).filter(|member| !is_parameter(member));
                 challenges.for_each(|challenge| self.scheme(field, challenge));
@@ -208,6 +212,33 @@ impl Words<'_> {
         self.row(scheme, find_word(field, scheme).unwrap_or(glossary::UNKNOWN_SCHEME));
     }
 
+    /// Decodes the name and the password of the Basic scheme. The password is not repeated. With an empty
+    /// password, the name is the secret.
+    fn basic(&mut self, value: &[u8]) {
+        let (scheme, credentials) = value.split_at(before(value, b" \t").len());
+        if !scheme.eq_ignore_ascii_case(b"Basic") {
+            return;
+        }
+        let credentials = trim(credentials);
+        let decoded = std::str::from_utf8(credentials).ok().and_then(base64::decode);
+        let pair = decoded.as_deref().and_then(|pair| {
+            let colon = pair.iter().position(|&byte| byte == b':')?;
+            Some((&pair[..colon], &pair[colon + 1..]))
+        });
+        let text = match pair {
+            Some((name, [])) => {
+                let count = counted(name.len() as u64, "character", "characters");
+                format!("decoded: a name of {count}, a colon, and an empty password")
+            }
+            Some((name, password)) => {
+                let count = counted(password.len() as u64, "character", "characters");
+                format!("decoded: the name {}, a colon, a password of {count}", element_name(name))
+            }
+            None => "this is not a name, a colon and a password in base64".to_owned(),
+        };
+        self.remark(credentials, text, "RFC 7617 section 2");
+    }
+
     /// Explains an entity tag, or `*`. If-Range may have a date, which needs no words.
     fn tag(&mut self, field: &[u8], member: &[u8]) {
         let names = [&b"if-match"[..], b"if-range"];
@@ -219,6 +250,14 @@ impl Words<'_> {
             word => find_word(field, word),
         };
         row.into_iter().for_each(|row| self.row(member, row));
+        if field.eq_ignore_ascii_case(b"etag") && row.is_some() {
+            let text = format!(
+                "try it: ask again with If-None-Match: {}, and the server can answer 304 without \
+                 content, as long as nothing has changed",
+                element_name(member)
+            );
+            self.remark(member, text, "RFC 9110 section 13.1.2");
+        }
     }
 
     /// Explains those words that the glossary has, such as `max-age=60` or `gzip;q=1`.
@@ -249,6 +288,9 @@ impl Words<'_> {
 
     /// Explains a list with weights: its members in the order of their weights.
     fn weights(&mut self, value: &[u8]) {
+        for member in members(value).filter(|member| weighted(member).next().is_none()) {
+            self.row(member, glossary::BAD_WEIGHT);
+        }
         let mut members: Vec<(&[u8], u16)> = weighted(value).collect();
         members.sort_by_key(|&(_, weight)| Reverse(weight));
         let list = members.iter().map(|&(member, weight)| match weight {
@@ -274,7 +316,7 @@ pub(super) fn before<'a>(text: &'a [u8], stops: &[u8]) -> &'a [u8] {
 }
 
 /// Returns an element's name: safe to print, and cut after [`NAME_CHARS`].
-fn element_name(bytes: &[u8]) -> String {
+pub(super) fn element_name(bytes: &[u8]) -> String {
     let mut name = Visible(&bytes[..bytes.len().min(NAME_CHARS)]).to_string();
     if name.len() > NAME_CHARS || bytes.len() > NAME_CHARS {
         name.truncate(NAME_CHARS);
@@ -325,6 +367,7 @@ mod tests {
                 ("h:80", "RFC 9110 section 4.2.1"),
                 ("Authorization", "RFC 9110 section 11.6.2"),
                 ("Basic", "RFC 7617 section 2"),
+                ("", "RFC 7617 section 2"),
                 ("Cookie", "RFC 6265 section 4.2"),
                 ("id", "RFC 6265 section 4.2"),
                 ("x", "RFC 6265 section 4.2"),
@@ -338,6 +381,7 @@ mod tests {
                 ("Transfer-Encoding", "RFC 9112 section 6.1"),
                 ("chunked", "RFC 9112 section 7.1"),
                 ("", "RFC 9112 section 6.3"),
+                ("", ""),
                 ("", "RFC 9112 section 9.3"),
                 ("5", "RFC 9112 section 7.1"),
                 (";a=b", "RFC 9112 section 7.1.1"),
@@ -431,7 +475,9 @@ mod tests {
             ("If-None-Match: *", "do it only if the target does not exist"),
         ] {
             let found = value(line);
-            assert!(found.len() == 1 && found[0].1.starts_with(text), "{line}: {found:?}");
+            assert!(found[0].1.starts_with(text), "{line}: {found:?}");
+            let tries = found.iter().filter(|(_, text)| text.starts_with("try it: "));
+            assert_eq!(tries.count(), usize::from(line.starts_with("ETag")), "{found:?}");
         }
         assert_eq!(value("If-Range: Sun, 06 Nov 1994 08:49:37 GMT"), []);
     }
@@ -442,6 +488,48 @@ mod tests {
         let text = "in order of preference, with weights from 1 to 0: a/b; x=\"c,d;q=0\" (1), \
                     text/html;level=1 (0.5), not */*";
         assert_eq!(found, [(String::new(), text.to_owned())]);
+    }
+
+    #[test]
+    fn a_weight_that_breaks_the_grammar_gets_a_remark() {
+        for (value_of, broken) in [
+            ("gzip;q=2", &["gzip;q=2"][..]),
+            ("gzip;q=0.12345, br;q=x", &["gzip;q=0.12345", "br;q=x"]),
+            ("gzip;q=, br;q=-1, x;q=.5", &["gzip;q=", "br;q=-1", "x;q=.5"]),
+            ("gzip;q=1.000, br;q=0.125", &[]),
+        ] {
+            for name in ["Accept", "Accept-Encoding", "Accept-Language", "Accept-Charset"] {
+                let found = value(&format!("{name}: {value_of}"));
+                let told = found.iter().filter(|(_, text)| text.starts_with("this weight breaks"));
+                let told: Vec<&str> = told.map(|(about, _)| &about[..]).collect();
+                assert_eq!(told, broken, "{name}: {value_of}");
+            }
+        }
+    }
+
+    #[test]
+    fn basic_credentials_are_decoded_without_the_secret() {
+        for (credentials, text) in [
+            (
+                "Basic c3RhZmY6czNjcmV0",
+                "decoded: the name staff, a colon, a password of 6 characters",
+            ),
+            ("basic  c3RhZmY6YTpi", "decoded: the name staff, a colon, a password of 3 characters"),
+            (
+                "Basic czNjcmV0Og==",
+                "decoded: a name of 6 characters, a colon, and an empty password",
+            ),
+            ("Basic c3RhZmY", "this is not a name, a colon and a password in base64"),
+            ("Basic c3RhZmY=", "this is not a name"),
+            ("Basic", "this is not a name"),
+        ] {
+            for name in ["Authorization", "Proxy-Authorization"] {
+                let found = value(&format!("{name}: {credentials}"));
+                assert!(found[1].1.starts_with(text), "{credentials}: {found:?}");
+                assert!(found.iter().all(|(_, text)| !text.contains("s3cret")), "{found:?}");
+            }
+        }
+        assert_eq!(value("Authorization: Bearer c3RhZmY6czNjcmV0").len(), 1);
     }
 
     #[test]

@@ -68,7 +68,7 @@ fn annotating_changes_no_block(requests: &[u8], responses: &[u8]) {
             block(Side::Server, responses),
         ],
     };
-    let annotated = annotate(&transcript);
+    let annotated = annotate(&transcript, 80);
     let is_block = |item: &&Item| matches!(item, Item::Block(_));
     assert!(annotated.items.iter().filter(is_block).eq(&transcript.items));
     printing_and_parsing_change_nothing(&annotated);

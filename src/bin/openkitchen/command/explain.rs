@@ -18,7 +18,7 @@ use std::ffi::{OsStr, OsString};
 use std::process::ExitCode;
 
 use openkitchen::message::visible::Visible;
-use openkitchen::transcript::explain::{Remark, annotate, explain, with_line_ends};
+use openkitchen::transcript::explain::{FirstUses, Remark, annotate, explain, with_line_ends};
 use openkitchen::transcript::{BYTE_ORDER_MARK, MARKERS};
 use openkitchen::{Method, Transcript};
 
@@ -26,7 +26,7 @@ use super::flags::{CommandLine, Flag};
 use super::{CliError, print, script};
 
 /// Columns of the output.
-const WIDTH: usize = 100;
+const WIDTH: usize = 80;
 
 /// Printed before each line of an explanation.
 const INDENT: &str = "    ";
@@ -111,10 +111,10 @@ fn explained(bytes: &[u8], options: &ExplainOptions) -> Result<String, String> {
         && MARKERS.iter().any(|marker| text.starts_with(marker))
     {
         let transcript = Transcript::parse(text).map_err(|error| error.to_string())?;
-        return Ok(annotate(&transcript).to_string());
+        return Ok(annotate(&transcript, WIDTH).to_string());
     }
     let Some(wire) = with_line_ends(bytes) else {
-        return Ok(annotated_lines(bytes, &explain(bytes, None, options.asked)));
+        return Ok(annotated_lines(bytes, explain(bytes, None, options.asked)));
     };
     let mut remarks = explain(&wire, None, options.asked);
     let first = Remark {
@@ -128,11 +128,13 @@ fn explained(bytes: &[u8], options: &ExplainOptions) -> Result<String, String> {
         is_fault: false,
     };
     remarks.insert(0, first);
-    Ok(annotated_lines(&wire, &remarks))
+    Ok(annotated_lines(&wire, remarks))
 }
 
-/// Returns each line of a message, and below it its remarks.
-fn annotated_lines(bytes: &[u8], remarks: &[Remark]) -> String {
+/// Returns each line of a message, and below it its remarks. The first use of a word of HTTP is followed
+/// by its meaning.
+fn annotated_lines(bytes: &[u8], remarks: Vec<Remark>) -> String {
+    let remarks = FirstUses::default().explain_in(remarks);
     let (mut out, mut at, mut plain_lines, mut left_out) = (String::new(), 0, 0, 0);
     let mut remarks = remarks.iter().peekable();
     for line in bytes.split_inclusive(|&byte| byte == b'\n') {
