@@ -24,6 +24,7 @@ use super::play::{CheckOutcome, Crossed, PlayedCase};
 use crate::message::counted::counted;
 use crate::message::fold::fold;
 use crate::play::difference::{Cause, Difference};
+use crate::transcript::glossary::is_framework;
 use crate::transcript::{Block, Bytes, Item, Note, Prose, Side};
 
 /// Columns of the output, and those that are left after a word such as `expected:`.
@@ -35,15 +36,6 @@ const MAX_LINES: usize = 12;
 
 /// Labels of cases that are listed in a sentence.
 const MAX_LISTED: usize = 8;
-
-/// Words in the names of software that runs a framework's code, in lower case.
-#[rustfmt::skip]
-const FRAMEWORK_SERVERS: [&str; 26] = [
-    "aiohttp", "basehttp", "cheroot", "cherrypy", "cowboy", "daphne", "express", "gunicorn",
-    "hypercorn", "jetty", "kestrel", "next", "passenger", "php", "puma", "simplehttp", "thin",
-    "tomcat", "tornadoserver", "undertow", "unicorn", "uvicorn", "waitress", "webrick", "werkzeug",
-    "wsgiserver",
-];
 
 /// Columns of a case's label, at most.
 const MAX_LABEL_COLUMNS: usize = 30;
@@ -323,8 +315,7 @@ impl Report {
         let software: String =
             self.software.iter().flat_map(|name| name.chars()).take(TEXT_COLUMNS).collect();
         let name = software.to_lowercase();
-        let words = name.split(|it: char| !it.is_alphanumeric());
-        let is_one_of = |known: &[&str]| words.clone().any(|word| known.contains(&word));
+        let mut words = name.split(|it: char| !it.is_alphanumeric());
         let listed = match &self.server_failures[..] {
             [] => return String::new(),
             [one] => format!("{one} fails"),
@@ -335,9 +326,9 @@ impl Report {
             [all @ .., last] => format!("{} and {last} fail", all.join(", ")),
         };
         let fault = "in the server under your framework, not your code";
-        let sentence = if is_one_of(&FRAMEWORK_SERVERS) {
+        let sentence = if is_framework(&software) {
             format!("{listed} {fault}. The server is {software}.")
-        } else if is_one_of(&OTHER_SERVERS) {
+        } else if words.any(|word| OTHER_SERVERS.contains(&word)) {
             return String::new();
         } else {
             format!("If you use a framework, {listed} {fault}.")

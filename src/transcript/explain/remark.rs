@@ -13,9 +13,6 @@ use crate::message::fold::fold;
 use crate::transcript::model::Item;
 use crate::transcript::text::Prose;
 
-/// Columns of a line of prose, at most. With `# ` before it, that is 100.
-const PROSE_COLUMNS: usize = 98;
-
 /// The explanation of some bytes of a stream.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Remark {
@@ -68,8 +65,9 @@ impl Remark {
     }
 }
 
-/// Returns remarks as items of prose for a transcript, one for each line.
-pub fn prose(remarks: &[Remark]) -> impl Iterator<Item = Item> {
-    let lines = remarks.iter().flat_map(|remark| remark.lines(PROSE_COLUMNS));
+/// Returns remarks as items of prose for a transcript, one for each line. With the `# ` before it, a line
+/// has at most `width` columns.
+pub fn prose(remarks: &[Remark], width: usize) -> impl Iterator<Item = Item> {
+    let lines = remarks.iter().flat_map(move |remark| remark.lines(width.saturating_sub(2)));
     lines.map(|line| Item::Prose(Prose::new(&line)))
 }
