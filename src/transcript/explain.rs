@@ -106,14 +106,9 @@ pub fn annotate(transcript: &Transcript, width: usize) -> Transcript {
             }
             Item::Event(Event { connection, kind, .. }) => {
                 let explainer = connections.entry(*connection).or_default();
-                remarks.extend(explainer.ranges.explain_event(*kind));
-                match kind {
-                    EventKind::HalfClose(side) => remarks.extend(explainer.explain_end(*side)),
-                    EventKind::Closed(_) | EventKind::Reset(_) => {
-                        remarks.extend(explainer.explain_both_ends());
-                        connections.remove(connection);
-                    }
-                    EventKind::Open | EventKind::Wait(_) | EventKind::Silent(_) => {}
+                remarks = explainer.explain_event(*kind);
+                if matches!(kind, EventKind::Closed(_) | EventKind::Reset(_)) {
+                    connections.remove(connection);
                 }
             }
             Item::Prose(_) | Item::Assertions(_) => {}
@@ -169,6 +164,17 @@ impl ConnectionExplainer {
         let explainer = self.ranges.side(from);
         explainer.finish(&mut self.dialogue);
         explainer.take_remarks()
+    }
+
+    /// Takes an event of the connection. Returns what it means, and what can be explained only now.
+    pub fn explain_event(&mut self, kind: EventKind) -> Vec<Remark> {
+        let mut remarks: Vec<Remark> = self.ranges.explain_event(kind).into_iter().collect();
+        match kind {
+            EventKind::HalfClose(side) => remarks.extend(self.explain_end(side)),
+            EventKind::Closed(_) | EventKind::Reset(_) => remarks.extend(self.explain_both_ends()),
+            EventKind::Open | EventKind::Wait(_) | EventKind::Silent(_) => {}
+        }
+        remarks
     }
 
     fn explain_both_ends(&mut self) -> Vec<Remark> {
@@ -240,6 +246,9 @@ impl RangeExplainer {
             within_request: self.client.is_within(),
             within_response: self.server.is_within(),
         };
+        if let EventKind::Reset(_) = kind {
+            let _ = self.server.end_content_until_close(); // a reset ends no content
+        }
         let (_, clause, text) = self.exchanges.event(kind, &position)?;
         Some(Remark::new(0..0, text, clause))
     }
@@ -357,6 +366,23 @@ mod tests {
                 }
             }
         }
+    }
+
+    #[test]
+    fn a_reset_ends_no_content() {
+        let events = |event| {
+            let text = format!(
+                ">>>\nGET / HTTP/1.1\nHost: h\n\n<<<\nHTTP/1.1 200 OK\n\nhalf\\\n--- server {event}\n"
+            );
+            annotate(&Transcript::parse(&text).unwrap(), 80).to_string()
+        };
+        let (closed, reset) = (events("closed"), events("reset"));
+        assert!(
+            closed.contains("# the content ends with the connection, after 4 bytes"),
+            "{closed}"
+        );
+        assert!(!reset.contains("the content ends"), "{reset}");
+        assert!(reset.contains("# a reset: "), "{reset}");
     }
 
     #[test]

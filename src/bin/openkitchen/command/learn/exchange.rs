@@ -4,8 +4,8 @@ use std::collections::{BTreeMap, HashSet};
 
 use openkitchen::message::dialogue::Dialogue;
 use openkitchen::message::reader::Part;
-use openkitchen::transcript::explain::{ConnectionExplainer, Remark};
-use openkitchen::transcript::{Block, Bytes, Event, EventKind, Item, Transcript};
+use openkitchen::transcript::explain::{ConnectionExplainer, FirstUses, Remark};
+use openkitchen::transcript::{Block, Bytes, Event, Item, Transcript};
 
 use super::screen::{Screen, is_of_client};
 
@@ -18,16 +18,22 @@ const MAX_START: usize = 240;
 /// Explanations that are remembered, so that each is printed once.
 const MAX_EXPLAINED: usize = 4096;
 
-/// The explanations that were printed so far. Two elements that mean the same, such as two reason phrases,
-/// are explained once.
+/// What was explained so far. Two elements that mean the same, such as two reason phrases, are explained
+/// once.
 #[derive(Default)]
-pub struct Explained(HashSet<String>);
+pub struct Explained {
+    meanings: HashSet<String>,
+    words: FirstUses,
+}
 
 impl Explained {
-    /// Whether this is new. A fault always is.
-    fn is_new(&mut self, remark: &Remark) -> bool {
-        let has_room = self.0.len() < MAX_EXPLAINED;
-        remark.is_fault || (has_room && self.0.insert(remark.text.clone()))
+    /// Returns the remarks that are new, and after them the meanings of words that are. A fault always is.
+    fn new_of(&mut self, mut remarks: Vec<Remark>) -> Vec<Remark> {
+        remarks.retain(|remark| {
+            let has_room = self.meanings.len() < MAX_EXPLAINED;
+            remark.is_fault || (has_room && self.meanings.insert(remark.text.clone()))
+        });
+        self.words.explain_in(remarks)
     }
 }
 
@@ -60,19 +66,13 @@ pub fn print(transcript: &Transcript, explained: &mut Explained, screen: &mut Sc
                 if index >= before {
                     screen.item(item);
                 }
-                let explainer = explainers.entry(*connection).or_default();
-                match kind {
-                    EventKind::HalfClose(side)
-                    | EventKind::Closed(side)
-                    | EventKind::Reset(side) => explainer.explain_end(*side),
-                    EventKind::Open | EventKind::Wait(_) | EventKind::Silent(_) => Vec::new(),
-                }
+                explainers.entry(*connection).or_default().explain_event(*kind)
             }
             Item::Prose(_) | Item::Assertions(_) => Vec::new(),
         };
         let columns = screen.columns() - "# ".len();
-        let new = remarks.iter().filter(|remark| explained.is_new(remark));
-        let lines: Vec<String> = new.flat_map(|remark| remark.lines(columns)).collect();
+        let new = explained.new_of(remarks);
+        let lines: Vec<String> = new.iter().flat_map(|remark| remark.lines(columns)).collect();
         if index < before && !lines.is_empty() && !is_request_explained {
             is_request_explained = true;
             screen.line("About the request:");
