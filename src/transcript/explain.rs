@@ -38,7 +38,7 @@ use exchanges::{Exchanges, Position};
 use sender::sender;
 
 pub use first_use::FirstUses;
-pub use pasted::with_line_ends;
+pub use pasted::{Pasted, pasted};
 pub use remark::{Remark, prose};
 
 /// Explains the bytes of one stream, in their order. `from` is the side that sent them. It is `None` for
@@ -53,6 +53,17 @@ pub use remark::{Remark, prose};
 /// assert_eq!((remarks[0].about.as_str(), remarks[0].clause), ("GET", "RFC 9110 section 9.3.1"));
 /// ```
 pub fn explain(bytes: &[u8], from: Option<Side>, request_method: Option<Method>) -> Vec<Remark> {
+    explain_part(bytes, from, request_method, true)
+}
+
+/// Explains bytes as [`explain`] does. `is_whole` says whether the stream ends after them, so that what
+/// is missing is explained too.
+pub fn explain_part(
+    bytes: &[u8],
+    from: Option<Side>,
+    request_method: Option<Method>,
+    is_whole: bool,
+) -> Vec<Remark> {
     let mut connection = ConnectionExplainer::default();
     if let Some(method) = request_method {
         connection.dialogue.expect_response_to(method);
@@ -69,7 +80,9 @@ pub fn explain(bytes: &[u8], from: Option<Side>, request_method: Option<Method>)
         remarks.extend(connection.ranges.explain_range(side, &range, rest));
         at += range.length;
     }
-    remarks.extend(connection.explain_both_ends());
+    if is_whole {
+        remarks.extend(connection.explain_both_ends());
+    }
     remarks.sort_by_key(|remark| remark.span.start);
     remarks
 }

@@ -147,8 +147,24 @@ pub const METHODS: Table<3> = table! {
 /// Versions, at the end of a request line or the start of a status line.
 pub const VERSIONS: Table<3> = table! {
     ("HTTP/1.1", "RFC 9112 section 2.3", "the version of HTTP; in 1.1 the connection stays open unless one side says close"),
+    ("HTTP/2", "RFC 9113 section 8.3", "the version of 2015; its heads are binary, so a tool wrote this line for people, and a server of HTTP/1.1 would refuse it"),
+    ("HTTP/2.0", "RFC 9113 section 8.3", "HTTP/2, the version of 2015; its heads are binary, so a tool wrote this line for people, and a server of HTTP/1.1 would refuse it"),
+    ("HTTP/3", "RFC 9114 section 4.3", "the version of 2022, over UDP; its heads are binary, so a tool wrote this line for people, and a server of HTTP/1.1 would refuse it"),
     ("HTTP/1.0", "RFC 9112 section 2.3", "the version of 1996: it has no chunks, does not need Host, and ends the connection after each response unless both sides say keep-alive"),
 };
+
+/// The fields in which HTTP/2 and HTTP/3 have the words of the first line.
+pub const PSEUDO_FIELDS: Table<3> = table! {
+    (":authority", "RFC 9113 section 8.3.1", "the host and the port; HTTP/1.1 has them in the field Host"),
+    (":method", "RFC 9113 section 8.3.1", "the method; in HTTP/1.1, the first word of the request line"),
+    (":path", "RFC 9113 section 8.3.1", "the target; in HTTP/1.1, the second word of the request line"),
+    (":protocol", "RFC 8441 section 4", "the protocol to change to, such as websocket; HTTP/1.1 has it in the field Upgrade"),
+    (":scheme", "RFC 9113 section 8.3.1", "http or https; HTTP/1.1 does not send it"),
+    (":status", "RFC 9113 section 8.3.2", "the status code; in HTTP/1.1, the second word of the status line"),
+};
+
+/// Fields that only requests have.
+pub const REQUEST_FIELDS: &str = "accept accept-encoding accept-language authorization cookie host if-none-match origin referer sec-fetch-mode user-agent";
 
 /// Status codes.
 pub const STATUSES: Table<3> = table! {
@@ -308,7 +324,7 @@ pub const THREE_WAYS: &str = "a message says in one of three ways where its cont
 pub const WAYS: [&str; 3] = [
     "Content-Length: N            after N bytes",
     "Transfer-Encoding: chunked   after a chunk of size 0",
-    "neither field                a response: with the connection; a request: none",
+    "neither field                with the connection; a request has none",
 ];
 /// After the head of a response that a framework made.
 pub fn added_by_framework(software: &str, fields: usize) -> String {
@@ -322,6 +338,8 @@ pub const FRAMEWORK_SERVERS: [&str; 26] = [
     "tomcat", "tornadoserver", "undertow", "unicorn", "uvicorn", "waitress", "webrick", "werkzeug",
     "wsgiserver",
 ];
+/// Fields that such software adds by itself, in lower case.
+pub const ADDED_FIELDS: &str = "connection content-length content-type date etag keep-alive server transfer-encoding x-powered-by";
 /// Whether this is a name of such software, such as `Werkzeug/3.0.1 Python/3.12.3`.
 pub fn is_framework(software: &str) -> bool {
     let name = software.to_ascii_lowercase();
@@ -382,9 +400,9 @@ pub const KEY_IN_QUERY: Row = ("", "RFC 9110 section 17.9", "a key in the query,
 /// A member of a weighted list whose weight breaks the grammar.
 pub const BAD_WEIGHT: Row = ("", "RFC 9110 section 12.4.2", "this weight breaks the rule: it is a number from 0 to 1 with at most three digits after the dot, such as q=0.5; servers differ in what they do with others");
 /// In a `Cookie`.
-pub const COOKIE: Row = ("", "RFC 6265 section 4.2", "the name of a cookie; its value tells the server which client this is");
+pub const COOKIE: Row = ("", "RFC 6265 section 4.2", "the name of a cookie; its value often tells the server which client this is");
 /// In a `Set-Cookie`.
-pub const NEW_COOKIE: Row = ("", "RFC 6265 section 4.1", "the name of the cookie; its value is for this server only");
+pub const NEW_COOKIE: Row = ("", "RFC 6265 section 4.1", "the name of the cookie; its value may be as good as a password");
 /// In a `Connection`.
 pub const HOP_BY_HOP_FIELD: Row = ("", "RFC 9110 section 7.6.1", "the name of a field that is for this connection only");
 /// A field that is not in [`FIELDS`].
@@ -395,6 +413,25 @@ pub const UNKNOWN_METHOD: Row = ("", "RFC 9110 section 9.1", "a method that is n
 pub const UNKNOWN_VERSION: Row = ("", "RFC 9110 section 2.5", "a version that is not in this glossary");
 /// A scheme of credentials that is not in [`VALUE_WORDS`].
 pub const UNKNOWN_SCHEME: Row = ("", "RFC 9110 section 11.1", "a scheme of authentication");
+
+// Notes on pasted text.
+
+/// Lines that end in LF.
+pub const LF_OF_PASTED_TEXT: Row = ("", "RFC 9112 section 2.2", "the lines end in LF alone, as in pasted text; they are read as if each ended in CR LF, as HTTP requires");
+/// A head without its empty line.
+pub const NO_EMPTY_LINE: Row = ("", "RFC 9112 section 2.1", "the empty line that ends the head is missing: a server would wait for it; text that was copied from a browser has none, so it is added here");
+/// A line with a shell's prompt.
+pub const PROMPT: Row = ("", "", "the line with the prompt of a shell is left out");
+/// What `curl -v` prints.
+pub const CURL: Row = ("", "", "this is what curl -v prints: > before what it sent, < before what it received; what it says with * is left out, content that it does not show is only counted, and what comes in chunks is one chunk here");
+/// Heads that a browser shows.
+pub const COPIED_HEADS: Row = ("", "", "these are heads as a browser or a tool shows them, and not the bytes of HTTP/1.1");
+/// A name and its value in two lines.
+pub const JOINED_LINES: Row = ("", "", "each name and its value stood in two lines; here they are in one");
+/// After heads of HTTP/2.
+pub const HTTP2_HEADS: Row = ("", "RFC 9113 section 8.1", "in HTTP/2 and HTTP/3, a flag in the binary data says where the head and the content end: they need no empty line, no Content-Length, no chunks and no Connection");
+/// After header fields without a first line.
+pub const NO_FIRST_LINE: Row = ("", "", "the first line is missing, so where the content ends is not explained: copy the raw head, or use curl -v");
 
 // Faults that no refusal covers, most of them in responses: how to fix it, the clause, and what is wrong.
 
@@ -442,8 +479,8 @@ pub const FIELDS: Table<3> = table! {
     ("Access-Control-Allow-Private-Network", "Private Network Access", "whether a page of a public site may send requests to this private address"),
     ("Access-Control-Expose-Headers", "Fetch standard", "the fields that a page of another origin may read"),
     ("Access-Control-Max-Age", "Fetch standard", "for how many seconds a browser may remember what is allowed"),
-    ("Access-Control-Request-Headers", "Fetch standard", "the browser asks before the request: may a page send these fields?"),
-    ("Access-Control-Request-Method", "Fetch standard", "the browser asks before the request: may a page use this method?"),
+    ("Access-Control-Request-Headers", "Fetch standard", "the browser asks before the request: may the page send these fields?"),
+    ("Access-Control-Request-Method", "Fetch standard", "a preflight, the browser's question before a request: may the page use this method?"),
     ("Access-Control-Request-Private-Network", "Private Network Access", "the browser asks before the request: may a page of a public site reach this private address?"),
     ("Age", "RFC 9111 section 5.1", "for how many seconds this response has been in a cache"),
     ("Allow", "RFC 9110 section 10.2.1", "the methods that this target supports"),
@@ -731,6 +768,9 @@ pub const VALUE_WORDS: Table<4> = table! {
     ("content-encoding transfer-encoding te", "compress", "RFC 9110 section 8.4.1.1", "compressed with LZW, as the old Unix program did; rare"),
     ("content-encoding transfer-encoding te", "deflate", "RFC 9110 section 8.4.1.2", "compressed in the zlib format"),
     ("content-encoding transfer-encoding te", "gzip", "RFC 9110 section 8.4.1.3", "compressed as the program gzip does"),
+    ("content-type", "boundary", "RFC 2046 section 5.1.1", "a line of two hyphens and this text is between the parts, and before the first one"),
+    ("content-type", "charset", "RFC 9110 section 8.3.2", "which bytes stand for which letters"),
+    ("content-type", "multipart", "RFC 9110 section 8.3.3", "several parts in one body (content), each with header fields of its own"),
     ("content-encoding", "br", "RFC 7932 section 1", "compressed with Brotli"),
     ("content-encoding", "zstd", "RFC 8878 section 7.2", "compressed with Zstandard"),
     ("expect", "100-continue", "RFC 9110 section 10.1.1", "the client waits for 100 before it sends the content, so that a refusal costs little"),
@@ -760,6 +800,7 @@ pub const VALUE_WORDS: Table<4> = table! {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::message::fold::fold;
     use crate::message::status::Status;
 
     /// The clauses that are not in an RFC.
@@ -778,12 +819,13 @@ mod tests {
     ];
 
     /// The rows that are in no table.
-    const SINGLE_ROWS: [Row; 48] = [
+    const SINGLE_ROWS: [Row; 56] = [
         ORIGIN_FORM, ABSOLUTE_FORM, AUTHORITY_FORM, ASTERISK_FORM, CLOSES, CLOSES_IN_1_0, STAYS_OPEN, STAYS_OPEN_IN_1_0,
         CHUNK_EXTENSION, TRAILER, EMPTY_LINE, REASON_PHRASE, KEY_IN_QUERY, COOKIE, NEW_COOKIE, HOP_BY_HOP_FIELD,
         HTTP2_FRAME, STRONG_TAG, WEAK_TAG, WEAK_TAG_IN_CONDITION, RESET_WITH_CONTENT, TRAILER_TOO_LATE,
         UNKNOWN_FIELD, UNKNOWN_METHOD, UNKNOWN_VERSION, UNKNOWN_SCHEME, NO_STATUS_LINE, WRITTEN_BY_A_TOOL, NO_SPACE_AFTER_CODE,
         CODE_OUT_OF_RANGE, CONTROL_IN_PHRASE, LENGTH_OVER_64_BITS, STRAY, NO_HEAD,
+        LF_OF_PASTED_TEXT, NO_EMPTY_LINE, PROMPT, CURL, COPIED_HEADS, JOINED_LINES, HTTP2_HEADS, NO_FIRST_LINE,
         BAD_WEIGHT, SAME_TAG, SPARE, CLIENT_SENDS_NO_MORE, CLIENT_HAS_ALL, SERVER_SENDS_NO_MORE, CLIENT_IS_GONE, CLIENT_CLOSES,
         NEVER_ASKED, NO_RESPONSE, CLOSES_AS_SAID, IDLE_CLOSE, RESET_BY_SERVER, RESET_BY_CLIENT,
     ];
@@ -806,7 +848,7 @@ mod tests {
     fn every_row_has_a_clause_and_an_ascii_explanation_without_a_full_stop() {
         let endings = ENDINGS.map(ending);
         let words = VALUE_WORDS.rows().map(|[_, word, clause, meaning]| (word, clause, meaning));
-        let tables = [WORDS, METHODS, VERSIONS, STATUSES, CLASSES, FIELDS, FIELD_PREFIXES];
+        let tables = [WORDS, METHODS, VERSIONS, PSEUDO_FIELDS, STATUSES, CLASSES, FIELDS, FIELD_PREFIXES];
         let rows = words.chain(tables.into_iter().flat_map(Table::rows).map(Row::from));
         let rows = rows.chain([OTHER_PROTOCOLS, PROTOCOLS_OF_SERVERS, PROTOCOLS_BY_VERSION].concat().into_iter().map(|(_, row)| row));
         let rows = rows.chain(NEVER_WITHOUT_CONTENT.iter().map(|&(_, row)| row)).chain(SINGLE_ROWS);
@@ -816,6 +858,24 @@ mod tests {
             assert!(meaning.is_ascii() && !meaning.ends_with('.'), "{clause}: {meaning}");
         }
         assert!(!is_clause("RFC 9112") && !is_clause("section 3"));
+    }
+
+    #[test]
+    fn every_row_fits_in_80_columns_and_no_word_is_broken() {
+        let value_words = VALUE_WORDS.rows().map(|[_, word, clause, meaning]| (word, clause, meaning));
+        let tables = [WORDS, METHODS, VERSIONS, PSEUDO_FIELDS, STATUSES, CLASSES, FIELDS, FIELD_PREFIXES];
+        let rows = value_words.chain(tables.into_iter().flat_map(Table::rows).map(Row::from));
+        let protocols = [OTHER_PROTOCOLS, PROTOCOLS_OF_SERVERS, PROTOCOLS_BY_VERSION].concat();
+        let rows = rows.chain(protocols.into_iter().map(|(_, row)| row));
+        let rows = rows.chain(NEVER_WITHOUT_CONTENT.iter().map(|&(_, row)| row)).chain(SINGLE_ROWS);
+        for (word, clause, meaning) in rows {
+            // As `explain` prints it, after four spaces.
+            let sentence = format!("{word}: {meaning} ({clause})");
+            let lines = fold(&sentence, 76, "  ");
+            assert!(lines.iter().all(|line| line.len() <= 76), "{lines:#?}");
+            assert!(lines.join(" ").split_whitespace().eq(sentence.split_whitespace()), "{lines:#?}");
+        }
+        assert!(WAYS.iter().all(|line| line.len() + "    -> ".len() <= 76));
     }
 
     #[test]

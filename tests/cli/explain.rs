@@ -313,6 +313,179 @@ fn lines_that_end_in_lf_alone_are_read_with_a_remark() {
     assert!(!output.contains("broken"), "{output}");
 }
 
+/// Returns the explanation of a file of pasted text. Nothing in it is broken.
+#[track_caller]
+fn explained_pasted(name: &str) -> String {
+    let path = format!("{}/tests/cli/pasted/{name}.txt", env!("CARGO_MANIFEST_DIR"));
+    let output = explained(&[&path], b"");
+    assert!(!output.contains("broken") && !output.contains("stops"), "{output}");
+    output
+}
+
+#[test]
+fn what_curl_v_prints_is_explained_as_a_transcript() {
+    let hello = ["hello\\", "# the content ends here: 5 bytes, as Content-Length said"];
+    let head_end = "# the empty line: the head ends here, and so does the response: HEAD";
+    for (name, method, ends) in [
+        ("curl-v-in-a-terminal", "GET", &hello[..]),
+        (
+            "curl-v-chunked",
+            "GET",
+            &["5", "hello", "0", "# the content ends here: 5 bytes in 1 chunk"],
+        ),
+        (
+            "curl-v-post-to-a-file",
+            "POST",
+            &["\\{5 bytes}\\", "# the content ends here: 5 bytes, as"],
+        ),
+        ("curl-v-head", "HEAD", &[head_end]),
+    ] {
+        let output = explained_pasted(name);
+        let method = format!("# {method}: ");
+        let lines =
+            ["# this is what curl -v prints", ">>>", &method, "<<<", "HTTP/1.1 200 OK", "# 200: "];
+        has_lines(&output, &lines);
+        has_lines(&output, ends);
+        assert!(!output.contains("laptop") && !output.contains("Connected"), "{output}");
+        assert!(Transcript::parse(&output).is_ok(), "{output}");
+    }
+    has_lines(&explained_pasted("curl-v-post-to-a-file"), &["\\{3 bytes}\\", "# POST: "]);
+}
+
+#[test]
+fn heads_of_http_2_are_explained_as_what_they_are() {
+    let end = "    in HTTP/2 and HTTP/3, a flag in the binary data says where the head and the";
+    for (name, lines) in [
+        (
+            "curl-v-http2",
+            &["HEAD / HTTP/2", "    HTTP/2: the version of 2015", "HTTP/2 200 ", "    200: "][..],
+        ),
+        (
+            "firefox-raw",
+            &["GET / HTTP/2", "    these are heads as a browser", "    Host: ", "TE: trailers"],
+        ),
+        ("firefox-raw-response", &["HTTP/2 200", "    200: ", "    br: compressed"]),
+        (
+            "chrome-pseudo-fields",
+            &[
+                "    :authority: the host and the port; HTTP/1.1 has them in the field Host",
+                "    www.example.com: a host; no port is written",
+                "    :method: the method; in HTTP/1.1, the first word",
+                "    POST: ",
+                "    :path: the target; in HTTP/1.1, the second word",
+                "    /api/likes: the path",
+                "    :scheme: http or https",
+            ],
+        ),
+        (
+            "chrome-two-lines",
+            &[
+                ":authority: www.example.com",
+                "    each name and its value stood in two lines; here they are in one",
+                ":path: /search?q=tea",
+                "    q=tea: a parameter of the query",
+                "cookie: session=abc123",
+                "    session: the name of a cookie",
+            ],
+        ),
+    ] {
+        let output = explained_pasted(name);
+        has_lines(&output, lines);
+        has_lines(&output, &[end]);
+        assert!(!output.contains("the connection stays open for the next"), "{output}");
+        assert!(!output.contains("the empty line: the head ends"), "{output}");
+    }
+}
+
+#[test]
+fn heads_that_a_browser_copies_need_no_first_line_and_no_end() {
+    let output = explained_pasted("chrome-general");
+    let lines = [
+        "connection: close",
+        "content-length: 25",
+        "",
+        "accept: */*",
+        "    the first line is missing",
+    ];
+    has_lines(&output, &lines);
+    let output = explained_pasted("chrome-raw");
+    has_lines(
+        &output,
+        &[
+            "GET /about HTTP/1.1",
+            "sec-ch-ua-platform: \"Linux\"",
+            "    the empty line that ends the head is missing",
+            "",
+            "    the empty line: the head ends here, and so does the request",
+        ],
+    );
+    // The content of a copied head is not missing.
+    let head = b"HTTP/1.1 200 OK\nServer: x\nContent-Length: 9\n";
+    let output = explained(&[], head);
+    assert!(!output.contains("stops"), "{output}");
+    has_lines(&output, &["    the empty line: the head ends here; the body (content) follows"]);
+    // A message with the line ends of HTTP is not pasted.
+    let output = explained(&[], b"GET / HTTP/1.1\r\nHost: h\r\n");
+    has_lines(&output, &["    the message stops within its head"]);
+}
+
+#[test]
+fn the_line_of_a_shell_is_left_out() {
+    let output = explained_pasted("curl-i-with-a-prompt");
+    has_lines(
+        &output,
+        &[
+            "HTTP/1.1 200 OK",
+            "    the line with the prompt of a shell is left out",
+            "    none of this is in your three lines",
+            "Welcome to RohithBuilds Backend!\\",
+            "    the content ends here: 32 bytes",
+        ],
+    );
+    let head = b"$ curl -I http://h/\nHTTP/1.1 200 OK\nContent-Length: 9\n\n";
+    let end = "    the empty line: the head ends here, and so does the response: HEAD";
+    has_lines(&explained(&[], head), &[end]);
+}
+
+#[test]
+fn fields_of_the_real_world_are_explained_without_a_wrong_word() {
+    let output = explained_pasted("real-world-fields");
+    has_lines(
+        &output,
+        &[
+            "    Access-Control-Request-Method: a preflight",
+            "    Digest: a proof that the client knows the password",
+            "    multipart/byteranges: several parts in one body",
+            "    boundary=THIS: a line of two hyphens and this text",
+            "Set-Cookie: id=a3fWa; Expires=Thu, 31 Oct 2030 07:28:00 GMT",
+            "    Expires=Thu, 31 Oct 2030 07:28:00 GMT: keep it until then",
+            "    no-cache=\"set-cookie, x\": a cache may use the rest",
+            "    u=1: the urgency",
+            "    websocket: messages in both directions",
+            "    the empty line: the head ends here, and the connection changes its protocol",
+        ],
+    );
+    // Words within quotes and within URIs are no members.
+    for wrong in
+        ["    31 Oct", "    Data", "    base", "    3>", "    x\": ", "    s: ", "    b.txt"]
+    {
+        assert!(!output.contains(&format!("\n{wrong}")), "{wrong}: {output}");
+    }
+    let output = explained_pasted("several-challenges");
+    let challenges =
+        ["    Basic: with", "    Bearer: with", "    Negotiate: with", "    Digest: with"];
+    has_lines(&output, &challenges);
+    let output = explained_pasted("http-1.0-without-fields");
+    has_lines(
+        &output,
+        &[
+            "    the connection ends after this exchange, as it does in HTTP/1.0",
+            "        -> neither field                with the connection; a request has none",
+            "    the content ends with the connection, after 23 bytes",
+        ],
+    );
+}
+
 #[test]
 fn garbage_and_long_content_are_printed_in_short_lines() {
     let mut garbage: Vec<u8> = (0..=255).cycle().take(5000).collect();

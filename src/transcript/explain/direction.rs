@@ -393,14 +393,18 @@ pub(super) fn closes(head: &Outline, ending: Ending) -> bool {
     is_until_close || [glossary::CLOSES, glossary::CLOSES_IN_1_0].contains(&persistence(head))
 }
 
-/// Returns the name of the software that runs a framework's code, if a response names it, and the number
-/// of its fields.
+/// Returns the name of the software that runs a framework's code, and the number of fields, if a response
+/// has nothing that the code must have added.
 fn framework(head: &Outline) -> Option<(String, usize)> {
     let fields = head.fields();
     let names = ["server", "x-powered-by"].into_iter().flat_map(|name| fields.values(name));
     let mut names = names.map(words::element_name);
     let software = names.find(|name| glossary::is_framework(name))?;
-    Some((software, fields.iter().count()))
+    let is_added = |name: &str| {
+        glossary::ADDED_FIELDS.split(' ').any(|added| added.eq_ignore_ascii_case(name))
+    };
+    let is_all_added = head.status == Some(200) && fields.iter().all(|(name, _)| is_added(name));
+    is_all_added.then(|| (software, fields.iter().count()))
 }
 
 /// Returns the row for the connection after the exchange (RFC 9112 section 9.3).

@@ -10,7 +10,7 @@
 //! This server's own refusals say which rule is broken. A request is judged as the server judges it, but
 //! without its limits, because other servers have other limits. The field
 //! lines of a response are judged as if they were in a request, because the grammar is the same. Rules
-//! for responses only are rows of the [`glossary`]. Next: [`pasted`](super::pasted).
+//! for responses only are rows of the [`glossary`]. Next: [`exchanges`](super::exchanges).
 
 use std::borrow::Cow;
 

@@ -8,7 +8,7 @@
 //! (representation: the bytes that stand for a resource at this moment, ...)
 //! (target: what a request is about: ...)
 //! ```
-//! The words and their meanings are those of [`words`]. Next: [`sender`](super::sender).
+//! The words and their meanings are those of [`words`]. Next: [`pasted`](mod@super::pasted).
 
 use std::collections::HashSet;
 
@@ -47,18 +47,23 @@ impl FirstUses {
     }
 }
 
-/// Returns where a text has this word, in the singular or with an `s`. The bytes that a picture shows do
-/// not count.
+/// Returns where a text has this word, as it is or with an `s` or `d`, or with `ies` for its `y`. The
+/// bytes that a picture shows do not count.
 fn use_of(text: &str, word: &str) -> Option<usize> {
     let is_end =
         |next: Option<char>| next.is_none_or(|next| !next.is_alphanumeric() && next != '-');
+    let stem = word.strip_suffix('y');
+    let plural = stem.map(|stem| format!("{stem}ies"));
+    if let Some(at) = plural.and_then(|plural| use_of(text, &plural)) {
+        return Some(at);
+    }
     let mut found = text.match_indices(word).map(|(at, _)| at);
     found.find(|&at| {
         let (before, after) = (&text[..at], &text[at + word.len()..]);
         let line = before.rsplit('\n').next().unwrap_or_default();
-        let after_s = after.strip_prefix('s').filter(|after| is_end(after.chars().next()));
+        let after_end = after.strip_prefix(['s', 'd']).filter(|after| is_end(after.chars().next()));
         is_end(before.chars().next_back())
-            && is_end(after_s.unwrap_or(after).chars().next())
+            && is_end(after_end.unwrap_or(after).chars().next())
             && !line.starts_with(INDENT)
     })
 }
@@ -87,11 +92,14 @@ mod tests {
         for (text, is_used) in [
             ("the head ends", true),
             ("heads", true),
+            ("headed", false),
             ("ahead, header and Head", false),
             ("a head-on", false),
             ("broken:\n    a head\n    ^", false),
         ] {
             assert_eq!(use_of(text, "head").is_some(), is_used, "{text}");
         }
+        assert_eq!(use_of("it was half-closed", "half-close"), Some(7));
+        assert_eq!(use_of("two proxies", "proxy"), Some(4));
     }
 }

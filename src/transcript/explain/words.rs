@@ -28,13 +28,19 @@ const WEIGHTS_CHARS: usize = 400;
 
 /// Explains the valid lines of a head, up to the empty line that ends it. `at` is the offset of its first
 /// byte. Returns whether more lines follow.
-pub(super) fn head(side: Side, head: &[u8], at: usize, remarks: &mut Vec<Remark>) -> bool {
+pub(in crate::transcript) fn head(
+    side: Side,
+    head: &[u8],
+    at: usize,
+    remarks: &mut Vec<Remark>,
+) -> bool {
     let mut words = Words { whole: head, at, remarks };
     let mut lines = head.split_inclusive(|&byte| byte == b'\n').map(without_line_end);
     if side == Side::Client && lines.clone().next() == Some(b"") {
         words.remark(&head[..1], glossary::EMPTY_LINE.2, glossary::EMPTY_LINE.1);
     }
     match lines.find(|line| !line.is_empty()) {
+        Some(line) if is_field_without_first_line(line) => words.field_line(line),
         Some(line) if side == Side::Client => words.request_line(line),
         Some(line) => words.status_line(line),
         None => {}
@@ -98,11 +104,15 @@ impl Words<'_> {
         let parts: Vec<&[u8]> = line.split(|&byte| byte == b' ').collect();
         let [method, target, version] = parts[..] else { return };
         if is_token(method) && version.starts_with(b"HTTP/") {
-            let row = glossary::METHODS.rows().find(|row| row[0].as_bytes() == method);
-            self.row(method, row.map_or(glossary::UNKNOWN_METHOD, Row::from));
+            self.method(method);
             self.target(target, method == b"CONNECT");
             self.version(version);
         }
+    }
+
+    fn method(&mut self, method: &[u8]) {
+        let row = glossary::METHODS.rows().find(|row| row[0].as_bytes() == method);
+        self.row(method, row.map_or(glossary::UNKNOWN_METHOD, Row::from));
     }
 
     fn target(&mut self, target: &[u8], is_tunnel: bool) {
@@ -149,16 +159,24 @@ impl Words<'_> {
         };
         self.version(version);
         let Some(code) = parts.next().filter(|code| code.len() == 3) else { return };
-        let row = find(glossary::STATUSES, code);
-        if let Some(row) = row.or_else(|| find(glossary::CLASSES, &code[..1])) {
-            self.row(code, row);
-        }
+        self.status(code);
         if let Some(phrase @ [_, ..]) = parts.next() {
             self.row(phrase, glossary::REASON_PHRASE);
         }
     }
 
+    fn status(&mut self, code: &[u8]) {
+        let class = || find(glossary::CLASSES, code.get(..1)?);
+        if let Some(row) = find(glossary::STATUSES, code).or_else(class) {
+            self.row(code, row);
+        }
+    }
+
     fn field_line(&mut self, line: &[u8]) {
+        if let [b':', rest @ ..] = line {
+            let name = &line[..1 + before(rest, b":").len()];
+            self.pseudo_field(name, trim(line.get(name.len() + 1..).unwrap_or_default()));
+        }
         if check_line(line).is_err() {
             return;
         }
@@ -173,6 +191,19 @@ impl Words<'_> {
                 let members = members(value);
                 self.words(name, members.flat_map(|member| split_unquoted(member, b';')));
             }
+        }
+    }
+
+    /// Explains a field of HTTP/2, which has a word of the first line.
+    fn pseudo_field(&mut self, name: &[u8], value: &[u8]) {
+        let Some(row) = find(glossary::PSEUDO_FIELDS, name) else { return };
+        self.row(name, row);
+        match name {
+            b":method" => self.method(value),
+            b":path" => self.target(value, false),
+            b":status" => self.status(value),
+            b":authority" if check_authority(value).is_ok() => self.host(value),
+            _ => {}
         }
     }
 
@@ -278,7 +309,9 @@ impl Words<'_> {
         let colon = colon.filter(|&colon| !value[colon..].contains(&b']'));
         let (host, port) = value.split_at(colon.unwrap_or(value.len()));
         let text = match port {
-            [] | [b':'] => "a host, and port 80 because none is written".to_owned(),
+            [] | [b':'] => {
+                "a host; no port is written, so it is 80 for http, and 443 for https".to_owned()
+            }
             [_, port @ ..] => {
                 format!("the host {} and the port {}", element_name(host), element_name(port))
             }
@@ -307,6 +340,16 @@ impl Words<'_> {
             self.remark(value, text, "RFC 9110 section 12.4.2");
         }
     }
+}
+
+/// Whether a head begins with a field: one of HTTP/2, or one of a list without a first line.
+fn is_field_without_first_line(line: &[u8]) -> bool {
+    line.starts_with(b":") || (!is_start_line(line) && check_line(line).is_ok())
+}
+
+/// Whether the line begins a message, with a version: a request line or a status line.
+pub(in crate::transcript) fn is_start_line(line: &[u8]) -> bool {
+    line.starts_with(b"HTTP/") || line.windows(6).any(|six| six == b" HTTP/")
 }
 
 /// Returns the text before the first of these bytes, or all of it, without white space around it.
