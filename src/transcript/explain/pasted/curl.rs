@@ -92,6 +92,7 @@ struct CurlReader {
     /// The side whose bytes are being collected.
     side: Option<Side>,
     bytes: Bytes,
+    is_within_head: bool,
     /// The content of a response that is shown.
     shown: Vec<u8>,
     /// Bytes of content of the current side that are not shown.
@@ -101,6 +102,11 @@ struct CurlReader {
 impl CurlReader {
     fn line(&mut self, line: &[u8]) {
         if let Some((side, text)) = of_side(line) {
+            // Some versions leave out the empty line after an interim response.
+            if self.is_within_head && (self.side != Some(side) || is_start_line(text)) {
+                self.push(b"\r\n");
+            }
+            self.is_within_head = !text.is_empty();
             if self.side != Some(side) {
                 self.end_content();
                 self.end_block();
