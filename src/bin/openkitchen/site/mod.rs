@@ -16,8 +16,9 @@ pub mod json;
 pub mod likes;
 pub mod likes_file;
 pub mod staff;
-pub mod base64;
 pub mod mirror;
+pub mod practice;
+pub mod course;
 
 use std::env;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -45,6 +46,16 @@ pub static ROUTES: Routes<Site> = routes(&[
     post("/raw", mirror::raw).keep_raw(),
     get("/fields", mirror::fields),
     post("/fields", mirror::fields),
+    // Practice: what the lessons are about.
+    get("/lesson", practice::list),
+    get("/lesson/chunks", practice::chunks),
+    get("/lesson/etag", practice::etag),
+    get("/lesson/redirect", practice::redirect),
+    post("/lesson/redirect", practice::redirect),
+    get("/lesson/cookie", practice::cookie),
+    get("/lesson/close", practice::close),
+    get("/lesson/reset", practice::reset),
+    get("/lesson/slow", practice::slow),
     // For browsers and for health checks. The access log leaves quiet routes out.
     get("/site.css", pages::css),
     get("/like.js", pages::js),
