@@ -20,14 +20,15 @@ use crate::support::process::{
 };
 
 /// All flags of the server, in the order of the help.
-const FLAGS: [&str; 18] = [
+const FLAGS: [&str; 19] = [
     "listen",
     "port-file",
     "data",
     "record",
     "no-trace",
-    "bodies",
+    "full",
     "explain",
+    "rfc",
     "max-connections",
     "max-head",
     "max-content",
