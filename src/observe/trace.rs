@@ -241,7 +241,7 @@ struct Writer {
 
 impl Writer {
     fn new(options: &TraceOptions) -> Writer {
-        let screen = options.is_screen().then(|| Screen::new(options.colour, options.rfc));
+        let screen = options.is_screen().then(|| Screen::new(options));
         let (printer, has_colour) = (Printer::new(), options.colour);
         Writer { printer, has_colour, screen, columns: 0, text: String::new() }
     }

@@ -20,6 +20,8 @@ pub struct TraceOptions {
     /// Whether the lines are for a person at a terminal, unless `full` is set: wrapped to
     /// [`stdout_columns`], and folded where they repeat. Else they are a transcript.
     pub screen: bool,
+    /// The flag with which this program sets `full`, if it has one. It is said on a screen.
+    pub full_flag: Option<&'static str>,
 }
 
 impl TraceOptions {

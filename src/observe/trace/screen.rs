@@ -18,6 +18,7 @@
 //! readable on light and on dark.
 
 use super::entry::{Entry, Line, LineKind, NumberedLine, ShownBytes};
+use super::options::TraceOptions;
 use super::requests::FIRST_ERROR;
 use super::wrap::{columns, wrap};
 use crate::transcript::explain::Remark;
@@ -55,8 +56,8 @@ pub(super) struct Screen {
     last: LastRow,
     /// The connection and the side of the bytes in the last row.
     last_bytes: Option<(u32, Side)>,
-    /// Whether it was said that something is left out, and how it is shown.
-    has_told_of_full: bool,
+    /// The flag that shows all, until it was said at something that is left out.
+    full_flag: Option<&'static str>,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -68,14 +69,14 @@ enum LastRow {
 }
 
 impl Screen {
-    /// A screen without a row. `has_clauses`: each explanation has the clause that says so.
-    pub fn new(has_colour: bool, has_clauses: bool) -> Screen {
+    /// A screen without a row.
+    pub fn new(options: &TraceOptions) -> Screen {
         Screen {
-            has_colour,
-            has_clauses,
+            has_colour: options.colour,
+            has_clauses: options.rfc,
             last: LastRow::Nothing,
             last_bytes: None,
-            has_told_of_full: false,
+            full_flag: options.full_flag,
         }
     }
 
@@ -262,20 +263,17 @@ impl Rows<'_> {
 
     /// The text, and for the first text of the run how all is shown.
     fn with_hint(&mut self, text: &str) -> String {
-        let is_told = std::mem::replace(&mut self.screen.has_told_of_full, true);
-        let hint = if is_told { "" } else { " (--full shows all)" };
-        format!("{text}{hint}")
+        let hint = self.screen.full_flag.take().map(|flag| format!(" ({flag} shows all)"));
+        format!("{text}{}", hint.unwrap_or_default())
     }
 
     fn meaning(&mut self, remark: &Remark, indent: usize) {
-        let mut remark = remark.clone();
-        let sentence = remark.about.len() + remark.text.len();
-        // The number of a clause is as long as a short sentence.
-        if !self.screen.has_clauses && sentence < MIN_SENTENCE {
-            remark.clause = "";
-        }
         let width = self.width.saturating_sub(indent + 2);
-        for line in remark.lines(width) {
+        let (all, sentence) = (remark.lines(width), remark.without_clause().lines(width));
+        // The number of a clause is as long as a short sentence, and a row of its own tells nothing.
+        let length = remark.about.len() + remark.text.len();
+        let is_short = length < MIN_SENTENCE || all.len() > sentence.len();
+        for line in if is_short && !self.screen.has_clauses { sentence } else { all } {
             // A name or a picture in it may be wider than the terminal.
             for row in wrap(&line, width, width) {
                 self.row(indent, &[(colour::MEANING, "# "), (colour::MEANING, row)]);
@@ -312,7 +310,7 @@ impl Rows<'_> {
     }
 }
 
-/// Characters of a sentence above which its clause is shown, too.
+/// Characters of a sentence to which its clause is added, if it fits.
 const MIN_SENTENCE: usize = 100;
 
 impl LineKind {

@@ -242,7 +242,8 @@ impl View {
         if self.options.is_screen() {
             let [line_ends, events, connections] = LEGEND;
             self.out.push_prose(line_ends);
-            self.out.push_prose(events);
+            let all = self.options.full_flag.map(|flag| format!("; {flag} folds nothing"));
+            self.out.push_prose(&format!("{events}{}", all.unwrap_or_default()));
             let last = [connections].into_iter().chain(quiet.as_deref());
             self.out.push_prose(&last.collect::<Vec<_>>().join("; "));
         } else if let Some(quiet) = quiet {
@@ -317,7 +318,7 @@ impl View {
 /// What the signs on a screen mean.
 const LEGEND: [&str; 3] = [
     r"\ at a line's end: no line end was sent there; \n: LF without the usual CR",
-    "--- tells of a connection: it opens, is silent or ends; --full folds nothing",
+    "--- tells of a connection: it opens, is silent or ends",
     "@2 is connection 2",
 ];
 

@@ -26,7 +26,7 @@ struct TestView {
 
 impl TestView {
     fn new(options: TraceOptions) -> TestView {
-        let screen = Screen::new(options.colour, options.rfc);
+        let screen = Screen::new(&options);
         let (view, dialogues) = (View::new(options), HashMap::new());
         let (now, items, rows) = (Instant::now(), Vec::new(), String::new());
         TestView { view, dialogues, now, items, rows, screen, columns: 80 }
