@@ -16,12 +16,14 @@
 //! \{7410 bytes}\
 //! # 12 GET /about 200 0.2 ms keep-alive
 //! ```
-//! Everything on stdout is a valid transcript, so text that is copied from a terminal is a test. Each time
-//! is measured from the event before on the same connection, in either direction.
+//! This is a valid transcript, so the text is a test. Each time is measured from the event before on the
+//! same connection, in either direction. A person at a terminal gets the same for reading: what repeats is
+//! folded, a response is indented, and each exchange has a line (see `screen`). `--full` prints the
+//! transcript there, too.
 //!
 //! ```text
 //! connections' threads --> follower --> queue --> printing thread --> stdout
-//!                                                 view: connection: direction, collector
+//!                          view: connection: direction, requests, lines, collector --> printer or screen
 //! ```
 //! A terminal can be slower than a server, and after Ctrl-S it takes nothing at all. So no thread that
 //! serves a connection waits for it: the queue is bounded, and an event that does not fit is lost. The
@@ -85,9 +87,9 @@ pub struct Trace {
 
 impl Server {
     /// Prints the address of this server on stdout, and from then on each exchange, as it happens: see
-    /// [`Trace`]. In colours if stdout is a terminal and `NO_COLOR` is not set. What is printed holds every
-    /// byte, secrets included. When the server has ended or is dropped, everything is printed. One server of
-    /// a process is to be traced: two would number their connections alike.
+    /// [`Trace`]. For a person if stdout is a terminal, and in colours if `NO_COLOR` is not set; else as a
+    /// transcript. Secrets are included. When the server has ended or is dropped, everything is printed.
+    /// One server of a process is to be traced: two would number their connections alike.
     pub fn traced(self) -> Server {
         let trace = Trace::on_stdout(TraceOptions::default());
         if let Ok(address) = self.address() {
@@ -99,7 +101,8 @@ impl Server {
 }
 
 impl Trace {
-    /// A trace that prints to stdout, in colours if [`stdout_wants_colour`].
+    /// A trace that prints to stdout: for a person if it is a terminal, and in colours if
+    /// [`stdout_wants_colour`].
     pub fn on_stdout(options: TraceOptions) -> Trace {
         let (colour, screen) = (stdout_wants_colour(), io::stdout().is_terminal());
         Trace::start(io::stdout(), TraceOptions { colour, screen, ..options })
