@@ -20,6 +20,9 @@ use crate::transcript::{Block, Bytes, Item, Note, Prose, Side};
 /// How long what is counted may wait for more, before it is printed.
 pub(super) const COUNT_TIME: Duration = Duration::from_secs(1);
 
+/// Exchanges or connections that are counted together.
+const MAX_TOGETHER: usize = 64;
+
 /// What is to be printed, and the bytes and exchanges that are being counted.
 pub(super) struct Collector {
     /// What is ready to print.
@@ -121,7 +124,11 @@ impl Collector {
     pub fn fold(&mut self, at: Instant, line: LogLine) {
         let line = self.numbered(line);
         match &mut self.counting {
-            Counting::Folded { since, lines } if at < *since + COUNT_TIME => lines.push(line),
+            Counting::Folded { since, lines }
+                if at < *since + COUNT_TIME && lines.len() < MAX_TOGETHER =>
+            {
+                lines.push(line);
+            }
             _ => {
                 self.stop_counting();
                 self.counting = Counting::Folded { since: at, lines: vec![line] };
@@ -141,7 +148,9 @@ impl Collector {
     /// Adds a connection that its client has closed in order, on a screen.
     pub fn close(&mut self, at: Instant, connection: u32) {
         match &mut self.counting {
-            Counting::Closed { since, connections } if at < *since + COUNT_TIME => {
+            Counting::Closed { since, connections }
+                if at < *since + COUNT_TIME && connections.len() < MAX_TOGETHER =>
+            {
                 connections.push(connection);
             }
             _ => {

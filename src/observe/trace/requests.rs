@@ -6,6 +6,7 @@
 //! The time is from the last byte of the request to the last byte of the response. A server without a route
 //! table, which `watch` watches, reports no exchange, so a screen finds them in the bytes.
 
+use std::borrow::Cow;
 use std::collections::VecDeque;
 use std::time::Instant;
 
@@ -14,13 +15,15 @@ use super::entry::LogLine;
 use crate::message::method::Method;
 use crate::message::outline::Outline;
 use crate::message::target::masked;
+use crate::transcript::Prose;
 use crate::transcript::notes::Took;
 
 /// Requests of one connection that are remembered until they are answered. A client may send more at once;
 /// those have no method and target in their line.
 const MAX_PENDING: usize = 256;
 
-/// Characters of a target in a line.
+/// Characters of a method and of a target in a line.
+const MAX_METHOD: usize = 20;
 const MAX_TARGET: usize = 200;
 
 /// The first status code of an error.
@@ -56,12 +59,12 @@ impl PendingRequests {
             return;
         }
         let target = String::from_utf8_lossy(head.target());
-        let target = masked(&target);
         let method = String::from_utf8_lossy(head.method_name());
-        let name = match target.char_indices().nth(MAX_TARGET) {
-            None => format!("{method} {target}"),
-            Some((end, _)) => format!("{method} {}...", &target[..end]),
-        };
+        let name = format!("{} {}", cut(&method, MAX_METHOD), cut(&masked(&target), MAX_TARGET));
+        // Bytes of a client never reach a terminal unescaped.
+        let name = Prose::new(&name).as_str().to_owned();
+        // Many may wait on one connection, and what is kept of each must be small.
+        let fields = fields.filter(|_| self.requests.is_empty());
         self.requests.push_back(PendingRequest { name, fields, last: at });
     }
 
@@ -82,6 +85,14 @@ impl PendingRequests {
         let took = Took(at.saturating_duration_since(last));
         let text = format!("{name} {status_text} · {took}");
         LogLine { connection, text, status, fields }
+    }
+}
+
+/// The first characters of a text, with dots if it has more.
+fn cut(text: &str, max: usize) -> Cow<'_, str> {
+    match text.char_indices().nth(max) {
+        None => text.into(),
+        Some((end, _)) => format!("{}...", &text[..end]).into(),
     }
 }
 

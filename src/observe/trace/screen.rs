@@ -95,7 +95,7 @@ impl Screen {
         }
         let mut rows = Rows { screen: self, names_connections, width, out };
         match entry {
-            Entry::Item(Item::Prose(prose)) => rows.prose(prose.as_str(), colour::PROSE, 0),
+            Entry::Item(Item::Prose(prose)) => rows.prose(prose.as_str()),
             Entry::Item(Item::Event(event)) => rows.event(event),
             // The trace has no others: bytes are no block on a screen, and nothing is asserted.
             Entry::Item(Item::Block(_) | Item::Assertions(_)) => {}
@@ -155,11 +155,11 @@ impl Rows<'_> {
     }
 
     /// Appends a line of prose.
-    fn prose(&mut self, text: &str, colour: &str, indent: usize) {
-        let width = self.width.saturating_sub(indent + 2);
+    fn prose(&mut self, text: &str) {
+        let width = self.width.saturating_sub(2);
         for (number, row) in wrap(text, width, width.saturating_sub(2)).iter().enumerate() {
             let mark = if number == 0 { "# " } else { "#   " };
-            self.row(indent, &[(colour, mark.get(..).unwrap_or_default()), (colour, row)]);
+            self.row(0, &[(colour::PROSE, mark), (colour::PROSE, row)]);
         }
         self.screen.last = LastRow::Prose;
     }

@@ -293,6 +293,7 @@ fn control_bytes_and_prose_never_reach_the_screen_raw() {
         .receive(1, "GET /\x1b[2J HTTP/1.1\r\nX: \x07\u{202e}\r\n\r\n\x1b[31m\r\n>>> no\r\n");
     test.send(1, "HTTP/1.1 400 \x1b[2J\r\n\r\n\x1b]0;title\x07 \u{202e} caf\u{e9}");
     test.end(1, End::ClientClosed).end(1, End::ServerClosed);
+    test.open(2).receive(2, get("/caf\u{e9}\u{202e}\u{85}")).send(2, ok(0));
     let is_safe = |character: char| character == '\n' || !character.is_control();
     let rows = test.screen();
     assert!(rows.chars().all(is_safe) && !rows.contains('\u{202e}'), "{rows:?}");
