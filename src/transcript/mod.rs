@@ -132,6 +132,6 @@ pub use print::Printer;
 pub use text::{Millis, Note, Prose};
 
 #[cfg(test)]
-mod random;
+pub(crate) mod random;
 #[cfg(test)]
 mod tests;

@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::observe::trace::wrap;
+use crate::transcript::random::Random;
 use crate::transcript::{Block, Event, EventKind, Piece};
 
 /// What a real Chromium sent, and what the site responded.
@@ -164,6 +165,52 @@ fn a_meaning_stands_under_its_line_and_again_for_the_next_page() {
     let mut test = TestView::new(TraceOptions { rfc: true, ..explained() });
     test.open(1).receive(1, page);
     test.has_rows("(RFC 9110 section 7.2)");
+}
+
+#[test]
+fn a_folded_field_is_not_explained() {
+    let mut test = TestView::new(explained());
+    let fields = "Host: h\r\nUser-Agent: a\r\nAccept-Language: en\r\nSec-Fetch-Mode: ";
+    test.open(1);
+    for (user, mode) in [("a", "navigate"), ("b", "navigate"), ("a", "cors")] {
+        let fields = fields.replace("Agent: a", &format!("Agent: {user}"));
+        test.receive(1, format!("GET / HTTP/1.1\r\n{fields}{mode}\r\n\r\n")).send(1, ok(0));
+        test.screen();
+        if user == "b" {
+            // Another page: all is explained again.
+            test.view.explained.meanings.clear();
+            test.rows.clear();
+        }
+    }
+    test.has_rows("\n... 3 fields as in exchange 1 (--full shows all)\n");
+    assert!(!test.screen().contains("# Accept-Language"), "{}", test.rows);
+}
+
+#[test]
+fn any_bytes_fit_the_screen() {
+    let mut random = Random(5);
+    for round in 0..3000 {
+        let options = TraceOptions { explain: round % 3 == 0, colour: false, ..options() };
+        let mut test = TestView::new(options);
+        test.columns = 40 + round % 30;
+        test.open(1);
+        for part in 0..=random.below(6) {
+            let mut bytes = match part % 2 {
+                0 => image("/a.png?q=1").into_bytes(),
+                _ => [ok(9).as_bytes(), "caf\u{e9} \u{65e5}\u{672c}".as_bytes()].concat(),
+            };
+            (0..random.below(4)).for_each(|_| random.mutate(&mut bytes));
+            let from = if part % 2 == 0 { Side::Client } else { Side::Server };
+            let cut = random.below(bytes.len() as u64 + 1) as usize;
+            test.cross(1, from, &bytes[..cut]).cross(1, from, &bytes[cut..]);
+        }
+        test.end(1, End::ServerClosed);
+        let columns = test.columns;
+        for row in test.screen().lines() {
+            assert!(wrap::columns(row) <= columns, "{columns}: {row:?}");
+            assert!(!row.contains(char::is_control), "{row:?}");
+        }
+    }
 }
 
 #[test]
