@@ -16,14 +16,14 @@
 //! \{7410 bytes}\
 //! # 12 GET /about 200 0.2 ms keep-alive
 //! ```
-//! This is a valid transcript, so the text is a test. Each time is measured from the event before on the
-//! same connection, in either direction. A person at a terminal gets the same for reading: what repeats is
-//! folded, a response is indented, and each exchange has a line (see `screen`). `--full` prints the
-//! transcript there, too.
+//! This is a valid transcript, so the text is a test. Each time is measured from the event before
+//! on the same connection, in either direction. A person at a terminal gets the same for reading:
+//! what repeats is folded, a response is indented, and each exchange has a line (see `screen`).
+//! `--full` prints the transcript there, too.
 //!
 //! ```text
 //! connections' threads --> follower --> queue --> printing thread --> stdout
-//!                          view: connection: direction, requests, lines, collector --> printer or screen
+//!          view: connection: direction, requests, lines, collector --> printer or screen
 //! ```
 //! A terminal can be slower than a server, and after Ctrl-S it takes nothing at all. So no thread that
 //! serves a connection waits for it: the queue is bounded, and an event that does not fit is lost. The
@@ -86,10 +86,11 @@ pub struct Trace {
 }
 
 impl Server {
-    /// Prints the address of this server on stdout, and from then on each exchange, as it happens: see
-    /// [`Trace`]. For a person if stdout is a terminal, and in colours if `NO_COLOR` is not set; else as a
-    /// transcript. Secrets are included. When the server has ended or is dropped, everything is printed.
-    /// One server of a process is to be traced: two would number their connections alike.
+    /// Prints the address of this server on stdout, and from then on each exchange, as it happens:
+    /// see [`Trace`]. For a person if stdout is a terminal, and in colours if `NO_COLOR` is not
+    /// set; else as a transcript. Secrets are included. When the server has ended or is dropped,
+    /// everything is printed. One server of a process is to be traced: two would number their
+    /// connections alike.
     pub fn traced(self) -> Server {
         let trace = Trace::on_stdout(TraceOptions::default());
         if let Ok(address) = self.address() {
@@ -282,8 +283,8 @@ impl Writer {
     }
 }
 
-/// Prints like the printer, with colour around each line that is not empty. The first line below the marker
-/// is bold: usually it is a request line or a status line.
+/// Prints like the printer, with colour around each line that is not empty. The first line below
+/// the marker is bold: usually it is a request line or a status line.
 fn paint(item: &Item, printer: &mut Printer, text: &mut String) {
     if printer.empty_line_before(item) {
         text.push('\n');

@@ -177,8 +177,8 @@ fn write_line(text: &mut String, ending: &str, out: &mut impl Write) -> fmt::Res
     Ok(())
 }
 
-/// One line, up to its LF, for a screen: its text, and how it ends if not in CR LF. A screen has its own
-/// width, so nothing is folded.
+/// One line, up to its LF, for a screen: its text, and how it ends if not in CR LF. A screen has
+/// its own width, so nothing is folded.
 pub(crate) fn content_line(line: &[u8], is_in_head: bool) -> (String, &'static str) {
     let (raw, ending) = match line {
         [raw @ .., b'\r', b'\n'] => (raw, ""),

@@ -28,8 +28,8 @@ pub fn silence(time: Duration) -> Option<EventKind> {
     (time >= SILENCE).then(|| EventKind::Silent(Millis::from(seconds)))
 }
 
-/// `82 bytes, +0.1 ms`: the note of bytes that crossed in this number of reads or writes. `took` is the time
-/// since the event before, if it is known.
+/// `82 bytes, +0.1 ms`: the note of bytes that crossed in this number of reads or writes. `took` is
+/// the time since the event before, if it is known.
 pub fn crossed(length: u64, reads: u64, took: impl Into<Option<Duration>>) -> String {
     let reads = if reads > 1 { format!(" in {reads} pieces") } else { String::new() };
     let took = took.into().map(|took| format!(", +{}", Took(took))).unwrap_or_default();

@@ -147,8 +147,8 @@ impl ServerProcess {
         }
     }
 
-    /// Waits for a line as [`wait_for_line`](ServerProcess::wait_for_line) does. Returns all of its stdout so
-    /// far.
+    /// Waits for a line as [`wait_for_line`](ServerProcess::wait_for_line) does. Returns all of its
+    /// stdout so far.
     pub fn wait_for_line_and_before(&mut self, prefix: &str) -> String {
         self.wait_for_line(prefix);
         self.output.clone()

@@ -5,9 +5,9 @@
 //! ```text
 //! ... 10 fields as in exchange 3
 //! ```
-//! Rule: a field is folded if this client's last request that has a number had the same line, byte for byte.
-//! A client is an address and a User-Agent: a browser uses several connections, and `curl` beside it is
-//! another client.
+//! Rule: a field is folded if this client's last request that has a number had the same line, byte
+//! for byte. A client is an address and a User-Agent: a browser uses several connections, and
+//! `curl` beside it is another client.
 
 use std::collections::VecDeque;
 use std::net::IpAddr;
@@ -68,8 +68,8 @@ impl Clients {
         self.0.push_back((fields, number));
     }
 
-    /// The lines of a request that its client's last request had too, and the number of that exchange.
-    /// `None` if they are too few to fold.
+    /// The lines of a request that its client's last request had too, and the number of that
+    /// exchange. `None` if they are too few to fold.
     pub fn repeated<'f>(&self, fields: &'f ClientFields) -> Option<(Vec<&'f [u8]>, u64)> {
         let (known, number) = self.0.iter().find(|(known, _)| known.is_same_client(fields))?;
         let lines = fields.lines.iter().filter(|line| known.lines.contains(line));

@@ -4,9 +4,9 @@
 //! <<< @2 655360 bytes in 10 pieces, +3.1 ms
 //! \{655360 bytes}\
 //! ```
-//! Consecutive reads or writes of which no byte is shown share one block, for a second at most. So a file
-//! of 10 MiB is one line, and not 160. On a screen, so do folded exchanges and connections that their
-//! clients have closed.
+//! Consecutive reads or writes of which no byte is shown share one block, for a second at most. So
+//! a file of 10 MiB is one line, and not 160. On a screen, so do folded exchanges and connections
+//! that their clients have closed.
 
 use std::mem;
 use std::time::{Duration, Instant};

@@ -86,7 +86,8 @@ struct OnScreen {
     explained: BySide<usize>,
     /// Whether an exchange was shown.
     has_exchange: bool,
-    /// When the client ended its side, if that is not shown yet: the server's end usually follows at once.
+    /// When the client ended its side, if that is not shown yet: the server's end usually follows
+    /// at once.
     unsaid_end: Option<Instant>,
 }
 
@@ -208,8 +209,8 @@ impl TracedConnection {
         self.push(Entry::Item(Item::Block(Block { connection, from, note, bytes })), cost, out);
     }
 
-    /// Records the time of bytes that crossed, and prints what comes before them. Returns their counts,
-    /// unless they are only counted.
+    /// Records the time of bytes that crossed, and prints what comes before them. Returns their
+    /// counts, unless they are only counted.
     fn begin(
         &mut self,
         at: Instant,
@@ -232,8 +233,8 @@ impl TracedConnection {
         Some(crossed)
     }
 
-    /// Prints bytes that crossed as lines on a screen, with these explanations of them, and the line about
-    /// each exchange that they complete. `folds`: fields that repeat are folded.
+    /// Prints bytes that crossed as lines on a screen, with these explanations of them, and the
+    /// line about each exchange that they complete. `folds`: fields that repeat are folded.
     pub fn show_on_screen(
         &mut self,
         at: Instant,
@@ -366,7 +367,8 @@ impl TracedConnection {
         is_answered && self.held.is_none() && !self.client.is_within() && !self.server.is_within()
     }
 
-    /// Holds back all items of the next request, to fold its exchange if its response is part of a page.
+    /// Holds back all items of the next request, to fold its exchange if its response is part of a
+    /// page.
     pub fn hold_to_fold(&mut self) {
         self.held.get_or_insert_with(Held::default).fold = Fold::Asked;
     }
@@ -523,8 +525,8 @@ impl TracedConnection {
         }
     }
 
-    /// On a screen, an idle connection that its client and then the server has closed is only counted. Returns
-    /// whether this end is part of that.
+    /// On a screen, an idle connection that its client and then the server has closed is only
+    /// counted. Returns whether this end is part of that.
     fn ends_quietly(&mut self, at: Instant, kind: EventKind, out: &mut Collector) -> bool {
         let (connection, has_bytes) = (self.label(), self.has_bytes);
         let Some(screen) = self.screen.as_mut().filter(|_| has_bytes) else { return false };

@@ -78,8 +78,8 @@ pub(super) struct Shown<'r> {
 }
 
 impl Direction {
-    /// A direction without a byte. If its start is not known, neither is what may still be shown of the
-    /// first message, so that is counted.
+    /// A direction without a byte. If its start is not known, neither is what may still be shown of
+    /// the first message, so that is counted.
     pub fn new(options: &TraceOptions, start_is_known: bool) -> Direction {
         Direction {
             shows_all: options.full,

@@ -1,7 +1,7 @@
 //! # The lines of the bytes that a screen shows
 //!
-//! The bytes of one read or write, line by line: what each line is, and what it means. Fields that repeat are
-//! replaced by one line.
+//! The bytes of one read or write, line by line: what each line is, and what it means. Fields that
+//! repeat are replaced by one line.
 
 use super::entry::{Line, LineKind};
 use super::requests::FIRST_ERROR;
@@ -17,9 +17,9 @@ pub(super) struct Repeated<'a> {
     pub number: u64,
 }
 
-/// Turns shown bytes into lines. `ranges` say what the bytes are, and `is_within_head` whether a head began
-/// before them. `meaning` has explanations, each with the offset of the byte that it explains; those that are
-/// not `is_new`, or that are about fields that repeat, are left out.
+/// Turns shown bytes into lines. `ranges` say what the bytes are, and `is_within_head` whether a
+/// head began before them. `meaning` has explanations, each with the offset of the byte that it
+/// explains; those that are not `is_new`, or that are about fields that repeat, are left out.
 pub(super) fn lines(
     from: Side,
     shown: &Bytes,

@@ -3,8 +3,8 @@
 //! ```text
 //! 5 POST /api/likes 201 · 0.8 ms
 //! ```
-//! The time is from the last byte of the request to the last byte of the response. A server without a route
-//! table, which `watch` watches, reports no exchange, so a screen finds them in the bytes.
+//! The time is from the last byte of the request to the last byte of the response. A server without
+//! a route table, which `watch` watches, reports no exchange, so a screen finds them in the bytes.
 
 use std::borrow::Cow;
 use std::collections::VecDeque;
@@ -18,8 +18,8 @@ use crate::message::target::masked;
 use crate::transcript::Prose;
 use crate::transcript::notes::Took;
 
-/// Requests of one connection that are remembered until they are answered. A client may send more at once;
-/// those have no method and target in their line.
+/// Requests of one connection that are remembered until they are answered. A client may send more
+/// at once; those have no method and target in their line.
 const MAX_PENDING: usize = 256;
 
 /// Characters of a method and of a target in a line.
@@ -73,7 +73,8 @@ impl PendingRequests {
         self.requests.back_mut().into_iter().for_each(|request| request.last = at);
     }
 
-    /// Takes the oldest request, which has a response with this status now. Returns the line about it.
+    /// Takes the oldest request, which has a response with this status now. Returns the line about
+    /// it.
     pub fn answered(&mut self, at: Instant, status: Option<u16>, connection: u32) -> LogLine {
         let status_text = status.map_or_else(|| "-".into(), |status| status.to_string());
         let Some(PendingRequest { name, fields, last }) = self.requests.pop_front() else {
@@ -108,8 +109,9 @@ impl LogLine {
     }
 }
 
-/// Whether a browser asks for a part of a page: a style sheet, a script, an image or a font. What a person
-/// asks for is none: the address bar sends `Sec-Fetch-Dest: document`, and curl sends no Referer.
+/// Whether a browser asks for a part of a page: a style sheet, a script, an image or a font. What a
+/// person asks for is none: the address bar sends `Sec-Fetch-Dest: document`, and curl sends no
+/// Referer.
 pub(super) fn asks_for_part_of_page(head: &Outline) -> bool {
     let value = |name: &str| head.fields().values(name).next();
     if head.method != Some(Method::Get) {
@@ -137,8 +139,8 @@ pub(super) fn is_from_a_person(head: &Outline) -> bool {
     }
 }
 
-/// Whether this is the head of a response with a style sheet, a script, an image or a font, or says that the
-/// browser has it.
+/// Whether this is the head of a response with a style sheet, a script, an image or a font, or says
+/// that the browser has it.
 pub(super) fn is_part_of_page(head: &Outline) -> bool {
     let kind = head.fields().values("content-type").next().unwrap_or_default();
     let kind = kind.to_ascii_lowercase();

@@ -13,9 +13,9 @@
 //!     {"post":1,"likes":1}\
 //! 5 POST /api/likes 201 · 0.8 ms        a line about the exchange, as in a log
 //! ```
-//! This is no transcript: [`--full`](super::TraceOptions::full) prints one. No row is wider than the terminal,
-//! whose width is asked for again before each print. Colours are of the middle of the palette, so they are
-//! readable on light and on dark.
+//! This is no transcript: [`--full`](super::TraceOptions::full) prints one. No row is wider than
+//! the terminal, whose width is asked for again before each print. Colours are of the middle of the
+//! palette, so they are readable on light and on dark.
 
 use super::entry::{Entry, Line, LineKind, NumberedLine, ShownBytes};
 use super::options::TraceOptions;
@@ -33,7 +33,8 @@ const MEANING_INDENT: usize = 4;
 /// Columns by which the rows of a line after the first are indented.
 const HANGING_INDENT: usize = 2;
 
-/// The escape codes of colours. Each row has its own, since a pager resets colours at the end of a line.
+/// The escape codes of colours. Each row has its own, since a pager resets colours at the end of a
+/// line.
 pub(super) mod colour {
     pub const REQUEST: &str = "\x1b[38;5;32m";
     pub const REQUEST_LINE: &str = "\x1b[1;38;5;32m";
@@ -80,8 +81,8 @@ impl Screen {
         }
     }
 
-    /// Appends the rows of an entry, each of at most `width` columns. `names_connections`: there was more
-    /// than one, so each is named.
+    /// Appends the rows of an entry, each of at most `width` columns. `names_connections`: there
+    /// was more than one, so each is named.
     pub fn print(
         &mut self,
         entry: &Entry,
@@ -133,8 +134,8 @@ impl Rows<'_> {
         self.screen.last = if is_blank { LastRow::Blank } else { LastRow::Other };
     }
 
-    /// Appends a blank row above bytes of this side, unless the last row is one. Prose above a request is
-    /// about it, or is set apart enough by its `#`.
+    /// Appends a blank row above bytes of this side, unless the last row is one. Prose above a
+    /// request is about it, or is set apart enough by its `#`.
     fn blank_above(&mut self, from: Side) {
         let is_apart = match self.screen.last {
             LastRow::Nothing | LastRow::Blank => true,
@@ -270,7 +271,8 @@ impl Rows<'_> {
     fn meaning(&mut self, remark: &Remark, indent: usize) {
         let width = self.width.saturating_sub(indent + 2);
         let (all, sentence) = (remark.lines(width), remark.without_clause().lines(width));
-        // The number of a clause is as long as a short sentence, and a row of its own tells nothing.
+        // The number of a clause is as long as a short sentence, and a row of its own tells
+        // nothing.
         let length = remark.about.len() + remark.text.len();
         let is_short = length < MIN_SENTENCE || all.len() > sentence.len();
         for line in if is_short && !self.screen.has_clauses { sentence } else { all } {

@@ -12,6 +12,9 @@
 //! - A server with quiet routes says for each request whether its route is quiet. The request is held
 //!   back until then. An exchange on a quiet route is held back until it is answered. It is printed if it
 //!   failed, or if there is a remark on it.
+//! - On a screen, a request for a style sheet, a script, an image or a font is held back until its
+//!   response begins, for a second at most. If that is what was requested, the exchange is one line.
+//!   An idle client's end is held back as long, until the server's end.
 //! - After events were lost, it is unknown what was shown of a message. Until the next one begins in the
 //!   same direction, bytes are only counted.
 //!
@@ -56,8 +59,8 @@ pub(super) struct View {
     connections: HashMap<u64, TracedConnection>,
     /// Connections that may still be silent, each with its opening time, the oldest first.
     may_be_silent: VecDeque<(Instant, u64)>,
-    /// Connections with something that waits to be folded, each with the time at which it has waited long
-    /// enough, the first ones first.
+    /// Connections with something that waits to be folded, each with the time at which it has
+    /// waited long enough, the first ones first.
     may_fold: VecDeque<(Instant, u64)>,
     /// Whether there was more than one connection.
     has_several: bool,
@@ -77,8 +80,8 @@ struct Explained {
     meanings: HashSet<(String, String)>,
 }
 
-/// Explanations that are remembered, so that each is printed once for a page. Beyond them no new one is
-/// printed.
+/// Explanations that are remembered, so that each is printed once for a page. Beyond them no new
+/// one is printed.
 const MAX_EXPLANATIONS: usize = 4096;
 
 impl View {

@@ -4,12 +4,12 @@
 //! Accept: text/html,application/xhtml+xml,
 //!   application/xml;q=0.9
 //! ```
-//! Rule: a row ends at a space, or after a comma or a semicolon. A word that is wider than a row is broken
-//! after other punctuation, and only without that at the last column. An escape such as `\x1b` is never
-//! broken.
+//! Rule: a row ends at a space, or after a comma or a semicolon. A word that is wider than a row is
+//! broken after other punctuation, and only without that at the last column. An escape such as
+//! `\x1b` is never broken.
 
-/// Columns that a character takes on a terminal: two for the wide ones of East Asia and for emoji, none for
-/// a mark on the letter before it.
+/// Columns that a character takes on a terminal: two for the wide ones of East Asia and for emoji,
+/// none for a mark on the letter before it.
 fn character_columns(character: char) -> usize {
     match character {
         '\0'..='\u{2ff}' => 1,
@@ -34,8 +34,8 @@ pub(super) fn columns(text: &str) -> usize {
     text.chars().map(character_columns).sum()
 }
 
-/// Splits a line into rows: the first of at most `first` columns, the others of at most `next`. There is
-/// always one row at least.
+/// Splits a line into rows: the first of at most `first` columns, the others of at most `next`.
+/// There is always one row at least.
 pub(super) fn wrap(line: &str, first: usize, next: usize) -> Vec<&str> {
     let (mut rows, mut rest, mut width) = (Vec::new(), line, first);
     while columns(rest) > width {
@@ -50,7 +50,8 @@ pub(super) fn wrap(line: &str, first: usize, next: usize) -> Vec<&str> {
     rows
 }
 
-/// Where the first row of a text ends that is wider than `width`: always after one character at least.
+/// Where the first row of a text ends that is wider than `width`: always after one character at
+/// least.
 fn row_end(text: &str, width: usize) -> usize {
     let (mut used, mut at) = (0, 0);
     let (mut at_space, mut in_word, mut has_word) = (None, None, false);

@@ -1,5 +1,5 @@
-//! Tests of the view: a list of events in, the text of a transcript out. `screen` has those whose output is
-//! the rows of a screen.
+//! Tests of the view: a list of events in, the text of a transcript out. `screen` has those whose
+//! output is the rows of a screen.
 
 mod screen;
 
