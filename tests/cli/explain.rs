@@ -27,7 +27,8 @@ fn run(arguments: &[&str], input: &[u8]) -> (Option<i32>, String, String) {
     (output.status.code(), text(output.stdout), text(output.stderr))
 }
 
-/// Returns the explanation of these bytes. It must be printable ASCII with lines of at most 80 columns.
+/// Returns the explanation of these bytes. It must be printable ASCII with lines of at most 80
+/// columns.
 #[track_caller]
 fn explained(arguments: &[&str], input: &[u8]) -> String {
     let (code, stdout, stderr) = run(arguments, input);

@@ -150,8 +150,8 @@ pub(super) fn at_start(
     (is_content && !can_begin_message(side, line)).then(|| flaw(bytes, at, 0, row))
 }
 
-/// Returns the fault of bytes after the end of a message, if their first one can begin no message: told
-/// when it arrives, and not when its line is complete.
+/// Returns the fault of bytes after the end of a message, if their first one can begin no message:
+/// told when it arrives, and not when its line is complete.
 pub(super) fn stray(side: Side, bytes: &[u8], at: usize) -> Option<Remark> {
     let offset = match side {
         // An empty line may precede a request.
@@ -397,7 +397,8 @@ mod tests {
             explainer.explain_bytes(side, message);
             let remarks = explainer.explain_bytes(side, b"o");
             assert!(remarks[0].is_fault && remarks[0].text.contains("so it is not its content"));
-            // The next request, which begins with that byte in the eyes of the other side, is told once.
+            // The next request, which begins with that byte in the eyes of the other side, is told
+            // once.
             let next = explainer.explain_bytes(side, b"GET / HTTP/1.1\r\nHost: h\r\n\r\n");
             assert!(next.iter().all(|remark| !remark.is_fault), "{next:#?}");
             assert!(explainer.explain_end(side).iter().all(|remark| !remark.is_fault));
