@@ -70,8 +70,8 @@ impl Remark {
     }
 }
 
-/// Returns remarks as items of prose for a transcript, one for each line. With the `# ` before it, a line
-/// has at most `width` columns.
+/// Returns remarks as items of prose for a transcript, one for each line. With the `# ` before it,
+/// a line has at most `width` columns.
 pub fn prose(remarks: &[Remark], width: usize) -> impl Iterator<Item = Item> {
     let lines = remarks.iter().flat_map(move |remark| remark.lines(width.saturating_sub(2)));
     lines.map(|line| Item::Prose(Prose::new(&line)))
