@@ -42,6 +42,11 @@ impl Remark {
         Remark { is_fault: true, ..Remark::new(span, text, clause) }
     }
 
+    /// Returns the remark without its clause.
+    pub fn without_clause(&self) -> Remark {
+        Remark { clause: "", ..self.clone() }
+    }
+
     /// Returns the remark as lines of at most `width` columns.
     pub fn lines(&self, width: usize) -> Vec<String> {
         let mut text = self.text.clone();
