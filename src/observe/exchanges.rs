@@ -111,6 +111,8 @@ pub struct KeptExchange {
     pub number: u64,
     /// The number of the connection, from 1.
     pub connection: u64,
+    /// Which exchange of its connection it is, from 1.
+    pub position: u64,
     /// The client's address.
     pub peer: SocketAddr,
     /// What the client sent.
@@ -268,6 +270,7 @@ impl KeptExchange {
         KeptExchange {
             number,
             connection: told.connection,
+            position: told.exchanges,
             peer: told.peer,
             request: KeptBytes::default(),
             response: KeptBytes::default(),
