@@ -9,6 +9,7 @@ use openkitchen::observe::trace::SECRETS_ARE_SHOWN;
 use openkitchen::observe::{Follower, Recorder, Trace, TraceOptions, Viewer};
 
 use super::print;
+use crate::site::kitchen;
 
 /// What shows the connections of a command. A clone is a handle to the same.
 #[derive(Clone)]
@@ -34,7 +35,7 @@ impl Viewers {
     ) -> Result<Viewers, String> {
         let open = |folder| Recorder::open(folder, server).map_err(|error| error.to_string());
         let recorder = record.map(open).transpose()?;
-        let recorder = recorder.map(Arc::new);
+        let recorder = recorder.map(|recorder| Arc::new(recorder.leaving_out(kitchen::is_own)));
         let trace = trace.map(|options| Arc::new(Trace::on_stdout(options)));
         let mut viewers: Vec<Arc<dyn Viewer>> = Vec::new();
         viewers.extend(trace.clone().map(|trace| trace as Arc<dyn Viewer>));

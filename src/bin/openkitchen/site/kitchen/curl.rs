@@ -7,9 +7,6 @@ use std::fmt::Write;
 use std::net::SocketAddr;
 
 use openkitchen::message::outline::Outline;
-use openkitchen::observe::KeptExchange;
-
-use super::secrets::mask;
 
 /// Fields that curl writes by itself.
 const OF_CURL: [&str; 4] = ["host", "content-length", "transfer-encoding", "connection"];
@@ -17,16 +14,10 @@ const OF_CURL: [&str; 4] = ["host", "content-length", "transfer-encoding", "conn
 /// Content of more bytes is left out: no shell takes so long a line.
 const MAX_CONTENT_BYTES: usize = 8 * 1024;
 
-/// The command that sends the request of this exchange to the server at `address`; empty if its head
-/// cannot be split.
-pub fn command(kept: &KeptExchange, address: SocketAddr, unmasked: bool) -> String {
-    let mut bytes = kept.request.bytes().to_vec();
-    let Some(head) = Outline::parse(&bytes, true).flatten() else { return String::new() };
-    let content = bytes.get(head.length..).unwrap_or_default().to_vec();
-    if !unmasked {
-        mask(&mut bytes, head.length);
-    }
-    let Some(head) = Outline::parse(&bytes, true).flatten() else { return String::new() };
+/// The command that sends this request to the server at `address`; empty if its head cannot be split.
+pub fn command(request: &[u8], address: SocketAddr) -> String {
+    let Some(head) = Outline::parse(request, true).flatten() else { return String::new() };
+    let content = request.get(head.length..).unwrap_or_default();
     let mut line = "curl -i --path-as-is --globoff".to_owned();
     match head.method_name() {
         b"GET" if content.is_empty() => {}
@@ -48,7 +39,7 @@ pub fn command(kept: &KeptExchange, address: SocketAddr, unmasked: bool) -> Stri
         return format!("{line} --data-binary @CONTENT {}", url(head.target(), address));
     }
     if !content.is_empty() {
-        line += &format!(" --data-raw {}", quoted(&content));
+        line += &format!(" --data-raw {}", quoted(content));
     }
     format!("{line} {}", url(head.target(), address))
 }

@@ -8,22 +8,24 @@ use openkitchen::transcript::Side;
 use openkitchen::transcript::explain::{ConnectionExplainer, Remark};
 
 use super::super::json;
-use super::secrets::mask;
 
 /// A time in milliseconds, as the page reads it.
 pub fn millis(time: Duration) -> String {
     format!("{:.3}", time.as_secs_f64() * 1000.0)
 }
 
-/// What the bytes of both sides of an exchange mean: the request's remarks, and the response's.
-pub fn remarks(kept: &KeptExchange) -> [Vec<Remark>; 2] {
+/// What the bytes of both sides of an exchange mean, as they are shown: the request's remarks, and the
+/// response's.
+pub fn remarks(kept: &KeptExchange, shown: &[Vec<u8>; 2]) -> [Vec<Remark>; 2] {
     let mut explainer = ConnectionExplainer::default();
     // Of a message that was cut, here or by the end of its connection, only the second is told.
     let is_cut = |message: &KeptBytes| {
         kept.is_over && !message.is_whole() && message.total() == message.bytes().len() as u64
     };
-    [(Side::Client, &kept.request), (Side::Server, &kept.response)].map(|(side, message)| {
-        let mut remarks = explainer.explain_bytes(side, message.bytes());
+    let [request, response] = shown;
+    let sides = [(Side::Client, &kept.request, request), (Side::Server, &kept.response, response)];
+    sides.map(|(side, message, bytes)| {
+        let mut remarks = explainer.explain_bytes(side, bytes);
         if is_cut(message) {
             remarks.extend(explainer.explain_end(side));
         }
@@ -46,16 +48,10 @@ pub fn parts(remarks: &[Remark]) -> String {
     }))
 }
 
-/// A message of an exchange.
-pub fn kept(message: &KeptBytes, remarks: &[Remark], unmasked: bool) -> String {
-    let head = message.head_length();
-    let heads = head.map_or(usize::MAX, |head| usize::try_from(head).unwrap_or(usize::MAX));
-    let mut bytes = message.bytes().to_vec();
-    if !unmasked {
-        mask(&mut bytes, heads);
-    }
-    let start = head.filter(|&head| head < message.total());
-    object(&bytes, message.total(), start, message.reads(), ending(message), remarks)
+/// A message of an exchange, with its bytes as they are shown.
+pub fn kept(message: &KeptBytes, bytes: &[u8], remarks: &[Remark]) -> String {
+    let start = message.head_length().filter(|&head| head < message.total());
+    object(bytes, message.total(), start, message.reads(), ending(message), remarks)
 }
 
 /// A message from its parts. `start` is where the content begins.

@@ -165,7 +165,7 @@ impl Drop for Place {
 }
 
 /// Whether the exchanges of a row are the kitchen's own.
-fn is_own(row: &RouteRow) -> bool {
+pub fn is_own(row: &RouteRow) -> bool {
     row.path == "/kitchen" || row.path.starts_with("/kitchen/")
 }
 

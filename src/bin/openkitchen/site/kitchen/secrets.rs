@@ -8,11 +8,61 @@
 //! Each byte becomes one asterisk, so that all places in the bytes stay. A broken head is masked too, so
 //! each line is taken as it stands. Left out: content. A form may hold a password.
 
+use std::collections::HashSet;
+
 use openkitchen::message::target::{is_secret_name, secret_values};
+use openkitchen::observe::{KeptBytes, KeptExchange};
 
 /// Fields whose names sound secret, and whose values are not.
 const OPEN: [&str; 4] =
     ["www-authenticate", "proxy-authenticate", "authentication-info", "sec-websocket-key"];
+
+/// The bytes of an exchange as they are shown: the request's and the response's. Unless `unmasked` is true,
+/// the secrets in the heads are masked, and so is what the content of the response repeats of them: a
+/// refusal shows the broken line, and some routes mirror the request.
+pub fn shown(kept: &KeptExchange, unmasked: bool) -> [Vec<u8>; 2] {
+    let messages = [&kept.request, &kept.response];
+    let mut shown = messages.map(|message| message.bytes().to_vec());
+    if unmasked {
+        return shown;
+    }
+    let heads =
+        |message: &KeptBytes| message.head_length().map_or(usize::MAX, |head| head as usize);
+    let mut secrets = Vec::new();
+    for (bytes, message) in shown.iter_mut().zip(messages) {
+        mask(bytes, heads(message));
+        secrets.extend(covered(message.bytes(), bytes));
+    }
+    cover_copies(&mut shown[1], &secrets);
+    shown
+}
+
+/// The parts of some bytes that are masked in their copy.
+fn covered<'a>(bytes: &'a [u8], masked: &[u8]) -> Vec<&'a [u8]> {
+    let differ = |at: &usize| bytes[*at] != masked[*at];
+    let (mut parts, mut at) = (Vec::new(), 0);
+    while let Some(start) = (at..bytes.len()).find(differ) {
+        at = (start..bytes.len()).find(|at| !differ(at)).unwrap_or(bytes.len());
+        parts.push(&bytes[start..at]);
+    }
+    parts
+}
+
+/// Bytes of a secret that are found again, also without those around them: a line that is shown may be cut.
+const COPIED_BYTES: usize = 6;
+
+/// Masks copies of secrets. Shorter ones would be found where they are none.
+fn cover_copies(bytes: &mut [u8], secrets: &[&[u8]]) {
+    let pieces: HashSet<&[u8]> =
+        secrets.iter().flat_map(|secret| secret.windows(COPIED_BYTES)).collect();
+    if pieces.is_empty() {
+        return;
+    }
+    let windows = bytes.windows(COPIED_BYTES).enumerate();
+    let starts: Vec<usize> =
+        windows.filter(|(_, window)| pieces.contains(window)).map(|(start, _)| start).collect();
+    starts.iter().for_each(|&start| cover(&mut bytes[start..start + COPIED_BYTES]));
+}
 
 /// Masks the secrets in the heads at the start of these bytes, which are so long.
 pub fn mask(bytes: &mut [u8], heads: usize) {
@@ -94,6 +144,14 @@ mod tests {
         mask(&mut bytes, text.len());
         assert_eq!(bytes.len(), text.len());
         String::from_utf8_lossy(&bytes).into_owned()
+    }
+
+    #[test]
+    fn what_a_response_repeats_of_a_secret_is_masked_even_if_it_is_cut() {
+        let mut content = *b"a s3cret-of-12 b, s3cret-o, of-12, ****** s3cre";
+        cover_copies(&mut content, &[b"s3cret-of-12", b"ab"]);
+        assert_eq!(&content, b"a ************ b, ********, of-12, ****** s3cre");
+        assert_eq!(covered(b"abcdef", b"a**de*"), [&b"bc"[..], b"f"]);
     }
 
     #[test]

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use openkitchen::Status;
 use openkitchen::message::outline::Outline;
+use openkitchen::message::visible::Visible;
 use openkitchen::observe::{KeptBytes, KeptExchange};
 use openkitchen::transcript::explain::Remark;
 
@@ -38,16 +39,17 @@ fn titles() -> impl Iterator<Item = &'static str> {
 /// The steps of an exchange.
 pub fn of(
     kept: &KeptExchange,
-    shown: &Shown,
+    server: &Shown,
+    shown: &[Vec<u8>; 2],
     remarks: &[Vec<Remark>; 2],
     row: Option<&RowSource>,
 ) -> String {
     let walk = Walk {
         kept,
-        shown,
+        server,
         row,
-        head: RequestHead::of(kept, false),
-        response: final_head(kept),
+        head: RequestHead::of(&shown[0]),
+        response: final_head(&shown[1]),
         fault: remarks[0].iter().find(|remark| remark.is_fault),
     };
     let steps = [
@@ -76,7 +78,7 @@ pub fn of(
 /// What the steps are told from.
 struct Walk<'a> {
     kept: &'a KeptExchange,
-    shown: &'a Shown,
+    server: &'a Shown,
     row: Option<&'a RowSource>,
     head: RequestHead,
     response: Option<Outline>,
@@ -88,22 +90,16 @@ impl Walk<'_> {
     /// The value of a field of the request, as text.
     fn field(&self, name: &str) -> Option<String> {
         let outline = self.head.outline.as_ref()?;
-        outline
-            .fields()
-            .values(name)
-            .next()
-            .map(|value| String::from_utf8_lossy(value).into_owned())
+        outline.fields().values(name).next().map(text)
     }
 
     fn start_line(&self) -> String {
-        let words = [&self.head.method[..], b" ", &self.head.target].concat();
-        let shown: String = String::from_utf8_lossy(&words).chars().take(200).collect();
-        shown
+        text(&[&self.head.method[..], b" ", &self.head.target].concat())
     }
 
     /// What the server knows and watch does not.
     fn is_watched(&self) -> bool {
-        self.shown.watched.is_some()
+        self.server.watched.is_some()
     }
 
     fn click(&self) -> Step {
@@ -116,10 +112,7 @@ impl Walk<'_> {
             }
             (Some(dest), _) => format!("The page needs a {dest}, so the browser sent {what}."),
             (None, _) => match self.field("user-agent") {
-                Some(agent) => {
-                    let agent: String = agent.chars().take(100).collect();
-                    format!("A client that calls itself {agent} sent {what}.")
-                }
+                Some(agent) => format!("A client that calls itself {agent} sent {what}."),
                 None => format!("A client sent {what}."),
             },
         };
@@ -197,8 +190,8 @@ impl Walk<'_> {
         let text = match (self.row, self.kept.routed_at) {
             _ if self.is_watched() => UNSEEN.to_owned(),
             (Some(row), _) => {
-                let index = index(self.kept, &self.shown.rows).unwrap_or_default();
-                format!("Row {} of {} matched: {}", index + 1, self.shown.rows.len(), row.text)
+                let index = index(self.kept, &self.server.rows).unwrap_or_default();
+                format!("Row {} of {} matched: {}", index + 1, self.server.rows.len(), row.text)
             }
             (None, Some(_)) => "No row of the table has this path and this method.".to_owned(),
             (None, None) => REFUSED.to_owned(),
@@ -261,7 +254,7 @@ impl Walk<'_> {
     fn page(&self) -> Step {
         let kind =
             self.response.as_ref().and_then(|head| head.fields().values("content-type").next());
-        let kind = kind.map(|kind| String::from_utf8_lossy(kind).into_owned());
+        let kind = kind.map(text);
         let after = match self.kept.ends.last() {
             Some(end) => format!("the connection has ended ({end})"),
             None if self.kept.is_over => "the connection waits for the next request".to_owned(),
@@ -274,6 +267,14 @@ impl Walk<'_> {
         let at = Some(&self.kept.response).and_then(KeptBytes::times).map(|(_, last)| last);
         Step { at: at.filter(|_| self.kept.is_over), text, ..Step::default() }
     }
+}
+
+/// Bytes of a client or a server that a sentence repeats, at most.
+const MAX_REPEATED_BYTES: usize = 200;
+
+/// The start of these bytes as visible text.
+fn text(bytes: &[u8]) -> String {
+    Visible(&bytes[..bytes.len().min(MAX_REPEATED_BYTES)]).to_string()
 }
 
 const UNSEEN: &str = "watch sees what crosses, and not what runs inside of the server.";

@@ -8,7 +8,7 @@ use std::time::{Duration, SystemTime};
 use openkitchen::message::outline::Outline;
 use openkitchen::observe::{ConnectionState, KeptConnection, KeptExchange};
 use openkitchen::transcript::explain::Remark;
-use openkitchen::transcript::{Bytes, Item};
+use openkitchen::transcript::{Bytes, Item, Side};
 use openkitchen::{End, RouteRow};
 
 use super::super::json;
@@ -20,17 +20,19 @@ type Members = Vec<(&'static str, String)>;
 
 /// The summary of an exchange.
 pub fn exchange(kept: &KeptExchange, rows: &[RouteRow]) -> String {
-    json::object(members(kept, rows, &message::remarks(kept), false))
+    let shown = secrets::shown(kept, false);
+    let remarks = message::remarks(kept, &shown);
+    json::object(members(kept, rows, &shown, &remarks))
 }
 
 fn members(
     kept: &KeptExchange,
     rows: &[RouteRow],
+    shown: &[Vec<u8>; 2],
     remarks: &[Vec<Remark>; 2],
-    unmasked: bool,
 ) -> Members {
-    let head = RequestHead::of(kept, unmasked);
-    let response = final_head(kept);
+    let head = RequestHead::of(&shown[0]);
+    let response = final_head(&shown[1]);
     let content_type =
         response.as_ref().and_then(|head| head.fields().values("content-type").next());
     let media_type = content_type.and_then(|value| value.split(|&byte| byte == b';').next());
@@ -68,13 +70,9 @@ pub struct RequestHead {
 }
 
 impl RequestHead {
-    /// The start of an exchange's request. Of a broken one, the first two words.
-    pub fn of(kept: &KeptExchange, unmasked: bool) -> RequestHead {
-        let mut bytes = kept.request.bytes().to_vec();
-        let outline = Outline::parse(&bytes, true).flatten();
-        if !unmasked {
-            secrets::mask(&mut bytes, usize::MAX);
-        }
+    /// The start of a request. Of a broken one, the first two words.
+    pub fn of(bytes: &[u8]) -> RequestHead {
+        let outline = Outline::parse(bytes, true).flatten();
         let line = bytes.trim_ascii_start().split(|byte| b"\r\n".contains(byte)).next();
         let mut words = line.unwrap_or_default().split(|&byte| byte == b' ').map(<[u8]>::to_vec);
         let mut word = || words.next().unwrap_or_default();
@@ -83,8 +81,7 @@ impl RequestHead {
 }
 
 /// The head of the final response, after the interim ones.
-pub fn final_head(kept: &KeptExchange) -> Option<Outline> {
-    let mut bytes = kept.response.bytes();
+pub fn final_head(mut bytes: &[u8]) -> Option<Outline> {
     loop {
         let head = Outline::parse(bytes, false)??;
         match head.status {
@@ -100,13 +97,14 @@ pub fn index(kept: &KeptExchange, rows: &[RouteRow]) -> Option<usize> {
 }
 
 /// All that is known of an exchange.
-pub fn details(kept: &KeptExchange, shown: &Shown, unmasked: bool) -> String {
-    let remarks = message::remarks(kept);
+pub fn details(kept: &KeptExchange, server: &Shown, unmasked: bool) -> String {
+    let shown = secrets::shown(kept, unmasked);
+    let remarks = message::remarks(kept, &shown);
     let row = kept.route.as_ref().map(source::row);
     let handler = row.as_ref().and_then(|row| source::handler(row.handler).map(|it| (row, it)));
     let (row_json, handler_json) = (
         kept.route.as_ref().zip(row.as_ref()).map(|(route, row)| {
-            let index = index(kept, &shown.rows).map(|index| index.to_string());
+            let index = index(kept, &server.rows).map(|index| index.to_string());
             json::object([
                 ("index", json::or_null(index)),
                 ("text", json::string(row.text)),
@@ -123,42 +121,34 @@ pub fn details(kept: &KeptExchange, shown: &Shown, unmasked: bool) -> String {
             ])
         }),
     );
-    let steps = steps::of(kept, shown, &remarks, row.as_ref());
-    let mut all = members(kept, &shown.rows, &remarks, unmasked);
+    let steps = steps::of(kept, server, &shown, &remarks, row.as_ref());
+    let mut all = members(kept, &server.rows, &shown, &remarks);
     all.extend([
-        ("request", message::kept(&kept.request, &remarks[0], unmasked)),
-        ("response", message::kept(&kept.response, &remarks[1], unmasked)),
+        ("request", message::kept(&kept.request, &shown[0], &remarks[0])),
+        ("response", message::kept(&kept.response, &shown[1], &remarks[1])),
         ("row", json::or_null(row_json)),
         ("handler", json::or_null(handler_json)),
         ("notes", json::array(kept.notes.iter().map(|note| json::string(note)))),
         ("steps", steps),
         ("ends", json::array(kept.ends.iter().map(|end| json::string(&end.to_string())))),
-        ("transcript", json::string(&transcript(kept, unmasked))),
-        ("curl", json::string(&curl::command(kept, shown.address, unmasked))),
+        ("transcript", json::string(&transcript(kept, &shown))),
+        ("curl", json::string(&curl::command(&shown[0], server.address))),
     ]);
     json::object(all)
 }
 
-/// The exchange as a transcript.
-fn transcript(kept: &KeptExchange, unmasked: bool) -> String {
+/// The exchange as a transcript, with its bytes as they are shown.
+fn transcript(kept: &KeptExchange, shown: &[Vec<u8>; 2]) -> String {
     let mut transcript = kept.transcript();
-    if !unmasked {
-        let blocks = transcript.items.iter_mut().filter_map(|item| match item {
-            Item::Block(block) => Some(block),
-            _ => None,
-        });
-        for block in blocks {
-            let message = match block.from {
-                openkitchen::transcript::Side::Client => &kept.request,
-                openkitchen::transcript::Side::Server => &kept.response,
-            };
-            let heads = message.head_length().map_or(usize::MAX, |head| head as usize);
-            let mut bytes = message.bytes().to_vec();
-            secrets::mask(&mut bytes, heads);
-            let mut masked = Bytes::raw(&bytes);
-            masked.push_left_out(message.total() - bytes.len() as u64);
-            block.bytes = masked;
-        }
+    for item in &mut transcript.items {
+        let Item::Block(block) = item else { continue };
+        let bytes = match block.from {
+            Side::Client => &shown[0],
+            Side::Server => &shown[1],
+        };
+        let left_out = block.bytes.len() - bytes.len() as u64;
+        block.bytes = Bytes::raw(bytes);
+        block.bytes.push_left_out(left_out);
     }
     transcript.to_string()
 }
