@@ -31,6 +31,8 @@ static ROUTES: Routes<Site> = routes(&[
     get("/kitchen/table", kitchen::table).quiet(),
     post("/kitchen/lab", kitchen::lab).quiet(),
     post("/kitchen/explain", kitchen::explain).quiet(),
+    get("/kitchen/course", kitchen::course).quiet(),
+    get("/kitchen/words", kitchen::words).quiet(),
 ]);
 
 /// Connections of the page at one time: a browser opens six to a host.
