@@ -166,7 +166,7 @@ refusals! {
     FieldValue, BAD_REQUEST, "RFC 9110 section 5.5",
         "a control byte stands in a header field's value",
         "send visible characters, spaces and tabs only",
-        "one program ends the value here, and another begins a new line: the sender of a value could add header fields of its own";
+        "programs read such bytes in different ways: one may end the value here, and another begin a new line, so that the sender of a value adds header fields of its own";
     HeadTooLong, REQUEST_HEADER_FIELDS_TOO_LARGE, "RFC 6585 section 5",
         "the request line and header fields are longer than this server reads",
         "send fewer or shorter header fields; large cookies are the usual reason",

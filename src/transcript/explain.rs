@@ -53,12 +53,12 @@ pub use remark::{Remark, prose};
 /// assert_eq!((remarks[0].about.as_str(), remarks[0].clause), ("GET", "RFC 9110 section 9.3.1"));
 /// ```
 pub fn explain(bytes: &[u8], from: Option<Side>, request_method: Option<Method>) -> Vec<Remark> {
-    explain_stream(bytes, from, request_method, true)
+    explain_part(bytes, from, request_method, true)
 }
 
-/// See [`explain`]. `is_whole` says whether the stream ends after these bytes, so that what is missing
-/// is explained too.
-fn explain_stream(
+/// Explains bytes as [`explain`] does. `is_whole` says whether the stream ends after them, so that what
+/// is missing is explained too.
+pub fn explain_part(
     bytes: &[u8],
     from: Option<Side>,
     request_method: Option<Method>,

@@ -350,6 +350,17 @@ fn what_curl_v_prints_is_explained_as_a_transcript() {
         assert!(Transcript::parse(&output).is_ok(), "{output}");
     }
     has_lines(&explained_pasted("curl-v-post-to-a-file"), &["\\{3 bytes}\\", "# POST: "]);
+    let lines = [
+        "HTTP/1.1 100 Continue",
+        "",
+        "HTTP/1.1 201 Created",
+        "{\"post\":3,\"likes\":1}\\",
+        "# the empty line: the head ends here, and so does this interim response",
+        "# the content ends here: 20 bytes",
+        "POST /nothing HTTP/1.1",
+        "# the content ends here: 128 bytes",
+    ];
+    has_lines(&explained_pasted("curl-v-100-continue"), &lines);
 }
 
 #[test]

@@ -9,6 +9,7 @@
 //!       got:       status 200
 //!                         ^ byte 9 of the response
 //!       next:      Count the Host fields: ...
+//!       why:       many sites can share one address: without Host, ...
 //!
 //! 30 of 34 pass, 1 fails, 2 others fail as 21 does, 1 is about the lesson site only.
 //! Next: 21, A request without Host is refused.
@@ -21,8 +22,10 @@ use std::fmt::Write;
 
 use super::case::Case;
 use super::play::{CheckOutcome, Crossed, PlayedCase};
+use crate::message::corrected::check_request;
 use crate::message::counted::counted;
 use crate::message::fold::fold;
+use crate::message::limits::Limits;
 use crate::play::difference::{Cause, Difference};
 use crate::transcript::glossary::is_framework;
 use crate::transcript::{Block, Bytes, Item, Note, Prose, Side};
@@ -365,7 +368,20 @@ fn print_failure(text: &mut String, case: &Case, difference: &Difference, crosse
         let _ = writeln!(text, "      {label:10} {line}");
         label = "";
     }
+    let mut label = "why:";
+    for line in fold(harm(difference, &sent).unwrap_or_default(), TEXT_COLUMNS, "") {
+        let _ = writeln!(text, "      {label:10} {line}");
+        label = "";
+    }
     text.push('\n');
+}
+
+/// What goes wrong where this request is accepted, if it should be refused.
+fn harm(difference: &Difference, sent: &[Crossed]) -> Option<&'static str> {
+    let [Crossed { bytes, .. }] = sent else { return None };
+    let rule = check_request(bytes, &Limits::default()).err()?.refusal.rule();
+    let is_expected = difference.expected.contains(&rule.status.code().to_string());
+    is_expected.then_some(rule.harm)
 }
 
 /// Prints what each side sent. Where there is more than one connection, each has its number.
@@ -452,7 +468,10 @@ mod tests {
              \x20     expected:  status 400\n\
              \x20     got:       status 200\n\
              \x20                       ^ byte 0 of the response\n\
-             \x20     next:      Do this.\n\n"
+             \x20     next:      Do this.\n\
+             \x20     why:       many sites can share one address: without Host, the server\n\
+             \x20                would have to guess which site is meant, and could show the\n\
+             \x20                wrong one\n\n"
         );
         let skipped = report.add(&case, &result(CheckOutcome::Skipped(404), Vec::new(), None));
         assert!(skipped.starts_with("skip  01-a"), "{skipped}");

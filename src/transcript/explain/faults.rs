@@ -10,7 +10,7 @@
 //! This server's own refusals say which rule is broken. A request is judged as the server judges it, but
 //! without its limits, because other servers have other limits. The field
 //! lines of a response are judged as if they were in a request, because the grammar is the same. Rules
-//! for responses only are rows of the [`glossary`]. Next: [`pasted`](super::pasted).
+//! for responses only are rows of the [`glossary`]. Next: [`exchanges`](super::exchanges).
 
 use std::borrow::Cow;
 
@@ -244,6 +244,7 @@ fn limits() -> Limits {
 mod tests {
     use super::super::{ConnectionExplainer, explain};
     use super::*;
+    use crate::message::caret::INDENT;
 
     /// Checks that the fault is at the byte between the two bars, in one read and in reads of one byte.
     #[track_caller]
@@ -346,6 +347,27 @@ mod tests {
         }
         let no_host = explain(b"GET / HTTP/1.1\r\n\r\n", Some(Side::Client), None);
         assert!(no_host.iter().any(|remark| remark.is_fault && remark.text.contains("which host")));
+    }
+
+    #[test]
+    fn every_refusal_is_explained_in_80_columns_and_says_nothing_of_another_server() {
+        let request = format!("GET /{0} HTTP/1.1\r\nX: {0}\x07{0}\r\n\r\n", "a".repeat(200));
+        for (refusal, at) in Refusal::all().flat_map(|it| [(it, 3), (it, 150), (it, 400)]) {
+            for side in [Side::Client, Side::Server] {
+                let remark = refused(side, request.as_bytes(), 0, refusal.at(at));
+                let lines = remark.lines(76);
+                assert!(lines.iter().all(|line| line.len() <= 76), "{lines:#?}");
+                let words = |lines: &[&str]| -> Vec<String> {
+                    let sentences = lines.iter().filter(|line| !line.starts_with(INDENT));
+                    sentences.flat_map(|line| line.split_whitespace()).map(String::from).collect()
+                };
+                let lines: Vec<&str> = lines.iter().map(String::as_str).collect();
+                assert_eq!(words(&lines), words(&remark.text.lines().collect::<Vec<_>>()));
+                assert!(!remark.text.contains("this server"), "{}", remark.text);
+                let has_reason = remark.text.contains("\nwhy: ") || remark.text.contains("64 bits");
+                assert!(has_reason, "{}", remark.text);
+            }
+        }
     }
 
     #[test]

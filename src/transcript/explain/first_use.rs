@@ -8,7 +8,7 @@
 //! (representation: the bytes that stand for a resource at this moment, ...)
 //! (target: what a request is about: ...)
 //! ```
-//! The words and their meanings are those of [`words`]. Next: [`sender`](super::sender).
+//! The words and their meanings are those of [`words`]. Next: [`pasted`](mod@super::pasted).
 
 use std::collections::HashSet;
 

@@ -9,70 +9,50 @@
 //! followed. The line with a shell's prompt is left out.
 //!
 //! `curl.rs` reads what `curl -v` prints, and `browser.rs` what the tools of browsers copy.
-//! Each change is told in a note. Next: [`curl`].
+//! Each change is told in a note. Next: [`kind`].
 
 mod browser;
 mod curl;
+mod kind;
 
 use super::remark::Remark;
-use super::words::{self, is_start_line};
-use super::{explain_stream, sender};
+use super::sender::sender;
+use super::words::is_start_line;
 use crate::message::dialogue::{Dialogue, Side};
 use crate::message::fields::without_line_end;
 use crate::message::method::Method;
 use crate::message::reader::Part;
-use crate::transcript::Transcript;
 use crate::transcript::glossary;
+use kind::note;
 
-/// What a pasted text is.
-#[derive(Debug)]
-pub enum Pasted {
-    /// Messages, or parts of them.
-    Lines {
-        /// The lines, with the line ends that they have on the wire.
-        lines: Vec<u8>,
-        /// What was changed, and the explanations, in the order of the lines.
-        remarks: Vec<Remark>,
-    },
-    /// Both sides, as `curl -v` prints them.
-    Transcript {
-        /// Both sides.
-        transcript: Transcript,
-        /// What was changed.
-        note: Remark,
-    },
-}
+pub use kind::Pasted;
 
-/// Reads a pasted text. `request_method` is that of the first response's request, if it is known. `None`
-/// if there is nothing to restore, as in a message with its own line ends.
-pub fn pasted(text: &[u8], request_method: Option<Method>) -> Option<Pasted> {
+/// Reads a pasted text. `None` if there is nothing to restore, as in a message with its own line ends.
+pub fn pasted(text: &[u8]) -> Option<Pasted> {
     if let Some(found) = curl::read(text) {
         return Some(found);
     }
-    let (text, prompt) = without_prompt(text);
-    let mut remarks: Vec<Remark> = prompt.iter().map(|_| note(glossary::PROMPT)).collect();
+    let (text, shell) = without_prompt(text);
+    let mut notes: Vec<Remark> = shell.iter().map(|_| note(glossary::PROMPT)).collect();
     if let Some((lines, explained)) = browser::read(text) {
-        remarks.extend(explained);
-        return Some(Pasted::Lines { lines, remarks });
+        let remarks = [notes, explained].concat();
+        return Some(Pasted::Heads { lines, remarks });
     }
-    let mut lines = match with_line_ends(text) {
-        Some(lines) => {
-            remarks.push(note(glossary::LF_OF_PASTED_TEXT));
-            lines
+    let mut wire = match with_line_ends(text) {
+        Some(wire) => {
+            notes.push(note(glossary::LF_OF_PASTED_TEXT));
+            wire
         }
-        None => prompt.map(|_| text.to_vec())?,
+        None => shell.map(|_| text.to_vec())?,
     };
-    let is_cut = ends_within_long_head(&lines);
+    let is_cut = ends_within_long_head(&wire);
     if is_cut {
         let (_, clause, text) = glossary::NO_EMPTY_LINE;
-        remarks.push(Remark::new(lines.len() - 1..lines.len(), text, clause));
-        lines.extend_from_slice(if lines.ends_with(b"\r\n") { b"\r\n" } else { b"\r\n\r\n" });
+        notes.push(Remark::new(wire.len() - 1..wire.len(), text, clause));
+        wire.extend_from_slice(if wire.ends_with(b"\r\n") { b"\r\n" } else { b"\r\n\r\n" });
     }
-    let asks_for_head = prompt.is_some_and(is_curl_head).then_some(Method::Head);
-    // The content after a head that was copied alone is not missing.
-    remarks.extend(explain_stream(&lines, None, request_method.or(asks_for_head), !is_cut));
-    remarks.sort_by_key(|remark| remark.span.start);
-    Some(Pasted::Lines { lines, remarks })
+    let request_method = shell.is_some_and(is_curl_head).then_some(Method::Head);
+    Some(Pasted::Messages { wire, notes, request_method, is_cut })
 }
 
 /// Whether the text ends within a head that has fields. People copy heads without their empty line.
@@ -86,7 +66,8 @@ fn ends_within_long_head(wire: &[u8]) -> bool {
         start = at;
         at += range.length;
     }
-    is_within && wire[start..].iter().filter(|&&byte| byte == b'\n').count() > 1
+    let lines = wire[start..].split(|&byte| byte == b'\n').map(without_line_end);
+    is_within && lines.filter(|line| !line.is_empty()).count() > 1
 }
 
 /// Whether the line of a shell asks curl for a head.
@@ -98,41 +79,6 @@ fn is_curl_head(line: &[u8]) -> bool {
         [b'-', letters @ ..] => letters.contains(&b'I'),
         _ => false,
     })
-}
-
-/// Makes a note of a row, before the first line.
-fn note((_, clause, text): glossary::Row) -> Remark {
-    Remark::new(0..0, text, clause)
-}
-
-/// Explains each line of some heads, but not where their messages end. An empty line is between two.
-/// `last` is the remark after them.
-fn heads(
-    heads: &[(Side, Vec<Vec<u8>>)],
-    mut remarks: Vec<Remark>,
-    last: glossary::Row,
-) -> (Vec<u8>, Vec<Remark>) {
-    let mut lines = Vec::new();
-    for (side, head) in heads {
-        let start = lines.len();
-        for line in head {
-            lines.extend_from_slice(line);
-            lines.extend_from_slice(b"\r\n");
-        }
-        words::head(*side, &lines[start..], start, &mut remarks);
-        lines.extend_from_slice(b"\r\n");
-    }
-    let (_, clause, text) = last;
-    remarks.push(Remark::new(lines.len().saturating_sub(1)..lines.len(), text, clause));
-    remarks.sort_by_key(|remark| remark.span.start);
-    (lines, remarks)
-}
-
-/// Whether the line begins a message of HTTP/2 or HTTP/3. Their heads are binary, so that a tool wrote it.
-fn is_written_by_a_tool(line: &[u8]) -> bool {
-    let mut words = line.split(|&byte| byte == b' ');
-    is_start_line(line)
-        && words.any(|word| matches!(word, [b'H', b'T', b'T', b'P', b'/', b'2' | b'3', ..]))
 }
 
 /// Returns the text without the line of a shell before the message and without the prompt after it, and
@@ -202,6 +148,7 @@ fn with_line_ends(text: &[u8]) -> Option<Vec<u8>> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::transcript::Transcript;
     use crate::transcript::random::Random;
 
     #[test]
@@ -243,8 +190,11 @@ mod tests {
         for round in 0..4000 {
             let mut text = [curl, http2, browser, shell][round % 4].as_bytes().to_vec();
             (0..random.below(4)).for_each(|_| random.mutate(&mut text));
-            match pasted(&text, None) {
-                Some(Pasted::Lines { lines, remarks }) => {
+            match pasted(&text) {
+                Some(
+                    Pasted::Messages { wire: lines, notes: remarks, .. }
+                    | Pasted::Heads { lines, remarks },
+                ) => {
                     read += 1;
                     for Remark { span, .. } in remarks {
                         assert!(span.start <= span.end && span.end <= lines.len());

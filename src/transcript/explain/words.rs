@@ -28,7 +28,12 @@ const WEIGHTS_CHARS: usize = 400;
 
 /// Explains the valid lines of a head, up to the empty line that ends it. `at` is the offset of its first
 /// byte. Returns whether more lines follow.
-pub(super) fn head(side: Side, head: &[u8], at: usize, remarks: &mut Vec<Remark>) -> bool {
+pub(in crate::transcript) fn head(
+    side: Side,
+    head: &[u8],
+    at: usize,
+    remarks: &mut Vec<Remark>,
+) -> bool {
     let mut words = Words { whole: head, at, remarks };
     let mut lines = head.split_inclusive(|&byte| byte == b'\n').map(without_line_end);
     if side == Side::Client && lines.clone().next() == Some(b"") {
@@ -343,7 +348,7 @@ fn is_field_without_first_line(line: &[u8]) -> bool {
 }
 
 /// Whether the line begins a message, with a version: a request line or a status line.
-pub(super) fn is_start_line(line: &[u8]) -> bool {
+pub(in crate::transcript) fn is_start_line(line: &[u8]) -> bool {
     line.starts_with(b"HTTP/") || line.windows(6).any(|six| six == b" HTTP/")
 }
 

@@ -45,8 +45,10 @@ fn a_remark_can_be_printed(remark: &Remark, bytes: &[u8]) {
 }
 
 fn pasted_text_can_be_printed(bytes: &[u8]) {
-    match pasted(bytes, None) {
-        Some(Pasted::Lines { lines, remarks }) => {
+    match pasted(bytes) {
+        Some(
+            Pasted::Messages { wire: lines, notes: remarks, .. } | Pasted::Heads { lines, remarks },
+        ) => {
             remarks.iter().for_each(|remark| a_remark_can_be_printed(remark, &lines));
         }
         Some(Pasted::Transcript { transcript, .. }) => {

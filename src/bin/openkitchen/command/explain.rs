@@ -19,7 +19,7 @@ use std::process::ExitCode;
 
 use openkitchen::message::visible::Visible;
 use openkitchen::transcript::explain::{
-    FirstUses, Pasted, Remark, annotate, explain, pasted, prose,
+    FirstUses, Pasted, Remark, annotate, explain, explain_part, pasted, prose,
 };
 use openkitchen::transcript::{BYTE_ORDER_MARK, MARKERS};
 use openkitchen::{Method, Transcript};
@@ -116,9 +116,15 @@ fn explained(bytes: &[u8], options: &ExplainOptions) -> Result<String, String> {
         let transcript = Transcript::parse(text).map_err(|error| error.to_string())?;
         return Ok(annotate(&transcript, WIDTH).to_string());
     }
-    Ok(match pasted(bytes, options.asked) {
+    Ok(match pasted(bytes) {
         None => annotated_lines(bytes, explain(bytes, None, options.asked)),
-        Some(Pasted::Lines { lines, remarks }) => annotated_lines(&lines, remarks),
+        Some(Pasted::Messages { wire, notes: mut remarks, request_method, is_cut }) => {
+            let request_method = options.asked.or(request_method);
+            remarks.extend(explain_part(&wire, None, request_method, !is_cut));
+            remarks.sort_by_key(|remark| remark.span.start);
+            annotated_lines(&wire, remarks)
+        }
+        Some(Pasted::Heads { lines, remarks }) => annotated_lines(&lines, remarks),
         Some(Pasted::Transcript { mut transcript, note }) => {
             transcript.items.splice(..0, prose(&[note], WIDTH));
             annotate(&transcript, WIDTH).to_string()

@@ -9,11 +9,11 @@
 //! with a colon are the words of a request line or a status line. Their messages end without framing in
 //! the head, so only their lines are explained. Next: [`words`](super::super::words).
 
-use super::super::remark::Remark;
-use super::super::words::is_start_line;
-use super::{heads, is_written_by_a_tool, note};
+use super::kind::{heads, is_written_by_a_tool, note};
 use crate::message::dialogue::Side;
 use crate::message::fields::is_token;
+use crate::transcript::explain::remark::Remark;
+use crate::transcript::explain::words::is_start_line;
 use crate::transcript::glossary::{self, find, find_field};
 
 /// Lines of such a text, at most: the table of a browser is shorter.
@@ -117,7 +117,7 @@ fn is_heading(line: &[u8]) -> bool {
         let rest = line.strip_prefix(heading.as_bytes());
         rest.is_some_and(|rest| rest.is_empty() || rest.starts_with(b" ("))
     };
-    headings.iter().any(|heading| is(&heading))
+    headings.iter().any(is)
 }
 
 /// Whether the line is a row of the summary above the header fields, or its name.

@@ -10,12 +10,12 @@
 //! curl shows no content of a request, and no chunks. So content is written here as its length, or as
 //! one chunk. Next: [`browser`](super::browser).
 
-use super::super::words::is_start_line;
-use super::{Pasted, heads, is_written_by_a_tool, note};
+use super::kind::{Pasted, heads, is_written_by_a_tool, note};
 use crate::message::dialogue::{Dialogue, Side};
 use crate::message::ending::Ending;
 use crate::message::fields::{parse_digits, without_line_end};
 use crate::transcript::bytes::Bytes;
+use crate::transcript::explain::words::is_start_line;
 use crate::transcript::glossary;
 use crate::transcript::model::{Block, Event, EventKind, Item, Transcript};
 use crate::transcript::text::Note;
@@ -31,7 +31,7 @@ pub(super) fn read(text: &[u8]) -> Option<Pasted> {
     if is_http2 {
         let notes = vec![note(glossary::CURL)];
         let (lines, remarks) = heads(&all_heads(&lines), notes, glossary::HTTP2_HEADS);
-        return Some(Pasted::Lines { lines, remarks });
+        return Some(Pasted::Heads { lines, remarks });
     }
     let mut reader = CurlReader::default();
     lines.into_iter().for_each(|line| reader.line(line));
@@ -92,6 +92,7 @@ struct CurlReader {
     /// The side whose bytes are being collected.
     side: Option<Side>,
     bytes: Bytes,
+    is_within_head: bool,
     /// The content of a response that is shown.
     shown: Vec<u8>,
     /// Bytes of content of the current side that are not shown.
@@ -101,6 +102,11 @@ struct CurlReader {
 impl CurlReader {
     fn line(&mut self, line: &[u8]) {
         if let Some((side, text)) = of_side(line) {
+            // Some versions leave out the empty line after an interim response.
+            if self.is_within_head && (self.side != Some(side) || is_start_line(text)) {
+                self.push(b"\r\n");
+            }
+            self.is_within_head = !text.is_empty();
             if self.side != Some(side) {
                 self.end_content();
                 self.end_block();
