@@ -20,7 +20,7 @@ use crate::support::process::{
 };
 
 /// All flags of the server, in the order of the help.
-const FLAGS: [&str; 19] = [
+const FLAGS: [&str; 21] = [
     "listen",
     "port-file",
     "data",
@@ -29,6 +29,8 @@ const FLAGS: [&str; 19] = [
     "full",
     "explain",
     "rfc",
+    "no-kitchen",
+    "kitchen-anywhere",
     "max-connections",
     "max-head",
     "max-content",
