@@ -196,7 +196,22 @@ pub(crate) enum Lookup<'a, S> {
 }
 
 impl<S> Routes<S> {
-    /// Makes a table at run time.
+    /// Makes a table at run time. [`Server::start`](crate::Server::start) takes it as it is.
+    ///
+    /// Its paths are in the source all the same. Where paths are data too, such as those of a list of
+    /// answers, a row `/*` finds them in the state.
+    ///
+    /// ```
+    /// use openkitchen::{Request, Response, Routes, Server, get};
+    ///
+    /// fn home(_: &Request) -> Response {
+    ///     Response::text("home")
+    /// }
+    ///
+    /// let server = Server::bind("127.0.0.1:0")?.start(Routes::new(vec![get("/", home)])?, ())?;
+    /// assert!(Routes::new(vec![get("home", home)]).is_err());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     ///
     /// # Errors
     /// The first mistake, in a sentence that names the row: a path that does not begin with a slash, a
@@ -275,6 +290,20 @@ impl<S> Routes<S> {
             }
         });
         names.join(", ")
+    }
+}
+
+// A derived `Clone` would require `S: Clone`.
+impl<S> Clone for Routes<S> {
+    fn clone(&self) -> Routes<S> {
+        Routes { rows: self.rows.clone(), fallback: self.fallback }
+    }
+}
+
+impl<S> From<&Routes<S>> for Routes<S> {
+    /// The same table once more. A table of [`routes`] is not copied.
+    fn from(routes: &Routes<S>) -> Routes<S> {
+        routes.clone()
     }
 }
 
