@@ -104,8 +104,9 @@ pub use message::head::Version;
 pub use message::limits::Limits;
 pub use message::method::Method;
 pub use message::persistence::Persistence;
-pub use message::response::{BadField, DeliveryStep, Response};
+pub use message::response::{BadField, Response};
 pub use message::status::Status;
+pub use message::steps::{DeliveryStep, Fault};
 pub use message::target::form;
 pub use net::observer::{Answered, End, Observer};
 pub use net::server::{Server, ServerHandle, Stopper};
@@ -115,6 +116,8 @@ pub use net::start_error::StartError;
 pub use observe::{Exchanges, Recorder, Trace};
 #[doc(inline)]
 pub use play::mock::Mock;
+#[doc(inline)]
+pub use play::mock::answers::Answers;
 pub use request::Request;
 pub use route::{
     Fallback, Handler, Route, RouteRow, Routes, delete, get, patch, post, put, routes,

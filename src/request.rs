@@ -18,7 +18,11 @@ use std::path::{Path, PathBuf};
 
 use crate::message::fields::FieldLines;
 use crate::message::head::{Head, Version};
+use crate::message::limits::Limits;
 use crate::message::method::Method;
+use crate::message::refusal::{Refusal, Refused};
+use crate::message::response::Response;
+use crate::message::status::Status;
 use crate::message::target::{decode_path, decode_segment, form};
 
 /// A complete request: what a handler gets. It borrows the received bytes, and its content is in memory
@@ -36,6 +40,10 @@ use crate::message::target::{decode_path, decode_segment, form};
 ///   [`file_below`](Request::file_below).
 pub struct Request<'a, S = ()> {
     pub(crate) state: &'a S,
+    /// The limits of the server, which a refusal may name.
+    pub(crate) limits: &'a Limits,
+    /// What the table answers where no row does.
+    pub(crate) fallback: Option<fn(&Request<'_, S>, Status) -> Response>,
     /// The path of the route, without the `*` at its end.
     pub(crate) prefix: &'static str,
     pub(crate) head: &'a Head,
@@ -194,6 +202,36 @@ impl<'a, S> Request<'a, S> {
     /// alone: request line, field lines and the empty line.
     pub fn raw(&self) -> &'a [u8] {
         self.raw
+    }
+
+    /// The answer to a path that no row has: the 404 of the server, or of the table's
+    /// [fallback](crate::Routes::fallback). So a handler of `/files/*` answers as the server does.
+    ///
+    /// ```
+    /// use openkitchen::{Request, Response};
+    ///
+    /// fn post(request: &Request) -> Response {
+    ///     match request.rest().parse::<u32>() {
+    ///         Ok(number) => Response::text(format!("post {number}")),
+    ///         Err(_) => request.not_found(),
+    ///     }
+    /// }
+    /// ```
+    pub fn not_found(&self) -> Response {
+        self.no_route(Refusal::NotFound)
+    }
+
+    /// The answer to a request that no row answers: see [`Request::not_found`]. The query may hold a secret
+    /// of which no row knows: logs do not show it.
+    pub(crate) fn no_route(&self, refusal: Refusal) -> Response {
+        let Some(fallback) = self.fallback else {
+            return Refused::from(refusal).response(self.raw, self.limits).hide_query();
+        };
+        let (status, response) = (refusal.rule().status, fallback(self, refusal.rule().status));
+        match response.status {
+            Status::OK => response.status(status).hide_query(),
+            _ => response.hide_query(),
+        }
     }
 
     /// The client's address.

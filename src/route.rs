@@ -64,6 +64,7 @@ pub struct Route<S = ()> {
     row: RouteRow,
     handler: Handler<S>,
     keeps_raw: bool,
+    is_before_content: bool,
 }
 
 /// What a row says besides its handler: for observers, which do not know the state `S`.
@@ -131,7 +132,7 @@ impl<S> Route<S> {
     #[track_caller]
     const fn new(method: Method, path: &'static str, handler: Handler<S>) -> Route<S> {
         let row = RouteRow { method, path, is_quiet: false, place: Location::caller() };
-        Route { row, handler, keeps_raw: false }
+        Route { row, handler, keeps_raw: false, is_before_content: false }
     }
 
     /// The same row, left out of the access log and the trace: for a health check every second.
@@ -145,6 +146,25 @@ impl<S> Route<S> {
         Route { keeps_raw: true, ..self }
     }
 
+    /// The same row, whose handler runs before the content is read: for an answer that does not need it,
+    /// such as "too large", or one that a client does not expect so early.
+    ///
+    /// [`Request::content`] is empty there, and a client that waits for `100 Continue` gets the response
+    /// instead. After the response, content of up to 64 KiB is read and dropped; more ends the connection.
+    ///
+    /// ```
+    /// use openkitchen::{Request, Response, Routes, Status, put, routes};
+    ///
+    /// static ROUTES: Routes = routes(&[put("/film", full).before_content()]);
+    ///
+    /// fn full(_: &Request) -> Response {
+    ///     Response::text("the disk is full").status(Status::INSUFFICIENT_STORAGE)
+    /// }
+    /// ```
+    pub const fn before_content(self) -> Route<S> {
+        Route { is_before_content: true, ..self }
+    }
+
     /// The row without its handler.
     pub fn row(&self) -> &RouteRow {
         &self.row
@@ -153,6 +173,11 @@ impl<S> Route<S> {
     /// Whether requests are kept as received: see [`Route::keep_raw`].
     pub(crate) fn keeps_raw(&self) -> bool {
         self.keeps_raw
+    }
+
+    /// Whether the handler runs before the content is read: see [`Route::before_content`].
+    pub(crate) fn is_before_content(&self) -> bool {
+        self.is_before_content
     }
 
     /// Calls the handler.

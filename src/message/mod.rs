@@ -21,6 +21,7 @@ pub mod outline;
 pub mod fields;
 pub mod framing;
 pub mod chunked;
+pub mod steps;
 pub mod response;
 pub mod encode;
 pub mod persistence;
