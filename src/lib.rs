@@ -36,6 +36,7 @@
 //! | to | start at |
 //! |---|---|
 //! | serve | [`Server`], then [`Routes`], [`Request`] and [`Response`]; [`Limits`] bounds what a client may ask for |
+//! | test a client | [`Server::start`] and its [`ServerHandle`]; [`Response::raw`], [`Fault`] and [`Answers`] answer what no correct server would |
 //! | see the bytes that cross | [`observe`]: [`Server::traced`] prints them, [`Recorder`] writes them to files, [`Exchanges`] keeps the last ones in memory |
 //! | play one side of a connection | [`play`]: send bytes to any server, check it against a transcript, or be a server ([`Mock`]) with exact bytes |
 //! | read and write the bytes as text | [`transcript`], the format that all of them share: [`Transcript`] |
