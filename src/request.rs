@@ -28,6 +28,35 @@ use crate::message::target::{decode_path, decode_segment, form};
 /// A complete request: what a handler gets. It borrows the received bytes, and its content is in memory
 /// as a whole, [`Limits::content`](crate::Limits::content) bytes at most.
 ///
+/// ```
+/// use openkitchen::{Method, Request, Response, Routes, Server, post, routes};
+/// # use std::io::{Read, Write};
+///
+/// static ROUTES: Routes<u32> = routes(&[post("/menu/*", order)]);
+///
+/// fn order(request: &Request<u32>) -> Response {
+///     assert_eq!(request.method(), Method::Post);
+///     assert_eq!(request.target(), "/menu/hot%20soup?table=7");
+///     assert_eq!((&*request.path(), &*request.rest()), ("/menu/hot soup", "hot soup"));
+///     assert_eq!(request.param("table").as_deref(), Some("7"));
+///     assert_eq!((request.host(), request.field("x-a")), (Some("h"), Some("1")));
+///     assert_eq!(request.only("x-a"), None, "there are two lines with that name");
+///     assert_eq!(request.content(), b"salt");
+///     Response::text(format!("{} is served {} times", request.rest(), request.state()))
+/// }
+///
+/// let server = Server::bind("127.0.0.1:0")?.start(&ROUTES, 2)?;
+/// let mut client = std::net::TcpStream::connect(server.address())?;
+/// client.write_all(
+///     b"POST /menu/hot%20soup?table=7 HTTP/1.1\r\nHost: h\r\nX-A: 1\r\nX-A: 2\r\n\
+///       Content-Length: 4\r\nConnection: close\r\n\r\nsalt",
+/// )?;
+/// # let mut response = String::new();
+/// # client.read_to_string(&mut response)?;
+/// assert!(response.ends_with("hot soup is served 2 times"));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+///
 /// # Paths
 ///
 /// [`path`](Request::path), [`rest`](Request::rest) and the route table decode a path once: `/%61bout` is
@@ -221,8 +250,8 @@ impl<'a, S> Request<'a, S> {
         self.no_route(Refusal::NotFound)
     }
 
-    /// The answer to a request that no row answers: see [`Request::not_found`]. The query may hold a secret
-    /// of which no row knows: logs do not show it.
+    /// The answer to a request that no row answers: see [`Request::not_found`]. The query may hold
+    /// a secret of which no row knows: logs do not show it.
     pub(crate) fn no_route(&self, refusal: Refusal) -> Response {
         let Some(fallback) = self.fallback else {
             return Refused::from(refusal).response(self.raw, self.limits).hide_query();

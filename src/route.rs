@@ -146,11 +146,12 @@ impl<S> Route<S> {
         Route { keeps_raw: true, ..self }
     }
 
-    /// The same row, whose handler runs before the content is read: for an answer that does not need it,
-    /// such as "too large", or one that a client does not expect so early.
+    /// The same row, whose handler runs before the content is read: for an answer that does not
+    /// need it, such as "too large", or one that a client does not expect so early.
     ///
-    /// [`Request::content`] is empty there, and a client that waits for `100 Continue` gets the response
-    /// instead. After the response, content of up to 64 KiB is read and dropped; more ends the connection.
+    /// [`Request::content`] is empty there, and a client that waits for `100 Continue` gets the
+    /// response instead. After the response, content of up to 64 KiB is read and dropped; more ends
+    /// the connection.
     ///
     /// ```
     /// use openkitchen::{Request, Response, Routes, Status, put, routes};
@@ -223,8 +224,8 @@ pub(crate) enum Lookup<'a, S> {
 impl<S> Routes<S> {
     /// Makes a table at run time. [`Server::start`](crate::Server::start) takes it as it is.
     ///
-    /// Its paths are in the source all the same. Where paths are data too, such as those of a list of
-    /// answers, a row `/*` finds them in the state.
+    /// Its paths are in the source all the same. Where paths are data too, such as those of a list
+    /// of answers, a row `/*` finds them in the state.
     ///
     /// ```
     /// use openkitchen::{Request, Response, Routes, Server, get};
@@ -277,6 +278,16 @@ impl<S> Routes<S> {
     }
 
     /// The rows, from top to bottom.
+    ///
+    /// ```
+    /// # use openkitchen::{Request, Response, Routes, get, post, routes};
+    /// # fn home(_: &Request) -> Response { Response::text("") }
+    /// static ROUTES: Routes = routes(&[get("/", home), post("/likes", home).quiet()]);
+    ///
+    /// let rows: Vec<_> = ROUTES.iter().map(|route| (route.row().path, route.row().is_quiet)).collect();
+    /// assert_eq!(rows, [("/", false), ("/likes", true)]);
+    /// println!("{ROUTES}"); // a line for each: method, path, place in the source
+    /// ```
     pub fn iter(&self) -> impl Iterator<Item = &Route<S>> {
         self.rows.iter()
     }

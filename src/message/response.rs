@@ -35,8 +35,18 @@ use super::visible::Visible;
 /// - `Connection: close` if the connection closes after this response, or `Connection: keep-alive` if
 ///   an HTTP/1.0 client keeps it open.
 ///
-/// To HEAD, the server sends the same fields and no content. [`Response::without`] leaves a field out, and
-/// [`Response::raw`] adds none.
+/// To HEAD, the server sends the same fields and no content. [`Response::without`] leaves a field
+/// out, and [`Response::raw`] adds none.
+///
+/// ```
+/// use openkitchen::{Response, Status};
+///
+/// let page = Response::html("<h1>Menu</h1>").field("Cache-Control", "no-store");
+/// let data = Response::json(r#"{"likes":1}"#).status(Status::CREATED);
+/// let image = Response::bytes("image/gif", &b"GIF89a"[..]);
+/// let moved = Response::see_other("/menu");
+/// let empty = Response::new(Status::NO_CONTENT).close(); // and the connection closes
+/// ```
 pub struct Response {
     pub(crate) status: Status,
     /// The field lines as they are sent, each with its CR LF.
@@ -159,6 +169,14 @@ impl Response {
     /// The content is sent while it is read, 64 KiB at a time. If the reader ends early, fails or
     /// panics, the server closes the connection, so that the client sees that content is missing.
     ///
+    /// ```
+    /// # use openkitchen::Response;
+    /// fn film() -> std::io::Result<Response> {
+    ///     let file = std::fs::File::open("film.mp4")?;
+    ///     Ok(Response::sized("video/mp4", file.metadata()?.len(), file))
+    /// }
+    /// ```
+    ///
     /// # Panics
     /// As [`Response::bytes`].
     #[track_caller]
@@ -216,11 +234,12 @@ impl Response {
     /// `200 OK` with content that a function writes while it is sent. Sets Content-Type to
     /// `content_type`.
     ///
-    /// What it has written is sent as one chunk at each `flush`, and when 16 KiB have come together. An
-    /// HTTP/1.0 client gets the bytes without chunks, until the connection closes. If the function
-    /// returns an error or panics, the server closes the connection without the last chunk. If the client
-    /// is gone, writing gives an error. A function without end looks whether the server is stopping, as a
-    /// [stream](Response::stream) does. Server-sent events in ten lines:
+    /// What it has written is sent as one chunk at each `flush`, and when 16 KiB have come
+    /// together. An HTTP/1.0 client gets the bytes without chunks, until the connection closes. If
+    /// the function returns an error or panics, the server closes the connection without the last
+    /// chunk. If the client is gone, writing gives an error. A function without end looks whether
+    /// the server is stopping, as a [stream](Response::stream) does. Server-sent events in ten
+    /// lines:
     ///
     /// ```
     /// use std::time::Duration;
@@ -253,9 +272,9 @@ impl Response {
 
     /// These bytes and no others: the server adds no status line and no field, and checks nothing.
     ///
-    /// They are sent to HEAD too. The connection then goes on as the request asked, whatever the bytes say;
-    /// [`close`](Response::close) closes it. The log has the status that the bytes begin with, and 200 if
-    /// they begin with none.
+    /// They are sent to HEAD too. The connection then goes on as the request asked, whatever the
+    /// bytes say; [`close`](Response::close) closes it. The log has the status that the bytes begin
+    /// with, and 200 if they begin with none.
     ///
     /// ```
     /// use openkitchen::Response;
@@ -266,8 +285,8 @@ impl Response {
         Response::raw_steps([DeliveryStep::Bytes(bytes.into())])
     }
 
-    /// These steps and nothing else, as [`Response::raw`]: bytes with waits between them, and an end of
-    /// your own. See [`DeliveryStep`].
+    /// These steps and nothing else, as [`Response::raw`]: bytes with waits between them, and an
+    /// end of your own. See [`DeliveryStep`].
     pub fn raw_steps(steps: impl Into<Vec<DeliveryStep>>) -> Response {
         let steps = steps.into();
         let status = steps.iter().find_map(|step| match step {
@@ -341,6 +360,15 @@ impl Response {
 
     /// Adds a field, as [`Response::field`] does. For values from a client.
     ///
+    /// ```
+    /// use openkitchen::Response;
+    ///
+    /// let hello = || Response::text("hello");
+    /// assert!(hello().try_field("X-Name", "Ada").is_ok());
+    /// let error = hello().try_field("X-Name", "a\r\nSet-Cookie: b").unwrap_err();
+    /// assert!(error.to_string().contains("cannot stand in a field"));
+    /// ```
+    ///
     /// # Errors
     /// A name that is no token; a value with CR, LF, NUL or another control byte except tab; and a
     /// field that only the server writes: Content-Length, Transfer-Encoding, Connection, Date.
@@ -392,8 +420,8 @@ impl Response {
 
     /// Leaves a field out: one that was added before, or one that the server writes itself.
     ///
-    /// The response stays true: without Content-Length or Transfer-Encoding, its content ends with the
-    /// connection (RFC 9112 section 6.3). [`Response::raw`] is for a response that is not.
+    /// The response stays true: without Content-Length or Transfer-Encoding, its content ends with
+    /// the connection (RFC 9112 section 6.3). [`Response::raw`] is for a response that is not.
     ///
     /// ```
     /// let bare = openkitchen::Response::text("hello").without("Date").without("Content-Type");

@@ -32,8 +32,8 @@ use super::chunked::encode_chunk;
 pub enum DeliveryStep {
     /// Sends these bytes at once.
     Bytes(Cow<'static, [u8]>),
-    /// Sends nothing for this time. If the server is stopping, the connection is closed instead, and no
-    /// step follows.
+    /// Sends nothing for this time. If the server is stopping, the connection is closed instead,
+    /// and no step follows.
     Wait(Duration),
     /// Closes the server's half: it sends no more, and steps that wait go on.
     HalfClose,
@@ -45,8 +45,27 @@ pub enum DeliveryStep {
 
 /// What goes wrong when a response is sent: see [`Response::fault`](crate::Response::fault).
 ///
-/// Each is the same every time, so a test can ask for it and know what its client gets. The comments say
-/// what curl makes of it.
+/// Each is the same every time, so a test can ask for it and know what its client gets. The
+/// comments say what curl makes of it.
+///
+/// ```
+/// use openkitchen::{Fault, Request, Response, Routes, Server, get, routes};
+/// # use std::io::{Read, Write};
+///
+/// static ROUTES: Routes<Fault> = routes(&[get("/", faulty)]);
+///
+/// fn faulty(request: &Request<Fault>) -> Response {
+///     Response::text("all of the content").fault(*request.state())
+/// }
+///
+/// let server = Server::bind("127.0.0.1:0")?.start(&ROUTES, Fault::CloseAfter(3))?;
+/// # let mut client = std::net::TcpStream::connect(server.address())?;
+/// # client.write_all(b"GET / HTTP/1.1\r\nHost: h\r\n\r\n")?;
+/// # let mut response = String::new();
+/// # client.read_to_string(&mut response)?;
+/// assert!(response.ends_with("\r\nContent-Length: 18\r\n\r\nall"));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Fault {
     /// Closes the connection before the first byte (curl: 52, empty reply).
@@ -60,21 +79,22 @@ pub enum Fault {
     CloseAfter(usize),
     /// Sends the head and so many bytes of content, then resets the connection (curl: 56).
     ResetAfter(usize),
-    /// Sends the head and so many bytes of content, then nothing for this time, then the rest (curl with
-    /// a shorter timeout: 28).
+    /// Sends the head and so many bytes of content, then nothing for this time, then the rest (curl
+    /// with a shorter timeout: 28).
     StallAfter(usize, Duration),
-    /// Sends so many bytes of the response at a time, head and content, with this pause between them
-    /// (curl: 0, and slow). A number of 0 counts as 1.
+    /// Sends so many bytes of the response at a time, head and content, with this pause between
+    /// them (curl: 0, and slow). A number of 0 counts as 1.
     Drip(usize, Duration),
-    /// Sends a Content-Length that is larger than the content by this number, or smaller where it is
-    /// negative, and closes the connection after the content (curl: 18, or 0 with the content cut).
+    /// Sends a Content-Length that is larger than the content by this number, or smaller where it
+    /// is negative, and closes the connection after the content (curl: 18, or 0 with the content
+    /// cut).
     WrongLength(i64),
     /// Sends the content in a chunk, and then a chunk whose size is no number (curl: 56).
     BadChunk,
     /// Sends a status line that is none (curl: 8, weird server reply).
     BadStatusLine,
-    /// Sends all of the response, which says that the connection stays open, and closes it (curl: 0).
-    /// A client that sends its next request on this connection gets no answer.
+    /// Sends all of the response, which says that the connection stays open, and closes it (curl:
+    /// 0). A client that sends its next request on this connection gets no answer.
     CloseUnannounced,
 }
 

@@ -28,7 +28,8 @@ use crate::message::limits::Limits;
 use crate::message::response::{Body, Response};
 use crate::message::steps::DeliveryStep;
 
-/// Bytes that one read of a stream may give, or that are written before a flush: one chunk, one write.
+/// Bytes that one read of a stream may give, or that are written before a flush: one chunk, one
+/// write.
 const STREAM_READ_BYTES: usize = 16 * 1024;
 
 /// Whether a response is sent with a single write, if the socket's buffer has room for it.
@@ -54,9 +55,12 @@ pub(super) fn memory_of(response: &Response) -> usize {
             (steps.iter().map(bytes_of).sum(), 0)
         }
     };
-    // The steps of a fault hold the content a second time.
-    let content = if response.fault.is_some() { 2 * content.max(buffers) } else { content };
-    let own = content + response.fields.capacity();
+    // The steps of a fault hold the content once more.
+    let copied = match &response.body {
+        Body::Bytes(bytes) if response.fault.is_some() => bytes.len(),
+        _ => 0,
+    };
+    let own = content + copied + response.fields.capacity();
     let buffers = buffers + response.fields.len();
     if own.max(buffers) > MAX_KEPT_OUTPUT { own + buffers } else { 0 }
 }

@@ -32,6 +32,27 @@ use crate::route::RouteRow;
 /// Receives the bytes that are read from and written to each connection. The thread that serves a
 /// connection makes that connection's calls, in order, so a slow call delays that client only. A call
 /// that panics is logged, and nothing else changes: the client is served as without it.
+///
+/// ```
+/// use std::sync::Arc;
+/// use std::sync::atomic::{AtomicUsize, Ordering};
+/// use openkitchen::{Answered, Observer, Server, StartError};
+///
+/// #[derive(Default)]
+/// struct Errors(AtomicUsize);
+///
+/// impl Observer for Errors {
+///     fn answered(&self, _connection: u64, exchange: &Answered<'_>) {
+///         if exchange.status.code() >= 500 {
+///             self.0.fetch_add(1, Ordering::Relaxed);
+///         }
+///     }
+/// }
+///
+/// let errors = Arc::new(Errors::default());
+/// let server = Server::bind("127.0.0.1:0")?.observed_by(errors.clone());
+/// # Ok::<(), StartError>(())
+/// ```
 pub trait Observer: Send + Sync {
     /// The server has started at this address, with these rows of its route table. Called once, on the
     /// thread of [`Server::run`](crate::Server::run), before the first connection.

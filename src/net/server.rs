@@ -53,8 +53,23 @@ use crate::sys;
 /// clients that connect at once wait for whole seconds until TCP tries again.
 const BACKLOG: i32 = 4096;
 
-/// Listening sockets and the settings of their server. [`run`](Server::run) or
-/// [`start`](Server::start) serves.
+/// Listening sockets and the settings of their server. [`run`](Server::run),
+/// [`start`](Server::start) or [`scoped`](Server::scoped) serves.
+///
+/// ```
+/// use openkitchen::{Limits, Request, Response, Routes, Scheduling, Server, get, routes};
+///
+/// static ROUTES: Routes = routes(&[get("/", |_: &Request| Response::text("Welcome!"))]);
+///
+/// let server = Server::bind("127.0.0.1:0")?
+///     .limits(Limits { content: 10 << 20, ..Limits::default() })
+///     .scheduling(Scheduling::Batch);
+/// println!("listening on {}", server.address()?);
+/// let stopper = server.stopper();
+/// std::thread::spawn(move || stopper.stop()); // where a signal arrives
+/// server.run(&ROUTES, &())?; // returns when the server has stopped
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 pub struct Server {
     listeners: Vec<TcpListener>,
     limits: Limits,
@@ -84,6 +99,12 @@ impl Server {
 
     /// A server on a listener that the caller has made. Its backlog stays as the caller has set it: std
     /// sets 128. The limits are [`Limits::default`].
+    ///
+    /// ```
+    /// let listener = std::net::TcpListener::bind("127.0.0.1:0")?;
+    /// let server = openkitchen::Server::from_listener(listener);
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
     pub fn from_listener(listener: TcpListener) -> Server {
         Server::from_listeners(vec![listener])
     }
@@ -128,6 +149,14 @@ impl Server {
 
     /// Sets the clock that `Date` is taken from. It also tells which connection has been idle
     /// longest. Timeouts do not use it.
+    ///
+    /// ```
+    /// # use openkitchen::{Server, StartError};
+    /// use std::time::UNIX_EPOCH;
+    ///
+    /// let server = Server::bind("127.0.0.1:0")?.clock(|| UNIX_EPOCH); // each response has the same bytes
+    /// # Ok::<(), StartError>(())
+    /// ```
     pub fn clock(self, clock: Clock) -> Server {
         Server { clock, ..self }
     }
@@ -223,8 +252,8 @@ impl Server {
         })
     }
 
-    /// Serves on a thread of its own until the handle is dropped. The port is open when this returns, so a
-    /// client can connect at once.
+    /// Serves on a thread of its own until the handle is dropped. The port is open when this
+    /// returns, so a client can connect at once.
     ///
     /// The table is a static one, as `&ROUTES`, or one of [`Routes::new`].
     ///
@@ -254,9 +283,9 @@ impl Server {
     /// ```
     ///
     /// # Errors
-    /// The address cannot be read, or the thread cannot be spawned. Or one request may have more bytes
-    /// than [`Limits::memory`] allows to all of them. [`ServerHandle::stop`] returns the other errors of
-    /// [`Server::run`].
+    /// The address cannot be read, or the thread cannot be spawned. Or one request may have more
+    /// bytes than [`Limits::memory`] allows to all of them. [`ServerHandle::stop`] returns the
+    /// other errors of [`Server::run`].
     pub fn start<S>(
         mut self,
         routes: impl Into<Routes<S>>,
@@ -280,11 +309,11 @@ impl Server {
         Ok(handle)
     }
 
-    /// Serves while `test` runs, on threads that borrow the table and the state from the caller. Stops the
-    /// server when `test` returns or panics, and returns what it returned.
+    /// Serves while `test` runs, on threads that borrow the table and the state from the caller.
+    /// Stops the server when `test` returns or panics, and returns what it returned.
     ///
-    /// All threads have ended when this returns. So a handler that never returns is waited for without
-    /// end, and the log says so; [`Server::start`] would leave its thread behind.
+    /// All threads have ended when this returns. So a handler that never returns is waited for
+    /// without end, and the log says so; [`Server::start`] would leave its thread behind.
     ///
     /// ```
     /// use std::sync::atomic::{AtomicU32, Ordering};
@@ -449,6 +478,20 @@ pub fn serve_io<S: Sync>(
 
 /// Stops a server from any thread, and tells a thread that it stops. Cheap to clone. A handler sees it if
 /// it is a part of the state.
+///
+/// ```
+/// use std::time::Duration;
+/// # use openkitchen::{Request, Response, Routes, Server, get, routes};
+/// # static ROUTES: Routes = routes(&[get("/", |_: &Request| Response::text("Welcome!"))]);
+///
+/// let server = Server::bind("127.0.0.1:0")?;
+/// let stopper = server.stopper();
+/// let handle = server.start(&ROUTES, ())?;
+/// assert!(!stopper.wait(Duration::from_millis(1)), "the time is over, and nothing has stopped it");
+/// stopper.stop();
+/// assert!(stopper.is_stopping() && stopper.wait(Duration::from_secs(60)));
+/// # Ok::<(), openkitchen::StartError>(())
+/// ```
 #[derive(Clone)]
 pub struct Stopper {
     connections: Arc<Connections>,
@@ -479,11 +522,11 @@ impl Stopper {
 
 /// A server that runs on threads of its own, beside a test: see [`Server::start`].
 ///
-/// Dropping the handle stops the server and waits until its threads have ended, also when the test panics.
-/// That takes less than a millisecond without connections, and 50 ms where a client keeps one open. A
-/// stream that looks whether the server is stopping ends at once; one that does not is cut off after the
-/// grace time ([`Limits::grace`]). A handler that has not returned by then is left behind: its thread goes
-/// on until it returns, and the log says so.
+/// Dropping the handle stops the server and waits until its threads have ended, also when the test
+/// panics. That takes less than a millisecond without connections, and 50 ms where a client keeps
+/// one open. A stream that looks whether the server is stopping ends at once; one that does not is
+/// cut off after the grace time ([`Limits::grace`]). A handler that has not returned by then is
+/// left behind: its thread goes on until it returns, and the log says so.
 ///
 /// Nothing is shared between two servers, so each test has its own, on a port of its own (port 0).
 #[must_use = "dropping the handle stops the server"]
@@ -510,8 +553,8 @@ impl<S> ServerHandle<S> {
         self.address
     }
 
-    /// The URL of a path, such as `http://127.0.0.1:41233/about`. A server on all addresses of the machine
-    /// (`0.0.0.0`) is reached at 127.0.0.1.
+    /// The URL of a path, such as `http://127.0.0.1:41233/about`. A server on all addresses of the
+    /// machine (`0.0.0.0`) is reached at 127.0.0.1.
     ///
     /// ```
     /// # use openkitchen::{Request, Response, Routes, Server, get, routes};
@@ -538,6 +581,16 @@ impl<S> ServerHandle<S> {
     }
 
     /// Stops the server as dropping the handle does, and says whether all went well.
+    ///
+    /// ```
+    /// # use openkitchen::{Request, Response, Routes, Server, get, routes};
+    /// # static ROUTES: Routes = routes(&[get("/", |_: &Request| Response::text("Welcome!"))]);
+    /// let server = Server::bind("127.0.0.1:0")?.start(&ROUTES, ())?;
+    /// let address = server.address();
+    /// server.stop()?;
+    /// assert!(std::net::TcpStream::connect(address).is_err());
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
     ///
     /// # Errors
     /// `TimedOut` if a handler was left behind. Or the error of [`Server::run`].

@@ -29,8 +29,8 @@ const ACCEPT_PENDING_TIME: Duration = Duration::from_millis(50);
 /// Time between two tries to accept a pending connection while no descriptor is free.
 const ACCEPT_RETRY_PAUSE: Duration = Duration::from_millis(1);
 
-/// Time between two checks whether a worker still accepts. It ends in a moment, and a test may start and
-/// stop many servers.
+/// Time between two checks whether a worker still accepts. It ends in a moment, and a test may
+/// start and stop many servers.
 const ACCEPT_END_PAUSE: Duration = Duration::from_micros(50);
 
 /// Time for a connection of the server to itself, which wakes a thread in `accept`.

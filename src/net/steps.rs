@@ -9,8 +9,9 @@
 //! ```
 //! The server takes the steps of a handler's response here, and `mock` those of a transcript.
 //!
-//! A reset is a setting of the socket. So the system sends it when the last holder of the socket closes
-//! it, and no holder needs to leave bytes unread for that.  Next: [`persistence`](crate::message::persistence).
+//! A reset is a setting of the socket. So the system sends it when the last holder of the socket
+//! closes it, and no holder needs to leave bytes unread for that.  Next:
+//! [`persistence`](crate::message::persistence).
 
 use std::io;
 use std::thread;
@@ -35,8 +36,8 @@ pub(crate) enum AfterStep {
     Reset,
 }
 
-/// Takes one step. `budget` is the time in which the client must take its bytes. Where the system cannot
-/// reset a connection, it is to be closed.
+/// Takes one step. `budget` is the time in which the client must take its bytes. Where the system
+/// cannot reset a connection, it is to be closed.
 ///
 /// # Errors
 /// The client is gone, or too slow.

@@ -71,8 +71,8 @@ pub(crate) const ONE_WRITE: usize = 64 * 1024;
 /// response.
 pub(super) const LINGER: Duration = Duration::from_secs(2);
 
-/// The longest pause of a client in this time, once the server is stopping: so a client that has its
-/// response and keeps its socket open does not delay the stop.
+/// The longest pause of a client in this time, once the server is stopping: so a client that has
+/// its response and keeps its socket open does not delay the stop.
 const LINGER_PAUSE: Duration = Duration::from_millis(50);
 
 /// The longest pause of a client in this time, if the server has shut the reading half. The end of
@@ -320,9 +320,9 @@ impl<'a, L: Io> Transport<'a, L> {
     /// client can read the last response. The socket is closed when the caller drops it.
     ///
     /// If a socket is closed while received bytes are unread, TCP sends a reset. A reset makes the
-    /// client's kernel drop what the client has not read yet: the response is lost. So the server closes
-    /// its writing half, then reads and drops for `time` at most (RFC 9112 section 9.6). If the server is
-    /// stopping, a client that sends nothing more is not waited for.
+    /// client's kernel drop what the client has not read yet: the response is lost. So the server
+    /// closes its writing half, then reads and drops for `time` at most (RFC 9112 section 9.6). If
+    /// the server is stopping, a client that sends nothing more is not waited for.
     #[cold]
     pub fn linger(&mut self, time: Duration, stopping: &AtomicBool) {
         if self.io.half_close().is_err() {

@@ -45,8 +45,8 @@ const MAX_READS: usize = 1024;
 
 /// The last exchanges of a server, byte for byte. A clone is a handle to the same exchanges.
 ///
-/// It prints as a transcript. So a test that fails shows what crossed, and a page that the commands can
-/// play again is a file with that text:
+/// It prints as a transcript. So a test that fails shows what crossed, and a page that the commands
+/// can play again is a file with that text:
 ///
 /// ```
 /// use std::time::Duration;
@@ -107,6 +107,23 @@ struct ConnectionInFlight {
 }
 
 /// A request and its response, byte for byte. It prints as a transcript.
+///
+/// ```
+/// # use std::time::Duration;
+/// # use openkitchen::{Request, Response, Routes, Server, get, routes};
+/// # use std::io::{Read, Write};
+/// # static ROUTES: Routes = routes(&[get("/", |_: &Request| Response::text("Welcome!"))]);
+/// # let server = Server::bind("127.0.0.1:0")?.keep(100).start(&ROUTES, ())?;
+/// # let mut client = std::net::TcpStream::connect(server.address())?;
+/// # client.write_all(b"GET / HTTP/1.0\r\n\r\n")?;
+/// # client.read_to_string(&mut String::new())?;
+/// let kept = &server.exchanges().wait_for(1, Duration::from_secs(5))[0];
+/// assert_eq!((kept.status, kept.route.map(|row| row.path)), (Some(200), Some("/")));
+/// assert!(kept.response.bytes().ends_with(b"\r\n\r\nWelcome!") && kept.response.is_whole());
+/// assert_eq!(kept.request.reads().len(), 1, "it arrived in one read");
+/// println!("{kept} took {:?} and ended with {:?}", kept.took(), kept.ends);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone)]
 pub struct KeptExchange {
     /// The number of the connection, from 1.
@@ -262,8 +279,8 @@ impl Server {
         self.keep_first(count, MESSAGE_BYTES)
     }
 
-    /// Keeps the last so many exchanges, as [`Server::keep`], with the first `message_bytes` of each
-    /// message.
+    /// Keeps the last so many exchanges, as [`Server::keep`], with the first `message_bytes` of
+    /// each message.
     pub fn keep_first(self, count: usize, message_bytes: usize) -> Server {
         let exchanges = Exchanges::with_message_bytes(count, message_bytes);
         let follower = Follower::new(vec![exchanges.viewer()]);
@@ -324,9 +341,9 @@ impl Exchanges {
         lock(&self.shared.state).kept.iter().cloned().collect()
     }
 
-    /// Waits until so many exchanges are over since the start, or for this long. Returns those that are
-    /// kept: fewer than so many if the time is over. A client may have its response a moment before the
-    /// exchange is over here.
+    /// Waits until so many exchanges are over since the start, or for this long. Returns those that
+    /// are kept: fewer than so many if the time is over. A client may have its response a moment
+    /// before the exchange is over here.
     pub fn wait_for(&self, count: u64, timeout: Duration) -> Vec<KeptExchange> {
         let is_early = |state: &mut ExchangesState| state.over < count;
         let state = lock(&self.shared.state);

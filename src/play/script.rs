@@ -29,8 +29,8 @@ pub fn parse(text: &str, played: Side) -> Result<Transcript, String> {
     Ok(transcript)
 }
 
-/// The first block of this side whose bytes are not all there: its index among those of the side, and how
-/// many are left out, in words.
+/// The first block of this side whose bytes are not all there: its index among those of the side,
+/// and how many are left out, in words.
 pub fn incomplete_block(transcript: &Transcript, of: Side) -> Option<(usize, String)> {
     let blocks = transcript.items.iter().filter_map(|item| match item {
         Item::Block(block) if block.from == of => Some(block),

@@ -1,5 +1,5 @@
-//! Tests of what a handler may answer: raw bytes, fields left out, answers in turn, content that a function
-//! writes, an answer before the content is read, and the server's own 404.
+//! Tests of what a handler may answer: raw bytes, fields left out, answers in turn, content that a
+//! function writes, an answer before the content is read, and the server's own 404.
 
 use std::io;
 use std::time::Duration;
@@ -21,7 +21,8 @@ fn serve<S: Send + Sync + 'static>(routes: &'static Routes<S>, state: S) -> Serv
     server.start(routes, state).unwrap()
 }
 
-/// What the server sends to these bytes, up to the end of the connection, which the client half-closes.
+/// What the server sends to these bytes, up to the end of the connection, which the client
+/// half-closes.
 fn exchange<S>(server: &ServerHandle<S>, request: impl AsRef<[u8]>) -> String {
     let mut client = Client::connect(server.address());
     client.send(request);

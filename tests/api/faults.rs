@@ -1,4 +1,5 @@
-//! Tests of each fault: the bytes that a raw socket gets, and what curl and Python's http.client make of it.
+//! Tests of each fault: the bytes that a raw socket gets, and what curl and Python's http.client
+//! make of it.
 
 use std::io::{ErrorKind, Read, Write};
 use std::net::TcpStream;
@@ -81,8 +82,8 @@ fn serve() -> ServerHandle {
     server.start(&ROUTES, ()).unwrap()
 }
 
-/// What a raw socket gets after these bytes, and how the connection ends: `open` if the server waits for
-/// the next request.
+/// What a raw socket gets after these bytes, and how the connection ends: `open` if the server
+/// waits for the next request.
 fn raw(server: &ServerHandle, request: &str) -> String {
     let mut client = TcpStream::connect(server.address()).unwrap();
     client.set_read_timeout(Some(STALL + Duration::from_millis(200))).unwrap();

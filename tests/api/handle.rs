@@ -1,5 +1,5 @@
-//! Tests of a server in a test: its handle, its start and stop, the scoped variant, and that nothing of it
-//! is left.
+//! Tests of a server in a test: its handle, its start and stop, the scoped variant, and that
+//! nothing of it is left.
 
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar, Mutex};
@@ -47,7 +47,8 @@ fn the_handle_has_the_url_the_state_and_a_stop() {
 #[test]
 fn an_open_connection_delays_the_stop_by_less_than_a_tenth_of_a_second() {
     let post = "POST / HTTP/1.1\r\nHost: h\r\nConnection: close\r\nContent-Length: 1\r\n\r\nx";
-    // An idle connection; one that was refused and lingers; one that is closed and lingers; no request.
+    // An idle connection; one that was refused and lingers; one that is closed and lingers; no
+    // request.
     for request in [GET, "GET / HTTP/1.1\r\nHost : h\r\n\r\n", post, ""] {
         let fastest = (0..3).map(|_| {
             let server = start();

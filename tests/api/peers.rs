@@ -1,11 +1,12 @@
-//! Twelve published examples of other mock servers, written with this library: what each tests, in our
-//! words. None is longer than its original.
+//! Twelve published examples of other mock servers, written with this library: what each tests, in
+//! our words. None is longer than its original.
 //!
-//! Lines are those of a test's body, without blank lines and comments; the last test counts them. What a
-//! client under test would do is [`ask`] here, as it is a call of an HTTP client there.
+//! Lines are those of a test's body, without blank lines and comments; the last test counts them.
+//! What a client under test would do is [`ask`] here, as it is a call of an HTTP client there.
 //!
-//! Their text: the first page of the documentation of wiremock-rs and of its `Mock` and `Match`; README and
-//! `tests/examples` of httpmock; README of MockWebServer and OkHttp's EventListenerTest; README of Toxiproxy.
+//! Their text: the first page of the documentation of wiremock-rs and of its `Mock` and `Match`;
+//! README and `tests/examples` of httpmock; README of MockWebServer and OkHttp's EventListenerTest;
+//! README of Toxiproxy.
 
 use std::net::TcpStream;
 use std::time::{Duration, Instant};

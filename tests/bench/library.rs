@@ -26,7 +26,8 @@ pub fn serve() -> io::Result<()> {
     Ok(server.run(&ROUTES, &())?)
 }
 
-/// Starts and stops a server in this process, again and again. Returns the medians in a line of text.
+/// Starts and stops a server in this process, again and again. Returns the medians in a line of
+/// text.
 pub fn start_and_stop() -> io::Result<String> {
     const ROUNDS: usize = 1000;
     let (mut starts, mut stops) = (Vec::new(), Vec::new());

@@ -29,8 +29,8 @@
 //! assert!(ask()?.ends_with("here it is")); // the last one stays
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
-//! The server reads the requests, and any request gets the next answer. `mock` is for a test of what the
-//! client sends: it plays both sides of a transcript.  Next: `session`.
+//! The server reads the requests, and any request gets the next answer. `mock` is for a test of
+//! what the client sends: it plays both sides of a transcript.  Next: `session`.
 
 use std::collections::VecDeque;
 use std::fmt;
@@ -54,9 +54,9 @@ impl Answers {
         Answers(Mutex::new(responses.into_iter().collect()))
     }
 
-    /// The responses of the server in a transcript, each byte for byte, with its waits and the end of the
-    /// connection if the server ends it there. What the client sends in it does not matter, and an interim
-    /// response before the end of a request is left out: the server sends its own.
+    /// The responses of the server in a transcript, each byte for byte, with its waits and the end
+    /// of the connection if the server ends it there. What the client sends in it does not matter,
+    /// and an interim response before the end of a request is left out: the server sends its own.
     ///
     /// ```
     /// let page = openkitchen::Transcript::parse("<<<\nHTTP/1.1 204 No Content\n\n--- server reset\n")?;
@@ -65,8 +65,8 @@ impl Answers {
     /// ```
     ///
     /// # Errors
-    /// A sentence: bytes of the server are left out in it, a block of the client has several requests, or
-    /// there is no response.
+    /// A sentence: bytes of the server are left out in it, a block of the client has several
+    /// requests, or there is no response.
     pub fn of(transcript: &Transcript) -> Result<Answers, String> {
         if let Some((index, left_out)) = script::incomplete_block(transcript, Side::Server) {
             let number = index + 1;
@@ -87,7 +87,8 @@ impl Answers {
         self.responses().push_back(response);
     }
 
-    /// The next response. If none is left, and the last one could be read only once, a 500 that says so.
+    /// The next response. If none is left, and the last one could be read only once, a 500 that
+    /// says so.
     pub fn next(&self) -> Response {
         let mut responses = self.responses();
         if let (1, Some(last)) = (responses.len(), responses.front().and_then(Response::copy)) {

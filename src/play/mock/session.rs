@@ -6,10 +6,11 @@
 //! receive buffer:  GET / HTTP/1.1␍␊ Host: h␍␊ ␍␊
 //!                  └─ read ──────────────────┘└ one byte stays unread
 //! ```
-//! Rule: if a socket is closed with unread bytes in its receive buffer, the kernel sends RST instead
-//! of FIN (RFC 1122 section 4.2.2.13: TCP shows that data was lost). So the session looks at bytes with
-//! `peek`, and reads only those that it has understood; before a reset, all except the last byte. If
-//! the client has sent nothing, no byte is unread, so the step of a reset also sets SO_LINGER to zero.
+//! Rule: if a socket is closed with unread bytes in its receive buffer, the kernel sends RST
+//! instead of FIN (RFC 1122 section 4.2.2.13: TCP shows that data was lost). So the session looks
+//! at bytes with `peek`, and reads only those that it has understood; before a reset, all except
+//! the last byte. If the client has sent nothing, no byte is unread, so the step of a reset also
+//! sets SO_LINGER to zero.
 //!
 //! What follows the last step? A client may keep the connection for its next request. The session ends
 //! the connection at once, so that this request is not awaited in vain; or, if the mock loops and HTTP
@@ -367,8 +368,8 @@ impl Session<'_> {
         }
     }
 
-    /// Takes a step, as a server takes those of a response. A write that makes no progress ends by the
-    /// socket's timeout.
+    /// Takes a step, as a server takes those of a response. A write that makes no progress ends by
+    /// the socket's timeout.
     fn take(&self, step: &DeliveryStep) -> io::Result<AfterStep> {
         steps::take(&mut { self.stream }, step, Duration::MAX, || false)
     }
