@@ -13,7 +13,7 @@
 //!
 //! Rule: RFC 9110 sections 6.4 and 5.5. A CR or LF in a value would end the field, and what follows it
 //! would be a field of the client's choice. So such a value is never put into a response.
-//! Next: [`encode`](super::encode).
+//! Next: [`steps`](super::steps).
 
 use std::borrow::Cow;
 use std::fmt;

@@ -8,7 +8,7 @@
 //!                           Reset
 //! ```
 //! No fault is random: the same response and fault are the same steps each time.
-//! Next: [`response`](super::response).
+//! Next: [`encode`](super::encode).
 
 use std::borrow::Cow;
 use std::time::Duration;

@@ -246,7 +246,7 @@ impl Server {
             let left = connections.wait_while(|entries| !entries.is_empty(), deadline).len();
             if left > 0 {
                 let left = counted(left, "handler has", "handlers have");
-                warn!("{left} not returned within the grace time; the server ends after that");
+                warn!("{left} not returned within the grace time; the server ends when all have");
             }
             Ok(())
         })

@@ -1,12 +1,15 @@
 //! Tests of a server in a test: its handle, its start and stop, the scoped variant, and that
 //! nothing of it is left.
 
+use std::io::{Read, Write};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar, Mutex};
 use std::time::{Duration, Instant};
 use std::{panic, thread};
 
-use openkitchen::{Limits, Request, Response, Routes, Server, ServerHandle, Stopper, get, routes};
+use openkitchen::{
+    Fault, Limits, Request, Response, Routes, Server, ServerHandle, Stopper, get, routes,
+};
 
 use crate::support::client::Client;
 use crate::support::process::{TIMEOUT, is_started_by_a_test, this_test_program};
@@ -164,7 +167,20 @@ fn a_handler_that_does_not_return_is_left_behind_after_the_grace_time() {
 }
 
 #[test]
-fn a_scoped_server_waits_for_a_handler_that_does_not_return() {
+fn a_scoped_server_waits_for_a_handler_that_does_not_return_and_the_log_says_so() {
+    if !is_started_by_a_test() {
+        let output = this_test_program(
+            "handle::a_scoped_server_waits_for_a_handler_that_does_not_return_and_the_log_says_so",
+        )
+        .env("RUST_LOG", "warn")
+        .output()
+        .unwrap();
+        let stderr = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success(), "{stderr}");
+        assert!(stderr.contains("1 handler has not returned within the grace time"), "{stderr}");
+        return;
+    }
+    env_logger::init();
     let (gate, is_over) = (Arc::new(Gate::default()), AtomicBool::new(false));
     let server = waiting(&gate);
     thread::scope(|scope| {
@@ -203,27 +219,49 @@ fn two_hundred_servers_run_at_once_each_with_a_state_of_its_own() {
     assert_eq!(ports.len(), 200);
 }
 
-static STEPS: Routes<Stopper> = routes(&[get("/", |_| {
-    Response::text("never").fault(openkitchen::Fault::Stall(Duration::from_secs(3600)))
-})]);
+static ENDLESS: Routes<Stopper> = routes(&[get("/steps", stalled), get("/stream", ticks)]);
 
-#[test]
-fn a_response_that_waits_in_its_steps_does_not_delay_the_stop() {
-    let server = Server::bind("127.0.0.1:0").unwrap().keep(1);
-    let stopper = server.stopper();
-    let server = server.start(&STEPS, stopper).unwrap();
-    let mut client = Client::connect(server.address());
-    client.send(GET);
-    let since = Instant::now();
-    server.stop().unwrap();
-    assert!(since.elapsed() < Duration::from_secs(2), "{:?}", since.elapsed());
-    assert_eq!(client.read_to_end(), b"");
+fn stalled(_: &Request<Stopper>) -> Response {
+    Response::text("never").fault(Fault::StallAfter(0, Duration::from_secs(3600)))
+}
+
+fn ticks(request: &Request<Stopper>) -> Response {
+    let stopper = request.state().clone();
+    Response::written("a/b", move |out| {
+        while !stopper.wait(Duration::from_millis(1)) {
+            out.write_all(b"tick")?;
+            out.flush()?;
+        }
+        Ok(())
+    })
 }
 
 #[test]
-fn a_thousand_servers_in_a_row_leave_no_thread_and_no_descriptor_and_each_takes_two_milliseconds() {
+fn a_response_without_end_delays_the_stop_by_less_than_a_tenth_of_a_second() {
+    for path in ["/steps", "/stream"] {
+        let fastest = (0..3).map(|_| {
+            let server = Server::bind("127.0.0.1:0").unwrap();
+            let stopper = server.stopper();
+            let server = server.start(&ENDLESS, stopper).unwrap();
+            let client = Client::connect(server.address());
+            write!(&client.stream, "GET {path} HTTP/1.1\r\nHost: h\r\n\r\n").unwrap();
+            let mut head = [0; 12];
+            (&client.stream).read_exact(&mut head).unwrap();
+            assert_eq!(&head, b"HTTP/1.1 200");
+            // The client keeps its socket open, and reads no more.
+            let since = Instant::now();
+            server.stop().unwrap();
+            since.elapsed()
+        });
+        let fastest = fastest.min().unwrap();
+        assert!(fastest < Duration::from_millis(100), "{path}: {fastest:?}");
+    }
+}
+
+#[test]
+fn a_thousand_servers_in_a_row_leave_nothing_and_start_and_stop_in_a_millisecond_each() {
     if !is_started_by_a_test() {
-        let name = "handle::a_thousand_servers_in_a_row_leave_no_thread_and_no_descriptor_and_each_takes_two_milliseconds";
+        let name = "handle::a_thousand_servers_in_a_row_leave_nothing_and_start_and_stop_in_a_millisecond_each";
         let output = this_test_program(name).output().unwrap();
         assert!(output.status.success(), "{output:?}");
         return;
