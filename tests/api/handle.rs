@@ -280,8 +280,16 @@ fn a_thousand_servers_in_a_row_leave_nothing_and_start_and_stop_in_a_millisecond
         stops.push(since.elapsed());
         before.get_or_insert_with(|| Resources::of(std::process::id()));
     }
-    let (before, after) = (before.unwrap(), Resources::of(std::process::id()));
-    assert_eq!((before.descriptors, before.threads), (after.descriptors, after.threads), "{after}");
+    // The system removes a thread a moment after it was joined.
+    let (before, since) = (before.unwrap(), Instant::now());
+    loop {
+        let after = Resources::of(std::process::id());
+        if after.descriptors <= before.descriptors && after.threads <= before.threads {
+            break;
+        }
+        assert!(since.elapsed() < TIMEOUT, "{before}; after 1,000 servers {after}");
+        thread::yield_now();
+    }
     for times in [&mut starts, &mut stops] {
         times.sort();
         println!("median {:?}, 99 of 100 {:?}", times[500], times[990]);
