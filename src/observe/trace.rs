@@ -16,12 +16,14 @@
 //! \{7410 bytes}\
 //! # 12 GET /about 200 0.2 ms keep-alive
 //! ```
-//! Everything on stdout is a valid transcript, so text that is copied from a terminal is a test. Each time
-//! is measured from the event before on the same connection, in either direction.
+//! This is a valid transcript, so the text is a test. Each time is measured from the event before
+//! on the same connection, in either direction. A person at a terminal gets the same for reading:
+//! what repeats is folded, a response is indented, and each exchange has a line (see `screen`).
+//! `--full` prints the transcript there, too.
 //!
 //! ```text
 //! connections' threads --> follower --> queue --> printing thread --> stdout
-//!                                                 view: connection: direction, collector
+//!          view: connection: direction, requests, lines, collector --> printer or screen
 //! ```
 //! A terminal can be slower than a server, and after Ctrl-S it takes nothing at all. So no thread that
 //! serves a connection waits for it: the queue is bounded, and an event that does not fit is lost. The
@@ -36,9 +38,15 @@ mod event;
 mod view;
 mod connection;
 mod direction;
+mod requests;
+mod clients;
+mod entry;
 mod collector;
+mod lines;
+mod wrap;
+mod screen;
 
-use std::io::{self, Write};
+use std::io::{self, IsTerminal, Write};
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{self, JoinHandle};
@@ -52,11 +60,13 @@ use crate::net::server::Server;
 use crate::route::RouteRow;
 use crate::transcript::{Item, Printer, Side};
 use direction::MAX_TEXT_BYTES;
+use entry::Entry;
 use event::{CountedReads, CrossedBytes, Observed, Summary, TraceEvent};
 use queue::TraceQueue;
+use screen::{Screen, colour};
 use view::View;
 
-pub use options::{TraceOptions, stdout_wants_colour};
+pub use options::{TraceOptions, stdout_columns, stdout_wants_colour};
 
 /// How long [`Trace::finish`] waits for a terminal that takes nothing.
 const FINISH_TIMEOUT: Duration = Duration::from_secs(2);
@@ -76,10 +86,11 @@ pub struct Trace {
 }
 
 impl Server {
-    /// Prints the address of this server on stdout, and from then on each exchange, as it happens: see
-    /// [`Trace`]. In colours if stdout is a terminal and `NO_COLOR` is not set. What is printed holds every
-    /// byte, secrets included. When the server has ended or is dropped, everything is printed. One server of
-    /// a process is to be traced: two would number their connections alike.
+    /// Prints the address of this server on stdout, and from then on each exchange, as it happens:
+    /// see [`Trace`]. For a person if stdout is a terminal, and in colours if `NO_COLOR` is not
+    /// set; else as a transcript. Secrets are included. When the server has ended or is dropped,
+    /// everything is printed. One server of a process is to be traced: two would number their
+    /// connections alike.
     pub fn traced(self) -> Server {
         let trace = Trace::on_stdout(TraceOptions::default());
         if let Ok(address) = self.address() {
@@ -91,9 +102,11 @@ impl Server {
 }
 
 impl Trace {
-    /// A trace that prints to stdout, in colours if [`stdout_wants_colour`].
+    /// A trace that prints to stdout: for a person if it is a terminal, and in colours if
+    /// [`stdout_wants_colour`].
     pub fn on_stdout(options: TraceOptions) -> Trace {
-        Trace::start(io::stdout(), TraceOptions { colour: stdout_wants_colour(), ..options })
+        let (colour, screen) = (stdout_wants_colour(), io::stdout().is_terminal());
+        Trace::start(io::stdout(), TraceOptions { colour, screen, ..options })
     }
 
     /// Starts the thread, which prints to `out`. Without a thread, nothing is printed.
@@ -113,7 +126,7 @@ impl Trace {
                 None
             }
         };
-        let shows_content = options.bodies || options.explain;
+        let shows_content = options.full || options.explain;
         Trace { queue, thread: Mutex::new(thread), shows_content }
     }
 
@@ -147,9 +160,10 @@ impl Drop for Trace {
 /// other exchanges off the screen.
 impl Viewer for Trace {
     fn started(&self, _: SocketAddr, routes: &[RouteRow]) {
-        if routes.iter().any(|route| route.is_quiet) {
-            self.push(0, Observed::StartedWithQuietRoutes);
-        }
+        let mut quiet: Vec<&str> =
+            routes.iter().filter(|route| route.is_quiet).map(|route| route.path).collect();
+        quiet.dedup(); // a row for each method
+        self.push(0, Observed::Started { quiet });
     }
 
     fn opened(&self, connection: u64, peer: SocketAddr) {
@@ -198,62 +212,95 @@ fn is_only_counted(followed: &FollowedBytes<'_>) -> bool {
 
 /// The printing thread: prints until the queue is closed, or a write fails.
 fn print(queue: &TraceQueue, mut out: impl Write, options: TraceOptions) -> io::Result<()> {
-    let colour = options.colour;
-    let (mut view, mut printer, mut text) = (View::new(options), Printer::new(), String::new());
+    let mut view = View::new(options);
+    let mut writer = Writer::new(&options);
     while let Some(batch) = queue.take(view.wake_at()) {
+        writer.measure();
         for event in batch {
             view.add(event);
-            write_items(view.items(), &mut printer, colour, &mut text);
-            if text.len() >= WRITE_BYTES {
-                out.write_all(text.as_bytes())?;
-                text.clear();
+            writer.add(&mut view);
+            if writer.text.len() >= WRITE_BYTES {
+                writer.write_to(&mut out)?;
             }
         }
         view.wake(Instant::now());
-        write_items(view.items(), &mut printer, colour, &mut text);
-        out.write_all(text.as_bytes())?;
+        writer.add(&mut view);
+        writer.write_to(&mut out)?;
         out.flush()?;
-        text.clear();
     }
     view.finish();
-    write_items(view.items(), &mut printer, colour, &mut text);
-    out.write_all(text.as_bytes())?;
+    writer.add(&mut view);
+    writer.write_to(&mut out)?;
     out.flush()
 }
 
-fn write_items(
-    items: impl Iterator<Item = Item>,
-    printer: &mut Printer,
-    colour: bool,
-    text: &mut String,
-) {
-    for item in items {
-        match colour {
-            true => paint(&item, printer, text),
-            false => printer.print(&item, text),
+/// Turns entries into text: a transcript, or the rows of a screen.
+struct Writer {
+    printer: Printer,
+    has_colour: bool,
+    screen: Option<Screen>,
+    columns: usize,
+    text: String,
+}
+
+impl Writer {
+    fn new(options: &TraceOptions) -> Writer {
+        let screen = options.is_screen().then(|| Screen::new(options));
+        let (printer, has_colour) = (Printer::new(), options.colour);
+        Writer { printer, has_colour, screen, columns: 0, text: String::new() }
+    }
+
+    /// Asks for the width of the terminal, which may change at any time.
+    fn measure(&mut self) {
+        if self.screen.is_some() {
+            self.columns = stdout_columns();
         }
+    }
+
+    /// Adds what is ready to print.
+    fn add(&mut self, view: &mut View) {
+        let has_several = view.has_several();
+        for entry in view.entries() {
+            match (&mut self.screen, &entry) {
+                (Some(screen), _) => {
+                    screen.print(&entry, has_several, self.columns, &mut self.text);
+                }
+                (None, Entry::Item(item)) if self.has_colour => {
+                    paint(item, &mut self.printer, &mut self.text);
+                }
+                (None, Entry::Item(item)) => self.printer.print(item, &mut self.text),
+                // Only a screen has others.
+                (None, _) => {}
+            }
+        }
+    }
+
+    /// Writes the text, and forgets it.
+    fn write_to(&mut self, out: &mut impl Write) -> io::Result<()> {
+        let written = out.write_all(self.text.as_bytes());
+        self.text.clear();
+        written
     }
 }
 
-/// Prints like the printer, with colour around each line that is not empty. Each line has its own codes,
-/// since a pager resets colours at the end of a line.
+/// Prints like the printer, with colour around each line that is not empty. The first line below
+/// the marker is bold: usually it is a request line or a status line.
 fn paint(item: &Item, printer: &mut Printer, text: &mut String) {
-    const DIM: &str = "\x1b[2m";
-    const YELLOW: &str = "\x1b[33m";
-    const CYAN: &str = "\x1b[36m";
-    const GREEN: &str = "\x1b[32m";
     if printer.empty_line_before(item) {
         text.push('\n');
     }
-    let colour = match item {
-        Item::Prose(_) => DIM,
-        Item::Event(_) | Item::Assertions(_) => YELLOW,
-        Item::Block(block) if block.from == Side::Client => CYAN,
-        Item::Block(_) => GREEN,
+    let (first, second, others) = match item {
+        Item::Prose(_) => (colour::PROSE, colour::PROSE, colour::PROSE),
+        Item::Event(_) | Item::Assertions(_) => (colour::EVENT, colour::EVENT, colour::EVENT),
+        Item::Block(block) if block.from == Side::Client => {
+            (colour::REQUEST, colour::REQUEST_LINE, colour::REQUEST)
+        }
+        Item::Block(_) => (colour::RESPONSE, colour::STATUS_LINE, colour::RESPONSE),
     };
-    for line in item.to_string().lines() {
+    let codes = [first, second].into_iter().chain(std::iter::repeat(others));
+    for (line, code) in item.to_string().lines().zip(codes) {
         if !line.is_empty() {
-            text.extend([colour, line, "\x1b[0m"]);
+            text.extend([code, line, colour::END]);
         }
         text.push('\n');
     }
@@ -353,9 +400,12 @@ Content-Length: 9
     #[test]
     fn colour_adds_only_colour_codes() {
         let coloured = one_exchange(TraceOptions { colour: true, ..TraceOptions::default() });
-        assert!(coloured.contains("\x1b[36m>>> @2 27 bytes"), "{coloured}");
+        let request = [colour::REQUEST, ">>> @2 27 bytes"].concat();
+        assert!(coloured.contains(&request), "{coloured}");
         let mut plain = coloured;
-        for code in ["\x1b[2m", "\x1b[33m", "\x1b[36m", "\x1b[32m", "\x1b[0m"] {
+        let codes = [colour::PROSE, colour::EVENT, colour::REQUEST, colour::REQUEST_LINE];
+        let more = [colour::RESPONSE, colour::STATUS_LINE, colour::END];
+        for code in codes.into_iter().chain(more) {
             assert!(plain.contains(code));
             plain = plain.replace(code, "");
         }

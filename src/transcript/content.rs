@@ -177,6 +177,20 @@ fn write_line(text: &mut String, ending: &str, out: &mut impl Write) -> fmt::Res
     Ok(())
 }
 
+/// One line, up to its LF, for a screen: its text, and how it ends if not in CR LF. A screen has
+/// its own width, so nothing is folded.
+pub(crate) fn content_line(line: &[u8], is_in_head: bool) -> (String, &'static str) {
+    let (raw, ending) = match line {
+        [raw @ .., b'\r', b'\n'] => (raw, ""),
+        [raw @ .., b'\n'] => (raw, r"\n"),
+        raw => (raw, r"\"),
+    };
+    let is_raw = !is_in_head && !is_binary(&raw[whole_characters(raw)]);
+    let mut text = String::new();
+    escape_all(raw, if is_raw { Letters::Raw } else { Letters::Escaped }, &mut text);
+    (text, ending)
+}
+
 // Parsing: lines to bytes.
 
 /// The block whose lines are being parsed: what must be known of the lines before.

@@ -112,6 +112,8 @@ pub mod judge;
 mod text;
 
 mod parse;
+#[doc(hidden)]
+pub mod paragraphs;
 mod fault;
 #[doc(hidden)]
 pub mod nearest;
@@ -125,12 +127,13 @@ pub mod explain;
 pub use crate::message::dialogue::Side;
 pub use assertions::{Assertion, Fact, FieldName, Methods, Statuses};
 pub use bytes::{Bytes, Piece, REPEATED_BYTES, TooLong};
+pub(crate) use content::content_line;
 pub use model::{Block, Event, EventKind, Item, MARKERS, Transcript, subjects};
 pub use parse::{BYTE_ORDER_MARK, ParseError};
 pub use print::Printer;
 pub use text::{Millis, Note, Prose};
 
 #[cfg(test)]
-mod random;
+pub(crate) mod random;
 #[cfg(test)]
 mod tests;

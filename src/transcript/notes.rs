@@ -28,10 +28,12 @@ pub fn silence(time: Duration) -> Option<EventKind> {
     (time >= SILENCE).then(|| EventKind::Silent(Millis::from(seconds)))
 }
 
-/// `82 bytes, +0.1 ms`: the note of bytes that crossed in this number of reads or writes.
-pub fn crossed(length: u64, reads: u64, took: Duration) -> String {
+/// `82 bytes, +0.1 ms`: the note of bytes that crossed in this number of reads or writes. `took` is
+/// the time since the event before, if it is known.
+pub fn crossed(length: u64, reads: u64, took: impl Into<Option<Duration>>) -> String {
     let reads = if reads > 1 { format!(" in {reads} pieces") } else { String::new() };
-    format!("{}{reads}, +{}", counted(length, "byte", "bytes"), Took(took))
+    let took = took.into().map(|took| format!(", +{}", Took(took))).unwrap_or_default();
+    format!("{}{reads}{took}", counted(length, "byte", "bytes"))
 }
 
 /// Displays a duration as `0.2 ms` or `1.5 s`.
@@ -65,6 +67,7 @@ mod tests {
             assert_eq!(crossed(1, 1, Duration::from_micros(micros)), text);
         }
         assert_eq!(crossed(300, 3, Duration::ZERO), "300 bytes in 3 pieces, +0.00 ms");
+        assert_eq!(crossed(300, 3, None), "300 bytes in 3 pieces");
     }
 
     #[test]

@@ -5,7 +5,7 @@ use std::num::NonZeroU32;
 use super::*;
 
 /// Marsaglia's xorshift generator. The field is its state; each run gives the same models.
-pub(super) struct Random(pub u64);
+pub struct Random(pub u64);
 
 impl Random {
     fn next(&mut self) -> u64 {
@@ -15,7 +15,7 @@ impl Random {
         self.0
     }
 
-    pub(super) fn below(&mut self, bound: u64) -> u64 {
+    pub fn below(&mut self, bound: u64) -> u64 {
         (self.next() >> 16) % bound
     }
 
@@ -184,7 +184,7 @@ impl Random {
     }
 
     /// Changes the text in one place: at most two bytes are doubled, removed or replaced by syntax.
-    pub(super) fn mutate(&mut self, text: &mut Vec<u8>) {
+    pub fn mutate(&mut self, text: &mut Vec<u8>) {
         const SYNTAX: [&str; 30] = [
             "\n",
             "\n\n",

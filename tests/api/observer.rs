@@ -119,22 +119,6 @@ fn every_observer_is_told_of_each_step_in_order() {
 }
 
 #[test]
-fn a_reset_by_a_response_follows_all_bytes_before_it_and_is_told() {
-    let calls = Arc::new(Calls::default());
-    let server = Server::bind("127.0.0.1:0").unwrap().observed_by(calls.clone());
-    let server = server.start(&ROUTES, ()).unwrap();
-    let mut client = TcpStream::connect(server.address()).unwrap();
-    client.write_all(b"GET /reset HTTP/1.1\r\nHost: h\r\n\r\n").unwrap();
-    let mut response = Vec::new();
-    let error = client.read_to_end(&mut response).expect_err("a reset");
-    assert_eq!(error.kind(), ErrorKind::ConnectionReset);
-    let content = response.iter().filter(|&&byte| byte == b'x').count();
-    assert_eq!(content, 5 + MANY + 1, "and one in the head: text");
-    let told = calls.until_gone();
-    assert_eq!(told[told.len() - 3..], ["answered 200 /reset", "ServerReset", "gone"][..]);
-}
-
-#[test]
 fn a_server_that_reads_on_after_its_last_response_has_half_closed() {
     let refused = "GET / HTTP/1.1\r\nHost : h\r\n\r\n";
     for (later, ends) in [
@@ -153,6 +137,22 @@ fn a_server_that_reads_on_after_its_last_response_has_half_closed() {
         let calls = calls.until_gone();
         assert_eq!(calls[calls.len() - ends.len()..], *ends, "{later:?}");
     }
+}
+
+#[test]
+fn a_reset_by_a_response_follows_all_bytes_before_it_and_is_told() {
+    let calls = Arc::new(Calls::default());
+    let server = Server::bind("127.0.0.1:0").unwrap().observed_by(calls.clone());
+    let server = server.start(&ROUTES, ()).unwrap();
+    let mut client = TcpStream::connect(server.address()).unwrap();
+    client.write_all(b"GET /reset HTTP/1.1\r\nHost: h\r\n\r\n").unwrap();
+    let mut response = Vec::new();
+    let error = client.read_to_end(&mut response).expect_err("a reset");
+    assert_eq!(error.kind(), ErrorKind::ConnectionReset);
+    let content = response.iter().filter(|&&byte| byte == b'x').count();
+    assert_eq!(content, 5 + MANY + 1, "and one in the head: text");
+    let told = calls.until_gone();
+    assert_eq!(told[told.len() - 3..], ["answered 200 /reset", "ServerReset", "gone"][..]);
 }
 
 #[test]

@@ -20,14 +20,15 @@ use crate::support::process::{
 };
 
 /// All flags of the server, in the order of the help.
-const FLAGS: [&str; 18] = [
+const FLAGS: [&str; 19] = [
     "listen",
     "port-file",
     "data",
     "record",
     "no-trace",
-    "bodies",
+    "full",
     "explain",
+    "rfc",
     "max-connections",
     "max-head",
     "max-content",
@@ -86,7 +87,7 @@ fn help_fits_80_columns_and_names_every_flag_and_variable() {
             .filter_map(|line| line.trim_start().strip_prefix("--")?.split(' ').next())
             .collect();
         assert_eq!(named, [&FLAGS[..], &["help", "version"]].concat());
-        for command in ["watch", "send", "check", "mock", "explain"] {
+        for command in ["watch", "send", "check", "mock", "learn", "explain"] {
             assert!(stdout.contains(&format!("\n  {command} ")), "{command}: {stdout}");
         }
         for variable in ["OPENKITCHEN_", "API_KEY", "CONTACT_NAME", "CONTACT_EMAIL", "RUST_LOG"] {
@@ -99,7 +100,7 @@ fn help_fits_80_columns_and_names_every_flag_and_variable() {
 
 #[test]
 fn the_help_of_each_command_fits_80_columns() {
-    for command in ["watch", "send", "check", "mock", "explain"] {
+    for command in ["watch", "send", "check", "mock", "learn", "explain"] {
         let Exit { code, stdout, stderr } = run(&mut openkitchen(&format!("{command} --help")));
         assert_eq!((code, stderr.as_str()), (Some(0), ""));
         assert!(stdout.starts_with(&format!("openkitchen {command}")), "{stdout}");
@@ -129,7 +130,10 @@ fn the_error_for_a_misspelt_name_has_the_nearest_one() {
         ("--max-conections=1", "did you mean --max-connections?"),
         ("--hepl", "did you mean --help?"),
         ("wach", "`wach` is not a command; did you mean watch?"),
-        ("dance", "`dance` is not a command; the commands are watch, send, check, mock, explain"),
+        (
+            "dance",
+            "`dance` is not a command; the commands are watch, send, check, mock, learn, explain",
+        ),
     ] {
         assert_usage_error(&run(&mut openkitchen(line)), &[expected]);
     }
@@ -872,6 +876,56 @@ fn opening_silence_and_end_of_each_connection_are_on_stdout() {
     assert_eq!(code, Some(0));
     assert_eq!(stdout.matches("--- @2 ").count(), 2, "{stdout}");
     assert!(Transcript::parse(&stdout).is_ok(), "{stdout}");
+}
+
+/// Starts the site with its stdout on a terminal of 60 columns, which `script` makes.
+fn site_on_terminal(folder: &Folder, flags: &str) -> ServerProcess {
+    let (program, likes) = (env!("CARGO_BIN_EXE_openkitchen"), folder.file("likes"));
+    let line = format!(
+        "stty cols 60; exec '{program}' --listen 127.0.0.1:0 --data '{}' {flags}",
+        likes.display()
+    );
+    let mut command = Command::new("script");
+    command.args(["-qfec", &line, "/dev/null"]).env("NO_COLOR", "1");
+    ServerProcess::start(command.stdin(Stdio::null()))
+}
+
+#[test]
+fn on_a_terminal_the_trace_is_for_a_person_and_full_prints_the_transcript() {
+    if !process::need("script and stty", "script -qec true /dev/null && command -v stty") {
+        return;
+    }
+    let folder = Folder::new();
+    let long =
+        format!("GET /about HTTP/1.1\r\nHost: h\r\nX: {}\r\n\r\n", "word ".repeat(30).trim());
+    let mut site = site_on_terminal(&folder, "");
+    let mut client = site.client();
+    for _ in 0..2 {
+        client.send(&long);
+        assert_eq!(client.response().status, 200);
+    }
+    drop(client);
+    let mut rows = site.wait_for_line_and_before("--- the client closed the connection");
+    assert!(rows.lines().all(|row| row.len() <= 60 && !row.contains('\x1b')), "{rows}");
+    rows.retain(|character| character != '\r');
+    for part in [
+        ">>> GET /about HTTP/1.1\nHost: h\nX: word word",
+        " word\n  word ",
+        "\n\n    <<< HTTP/1.1 200 OK\n    Date: ",
+        "\n... 2 fields as in exchange 1",
+        "\n2 GET /about 200 · ",
+    ] {
+        assert!(rows.contains(part), "{part}: {rows}");
+    }
+    let folder = Folder::new();
+    let mut site = site_on_terminal(&folder, "--full");
+    let mut client = site.client();
+    client.send(&long);
+    client.response();
+    drop(client);
+    let rows = site.wait_for_line_and_before("--- server closed").replace('\r', "");
+    assert!(rows.contains(&format!("\nX: {}\n", "word ".repeat(30).trim())), "{rows}");
+    assert!(rows.contains("</html>") && Transcript::parse(&rows).is_ok(), "{rows}");
 }
 
 #[test]

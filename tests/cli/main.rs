@@ -3,7 +3,7 @@
 //! ```text
 //! command   the command line of the server, and what stands on stdout and stderr
 //! site      the pages and the API of the lesson site, and its log
-//! check     explain     mock     send     watch     one file for each command
+//! check     explain     learn     mock     send     watch     one file for each command
 //! readme    README's commands, transcripts and code
 //! ```
 
@@ -15,6 +15,7 @@ mod support;
 mod check;
 mod command;
 mod explain;
+mod learn;
 mod mock;
 mod readme;
 mod send;

@@ -147,6 +147,13 @@ impl ServerProcess {
         }
     }
 
+    /// Waits for a line as [`wait_for_line`](ServerProcess::wait_for_line) does. Returns all of its
+    /// stdout so far.
+    pub fn wait_for_line_and_before(&mut self, prefix: &str) -> String {
+        self.wait_for_line(prefix);
+        self.output.clone()
+    }
+
     /// Closes the reading end of its stdout, as `| head` does after ten lines.
     pub fn close_stdout(&mut self) {
         self.stdout = None;

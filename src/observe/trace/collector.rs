@@ -1,28 +1,54 @@
-//! # Collect the items that the trace prints
+//! # Collect what the trace prints
 //!
 //! ```text
 //! <<< @2 655360 bytes in 10 pieces, +3.1 ms
 //! \{655360 bytes}\
 //! ```
-//! Consecutive reads or writes of which no byte is shown share one block, for a second at most. So a file
-//! of 10 MiB is one line, and not 160.
+//! Consecutive reads or writes of which no byte is shown share one block, for a second at most. So
+//! a file of 10 MiB is one line, and not 160. On a screen, so do folded exchanges and connections
+//! that their clients have closed.
 
+use std::mem;
 use std::time::{Duration, Instant};
 
-use crate::transcript::notes::crossed;
+use super::clients::Clients;
+use super::entry::{Entry, LogLine, NumberedLine, ShownBytes};
+use crate::message::counted::counted;
+use crate::transcript::notes::{Took, crossed};
 use crate::transcript::{Block, Bytes, Item, Note, Prose, Side};
 
-/// How long counted bytes may wait for more, before their block is printed.
+/// How long what is counted may wait for more, before it is printed.
 pub(super) const COUNT_TIME: Duration = Duration::from_secs(1);
 
-/// The items to print, and the bytes and exchanges that are being counted.
-#[derive(Default)]
+/// Exchanges or connections that are counted together.
+const MAX_TOGETHER: usize = 64;
+
+/// What is to be printed, and the bytes and exchanges that are being counted.
 pub(super) struct Collector {
-    /// Items that are ready to print.
-    pub items: Vec<Item>,
+    /// What is ready to print.
+    pub entries: Vec<Entry>,
     /// Exchanges that were answered so far, except those that are not shown.
     pub exchanges: u64,
-    counting: Option<CountedBytes>,
+    /// The fields of each client's last request that has a number.
+    pub clients: Clients,
+    is_screen: bool,
+    counting: Counting,
+}
+
+/// What is being counted. Another kind ends it.
+enum Counting {
+    Nothing,
+    Bytes(CountedBytes),
+    /// Exchanges that are folded, on a screen.
+    Folded {
+        since: Instant,
+        lines: Vec<NumberedLine>,
+    },
+    /// Connections that their clients have closed, on a screen.
+    Closed {
+        since: Instant,
+        connections: Vec<u32>,
+    },
 }
 
 /// Bytes that crossed in one direction, in one or more reads or writes.
@@ -31,41 +57,113 @@ pub(super) struct CountedBytes {
     pub from: Side,
     pub length: u64,
     pub reads: u64,
-    /// When the event before them was.
-    pub since: Instant,
+    /// When the event before them was; `None` if events were lost since.
+    pub since: Option<Instant>,
     pub first: Instant,
     pub last: Instant,
 }
 
 impl CountedBytes {
+    fn took(&self) -> Option<Duration> {
+        self.since.map(|since| self.last.saturating_duration_since(since))
+    }
+
     /// `214 bytes, +0.1 ms`, `65536 bytes in 8 pieces, +3.1 ms`: the time is up to the last read.
     pub fn note(&self) -> String {
-        crossed(self.length, self.reads, self.last.saturating_duration_since(self.since))
+        crossed(self.length, self.reads, self.took())
+    }
+
+    /// `214 bytes, 0.1 ms later`: the same on a screen, for a connection that was opened then.
+    pub fn note_on_screen(&self, opened: Option<Instant>) -> String {
+        let mut note = counted(self.length, "byte", "bytes");
+        if self.reads > 1 {
+            note += &format!(" in {} pieces", self.reads);
+        }
+        if let Some(took) = self.took() {
+            let is_first = self.since == opened;
+            let since = if is_first { "after the connection opened" } else { "later" };
+            note += &format!(", {} {since}", Took(took));
+        }
+        note
     }
 }
 
 impl Collector {
-    /// Adds an item.
-    pub fn push(&mut self, item: Item) {
+    /// A collector of nothing, for a screen or for a transcript.
+    pub fn new(is_screen: bool) -> Collector {
+        Collector {
+            entries: Vec::new(),
+            exchanges: 0,
+            clients: Clients::default(),
+            is_screen,
+            counting: Counting::Nothing,
+        }
+    }
+
+    /// Adds an entry.
+    pub fn push(&mut self, entry: Entry) {
         self.stop_counting();
-        self.items.push(item);
+        self.entries.push(entry);
     }
 
     /// Adds a line of prose.
     pub fn push_prose(&mut self, text: &str) {
-        self.push(Item::Prose(Prose::new(text)));
+        self.push(Entry::Item(Item::Prose(Prose::new(text))));
     }
 
     /// Adds the line about an exchange that was answered, after its number.
-    pub fn push_summary(&mut self, line: &str) {
+    pub fn push_line(&mut self, line: LogLine) {
+        let line = self.numbered(line);
+        match self.is_screen {
+            true => self.push(Entry::Exchange(line)),
+            false => self.push_prose(&format!("{} {}", line.number, line.text)),
+        }
+    }
+
+    /// Adds the line about an exchange of which nothing else is shown, on a screen.
+    pub fn fold(&mut self, at: Instant, line: LogLine) {
+        let line = self.numbered(line);
+        match &mut self.counting {
+            Counting::Folded { since, lines }
+                if at < *since + COUNT_TIME && lines.len() < MAX_TOGETHER =>
+            {
+                lines.push(line);
+            }
+            _ => {
+                self.stop_counting();
+                self.counting = Counting::Folded { since: at, lines: vec![line] };
+            }
+        }
+    }
+
+    fn numbered(&mut self, line: LogLine) -> NumberedLine {
         self.exchanges += 1;
-        self.push_prose(&format!("{} {line}", self.exchanges));
+        let number = self.exchanges;
+        if let Some(fields) = line.fields {
+            self.clients.remember(fields, number);
+        }
+        NumberedLine { number, connection: line.connection, text: line.text, status: line.status }
+    }
+
+    /// Adds a connection that its client has closed in order, on a screen.
+    pub fn close(&mut self, at: Instant, connection: u32) {
+        match &mut self.counting {
+            Counting::Closed { since, connections }
+                if at < *since + COUNT_TIME && connections.len() < MAX_TOGETHER =>
+            {
+                connections.push(connection);
+            }
+            _ => {
+                self.stop_counting();
+                self.counting = Counting::Closed { since: at, connections: vec![connection] };
+            }
+        }
     }
 
     /// Adds bytes of which none is shown.
     pub fn count(&mut self, next: CountedBytes) {
         match &mut self.counting {
-            Some(counting)
+            Counting::Bytes(counting)
                 if (counting.connection, counting.from) == (next.connection, next.from)
                     && next.first < counting.first + COUNT_TIME =>
             {
@@ -75,24 +173,43 @@ impl Collector {
             }
             _ => {
                 self.stop_counting();
-                self.counting = Some(next);
+                self.counting = Counting::Bytes(next);
             }
         }
     }
 
-    /// When the counted bytes have to be printed, if there are any.
+    /// When what is counted has to be printed, if there is anything.
     pub fn counts_until(&self) -> Option<Instant> {
-        self.counting.as_ref().map(|counting| counting.first + COUNT_TIME)
+        let since = match &self.counting {
+            Counting::Nothing => return None,
+            Counting::Bytes(counting) => counting.first,
+            Counting::Folded { since, .. } | Counting::Closed { since, .. } => *since,
+        };
+        Some(since + COUNT_TIME)
     }
 
-    /// Adds the counted bytes as one block, if there are any.
+    /// Adds what is counted as one entry, if there is anything.
     pub fn stop_counting(&mut self) {
-        if let Some(counting) = self.counting.take() {
-            let note = Note::new(&counting.note());
-            let CountedBytes { connection, from, length, .. } = counting;
-            let mut bytes = Bytes::new();
-            bytes.push_left_out(length);
-            self.items.push(Item::Block(Block { connection, from, note, bytes }));
-        }
+        let entry = match mem::replace(&mut self.counting, Counting::Nothing) {
+            Counting::Nothing => return,
+            Counting::Bytes(counting) if self.is_screen => {
+                let note = counting.note_on_screen(None);
+                let CountedBytes { connection, from, .. } = counting;
+                Entry::Bytes(ShownBytes { connection, from, note, lines: Vec::new() })
+            }
+            Counting::Bytes(counting) => {
+                let note = Note::new(&counting.note());
+                let CountedBytes { connection, from, length, .. } = counting;
+                let mut bytes = Bytes::new();
+                bytes.push_left_out(length);
+                Entry::Item(Item::Block(Block { connection, from, note, bytes }))
+            }
+            Counting::Folded { lines, .. } => Entry::Folded(lines),
+            Counting::Closed { mut connections, .. } => {
+                connections.sort_unstable();
+                Entry::Closed(connections)
+            }
+        };
+        self.entries.push(entry);
     }
 }

@@ -18,10 +18,17 @@ use std::mem;
 use std::net::SocketAddr;
 use std::time::Instant;
 
-use super::collector::{Collector, CountedBytes};
+use super::clients::ClientFields;
+use super::collector::{COUNT_TIME, Collector, CountedBytes};
 use super::direction::{Direction, Shown};
-use super::event::{CountedReads, Summary};
+use super::entry::{Entry, LogLine, ShownBytes};
+use super::event::{CountedReads, CrossedBytes, Summary, number};
+use super::lines::{Repeated, lines};
+use super::options::TraceOptions;
+use super::requests::{PendingRequests, is_part_of_page};
 use crate::message::dialogue::Followed;
+use crate::message::ending::Ending;
+use crate::message::reader::Part;
 use crate::net::observer::End;
 use crate::observe::follower::end_event;
 use crate::transcript::explain::{RangeExplainer, Remark, prose};
@@ -40,6 +47,8 @@ pub(super) struct TracedConnection {
     number: u64,
     /// `None` if events were lost before the first one seen.
     peer: Option<SocketAddr>,
+    /// The time at which it was opened, if that is known.
+    opened: Option<Instant>,
     client: Direction,
     server: Direction,
     has_bytes: bool,
@@ -50,8 +59,8 @@ pub(super) struct TracedConnection {
     client_ended: bool,
     server_ended: bool,
     is_reset: bool,
-    /// The time of the last event.
-    last_event: Instant,
+    /// The time of the last event; `None` if events were lost since.
+    last_event: Option<Instant>,
     /// The side that sent the last bytes.
     last_from: Option<Side>,
     /// Whether the current bytes begin another request after a response.
@@ -59,6 +68,43 @@ pub(super) struct TracedConnection {
     held: Option<Held>,
     /// What explains the bytes, if the options ask for it.
     explainer: Option<Box<RangeExplainer>>,
+    /// What a screen needs to know besides.
+    screen: Option<Box<OnScreen>>,
+}
+
+/// What a screen needs to know of a connection.
+#[derive(Default)]
+struct OnScreen {
+    requests: PendingRequests,
+    /// The status of the final response that has begun and not ended.
+    status: Option<u16>,
+    /// Whether that response ends with the connection.
+    ends_with_connection: bool,
+    /// Whether the last bytes of a side ended within a head.
+    is_within_head: BySide<bool>,
+    /// Bytes of a side that were explained.
+    explained: BySide<usize>,
+    /// Whether an exchange was shown.
+    has_exchange: bool,
+    /// When the client ended its side, if that is not shown yet: the server's end usually follows
+    /// at once.
+    unsaid_end: Option<Instant>,
+}
+
+/// A value for each side.
+#[derive(Clone, Copy, Default)]
+struct BySide<T> {
+    client: T,
+    server: T,
+}
+
+impl<T> BySide<T> {
+    fn of(&mut self, side: Side) -> &mut T {
+        match side {
+            Side::Client => &mut self.client,
+            Side::Server => &mut self.server,
+        }
+    }
 }
 
 impl TracedConnection {
@@ -67,25 +113,27 @@ impl TracedConnection {
         number: u64,
         peer: Option<SocketAddr>,
         at: Instant,
-        bodies: bool,
+        options: &TraceOptions,
     ) -> TracedConnection {
         let is_known = peer.is_some();
         TracedConnection {
             number,
             peer,
-            client: Direction::new(bodies, is_known),
-            server: Direction::new(bodies, is_known),
+            opened: is_known.then_some(at),
+            client: Direction::new(options, is_known),
+            server: Direction::new(options, is_known),
             has_bytes: !is_known,
             is_marked_silent: false,
             is_announced: !is_known,
             client_ended: false,
             server_ended: false,
             is_reset: false,
-            last_event: at,
+            last_event: is_known.then_some(at),
             last_from: None,
             is_kept_alive: false,
             held: None,
             explainer: None,
+            screen: options.is_screen().then(Box::default),
         }
     }
 
@@ -148,27 +196,213 @@ impl TracedConnection {
 
     /// Prints bytes that crossed, or adds them to the bytes that are only counted.
     pub fn show(&mut self, at: Instant, reads: CountedReads, bytes: Bytes, out: &mut Collector) {
+        let Some(crossed) = self.begin(at, reads, &bytes, out) else { return };
+        let CountedBytes { connection, from, length, .. } = crossed;
+        let cost = cost(length);
+        if self.screen.is_some() {
+            let note = crossed.note_on_screen(self.opened);
+            let bytes = ShownBytes { connection, from, note, lines: Vec::new() };
+            return self.push(Entry::Bytes(bytes), cost, out);
+        }
+        let kept_alive = if self.is_kept_alive { ", kept alive" } else { "" };
+        let note = Note::new(&(crossed.note() + kept_alive));
+        self.push(Entry::Item(Item::Block(Block { connection, from, note, bytes })), cost, out);
+    }
+
+    /// Records the time of bytes that crossed, and prints what comes before them. Returns their
+    /// counts, unless they are only counted.
+    fn begin(
+        &mut self,
+        at: Instant,
+        reads: CountedReads,
+        bytes: &Bytes,
+        out: &mut Collector,
+    ) -> Option<CountedBytes> {
+        self.say_end(out);
         let (since, silence) = self.silence_until(at);
-        self.last_event = reads.last;
+        self.last_event = Some(reads.last);
         silence.into_iter().for_each(|silence| self.push(silence, ITEM_BYTES, out));
         let CountedReads { from, length, reads, last } = reads;
         let connection = self.label();
         let crossed = CountedBytes { connection, from, length, reads, since, first: at, last };
         let is_only_counted = matches!(bytes.pieces(), [Piece::LeftOut { .. }]);
         if is_only_counted && self.is_announced && self.held.is_none() {
-            return out.count(crossed);
+            out.count(crossed);
+            return None;
         }
-        let cost = usize::try_from(length).unwrap_or(usize::MAX).saturating_add(ITEM_BYTES);
-        let kept_alive = if self.is_kept_alive { ", kept alive" } else { "" };
-        let note = Note::new(&(crossed.note() + kept_alive));
-        self.push(Item::Block(Block { connection, from, note, bytes }), cost, out);
+        Some(crossed)
+    }
+
+    /// Prints bytes that crossed as lines on a screen, with these explanations of them, and the
+    /// line about each exchange that they complete. `folds`: fields that repeat are folded.
+    pub fn show_on_screen(
+        &mut self,
+        at: Instant,
+        crossed: &CrossedBytes,
+        (shown, meaning): (Bytes, Vec<Remark>),
+        folds: bool,
+        is_new: impl FnMut(&Remark) -> bool,
+        out: &mut Collector,
+    ) {
+        let CrossedBytes { from, ref bytes, ref ranges, .. } = *crossed;
+        let length = bytes.len() as u64;
+        let reads = CountedReads { from, length, reads: 1, last: at };
+        let address = self.peer.map(|peer| peer.ip());
+        let Some(screen) = &mut self.screen else { return };
+        let before = *screen.explained.of(from);
+        let was_within_head = *screen.is_within_head.of(from);
+        let meaning =
+            meaning.into_iter().map(|remark| (remark.span.start.saturating_sub(before), remark));
+        let meaning: Vec<(usize, Remark)> = meaning.collect();
+        if self.explainer.is_some() {
+            *screen.explained.of(from) += bytes.len();
+        }
+        // The fields of the only request in these bytes, which may repeat those of the one before.
+        let heads = || ranges.iter().filter(|range| range.head.is_some());
+        let mut fields = match (from, heads().next(), ranges.first()) {
+            (Side::Client, Some(head), Some(first))
+                if heads().count() == 1 && !was_within_head && first.part == Part::Head =>
+            {
+                let outline = head.head.as_deref();
+                outline.and_then(|head| ClientFields::of(address, head, &bytes[..first.length]))
+            }
+            _ => None,
+        };
+        let repeated = fields.as_ref().filter(|_| folds).and_then(|it| out.clients.repeated(it));
+        let repeated = repeated.map(|(lines, number)| Repeated { lines, number });
+        let lines =
+            lines(from, &shown, ranges, was_within_head, repeated.as_ref(), meaning, is_new);
+        if let Some(range) = ranges.last() {
+            let is_in_head = range.part == Part::Head && range.head.is_none();
+            *screen.is_within_head.of(from) = is_in_head;
+        }
+        for head in ranges.iter().filter_map(|range| range.head.as_deref()) {
+            if from == Side::Client {
+                screen.requests.add(at, head, fields.take());
+            }
+        }
+        if from == Side::Client {
+            screen.requests.received(at);
+        }
+        if from == Side::Server {
+            self.may_fold(ranges, out);
+        }
+        if let Some(crossed) = self.begin(at, reads, &shown, out) {
+            let CountedBytes { connection, from, length, .. } = crossed;
+            let note = crossed.note_on_screen(self.opened);
+            let bytes = ShownBytes { connection, from, note, lines };
+            self.push(Entry::Bytes(bytes), cost(length), out);
+        }
+        if from == Side::Server {
+            self.complete_exchanges(at, ranges, out);
+        }
+    }
+
+    /// Goes on to fold an exchange if its response is part of a page, or shows it.
+    fn may_fold(&mut self, ranges: &[Followed], out: &mut Collector) {
+        let Some(held) = self.held.as_mut().filter(|held| held.fold == Fold::Asked) else { return };
+        let Some(head) = ranges.iter().find_map(|range| range.head.as_deref()) else { return };
+        held.fold = if is_part_of_page(head) { Fold::Answered } else { Fold::No };
+        if held.fold == Fold::No && !held.is_quiet {
+            self.release(out);
+        }
+    }
+
+    /// Prints the line about each exchange whose response is complete with these ranges.
+    fn complete_exchanges(&mut self, at: Instant, ranges: &[Followed], out: &mut Collector) {
+        for range in ranges {
+            let Some(screen) = &mut self.screen else { return };
+            if let Some(head) = range.head.as_deref() {
+                let is_final = range.ending != Some(Ending::Interim);
+                screen.status = head.status.filter(|_| is_final);
+                let ending = range.ending;
+                screen.ends_with_connection =
+                    matches!(ending, Some(Ending::Close | Ending::CloseCoded));
+            }
+            let leaves_http = range.head.is_some() && range.ending.is_some_and(Ending::leaves_http);
+            if screen.status.is_some() && (range.ends_message || leaves_http) {
+                self.complete_exchange(at, "", out);
+            }
+        }
+    }
+
+    /// Prints the line about an exchange.
+    fn complete_exchange(&mut self, at: Instant, how: &str, out: &mut Collector) {
+        let connection = self.label();
+        let Some(screen) = &mut self.screen else { return };
+        let status = screen.status.take();
+        let mut line = screen.requests.answered(at, status, connection);
+        line.text += how;
+        match &mut self.held {
+            Some(held) if held.fold == Fold::Answered && !held.is_quiet => {
+                self.held = None;
+                (self.is_announced, screen.has_exchange) = (true, true);
+                line.fold();
+                out.fold(at, line);
+            }
+            Some(held) => held.keep(HeldItem::Line(line), ITEM_BYTES),
+            None => self.push_line(line, out),
+        }
+    }
+
+    /// Prints the line about an exchange, on a screen with what is new about its connection.
+    fn push_line(&mut self, mut line: LogLine, out: &mut Collector) {
+        if let Some(screen) = &mut self.screen {
+            if !mem::replace(&mut screen.has_exchange, true) {
+                line.text += " · new connection";
+            }
+            if let Some(peer) = self.peer.filter(|peer| !peer.ip().is_loopback()) {
+                line.text += &format!(" · {}", peer.ip());
+            }
+        }
+        out.push_line(line);
+    }
+
+    /// Whether no request waits for its response, and nothing is held back.
+    pub fn is_idle(&self) -> bool {
+        let is_answered = self
+            .screen
+            .as_ref()
+            .is_none_or(|screen| screen.requests.is_empty() && screen.status.is_none());
+        is_answered && self.held.is_none() && !self.client.is_within() && !self.server.is_within()
+    }
+
+    /// Holds back all items of the next request, to fold its exchange if its response is part of a
+    /// page.
+    pub fn hold_to_fold(&mut self) {
+        self.held.get_or_insert_with(Held::default).fold = Fold::Asked;
+    }
+
+    /// Prints what has waited for a second: a request without a response, and the end of a client.
+    pub fn stop_waiting(&mut self, now: Instant, out: &mut Collector) {
+        if let Some(held) = &mut self.held
+            && held.fold == Fold::Asked
+        {
+            held.fold = Fold::No;
+            if !held.is_quiet {
+                self.release(out);
+            }
+        }
+        let unsaid = self.screen.as_ref().and_then(|screen| screen.unsaid_end);
+        if unsaid.is_some_and(|since| since + COUNT_TIME <= now) {
+            self.say_end(out);
+        }
+    }
+
+    /// Prints that the client has ended its side, if that was not said yet.
+    fn say_end(&mut self, out: &mut Collector) {
+        let unsaid = self.screen.as_mut().and_then(|screen| screen.unsaid_end.take());
+        if unsaid.is_some() {
+            let event = self.event(EventKind::HalfClose(Side::Client), Note::default());
+            self.push(event, ITEM_BYTES, out);
+        }
     }
 
     /// Records the time of an event. Returns the time of the event before, and the silence between, if
     /// it is long enough to report.
-    fn silence_until(&mut self, at: Instant) -> (Instant, Option<Item>) {
-        let since = mem::replace(&mut self.last_event, at);
-        let silence = notes::silence(at.saturating_duration_since(since));
+    fn silence_until(&mut self, at: Instant) -> (Option<Instant>, Option<Entry>) {
+        let since = self.last_event.replace(at);
+        let silence = since.and_then(|since| notes::silence(at.saturating_duration_since(since)));
         (since, silence.map(|kind| self.event(kind, Note::default())))
     }
 
@@ -202,14 +436,14 @@ impl TracedConnection {
 
     /// Prints explanations.
     pub fn explain(&mut self, remarks: &[Remark], out: &mut Collector) {
-        for item in prose(remarks) {
-            self.push(item, ITEM_BYTES, out);
+        for item in prose(remarks, 80) {
+            self.push(Entry::Item(item), ITEM_BYTES, out);
         }
     }
 
     /// Prints a line of prose.
     pub fn push_prose(&mut self, remark: &str, out: &mut Collector) {
-        self.push(Item::Prose(Prose::new(remark)), ITEM_BYTES, out);
+        self.push(Entry::Item(Item::Prose(Prose::new(remark))), ITEM_BYTES, out);
     }
 
     /// Holds back all items from now on, for this many more requests whose routes are not known yet.
@@ -225,8 +459,8 @@ impl TracedConnection {
         };
         for item in items {
             match item {
-                HeldItem::Item(item) => self.push(item, 0, out),
-                HeldItem::Summary(line) => out.push_summary(&line),
+                HeldItem::Entry(entry) => self.push(entry, 0, out),
+                HeldItem::Line(line) => self.push_line(line, out),
             }
         }
     }
@@ -236,6 +470,7 @@ impl TracedConnection {
     pub fn routed(&mut self, is_quiet: bool, out: &mut Collector) {
         match &mut self.held {
             Some(held) if is_quiet => held.is_quiet = true,
+            Some(held) if held.fold != Fold::No => {}
             _ => self.release(out),
         }
     }
@@ -245,17 +480,20 @@ impl TracedConnection {
     pub fn answered(&mut self, summary: Summary, out: &mut Collector) {
         // The next request may have begun after a quiet one, on a route that is not quiet.
         let is_shown = summary.has_failed || self.is_within_request();
+        // A screen has printed its own line when the response was complete.
+        let line = self.screen.is_none().then(|| summary.into_line(self.label()));
         match &mut self.held {
             Some(held) if held.is_quiet && !is_shown => {
                 (held.unanswered, held.is_quiet) = (held.unanswered.saturating_sub(1), false);
-                held.keep(HeldItem::Summary(summary.line), ITEM_BYTES);
+                line.into_iter().for_each(|line| held.keep(HeldItem::Line(line), ITEM_BYTES));
                 if held.unanswered == 0 {
                     self.held = None;
                 }
             }
+            Some(held) if held.fold != Fold::No && !held.is_quiet => {}
             _ => {
                 self.release(out);
-                out.push_summary(&summary.line);
+                line.into_iter().for_each(|line| out.push_line(line));
             }
         }
     }
@@ -266,67 +504,127 @@ impl TracedConnection {
             self.release(out);
         }
         let kind = end_event(end, self.server_ended);
+        let was_idle = self.is_idle();
+        if end.side() == Side::Server {
+            self.cut_short(at, out);
+        }
         match end.side() {
             Side::Client => self.client_ended = true,
             Side::Server => (self.server_ended, self.held) = (true, None),
         }
         // A reset ends both sides, so no end is printed after it.
         let was_reset = mem::replace(&mut self.is_reset, end.is_reset());
+        if was_idle && self.is_announced && self.ends_quietly(at, kind, out) {
+            return;
+        }
+        self.say_end(out);
         let (_, silence) = self.silence_until(at);
         if self.is_announced && !was_reset {
-            let items = silence.into_iter().chain([self.event(kind, Note::default())]);
-            items.for_each(|item| out.push(item));
+            let entries = silence.into_iter().chain([self.event(kind, Note::default())]);
+            entries.for_each(|entry| out.push(entry));
         }
     }
 
-    fn event(&self, kind: EventKind, note: Note) -> Item {
-        Item::Event(Event { connection: self.label(), kind, note })
+    /// On a screen, an idle connection that its client and then the server has closed is only
+    /// counted. Returns whether this end is part of that.
+    fn ends_quietly(&mut self, at: Instant, kind: EventKind, out: &mut Collector) -> bool {
+        let (connection, has_bytes) = (self.label(), self.has_bytes);
+        let Some(screen) = self.screen.as_mut().filter(|_| has_bytes) else { return false };
+        match kind {
+            EventKind::HalfClose(Side::Client) => screen.unsaid_end = Some(at),
+            EventKind::Closed(Side::Server) if screen.unsaid_end.take().is_some() => {
+                out.close(at, connection);
+            }
+            _ => return false,
+        }
+        self.last_event = Some(at);
+        true
     }
 
-    /// Prints an item, or holds it back at this cost in bytes.
-    fn push(&mut self, item: Item, cost: usize, out: &mut Collector) {
+    /// Prints the line about a response that ends with the connection, or that its end cuts short.
+    fn cut_short(&mut self, at: Instant, out: &mut Collector) {
+        let Some(screen) = self.screen.as_ref().filter(|screen| screen.status.is_some()) else {
+            return;
+        };
+        let how = if screen.ends_with_connection { "" } else { " · cut short" };
+        self.complete_exchange(at, how, out);
+    }
+
+    fn event(&self, kind: EventKind, note: Note) -> Entry {
+        Entry::Item(Item::Event(Event { connection: self.label(), kind, note }))
+    }
+
+    /// Prints an entry, or holds it back at this cost in bytes.
+    fn push(&mut self, entry: Entry, cost: usize, out: &mut Collector) {
         if let Some(held) = &mut self.held {
-            return held.keep(HeldItem::Item(item), cost);
+            return held.keep(HeldItem::Entry(entry), cost);
         }
-        self.announce(out);
-        out.push(item);
+        // On a screen, the line about its first exchange says that a connection is new.
+        match self.screen {
+            Some(_) => self.is_announced = true,
+            None => self.announce(out),
+        }
+        out.push(entry);
     }
 
-    /// The number after the `@`. All connections from the 4,294,967,295th on share one.
     fn label(&self) -> u32 {
-        u32::try_from(self.number).unwrap_or(u32::MAX)
+        number(self.number)
+    }
+
+    /// Whether something waits to be folded with what follows.
+    pub fn waits_to_fold(&self) -> bool {
+        self.screen.as_ref().is_some_and(|screen| screen.unsaid_end.is_some())
     }
 }
 
+/// What so many bytes cost that are held back.
+fn cost(bytes: u64) -> usize {
+    usize::try_from(bytes).unwrap_or(usize::MAX).saturating_add(ITEM_BYTES)
+}
+
 /// Items of requests whose route may be quiet. They are printed if it is not, if the exchange fails, or
-/// if there is a remark on it.
+/// if there is a remark on it. On a screen, also those of an exchange that may be folded.
 struct Held {
     /// Requests whose items these are, and that have no response yet.
     unanswered: usize,
     /// Whether the route of the oldest of them is known, and quiet.
     is_quiet: bool,
+    /// Whether the exchange is folded.
+    fold: Fold,
     bytes_left: usize,
     /// `None` once there was too much to keep: a stream without end, on a quiet route.
     items: Option<Vec<HeldItem>>,
 }
 
+/// Whether an exchange is folded to one line, on a screen.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Fold {
+    /// It is shown.
+    No,
+    /// The request asks for part of a page, and has no response yet.
+    Asked,
+    /// So is the response.
+    Answered,
+}
+
 enum HeldItem {
-    Item(Item),
+    Entry(Entry),
     /// The line about an answered exchange, which gets its number when it is printed.
-    Summary(String),
+    Line(LogLine),
 }
 
 impl Default for Held {
     fn default() -> Held {
         let (unanswered, is_quiet, items) = (0, false, Some(Vec::new()));
-        Held { unanswered, is_quiet, bytes_left: MAX_HELD_BYTES, items }
+        Held { unanswered, is_quiet, fold: Fold::No, bytes_left: MAX_HELD_BYTES, items }
     }
 }
 
 impl Held {
     fn keep(&mut self, item: HeldItem, cost: usize) {
         // A request whose route is not known is never dropped. It is one read.
-        let is_full = self.is_quiet && cost > self.bytes_left;
+        let may_be_full = self.is_quiet || self.fold == Fold::Answered;
+        let is_full = may_be_full && cost > self.bytes_left;
         self.bytes_left = self.bytes_left.saturating_sub(cost);
         match &mut self.items {
             Some(items) if !is_full => items.push(item),

@@ -16,8 +16,9 @@
 
 use std::mem;
 
+use super::options::TraceOptions;
 use crate::message::dialogue::Followed;
-use crate::message::fields::FieldLines;
+use crate::message::fields::{FieldLines, parse_digits};
 use crate::message::outline::Outline;
 use crate::message::reader::Part;
 use crate::transcript::Bytes;
@@ -43,6 +44,7 @@ const MAX_UNFRAMED_BYTES: usize = 16 * 1024;
 /// One direction of one connection.
 pub(super) struct Direction {
     shows_all: bool,
+    is_screen: bool,
     /// Whether bytes are only counted, until the message that they are part of ends.
     only_counts: bool,
     is_within: bool,
@@ -76,11 +78,12 @@ pub(super) struct Shown<'r> {
 }
 
 impl Direction {
-    /// A direction without a byte. `shows_all`: content is shown in full. If its start is not known,
-    /// neither is what may still be shown of the first message, so that is counted.
-    pub fn new(shows_all: bool, start_is_known: bool) -> Direction {
+    /// A direction without a byte. If its start is not known, neither is what may still be shown of
+    /// the first message, so that is counted.
+    pub fn new(options: &TraceOptions, start_is_known: bool) -> Direction {
         Direction {
-            shows_all,
+            shows_all: options.full,
+            is_screen: options.is_screen(),
             only_counts: !start_is_known,
             is_within: false,
             content: ContentView::LeftOut,
@@ -139,6 +142,14 @@ impl Direction {
 
     fn begin_content(&mut self, head: &Outline) {
         self.content = ContentView::of(head.fields());
+        // Of a text that does not fit, a screen shows that it is one.
+        let length = || head.fields().values("content-length").next().and_then(parse_digits::<u64>);
+        if let ContentView::Text { .. } = self.content
+            && self.is_screen
+            && length().is_some_and(|length| length > MAX_TEXT_BYTES as u64)
+        {
+            self.content = ContentView::FIRST_LINE;
+        }
         (self.framing_left, self.is_past_last_chunk) = (MAX_FRAMING_RANGES, false);
     }
 
@@ -189,6 +200,7 @@ impl Direction {
 }
 
 impl ContentView {
+    const FIRST_LINE: ContentView = ContentView::Text { lines: 1, bytes: 64 };
     const TEXT: ContentView = ContentView::Text { lines: MAX_TEXT_LINES, bytes: MAX_TEXT_BYTES };
 
     /// Chosen by Content-Encoding and Content-Type (RFC 9110 sections 8.4 and 8.3).
@@ -277,7 +289,8 @@ mod tests {
 
     /// What is shown of responses that arrive in these reads. Checks that the lengths add up.
     fn shown(reads: &[&[u8]]) -> Vec<String> {
-        let (mut dialogue, mut direction) = (Dialogue::new(), Direction::new(false, true));
+        let (mut dialogue, mut direction) =
+            (Dialogue::new(), Direction::new(&TraceOptions::default(), true));
         let lines = |read: &&[u8]| {
             let bytes = direction.show(read, &dialogue.follow(Side::Server, read), true).bytes;
             assert_eq!(bytes.len(), read.len() as u64);
@@ -363,7 +376,7 @@ mod tests {
     fn bytes_of_no_message_are_shown_up_to_the_size_of_a_head() {
         let shown = |request: &[u8]| {
             let ranges = Dialogue::new().follow(Side::Client, request);
-            Direction::new(false, true).show(request, &ranges, true).bytes
+            Direction::new(&TraceOptions::default(), true).show(request, &ranges, true).bytes
         };
         let bytes = shown(&b"\x16\x03\x01\x02\0".repeat(4000));
         assert_eq!((bytes.len(), bytes.expand()), (20_000, None));
@@ -374,7 +387,8 @@ mod tests {
 
     #[test]
     fn a_head_in_many_reads_is_returned_when_it_is_complete() {
-        let (mut dialogue, mut direction) = (Dialogue::new(), Direction::new(false, true));
+        let (mut dialogue, mut direction) =
+            (Dialogue::new(), Direction::new(&TraceOptions::default(), true));
         let whole = b"\r\nGET /a?b=c HTTP/1.1\r\nHost: h\r\nCookie: x\r\n\r\n";
         for (at, byte) in whole.iter().enumerate() {
             let ranges = dialogue.follow(Side::Client, &[*byte]);
@@ -385,7 +399,10 @@ mod tests {
 
     #[test]
     fn after_a_lost_start_bytes_are_counted_until_a_message_ends() {
-        let (mut dialogue, mut direction) = (Dialogue::new(), Direction::new(true, false));
+        let (mut dialogue, mut direction) = (
+            Dialogue::new(),
+            Direction::new(&TraceOptions { full: true, ..TraceOptions::default() }, false),
+        );
         let image = response("Content-Type: image/png\r\n", b"png");
         dialogue.follow(Side::Server, &image[..9]);
         let both = [&image[9..], &image].concat();

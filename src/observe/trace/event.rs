@@ -4,6 +4,8 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Instant;
 
+use super::entry::LogLine;
+use super::requests::FIRST_ERROR;
 use crate::message::dialogue::{Followed, Side};
 use crate::message::persistence::Persistence;
 use crate::net::observer::{Answered, End};
@@ -19,8 +21,10 @@ pub(super) struct TraceEvent {
 
 /// What an event reports.
 pub(super) enum Observed {
-    /// The server has started, with quiet rows in its route table.
-    StartedWithQuietRoutes,
+    /// The server has started, with these paths of quiet rows in its route table.
+    Started {
+        quiet: Vec<&'static str>,
+    },
     Opened(SocketAddr),
     Crossed(CrossedBytes),
     Counted(CountedReads),
@@ -65,6 +69,11 @@ pub(super) struct Summary {
     pub has_failed: bool,
 }
 
+/// The number after the `@`. All connections from the 4,294,967,295th on share one.
+pub(super) fn number(connection: u64) -> u32 {
+    u32::try_from(connection).unwrap_or(u32::MAX)
+}
+
 impl TraceEvent {
     /// Joins the next event, if both only count the bytes of one direction. Returns whether it did.
     pub fn join(&mut self, next: &TraceEvent) -> bool {
@@ -107,6 +116,11 @@ impl Summary {
             Persistence::Close => "close",
         };
         let line = format!("{method} {target} {status} {} {persistence}", Took(*took));
-        Summary { line, has_failed: status >= 400 }
+        Summary { line, has_failed: status >= FIRST_ERROR }
+    }
+
+    /// The line about an exchange of the connection with this number.
+    pub fn into_line(self, connection: u32) -> LogLine {
+        LogLine { connection, text: self.line, status: None, fields: None }
     }
 }

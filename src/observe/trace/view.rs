@@ -12,6 +12,9 @@
 //! - A server with quiet routes says for each request whether its route is quiet. The request is held
 //!   back until then. An exchange on a quiet route is held back until it is answered. It is printed if it
 //!   failed, or if there is a remark on it.
+//! - On a screen, a request for a style sheet, a script, an image or a font is held back until its
+//!   response begins, for a second at most. If that is what was requested, the exchange is one line.
+//!   An idle client's end is held back as long, until the server's end.
 //! - After events were lost, it is unknown what was shown of a message. Until the next one begins in the
 //!   same direction, bytes are only counted.
 //!
@@ -22,20 +25,22 @@ use std::collections::{HashMap, HashSet, VecDeque};
 use std::mem;
 use std::time::{Duration, Instant};
 
-use super::collector::Collector;
+use super::collector::{COUNT_TIME, Collector};
 use super::connection::TracedConnection;
 use super::direction::Shown;
-use super::event::{CountedReads, CrossedBytes, Observed, TraceEvent};
+use super::entry::Entry;
+use super::event::{CountedReads, CrossedBytes, Observed, TraceEvent, number};
 use super::options::TraceOptions;
+use super::requests::{asks_for_part_of_page, is_from_a_person};
 use crate::message::counted::counted;
 use crate::message::dialogue::Followed;
 use crate::message::method::Method;
 use crate::message::outline::Outline;
 use crate::message::reader::Part;
 use crate::message::target::masked;
+use crate::transcript::Side;
 use crate::transcript::explain::Remark;
 use crate::transcript::notes::SILENCE;
-use crate::transcript::{Item, Side};
 
 /// Connections without a byte that are printed in each [`SILENT_PERIOD`]: as many as a browser opens to
 /// one host.
@@ -54,12 +59,17 @@ pub(super) struct View {
     connections: HashMap<u64, TracedConnection>,
     /// Connections that may still be silent, each with its opening time, the oldest first.
     may_be_silent: VecDeque<(Instant, u64)>,
+    /// Connections with something that waits to be folded, each with the time at which it has
+    /// waited long enough, the first ones first.
+    may_fold: VecDeque<(Instant, u64)>,
+    /// Whether there was more than one connection.
+    has_several: bool,
     silent: SilentConnections,
     out: Collector,
     explained: Explained,
 }
 
-/// The remarks and explanations that have been printed in this run.
+/// The remarks that have been printed in this run, and the explanations for this page.
 #[derive(Default)]
 struct Explained {
     silence: bool,
@@ -70,7 +80,8 @@ struct Explained {
     meanings: HashSet<(String, String)>,
 }
 
-/// Explanations that are remembered, so that each is printed once. Beyond them no new one is printed.
+/// Explanations that are remembered, so that each is printed once for a page. Beyond them no new
+/// one is printed.
 const MAX_EXPLANATIONS: usize = 4096;
 
 impl View {
@@ -81,8 +92,10 @@ impl View {
             has_quiet_routes: false,
             connections: HashMap::new(),
             may_be_silent: VecDeque::new(),
+            may_fold: VecDeque::new(),
+            has_several: false,
             silent: SilentConnections::default(),
-            out: Collector::default(),
+            out: Collector::new(options.is_screen()),
             explained: Explained::default(),
         }
     }
@@ -90,9 +103,10 @@ impl View {
     /// Adds an event.
     pub fn add(&mut self, TraceEvent { at, connection, observed }: TraceEvent) {
         match observed {
-            Observed::StartedWithQuietRoutes => self.has_quiet_routes = true,
+            Observed::Started { quiet } => self.started(&quiet),
             Observed::Opened(peer) => {
-                let opened = TracedConnection::new(connection, Some(peer), at, self.options.bodies);
+                self.has_several |= connection > 1;
+                let opened = TracedConnection::new(connection, Some(peer), at, &self.options);
                 self.connections.insert(connection, opened);
                 self.may_be_silent.push_back((at, connection));
             }
@@ -101,7 +115,7 @@ impl View {
                 let View { options, connections, out, .. } = self;
                 let connection = connections
                     .entry(connection)
-                    .or_insert_with(|| TracedConnection::new(connection, None, at, options.bodies));
+                    .or_insert_with(|| TracedConnection::new(connection, None, at, options));
                 connection.count(at, counted, out);
             }
             Observed::Routed { is_quiet } => {
@@ -111,12 +125,15 @@ impl View {
             }
             Observed::Answered(summary) => match self.connections.get_mut(&connection) {
                 Some(connection) => connection.answered(summary, &mut self.out),
-                None => self.out.push_summary(&summary.line),
+                None => self.out.push_line(summary.into_line(number(connection))),
             },
             Observed::Ended(end) => {
                 self.show_silent(at, connection);
-                if let Some(connection) = self.connections.get_mut(&connection) {
-                    connection.ended(at, end, &mut self.out);
+                if let Some(ended) = self.connections.get_mut(&connection) {
+                    ended.ended(at, end, &mut self.out);
+                    if ended.waits_to_fold() {
+                        self.may_fold.push_back((at + COUNT_TIME, connection));
+                    }
                 }
             }
             Observed::Gone => drop(self.connections.remove(&connection)),
@@ -140,7 +157,9 @@ impl View {
             self.may_be_silent.pop_front();
         }
         let silence = self.may_be_silent.front().map(|(opened, _)| *opened + SILENCE);
-        [silence, self.silent.counts_until(), self.out.counts_until()].into_iter().flatten().min()
+        let fold = self.may_fold.front().map(|(until, _)| *until);
+        let counts = [self.silent.counts_until(), self.out.counts_until()];
+        [silence, fold].into_iter().chain(counts).flatten().min()
     }
 
     /// Makes the items that are due by now.
@@ -148,7 +167,17 @@ impl View {
         if self.wake_at().is_none_or(|at| at > now) {
             return;
         }
-        self.out.stop_counting();
+        if self.out.counts_until().is_some_and(|until| until <= now) {
+            self.out.stop_counting();
+        }
+        while let Some(&(until, number)) = self.may_fold.front()
+            && until <= now
+        {
+            self.may_fold.pop_front();
+            if let Some(connection) = self.connections.get_mut(&number) {
+                connection.stop_waiting(now, &mut self.out);
+            }
+        }
         while let Some(&(opened, number)) = self.may_be_silent.front()
             && opened + SILENCE <= now
         {
@@ -192,20 +221,48 @@ impl View {
         self.report_not_shown();
     }
 
-    /// Takes the items that are ready to print.
-    pub fn items(&mut self) -> impl Iterator<Item = Item> {
-        self.out.items.drain(..)
+    /// Takes what is ready to print.
+    pub fn entries(&mut self) -> impl Iterator<Item = Entry> {
+        self.out.entries.drain(..)
+    }
+
+    /// Whether there was more than one connection, so that a screen names each.
+    pub fn has_several(&self) -> bool {
+        self.has_several
+    }
+
+    /// Says which routes are quiet, and on a screen what its signs mean.
+    fn started(&mut self, quiet: &[&str]) {
+        self.has_quiet_routes = !quiet.is_empty();
+        let quiet = match quiet {
+            [] => None,
+            [one] => Some(format!("{one} is shown only if it fails")),
+            [most @ .., last] => {
+                let most = most.join(", ");
+                Some(format!("{most} and {last} are shown only if they fail"))
+            }
+        };
+        if self.options.is_screen() {
+            let [line_ends, events, connections] = LEGEND;
+            self.out.push_prose(line_ends);
+            let all = self.options.full_flag.map(|flag| format!("; {flag} folds nothing"));
+            self.out.push_prose(&format!("{events}{}", all.unwrap_or_default()));
+            let last = [connections].into_iter().chain(quiet.as_deref());
+            self.out.push_prose(&last.collect::<Vec<_>>().join("; "));
+        } else if let Some(quiet) = quiet {
+            self.out.push_prose(&quiet);
+        }
     }
 
     fn crossed(&mut self, at: Instant, number: u64, crossed: &CrossedBytes) {
         let CrossedBytes { from, begins_message, .. } = *crossed;
         let (bytes, ranges) = (&crossed.bytes, &crossed.ranges);
-        let View { options, has_quiet_routes, connections, out, explained, .. } = self;
+        let View { options, has_quiet_routes, connections, out, explained, may_fold, .. } = self;
         // An unknown number is a connection whose start was lost.
         let connection = connections
             .entry(number)
-            .or_insert_with(|| TracedConnection::new(number, None, at, options.bodies));
-        let was_within_request = connection.is_within_request();
+            .or_insert_with(|| TracedConnection::new(number, None, at, options));
+        let (was_within_request, was_idle) = (connection.is_within_request(), connection.is_idle());
         let Shown { bytes: shown, heads, unknown_ranges } =
             connection.shorten(from, bytes, ranges, begins_message);
         let mut remarks = explained.remarks(from, &heads);
@@ -215,27 +272,58 @@ impl View {
                  them, so watch the plain HTTP server behind it (RFC 8446 section 5.1)",
             );
         }
-        let requests = if from == Side::Client { heads.len() } else { 0 };
+        let requests = if from == Side::Client { &heads[..] } else { &[] };
         // A request that is partly printed is not held back from then on.
         let may_hold_back = !was_within_request || connection.holds_back();
+        let may_be_folded = match requests {
+            [request] if options.is_screen() && was_idle && remarks.is_empty() => {
+                asks_for_part_of_page(request) && !connection.is_within_request()
+            }
+            _ => false,
+        };
         if !remarks.is_empty() {
             connection.release(out);
-        } else if *has_quiet_routes && may_hold_back && requests > 0 {
-            connection.hold_back(requests);
+        } else if *has_quiet_routes && may_hold_back && !requests.is_empty() {
+            connection.hold_back(requests.len());
+        }
+        if may_be_folded {
+            connection.hold_to_fold();
+            may_fold.push_back((at + COUNT_TIME, number));
+        }
+        // It is dropped with a request that is quiet or folded.
+        remarks.extend(explained.favicon(requests));
+        let is_opened = requests.iter().any(|request| is_from_a_person(request));
+        if is_opened {
+            explained.meanings.clear();
+        }
+        let mut meaning = Vec::new();
+        if options.explain {
+            meaning = connection.meaning(from, bytes, ranges, unknown_ranges);
         }
         let length = bytes.len() as u64;
-        connection.show(at, CountedReads { from, length, reads: 1, last: at }, shown, out);
+        if options.is_screen() {
+            let folds = !(options.explain && is_opened);
+            let is_new = |remark: &Remark| explained.allows(remark);
+            connection.show_on_screen(at, crossed, (shown, meaning), folds, is_new, out);
+            meaning = Vec::new();
+        } else {
+            connection.show(at, CountedReads { from, length, reads: 1, last: at }, shown, out);
+        }
         remarks.into_iter().for_each(|remark| connection.push_prose(remark, out));
         for what in ranges.iter().filter_map(|range| range.beyond).filter(|_| !options.explain) {
             connection.push_prose(&format!("more than is followed here: {what}"), out);
         }
-        if options.explain {
-            let mut meaning = connection.meaning(from, bytes, ranges, unknown_ranges);
-            meaning.retain(|remark| explained.allows(remark));
-            connection.explain(&meaning, out);
-        }
+        meaning.retain(|remark| explained.allows(remark));
+        connection.explain(&meaning, out);
     }
 }
+
+/// What the signs on a screen mean.
+const LEGEND: [&str; 3] = [
+    r"\ at a line's end: no line end was sent there; \n: LF without the usual CR",
+    "--- tells of a connection: it opens, is silent or ends",
+    "@2 is connection 2",
+];
 
 /// Counts the connections without a byte in the current [`SILENT_PERIOD`].
 #[derive(Default)]
@@ -301,17 +389,20 @@ impl Explained {
                  you share this text",
             );
         }
+        remarks
+    }
+
+    /// The remark on a request for the icon of a tab.
+    fn favicon(&mut self, requests: &[&Outline]) -> Option<&'static str> {
         let is_favicon = |head: &&Outline| {
             let path = head.target().split(|&byte| byte == b'?').next();
             head.method == Some(Method::Get) && path == Some(b"/favicon.ico")
         };
-        if requests.iter().any(is_favicon) && !mem::replace(&mut self.favicon, true) {
-            remarks.push(
-                "/favicon.ico is the icon of a browser's tab: browsers ask for it, also where no page \
-                 names it",
-            );
-        }
-        remarks
+        let is_first = requests.iter().any(is_favicon) && !mem::replace(&mut self.favicon, true);
+        is_first.then_some(
+            "/favicon.ico is the icon of a browser's tab: browsers ask for it, also where no page \
+             names it",
+        )
     }
 }
 

@@ -26,10 +26,12 @@ pub struct ServeOptions {
     pub record: Option<PathBuf>,
     /// Whether each exchange is printed.
     pub trace: bool,
-    /// Whether long content is printed too.
-    pub bodies: bool,
+    /// Whether all is printed, long content too.
+    pub full: bool,
     /// Whether the meaning of each part is printed after it.
     pub explain: bool,
+    /// Whether each meaning has its RFC section.
+    pub rfc: bool,
     /// The limits and timeouts of the server.
     pub limits: Limits,
     /// How the system schedules the threads that serve connections.
@@ -46,8 +48,9 @@ impl Default for ServeOptions {
             data: None,
             record: None,
             trace: true,
-            bodies: false,
+            full: false,
             explain: false,
+            rfc: false,
             limits: Limits::default(),
             scheduling: Scheduling::Batch,
             drain: Duration::ZERO,
@@ -56,7 +59,7 @@ impl Default for ServeOptions {
 }
 
 #[rustfmt::skip]
-const FLAGS: [Flag<ServeOptions>; 18] = [
+const FLAGS: [Flag<ServeOptions>; 19] = [
     Flag { name: "listen", value: "ADDR", help: "address to listen on [127.0.0.1:5000]; port 0: any free",
         apply: |options, value| { options.listen = listen(value).ok_or(ADDRESS)?; Ok(()) } },
     Flag { name: "port-file", value: "FILE", help: "write the address in use to FILE",
@@ -67,10 +70,12 @@ const FLAGS: [Flag<ServeOptions>; 18] = [
         apply: |options, value| { options.record = Some(value.into()); Ok(()) } },
     Flag { name: "no-trace", value: "", help: "do not print the exchanges (requests and responses)",
         apply: |options, _| { options.trace = false; Ok(()) } },
-    Flag { name: "bodies", value: "", help: "print long bodies (content), styles and images too",
-        apply: |options, _| { options.bodies = true; Ok(()) } },
-    Flag { name: "explain", value: "", help: "print what each part means, once, with its RFC section",
+    Flag { name: "full", value: "", help: "print all, as a transcript: fold and leave out nothing",
+        apply: |options, _| { options.full = true; Ok(()) } },
+    Flag { name: "explain", value: "", help: "print what each part means, again for each page",
         apply: |options, _| { options.explain = true; Ok(()) } },
+    Flag { name: "rfc", value: "", help: "--explain with the RFC section of each part",
+        apply: |options, _| { (options.explain, options.rfc) = (true, true); Ok(()) } },
     Flag { name: "max-connections", value: "N", help: "connections at one time [1024]; if all are busy: 503",
         apply: |options, value| { options.limits.connections = count(value).ok_or(NUMBER)?; Ok(()) } },
     Flag { name: "max-head", value: "BYTES", help: "head (request line, header fields) [16K]; larger: 431",
@@ -112,6 +117,7 @@ const COMMAND_LINE: CommandLine<ServeOptions> = CommandLine {
         openkitchen [FLAGS]         run the lesson site, and print each exchange: a\n\
         \x20                           request and its response, byte for byte\n\
         openkitchen COMMAND --help  show the help of a command:\n\
+        \x20 learn    learn HTTP in short lessons, with a real server\n\
         \x20 watch    stand between a client and any server, and print what crosses\n\
         \x20 send     send bytes to any server, and print what it sends back\n\
         \x20 check    test any server with the lessons, or with transcripts of yours\n\
@@ -227,7 +233,7 @@ mod tests {
             ("chek", "`chek` is not a command; did you mean check?"),
             (
                 "dance",
-                "`dance` is not a command; the commands are watch, send, check, mock, explain",
+                "`dance` is not a command; the commands are watch, send, check, mock, learn, explain",
             ),
         ] {
             assert_eq!(unknown_command(word), CliError::Usage(expected.into()));

@@ -45,9 +45,9 @@ fn serve(options: &ServeOptions) -> Result<(), CliError> {
     let mut server = Server::from_listeners(bound.listeners)
         .limits(options.limits.clone())
         .scheduling(options.scheduling);
-    let ServeOptions { bodies, explain, .. } = *options;
+    let ServeOptions { full, explain, rfc, .. } = *options;
     let trace =
-        options.trace.then_some(TraceOptions { bodies, explain, ..TraceOptions::default() });
+        options.trace.then_some(TraceOptions { full, explain, rfc, ..TraceOptions::default() });
     let server_name = format!("the lesson site at {address}");
     let viewers =
         Viewers::start(trace, options.record.as_deref(), &server_name).map_err(unusable)?;

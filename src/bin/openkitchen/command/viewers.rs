@@ -31,7 +31,9 @@ impl Viewers {
         let open = |folder| Recorder::open(folder, server).map_err(|error| error.to_string());
         let recorder = record.map(open).transpose()?;
         let recorder = recorder.map(Arc::new);
-        let trace = trace.map(|options| Arc::new(Trace::on_stdout(options)));
+        let trace = trace.map(|options| {
+            Arc::new(Trace::on_stdout(TraceOptions { full_flag: Some("--full"), ..options }))
+        });
         let mut viewers: Vec<Arc<dyn Viewer>> = Vec::new();
         viewers.extend(trace.clone().map(|trace| trace as Arc<dyn Viewer>));
         viewers.extend(recorder.clone().map(|recorder| recorder as Arc<dyn Viewer>));

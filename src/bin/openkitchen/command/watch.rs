@@ -52,8 +52,9 @@ struct WatchOptions {
     listen: Option<String>,
     port_file: Option<PathBuf>,
     trace: bool,
-    bodies: bool,
+    full: bool,
     explain: bool,
+    rfc: bool,
     record: Option<PathBuf>,
     max_connections: usize,
     idle_timeout: Duration,
@@ -66,8 +67,9 @@ impl Default for WatchOptions {
             listen: None,
             port_file: None,
             trace: true,
-            bodies: false,
+            full: false,
             explain: false,
+            rfc: false,
             record: None,
             max_connections: 1024,
             idle_timeout: Duration::from_secs(3600),
@@ -77,7 +79,7 @@ impl Default for WatchOptions {
 }
 
 #[rustfmt::skip]
-const FLAGS: [Flag<WatchOptions>; 9] = [
+const FLAGS: [Flag<WatchOptions>; 10] = [
     Flag { name: "listen", value: "ADDR", help: "address to listen on [the server's port plus 1]",
         apply: |options, value| { options.listen = Some(listen(value).ok_or(ADDRESS)?); Ok(()) } },
     Flag { name: "port-file", value: "FILE", help: "write the address in use to FILE",
@@ -86,10 +88,12 @@ const FLAGS: [Flag<WatchOptions>; 9] = [
         apply: |options, value| { options.record = Some(value.into()); Ok(()) } },
     Flag { name: "no-trace", value: "", help: "do not print what crosses",
         apply: |options, _| { options.trace = false; Ok(()) } },
-    Flag { name: "bodies", value: "", help: "print long bodies (content), styles and images too",
-        apply: |options, _| { options.bodies = true; Ok(()) } },
-    Flag { name: "explain", value: "", help: "print what each part means, once, with its RFC section",
+    Flag { name: "full", value: "", help: "print all, as a transcript: fold and leave out nothing",
+        apply: |options, _| { options.full = true; Ok(()) } },
+    Flag { name: "explain", value: "", help: "print what each part means, again for each page",
         apply: |options, _| { options.explain = true; Ok(()) } },
+    Flag { name: "rfc", value: "", help: "--explain with the RFC section of each part",
+        apply: |options, _| { (options.explain, options.rfc) = (true, true); Ok(()) } },
     Flag { name: "max-connections", value: "N", help: "connections at one time [1024]; more are closed",
         apply: |options, value| { options.max_connections = count(value).ok_or(NUMBER)?; Ok(()) } },
     Flag { name: "idle-timeout", value: "S", help: "seconds without a byte before a close [3600]",
@@ -160,9 +164,9 @@ fn watch(server: &str, options: &WatchOptions) -> Result<(), CliError> {
              another --listen"
         )));
     }
-    let WatchOptions { bodies, explain, .. } = *options;
+    let WatchOptions { full, explain, rfc, .. } = *options;
     let trace =
-        options.trace.then_some(TraceOptions { bodies, explain, ..TraceOptions::default() });
+        options.trace.then_some(TraceOptions { full, explain, rfc, ..TraceOptions::default() });
     let server_name = format!("{server}, watched at {bound}");
     let viewers = Viewers::start(trace, options.record.as_deref(), &server_name).map_err(failed)?;
 

@@ -16,9 +16,9 @@ pub mod json;
 pub mod likes;
 pub mod likes_file;
 pub mod staff;
-pub mod base64;
 pub mod mirror;
 pub mod practice;
+pub mod course;
 
 use std::env;
 use std::sync::atomic::{AtomicBool, Ordering};

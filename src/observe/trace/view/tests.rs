@@ -1,4 +1,7 @@
-//! Tests of the view: a list of events in, the text of a transcript out.
+//! Tests of the view: a list of events in, the text of a transcript out. `screen` has those whose
+//! output is the rows of a screen.
+
+mod screen;
 
 use super::*;
 use crate::message::dialogue::Dialogue;
@@ -6,7 +9,8 @@ use crate::message::persistence::Persistence;
 use crate::message::status::Status;
 use crate::net::observer::{Answered, End};
 use crate::observe::trace::event::Summary;
-use crate::transcript::Transcript;
+use crate::observe::trace::screen::Screen;
+use crate::transcript::{Item, Transcript};
 
 /// A view that takes an event every tenth of a millisecond, and the items that it has made.
 struct TestView {
@@ -14,18 +18,24 @@ struct TestView {
     dialogues: HashMap<u64, Dialogue>,
     now: Instant,
     items: Vec<Item>,
+    /// The rows of a screen.
+    rows: String,
+    screen: Screen,
+    columns: usize,
 }
 
 impl TestView {
     fn new(options: TraceOptions) -> TestView {
+        let screen = Screen::new(&options);
         let (view, dialogues) = (View::new(options), HashMap::new());
-        TestView { view, dialogues, now: Instant::now(), items: Vec::new() }
+        let (now, items, rows) = (Instant::now(), Vec::new(), String::new());
+        TestView { view, dialogues, now, items, rows, screen, columns: 80 }
     }
 
     fn add(&mut self, connection: u64, observed: Observed) -> &mut TestView {
         self.now += Duration::from_micros(100);
         self.view.add(TraceEvent { at: self.now, connection, observed });
-        self.items.extend(self.view.items());
+        self.take();
         self
     }
 
@@ -88,15 +98,26 @@ impl TestView {
             self.view.wake(at);
         }
         assert!(self.view.wake_at().is_none_or(|at| at > self.now), "the thread would never sleep");
-        self.items.extend(self.view.items());
+        self.take();
         self
+    }
+
+    /// Takes the items that the view has made.
+    fn take(&mut self) {
+        let has_several = self.view.has_several();
+        for entry in self.view.entries() {
+            self.screen.print(&entry, has_several, self.columns, &mut self.rows);
+            if let Entry::Item(item) = entry {
+                self.items.push(item);
+            }
+        }
     }
 
     /// The transcript so far. Checks that it can be parsed.
     #[track_caller]
     fn text(&mut self) -> String {
         self.view.finish();
-        self.items.extend(self.view.items());
+        self.take();
         let transcript = Transcript { items: self.items.clone() };
         let text = transcript.to_string();
         assert_eq!(Transcript::parse(&text), Ok(transcript));
@@ -130,7 +151,9 @@ fn test_view() -> TestView {
 /// A view of a server with quiet routes.
 fn view_with_quiet_routes() -> TestView {
     let mut test = test_view();
-    test.add(0, Observed::StartedWithQuietRoutes);
+    test.add(0, Observed::Started { quiet: vec!["/healthz"] });
+    test.shows("# /healthz is shown only if it fails\n");
+    test.items.clear();
     test
 }
 
@@ -460,7 +483,7 @@ Host: h
 
 # 14 events were not shown: more came than could be printed
 
-<<< 21 bytes, +0.00 ms
+<<< 21 bytes
 \\{21 bytes}\\
 >>> 28 bytes, +0.1 ms, kept alive
 GET /b HTTP/1.1
