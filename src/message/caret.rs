@@ -52,9 +52,9 @@ impl Refused {
         }
     }
 
-    /// Returns the content of the error response, before it is folded: the reason, the refused line with a
-    /// caret under the bad byte, the corrected line, the clause and the fix, and what goes wrong where
-    /// such a request is accepted.
+    /// Returns the content of the error response, before it is folded: the reason, the refused line
+    /// with a caret under the bad byte, the corrected line, the clause and the fix, and what goes
+    /// wrong where such a request is accepted.
     ///
     /// `bytes` are those of the request, from its first. If a limit was exceeded, the text names its
     /// value from `limits`.
@@ -83,8 +83,8 @@ impl Refused {
         let mut excerpt = picture(bytes, at)?;
         let line = line_of(bytes, at)?;
         let shown = window(bytes, &line, at);
-        // The corrected line is cut at the same bytes. It is not shown if a change lies outside of them, or
-        // makes it too wide.
+        // The corrected line is cut at the same bytes. It is not shown if a change lies outside of
+        // them, or makes it too wide.
         let (before, after) = (&bytes[line.start..shown.start], &bytes[shown.end..line.end]);
         let cut = |line: Vec<u8>| Some(line.strip_prefix(before)?.strip_suffix(after)?.to_vec());
         let corrected = corrected_line(self, bytes, line, limits).and_then(cut);

@@ -1,7 +1,7 @@
 //! # Folds sentences into lines for a terminal
 
-/// Folds a sentence into lines of at most `width` columns, between words. Each line after the first begins
-/// with `indent`. Only a word that is wider than the line is longer.
+/// Folds a sentence into lines of at most `width` columns, between words. Each line after the first
+/// begins with `indent`. Only a word that is wider than the line is longer.
 pub fn fold(sentence: &str, width: usize, indent: &str) -> Vec<String> {
     let columns = |text: &str| text.chars().count();
     let (mut lines, mut line) = (Vec::new(), String::new());

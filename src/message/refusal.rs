@@ -1,9 +1,9 @@
 //! # Refusals: the table of error responses, with status, RFC clause, reason and fix
 //!
 //! A request can be wrong in many ways, and a bare "400 Bad Request" explains none of them. So each
-//! refusal is a row of one table: the status, the clause of the RFC, the reason in one sentence, the
-//! fix, and what goes wrong where such a request is accepted. The response, the log, the trace and the
-//! tests read that table.
+//! refusal is a row of one table: the status, the clause of the RFC, the reason in one sentence,
+//! the fix, and what goes wrong where such a request is accepted. The response, the log, the trace
+//! and the tests read that table.
 //!
 //! ```text
 //! Host : example.test

@@ -7,12 +7,12 @@
 //!     Connection: options for this connection only; ... (RFC 9110 section 7.6.1)
 //!     close: the connection ends after this exchange (RFC 9112 section 9.6)
 //! ```
-//! Rule: every element gets a [`Remark`]: its meaning, from the [`glossary`](super::glossary), and its
-//! clause. `direction.rs` explains the ranges of one direction, and says where content ends and why.
-//! `words.rs` explains a head. `faults.rs` says what is broken. `exchanges.rs` says what needs both
-//! directions, and what the end of a connection means. `first_use.rs` explains the words of the
-//! explanations. In a capture, `sender.rs` finds the side that sent a message. `pasted.rs` restores what
-//! pasted text has lost.
+//! Rule: every element gets a [`Remark`]: its meaning, from the [`glossary`](super::glossary), and
+//! its clause. `direction.rs` explains the ranges of one direction, and says where content ends and
+//! why. `words.rs` explains a head. `faults.rs` says what is broken. `exchanges.rs` says what needs
+//! both directions, and what the end of a connection means. `first_use.rs` explains the words of
+//! the explanations. In a capture, `sender.rs` finds the side that sent a message. `pasted.rs`
+//! restores what pasted text has lost.
 //!
 //! Left out: the inside of content, and everything after a broken head or a change of protocol. No
 //! explanation repeats a secret. Next: `direction.rs`.
@@ -56,8 +56,8 @@ pub fn explain(bytes: &[u8], from: Option<Side>, request_method: Option<Method>)
     explain_part(bytes, from, request_method, true)
 }
 
-/// Explains bytes as [`explain`] does. `is_whole` says whether the stream ends after them, so that what
-/// is missing is explained too.
+/// Explains bytes as [`explain`] does. `is_whole` says whether the stream ends after them, so that
+/// what is missing is explained too.
 pub fn explain_part(
     bytes: &[u8],
     from: Option<Side>,
@@ -87,9 +87,9 @@ pub fn explain_part(
     remarks
 }
 
-/// Returns the transcript with its explanations as prose after its blocks and events, in lines of at most
-/// `width` columns. The first use of a word of HTTP is followed by its meaning. Prose cannot be within
-/// a block, because prose ends a block.
+/// Returns the transcript with its explanations as prose after its blocks and events, in lines of
+/// at most `width` columns. The first use of a word of HTTP is followed by its meaning. Prose
+/// cannot be within a block, because prose ends a block.
 pub fn annotate(transcript: &Transcript, width: usize) -> Transcript {
     let mut connections = BTreeMap::<u32, ConnectionExplainer>::new();
     let mut first_uses = FirstUses::default();

@@ -27,7 +27,8 @@ fn run(arguments: &[&str], input: &[u8]) -> (Option<i32>, String, String) {
     (output.status.code(), text(output.stdout), text(output.stderr))
 }
 
-/// Returns the explanation of these bytes. It must be printable ASCII with lines of at most 80 columns.
+/// Returns the explanation of these bytes. It must be printable ASCII with lines of at most 80
+/// columns.
 #[track_caller]
 fn explained(arguments: &[&str], input: &[u8]) -> String {
     let (code, stdout, stderr) = run(arguments, input);
@@ -140,7 +141,7 @@ const BROKEN: [(&str, &str, &str); 68] = [
     ("GET about HTTP/1.1\r\nHost: h\r\n\r\n", "begins with a slash", "so does the request"),
     ("GET /a#b HTTP/1.1\r\nHost: h\r\n\r\n", "a # that begins none is written %23", "so does the request"),
     ("GET /% HTTP/1.1\r\nHost: h\r\n\r\n", "two hex digits", "so does the request"),
-    ("get / HTTP/1.1\r\nHost: h\r\n\r\n", "openkitchen answers 501", "so does the request"),
+    ("get / HTTP/1.1\r\nHost: h\r\n\r\n", "own server answers 501", "so does the request"),
     ("{\"a\": 1}\r\n", "not allowed in a method", ""),
     ("\r\n\r\n", "only one may stand before", ""),
     ("GET / HT", "the message stops within its head", ""),

@@ -135,7 +135,8 @@ impl DirectionExplainer {
         }
     }
 
-    /// Says at once that a byte after the end of a message belongs to no message, if it can begin none.
+    /// Says at once that a byte after the end of a message belongs to no message, if it can begin
+    /// none.
     fn explain_stray(&mut self) {
         if self.has_ended && !self.is_stray && self.content.is_none() && !self.is_over {
             let fault = faults::stray(self.side, &self.kept, self.at);
@@ -213,8 +214,8 @@ impl DirectionExplainer {
         self.remarks.extend(fault);
     }
 
-    /// Shows the three ways in which a message says where its content ends, with a mark at the one that
-    /// this message takes.
+    /// Shows the three ways in which a message says where its content ends, with a mark at the one
+    /// that this message takes.
     fn explain_ways(&mut self, ending: Ending) {
         let way = match ending {
             Ending::Length(1..) => 0,
@@ -393,8 +394,8 @@ pub(super) fn closes(head: &Outline, ending: Ending) -> bool {
     is_until_close || [glossary::CLOSES, glossary::CLOSES_IN_1_0].contains(&persistence(head))
 }
 
-/// Returns the name of the software that runs a framework's code, and the number of fields, if a response
-/// has nothing that the code must have added.
+/// Returns the name of the software that runs a framework's code, and the number of fields, if a
+/// response has nothing that the code must have added.
 fn framework(head: &Outline) -> Option<(String, usize)> {
     let fields = head.fields();
     let names = ["server", "x-powered-by"].into_iter().flat_map(|name| fields.values(name));

@@ -1,12 +1,12 @@
 //! # What the exchanges of a connection mean together
 //!
-//! Some explanations need both directions: why a page does not see a response, which copy a 304 is about,
-//! and what the end of a connection means.
+//! Some explanations need both directions: why a page does not see a response, which copy a 304 is
+//! about, and what the end of a connection means.
 //!
 //! ```text
 //! client  GET / … Origin: http://a.test …                         (end)
 //! server                 200 OK … (no Access-Control-Allow-Origin)
-//!                        └ hidden from the page                    └ nothing is open, so nothing is lost
+//!                        └ hidden from the page                    └ nothing is lost
 //! ```
 //! Of pipelined requests, the response's own is not known here, so what needs it is left out.
 //! Next: [`first_use`](super::first_use).
@@ -123,8 +123,8 @@ impl Exchanges {
     }
 }
 
-/// Returns the origin of the page whose script sent the request, if the response is for another origin.
-/// A page that is opened, and a WebSocket, are not hidden from anyone.
+/// Returns the origin of the page whose script sent the request, if the response is for another
+/// origin. A page that is opened, and a WebSocket, are not hidden from anyone.
 fn other_origin(fields: FieldLines<'_>) -> Option<&[u8]> {
     let first = |name| fields.values(name).next();
     let origin = first("origin")?;

@@ -150,8 +150,8 @@ pub(super) fn at_start(
     (is_content && !can_begin_message(side, line)).then(|| flaw(bytes, at, 0, row))
 }
 
-/// Returns the fault of bytes after the end of a message, if their first one can begin no message: told
-/// when it arrives, and not when its line is complete.
+/// Returns the fault of bytes after the end of a message, if their first one can begin no message:
+/// told when it arrives, and not when its line is complete.
 pub(super) fn stray(side: Side, bytes: &[u8], at: usize) -> Option<Remark> {
     let offset = match side {
         // An empty line may precede a request.
@@ -230,7 +230,7 @@ pub(super) fn refused(side: Side, bytes: &[u8], at: usize, refused: Refused) -> 
         }
         _ if side == Side::Server => "broken here".to_owned(),
         _ if matches!(rule.status.code(), 413 | 414 | 417 | 421 | 431 | 501 | 505) => {
-            format!("not broken, but openkitchen answers {}", rule.status)
+            format!("not broken, but openkitchen's own server answers {}", rule.status)
         }
         _ => format!("broken here, and a strict server answers {}", rule.status),
     };
@@ -285,7 +285,10 @@ mod tests {
             ("GET / HTTP/1.1\r\nHost: h\r\n|\n|", "ends in LF alone"),
             ("GET / HTTP/1.1\r\nNoColon|\r|", "no colon"),
             ("GET / HTTP/1.1\r\nHost: h\r\nContent-Length: |+|5\r\n\r\n", "not a number"),
-            ("GET / HTTP/1.1\r\nHost: h\r\nExpect: |t|ea\r\n\r\n", "openkitchen answers 417"),
+            (
+                "GET / HTTP/1.1\r\nHost: h\r\nExpect: |t|ea\r\n\r\n",
+                "openkitchen's own server answers 417",
+            ),
             (
                 "GET / HTTP/1.1\r\nHost: h\r\n|C|ontent-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
                 "both say",
@@ -294,7 +297,7 @@ mod tests {
                 "GET / HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello|x|\r\n",
                 "not followed",
             ),
-            ("|P|ROPFIND / HTTP/1.1\r\nHost: h\r\n\r\n", "openkitchen answers 501"),
+            ("|P|ROPFIND / HTTP/1.1\r\nHost: h\r\n\r\n", "openkitchen's own server answers 501"),
             ("CONNECT h:443 HTTP/1.1\r\nHost| |: h\r\n\r\n", "a space stands"),
             ("CONNECT h:443 HTTP/1.1\r\nX: y\r\n\r|\n|", "Host"),
             ("GET /a?b|#|c?d HTTP/1.1\r\nHost: h\r\n\r\n", "leave the fragment out"),
@@ -394,7 +397,8 @@ mod tests {
             explainer.explain_bytes(side, message);
             let remarks = explainer.explain_bytes(side, b"o");
             assert!(remarks[0].is_fault && remarks[0].text.contains("so it is not its content"));
-            // The next request, which begins with that byte in the eyes of the other side, is told once.
+            // The next request, which begins with that byte in the eyes of the other side, is told
+            // once.
             let next = explainer.explain_bytes(side, b"GET / HTTP/1.1\r\nHost: h\r\n\r\n");
             assert!(next.iter().all(|remark| !remark.is_fault), "{next:#?}");
             assert!(explainer.explain_end(side).iter().all(|remark| !remark.is_fault));

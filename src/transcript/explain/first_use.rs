@@ -1,7 +1,7 @@
 //! # Explaining the words of explanations
 //!
-//! A learner meets words such as "target" and "origin" in explanations. The first use of each is followed
-//! by what it means:
+//! A learner meets words such as "target" and "origin" in explanations. The first use of each is
+//! followed by what it means:
 //!
 //! ```text
 //! GET: asks for the current representation of the target; ... (RFC 9110 section 9.3.1)
@@ -47,8 +47,8 @@ impl FirstUses {
     }
 }
 
-/// Returns where a text has this word, as it is or with an `s` or `d`, or with `ies` for its `y`. The
-/// bytes that a picture shows do not count.
+/// Returns where a text has this word, as it is or with an `s` or `d`, or with `ies` for its `y`.
+/// The bytes that a picture shows do not count.
 fn use_of(text: &str, word: &str) -> Option<usize> {
     let is_end =
         |next: Option<char>| next.is_none_or(|next| !next.is_alphanumeric() && next != '-');

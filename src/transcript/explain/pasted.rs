@@ -27,7 +27,8 @@ use kind::note;
 
 pub use kind::Pasted;
 
-/// Reads a pasted text. `None` if there is nothing to restore, as in a message with its own line ends.
+/// Reads a pasted text. `None` if there is nothing to restore, as in a message with its own line
+/// ends.
 pub fn pasted(text: &[u8]) -> Option<Pasted> {
     if let Some(found) = curl::read(text) {
         return Some(found);
@@ -81,8 +82,8 @@ fn is_curl_head(line: &[u8]) -> bool {
     })
 }
 
-/// Returns the text without the line of a shell before the message and without the prompt after it, and
-/// that line.
+/// Returns the text without the line of a shell before the message and without the prompt after it,
+/// and that line.
 fn without_prompt(text: &[u8]) -> (&[u8], Option<&[u8]>) {
     let (mut rest, mut shell) = (text, None);
     for line in text.split_inclusive(|&byte| byte == b'\n').take(4) {

@@ -57,21 +57,25 @@ impl Remark {
             // A line never ends within a clause, so that a reader can search for it.
             text += &format!(" ({})", self.clause.replace(' ', "\x1f"));
         }
-        // A picture is not folded. It is cut at both ends, so that the caret and its byte are visible.
-        let caret = text.lines().find(|line| line.trim() == "^").map_or(0, |line| line.len() + 8);
-        let lines = text.lines().flat_map(|line| match line.strip_prefix(INDENT) {
-            Some(line) => {
+        // A picture with a caret is not folded. It is cut at both ends, so that the caret and its byte
+        // are visible.
+        let caret = text.lines().find(|line| line.trim() == "^").map(|line| line.len() + 8);
+        let within = width.saturating_sub(INDENT.len());
+        let indented = |line: String| format!("{INDENT}{line}");
+        let lines = text.lines().flat_map(|line| match (line.strip_prefix(INDENT), caret) {
+            (Some(line), Some(caret)) => {
                 let line = line.get(caret.saturating_sub(width)..).unwrap_or_default();
-                vec![format!("{INDENT}{line:.*}", width.saturating_sub(INDENT.len()))]
+                vec![indented(format!("{line:.within$}"))]
             }
-            None => fold(line, width, "  "),
+            (Some(line), None) => fold(line, within, "  ").into_iter().map(indented).collect(),
+            (None, _) => fold(line, width, "  "),
         });
         lines.map(|line| line.replace('\x1f', " ")).collect()
     }
 }
 
-/// Returns remarks as items of prose for a transcript, one for each line. With the `# ` before it, a line
-/// has at most `width` columns.
+/// Returns remarks as items of prose for a transcript, one for each line. With the `# ` before it,
+/// a line has at most `width` columns.
 pub fn prose(remarks: &[Remark], width: usize) -> impl Iterator<Item = Item> {
     let lines = remarks.iter().flat_map(move |remark| remark.lines(width.saturating_sub(2)));
     lines.map(|line| Item::Prose(Prose::new(&line)))

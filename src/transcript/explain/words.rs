@@ -243,8 +243,8 @@ impl Words<'_> {
         self.row(scheme, find_word(field, scheme).unwrap_or(glossary::UNKNOWN_SCHEME));
     }
 
-    /// Decodes the name and the password of the Basic scheme. The password is not repeated. With an empty
-    /// password, the name is the secret.
+    /// Decodes the name and the password of the Basic scheme. The password is not repeated. With an
+    /// empty password, the name is the secret.
     fn basic(&mut self, value: &[u8]) {
         let (scheme, credentials) = value.split_at(before(value, b" \t").len());
         if !scheme.eq_ignore_ascii_case(b"Basic") {

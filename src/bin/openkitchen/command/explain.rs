@@ -130,8 +130,8 @@ fn explained(bytes: &[u8], options: &ExplainOptions) -> Result<String, String> {
     })
 }
 
-/// Returns each line of a message, and below it its remarks. The first use of a word of HTTP is followed
-/// by its meaning.
+/// Returns each line of a message, and below it its remarks. The first use of a word of HTTP is
+/// followed by its meaning.
 fn annotated_lines(bytes: &[u8], remarks: Vec<Remark>) -> String {
     let remarks = FirstUses::default().explain_in(remarks);
     let (mut out, mut at, mut plain_lines, mut left_out) = (String::new(), 0, 0, 0);

@@ -5,9 +5,9 @@
 //! example.test
 //! accept: */*       or both in one line
 //! ```
-//! A browser shows the heads of HTTP/2 and HTTP/3, which are binary, as lines. Their fields that begin
-//! with a colon are the words of a request line or a status line. Their messages end without framing in
-//! the head, so only their lines are explained. Next: [`words`](super::super::words).
+//! A browser shows the heads of HTTP/2 and HTTP/3, which are binary, as lines. Their fields that
+//! begin with a colon are the words of a request line or a status line. Their messages end without
+//! framing in the head, so only their lines are explained. Next: [`words`](super::super::words).
 
 use super::kind::{heads, is_written_by_a_tool, note};
 use crate::message::dialogue::Side;
@@ -23,8 +23,8 @@ const MAX_LINES: usize = 2000;
 const SUMMARY: [&str; 5] =
     ["Request URL", "Request Method", "Status Code", "Remote Address", "Referrer Policy"];
 
-/// Reads heads of HTTP/2, and header fields without their first line: the lines, and their explanations.
-/// `None` if the text is neither.
+/// Reads heads of HTTP/2, and header fields without their first line: the lines, and their
+/// explanations. `None` if the text is neither.
 pub(super) fn read(text: &[u8]) -> Option<(Vec<u8>, Vec<Remark>)> {
     let lines: Vec<&[u8]> =
         text.split(|&byte| byte == b'\n').map(<[u8]>::trim_ascii).take(MAX_LINES + 1).collect();

@@ -7,8 +7,8 @@
 //! { [5 bytes data]                           content that was received, and is not shown
 //! hello                                      content that is shown
 //! ```
-//! curl shows no content of a request, and no chunks. So content is written here as its length, or as
-//! one chunk. Next: [`browser`](super::browser).
+//! curl shows no content of a request, and no chunks. So content is written here as its length, or
+//! as one chunk. Next: [`browser`](super::browser).
 
 use super::kind::{Pasted, heads, is_written_by_a_tool, note};
 use crate::message::dialogue::{Dialogue, Side};
@@ -41,8 +41,8 @@ pub(super) fn read(text: &[u8]) -> Option<Pasted> {
     Some(Pasted::Transcript { transcript, note: note(glossary::CURL) })
 }
 
-/// The lines, without the progress that curl overwrites with carriage returns. What curl says of the
-/// connection may follow content without a line end.
+/// The lines, without the progress that curl overwrites with carriage returns. What curl says of
+/// the connection may follow content without a line end.
 fn lines(text: &[u8]) -> impl Iterator<Item = &[u8]> {
     let lines = text.split_inclusive(|&byte| byte == b'\n').map(without_line_end);
     lines.flat_map(|line| {

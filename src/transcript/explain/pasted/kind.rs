@@ -49,8 +49,8 @@ pub fn note((_, clause, text): glossary::Row) -> Remark {
     Remark::new(0..0, text, clause)
 }
 
-/// Explains each line of some heads, but not where their messages end. An empty line is between two.
-/// `last` is the remark after them.
+/// Explains each line of some heads, but not where their messages end. An empty line is between
+/// two. `last` is the remark after them.
 pub fn heads(
     heads: &[(Side, Vec<Vec<u8>>)],
     mut remarks: Vec<Remark>,
@@ -72,7 +72,8 @@ pub fn heads(
     (lines, remarks)
 }
 
-/// Whether the line begins a message of HTTP/2 or HTTP/3. Their heads are binary, so that a tool wrote it.
+/// Whether the line begins a message of HTTP/2 or HTTP/3. Their heads are binary, so that a tool
+/// wrote it.
 pub fn is_written_by_a_tool(line: &[u8]) -> bool {
     let mut words = line.split(|&byte| byte == b' ');
     is_start_line(line)
