@@ -36,6 +36,7 @@
 //! | to | start at |
 //! |---|---|
 //! | serve | [`Server`], then [`Routes`], [`Request`] and [`Response`]; [`Limits`] bounds what a client may ask for |
+//! | test a client | [`Server::start`] and its [`ServerHandle`]; [`Response::raw`], [`Fault`] and [`Answers`] answer what no correct server would |
 //! | see the bytes that cross | [`observe`]: [`Server::traced`] prints them, [`Recorder`] writes them to files, [`Exchanges`] keeps the last ones in memory |
 //! | play one side of a connection | [`play`]: send bytes to any server, check it against a transcript, or be a server ([`Mock`]) with exact bytes |
 //! | read and write the bytes as text | [`transcript`], the format that all of them share: [`Transcript`] |
@@ -104,8 +105,9 @@ pub use message::head::Version;
 pub use message::limits::Limits;
 pub use message::method::Method;
 pub use message::persistence::Persistence;
-pub use message::response::{BadField, DeliveryStep, Response};
+pub use message::response::{BadField, Response};
 pub use message::status::Status;
+pub use message::steps::{DeliveryStep, Fault};
 pub use message::target::form;
 pub use net::observer::{Answered, End, Observer};
 pub use net::server::{Server, ServerHandle, Stopper};
@@ -115,6 +117,8 @@ pub use net::start_error::StartError;
 pub use observe::{Exchanges, Recorder, Trace};
 #[doc(inline)]
 pub use play::mock::Mock;
+#[doc(inline)]
+pub use play::mock::answers::Answers;
 pub use request::Request;
 pub use route::{
     Fallback, Handler, Route, RouteRow, Routes, delete, get, patch, post, put, routes,

@@ -18,11 +18,44 @@ use std::path::{Path, PathBuf};
 
 use crate::message::fields::FieldLines;
 use crate::message::head::{Head, Version};
+use crate::message::limits::Limits;
 use crate::message::method::Method;
+use crate::message::refusal::{Refusal, Refused};
+use crate::message::response::Response;
+use crate::message::status::Status;
 use crate::message::target::{decode_path, decode_segment, form};
 
 /// A complete request: what a handler gets. It borrows the received bytes, and its content is in memory
 /// as a whole, [`Limits::content`](crate::Limits::content) bytes at most.
+///
+/// ```
+/// use openkitchen::{Method, Request, Response, Routes, Server, post, routes};
+/// # use std::io::{Read, Write};
+///
+/// static ROUTES: Routes<u32> = routes(&[post("/menu/*", order)]);
+///
+/// fn order(request: &Request<u32>) -> Response {
+///     assert_eq!(request.method(), Method::Post);
+///     assert_eq!(request.target(), "/menu/hot%20soup?table=7");
+///     assert_eq!((&*request.path(), &*request.rest()), ("/menu/hot soup", "hot soup"));
+///     assert_eq!(request.param("table").as_deref(), Some("7"));
+///     assert_eq!((request.host(), request.field("x-a")), (Some("h"), Some("1")));
+///     assert_eq!(request.only("x-a"), None, "there are two lines with that name");
+///     assert_eq!(request.content(), b"salt");
+///     Response::text(format!("{} is served {} times", request.rest(), request.state()))
+/// }
+///
+/// let server = Server::bind("127.0.0.1:0")?.start(&ROUTES, 2)?;
+/// let mut client = std::net::TcpStream::connect(server.address())?;
+/// client.write_all(
+///     b"POST /menu/hot%20soup?table=7 HTTP/1.1\r\nHost: h\r\nX-A: 1\r\nX-A: 2\r\n\
+///       Content-Length: 4\r\nConnection: close\r\n\r\nsalt",
+/// )?;
+/// # let mut response = String::new();
+/// # client.read_to_string(&mut response)?;
+/// assert!(response.ends_with("hot soup is served 2 times"));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 ///
 /// # Paths
 ///
@@ -36,6 +69,10 @@ use crate::message::target::{decode_path, decode_segment, form};
 ///   [`file_below`](Request::file_below).
 pub struct Request<'a, S = ()> {
     pub(crate) state: &'a S,
+    /// The limits of the server, which a refusal may name.
+    pub(crate) limits: &'a Limits,
+    /// What the table answers where no row does.
+    pub(crate) fallback: Option<fn(&Request<'_, S>, Status) -> Response>,
     /// The path of the route, without the `*` at its end.
     pub(crate) prefix: &'static str,
     pub(crate) head: &'a Head,
@@ -194,6 +231,36 @@ impl<'a, S> Request<'a, S> {
     /// alone: request line, field lines and the empty line.
     pub fn raw(&self) -> &'a [u8] {
         self.raw
+    }
+
+    /// The answer to a path that no row has: the 404 of the server, or of the table's
+    /// [fallback](crate::Routes::fallback). So a handler of `/files/*` answers as the server does.
+    ///
+    /// ```
+    /// use openkitchen::{Request, Response};
+    ///
+    /// fn post(request: &Request) -> Response {
+    ///     match request.rest().parse::<u32>() {
+    ///         Ok(number) => Response::text(format!("post {number}")),
+    ///         Err(_) => request.not_found(),
+    ///     }
+    /// }
+    /// ```
+    pub fn not_found(&self) -> Response {
+        self.no_route(Refusal::NotFound)
+    }
+
+    /// The answer to a request that no row answers: see [`Request::not_found`]. The query may hold
+    /// a secret of which no row knows: logs do not show it.
+    pub(crate) fn no_route(&self, refusal: Refusal) -> Response {
+        let Some(fallback) = self.fallback else {
+            return Refused::from(refusal).response(self.raw, self.limits).hide_query();
+        };
+        let (status, response) = (refusal.rule().status, fallback(self, refusal.rule().status));
+        match response.status {
+            Status::OK => response.status(status).hide_query(),
+            _ => response.hide_query(),
+        }
     }
 
     /// The client's address.

@@ -64,6 +64,7 @@ pub struct Route<S = ()> {
     row: RouteRow,
     handler: Handler<S>,
     keeps_raw: bool,
+    is_before_content: bool,
 }
 
 /// What a row says besides its handler: for observers, which do not know the state `S`.
@@ -131,7 +132,7 @@ impl<S> Route<S> {
     #[track_caller]
     const fn new(method: Method, path: &'static str, handler: Handler<S>) -> Route<S> {
         let row = RouteRow { method, path, is_quiet: false, place: Location::caller() };
-        Route { row, handler, keeps_raw: false }
+        Route { row, handler, keeps_raw: false, is_before_content: false }
     }
 
     /// The same row, left out of the access log and the trace: for a health check every second.
@@ -145,6 +146,26 @@ impl<S> Route<S> {
         Route { keeps_raw: true, ..self }
     }
 
+    /// The same row, whose handler runs before the content is read: for an answer that does not
+    /// need it, such as "too large", or one that a client does not expect so early.
+    ///
+    /// [`Request::content`] is empty there, and a client that waits for `100 Continue` gets the
+    /// response instead. After the response, content of up to 64 KiB is read and dropped; more ends
+    /// the connection.
+    ///
+    /// ```
+    /// use openkitchen::{Request, Response, Routes, Status, put, routes};
+    ///
+    /// static ROUTES: Routes = routes(&[put("/film", full).before_content()]);
+    ///
+    /// fn full(_: &Request) -> Response {
+    ///     Response::text("the disk is full").status(Status::INSUFFICIENT_STORAGE)
+    /// }
+    /// ```
+    pub const fn before_content(self) -> Route<S> {
+        Route { is_before_content: true, ..self }
+    }
+
     /// The row without its handler.
     pub fn row(&self) -> &RouteRow {
         &self.row
@@ -153,6 +174,11 @@ impl<S> Route<S> {
     /// Whether requests are kept as received: see [`Route::keep_raw`].
     pub(crate) fn keeps_raw(&self) -> bool {
         self.keeps_raw
+    }
+
+    /// Whether the handler runs before the content is read: see [`Route::before_content`].
+    pub(crate) fn is_before_content(&self) -> bool {
+        self.is_before_content
     }
 
     /// Calls the handler.
@@ -196,7 +222,22 @@ pub(crate) enum Lookup<'a, S> {
 }
 
 impl<S> Routes<S> {
-    /// Makes a table at run time.
+    /// Makes a table at run time. [`Server::start`](crate::Server::start) takes it as it is.
+    ///
+    /// Its paths are in the source all the same. Where paths are data too, such as those of a list
+    /// of answers, a row `/*` finds them in the state.
+    ///
+    /// ```
+    /// use openkitchen::{Request, Response, Routes, Server, get};
+    ///
+    /// fn home(_: &Request) -> Response {
+    ///     Response::text("home")
+    /// }
+    ///
+    /// let server = Server::bind("127.0.0.1:0")?.start(Routes::new(vec![get("/", home)])?, ())?;
+    /// assert!(Routes::new(vec![get("home", home)]).is_err());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     ///
     /// # Errors
     /// The first mistake, in a sentence that names the row: a path that does not begin with a slash, a
@@ -237,6 +278,16 @@ impl<S> Routes<S> {
     }
 
     /// The rows, from top to bottom.
+    ///
+    /// ```
+    /// # use openkitchen::{Request, Response, Routes, get, post, routes};
+    /// # fn home(_: &Request) -> Response { Response::text("") }
+    /// static ROUTES: Routes = routes(&[get("/", home), post("/likes", home).quiet()]);
+    ///
+    /// let rows: Vec<_> = ROUTES.iter().map(|route| (route.row().path, route.row().is_quiet)).collect();
+    /// assert_eq!(rows, [("/", false), ("/likes", true)]);
+    /// println!("{ROUTES}"); // a line for each: method, path, place in the source
+    /// ```
     pub fn iter(&self) -> impl Iterator<Item = &Route<S>> {
         self.rows.iter()
     }
@@ -275,6 +326,20 @@ impl<S> Routes<S> {
             }
         });
         names.join(", ")
+    }
+}
+
+// A derived `Clone` would require `S: Clone`.
+impl<S> Clone for Routes<S> {
+    fn clone(&self) -> Routes<S> {
+        Routes { rows: self.rows.clone(), fallback: self.fallback }
+    }
+}
+
+impl<S> From<&Routes<S>> for Routes<S> {
+    /// The same table once more. A table of [`routes`] is not copied.
+    fn from(routes: &Routes<S>) -> Routes<S> {
+        routes.clone()
     }
 }
 

@@ -20,16 +20,16 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, LazyLock, Mutex};
 use std::thread;
 
+use openkitchen::Observer;
 use openkitchen::message::refusal::Refusal;
 use openkitchen::transcript::{EventKind, Item, Side};
-use openkitchen::{Observer, ServerHandle};
 
 use site::likes::Likes;
 use site::{Contact, Site};
 use support::bless::bless;
 use support::pace::{self, MAX_WRITES, Pace};
 use support::page::Page;
-use support::replay::replay;
+use support::replay::{Started, replay};
 use support::{app, differ};
 
 mod support;
@@ -58,12 +58,12 @@ static PAGES: LazyLock<Vec<Page>> = LazyLock::new(|| {
 });
 
 /// Starts the server of a fixture: this project's app, or the lesson site.
-fn start(fixture: &str, observer: Option<Arc<dyn Observer>>) -> ServerHandle {
+fn start(fixture: &str, observer: Option<Arc<dyn Observer>>) -> Started {
     if fixture != app::SITE {
-        return app::start(fixture, observer);
+        return app::start(fixture, observer).into();
     }
     let site = Site::new(Likes::in_memory(), None, Contact::default());
-    app::server(fixture, observer).start(&site::ROUTES, site).expect("a thread")
+    app::server(fixture, observer).start(&site::ROUTES, site).expect("a thread").into()
 }
 
 /// Does the work with all pages that `ONLY` selects, on [`THREADS`] threads. Returns the errors.

@@ -20,8 +20,9 @@ use std::time::SystemTime;
 use super::date::imf_fixdate;
 use super::head::Version;
 use super::persistence::Persistence;
-use super::response::{Body, Response};
+use super::response::{Body, OwnField, Response};
 use super::status::Status;
+use super::steps::Fault;
 
 /// How the end of a response's content is marked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -57,18 +58,28 @@ impl ResponseContext {
         let length = match &response.body {
             Body::Bytes(bytes) => Some(bytes.len() as u64),
             Body::Sized(_, length) => Some(*length),
-            Body::Stream(_) | Body::Steps(_) => None,
+            Body::Stream(_) | Body::Written(_) | Body::Steps(_) | Body::Raw(_) => None,
         };
-        let ends_with_connection = matches!(response.body, Body::Steps(_));
-        let announced = match (length, version) {
+        let is_in_chunks = response.fault.is_some_and(Fault::is_in_chunks);
+        let in_chunks = (is_in_chunks || length.is_none()) && version == Version::Http11;
+        let length = length.map(|length| response.fault.map_or(length, |it| it.length(length)));
+        let ends_with_connection = matches!(response.body, Body::Steps(_))
+            || response.leaves_out(match in_chunks {
+                true => OwnField::TransferEncoding,
+                false => OwnField::ContentLength,
+            });
+        let announced = match length {
+            // A raw response has its own head.
+            _ if matches!(response.body, Body::Raw(_)) => Delimiter::Head,
             // RFC 9110 section 8.6, RFC 9112 section 6.1: neither field with 1xx and 204. A 304 may
             // have the length that a 200 would have, but it is not known here.
             _ if response.status.has_no_content() => Delimiter::Head,
             // RFC 9110 section 15.3.6: a 205 has no content either, but it needs a Content-Length.
             _ if response.status == Status::RESET_CONTENT => Delimiter::Length(0),
-            (Some(length), _) => Delimiter::Length(length),
-            (None, Version::Http11) if !ends_with_connection => Delimiter::Chunked,
-            (None, _) => Delimiter::Close,
+            _ if ends_with_connection => Delimiter::Close,
+            _ if in_chunks => Delimiter::Chunked,
+            Some(length) => Delimiter::Length(length),
+            None => Delimiter::Close,
         };
         ResponseContext { is_head, version, announced, persistence: Persistence::Close }
     }
@@ -99,10 +110,13 @@ pub fn encode_head(
     push_number(u64::from(response.status.code()), out);
     out.push(b' ');
     out.extend_from_slice(response.status.reason().as_bytes());
-    out.extend_from_slice(b"\r\nDate: ");
-    out.extend_from_slice(&imf_fixdate(now));
+    if !response.leaves_out(OwnField::Date) {
+        out.extend_from_slice(b"\r\nDate: ");
+        out.extend_from_slice(&imf_fixdate(now));
+    }
     out.extend_from_slice(b"\r\n");
     match (persistence, version) {
+        _ if response.leaves_out(OwnField::Connection) => {}
         (Persistence::Close, _) => out.extend_from_slice(b"Connection: close\r\n"),
         (_, Version::Http10) => out.extend_from_slice(b"Connection: keep-alive\r\n"),
         (_, Version::Http11) => {}

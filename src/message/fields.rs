@@ -57,6 +57,18 @@ impl Span {
 /// The field lines of one head, in the order in which they were received.
 ///
 /// It borrows the bytes of the head, so a copy is cheap. Names are compared without regard to case.
+///
+/// ```
+/// use openkitchen::{Request, Response};
+///
+/// fn likes(request: &Request) -> Response {
+///     let fields = request.field_lines();
+///     let is_fresh = fields.has_member("If-None-Match", "\"7\"");
+///     let cookies = fields.values("Cookie").count();
+///     let languages = fields.weighted("Accept-Language").filter(|(_, weight)| *weight > 0).count();
+///     Response::text(format!("{is_fresh}, {cookies} cookies, {languages} languages"))
+/// }
+/// ```
 #[derive(Clone, Copy)]
 pub struct FieldLines<'a> {
     bytes: &'a [u8],

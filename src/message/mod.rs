@@ -22,6 +22,7 @@ pub mod fields;
 pub mod framing;
 pub mod chunked;
 pub mod response;
+pub mod steps;
 pub mod encode;
 pub mod persistence;
 pub mod refusal;

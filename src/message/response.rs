@@ -13,28 +13,40 @@
 //!
 //! Rule: RFC 9110 sections 6.4 and 5.5. A CR or LF in a value would end the field, and what follows it
 //! would be a field of the client's choice. So such a value is never put into a response.
-//! Next: [`encode`](super::encode).
+//! Next: [`steps`](super::steps).
 
 use std::borrow::Cow;
 use std::fmt;
-use std::io::Read;
+use std::io::{self, Read, Write};
 
-use super::fields::{is_token, is_value, is_value_byte};
+use super::fields::{is_token, is_value, is_value_byte, parse_digits};
 use super::status::Status;
+use super::steps::{DeliveryStep, Fault};
 use super::visible::Visible;
 
 /// A response that a handler builds and returns: status, header fields and content (the body).
 ///
 /// Each method takes the response and returns it changed. When the server sends it, it adds:
 ///
-/// - `Date`, always;
+/// - `Date`;
 /// - `Content-Length`, or `Transfer-Encoding: chunked` for a [stream](Response::stream). A 204 and a 304
 ///   have neither, and no content. An HTTP/1.0 client gets a stream with neither, until the connection
 ///   closes; every client gets [steps](Response::steps) so;
 /// - `Connection: close` if the connection closes after this response, or `Connection: keep-alive` if
 ///   an HTTP/1.0 client keeps it open.
 ///
-/// To HEAD, the server sends the same fields and no content.
+/// To HEAD, the server sends the same fields and no content. [`Response::without`] leaves a field
+/// out, and [`Response::raw`] adds none.
+///
+/// ```
+/// use openkitchen::{Response, Status};
+///
+/// let page = Response::html("<h1>Menu</h1>").field("Cache-Control", "no-store");
+/// let data = Response::json(r#"{"likes":1}"#).status(Status::CREATED);
+/// let image = Response::bytes("image/gif", &b"GIF89a"[..]);
+/// let moved = Response::see_other("/menu");
+/// let empty = Response::new(Status::NO_CONTENT).close(); // and the connection closes
+/// ```
 pub struct Response {
     pub(crate) status: Status,
     /// The field lines as they are sent, each with its CR LF.
@@ -44,6 +56,9 @@ pub struct Response {
     pub(crate) hides_query: bool,
     /// What the handler has done, for observers.
     pub(crate) notes: Vec<String>,
+    /// A bit for each of [`OWN_FIELDS`] that is left out.
+    left_out: u8,
+    pub(crate) fault: Option<Fault>,
 }
 
 /// The content of a response.
@@ -54,18 +69,16 @@ pub(crate) enum Body {
     Sized(Box<dyn Read + Send>, u64),
     /// All bytes of a reader. What one read gives is sent at once.
     Stream(Box<dyn Read + Send>),
+    /// What a function writes. What it has written is sent at each flush.
+    Written(Box<WriteContent>),
     /// Step by step, until the connection ends.
     Steps(Vec<DeliveryStep>),
+    /// The whole response step by step, its head too.
+    Raw(Vec<DeliveryStep>),
 }
 
-/// One step in which content is sent: see [`Response::steps`].
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum DeliveryStep {
-    /// Sends these bytes at once.
-    Bytes(Cow<'static, [u8]>),
-    /// Resets the connection (RST), after the bytes before it have arrived. No step follows.
-    Reset,
-}
+/// A function that writes content: see [`Response::written`].
+type WriteContent = dyn FnOnce(&mut dyn Write) -> io::Result<()> + Send;
 
 /// The error of [`Response::try_field`]: a field that cannot be sent. Its text says why.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -86,8 +99,17 @@ const USUAL_FIELD_BYTES: usize = 192;
 const MAX_NOTES: usize = 8;
 const MAX_NOTE_BYTES: usize = 256;
 
-/// Fields that only the server writes.
+/// Fields that only the server writes, in the order of [`OwnField`].
 const OWN_FIELDS: [&str; 4] = ["content-length", "transfer-encoding", "connection", "date"];
+
+/// A field that only the server writes.
+#[derive(Clone, Copy)]
+pub(crate) enum OwnField {
+    ContentLength,
+    TransferEncoding,
+    Connection,
+    Date,
+}
 
 impl Response {
     /// A response with this status, without fields and content.
@@ -98,8 +120,16 @@ impl Response {
     pub fn new(status: Status) -> Response {
         assert!(status.code() >= 200, "{status} is no final status");
         let body = Body::Bytes(Cow::Borrowed(b""));
-        let (fields, notes) = (Vec::new(), Vec::new());
-        Response { status, fields, body, close: false, hides_query: false, notes }
+        Response {
+            status,
+            fields: Vec::new(),
+            body,
+            close: false,
+            hides_query: false,
+            notes: Vec::new(),
+            left_out: 0,
+            fault: None,
+        }
     }
 
     /// `200 OK` with text. Sets `Content-Type: text/plain; charset=utf-8`.
@@ -145,6 +175,14 @@ impl Response {
     ///
     /// The content is sent while it is read, 64 KiB at a time. If the reader ends early, fails or
     /// panics, the server closes the connection, so that the client sees that content is missing.
+    ///
+    /// ```
+    /// # use openkitchen::Response;
+    /// fn film() -> std::io::Result<Response> {
+    ///     let file = std::fs::File::open("film.mp4")?;
+    ///     Ok(Response::sized("video/mp4", file.metadata()?.len(), file))
+    /// }
+    /// ```
     ///
     /// # Panics
     /// As [`Response::bytes`].
@@ -198,6 +236,72 @@ impl Response {
     #[track_caller]
     pub fn stream(content_type: &str, reader: impl Read + Send + 'static) -> Response {
         Response::with_body(content_type, Body::Stream(Box::new(reader)))
+    }
+
+    /// `200 OK` with content that a function writes while it is sent. Sets Content-Type to
+    /// `content_type`.
+    ///
+    /// What it has written is sent as one chunk at each `flush`, and when 16 KiB have come
+    /// together. An HTTP/1.0 client gets the bytes without chunks, until the connection closes. If
+    /// the function returns an error or panics, the server closes the connection without the last
+    /// chunk. If the client is gone, writing gives an error. A function without end looks whether
+    /// the server is stopping, as a [stream](Response::stream) does. Server-sent events in ten
+    /// lines:
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use openkitchen::{Request, Response, Stopper};
+    ///
+    /// fn ticks(request: &Request<Stopper>) -> Response {
+    ///     let stopper = request.state().clone();
+    ///     Response::written("text/event-stream", move |out| {
+    ///         for number in 1.. {
+    ///             write!(out, "id: {number}\ndata: tick\n\n")?;
+    ///             out.flush()?;
+    ///             if stopper.wait(Duration::from_secs(1)) {
+    ///                 break;
+    ///             }
+    ///         }
+    ///         Ok(())
+    ///     })
+    /// }
+    /// ```
+    ///
+    /// # Panics
+    /// As [`Response::bytes`].
+    #[track_caller]
+    pub fn written(
+        content_type: &str,
+        write: impl FnOnce(&mut dyn Write) -> io::Result<()> + Send + 'static,
+    ) -> Response {
+        Response::with_body(content_type, Body::Written(Box::new(write)))
+    }
+
+    /// These bytes and no others: the server adds no status line and no field, and checks nothing.
+    ///
+    /// They are sent to HEAD too. The connection then goes on as the request asked, whatever the
+    /// bytes say; [`close`](Response::close) closes it. The log has the status that the bytes begin
+    /// with, and 200 if they begin with none.
+    ///
+    /// ```
+    /// use openkitchen::Response;
+    ///
+    /// let short = Response::raw(b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nonly this").close();
+    /// ```
+    pub fn raw(bytes: impl Into<Cow<'static, [u8]>>) -> Response {
+        Response::raw_steps([DeliveryStep::Bytes(bytes.into())])
+    }
+
+    /// These steps and nothing else, as [`Response::raw`]: bytes with waits between them, and an
+    /// end of your own. See [`DeliveryStep`].
+    pub fn raw_steps(steps: impl Into<Vec<DeliveryStep>>) -> Response {
+        let steps = steps.into();
+        let status = steps.iter().find_map(|step| match step {
+            DeliveryStep::Bytes(bytes) => Some(status_of(bytes)),
+            _ => None,
+        });
+        let status = status.flatten().unwrap_or(Status::OK);
+        Response { body: Body::Raw(steps), ..Response::new(status) }
     }
 
     /// `200 OK` with content that is sent step by step, and ends where the connection ends: the client is
@@ -263,6 +367,15 @@ impl Response {
 
     /// Adds a field, as [`Response::field`] does. For values from a client.
     ///
+    /// ```
+    /// use openkitchen::Response;
+    ///
+    /// let hello = || Response::text("hello");
+    /// assert!(hello().try_field("X-Name", "Ada").is_ok());
+    /// let error = hello().try_field("X-Name", "a\r\nSet-Cookie: b").unwrap_err();
+    /// assert!(error.to_string().contains("cannot stand in a field"));
+    /// ```
+    ///
     /// # Errors
     /// A name that is no token; a value with CR, LF, NUL or another control byte except tab; and a
     /// field that only the server writes: Content-Length, Transfer-Encoding, Connection, Date.
@@ -312,6 +425,56 @@ impl Response {
         self.fields = lines.filter(|line| !has_name(line)).flatten().copied().collect();
     }
 
+    /// Leaves a field out: one that was added before, or one that the server writes itself.
+    ///
+    /// The response stays true: without Content-Length or Transfer-Encoding, its content ends with
+    /// the connection (RFC 9112 section 6.3). [`Response::raw`] is for a response that is not.
+    ///
+    /// ```
+    /// let bare = openkitchen::Response::text("hello").without("Date").without("Content-Type");
+    /// ```
+    pub fn without(mut self, name: &str) -> Response {
+        match OWN_FIELDS.iter().position(|own| own.eq_ignore_ascii_case(name)) {
+            Some(index) => self.left_out |= 1 << index,
+            None => self.remove(name),
+        }
+        self
+    }
+
+    /// Whether the server does not write this field.
+    pub(crate) fn leaves_out(&self, field: OwnField) -> bool {
+        self.left_out & (1 << field as u8) != 0
+    }
+
+    /// Goes wrong in this way when it is sent: for a client under test.
+    ///
+    /// ```
+    /// use openkitchen::{Fault, Response};
+    ///
+    /// let half = Response::text("all of the content").fault(Fault::CloseAfter(9));
+    /// ```
+    ///
+    /// # Panics
+    /// If the content is not in memory, or is sent in steps already.
+    #[track_caller]
+    pub fn fault(self, fault: Fault) -> Response {
+        let is_in_memory = matches!(self.body, Body::Bytes(_));
+        assert!(is_in_memory, "a fault needs content in memory, as of Response::bytes");
+        Response { fault: Some(fault), ..self }
+    }
+
+    /// The same response once more; `None` if its content can be read only once.
+    pub(crate) fn copy(&self) -> Option<Response> {
+        let body = match &self.body {
+            Body::Bytes(bytes) => Body::Bytes(bytes.clone()),
+            Body::Steps(steps) => Body::Steps(steps.clone()),
+            Body::Raw(steps) => Body::Raw(steps.clone()),
+            Body::Sized(..) | Body::Stream(_) | Body::Written(_) => return None,
+        };
+        let (fields, notes) = (self.fields.clone(), self.notes.clone());
+        Some(Response { body, fields, notes, ..*self })
+    }
+
     /// Hides the request's query in logs. For a query with a secret that only the handler recognises:
     /// the values of parameters with names like `key` are always masked.
     pub fn hide_query(self) -> Response {
@@ -339,6 +502,14 @@ impl Response {
     pub fn close(self) -> Response {
         Response { close: true, ..self }
     }
+}
+
+/// The status that these bytes of a response begin with, if it is a final one (RFC 9112 section 4).
+fn status_of(bytes: &[u8]) -> Option<Status> {
+    let (version, rest) = bytes.split_at_checked(9)?;
+    let is_status_line = version.starts_with(b"HTTP/1.") && version.ends_with(b" ");
+    let code: u16 = parse_digits(rest.get(..3)?).filter(|_| is_status_line)?;
+    (200..600).contains(&code).then(|| Status::new(code))
 }
 
 impl fmt::Debug for Response {
@@ -372,6 +543,21 @@ mod tests {
         let response = (0..20).fold(Response::text(""), |response, _| response.note(&*long));
         assert_eq!(response.notes.len(), MAX_NOTES);
         assert!(response.notes.iter().all(|note| note.len() == MAX_NOTE_BYTES - 1));
+    }
+
+    #[test]
+    fn a_raw_response_has_the_status_that_its_bytes_begin_with() {
+        let status = |bytes: &'static [u8]| Response::raw(bytes).status.code();
+        assert_eq!(status(b"HTTP/1.1 503 Service Unavailable\r\n\r\n"), 503);
+        for bytes in [&b"HTTP/1.1 +50"[..], b"HTTP/1.1 103 ", b"HTTP/2.0 503 ", b"garbage", b""] {
+            assert_eq!(status(bytes), 200, "{}", bytes.escape_ascii());
+        }
+    }
+
+    #[test]
+    #[should_panic(expected = "a fault needs content in memory")]
+    fn a_stream_has_no_fault() {
+        let _ = Response::stream("text/plain", &b""[..]).fault(Fault::Close);
     }
 
     #[test]

@@ -7,6 +7,15 @@ use std::fmt;
 
 /// A status code from 100 to 599 (RFC 9110 section 15), such as [`Status::OK`]. It prints as
 /// `200 OK`.
+///
+/// ```
+/// use openkitchen::Status;
+///
+/// const TEAPOT: Status = Status::new(418); // a code without a constant has no reason phrase
+/// assert_eq!((Status::NOT_FOUND.code(), Status::NOT_FOUND.reason()), (404, "Not Found"));
+/// assert_eq!((TEAPOT.code(), TEAPOT.reason()), (418, ""));
+/// assert!(Status::NOT_MODIFIED.has_no_content());
+/// ```
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Status(u16);
 

@@ -25,7 +25,7 @@ use super::delivery::deliver;
 use super::exchange::{Exchange, ReadError, RequestStart};
 use super::observer::{Answered, Tapped};
 use super::shared::{Serve, Service};
-use super::transport::{Buffers, Io, Transport};
+use super::transport::{Buffers, Io, LINGER, Transport};
 use crate::message::encode::ResponseContext;
 use crate::message::framing::Framing;
 use crate::message::head::{Head, Version};
@@ -131,7 +131,7 @@ impl<'a, S: Sync, L: Io> Connection<'a, S, L> {
             }
             Err(ReadError::Refused(refused)) => {
                 self.refuse(refused)?;
-                self.transport.close();
+                self.transport.linger(LINGER, self.service.stopping);
                 Ok(None)
             }
             Err(ReadError::Broken(error)) => Err(error),
@@ -222,7 +222,8 @@ impl<'a, S: Sync, L: Io> Connection<'a, S, L> {
         self.log(refused.refusal);
         let since = Instant::now();
         let (status, now) = (response.status, (self.service.clock)());
-        deliver(&mut self.transport, response, context, now, limits)?;
+        let Service { stopping, .. } = *self.service;
+        deliver(&mut self.transport, response, context, now, limits, stopping)?;
         self.service.report(
             self.identity,
             &Answered {
@@ -261,7 +262,7 @@ impl<'a, S: Sync, L: Io> Connection<'a, S, L> {
             && matches!(self.transport.fill(deadline), Ok(1..))
         {}
         match self.refuse(Refusal::TooManyConnections.into()) {
-            Ok(()) => self.transport.linger(LINGER_REJECTED),
+            Ok(()) => self.transport.linger(LINGER_REJECTED, self.service.stopping),
             Err(gone) => debug!("connection {}: {gone}", self.identity.number),
         }
     }

@@ -4,32 +4,38 @@
 //! bytes            the head and up to 64 KiB of content in one write, then the rest
 //! sized reader     as many bytes as Content-Length says
 //! stream           a chunk for each read of the handler's reader
-//! steps            bytes after bytes, and then the end of the connection: a close or a reset
+//! written          a chunk for each flush of the handler's function
+//! steps            one after another: see [`steps`](super::steps)
 //! ```
 //! A thread waits here while the client takes the bytes. A slow client must not hold it for ever: the
 //! connection is closed if the client takes no byte for the write timeout, or not all of a response (of
 //! one chunk, in a stream) within [`Limits::time_budget`].
-//! Next: [`persistence`](crate::message::persistence).
+//! Next: [`steps`](super::steps).
 
 use std::borrow::Cow;
-use std::io::{self, ErrorKind, Read};
+use std::io::{self, ErrorKind, Read, Write};
 use std::panic::{self, AssertUnwindSafe};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Instant, SystemTime};
 
 use log::error;
 
+use super::steps::{AfterStep, take};
 use super::transport::{Io, MAX_KEPT_OUTPUT, ONE_WRITE, Transport};
 use crate::message::chunked::{LAST_CHUNK, encode_chunk};
 use crate::message::encode::{Delimiter, ResponseContext, encode_head};
 use crate::message::limits::Limits;
-use crate::message::response::{Body, DeliveryStep, Response};
+use crate::message::response::{Body, Response};
+use crate::message::steps::DeliveryStep;
 
-/// Bytes that one read of a stream may give: one chunk, one write.
+/// Bytes that one read of a stream may give, or that are written before a flush: one chunk, one
+/// write.
 const STREAM_READ_BYTES: usize = 16 * 1024;
 
 /// Whether a response is sent with a single write, if the socket's buffer has room for it.
 pub(super) fn is_one_write(response: &Response) -> bool {
     matches!(&response.body, Body::Bytes(bytes) if bytes.len() <= ONE_WRITE)
+        && response.fault.is_none()
 }
 
 /// Bytes of memory to reserve for a response while it is sent: its own bytes, and those of the buffers
@@ -40,18 +46,21 @@ pub(super) fn memory_of(response: &Response) -> usize {
         Body::Bytes(Cow::Owned(bytes)) => (bytes.capacity(), one_write(bytes.len())),
         Body::Bytes(Cow::Borrowed(bytes)) => (0, one_write(bytes.len())),
         Body::Sized(_, length) => (0, 2 * usize::try_from(*length).map_or(ONE_WRITE, one_write)),
-        Body::Stream(_) => (0, 2 * STREAM_READ_BYTES),
-        Body::Steps(steps) => steps.iter().fold((0, 0), |(content, buffers), step| match step {
-            DeliveryStep::Bytes(Cow::Owned(bytes)) => {
-                (content + bytes.capacity(), buffers.max(one_write(bytes.len())))
-            }
-            DeliveryStep::Bytes(Cow::Borrowed(bytes)) => {
-                (content, buffers.max(one_write(bytes.len())))
-            }
-            DeliveryStep::Reset => (content, buffers),
-        }),
+        Body::Stream(_) | Body::Written(_) => (0, 2 * STREAM_READ_BYTES),
+        Body::Steps(steps) | Body::Raw(steps) => {
+            let bytes_of = |step: &DeliveryStep| match step {
+                DeliveryStep::Bytes(Cow::Owned(bytes)) => bytes.capacity(),
+                _ => 0,
+            };
+            (steps.iter().map(bytes_of).sum(), 0)
+        }
     };
-    let own = content + response.fields.capacity();
+    // The steps of a fault hold the content once more.
+    let copied = match &response.body {
+        Body::Bytes(bytes) if response.fault.is_some() => bytes.len(),
+        _ => 0,
+    };
+    let own = content + copied + response.fields.capacity();
     let buffers = buffers + response.fields.len();
     if own.max(buffers) > MAX_KEPT_OUTPUT { own + buffers } else { 0 }
 }
@@ -66,33 +75,44 @@ pub(super) fn deliver<L: Io>(
     context: ResponseContext,
     now: SystemTime,
     limits: &Limits,
+    stopping: &AtomicBool,
 ) -> io::Result<Sent> {
+    if let Body::Raw(steps) = response.body {
+        return take_steps(transport, steps, limits, stopping);
+    }
     encode_head(&response, context, now, transport.out);
+    if let Some(fault) = response.fault {
+        let content = match &response.body {
+            Body::Bytes(bytes) if context.delimiter() != Delimiter::Head => bytes,
+            _ => &b""[..],
+        };
+        let steps = fault.steps(transport.out, content);
+        transport.out.clear();
+        return take_steps(transport, steps, limits, stopping);
+    }
     match (response.body, context.delimiter()) {
         (_, Delimiter::Head | Delimiter::Length(0)) => transport.flush(limits.time_budget(0))?,
-        (Body::Bytes(bytes), _) => send_bytes(transport, &bytes, limits)?,
+        (Body::Bytes(bytes), _) => {
+            let with_head = &bytes[..bytes.len().min(ONE_WRITE)];
+            let budget = limits.time_budget(bytes.len() as u64);
+            transport.out.extend_from_slice(with_head);
+            transport.flush(budget)?;
+            transport.send(&bytes[with_head.len()..], budget)?;
+        }
         (Body::Sized(reader, length), _) => {
             return copy(transport, reader.take(length), length, limits);
         }
         (Body::Stream(reader), delimiter) => {
             return stream(transport, reader, delimiter == Delimiter::Chunked, limits);
         }
-        (Body::Steps(steps), _) => return take_steps(transport, steps, limits),
+        (Body::Written(write), delimiter) => {
+            return written(transport, write, delimiter == Delimiter::Chunked, limits);
+        }
+        (Body::Steps(steps) | Body::Raw(steps), _) => {
+            return take_steps(transport, steps, limits, stopping);
+        }
     }
     Ok(Sent::Whole)
-}
-
-/// Sends these bytes after what is in `out`.
-fn send_bytes<L: Io>(
-    transport: &mut Transport<'_, L>,
-    bytes: &[u8],
-    limits: &Limits,
-) -> io::Result<()> {
-    let with_head = &bytes[..bytes.len().min(ONE_WRITE)];
-    let budget = limits.time_budget(bytes.len() as u64);
-    transport.out.extend_from_slice(with_head);
-    transport.flush(budget)?;
-    transport.send(&bytes[with_head.len()..], budget)
 }
 
 /// Whether all the promised content was sent. If a reader fails or has too few bytes, the head is already
@@ -173,25 +193,102 @@ fn stream<L: Io>(
     }
 }
 
-/// Takes the steps of a response after the head that is in `out`.
+/// The end of the content that a handler's function writes.
+struct ContentWriter<'t, 'a, L> {
+    transport: &'t mut Transport<'a, L>,
+    /// What was written since the last flush.
+    buffer: Vec<u8>,
+    in_chunks: bool,
+    limits: &'t Limits,
+    /// Whether the client is gone or too slow.
+    is_broken: bool,
+}
+
+impl<L: Io> Write for ContentWriter<'_, '_, L> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let length = bytes.len().min(STREAM_READ_BYTES - self.buffer.len());
+        self.buffer.extend_from_slice(&bytes[..length]);
+        if self.buffer.len() == STREAM_READ_BYTES {
+            self.flush()?;
+        }
+        Ok(length)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        match self.in_chunks {
+            true if self.buffer.is_empty() => {} // an empty chunk would be the last one
+            true => encode_chunk(&self.buffer, self.transport.out),
+            false => self.transport.out.extend_from_slice(&self.buffer),
+        }
+        self.buffer.clear();
+        let flushed = self.transport.flush(self.limits.time_budget(STREAM_READ_BYTES as u64));
+        self.is_broken |= flushed.is_err();
+        flushed
+    }
+}
+
+/// Sends what a handler's function writes, after the head that is in `out`.
+#[cold]
+fn written<L: Io>(
+    transport: &mut Transport<'_, L>,
+    write: impl FnOnce(&mut dyn Write) -> io::Result<()>,
+    in_chunks: bool,
+    limits: &Limits,
+) -> io::Result<Sent> {
+    let (buffer, is_broken) = (Vec::new(), false);
+    let mut writer = ContentWriter { transport, buffer, in_chunks, limits, is_broken };
+    let result = panic::catch_unwind(AssertUnwindSafe(|| write(&mut writer)));
+    if writer.is_broken {
+        return Err(ErrorKind::BrokenPipe.into());
+    }
+    writer.flush()?;
+    match result {
+        Ok(Ok(())) => {}
+        Ok(Err(error)) => {
+            error!("the content of a response ends early: {error}");
+            return Ok(Sent::CutShort);
+        }
+        Err(_) => {
+            error!("the function that writes a response's content panicked");
+            return Ok(Sent::CutShort);
+        }
+    }
+    if in_chunks {
+        transport.out.extend_from_slice(LAST_CHUNK);
+    }
+    transport.flush(limits.time_budget(0))?;
+    Ok(Sent::Whole)
+}
+
+/// Takes the steps of a response, after the head if there is one in `out`.
 #[cold]
 fn take_steps<L: Io>(
     transport: &mut Transport<'_, L>,
     steps: Vec<DeliveryStep>,
     limits: &Limits,
+    stopping: &AtomicBool,
 ) -> io::Result<Sent> {
-    for step in steps {
-        match step {
-            DeliveryStep::Bytes(bytes) => send_bytes(transport, &bytes, limits)?,
-            DeliveryStep::Reset => {
-                transport.flush(limits.time_budget(0))?;
-                return Ok(match transport.reset() {
-                    Ok(()) => Sent::Reset,
-                    Err(_) => Sent::CutShort, // a system that cannot reset closes
-                });
-            }
-        }
+    let mut steps = steps.into_iter().peekable();
+    // A head shares its write with the first bytes, as that of any response.
+    if let Some(DeliveryStep::Bytes(first)) =
+        steps.next_if(|step| matches!(step, DeliveryStep::Bytes(bytes) if bytes.len() <= ONE_WRITE))
+    {
+        transport.out.extend_from_slice(&first);
     }
     transport.flush(limits.time_budget(0))?;
-    Ok(Sent::Whole)
+    let mut sent = Sent::Whole;
+    for step in steps {
+        let length = match &step {
+            DeliveryStep::Bytes(bytes) => bytes.len() as u64,
+            _ => 0,
+        };
+        let is_stopping = || stopping.load(Ordering::SeqCst);
+        match take(transport.io(), &step, limits.time_budget(length), is_stopping)? {
+            AfterStep::Open => {}
+            AfterStep::HalfClosed => sent = Sent::CutShort,
+            AfterStep::Closed => return Ok(Sent::CutShort),
+            AfterStep::Reset => return Ok(Sent::Reset),
+        }
+    }
+    Ok(sent)
 }

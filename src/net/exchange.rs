@@ -25,7 +25,7 @@ use super::delivery::{Sent, deliver, is_one_write, memory_of};
 use super::memory::{OutOfMemory, ReservedBytes};
 use super::observer::{self, Answered};
 use super::shared::Service;
-use super::transport::{Io, ONE_WRITE, Transport};
+use super::transport::{Io, LINGER, ONE_WRITE, Transport};
 use crate::message::caret::MAX_SHOWN_COLUMNS;
 use crate::message::chunked::{Decoded, Decoder};
 use crate::message::encode::{Delimiter, ResponseContext};
@@ -147,7 +147,11 @@ impl<'c, 'a, S: Sync, L: Io> Exchange<'c, 'a, S, L> {
             }
         };
         self.routed(Some(route));
-        let response = match self.read_content(limits.content, route.keeps_raw()) {
+        let content = match route.is_before_content() {
+            true => Ok(None),
+            false => self.read_content(limits.content, route.keeps_raw()),
+        };
+        let response = match content {
             Ok(decoded) => self.call(Some(route), decoded, |request| route.call(request)),
             Err(ReadError::Refused(refused)) => {
                 refused.response(self.transport.bytes(), limits).close()
@@ -157,18 +161,10 @@ impl<'c, 'a, S: Sync, L: Io> Exchange<'c, 'a, S, L> {
         self.answer(response, Some(route))
     }
 
-    /// The response of the table's fallback handler, or of the refusal if there is none. The query may
-    /// hold a secret of which no row knows: logs do not show it.
+    /// The response where no row answers: see [`Request::not_found`].
     fn no_route(&self, refusal: Refusal) -> Response {
         self.routed(None);
-        let Service { routes, limits, .. } = *self.service;
-        let Some(fallback) = routes.fallback_handler() else {
-            return Refused::from(refusal).response(self.transport.bytes(), limits).hide_query();
-        };
-        let status = refusal.rule().status;
-        let response = self.call(None, None, |request| fallback(request, status));
-        let is_default = response.status == Status::OK;
-        if is_default { response.status(status) } else { response }.hide_query()
+        self.call(None, None, |request| request.no_route(refusal))
     }
 
     /// Reports the route to the observers.
@@ -306,10 +302,12 @@ impl<'c, 'a, S: Sync, L: Io> Exchange<'c, 'a, S, L> {
         decoded: Option<ReservedBytes<'_>>,
         handler: impl Fn(&Request<'_, S>) -> Response,
     ) -> Response {
-        let Service { state, limits, .. } = *self.service;
+        let Service { routes, state, limits, .. } = *self.service;
         let bytes = &self.transport.bytes()[..self.length];
         let request = Request {
             state,
+            limits,
+            fallback: routes.fallback_handler(),
             prefix: route.map_or("", Route::prefix),
             head: &self.head,
             raw: match route {
@@ -380,7 +378,7 @@ impl<'c, 'a, S: Sync, L: Io> Exchange<'c, 'a, S, L> {
         let is_one_write = is_one_write(&response);
         context.persistence = promised;
         let now = clock();
-        let sent = deliver(self.transport, response, context, now, limits);
+        let sent = deliver(self.transport, response, context, now, limits, stopping);
         drop(reserved);
         let persistence = promised.unless(!matches!(sent, Ok(Sent::Whole)));
         let is_reset = matches!(sent, Ok(Sent::Reset));
@@ -403,7 +401,7 @@ impl<'c, 'a, S: Sync, L: Io> Exchange<'c, 'a, S, L> {
         // A connection that is to be reset must not be closed before.
         let needs_no_close = is_reset || (will_send_no_more && is_one_write);
         if persistence == Persistence::Close && !needs_no_close {
-            self.transport.close();
+            self.transport.linger(LINGER, stopping);
         }
         Ok(persistence)
     }

@@ -29,4 +29,5 @@ pub(crate) mod exchange;
 pub mod transport;
 pub mod memory;
 pub(crate) mod delivery;
+pub(crate) mod steps;
 pub mod observer;

@@ -18,15 +18,19 @@
 //! last thread has ended. So the compiler checks that no connection outlives the routes, the state or
 //! the limits.
 //!
+//! [`Server::start`] runs the same on a thread of its own, for a test: see [`ServerHandle`].
+//!
 //! A library server logs through the [`log`] crate, prints nothing and handles no signals. The caller
 //! chooses a logger, and calls [`Stopper::stop`] where a signal arrives.
 //!
 //! Left out: TLS, and more than one port.  Next: [`shared`](super::shared).
 
+use std::any::Any;
 use std::io::{self, ErrorKind};
-use std::net::{Shutdown, SocketAddr, TcpListener, ToSocketAddrs};
-use std::sync::Arc;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, Shutdown, SocketAddr, TcpListener, ToSocketAddrs};
 use std::sync::atomic::{AtomicBool, AtomicU64};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, sync_channel};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant, SystemTime};
 
@@ -40,6 +44,7 @@ use super::shared::{Clock, Scheduling, Service, Shared, set_listener_options};
 use super::start_error::StartError;
 use super::throttle::Throttle;
 use super::transport::{Buffers, Io};
+use crate::message::counted::counted;
 use crate::message::limits::Limits;
 use crate::route::{RouteRow, Routes};
 use crate::sys;
@@ -48,8 +53,23 @@ use crate::sys;
 /// clients that connect at once wait for whole seconds until TCP tries again.
 const BACKLOG: i32 = 4096;
 
-/// Listening sockets and the settings of their server. [`run`](Server::run) or
-/// [`start`](Server::start) serves.
+/// Listening sockets and the settings of their server. [`run`](Server::run),
+/// [`start`](Server::start) or [`scoped`](Server::scoped) serves.
+///
+/// ```
+/// use openkitchen::{Limits, Request, Response, Routes, Scheduling, Server, get, routes};
+///
+/// static ROUTES: Routes = routes(&[get("/", |_: &Request| Response::text("Welcome!"))]);
+///
+/// let server = Server::bind("127.0.0.1:0")?
+///     .limits(Limits { content: 10 << 20, ..Limits::default() })
+///     .scheduling(Scheduling::Batch);
+/// println!("listening on {}", server.address()?);
+/// let stopper = server.stopper();
+/// std::thread::spawn(move || stopper.stop()); // where a signal arrives
+/// server.run(&ROUTES, &())?; // returns when the server has stopped
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 pub struct Server {
     listeners: Vec<TcpListener>,
     limits: Limits,
@@ -57,6 +77,8 @@ pub struct Server {
     clock: Clock,
     scheduling: Scheduling,
     connections: Arc<Connections>,
+    /// What the handle gives besides its own: the kept exchanges, whose module is above this one.
+    companion: Option<Arc<dyn Any + Send + Sync>>,
 }
 
 impl Server {
@@ -77,6 +99,12 @@ impl Server {
 
     /// A server on a listener that the caller has made. Its backlog stays as the caller has set it: std
     /// sets 128. The limits are [`Limits::default`].
+    ///
+    /// ```
+    /// let listener = std::net::TcpListener::bind("127.0.0.1:0")?;
+    /// let server = openkitchen::Server::from_listener(listener);
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
     pub fn from_listener(listener: TcpListener) -> Server {
         Server::from_listeners(vec![listener])
     }
@@ -86,7 +114,9 @@ impl Server {
         let connections = Arc::new(Connections::default());
         let (clock, scheduling) = (SystemTime::now, Scheduling::Normal);
         let (limits, observers) = (Limits::default(), Vec::new());
-        let server = Server { listeners, limits, observers, clock, scheduling, connections };
+        let companion = None;
+        let server =
+            Server { listeners, limits, observers, clock, scheduling, connections, companion };
         server.limits(Limits::default()) // sets the options of the listeners
     }
 
@@ -107,8 +137,26 @@ impl Server {
         self
     }
 
+    /// Adds what the handle of this server gives besides its own.
+    pub(crate) fn accompanied_by(self, companion: Arc<dyn Any + Send + Sync>) -> Server {
+        Server { companion: Some(companion), ..self }
+    }
+
+    /// What [`accompanied_by`](Server::accompanied_by) has added.
+    pub(crate) fn companion(&self) -> Option<&(dyn Any + Send + Sync)> {
+        self.companion.as_deref()
+    }
+
     /// Sets the clock that `Date` is taken from. It also tells which connection has been idle
     /// longest. Timeouts do not use it.
+    ///
+    /// ```
+    /// # use openkitchen::{Server, StartError};
+    /// use std::time::UNIX_EPOCH;
+    ///
+    /// let server = Server::bind("127.0.0.1:0")?.clock(|| UNIX_EPOCH); // each response has the same bytes
+    /// # Ok::<(), StartError>(())
+    /// ```
     pub fn clock(self, clock: Clock) -> Server {
         Server { clock, ..self }
     }
@@ -194,33 +242,140 @@ impl Server {
             for entry in shared.shutdown(scope) {
                 let _ = entry.stream.shutdown(Shutdown::Both); // ends the worker's next read or write
             }
+            let deadline = Some(Instant::now() + CUT_OFF_WAIT);
+            let left = connections.wait_while(|entries| !entries.is_empty(), deadline).len();
+            if left > 0 {
+                let left = counted(left, "handler has", "handlers have");
+                warn!("{left} not returned within the grace time; the server ends when all have");
+            }
             Ok(())
         })
     }
 
-    /// Serves on a thread of its own until the handle is dropped. The port is open when this returns.
+    /// Serves on a thread of its own until the handle is dropped. The port is open when this
+    /// returns, so a client can connect at once.
+    ///
+    /// The table is a static one, as `&ROUTES`, or one of [`Routes::new`].
+    ///
+    /// ```
+    /// use std::sync::Mutex;
+    /// use openkitchen::{Request, Response, Routes, Server, post, routes};
+    /// # use std::io::{Read, Write};
+    ///
+    /// static ROUTES: Routes<Mutex<Vec<String>>> = routes(&[post("/orders", order)]);
+    ///
+    /// fn order(request: &Request<Mutex<Vec<String>>>) -> Response {
+    ///     let dish = String::from_utf8_lossy(request.content()).into_owned();
+    ///     request.state().lock().unwrap().push(dish);
+    ///     Response::text("it is cooking")
+    /// }
+    ///
+    /// let server = Server::bind("127.0.0.1:0")?.start(&ROUTES, Mutex::default())?;
+    /// # fn client_under_test(url: &str) -> std::io::Result<()> {
+    /// #     let address = url.strip_prefix("http://").unwrap().strip_suffix("/orders").unwrap();
+    /// #     let mut client = std::net::TcpStream::connect(address)?;
+    /// #     client.write_all(b"POST /orders HTTP/1.0\r\nContent-Length: 4\r\n\r\nrice")?;
+    /// #     client.read_to_end(&mut Vec::new()).map(drop)
+    /// # }
+    /// client_under_test(&server.url("/orders"))?;
+    /// assert_eq!(*server.state().lock().unwrap(), ["rice"]);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     ///
     /// # Errors
-    /// The address cannot be read, or the thread cannot be spawned. Or one request may have more bytes
-    /// than [`Limits::memory`] allows to all of them. Other errors of [`Server::run`] are logged when the
-    /// handle is dropped.
+    /// The address cannot be read, or the thread cannot be spawned. Or one request may have more
+    /// bytes than [`Limits::memory`] allows to all of them. [`ServerHandle::stop`] returns the
+    /// other errors of [`Server::run`].
     pub fn start<S>(
         mut self,
-        routes: &'static Routes<S>,
+        routes: impl Into<Routes<S>>,
         state: S,
-    ) -> Result<ServerHandle, StartError>
+    ) -> Result<ServerHandle<S>, StartError>
     where
         S: Send + Sync + 'static,
     {
         self.set_memory()?;
-        let cannot_start = |error| StartError::new("cannot start the server", error);
-        let (address, stopper) = (self.address().map_err(cannot_start)?, self.stopper());
-        let run = move || self.run(routes, &state);
-        let builder = thread::Builder::new().name("openkitchen".into());
-        let thread = builder.spawn(run).map_err(cannot_start)?;
-        Ok(ServerHandle { address, stopper, thread: Some(thread) })
+        let (routes, state) = (routes.into(), Arc::new(state));
+        let mut handle = self.handle(Arc::clone(&state))?;
+        // The thread drops the sender when the server has ended.
+        let (sender, ended) = sync_channel::<()>(0);
+        let run = move || {
+            let _ended = sender;
+            self.run(&routes, &*state)
+        };
+        let thread = thread::Builder::new().name("openkitchen".into()).spawn(run);
+        let thread = thread.map_err(cannot_start)?;
+        handle.running = Some(Running { thread, ended: Mutex::new(ended) });
+        Ok(handle)
+    }
+
+    /// Serves while `test` runs, on threads that borrow the table and the state from the caller.
+    /// Stops the server when `test` returns or panics, and returns what it returned.
+    ///
+    /// All threads have ended when this returns. So a handler that never returns is waited for
+    /// without end, and the log says so; [`Server::start`] would leave its thread behind.
+    ///
+    /// ```
+    /// use std::sync::atomic::{AtomicU32, Ordering};
+    /// use openkitchen::{Request, Response, Routes, Server, get};
+    /// # use std::io::{Read, Write};
+    ///
+    /// fn visit(request: &Request<AtomicU32>) -> Response {
+    ///     request.state().fetch_add(1, Ordering::SeqCst);
+    ///     Response::text("welcome")
+    /// }
+    ///
+    /// let (routes, visits) = (Routes::new(vec![get("/", visit)])?, AtomicU32::new(0));
+    /// Server::bind("127.0.0.1:0")?.scoped(&routes, &visits, |server| {
+    ///     # let mut client = std::net::TcpStream::connect(server.address()).unwrap();
+    ///     # client.write_all(b"GET / HTTP/1.0\r\n\r\n").unwrap();
+    ///     # client.read_to_end(&mut Vec::new()).unwrap();
+    ///     println!("the client under test asks {}", server.url("/"));
+    /// })?;
+    /// assert_eq!(visits.into_inner(), 1);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Errors
+    /// Those of [`Server::start`] and [`Server::run`].
+    pub fn scoped<'a, S: Sync, T>(
+        mut self,
+        routes: &Routes<S>,
+        state: &'a S,
+        test: impl FnOnce(&ServerHandle<&'a S>) -> T,
+    ) -> Result<T, StartError> {
+        self.set_memory()?;
+        let handle = self.handle(Arc::new(state))?;
+        thread::scope(|scope| {
+            // If `test` panics, the handle is dropped here: the server stops, and its thread ends.
+            let handle = handle;
+            let builder = thread::Builder::new().name("openkitchen".into());
+            let run = move || self.run(routes, state);
+            let thread = builder.spawn_scoped(scope, run).map_err(cannot_start)?;
+            let result = test(&handle);
+            drop(handle);
+            match thread.join() {
+                Ok(ended) => ended.map(|()| result),
+                Err(panic) => std::panic::resume_unwind(panic),
+            }
+        })
+    }
+
+    /// A handle without a thread.
+    fn handle<S>(&self, state: Arc<S>) -> Result<ServerHandle<S>, StartError> {
+        let address = self.address().map_err(cannot_start)?;
+        let (stopper, companion, grace) =
+            (self.stopper(), self.companion.clone(), self.limits.grace);
+        Ok(ServerHandle { address, stopper, state, companion, grace, running: None })
     }
 }
+
+fn cannot_start(error: io::Error) -> StartError {
+    StartError::new("cannot start the server", error)
+}
+
+/// How long the threads of connections may take to end after their sockets were shut.
+const CUT_OFF_WAIT: Duration = Duration::from_millis(100);
 
 /// The listeners of an address that was bound.
 #[doc(hidden)]
@@ -323,6 +478,20 @@ pub fn serve_io<S: Sync>(
 
 /// Stops a server from any thread, and tells a thread that it stops. Cheap to clone. A handler sees it if
 /// it is a part of the state.
+///
+/// ```
+/// use std::time::Duration;
+/// # use openkitchen::{Request, Response, Routes, Server, get, routes};
+/// # static ROUTES: Routes = routes(&[get("/", |_: &Request| Response::text("Welcome!"))]);
+///
+/// let server = Server::bind("127.0.0.1:0")?;
+/// let stopper = server.stopper();
+/// let handle = server.start(&ROUTES, ())?;
+/// assert!(!stopper.wait(Duration::from_millis(1)), "the time is over, and nothing has stopped it");
+/// stopper.stop();
+/// assert!(stopper.is_stopping() && stopper.wait(Duration::from_secs(60)));
+/// # Ok::<(), openkitchen::StartError>(())
+/// ```
 #[derive(Clone)]
 pub struct Stopper {
     connections: Arc<Connections>,
@@ -351,29 +520,109 @@ impl Stopper {
     }
 }
 
-/// A server that runs on a thread of its own. Dropping the handle stops the server and waits until
-/// [`Server::run`] has returned there.
+/// A server that runs on threads of its own, beside a test: see [`Server::start`].
+///
+/// Dropping the handle stops the server and waits until its threads have ended, also when the test
+/// panics. That takes less than a millisecond without connections, and 50 ms where a client keeps
+/// one open. A stream that looks whether the server is stopping ends at once; one that does not is
+/// cut off after the grace time ([`Limits::grace`]). A handler that has not returned by then is
+/// left behind: its thread goes on until it returns, and the log says so.
+///
+/// Nothing is shared between two servers, so each test has its own, on a port of its own (port 0).
 #[must_use = "dropping the handle stops the server"]
-pub struct ServerHandle {
+pub struct ServerHandle<S = ()> {
     address: SocketAddr,
     stopper: Stopper,
-    thread: Option<thread::JoinHandle<Result<(), StartError>>>,
+    state: Arc<S>,
+    companion: Option<Arc<dyn Any + Send + Sync>>,
+    grace: Duration,
+    /// `None` where the caller waits for the thread, or has stopped the server.
+    running: Option<Running>,
 }
 
-impl ServerHandle {
+/// The thread of a server that was started.
+struct Running {
+    thread: thread::JoinHandle<Result<(), StartError>>,
+    /// Is disconnected when the server has ended.
+    ended: Mutex<Receiver<()>>,
+}
+
+impl<S> ServerHandle<S> {
     /// The bound address, with the real port.
     pub fn address(&self) -> SocketAddr {
         self.address
     }
+
+    /// The URL of a path, such as `http://127.0.0.1:41233/about`. A server on all addresses of the
+    /// machine (`0.0.0.0`) is reached at 127.0.0.1.
+    ///
+    /// ```
+    /// # use openkitchen::{Request, Response, Routes, Server, get, routes};
+    /// # static ROUTES: Routes = routes(&[get("/", |_: &Request| Response::text(""))]);
+    /// let server = Server::bind("127.0.0.1:0")?.start(&ROUTES, ())?;
+    /// assert_eq!(server.url("/about"), format!("http://{}/about", server.address()));
+    /// # Ok::<(), openkitchen::StartError>(())
+    /// ```
+    pub fn url(&self, path: &str) -> String {
+        let loopback: IpAddr = match self.address {
+            SocketAddr::V4(_) => Ipv4Addr::LOCALHOST.into(),
+            SocketAddr::V6(_) => Ipv6Addr::LOCALHOST.into(),
+        };
+        let mut address = self.address;
+        if address.ip().is_unspecified() {
+            address.set_ip(loopback);
+        }
+        format!("http://{address}{path}")
+    }
+
+    /// The state that the handlers share.
+    pub fn state(&self) -> &S {
+        &self.state
+    }
+
+    /// Stops the server as dropping the handle does, and says whether all went well.
+    ///
+    /// ```
+    /// # use openkitchen::{Request, Response, Routes, Server, get, routes};
+    /// # static ROUTES: Routes = routes(&[get("/", |_: &Request| Response::text("Welcome!"))]);
+    /// let server = Server::bind("127.0.0.1:0")?.start(&ROUTES, ())?;
+    /// let address = server.address();
+    /// server.stop()?;
+    /// assert!(std::net::TcpStream::connect(address).is_err());
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// `TimedOut` if a handler was left behind. Or the error of [`Server::run`].
+    pub fn stop(mut self) -> io::Result<()> {
+        self.stop_and_wait()
+    }
+
+    /// What [`Server::accompanied_by`] has added.
+    pub(crate) fn companion(&self) -> Option<&(dyn Any + Send + Sync)> {
+        self.companion.as_deref()
+    }
+
+    fn stop_and_wait(&mut self) -> io::Result<()> {
+        self.stopper.stop();
+        let Some(Running { thread, ended }) = self.running.take() else { return Ok(()) };
+        let ended = ended.into_inner().unwrap_or_else(PoisonError::into_inner);
+        // The server needs the second wait to see that its connections have not ended.
+        if ended.recv_timeout(self.grace + 2 * CUT_OFF_WAIT) == Err(RecvTimeoutError::Timeout) {
+            let left = "a handler has not returned within the grace time; it was left behind";
+            return Err(io::Error::new(ErrorKind::TimedOut, left));
+        }
+        match thread.join() {
+            Ok(result) => result.map_err(io::Error::from),
+            Err(_) => Err(io::Error::other("the server ended by a panic")),
+        }
+    }
 }
 
-impl Drop for ServerHandle {
+impl<S> Drop for ServerHandle<S> {
     fn drop(&mut self) {
-        self.stopper.stop();
-        match self.thread.take().map(thread::JoinHandle::join) {
-            Some(Ok(Err(error))) => error!("{error}"),
-            Some(Err(_)) => error!("the server ended by a panic"),
-            Some(Ok(Ok(()))) | None => {}
+        if let Err(error) = self.stop_and_wait() {
+            error!("{error}");
         }
     }
 }

@@ -26,9 +26,12 @@ use crate::sys;
 /// new clients could keep the server running.
 const ACCEPT_PENDING_TIME: Duration = Duration::from_millis(50);
 
-/// Time between two tries to accept a pending connection while no descriptor is free, and between two
-/// checks whether a worker still accepts.
+/// Time between two tries to accept a pending connection while no descriptor is free.
 const ACCEPT_RETRY_PAUSE: Duration = Duration::from_millis(1);
+
+/// Time between two checks whether a worker still accepts. It ends in a moment, and a test may
+/// start and stop many servers.
+const ACCEPT_END_PAUSE: Duration = Duration::from_micros(50);
 
 /// Time for a connection of the server to itself, which wakes a thread in `accept`.
 const WAKE_CONNECT_TIMEOUT: Duration = Duration::from_millis(100);
@@ -46,7 +49,7 @@ impl<T: Serve> Shared<'_, T> {
         // A worker may have accepted a connection that is not in the registry yet.
         let is_accepting = |acceptor: &Acceptor| !acceptor.none_accepting();
         while self.acceptors.iter().any(is_accepting) && Instant::now() < deadline {
-            thread::sleep(ACCEPT_RETRY_PAUSE);
+            thread::sleep(ACCEPT_END_PAUSE);
         }
         // Each response now closes its connection, so a client that sends a request within this time
         // is answered, and need not be cut off.

@@ -15,6 +15,7 @@
 use std::io::{self, ErrorKind, Read, Write};
 use std::net::{Shutdown, TcpStream};
 use std::ops::Range;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -43,6 +44,9 @@ impl Io for &TcpStream {
 
     fn reset_at_end(&mut self) -> io::Result<()> {
         // A reset drops what has not arrived.
+        if !cfg!(target_os = "linux") {
+            thread::sleep(UNKNOWN_ARRIVAL_WAIT);
+        }
         let deadline = Instant::now() + ARRIVAL_WAIT;
         while sys::unacknowledged(self) > 0 && Instant::now() < deadline {
             thread::sleep(RECHECK_PAUSE);
@@ -65,7 +69,11 @@ pub(crate) const ONE_WRITE: usize = 64 * 1024;
 
 /// Time for which a closed connection is still read, so that a client that goes on sending gets its
 /// response.
-const LINGER: Duration = Duration::from_secs(2);
+pub(super) const LINGER: Duration = Duration::from_secs(2);
+
+/// The longest pause of a client in this time, once the server is stopping: so a client that has
+/// its response and keeps its socket open does not delay the stop.
+const LINGER_PAUSE: Duration = Duration::from_millis(50);
 
 /// The longest pause of a client in this time, if the server has shut the reading half. The end of
 /// the client's bytes is not seen then, and a new connection may wait for this one to end.
@@ -80,6 +88,9 @@ const RECHECKS: u32 = 200;
 
 /// The longest wait until the bytes before a reset have arrived.
 const ARRIVAL_WAIT: Duration = Duration::from_secs(1);
+
+/// The wait for the same, on systems that do not tell what has arrived.
+const UNKNOWN_ARRIVAL_WAIT: Duration = Duration::from_millis(50);
 
 /// Pause between two of these reads, or two looks at what has arrived.
 const RECHECK_PAUSE: Duration = Duration::from_millis(1);
@@ -287,26 +298,17 @@ impl<'a, L: Io> Transport<'a, L> {
         Ok(())
     }
 
-    /// Sends bytes.
+    /// Sends bytes: see [`send`].
     ///
     /// # Errors
-    /// The client took no byte for the socket's write timeout, or not all within `budget`, or is gone.
+    /// Those of [`send`].
     pub fn send(&mut self, bytes: &[u8], budget: Duration) -> io::Result<()> {
-        let mut rest = bytes;
-        let mut since = None;
-        while !rest.is_empty() {
-            match self.io.write(rest) {
-                Ok(0) => return Err(ErrorKind::WriteZero.into()),
-                Ok(length) => rest = &rest[length..],
-                Err(error) if error.kind() == ErrorKind::Interrupted => {}
-                Err(error) => return Err(error),
-            }
-            // The clock is read only when one write was not enough.
-            if !rest.is_empty() && since.get_or_insert_with(Instant::now).elapsed() > budget {
-                return Err(ErrorKind::TimedOut.into());
-            }
-        }
-        Ok(())
+        send(&mut self.io, bytes, budget)
+    }
+
+    /// Both directions themselves, past the buffers: for what is sent in steps.
+    pub fn io(&mut self) -> &mut L {
+        &mut self.io
     }
 
     /// Closes the writing half. If that fails, the client is gone already.
@@ -314,40 +316,59 @@ impl<'a, L: Io> Transport<'a, L> {
         let _ = self.io.half_close();
     }
 
-    /// Makes the end of the connection a reset.
-    ///
-    /// # Errors
-    /// The system cannot reset a connection.
-    pub fn reset(&mut self) -> io::Result<()> {
-        self.io.reset_at_end()
-    }
-
-    /// Ends the connection so that the last response is not lost: see [`linger`](Transport::linger).
-    pub fn close(&mut self) {
-        self.linger(LINGER);
-    }
-
     /// Shuts the writing half, then reads and drops what the client still sends (lingering close). So the
     /// client can read the last response. The socket is closed when the caller drops it.
     ///
     /// If a socket is closed while received bytes are unread, TCP sends a reset. A reset makes the
-    /// client's kernel drop what the client has not read yet: the response is lost. So the server closes
-    /// its writing half, then reads and drops for `time` at most (RFC 9112 section 9.6).
+    /// client's kernel drop what the client has not read yet: the response is lost. So the server
+    /// closes its writing half, then reads and drops for `time` at most (RFC 9112 section 9.6). If
+    /// the server is stopping, a client that sends nothing more is not waited for.
     #[cold]
-    pub fn linger(&mut self, time: Duration) {
+    pub fn linger(&mut self, time: Duration, stopping: &AtomicBool) {
         if self.io.half_close().is_err() {
             return;
         }
         let (deadline, mut bytes) = (Instant::now() + time, LINGER_BYTES);
+        let pause = if self.is_shut { LINGER_READ_SHUT } else { LINGER_PAUSE };
+        // The pauses are counted: an `Io` of memory takes no time for them.
+        let mut pauses = if self.is_shut { 0 } else { time.as_millis() / pause.as_millis() };
         loop {
             self.consume(usize::MAX);
-            let pause = if self.is_shut { LINGER_READ_SHUT } else { time };
             match self.fill(Some(deadline.min(Instant::now() + pause))) {
                 Ok(length @ 1..) if length < bytes => bytes -= length,
+                Err(error)
+                    if error.kind() == ErrorKind::TimedOut
+                        && pauses > 0
+                        && !stopping.load(Ordering::SeqCst) =>
+                {
+                    pauses -= 1;
+                }
                 _ => return,
             }
         }
     }
+}
+
+/// Sends bytes.
+///
+/// # Errors
+/// The client took no byte for the socket's write timeout, or not all within `budget`, or is gone.
+pub(super) fn send(io: &mut impl Io, bytes: &[u8], budget: Duration) -> io::Result<()> {
+    let mut rest = bytes;
+    let mut since = None;
+    while !rest.is_empty() {
+        match io.write(rest) {
+            Ok(0) => return Err(ErrorKind::WriteZero.into()),
+            Ok(length) => rest = &rest[length..],
+            Err(error) if error.kind() == ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+        // The clock is read only when one write was not enough.
+        if !rest.is_empty() && since.get_or_insert_with(Instant::now).elapsed() > budget {
+            return Err(ErrorKind::TimedOut.into());
+        }
+    }
+    Ok(())
 }
 
 /// Bytes of a buffer that is larger than this many bytes that wait in it.

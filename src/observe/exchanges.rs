@@ -17,7 +17,9 @@
 //!
 //! What changes is told to those that wait for it, as numbered events.  Next: [`feed`](super::feed).
 
+use std::any::Any;
 use std::collections::{HashMap, VecDeque};
+use std::fmt;
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
@@ -28,7 +30,7 @@ use super::follower::{FollowedBytes, Follower, Viewer, end_event, lock};
 use crate::message::dialogue::{Followed, Side};
 use crate::message::ending::Ending;
 use crate::net::observer::End;
-use crate::net::server::Server;
+use crate::net::server::{Server, ServerHandle};
 use crate::route::RouteRow;
 use crate::transcript::notes::crossed;
 use crate::transcript::{Block, Bytes, Event, EventKind, Item, Note, Transcript};
@@ -49,9 +51,30 @@ const MAX_ASIDE: usize = 16;
 /// Events that one call tells: each may come with a whole exchange.
 const MAX_TOLD: usize = 16;
 
-/// The last exchanges of a server. A clone is a handle to the same exchanges.
+/// The last exchanges of a server, byte for byte. A clone is a handle to the same exchanges.
 ///
-/// See [`observe`](crate::observe) for an example.
+/// It prints as a transcript. So a test that fails shows what crossed, and a page that the commands
+/// can play again is a file with that text:
+///
+/// ```
+/// use std::time::Duration;
+/// use openkitchen::{Request, Response, Routes, Server, get, routes};
+/// # use std::io::{Read, Write};
+///
+/// static ROUTES: Routes = routes(&[get("/", |_: &Request| Response::text("Welcome!"))]);
+///
+/// let server = Server::bind("127.0.0.1:0")?.keep(100).start(&ROUTES, ())?;
+/// # let mut client = std::net::TcpStream::connect(server.address())?;
+/// # client.write_all(b"GET / HTTP/1.0\r\n\r\n")?;
+/// // ... the client under test sends a request ...
+/// let kept = server.exchanges().wait_for(1, Duration::from_secs(5));
+/// assert_eq!(kept.len(), 1, "{}", server.exchanges());
+/// assert!(kept[0].request.bytes().starts_with(b"GET / "), "{}", kept[0]);
+/// # let page = std::env::temp_dir().join(format!("exchanges-{}.wire", std::process::id()));
+/// std::fs::write(&page, server.exchanges().to_string())?;
+/// # std::fs::remove_file(page)?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone)]
 pub struct Exchanges {
     shared: Arc<SharedExchanges>,
@@ -104,8 +127,25 @@ struct ConnectionInFlight {
     is_lost: bool,
 }
 
-/// A request and its response, byte for byte.
-#[derive(Clone, Debug)]
+/// A request and its response, byte for byte. It prints as a transcript.
+///
+/// ```
+/// # use std::time::Duration;
+/// # use openkitchen::{Request, Response, Routes, Server, get, routes};
+/// # use std::io::{Read, Write};
+/// # static ROUTES: Routes = routes(&[get("/", |_: &Request| Response::text("Welcome!"))]);
+/// # let server = Server::bind("127.0.0.1:0")?.keep(100).start(&ROUTES, ())?;
+/// # let mut client = std::net::TcpStream::connect(server.address())?;
+/// # client.write_all(b"GET / HTTP/1.0\r\n\r\n")?;
+/// # client.read_to_string(&mut String::new())?;
+/// let kept = &server.exchanges().wait_for(1, Duration::from_secs(5))[0];
+/// assert_eq!((kept.status, kept.route.map(|row| row.path)), (Some(200), Some("/")));
+/// assert!(kept.response.bytes().ends_with(b"\r\n\r\nWelcome!") && kept.response.is_whole());
+/// assert_eq!(kept.request.reads().len(), 1, "it arrived in one read");
+/// println!("{kept} took {:?} and ended with {:?}", kept.took(), kept.ends);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Clone)]
 pub struct KeptExchange {
     /// The number of the exchange, from 1, in the order in which they began.
     pub number: u64,
@@ -338,9 +378,46 @@ impl KeptExchange {
 }
 
 impl Server {
-    /// Keeps the last exchanges of this server in memory: see [`Exchanges`].
-    pub fn kept_in(self, exchanges: &Exchanges) -> Server {
-        self.observed_by(Arc::new(Follower::new(vec![exchanges.viewer()])))
+    /// Keeps the last so many exchanges of this server in memory, with 64 KiB of each message: see
+    /// [`Exchanges`]. Where a message is longer, its bytes are counted.
+    pub fn keep(self, count: usize) -> Server {
+        self.keep_first(count, MESSAGE_BYTES)
+    }
+
+    /// Keeps the last so many exchanges, as [`Server::keep`], with the first `message_bytes` of
+    /// each message.
+    pub fn keep_first(self, count: usize, message_bytes: usize) -> Server {
+        let exchanges = Exchanges::with_message_bytes(count, message_bytes);
+        let follower = Follower::new(vec![exchanges.viewer()]);
+        self.observed_by(Arc::new(follower)).accompanied_by(Arc::new(exchanges))
+    }
+
+    /// The exchanges that this server keeps, for a state that shows them to its handlers.
+    ///
+    /// # Panics
+    /// If the server keeps none: call [`Server::keep`] before.
+    #[track_caller]
+    pub fn exchanges(&self) -> Exchanges {
+        kept(self.companion()).clone()
+    }
+}
+
+impl<S> ServerHandle<S> {
+    /// The exchanges that the server keeps.
+    ///
+    /// # Panics
+    /// If the server keeps none: call [`Server::keep`] before it is started.
+    #[track_caller]
+    pub fn exchanges(&self) -> &Exchanges {
+        kept(self.companion())
+    }
+}
+
+#[track_caller]
+fn kept(companion: Option<&(dyn Any + Send + Sync)>) -> &Exchanges {
+    match companion.and_then(|companion| companion.downcast_ref()) {
+        Some(exchanges) => exchanges,
+        None => panic!("this server keeps no exchanges; call `Server::keep` before it is started"),
     }
 }
 
@@ -384,8 +461,9 @@ impl Exchanges {
         lock(&self.shared.state).kept.iter().cloned().collect()
     }
 
-    /// Waits until so many exchanges are over since the start, or for this long. Returns those that are
-    /// kept. A client may have its response a moment before the exchange is over here.
+    /// Waits until so many exchanges are over since the start, or for this long. Returns those that
+    /// are kept: fewer than so many if the time is over. A client may have its response a moment
+    /// before the exchange is over here.
     pub fn wait_for(&self, count: u64, timeout: Duration) -> Vec<KeptExchange> {
         let state = self.shared.wait_while(timeout, |state| state.over < count);
         state.kept.iter().cloned().collect()
@@ -462,6 +540,30 @@ impl Exchanges {
     pub fn transcript(&self) -> Transcript {
         let items = self.all().iter().flat_map(|exchange| exchange.transcript().items).collect();
         Transcript { items }
+    }
+}
+
+impl fmt::Display for Exchanges {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.transcript().fmt(f)
+    }
+}
+
+impl fmt::Debug for Exchanges {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{self}")
+    }
+}
+
+impl fmt::Debug for KeptExchange {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{self}")
+    }
+}
+
+impl fmt::Display for KeptExchange {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.transcript().fmt(f)
     }
 }
 

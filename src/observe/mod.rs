@@ -20,10 +20,10 @@
 //! |---|---|
 //! | [`Trace`] | prints each exchange as it happens: [`Server::traced`](crate::Server::traced) |
 //! | [`Recorder`] | writes each connection to a file: [`Server::recorded_in`](crate::Server::recorded_in) |
-//! | [`Exchanges`] | keeps the last exchanges in memory: [`Server::kept_in`](crate::Server::kept_in) |
+//! | [`Exchanges`] | keeps the last exchanges in memory: [`Server::keep`](crate::Server::keep) |
 //!
 //! ```
-//! use openkitchen::{Exchanges, Request, Response, Routes, Server, get, routes};
+//! use openkitchen::{Request, Response, Routes, Server, get, routes};
 //! # use std::io::{Read, Write};
 //!
 //! static ROUTES: Routes = routes(&[get("/", home)]);
@@ -32,15 +32,13 @@
 //!     Response::text("Welcome!")
 //! }
 //!
-//! let exchanges = Exchanges::new(100);
-//! let server = Server::bind("127.0.0.1:0")?.traced().kept_in(&exchanges).start(&ROUTES, ())?;
+//! let server = Server::bind("127.0.0.1:0")?.traced().keep(100).start(&ROUTES, ())?;
 //!
 //! let mut client = std::net::TcpStream::connect(server.address())?;
 //! client.write_all(b"GET / HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n")?;
 //! client.read_to_string(&mut String::new())?;
-//! drop(server);
 //!
-//! let kept = exchanges.all();
+//! let kept = server.exchanges().wait_for(1, std::time::Duration::from_secs(5));
 //! assert_eq!(kept[0].request.bytes(), b"GET / HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n");
 //! assert!(kept[0].response.bytes().starts_with(b"HTTP/1.1 200 OK\r\n"));
 //! # Ok::<(), Box<dyn std::error::Error>>(())

@@ -86,6 +86,12 @@ impl Server {
     /// Writes each connection to a file of its own in this folder, which is created if there is none. The
     /// name of the server is written into each file: see [`Recorder`].
     ///
+    /// ```no_run
+    /// # use openkitchen::{Server, StartError};
+    /// let server = Server::bind("127.0.0.1:5000")?.recorded_in("recordings", "the site")?;
+    /// # Ok::<(), StartError>(())
+    /// ```
+    ///
     /// # Errors
     /// The folder cannot be created, or no file can be created in it.
     pub fn recorded_in(self, folder: impl AsRef<Path>, name: &str) -> Result<Server, StartError> {

@@ -42,10 +42,13 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //! Each connection is played by a thread of its own: the first that is accepted as the first in the
-//! transcript, and so on. It is closed at once after its last step. A mock that loops keeps it, if HTTP
-//! does, and the next request on it plays it again: clients that pool their connections need no
-//! `Connection: close` in the page. Left out: the order between two connections.  Next: `watch`.
+//! transcript, and so on. It is closed at once after its last step. A mock that loops keeps it, if
+//! HTTP does, and the next request on it plays it again: clients that pool their connections need
+//! no `Connection: close` in the page. [`Answers`](answers::Answers) are for a server with
+//! handlers, where only the responses are data. Left out: the order between two connections.  Next:
+//! `watch`.
 
+pub mod answers;
 mod connection;
 mod differ;
 mod session;

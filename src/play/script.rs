@@ -20,25 +20,31 @@ pub fn parse(text: &str, played: Side) -> Result<Transcript, String> {
     let marker = if played == Side::Client { ">>>" } else { "<<<" };
     let text = text.strip_prefix(BYTE_ORDER_MARK).unwrap_or(text);
     // No line of content begins with a marker, so each marker opens a block.
-    let lines = (1..).zip(text.lines()).filter(|(_, line)| line.starts_with(marker));
-    let blocks = transcript.items.iter().filter_map(|item| match item {
-        Item::Block(block) if block.from == played => Some(block),
-        _ => None,
-    });
-    for ((line, _), block) in lines.zip(blocks) {
-        let left_out = |piece: &Piece| match piece {
-            Piece::LeftOut { count } => *count,
-            Piece::Raw(_) | Piece::Repeat { .. } => 0,
-        };
-        let left_out: u64 = block.bytes.pieces().iter().map(left_out).sum();
-        if left_out > 0 {
-            return Err(format!(
-                "line {line}: {} left out, so the block cannot be sent",
-                counted(left_out, "byte of this block was", "bytes of this block were")
-            ));
-        }
+    let mut lines = (1..).zip(text.lines()).filter(|(_, line)| line.starts_with(marker));
+    if let Some((index, left_out)) = incomplete_block(&transcript, played)
+        && let Some((line, _)) = lines.nth(index)
+    {
+        return Err(format!("line {line}: {left_out}, so the block cannot be sent"));
     }
     Ok(transcript)
+}
+
+/// The first block of this side whose bytes are not all there: its index among those of the side,
+/// and how many are left out, in words.
+pub fn incomplete_block(transcript: &Transcript, of: Side) -> Option<(usize, String)> {
+    let blocks = transcript.items.iter().filter_map(|item| match item {
+        Item::Block(block) if block.from == of => Some(block),
+        _ => None,
+    });
+    let left_out = |piece: &Piece| match piece {
+        Piece::LeftOut { count } => *count,
+        Piece::Raw(_) | Piece::Repeat { .. } => 0,
+    };
+    blocks.enumerate().find_map(|(index, block)| {
+        let count: u64 = block.bytes.pieces().iter().map(left_out).sum();
+        let words = counted(count, "byte of this block was", "bytes of this block were");
+        (count > 0).then(|| (index, format!("{words} left out")))
+    })
 }
 
 /// Whether something happens on a connection in these items: bytes or an event.

@@ -2,6 +2,10 @@
 //!
 //! ```text
 //! server    the settings of a server, and how a stream sees its stop
+//! handle    a server in a test: start, stop, and what is left of it
+//! answers   raw answers, fields left out, answers in turn, content that a function writes
+//! faults    each fault, and what curl, Python and a raw socket see of it
+//! peers     examples of other mock servers, written with this library
 //! fallback  the handler for the requests that no row answers
 //! files     the path of a file that a request names
 //! observer  what an observer is told, and in which order
@@ -11,9 +15,16 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on ends by a panic")]
 
+#[path = "../support/mod.rs"]
+mod support;
+
+mod answers;
 mod carets;
 mod fallback;
+mod faults;
 mod files;
+mod handle;
 mod observe;
 mod observer;
+mod peers;
 mod server;

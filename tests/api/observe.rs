@@ -6,9 +6,7 @@ use std::process::{self, Command, Stdio};
 use std::time::Duration;
 use std::{env, fs};
 
-use openkitchen::{
-    Exchanges, Request, Response, Routes, Server, StartError, Transcript, get, routes,
-};
+use openkitchen::{Request, Response, Routes, Server, StartError, Transcript, get, routes};
 
 static ROUTES: Routes = routes(&[get("/", home)]);
 
@@ -93,8 +91,8 @@ fn a_recorded_server_writes_each_connection_to_a_file() {
 
 #[test]
 fn kept_exchanges_have_the_bytes_the_route_and_the_end_of_each_connection() {
-    let exchanges = Exchanges::new(2);
-    let server = Server::bind("127.0.0.1:0").unwrap().kept_in(&exchanges);
+    let server = Server::bind("127.0.0.1:0").unwrap().keep(2);
+    let exchanges = server.exchanges();
     let server = server.start(&ROUTES, ()).unwrap();
     let mut crossed = Vec::new();
     for target in ["/", "/missing", "/?again"] {

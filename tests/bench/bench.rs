@@ -22,6 +22,8 @@
 //!   with `--record`, and with the log (to /dev/null). They request `/raw`, because `/healthz` is a quiet
 //!   route: the trace and the log leave it out.
 //! - a, d, g and h are also run on a small server on the [`library`], without the lesson site.
+//! - The last line says how long a server in a test takes to start and to stop, without a connection. The
+//!   goal is less than a millisecond each.
 //! - b depends on the scheduler: it may run server and client on one core or on two. Read p50.
 //! - i measures memory as PSS. Its latencies are those of new clients while all others are idle.
 //! - k shows the backlog of the floor, 128 as std sets it. If the backlog is full, a client tries again
@@ -139,6 +141,9 @@ impl Args {
         }
         println!("\n{machine}\n{rounds}\n\n{}", table::summary(&all));
         all.iter().for_each(|results| print!("{}", results.goals()));
+        if self.only.is_empty() && self.peers.is_empty() {
+            println!("{}", library::start_and_stop()?);
+        }
         Ok(())
     }
 

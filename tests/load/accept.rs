@@ -56,7 +56,7 @@ fn slow(request: &Request<Arc<Gate>>) -> Response {
     Response::text("slow")
 }
 
-fn server(gate: &Arc<Gate>, limits: Limits) -> ServerHandle {
+fn server(gate: &Arc<Gate>, limits: Limits) -> ServerHandle<Arc<Gate>> {
     let server = Server::bind("127.0.0.1:0").unwrap().limits(limits);
     server.start(&ROUTES, Arc::clone(gate)).unwrap()
 }

@@ -1,7 +1,9 @@
 //! Plays a page against a server: sends the client's blocks, and compares what the server does with the
 //! page.
 
+use std::any::Any;
 use std::collections::BTreeMap;
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
@@ -22,7 +24,19 @@ const RESPONSE_TIMEOUT: Duration = Duration::from_secs(5);
 const SILENCE_AT_END: Duration = Duration::from_millis(20);
 
 /// Starts the server of a fixture.
-pub type Start = fn(fixture: &str, Option<Arc<dyn Observer>>) -> ServerHandle;
+pub type Start = fn(fixture: &str, Option<Arc<dyn Observer>>) -> Started;
+
+/// A running server of a fixture, whatever the state of its handlers is.
+pub struct Started {
+    pub address: SocketAddr,
+    handle: Box<dyn Any>,
+}
+
+impl<S: 'static> From<ServerHandle<S>> for Started {
+    fn from(handle: ServerHandle<S>) -> Started {
+        Started { address: handle.address(), handle: Box::new(handle) }
+    }
+}
 
 /// Plays a page against a new server.
 ///
@@ -43,7 +57,7 @@ pub fn replay(page: &Page, pace: Pace, start: Start) -> Result<(), String> {
 /// A server and its clients. The fields are dropped in this order, so the clients close first.
 pub struct Replay {
     clients: BTreeMap<u32, ReplayClient>,
-    server: ServerHandle,
+    server: Started,
     gate: Option<Arc<Gate>>,
     pace: Pace,
     /// The connection of the last item. Assertions are about its responses.
@@ -64,7 +78,7 @@ impl Replay {
     pub fn client(&mut self, connection: u32) -> Result<&mut ReplayClient, String> {
         self.last = connection;
         if !self.clients.contains_key(&connection) {
-            let client = ReplayClient::connect(self.server.address(), RESPONSE_TIMEOUT);
+            let client = ReplayClient::connect(self.server.address, RESPONSE_TIMEOUT);
             let client = client.map_err(|error| format!("could not connect: {error}\n"))?;
             self.clients.insert(connection, client);
         }

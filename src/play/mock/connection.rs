@@ -131,7 +131,7 @@ fn awaited_requests(steps: &[Step]) -> Vec<AwaitedRequest> {
 
 /// Whether these bytes are an interim response. In a status line, the status follows `HTTP/1.1 `. A 101
 /// is not interim.
-fn is_interim(response: &[u8]) -> bool {
+pub(super) fn is_interim(response: &[u8]) -> bool {
     response.starts_with(b"HTTP/")
         && matches!(response.get(9..12), Some([b'1', _, b'0' | b'2'..=b'9']))
 }

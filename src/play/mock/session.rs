@@ -6,20 +6,22 @@
 //! receive buffer:  GET / HTTP/1.1␍␊ Host: h␍␊ ␍␊
 //!                  └─ read ──────────────────┘└ one byte stays unread
 //! ```
-//! Rule: if a socket is closed with unread bytes in its receive buffer, the kernel sends RST instead
-//! of FIN (RFC 1122 section 4.2.2.13: TCP shows that data was lost). So the session looks at bytes with
-//! `peek`, and reads only those that it has understood; before a reset, all except the last byte. If
-//! the client has sent nothing, no byte is unread, so the session also sets SO_LINGER to zero.
+//! Rule: if a socket is closed with unread bytes in its receive buffer, the kernel sends RST
+//! instead of FIN (RFC 1122 section 4.2.2.13: TCP shows that data was lost). So the session looks
+//! at bytes with `peek`, and reads only those that it has understood; before a reset, all except
+//! the last byte. If the client has sent nothing, no byte is unread, so the step of a reset also
+//! sets SO_LINGER to zero.
 //!
 //! What follows the last step? A client may keep the connection for its next request. The session ends
 //! the connection at once, so that this request is not awaited in vain; or, if the mock loops and HTTP
 //! keeps the connection (RFC 9112 section 9.3), it leaves the request unread, for the next session.
 
-use std::io::{self, ErrorKind, Read, Write};
-use std::net::{Shutdown, TcpStream};
+use std::io::{self, ErrorKind, Read};
+use std::net::TcpStream;
 use std::thread;
 use std::time::{Duration, Instant};
 
+use super::answers::delivery_step;
 use super::connection::{AwaitedRequest, MockConnection};
 use super::differ;
 use crate::message::counted::counted;
@@ -27,18 +29,16 @@ use crate::message::dialogue::{Dialogue, Progress, Side};
 use crate::message::head::Version;
 use crate::message::persistence::Persistence;
 use crate::message::requests::RequestCollector;
+use crate::message::steps::DeliveryStep;
 use crate::message::visible::Visible;
+use crate::net::steps::{self, AfterStep};
 use crate::play::turns::{Step, ToReceive};
-use crate::sys;
 use crate::transcript::Assertion;
 use crate::transcript::judge::{self, Judged};
 
 /// How long the server still reads after its last step, if the client does not close its side. In this
 /// time the client reads the rest, before the socket is closed.
 const LINGER: Duration = Duration::from_millis(500);
-
-/// How long written bytes have to be sent before a reset, which drops those that were not sent.
-const DELAY_BEFORE_RESET: Duration = Duration::from_millis(50);
 
 /// Bytes of one read at most.
 const READ_BYTES: usize = 64 * 1024;
@@ -172,9 +172,11 @@ impl Session<'_> {
                     self.test_assertions(*about, assertions);
                 }
                 Step::Send { bytes, .. } => self.write(bytes)?,
-                Step::Wait { time, .. } => thread::sleep(*time),
                 Step::Silent { time, .. } => self.stall(*time),
-                Step::HalfClose => self.half_close(),
+                Step::Wait { .. } | Step::HalfClose => {
+                    // A half-close fails if the client has closed before.
+                    delivery_step(step).into_iter().for_each(|step| drop(self.take(&step)));
+                }
                 Step::Reset => return self.reset(),
                 Step::Close => {
                     self.close();
@@ -225,7 +227,7 @@ impl Session<'_> {
 
     /// Ends the connection. What the client still sends is read, so that it gets no reset.
     fn close(&mut self) {
-        self.half_close();
+        drop(self.take(&DeliveryStep::HalfClose)); // fails if the client has closed before
         self.read_rest(LINGER);
     }
 
@@ -353,16 +355,23 @@ impl Session<'_> {
             self.must_close |= persistence == Persistence::Close;
             self.must_confirm &= !head.fields().has_member("connection", "keep-alive");
         }
-        self.stream.write_all(bytes).map_err(|error| match is_timeout(&error) {
-            true => {
+        match self.take(&DeliveryStep::Bytes(bytes.to_vec().into())) {
+            Ok(_) => Ok(()),
+            Err(error) if is_timeout(&error) => {
                 let bytes = counted(length, "byte", "bytes");
-                MockStop::Stalled(format!("the client does not read {bytes}"))
+                Err(MockStop::Stalled(format!("the client does not read {bytes}")))
             }
-            false => {
+            Err(_) => {
                 let bytes = counted(length, "byte was", "bytes were");
-                MockStop::ClientLeft(format!("{bytes} not sent"))
+                Err(MockStop::ClientLeft(format!("{bytes} not sent")))
             }
-        })
+        }
+    }
+
+    /// Takes a step, as a server takes those of a response. A write that makes no progress ends by
+    /// the socket's timeout.
+    fn take(&self, step: &DeliveryStep) -> io::Result<AfterStep> {
+        steps::take(&mut { self.stream }, step, Duration::MAX, || false)
     }
 
     /// Sends nothing for this time. It ends early if the client closes the connection.
@@ -374,17 +383,12 @@ impl Session<'_> {
         }
     }
 
-    fn half_close(&self) {
-        let _ = self.stream.shutdown(Shutdown::Write); // fails if the client has closed before
-    }
-
     fn reset(&mut self) -> Result<(), MockStop> {
-        let left = || MockStop::ClientLeft("the server was to reset the connection".into());
-        if let Peek::End = self.peek(&mut [0], DELAY_BEFORE_RESET) {
-            return Err(left());
+        let has_left = matches!(self.peek(&mut [0], Duration::ZERO), Peek::End);
+        match has_left || self.take(&DeliveryStep::Reset).is_err() {
+            true => Err(MockStop::ClientLeft("the server was to reset the connection".into())),
+            false => Ok(()),
         }
-        thread::sleep(DELAY_BEFORE_RESET); // what was written is sent by then
-        sys::reset_on_close(self.stream).map_err(|_| left())
     }
 
     /// Reads what still arrives, at most for this time. Returns whether the client has closed its side.

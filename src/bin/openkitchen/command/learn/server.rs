@@ -25,7 +25,7 @@ pub struct LessonServer {
     /// Which server it is, in a sentence.
     pub sentence: String,
     /// The lesson site, if it runs inside of this process. It stops when this is dropped.
-    _site: Option<ServerHandle>,
+    _site: Option<ServerHandle<Site>>,
 }
 
 impl LessonServer {

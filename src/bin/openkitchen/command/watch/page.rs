@@ -98,7 +98,7 @@ impl Page {
     ///
     /// # Errors
     /// A sentence for the user.
-    pub fn start(self, viewers: &Viewers) -> Result<ServerHandle, String> {
+    pub fn start(self, viewers: &Viewers) -> Result<ServerHandle<Site>, String> {
         let _ = self.viewers.set(viewers.clone()); // it was empty
         let limits = Limits { connections: MAX_CONNECTIONS, grace: GRACE, ..Limits::default() };
         let server = Server::from_listeners(self.bound.listeners).limits(limits);

@@ -1,0 +1,307 @@
+//! Tests of a server in a test: its handle, its start and stop, the scoped variant, and that
+//! nothing of it is left.
+
+use std::io::{Read, Write};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Condvar, Mutex};
+use std::time::{Duration, Instant};
+use std::{panic, thread};
+
+use openkitchen::{
+    Fault, Limits, Request, Response, Routes, Server, ServerHandle, Stopper, get, routes,
+};
+
+use crate::support::client::Client;
+use crate::support::process::{TIMEOUT, is_started_by_a_test, this_test_program};
+use crate::support::resources::Resources;
+
+static COUNT: Routes<AtomicUsize> = routes(&[get("/", count)]);
+
+fn count(request: &Request<AtomicUsize>) -> Response {
+    Response::text(request.state().fetch_add(1, Ordering::SeqCst).to_string())
+}
+
+const GET: &str = "GET / HTTP/1.1\r\nHost: h\r\n\r\n";
+
+fn start() -> ServerHandle<AtomicUsize> {
+    Server::bind("127.0.0.1:0").unwrap().start(&COUNT, AtomicUsize::new(0)).unwrap()
+}
+
+/// The text of the response to a request on a new connection, and the connection.
+fn ask<S>(server: &ServerHandle<S>) -> (String, Client) {
+    let mut client = Client::connect(server.address());
+    client.send(GET);
+    (client.response().text().to_owned(), client)
+}
+
+#[test]
+fn the_handle_has_the_url_the_state_and_a_stop() {
+    let server = start();
+    let address = server.address();
+    assert_eq!(server.url("/a?b"), format!("http://127.0.0.1:{}/a?b", address.port()));
+    assert_eq!((ask(&server).0, server.state().load(Ordering::SeqCst)), ("0".into(), 1));
+    server.stop().unwrap();
+    assert!(std::net::TcpStream::connect(address).is_err());
+    let everywhere = Server::bind("0.0.0.0:0").unwrap().start(&COUNT, AtomicUsize::new(0)).unwrap();
+    let port = everywhere.address().port();
+    assert_eq!(everywhere.url("/"), format!("http://127.0.0.1:{port}/"));
+}
+
+#[test]
+fn an_open_connection_delays_the_stop_by_less_than_a_tenth_of_a_second() {
+    let post = "POST / HTTP/1.1\r\nHost: h\r\nConnection: close\r\nContent-Length: 1\r\n\r\nx";
+    // An idle connection; one that was refused and lingers; one that is closed and lingers; no
+    // request.
+    for request in [GET, "GET / HTTP/1.1\r\nHost : h\r\n\r\n", post, ""] {
+        let fastest = (0..3).map(|_| {
+            let server = start();
+            let mut client = Client::connect(server.address());
+            if !request.is_empty() {
+                client.send(request);
+                client.response();
+            }
+            let since = Instant::now();
+            server.stop().unwrap();
+            let took = since.elapsed();
+            assert_eq!(client.read_to_end(), b"");
+            took
+        });
+        let fastest = fastest.min().unwrap();
+        assert!(fastest < Duration::from_millis(100), "{request:?}: {fastest:?}");
+    }
+}
+
+#[test]
+fn a_test_that_panics_stops_its_server() {
+    let (address, _) = panic::catch_unwind(|| {
+        let server = start();
+        panic::panic_any((server.address(), server.url("/")));
+    })
+    .unwrap_err()
+    .downcast::<(std::net::SocketAddr, String)>()
+    .map(|it| *it)
+    .unwrap();
+    assert!(std::net::TcpStream::connect(address).is_err());
+    let (routes, state) = (Routes::new(vec![get("/", count)]).unwrap(), AtomicUsize::new(0));
+    let server = Server::bind("127.0.0.1:0").unwrap();
+    let address = server.address().unwrap();
+    let scoped = panic::AssertUnwindSafe(|| {
+        server.scoped(&routes, &state, |server| {
+            assert_eq!(ask(server).0, "0");
+            panic::panic_any("as the test wants");
+        })
+    });
+    let result: Result<Result<(), _>, _> = panic::catch_unwind(scoped);
+    assert!(result.is_err_and(|panic| panic.downcast_ref() == Some(&"as the test wants")));
+    assert!(std::net::TcpStream::connect(address).is_err());
+    assert_eq!(state.into_inner(), 1);
+}
+
+#[test]
+fn a_scoped_server_borrows_its_table_and_its_state() {
+    let (routes, state) = (Routes::new(vec![get("/", count)]).unwrap(), AtomicUsize::new(7));
+    let server = Server::bind("127.0.0.1:0").unwrap().keep(1);
+    let text = server.scoped(&routes, &state, |server| {
+        let (text, _) = ask(server);
+        assert_eq!(server.exchanges().wait_for(1, TIMEOUT).len(), 1);
+        assert_eq!(server.state().load(Ordering::SeqCst), 8);
+        text
+    });
+    assert_eq!((text.unwrap(), state.into_inner()), ("7".into(), 8));
+}
+
+/// Opens when the test says so. A handler waits in it.
+#[derive(Default)]
+struct Gate {
+    is_open: Mutex<bool>,
+    changed: Condvar,
+    entered: AtomicBool,
+}
+
+impl Gate {
+    fn open(&self) {
+        *self.is_open.lock().unwrap() = true;
+        self.changed.notify_all();
+    }
+}
+
+fn wait(request: &Request<Arc<Gate>>) -> Response {
+    let gate = request.state();
+    gate.entered.store(true, Ordering::SeqCst);
+    drop(gate.changed.wait_while(gate.is_open.lock().unwrap(), |is_open| !*is_open).unwrap());
+    Response::text("late")
+}
+
+static WAIT: Routes<Arc<Gate>> = routes(&[get("/", wait)]);
+
+/// A server with a short grace time, and a client that waits for the handler.
+fn waiting(gate: &Arc<Gate>) -> Server {
+    gate.entered.store(false, Ordering::SeqCst);
+    let limits = Limits { grace: Duration::from_millis(50), ..Limits::default() };
+    Server::bind("127.0.0.1:0").unwrap().limits(limits)
+}
+
+fn until_entered(gate: &Gate, address: std::net::SocketAddr) -> Client {
+    let mut client = Client::connect(address);
+    client.send(GET);
+    while !gate.entered.load(Ordering::SeqCst) {
+        thread::yield_now();
+    }
+    client
+}
+
+#[test]
+fn a_handler_that_does_not_return_is_left_behind_after_the_grace_time() {
+    let gate = Arc::new(Gate::default());
+    let server = waiting(&gate).start(&WAIT, Arc::clone(&gate)).unwrap();
+    let address = server.address();
+    let mut client = until_entered(&gate, address);
+    let since = Instant::now();
+    let error = server.stop().unwrap_err();
+    assert!(error.to_string().contains("left behind"), "{error}");
+    assert!(since.elapsed() >= Duration::from_millis(50) && since.elapsed() < TIMEOUT);
+    // Its connection is cut off, and no other is accepted.
+    assert_eq!(client.read_to_end(), b"");
+    assert!(std::net::TcpStream::connect(address).is_err());
+    gate.open();
+}
+
+#[test]
+fn a_scoped_server_waits_for_a_handler_that_does_not_return_and_the_log_says_so() {
+    if !is_started_by_a_test() {
+        let output = this_test_program(
+            "handle::a_scoped_server_waits_for_a_handler_that_does_not_return_and_the_log_says_so",
+        )
+        .env("RUST_LOG", "warn")
+        .output()
+        .unwrap();
+        let stderr = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success(), "{stderr}");
+        assert!(stderr.contains("1 handler has not returned within the grace time"), "{stderr}");
+        return;
+    }
+    env_logger::init();
+    let (gate, is_over) = (Arc::new(Gate::default()), AtomicBool::new(false));
+    let server = waiting(&gate);
+    thread::scope(|scope| {
+        let address = server.address().unwrap();
+        let (gate, is_over) = (&gate, &is_over);
+        let served = scope.spawn(move || {
+            let result = server.scoped(&WAIT, gate, |server| until_entered(gate, server.address()));
+            is_over.store(true, Ordering::SeqCst);
+            result.map(drop)
+        });
+        while !gate.entered.load(Ordering::SeqCst) {
+            thread::yield_now();
+        }
+        // The port is closed when the stop has begun; the grace time is over some time after that.
+        while std::net::TcpStream::connect(address).is_ok() {}
+        thread::sleep(Duration::from_millis(200));
+        assert!(!is_over.load(Ordering::SeqCst));
+        gate.open();
+        served.join().unwrap().unwrap();
+    });
+}
+
+#[test]
+fn two_hundred_servers_run_at_once_each_with_a_state_of_its_own() {
+    let servers: Vec<ServerHandle<AtomicUsize>> = (0..200).map(|_| start()).collect();
+    let mut clients = Vec::new();
+    for round in 0..2 {
+        for server in &servers {
+            let (text, client) = ask(server);
+            assert_eq!(text, round.to_string());
+            clients.push(client);
+        }
+    }
+    let ports: std::collections::HashSet<u16> =
+        servers.iter().map(|server| server.address().port()).collect();
+    assert_eq!(ports.len(), 200);
+}
+
+static ENDLESS: Routes<Stopper> = routes(&[get("/steps", stalled), get("/stream", ticks)]);
+
+fn stalled(_: &Request<Stopper>) -> Response {
+    Response::text("never").fault(Fault::StallAfter(0, Duration::from_secs(3600)))
+}
+
+fn ticks(request: &Request<Stopper>) -> Response {
+    let stopper = request.state().clone();
+    Response::written("a/b", move |out| {
+        while !stopper.wait(Duration::from_millis(1)) {
+            out.write_all(b"tick")?;
+            out.flush()?;
+        }
+        Ok(())
+    })
+}
+
+#[test]
+fn a_response_without_end_delays_the_stop_by_less_than_a_tenth_of_a_second() {
+    for path in ["/steps", "/stream"] {
+        let fastest = (0..3).map(|_| {
+            let server = Server::bind("127.0.0.1:0").unwrap();
+            let stopper = server.stopper();
+            let server = server.start(&ENDLESS, stopper).unwrap();
+            let client = Client::connect(server.address());
+            write!(&client.stream, "GET {path} HTTP/1.1\r\nHost: h\r\n\r\n").unwrap();
+            let mut head = [0; 12];
+            (&client.stream).read_exact(&mut head).unwrap();
+            assert_eq!(&head, b"HTTP/1.1 200");
+            // The client keeps its socket open, and reads no more.
+            let since = Instant::now();
+            server.stop().unwrap();
+            since.elapsed()
+        });
+        let fastest = fastest.min().unwrap();
+        assert!(fastest < Duration::from_millis(100), "{path}: {fastest:?}");
+    }
+}
+
+#[test]
+fn a_thousand_servers_in_a_row_leave_nothing_and_start_and_stop_in_a_millisecond_each() {
+    if !is_started_by_a_test() {
+        let name = "handle::a_thousand_servers_in_a_row_leave_nothing_and_start_and_stop_in_a_millisecond_each";
+        let output = this_test_program(name).output().unwrap();
+        assert!(output.status.success(), "{output:?}");
+        return;
+    }
+    let mut before = None;
+    let (mut starts, mut stops) = (Vec::new(), Vec::new());
+    for round in 0..1000 {
+        let since = Instant::now();
+        let server = start();
+        starts.push(since.elapsed());
+        if round % 10 == 0 {
+            assert_eq!(ask(&server).0, "0");
+        }
+        let since = Instant::now();
+        server.stop().unwrap();
+        stops.push(since.elapsed());
+        before.get_or_insert_with(|| Resources::of(std::process::id()));
+    }
+    // The system removes a thread a moment after it was joined.
+    let (before, since) = (before.unwrap(), Instant::now());
+    loop {
+        let after = Resources::of(std::process::id());
+        if after.descriptors <= before.descriptors && after.threads <= before.threads {
+            break;
+        }
+        assert!(since.elapsed() < TIMEOUT, "{before}; after 1,000 servers {after}");
+        thread::yield_now();
+    }
+    for times in [&mut starts, &mut stops] {
+        times.sort();
+        println!("median {:?}, 99 of 100 {:?}", times[500], times[990]);
+        assert!(times[500] < Duration::from_millis(1), "{:?}", times[500]);
+    }
+}
+
+#[test]
+fn a_server_that_keeps_nothing_says_what_to_call() {
+    let server = start();
+    let asked = panic::AssertUnwindSafe(|| drop(server.exchanges().all()));
+    let panic = panic::catch_unwind(asked).unwrap_err();
+    let text = panic.downcast_ref::<&str>().unwrap();
+    assert!(text.contains("call `Server::keep`"), "{text}");
+}
