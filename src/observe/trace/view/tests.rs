@@ -151,7 +151,7 @@ fn test_view() -> TestView {
 /// A view of a server with quiet routes.
 fn view_with_quiet_routes() -> TestView {
     let mut test = test_view();
-    test.add(0, Observed::Started { quiet: vec!["/healthz"] });
+    test.add(0, Observed::Started { quiet: vec!["/healthz".into()] });
     test.shows("# /healthz is shown only if it fails\n");
     test.items.clear();
     test
