@@ -8,6 +8,7 @@
 //! below is the whole site. A row means: for this method and path, run this function.
 
 pub mod pages;
+pub mod kitchen_page;
 pub mod posts;
 pub mod api;
 pub mod accept_field;
@@ -46,8 +47,8 @@ pub static ROUTES: Routes<Site> = routes(&[
     get("/fields", mirror::fields),
     post("/fields", mirror::fields),
     // For browsers and for health checks. The access log leaves quiet routes out.
-    get("/site.css", pages::css),
     get("/like.js", pages::js),
+    get("/kitchen/*", kitchen_page::file).quiet(),
     get("/favicon.ico", pages::icon).quiet(),
     get("/healthz", health).quiet(),
 ])
