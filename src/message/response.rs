@@ -42,6 +42,8 @@ pub struct Response {
     pub(crate) body: Body,
     pub(crate) close: bool,
     pub(crate) hides_query: bool,
+    /// What the handler has done, for observers.
+    pub(crate) notes: Vec<String>,
 }
 
 /// The content of a response.
@@ -69,6 +71,10 @@ impl std::error::Error for BadField {}
 /// Bytes of all field lines of most responses. Space for them is allocated at once.
 const USUAL_FIELD_BYTES: usize = 192;
 
+/// Notes of a response that are kept, and bytes of each.
+const MAX_NOTES: usize = 8;
+const MAX_NOTE_BYTES: usize = 256;
+
 /// Fields that only the server writes.
 const OWN_FIELDS: [&str; 4] = ["content-length", "transfer-encoding", "connection", "date"];
 
@@ -81,7 +87,8 @@ impl Response {
     pub fn new(status: Status) -> Response {
         assert!(status.code() >= 200, "{status} is no final status");
         let body = Body::Bytes(Cow::Borrowed(b""));
-        Response { status, fields: Vec::new(), body, close: false, hides_query: false }
+        let (fields, notes) = (Vec::new(), Vec::new());
+        Response { status, fields, body, close: false, hides_query: false, notes }
     }
 
     /// `200 OK` with text. Sets `Content-Type: text/plain; charset=utf-8`.
@@ -280,6 +287,23 @@ impl Response {
         Response { hides_query: true, ..self }
     }
 
+    /// Says in a sentence what the handler has done: `stored like 13 of post 1`. It is not sent. Observers
+    /// are told it ([`Observer::handled`](crate::Observer::handled)), and
+    /// [`Exchanges`](crate::Exchanges) keeps it. Of one response, 8 notes are kept, with 256 bytes each.
+    pub fn note(mut self, sentence: impl Into<String>) -> Response {
+        if self.notes.len() < MAX_NOTES {
+            let mut sentence = sentence.into();
+            let end = (0..=MAX_NOTE_BYTES).rev().find(|&end| sentence.is_char_boundary(end));
+            sentence.truncate(if sentence.len() > MAX_NOTE_BYTES {
+                end.unwrap_or(0)
+            } else {
+                MAX_NOTE_BYTES
+            });
+            self.notes.push(sentence);
+        }
+        self
+    }
+
     /// Closes the connection after this response.
     pub fn close(self) -> Response {
         Response { close: true, ..self }
@@ -309,6 +333,14 @@ mod tests {
     fn a_second_content_type_replaces_the_first() {
         let page = Response::text("<p>").field("X-A", "1").field("content-type", "text/html");
         assert_eq!(page.fields, b"X-A: 1\r\ncontent-type: text/html\r\n");
+    }
+
+    #[test]
+    fn notes_are_bounded_and_cut_between_characters() {
+        let long = format!("x{}", "\u{e9}".repeat(MAX_NOTE_BYTES));
+        let response = (0..20).fold(Response::text(""), |response, _| response.note(&*long));
+        assert_eq!(response.notes.len(), MAX_NOTES);
+        assert!(response.notes.iter().all(|note| note.len() == MAX_NOTE_BYTES - 1));
     }
 
     #[test]

@@ -2,8 +2,8 @@
 //!
 //! [`Tapped`] wraps the socket and passes every read and write to an [`Observer`]. So the observer sees
 //! what a packet dump shows, malformed bytes included, and nothing in the protocol code calls it for
-//! bytes. Two more calls report each exchange, with what only the server knows: `routed` gives the route,
-//! `answered` the status and the time.
+//! bytes. Four more calls report each exchange, with what only the server knows: `routed` gives the route,
+//! `handling` and `handled` stand around the handler, `answered` gives the status and the time.
 //!
 //! ```text
 //! client ── bytes ── │ Tapped │ ── bytes ── transport, connection, handler
@@ -45,6 +45,10 @@ pub trait Observer: Send + Sync {
     /// The head of a request was read, and its route was looked up: `None` for a 404, a 405 or an
     /// OPTIONS that the server answers itself. The content is read after this.
     fn routed(&self, _connection: u64, _route: Option<&RouteRow>) {}
+    /// The content of the request was read, and its handler is called now.
+    fn handling(&self, _connection: u64) {}
+    /// The handler has returned, with these notes: see [`Response::note`](crate::Response::note).
+    fn handled(&self, _connection: u64, _notes: &[String]) {}
     /// A request was answered.
     fn answered(&self, _connection: u64, _exchange: &Answered<'_>) {}
     /// One side closed its half of the connection, or reset it. There is one call for each side at

@@ -14,6 +14,7 @@
 //! signal                 SIGTERM, SIGHUP and Ctrl-C stop the server; SIGXFSZ does not end it
 //! mkdir, open            folders and files for their owner alone: std has them on Unix only
 //! getrandom              a random number: std uses it for its hash tables alone
+//! /dev/urandom           random bytes for a secret: a file; on Windows ProcessPrng
 //! fstat, stat            whether a path leads to an open file: likewise
 //! dup                    a listening socket as a `TcpStream`: likewise
 //! (none)                 an argument is split at a byte: likewise
@@ -186,6 +187,15 @@ pub fn random() -> u32 {
     RandomState::new().hash_one(()) as u32
 }
 
+/// Fills this with random bytes that nobody can guess, for a secret. They come from /dev/urandom, on
+/// Windows from ProcessPrng.
+///
+/// # Errors
+/// The file cannot be read, as on a system that has none: a secret must not come from a weaker source.
+pub fn secret(bytes: &mut [u8]) -> io::Result<()> {
+    system::secret(bytes)
+}
+
 /// Whether this path leads to this open file. On Windows: whether it leads to any file.
 ///
 /// # Errors
@@ -207,6 +217,16 @@ pub fn on_stop_signal(on_signal: impl FnOnce(StopSignals) + Send + 'static) -> i
 #[cfg(all(test, target_os = "linux"))]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_secret_differs_each_time() {
+        let secret = || {
+            let mut bytes = [0; 16];
+            secret(&mut bytes).map(|()| bytes).unwrap()
+        };
+        assert_ne!(secret(), secret());
+        assert_ne!(secret(), [0; 16]);
+    }
 
     #[test]
     fn an_error_of_accept_is_a_shortage_or_concerns_one_connection() {

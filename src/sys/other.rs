@@ -2,6 +2,8 @@
 
 use std::ffi::OsStr;
 use std::fs::{self, DirBuilder, File, OpenOptions};
+#[cfg(not(windows))]
+use std::io::Read;
 use std::io::{self, ErrorKind};
 use std::net::{TcpListener, TcpStream};
 use std::path::Path;
@@ -25,6 +27,25 @@ pub fn limit_malloc_arenas() {}
 pub fn use_batch_scheduling() {}
 
 pub fn catch_sigxfsz() {}
+
+#[cfg(windows)]
+pub fn secret(bytes: &mut [u8]) -> io::Result<()> {
+    // It always succeeds, as its documentation says: BOOL ProcessPrng(PBYTE, SIZE_T).
+    #[link(name = "bcryptprimitives", kind = "raw-dylib")]
+    unsafe extern "system" {
+        fn ProcessPrng(bytes: *mut u8, length: usize) -> i32;
+    }
+    // SAFETY: the pointer and the length are those of a slice that the call alone writes to.
+    match unsafe { ProcessPrng(bytes.as_mut_ptr(), bytes.len()) } {
+        0 => Err(io::Error::last_os_error()),
+        _ => Ok(()),
+    }
+}
+
+#[cfg(not(windows))]
+pub fn secret(bytes: &mut [u8]) -> io::Result<()> {
+    File::open("/dev/urandom")?.read_exact(bytes)
+}
 
 pub fn reset_on_close(_: &TcpStream) -> io::Result<()> {
     Err(ErrorKind::Unsupported.into())

@@ -57,6 +57,10 @@ pub fn catch_sigxfsz() {
     unsafe { signal(SIGXFSZ, do_nothing as Handler as Disposition) };
 }
 
+pub fn secret(bytes: &mut [u8]) -> io::Result<()> {
+    File::open("/dev/urandom")?.read_exact(bytes)
+}
+
 pub fn reset_on_close(stream: &TcpStream) -> io::Result<()> {
     let at_once = Linger { is_on: 1, seconds: 0 };
     let length = size_of::<Linger>() as c_uint;

@@ -20,7 +20,7 @@ use crate::support::process::{
 };
 
 /// All flags of the server, in the order of the help.
-const FLAGS: [&str; 18] = [
+const FLAGS: [&str; 20] = [
     "listen",
     "port-file",
     "data",
@@ -28,6 +28,8 @@ const FLAGS: [&str; 18] = [
     "no-trace",
     "bodies",
     "explain",
+    "no-kitchen",
+    "kitchen-anywhere",
     "max-connections",
     "max-head",
     "max-content",

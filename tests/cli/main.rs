@@ -3,6 +3,7 @@
 //! ```text
 //! command   the command line of the server, and what stands on stdout and stderr
 //! site      the pages and the API of the lesson site, and its log
+//! kitchen   what the page is told of each exchange, and who is refused
 //! check     explain     mock     send     watch     one file for each command
 //! readme    README's commands, transcripts and code
 //! ```
@@ -15,6 +16,7 @@ mod support;
 mod check;
 mod command;
 mod explain;
+mod kitchen;
 mod mock;
 mod readme;
 mod send;

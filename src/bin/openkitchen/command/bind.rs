@@ -26,6 +26,14 @@ impl Bound {
 /// # Errors
 /// A sentence for the user: what happened, and which address to try.
 pub fn bind(address: &str) -> Result<Bound, String> {
+    bind_for("listen", address)
+}
+
+/// As [`bind`], for the value of another flag.
+///
+/// # Errors
+/// See [`bind`].
+pub fn bind_for(flag: &str, address: &str) -> Result<Bound, String> {
     let addresses: Vec<SocketAddr> = address
         .to_socket_addrs()
         .map_err(|_| {
@@ -33,7 +41,7 @@ pub fn bind(address: &str) -> Result<Bound, String> {
         })?
         .collect();
     let Listening { listeners, left_out } =
-        server::listen(&addresses[..]).map_err(|error| error.with_flag("--listen "))?;
+        server::listen(&addresses[..]).map_err(|error| error.with_flag(&format!("--{flag} ")))?;
     let addresses = listeners.iter().map(TcpListener::local_addr).collect::<Result<Vec<_>, _>>();
     let addresses = addresses.map_err(|error| error.to_string())?;
     let bound = addresses.iter().map(|address| format!("listening on http://{address}"));

@@ -24,6 +24,10 @@ pub struct ServeOptions {
     pub data: Option<PathBuf>,
     /// The folder for a recording of each connection.
     pub record: Option<PathBuf>,
+    /// Whether the page shows each exchange.
+    pub kitchen: bool,
+    /// Whether it does so also to other machines.
+    pub kitchen_anywhere: bool,
     /// Whether each exchange is printed.
     pub trace: bool,
     /// Whether long content is printed too.
@@ -45,6 +49,8 @@ impl Default for ServeOptions {
             port_file: None,
             data: None,
             record: None,
+            kitchen: true,
+            kitchen_anywhere: false,
             trace: true,
             bodies: false,
             explain: false,
@@ -56,7 +62,7 @@ impl Default for ServeOptions {
 }
 
 #[rustfmt::skip]
-const FLAGS: [Flag<ServeOptions>; 18] = [
+const FLAGS: [Flag<ServeOptions>; 20] = [
     Flag { name: "listen", value: "ADDR", help: "address to listen on [127.0.0.1:5000]; port 0: any free",
         apply: |options, value| { options.listen = listen(value).ok_or(ADDRESS)?; Ok(()) } },
     Flag { name: "port-file", value: "FILE", help: "write the address in use to FILE",
@@ -71,6 +77,10 @@ const FLAGS: [Flag<ServeOptions>; 18] = [
         apply: |options, _| { options.bodies = true; Ok(()) } },
     Flag { name: "explain", value: "", help: "print what each part means, once, with its RFC section",
         apply: |options, _| { options.explain = true; Ok(()) } },
+    Flag { name: "no-kitchen", value: "", help: "keep no exchanges for the page to show",
+        apply: |options, _| { options.kitchen = false; Ok(()) } },
+    Flag { name: "kitchen-anywhere", value: "", help: "show them to other machines too, secrets included",
+        apply: |options, _| { options.kitchen_anywhere = true; Ok(()) } },
     Flag { name: "max-connections", value: "N", help: "connections at one time [1024]; if all are busy: 503",
         apply: |options, value| { options.limits.connections = count(value).ok_or(NUMBER)?; Ok(()) } },
     Flag { name: "max-head", value: "BYTES", help: "head (request line, header fields) [16K]; larger: 431",

@@ -13,6 +13,8 @@ use super::options::ServeOptions;
 use super::port_file::PortFile;
 use super::viewers::Viewers;
 use super::{CliError, bind, logging, options};
+use crate::site::kitchen::access::Access;
+use crate::site::kitchen::{HasKitchen, Kitchen};
 use crate::site::likes::{self, Likes};
 use crate::site::{self, ROUTES, Site};
 
@@ -49,14 +51,20 @@ fn serve(options: &ServeOptions) -> Result<(), CliError> {
     let trace =
         options.trace.then_some(TraceOptions { bodies, explain, ..TraceOptions::default() });
     let server_name = format!("the lesson site at {address}");
-    let viewers =
-        Viewers::start(trace, options.record.as_deref(), &server_name).map_err(unusable)?;
+    let access = match options.kitchen {
+        true => Access::of_site(&bound.addresses, options.kitchen_anywhere),
+        false => Access::closed(),
+    };
+    let kitchen = Kitchen::of_site(address, &ROUTES, access);
+    let viewers = Viewers::start(trace, options.record.as_deref(), &server_name, kitchen.viewer())
+        .map_err(unusable)?;
     // The likes come last: a start that fails leaves no new file of likes.
     let default = likes::default_path(env::var_os("XDG_STATE_HOME"), env::var_os("HOME"));
     let likes = Likes::choose(options.data.clone(), default)
         .map_err(|error| unusable(error.to_string()))?;
-    let site: &'static Site =
-        Box::leak(Box::new(Site::new(likes, api_key, contact).traced(options.trace)));
+    let site: &'static Site = Box::leak(Box::new(
+        Site::new(likes, api_key, contact).shown_by(kitchen).traced(options.trace),
+    ));
     stop_on_signal(server.stopper(), site, options).map_err(|error| failed(error.to_string()))?;
 
     let likes_line = match site.likes.path() {
@@ -97,6 +105,7 @@ fn stop_on_signal(stopper: Stopper, site: &'static Site, options: &ServeOptions)
             // Said first: an idle server says "stopped" at once.
             logging::say_stopping(signal, grace);
             stopper.stop();
+            site.kitchen().close();
             signals.wait_timeout(grace + HANDLER_TIMEOUT)
         };
         if is_second {

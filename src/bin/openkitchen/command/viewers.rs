@@ -9,17 +9,21 @@ use openkitchen::observe::trace::SECRETS_ARE_SHOWN;
 use openkitchen::observe::{Follower, Recorder, Trace, TraceOptions, Viewer};
 
 use super::print;
+use crate::site::kitchen;
 
-/// What shows the connections of a command.
+/// What shows the connections of a command. A clone is a handle to the same.
+#[derive(Clone)]
 pub struct Viewers {
     /// What follows the connections, and tells the trace and the recorder what crosses.
     pub follower: Arc<Follower>,
     trace: Option<Arc<Trace>>,
     recorder: Option<Arc<Recorder>>,
+    has_page: bool,
 }
 
 impl Viewers {
-    /// Starts a recorder for this folder, and a trace with these options on stdout. `server` is the server's name in each recording.
+    /// Starts a recorder for this folder, and a trace with these options on stdout. `server` is the
+    /// server's name in each recording. `page` keeps what a page shows.
     ///
     /// # Errors
     /// A sentence: nothing can be recorded in the folder.
@@ -27,20 +31,23 @@ impl Viewers {
         trace: Option<TraceOptions>,
         record: Option<&Path>,
         server: &str,
+        page: Option<Arc<dyn Viewer>>,
     ) -> Result<Viewers, String> {
         let open = |folder| Recorder::open(folder, server).map_err(|error| error.to_string());
         let recorder = record.map(open).transpose()?;
-        let recorder = recorder.map(Arc::new);
+        let recorder = recorder.map(|recorder| Arc::new(recorder.leaving_out(kitchen::is_own)));
         let trace = trace.map(|options| Arc::new(Trace::on_stdout(options)));
         let mut viewers: Vec<Arc<dyn Viewer>> = Vec::new();
         viewers.extend(trace.clone().map(|trace| trace as Arc<dyn Viewer>));
         viewers.extend(recorder.clone().map(|recorder| recorder as Arc<dyn Viewer>));
-        Ok(Viewers { follower: Arc::new(Follower::new(viewers)), trace, recorder })
+        let has_page = page.is_some();
+        viewers.extend(page);
+        Ok(Viewers { follower: Arc::new(Follower::new(viewers)), trace, recorder, has_page })
     }
 
     /// Whether anything is shown. A server whose connections nothing shows needs no observer.
     pub fn shows_anything(&self) -> bool {
-        self.trace.is_some() || self.recorder.is_some()
+        self.trace.is_some() || self.recorder.is_some() || self.has_page
     }
 
     /// Prints these lines, and then where the connections are shown.

@@ -8,7 +8,6 @@
 //! below is the whole site. A row means: for this method and path, run this function.
 
 pub mod pages;
-pub mod kitchen_page;
 pub mod posts;
 pub mod api;
 pub mod accept_field;
@@ -19,12 +18,14 @@ pub mod likes_file;
 pub mod staff;
 pub mod base64;
 pub mod mirror;
+pub mod kitchen;
 
 use std::env;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use openkitchen::{Request, Response, Routes, Status, get, post, routes};
 
+use kitchen::{HasKitchen, Kitchen};
 use likes::Likes;
 use staff::Key;
 
@@ -46,9 +47,17 @@ pub static ROUTES: Routes<Site> = routes(&[
     post("/raw", mirror::raw).keep_raw(),
     get("/fields", mirror::fields),
     post("/fields", mirror::fields),
+    // The kitchen: what the page shows of each exchange.
+    get("/kitchen", kitchen::page).quiet(),
+    get("/kitchen/events", kitchen::events).quiet(),
+    get("/kitchen/state", kitchen::state).quiet(),
+    get("/kitchen/exchange/*", kitchen::exchange).quiet(),
+    get("/kitchen/table", kitchen::table).quiet(),
+    post("/kitchen/lab", kitchen::lab).quiet(),
+    post("/kitchen/explain", kitchen::explain).quiet(),
+    get("/kitchen/*", kitchen::files::file).quiet(),
     // For browsers and for health checks. The access log leaves quiet routes out.
     get("/like.js", pages::js),
-    get("/kitchen/*", kitchen_page::file).quiet(),
     get("/favicon.ico", pages::icon).quiet(),
     get("/healthz", health).quiet(),
 ])
@@ -66,6 +75,7 @@ pub struct Site {
     pub contact: Contact,
     /// Whether the terminal shows each exchange, as the home page says. `--no-trace` sets it to false.
     pub is_traced: bool,
+    kitchen: Kitchen,
     draining: AtomicBool,
 }
 
@@ -79,14 +89,21 @@ pub struct Contact {
 }
 
 impl Site {
-    /// A site from its parts. An `api_key` that cannot be used is logged, and counts as none.
+    /// A site from its parts, with a kitchen that is shut. An `api_key` that cannot be used is logged, and
+    /// counts as none.
     pub fn new(likes: Likes, api_key: Option<String>, contact: Contact) -> Site {
         let key = api_key.and_then(|key| {
             Key::new(&key)
                 .map_err(|why| log::error!("API_KEY is unusable, so /staff answers 403: {why}"))
                 .ok()
         });
-        Site { likes, key, contact, is_traced: true, draining: AtomicBool::new(false) }
+        let kitchen = Kitchen::shut();
+        Site { likes, key, contact, is_traced: true, kitchen, draining: AtomicBool::new(false) }
+    }
+
+    /// The same site, with this kitchen.
+    pub fn shown_by(self, kitchen: Kitchen) -> Site {
+        Site { kitchen, ..self }
     }
 
     /// The same site, which says on its home page whether the terminal shows each exchange.
@@ -98,6 +115,12 @@ impl Site {
     /// servers, while this one finishes.
     pub fn drain(&self) {
         self.draining.store(true, Ordering::Relaxed);
+    }
+}
+
+impl HasKitchen for Site {
+    fn kitchen(&self) -> &Kitchen {
+        &self.kitchen
     }
 }
 

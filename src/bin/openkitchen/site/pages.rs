@@ -15,7 +15,7 @@ const STYLE: &str = include_str!("html/site.css");
 /// So even unescaped text from a client could not run as a script. The one inline style is allowed by
 /// the SHA-256 of its text. With Trusted Types, scripts can write text to the page, but no markup.
 /// <https://www.w3.org/TR/CSP3/>
-pub const POLICY: &str = "default-src 'none'; style-src 'self' \
+const POLICY: &str = "default-src 'none'; style-src 'self' \
      'sha256-CjwCgYTAnunzFWD31PKlozi95pe+YdN+uCoYp1Teeek='; script-src 'self'; \
      img-src 'self'; connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors \
      'none'; require-trusted-types-for 'script'; trusted-types 'none'";
@@ -90,7 +90,7 @@ pub fn icon(_: &Request<Site>) -> Response {
 
 /// A file that changes only with a new build. Browsers may cache it for 10 minutes, so that a new
 /// build is seen soon.
-fn asset(kind: &str, text: &'static str) -> Response {
+pub fn asset(kind: &str, text: &'static str) -> Response {
     Response::bytes(kind, text.as_bytes())
         .field("Cache-Control", "max-age=600")
         .field("X-Content-Type-Options", "nosniff")
@@ -113,7 +113,17 @@ pub fn page(path: &str, title: &str, content: &str) -> Response {
             ("content", content),
         ],
     );
-    Response::html(whole)
+    html(whole)
+}
+
+/// The page of `watch`: the kitchen without the dining room.
+pub fn watch() -> Response {
+    html(fill(include_str!("html/watch.html"), &[("style", STYLE)]))
+}
+
+/// A response with this page.
+fn html(page: String) -> Response {
+    Response::html(page)
         .field("Content-Security-Policy", POLICY)
         .field("X-Content-Type-Options", "nosniff")
         .field("Referrer-Policy", "same-origin")
