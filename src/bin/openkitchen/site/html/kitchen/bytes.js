@@ -159,15 +159,16 @@ export class MessageView {
   #pinned = null;
 
   // `title`: "Request"; `verb`: "read" or "write", which its pieces are; `from`: the steps of the walk at which its
-  // head and its content are there.
-  constructor(title, message, meaning, { verb = "read", from = [1, 1] } = {}) {
+  // head and its content are there; `zero`: the time from which its times are told.
+  constructor(title, message, meaning, { verb = "read", from = [1, 1], zero = 0 } = {}) {
     const words = tokens(message.bytes, message.start);
     const parts = message.parts.map((part) => withWidth(part, words, message.bytes.length));
-    Object.assign(this, { message: { ...message, parts }, words, meaning, from });
+    Object.assign(this, { message: { ...message, parts }, words, meaning, from, zero });
     this.pre = el("pre", { class: "bytes", role: "group", "aria-label": `${title}, part by part: use the arrow keys` });
     this.hexButton = el("button", { type: "button", class: "small", "aria-pressed": "false", click: () => this.toggleHex() }, "Hex");
     const { reads = [] } = message;
-    const pieces = reads.length ? `${reads.length > 1 ? `${plural(reads.length, verb)} from ` : ""}+${timeText(reads[0].at)}` : "";
+    const after = (reads[0]?.at ?? 0) - zero;
+    const pieces = reads.length ? `${plural(reads.length, verb)}${after > 0 ? ` +${timeText(after)}` : ""}` : "";
     this.element = el("section", { class: "message" },
       el("header", {},
         el("h4", {}, title),
@@ -237,7 +238,7 @@ export class MessageView {
       const isContent = this.message.start !== null && segment.start >= this.message.start;
       const room = rooms[Number(isContent)];
       const piece = pieces.get(segment.start);
-      if (piece) room.append(el("span", { class: "cut" }, `+${timeText(piece.at)}`));
+      if (piece) room.append(el("span", { class: "cut" }, `+${timeText(piece.at - this.zero)}`));
       const key = segment.own.join(" ");
       if (!group || group.key !== key || group.room !== room || piece) {
         group = { key, room, element: key ? this.#part(segment) : room };

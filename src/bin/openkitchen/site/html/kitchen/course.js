@@ -11,7 +11,7 @@ export class Course {
   #groups = null;
   #done = memory.get("course", {}); // a lesson's name -> { predicted, sent, broke: [numbers] }
 
-  constructor({ openInLab }) {
+  constructor(openInLab) {
     this.openInLab = openInLab;
     this.index = el("nav", { class: "index", "aria-label": "Lessons" });
     this.page = el("article", { class: "lesson" });
@@ -173,7 +173,7 @@ export class Course {
 
 // The words of the course and the explanations, in one list.
 export async function glossary() {
-  const { words } = await getJson("/kitchen/words");
+  const { words } = await getJson("/kitchen/words").catch((error) => ({ words: [{ word: "None", text: error.message }] }));
   return el("section", { class: "words", "aria-label": "Words" },
     el("h3", {}, "Words"),
     el("dl", {}, words.map(({ word, text }) => [el("dt", {}, word), el("dd", {}, text)])));

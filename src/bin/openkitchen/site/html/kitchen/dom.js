@@ -46,15 +46,6 @@ export function decode(latin) {
   }
 }
 
-// The value of a field in the head of a message, or null. Names have no case.
-export function fieldValue(latin, name) {
-  for (const line of latin.split("\r\n\r\n", 1)[0].split("\r\n").slice(1)) {
-    const colon = line.indexOf(":");
-    if (line.slice(0, colon).toLowerCase() === name) return line.slice(colon + 1).trim();
-  }
-  return null;
-}
-
 export async function copy(text) {
   try {
     await navigator.clipboard.writeText(text);

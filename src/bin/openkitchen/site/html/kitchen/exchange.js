@@ -2,10 +2,9 @@
 //
 // The same colour means the same thing in all of them: the method in fetch(), in the request line and in the route
 // table; the path in all three; the status in the handler's source and in the response.
-import { button, checkbox, copy, decode, el, fieldValue, isRoomy, save, timeText, toBytes } from "./dom.js";
+import { button, checkbox, copy, decode, el, isRoomy, save, timeText, toBytes } from "./dom.js";
 import { Meaning, MessageView, visible } from "./bytes.js";
 import { connectionText } from "./history.js";
-import { comparison } from "./compare.js";
 import { Walk } from "./walk.js";
 
 const escapeRegExp = (text) => text.replace(/[\\^$.*+?()[\]{}|/-]/g, "\\$&");
@@ -62,23 +61,11 @@ export function ownDocument(feed) {
     .find(({ dest, target, since }) => dest === "document" && target === path && since > early) ?? null;
 }
 
-// Who sent the request, as far as its fields tell.
-function sender({ dest, request, target }, isThisPage) {
-  const field = (name) => fieldValue(request.bytes, name);
-  if (isThisPage) {
-    const how = performance.getEntriesByType("navigation")[0]?.type;
-    if (how === "reload") return ["You loaded this page again, and the browser asked for it. No JavaScript ran for that.", null];
-    if (document.referrer.startsWith(location.origin)) return [`You followed a link or sent a form on ${new URL(document.referrer).pathname}, and the browser asked for this very page. No JavaScript ran for that.`, null];
-    return ["You opened this very page: by its address, a bookmark or a link. The browser asked for it before any JavaScript ran.", null];
-  }
-  const agent = field("user-agent") ?? "";
-  if (dest === "document") return ["A browser asked for a page: somebody opened an address, followed a link or sent a form.", null];
-  if (dest === "style") return ["The page’s HTML names a style sheet, so the browser asked for it.", `<link rel="stylesheet" href="${target}">`];
-  if (dest === "script") return ["The page’s HTML or another script names this script, so the browser asked for it.", `<script src="${target}">`];
-  if (dest === "image") return ["The page names an image, or the browser wants an icon for its tab.", `<img src="${target}">`];
-  if (dest === "empty") return ["A script of a page called fetch().", null];
-  if (/^Mozilla/.test(agent)) return ["A browser sent this.", null];
-  return [agent ? "No page did this: a program sent it, and its User-Agent says which." : "No page did this, and the request does not say who sent it.", agent || null];
+// How the browser came to ask for this very page.
+function howOpened() {
+  if (performance.getEntriesByType("navigation")[0]?.type === "reload") return "You loaded this page again.";
+  if (document.referrer.startsWith(location.origin)) return `You followed a link or sent a form on ${new URL(document.referrer).pathname}.`;
+  return "You opened this very page, by its address, a bookmark or a link.";
 }
 
 export class ExchangeView {
@@ -126,6 +113,8 @@ export class ExchangeView {
     }
     this.#draw();
     this.walk.go(step);
+    // It may have ended while its bytes were on their way here.
+    if (this.#detail.state === "open" && this.feed.exchanges.get(n)?.state === "over") this.show(n, step);
   }
 
   #draw() {
@@ -173,8 +162,8 @@ export class ExchangeView {
         el("p", {}, "You tapped a heart, so the page called ", el("code", {}, `${call.name}(`, el("span", { class: "word content" }, call.content), ")"), "."),
         el("details", { open: isRoomy() }, el("summary", {}, "The function, in like.js"), source(call.source, this.#words())));
     } else {
-      const [text, code] = sender(this.#detail, isThisPage);
-      did.append(el("p", {}, text), code ? el("p", {}, el("code", {}, code)) : "");
+      const [click] = this.#detail.steps;
+      did.append(el("p", {}, isThisPage ? `${howOpened()} No JavaScript ran for that. ` : "", visible(click?.text ?? "")));
     }
     this.#drawResult(isThisPage);
     return this.#pane("page", "The page", "frontend", did, this.result);
@@ -193,9 +182,10 @@ export class ExchangeView {
 
   #slotPane() {
     const { request, response } = this.#detail;
-    this.request = new MessageView("Request", request, this.meaning, { verb: "read", from: [3, 7] });
+    const zero = request.reads[0]?.at ?? 0;
+    this.request = new MessageView("Request", request, this.meaning, { from: [3, 7], zero });
     this.request.element.dataset.steps = "3 4 5 7";
-    this.response = response?.bytes ? new MessageView("Response", response, this.meaning, { verb: this.isWatch ? "read" : "write", from: [9, 9] }) : null;
+    this.response = response?.bytes ? new MessageView("Response", response, this.meaning, { verb: this.isWatch ? "read" : "write", from: [9, 9], zero }) : null;
     if (this.response) Object.assign(this.response.element.dataset, { steps: "9", from: "9" });
     return this.#pane("slot", "The slot", this.isWatch ? "HTTP, as it crossed" : "HTTP",
       el("div", { class: "messages" }, this.request.element, this.response?.element ?? el("p", { class: "empty" }, "There is no response yet.")),
@@ -240,7 +230,10 @@ export class ExchangeView {
   }
 
   #comparePane() {
-    return this.#pane("kitchen-side", "What was added", "by comparison", comparison(this.#detail, this.response));
+    const place = el("div", {});
+    const [detail, response] = [this.#detail, this.response];
+    import("./compare.js").then(({ comparison }) => place.replaceChildren(comparison(detail, response)));
+    return this.#pane("kitchen-side", "What was added", "by comparison", place);
   }
 
   #takeAlong() {

@@ -1,7 +1,7 @@
 // The feed: which exchanges and connections there are, live.
 //
-//   GET /kitchen/state         all of it once, and the number of the last event
-//   GET /kitchen/events        each event after that number (Server-Sent Events, one response that does not end)
+//   GET /kitchen/state         all of it once, and the id of the last event
+//   GET /kitchen/events        each event after that one (Server-Sent Events, one response that does not end)
 //
 // A browser opens six connections to a host at most, and a stream holds one of them. So a hidden tab lets its stream
 // go; when it is seen again, it asks for the events after the last that it had, and gets each of them once.
@@ -14,7 +14,7 @@ export class Feed extends EventTarget {
   connections = new Map();
   hello = null;
   own = false; // whether the kitchen's own traffic is shown, too
-  #last = 0;
+  #last = ""; // the id of the last event
   #source = null;
   #retry = null;
 
@@ -37,28 +37,26 @@ export class Feed extends EventTarget {
 
   showOwn(own) {
     this.own = own;
-    if (!own) for (const [n, { own }] of this.exchanges) if (own) this.exchanges.delete(n);
-    this.#close();
-    this.#open();
-    this.#changed();
+    this.#again();
   }
 
   async #readState() {
     const state = await getJson("/kitchen/state");
     this.hello = state.hello;
     this.#last = state.last;
-    this.exchanges = new Map(state.exchanges.map((exchange) => [exchange.n, exchange]));
-    this.connections = new Map(state.connections.map((connection) => [connection.connection, connection]));
+    const isShown = ({ own }) => this.own || !own;
+    this.exchanges = new Map(state.exchanges.filter(isShown).map((exchange) => [exchange.n, exchange]));
+    this.connections = new Map(state.connections.filter(isShown).map((connection) => [connection.connection, connection]));
     this.#changed();
   }
 
   #open() {
     if (this.#source || document.hidden) return;
-    const source = new EventSource(`/kitchen/events?after=${this.#last}${this.own ? "&own=1" : ""}`);
+    const source = new EventSource(`/kitchen/events?after=${encodeURIComponent(this.#last)}${this.own ? "&own=1" : ""}`);
     this.#source = source;
     const on = (name, act) => source.addEventListener(name, (event) => {
       if (source !== this.#source) return;
-      if (event.lastEventId) this.#last = Number(event.lastEventId);
+      if (event.lastEventId) this.#last = event.lastEventId;
       act(event.data ? JSON.parse(event.data) : {});
     });
     on("hello", (hello) => {
@@ -78,7 +76,7 @@ export class Feed extends EventTarget {
       this.#changed();
     });
     on("connection", (connection) => {
-      if (connection.state === "gone") this.connections.delete(connection.connection);
+      if (connection.state === "gone" || (connection.own && !this.own)) this.connections.delete(connection.connection);
       else this.connections.set(connection.connection, connection);
       for (const n of this.connections.keys()) {
         if (this.connections.size <= KEPT) break;

@@ -4,6 +4,7 @@
 // browser counts no layout shift. What would not fit on the screen at once is folded: style sheets, scripts and images
 // that a page brings with it are one row.
 import { button, checkbox, el, plural, timeText } from "./dom.js";
+import { visible } from "./bytes.js";
 
 const SLOTS = 6; // connections that are shown
 const ASSETS = new Set(["style", "script", "image", "font", "manifest", "audio", "video"]);
@@ -13,11 +14,11 @@ const nameOf = (target) => target.split("?")[0].split("/").at(-1) || target;
 const classOf = (status) => (status ? `s${Math.floor(status / 100)}` : "");
 
 // What a connection is doing, in words.
-export function connectionText({ state, exchanges }, isBusy = false) {
+export function connectionText({ state, exchanges }, isBusy = false, hasCarried = exchanges > 0) {
   switch (state) {
     case "opened":
       if (isBusy) return "in use";
-      return exchanges ? "kept alive" : "opened, silent";
+      return exchanges || hasCarried ? "kept alive" : "opened, silent";
     case "client-closed": return "client closed";
     case "server-closed": return "server closed";
     case "server-half-closed": return "server ended its side";
@@ -155,7 +156,7 @@ export class History {
     return el("a", { href: `#exchange-${n}`, class: [row.isIn ? "in" : "", own ? "own" : ""].join(" ") },
       el("span", { class: "n" }, n),
       el("span", { class: "word method" }, method || "?"),
-      el("span", { class: "word target" }, target || "?"),
+      visible(target || "?", { class: "word target" }),
       el("span", { class: `code ${classOf(status)}` }, fault ? el("span", { class: "fault-sign", title: "something is broken in it" }, "! ") : null, status ?? (state === "open" ? "…" : "none")),
       el("span", { class: "took" }, timeText(took)),
       el("span", { class: "by" }, `@${connection}`));
@@ -177,6 +178,7 @@ export class History {
   // Each connection keeps its cell as long as it is among the last ones: texts change, and nothing moves.
   #drawConnections(exchanges) {
     const { connections } = this.feed;
+    const carried = new Set(exchanges.map(({ connection }) => connection));
     const busy = new Set(exchanges.filter(({ state }) => state === "open").map(({ connection }) => connection));
     const newest = [...connections.keys()].sort((a, b) => b - a).slice(0, SLOTS);
     this.#slots = this.#slots.map((number) => (newest.includes(number) ? number : null));
@@ -189,10 +191,10 @@ export class History {
       cell.className = connection ? connection.state : "none";
       cell.setAttribute("aria-pressed", String(connection != null && this.filter.value === `@${connection.connection}`));
       const number = connection ? `@${connection.connection} ` : "";
-      const text = connection ? connectionText(connection, busy.has(connection.connection)) : "–";
+      const text = connection ? connectionText(connection, busy.has(connection.connection), carried.has(connection.connection)) : "–";
       if (cell.textContent === number + text) return;
       cell.replaceChildren(el("b", {}, number), text);
-      cell.title = connection ? `connection ${number}from ${connection.peer}: ${text}, ${plural(connection.exchanges, "exchange")}` : "no connection";
+      cell.title = connection ? `connection ${number}from ${connection.peer}: ${text}` : "no connection";
     });
   }
 }

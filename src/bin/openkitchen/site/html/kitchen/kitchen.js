@@ -6,15 +6,14 @@
 //   exchange.js    one exchange in three panes; walk.js: its ten steps; compare.js: what a framework added
 //   bytes.js       a message as bytes, with the meaning of each part
 //   lab.js         bytes that you send yourself; draft.js: what you type, as bytes
-//   course.js      the lessons
+//   course.js      the lessons, and the words
 //
+// The lab and the course are loaded when somebody opens them.
 // There is no framework and no build step: these files are what the browser runs.
 import { button, el, getJson, memory } from "./dom.js";
 import { Feed } from "./feed.js";
 import { History } from "./history.js";
 import { Calls, ExchangeView, ownDocument } from "./exchange.js";
-import { Lab } from "./lab.js";
-import { Course, glossary } from "./course.js";
 
 const root = document.getElementById("kitchen");
 const isWatch = document.body.classList.contains("watch");
@@ -37,7 +36,8 @@ class Door {
     this.closed = el("div", { class: "door" }, el("div", { class: "leaf" },
       el("p", { class: "sign" }, "Kitchen staff only"),
       el("button", { type: "button", class: "open", click: () => this.set(true, true) }, el("b", {}, "Open it"), this.last)));
-    root.append(this.closed, inside);
+    this.heading = el("h1", { class: "unseen" }, "Open Kitchen");
+    root.append(this.heading, this.closed, inside);
     const narrow = matchMedia("(max-width: 59.99rem)");
     narrow.addEventListener("change", () => this.set(isWide() && memory.get("door", true)));
     this.set(isWide() && memory.get("door", true));
@@ -52,7 +52,7 @@ class Door {
     // Where the dining room is not to be seen, the kitchen is the page.
     const isAlone = isOpen && !isWatch && !isWide();
     root.role = isAlone ? "main" : null;
-    this.inside.querySelector("h2")?.setAttribute("aria-level", isAlone ? 1 : 2);
+    this.heading.hidden = !isAlone && !isWatch;
     if (!isChosen) return;
     if (isWide()) memory.set("door", isOpen);
     (isOpen ? this.inside.querySelector("h2") : this.closed.querySelector("button")).focus();
@@ -71,7 +71,7 @@ class Door {
 async function start() {
   const feed = new Feed();
   const style = loadStyle();
-  const title = el(isWatch ? "h1" : "h2", { tabindex: "-1" }, isWatch ? "Through the glass" : "The open kitchen");
+  const title = el("h2", { tabindex: "-1" }, isWatch ? "Through the glass" : "The open kitchen");
   const state = el("span", { class: "state", role: "status" }, "");
   const views = new Map(); // name -> element
   const body = el("div", { class: "views" });
@@ -100,20 +100,30 @@ async function start() {
 
   const list = new History(feed);
   const exchange = new ExchangeView({ feed, table: rows, calls, isWatch });
-  const lab = new Lab({ hello: feed.hello });
-  const course = new Course({ openInLab: (draft) => {
-    lab.write(draft);
-    location.hash = "#lab";
-  } });
-  const words = el("div", {});
-  views.set("kitchen", el("div", { class: "live" }, list.element, exchange.element))
-    .set("lab", lab.element).set("course", course.element).set("words", words);
+  const holder = () => el("div", {});
+  const [lab, course, words] = [holder(), holder(), holder()];
+  views.set("kitchen", el("div", { class: "live" }, list.element, exchange.element)).set("lab", lab).set("course", course).set("words", words);
   for (const view of views.values()) {
     view.hidden = true;
     body.append(view);
   }
   if (feed.hello.watched) title.append(el("small", {}, ` ${feed.hello.watched}`));
   const door = new Door(inside);
+
+  // Makes what a view shows at its first use.
+  const once = (view, make) => {
+    let made;
+    return () => made ??= make().then((part) => {
+      view.replaceChildren(part.element);
+      return part;
+    });
+  };
+  const openLab = once(lab, async () => new (await import("./lab.js")).Lab(feed.hello));
+  const openCourse = once(course, async () => new (await import("./course.js")).Course(async (draft) => {
+    (await openLab()).write(draft);
+    location.hash = "#lab";
+  }));
+  const openWords = once(words, async () => ({ element: await (await import("./course.js")).glossary() }));
 
   const show = (name) => {
     for (const [known, view] of views) view.hidden = known !== name;
@@ -139,13 +149,13 @@ async function start() {
       show("kitchen");
     } else if ((found = hash.match(/^#lab(?:\/([a-z0-9-]+))?$/))) {
       show("lab");
-      lab.open(found[1]);
+      (await openLab()).open(found[1]);
     } else if ((found = hash.match(/^#(?:course|lesson-(\d+))$/))) {
       show("course");
-      await course.open(Number(found[1]));
+      await (await openCourse()).open(Number(found[1]));
     } else if (hash === "#words") {
       show("words");
-      if (!words.firstChild) words.replaceChildren(await glossary().catch((error) => el("p", { class: "empty" }, error.message)));
+      await openWords();
     } else {
       return;
     }

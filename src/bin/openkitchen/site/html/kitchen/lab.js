@@ -86,8 +86,9 @@ export class Answer {
   }
 
   #piece({ at, kind, bytes, text }) {
+    if (kind === "received") this.said.textContent = "It answers. Waiting for more …";
     const what = { sent: "sent", received: "received", end: "end", error: "error" }[kind] ?? "end";
-    const body = bytes === undefined ? el("span", {}, text) : el("pre", {});
+    const body = bytes === undefined ? el("span", {}, text) : el("pre", { tabindex: "0" });
     if (bytes !== undefined) {
       appendVisible(body, bytes.slice(0, 2048));
       if (bytes.length > 2048) body.append(` … ${bytesText(bytes.length - 2048)} more`);
@@ -117,9 +118,9 @@ export class Lab {
   #timer = null;
   #asked = 0;
 
-  constructor({ hello }) {
-    const address = hello.watched ?? hello.address;
-    this.host = address;
+  // `address` is the server that is shown; `watched` the one before which watch stands.
+  constructor({ address, watched }) {
+    this.host = watched ?? address;
     this.mirror = el("pre", { class: "mirror", "aria-hidden": "true" });
     this.area = el("textarea", {
       spellcheck: "false", autocapitalize: "off", autocomplete: "off", wrap: "off", rows: "9", "aria-label": "Raw bytes of a request", "aria-describedby": "lab-legend",
@@ -133,7 +134,7 @@ export class Lab {
     this.presets = el("div", { class: "presets" }, PRESETS.map(([group, presets]) =>
       el("div", {}, el("b", {}, group), el("p", {}, presets.map(([name, title]) => el("a", { href: `#lab/${name}`, class: "chip" }, title))))));
     this.element = el("section", { class: "lab", "aria-label": "The lab" },
-      el("header", {}, el("h3", {}, "The lab"), el("p", {}, "Raw bytes, right or wrong, go to ", el("code", {}, address), " as you type them, and nowhere else.")),
+      el("header", {}, el("h3", {}, "The lab"), el("p", {}, "Raw bytes, right or wrong, go to ", el("code", {}, this.host), " as you type them, and nowhere else.")),
       this.presets,
       el("div", { class: "bench" },
         el("div", { class: "draft" },

@@ -4,7 +4,7 @@
 // what is there by then and nothing of what comes later, so you see the response only once it is written.
 import { button, el, isCalm, isTyping, timeText } from "./dom.js";
 
-const TITLES = ["The click", "Accept", "Read", "Head", "Framing", "Route", "Content", "Handler", "Response", "The page"];
+const COUNT = 10;
 const PACE = 3000; // milliseconds that a step is shown when the walk goes by itself
 
 export class Walk {
@@ -14,8 +14,8 @@ export class Walk {
 
   constructor(view) {
     this.view = view;
-    this.stops = TITLES.map((title, i) => el("button", { type: "button", click: () => this.#to(i + 1) },
-      el("b", {}, i + 1), el("span", {}, title), el("small", {})));
+    this.stops = Array.from({ length: COUNT }, (_, i) => el("button", { type: "button", click: () => this.#to(i + 1) },
+      el("b", {}, i + 1), el("span", {}), el("small", {})));
     this.token = el("span", { class: "token", hidden: true, "aria-hidden": "true" });
     this.bar = el("div", { class: "bar", role: "img" });
     this.title = el("h4", {});
@@ -40,7 +40,7 @@ export class Walk {
       this.whole);
     document.addEventListener("keydown", (event) => {
       if (this.step === null || isTyping(event) || event.altKey || event.ctrlKey || event.metaKey || !this.element.offsetParent) return;
-      if (event.key === "ArrowRight") this.#to(Math.min(10, this.step + 1));
+      if (event.key === "ArrowRight") this.#to(Math.min(COUNT, this.step + 1));
       else if (event.key === "ArrowLeft") this.#to(Math.max(1, this.step - 1));
       else if (event.key === "Escape") this.#to(null);
       else return;
@@ -50,15 +50,14 @@ export class Walk {
   }
 
   // Takes the steps of an exchange.
-  load({ steps, took }) {
+  load({ steps }) {
     this.#steps = steps;
     this.element.hidden = steps.length === 0;
     this.stops.forEach((stop, i) => {
-      const time = steps[i]?.took;
-      stop.lastChild.textContent = time ? timeText(time) : "";
+      stop.children[1].textContent = steps[i]?.title ?? "";
     });
-    this.whole.replaceChildren(...steps.map(({ text }, i) => el("li", {}, el("b", {}, TITLES[i]), ` ${text}`)));
-    this.#drawBar(took);
+    this.whole.replaceChildren(...steps.map(({ title, text }) => el("li", {}, el("b", {}, title), ` ${text}`)));
+    this.#drawBar();
   }
 
   start() {
@@ -87,11 +86,11 @@ export class Walk {
     });
     this.#placeToken();
     if (this.step === null) return this.#stop();
-    this.title.textContent = `${this.step}. ${TITLES[this.step - 1]}`;
+    this.title.textContent = `${this.step}. ${this.#steps[this.step - 1].title}`;
     this.text.textContent = this.#steps[this.step - 1].text;
     this.back.disabled = this.step === 1;
-    this.next.disabled = this.step === 10;
-    if (this.step === 10) this.#stop();
+    this.next.disabled = this.step === COUNT;
+    if (this.step === COUNT) this.#stop();
     const lit = [...element.querySelectorAll(".on")];
     lit[0]?.scrollIntoView({ block: "nearest", behavior: isCalm() ? "auto" : "smooth" });
   }
@@ -105,7 +104,7 @@ export class Walk {
 
   #play() {
     if (this.#timer) return this.#stop();
-    if (this.step === 10) this.#to(1);
+    if (this.step === COUNT) this.#to(1);
     this.#timer = setInterval(() => this.#to(this.step + 1), PACE);
     this.slowly.setAttribute("aria-pressed", "true");
   }
@@ -121,7 +120,7 @@ export class Walk {
     const all = this.whole.hidden;
     this.whole.hidden = !all;
     this.atOnce.setAttribute("aria-pressed", String(all));
-    if (all) this.#to(10);
+    if (all) this.#to(COUNT);
   }
 
   #placeToken() {
@@ -132,24 +131,32 @@ export class Walk {
     this.token.style.transform = `translate(${box.left - frame.left + box.width / 2}px, ${box.top - frame.top + box.height / 2}px)`;
   }
 
-  // The time line: each step as wide as it is long.
-  #drawBar(took) {
-    const timed = this.#steps.filter((step) => step.at != null && step.took);
-    this.bar.hidden = timed.length === 0;
-    if (!timed.length) return;
-    const end = Math.max(took ?? 0, ...timed.map(({ at, took }) => at + took));
-    const begin = Math.min(...timed.map(({ at }) => at));
-    const scale = 100 / (end - begin || 1);
-    const longest = [...timed].sort((a, b) => b.took - a.took)[0];
-    this.bar.setAttribute("aria-label", `Time line: ${timeText(end - begin)} in all; the longest step is ${longest.step}, ${TITLES[longest.step - 1]}, with ${timeText(longest.took)}`);
-    this.bar.replaceChildren(
-      ...timed.map(({ step, at, took }) => {
-        const piece = el("span", { class: `piece of-${step}`, title: `${step}. ${TITLES[step - 1]}: ${timeText(took)}` },
-          took * scale > 14 ? `${TITLES[step - 1]} ${timeText(took)}` : "");
-        piece.style.left = `${(at - begin) * scale}%`;
-        piece.style.width = `${took * scale}%`;
-        return piece;
-      }),
-      el("span", { class: "sum" }, timeText(end - begin)));
+  // The time line: each step as wide as it is long. A step lasts as long as it took, where that is known, and else
+  // until the next one; what lies between belongs to the next.
+  #drawBar() {
+    const timed = this.#steps.filter(({ step, at }) => step >= 3 && at != null).sort((a, b) => a.at - b.at);
+    const pieces = [];
+    timed.forEach((step, i) => {
+      const next = timed[i + 1] ?? step;
+      const end = step.took ? step.at + step.took : next.at;
+      pieces.push({ ...step, end }, { ...next, at: end, end: Math.max(end, next.at) });
+    });
+    const begin = timed[0]?.at ?? 0;
+    const total = Math.max(0, ...pieces.map(({ end }) => end - begin));
+    this.bar.hidden = total === 0;
+    this.stops.forEach((stop, i) => {
+      const took = pieces.filter(({ step }) => step === i + 1).reduce((sum, { at, end }) => sum + end - at, 0);
+      stop.lastChild.textContent = took ? timeText(took) : "";
+    });
+    const long = pieces.filter(({ at, end }) => end > at);
+    this.bar.setAttribute("aria-label", `Time line, ${timeText(total)} in all: ${long.map(({ title, at, end }) => `${title} ${timeText(end - at)}`).join(", ")}`);
+    this.bar.replaceChildren(...long.map(({ step, title, at, end }) => {
+      const share = 100 * (end - at) / total;
+      const text = `${title} ${timeText(end - at)}`;
+      const piece = el("span", { class: `piece of-${step}`, title: text }, share > 16 ? text : "");
+      piece.style.left = `${100 * (at - begin) / total}%`;
+      piece.style.width = `${share}%`;
+      return piece;
+    }), el("span", { class: "sum" }, timeText(total)));
   }
 }
