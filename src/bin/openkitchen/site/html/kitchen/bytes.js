@@ -130,7 +130,7 @@ export function clauseLink(clause) {
 export function explanation(part) {
   return [
     el("p", { class: part.fault ? "fault" : false },
-      part.about ? [visible(part.about, { class: "about" }), " "] : null, part.text, " ", clauseLink(part.clause)),
+      part.about ? [visible(part.about, { class: "about" }), ": "] : null, part.text, " ", clauseLink(part.clause)),
     part.why ? el("p", { class: "why" }, part.why) : null,
   ];
 }
@@ -168,7 +168,7 @@ export class MessageView {
     this.hexButton = el("button", { type: "button", class: "small", "aria-pressed": "false", click: () => this.toggleHex() }, "Hex");
     const { reads = [] } = message;
     const after = (reads[0]?.at ?? 0) - zero;
-    const pieces = reads.length ? `${plural(reads.length, verb)}${after > 0 ? ` +${timeText(after)}` : ""}` : "";
+    const pieces = [reads.length > 1 ? plural(reads.length, verb) : "", after > 0 ? `+${timeText(after)}` : ""].filter(Boolean).join(" from ");
     this.element = el("section", { class: "message" },
       el("header", {},
         el("h4", {}, title),

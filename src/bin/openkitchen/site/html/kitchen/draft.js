@@ -87,6 +87,7 @@ export function drawDraft(parent, text, { rows, bytes, origin }, faults = []) {
   const broken = faults.map(inText);
   parent.replaceChildren();
   for (const row of rows) {
+    if (row === rows.at(-1) && row.text === "") break;
     const isBytes = row.kind === "bytes";
     const line = el("span", { class: isBytes ? "row" : `row ${row.kind}` });
     const stop = row.at + row.text.length;

@@ -118,7 +118,7 @@ export class ExchangeView {
   }
 
   #draw() {
-    const { n, method, target, status, took, connection, steps } = this.#detail;
+    const { n, method, target, status, took, steps } = this.#detail;
     const reason = this.#detail.response?.bytes.match(/^HTTP\/[\d.]+ \d+ ([^\r\n]*)/)?.[1] ?? "";
     this.walk.load(this.#detail);
     this.meaning = new Meaning("Point at any byte, touch it, or go through them with the arrow keys. What it means stands here.");
@@ -126,10 +126,10 @@ export class ExchangeView {
       el("header", {},
         el("h3", {},
           el("span", { class: "n" }, n), " ", el("span", { class: "word method" }, method || "?"), " ",
-          visible(target ?? "?", { class: "word target" }), " ",
+          visible(target ?? "?", { class: "word target clamp" }), " ",
           el("span", { class: "arrow", "aria-label": "was answered with" }, "→"), " ",
           el("span", { class: `code s${Math.floor((status ?? 0) / 100)}` }, status ? `${status} ${reason}` : "no answer yet")),
-        el("span", { class: "figures" }, [timeText(took), `connection @${connection}`].filter(Boolean).join(" · ")),
+        el("span", { class: "figures" }, timeText(took)),
         steps.length ? button("Step by step", () => this.walk.start(), { class: "primary" }) : null),
       this.walk.element,
       el("div", { class: "panes" }, this.isWatch ? null : this.#pagePane(), this.#slotPane(), this.isWatch ? this.#comparePane() : this.#kitchenPane()),
@@ -163,7 +163,7 @@ export class ExchangeView {
         el("details", { open: isRoomy() }, el("summary", {}, "The function, in like.js"), source(call.source, this.#words())));
     } else {
       const [click] = this.#detail.steps;
-      did.append(el("p", {}, isThisPage ? `${howOpened()} No JavaScript ran for that. ` : "", visible(click?.text ?? "")));
+      did.append(el("p", { class: "clamp" }, isThisPage ? `${howOpened()} No JavaScript ran for that. ` : "", visible(click?.text ?? "")));
     }
     this.#drawResult(isThisPage);
     return this.#pane("page", "The page", "frontend", did, this.result);
@@ -172,12 +172,20 @@ export class ExchangeView {
   // What the page showed afterwards.
   #drawResult(isThisPage = false) {
     const call = this.calls.of(this.#detail.n);
-    const connection = this.feed.connections.get(this.#detail.connection);
     const shown = call?.shown
       ? ["The page put the answer where you see it: ", el("b", {}, call.shown.join(" → "))]
-      : isThisPage ? ["The browser drew the page from these bytes. Then the scripts of the page ran."] : [];
-    const then = connection ? `Connection @${this.#detail.connection}: ${connectionText(connection)}.` : this.#detail.ends.length ? `The connection ended: ${this.#detail.ends.join(", ")}.` : null;
-    this.result.replaceChildren(...[shown.length ? el("p", {}, ...shown) : null, then ? el("p", { class: "then" }, then) : null].filter(Boolean));
+      : [isThisPage ? "The browser drew the page from these bytes. Then the scripts of the page ran." : "What became of the answer, only the client knows."];
+    this.result.replaceChildren(el("p", {}, ...shown));
+  }
+
+  // The connection that carried it, and what became of that.
+  #connection() {
+    const { connection, ends } = this.#detail;
+    const known = this.feed.connections.get(connection);
+    const then = known ? connectionText(known, false, true) : ends.join(", ");
+    return el("p", { class: "figures" },
+      el("span", { "data-steps": "2" }, `connection @${connection}${known ? ` from ${known.peer}` : ""}`),
+      then ? el("span", { "data-from": "10", "data-steps": "10" }, ` · ${then}`) : null);
   }
 
   #slotPane() {
@@ -187,7 +195,7 @@ export class ExchangeView {
     this.request.element.dataset.steps = "3 4 5 7";
     this.response = response?.bytes ? new MessageView("Response", response, this.meaning, { verb: this.isWatch ? "read" : "write", from: [9, 9], zero }) : null;
     if (this.response) Object.assign(this.response.element.dataset, { steps: "9", from: "9" });
-    return this.#pane("slot", "The slot", this.isWatch ? "HTTP, as it crossed" : "HTTP",
+    return this.#pane("slot", "The slot", this.isWatch ? "HTTP, as it crossed" : "HTTP", this.#connection(),
       el("div", { class: "messages" }, this.request.element, this.response?.element ?? el("p", { class: "empty" }, "There is no response yet.")),
       this.meaning.element);
   }
@@ -206,7 +214,7 @@ export class ExchangeView {
       el("div", { class: "block", "data-steps": "6" },
         el("h5", {}, "The route table", place ? el("small", {}, place.split("/").slice(-2).join("/")) : null),
         el("ol", { class: "table" }, loud),
-        row ? null : el("p", { class: "miss" }, "No row has this path and method, so the fallback answers."),
+        row ? null : el("p", { class: "miss" }, visible(this.#detail.steps[5]?.text ?? "No row answers.")),
         quiet.length ? el("details", {}, el("summary", {}, `${quiet.length} quiet rows`), el("ol", { class: "table" }, quiet)) : null),
       handler ? el("div", { class: "block", "data-steps": "8", "data-from": "8" },
         el("h5", {}, "The function that ran", el("small", {}, `${handler.file.split("/").slice(-2).join("/")}:${handler.line}`)),

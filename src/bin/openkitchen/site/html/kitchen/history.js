@@ -39,7 +39,7 @@ export class History {
   constructor(feed) {
     this.feed = feed;
     this.list = el("ol", { class: "rows", "aria-label": "Exchanges, newest first" });
-    this.filter = el("input", { type: "search", placeholder: "Filter: /api POST 404 @7", "aria-label": "Filter exchanges by method, path, status, type or connection", input: () => this.draw() });
+    this.filter = el("input", { type: "search", placeholder: "Filter: POST 404 @7", "aria-label": "Filter exchanges by method, path, status, type or connection", input: () => this.draw() });
     this.pause = button("Pause", () => this.#togglePause(), { "aria-pressed": "false" });
     this.empty = el("p", { class: "empty" });
     this.connections = el("ol", { class: "connections", "aria-label": "Connections" });
@@ -157,7 +157,7 @@ export class History {
       el("span", { class: "n" }, n),
       el("span", { class: "word method" }, method || "?"),
       visible(target || "?", { class: "word target" }),
-      el("span", { class: `code ${classOf(status)}` }, fault ? el("span", { class: "fault-sign", title: "something is broken in it" }, "! ") : null, status ?? (state === "open" ? "…" : "none")),
+      el("span", { class: `code ${classOf(status)}` }, fault ? el("span", { class: "fault-sign", title: "something is broken in it" }, "!") : null, status ?? (state === "open" ? "…" : "none")),
       el("span", { class: "took" }, timeText(took)),
       el("span", { class: "by" }, `@${connection}`));
   }

@@ -147,6 +147,8 @@ async function start() {
       await choose(Number(found[1]), found[2] ? Number(found[2]) : null);
     } else if (hash === "#kitchen") {
       show("kitchen");
+    } else if (hash === "") {
+      return show("kitchen");
     } else if ((found = hash.match(/^#lab(?:\/([a-z0-9-]+))?$/))) {
       show("lab");
       (await openLab()).open(found[1]);

@@ -123,7 +123,7 @@ export class Lab {
     this.host = watched ?? address;
     this.mirror = el("pre", { class: "mirror", "aria-hidden": "true" });
     this.area = el("textarea", {
-      spellcheck: "false", autocapitalize: "off", autocomplete: "off", wrap: "off", rows: "9", "aria-label": "Raw bytes of a request", "aria-describedby": "lab-legend",
+      spellcheck: "false", autocapitalize: "off", autocomplete: "off", wrap: "off", rows: "7", "aria-label": "Raw bytes of a request", "aria-describedby": "lab-legend",
       input: () => this.#changed(), scroll: () => this.#follow(), keydown: (event) => { if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) this.send(); },
     });
     this.figures = el("span", { class: "figures" });

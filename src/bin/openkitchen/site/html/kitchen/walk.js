@@ -19,7 +19,7 @@ export class Walk {
     this.token = el("span", { class: "token", hidden: true, "aria-hidden": "true" });
     this.bar = el("div", { class: "bar", role: "img" });
     this.title = el("h4", {});
-    this.text = el("p", {});
+    this.text = el("p", { class: "clamp" });
     this.back = button("← Back", () => this.#to(this.step - 1));
     this.next = button("Next →", () => this.#to(this.step + 1), { class: "primary" });
     this.slowly = button("Slowly", () => this.#play(), { "aria-pressed": "false" });
@@ -91,8 +91,18 @@ export class Walk {
     this.back.disabled = this.step === 1;
     this.next.disabled = this.step === COUNT;
     if (this.step === COUNT) this.#stop();
-    const lit = [...element.querySelectorAll(".on")];
-    lit[0]?.scrollIntoView({ block: "nearest", behavior: isCalm() ? "auto" : "smooth" });
+    this.#lookAt(element);
+  }
+
+  // Scrolls to what the step is about: in the window, which the walk covers in part, and in the bytes themselves.
+  #lookAt(element) {
+    const lit = element.querySelector(".on");
+    if (!lit) return;
+    const bytes = lit.querySelector(".bytes");
+    const spot = bytes?.querySelector({ 5: ".framing", 7: ".content-bytes" }[this.step] ?? ".head-bytes");
+    if (spot) bytes.scrollTop = spot.offsetTop - bytes.clientHeight / 2;
+    lit.style.scrollMargin = `${this.element.offsetHeight + 16}px 0 8rem`;
+    lit.scrollIntoView({ block: "nearest", behavior: isCalm() ? "auto" : "smooth" });
   }
 
   #to(step) {
