@@ -6,6 +6,7 @@ use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 use crate::support::client::{Client, Response};
+use crate::support::events::{self, Events};
 use crate::support::process::{Folder, ServerProcess, TIMEOUT, openkitchen, read_once};
 
 /// All requests of the page.
@@ -51,90 +52,6 @@ fn like(address: SocketAddr, fields: &str) {
         content.len()
     );
     send(address, head);
-}
-
-/// A stream of events that is being read.
-struct Events {
-    client: Client,
-    text: String,
-}
-
-/// One event: its id, its name and its data.
-#[derive(Clone, Debug)]
-struct Event {
-    id: String,
-    name: String,
-    data: String,
-}
-
-impl Events {
-    /// Asks for events, and reads the head.
-    fn open(address: SocketAddr, query: &str, fields: &str) -> Events {
-        let mut client = Client::connect(address);
-        let target = format!("/kitchen/events{query}");
-        client.send(format!("GET {target} HTTP/1.0\r\nHost: {address}\r\n{fields}\r\n"));
-        let mut events = Events { client, text: String::new() };
-        let head = events.until("\r\n\r\n");
-        assert!(head.starts_with("HTTP/1.1 200 OK\r\n"), "{head}");
-        assert!(head.contains("\r\nContent-Type: text/event-stream\r\n"), "{head}");
-        assert!(head.contains("\r\nCache-Control: no-store\r\n"), "{head}");
-        events
-    }
-
-    /// Reads up to this text.
-    #[track_caller]
-    fn until(&mut self, end: &str) -> String {
-        let mut buffer = [0; 16 * 1024];
-        loop {
-            if let Some(at) = self.text.find(end) {
-                return self.text.drain(..at + end.len()).collect();
-            }
-            let length = read_once(&self.client.stream, &mut buffer).unwrap();
-            assert!(length > 0, "the stream ended: {}", self.text);
-            self.text.push_str(std::str::from_utf8(&buffer[..length]).unwrap());
-        }
-    }
-
-    /// The next event that is no comment.
-    #[track_caller]
-    fn next(&mut self) -> Event {
-        loop {
-            let text = self.until("\n\n");
-            let value = |name: &str| {
-                let line = text.lines().find_map(|line| line.strip_prefix(name));
-                line.map(str::to_owned)
-            };
-            if let (Some(id), Some(name), Some(data)) =
-                (value("id: "), value("event: "), value("data: "))
-            {
-                return Event { id, name, data };
-            }
-        }
-    }
-
-    /// The next event of this name whose data has this text.
-    #[track_caller]
-    fn next_with(&mut self, name: &str, part: &str) -> Event {
-        loop {
-            let event = self.next();
-            if event.name == name && event.data.contains(part) {
-                return event;
-            }
-        }
-    }
-}
-
-impl Event {
-    /// The number of its exchange.
-    fn number(&self) -> u64 {
-        let number = self.data.strip_prefix("{\"n\":").unwrap();
-        number.split(',').next().unwrap().parse().unwrap()
-    }
-
-    /// Its own number, after that of the run.
-    fn position(&self) -> u64 {
-        self.id.split_once('-').unwrap().1.parse().unwrap()
-    }
 }
 
 /// The details of the newest exchange whose target has this text.
@@ -339,26 +256,26 @@ fn a_live_stream_goes_on_past_every_deadline_of_a_response() {
 fn a_viewer_that_reads_nothing_is_dropped_and_delays_nobody() {
     let server = ServerProcess::start_site("--write-timeout 1");
     let address = server.address;
-    let mut stuck = Events::open(address, "", "");
-    let mut reader = Events::open(address, "", "");
+    let stuck = Events::open(address, "", "");
+    let peer = format!("\"peer\":\"{}\"", stuck.client.stream.local_addr().unwrap());
+    let mut reader = Events::open(address, "?own=1", "");
     let target = format!("/{}", "x".repeat(8000));
     let mut client = Client::connect(address);
-    let since = Instant::now();
-    let mut sent = 0;
-    // Enough for the buffers of both sockets.
-    while sent < 16 * 1024 * 1024 {
+    let (since, mut is_dropped) = (Instant::now(), false);
+    // The buffers of both sockets take some MiB, and then the thread of the stuck one waits for a second.
+    while !is_dropped {
+        assert!(since.elapsed() < 3 * TIMEOUT, "it is not dropped");
         client.send(format!("GET {target} HTTP/1.1\r\nHost: {address}\r\n\r\n"));
         assert_eq!(client.response().status, 404);
-        reader.next_with("exchange", "");
-        sent += target.len();
-        if since.elapsed() > Duration::from_secs(6) {
-            break;
+        loop {
+            let event = reader.next();
+            is_dropped |= event.data.contains(&peer) && event.data.contains("\"state\":\"gone\"");
+            if event.name == "exchange" && event.data.contains("\"state\":\"over\"") {
+                break;
+            }
         }
     }
-    // The server has closed the stream: what is left of it ends within an event.
-    let rest = stuck.client.read_to_end();
-    assert!(!rest.ends_with(b"\n\n"), "{} bytes", rest.len());
-    reader.text.clear();
+    drop(stuck);
     like(address, "");
     reader.next_with("exchange", "\"target\":\"/api/likes\"");
 }
@@ -850,30 +767,8 @@ fn the_page_of_watch_has_an_address_of_its_own_or_none() {
 fn two_hundred_exchanges_a_second_are_all_told_or_said_to_be_lost() {
     let server = ServerProcess::start_site("");
     let address = server.address;
-    let mut events = Events::open(address, "", "");
-    events.next();
-    let (count, pause) = (600, Duration::from_millis(5));
-    let sender = std::thread::spawn(move || {
-        let mut client = Client::connect(address);
-        for number in 0..count {
-            client.send(format!("GET /about?n={number} HTTP/1.1\r\nHost: h\r\n\r\n"));
-            assert_eq!(client.response().status, 200);
-            std::thread::sleep(pause);
-        }
-    });
-    let (mut told, mut position, mut is_lost) = (0, 0, false);
-    loop {
-        let event = events.next();
-        assert!(event.position() > position, "{event:?}");
-        position = event.position();
-        is_lost |= event.name == "lost";
-        told += u64::from(event.data.contains("\"state\":\"over\""));
-        if event.data.contains(&format!("n={}\"", count - 1)) && event.data.contains("\"over\"") {
-            break;
-        }
-    }
-    sender.join().unwrap();
-    assert!(told == count || is_lost, "{told} of {count} were told");
+    let told = events::under_load(address, Duration::from_secs(3));
+    assert!(told.exchanges == told.sent || told.is_lost, "{told:?}");
     let state = get(address, "/kitchen/state");
     assert_eq!(state.text().matches("\"target\":\"/about").count(), 100, "the last hundred");
 }

@@ -14,6 +14,7 @@
 //! shutdown         how the server ends: signals, grace and drain times, kill -9
 //! stop_under_load  no accepted request is lost
 //!
+//! kitchen          long: 200 exchanges a second before the page that shows them
 //! idle             long: ten thousand idle connections
 //! rolling_restart  long: two servers behind HAProxy are restarted in turn
 //! watched_download long: 1 GiB through watch, beside a direct download
@@ -31,6 +32,7 @@ mod accept;
 mod bad_clients;
 mod endurance;
 mod idle;
+mod kitchen;
 mod memory;
 mod mixed;
 mod rolling_restart;

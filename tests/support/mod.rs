@@ -33,6 +33,7 @@
 //! process        starts the binary; waits for its end; folders, signals, tools
 //! client         sends exact bytes and reads responses
 //! resources      counts descriptors, threads, memory and processor time of a process
+//! events         reads the events of the kitchen, as its page does
 //! load_client    sends request after request, and finds out what happened to each
 //! latency        measures how long new clients wait
 //!
@@ -53,6 +54,7 @@ pub mod bless;
 pub mod client;
 pub mod differ;
 pub mod latency;
+pub mod events;
 pub mod load_client;
 pub mod pace;
 pub mod page;

@@ -17,9 +17,12 @@ use super::super::bind::{self, Bound};
 use super::super::viewers::Viewers;
 use crate::site::kitchen::access::Access;
 use crate::site::kitchen::{self, Kitchen, Shown};
+use crate::site::likes::Likes;
+use crate::site::{Contact, Site};
 
-/// The routes of the page. None is shown by the trace or in the access log.
-static ROUTES: Routes<Kitchen> = routes(&[
+/// The routes of the page: those of the site's kitchen, with the site's state, so that the program has one
+/// server and not two. None is shown by the trace or in the access log.
+static ROUTES: Routes<Site> = routes(&[
     get("/", kitchen::enter).quiet(),
     get("/kitchen", kitchen::page).quiet(),
     get("/kitchen/events", kitchen::events).quiet(),
@@ -98,6 +101,7 @@ impl Page {
         let _ = self.viewers.set(viewers.clone()); // it was empty
         let limits = Limits { connections: MAX_CONNECTIONS, grace: GRACE, ..Limits::default() };
         let server = Server::from_listeners(self.bound.listeners).limits(limits);
-        server.start(&ROUTES, self.kitchen).map_err(|error| error.to_string())
+        let site = Site::new(Likes::in_memory(), None, Contact::default()).shown_by(self.kitchen);
+        server.start(&ROUTES, site).map_err(|error| error.to_string())
     }
 }

@@ -54,12 +54,6 @@ pub trait HasKitchen: Sync + 'static {
     fn kitchen(&self) -> &Kitchen;
 }
 
-impl HasKitchen for Kitchen {
-    fn kitchen(&self) -> &Kitchen {
-        self
-    }
-}
-
 /// The kitchen of one server. A clone is a handle to the same.
 #[derive(Clone)]
 pub struct Kitchen(Arc<KitchenParts>);

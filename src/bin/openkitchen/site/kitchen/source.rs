@@ -47,11 +47,13 @@ pub struct HandlerSource {
 
 /// Finds the line of a row.
 pub fn row(row: &RouteRow) -> RowSource {
-    let file = row.place.file().replace('\\', "/");
-    let source = FILES.iter().find(|(name, _)| file.strip_prefix(FOLDER) == Some(name));
+    // What stands before the folder depends on where the compiler was started.
+    let place = row.place.file().replace('\\', "/");
+    let file = place.rsplit_once("/site/").map_or(&*place, |(_, file)| file);
+    let source = FILES.iter().find(|(name, _)| *name == file);
     let line = (row.place.line() as usize).saturating_sub(1);
     let text = source.and_then(|(_, source)| source.lines().nth(line)).unwrap_or_default().trim();
-    RowSource { file, text, handler: handler_name(text) }
+    RowSource { file: format!("{FOLDER}{file}"), text, handler: handler_name(text) }
 }
 
 /// The second argument of `get("/path", module::name)`.
