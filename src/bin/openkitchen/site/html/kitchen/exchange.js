@@ -183,9 +183,9 @@ export class ExchangeView {
     const { connection, ends } = this.#detail;
     const known = this.feed.connections.get(connection);
     const then = known ? connectionText(known, false, true) : ends.join(", ");
-    return el("p", { class: "figures" },
-      el("span", { "data-steps": "2" }, `connection @${connection}${known ? ` from ${known.peer}` : ""}`),
-      then ? el("span", { "data-from": "10", "data-steps": "10" }, ` · ${then}`) : null);
+    return el("p", { class: "connection figures" },
+      el("span", { "data-steps": "2" }, `connection @${connection}`),
+      then ? el("span", { "data-from": "10", "data-steps": "10" }, then) : null);
   }
 
   #slotPane() {
