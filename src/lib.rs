@@ -104,7 +104,7 @@ pub use message::head::Version;
 pub use message::limits::Limits;
 pub use message::method::Method;
 pub use message::persistence::Persistence;
-pub use message::response::{BadField, Response};
+pub use message::response::{BadField, DeliveryStep, Response};
 pub use message::status::Status;
 pub use message::target::form;
 pub use net::observer::{Answered, End, Observer};

@@ -146,7 +146,8 @@ fn every_refusal_is_provoked_by_a_page() {
             && block.from == Side::Server
         {
             let bytes = block.bytes.expand().unwrap_or_default();
-            responses.push(String::from_utf8_lossy(&bytes).into_owned());
+            // Long sentences are folded.
+            responses.push(String::from_utf8_lossy(&bytes).replace("\n  ", " "));
         }
     }
     for refusal in Refusal::all() {

@@ -8,6 +8,8 @@
 //!     Host: example.test                                    the corrected line
 //!
 //! RFC 9112 section 5.1: put the colon directly after the name
+//! why: one program ignores the space, and another takes it as a part of the name and does
+//!   not know that field: the two see different requests      what goes wrong otherwise
 //! ```
 //! Bytes other than visible ASCII are shown as escapes, and a long line is cut around the caret.
 //! Next: [`corrected`](super::corrected).
@@ -16,6 +18,7 @@ use std::ops::Range;
 
 use super::corrected::corrected_line;
 use super::counted::counted;
+use super::fold::fold;
 use super::limits;
 use super::refusal::{Refusal, Refused};
 use super::response::Response;
@@ -28,13 +31,16 @@ pub(crate) const INDENT: &str = "    ";
 /// terminal of 80.
 pub(crate) const MAX_SHOWN_COLUMNS: usize = 72;
 
+/// Columns of the text of an error response.
+const COLUMNS: usize = 80;
+
 /// Seconds after which a client may try again.
 const RETRY_AFTER: &str = "1";
 
 impl Refused {
     /// The error response. `bytes` are those of the request, from its first.
     pub fn response(&self, bytes: &[u8], limits: &limits::Limits) -> Response {
-        let response = Response::text(self.explained(bytes, limits))
+        let response = Response::text(folded(&self.explained(bytes, limits)))
             .status(self.refusal.rule().status)
             // The text may show the client's own bytes, which a browser must not take for HTML.
             .field("X-Content-Type-Options", "nosniff");
@@ -46,8 +52,9 @@ impl Refused {
         }
     }
 
-    /// Returns the content of the error response: the reason, the refused line with a caret under the
-    /// bad byte, the corrected line, the clause and the fix.
+    /// Returns the content of the error response, before it is folded: the reason, the refused line with a
+    /// caret under the bad byte, the corrected line, the clause and the fix, and what goes wrong where
+    /// such a request is accepted.
     ///
     /// `bytes` are those of the request, from its first. If a limit was exceeded, the text names its
     /// value from `limits`.
@@ -61,7 +68,7 @@ impl Refused {
         if let Some(excerpt) = self.excerpt(bytes, limits) {
             text += &format!("\n{excerpt}\n");
         }
-        text + &format!("{}: {}\n", rule.clause, rule.fix)
+        text + &format!("{}: {}\nwhy: {}\n", rule.clause, rule.fix, rule.harm)
     }
 
     /// The lines of the request that the response shows.
@@ -76,11 +83,14 @@ impl Refused {
         let mut excerpt = picture(bytes, at)?;
         let line = line_of(bytes, at)?;
         let shown = window(bytes, &line, at);
-        // The corrected line is cut at the same bytes. It is not shown if a change lies outside of them.
+        // The corrected line is cut at the same bytes. It is not shown if a change lies outside of them, or
+        // makes it too wide.
         let (before, after) = (&bytes[line.start..shown.start], &bytes[shown.end..line.end]);
         let cut = |line: Vec<u8>| Some(line.strip_prefix(before)?.strip_suffix(after)?.to_vec());
-        if let Some(line) = corrected_line(self, bytes, line, limits).and_then(cut) {
-            excerpt += &format!("{INDENT}{}\n", Visible(&line));
+        let corrected = corrected_line(self, bytes, line, limits).and_then(cut);
+        let corrected = corrected.map(|line| Visible(&line).to_string());
+        if let Some(line) = corrected.filter(|line| INDENT.len() + line.len() <= COLUMNS) {
+            excerpt += &format!("{INDENT}{line}\n");
         }
         Some(excerpt)
     }
@@ -111,6 +121,15 @@ impl Refusal {
             _ => return None,
         })
     }
+}
+
+/// Folds the sentences of a text, but not the lines of the request that it shows.
+fn folded(text: &str) -> String {
+    let lines = text.lines().flat_map(|line| match line.starts_with(INDENT) || line.is_empty() {
+        true => vec![line.to_owned()],
+        false => fold(line, COLUMNS, "  "),
+    });
+    lines.flat_map(|line| [line, "\n".to_owned()]).collect()
 }
 
 /// Returns the line that contains byte `at`, and a line with a caret under that byte. `None` if there
@@ -164,8 +183,27 @@ mod tests {
             text,
             "a space stands between a header field's name and its colon\n\
              \n    Host : h\n        ^\n    Host: h\n\n\
-             RFC 9112 section 5.1: put the colon directly after the name\n"
+             RFC 9112 section 5.1: put the colon directly after the name\n\
+             why: one program ignores the space, and another takes it as a part of the name and \
+             does not know that field: the two see different requests\n"
         );
+    }
+
+    #[test]
+    fn every_refusal_fits_in_80_columns_and_no_word_is_broken() {
+        let long = "a".repeat(200);
+        let request = format!("GET /{long} HTTP/1.1\r\nHost: h\r\nX: {long}\x07{long}\r\n\r\n");
+        for refusal in Refusal::all() {
+            for at in [None, Some(3), Some(150), Some(400)] {
+                let refused = Refused { refusal, at };
+                let text = refused.explained(request.as_bytes(), &Default::default());
+                let folded = folded(&text);
+                assert!(folded.lines().all(|line| line.len() <= COLUMNS), "{folded}");
+                assert!(folded.split_whitespace().eq(text.split_whitespace()), "{folded}");
+                assert!(folded.contains("\nwhy: "), "{folded}");
+                assert!(folded.len() < 1500, "{} bytes: {folded}", folded.len());
+            }
+        }
     }
 
     /// The line as shown, and the caret's column.

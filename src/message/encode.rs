@@ -32,7 +32,8 @@ pub enum Delimiter {
     Length(u64),
     /// Chunks follow.
     Chunked,
-    /// Bytes follow until the connection closes. HTTP/1.0 has no other way for an unknown length.
+    /// Bytes follow until the connection closes. HTTP/1.0 has no other way for an unknown length, and
+    /// [`Response::steps`] takes it.
     Close,
 }
 
@@ -56,8 +57,9 @@ impl ResponseContext {
         let length = match &response.body {
             Body::Bytes(bytes) => Some(bytes.len() as u64),
             Body::Sized(_, length) => Some(*length),
-            Body::Stream(_) => None,
+            Body::Stream(_) | Body::Steps(_) => None,
         };
+        let ends_with_connection = matches!(response.body, Body::Steps(_));
         let announced = match (length, version) {
             // RFC 9110 section 8.6, RFC 9112 section 6.1: neither field with 1xx and 204. A 304 may
             // have the length that a 200 would have, but it is not known here.
@@ -65,8 +67,8 @@ impl ResponseContext {
             // RFC 9110 section 15.3.6: a 205 has no content either, but it needs a Content-Length.
             _ if response.status == Status::RESET_CONTENT => Delimiter::Length(0),
             (Some(length), _) => Delimiter::Length(length),
-            (None, Version::Http11) => Delimiter::Chunked,
-            (None, Version::Http10) => Delimiter::Close,
+            (None, Version::Http11) if !ends_with_connection => Delimiter::Chunked,
+            (None, _) => Delimiter::Close,
         };
         ResponseContext { is_head, version, announced, persistence: Persistence::Close }
     }

@@ -30,7 +30,7 @@ use super::visible::Visible;
 /// - `Date`, always;
 /// - `Content-Length`, or `Transfer-Encoding: chunked` for a [stream](Response::stream). A 204 and a 304
 ///   have neither, and no content. An HTTP/1.0 client gets a stream with neither, until the connection
-///   closes;
+///   closes; every client gets [steps](Response::steps) so;
 /// - `Connection: close` if the connection closes after this response, or `Connection: keep-alive` if
 ///   an HTTP/1.0 client keeps it open.
 ///
@@ -54,6 +54,17 @@ pub(crate) enum Body {
     Sized(Box<dyn Read + Send>, u64),
     /// All bytes of a reader. What one read gives is sent at once.
     Stream(Box<dyn Read + Send>),
+    /// Step by step, until the connection ends.
+    Steps(Vec<DeliveryStep>),
+}
+
+/// One step in which content is sent: see [`Response::steps`].
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum DeliveryStep {
+    /// Sends these bytes at once.
+    Bytes(Cow<'static, [u8]>),
+    /// Resets the connection (RST), after the bytes before it have arrived. No step follows.
+    Reset,
 }
 
 /// The error of [`Response::try_field`]: a field that cannot be sent. Its text says why.
@@ -187,6 +198,26 @@ impl Response {
     #[track_caller]
     pub fn stream(content_type: &str, reader: impl Read + Send + 'static) -> Response {
         Response::with_body(content_type, Body::Stream(Box::new(reader)))
+    }
+
+    /// `200 OK` with content that is sent step by step, and ends where the connection ends: the client is
+    /// told no length, and gets no chunks (RFC 9112 section 6.3). Sets Content-Type to `content_type`.
+    ///
+    /// For a client under test, and for lessons: a client cannot tell a close that was meant from one that
+    /// was not. All other content should have a length or be a [stream](Response::stream).
+    ///
+    /// ```
+    /// use openkitchen::{DeliveryStep, Response};
+    ///
+    /// let lost = [DeliveryStep::Bytes(b"the first half".into()), DeliveryStep::Reset];
+    /// let response = Response::steps("text/plain", lost);
+    /// ```
+    ///
+    /// # Panics
+    /// As [`Response::bytes`].
+    #[track_caller]
+    pub fn steps(content_type: &str, steps: impl Into<Vec<DeliveryStep>>) -> Response {
+        Response::with_body(content_type, Body::Steps(steps.into()))
     }
 
     #[track_caller]

@@ -314,6 +314,9 @@ mod tests {
         fn half_close(&mut self) -> io::Result<()> {
             self.entry.stream.shutdown(Shutdown::Write)
         }
+        fn reset_at_end(&mut self) -> io::Result<()> {
+            Ok(())
+        }
     }
 
     static ROUTES: Routes = routes(&[get("/", |_: &Request| Response::text("hello"))]);

@@ -4,6 +4,7 @@
 //! bytes            the head and up to 64 KiB of content in one write, then the rest
 //! sized reader     as many bytes as Content-Length says
 //! stream           a chunk for each read of the handler's reader
+//! steps            bytes after bytes, and then the end of the connection: a close or a reset
 //! ```
 //! A thread waits here while the client takes the bytes. A slow client must not hold it for ever: the
 //! connection is closed if the client takes no byte for the write timeout, or not all of a response (of
@@ -21,7 +22,7 @@ use super::transport::{Io, MAX_KEPT_OUTPUT, ONE_WRITE, Transport};
 use crate::message::chunked::{LAST_CHUNK, encode_chunk};
 use crate::message::encode::{Delimiter, ResponseContext, encode_head};
 use crate::message::limits::Limits;
-use crate::message::response::{Body, Response};
+use crate::message::response::{Body, DeliveryStep, Response};
 
 /// Bytes that one read of a stream may give: one chunk, one write.
 const STREAM_READ_BYTES: usize = 16 * 1024;
@@ -40,6 +41,15 @@ pub(super) fn memory_of(response: &Response) -> usize {
         Body::Bytes(Cow::Borrowed(bytes)) => (0, one_write(bytes.len())),
         Body::Sized(_, length) => (0, 2 * usize::try_from(*length).map_or(ONE_WRITE, one_write)),
         Body::Stream(_) => (0, 2 * STREAM_READ_BYTES),
+        Body::Steps(steps) => steps.iter().fold((0, 0), |(content, buffers), step| match step {
+            DeliveryStep::Bytes(Cow::Owned(bytes)) => {
+                (content + bytes.capacity(), buffers.max(one_write(bytes.len())))
+            }
+            DeliveryStep::Bytes(Cow::Borrowed(bytes)) => {
+                (content, buffers.max(one_write(bytes.len())))
+            }
+            DeliveryStep::Reset => (content, buffers),
+        }),
     };
     let own = content + response.fields.capacity();
     let buffers = buffers + response.fields.len();
@@ -60,21 +70,29 @@ pub(super) fn deliver<L: Io>(
     encode_head(&response, context, now, transport.out);
     match (response.body, context.delimiter()) {
         (_, Delimiter::Head | Delimiter::Length(0)) => transport.flush(limits.time_budget(0))?,
-        (Body::Bytes(bytes), _) => {
-            let with_head = &bytes[..bytes.len().min(ONE_WRITE)];
-            let budget = limits.time_budget(bytes.len() as u64);
-            transport.out.extend_from_slice(with_head);
-            transport.flush(budget)?;
-            transport.send(&bytes[with_head.len()..], budget)?;
-        }
+        (Body::Bytes(bytes), _) => send_bytes(transport, &bytes, limits)?,
         (Body::Sized(reader, length), _) => {
             return copy(transport, reader.take(length), length, limits);
         }
         (Body::Stream(reader), delimiter) => {
             return stream(transport, reader, delimiter == Delimiter::Chunked, limits);
         }
+        (Body::Steps(steps), _) => return take_steps(transport, steps, limits),
     }
     Ok(Sent::Whole)
+}
+
+/// Sends these bytes after what is in `out`.
+fn send_bytes<L: Io>(
+    transport: &mut Transport<'_, L>,
+    bytes: &[u8],
+    limits: &Limits,
+) -> io::Result<()> {
+    let with_head = &bytes[..bytes.len().min(ONE_WRITE)];
+    let budget = limits.time_budget(bytes.len() as u64);
+    transport.out.extend_from_slice(with_head);
+    transport.flush(budget)?;
+    transport.send(&bytes[with_head.len()..], budget)
 }
 
 /// Whether all the promised content was sent. If a reader fails or has too few bytes, the head is already
@@ -82,6 +100,8 @@ pub(super) fn deliver<L: Io>(
 pub(super) enum Sent {
     Whole,
     CutShort,
+    /// The connection is reset when the socket is closed.
+    Reset,
 }
 
 /// Reads once from a handler's reader; `None` if it fails or panics.
@@ -151,4 +171,27 @@ fn stream<L: Io>(
             Some(_) => {}
         }
     }
+}
+
+/// Takes the steps of a response after the head that is in `out`.
+#[cold]
+fn take_steps<L: Io>(
+    transport: &mut Transport<'_, L>,
+    steps: Vec<DeliveryStep>,
+    limits: &Limits,
+) -> io::Result<Sent> {
+    for step in steps {
+        match step {
+            DeliveryStep::Bytes(bytes) => send_bytes(transport, &bytes, limits)?,
+            DeliveryStep::Reset => {
+                transport.flush(limits.time_budget(0))?;
+                return Ok(match transport.reset() {
+                    Ok(()) => Sent::Reset,
+                    Err(_) => Sent::CutShort, // a system that cannot reset closes
+                });
+            }
+        }
+    }
+    transport.flush(limits.time_budget(0))?;
+    Ok(Sent::Whole)
 }

@@ -383,6 +383,7 @@ impl<'c, 'a, S: Sync, L: Io> Exchange<'c, 'a, S, L> {
         let sent = deliver(self.transport, response, context, now, limits);
         drop(reserved);
         let persistence = promised.unless(!matches!(sent, Ok(Sent::Whole)));
+        let is_reset = matches!(sent, Ok(Sent::Reset));
         // A response that could not be sent is reported too: its handler has run.
         self.report(status, hides_query, route, persistence);
         // A client that was too slow (write timeout) ends the connection here.
@@ -399,7 +400,9 @@ impl<'c, 'a, S: Sync, L: Io> Exchange<'c, 'a, S, L> {
         // writes lingers all the same: it takes longer, and the client may break the rule meanwhile.
         let will_send_no_more =
             asked_for == Persistence::Close && !had_content && !more_has_arrived;
-        if persistence == Persistence::Close && !(will_send_no_more && is_one_write) {
+        // A connection that is to be reset must not be closed before.
+        let needs_no_close = is_reset || (will_send_no_more && is_one_write);
+        if persistence == Persistence::Close && !needs_no_close {
             self.transport.close();
         }
         Ok(persistence)

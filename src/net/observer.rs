@@ -99,7 +99,8 @@ pub enum End {
     ServerClosed,
     /// The server will send no more, and the client goes on sending. Only `watch` reports that.
     ServerHalfClosed,
-    /// The server's side reset the connection. Only a program between the two, as `watch` is, sees that.
+    /// The server's side reset the connection: a response had that [step](crate::DeliveryStep::Reset), or
+    /// a program between the two, as `watch` is, has seen it.
     ServerReset,
 }
 
@@ -132,6 +133,8 @@ pub struct Tapped<'o, L> {
     observers: &'o [Arc<dyn Observer>],
     client_ended: Cell<bool>,
     server_ended: Cell<bool>,
+    /// Whether the connection ends in a reset.
+    resets: bool,
 }
 
 impl<'o, L> Tapped<'o, L> {
@@ -139,7 +142,8 @@ impl<'o, L> Tapped<'o, L> {
     pub fn new(io: L, identity: Identity, observers: &'o [Arc<dyn Observer>]) -> Tapped<'o, L> {
         let Identity { number: connection, peer } = identity;
         let (client_ended, server_ended) = (Cell::new(false), Cell::new(false));
-        let tapped = Tapped { io, connection, observers, client_ended, server_ended };
+        let resets = false;
+        let tapped = Tapped { io, connection, observers, client_ended, server_ended, resets };
         report(observers, |observer| observer.opened(connection, peer));
         tapped
     }
@@ -152,7 +156,8 @@ impl<'o, L> Tapped<'o, L> {
 
     fn server_ended(&self) {
         if !self.server_ended.replace(true) {
-            report(self.observers, |observer| observer.ended(self.connection, End::ServerClosed));
+            let end = if self.resets { End::ServerReset } else { End::ServerClosed };
+            report(self.observers, |observer| observer.ended(self.connection, end));
         }
     }
 
@@ -202,6 +207,12 @@ impl<L: Io> Io for Tapped<'_, L> {
     fn half_close(&mut self) -> io::Result<()> {
         self.server_ended();
         self.io.half_close()
+    }
+
+    fn reset_at_end(&mut self) -> io::Result<()> {
+        self.io.reset_at_end()?;
+        self.resets = true;
+        Ok(())
     }
 }
 

@@ -19,6 +19,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use super::memory::{FREE_BYTES, Memory, OutOfMemory, Reservation, enlarge};
+use crate::sys;
 
 /// Both directions of a connection: a socket, a socket with a tap, or memory.
 #[doc(hidden)]
@@ -27,6 +28,8 @@ pub trait Io: Read + Write {
     fn set_read_timeout(&mut self, time: Duration) -> io::Result<()>;
     /// Closes the writing half: the peer reads the end of the stream.
     fn half_close(&mut self) -> io::Result<()>;
+    /// Makes the end of the connection a reset, once what was written has arrived.
+    fn reset_at_end(&mut self) -> io::Result<()>;
 }
 
 impl Io for &TcpStream {
@@ -36,6 +39,15 @@ impl Io for &TcpStream {
 
     fn half_close(&mut self) -> io::Result<()> {
         self.shutdown(Shutdown::Write)
+    }
+
+    fn reset_at_end(&mut self) -> io::Result<()> {
+        // A reset drops what has not arrived.
+        let deadline = Instant::now() + ARRIVAL_WAIT;
+        while sys::unacknowledged(self) > 0 && Instant::now() < deadline {
+            thread::sleep(RECHECK_PAUSE);
+        }
+        sys::reset_on_close(self)
     }
 }
 
@@ -66,7 +78,10 @@ const LINGER_BYTES: usize = 8 << 20;
 /// request still arrives.
 const RECHECKS: u32 = 200;
 
-/// Pause between two of these reads.
+/// The longest wait until the bytes before a reset have arrived.
+const ARRIVAL_WAIT: Duration = Duration::from_secs(1);
+
+/// Pause between two of these reads, or two looks at what has arrived.
 const RECHECK_PAUSE: Duration = Duration::from_millis(1);
 
 /// The buffers that a worker thread keeps from one connection to the next. To make them anew would take
@@ -299,6 +314,14 @@ impl<'a, L: Io> Transport<'a, L> {
         let _ = self.io.half_close();
     }
 
+    /// Makes the end of the connection a reset.
+    ///
+    /// # Errors
+    /// The system cannot reset a connection.
+    pub fn reset(&mut self) -> io::Result<()> {
+        self.io.reset_at_end()
+    }
+
     /// Ends the connection so that the last response is not lost: see [`linger`](Transport::linger).
     pub fn close(&mut self) {
         self.linger(LINGER);
@@ -365,6 +388,10 @@ mod tests {
             Ok(())
         }
         fn half_close(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+
+        fn reset_at_end(&mut self) -> io::Result<()> {
             Ok(())
         }
     }

@@ -35,5 +35,7 @@ mod report;
 
 pub use super::difference::{Caret, Cause, Difference};
 pub use case::Case;
-pub use play::{CheckOutcome, CheckTarget, Crossed, PlayedCase, play, play_and_keep};
+pub use play::{
+    CheckOutcome, CheckTarget, Crossed, PlayedCase, PlayedEvent, play, play_and_keep, play_to_end,
+};
 pub use report::{CaseResult, Report, Verdict};

@@ -171,10 +171,8 @@ impl<V: SendViewer> SendPlayer<V> {
             if self.is_over() {
                 break;
             }
-            if !matches!(turn.step, Step::Assert { .. }) {
-                self.connection(turn.connection)?;
-                self.step(turn.connection, turn.step)?;
-            }
+            self.connection(turn.connection)?;
+            self.step(turn.connection, turn.step)?;
         }
         Ok(())
     }
@@ -184,6 +182,8 @@ impl<V: SendViewer> SendPlayer<V> {
             Step::Receive(ToReceive { is_awaited: true, position, .. }) => {
                 self.await_position(number, &position);
             }
+            // Assertions stand for responses whose bytes are not known.
+            Step::Assert { about: Side::Server, .. } => self.await_responses(number),
             Step::Receive(_) | Step::Open | Step::Assert { .. } => {}
             Step::Wait { by: Side::Server, .. } => {}
             Step::Send { bytes, is_last } => {
@@ -279,6 +279,16 @@ impl<V: SendViewer> SendPlayer<V> {
     /// Waits until the responses have reached this position of the transcript, or for silence.
     fn await_position(&mut self, number: u32, position: &Progress) {
         self.print_while(number, |dialogue| !dialogue.progress(Side::Server).has_reached(position));
+    }
+
+    /// Waits until each request has its final response, or the first one an interim response, or for
+    /// silence.
+    fn await_responses(&mut self, number: u32) {
+        self.print_while(number, |dialogue| {
+            let progress = dialogue.progress(Side::Server);
+            let has_interim = progress.finals == 0 && progress.has_messages();
+            dialogue.unanswered() > 0 && !has_interim
+        });
     }
 
     /// Prints events as long as the connection is open and this is true of it, but not after a silence

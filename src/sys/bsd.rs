@@ -1,13 +1,18 @@
 //! What macOS and the BSDs have in place of Linux's: the numbers of their C headers. Their malloc needs
 //! no limit, and they have no SCHED_BATCH.
 
-use std::ffi::c_int;
+use std::ffi::{c_int, c_ulong};
 use std::net::TcpStream;
 
 pub const RLIMIT_NOFILE: c_int = 8;
 pub const SOL_SOCKET: c_int = 0xffff;
 pub const SO_LINGER: c_int = 0x80;
 pub const ENOBUFS: c_int = 55;
+/// The size of a terminal.
+pub const TIOCGWINSZ: IoctlRequest = 0x4008_7468;
+
+/// The type of a request to `ioctl`.
+pub type IoctlRequest = c_ulong;
 
 /// `rlim_t`: 64 bits wide. FreeBSD's has a sign, and its amounts are positive.
 pub type ResourceAmount = u64;

@@ -7,7 +7,7 @@ use std::os::fd::AsRawFd;
 use std::ptr;
 
 use super::SIG_IGN;
-use super::signal;
+use super::{ioctl, signal};
 
 pub const RLIMIT_NOFILE: c_int = 7;
 pub const SOL_SOCKET: c_int = 1;
@@ -79,9 +79,15 @@ pub fn unacknowledged(stream: &TcpStream) -> usize {
 /// The type of a request to `ioctl`: an `int` in musl (from which OpenHarmony's library comes) and on
 /// Android, a `long` in glibc and uClibc.
 #[cfg(any(target_env = "musl", target_env = "ohos", target_os = "android"))]
-type IoctlRequest = c_int;
+pub type IoctlRequest = c_int;
 #[cfg(not(any(target_env = "musl", target_env = "ohos", target_os = "android")))]
-type IoctlRequest = c_ulong;
+pub type IoctlRequest = c_ulong;
+
+/// The size of a terminal. PowerPC has the number of the BSDs.
+#[cfg(not(any(target_arch = "powerpc", target_arch = "powerpc64")))]
+pub const TIOCGWINSZ: IoctlRequest = 0x5413;
+#[cfg(any(target_arch = "powerpc", target_arch = "powerpc64"))]
+pub const TIOCGWINSZ: IoctlRequest = 0x4008_7468;
 
 /// Bytes that a socket has not sent, or that are not acknowledged. PowerPC has a number of its own.
 #[cfg(not(any(target_arch = "powerpc", target_arch = "powerpc64")))]
@@ -112,7 +118,6 @@ unsafe extern "C" {
     #[cfg(target_env = "gnu")]
     fn mallopt(parameter: c_int, value: c_int) -> c_int;
     fn waitpid(process: c_int, status: *mut c_int, options: c_int) -> c_int;
-    fn ioctl(descriptor: c_int, request: IoctlRequest, ...) -> c_int;
     fn pthread_self() -> Thread;
     fn pthread_getschedparam(
         thread: Thread,

@@ -10,7 +10,7 @@
 //! waitpid                children that have ended, as PID 1
 //! pthread_setschedparam  the scheduling policy of a thread
 //! setsockopt             a reset (RST) when a socket is closed
-//! ioctl                  the bytes that have not arrived yet
+//! ioctl                  the bytes that have not arrived yet; the width of a terminal
 //! signal                 SIGTERM, SIGHUP and Ctrl-C stop the server; SIGXFSZ does not end it
 //! mkdir, open            folders and files for their owner alone: std has them on Unix only
 //! getrandom              a random number: std uses it for its hash tables alone
@@ -142,6 +142,12 @@ pub fn reset_on_close(stream: &TcpStream) -> io::Result<()> {
 /// known. A reset may drop them. Zero on systems other than Linux.
 pub fn unacknowledged(stream: &TcpStream) -> usize {
     system::unacknowledged(stream)
+}
+
+/// Columns of the terminal to which stdout is connected, at this moment. `None` if it is no terminal or
+/// does not say, and on Windows.
+pub fn stdout_columns() -> Option<usize> {
+    system::stdout_columns()
 }
 
 /// Splits an argument of the command line at its first `=`; each part keeps its bytes. On Windows

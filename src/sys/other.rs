@@ -51,6 +51,10 @@ pub fn reset_on_close(_: &TcpStream) -> io::Result<()> {
     Err(ErrorKind::Unsupported.into())
 }
 
+pub fn stdout_columns() -> Option<usize> {
+    None
+}
+
 pub fn unacknowledged(_: &TcpStream) -> usize {
     0
 }

@@ -1,11 +1,11 @@
 //! What Linux, macOS and the BSDs have in common. The numbers of their C headers differ, so these are in
 //! `linux` and `bsd`.
 
-use std::ffi::{OsStr, c_int, c_uint, c_void};
+use std::ffi::{OsStr, c_int, c_uint, c_ushort, c_void};
 use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::io::{self, ErrorKind, Read};
 use std::net::{TcpListener, TcpStream};
-use std::os::fd::{AsRawFd, IntoRawFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, IntoRawFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
 use std::os::unix::net::UnixStream;
@@ -21,7 +21,10 @@ mod kernel;
 #[path = "bsd.rs"]
 mod kernel;
 
-use kernel::{ENOBUFS, RLIMIT_NOFILE, ResourceAmount, SO_LINGER, SOL_SOCKET, highest_soft_limit};
+use kernel::{
+    ENOBUFS, IoctlRequest, RLIMIT_NOFILE, ResourceAmount, SO_LINGER, SOL_SOCKET, TIOCGWINSZ,
+    highest_soft_limit,
+};
 pub use kernel::{limit_malloc_arenas, reap_orphans, unacknowledged, use_batch_scheduling};
 
 pub fn set_backlog(listener: &TcpListener, backlog: i32) -> io::Result<()> {
@@ -89,6 +92,21 @@ pub fn create_private_file(path: &Path) -> io::Result<File> {
 pub fn is_same_file(file: &File, path: &Path) -> io::Result<bool> {
     let [one, other] = [file.metadata()?, fs::metadata(path)?];
     Ok((one.dev(), one.ino()) == (other.dev(), other.ino()))
+}
+
+pub fn stdout_columns() -> Option<usize> {
+    columns(io::stdout().as_fd())
+}
+
+/// The width of a terminal; `None` if the descriptor is none.
+fn columns(terminal: BorrowedFd<'_>) -> Option<usize> {
+    let mut size = TerminalSize::default();
+    // SAFETY: TIOCGWINSZ writes a struct of this layout (four `unsigned short`) through the pointer, which
+    // lives across the call; the descriptor is open as long as it is borrowed. What is no terminal, and a
+    // kernel that has another number, fails and writes nothing.
+    let result = unsafe { ioctl(terminal.as_raw_fd(), TIOCGWINSZ, &raw mut size) };
+    // Zero: a terminal that does not know its size, such as a serial line.
+    (result == 0 && size.columns > 0).then(|| usize::from(size.columns))
 }
 
 pub fn on_stop_signal(on_signal: impl FnOnce(StopSignals) + Send + 'static) -> io::Result<()> {
@@ -214,6 +232,15 @@ struct ResourceLimit {
     hard: ResourceAmount,
 }
 
+/// `struct winsize`.
+#[derive(Default)]
+#[repr(C)]
+struct TerminalSize {
+    rows: c_ushort,
+    columns: c_ushort,
+    pixels: [c_ushort; 2],
+}
+
 // std links the C library anyway, so these declarations need no crate.
 unsafe extern "C" {
     fn setsockopt(
@@ -224,6 +251,7 @@ unsafe extern "C" {
         length: c_uint,
     ) -> c_int;
     fn listen(socket: c_int, backlog: c_int) -> c_int;
+    fn ioctl(descriptor: c_int, request: IoctlRequest, ...) -> c_int;
     fn getrlimit(resource: c_int, limit: *mut ResourceLimit) -> c_int;
     fn setrlimit(resource: c_int, limit: *const ResourceLimit) -> c_int;
     fn signal(number: c_int, disposition: Disposition) -> Disposition;
@@ -277,6 +305,33 @@ mod tests {
         let row = limits.lines().find_map(|line| line.strip_prefix("Max open files"));
         let hard = row.and_then(|row| row.split_whitespace().nth(1));
         assert_eq!(hard, Some(&*descriptor_limit().hard.to_string()));
+    }
+
+    // PowerPC has other numbers, and the BSDs too.
+    #[cfg(all(target_os = "linux", not(any(target_arch = "powerpc", target_arch = "powerpc64"))))]
+    #[test]
+    fn the_width_of_a_terminal_is_the_one_that_was_set() {
+        const TIOCSWINSZ: IoctlRequest = 0x5414;
+        // Each open of /dev/ptmx makes a new terminal, whose size can be set from this side.
+        let opened = OpenOptions::new().read(true).write(true).open("/dev/ptmx");
+        let Ok(terminal) = opened else { return };
+        assert_eq!(columns(terminal.as_fd()), None, "a new terminal has no size");
+        for width in [80, 132, 65_535] {
+            let size = TerminalSize { rows: 24, columns: width, pixels: [0; 2] };
+            let mut guarded = Guarded { value: TerminalSize::default(), behind: UNTOUCHED };
+            // SAFETY: TIOCSWINSZ reads a struct of this layout, which lives across the call. The second
+            // pointer is made from the whole of `guarded`, so the call may write behind the struct as
+            // well, if its layout is wrong.
+            let results = unsafe {
+                let set = ioctl(terminal.as_raw_fd(), TIOCSWINSZ, &raw const size);
+                (set, ioctl(terminal.as_raw_fd(), TIOCGWINSZ, addr_of_mut!(guarded)))
+            };
+            assert_eq!((results, guarded.behind), ((0, 0), UNTOUCHED), "written behind the struct");
+            assert_eq!((guarded.value.rows, guarded.value.columns), (24, width));
+            assert_eq!(columns(terminal.as_fd()), Some(usize::from(width)));
+        }
+        let file = File::open("/proc/self/limits").expect("a file");
+        assert_eq!(columns(file.as_fd()), None, "no terminal");
     }
 
     #[test]

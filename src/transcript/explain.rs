@@ -9,14 +9,18 @@
 //! ```
 //! Rule: every element gets a [`Remark`]: its meaning, from the [`glossary`](super::glossary), and its
 //! clause. `direction.rs` explains the ranges of one direction, and says where content ends and why.
-//! `words.rs` explains a head. `faults.rs` says what is broken. In a capture, `sender.rs` finds
-//! the side that sent a message. `pasted.rs` restores the line ends of pasted text.
+//! `words.rs` explains a head. `faults.rs` says what is broken. `exchanges.rs` says what needs both
+//! directions, and what the end of a connection means. `first_use.rs` explains the words of the
+//! explanations. In a capture, `sender.rs` finds the side that sent a message. `pasted.rs` restores what
+//! pasted text has lost.
 //!
 //! Left out: the inside of content, and everything after a broken head or a change of protocol. No
 //! explanation repeats a secret. Next: `direction.rs`.
 
 mod faults;
 mod direction;
+mod exchanges;
+mod first_use;
 mod pasted;
 mod remark;
 mod sender;
@@ -30,9 +34,11 @@ use crate::message::dialogue::{Dialogue, Followed, Side};
 use crate::message::ending::Ending;
 use crate::message::method::Method;
 use direction::DirectionExplainer;
+use exchanges::{Exchanges, Position};
 use sender::sender;
 
-pub use pasted::with_line_ends;
+pub use first_use::FirstUses;
+pub use pasted::{Pasted, pasted};
 pub use remark::{Remark, prose};
 
 /// Explains the bytes of one stream, in their order. `from` is the side that sent them. It is `None` for
@@ -47,6 +53,17 @@ pub use remark::{Remark, prose};
 /// assert_eq!((remarks[0].about.as_str(), remarks[0].clause), ("GET", "RFC 9110 section 9.3.1"));
 /// ```
 pub fn explain(bytes: &[u8], from: Option<Side>, request_method: Option<Method>) -> Vec<Remark> {
+    explain_part(bytes, from, request_method, true)
+}
+
+/// Explains bytes as [`explain`] does. `is_whole` says whether the stream ends after them, so that what
+/// is missing is explained too.
+pub fn explain_part(
+    bytes: &[u8],
+    from: Option<Side>,
+    request_method: Option<Method>,
+    is_whole: bool,
+) -> Vec<Remark> {
     let mut connection = ConnectionExplainer::default();
     if let Some(method) = request_method {
         connection.dialogue.expect_response_to(method);
@@ -63,15 +80,19 @@ pub fn explain(bytes: &[u8], from: Option<Side>, request_method: Option<Method>)
         remarks.extend(connection.ranges.explain_range(side, &range, rest));
         at += range.length;
     }
-    remarks.extend(connection.explain_both_ends());
+    if is_whole {
+        remarks.extend(connection.explain_both_ends());
+    }
     remarks.sort_by_key(|remark| remark.span.start);
     remarks
 }
 
-/// Returns the transcript with its explanations as prose after its blocks and events. Prose cannot be
-/// within a block, because prose ends a block.
-pub fn annotate(transcript: &Transcript) -> Transcript {
+/// Returns the transcript with its explanations as prose after its blocks and events, in lines of at most
+/// `width` columns. The first use of a word of HTTP is followed by its meaning. Prose cannot be within
+/// a block, because prose ends a block.
+pub fn annotate(transcript: &Transcript, width: usize) -> Transcript {
     let mut connections = BTreeMap::<u32, ConnectionExplainer>::new();
+    let mut first_uses = FirstUses::default();
     let mut items = Vec::new();
     for item in &transcript.items {
         items.push(item.clone());
@@ -84,25 +105,20 @@ pub fn annotate(transcript: &Transcript) -> Transcript {
                 }
             }
             Item::Event(Event { connection, kind, .. }) => {
-                remarks = match kind {
-                    EventKind::HalfClose(side) => {
-                        connections.entry(*connection).or_default().explain_end(*side)
-                    }
-                    EventKind::Closed(_) | EventKind::Reset(_) => {
-                        let closed = connections.remove(connection);
-                        closed.unwrap_or_default().explain_both_ends()
-                    }
-                    EventKind::Open | EventKind::Wait(_) | EventKind::Silent(_) => Vec::new(),
-                };
+                let explainer = connections.entry(*connection).or_default();
+                remarks = explainer.explain_event(*kind);
+                if matches!(kind, EventKind::Closed(_) | EventKind::Reset(_)) {
+                    connections.remove(connection);
+                }
             }
             Item::Prose(_) | Item::Assertions(_) => {}
         }
         // A thousand chunks of one size need one explanation.
         remarks.dedup_by(|next, one| (&next.about, &next.text) == (&one.about, &one.text));
-        items.extend(prose(&remarks));
+        items.extend(prose(&first_uses.explain_in(remarks), width));
     }
     let ends = connections.values_mut().flat_map(ConnectionExplainer::explain_both_ends);
-    items.extend(prose(&ends.collect::<Vec<Remark>>()));
+    items.extend(prose(&first_uses.explain_in(ends.collect()), width));
     Transcript { items }
 }
 
@@ -134,6 +150,7 @@ impl ConnectionExplainer {
                 self.explain_bytes(from, &bytes.repeat(times))
             }
             Piece::LeftOut { count } => {
+                self.ranges.exchanges.has_bytes = true;
                 let explainer = self.ranges.side(from);
                 explainer.left_out(*count, &mut self.dialogue);
                 explainer.take_remarks()
@@ -149,6 +166,17 @@ impl ConnectionExplainer {
         explainer.take_remarks()
     }
 
+    /// Takes an event of the connection. Returns what it means, and what can be explained only now.
+    pub fn explain_event(&mut self, kind: EventKind) -> Vec<Remark> {
+        let mut remarks: Vec<Remark> = self.ranges.explain_event(kind).into_iter().collect();
+        match kind {
+            EventKind::HalfClose(side) => remarks.extend(self.explain_end(side)),
+            EventKind::Closed(_) | EventKind::Reset(_) => remarks.extend(self.explain_both_ends()),
+            EventKind::Open | EventKind::Wait(_) | EventKind::Silent(_) => {}
+        }
+        remarks
+    }
+
     fn explain_both_ends(&mut self) -> Vec<Remark> {
         [self.explain_end(Side::Client), self.explain_end(Side::Server)].concat()
     }
@@ -159,6 +187,7 @@ impl ConnectionExplainer {
 pub struct RangeExplainer {
     client: DirectionExplainer,
     server: DirectionExplainer,
+    exchanges: Exchanges,
 }
 
 impl Default for RangeExplainer {
@@ -166,6 +195,7 @@ impl Default for RangeExplainer {
         RangeExplainer {
             client: DirectionExplainer::new(Side::Client),
             server: DirectionExplainer::new(Side::Server),
+            exchanges: Exchanges::default(),
         }
     }
 }
@@ -175,12 +205,52 @@ impl RangeExplainer {
     /// connection must be given, in the order of the dialogue. Returns the explanations of what it
     /// completes, in their order.
     pub fn explain_range(&mut self, from: Side, range: &Followed, bytes: &[u8]) -> Vec<Remark> {
+        self.exchanges.has_bytes = true;
+        let was_over = self.side(from).is_over;
         self.side(from).step(range, bytes);
+        // Side by side, once on a connection.
+        let ways_are_told = self.client.ways_are_told || self.server.ways_are_told;
+        (self.client.ways_are_told, self.server.ways_are_told) = (ways_are_told, ways_are_told);
+        match (from, &range.head, range.ending) {
+            (Side::Client, Some(head), _) => self.exchanges.request(head),
+            (Side::Client, None, _) if self.client.is_over && !was_over => {
+                self.exchanges.broken_request();
+            }
+            (Side::Server, Some(head), Some(ending)) => {
+                let closes = direction::closes(head, ending);
+                for (text, clause) in self.exchanges.response(head, ending, closes) {
+                    self.server.remark_at_end(text, clause);
+                }
+            }
+            _ => {}
+        }
         if range.head.is_some() && range.ending.is_some_and(Ending::leaves_http) {
             // After an upgrade or in a tunnel, neither side sends HTTP.
             self.client.is_over = true;
         }
         self.side(from).take_remarks()
+    }
+
+    /// Returns what an event of the connection means, if there is something to say. Call it before
+    /// [`ConnectionExplainer::explain_end`], after all bytes that crossed before the event.
+    pub fn explain_event(&mut self, kind: EventKind) -> Option<Remark> {
+        if self.server.is_over {
+            return None;
+        }
+        if kind == EventKind::Closed(Side::Server)
+            && let Some(remark) = self.server.end_content_until_close()
+        {
+            return Some(remark);
+        }
+        let position = Position {
+            within_request: self.client.is_within(),
+            within_response: self.server.is_within(),
+        };
+        if let EventKind::Reset(_) = kind {
+            let _ = self.server.end_content_until_close(); // a reset ends no content
+        }
+        let (_, clause, text) = self.exchanges.event(kind, &position)?;
+        Some(Remark::new(0..0, text, clause))
     }
 
     fn side(&mut self, side: Side) -> &mut DirectionExplainer {
@@ -225,7 +295,10 @@ mod tests {
             [&b"HEAD / HTTP/1.1\r\nHost: h\r\n\r\n"[..], &STREAM[..STREAM.len() - 10]].concat();
         let remarks = explain(&both, None, None);
         assert!(remarks.iter().all(|remark| !remark.is_fault), "{:#?}", sentences(&remarks));
-        assert!(has(&remarks, "the head ends here, and so does the response: HEAD asks"));
+        assert!(has(
+            &remarks,
+            "the empty line: the head ends here, and so does the response: HEAD asks"
+        ));
     }
 
     #[test]
@@ -233,7 +306,7 @@ mod tests {
         let mut random = Random(7);
         for _ in 0..2000 {
             let transcript = random.transcript();
-            let annotated = annotate(&transcript);
+            let annotated = annotate(&transcript, 80);
             let text = annotated.to_string();
             assert_eq!(Transcript::parse(&text).as_ref(), Ok(&annotated), "{text}");
             let bare = |transcript: Transcript| -> Vec<Item> {
@@ -286,13 +359,30 @@ mod tests {
             for side in [None, Some(Side::Client), Some(Side::Server)] {
                 for remark in explain(&bytes, side, None) {
                     assert!(remark.span.end <= bytes.len().max(1), "{remark:?}");
-                    for line in remark.lines(96) {
+                    for line in remark.lines(76) {
                         let is_printable = line.bytes().all(|byte| (b' '..=b'~').contains(&byte));
-                        assert!(is_printable && line.len() <= 96, "{line:?}");
+                        assert!(is_printable && line.len() <= 76, "{line:?}");
                     }
                 }
             }
         }
+    }
+
+    #[test]
+    fn a_reset_ends_no_content() {
+        let events = |event| {
+            let text = format!(
+                ">>>\nGET / HTTP/1.1\nHost: h\n\n<<<\nHTTP/1.1 200 OK\n\nhalf\\\n--- server {event}\n"
+            );
+            annotate(&Transcript::parse(&text).unwrap(), 80).to_string()
+        };
+        let (closed, reset) = (events("closed"), events("reset"));
+        assert!(
+            closed.contains("# the content ends with the connection, after 4 bytes"),
+            "{closed}"
+        );
+        assert!(!reset.contains("the content ends"), "{reset}");
+        assert!(reset.contains("# a reset: "), "{reset}");
     }
 
     #[test]

@@ -58,11 +58,69 @@ pub fn find_field(name: &[u8]) -> Option<Row> {
 /// Returns the row of a word in the value of that field, without regard to case.
 pub fn find_word(field: &[u8], word: &[u8]) -> Option<Row> {
     let is = |known: &str, bytes: &[u8]| known.as_bytes().eq_ignore_ascii_case(bytes);
-    let mut rows = WORDS.rows();
+    let mut rows = VALUE_WORDS.rows();
     let found = rows
         .find(|[fields, known, ..]| is(known, word) && fields.split(' ').any(|known| is(known, field)));
     found.map(|[_, word, clause, meaning]| (word, clause, meaning))
 }
+
+/// The words of HTTP that explanations use, in the order of the alphabet: what each one means.
+pub fn words() -> impl Iterator<Item = Row> {
+    WORDS.rows().map(Row::from)
+}
+
+/// See [`words`]. The explanations are for readers who know none of the other words.
+const WORDS: Table<3> = table! {
+    ("base64", "RFC 4648 section 4", "any bytes written as letters, digits, + and /; it hides nothing, because everyone can turn it back"),
+    ("cache", "RFC 9111 section 1", "a place that keeps responses, to use them again without asking the server; every browser has one"),
+    ("chunk", "RFC 9112 section 7.1", "a piece of content with its own size before it; a sender in chunks need not know the whole length when it begins"),
+    ("client", "RFC 9110 section 3.3", "the program that connects and sends requests, such as a browser or curl"),
+    ("coding", "RFC 9110 section 8.4", "a way to write content that the other side undoes: gzip makes it shorter, chunked cuts it into pieces"),
+    ("connection", "RFC 9110 section 3.3", "two streams of bytes between two programs, one in each direction; many requests can follow each other on one"),
+    ("content", "RFC 9110 section 6.4", "what a message carries after its head, such as a page or a form; frameworks call it the body"),
+    ("content delivery network", "", "servers in many places that keep copies of a site near its readers; CDN for short"),
+    ("cookie", "RFC 6265 section 3", "a small value that a server gives to a browser, and that the browser sends back with its later requests"),
+    ("CR LF", "RFC 9112 section 2.2", "the two bytes that end a line in HTTP, 13 and 10, often written \\r\\n; LF is the second one alone"),
+    ("credentials", "RFC 9110 section 11.4", "what proves who the client is, such as a name with a password, or a secret key"),
+    ("ETag", "RFC 9110 section 8.8.3", "a name that a server gives to the present state of a resource; another state gets another name"),
+    ("exchange", "RFC 9110 section 3.4", "a request and the response to it"),
+    ("field", "RFC 9110 section 5", "in full header field: a line with a name, a colon and a value, which says something about the message; frameworks call it a header"),
+    ("final response", "RFC 9110 section 15", "the response that answers the request, with a status code from 200 on; each request gets one"),
+    ("fragment", "RFC 3986 section 3.5", "the part of a URL from # on; a browser keeps it for itself and never sends it"),
+    ("framing", "RFC 9112 section 6", "how a receiver knows where a message ends: by a length, by chunks, or by the end of the connection"),
+    ("fresh", "RFC 9111 section 4.2", "young enough to be used again without asking the server; later it is stale"),
+    ("gateway", "RFC 9110 section 3.7", "a server that gets its responses from another server behind it; also called a reverse proxy"),
+    ("half-close", "RFC 9293 section 3.6", "one side ends its own direction of a connection: it sends no more, and can still receive"),
+    ("handler", "", "the function that makes the response to a request; in Flask, the one under @app.route"),
+    ("handshake", "RFC 8446 section 2", "the first messages of an encrypted connection, in which both sides agree on a key"),
+    ("hash", "", "a short number that is computed from bytes; other bytes give another number"),
+    ("head", "RFC 9112 section 2.1", "the start of a message: its first line, its header fields, and an empty line that ends it"),
+    ("host", "RFC 3986 section 3.2.2", "the name or the address of a machine, such as example.test or 127.0.0.1"),
+    ("interim response", "RFC 9110 section 15.2", "a short note before the answer, with a status code from 100 to 199; it has no content"),
+    ("media type", "RFC 9110 section 8.3.1", "what kind of data it is, such as text/html, application/json or image/png; also called MIME type"),
+    ("method", "RFC 9110 section 9.1", "the first word of a request, such as GET or POST: what the client wants to have done"),
+    ("origin", "RFC 6454 section 4", "the http or https, the host and the port of a page, taken together; if one of them differs, it is another origin, and the browser keeps their data apart"),
+    ("pipelining", "RFC 9112 section 9.3.2", "to send the next request before the response to the last one has arrived"),
+    ("port", "RFC 9110 section 4.2.1", "a number that chooses one of the programs that listen on a machine; 80 for http if none is written"),
+    ("preflight", "Fetch standard", "the browser's question before a request: with OPTIONS, it asks whether a page of another origin may send it"),
+    ("proxy", "RFC 9110 section 3.7", "a program on the way that passes requests and responses on"),
+    ("query", "RFC 3986 section 3.4", "the part of a URL after the question mark, such as q=tea&page=2"),
+    ("redirect", "RFC 9110 section 15.4", "a response that says: ask again, at the URL in the field Location"),
+    ("representation", "RFC 9110 section 3.2", "the bytes that stand for a page or an image at this moment; a page in two languages has two"),
+    ("reset", "RFC 9293 section 3.5.2", "the abrupt end of a connection: what has not reached the other program yet may be lost in both directions"),
+    ("resource", "RFC 9110 section 3.1", "what a URL names: a page, an image, the list of posts"),
+    ("server", "RFC 9110 section 3.3", "the program that waits for connections and answers requests"),
+    ("smuggling", "RFC 9112 section 11.2", "to hide a second request within a first one, so that a server sees a request that the proxy before it never checked"),
+    ("stale", "RFC 9111 section 4.2", "too old to be used again without asking the server"),
+    ("status code", "RFC 9110 section 15", "three digits that say how it went: 2xx done, 3xx go elsewhere, 4xx the client's mistake, 5xx the server's"),
+    ("target", "RFC 9110 section 7.1", "what a request is about: the part of the URL that is sent, such as /search?q=tea"),
+    ("thread", "", "a worker within a program; some servers need one for each connection, and have only so many"),
+    ("TLS", "RFC 8446 section 1", "the encryption of https: nobody on the way can read or change the bytes"),
+    ("trailer", "RFC 9110 section 6.5", "a header field that comes after the content, because its value was not known before"),
+    ("tunnel", "RFC 9110 section 3.7", "a connection through a proxy that only copies bytes, and does not read them"),
+    ("URI", "RFC 3986 section 1.1", "the whole name of a resource, such as http://example.test/about?q=tea; browsers call it URL or address"),
+    ("WebDAV", "RFC 4918 section 1", "more methods for HTTP, to keep and share files on a server"),
+};
 
 /// Methods. They are case-sensitive, so compare them as they are.
 pub const METHODS: Table<3> = table! {
@@ -96,8 +154,24 @@ pub const METHODS: Table<3> = table! {
 /// Versions, at the end of a request line or the start of a status line.
 pub const VERSIONS: Table<3> = table! {
     ("HTTP/1.1", "RFC 9112 section 2.3", "the version of HTTP; in 1.1 the connection stays open unless one side says close"),
+    ("HTTP/2", "RFC 9113 section 8.3", "the version of 2015; its heads are binary, so a tool wrote this line for people, and a server of HTTP/1.1 would refuse it"),
+    ("HTTP/2.0", "RFC 9113 section 8.3", "HTTP/2, the version of 2015; its heads are binary, so a tool wrote this line for people, and a server of HTTP/1.1 would refuse it"),
+    ("HTTP/3", "RFC 9114 section 4.3", "the version of 2022, over UDP; its heads are binary, so a tool wrote this line for people, and a server of HTTP/1.1 would refuse it"),
     ("HTTP/1.0", "RFC 9112 section 2.3", "the version of 1996: it has no chunks, does not need Host, and ends the connection after each response unless both sides say keep-alive"),
 };
+
+/// The fields in which HTTP/2 and HTTP/3 have the words of the first line.
+pub const PSEUDO_FIELDS: Table<3> = table! {
+    (":authority", "RFC 9113 section 8.3.1", "the host and the port; HTTP/1.1 has them in the field Host"),
+    (":method", "RFC 9113 section 8.3.1", "the method; in HTTP/1.1, the first word of the request line"),
+    (":path", "RFC 9113 section 8.3.1", "the target; in HTTP/1.1, the second word of the request line"),
+    (":protocol", "RFC 8441 section 4", "the protocol to change to, such as websocket; HTTP/1.1 has it in the field Upgrade"),
+    (":scheme", "RFC 9113 section 8.3.1", "http or https; HTTP/1.1 does not send it"),
+    (":status", "RFC 9113 section 8.3.2", "the status code; in HTTP/1.1, the second word of the status line"),
+};
+
+/// Fields that only requests have.
+pub const REQUEST_FIELDS: &str = "accept accept-encoding accept-language authorization cookie host if-none-match origin referer sec-fetch-mode user-agent";
 
 /// Status codes.
 pub const STATUSES: Table<3> = table! {
@@ -186,20 +260,20 @@ pub const CLASSES: Table<3> = table! {
 /// Returns the clause and the explanation of where a message ends. It is shown at the end of the head.
 pub fn ending(ending: Ending) -> (&'static str, String) {
     let (clause, meaning) = match ending {
-        Ending::Length(length @ 1..) => ("RFC 9112 section 6.3", &*format!("the head ends here; the body (content) follows, and ends after {}, as Content-Length says", counted(length, "byte", "bytes"))),
-        Ending::Length(_) => ("RFC 9112 section 6.3", "the head ends here, and so does the message: Content-Length is 0"),
-        Ending::Interim => ("RFC 9110 section 15.2", "the head ends here, and so does this interim response: the final one follows"),
-        Ending::NoContent => ("RFC 9112 section 6.3", "the head ends here, and so does the response: 204 and 304 have no content, whatever the fields say"),
-        Ending::ToHead => ("RFC 9112 section 6.3", "the head ends here, and so does the response: HEAD asks for no body (content)"),
-        Ending::NoFraming => ("RFC 9112 section 6.3", "the head ends here, and so does the request: without Content-Length or Transfer-Encoding it has no body (content)"),
-        Ending::Chunked => ("RFC 9112 section 6.3", "the head ends here; the body (content) follows in chunks, and a chunk of size zero ends it"),
-        Ending::Close => ("RFC 9112 section 6.3", "the head ends here; the body (content) ends when the server closes the connection, because no field says where it ends"),
-        Ending::CloseCoded => ("RFC 9112 section 6.3", "the head ends here; the body (content) ends when the server closes the connection, because its last coding is not chunked"),
-        Ending::Switched => ("RFC 9110 section 15.2.2", "the head ends here, and the connection changes its protocol"),
-        Ending::Tunnel => ("RFC 9112 section 6.3", "the head ends here, and the tunnel begins"),
-        Ending::CodingUnknown => ("RFC 9112 section 6.3", "the head ends here, and the end of the body (content) is unknown, because its last coding is not chunked"),
-        Ending::LengthInvalid => ("RFC 9112 section 6.3", "the head ends here, and the end of the body (content) is unknown, because Content-Length is not a number of bytes"),
-        Ending::LengthsDiffer => ("RFC 9112 section 6.3", "the head ends here, and the end of the body (content) is unknown, because there are two lengths"),
+        Ending::Length(length @ 1..) => ("RFC 9112 section 6.3", &*format!("the empty line: the head ends here; the body (content) follows, and ends after {}, as Content-Length says", counted(length, "byte", "bytes"))),
+        Ending::Length(_) => ("RFC 9112 section 6.3", "the empty line: the head ends here, and so does the message: Content-Length is 0"),
+        Ending::Interim => ("RFC 9110 section 15.2", "the empty line: the head ends here, and so does this interim response: the final one follows"),
+        Ending::NoContent => ("RFC 9112 section 6.3", "the empty line: the head ends here, and so does the response: 204 and 304 have no content, whatever the fields say"),
+        Ending::ToHead => ("RFC 9112 section 6.3", "the empty line: the head ends here, and so does the response: HEAD asks for no body (content)"),
+        Ending::NoFraming => ("RFC 9112 section 6.3", "the empty line: the head ends here, and so does the request: without Content-Length or Transfer-Encoding it has no body (content)"),
+        Ending::Chunked => ("RFC 9112 section 6.3", "the empty line: the head ends here; the body (content) follows in chunks, and a chunk of size zero ends it"),
+        Ending::Close => ("RFC 9112 section 6.3", "the empty line: the head ends here; the body (content) ends when the server closes the connection, because no field says where it ends"),
+        Ending::CloseCoded => ("RFC 9112 section 6.3", "the empty line: the head ends here; the body (content) ends when the server closes the connection, because its last coding is not chunked"),
+        Ending::Switched => ("RFC 9110 section 15.2.2", "the empty line: the head ends here, and the connection changes its protocol"),
+        Ending::Tunnel => ("RFC 9112 section 6.3", "the empty line: the head ends here, and the tunnel begins"),
+        Ending::CodingUnknown => ("RFC 9112 section 6.3", "the empty line: the head ends here, and the end of the body (content) is unknown, because its last coding is not chunked"),
+        Ending::LengthInvalid => ("RFC 9112 section 6.3", "the empty line: the head ends here, and the end of the body (content) is unknown, because Content-Length is not a number of bytes"),
+        Ending::LengthsDiffer => ("RFC 9112 section 6.3", "the empty line: the head ends here, and the end of the body (content) is unknown, because there are two lengths"),
     };
     (clause, meaning.to_owned())
 }
@@ -251,6 +325,67 @@ pub const ABSOLUTE_FORM: Row = ("", "RFC 9112 section 3.2.2", "a whole URI, as a
 pub const AUTHORITY_FORM: Row = ("", "RFC 9112 section 3.2.3", "a host and a port, as CONNECT names them");
 /// The target `*`.
 pub const ASTERISK_FORM: Row = ("", "RFC 9112 section 3.2.4", "the whole server, and not one of its resources");
+/// Before [`WAYS`].
+pub const THREE_WAYS: &str = "a message says in one of three ways where its content ends:";
+/// The ways in which a message says where its content ends.
+pub const WAYS: [&str; 3] = [
+    "Content-Length: N            after N bytes",
+    "Transfer-Encoding: chunked   after a chunk of size 0",
+    "neither field                with the connection; a request has none",
+];
+/// After the head of a response that a framework made.
+pub fn added_by_framework(software: &str, fields: usize) -> String {
+    let fields = counted(fields as u64, "header field", "header fields");
+    format!("none of this is in your three lines: your function returns a text, and the framework and its server ({software}) add the status line and {fields}")
+}
+/// Words in the names of software that runs a framework's code, in lower case.
+pub const FRAMEWORK_SERVERS: [&str; 26] = [
+    "aiohttp", "basehttp", "cheroot", "cherrypy", "cowboy", "daphne", "express", "gunicorn",
+    "hypercorn", "jetty", "kestrel", "next", "passenger", "php", "puma", "simplehttp", "thin",
+    "tomcat", "tornadoserver", "undertow", "unicorn", "uvicorn", "waitress", "webrick", "werkzeug",
+    "wsgiserver",
+];
+/// Fields that such software adds by itself, in lower case.
+pub const ADDED_FIELDS: &str = "connection content-length content-type date etag keep-alive server transfer-encoding x-powered-by";
+/// Whether this is a name of such software, such as `Werkzeug/3.0.1 Python/3.12.3`.
+pub fn is_framework(software: &str) -> bool {
+    let name = software.to_ascii_lowercase();
+    let mut words = name.split(|it: char| !it.is_alphanumeric());
+    words.any(|word| FRAMEWORK_SERVERS.contains(&word))
+}
+/// The response to a request of a page of another origin, without a field that allows it.
+pub fn hidden(origin: &str, is_preflight: bool) -> String {
+    match is_preflight {
+        true => format!("the browser does not send the request that it asks about: Access-Control-Allow-Origin does not name {origin}"),
+        false => format!("the response arrives, but the browser hides it from the page at {origin}: that is another origin, and Access-Control-Allow-Origin does not name it; what the server did stays done"),
+    }
+}
+/// A 304 to a request with If-None-Match.
+pub const SAME_TAG: Row = ("", "RFC 9110 section 15.4.5", "the request named the ETag of the copy that the client keeps, and that copy is still right: no content has to cross");
+/// The end of a connection without a byte.
+pub const SPARE: Row = ("", "", "a spare connection: a browser opens one more than it needs, to have it ready, and ends it when nothing is left to ask; no request is lost");
+/// A half-close of the client before it has its responses.
+pub const CLIENT_SENDS_NO_MORE: Row = ("", "RFC 9293 section 3.6", "the client will send no more; it may be waiting for the response, or be gone: the server sees no difference");
+/// A half-close of the client after its responses.
+pub const CLIENT_HAS_ALL: Row = ("", "RFC 9293 section 3.6", "the client will send no more; it has all its responses, so nothing is lost");
+/// A half-close of the server.
+pub const SERVER_SENDS_NO_MORE: Row = ("", "RFC 9112 section 9.6", "the server will send no more; it still reads what the client sends, so that no reset destroys the end of the response on its way");
+/// The client closes before it has its responses.
+pub const CLIENT_IS_GONE: Row = ("", "", "the client is gone before it had the whole response: it stopped waiting, or its page was closed");
+/// The client closes after its responses.
+pub const CLIENT_CLOSES: Row = ("", "RFC 9112 section 9.6", "the client closes the connection after its last response: it needs it no more, and nothing is lost");
+/// The server closes a connection without a request.
+pub const NEVER_ASKED: Row = ("", "RFC 9112 section 9.5", "no request came on this connection, and a server does not wait for ever");
+/// The server closes, and a request has no response.
+pub const NO_RESPONSE: Row = ("", "RFC 9112 section 9.3.1", "the server closes without a response: the client does not know whether the request was carried out");
+/// The server closes after a response that said so.
+pub const CLOSES_AS_SAID: Row = ("", "RFC 9112 section 9.6", "the server closes, as the response said; its content was complete before");
+/// The server closes a connection that is kept alive.
+pub const IDLE_CLOSE: Row = ("", "RFC 9112 section 9.5", "the server closes an idle connection: no request came for a while, and it does not wait for ever; nothing is lost, and the client opens a new one when it needs one");
+/// A reset, as the server sends it.
+pub const RESET_BY_SERVER: Row = ("", "RFC 9112 section 9.6", "a reset: the client gets an error, and can lose bytes that had arrived and that it had not read; after a close, it would read all of them and then the end");
+/// A reset, as the client sends it.
+pub const RESET_BY_CLIENT: Row = ("", "RFC 9112 section 9.6", "a reset: the server gets an error, and what it has sent may be lost; after a close, it would read all bytes that the client sent and then the end");
 /// After an exchange: the connection closes.
 pub const CLOSES: Row = ("", "RFC 9112 section 9.6", "the connection ends after this exchange: Connection says close");
 /// After an exchange in HTTP/1.0: the connection closes.
@@ -269,10 +404,12 @@ pub const EMPTY_LINE: Row = ("", "RFC 9112 section 2.2", "an empty line; a serve
 pub const REASON_PHRASE: Row = ("", "RFC 9112 section 4", "the reason phrase, for people; programs ignore it");
 /// A parameter of the query whose name is that of a secret.
 pub const KEY_IN_QUERY: Row = ("", "RFC 9110 section 17.9", "a key in the query, which is the worst place: logs, histories and Referer keep the target; send it in a field such as Authorization");
+/// A member of a weighted list whose weight breaks the grammar.
+pub const BAD_WEIGHT: Row = ("", "RFC 9110 section 12.4.2", "this weight breaks the rule: it is a number from 0 to 1 with at most three digits after the dot, such as q=0.5; servers differ in what they do with others");
 /// In a `Cookie`.
-pub const COOKIE: Row = ("", "RFC 6265 section 4.2", "the name of a cookie; its value tells the server which client this is");
+pub const COOKIE: Row = ("", "RFC 6265 section 4.2", "the name of a cookie; its value often tells the server which client this is");
 /// In a `Set-Cookie`.
-pub const NEW_COOKIE: Row = ("", "RFC 6265 section 4.1", "the name of the cookie; its value is for this server only");
+pub const NEW_COOKIE: Row = ("", "RFC 6265 section 4.1", "the name of the cookie; its value may be as good as a password");
 /// In a `Connection`.
 pub const HOP_BY_HOP_FIELD: Row = ("", "RFC 9110 section 7.6.1", "the name of a field that is for this connection only");
 /// A field that is not in [`FIELDS`].
@@ -281,8 +418,27 @@ pub const UNKNOWN_FIELD: Row = ("", "RFC 9110 section 5.1", "this header field i
 pub const UNKNOWN_METHOD: Row = ("", "RFC 9110 section 9.1", "a method that is not in this glossary; methods are case-sensitive");
 /// A version that is not in [`VERSIONS`].
 pub const UNKNOWN_VERSION: Row = ("", "RFC 9110 section 2.5", "a version that is not in this glossary");
-/// A scheme of credentials that is not in [`WORDS`].
+/// A scheme of credentials that is not in [`VALUE_WORDS`].
 pub const UNKNOWN_SCHEME: Row = ("", "RFC 9110 section 11.1", "a scheme of authentication");
+
+// Notes on pasted text.
+
+/// Lines that end in LF.
+pub const LF_OF_PASTED_TEXT: Row = ("", "RFC 9112 section 2.2", "the lines end in LF alone, as in pasted text; they are read as if each ended in CR LF, as HTTP requires");
+/// A head without its empty line.
+pub const NO_EMPTY_LINE: Row = ("", "RFC 9112 section 2.1", "the empty line that ends the head is missing: a server would wait for it; text that was copied from a browser has none, so it is added here");
+/// A line with a shell's prompt.
+pub const PROMPT: Row = ("", "", "the line with the prompt of a shell is left out");
+/// What `curl -v` prints.
+pub const CURL: Row = ("", "", "this is what curl -v prints: > before what it sent, < before what it received; what it says with * is left out, content that it does not show is only counted, and what comes in chunks is one chunk here");
+/// Heads that a browser shows.
+pub const COPIED_HEADS: Row = ("", "", "these are heads as a browser or a tool shows them, and not the bytes of HTTP/1.1");
+/// A name and its value in two lines.
+pub const JOINED_LINES: Row = ("", "", "each name and its value stood in two lines; here they are in one");
+/// After heads of HTTP/2.
+pub const HTTP2_HEADS: Row = ("", "RFC 9113 section 8.1", "in HTTP/2 and HTTP/3, a flag in the binary data says where the head and the content end: they need no empty line, no Content-Length, no chunks and no Connection");
+/// After header fields without a first line.
+pub const NO_FIRST_LINE: Row = ("", "", "the first line is missing, so where the content ends is not explained: copy the raw head, or use curl -v");
 
 // Faults that no refusal covers, most of them in responses: how to fix it, the clause, and what is wrong.
 
@@ -308,7 +464,7 @@ pub const TRAILER_TOO_LATE: Row = ("send it in the head", "RFC 9110 section 6.5.
 /// Where a message should begin.
 pub const NO_HEAD: Row = ("begin with a request line or a status line", "RFC 9112 section 2.1", "this is content without a head before it");
 /// After the end of a message.
-pub const STRAY: Row = ("count the bytes of its content, or send none if it may not have content", "RFC 9112 section 6.3", "the previous message has ended, and these bytes do not begin another");
+pub const STRAY: Row = ("count the bytes of its content, or send none if it may not have content", "RFC 9112 section 6.3", "this comes after the end of the message before, so it is not its content: the other side takes it for the start of the next message, and reads that one wrong");
 /// A length, or the size of a chunk, of more than 64 bits.
 pub const LENGTH_OVER_64_BITS: Row = ("write how many bytes there are", "RFC 9110 section 8.6", "this number has more than 64 bits, and no message is that long");
 
@@ -330,8 +486,8 @@ pub const FIELDS: Table<3> = table! {
     ("Access-Control-Allow-Private-Network", "Private Network Access", "whether a page of a public site may send requests to this private address"),
     ("Access-Control-Expose-Headers", "Fetch standard", "the fields that a page of another origin may read"),
     ("Access-Control-Max-Age", "Fetch standard", "for how many seconds a browser may remember what is allowed"),
-    ("Access-Control-Request-Headers", "Fetch standard", "the browser asks before the request: may a page send these fields?"),
-    ("Access-Control-Request-Method", "Fetch standard", "the browser asks before the request: may a page use this method?"),
+    ("Access-Control-Request-Headers", "Fetch standard", "the browser asks before the request: may the page send these fields?"),
+    ("Access-Control-Request-Method", "Fetch standard", "a preflight, the browser's question before a request: may the page use this method?"),
     ("Access-Control-Request-Private-Network", "Private Network Access", "the browser asks before the request: may a page of a public site reach this private address?"),
     ("Age", "RFC 9111 section 5.1", "for how many seconds this response has been in a cache"),
     ("Allow", "RFC 9110 section 10.2.1", "the methods that this target supports"),
@@ -408,7 +564,7 @@ pub const FIELDS: Table<3> = table! {
     ("Mcp-Session-Id", "Model Context Protocol", "the session of an AI application with a server of tools"),
     ("MIME-Version", "RFC 2045 section 4", "a field of email; HTTP does not need it"),
     ("NEL", "Network Error Logging", "asks the browser to report requests to this host that fail; Report-To says where to"),
-    ("Origin", "RFC 6454 section 7", "the scheme, host and port of the page that sends the request; the browser sets it, and a script cannot change it"),
+    ("Origin", "RFC 6454 section 7", "the origin of the page that sends the request: its http or https, its host and its port; the browser sets it, and a script cannot change it"),
     ("Origin-Agent-Cluster", "HTML standard", "whether the browser should keep this origin apart from others of its site"),
     ("Overwrite", "RFC 4918 section 10.6", "whether COPY or MOVE may replace what is at the destination (T or F), in WebDAV"),
     ("Permissions-Policy", "Permissions Policy", "which features, such as the camera or the location, the page may use"),
@@ -581,10 +737,10 @@ pub const SHAPES: &[(&str, Shape)] = &[
 
 /// Words in values: the fields that have the word, the word, its clause and its explanation. A word
 /// that ends in `=` is the word with an argument, if that has another meaning.
-pub const WORDS: Table<4> = table! {
+pub const VALUE_WORDS: Table<4> = table! {
     ("accept-ranges", "bytes", "RFC 9110 section 14.1.2", "parts can be requested, by byte offsets"),
     ("accept-ranges", "none", "RFC 9110 section 14.3", "parts cannot be requested"),
-    ("authorization proxy-authorization", "Basic", "RFC 7617 section 2", "a user name and a password, joined by a colon, in base64; base64 hides nothing, so a reader of the line has the password"),
+    ("authorization proxy-authorization", "Basic", "RFC 7617 section 2", "a name and a password with a colon between them, written in base64, which hides nothing: everyone on the way can read them; TLS hides them"),
     ("www-authenticate proxy-authenticate", "Basic", "RFC 7617 section 2", "with a name and a password; a browser opens a window that asks for them"),
     ("authorization proxy-authorization", "Bearer", "RFC 6750 section 2.1", "a token; it gives access to its holder, so keep it as secret as a password"),
     ("www-authenticate proxy-authenticate", "Bearer", "RFC 6750 section 3", "with a token"),
@@ -619,6 +775,9 @@ pub const WORDS: Table<4> = table! {
     ("content-encoding transfer-encoding te", "compress", "RFC 9110 section 8.4.1.1", "compressed with LZW, as the old Unix program did; rare"),
     ("content-encoding transfer-encoding te", "deflate", "RFC 9110 section 8.4.1.2", "compressed in the zlib format"),
     ("content-encoding transfer-encoding te", "gzip", "RFC 9110 section 8.4.1.3", "compressed as the program gzip does"),
+    ("content-type", "boundary", "RFC 2046 section 5.1.1", "a line of two hyphens and this text is between the parts, and before the first one"),
+    ("content-type", "charset", "RFC 9110 section 8.3.2", "which bytes stand for which letters"),
+    ("content-type", "multipart", "RFC 9110 section 8.3.3", "several parts in one body (content), each with header fields of its own"),
     ("content-encoding", "br", "RFC 7932 section 1", "compressed with Brotli"),
     ("content-encoding", "zstd", "RFC 8878 section 7.2", "compressed with Zstandard"),
     ("expect", "100-continue", "RFC 9110 section 10.1.1", "the client waits for 100 before it sends the content, so that a refusal costs little"),
@@ -648,6 +807,7 @@ pub const WORDS: Table<4> = table! {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::message::fold::fold;
     use crate::message::status::Status;
 
     /// The clauses that are not in an RFC.
@@ -666,12 +826,15 @@ mod tests {
     ];
 
     /// The rows that are in no table.
-    const SINGLE_ROWS: [Row; 34] = [
+    const SINGLE_ROWS: [Row; 56] = [
         ORIGIN_FORM, ABSOLUTE_FORM, AUTHORITY_FORM, ASTERISK_FORM, CLOSES, CLOSES_IN_1_0, STAYS_OPEN, STAYS_OPEN_IN_1_0,
         CHUNK_EXTENSION, TRAILER, EMPTY_LINE, REASON_PHRASE, KEY_IN_QUERY, COOKIE, NEW_COOKIE, HOP_BY_HOP_FIELD,
         HTTP2_FRAME, STRONG_TAG, WEAK_TAG, WEAK_TAG_IN_CONDITION, RESET_WITH_CONTENT, TRAILER_TOO_LATE,
         UNKNOWN_FIELD, UNKNOWN_METHOD, UNKNOWN_VERSION, UNKNOWN_SCHEME, NO_STATUS_LINE, WRITTEN_BY_A_TOOL, NO_SPACE_AFTER_CODE,
         CODE_OUT_OF_RANGE, CONTROL_IN_PHRASE, LENGTH_OVER_64_BITS, STRAY, NO_HEAD,
+        LF_OF_PASTED_TEXT, NO_EMPTY_LINE, PROMPT, CURL, COPIED_HEADS, JOINED_LINES, HTTP2_HEADS, NO_FIRST_LINE,
+        BAD_WEIGHT, SAME_TAG, SPARE, CLIENT_SENDS_NO_MORE, CLIENT_HAS_ALL, SERVER_SENDS_NO_MORE, CLIENT_IS_GONE, CLIENT_CLOSES,
+        NEVER_ASKED, NO_RESPONSE, CLOSES_AS_SAID, IDLE_CLOSE, RESET_BY_SERVER, RESET_BY_CLIENT,
     ];
 
     const ENDINGS: [Ending; 14] = [
@@ -691,8 +854,8 @@ mod tests {
     #[test]
     fn every_row_has_a_clause_and_an_ascii_explanation_without_a_full_stop() {
         let endings = ENDINGS.map(ending);
-        let words = WORDS.rows().map(|[_, word, clause, meaning]| (word, clause, meaning));
-        let tables = [METHODS, VERSIONS, STATUSES, CLASSES, FIELDS, FIELD_PREFIXES];
+        let words = VALUE_WORDS.rows().map(|[_, word, clause, meaning]| (word, clause, meaning));
+        let tables = [WORDS, METHODS, VERSIONS, PSEUDO_FIELDS, STATUSES, CLASSES, FIELDS, FIELD_PREFIXES];
         let rows = words.chain(tables.into_iter().flat_map(Table::rows).map(Row::from));
         let rows = rows.chain([OTHER_PROTOCOLS, PROTOCOLS_OF_SERVERS, PROTOCOLS_BY_VERSION].concat().into_iter().map(|(_, row)| row));
         let rows = rows.chain(NEVER_WITHOUT_CONTENT.iter().map(|&(_, row)| row)).chain(SINGLE_ROWS);
@@ -705,8 +868,26 @@ mod tests {
     }
 
     #[test]
+    fn every_row_fits_in_80_columns_and_no_word_is_broken() {
+        let value_words = VALUE_WORDS.rows().map(|[_, word, clause, meaning]| (word, clause, meaning));
+        let tables = [WORDS, METHODS, VERSIONS, PSEUDO_FIELDS, STATUSES, CLASSES, FIELDS, FIELD_PREFIXES];
+        let rows = value_words.chain(tables.into_iter().flat_map(Table::rows).map(Row::from));
+        let protocols = [OTHER_PROTOCOLS, PROTOCOLS_OF_SERVERS, PROTOCOLS_BY_VERSION].concat();
+        let rows = rows.chain(protocols.into_iter().map(|(_, row)| row));
+        let rows = rows.chain(NEVER_WITHOUT_CONTENT.iter().map(|&(_, row)| row)).chain(SINGLE_ROWS);
+        for (word, clause, meaning) in rows {
+            // As `explain` prints it, after four spaces.
+            let sentence = format!("{word}: {meaning} ({clause})");
+            let lines = fold(&sentence, 76, "  ");
+            assert!(lines.iter().all(|line| line.len() <= 76), "{lines:#?}");
+            assert!(lines.join(" ").split_whitespace().eq(sentence.split_whitespace()), "{lines:#?}");
+        }
+        assert!(WAYS.iter().all(|line| line.len() + "    -> ".len() <= 76));
+    }
+
+    #[test]
     fn names_are_sorted_and_unique() {
-        for table in [STATUSES, FIELDS] {
+        for table in [WORDS, STATUSES, FIELDS] {
             let names: Vec<_> = table.rows().map(|[name, ..]| name.to_lowercase()).collect();
             assert!(names.is_sorted_by(|one, next| one < next), "{names:?}");
         }
@@ -717,7 +898,7 @@ mod tests {
         for name in NEVER_IN_TRAILERS.split(' ') {
             assert!(find(FIELDS, name.as_bytes()).is_some(), "{name}");
         }
-        let fields = WORDS.rows().flat_map(|row| row[0].split(' ')).chain(SHAPES.iter().map(|row| row.0));
+        let fields = VALUE_WORDS.rows().flat_map(|row| row[0].split(' ')).chain(SHAPES.iter().map(|row| row.0));
         for field in fields {
             assert!(find(FIELDS, field.as_bytes()).is_some(), "{field}");
         }

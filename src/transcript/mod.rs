@@ -112,6 +112,8 @@ pub mod judge;
 mod text;
 
 mod parse;
+#[doc(hidden)]
+pub mod paragraphs;
 mod fault;
 #[doc(hidden)]
 pub mod nearest;

@@ -1,14 +1,14 @@
 //! What an observer of a library server is told, and in which order.
 
-use std::io::{Read, Write};
+use std::io::{ErrorKind, Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpStream};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar, Mutex};
 
-use openkitchen::{Answered, End, Observer, Request, Response, RouteRow, Routes, Server};
-use openkitchen::{get, post, routes};
+use openkitchen::{Answered, DeliveryStep, End, Observer, Request, Response, RouteRow, Routes};
+use openkitchen::{Server, get, post, routes};
 
-static ROUTES: Routes = routes(&[get("/", home), post("/echo", echo)]);
+static ROUTES: Routes = routes(&[get("/", home), post("/echo", echo), get("/reset", reset)]);
 
 fn home(_: &Request) -> Response {
     Response::text("Welcome!")
@@ -17,6 +17,14 @@ fn home(_: &Request) -> Response {
 fn echo(request: &Request) -> Response {
     Response::bytes("text/plain", request.content().to_vec())
 }
+
+/// More bytes than one write takes, and a reset; the last step is not taken.
+fn reset(_: &Request) -> Response {
+    let bytes = |length| DeliveryStep::Bytes(vec![b'x'; length].into());
+    Response::steps("text/plain", [bytes(5), bytes(MANY), DeliveryStep::Reset, bytes(7)])
+}
+
+const MANY: usize = 200_000;
 
 /// Records each call as words.
 #[derive(Default)]
@@ -92,7 +100,7 @@ fn every_observer_is_told_of_each_step_in_order() {
     client.shutdown(Shutdown::Write).unwrap();
     assert_eq!(client.read(&mut response).unwrap(), 0);
     let expected = [
-        "started 127.0.0.1 / /echo",
+        "started 127.0.0.1 / /echo /reset",
         "opened 1",
         "received 27",
         "routed /",
@@ -108,6 +116,22 @@ fn every_observer_is_told_of_each_step_in_order() {
     ];
     assert_eq!(one.until_gone(), expected);
     assert_eq!(other.until_gone(), expected);
+}
+
+#[test]
+fn a_reset_by_a_response_follows_all_bytes_before_it_and_is_told() {
+    let calls = Arc::new(Calls::default());
+    let server = Server::bind("127.0.0.1:0").unwrap().observed_by(calls.clone());
+    let server = server.start(&ROUTES, ()).unwrap();
+    let mut client = TcpStream::connect(server.address()).unwrap();
+    client.write_all(b"GET /reset HTTP/1.1\r\nHost: h\r\n\r\n").unwrap();
+    let mut response = Vec::new();
+    let error = client.read_to_end(&mut response).expect_err("a reset");
+    assert_eq!(error.kind(), ErrorKind::ConnectionReset);
+    let content = response.iter().filter(|&&byte| byte == b'x').count();
+    assert_eq!(content, 5 + MANY + 1, "and one in the head: text");
+    let told = calls.until_gone();
+    assert_eq!(told[told.len() - 3..], ["answered 200 /reset", "ServerReset", "gone"][..]);
 }
 
 #[test]
@@ -215,7 +239,7 @@ fn an_observer_that_panics_changes_no_byte_and_silences_no_other_observer() {
     client.read_to_string(&mut response).unwrap();
     assert!(response.starts_with("HTTP/1.1 200 OK\r\n") && response.ends_with("Welcome!"));
     let expected = [
-        "started 127.0.0.1 / /echo",
+        "started 127.0.0.1 / /echo /reset",
         "opened 1",
         "received 27",
         "routed /",

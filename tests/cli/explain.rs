@@ -27,14 +27,14 @@ fn run(arguments: &[&str], input: &[u8]) -> (Option<i32>, String, String) {
     (output.status.code(), text(output.stdout), text(output.stderr))
 }
 
-/// Returns the explanation of these bytes. It must be printable ASCII with lines of at most 100 columns.
+/// Returns the explanation of these bytes. It must be printable ASCII with lines of at most 80 columns.
 #[track_caller]
 fn explained(arguments: &[&str], input: &[u8]) -> String {
     let (code, stdout, stderr) = run(arguments, input);
     assert_eq!((code, stderr.as_str()), (Some(0), ""));
     for line in stdout.lines() {
         assert!(line.bytes().all(|byte| (b' '..=b'~').contains(&byte)), "{line:?}");
-        assert!(line.len() <= 100, "{} columns: {line}", line.len());
+        assert!(line.len() <= 80, "{} columns: {line}", line.len());
     }
     stdout
 }
@@ -63,7 +63,8 @@ fn a_request_of_curl_is_explained_line_by_line() {
             "    /search: the path",
             "    q=tea: a parameter of the query: q is \"tea\" (RFC 3986 section 3.4)",
             "    appid: a key in the query, which is the worst place",
-            "      target; send it in a field such as Authorization (RFC 9110 section 17.9)",
+            "      Referer keep the target; send it in a field such as Authorization",
+            "      (RFC 9110 section 17.9)",
             "    HTTP/1.1: the version",
             "Host: 127.0.0.1:5000",
             "    Host: which host",
@@ -74,7 +75,7 @@ fn a_request_of_curl_is_explained_line_by_line() {
             "Authorization: Bearer abc123",
             "    Bearer: a token",
             "",
-            "    the head ends here, and so does the request",
+            "    the empty line: the head ends here, and so does the request",
             "    the connection stays open",
         ],
     );
@@ -95,7 +96,7 @@ fn a_response_in_chunks_is_explained_chunk_by_chunk() {
             "    chunked: in chunks",
             "    Secure: send it by https only",
             "    no-store: do not keep it at all",
-            "    the head ends here; the body (content) follows in chunks",
+            "    the empty line: the head ends here; the body (content) follows in chunks",
             "    the connection ends after this exchange: Connection says close",
             "1a",
             "    1a: a chunk's size in hex: 26 bytes of content follow",
@@ -114,12 +115,14 @@ fn a_broken_request_is_shown_with_a_caret_and_a_corrected_line() {
     let output = explained(&[], b"GET / HTTP/1.1\r\nHost : example.test\r\n\r\n");
     let expected = "\
 Host : example.test
-    broken here, and a strict server answers 400 Bad Request: a space stands between a header
-      field's name and its colon
+    broken here, and a strict server answers 400 Bad Request: a space stands
+      between a header field's name and its colon
         Host : example.test
             ^
         Host: example.test
     RFC 9112 section 5.1: put the colon directly after the name
+    why: one program ignores the space, and another takes it as a part of the
+      name and does not know that field: the two see different requests
 ";
     assert!(output.contains(expected), "{output}");
 }
@@ -137,7 +140,7 @@ const BROKEN: [(&str, &str, &str); 68] = [
     ("GET about HTTP/1.1\r\nHost: h\r\n\r\n", "begins with a slash", "so does the request"),
     ("GET /a#b HTTP/1.1\r\nHost: h\r\n\r\n", "a # that begins none is written %23", "so does the request"),
     ("GET /% HTTP/1.1\r\nHost: h\r\n\r\n", "two hex digits", "so does the request"),
-    ("get / HTTP/1.1\r\nHost: h\r\n\r\n", "this server answers 501", "so does the request"),
+    ("get / HTTP/1.1\r\nHost: h\r\n\r\n", "openkitchen answers 501", "so does the request"),
     ("{\"a\": 1}\r\n", "not allowed in a method", ""),
     ("\r\n\r\n", "only one may stand before", ""),
     ("GET / HT", "the message stops within its head", ""),
@@ -165,8 +168,8 @@ const BROKEN: [(&str, &str, &str); 68] = [
     ("POST / HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\nContent-Length: 2\r\n\r\n0\r\n\r\n", "both say where", "0 bytes in 0 chunks"),
     ("POST / HTTP/1.0\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n", "HTTP/1.0 has no Transfer-Encoding", "0 bytes in 0 chunks"),
     ("POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 9\r\n\r\nhi", "7 more were promised", "ends after 9 bytes"),
-    ("POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 2\r\n\r\nhi there", "do not begin another", "the content ends here: 2 bytes"),
-    ("POST / HTTP/1.1\r\nHost: h\r\n\r\na=b", "do not begin another", "so does the request"),
+    ("POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 2\r\n\r\nhi there", "after the end of the message before", "the content ends here: 2 bytes"),
+    ("POST / HTTP/1.1\r\nHost: h\r\n\r\na=b", "after the end of the message before", "so does the request"),
     // Chunks, in either direction.
     ("POST / HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\nxx\r\n", "not a number in hex", "in chunks"),
     ("POST / HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n5;\r\n", "not an extension", "in chunks"),
@@ -192,13 +195,13 @@ const BROKEN: [(&str, &str, &str); 68] = [
     ("HTTP/1.1 200 OK\r\nContent-Length: x\r\n\r\nhi", "not a number", "not a number of bytes"),
     ("HTTP/1.1 200 OK\r\nContent-Length: 2\r\nContent-Length: 3\r\n\r\nhi!", "two lengths", "because there are two lengths"),
     ("HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nhi", "7 more were promised", "ends after 9 bytes"),
-    ("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nhi there", "do not begin another", "the content ends here: 2 bytes"),
+    ("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nhi there", "after the end of the message before", "the content ends here: 2 bytes"),
     ("HTTP/1.1 200 OK\r\nContent-Length: 2, 2\r\n\r\nhi", "may take as one length", "the content ends here: 2 bytes"),
     ("HTTP/1.1 205 Reset Content\r\nContent-Length: 5\r\n\r\nhello", "must not have content", "the content ends here: 5 bytes"),
     ("HTTP/1.1 205 Reset Content\r\n\r\nhello", "must not have content", "ends when the server closes"),
-    ("HTTP/1.1 204 No Content\r\n\r\nhi", "do not begin another", "204 and 304 have no content"),
+    ("HTTP/1.1 204 No Content\r\n\r\nhi", "after the end of the message before", "204 and 304 have no content"),
     ("HTTP/1.1 204 No Content\r\nContent-Length: 0\r\n\r\n", "how long it is", "204 and 304 have no content"),
-    ("HTTP/1.1 304 Not Modified\r\n\r\n<html>", "do not begin another", "204 and 304 have no content"),
+    ("HTTP/1.1 304 Not Modified\r\n\r\n<html>", "after the end of the message before", "204 and 304 have no content"),
     ("HTTP/1.0 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n", "HTTP/1.0 has no Transfer-Encoding", "0 bytes in 0 chunks"),
 ];
 
@@ -310,6 +313,190 @@ fn lines_that_end_in_lf_alone_are_read_with_a_remark() {
     assert!(!output.contains("broken"), "{output}");
 }
 
+/// Returns the explanation of a file of pasted text. Nothing in it is broken.
+#[track_caller]
+fn explained_pasted(name: &str) -> String {
+    let path = format!("{}/tests/cli/pasted/{name}.txt", env!("CARGO_MANIFEST_DIR"));
+    let output = explained(&[&path], b"");
+    assert!(!output.contains("broken") && !output.contains("stops"), "{output}");
+    output
+}
+
+#[test]
+fn what_curl_v_prints_is_explained_as_a_transcript() {
+    let hello = ["hello\\", "# the content ends here: 5 bytes, as Content-Length said"];
+    let head_end = "# the empty line: the head ends here, and so does the response: HEAD";
+    for (name, method, ends) in [
+        ("curl-v-in-a-terminal", "GET", &hello[..]),
+        (
+            "curl-v-chunked",
+            "GET",
+            &["5", "hello", "0", "# the content ends here: 5 bytes in 1 chunk"],
+        ),
+        (
+            "curl-v-post-to-a-file",
+            "POST",
+            &["\\{5 bytes}\\", "# the content ends here: 5 bytes, as"],
+        ),
+        ("curl-v-head", "HEAD", &[head_end]),
+    ] {
+        let output = explained_pasted(name);
+        let method = format!("# {method}: ");
+        let lines =
+            ["# this is what curl -v prints", ">>>", &method, "<<<", "HTTP/1.1 200 OK", "# 200: "];
+        has_lines(&output, &lines);
+        has_lines(&output, ends);
+        assert!(!output.contains("laptop") && !output.contains("Connected"), "{output}");
+        assert!(Transcript::parse(&output).is_ok(), "{output}");
+    }
+    has_lines(&explained_pasted("curl-v-post-to-a-file"), &["\\{3 bytes}\\", "# POST: "]);
+    let lines = [
+        "HTTP/1.1 100 Continue",
+        "",
+        "HTTP/1.1 201 Created",
+        "{\"post\":3,\"likes\":1}\\",
+        "# the empty line: the head ends here, and so does this interim response",
+        "# the content ends here: 20 bytes",
+        "POST /nothing HTTP/1.1",
+        "# the content ends here: 128 bytes",
+    ];
+    has_lines(&explained_pasted("curl-v-100-continue"), &lines);
+}
+
+#[test]
+fn heads_of_http_2_are_explained_as_what_they_are() {
+    let end = "    in HTTP/2 and HTTP/3, a flag in the binary data says where the head and the";
+    for (name, lines) in [
+        (
+            "curl-v-http2",
+            &["HEAD / HTTP/2", "    HTTP/2: the version of 2015", "HTTP/2 200 ", "    200: "][..],
+        ),
+        (
+            "firefox-raw",
+            &["GET / HTTP/2", "    these are heads as a browser", "    Host: ", "TE: trailers"],
+        ),
+        ("firefox-raw-response", &["HTTP/2 200", "    200: ", "    br: compressed"]),
+        (
+            "chrome-pseudo-fields",
+            &[
+                "    :authority: the host and the port; HTTP/1.1 has them in the field Host",
+                "    www.example.com: a host; no port is written",
+                "    :method: the method; in HTTP/1.1, the first word",
+                "    POST: ",
+                "    :path: the target; in HTTP/1.1, the second word",
+                "    /api/likes: the path",
+                "    :scheme: http or https",
+            ],
+        ),
+        (
+            "chrome-two-lines",
+            &[
+                ":authority: www.example.com",
+                "    each name and its value stood in two lines; here they are in one",
+                ":path: /search?q=tea",
+                "    q=tea: a parameter of the query",
+                "cookie: session=abc123",
+                "    session: the name of a cookie",
+            ],
+        ),
+    ] {
+        let output = explained_pasted(name);
+        has_lines(&output, lines);
+        has_lines(&output, &[end]);
+        assert!(!output.contains("the connection stays open for the next"), "{output}");
+        assert!(!output.contains("the empty line: the head ends"), "{output}");
+    }
+}
+
+#[test]
+fn heads_that_a_browser_copies_need_no_first_line_and_no_end() {
+    let output = explained_pasted("chrome-general");
+    let lines = [
+        "connection: close",
+        "content-length: 25",
+        "",
+        "accept: */*",
+        "    the first line is missing",
+    ];
+    has_lines(&output, &lines);
+    let output = explained_pasted("chrome-raw");
+    has_lines(
+        &output,
+        &[
+            "GET /about HTTP/1.1",
+            "sec-ch-ua-platform: \"Linux\"",
+            "    the empty line that ends the head is missing",
+            "",
+            "    the empty line: the head ends here, and so does the request",
+        ],
+    );
+    // The content of a copied head is not missing.
+    let head = b"HTTP/1.1 200 OK\nServer: x\nContent-Length: 9\n";
+    let output = explained(&[], head);
+    assert!(!output.contains("stops"), "{output}");
+    has_lines(&output, &["    the empty line: the head ends here; the body (content) follows"]);
+    // A message with the line ends of HTTP is not pasted.
+    let output = explained(&[], b"GET / HTTP/1.1\r\nHost: h\r\n");
+    has_lines(&output, &["    the message stops within its head"]);
+}
+
+#[test]
+fn the_line_of_a_shell_is_left_out() {
+    let output = explained_pasted("curl-i-with-a-prompt");
+    has_lines(
+        &output,
+        &[
+            "HTTP/1.1 200 OK",
+            "    the line with the prompt of a shell is left out",
+            "    none of this is in your three lines",
+            "Welcome to RohithBuilds Backend!\\",
+            "    the content ends here: 32 bytes",
+        ],
+    );
+    let head = b"$ curl -I http://h/\nHTTP/1.1 200 OK\nContent-Length: 9\n\n";
+    let end = "    the empty line: the head ends here, and so does the response: HEAD";
+    has_lines(&explained(&[], head), &[end]);
+}
+
+#[test]
+fn fields_of_the_real_world_are_explained_without_a_wrong_word() {
+    let output = explained_pasted("real-world-fields");
+    has_lines(
+        &output,
+        &[
+            "    Access-Control-Request-Method: a preflight",
+            "    Digest: a proof that the client knows the password",
+            "    multipart/byteranges: several parts in one body",
+            "    boundary=THIS: a line of two hyphens and this text",
+            "Set-Cookie: id=a3fWa; Expires=Thu, 31 Oct 2030 07:28:00 GMT",
+            "    Expires=Thu, 31 Oct 2030 07:28:00 GMT: keep it until then",
+            "    no-cache=\"set-cookie, x\": a cache may use the rest",
+            "    u=1: the urgency",
+            "    websocket: messages in both directions",
+            "    the empty line: the head ends here, and the connection changes its protocol",
+        ],
+    );
+    // Words within quotes and within URIs are no members.
+    for wrong in
+        ["    31 Oct", "    Data", "    base", "    3>", "    x\": ", "    s: ", "    b.txt"]
+    {
+        assert!(!output.contains(&format!("\n{wrong}")), "{wrong}: {output}");
+    }
+    let output = explained_pasted("several-challenges");
+    let challenges =
+        ["    Basic: with", "    Bearer: with", "    Negotiate: with", "    Digest: with"];
+    has_lines(&output, &challenges);
+    let output = explained_pasted("http-1.0-without-fields");
+    has_lines(
+        &output,
+        &[
+            "    the connection ends after this exchange, as it does in HTTP/1.0",
+            "        -> neither field                with the connection; a request has none",
+            "    the content ends with the connection, after 23 bytes",
+        ],
+    );
+}
+
 #[test]
 fn garbage_and_long_content_are_printed_in_short_lines() {
     let mut garbage: Vec<u8> = (0..=255).cycle().take(5000).collect();
@@ -336,7 +523,7 @@ fn a_response_to_head_ends_after_its_head() {
     let response = b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\n";
     has_lines(
         &explained(&["--asked", "HEAD"], response),
-        &["    the head ends here, and so does the response: HEAD asks"],
+        &["    the empty line: the head ends here, and so does the response: HEAD asks"],
     );
     has_lines(
         &explained(&[], response),
@@ -352,12 +539,8 @@ fn a_response_that_ends_at_its_head_misses_no_content() {
     let bad_request = "HTTP/1.1 400 Bad Request\nContent-Length: 150\n";
     for (request, response, end) in [
         // The response to a broken request ends as its method says.
-        ("HEAD / HTTP/1.1\nHost : h\n", bad_request, "HEAD asks for no body"),
-        (
-            &*format!("{get}\nHEAD /\n"),
-            &*format!("{no_content}{bad_request}"),
-            "HEAD asks for no body",
-        ),
+        ("HEAD / HTTP/1.1\nHost : h\n", bad_request, "HEAD asks for no"),
+        (&*format!("{get}\nHEAD /\n"), &*format!("{no_content}{bad_request}"), "HEAD asks for no"),
         (get, "HTTP/1.1 101 Switching Protocols\n\n\\x81\\x05hello\n", "the connection changes"),
         (connect, "HTTP/1.1 200 OK\nContent-Length: 150\n\n\\x16\\x03\n", "the tunnel begins"),
     ] {
@@ -384,7 +567,7 @@ fn a_transcript_in_a_file_is_explained_as_a_transcript() {
                 continue;
             }
             let transcript = Transcript::parse(&fs::read_to_string(&path).unwrap()).unwrap();
-            let text = annotate(&transcript).to_string();
+            let text = annotate(&transcript, 80).to_string();
             let annotated = Transcript::parse(&text).unwrap();
             let bare = |transcript: &Transcript| {
                 let items = transcript.items.iter();
@@ -393,7 +576,7 @@ fn a_transcript_in_a_file_is_explained_as_a_transcript() {
             assert_eq!(bare(&annotated), bare(&transcript), "{}", path.display());
             assert!(
                 text.lines().all(|line| !line.starts_with('#')
-                    || line.len() <= 100
+                    || line.len() <= 80
                     || transcript.to_string().contains(line)),
                 "{text}"
             );

@@ -10,7 +10,7 @@ use crate::support::events::{self, Events};
 use crate::support::process::{Folder, ServerProcess, TIMEOUT, openkitchen, read_once};
 
 /// All requests of the page.
-const REQUESTS: [&str; 7] = [
+const REQUESTS: [&str; 9] = [
     "GET /kitchen",
     "GET /kitchen/events",
     "GET /kitchen/state",
@@ -18,6 +18,8 @@ const REQUESTS: [&str; 7] = [
     "GET /kitchen/table",
     "POST /kitchen/lab",
     "POST /kitchen/explain",
+    "GET /kitchen/course",
+    "GET /kitchen/words",
 ];
 
 /// Sends one request with these field lines, on a connection of its own, and reads the response. HTTP/1.0
@@ -503,10 +505,11 @@ fn the_lab_sends_to_this_server_and_tells_the_answer_as_it_comes() {
     assert!(sent.contains("\"kind\":\"sent\"") && sent.contains(bytes), "{sent}");
     assert!(received.contains("\"kind\":\"received\",\"bytes\":\"HTTP/1.1 400 Bad Request"));
     assert!(end.contains("\"kind\":\"end\",\"text\":\"server closed\""), "{end}");
-    assert!(done.starts_with("{\"kind\":\"done\",\"request\":{"), "{done}");
+    assert!(done.starts_with("{\"kind\":\"done\",\"connection\":1,\"request\":{"), "{done}");
+    assert!(done.contains("\"why\":\"") && !done.contains("why: "), "{done}");
     assert!(done.contains("\"start\":20,\"end\":21,\"about\":\"\""), "the caret: {done}");
     assert!(done.contains("\"fault\":true"), "{done}");
-    let number = done.rsplit("\"exchange\":").next().unwrap().trim_end_matches('}');
+    let number = done.rsplit("\"exchange\":").next().unwrap().split(',').next().unwrap();
     let exchange = get(address, &format!("/kitchen/exchange/{number}"));
     assert!(exchange.text().contains("\"own\":false,\"fault\":true"), "{}", exchange.text());
     assert!(exchange.text().contains("refused before"), "{}", exchange.text());
@@ -530,13 +533,64 @@ fn the_lab_plays_several_writes_waits_and_a_half_close() {
 }
 
 #[test]
+fn the_lab_has_several_connections_and_waits_at_assertions() {
+    let server = ServerProcess::start_site("");
+    let get = "GET /about HTTP/1.1\nHost: h\n\n";
+    let told = lab(
+        server.address,
+        &format!(">>>\n{get}???\nstatus 200\n\n>>>\n{get}>>> @2\n{get}??? \nstatus 200\n"),
+    );
+    assert_eq!(told.status, 400, "a space after the marker: {}", told.text());
+    let told = lab(
+        server.address,
+        &format!(">>>\n{get}\n???\nstatus 200\n\n>>>\n{get}\n>>> @2\n{get}\n???\nstatus 200\n"),
+    );
+    let kinds = told.text().lines().map(|line| {
+        let kind = line.split("\"kind\":\"").nth(1).unwrap().split('"').next().unwrap();
+        let connection = line.split("\"connection\":").nth(1).unwrap_or("-").split(',').next();
+        format!("{kind} {}", connection.unwrap())
+    });
+    let kinds: Vec<String> = kinds.collect();
+    assert_eq!(kinds[..3], ["sent 1", "received 1", "sent 1"], "{}", told.text());
+    assert!(kinds.contains(&"received 2".to_owned()), "{kinds:?}");
+    assert!(told.text().contains("\"others\":[{\"connection\":2,\"request\":{"));
+}
+
+#[test]
+fn the_course_and_the_words_are_served_and_each_lesson_can_be_sent_in_the_lab() {
+    let server = ServerProcess::start_site("");
+    let words = get(server.address, "/kitchen/words");
+    assert!(words.text().starts_with("{\"words\":[{\"word\":\""), "{}", words.text());
+    let course = get(server.address, "/kitchen/course");
+    let text = course.text();
+    assert!(text.starts_with("{\"groups\":[{\"title\":\"the message\",\"goal\":\""), "{text:.200}");
+    let requests: Vec<String> = text
+        .split("\"request\":\"")
+        .skip(1)
+        .map(|rest| rest.split("\",\"").next().unwrap().split("\"}").next().unwrap())
+        .filter(|request| !request.is_empty())
+        .map(|request| request.replace("\\u000a", "\n").replace("\\\"", "\"").replace("\\\\", "\\"))
+        .collect();
+    assert!(requests.len() > 100, "{}", requests.len());
+    for request in requests {
+        openkitchen::play::script::parse(&request, openkitchen::transcript::Side::Client)
+            .unwrap_or_else(|why| panic!("{why}\n{request}"));
+        assert!(request.contains(">>>"), "{request}");
+    }
+}
+
+#[test]
 fn the_lab_refuses_what_it_cannot_send_and_is_bounded() {
     let server = ServerProcess::start_site("");
     let address = server.address;
     for (transcript, status, sentence) in [
         ("GET / HTTP/1.1\n", 400, "line 1: expected "),
         ("# nothing\n", 400, "line 1: expected something to send"),
-        (">>> @2\nGET / HTTP/1.1\n\n", 400, "one connection"),
+        (
+            &(1..6).map(|n| format!(">>> @{n}\nGET / HTTP/1.1\n\n")).collect::<String>(),
+            400,
+            "4 conn",
+        ),
         (">>>\n\\{5 bytes}\\\n", 400, "left out"),
         (">>>\n\\{70000 \"x\"}\\\n", 413, "65536 bytes"),
         (">>>\n\\{18446744073709551615 \"x\"}\\\n", 400, "in one block"),
@@ -733,7 +787,7 @@ fn the_page_of_watch_shows_what_crosses_and_its_lab_sends_to_the_watched_server(
     let told = ask(page, "POST /kitchen/lab", &fields, transcript);
     assert!(told.text().contains("HTTP/1.1 200 OK"), "{}", told.text());
     let over = events.next_with("exchange", "\"target\":\"/about\"");
-    let number = format!("\"exchange\":{}}}", over.number());
+    let number = format!("\"exchange\":{},\"others\":[]}}", over.number());
     assert!(told.text().contains(&number), "{} {number}", told.text());
     let since = Instant::now();
     watch.signal("TERM");

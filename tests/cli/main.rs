@@ -5,7 +5,7 @@
 //! site      the pages and the API of the lesson site, and its log
 //! page      the files of the page, their size and their policy
 //! kitchen   what the page is told of each exchange, and who is refused
-//! check     explain     mock     send     watch     one file for each command
+//! check     explain     learn     mock     send     watch     one file for each command
 //! readme    README's commands, transcripts and code
 //! ```
 
@@ -18,6 +18,7 @@ mod check;
 mod command;
 mod explain;
 mod kitchen;
+mod learn;
 mod mock;
 mod page;
 mod readme;

@@ -202,7 +202,7 @@ impl TracedConnection {
 
     /// Prints explanations.
     pub fn explain(&mut self, remarks: &[Remark], out: &mut Collector) {
-        for item in prose(remarks) {
+        for item in prose(remarks, 80) {
             self.push(item, ITEM_BYTES, out);
         }
     }

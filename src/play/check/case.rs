@@ -4,16 +4,17 @@
 //! # A request without Host is refused                    the title
 //! # RFC 9112 section 3.2: "A server MUST respond ..."    the clause
 //! # One address can be many sites ...
-//! # about: this site                                     only our site can pass it
+//! # only: our site                                       another server need not pass it
 //! # about: your code                                     a framework leaves the response to its user
 //! # needs: lesson 14                                     it says nothing if that lesson fails
 //! # same: status                                         the groups are about responses of one status
 //! # next: Count the Host fields before anything else     what to do if it fails
 //! ```
-//! Only `check` uses the lines with `about:`, `needs:`, `same:` and `next:`. To everything else they are
-//! prose.
+//! Only `check` uses the lines with `only:`, `about:`, `needs:`, `same:` and `next:`, and `learn` a few more:
+//! see `transcript/paragraphs.rs`. To everything else they are prose.
 
 use crate::play::script;
+use crate::transcript::paragraphs::{paragraphs, with_key};
 use crate::transcript::{Event, EventKind, Item, Prose, Side, subjects};
 
 /// A transcript whose client can be played.
@@ -74,24 +75,20 @@ impl Case {
         {
             return Err(error.clone());
         }
-        let prose = prose(&transcript.items);
+        let prose = paragraphs(&transcript.items);
+        let keyed = |key| with_key(&prose, key).next().unwrap_or_default();
         Ok(Case {
             name: name.to_owned(),
             lesson: None,
             title: transcript
                 .title()
                 .map_or_else(|| Prose::new(name).as_str().into(), String::from),
-            clause: prose
-                .iter()
-                .find(|line| line.starts_with("RFC "))
-                .copied()
-                .unwrap_or_default()
-                .to_owned(),
-            next: next(&prose),
-            is_about_site: prose.contains(&"about: this site"),
-            is_about_code: prose.contains(&"about: your code"),
-            needs: prose.iter().find_map(|line| line.strip_prefix("needs: lesson ")?.parse().ok()),
-            has_one_status: prose.contains(&"same: status"),
+            clause: prose.iter().find(|line| line.starts_with("RFC ")).cloned().unwrap_or_default(),
+            next: keyed("next").to_owned(),
+            is_about_site: keyed("only") == "our site",
+            is_about_code: keyed("about") == "your code",
+            needs: keyed("needs").strip_prefix("lesson ").and_then(|number| number.parse().ok()),
+            has_one_status: keyed("same") == "status",
             has_assertions,
             nothing_to_judge,
             items: transcript.items,
@@ -114,22 +111,6 @@ impl Case {
     }
 }
 
-/// Returns the lines of prose at the top.
-fn prose(items: &[Item]) -> Vec<&str> {
-    let lines = items.iter().map_while(|item| match item {
-        Item::Prose(line) => Some(line.as_str()),
-        _ => None,
-    });
-    lines.collect()
-}
-
-/// Returns the text from `next:` to the end of the prose.
-fn next(prose: &[&str]) -> String {
-    let from = prose.iter().position(|line| line.starts_with("next: ")).unwrap_or(prose.len());
-    let sentence = prose[from..].join(" ");
-    sentence.strip_prefix("next: ").unwrap_or_default().to_owned()
-}
-
 fn is_of_server(item: &Item) -> bool {
     match item {
         Item::Block(block) => block.from == Side::Server,
@@ -149,7 +130,7 @@ mod tests {
 
     #[test]
     fn title_clause_and_next_step_are_read_from_the_prose() {
-        let text = "# A title\n# RFC 9112 section 5.1: why\n# More.\n# about: this site\n\
+        let text = "# A title\n# RFC 9112 section 5.1: why\n# More.\n# only: our site\n\
                     # next: Do this,\n# and that.\n\n>>>\nGET / HTTP/1.1\n\n???\nstatus 200\n";
         let case = Case::read("lessons/01-x.wire", text).expect("a case");
         assert_eq!((case.title.as_str(), case.label().as_str()), ("A title", "01-x"));

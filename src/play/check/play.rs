@@ -8,7 +8,7 @@
 //! No wait is longer than the timeout plus the time that the transcript gives the server. So
 //! `--- silent 10s` before a 408 is not slept through, but added to the timeout.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
 use std::thread;
 use std::time::{Duration, Instant};
@@ -19,12 +19,16 @@ use super::connection::{
     no_response, require_complete, require_well_formed,
 };
 use crate::message::dialogue::Progress;
+use crate::message::persistence::Persistence;
+use crate::message::responses::ReceivedResponse;
 use crate::play::client::{ClientEvent, ClientEventKind, Clients, Ended, EventSource};
 use crate::play::connect;
 use crate::play::difference::Difference;
 use crate::play::turns::{Step, ToReceive, Turn, Turns};
 use crate::transcript::judge::{self, Found};
-use crate::transcript::{Assertion, EventKind, Item, Side};
+use crate::transcript::{
+    Assertion, Block, Bytes, Event, EventKind, Item, Note, Side, Transcript, notes,
+};
 
 /// How long the client reads after the last expected byte: there must be no further bytes.
 const SURPLUS_WAIT: Duration = Duration::from_millis(50);
@@ -81,6 +85,8 @@ pub struct PlayedCase {
     pub outcome: CheckOutcome,
     /// What crossed, in order.
     pub crossed: Vec<Crossed>,
+    /// What happened besides, in order: waits of the client, and ends of connections.
+    pub events: Vec<PlayedEvent>,
     /// The server's name for its software: the field `Server`, or else `X-Powered-By`.
     pub software: Option<String>,
 }
@@ -96,10 +102,59 @@ pub struct Crossed {
     pub bytes: Vec<u8>,
     /// How many there were.
     pub length: usize,
+    /// The time from the bytes before them on the connection, or from its start, to the first of them.
+    pub took: Duration,
 }
 
-/// Bytes that are kept of one side at a time, if it is the server's: enough to show a head.
-const MAX_KEPT_BYTES: usize = 4096;
+/// Something that happened besides bytes.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct PlayedEvent {
+    /// The number of the connection.
+    pub connection: u32,
+    /// What happened.
+    pub kind: EventKind,
+    /// How many [`Crossed`] were before it.
+    pub after: usize,
+}
+
+impl PlayedCase {
+    /// What crossed and happened, as a transcript.
+    pub fn transcript(&self) -> Transcript {
+        let mut items = Vec::new();
+        for index in 0..=self.crossed.len() {
+            let events = self.events.iter().filter(|event| event.after == index);
+            items.extend(events.map(|&PlayedEvent { connection, kind, .. }| {
+                Item::Event(Event { connection, kind, note: Note::default() })
+            }));
+            items.extend(self.crossed.get(index).map(Crossed::item));
+        }
+        Transcript { items }
+    }
+}
+
+impl Crossed {
+    fn item(&self) -> Item {
+        let Crossed { connection, from, bytes, length, took } = self;
+        let note = Note::new(&notes::crossed(*length as u64, 1, *took));
+        let mut shown = Bytes::raw(bytes);
+        shown.push_left_out((length - bytes.len()) as u64);
+        Item::Block(Block { connection: *connection, from: *from, note, bytes: shown })
+    }
+}
+
+/// What is kept of what crosses.
+struct Kept {
+    /// Bytes of one side at a time, if it is the server's.
+    bytes: usize,
+    /// The pause after which bytes of the same side count as the next ones.
+    pause: Duration,
+}
+
+/// Enough to show a head.
+const HEADS: Kept = Kept { bytes: 4096, pause: Duration::MAX };
+
+/// For a case that is shown whole: what a server sends slowly is seen to come in pieces.
+const WHOLE: Kept = Kept { bytes: 64 * 1024, pause: Duration::from_millis(50) };
 
 /// Changes of side or connection after which what the server sends is not kept any more.
 const MAX_CROSSED: usize = 1024;
@@ -111,19 +166,13 @@ pub fn play(case: &Case, target: &CheckTarget) -> CheckOutcome {
 
 /// Plays a case on new connections, and keeps what crosses.
 pub fn play_and_keep(case: &Case, target: &CheckTarget) -> PlayedCase {
-    if case.nothing_to_judge.is_some() {
-        let outcome = CheckOutcome::NothingToJudge;
-        return PlayedCase { outcome, crossed: Vec::new(), software: None };
-    }
-    let clients = Clients::new(target.addresses.clone(), target.timeout, MAX_QUEUED_EVENTS);
-    let (crossed, statuses) = (Vec::new(), Vec::new());
-    let shown = shown(case);
-    let mut player =
-        CheckPlayer { case, target, clients, shown, last: 1, has_waited: false, crossed, statuses };
-    let stop = player.play().err();
-    let software = player.clients.iter().find_map(|(_, client)| software(&client.state));
-    let outcome = player.outcome(stop);
-    PlayedCase { outcome, crossed: player.crossed, software }
+    CheckPlayer::new(case, target, HEADS).finish(|_| {})
+}
+
+/// Plays a case on new connections, and keeps what crosses, of each side up to 64 KiB. Where a response
+/// says that the connection ends, it waits for the end.
+pub fn play_to_end(case: &Case, target: &CheckTarget) -> PlayedCase {
+    CheckPlayer::new(case, target, WHOLE).finish(CheckPlayer::await_ends)
 }
 
 /// The connections on which the transcript shows bytes of the server.
@@ -165,11 +214,66 @@ struct CheckPlayer<'a> {
     /// Whether the server had time to send.
     has_waited: bool,
     crossed: Vec<Crossed>,
+    events: Vec<PlayedEvent>,
+    /// When each connection was opened, or bytes last crossed it.
+    last_bytes: BTreeMap<u32, Instant>,
+    kept: Kept,
     /// The status of the last response before each group of assertions, with its connection.
     statuses: Vec<(u32, u16)>,
 }
 
-impl CheckPlayer<'_> {
+impl<'a> CheckPlayer<'a> {
+    fn new(case: &'a Case, target: &'a CheckTarget, kept: Kept) -> CheckPlayer<'a> {
+        CheckPlayer {
+            case,
+            target,
+            clients: Clients::new(target.addresses.clone(), target.timeout, MAX_QUEUED_EVENTS),
+            shown: shown(case),
+            last: 1,
+            has_waited: false,
+            crossed: Vec::new(),
+            events: Vec::new(),
+            last_bytes: BTreeMap::new(),
+            kept,
+            statuses: Vec::new(),
+        }
+    }
+
+    /// Plays the case, then does `after`.
+    fn finish(mut self, after: impl Fn(&mut Self)) -> PlayedCase {
+        let is_played = self.case.nothing_to_judge.is_none();
+        let (outcome, software) = match is_played {
+            false => (CheckOutcome::NothingToJudge, None),
+            true => {
+                let stop = self.play().err();
+                let software = self.clients.iter().find_map(|(_, client)| software(&client.state));
+                (self.outcome(stop), software)
+            }
+        };
+        after(&mut self);
+        let CheckPlayer { crossed, events, .. } = self;
+        PlayedCase { outcome, crossed, events, software }
+    }
+
+    /// Waits for the end of each connection on which the last response says that it ends.
+    fn await_ends(&mut self) {
+        let ends = |state: &CheckState| {
+            let head = state.responses.finals().last().and_then(ReceivedResponse::outline);
+            head.is_some_and(|head| {
+                Persistence::of_fields(head.version, head.fields()) == Persistence::Close
+            })
+        };
+        let ending: Vec<u32> = self
+            .clients
+            .iter()
+            .filter(|(_, client)| client.is_open() && ends(&client.state))
+            .map(|(number, _)| number)
+            .collect();
+        for number in ending {
+            self.take_while(number, self.target.timeout, |_| true);
+        }
+    }
+
     fn play(&mut self) -> Result<(), PlayStop> {
         for Turn { connection, step } in Turns::new(&self.case.items, Side::Client) {
             self.step(connection, step)?;
@@ -212,19 +316,29 @@ impl CheckPlayer<'_> {
         }
     }
 
+    /// Keeps that something happened besides bytes.
+    fn keep_event(&mut self, connection: u32, kind: EventKind) {
+        if self.events.len() < MAX_CROSSED {
+            self.events.push(PlayedEvent { connection, kind, after: self.crossed.len() });
+        }
+    }
+
     /// Keeps bytes that have crossed.
-    fn keep(&mut self, connection: u32, from: Side, bytes: &[u8]) {
-        let is_same = |it: &Crossed| it.connection == connection && it.from == from;
+    fn keep(&mut self, connection: u32, from: Side, bytes: &[u8], at: Instant) {
+        let before = self.last_bytes.insert(connection, at).unwrap_or(at);
+        let took = at.saturating_duration_since(before);
+        let is_same =
+            |it: &Crossed| it.connection == connection && it.from == from && took < self.kept.pause;
         if !self.crossed.last().is_some_and(is_same) {
             if from == Side::Server && self.crossed.len() >= MAX_CROSSED {
                 return;
             }
-            self.crossed.push(Crossed { connection, from, bytes: Vec::new(), length: 0 });
+            self.crossed.push(Crossed { connection, from, bytes: Vec::new(), length: 0, took });
         }
         let Some(last) = self.crossed.last_mut() else { return };
         let room = match from {
             Side::Client => bytes.len(),
-            Side::Server => MAX_KEPT_BYTES.saturating_sub(last.bytes.len()),
+            Side::Server => self.kept.bytes.saturating_sub(last.bytes.len()),
         };
         last.bytes.extend_from_slice(&bytes[..bytes.len().min(room)]);
         last.length += bytes.len();
@@ -245,7 +359,7 @@ impl CheckPlayer<'_> {
     fn step(&mut self, number: u32, step: Step) -> Result<(), PlayStop> {
         let client = self.client(number)?;
         match step {
-            Step::Open => {}
+            Step::Open => self.keep_event(number, EventKind::Open),
             Step::Send { bytes, .. } => self.send(number, &bytes)?,
             Step::Receive(ToReceive { bytes, position, is_awaited, .. }) => {
                 client.state.expected.append(bytes);
@@ -258,10 +372,22 @@ impl CheckPlayer<'_> {
             Step::Wait { time, by: Side::Server } | Step::Silent { time, next: Side::Server } => {
                 client.state.extra_time += time;
             }
-            Step::Wait { time, .. } => thread::sleep(time),
-            Step::Silent { time, .. } => self.take_while(number, time, |_| true),
-            Step::HalfClose => client.half_close(),
-            Step::Close | Step::Reset => self.clients.remove(number),
+            Step::Wait { time, .. } => {
+                self.keep_event(number, EventKind::Wait(time.into()));
+                thread::sleep(time);
+            }
+            Step::Silent { time, .. } => {
+                self.take_while(number, time, |_| true);
+                self.keep_event(number, EventKind::Silent(time.into()));
+            }
+            Step::HalfClose => {
+                client.half_close();
+                self.keep_event(number, EventKind::HalfClose(Side::Client));
+            }
+            Step::Close | Step::Reset => {
+                self.clients.remove(number);
+                self.keep_event(number, EventKind::Closed(Side::Client));
+            }
             Step::AwaitEnd(kind) => client.state.end = Some(kind),
             Step::Assert { about, answered, assertions } => {
                 if about == Side::Client {
@@ -276,6 +402,7 @@ impl CheckPlayer<'_> {
     /// Returns the connection with that number, and opens it if it is new.
     fn client(&mut self, number: u32) -> Result<&mut CheckedConnection, PlayStop> {
         self.last = number;
+        self.last_bytes.entry(number).or_insert_with(Instant::now);
         self.clients.open(number).map_err(|error| PlayStop::Unreachable(connect::why(&error)))
     }
 
@@ -293,7 +420,7 @@ impl CheckPlayer<'_> {
         client.state.extra_time = Duration::ZERO;
         client.state.sent.extend_from_slice(bytes);
         client.state.responses.sent(bytes);
-        self.keep(number, Side::Client, bytes);
+        self.keep(number, Side::Client, bytes, Instant::now());
         let client = self.client(number)?;
         let (mut rest, mut last) = (bytes, Instant::now());
         while !rest.is_empty() {
@@ -324,13 +451,14 @@ impl CheckPlayer<'_> {
             if !may_grow || !wanted(state) {
                 return;
             }
-            let Some(ClientEvent { source, kind, .. }) = self.clients.next(Some(deadline)) else {
+            let Some(ClientEvent { source, kind, at }) = self.clients.next(Some(deadline)) else {
                 return;
             };
-            if let (EventSource::Connection { number, .. }, ClientEventKind::Bytes(bytes)) =
-                (source, kind)
-            {
-                self.keep(number, Side::Server, &bytes);
+            let EventSource::Connection { number, .. } = source else { continue };
+            match kind {
+                ClientEventKind::Bytes(bytes) => self.keep(number, Side::Server, &bytes, at),
+                ClientEventKind::End => self.keep_event(number, EventKind::Closed(Side::Server)),
+                ClientEventKind::Reset => self.keep_event(number, EventKind::Reset(Side::Server)),
             }
         }
     }

@@ -9,6 +9,7 @@
 //!       got:       status 200
 //!                         ^ byte 9 of the response
 //!       next:      Count the Host fields: ...
+//!       why:       many sites can share one address: without Host, ...
 //!
 //! 30 of 34 pass, 1 fails, 2 others fail as 21 does, 1 is about the lesson site only.
 //! Next: 21, A request without Host is refused.
@@ -21,8 +22,12 @@ use std::fmt::Write;
 
 use super::case::Case;
 use super::play::{CheckOutcome, Crossed, PlayedCase};
+use crate::message::corrected::check_request;
 use crate::message::counted::counted;
+use crate::message::fold::fold;
+use crate::message::limits::Limits;
 use crate::play::difference::{Cause, Difference};
+use crate::transcript::glossary::is_framework;
 use crate::transcript::{Block, Bytes, Item, Note, Prose, Side};
 
 /// Columns of the output, and those that are left after a word such as `expected:`.
@@ -34,15 +39,6 @@ const MAX_LINES: usize = 12;
 
 /// Labels of cases that are listed in a sentence.
 const MAX_LISTED: usize = 8;
-
-/// Words in the names of software that runs a framework's code, in lower case.
-#[rustfmt::skip]
-const FRAMEWORK_SERVERS: [&str; 26] = [
-    "aiohttp", "basehttp", "cheroot", "cherrypy", "cowboy", "daphne", "express", "gunicorn",
-    "hypercorn", "jetty", "kestrel", "next", "passenger", "php", "puma", "simplehttp", "thin",
-    "tomcat", "tornadoserver", "undertow", "unicorn", "uvicorn", "waitress", "webrick", "werkzeug",
-    "wsgiserver",
-];
 
 /// Columns of a case's label, at most.
 const MAX_LABEL_COLUMNS: usize = 30;
@@ -80,7 +76,7 @@ pub struct CaseResult {
 }
 
 impl From<PlayedCase> for CaseResult {
-    fn from(PlayedCase { outcome, crossed, software }: PlayedCase) -> CaseResult {
+    fn from(PlayedCase { outcome, crossed, software, .. }: PlayedCase) -> CaseResult {
         let (verdict, difference, connection) = match outcome {
             CheckOutcome::Passed => (Verdict::Pass, None, None),
             CheckOutcome::Skipped(status) => {
@@ -322,8 +318,7 @@ impl Report {
         let software: String =
             self.software.iter().flat_map(|name| name.chars()).take(TEXT_COLUMNS).collect();
         let name = software.to_lowercase();
-        let words = name.split(|it: char| !it.is_alphanumeric());
-        let is_one_of = |known: &[&str]| words.clone().any(|word| known.contains(&word));
+        let mut words = name.split(|it: char| !it.is_alphanumeric());
         let listed = match &self.server_failures[..] {
             [] => return String::new(),
             [one] => format!("{one} fails"),
@@ -334,20 +329,20 @@ impl Report {
             [all @ .., last] => format!("{} and {last} fail", all.join(", ")),
         };
         let fault = "in the server under your framework, not your code";
-        let sentence = if is_one_of(&FRAMEWORK_SERVERS) {
+        let sentence = if is_framework(&software) {
             format!("{listed} {fault}. The server is {software}.")
-        } else if is_one_of(&OTHER_SERVERS) {
+        } else if words.any(|word| OTHER_SERVERS.contains(&word)) {
             return String::new();
         } else {
             format!("If you use a framework, {listed} {fault}.")
         };
         let sentence = Prose::new(&sentence);
-        wrapped(sentence.as_str(), PAGE_COLUMNS).iter().map(|line| format!("{line}\n")).collect()
+        fold(sentence.as_str(), PAGE_COLUMNS, "").iter().map(|line| format!("{line}\n")).collect()
     }
 }
 
 fn print_failure(text: &mut String, case: &Case, difference: &Difference, crossed: &[Crossed]) {
-    for line in wrapped(&case.clause, PAGE_COLUMNS - 6) {
+    for line in fold(&case.clause, PAGE_COLUMNS - 6, "") {
         let _ = writeln!(text, "      {line}");
     }
     let mut sent: Vec<Crossed> = Vec::new();
@@ -369,11 +364,24 @@ fn print_failure(text: &mut String, case: &Case, difference: &Difference, crosse
             writeln!(text, "                 {:column$}^ byte {} of {}", "", caret.byte, caret.of);
     }
     let mut label = "next:";
-    for line in wrapped(&case.next, TEXT_COLUMNS) {
+    for line in fold(&case.next, TEXT_COLUMNS, "") {
+        let _ = writeln!(text, "      {label:10} {line}");
+        label = "";
+    }
+    let mut label = "why:";
+    for line in fold(harm(difference, &sent).unwrap_or_default(), TEXT_COLUMNS, "") {
         let _ = writeln!(text, "      {label:10} {line}");
         label = "";
     }
     text.push('\n');
+}
+
+/// What goes wrong where this request is accepted, if it should be refused.
+fn harm(difference: &Difference, sent: &[Crossed]) -> Option<&'static str> {
+    let [Crossed { bytes, .. }] = sent else { return None };
+    let rule = check_request(bytes, &Limits::default()).err()?.refusal.rule();
+    let is_expected = difference.expected.contains(&rule.status.code().to_string());
+    is_expected.then_some(rule.harm)
 }
 
 /// Prints what each side sent. Where there is more than one connection, each has its number.
@@ -413,21 +421,6 @@ fn lines_of(Crossed { from, bytes, length, .. }: &Crossed) -> Vec<String> {
     shown
 }
 
-/// Breaks a sentence into lines of at most that width.
-fn wrapped(sentence: &str, width: usize) -> Vec<String> {
-    let mut lines: Vec<String> = Vec::new();
-    for word in sentence.split_whitespace() {
-        match lines.last_mut() {
-            Some(line) if line.len() + word.len() < width => {
-                line.push(' ');
-                line.push_str(word);
-            }
-            _ => lines.push(word.to_owned()),
-        }
-    }
-    lines
-}
-
 fn cut(line: &str) -> String {
     match line.char_indices().nth(TEXT_COLUMNS) {
         Some(_) => format!("{}...", line.chars().take(TEXT_COLUMNS - 3).collect::<String>()),
@@ -438,6 +431,7 @@ fn cut(line: &str) -> String {
 #[cfg(test)]
 mod tests {
     use std::slice::from_ref;
+    use std::time::Duration;
 
     use super::*;
 
@@ -445,11 +439,13 @@ mod tests {
                         >>>\nGET / HTTP/1.1\n\n???\nstatus 400\n";
 
     fn crossed(connection: u32, from: Side, bytes: &[u8]) -> Crossed {
-        Crossed { connection, from, bytes: bytes.to_vec(), length: bytes.len() }
+        let (length, took) = (bytes.len(), Duration::ZERO);
+        Crossed { connection, from, bytes: bytes.to_vec(), length, took }
     }
 
     fn result(outcome: CheckOutcome, crossed: Vec<Crossed>, software: Option<&str>) -> CaseResult {
-        PlayedCase { outcome, crossed, software: software.map(String::from) }.into()
+        let software = software.map(String::from);
+        PlayedCase { outcome, crossed, events: Vec::new(), software }.into()
     }
 
     fn failed(difference: Difference, sent: Vec<Crossed>) -> CaseResult {
@@ -472,7 +468,10 @@ mod tests {
              \x20     expected:  status 400\n\
              \x20     got:       status 200\n\
              \x20                       ^ byte 0 of the response\n\
-             \x20     next:      Do this.\n\n"
+             \x20     next:      Do this.\n\
+             \x20     why:       many sites can share one address: without Host, the server\n\
+             \x20                would have to guess which site is meant, and could show the\n\
+             \x20                wrong one\n\n"
         );
         let skipped = report.add(&case, &result(CheckOutcome::Skipped(404), Vec::new(), None));
         assert!(skipped.starts_with("skip  01-a"), "{skipped}");
@@ -578,12 +577,6 @@ mod tests {
             report.add(&case, &failed(Difference::new("x", "y"), Vec::new()));
             assert_eq!(report.whose_fault(), "");
         }
-    }
-
-    #[test]
-    fn a_long_sentence_is_wrapped() {
-        let lines = wrapped(&"word ".repeat(40), 92);
-        assert_eq!(lines.iter().map(String::len).collect::<Vec<_>>(), [89, 89, 19]);
     }
 
     #[test]

@@ -14,6 +14,7 @@ use std::ops::Range;
 use super::faults;
 use super::remark::Remark;
 use super::words;
+use crate::message::caret::INDENT;
 use crate::message::counted::counted;
 use crate::message::dialogue::{Dialogue, Followed, Side};
 use crate::message::ending::Ending;
@@ -36,8 +37,14 @@ pub(super) struct DirectionExplainer {
     content: Option<ContentSoFar>,
     /// Whether a message has ended. Bytes that begin no other message may be more of its content.
     has_ended: bool,
+    /// Whether bytes after the end of a message were told to be no part of it.
+    is_stray: bool,
+    /// Whether the three ways in which content ends have been explained.
+    pub ways_are_told: bool,
     /// Whether the head is longer than is kept, so that its words are not explained.
     is_long_head: bool,
+    /// Whether the software of a framework has been named.
+    has_framework: bool,
     /// Whether nothing more can be explained.
     pub is_over: bool,
     /// The remarks that the caller has not taken.
@@ -52,6 +59,8 @@ struct ContentSoFar {
     in_trailers: bool,
     /// Whether a byte of content would be a fault.
     must_not_follow: bool,
+    /// Whether the connection ends it.
+    is_until_close: bool,
     /// Whether bytes were left out of which an unknown part was content.
     is_uncounted: bool,
 }
@@ -65,7 +74,10 @@ impl DirectionExplainer {
             kept: Vec::new(),
             content: None,
             has_ended: false,
+            is_stray: false,
+            ways_are_told: false,
             is_long_head: false,
+            has_framework: false,
             is_over: false,
             remarks: Vec::new(),
         }
@@ -75,6 +87,22 @@ impl DirectionExplainer {
     pub fn take_remarks(&mut self) -> Vec<Remark> {
         self.remarks.sort_by_key(|remark| remark.span.start);
         mem::take(&mut self.remarks)
+    }
+
+    /// Whether a message has begun and not ended.
+    pub fn is_within(&self) -> bool {
+        self.content.is_some() || !self.kept.is_empty()
+    }
+
+    /// Takes the end of the connection, if it ends the content that is being received.
+    pub fn end_content_until_close(&mut self) -> Option<Remark> {
+        let content = self.content.take_if(|content| content.is_until_close)?;
+        let bytes = counted(content.received, "byte", "bytes");
+        let text = format!(
+            "the content ends with the connection, after {bytes}; a server that fails in the middle \
+             looks the same"
+        );
+        Some(Remark::new(last(self.at), text, "RFC 9112 section 8"))
     }
 
     /// Takes the range at the start of these bytes, and explains what it completes.
@@ -89,6 +117,7 @@ impl DirectionExplainer {
             self.at += taken.len();
         } else {
             self.kept.extend_from_slice(taken);
+            self.explain_stray();
         }
         match (range.part, &range.head) {
             _ if self.is_over => return,
@@ -103,6 +132,15 @@ impl DirectionExplainer {
         }
         if range.ends_message {
             self.end_message(range.ending);
+        }
+    }
+
+    /// Says at once that a byte after the end of a message belongs to no message, if it can begin none.
+    fn explain_stray(&mut self) {
+        if self.has_ended && !self.is_stray && self.content.is_none() && !self.is_over {
+            let fault = faults::stray(self.side, &self.kept, self.at);
+            self.is_stray = fault.is_some();
+            self.remarks.extend(fault);
         }
     }
 
@@ -143,26 +181,56 @@ impl DirectionExplainer {
             words::head(self.side, &head, start, &mut self.remarks);
             fault = faults::in_head(self.side, &head, start);
         }
+        if mem::take(&mut self.is_stray) && !faults::has_method_in_small_letters(&head) {
+            fault = None; // the stray byte is its reason, and is told
+        }
         if let Some(what) = range.beyond {
             return self.explain_beyond(what);
         }
         let Some(ending) = range.ending else { return };
         let (clause, meaning) = glossary::ending(ending);
         self.remark_at_end(meaning, clause);
+        self.explain_ways(ending);
 
         self.is_over = range.is_lost;
         // The recipient of a message with a fault may close, so nothing is said about the connection.
-        let ends_with_connection = matches!(ending, Ending::Close | Ending::CloseCoded);
-        let has_known_end = !self.is_over && !ends_with_connection;
+        let is_until_close = matches!(ending, Ending::Close | Ending::CloseCoded);
+        let has_known_end = !self.is_over && !is_until_close;
         if has_known_end && fault.is_none() && ending != Ending::Interim {
             let (_, clause, meaning) = persistence(outline);
             self.remark_at_end(meaning, clause);
         }
         // If a length says that content follows, the head has the fault.
         let must_not_follow = outline.status == Some(205) && fault.is_none();
-        let content = ContentSoFar { must_not_follow, ..ContentSoFar::default() };
+        let content = ContentSoFar { must_not_follow, is_until_close, ..ContentSoFar::default() };
         self.content = (!self.is_over && range.is_within).then_some(content);
+        if self.side == Side::Server
+            && let Some((software, fields)) = framework(outline)
+            && !mem::replace(&mut self.has_framework, true)
+        {
+            self.remark_at_end(glossary::added_by_framework(&software, fields), "");
+        }
         self.remarks.extend(fault);
+    }
+
+    /// Shows the three ways in which a message says where its content ends, with a mark at the one that
+    /// this message takes.
+    fn explain_ways(&mut self, ending: Ending) {
+        let way = match ending {
+            Ending::Length(1..) => 0,
+            Ending::Chunked => 1,
+            Ending::Close | Ending::CloseCoded => 2,
+            _ => return,
+        };
+        if mem::replace(&mut self.ways_are_told, true) {
+            return;
+        }
+        let mut text = String::from(glossary::THREE_WAYS);
+        for (index, line) in glossary::WAYS.iter().enumerate() {
+            let mark = if index == way { "->" } else { "  " };
+            text += &format!("\n{INDENT}{mark} {line}");
+        }
+        self.remark_at_end(text, "");
     }
 
     /// Explains a line of framing: a size, a trailer, or the end of a chunk or of the message.
@@ -211,6 +279,8 @@ impl DirectionExplainer {
         }
         if let Some((refusal, at)) = range.fault {
             self.remarks.push(faults::refused(self.side, &kept, start, refusal.at(at)));
+        } else if mem::take(&mut self.is_stray) {
+            // It is told.
         } else if let Some(fault) = faults::at_start(self.side, &kept, start, self.has_ended) {
             self.remarks.push(fault);
         } else if let Some(mut fault) = faults::in_head(self.side, &kept, start) {
@@ -237,7 +307,9 @@ impl DirectionExplainer {
             return;
         }
         let (start, kept) = self.take_kept();
-        if let Some(content) = self.content.take() {
+        if let Some(remark) = self.end_content_until_close() {
+            self.remarks.push(remark);
+        } else if let Some(content) = self.content.take() {
             let remark = self.explain_cut_content(&content, &kept, start, dialogue);
             self.remarks.push(remark);
         } else if !kept.is_empty() {
@@ -247,6 +319,9 @@ impl DirectionExplainer {
 
     /// Explains a head that is cut short. `is_broken` says that it is known to be no head.
     fn explain_cut_head(&mut self, head: &[u8], start: usize, is_broken: bool) {
+        if mem::take(&mut self.is_stray) {
+            return;
+        }
         let is_blank = head.iter().all(|byte| b"\r\n".contains(byte));
         let is_empty_line = is_blank && self.side == Side::Client;
         let with_line_end = [head, missing_line_end(head)].concat();
@@ -293,14 +368,8 @@ impl DirectionExplainer {
                 "the content is complete, but the empty line that ends the message is missing"
                     .to_owned()
             }
-            Some(Ending::Chunked) => {
-                "the content stops before its last chunk is complete, so something is missing"
-                    .to_owned()
-            }
-            _ => {
-                let text = format!("the content ends with the connection, after {bytes}");
-                return Remark::new(last(self.at), text, "RFC 9112 section 6.3");
-            }
+            _ => "the content stops before its last chunk is complete, so something is missing"
+                .to_owned(),
         };
         Remark::fault(last(self.at), text, "RFC 9112 section 8")
     }
@@ -313,9 +382,29 @@ impl DirectionExplainer {
     }
 
     /// Adds a remark at the last byte so far.
-    fn remark_at_end(&mut self, text: impl Into<String>, clause: &'static str) {
+    pub fn remark_at_end(&mut self, text: impl Into<String>, clause: &'static str) {
         self.remarks.push(Remark::new(last(self.at), text, clause));
     }
+}
+
+/// Whether the connection ends after a response with this head.
+pub(super) fn closes(head: &Outline, ending: Ending) -> bool {
+    let is_until_close = matches!(ending, Ending::Close | Ending::CloseCoded);
+    is_until_close || [glossary::CLOSES, glossary::CLOSES_IN_1_0].contains(&persistence(head))
+}
+
+/// Returns the name of the software that runs a framework's code, and the number of fields, if a response
+/// has nothing that the code must have added.
+fn framework(head: &Outline) -> Option<(String, usize)> {
+    let fields = head.fields();
+    let names = ["server", "x-powered-by"].into_iter().flat_map(|name| fields.values(name));
+    let mut names = names.map(words::element_name);
+    let software = names.find(|name| glossary::is_framework(name))?;
+    let is_added = |name: &str| {
+        glossary::ADDED_FIELDS.split(' ').any(|added| added.eq_ignore_ascii_case(name))
+    };
+    let is_all_added = head.status == Some(200) && fields.iter().all(|(name, _)| is_added(name));
+    is_all_added.then(|| (software, fields.iter().count()))
 }
 
 /// Returns the row for the connection after the exchange (RFC 9112 section 9.3).
@@ -387,33 +476,37 @@ mod tests {
             (
                 None,
                 "204 No Content\r\n\r\n",
-                "the head ends here, and so does the response: 204 and 304",
+                "the empty line: the head ends here, and so does the response: 204 and 304",
             ),
             (
                 None,
                 "304 Not Modified\r\nContent-Length: 9\r\n\r\n",
-                "the head ends here, and so does the response: 204 and 304",
+                "the empty line: the head ends here, and so does the response: 204 and 304",
             ),
             (
                 None,
                 "200 OK\r\nContent-Length: 0\r\n\r\n",
-                "the head ends here, and so does the message: Content-Length is 0",
+                "the empty line: the head ends here, and so does the message: Content-Length is 0",
             ),
-            (None, "100 Continue\r\n\r\n", "the head ends here, and so does this interim response"),
+            (
+                None,
+                "100 Continue\r\n\r\n",
+                "the empty line: the head ends here, and so does this interim response",
+            ),
             (
                 None,
                 "101 Switching Protocols\r\n\r\nhi",
-                "the head ends here, and the connection changes",
+                "the empty line: the head ends here, and the connection changes",
             ),
             (
                 Some(Method::Head),
                 "200 OK\r\nContent-Length: 9\r\n\r\n",
-                "the head ends here, and so does the response: HEAD asks",
+                "the empty line: the head ends here, and so does the response: HEAD asks",
             ),
             (
                 Some(Method::Connect),
                 "200 OK\r\nContent-Length: 9\r\n\r\n",
-                "the head ends here, and the tunnel begins",
+                "the empty line: the head ends here, and the tunnel begins",
             ),
             (
                 None,
@@ -447,7 +540,7 @@ mod tests {
         let says_end = |remark: &&Remark| {
             let text = &remark.text;
             text.starts_with("the content ends here")
-                || text.starts_with("the head ends here, and so does")
+                || text.starts_with("the empty line: the head ends here, and so does")
         };
         let explained_ends: Vec<usize> =
             whole.iter().filter(says_end).map(|remark| remark.span.end).collect();
@@ -486,7 +579,7 @@ HTTP/1.1 204 No Content
 
 --- server closed
 ";
-        let annotated = annotate(&Transcript::parse(text).expect(text)).to_string();
+        let annotated = annotate(&Transcript::parse(text).expect(text), 100).to_string();
         // The count of left-out chunks is not known.
         assert!(
             annotated.contains("# the content ends here (RFC 9112 section 7.1)"),
@@ -506,7 +599,7 @@ HTTP/1.1 204 No Content
         ] {
             let head = "HTTP/1.1 205 Reset Content\nTransfer-Encoding: chunked\n\n";
             let text = format!("<<<\n{head}{rest}");
-            let annotated = annotate(&Transcript::parse(&text).expect(&text)).to_string();
+            let annotated = annotate(&Transcript::parse(&text).expect(&text), 100).to_string();
             assert_eq!(annotated.contains("must not have content"), is_fault, "{annotated}");
         }
     }

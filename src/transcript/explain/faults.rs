@@ -10,7 +10,7 @@
 //! This server's own refusals say which rule is broken. A request is judged as the server judges it, but
 //! without its limits, because other servers have other limits. The field
 //! lines of a response are judged as if they were in a request, because the grammar is the same. Rules
-//! for responses only are rows of the [`glossary`]. Next: [`pasted`](super::pasted).
+//! for responses only are rows of the [`glossary`]. Next: [`exchanges`](super::exchanges).
 
 use std::borrow::Cow;
 
@@ -23,6 +23,7 @@ use crate::message::dialogue::Side;
 use crate::message::ending::Ending;
 use crate::message::fields::{is_value_byte, without_line_end};
 use crate::message::limits::Limits;
+use crate::message::method::Method;
 use crate::message::outline::Outline;
 use crate::message::refusal::{Refusal, Refused};
 use crate::transcript::glossary::{self, Row};
@@ -136,6 +137,29 @@ pub(super) fn at_start(
     (is_content && !can_begin_message(side, line)).then(|| flaw(bytes, at, 0, row))
 }
 
+/// Returns the fault of bytes after the end of a message, if their first one can begin no message: told
+/// when it arrives, and not when its line is complete.
+pub(super) fn stray(side: Side, bytes: &[u8], at: usize) -> Option<Remark> {
+    let offset = match side {
+        // An empty line may precede a request.
+        Side::Client => bytes.iter().position(|byte| !b"\r\n".contains(byte))?,
+        Side::Server => 0,
+    };
+    let first = *bytes.get(offset)?;
+    let can_begin = match side {
+        Side::Client => first.is_ascii_uppercase(),
+        Side::Server => b"Hh".contains(&first),
+    };
+    (first.is_ascii_graphic() && !can_begin)
+        .then(|| flaw(&bytes[..=offset], at, offset, glossary::STRAY))
+}
+
+/// Whether a request's method is one in capitals, but for its letters.
+pub(super) fn has_method_in_small_letters(head: &[u8]) -> bool {
+    let name = before(head.trim_ascii_start(), b" ");
+    Method::named(name).is_none() && Method::named(&name.to_ascii_uppercase()).is_some()
+}
+
 /// Returns the row of another protocol that begins with these bytes.
 fn other_protocol(side: Side, bytes: &[u8]) -> Option<Row> {
     let of_side = if side == Side::Server { glossary::PROTOCOLS_OF_SERVERS } else { &[] };
@@ -193,12 +217,14 @@ pub(super) fn refused(side: Side, bytes: &[u8], at: usize, refused: Refused) -> 
         }
         _ if side == Side::Server => "broken here".to_owned(),
         _ if matches!(rule.status.code(), 413 | 414 | 417 | 421 | 431 | 501) => {
-            format!("not broken, but this server answers {}", rule.status)
+            format!("not broken, but openkitchen answers {}", rule.status)
         }
         _ => format!("broken here, and a strict server answers {}", rule.status),
     };
     let start = at + refused.at.unwrap_or(bytes.len().saturating_sub(1));
-    let text = refused.explained(bytes, &limits()).replace("\n\n", "\n");
+    // The message may be for another server.
+    let text = refused.explained(bytes, &limits()).replace("this server", "openkitchen");
+    let text = text.replace("\n\n", "\n");
     Remark::fault(start..start + 1, format!("{lead}: {}", text.trim_end()), "")
 }
 
@@ -218,6 +244,7 @@ fn limits() -> Limits {
 mod tests {
     use super::super::{ConnectionExplainer, explain};
     use super::*;
+    use crate::message::caret::INDENT;
 
     /// Checks that the fault is at the byte between the two bars, in one read and in reads of one byte.
     #[track_caller]
@@ -245,7 +272,7 @@ mod tests {
             ("GET / HTTP/1.1\r\nHost: h\r\n|\n|", "ends in LF alone"),
             ("GET / HTTP/1.1\r\nNoColon|\r|", "no colon"),
             ("GET / HTTP/1.1\r\nHost: h\r\nContent-Length: |+|5\r\n\r\n", "not a number"),
-            ("GET / HTTP/1.1\r\nHost: h\r\nExpect: |t|ea\r\n\r\n", "this server answers 417"),
+            ("GET / HTTP/1.1\r\nHost: h\r\nExpect: |t|ea\r\n\r\n", "openkitchen answers 417"),
             (
                 "GET / HTTP/1.1\r\nHost: h\r\n|C|ontent-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
                 "both say",
@@ -254,7 +281,7 @@ mod tests {
                 "GET / HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello|x|\r\n",
                 "not followed",
             ),
-            ("|P|ROPFIND / HTTP/1.1\r\nHost: h\r\n\r\n", "this server answers 501"),
+            ("|P|ROPFIND / HTTP/1.1\r\nHost: h\r\n\r\n", "openkitchen answers 501"),
             ("GET /a?b|#|c?d HTTP/1.1\r\nHost: h\r\n\r\n", "leave the fragment out"),
             (
                 "POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 2\r\n|C|ontent-Length: 02\r\n\r\nhi",
@@ -296,8 +323,11 @@ mod tests {
                 "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n|C|ontent-Length: 5\r\n\r\n",
                 "must not be a trailer",
             ),
-            ("HTTP/1.1 204 N\r\n\r\n|c|ontent", "do not begin another"),
-            ("HTTP/1.1 200 OK\r\nContent-Length: 1\r\n\r\nx|\r|\n", "do not begin another"),
+            ("HTTP/1.1 204 N\r\n\r\n|c|ontent", "after the end of the message before"),
+            (
+                "HTTP/1.1 200 OK\r\nContent-Length: 1\r\n\r\nx|\r|\n",
+                "after the end of the message before",
+            ),
             ("HTTP/1.1 200 OK\r\nContent-Length: |9|9999999999999999999\r\n\r\n", "64 bits"),
             ("|<|html>\r\n", "without a head before it"),
         ] {
@@ -317,6 +347,47 @@ mod tests {
         }
         let no_host = explain(b"GET / HTTP/1.1\r\n\r\n", Some(Side::Client), None);
         assert!(no_host.iter().any(|remark| remark.is_fault && remark.text.contains("which host")));
+    }
+
+    #[test]
+    fn every_refusal_is_explained_in_80_columns_and_says_nothing_of_another_server() {
+        let request = format!("GET /{0} HTTP/1.1\r\nX: {0}\x07{0}\r\n\r\n", "a".repeat(200));
+        for (refusal, at) in Refusal::all().flat_map(|it| [(it, 3), (it, 150), (it, 400)]) {
+            for side in [Side::Client, Side::Server] {
+                let remark = refused(side, request.as_bytes(), 0, refusal.at(at));
+                let lines = remark.lines(76);
+                assert!(lines.iter().all(|line| line.len() <= 76), "{lines:#?}");
+                let words = |lines: &[&str]| -> Vec<String> {
+                    let sentences = lines.iter().filter(|line| !line.starts_with(INDENT));
+                    sentences.flat_map(|line| line.split_whitespace()).map(String::from).collect()
+                };
+                let lines: Vec<&str> = lines.iter().map(String::as_str).collect();
+                assert_eq!(words(&lines), words(&remark.text.lines().collect::<Vec<_>>()));
+                assert!(!remark.text.contains("this server"), "{}", remark.text);
+                let has_reason = remark.text.contains("\nwhy: ") || remark.text.contains("64 bits");
+                assert!(has_reason, "{}", remark.text);
+            }
+        }
+    }
+
+    #[test]
+    fn a_byte_after_the_end_is_told_when_it_arrives() {
+        let post = b"POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 4\r\n\r\nhell";
+        let ok = b"HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nhell";
+        for (side, message) in [(Side::Client, &post[..]), (Side::Server, &ok[..])] {
+            let mut explainer = ConnectionExplainer::default();
+            explainer.explain_bytes(side, message);
+            let remarks = explainer.explain_bytes(side, b"o");
+            assert!(remarks[0].is_fault && remarks[0].text.contains("so it is not its content"));
+            // The next request, which begins with that byte in the eyes of the other side, is told once.
+            let next = explainer.explain_bytes(side, b"GET / HTTP/1.1\r\nHost: h\r\n\r\n");
+            assert!(next.iter().all(|remark| !remark.is_fault), "{next:#?}");
+            assert!(explainer.explain_end(side).iter().all(|remark| !remark.is_fault));
+        }
+        // A method in small letters has its own fault, too.
+        let two = b"GET / HTTP/1.1\r\nHost: h\r\n\r\nget / HTTP/1.1\r\nHost: h\r\n\r\n";
+        let remarks = explain(two, Some(Side::Client), None);
+        assert!(remarks.iter().any(|it| it.is_fault && it.text.contains("answers 501")));
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! # Restoring the line ends of pasted text
+//! # Reading what people paste: terminals, browsers, curl
 //!
 //! ```text
 //! POST / HTTP/1.1␊  Content-Length: 4␊  ␊  a␊b␊       becomes
@@ -6,23 +6,127 @@
 //! ```
 //! In text that was pasted from a terminal or an editor, lines end in LF where HTTP has CR LF. Lines of
 //! heads and of framing get their CR LF back. Content keeps its bytes, if the messages before it can be
-//! followed.
+//! followed. The line with a shell's prompt is left out.
+//!
+//! `curl.rs` reads what `curl -v` prints, and `browser.rs` what the tools of browsers copy.
+//! Each change is told in a note. Next: [`kind`].
 
-use super::sender;
+mod browser;
+mod curl;
+mod kind;
+
+use super::remark::Remark;
+use super::sender::sender;
+use super::words::is_start_line;
 use crate::message::dialogue::{Dialogue, Side};
+use crate::message::fields::without_line_end;
+use crate::message::method::Method;
+use crate::message::reader::Part;
+use crate::transcript::glossary;
+use kind::note;
+
+pub use kind::Pasted;
+
+/// Reads a pasted text. `None` if there is nothing to restore, as in a message with its own line ends.
+pub fn pasted(text: &[u8]) -> Option<Pasted> {
+    if let Some(found) = curl::read(text) {
+        return Some(found);
+    }
+    let (text, shell) = without_prompt(text);
+    let mut notes: Vec<Remark> = shell.iter().map(|_| note(glossary::PROMPT)).collect();
+    if let Some((lines, explained)) = browser::read(text) {
+        let remarks = [notes, explained].concat();
+        return Some(Pasted::Heads { lines, remarks });
+    }
+    let mut wire = match with_line_ends(text) {
+        Some(wire) => {
+            notes.push(note(glossary::LF_OF_PASTED_TEXT));
+            wire
+        }
+        None => shell.map(|_| text.to_vec())?,
+    };
+    let is_cut = ends_within_long_head(&wire);
+    if is_cut {
+        let (_, clause, text) = glossary::NO_EMPTY_LINE;
+        notes.push(Remark::new(wire.len() - 1..wire.len(), text, clause));
+        wire.extend_from_slice(if wire.ends_with(b"\r\n") { b"\r\n" } else { b"\r\n\r\n" });
+    }
+    let request_method = shell.is_some_and(is_curl_head).then_some(Method::Head);
+    Some(Pasted::Messages { wire, notes, request_method, is_cut })
+}
+
+/// Whether the text ends within a head that has fields. People copy heads without their empty line.
+fn ends_within_long_head(wire: &[u8]) -> bool {
+    let (mut dialogue, mut side, mut at) = (Dialogue::new(), Side::Client, 0);
+    let (mut is_within, mut start) = (false, 0);
+    while at < wire.len() {
+        side = sender(&dialogue, side, &wire[at..]);
+        let Some(range) = dialogue.next(side, &wire[at..]) else { break };
+        is_within = range.part == Part::Head && range.head.is_none();
+        start = at;
+        at += range.length;
+    }
+    let lines = wire[start..].split(|&byte| byte == b'\n').map(without_line_end);
+    is_within && lines.filter(|line| !line.is_empty()).count() > 1
+}
+
+/// Whether the line of a shell asks curl for a head.
+fn is_curl_head(line: &[u8]) -> bool {
+    let mut words = line.split(|&byte| byte == b' ');
+    words.any(|word| match word {
+        b"--head" => true,
+        [b'-', b'-', ..] => false,
+        [b'-', letters @ ..] => letters.contains(&b'I'),
+        _ => false,
+    })
+}
+
+/// Returns the text without the line of a shell before the message and without the prompt after it, and
+/// that line.
+fn without_prompt(text: &[u8]) -> (&[u8], Option<&[u8]>) {
+    let (mut rest, mut shell) = (text, None);
+    for line in text.split_inclusive(|&byte| byte == b'\n').take(4) {
+        let shown = without_line_end(line);
+        let ends = [&b"$ "[..], b"% ", b"# ", b"> "];
+        let end = ends.into_iter().find_map(|end| shown.windows(2).position(|two| two == end));
+        match end {
+            Some(end) if !is_start_line(shown) => shell = Some(shown.split_at(end + 1)),
+            _ if shown.is_empty() && shell.is_some() => {}
+            _ => break,
+        }
+        rest = &rest[line.len()..];
+    }
+    let next = rest.split(|&byte| byte == b'\n').next().unwrap_or_default();
+    let Some((prompt, command)) = shell.filter(|_| is_start_line(next)) else {
+        return (text, None);
+    };
+    // The next prompt follows the content.
+    let last = rest.iter().rposition(|&byte| byte == b'\n').map_or(0, |lf| lf + 1);
+    let last_line = &rest[last..];
+    let next_prompt = match prompt.len() {
+        1 => (last_line.trim_ascii_end() == prompt).then_some(0),
+        length => last_line.windows(length).position(|part| part == prompt),
+    };
+    (next_prompt.map_or(rest, |at| &rest[..last + at]), Some(command))
+}
 
 /// Returns the text with the line ends of HTTP. `None` if it has a CR LF already, or if its first line is
 /// not printable ASCII that ends in LF.
-pub fn with_line_ends(text: &[u8]) -> Option<Vec<u8>> {
+fn with_line_ends(text: &[u8]) -> Option<Vec<u8>> {
     let first = text.split(|&byte| byte == b'\n').next().unwrap_or_default();
     let is_text = first.len() < text.len() && first.iter().all(|byte| (b' '..=b'~').contains(byte));
     if !is_text || text.windows(2).any(|two| two == b"\r\n") {
         return None;
     }
+    // An editor or a terminal adds line ends after the content.
+    let end = text.iter().rposition(|&byte| byte != b'\n').map_or(text.len(), |last| last + 1);
     let (mut dialogue, mut side) = (Dialogue::new(), Side::Client);
     let (mut wire, mut rest) = (Vec::with_capacity(text.len() + text.len() / 16), text);
     while !rest.is_empty() {
         side = sender(&dialogue, side, rest);
+        if text.len() - rest.len() >= end && !dialogue.reader(side).is_within() {
+            break;
+        }
         let start = wire.len();
         let content = dialogue.reader(side).content_left();
         let line = rest.iter().position(|&byte| byte == b'\n');
@@ -44,6 +148,8 @@ pub fn with_line_ends(text: &[u8]) -> Option<Vec<u8>> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::transcript::Transcript;
+    use crate::transcript::random::Random;
 
     #[test]
     fn heads_and_framing_get_cr_lf_and_content_keeps_its_line_ends() {
@@ -58,6 +164,10 @@ mod tests {
                 "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\na\nb\r\n0\r\n\r\nHTTP/1.1 204 N\r\n\r\n",
             ),
             ("HTTP/1.1 200 OK\n\na\nb\n", "HTTP/1.1 200 OK\r\n\r\na\nb\n"),
+            (
+                "HTTP/1.1 200 OK\nContent-Length: 2\n\nhi\n\n",
+                "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nhi",
+            ),
         ] {
             let restored = with_line_ends(text.as_bytes()).expect("text");
             assert_eq!(String::from_utf8_lossy(&restored), wire);
@@ -65,5 +175,57 @@ mod tests {
         for other in [&b"GET / HTTP/1.1\nHost: h\r\n\n"[..], b"GET /", b"\x16\x03\n", b""] {
             assert_eq!(with_line_ends(other), None);
         }
+    }
+
+    #[test]
+    fn any_text_can_be_read() {
+        let curl = "* Connected to h\n> POST / HTTP/1.1\n> Content-Length: 3\n> \n} [3 bytes data]\n\
+            < HTTP/1.1 200 OK\n< Transfer-Encoding: chunked\n< \n{ [9 bytes data]\nhi* Closing connection\n";
+        let http2 = "> GET / HTTP/2\n> Host: h\n> \n< HTTP/2 200 \n< etag: \"a\"\n< \n";
+        let browser =
+            "Request Headers\n:authority:\nh\naccept:\n*/*\n\nHTTP/2 200\nserver: x\netag\n\"a\"\n";
+        let shell = "me@h$ curl -i h\nHTTP/1.1 200 OK\nContent-Length: 2\n\nhi\nme@h$ \n";
+        let mut random = Random(5);
+        let mut read = 0;
+        for round in 0..4000 {
+            let mut text = [curl, http2, browser, shell][round % 4].as_bytes().to_vec();
+            (0..random.below(4)).for_each(|_| random.mutate(&mut text));
+            match pasted(&text) {
+                Some(
+                    Pasted::Messages { wire: lines, notes: remarks, .. }
+                    | Pasted::Heads { lines, remarks },
+                ) => {
+                    read += 1;
+                    for Remark { span, .. } in remarks {
+                        assert!(span.start <= span.end && span.end <= lines.len());
+                    }
+                }
+                Some(Pasted::Transcript { transcript, .. }) => {
+                    read += 1;
+                    let printed = transcript.to_string();
+                    assert_eq!(Transcript::parse(&printed).as_ref(), Ok(&transcript), "{printed}");
+                }
+                None => {}
+            }
+        }
+        assert!(read > 2000, "{read}");
+    }
+
+    #[test]
+    fn a_prompt_is_left_out_before_a_message_and_after_it() {
+        for (text, rest) in [
+            ("$ curl -i h\nHTTP/1.1 200 OK\n\nhi\n$ ", "HTTP/1.1 200 OK\n\nhi\n"),
+            ("me@h:~$ curl -i h\n\nHTTP/1.1 200 OK\n\nhime@h:~$ ", "HTTP/1.1 200 OK\n\nhi"),
+            ("h% printf x | nc h 1\nGET / HTTP/1.1\n\nh% ", "GET / HTTP/1.1\n\n"),
+            ("PS C:\\> curl.exe -i h\nHTTP/1.1 204 N\n\n", "HTTP/1.1 204 N\n\n"),
+        ] {
+            let (found, shell) = without_prompt(text.as_bytes());
+            assert_eq!((String::from_utf8_lossy(found), shell.is_some()), (rest.into(), true));
+        }
+        for other in ["GET / HTTP/1.1\nX: $ a\n\n", "$ curl\nno head\n", "cost: 5$ a\n"] {
+            assert_eq!(without_prompt(other.as_bytes()), (other.as_bytes(), None));
+        }
+        assert!(is_curl_head(b" curl -sI h") && is_curl_head(b" curl --head h"));
+        assert!(!is_curl_head(b" curl -i --If h"));
     }
 }

@@ -9,11 +9,9 @@
 use std::ops::Range;
 
 use crate::message::caret::INDENT;
+use crate::message::fold::fold;
 use crate::transcript::model::Item;
 use crate::transcript::text::Prose;
-
-/// Columns of a line of prose, at most. With `# ` before it, that is 100.
-const PROSE_COLUMNS: usize = 98;
 
 /// The explanation of some bytes of a stream.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -61,29 +59,15 @@ impl Remark {
                 let line = line.get(caret.saturating_sub(width)..).unwrap_or_default();
                 vec![format!("{INDENT}{line:.*}", width.saturating_sub(INDENT.len()))]
             }
-            None => fold(line, width),
+            None => fold(line, width, "  "),
         });
         lines.map(|line| line.replace('\x1f', " ")).collect()
     }
 }
 
-/// Returns remarks as items of prose for a transcript, one for each line.
-pub fn prose(remarks: &[Remark]) -> impl Iterator<Item = Item> {
-    let lines = remarks.iter().flat_map(|remark| remark.lines(PROSE_COLUMNS));
+/// Returns remarks as items of prose for a transcript, one for each line. With the `# ` before it, a line
+/// has at most `width` columns.
+pub fn prose(remarks: &[Remark], width: usize) -> impl Iterator<Item = Item> {
+    let lines = remarks.iter().flat_map(move |remark| remark.lines(width.saturating_sub(2)));
     lines.map(|line| Item::Prose(Prose::new(&line)))
-}
-
-/// Folds a text into lines of at most `width` columns. The lines after the first are indented.
-fn fold(text: &str, width: usize) -> Vec<String> {
-    let (mut lines, mut line) = (Vec::new(), String::new());
-    for word in text.split(' ') {
-        if !line.trim().is_empty() && line.len() + 1 + word.len() > width {
-            lines.push(std::mem::replace(&mut line, "  ".to_owned()));
-        } else if !line.is_empty() {
-            line.push(' ');
-        }
-        line += word;
-    }
-    lines.push(line);
-    lines
 }

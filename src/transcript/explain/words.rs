@@ -10,6 +10,7 @@
 use std::cmp::Reverse;
 
 use super::remark::Remark;
+use crate::message::base64;
 use crate::message::counted::counted;
 use crate::message::dialogue::Side;
 use crate::message::fields::{
@@ -27,13 +28,19 @@ const WEIGHTS_CHARS: usize = 400;
 
 /// Explains the valid lines of a head, up to the empty line that ends it. `at` is the offset of its first
 /// byte. Returns whether more lines follow.
-pub(super) fn head(side: Side, head: &[u8], at: usize, remarks: &mut Vec<Remark>) -> bool {
+pub(in crate::transcript) fn head(
+    side: Side,
+    head: &[u8],
+    at: usize,
+    remarks: &mut Vec<Remark>,
+) -> bool {
     let mut words = Words { whole: head, at, remarks };
     let mut lines = head.split_inclusive(|&byte| byte == b'\n').map(without_line_end);
     if side == Side::Client && lines.clone().next() == Some(b"") {
         words.remark(&head[..1], glossary::EMPTY_LINE.2, glossary::EMPTY_LINE.1);
     }
     match lines.find(|line| !line.is_empty()) {
+        Some(line) if is_field_without_first_line(line) => words.field_line(line),
         Some(line) if side == Side::Client => words.request_line(line),
         Some(line) => words.status_line(line),
         None => {}
@@ -97,11 +104,15 @@ impl Words<'_> {
         let parts: Vec<&[u8]> = line.split(|&byte| byte == b' ').collect();
         let [method, target, version] = parts[..] else { return };
         if is_token(method) && version.starts_with(b"HTTP/") {
-            let row = glossary::METHODS.rows().find(|row| row[0].as_bytes() == method);
-            self.row(method, row.map_or(glossary::UNKNOWN_METHOD, Row::from));
+            self.method(method);
             self.target(target, method == b"CONNECT");
             self.version(version);
         }
+    }
+
+    fn method(&mut self, method: &[u8]) {
+        let row = glossary::METHODS.rows().find(|row| row[0].as_bytes() == method);
+        self.row(method, row.map_or(glossary::UNKNOWN_METHOD, Row::from));
     }
 
     fn target(&mut self, target: &[u8], is_tunnel: bool) {
@@ -148,16 +159,24 @@ impl Words<'_> {
         };
         self.version(version);
         let Some(code) = parts.next().filter(|code| code.len() == 3) else { return };
-        let row = find(glossary::STATUSES, code);
-        if let Some(row) = row.or_else(|| find(glossary::CLASSES, &code[..1])) {
-            self.row(code, row);
-        }
+        self.status(code);
         if let Some(phrase @ [_, ..]) = parts.next() {
             self.row(phrase, glossary::REASON_PHRASE);
         }
     }
 
+    fn status(&mut self, code: &[u8]) {
+        let class = || find(glossary::CLASSES, code.get(..1)?);
+        if let Some(row) = find(glossary::STATUSES, code).or_else(class) {
+            self.row(code, row);
+        }
+    }
+
     fn field_line(&mut self, line: &[u8]) {
+        if let [b':', rest @ ..] = line {
+            let name = &line[..1 + before(rest, b":").len()];
+            self.pseudo_field(name, trim(line.get(name.len() + 1..).unwrap_or_default()));
+        }
         if check_line(line).is_err() {
             return;
         }
@@ -175,6 +194,19 @@ impl Words<'_> {
         }
     }
 
+    /// Explains a field of HTTP/2, which has a word of the first line.
+    fn pseudo_field(&mut self, name: &[u8], value: &[u8]) {
+        let Some(row) = find(glossary::PSEUDO_FIELDS, name) else { return };
+        self.row(name, row);
+        match name {
+            b":method" => self.method(value),
+            b":path" => self.target(value, false),
+            b":status" => self.status(value),
+            b":authority" if check_authority(value).is_ok() => self.host(value),
+            _ => {}
+        }
+    }
+
     /// Explains a value that is not a list of words.
     fn value(&mut self, field: &[u8], value: &[u8], shape: Shape) {
         match shape {
@@ -188,7 +220,10 @@ impl Words<'_> {
                 name.into_iter().for_each(|name| self.row(name, glossary::NEW_COOKIE));
                 self.words(field, parts);
             }
-            Shape::Credentials => self.scheme(field, value),
+            Shape::Credentials => {
+                self.scheme(field, value);
+                self.basic(value);
+            }
             Shape::Challenges => {
                 let challenges = members(value).filter(|member| !is_parameter(member));
                 challenges.for_each(|challenge| self.scheme(field, challenge));
@@ -208,6 +243,33 @@ impl Words<'_> {
         self.row(scheme, find_word(field, scheme).unwrap_or(glossary::UNKNOWN_SCHEME));
     }
 
+    /// Decodes the name and the password of the Basic scheme. The password is not repeated. With an empty
+    /// password, the name is the secret.
+    fn basic(&mut self, value: &[u8]) {
+        let (scheme, credentials) = value.split_at(before(value, b" \t").len());
+        if !scheme.eq_ignore_ascii_case(b"Basic") {
+            return;
+        }
+        let credentials = trim(credentials);
+        let decoded = std::str::from_utf8(credentials).ok().and_then(base64::decode);
+        let pair = decoded.as_deref().and_then(|pair| {
+            let colon = pair.iter().position(|&byte| byte == b':')?;
+            Some((&pair[..colon], &pair[colon + 1..]))
+        });
+        let text = match pair {
+            Some((name, [])) => {
+                let count = counted(name.len() as u64, "character", "characters");
+                format!("decoded: a name of {count}, a colon, and an empty password")
+            }
+            Some((name, password)) => {
+                let count = counted(password.len() as u64, "character", "characters");
+                format!("decoded: the name {}, a colon, a password of {count}", element_name(name))
+            }
+            None => "this is not a name, a colon and a password in base64".to_owned(),
+        };
+        self.remark(credentials, text, "RFC 7617 section 2");
+    }
+
     /// Explains an entity tag, or `*`. If-Range may have a date, which needs no words.
     fn tag(&mut self, field: &[u8], member: &[u8]) {
         let names = [&b"if-match"[..], b"if-range"];
@@ -219,6 +281,14 @@ impl Words<'_> {
             word => find_word(field, word),
         };
         row.into_iter().for_each(|row| self.row(member, row));
+        if field.eq_ignore_ascii_case(b"etag") && row.is_some() {
+            let text = format!(
+                "try it: ask again with If-None-Match: {}, and the server can answer 304 without \
+                 content, as long as nothing has changed",
+                element_name(member)
+            );
+            self.remark(member, text, "RFC 9110 section 13.1.2");
+        }
     }
 
     /// Explains those words that the glossary has, such as `max-age=60` or `gzip;q=1`.
@@ -239,7 +309,9 @@ impl Words<'_> {
         let colon = colon.filter(|&colon| !value[colon..].contains(&b']'));
         let (host, port) = value.split_at(colon.unwrap_or(value.len()));
         let text = match port {
-            [] | [b':'] => "a host, and port 80 because none is written".to_owned(),
+            [] | [b':'] => {
+                "a host; no port is written, so it is 80 for http, and 443 for https".to_owned()
+            }
             [_, port @ ..] => {
                 format!("the host {} and the port {}", element_name(host), element_name(port))
             }
@@ -249,6 +321,9 @@ impl Words<'_> {
 
     /// Explains a list with weights: its members in the order of their weights.
     fn weights(&mut self, value: &[u8]) {
+        for member in members(value).filter(|member| weighted(member).next().is_none()) {
+            self.row(member, glossary::BAD_WEIGHT);
+        }
         let mut members: Vec<(&[u8], u16)> = weighted(value).collect();
         members.sort_by_key(|&(_, weight)| Reverse(weight));
         let list = members.iter().map(|&(member, weight)| match weight {
@@ -267,6 +342,16 @@ impl Words<'_> {
     }
 }
 
+/// Whether a head begins with a field: one of HTTP/2, or one of a list without a first line.
+fn is_field_without_first_line(line: &[u8]) -> bool {
+    line.starts_with(b":") || (!is_start_line(line) && check_line(line).is_ok())
+}
+
+/// Whether the line begins a message, with a version: a request line or a status line.
+pub(in crate::transcript) fn is_start_line(line: &[u8]) -> bool {
+    line.starts_with(b"HTTP/") || line.windows(6).any(|six| six == b" HTTP/")
+}
+
 /// Returns the text before the first of these bytes, or all of it, without white space around it.
 pub(super) fn before<'a>(text: &'a [u8], stops: &[u8]) -> &'a [u8] {
     let end = text.iter().position(|byte| stops.contains(byte)).unwrap_or(text.len());
@@ -274,7 +359,7 @@ pub(super) fn before<'a>(text: &'a [u8], stops: &[u8]) -> &'a [u8] {
 }
 
 /// Returns an element's name: safe to print, and cut after [`NAME_CHARS`].
-fn element_name(bytes: &[u8]) -> String {
+pub(super) fn element_name(bytes: &[u8]) -> String {
     let mut name = Visible(&bytes[..bytes.len().min(NAME_CHARS)]).to_string();
     if name.len() > NAME_CHARS || bytes.len() > NAME_CHARS {
         name.truncate(NAME_CHARS);
@@ -325,6 +410,7 @@ mod tests {
                 ("h:80", "RFC 9110 section 4.2.1"),
                 ("Authorization", "RFC 9110 section 11.6.2"),
                 ("Basic", "RFC 7617 section 2"),
+                ("", "RFC 7617 section 2"),
                 ("Cookie", "RFC 6265 section 4.2"),
                 ("id", "RFC 6265 section 4.2"),
                 ("x", "RFC 6265 section 4.2"),
@@ -338,6 +424,7 @@ mod tests {
                 ("Transfer-Encoding", "RFC 9112 section 6.1"),
                 ("chunked", "RFC 9112 section 7.1"),
                 ("", "RFC 9112 section 6.3"),
+                ("", ""),
                 ("", "RFC 9112 section 9.3"),
                 ("5", "RFC 9112 section 7.1"),
                 (";a=b", "RFC 9112 section 7.1.1"),
@@ -431,7 +518,9 @@ mod tests {
             ("If-None-Match: *", "do it only if the target does not exist"),
         ] {
             let found = value(line);
-            assert!(found.len() == 1 && found[0].1.starts_with(text), "{line}: {found:?}");
+            assert!(found[0].1.starts_with(text), "{line}: {found:?}");
+            let tries = found.iter().filter(|(_, text)| text.starts_with("try it: "));
+            assert_eq!(tries.count(), usize::from(line.starts_with("ETag")), "{found:?}");
         }
         assert_eq!(value("If-Range: Sun, 06 Nov 1994 08:49:37 GMT"), []);
     }
@@ -442,6 +531,48 @@ mod tests {
         let text = "in order of preference, with weights from 1 to 0: a/b; x=\"c,d;q=0\" (1), \
                     text/html;level=1 (0.5), not */*";
         assert_eq!(found, [(String::new(), text.to_owned())]);
+    }
+
+    #[test]
+    fn a_weight_that_breaks_the_grammar_gets_a_remark() {
+        for (value_of, broken) in [
+            ("gzip;q=2", &["gzip;q=2"][..]),
+            ("gzip;q=0.12345, br;q=x", &["gzip;q=0.12345", "br;q=x"]),
+            ("gzip;q=, br;q=-1, x;q=.5", &["gzip;q=", "br;q=-1", "x;q=.5"]),
+            ("gzip;q=1.000, br;q=0.125", &[]),
+        ] {
+            for name in ["Accept", "Accept-Encoding", "Accept-Language", "Accept-Charset"] {
+                let found = value(&format!("{name}: {value_of}"));
+                let told = found.iter().filter(|(_, text)| text.starts_with("this weight breaks"));
+                let told: Vec<&str> = told.map(|(about, _)| &about[..]).collect();
+                assert_eq!(told, broken, "{name}: {value_of}");
+            }
+        }
+    }
+
+    #[test]
+    fn basic_credentials_are_decoded_without_the_secret() {
+        for (credentials, text) in [
+            (
+                "Basic c3RhZmY6czNjcmV0",
+                "decoded: the name staff, a colon, a password of 6 characters",
+            ),
+            ("basic  c3RhZmY6YTpi", "decoded: the name staff, a colon, a password of 3 characters"),
+            (
+                "Basic czNjcmV0Og==",
+                "decoded: a name of 6 characters, a colon, and an empty password",
+            ),
+            ("Basic c3RhZmY", "this is not a name, a colon and a password in base64"),
+            ("Basic c3RhZmY=", "this is not a name"),
+            ("Basic", "this is not a name"),
+        ] {
+            for name in ["Authorization", "Proxy-Authorization"] {
+                let found = value(&format!("{name}: {credentials}"));
+                assert!(found[1].1.starts_with(text), "{credentials}: {found:?}");
+                assert!(found.iter().all(|(_, text)| !text.contains("s3cret")), "{found:?}");
+            }
+        }
+        assert_eq!(value("Authorization: Bearer c3RhZmY6czNjcmV0").len(), 1);
     }
 
     #[test]

@@ -4,7 +4,9 @@
 use openkitchen::Transcript;
 use openkitchen::message::dialogue::Dialogue;
 use openkitchen::message::responses::ResponseCollector;
-use openkitchen::transcript::explain::{ConnectionExplainer, Remark, annotate, explain};
+use openkitchen::transcript::explain::{
+    ConnectionExplainer, Pasted, Remark, annotate, explain, pasted,
+};
 use openkitchen::transcript::{Block, Bytes, Item, Note, Side};
 
 use super::Random;
@@ -17,6 +19,7 @@ pub fn check(bytes: &[u8]) {
     for side in [None, Some(Side::Client), Some(Side::Server)] {
         explain(bytes, side, None).iter().for_each(|remark| a_remark_can_be_printed(remark, bytes));
     }
+    pasted_text_can_be_printed(bytes);
     the_pace_changes_no_remark(bytes, Side::Client);
     the_pace_changes_no_remark(bytes, Side::Server);
     // The client sent the bytes before the first status line, and the server the rest.
@@ -39,6 +42,20 @@ fn a_remark_can_be_printed(remark: &Remark, bytes: &[u8]) {
     assert!(!about.contains(char::is_control), "{remark:?}");
     assert!(!text.contains(|char: char| char.is_control() && char != '\n'), "{remark:?}");
     assert!(!remark.lines(60).is_empty());
+}
+
+fn pasted_text_can_be_printed(bytes: &[u8]) {
+    match pasted(bytes) {
+        Some(
+            Pasted::Messages { wire: lines, notes: remarks, .. } | Pasted::Heads { lines, remarks },
+        ) => {
+            remarks.iter().for_each(|remark| a_remark_can_be_printed(remark, &lines));
+        }
+        Some(Pasted::Transcript { transcript, .. }) => {
+            printing_and_parsing_change_nothing(&transcript);
+        }
+        None => {}
+    }
 }
 
 fn the_pace_changes_no_count(requests: &[u8], responses: &[u8]) {
@@ -68,7 +85,7 @@ fn annotating_changes_no_block(requests: &[u8], responses: &[u8]) {
             block(Side::Server, responses),
         ],
     };
-    let annotated = annotate(&transcript);
+    let annotated = annotate(&transcript, 80);
     let is_block = |item: &&Item| matches!(item, Item::Block(_));
     assert!(annotated.items.iter().filter(is_block).eq(&transcript.items));
     printing_and_parsing_change_nothing(&annotated);

@@ -109,4 +109,8 @@ impl Io for MemoryIo<'_> {
     fn half_close(&mut self) -> io::Result<()> {
         Ok(())
     }
+
+    fn reset_at_end(&mut self) -> io::Result<()> {
+        Ok(())
+    }
 }

@@ -32,6 +32,11 @@ pub fn authority(typed: &OsStr) -> Result<String, CliError> {
         .ok_or_else(|| CliError::Usage(format!("ADDR takes {ADDRESS}, or a port, not `{typed}`")))
 }
 
+/// The host of a server in the field Host. The port 80 is left out (RFC 9110 section 4.2.3).
+pub fn host(authority: &str) -> &str {
+    authority.strip_suffix(":80").unwrap_or(authority)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -51,6 +56,8 @@ mod tests {
         ] {
             assert_eq!(authority(OsStr::new(typed)), Ok(address.to_owned()), "{typed}");
         }
+        assert_eq!(host("h.test:80"), "h.test");
+        assert_eq!(host("[::1]:8080"), "[::1]:8080");
         for typed in [
             "",
             "localhost",

@@ -4,7 +4,6 @@
 //! After [`MAX_SILENT_CASES`] cases without a byte, `check` stops.
 
 mod json;
-mod lessons;
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
@@ -21,12 +20,13 @@ use openkitchen::transcript::Side;
 
 use super::flags::{CommandLine, Flag, SECONDS, time};
 use super::{CliError, address, print, script};
+use crate::site::course::{self, Lesson};
 
 /// Cases in a row in which the server sends no byte; after these, the other cases are not tried.
 const MAX_SILENT_CASES: usize = 3;
 
-/// The lesson about a path that does not exist.
-const NO_SUCH_PATH: usize = 7;
+/// The name of the lesson about a path that does not exist.
+const NO_SUCH_PATH: &str = "nothing-here";
 
 /// Exit code: some cases fail.
 const SOME_FAIL: u8 = 1;
@@ -104,28 +104,32 @@ pub fn command(arguments: &[OsString]) -> Result<ExitCode, CliError> {
         return Err(CliError::Usage("check needs the address of a server: check 5000".to_owned()));
     };
     let authority = address::authority(typed)?;
-    let cases = read_cases(files, host(&authority)).map_err(CliError::Unusable)?;
+    let cases = read_cases(files, address::host(&authority)).map_err(CliError::Unusable)?;
     let addresses = connect::resolve(&authority).map_err(|why| no_connection(&authority, &why))?;
     let target = CheckTarget { authority, addresses, timeout: options.timeout };
     check_all(&cases, &target, &options)
 }
 
-/// The host of a server in the field Host. The port 80 is left out (RFC 9110 section 4.2.3).
-fn host(authority: &str) -> &str {
-    authority.strip_suffix(":80").unwrap_or(authority)
+/// Returns the lesson with that number as a case.
+fn lesson(number: usize, host: &str) -> Result<Case, String> {
+    let lesson = course::with_number(number)?;
+    lesson.case(number, host)?.ok_or_else(|| {
+        format!("lesson {number} sends nothing, so check cannot play it; learn {number} shows it")
+    })
 }
 
 /// Returns the cases of these files, or all lessons. An argument that is not a file may be the name or
 /// the number of a lesson.
 fn read_cases(files: &[OsString], host: &str) -> Result<Vec<Case>, String> {
     if files.is_empty() {
-        return lessons::all(host);
+        let cases = course::lessons().map(|(number, lesson)| lesson.case(number, host));
+        return cases.filter_map(Result::transpose).collect();
     }
     let read = |file: &OsString| {
         let (name, path) = (file.to_string_lossy(), Path::new(file));
-        match (script::text(path), lessons::find(&name, host)) {
+        match (script::text(path), course::find(&name)) {
             (Ok(text), _) => Case::read(&name, &text),
-            (Err(_), Some(lesson)) if !path.exists() => lesson,
+            (Err(_), Some(number)) if !path.exists() => number.and_then(|it| lesson(it, host)),
             (Err(why), _) => Err(why),
         }
     };
@@ -174,7 +178,7 @@ fn check_all(
         let is_failed = matches!(outcome, CheckOutcome::Failed { .. });
         let is_of_site = case.lesson.is_some() && case.is_about_site;
         let result = match is_failed && is_of_site && lessons.has_page_for_every_path() {
-            true => CaseResult::with_page_for_every_path(NO_SUCH_PATH),
+            true => CaseResult::with_page_for_every_path(no_such_path()),
             false => CaseResult::from(played),
         };
         print_result(&mut report, case, &result, options);
@@ -202,6 +206,11 @@ fn print_result(report: &mut Report, case: &Case, result: &CaseResult, options: 
 struct PlayedLessons<'a> {
     target: &'a CheckTarget,
     played: BTreeMap<usize, LessonOutcome>,
+}
+
+/// The number of the lesson about a path that does not exist.
+fn no_such_path() -> usize {
+    course::find(NO_SUCH_PATH).and_then(Result::ok).unwrap_or_default()
 }
 
 /// How a lesson went.
@@ -232,7 +241,7 @@ impl PlayedLessons<'_> {
     /// Whether the server has a page for every path, as one with a catch-all route has. It has those of
     /// the lesson site, then, too, but not what they do.
     fn has_page_for_every_path(&mut self) -> bool {
-        self.outcome(NO_SUCH_PATH).is_some_and(|it| it.is_failed && it.is_success)
+        self.outcome(no_such_path()).is_some_and(|it| it.is_failed && it.is_success)
     }
 
     /// How this lesson went. It is played now if it was not played before.
@@ -240,7 +249,7 @@ impl PlayedLessons<'_> {
         if let Some(&outcome) = self.played.get(&number) {
             return Some(outcome);
         }
-        let lesson = lessons::with_number(number, host(&self.target.authority)).ok()?;
+        let lesson = lesson(number, address::host(&self.target.authority)).ok()?;
         let outcome = LessonOutcome::of(&check::play_and_keep(&lesson, self.target));
         self.played.insert(number, outcome);
         Some(outcome)
@@ -251,13 +260,15 @@ fn no_connection(address: &str, why: &str) -> CliError {
     CliError::NoConnection(format!("{address} cannot be reached: {why}"))
 }
 
-/// Returns the list of lessons, a line each: number, title, and whether it is about our site only.
+/// Returns the list of lessons, a line each below their group: number, title, and whether it is about
+/// our site only, or only read.
 fn list() -> String {
-    let line = |case: &Case| {
-        let mark = if case.is_about_site { "  (this site)" } else { "" };
-        format!("{}  {}{mark}\n", case.label(), case.title)
+    let about = |number, lesson: &Lesson| match lesson.case(number, course::SITE_HOST) {
+        Ok(Some(case)) if case.is_about_site => "  (this site)",
+        Ok(None) => "  (learn only)",
+        _ => "",
     };
-    lessons::all(lessons::SITE_HOST).unwrap_or_default().iter().map(line).collect()
+    course::contents(|_, _| "", about)
 }
 
 #[cfg(test)]
@@ -267,21 +278,21 @@ mod tests {
     #[test]
     fn every_lesson_is_a_case_and_is_listed() {
         let cases = read_cases(&[], "h").expect("lessons");
-        assert_eq!(list().lines().count(), cases.len());
-        for (number, case) in (1..).zip(&cases) {
+        let listed = list();
+        for (number, lesson) in course::lessons() {
+            let line = format!("\n{number:02}  {}", lesson.notes().title);
+            assert!(listed.contains(&line), "{line}");
+        }
+        for case in &cases {
+            let number = case.lesson.expect("a number");
             assert!(case.name.starts_with(&format!("{}-", case.label())), "{}", case.name);
-            assert_eq!(case.lesson, Some(number));
             let found =
                 read_cases(&[number.to_string().into()], "h").expect("a lesson by its number");
             assert_eq!(found[0].name, case.name);
         }
         let error = read_cases(&["no-such-file".into()], "h").expect_err("no file");
         assert!(error.starts_with("cannot read no-such-file: "), "{error}");
-        for number in ["0", "35", "99", "99999999999999999999999"] {
-            let error = read_cases(&[number.into()], "h").expect_err("no lesson");
-            assert_eq!(error, format!("there is no lesson {number}: lessons are 1 to 34"));
-        }
-        assert_eq!(host("h.test:80"), "h.test");
-        assert_eq!(host("[::1]:8080"), "[::1]:8080");
+        let error = read_cases(&["0".into()], "h").expect_err("no lesson");
+        assert_eq!(error, format!("there is no lesson 0: lessons are 1 to {}", course::count()));
     }
 }

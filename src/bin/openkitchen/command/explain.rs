@@ -18,7 +18,9 @@ use std::ffi::{OsStr, OsString};
 use std::process::ExitCode;
 
 use openkitchen::message::visible::Visible;
-use openkitchen::transcript::explain::{Remark, annotate, explain, with_line_ends};
+use openkitchen::transcript::explain::{
+    FirstUses, Pasted, Remark, annotate, explain, explain_part, pasted, prose,
+};
 use openkitchen::transcript::{BYTE_ORDER_MARK, MARKERS};
 use openkitchen::{Method, Transcript};
 
@@ -26,7 +28,7 @@ use super::flags::{CommandLine, Flag};
 use super::{CliError, print, script};
 
 /// Columns of the output.
-const WIDTH: usize = 100;
+const WIDTH: usize = 80;
 
 /// Printed before each line of an explanation.
 const INDENT: &str = "    ";
@@ -60,10 +62,11 @@ const COMMAND_LINE: CommandLine<ExplainOptions> = CommandLine {
     usage: "openkitchen explain: print what the bytes of a message mean\n\n\
         openkitchen explain [FLAGS] [FILE]\n\n\
         FILE holds a request or a response, its header fields and its body (content),\n\
-        or a transcript, as --record writes it. Lines may end in LF alone, as in text\n\
-        that was pasted. Without FILE, or with -, stdin is read. Below each line of a\n\
-        message, and after each block of a transcript, its meaning is printed, with the\n\
-        section of the RFC that says so. If a byte breaks a rule, a caret points at it.",
+        or a transcript, as --record writes it, or pasted text: what curl -v prints,\n\
+        heads from a browser's tools, lines that end in LF alone, a prompt before them.\n\
+        Without FILE, or with -, stdin is read. Below each line of a message, and after\n\
+        each block of a transcript, its meaning is printed, with the section of the RFC\n\
+        that says so. If a byte breaks a rule, a caret points at it.",
     flags: &FLAGS,
     notes: "--asked HEAD is needed for a response to HEAD: it has no body.\n\
         Exit code: 0 explained, 2 the command line is wrong, or FILE cannot be read or\n\
@@ -111,28 +114,28 @@ fn explained(bytes: &[u8], options: &ExplainOptions) -> Result<String, String> {
         && MARKERS.iter().any(|marker| text.starts_with(marker))
     {
         let transcript = Transcript::parse(text).map_err(|error| error.to_string())?;
-        return Ok(annotate(&transcript).to_string());
+        return Ok(annotate(&transcript, WIDTH).to_string());
     }
-    let Some(wire) = with_line_ends(bytes) else {
-        return Ok(annotated_lines(bytes, &explain(bytes, None, options.asked)));
-    };
-    let mut remarks = explain(&wire, None, options.asked);
-    let first = Remark {
-        span: 0..0,
-        about: String::new(),
-        text:
-            "the lines end in LF alone, as in pasted text; they are read as if each ended in CR LF, \
-               as HTTP requires"
-                .into(),
-        clause: "RFC 9112 section 2.2",
-        is_fault: false,
-    };
-    remarks.insert(0, first);
-    Ok(annotated_lines(&wire, &remarks))
+    Ok(match pasted(bytes) {
+        None => annotated_lines(bytes, explain(bytes, None, options.asked)),
+        Some(Pasted::Messages { wire, notes: mut remarks, request_method, is_cut }) => {
+            let request_method = options.asked.or(request_method);
+            remarks.extend(explain_part(&wire, None, request_method, !is_cut));
+            remarks.sort_by_key(|remark| remark.span.start);
+            annotated_lines(&wire, remarks)
+        }
+        Some(Pasted::Heads { lines, remarks }) => annotated_lines(&lines, remarks),
+        Some(Pasted::Transcript { mut transcript, note }) => {
+            transcript.items.splice(..0, prose(&[note], WIDTH));
+            annotate(&transcript, WIDTH).to_string()
+        }
+    })
 }
 
-/// Returns each line of a message, and below it its remarks.
-fn annotated_lines(bytes: &[u8], remarks: &[Remark]) -> String {
+/// Returns each line of a message, and below it its remarks. The first use of a word of HTTP is followed
+/// by its meaning.
+fn annotated_lines(bytes: &[u8], remarks: Vec<Remark>) -> String {
+    let remarks = FirstUses::default().explain_in(remarks);
     let (mut out, mut at, mut plain_lines, mut left_out) = (String::new(), 0, 0, 0);
     let mut remarks = remarks.iter().peekable();
     for line in bytes.split_inclusive(|&byte| byte == b'\n') {

@@ -6,6 +6,7 @@ pub mod bind;
 pub mod check;
 pub mod explain;
 pub mod flags;
+pub mod learn;
 pub mod logging;
 pub mod mock;
 pub mod options;
@@ -31,11 +32,12 @@ pub struct Command {
 }
 
 /// All commands. A command line without one runs the server: `serve::command`.
-pub const COMMANDS: [Command; 5] = [
+pub const COMMANDS: [Command; 6] = [
     Command { name: "watch", run: watch::command, flag_names: watch::flag_names },
     Command { name: "send", run: send::command, flag_names: send::flag_names },
     Command { name: "check", run: check::command, flag_names: check::flag_names },
     Command { name: "mock", run: mock::command, flag_names: mock::flag_names },
+    Command { name: "learn", run: learn::command, flag_names: learn::flag_names },
     Command { name: "explain", run: explain::command, flag_names: explain::flag_names },
 ];
 

@@ -16,9 +16,10 @@ pub mod json;
 pub mod likes;
 pub mod likes_file;
 pub mod staff;
-pub mod base64;
 pub mod mirror;
 pub mod kitchen;
+pub mod practice;
+pub mod course;
 
 use std::env;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -55,6 +56,18 @@ pub static ROUTES: Routes<Site> = routes(&[
     get("/kitchen/table", kitchen::table).quiet(),
     post("/kitchen/lab", kitchen::lab).quiet(),
     post("/kitchen/explain", kitchen::explain).quiet(),
+    get("/kitchen/course", kitchen::course).quiet(),
+    get("/kitchen/words", kitchen::words).quiet(),
+    // Practice: what the lessons are about.
+    get("/lesson", practice::list),
+    get("/lesson/chunks", practice::chunks),
+    get("/lesson/etag", practice::etag),
+    get("/lesson/redirect", practice::redirect),
+    post("/lesson/redirect", practice::redirect),
+    get("/lesson/cookie", practice::cookie),
+    get("/lesson/close", practice::close),
+    get("/lesson/reset", practice::reset),
+    get("/lesson/slow", practice::slow),
     get("/kitchen/*", kitchen::files::file).quiet(),
     // For browsers and for health checks. The access log leaves quiet routes out.
     get("/like.js", pages::js),

@@ -13,10 +13,11 @@
 
 use std::hint::black_box;
 
+use openkitchen::message::base64;
 use openkitchen::{Request, Response, Status};
 
 use super::pages::{self, escape, fill};
-use super::{Site, base64, posts};
+use super::{Site, posts};
 
 /// The longest key, in bytes.
 const MAX_KEY_BYTES: usize = 1024;

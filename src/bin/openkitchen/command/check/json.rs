@@ -62,6 +62,8 @@ pub fn counts(report: &Report, cases: usize) -> String {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use openkitchen::play::check::{CheckOutcome, Crossed, PlayedCase};
 
     use super::*;
@@ -76,9 +78,11 @@ mod tests {
         let difference = Difference::bytes("status ", b"400", (b"200", 0), "the response");
         let from = Side::Client;
         let bytes = b"GET / HTTP/1.1\r\n\r\n".to_vec();
-        let crossed = vec![Crossed { connection: 1, from, length: bytes.len(), bytes }];
+        let (length, took) = (bytes.len(), Duration::ZERO);
+        let crossed = vec![Crossed { connection: 1, from, length, bytes, took }];
         let played = |outcome| {
-            CaseResult::from(PlayedCase { outcome, crossed: crossed.clone(), software: None })
+            let (crossed, events) = (crossed.clone(), Vec::new());
+            CaseResult::from(PlayedCase { outcome, crossed, events, software: None })
         };
         let failed = played(CheckOutcome::Failed { difference, connection: 1, is_silent: false });
         let passed = played(CheckOutcome::Passed);

@@ -31,6 +31,8 @@ static ROUTES: Routes<Site> = routes(&[
     get("/kitchen/table", kitchen::table).quiet(),
     post("/kitchen/lab", kitchen::lab).quiet(),
     post("/kitchen/explain", kitchen::explain).quiet(),
+    get("/kitchen/course", kitchen::course).quiet(),
+    get("/kitchen/words", kitchen::words).quiet(),
     get("/kitchen/*", kitchen::files::file).quiet(),
 ]);
 

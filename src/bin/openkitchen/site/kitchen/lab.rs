@@ -12,8 +12,9 @@
 //! The bytes go to this server's own listener (in `watch`: through watch to the watched server), and
 //! nowhere else: no text of a page names another.
 //!
-//! Bounds: 4 labs at a time; 64 KiB sent, 256 KiB received, 15 seconds.
+//! Bounds: 4 labs at a time, with 4 connections each; 64 KiB sent, 256 KiB received, 15 seconds.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::{self, Read};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
@@ -34,6 +35,7 @@ use super::message::{self, millis};
 use super::{Kitchen, Place, sentence};
 
 const MAX_LABS: usize = 4;
+const MAX_CONNECTIONS: usize = 4;
 const MAX_SENT_BYTES: usize = 64 * 1024;
 const MAX_RECEIVED_BYTES: u64 = 256 * 1024;
 const MAX_TIME: Duration = Duration::from_secs(15);
@@ -75,23 +77,21 @@ fn parse(text: &[u8]) -> Result<Transcript, Response> {
     }
     let text = str::from_utf8(text).map_err(|_| bad("The transcript is not UTF-8."))?;
     let transcript = script::parse(text, Side::Client).map_err(|why| bad(&why))?;
-    let (mut sent, mut does_anything) = (0, false);
+    let (mut sent, mut does_anything, mut connections) = (0, false, BTreeSet::new());
     for item in &transcript.items {
-        let connection = match item {
+        connections.extend(match item {
             Item::Block(block) => {
                 let is_sent = block.from == Side::Client;
                 sent = if is_sent { block.bytes.len().saturating_add(sent) } else { sent };
                 does_anything |= is_sent;
-                block.connection
+                Some(block.connection)
             }
-            Item::Event(event) => event.connection,
-            Item::Prose(_) | Item::Assertions(_) => continue,
-        };
-        if connection != 1 {
-            return Err(bad(
-                "The lab has one connection, so the transcript must not name another.",
-            ));
-        }
+            Item::Event(event) => Some(event.connection),
+            Item::Prose(_) | Item::Assertions(_) => None,
+        });
+    }
+    if connections.len() > MAX_CONNECTIONS {
+        return Err(bad(&format!("A lab has {MAX_CONNECTIONS} connections at most.")));
     }
     match does_anything {
         false => Err(bad("line 1: expected something to send, such as >>>")),
@@ -110,13 +110,7 @@ fn play(place: &Place, transcript: &Transcript, lines: SyncSender<String>) {
         ..SendOptions::default()
     };
     let since = Instant::now();
-    let mut run = LabRun {
-        since,
-        lines,
-        local: None,
-        sent: OneSide::default(),
-        received: OneSide::default(),
-    };
+    let mut run = LabRun { since, lines, connections: BTreeMap::new() };
     let addresses = vec![reachable(parts.shown.address)];
     let mut player = SendPlayer::telling(addresses, options, &mut run);
     let played = player.play(transcript);
@@ -124,13 +118,12 @@ fn play(place: &Place, transcript: &Transcript, lines: SyncSender<String>) {
     match played {
         Err(why) => run.error(&why),
         Ok(()) if since.elapsed() >= MAX_TIME => run.error("the lab ends after 15 seconds"),
-        Ok(()) if run.received.bytes.len() as u64 >= MAX_RECEIVED_BYTES => {
+        Ok(()) if run.received() >= MAX_RECEIVED_BYTES => {
             run.error("the lab ends after 256 KiB received");
         }
         Ok(()) => {}
     }
-    let number = run.local.and_then(|local| exchange_of(&parts.exchanges, local));
-    run.done(number);
+    run.done(&parts.exchanges);
 }
 
 /// Where a listener of this machine is reached from this machine.
@@ -169,14 +162,21 @@ struct OneSide {
     reads: Vec<ReadOrWrite>,
 }
 
+/// One connection of a lab.
+#[derive(Default)]
+struct LabConnection {
+    /// The address of the lab's side of it.
+    local: Option<SocketAddr>,
+    sent: OneSide,
+    received: OneSide,
+}
+
 /// One run of the lab.
 struct LabRun {
     since: Instant,
     lines: SyncSender<String>,
-    /// The address of the lab's side of the connection.
-    local: Option<SocketAddr>,
-    sent: OneSide,
-    received: OneSide,
+    /// Its connections, by their numbers in the transcript.
+    connections: BTreeMap<u32, LabConnection>,
 }
 
 impl LabRun {
@@ -191,55 +191,84 @@ impl LabRun {
         self.line(Some(Instant::now()), "error", vec![("text", json::string(why))]);
     }
 
-    fn crossed(&mut self, from: Side, bytes: &[u8], at: Instant) {
+    /// Bytes received on all connections.
+    fn received(&self) -> u64 {
+        self.connections.values().map(|connection| connection.received.bytes.len() as u64).sum()
+    }
+
+    fn crossed(&mut self, number: u32, from: Side, bytes: &[u8], at: Instant) {
+        let connection = self.connections.entry(number).or_default();
         let (kind, side) = match from {
-            Side::Client => ("sent", &mut self.sent),
-            Side::Server => ("received", &mut self.received),
+            Side::Client => ("sent", &mut connection.sent),
+            Side::Server => ("received", &mut connection.received),
         };
         side.bytes.extend_from_slice(bytes);
         let time = at.saturating_duration_since(self.since);
         side.reads.push(ReadOrWrite { at: time, length: bytes.len() });
-        self.line(Some(at), kind, vec![("bytes", json::bytes(bytes))]);
+        let members = vec![("connection", number.to_string()), ("bytes", json::bytes(bytes))];
+        self.line(Some(at), kind, members);
     }
 
-    /// The last line: both sides, explained.
-    fn done(&self, exchange: Option<u64>) {
-        let mut explainer = ConnectionExplainer::default();
-        let asked = Outline::parse(&self.sent.bytes, true).flatten();
-        let method = asked.as_ref().and_then(|head| head.method);
-        let [request, response] =
-            [(Side::Client, &self.sent), (Side::Server, &self.received)].map(|(side, crossed)| {
-                let mut remarks = explainer.explain_bytes(side, &crossed.bytes);
-                remarks.extend(explainer.explain_end(side));
-                // Of several messages of one side, the first.
-                let head = Outline::parse(&crossed.bytes, side == Side::Client).flatten();
-                let ending = head.as_ref().map(|head| Ending::of(head, method));
-                let ending = message::ending_text(ending);
-                let (total, start) = (crossed.bytes.len() as u64, head.map(|it| it.length as u64));
-                let start = start.filter(|&start| start < total);
-                message::object(&crossed.bytes, total, start, &crossed.reads, ending, &remarks)
-            });
-        let exchange = json::or_null(exchange.map(|number| number.to_string()));
-        let members = vec![("request", request), ("response", response), ("exchange", exchange)];
+    /// The last line: each connection, explained. The members of the first stand in the line itself.
+    fn done(&self, exchanges: &Exchanges) {
+        let mut connections = self.connections.iter().map(|(number, connection)| {
+            let exchange = connection.local.and_then(|local| exchange_of(exchanges, local));
+            let [request, response] = connection.explained();
+            vec![
+                ("connection", number.to_string()),
+                ("request", request),
+                ("response", response),
+                ("exchange", json::or_null(exchange.map(|number| number.to_string()))),
+            ]
+        });
+        let mut members = connections.next().unwrap_or_default();
+        members.push(("others", json::array(connections.map(json::object))));
         self.line(None, "done", members);
     }
 }
 
+impl LabConnection {
+    /// The messages of both sides, explained. Of several of one side, the head is that of the first.
+    fn explained(&self) -> [String; 2] {
+        let mut explainer = ConnectionExplainer::default();
+        let asked = Outline::parse(&self.sent.bytes, true).flatten();
+        let method = asked.as_ref().and_then(|head| head.method);
+        [(Side::Client, &self.sent), (Side::Server, &self.received)].map(|(side, crossed)| {
+            let mut remarks = explainer.explain_bytes(side, &crossed.bytes);
+            remarks.extend(explainer.explain_end(side));
+            let head = Outline::parse(&crossed.bytes, side == Side::Client).flatten();
+            let ending = head.as_ref().map(|head| Ending::of(head, method));
+            let ending = message::ending_text(ending);
+            let (total, start) = (crossed.bytes.len() as u64, head.map(|it| it.length as u64));
+            let start = start.filter(|&start| start < total);
+            message::object(&crossed.bytes, total, start, &crossed.reads, ending, &remarks)
+        })
+    }
+}
+
 impl SendViewer for &mut LabRun {
-    fn opened(&mut self, _: u32, _: Option<SocketAddr>, local: Option<SocketAddr>, _: Duration) {
-        self.local = local;
+    fn opened(
+        &mut self,
+        number: u32,
+        _: Option<SocketAddr>,
+        local: Option<SocketAddr>,
+        _: Duration,
+    ) {
+        self.connections.entry(number).or_default().local = local;
     }
 
-    fn sent(&mut self, _: u32, bytes: &[u8], at: Instant) {
-        self.crossed(Side::Client, bytes, at);
+    fn sent(&mut self, number: u32, bytes: &[u8], at: Instant) {
+        self.crossed(number, Side::Client, bytes, at);
     }
 
-    fn received(&mut self, _: u32, bytes: &[u8], at: Instant) {
-        self.crossed(Side::Server, bytes, at);
+    fn received(&mut self, number: u32, bytes: &[u8], at: Instant) {
+        self.crossed(number, Side::Server, bytes, at);
     }
 
-    fn event(&mut self, _: u32, kind: EventKind) {
-        self.line(Some(Instant::now()), "end", vec![("text", json::string(&kind.to_string()))]);
+    fn event(&mut self, number: u32, kind: EventKind) {
+        let text = json::string(&kind.to_string());
+        let members = vec![("connection", number.to_string()), ("text", text)];
+        self.line(Some(Instant::now()), "end", members);
     }
 
     fn prose(&mut self, text: &str) {

@@ -33,15 +33,21 @@ pub fn remarks(kept: &KeptExchange, shown: &[Vec<u8>; 2]) -> [Vec<Remark>; 2] {
     })
 }
 
+/// The start of the line of a remark that says what goes wrong if a broken rule is accepted.
+const WHY: &str = "why: ";
+
 /// What bytes mean, part by part.
 pub fn parts(remarks: &[Remark]) -> String {
     json::array(remarks.iter().map(|remark| {
+        // What goes wrong if a broken rule is accepted is a line of the text.
+        let why = remark.text.lines().find_map(|line| line.strip_prefix(WHY)).unwrap_or_default();
+        let lines: Vec<&str> = remark.text.lines().filter(|line| !line.starts_with(WHY)).collect();
         json::object([
             ("start", remark.span.start.to_string()),
             ("end", remark.span.end.to_string()),
             ("about", json::string(&remark.about)),
-            ("text", json::string(&remark.text)),
-            ("why", json::string("")),
+            ("text", json::string(&lines.join("\n"))),
+            ("why", json::string(why)),
             ("clause", json::string(remark.clause)),
             ("fault", remark.is_fault.to_string()),
         ])

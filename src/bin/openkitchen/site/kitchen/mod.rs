@@ -9,6 +9,8 @@
 //! GET  /kitchen/table           the route table, with its lines in the source
 //! POST /kitchen/lab             sends bytes to this server, and tells what comes back
 //! POST /kitchen/explain         what bytes mean
+//! GET  /kitchen/course          the lessons
+//! GET  /kitchen/words           what the words of HTTP mean
 //! GET  /kitchen/kitchen.js      a file of the page
 //! ```
 //! The lesson site and `watch` serve the same handlers: each has a state that [`HasKitchen`]. The answers
@@ -18,6 +20,7 @@
 //! [`secrets`] masks keys. Everything is bounded.  Next: [`access`].
 
 pub mod access;
+pub mod course;
 pub mod curl;
 pub mod files;
 pub mod lab;
@@ -34,6 +37,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use openkitchen::observe::{Exchanges, Viewer};
 use openkitchen::transcript::explain::explain as explain_bytes;
+use openkitchen::transcript::glossary;
 use openkitchen::{Method, Request, Response, RouteRow, Routes, Status};
 
 use super::{json, pages};
@@ -284,6 +288,29 @@ pub fn explain<S: HasKitchen>(request: &Request<S>) -> Response {
             ("bytes", json::bytes(bytes)),
             ("parts", message::parts(&remarks)),
         ])))
+    })
+}
+
+/// `GET /kitchen/course`: the lessons, with the host of the server that is shown.
+pub fn course<S: HasKitchen>(request: &Request<S>) -> Response {
+    guarded(request, |kitchen| {
+        course::groups(&kitchen.0.shown.address.to_string()).map(Response::json).map_err(|why| {
+            sentence(Status::INTERNAL_SERVER_ERROR, &format!("The course cannot be read: {why}."))
+        })
+    })
+}
+
+/// `GET /kitchen/words`: what the words of HTTP mean.
+pub fn words<S: HasKitchen>(request: &Request<S>) -> Response {
+    guarded(request, |_| {
+        let words = glossary::words().map(|(word, clause, text)| {
+            json::object([
+                ("word", json::string(word)),
+                ("text", json::string(text)),
+                ("clause", json::string(clause)),
+            ])
+        });
+        Ok(Response::json(json::object([("words", json::array(words))])))
     })
 }
 

@@ -14,12 +14,13 @@ use openkitchen::RouteRow;
 const FOLDER: &str = "src/bin/openkitchen/site/";
 
 /// The files of the route table and of all handlers.
-const FILES: [(&str, &str); 8] = [
+const FILES: &[(&str, &str)] = &[
     ("mod.rs", include_str!("../mod.rs")),
     ("pages.rs", include_str!("../pages.rs")),
     ("api.rs", include_str!("../api.rs")),
     ("staff.rs", include_str!("../staff.rs")),
     ("mirror.rs", include_str!("../mirror.rs")),
+    ("practice.rs", include_str!("../practice.rs")),
     ("kitchen/mod.rs", include_str!("mod.rs")),
     ("likes.rs", include_str!("../likes.rs")),
     ("origin.rs", include_str!("../origin.rs")),

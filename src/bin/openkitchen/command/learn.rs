@@ -1,0 +1,236 @@
+//! # `openkitchen learn`: the course, in the terminal
+//!
+//! A lesson says what it is about and shows a request. The reader predicts the answer; the request is
+//! sent, and the answer explained. Then the request is broken, two or three times.
+//!
+//! ```text
+//! learn             goes on where the reader was
+//! learn 7           opens one lesson
+//! learn --print     prints all of it as a text, and asks nothing
+//! ```
+//! The lessons are data: see `site/course.rs`.
+
+mod exchange;
+mod lesson;
+mod progress;
+mod screen;
+mod server;
+
+use std::env;
+use std::ffi::OsString;
+use std::io;
+use std::process::{self, ExitCode};
+use std::time::Duration;
+
+use openkitchen::sys;
+use openkitchen::transcript::glossary;
+use openkitchen::transcript::nearest::nearest;
+
+use self::lesson::{Reader, Teacher};
+use self::progress::Progress;
+use self::screen::Screen;
+use self::server::LessonServer;
+use super::flags::{CommandLine, Flag, SECONDS, time};
+use super::{CliError, print};
+use crate::site::{course, likes};
+
+/// Numbers up to this one are those of lessons; a larger one is a port.
+const MAX_LESSON_DIGITS: usize = 3;
+
+/// The options of `learn`.
+#[derive(Debug, PartialEq)]
+struct LearnOptions {
+    list: bool,
+    print: bool,
+    timeout: Duration,
+}
+
+impl Default for LearnOptions {
+    fn default() -> LearnOptions {
+        LearnOptions { list: false, print: false, timeout: Duration::from_secs(2) }
+    }
+}
+
+#[rustfmt::skip]
+const FLAGS: [Flag<LearnOptions>; 3] = [
+    Flag { name: "list", value: "", help: "list the lessons, and which of them are done",
+        apply: |options, _| { options.list = true; Ok(()) } },
+    Flag { name: "print", value: "", help: "print all lessons, or one, with the true answers",
+        apply: |options, _| { options.print = true; Ok(()) } },
+    Flag { name: "timeout", value: "S", help: "seconds to wait for a server [2]",
+        apply: |options, value| { options.timeout = time(value).ok_or(SECONDS)?; Ok(()) } },
+];
+
+const COMMAND_LINE: CommandLine<LearnOptions> = CommandLine {
+    usage: "openkitchen learn: HTTP in short lessons, with a real server\n\n\
+        openkitchen learn [ADDR]         go on where you were, or begin\n\
+        openkitchen learn LESSON [ADDR]  open one lesson, by number or name\n\
+        openkitchen learn words [WORD]   say what the words of HTTP mean\n\n\
+        A lesson says what it is about, shows a request and asks what you expect. Then\n\
+        it sends the request, explains the answer, and breaks the request in two or\n\
+        three ways. Without ADDR, the lesson site answers: the one that runs at port\n\
+        5000, or else one inside of this command. ADDR is another server, such as yours:\n\
+        host:port, or a port alone from 1000 up.",
+    flags: &FLAGS,
+    notes: "At each question: a number answers it, Enter goes on, r shows the rule of the\n\
+        RFC, q ends. What you have done is kept in ~/.local/state/openkitchen/learn, or\n\
+        below XDG_STATE_HOME.\n\
+        Exit code: 0 the end, 2 the command line is wrong, 3 no connection.\n\
+        Each flag is also a variable: --timeout is OPENKITCHEN_TIMEOUT.",
+};
+
+/// The names of its flags.
+pub fn flag_names() -> Vec<&'static str> {
+    COMMAND_LINE.flag_names()
+}
+
+/// What the arguments besides flags name.
+#[derive(Debug, Default, PartialEq)]
+struct Named {
+    lesson: Option<usize>,
+    address: Option<OsString>,
+}
+
+/// Runs the command line.
+///
+/// # Errors
+/// A sentence for the user.
+pub fn command(arguments: &[OsString]) -> Result<ExitCode, CliError> {
+    let Some((options, args)) = COMMAND_LINE.read(arguments, LearnOptions::default())? else {
+        return Ok(ExitCode::SUCCESS);
+    };
+    if let [first, rest @ ..] = &args[..]
+        && first == "words"
+    {
+        words(rest)?;
+        return Ok(ExitCode::SUCCESS);
+    }
+    let Named { lesson, address } = named(&args)?;
+    let default = likes::default_path(env::var_os("XDG_STATE_HOME"), env::var_os("HOME"));
+    let mut progress = Progress::load(default.map(|likes| likes.with_file_name("learn")));
+    if options.list {
+        let mut screen = Screen::on_stdout();
+        progress.notice.iter().for_each(|notice| screen.paragraph(notice));
+        screen.show();
+        print(&progress.contents());
+        return Ok(ExitCode::SUCCESS);
+    }
+    let server = LessonServer::of(address.as_deref(), options.timeout)?;
+    let mut teacher = Teacher::new(&server, Screen::on_stdout());
+    if options.print {
+        let all = lesson.map_or(1..=course::count(), |number| number..=number);
+        teacher.print_all(all)?;
+        return Ok(ExitCode::SUCCESS);
+    }
+    end_at_signal().map_err(|error| CliError::Failed(error.to_string()))?;
+    teacher.teach(&mut progress, lesson, &mut Reader::stdin())?;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Reads which lesson and which server the arguments name.
+fn named(args: &[OsString]) -> Result<Named, CliError> {
+    let mut named = Named::default();
+    for arg in args {
+        let typed = arg.to_string_lossy();
+        let is_port =
+            typed.len() > MAX_LESSON_DIGITS && typed.bytes().all(|it| it.is_ascii_digit());
+        let found = if is_port { None } else { course::find(&typed) };
+        match found {
+            Some(number) if named.lesson.is_none() => {
+                named.lesson = Some(number.map_err(|error| {
+                    CliError::Usage(format!("{error}. A port of 3 digits or less is :{typed}"))
+                })?);
+            }
+            None if is_port || typed.contains([':', '.']) => named.address = Some(arg.clone()),
+            None => return Err(CliError::Usage(unknown(&typed))),
+            Some(_) => {
+                return Err(CliError::Usage("learn opens one lesson: learn 7".into()));
+            }
+        }
+    }
+    Ok(named)
+}
+
+/// Says that a word names nothing, and which lesson has a name like it.
+fn unknown(typed: &str) -> String {
+    let names = course::lessons().map(|(_, lesson)| lesson.short_name());
+    let hint = match nearest(typed, names) {
+        Some(name) => format!("did you mean {name}?"),
+        None => "learn --list lists the lessons, and an address has a port".to_owned(),
+    };
+    format!("`{typed}` is not a lesson; {hint}")
+}
+
+/// Prints the words of HTTP, or one of them, with their meanings.
+fn words(args: &[OsString]) -> Result<(), CliError> {
+    let wanted = match args {
+        [] => None,
+        [word] => Some(word.to_string_lossy()),
+        _ => return Err(CliError::Usage("learn words takes one word".into())),
+    };
+    let is_wanted = |word: &str| wanted.as_deref().is_none_or(|it| it.eq_ignore_ascii_case(word));
+    let mut screen = Screen::on_stdout();
+    let mut found = false;
+    for (word, clause, meaning) in glossary::words().filter(|(word, ..)| is_wanted(word)) {
+        found = true;
+        let clause = if clause.is_empty() { String::new() } else { format!(" ({clause})") };
+        screen.hanging(&format!("{word}: {meaning}{clause}"), "  ");
+    }
+    screen.show();
+    match wanted {
+        Some(word) if !found => {
+            let hint = nearest(&word, glossary::words().map(|(word, ..)| word));
+            let hint = hint.map_or_else(
+                || "learn words lists them all".to_owned(),
+                |known| format!("did you mean {known}?"),
+            );
+            Err(CliError::Usage(format!("`{word}` is not in the list of words; {hint}")))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Ctrl-C and SIGTERM end the command with a sentence. Nothing is lost: progress is kept at each lesson.
+fn end_at_signal() -> io::Result<()> {
+    sys::on_stop_signal(|signals| {
+        signals.first();
+        print(&format!("\n{}\n", lesson::GOODBYE));
+        process::exit(0);
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(line: &str) -> Result<Named, String> {
+        let args: Vec<OsString> = line.split_whitespace().map(OsString::from).collect();
+        named(&args).map_err(|error| format!("{error:?}"))
+    }
+
+    #[test]
+    fn an_argument_is_a_lesson_or_an_address() {
+        let lesson = |number| Named { lesson: Some(number), address: None };
+        for (line, expected) in [
+            ("", Named::default()),
+            ("1", lesson(1)),
+            ("a-port-opens", lesson(1)),
+            ("01-a-port-opens.wire", lesson(1)),
+            ("5000", Named { lesson: None, address: Some("5000".into()) }),
+            ("1 :80", Named { lesson: Some(1), address: Some(":80".into()) }),
+            ("h.test:80 1", Named { lesson: Some(1), address: Some("h.test:80".into()) }),
+        ] {
+            assert_eq!(read(line), Ok(expected), "{line}");
+        }
+        for (line, error) in [
+            ("999", "there is no lesson 999"),
+            ("0", "there is no lesson 0"),
+            ("a-port-open", "did you mean a-port-opens?"),
+            ("far-fetched", "learn --list"),
+            ("1 2", "one lesson"),
+        ] {
+            let said = read(line).expect_err(line);
+            assert!(said.contains(error), "{line}: {said}");
+        }
+    }
+}

@@ -1,0 +1,381 @@
+//! Teaches a lesson: step by step with a reader, or as a text.
+
+use std::io::{self, BufRead, BufReader, IsTerminal, Read};
+use std::ops::RangeInclusive;
+
+use openkitchen::play::check::{self, Case, CheckOutcome, PlayedCase};
+use openkitchen::transcript::Item;
+
+use super::exchange::{self, Explained};
+use super::progress::Progress;
+use super::screen::{Screen, is_of_client};
+use super::server::LessonServer;
+use crate::command::{CliError, address};
+use crate::site::course::{self, Lesson, Notes};
+
+/// What is said at the end of a session.
+pub const GOODBYE: &str = "To go on: openkitchen learn";
+
+/// How bytes are shown.
+const LEGEND: [(&str, &str); 4] = [
+    (">>>  ", "the bytes below it are sent, and below <<< are those that come back"),
+    ("\\n   ", "the line ends in LF alone; without it, it ends in CR LF, as HTTP's own lines do"),
+    ("\\    ", "no line end follows: the bytes end here, or go on in the next line"),
+    ("#    ", "an explanation, with the section of the RFC that says so; each comes once"),
+];
+
+/// Bytes of a line that the reader types, at most.
+const MAX_TYPED_BYTES: u64 = 256;
+
+/// Reads what the reader types, line by line.
+pub struct Reader {
+    input: BufReader<io::Stdin>,
+    is_terminal: bool,
+}
+
+/// What the reader typed at a question.
+#[derive(Debug, PartialEq)]
+enum Typed {
+    /// Enter.
+    Enter,
+    /// A number.
+    Number(usize),
+    /// `r`: the rule.
+    Rule,
+    /// `q`, or the end of the input.
+    Quit,
+    /// Something else.
+    Other,
+}
+
+impl Reader {
+    /// Reads stdin.
+    pub fn stdin() -> Reader {
+        Reader { input: BufReader::new(io::stdin()), is_terminal: io::stdin().is_terminal() }
+    }
+
+    fn line(&mut self, screen: &mut Screen) -> Typed {
+        let mut line = Vec::new();
+        let read = self.input.by_ref().take(MAX_TYPED_BYTES).read_until(b'\n', &mut line);
+        let is_over = !matches!(read, Ok(1..));
+        // A terminal shows the Enter that was typed; of a pipe, nothing is shown.
+        if !self.is_terminal || is_over {
+            screen.gap();
+        }
+        if is_over { Typed::Quit } else { typed(&line) }
+    }
+}
+
+fn typed(line: &[u8]) -> Typed {
+    let text = String::from_utf8_lossy(line);
+    match text.trim() {
+        "" => Typed::Enter,
+        "q" | "quit" | "exit" => Typed::Quit,
+        "r" => Typed::Rule,
+        text => text.parse().map_or(Typed::Other, Typed::Number),
+    }
+}
+
+/// How the reader left a lesson.
+#[derive(Clone, Copy, PartialEq)]
+enum Left {
+    /// At its end.
+    Done,
+    /// Before.
+    Quit,
+}
+
+/// Teaches with a server, on a screen.
+pub struct Teacher<'a> {
+    server: &'a LessonServer,
+    screen: Screen,
+    explained: Explained,
+}
+
+impl<'a> Teacher<'a> {
+    /// A teacher who has explained nothing yet.
+    pub fn new(server: &'a LessonServer, screen: Screen) -> Teacher<'a> {
+        Teacher { server, screen, explained: Explained::default() }
+    }
+
+    /// Teaches lesson after lesson, from this one or where the reader was.
+    ///
+    /// # Errors
+    /// There is no connection to the server.
+    pub fn teach(
+        &mut self,
+        progress: &mut Progress,
+        first: Option<usize>,
+        reader: &mut Reader,
+    ) -> Result<(), CliError> {
+        let Some(mut number) = first.or_else(|| progress.next()) else {
+            self.screen.paragraph(&format!(
+                "All {} lessons are done. learn --list lists them, and learn 7 opens one again.",
+                course::count()
+            ));
+            self.screen.show();
+            return Ok(());
+        };
+        self.begin();
+        loop {
+            progress.open(number);
+            if let Some(notice) = progress.notice.take() {
+                self.screen.paragraph(&notice);
+            }
+            let lesson = course::with_number(number).map_err(CliError::Usage)?;
+            let left = self.lesson(number, lesson, progress, reader)?;
+            let next = if left == Left::Done { progress.finish(number) } else { None };
+            match next {
+                Some(next) if self.goes_on(next, lesson, reader) => number = next,
+                Some(_) => break,
+                None if left == Left::Done => {
+                    let all = course::count();
+                    self.screen.paragraph(&format!("That was the last one: all {all} are done."));
+                    self.screen.show();
+                    return Ok(());
+                }
+                None => break,
+            }
+        }
+        self.screen.line(GOODBYE);
+        self.screen.show();
+        Ok(())
+    }
+
+    /// Says which server answers, and how bytes are shown.
+    fn begin(&mut self) {
+        self.screen.paragraph(&self.server.sentence);
+        for (sign, meaning) in LEGEND {
+            self.screen.labelled(sign, meaning);
+        }
+        self.screen.gap();
+    }
+
+    /// Asks whether to go on with the next lesson.
+    fn goes_on(&mut self, next: usize, lesson: &Lesson, reader: &mut Reader) -> bool {
+        let title = course::with_number(next).map(|it| it.notes().title).unwrap_or_default();
+        self.screen.hanging(&format!("Next: {next}, {title}"), "  ");
+        let prompt = "Enter goes on, r shows the rule, q ends: ";
+        let typed = self.ask(prompt, &lesson.notes(), reader, |typed| *typed == Typed::Enter);
+        self.screen.gap();
+        typed != Typed::Quit
+    }
+
+    /// Asks until the reader types something that `is_answer`, or `q`. `r` shows the rule of the lesson.
+    fn ask(
+        &mut self,
+        prompt: &str,
+        notes: &Notes,
+        reader: &mut Reader,
+        is_answer: impl Fn(&Typed) -> bool,
+    ) -> Typed {
+        loop {
+            self.screen.prompt(prompt);
+            self.screen.show();
+            match reader.line(&mut self.screen) {
+                Typed::Rule => self.screen.paragraph(&notes.clause),
+                typed if typed == Typed::Quit || is_answer(&typed) => return typed,
+                _ => {}
+            }
+        }
+    }
+
+    fn lesson(
+        &mut self,
+        number: usize,
+        lesson: &Lesson,
+        progress: &Progress,
+        reader: &mut Reader,
+    ) -> Result<Left, CliError> {
+        let notes = lesson.notes();
+        let done = progress.count_done();
+        self.opening(number, &notes, &format!(" ({done} done)"));
+        let case = self.case(number, lesson)?;
+        if let Some(case) = &case {
+            self.request(case);
+        }
+        let predicted = match notes.predict.is_empty() {
+            true => None,
+            false => {
+                self.question(&notes);
+                let answers = notes.answers.len();
+                let prompt = format!("Your answer, 1 to {answers}, or Enter: ");
+                let is_answer = |typed: &Typed| match typed {
+                    Typed::Number(number) => (1..=answers).contains(number),
+                    typed => *typed == Typed::Enter,
+                };
+                match self.ask(&prompt, &notes, reader, is_answer) {
+                    Typed::Quit => return Ok(Left::Quit),
+                    Typed::Number(number) => Some(number),
+                    _ => None,
+                }
+            }
+        };
+        if notes.predict.is_empty() && case.is_some() {
+            let prompt = "Enter sends it: ";
+            if self.ask(prompt, &notes, reader, |typed| *typed == Typed::Enter) == Typed::Quit {
+                return Ok(Left::Quit);
+            }
+        }
+        self.screen.gap();
+        if let Some(case) = &case {
+            self.answer(case)?;
+        }
+        self.verdict(&notes, predicted);
+        for (broken, case) in self.breaks(lesson)? {
+            self.broken(&broken, &case);
+            let prompt = "Enter sends it: ";
+            if self.ask(prompt, &notes, reader, |typed| *typed == Typed::Enter) == Typed::Quit {
+                return Ok(Left::Quit);
+            }
+            self.screen.gap();
+            self.answer(&case)?;
+        }
+        self.keep(&notes);
+        Ok(Left::Done)
+    }
+
+    /// Prints these lessons as a text, with the true answers.
+    ///
+    /// # Errors
+    /// There is no connection to the server.
+    pub fn print_all(&mut self, numbers: RangeInclusive<usize>) -> Result<(), CliError> {
+        self.begin();
+        for number in numbers {
+            let lesson = course::with_number(number).map_err(CliError::Usage)?;
+            let notes = lesson.notes();
+            self.opening(number, &notes, "");
+            let case = self.case(number, lesson)?;
+            if let Some(case) = &case {
+                self.request(case);
+            }
+            if !notes.predict.is_empty() {
+                self.question(&notes);
+                self.screen.gap();
+            }
+            if let Some(case) = &case {
+                self.answer(case)?;
+            }
+            self.verdict(&notes, None);
+            for (broken, case) in self.breaks(lesson)? {
+                self.broken(&broken, &case);
+                self.answer(&case)?;
+            }
+            self.keep(&notes);
+            self.screen.hanging(&format!("Rule: {}", notes.clause), "  ");
+            self.screen.gap();
+            self.screen.gap();
+            if !self.screen.show() {
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    /// The address of the server in the field Host.
+    fn host(&self) -> &str {
+        address::host(&self.server.target.authority)
+    }
+
+    fn case(&self, number: usize, lesson: &Lesson) -> Result<Option<Case>, CliError> {
+        lesson.case(number, self.host()).map_err(CliError::Unusable)
+    }
+
+    fn breaks(&self, lesson: &Lesson) -> Result<Vec<(Notes, Case)>, CliError> {
+        lesson.breaks(self.host()).map_err(CliError::Unusable)
+    }
+
+    fn opening(&mut self, number: usize, notes: &Notes, after: &str) {
+        let group = course::group_of(number).title;
+        self.screen
+            .hanging(&format!("Lesson {number} of {}: {group}{after}", course::count()), "  ");
+        self.screen.heading(&notes.title);
+        self.screen.gap();
+        notes.about.iter().for_each(|text| self.screen.paragraph(text));
+    }
+
+    /// Prints what the client of the case does.
+    fn request(&mut self, case: &Case) {
+        let items: Vec<&Item> = case.items.iter().filter(|item| is_of_client(item)).collect();
+        items.iter().for_each(|item| self.screen.item(item));
+        // The end of a head is an empty line, too.
+        if items.last().is_some_and(|last| !last.to_string().ends_with("\n\n")) {
+            self.screen.gap();
+        }
+    }
+
+    fn question(&mut self, notes: &Notes) {
+        self.screen.heading(&format!("Predict: {}", notes.predict));
+        for (number, (text, _)) in (1..).zip(&notes.answers) {
+            self.screen.labelled(&format!("  {number}  "), text);
+        }
+    }
+
+    /// Sends the requests of a case, and prints what crossed.
+    fn answer(&mut self, case: &Case) -> Result<(), CliError> {
+        let target = &self.server.target;
+        let played = check::play_to_end(case, target);
+        if let CheckOutcome::Unreachable(why) = &played.outcome {
+            self.screen.show();
+            let sentence = format!("{} cannot be reached: {why}", target.authority);
+            return Err(CliError::NoConnection(sentence));
+        }
+        let transcript = played.transcript();
+        exchange::print(&transcript, &mut self.explained, &mut self.screen);
+        match transcript.items.iter().all(is_of_client) {
+            true => self.screen.paragraph("Nothing comes back."),
+            false => self.screen.gap(),
+        }
+        self.difference(case, &played);
+        Ok(())
+    }
+
+    /// Says what the server did otherwise than the case says.
+    fn difference(&mut self, case: &Case, played: &PlayedCase) {
+        match &played.outcome {
+            CheckOutcome::Failed { difference, .. } => {
+                let check::Difference { expected, got, .. } = difference;
+                self.screen.paragraph(&format!(
+                    "This server does something else than the lesson says. Expected: {expected}. \
+                     Received: {got}."
+                ));
+                if !case.next.is_empty() {
+                    self.screen.paragraph(&case.next);
+                }
+            }
+            CheckOutcome::Skipped(status) => self.screen.paragraph(&format!(
+                "The lesson is about the lesson site, and this server answers {status} there. \
+                 Without an address, learn asks the site."
+            )),
+            CheckOutcome::NotFollowed(what) => {
+                self.screen.paragraph(&format!("The server sent more than is shown here: {what}."));
+            }
+            CheckOutcome::Passed | CheckOutcome::NothingToJudge | CheckOutcome::Unreachable(_) => {}
+        }
+    }
+
+    /// Compares the prediction with the right answer, and says why it is right.
+    fn verdict(&mut self, notes: &Notes, predicted: Option<usize>) {
+        let Some((right, text)) = notes.right() else { return };
+        let verdict = match predicted {
+            Some(number) if number == right => format!("You said {number}, and so it is: {text}"),
+            Some(number) => format!("You said {number}. It is {right}: {text}"),
+            None => format!("It is {right}: {text}"),
+        };
+        self.screen.heading(&verdict);
+        self.screen.paragraph(&notes.because);
+    }
+
+    fn broken(&mut self, notes: &Notes, case: &Case) {
+        self.screen.heading(&format!("Break it: {}", notes.title));
+        notes.about.iter().for_each(|text| self.screen.paragraph(text));
+        self.request(case);
+    }
+
+    fn keep(&mut self, notes: &Notes) {
+        if !notes.keep.is_empty() {
+            self.screen.heading(&format!("Keep: {}", notes.keep));
+            self.screen.gap();
+        }
+    }
+}
