@@ -71,10 +71,14 @@ export class Course {
     this.#unfold();
   }
 
-  // On a narrow window the list of lessons is folded above the lesson. Beside it, there is nothing to unfold it with.
+  // On a narrow window the list of lessons is folded above the lesson. Beside it, there is nothing to unfold it with, and it shows
+  // the open one.
   #unfold() {
     const summary = this.index.querySelector("summary");
-    if (summary && getComputedStyle(summary).display === "none") summary.parentElement.open = true;
+    if (!summary || getComputedStyle(summary).display !== "none") return;
+    summary.parentElement.open = true;
+    const current = this.index.querySelector("[aria-current]");
+    if (current) this.index.scrollTop = current.offsetTop - this.index.clientHeight / 2;
   }
 
   #show(lesson) {
@@ -90,10 +94,10 @@ export class Course {
     this.sendButton.disabled = !isPredicted;
     this.page.replaceChildren(
       el("h3", {}, el("span", { class: "n" }, number), " ", title),
-      clauseLink(clause) ?? "",
+      el("p", {}, clauseLink(clause.split(": ", 1)[0]), withCode(clause.slice(clause.split(": ", 1)[0].length))),
       stage("Read", ...about.map((text) => el("p", {}, ...withCode(text))), this.#bytes(lesson.request)),
       predict ? stage("Predict", this.#question(lesson)) : "",
-      stage("Send", el("div", { class: "tools" }, this.sendButton, button("Take it to the lab", () => this.openInLab(toDraft(lesson.request)))), this.answer.element, this.verdict),
+      stage("Send", el("div", { class: "tools" }, this.sendButton, button("Take it to the lab", () => this.openInLab(toDraft(lesson.request)))), this.verdict, this.answer.element),
       this.rest,
       keep ? stage("Keep", el("p", { class: "keep" }, ...withCode(keep))) : "",
       el("p", { class: "turn" },
@@ -176,7 +180,7 @@ export async function glossary() {
   const { words } = await getJson("/kitchen/words").catch((error) => ({ words: [{ word: "None", text: error.message }] }));
   return el("section", { class: "words", "aria-label": "Words" },
     el("h3", {}, "Words"),
-    el("dl", {}, words.map(({ word, text }) => [el("dt", {}, word), el("dd", {}, text)])));
+    el("dl", {}, words.map(({ word, text, clause }) => [el("dt", {}, word), el("dd", {}, text, " ", clauseLink(clause ?? ""))])));
 }
 
 // What stands between backticks in a lesson is code.

@@ -16,8 +16,8 @@ const MAX_BYTES = 64 * 1024;
 
 const isMarker = (line) => /^(>>>|<<<|---|\?\?\?)/.test(line);
 
-// Returns { rows, bytes, origin }. A row is { text, at, kind, end }: `kind` is "bytes", "marker", "prose" or "none",
-// `end` is "CR LF", "LF" or "". `bytes` has a character for each byte; `origin` an index into the text for each.
+// Returns { rows, bytes, origin }. A row is { text, at, from, kind, end }: it stands at `at` in the text and at `from` in
+// the bytes; `kind` is "bytes", "marker", "prose" or "none", `end` is "CR LF", "LF" or "". `bytes` has a character for each byte; `origin` an index into the text for each.
 export function readDraft(text) {
   const lines = text.split("\n");
   let inBlock = !isMarker(lines.find((line) => line !== "" && !line.startsWith("#")) ?? "");
@@ -32,7 +32,7 @@ export function readDraft(text) {
   let at = 0;
   lines.forEach((line, number) => {
     const isLast = number === lines.length - 1;
-    const row = { text: line, at, kind: "none", end: "" };
+    const row = { text: line, at, from: bytes.length, kind: "none", end: "" };
     rows.push(row);
     if (isMarker(line)) {
       row.kind = "marker";
@@ -79,11 +79,20 @@ function putText(line, at, put) {
   }
 }
 
+// Where requests begin and end, as far as one can see without counting: each begins with a request line.
+function messages(rows, bytes) {
+  const starts = rows.filter(({ kind, text }) => kind === "bytes" && /^[A-Z]+ \S+ HTTP\/\d/.test(text)).map(({ from }) => from);
+  const edges = [...new Set([0, ...starts, bytes.length])];
+  return edges.slice(0, -1).map((edge, i) => [edge, edges[i + 1]]);
+}
+
 // Draws a draft in colours and with its line ends. `faults` are ranges of bytes that are broken.
 export function drawDraft(parent, text, { rows, bytes, origin }, faults = []) {
-  const head = bytes.indexOf("\r\n\r\n");
   const inText = ({ kind, start, end }) => ({ kind, start: origin[start], end: (origin[Math.max(start, end - 1)] ?? origin[start]) + 1 });
-  const words = tokens(bytes, head < 0 ? null : head + 4).map(inText);
+  const words = messages(rows, bytes).flatMap(([from, to]) => {
+    const head = bytes.slice(from, to).indexOf("\r\n\r\n");
+    return tokens(bytes.slice(from, to), head < 0 ? null : head + 4).map(({ kind, start, end }) => ({ kind, start: from + start, end: from + end }));
+  }).map(inText);
   const broken = faults.map(inText);
   parent.replaceChildren();
   for (const row of rows) {
@@ -119,10 +128,19 @@ export function toTranscript(text) {
   return `${first?.kind === "marker" ? "" : ">>>\n"}${lines.join("\n")}\n`;
 }
 
-// A transcript's client side as a draft: one write needs no marker.
+// What the client does in a transcript, as a draft. The answers that stand in it, and what is asserted of them, are left
+// out. Where the client waits for an answer before it goes on, it waits a moment instead.
 export function toDraft(transcript) {
-  const alone = transcript.match(/^(?:#[^\n]*\n)*>>>[^\n]*\n/);
-  const rest = alone && transcript.slice(alone[0].length);
-  const draft = alone && !/^(>>>|---)/m.test(rest) ? rest : transcript;
-  return draft.replace(/(?<!\\)\\\n$/, "");
+  const items = [];
+  for (const line of transcript.replace(/\n$/, "").split("\n")) {
+    if (isMarker(line)) items.push([line.startsWith("<<<") ? "--- wait 200ms" : line]);
+    else if (items.at(-1)?.[0].startsWith(">>>")) items.at(-1).push(line);
+  }
+  const isClient = ([marker] = [""]) => /^(>>>|--- (@\d+ )?(client|open))/.test(marker);
+  const kept = items.slice(0, items.findLastIndex(isClient) + 1)
+    .filter((item, i) => isClient(item) || (item[0].startsWith("--- wait") && isClient(items[i + 1])));
+  // One write needs no marker.
+  if (kept.length === 1) kept[0].shift();
+  // Where the last line has no end, the draft has none either.
+  return `${kept.flat().join("\n")}\n`.replace(/(?<!\\)\\\n$/, "");
 }

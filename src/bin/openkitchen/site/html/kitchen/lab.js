@@ -85,31 +85,34 @@ export class Answer {
     return result;
   }
 
-  #piece({ at, kind, bytes, text }) {
+  #piece({ at, kind, bytes, text, connection }) {
     if (kind === "received") this.said.textContent = "It answers. Waiting for more …";
-    const what = { sent: "sent", received: "received", end: "end", error: "error" }[kind] ?? "end";
-    const body = bytes === undefined ? el("span", {}, text) : el("pre", { tabindex: "0" });
+    const by = connection > 1 ? ` @${connection}` : "";
+    const what = bytes === undefined ? el("span", {}, text) : el("pre", { tabindex: "0" });
     if (bytes !== undefined) {
-      appendVisible(body, bytes.slice(0, 2048));
-      if (bytes.length > 2048) body.append(` … ${bytesText(bytes.length - 2048)} more`);
+      appendVisible(what, bytes.slice(0, 2048));
+      if (bytes.length > 2048) what.append(` … ${bytesText(bytes.length - 2048)} more`);
     }
-    this.pieces.append(el("li", { class: what },
-      el("span", { class: "when" }, `+${timeText(at)}`),
-      el("span", { class: "what" }, what === "sent" ? `→ ${bytesText(bytes.length)}` : what === "received" ? `← ${bytesText(bytes.length)}` : ""),
-      body));
+    this.pieces.append(el("li", { class: kind },
+      el("span", { class: "when" }, `+${timeText(at)}${by}`),
+      el("span", { class: "what" }, bytes === undefined ? "" : `${kind === "sent" ? "→" : "←"} ${bytesText(bytes.length)}`),
+      what));
   }
 
-  #explain({ request, response, exchange }) {
+  // `others` are further connections of the same transcript.
+  #explain({ others = [], ...first }) {
+    const all = [first, ...others];
     const meaning = new Meaning("Point at any byte. What it means stands here.");
-    const line = response?.bytes.match(/^HTTP\/[\d.]+ (\d+ [^\r\n]*)/);
-    this.said.textContent = line ? `The answer: ${line[1]}.` : response?.bytes ? "The answer is no HTTP." : "There was no answer.";
-    this.pieces.replaceChildren(el("li", { class: "fold" }, el("details", {}, el("summary", {}, `How it came: ${plural(this.pieces.children.length, "piece")}`), el("ol", { class: "pieces" }, [...this.pieces.children]))));
-    this.explained.replaceChildren(...[
-      response?.bytes ? new MessageView("Response", response, meaning, { verb: "read" }).element : null,
-      request?.bytes ? new MessageView("Request, as it was sent", request, meaning, { verb: "write" }).element : null,
-      meaning.element,
-      exchange ? el("p", {}, el("a", { href: `#exchange-${exchange}/step-1` }, `Walk this exchange in ten steps`)) : null,
-    ].filter(Boolean));
+    const answers = all.map(({ response }) => response?.bytes.match(/^HTTP\/[\d.]+ (\d+ [^\r\n]*)/)?.[1] ?? (response?.bytes ? "no HTTP" : "nothing"));
+    this.said.textContent = `The answer: ${answers.join(", then ")}.`;
+    const pieces = el("ol", { class: "pieces" }, [...this.pieces.children]);
+    this.pieces.replaceChildren(el("li", { class: "fold" }, el("details", {}, el("summary", {}, `How it came: ${plural(pieces.children.length, "piece")}`), pieces)));
+    const views = all.flatMap(({ request, response, exchange }, i) => [
+      response?.bytes ? new MessageView(i ? `Response @${i + 1}` : "Response", response, meaning, { verb: "read" }).element : null,
+      request?.bytes ? new MessageView(i ? `Request @${i + 1}` : "Request, as it was sent", request, meaning, { verb: "write" }).element : null,
+      exchange ? el("p", {}, el("a", { href: `#exchange-${exchange}/step-1` }, "Walk this exchange in ten steps")) : null,
+    ]);
+    this.explained.replaceChildren(...views.filter(Boolean), meaning.element);
   }
 }
 
@@ -188,7 +191,7 @@ export class Lab {
     this.sendButton.disabled = true;
     const result = await this.answer.send(toTranscript(this.area.value));
     this.sendButton.disabled = false;
-    if (result?.request) this.#show(result.request.parts);
+    if (result?.request?.bytes === this.draft.bytes) this.#show(result.request.parts);
   }
 
   #changed() {
