@@ -4,7 +4,7 @@
 // table; the path in all three; the status in the handler's source and in the response.
 import { button, checkbox, copy, decode, el, isRoomy, save, timeText, toBytes } from "./dom.js";
 import { Meaning, MessageView, visible } from "./bytes.js";
-import { connectionText } from "./history.js";
+import { classOf, connectionText } from "./history.js";
 import { Walk } from "./walk.js";
 
 const escapeRegExp = (text) => text.replace(/[\\^$.*+?()[\]{}|/-]/g, "\\$&");
@@ -35,13 +35,14 @@ export class Calls {
   #joined = new Map();
 
   constructor(feed) {
-    document.addEventListener("page:calls", ({ detail }) => this.#waiting.push(detail));
+    document.addEventListener("page:calls", ({ detail }) => this.#waiting.push({ ...detail, call: detail, until: Date.now() + 15_000 }));
     // A call and the exchange that it caused have the same method and target, and are in the same order.
     feed.addEventListener("exchange", ({ detail: { exchange, isNew } }) => {
       if (!isNew) return;
+      this.#waiting = this.#waiting.filter(({ until }) => until > Date.now());
       const at = this.#waiting.findIndex(({ method, target }) => method === exchange.method && target === exchange.target);
       if (at < 0) return;
-      const [call] = this.#waiting.splice(at, 1);
+      const [{ call }] = this.#waiting.splice(at, 1);
       this.#joined.set(exchange.n, call);
       if (this.#joined.size > 100) this.#joined.delete(this.#joined.keys().next().value);
       this.onJoin?.(exchange.n);
@@ -90,6 +91,16 @@ export class ExchangeView {
     return this.#detail?.n ?? null;
   }
 
+  // The call of the page that caused this exchange, or null. Its content is in the request, or it was another's.
+  get #call() {
+    const call = this.calls.of(this.#detail.n);
+    return call && this.#detail.request.bytes.endsWith(call.content) ? call : null;
+  }
+
+  get #reason() {
+    return this.#detail.response?.bytes.match(/^HTTP\/[\d.]+ \d+ ([^\r\n]*)/)?.[1] ?? "";
+  }
+
   clear(text = "Choose an exchange above, and it is taken apart here: its bytes, what each of them means, and what ran.") {
     this.#detail = null;
     this.element.replaceChildren(el("p", { class: "empty" }, text));
@@ -119,7 +130,6 @@ export class ExchangeView {
 
   #draw() {
     const { n, method, target, status, took, steps } = this.#detail;
-    const reason = this.#detail.response?.bytes.match(/^HTTP\/[\d.]+ \d+ ([^\r\n]*)/)?.[1] ?? "";
     this.walk.load(this.#detail);
     this.meaning = new Meaning("Point at any byte, touch it, or go through them with the arrow keys. What it means stands here.");
     this.element.replaceChildren(
@@ -128,12 +138,14 @@ export class ExchangeView {
           el("span", { class: "n" }, n), " ", el("span", { class: "word method" }, method || "?"), " ",
           visible(target ?? "?", { class: "word target clamp" }), " ",
           el("span", { class: "arrow", "aria-label": "was answered with" }, "→"), " ",
-          el("span", { class: `code s${Math.floor((status ?? 0) / 100)}` }, status ? `${status} ${reason}` : "no answer yet")),
+          el("span", { class: `code ${classOf(status)}` }, status ? `${status} ${this.#reason}` : "no answer yet")),
         el("span", { class: "figures" }, timeText(took)),
         steps.length ? button("Step by step", () => this.walk.start(), { class: "primary" }) : null),
       this.walk.element,
       el("div", { class: "panes" }, this.isWatch ? null : this.#pagePane(), this.#slotPane(), this.isWatch ? this.#comparePane() : this.#kitchenPane()),
       this.#takeAlong());
+    const match = this.element.querySelector(".match");
+    if (match) match.parentElement.scrollTop = match.offsetTop - match.parentElement.clientHeight / 2;
   }
 
   #pane(name, title, subtitle, ...children) {
@@ -142,18 +154,20 @@ export class ExchangeView {
 
   // Words that are coloured in any source text of this exchange.
   #words() {
-    const { method, target, status, response, handler } = this.#detail;
+    const { method, target, status, handler } = this.#detail;
     const path = (target ?? "").split("?")[0];
-    const reason = response?.bytes.match(/^HTTP\/[\d.]+ \d+ ([^\r\n]*)/)?.[1] ?? "";
-    const constant = `Status::${reason.toUpperCase().replace(/[ -]/g, "_")}`;
+    const constant = this.#reason && `Status::${this.#reason.toUpperCase().replace(/[ -]/g, "_")}`;
     return [
-      [`"${method}"`, "method"], [`"${path}"`, "target"], [status ? String(status) : "", `status s${Math.floor(status / 100)}`],
-      [reason ? constant : "", `status s${Math.floor(status / 100)}`], [handler ? `fn ${handler.name.split("::").at(-1)}` : "", "handler"],
+      [`"${method}"`, "method"],
+      [`"${path}"`, "target"],
+      [status && String(status), `status ${classOf(status)}`],
+      [constant, `status ${classOf(status)}`],
+      [handler && `fn ${handler.name.split("::").at(-1)}`, "handler"],
     ];
   }
 
   #pagePane() {
-    const call = this.calls.of(this.#detail.n);
+    const call = this.#call;
     const isThisPage = ownDocument(this.feed)?.n === this.#detail.n;
     this.result = el("div", { class: "result", "data-from": "10", "data-steps": "10" });
     const did = el("div", { "data-steps": "1" });
@@ -171,7 +185,7 @@ export class ExchangeView {
 
   // What the page showed afterwards.
   #drawResult(isThisPage = false) {
-    const call = this.calls.of(this.#detail.n);
+    const call = this.#call;
     const shown = call?.shown
       ? ["The page put the answer where you see it: ", el("b", {}, call.shown.join(" → "))]
       : [isThisPage ? "The browser drew the page from these bytes. Then the scripts of the page ran." : "What became of the answer, only the client knows."];
@@ -213,15 +227,15 @@ export class ExchangeView {
     return this.#pane("kitchen-side", "The kitchen", "backend",
       el("div", { class: "block", "data-steps": "6" },
         el("h5", {}, "The route table", place ? el("small", {}, place.split("/").slice(-2).join("/")) : null),
-        el("ol", { class: "table" }, loud),
+        el("ol", { class: "table", tabindex: "0", "aria-label": "The route table" }, loud),
         row ? null : el("p", { class: "miss" }, visible(this.#detail.steps[5]?.text ?? "No row answers.")),
-        quiet.length ? el("details", {}, el("summary", {}, `${quiet.length} quiet rows`), el("ol", { class: "table" }, quiet)) : null),
+        quiet.length ? el("details", {}, el("summary", {}, `${quiet.length} quiet rows`), el("ol", { class: "table", tabindex: "0", "aria-label": "Quiet rows" }, quiet)) : null),
       handler ? el("div", { class: "block", "data-steps": "8", "data-from": "8" },
         el("h5", {}, "The function that ran", el("small", {}, `${handler.file.split("/").slice(-2).join("/")}:${handler.line}`)),
         source(handler.text, this.#words(), handler.line)) : null,
-      el("div", { class: "block", "data-steps": "8", "data-from": "8" },
+      handler || notes.length ? el("div", { class: "block", "data-steps": "8", "data-from": "8" },
         el("h5", {}, "What it stored"),
-        notes.length ? el("ul", { class: "notes" }, notes.map((note) => el("li", {}, visible(note)))) : el("p", { class: "soft" }, "Nothing: it only read.")));
+        notes.length ? el("ul", { class: "notes" }, notes.map((note) => el("li", {}, visible(note)))) : el("p", { class: "soft" }, "Nothing.")) : null);
   }
 
   #rowWords(entry) {

@@ -11,7 +11,8 @@ const ASSETS = new Set(["style", "script", "image", "font", "manifest", "audio",
 
 const isAsset = ({ dest, target }) => ASSETS.has(dest) || target === "/favicon.ico";
 const nameOf = (target) => target.split("?")[0].split("/").at(-1) || target;
-const classOf = (status) => (status ? `s${Math.floor(status / 100)}` : "");
+// The class that colours a status.
+export const classOf = (status) => (status ? `s${Math.floor(status / 100)}` : "");
 
 // What a connection is doing, in words.
 export function connectionText({ state, exchanges }, isBusy = false, hasCarried = exchanges > 0) {
@@ -36,7 +37,7 @@ export class History {
   #isDrawn = true;
   #selected = null;
 
-  constructor(feed) {
+  constructor(feed, isWatch) {
     this.feed = feed;
     this.list = el("ol", { class: "rows", "aria-label": "Exchanges, newest first" });
     this.filter = el("input", { type: "search", placeholder: "Filter: POST 404 @7", "aria-label": "Filter exchanges by method, path, status, type or connection", input: () => this.draw() });
@@ -53,7 +54,7 @@ export class History {
       this.connections.append(el("li", {}, cell));
     });
     this.element = el("section", { class: "history", "aria-label": "History" },
-      el("div", { class: "tools" }, this.filter, this.pause, checkbox("the kitchen’s own", (own) => feed.showOwn(own))),
+      el("div", { class: "tools" }, this.filter, this.pause, isWatch ? null : checkbox("the kitchen’s own", (own) => feed.showOwn(own))),
       el("div", { class: "window" }, this.list, this.empty),
       this.connections);
     this.list.addEventListener("keydown", (event) => this.#move(event));

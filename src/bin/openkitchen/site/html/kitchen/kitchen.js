@@ -92,13 +92,14 @@ async function start() {
     await feed.start();
   } catch (error) {
     await style;
-    new Door(el("div", { class: "inside" }, el("h2", { tabindex: "-1" }, "The kitchen is closed"), el("p", { class: "empty" }, error.message)));
+    title.textContent = "The kitchen is closed";
+    new Door(el("div", { class: "inside" }, el("header", { class: "top" }, title), el("p", { class: "empty" }, error.message)));
     return;
   }
   const { rows } = await getJson("/kitchen/table");
   await style;
 
-  const list = new History(feed);
+  const list = new History(feed, isWatch);
   const exchange = new ExchangeView({ feed, table: rows, calls, isWatch });
   const holder = () => el("div", {});
   const [lab, course, words] = [holder(), holder(), holder()];

@@ -101,8 +101,14 @@ export class Walk {
     const bytes = lit.querySelector(".bytes");
     const spot = bytes?.querySelector({ 5: ".framing", 7: ".content-bytes" }[this.step] ?? ".head-bytes");
     if (spot) bytes.scrollTop = spot.offsetTop - bytes.clientHeight / 2;
-    lit.style.scrollMargin = `${this.element.offsetHeight + 16}px 0 8rem`;
-    lit.scrollIntoView({ block: "nearest", behavior: isCalm() ? "auto" : "smooth" });
+    // Not scrollIntoView(): it would scroll the dining room, too.
+    const views = this.element.closest(".views");
+    const isOwn = getComputedStyle(views).overflowY === "auto";
+    const box = lit.getBoundingClientRect();
+    const top = (isOwn ? views.getBoundingClientRect().top : 0) + this.element.offsetHeight + 16;
+    const bottom = innerHeight - 130; // above the meaning
+    const by = box.top < top ? box.top - top : Math.max(0, Math.min(box.bottom - bottom, box.top - top));
+    (isOwn ? views : document.scrollingElement).scrollBy({ top: by, behavior: isCalm() ? "auto" : "smooth" });
   }
 
   #to(step) {
