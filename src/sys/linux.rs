@@ -7,7 +7,8 @@ use std::os::fd::AsRawFd;
 use std::ptr;
 
 use super::SIG_IGN;
-use super::{ioctl, signal};
+use super::ioctl;
+use super::signal;
 
 pub const RLIMIT_NOFILE: c_int = 7;
 pub const SOL_SOCKET: c_int = 1;

@@ -503,10 +503,11 @@ fn the_lab_sends_to_this_server_and_tells_the_answer_as_it_comes() {
     let [sent, received, end, done] = lines[..] else { panic!("{}", told.text()) };
     let bytes = "\"bytes\":\"GET / HTTP/1.1\\u000d\\u000aHost : h\\u000d\\u000a\\u000d\\u000a\"";
     assert!(sent.contains("\"kind\":\"sent\"") && sent.contains(bytes), "{sent}");
-    assert!(received.contains("\"kind\":\"received\",\"bytes\":\"HTTP/1.1 400 Bad Request"));
-    assert!(end.contains("\"kind\":\"end\",\"text\":\"server closed\""), "{end}");
+    assert!(received.contains("\"connection\":1,\"bytes\":\"HTTP/1.1 400 Bad Request"));
+    assert!(end.contains("\"kind\":\"end\",\"connection\":1,\"text\":\"server closed\""), "{end}");
     assert!(done.starts_with("{\"kind\":\"done\",\"connection\":1,\"request\":{"), "{done}");
-    assert!(done.contains("\"why\":\"") && !done.contains("why: "), "{done}");
+    let mut whys = done.split("\"why\":\"").skip(1);
+    assert!(whys.any(|why| !why.starts_with('"')), "what goes wrong: {done}");
     assert!(done.contains("\"start\":20,\"end\":21,\"about\":\"\""), "the caret: {done}");
     assert!(done.contains("\"fault\":true"), "{done}");
     let number = done.rsplit("\"exchange\":").next().unwrap().split(',').next().unwrap();
@@ -536,11 +537,6 @@ fn the_lab_plays_several_writes_waits_and_a_half_close() {
 fn the_lab_has_several_connections_and_waits_at_assertions() {
     let server = ServerProcess::start_site("");
     let get = "GET /about HTTP/1.1\nHost: h\n\n";
-    let told = lab(
-        server.address,
-        &format!(">>>\n{get}???\nstatus 200\n\n>>>\n{get}>>> @2\n{get}??? \nstatus 200\n"),
-    );
-    assert_eq!(told.status, 400, "a space after the marker: {}", told.text());
     let told = lab(
         server.address,
         &format!(">>>\n{get}\n???\nstatus 200\n\n>>>\n{get}\n>>> @2\n{get}\n???\nstatus 200\n"),
@@ -575,7 +571,8 @@ fn the_course_and_the_words_are_served_and_each_lesson_can_be_sent_in_the_lab() 
     for request in requests {
         openkitchen::play::script::parse(&request, openkitchen::transcript::Side::Client)
             .unwrap_or_else(|why| panic!("{why}\n{request}"));
-        assert!(request.contains(">>>"), "{request}");
+        let can_be_sent = [">>>", "---"].iter().any(|marker| request.contains(marker));
+        assert!(can_be_sent, "{request}");
     }
 }
 

@@ -94,25 +94,30 @@ impl RecordedConnection {
             return;
         }
         self.write_held(folder);
-        self.write_crossed(followed, folder);
+        self.write_crossed(followed, Instant::now(), folder);
     }
 
     /// Takes the route of the request that is held: whether its exchange is left out.
     pub fn routed(&mut self, is_left_out: bool, folder: &RecordingFolder) {
         for held in self.left_out.routed(is_left_out) {
-            self.write_crossed(&held.followed(), folder);
+            self.write_crossed(&held.followed(), held.at, folder);
         }
     }
 
     /// Writes what is held: its route will not be known.
     fn write_held(&mut self, folder: &RecordingFolder) {
         for held in self.left_out.release() {
-            self.write_crossed(&held.followed(), folder);
+            self.write_crossed(&held.followed(), held.at, folder);
         }
     }
 
-    /// Writes bytes that crossed, and the assertions on the responses that end in them.
-    fn write_crossed(&mut self, followed: &FollowedBytes<'_>, folder: &RecordingFolder) {
+    /// Writes bytes that crossed at `now`, and the assertions on the responses that end in them.
+    fn write_crossed(
+        &mut self,
+        followed: &FollowedBytes<'_>,
+        now: Instant,
+        folder: &RecordingFolder,
+    ) {
         if matches!(self.file, RecordingFile::Closed) {
             return;
         }
@@ -132,7 +137,6 @@ impl RecordedConnection {
             }
             return;
         }
-        let now = Instant::now();
         let note = Note::new(&notes::crossed(length, 1, now - self.last_event));
         let silence = self.silence(from, now);
         let block = Block { connection: 1, from, note, bytes: Bytes::raw(bytes) };

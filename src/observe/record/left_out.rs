@@ -12,6 +12,7 @@
 
 use std::mem;
 use std::sync::Arc;
+use std::time::Instant;
 
 use crate::message::dialogue::{Followed, Side};
 use crate::observe::follower::FollowedBytes;
@@ -26,6 +27,8 @@ pub(super) struct LeftOut {
 
 /// Bytes that crossed, as their follower told them.
 pub(super) struct HeldBytes {
+    /// When they crossed.
+    pub at: Instant,
     bytes: Vec<u8>,
     ranges: Arc<[Followed]>,
     begins_message: bool,
@@ -36,7 +39,7 @@ pub(super) struct HeldBytes {
 impl HeldBytes {
     /// The bytes of the client, as they were told.
     pub fn followed(&self) -> FollowedBytes<'_> {
-        let HeldBytes { bytes, ranges, begins_message, content_before, is_in_flight } = self;
+        let HeldBytes { bytes, ranges, begins_message, content_before, is_in_flight, .. } = self;
         FollowedBytes {
             from: Side::Client,
             bytes,
@@ -60,8 +63,15 @@ impl LeftOut {
         let begins_request = from == Side::Client && (begins_message || !self.held.is_empty());
         if begins_request {
             let (bytes, ranges) = (bytes.to_vec(), Arc::clone(ranges));
-            let held = HeldBytes { bytes, ranges, begins_message, content_before, is_in_flight };
-            self.held.push(held);
+            let at = Instant::now();
+            self.held.push(HeldBytes {
+                at,
+                bytes,
+                ranges,
+                begins_message,
+                content_before,
+                is_in_flight,
+            });
         }
         begins_request
     }

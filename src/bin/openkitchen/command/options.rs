@@ -238,7 +238,7 @@ mod tests {
             ("chek", "`chek` is not a command; did you mean check?"),
             (
                 "dance",
-                "`dance` is not a command; the commands are watch, send, check, mock, explain",
+                "`dance` is not a command; the commands are watch, send, check, mock, learn, explain",
             ),
         ] {
             assert_eq!(unknown_command(word), CliError::Usage(expected.into()));

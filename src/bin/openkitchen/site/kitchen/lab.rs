@@ -77,13 +77,12 @@ fn parse(text: &[u8]) -> Result<Transcript, Response> {
     }
     let text = str::from_utf8(text).map_err(|_| bad("The transcript is not UTF-8."))?;
     let transcript = script::parse(text, Side::Client).map_err(|why| bad(&why))?;
-    let (mut sent, mut does_anything, mut connections) = (0, false, BTreeSet::new());
+    let (mut sent, mut connections) = (0, BTreeSet::new());
     for item in &transcript.items {
         connections.extend(match item {
             Item::Block(block) => {
                 let is_sent = block.from == Side::Client;
                 sent = if is_sent { block.bytes.len().saturating_add(sent) } else { sent };
-                does_anything |= is_sent;
                 Some(block.connection)
             }
             Item::Event(event) => Some(event.connection),
@@ -93,10 +92,10 @@ fn parse(text: &[u8]) -> Result<Transcript, Response> {
     if connections.len() > MAX_CONNECTIONS {
         return Err(bad(&format!("A lab has {MAX_CONNECTIONS} connections at most.")));
     }
-    match does_anything {
-        false => Err(bad("line 1: expected something to send, such as >>>")),
-        true if sent > MAX_SENT_BYTES as u64 => Err(large()),
-        true => Ok(transcript),
+    match connections.is_empty() {
+        true => Err(bad("line 1: expected something to send, such as >>>")),
+        false if sent > MAX_SENT_BYTES as u64 => Err(large()),
+        false => Ok(transcript),
     }
 }
 
