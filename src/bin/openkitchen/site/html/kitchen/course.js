@@ -132,6 +132,9 @@ export class Course {
 
   async #send(lesson) {
     this.sendButton.disabled = true;
+    // Its place is taken now, so that nothing moves when the answer is there.
+    this.verdict.className = "verdict waits";
+    this.verdict.replaceChildren(el("h4", {}, "Compare"), el("p", {}, "When the answer is complete."));
     const result = await this.answer.send(lesson.request);
     this.sendButton.disabled = false;
     if (!result) return;
@@ -144,7 +147,8 @@ export class Course {
         el("h4", {}, "Compare"),
         el("p", {}, el("b", {}, isRight ? "As you predicted: " : "Not as you predicted. "), isRight ? "" : "The right answer: ", ...withCode(predict.answers[predict.right])),
         because ? el("p", {}, ...withCode(because)) : "");
-    } else if (because) {
+    } else {
+      this.verdict.className = "verdict right";
       this.verdict.replaceChildren(el("h4", {}, "Compare"), el("p", {}, ...withCode(because)));
     }
     this.#drawBreaks(lesson);
