@@ -108,6 +108,11 @@ impl Progress {
         self.is_lost
     }
 
+    /// Whether the head of a message has begun and is not complete.
+    pub fn is_within_head(&self) -> bool {
+        self.incomplete > 0 && !self.head_is_whole && !self.is_lost
+    }
+
     /// Whether this position is at `goal` or after it. A server need not send the interim responses
     /// that stand before `goal`.
     pub fn has_reached(&self, goal: &Progress) -> bool {

@@ -95,9 +95,9 @@ pub enum End {
     ClientClosed,
     /// The client's side reset the connection.
     ClientReset,
-    /// The server will send no more.
+    /// The server will send no more, and reads no more.
     ServerClosed,
-    /// The server will send no more, and the client goes on sending. Only `watch` reports that.
+    /// The server will send no more. It still reads, or it may: the client has not ended.
     ServerHalfClosed,
     /// The server's side reset the connection: a response had that [step](crate::DeliveryStep::Reset), or
     /// a program between the two, as `watch` is, has seen it.
@@ -132,31 +132,47 @@ pub struct Tapped<'o, L> {
     connection: u64,
     observers: &'o [Arc<dyn Observer>],
     client_ended: Cell<bool>,
-    server_ended: Cell<bool>,
+    server_end: Cell<ServerEnd>,
     /// Whether the connection ends in a reset.
     resets: bool,
+}
+
+/// Whether the server has ended its half, and this is reported. It is reported with what comes
+/// next: only that tells whether the server has closed, or has half-closed and reads on.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum ServerEnd {
+    Open,
+    Unreported,
+    Reported,
 }
 
 impl<'o, L> Tapped<'o, L> {
     /// Wraps the `Io` of a new connection, and reports it as opened. Dropping it reports the end.
     pub fn new(io: L, identity: Identity, observers: &'o [Arc<dyn Observer>]) -> Tapped<'o, L> {
         let Identity { number: connection, peer } = identity;
-        let (client_ended, server_ended) = (Cell::new(false), Cell::new(false));
-        let resets = false;
-        let tapped = Tapped { io, connection, observers, client_ended, server_ended, resets };
+        let (client_ended, server_end) = (Cell::new(false), Cell::new(ServerEnd::Open));
+        let tapped = Tapped { io, connection, observers, client_ended, server_end, resets: false };
         report(observers, |observer| observer.opened(connection, peer));
         tapped
     }
 
     fn client_ended(&self, end: End) {
+        self.report_server_end(End::ServerClosed);
         if !self.client_ended.replace(true) {
             report(self.observers, |observer| observer.ended(self.connection, end));
         }
     }
 
     fn server_ended(&self) {
-        if !self.server_ended.replace(true) {
-            let end = if self.resets { End::ServerReset } else { End::ServerClosed };
+        if self.server_end.get() == ServerEnd::Open {
+            self.server_end.set(ServerEnd::Unreported);
+        }
+    }
+
+    /// Reports the end of the server's half in this way, if there is one to report.
+    fn report_server_end(&self, end: End) {
+        if self.server_end.get() == ServerEnd::Unreported {
+            self.server_end.set(ServerEnd::Reported);
             report(self.observers, |observer| observer.ended(self.connection, end));
         }
     }
@@ -178,9 +194,12 @@ impl<L: Io> Read for Tapped<'_, L> {
         let length = self.note_reset(read)?;
         match length {
             0 => self.client_ended(End::ClientClosed),
-            _ => report(self.observers, |observer| {
-                observer.received(self.connection, &buffer[..length])
-            }),
+            _ => {
+                self.report_server_end(End::ServerHalfClosed);
+                report(self.observers, |observer| {
+                    observer.received(self.connection, &buffer[..length])
+                });
+            }
         }
         Ok(length)
     }
@@ -219,6 +238,7 @@ impl<L: Io> Io for Tapped<'_, L> {
 impl<L> Drop for Tapped<'_, L> {
     fn drop(&mut self) {
         self.server_ended();
+        self.report_server_end(if self.resets { End::ServerReset } else { End::ServerClosed });
         report(self.observers, |observer| observer.gone(self.connection));
     }
 }

@@ -140,15 +140,6 @@ impl Follower {
         self.connection(connection).is_some_and(|it| lock(&it).dialogue.is_in_flight())
     }
 
-    /// Whether the client has begun a request and not ended it.
-    pub(crate) fn is_within_request(&self, connection: u64) -> bool {
-        self.connection(connection).is_some_and(|it| {
-            let it = lock(&it);
-            let reader = it.dialogue.reader(Side::Client);
-            reader.is_within() && !reader.is_lost()
-        })
-    }
-
     /// Tells the viewers a sentence about a connection: see [`Viewer::noted`].
     pub(crate) fn noted(&self, connection: u64, sentence: &str) {
         report(&self.viewers, |viewer| viewer.noted(connection, sentence));
@@ -227,8 +218,7 @@ impl Observer for Follower {
 }
 
 /// `--- client half-close`, `--- server reset`: how a viewer writes the end of one side. A FIN says only
-/// that its side sends no more. The client may still read, until the server has ended. That the server
-/// still reads is known if the client goes on sending.
+/// that its side sends no more. It may still read, until the other side has ended too.
 pub(super) fn end_event(end: End, server_ended: bool) -> EventKind {
     match end {
         End::ClientClosed if !server_ended => EventKind::HalfClose(Side::Client),

@@ -34,10 +34,10 @@
 //! If a side kept the other waiting for two seconds or more, the file says so: `--- silent 10s`. A player
 //! of the file then waits as long.
 //!
-//! A side that sends FIN may still read. So the client's FIN is written as `client half-close`, or as
-//! `client closed` if the server has closed before. The server's is written as `server half-close` if the
-//! client goes on sending. A connection that `watch` itself has ended, at a stop for example, says so in a
-//! line of prose, and has no end and no assertion on one.
+//! A side that sends FIN may still read. So the FIN of the first side is written as its
+//! `half-close`, and that of the second as `closed`. If the client ends at once after the server,
+//! the server's is written as `server closed` too. A connection that `watch` itself has ended, at a
+//! stop for example, says so in a line of prose, and has no end and no assertion on one.
 //!
 //! Bounds: 1,000 files in the folder, 16 MiB each. Nothing is ever deleted: beyond the
 //! bounds, connections and bytes are only counted. A response that the bound cuts is completed with a

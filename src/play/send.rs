@@ -24,6 +24,7 @@
 
 mod output;
 
+use std::collections::BTreeSet;
 use std::io::{ErrorKind, Read, Write};
 use std::net::SocketAddr;
 use std::sync::mpsc::{Receiver, SyncSender, channel};
@@ -37,7 +38,7 @@ use super::connect;
 use super::turns::{Step, ToReceive, Turns};
 use crate::message::counted::counted;
 use crate::message::dialogue::{Dialogue, Progress};
-use crate::transcript::{EventKind, Millis, Side, Transcript};
+use crate::transcript::{EventKind, Item, Millis, Side, Transcript};
 
 /// The pause after each byte, where the bytes are sent slowly: long enough that the server reads each
 /// byte alone, short enough that a head arrives before a server's timeout.
@@ -76,7 +77,7 @@ impl Default for SendOptions {
 /// How sending ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum SendOutcome {
-    /// A complete final response was received.
+    /// A complete final response was received, or one with more than is followed here.
     Answered,
     /// No complete response, and a connection is still open.
     Silent,
@@ -96,6 +97,8 @@ pub struct SendPlayer<V> {
     output: V,
     /// Each with what has crossed it.
     clients: Clients<Dialogue>,
+    /// The connections on which the client is still to send.
+    unsent: BTreeSet<u32>,
     /// When bytes last crossed, on any connection.
     last: Instant,
     /// The event of stdin that was taken from the queue last.
@@ -122,6 +125,7 @@ impl<V: SendViewer> SendPlayer<V> {
             received: 0,
             output: viewer,
             clients: Clients::new(addresses, options.timeout, MAX_QUEUED_EVENTS),
+            unsent: BTreeSet::new(),
             last: Instant::now(),
             stdin: None,
         }
@@ -148,13 +152,10 @@ impl<V: SendViewer> SendPlayer<V> {
             while self.stdin.is_none() && self.connection(1)?.is_open() {
                 self.print_next(None);
             }
-            match self.stdin.take() {
-                Some(ClientEventKind::Bytes(bytes)) if is_terminal => {
-                    self.send(1, &with_crlf(&bytes))?;
-                }
-                Some(ClientEventKind::Bytes(bytes)) => self.send(1, &bytes)?,
-                _ => break,
-            }
+            let Some(ClientEventKind::Bytes(bytes)) = self.stdin.take() else { break };
+            self.unsent.insert(1);
+            self.send(1, &if is_terminal { with_crlf(&bytes) } else { bytes })?;
+            self.unsent.remove(&1);
         }
         if self.options.half_close {
             self.half_close(1)?;
@@ -167,6 +168,11 @@ impl<V: SendViewer> SendPlayer<V> {
     /// # Errors
     /// A sentence: a connection could not be opened.
     pub fn play(&mut self, transcript: &Transcript) -> Result<(), String> {
+        let senders = transcript.items.iter().filter_map(|item| match item {
+            Item::Block(block) if block.from == Side::Client => Some(block.connection),
+            _ => None,
+        });
+        self.unsent = senders.collect();
         for turn in Turns::new(&transcript.items, Side::Client) {
             if self.is_over() {
                 break;
@@ -188,6 +194,9 @@ impl<V: SendViewer> SendPlayer<V> {
             Step::Wait { by: Side::Server, .. } => {}
             Step::Send { bytes, is_last } => {
                 self.send(number, &bytes)?;
+                if is_last {
+                    self.unsent.remove(&number);
+                }
                 if self.options.half_close && is_last {
                     self.half_close(number)?;
                 }
@@ -337,6 +346,9 @@ impl<V: SendViewer> SendPlayer<V> {
                 self.received += bytes.len() as u64;
                 self.output.received(number, &bytes, at);
             }
+            ClientEventKind::End if self.unsent.contains(&number) => {
+                self.output.event(number, EventKind::HalfClose(Side::Server));
+            }
             ClientEventKind::End => self.output.event(number, EventKind::Closed(Side::Server)),
             ClientEventKind::Reset => self.output.event(number, EventKind::Reset(Side::Server)),
         }
@@ -353,8 +365,17 @@ impl<V: SendViewer> SendPlayer<V> {
         for &number in &silent {
             self.output.event(number, EventKind::Silent(Millis::from(self.options.timeout)));
         }
-        let has_response =
-            |connection: &FollowedConnection| connection.state.progress(Side::Server).finals > 0;
+        let beyond = self
+            .clients
+            .iter()
+            .filter_map(|(_, connection)| connection.state.reader(Side::Server).beyond());
+        for what in beyond {
+            self.output.prose(&format!("the response has more than is followed here: {what}"));
+        }
+        let has_response = |connection: &FollowedConnection| {
+            let is_beyond = connection.state.reader(Side::Server).beyond().is_some();
+            connection.state.progress(Side::Server).finals > 0 || is_beyond
+        };
         if self.clients.iter().any(|(_, connection)| has_response(connection)) {
             return SendOutcome::Answered;
         }

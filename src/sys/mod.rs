@@ -144,8 +144,8 @@ pub fn unacknowledged(stream: &TcpStream) -> usize {
     system::unacknowledged(stream)
 }
 
-/// Columns of the terminal to which stdout is connected, at this moment. `None` if it is no terminal or
-/// does not say, and on Windows.
+/// Columns of the terminal to which stdout is connected, at this moment. `None` if it is no
+/// terminal or does not say, and on Windows.
 pub fn stdout_columns() -> Option<usize> {
     system::stdout_columns()
 }

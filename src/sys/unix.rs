@@ -101,9 +101,9 @@ pub fn stdout_columns() -> Option<usize> {
 /// The width of a terminal; `None` if the descriptor is none.
 fn columns(terminal: BorrowedFd<'_>) -> Option<usize> {
     let mut size = TerminalSize::default();
-    // SAFETY: TIOCGWINSZ writes a struct of this layout (four `unsigned short`) through the pointer, which
-    // lives across the call; the descriptor is open as long as it is borrowed. What is no terminal, and a
-    // kernel that has another number, fails and writes nothing.
+    // SAFETY: TIOCGWINSZ writes a struct of this layout (four `unsigned short`) through the
+    // pointer, which lives across the call; the descriptor is open as long as it is borrowed. What
+    // is no terminal, and a kernel that has another number, fails and writes nothing.
     let result = unsafe { ioctl(terminal.as_raw_fd(), TIOCGWINSZ, &raw mut size) };
     // Zero: a terminal that does not know its size, such as a serial line.
     (result == 0 && size.columns > 0).then(|| usize::from(size.columns))
@@ -319,9 +319,9 @@ mod tests {
         for width in [80, 132, 65_535] {
             let size = TerminalSize { rows: 24, columns: width, pixels: [0; 2] };
             let mut guarded = Guarded { value: TerminalSize::default(), behind: UNTOUCHED };
-            // SAFETY: TIOCSWINSZ reads a struct of this layout, which lives across the call. The second
-            // pointer is made from the whole of `guarded`, so the call may write behind the struct as
-            // well, if its layout is wrong.
+            // SAFETY: TIOCSWINSZ reads a struct of this layout, which lives across the call. The
+            // second pointer is made from the whole of `guarded`, so the call may write behind the
+            // struct as well, if its layout is wrong.
             let results = unsafe {
                 let set = ioctl(terminal.as_raw_fd(), TIOCSWINSZ, &raw const size);
                 (set, ioctl(terminal.as_raw_fd(), TIOCGWINSZ, addr_of_mut!(guarded)))

@@ -126,7 +126,7 @@ pub struct Event {
 pub enum EventKind {
     /// `open`: the client connected.
     Open,
-    /// `client half-close`: this side writes no more, and still reads.
+    /// `client half-close`: this side writes no more, and may still read.
     HalfClose(Side),
     /// `server closed`: this side closed the connection in order.
     Closed(Side),

@@ -135,6 +135,27 @@ fn a_reset_by_a_response_follows_all_bytes_before_it_and_is_told() {
 }
 
 #[test]
+fn a_server_that_reads_on_after_its_last_response_has_half_closed() {
+    let refused = "GET / HTTP/1.1\r\nHost : h\r\n\r\n";
+    for (later, ends) in [
+        ("", &["ServerClosed", "ClientClosed", "gone"][..]),
+        ("more", &["ServerHalfClosed", "received 4", "ClientClosed", "gone"]),
+    ] {
+        let calls = Arc::new(Calls::default());
+        let server = Server::bind("127.0.0.1:0").unwrap().observed_by(calls.clone());
+        let server = server.start(&ROUTES, ()).unwrap();
+        let mut client = TcpStream::connect(server.address()).unwrap();
+        client.write_all(refused.as_bytes()).unwrap();
+        client.read_to_end(&mut Vec::new()).unwrap();
+        client.write_all(later.as_bytes()).unwrap();
+        // What was sent is read before the FIN after it.
+        client.shutdown(Shutdown::Write).unwrap();
+        let calls = calls.until_gone();
+        assert_eq!(calls[calls.len() - ends.len()..], *ends, "{later:?}");
+    }
+}
+
+#[test]
 fn the_route_is_told_before_the_content_is_read() {
     let calls = Arc::new(Calls::default());
     let server = Server::bind("127.0.0.1:0").unwrap().observed_by(calls.clone());

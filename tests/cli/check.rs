@@ -819,6 +819,42 @@ fn the_lessons_about_the_site_are_skipped_on_a_server_with_a_page_for_every_path
 }
 
 #[test]
+fn a_server_that_refuses_every_path_fails_only_what_it_must_do() {
+    let site = lessons().iter().filter(|(_, text)| text.contains("\n# only: our site\n")).count();
+    for status in [
+        "401 Unauthorized",
+        "403 Forbidden",
+        "421 Misdirected Request",
+        "429 Too Many Requests",
+        "500 Internal Server Error",
+        "503 Service Unavailable",
+    ] {
+        let address = server_of(move |_| empty(status, ""));
+        let ended = check(address, "--timeout 0.3");
+        let why = format!("this server answers every path with {}", &status[..3]);
+        let skipped = count(&ended, "skip");
+        assert_eq!(ended.stdout.matches(&why).count(), skipped, "{status}: {}", ended.stdout);
+        assert!(skipped > site, "{status}: {}", ended.stdout);
+        // Of these, only the lessons on requests that must be answered 400 can fail, for one cause.
+        let got = format!("got:       status {}", &status[..3]);
+        assert_eq!(ended.stdout.matches(&got).count(), 1, "{status}: {}", ended.stdout);
+        assert!(ended.stdout.contains(" as 34 does"), "{status}: {}", ended.stdout);
+        let counts = format!("{site} are about the lesson site only");
+        assert!(ended.stdout.replace('\n', " ").contains(&counts), "{status}: {}", ended.stdout);
+        for lesson in ["content-and-its-length", "nothing-here", "a-like-from-another-site"] {
+            let ended = check(address, &format!("--timeout 0.3 {lesson}"));
+            assert_eq!((ended.code, count(&ended, "skip")), (Some(0), 1), "{}", ended.stdout);
+        }
+    }
+    // A fault on one path is no refusal of all.
+    let address = server_of(|line| {
+        empty(if line.contains("echo") { "500 Internal Server Error" } else { "404 Not Found" }, "")
+    });
+    let ended = check(address, "--timeout 0.3 content-and-its-length");
+    assert_eq!((ended.code, count(&ended, "FAIL")), (Some(1), 1), "{}", ended.stdout);
+}
+
+#[test]
 fn the_absolute_form_gets_the_status_of_the_path() {
     for (path, absolute, code) in [
         ("200 OK", "200 OK", 0),
@@ -847,8 +883,8 @@ fn the_absolute_form_gets_the_status_of_the_path() {
 #[test]
 fn one_cause_is_one_failure() {
     for (response, label, cause) in [
-        (empty("403 Forbidden", ""), "07", "got:       status 403"),
-        (empty("500 Internal Server Error", ""), "07", "got:       status 500"),
+        (empty("403 Forbidden", ""), "34", "got:       status 403"),
+        (empty("500 Internal Server Error", ""), "34", "got:       status 500"),
         ("hello\r\n\r\n".into(), "02", "a response begins with its status line"),
         ("HTTP/1.1 200 OK\nX: y\n\n".into(), "02", "each line of a head ends in CR LF"),
     ] {

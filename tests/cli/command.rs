@@ -493,6 +493,8 @@ fn a_dash_in_place_of_a_file_is_stdin_for_every_command() {
     let bytes = "GET /about HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n";
     for (line, stdin, expected) in [
         (format!("send {address} -"), bytes, "HTTP/1.1 200 OK"),
+        (format!("send {address} -"), page, "HTTP/1.1 200 OK"),
+        (format!("send {address} -"), &*format!("\u{feff}\n{page}"), "HTTP/1.1 200 OK"),
         (format!("check {address} -"), page, "1 of 1 pass"),
         ("explain -".into(), bytes, "GET: asks for"),
         ("explain -".into(), page, "GET: asks for"),
@@ -505,11 +507,17 @@ fn a_dash_in_place_of_a_file_is_stdin_for_every_command() {
     let ended = run_with_input(&mut openkitchen("mock - --timeout 0.1"), page.as_bytes());
     assert_eq!(ended.code, Some(3), "{}", ended.stderr);
     assert!(ended.stdout.contains("0 of 1 connection was opened"), "{}", ended.stdout);
-    for line in [&*format!("check {address} -"), "mock -", "explain -"] {
+    let lines =
+        [&*format!("check {address} -"), &format!("send {address} -"), "mock -", "explain -"];
+    for line in lines {
         let ended = run_with_input(&mut openkitchen(line), b"# t\n\n<<<\n\\q\n");
         assert_eq!((ended.code, &*ended.stdout), (Some(2), ""), "{line}");
         assert!(ended.stderr.starts_with("openkitchen: -: line 4: "), "{line}: {}", ended.stderr);
     }
+    let twice = format!("check {address} - -");
+    let ended = run_with_input(&mut openkitchen(&twice), page.as_bytes());
+    assert_eq!((ended.code, &*ended.stdout), (Some(2), ""));
+    assert!(ended.stderr.contains("stdin can be read once"), "{}", ended.stderr);
 }
 
 #[test]

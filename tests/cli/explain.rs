@@ -140,7 +140,7 @@ const BROKEN: [(&str, &str, &str); 68] = [
     ("GET about HTTP/1.1\r\nHost: h\r\n\r\n", "begins with a slash", "so does the request"),
     ("GET /a#b HTTP/1.1\r\nHost: h\r\n\r\n", "a # that begins none is written %23", "so does the request"),
     ("GET /% HTTP/1.1\r\nHost: h\r\n\r\n", "two hex digits", "so does the request"),
-    ("get / HTTP/1.1\r\nHost: h\r\n\r\n", "openkitchen answers 501", "so does the request"),
+    ("get / HTTP/1.1\r\nHost: h\r\n\r\n", "own server answers 501", "so does the request"),
     ("{\"a\": 1}\r\n", "not allowed in a method", ""),
     ("\r\n\r\n", "only one may stand before", ""),
     ("GET / HT", "the message stops within its head", ""),
@@ -549,6 +549,8 @@ fn a_response_that_ends_at_its_head_misses_no_content() {
         for input in [&transcript, &capture] {
             let output = explained(&[], input.as_bytes());
             assert!(!output.contains("were promised"), "{output}");
+            // What openkitchen's own server refuses, another one may serve.
+            assert!(!output.contains("this is not a proxy"), "{output}");
             // In one capture, the bytes after a broken request are not explained.
             let is_explained = input == &transcript || !request.contains("HEAD");
             assert_eq!(output.contains(end), is_explained, "{output}");

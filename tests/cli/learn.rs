@@ -1,5 +1,5 @@
-//! Tests of `openkitchen learn`: a session whose input is a pipe, the text of all lessons, what is kept,
-//! and the questions that a learner asks.
+//! Tests of `openkitchen learn`: a session whose input is a pipe, the text of all lessons, what is
+//! kept, and the questions that a learner asks.
 
 use std::fs;
 use std::io::Read;
@@ -258,8 +258,8 @@ fn assert_80_columns(what: &str, text: &str) {
     }
 }
 
-/// That no word is broken is tested with the text of the lessons: the words of each are found. The helps
-/// of the commands are in `command.rs`.
+/// That no word is broken is tested with the text of the lessons: the words of each are found. The
+/// helps of the commands are in `command.rs`.
 #[test]
 fn everything_is_80_columns_wide() {
     assert_80_columns("learn --print", &PRINTED);

@@ -423,6 +423,44 @@ fn a_file_can_wait_close_and_use_two_connections() {
 }
 
 #[test]
+fn a_response_with_more_than_is_followed_is_an_answer() {
+    let long = "y".repeat(300 * 1024);
+    let chunked = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n";
+    for response in [
+        format!("{chunked}2\r\nok\r\n0\r\nX: {long}\r\n\r\n"),
+        format!("{chunked}2;{long}\r\nok\r\n0\r\n\r\n"),
+    ] {
+        let (address, server) = server(move |mut stream| {
+            read(&mut stream, GET.len());
+            stream.write_all(response.as_bytes()).unwrap();
+        });
+        let ended = send_unchecked(address, "", GET);
+        server.join().unwrap();
+        assert_eq!(ended.code, Some(0), "{}", ended.stderr);
+        let said = "\n# the response has more than is followed here: a ";
+        assert!(ended.stdout.contains(said), "{}", ended.stdout.len());
+    }
+}
+
+#[test]
+fn a_server_that_ends_before_the_client_has_sent_all_has_half_closed() {
+    let file = format!(">>>\n{}--- wait 300ms\n>>>\nmore\n", GET.replace("\r\n", "\n"));
+    let (address, server) = server(|mut stream| {
+        read(&mut stream, GET.len());
+        stream.write_all(OK.as_bytes()).unwrap();
+        stream.shutdown(Shutdown::Write).unwrap();
+        let mut more = Vec::new();
+        stream.read_to_end(&mut more).unwrap();
+        more
+    });
+    let ended = play(address, "", &file);
+    assert_eq!(server.join().unwrap(), b"more\r\n");
+    let (end, more) = ("--- server half-close\n", "\n>>> 6 bytes, ");
+    assert!(ended.stdout.find(end) < ended.stdout.find(more), "{}", ended.stdout);
+    assert!(ended.stdout.contains(end) && !ended.stdout.contains("closed"), "{}", ended.stdout);
+}
+
+#[test]
 fn bytes_after_a_reset_are_not_sent_and_are_counted() {
     let file = format!(">>>\n{0}--- server reset\n>>>\n{0}", GET.replace('\r', ""));
     let (address, server) = server(|mut stream| {

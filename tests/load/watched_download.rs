@@ -1,7 +1,9 @@
 //! A download through `watch` beside a direct one, in one run: how fast, and in how much memory.
 //!
-//! Both use all processors, so another program that runs changes the ratio. The best of each round's
-//! two direct downloads, before and after, is the measure. Ratios of quiet rounds are the result:
+//! Both use all processors, so another program that runs changes the ratio. On two processors, a
+//! direct download keeps both busy with its two copies of each byte, and watch makes two more. The
+//! best of each round's two direct downloads, before and after, is the measure. Ratios of quiet
+//! rounds are the result:
 //!
 //! ```text
 //! cargo test --release --test load -- --ignored --nocapture watched_download

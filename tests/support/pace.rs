@@ -103,6 +103,6 @@ impl Observer for Gate {
     }
 
     fn ended(&self, connection: u64, end: End) {
-        self.update(connection, |progress| progress.server_ended |= end == End::ServerClosed);
+        self.update(connection, |progress| progress.server_ended |= end.is_fin_of_server());
     }
 }

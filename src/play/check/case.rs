@@ -13,9 +13,12 @@
 //! Only `check` uses the lines with `only:`, `about:`, `needs:`, `same:` and `next:`, and `learn` a few more:
 //! see `transcript/paragraphs.rs`. To everything else they are prose.
 
+use std::collections::BTreeMap;
+
 use crate::play::script;
+use crate::play::turns::{Step, Turn, Turns};
 use crate::transcript::paragraphs::{paragraphs, with_key};
-use crate::transcript::{Event, EventKind, Item, Prose, Side, subjects};
+use crate::transcript::{Event, EventKind, Item, Prose, Side};
 
 /// A transcript whose client can be played.
 #[derive(Debug)]
@@ -55,16 +58,7 @@ impl Case {
     pub fn read(name: &str, text: &str) -> Result<Case, String> {
         let transcript =
             script::parse(text, Side::Client).map_err(|error| format!("{name}: {error}"))?;
-        let mut items = transcript.items.iter().zip(subjects(&transcript.items));
-        let has_assertions = items.any(|(item, about)| match item {
-            Item::Assertions(group) => {
-                // An empty group is about the responses too, and says nothing of them: a recording
-                // has it where a head was cut.
-                group.is_empty()
-                    || group.iter().any(|assertion| assertion.about(about) != Some(Side::Client))
-            }
-            _ => false,
-        });
+        let has_assertions = asserts_responses(&transcript.items);
         let says_nothing = !has_assertions && !transcript.items.iter().any(is_of_server);
         let nothing_to_judge = says_nothing.then(|| {
             let line = text.lines().count() + 1;
@@ -111,6 +105,26 @@ impl Case {
     }
 }
 
+/// Whether the file has assertions on responses, in place of their bytes. An empty group counts
+/// where the head of a response is cut: a recording has it there, since nothing is known of that
+/// response.
+fn asserts_responses(items: &[Item]) -> bool {
+    let mut cut_heads = BTreeMap::new();
+    Turns::new(items, Side::Client).any(|Turn { connection, step }| match step {
+        Step::Receive(shown) => {
+            cut_heads.insert(connection, shown.position.is_within_head());
+            false
+        }
+        Step::Assert { assertions, .. } if assertions.is_empty() => {
+            cut_heads.get(&connection) == Some(&true)
+        }
+        Step::Assert { about, assertions, .. } => {
+            assertions.iter().any(|assertion| assertion.about(about) != Some(Side::Client))
+        }
+        _ => false,
+    })
+}
+
 fn is_of_server(item: &Item) -> bool {
     match item {
         Item::Block(block) => block.from == Side::Server,
@@ -144,6 +158,24 @@ mod tests {
         let bare = Case::read("bare.wire", "<<<\nhello\\\n").expect("a case");
         assert_eq!((bare.title.as_str(), bare.next.as_str()), ("bare.wire", ""));
         assert!(!bare.is_about_site && !bare.has_assertions);
+    }
+
+    #[test]
+    fn an_empty_group_stands_for_the_bytes_only_of_a_head_that_is_cut() {
+        let request = ">>>\nGET / HTTP/1.1\nHost: h\n\n<<<\nHTTP/1.1 200 OK\n";
+        for (rest, expected) in [
+            ("???\n", true),
+            ("???\n--- client reset\n", true),
+            ("Content-Length: 5\n\nhello\\\n???\n", false),
+            ("Content-Length: 5\n\nhal\\\n???\n", false),
+            ("Content-Length: 5\n\nhal\\\n???\nstatus 200\n", true),
+            ("Content-Length: 5\n\nhal\\\n???\nmethod GET\n", false),
+        ] {
+            let case = Case::read("x", &format!("{request}{rest}")).expect("a case");
+            assert_eq!(case.has_assertions, expected, "{rest}");
+        }
+        let unanswered = Case::read("x", ">>>\nGET / HTTP/1.1\n\n???\n").expect("a case");
+        assert!(unanswered.nothing_to_judge.is_some() && !unanswered.has_assertions);
     }
 
     #[test]

@@ -118,6 +118,12 @@ impl CaseResult {
         CaseResult::skipped(Difference::new("the lesson site", got))
     }
 
+    /// A case about paths, on a server that gives this status to every path.
+    pub fn with_status_for_every_path(status: u16) -> CaseResult {
+        let got = format!("this server answers every path with {status}");
+        CaseResult::skipped(Difference::new("a path that the server serves", got))
+    }
+
     fn skipped(difference: Difference) -> CaseResult {
         CaseResult {
             verdict: Verdict::Skip,
@@ -155,6 +161,8 @@ pub struct Report {
     without_need: usize,
     /// How many cases were skipped because their transcript does not say what the server should send.
     nothing_to_judge: usize,
+    /// How many cases were skipped because the server gives one status to every path.
+    without_path: usize,
     /// The labels of lessons that fail, and that the server under a framework decides.
     server_failures: Vec<String>,
     /// The server's name for its software.
@@ -177,6 +185,7 @@ impl Report {
             causes: Vec::new(),
             without_need: 0,
             nothing_to_judge: 0,
+            without_path: 0,
             server_failures: Vec::new(),
             software: None,
         }
@@ -246,6 +255,10 @@ impl Report {
                 self.nothing_to_judge += 1;
                 let _ = writeln!(text, "      {}", difference.got);
             }
+            (Verdict::Skip, Some(difference)) if !case.is_about_site => {
+                self.without_path += 1;
+                let _ = writeln!(text, "      {}", difference.got);
+            }
             (Verdict::Skip, Some(difference)) => {
                 let _ = writeln!(text, "      about the lesson site only: {}", difference.got);
             }
@@ -274,10 +287,10 @@ impl Report {
             [Verdict::Pass, Verdict::Fail, Verdict::Skip, Verdict::Unknown].map(|v| self.count(v));
         let rest = cases - self.verdicts.len();
         let others: usize = self.causes.iter().map(|(.., others)| others).sum();
-        let mut text = format!("\n{pass} of {cases} pass");
+        let mut counts = format!("{pass} of {cases} pass");
         let mut add = |count: usize, one: &str, more: &str| {
             if count > 0 {
-                let _ = write!(text, ", {count} {}", if count == 1 { one } else { more });
+                let _ = write!(counts, ", {count} {}", if count == 1 { one } else { more });
             }
         };
         add(fail - others, "fails", "fail");
@@ -287,16 +300,18 @@ impl Report {
             add(*others, &one, &more);
         }
         let (needs, nothing) = (self.without_need, self.nothing_to_judge);
+        let path = self.without_path;
         add(
-            skip - needs - nothing,
+            skip - needs - nothing - path,
             "is about the lesson site only",
             "are about the lesson site only",
         );
         add(needs, "needs a lesson that failed", "need a lesson that failed");
+        add(path, "needs a path that is served", "need a path that is served");
         add(nothing, "has nothing to judge", "have nothing to judge");
         add(unknown, "sent more than is followed here", "sent more than is followed here");
         add(rest, "was not tried", "were not tried");
-        text.push_str(".\n");
+        let mut text = format!("\n{}", paragraph(&format!("{counts}.")));
         text.push_str(&self.whose_fault());
         if is_silent {
             text.push_str(
@@ -336,8 +351,7 @@ impl Report {
         } else {
             format!("If you use a framework, {listed} {fault}.")
         };
-        let sentence = Prose::new(&sentence);
-        fold(sentence.as_str(), PAGE_COLUMNS, "").iter().map(|line| format!("{line}\n")).collect()
+        paragraph(Prose::new(&sentence).as_str())
     }
 }
 
@@ -421,6 +435,11 @@ fn lines_of(Crossed { from, bytes, length, .. }: &Crossed) -> Vec<String> {
     shown
 }
 
+/// Returns these sentences as lines of the page.
+fn paragraph(sentences: &str) -> String {
+    fold(sentences, PAGE_COLUMNS, "").iter().map(|line| format!("{line}\n")).collect()
+}
+
 fn cut(line: &str) -> String {
     match line.char_indices().nth(TEXT_COLUMNS) {
         Some(_) => format!("{}...", line.chars().take(TEXT_COLUMNS - 3).collect::<String>()),
@@ -473,7 +492,9 @@ mod tests {
              \x20                would have to guess which site is meant, and could show the\n\
              \x20                wrong one\n\n"
         );
-        let skipped = report.add(&case, &result(CheckOutcome::Skipped(404), Vec::new(), None));
+        let of_site =
+            Case { is_about_site: true, ..Case::read("x/01-a.wire", TEXT).expect("a case") };
+        let skipped = report.add(&of_site, &result(CheckOutcome::Skipped(404), Vec::new(), None));
         assert!(skipped.starts_with("skip  01-a"), "{skipped}");
         assert_eq!(
             report.finish(4, false),

@@ -54,6 +54,9 @@ fn in_request(bytes: &[u8]) -> Option<Refused> {
             (!is_start_the_first).then_some(Refused { at, ..found })
         };
         let found = check_request(&judged, &limits()).err()?;
+        if found.refusal == Refusal::Connect {
+            return in_fields_of_connect(bytes);
+        }
         let Some(end) = found.at.filter(|_| found.refusal == Refusal::TooManyFields) else {
             return in_bytes(found);
         };
@@ -65,6 +68,16 @@ fn in_request(bytes: &[u8]) -> Option<Refused> {
         judged = Cow::Owned([START, &judged[end..]].concat());
         start = START.len();
     }
+}
+
+/// Returns the first rule that the fields of a CONNECT break. The request is right, and only a
+/// server that is no proxy refuses it, so they are judged as those of a GET.
+fn in_fields_of_connect(bytes: &[u8]) -> Option<Refused> {
+    let fields = bytes.iter().position(|&byte| byte == b'\n')? + 1;
+    let version = &bytes[fields.saturating_sub(b"HTTP/1.1\r\n".len())..fields];
+    let start = [b"GET / ", version].concat();
+    let found = in_request(&[&start, &bytes[fields..]].concat())?;
+    Some(Refused { at: found.at.map(|at| (at + fields).saturating_sub(start.len())), ..found })
 }
 
 /// Returns the first byte at which the first line differs from the form of `HTTP/1.1 200 OK` (RFC 9112
@@ -216,8 +229,8 @@ pub(super) fn refused(side: Side, bytes: &[u8], at: usize, refused: Refused) -> 
             return flaw(bytes, at, refused.at.unwrap_or_default(), glossary::LENGTH_OVER_64_BITS);
         }
         _ if side == Side::Server => "broken here".to_owned(),
-        _ if matches!(rule.status.code(), 413 | 414 | 417 | 421 | 431 | 501) => {
-            format!("not broken, but openkitchen answers {}", rule.status)
+        _ if matches!(rule.status.code(), 413 | 414 | 417 | 421 | 431 | 501 | 505) => {
+            format!("not broken, but openkitchen's own server answers {}", rule.status)
         }
         _ => format!("broken here, and a strict server answers {}", rule.status),
     };
@@ -272,7 +285,10 @@ mod tests {
             ("GET / HTTP/1.1\r\nHost: h\r\n|\n|", "ends in LF alone"),
             ("GET / HTTP/1.1\r\nNoColon|\r|", "no colon"),
             ("GET / HTTP/1.1\r\nHost: h\r\nContent-Length: |+|5\r\n\r\n", "not a number"),
-            ("GET / HTTP/1.1\r\nHost: h\r\nExpect: |t|ea\r\n\r\n", "openkitchen answers 417"),
+            (
+                "GET / HTTP/1.1\r\nHost: h\r\nExpect: |t|ea\r\n\r\n",
+                "openkitchen's own server answers 417",
+            ),
             (
                 "GET / HTTP/1.1\r\nHost: h\r\n|C|ontent-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
                 "both say",
@@ -281,7 +297,9 @@ mod tests {
                 "GET / HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello|x|\r\n",
                 "not followed",
             ),
-            ("|P|ROPFIND / HTTP/1.1\r\nHost: h\r\n\r\n", "openkitchen answers 501"),
+            ("|P|ROPFIND / HTTP/1.1\r\nHost: h\r\n\r\n", "openkitchen's own server answers 501"),
+            ("CONNECT h:443 HTTP/1.1\r\nHost| |: h\r\n\r\n", "a space stands"),
+            ("CONNECT h:443 HTTP/1.1\r\nX: y\r\n\r|\n|", "Host"),
             ("GET /a?b|#|c?d HTTP/1.1\r\nHost: h\r\n\r\n", "leave the fragment out"),
             (
                 "POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 2\r\n|C|ontent-Length: 02\r\n\r\nhi",

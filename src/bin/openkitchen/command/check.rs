@@ -13,7 +13,7 @@ use std::time::Duration;
 
 use openkitchen::observe::trace::stdout_wants_colour;
 use openkitchen::play::check::{
-    self, Case, CaseResult, CheckOutcome, CheckTarget, PlayedCase, Report, Verdict,
+    self, Case, CaseResult, Cause, CheckOutcome, CheckTarget, PlayedCase, Report, Verdict,
 };
 use openkitchen::play::connect;
 use openkitchen::transcript::Side;
@@ -103,6 +103,9 @@ pub fn command(arguments: &[OsString]) -> Result<ExitCode, CliError> {
     let Some((typed, files)) = args.split_first() else {
         return Err(CliError::Usage("check needs the address of a server: check 5000".to_owned()));
     };
+    if files.iter().filter(|file| *file == "-").count() > 1 {
+        return Err(CliError::Usage("stdin can be read once, so give `-` once".to_owned()));
+    }
     let authority = address::authority(typed)?;
     let cases = read_cases(files, address::host(&authority)).map_err(CliError::Unusable)?;
     let addresses = connect::resolve(&authority).map_err(|why| no_connection(&authority, &why))?;
@@ -175,12 +178,7 @@ fn check_all(
         if let Some(number) = case.lesson {
             lessons.played.insert(number, LessonOutcome::of(&played));
         }
-        let is_failed = matches!(outcome, CheckOutcome::Failed { .. });
-        let is_of_site = case.lesson.is_some() && case.is_about_site;
-        let result = match is_failed && is_of_site && lessons.has_page_for_every_path() {
-            true => CaseResult::with_page_for_every_path(no_such_path()),
-            false => CaseResult::from(played),
-        };
+        let result = lessons.result(case, played);
         print_result(&mut report, case, &result, options);
         if is_unreachable || silent_cases == MAX_SILENT_CASES {
             break;
@@ -217,17 +215,17 @@ fn no_such_path() -> usize {
 #[derive(Clone, Copy)]
 struct LessonOutcome {
     is_failed: bool,
-    /// Whether the first response has a status 2xx.
-    is_success: bool,
+    /// The status of the first response.
+    status: Option<u16>,
 }
 
 impl LessonOutcome {
     fn of(played: &PlayedCase) -> LessonOutcome {
         let response = played.crossed.iter().find(|crossed| crossed.from == Side::Server);
-        LessonOutcome {
-            is_failed: matches!(played.outcome, CheckOutcome::Failed { .. }),
-            is_success: response.is_some_and(|it| it.bytes.starts_with(b"HTTP/1.1 2")),
-        }
+        // In a status line, the status follows `HTTP/1.1 `.
+        let status =
+            response.and_then(|it| str::from_utf8(it.bytes.get(9..12)?).ok()?.parse().ok());
+        LessonOutcome { is_failed: matches!(played.outcome, CheckOutcome::Failed { .. }), status }
     }
 }
 
@@ -238,10 +236,36 @@ impl PlayedLessons<'_> {
         self.outcome(needed)?.is_failed.then_some(needed)
     }
 
-    /// Whether the server has a page for every path, as one with a catch-all route has. It has those of
-    /// the lesson site, then, too, but not what they do.
-    fn has_page_for_every_path(&mut self) -> bool {
-        self.outcome(no_such_path()).is_some_and(|it| it.is_failed && it.is_success)
+    /// The result of a case that was played. A lesson that fails is skipped if its paths are the
+    /// cause: the server has a page for every path, or refuses every path, and so breaks no rule.
+    fn result(&mut self, case: &Case, played: PlayedCase) -> CaseResult {
+        let CheckOutcome::Failed { difference, connection, is_silent } = played.outcome else {
+            return CaseResult::from(played);
+        };
+        let status = case.lesson.and_then(|_| self.status_of_every_path());
+        let cause = status.filter(|&it| is_refusal(it)).map(|status| format!("status {status}"));
+        let known = difference.cause.as_ref().map(Cause::as_str);
+        let is_cause = cause.is_some() && known == cause.as_deref();
+        // 400 alone is demanded: the request is malformed, whatever its path is.
+        let is_about_path = case.is_about_site || (is_cause && difference.expected != "status 400");
+        let difference = match (status, cause) {
+            (Some(200..300), _) if case.is_about_site => {
+                return CaseResult::with_page_for_every_path(no_such_path());
+            }
+            (Some(status), Some(_)) if is_about_path => {
+                return CaseResult::with_status_for_every_path(status);
+            }
+            (_, Some(cause)) if is_cause => difference.because(cause),
+            _ => difference,
+        };
+        let outcome = CheckOutcome::Failed { difference, connection, is_silent };
+        CaseResult::from(PlayedCase { outcome, ..played })
+    }
+
+    /// The status of a path that does not exist, if it does not say so: each path gets it, then.
+    /// One with a catch-all route has the pages of the lesson site, too, but not what they do.
+    fn status_of_every_path(&mut self) -> Option<u16> {
+        self.outcome(no_such_path()).filter(|it| it.is_failed)?.status
     }
 
     /// How this lesson went. It is played now if it was not played before.
@@ -254,6 +278,12 @@ impl PlayedLessons<'_> {
         self.played.insert(number, outcome);
         Some(outcome)
     }
+}
+
+/// Whether a server may give this status to every path: it asks for credentials, forbids all,
+/// limits its clients, is not the one that is meant, or fails.
+fn is_refusal(status: u16) -> bool {
+    matches!(status, 401 | 403 | 407 | 421 | 429 | 451 | 500..600)
 }
 
 fn no_connection(address: &str, why: &str) -> CliError {

@@ -21,7 +21,6 @@ use openkitchen::message::visible::Visible;
 use openkitchen::transcript::explain::{
     FirstUses, Pasted, Remark, annotate, explain, explain_part, pasted, prose,
 };
-use openkitchen::transcript::{BYTE_ORDER_MARK, MARKERS};
 use openkitchen::{Method, Transcript};
 
 use super::flags::{CommandLine, Flag};
@@ -110,8 +109,7 @@ fn explained(bytes: &[u8], options: &ExplainOptions) -> Result<String, String> {
         return Err("there is nothing to explain".into());
     }
     if let Ok(text) = std::str::from_utf8(bytes)
-        && let text = text.strip_prefix(BYTE_ORDER_MARK).unwrap_or(text)
-        && MARKERS.iter().any(|marker| text.starts_with(marker))
+        && script::begins_transcript(bytes)
     {
         let transcript = Transcript::parse(text).map_err(|error| error.to_string())?;
         return Ok(annotate(&transcript, WIDTH).to_string());

@@ -1,7 +1,7 @@
 //! # `openkitchen learn`: the course, in the terminal
 //!
-//! A lesson says what it is about and shows a request. The reader predicts the answer; the request is
-//! sent, and the answer explained. Then the request is broken, two or three times.
+//! A lesson says what it is about and shows a request. The reader predicts the answer; the request
+//! is sent, and the answer explained. Then the request is broken, two or three times.
 //!
 //! ```text
 //! learn             goes on where the reader was
@@ -190,7 +190,8 @@ fn words(args: &[OsString]) -> Result<(), CliError> {
     }
 }
 
-/// Ctrl-C and SIGTERM end the command with a sentence. Nothing is lost: progress is kept at each lesson.
+/// Ctrl-C and SIGTERM end the command with a sentence. Nothing is lost: progress is kept at each
+/// lesson.
 fn end_at_signal() -> io::Result<()> {
     sys::on_stop_signal(|signals| {
         signals.first();

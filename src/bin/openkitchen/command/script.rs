@@ -1,12 +1,12 @@
 //! Reads the files that `send`, `check`, `mock` and `explain` are given: transcripts, or text.
 
 use std::fs::File;
-use std::io::{self, IsTerminal, Read, Write};
+use std::io::{self, BufRead, IsTerminal, Read, Write};
 use std::path::Path;
 
 use openkitchen::Transcript;
 use openkitchen::play::script;
-use openkitchen::transcript::Side;
+use openkitchen::transcript::{BYTE_ORDER_MARK, MARKERS, Side};
 
 use super::CliError;
 
@@ -19,6 +19,20 @@ pub fn read(file: &Path, played: Side) -> Result<Transcript, CliError> {
         script::parse(&text, played).map_err(|error| format!("{}: {error}", file.display()))
     });
     transcript.map_err(CliError::Unusable)
+}
+
+/// Whether these bytes are given as a transcript: their first line that is not empty begins with a
+/// marker.
+pub fn begins_transcript(bytes: &[u8]) -> bool {
+    let mark = BYTE_ORDER_MARK.to_string();
+    let bytes = bytes.strip_prefix(mark.as_bytes()).unwrap_or(bytes);
+    let start = bytes.iter().position(|byte| !b"\r\n".contains(byte)).unwrap_or(bytes.len());
+    MARKERS.iter().any(|marker| bytes[start..].starts_with(marker.as_bytes()))
+}
+
+/// Whether the bytes of stdin are given as a transcript. They stay unread.
+pub fn stdin_begins_transcript() -> bool {
+    io::stdin().lock().fill_buf().is_ok_and(begins_transcript)
 }
 
 /// Reads the bytes of a file, or of stdin if it is `-`, up to this limit.

@@ -50,14 +50,17 @@ const COMMAND_LINE: CommandLine<SendOptions> = CommandLine {
         openkitchen send ADDR [FLAGS]       send the bytes of stdin, unchanged\n\
         openkitchen send ADDR FILE [FLAGS]  play the client of the transcript FILE\n\n\
         ADDR is host:port, http://host:port/, or a port alone: then 127.0.0.1 and ::1\n\
-        are tried. Without FILE, or with -, the bytes of stdin are sent. On a terminal,\n\
-        type the request line and header fields, then an empty line; Enter sends CR LF.\n\
+        are tried. On a terminal, type the request line and header fields, then an empty\n\
+        line; Enter sends CR LF.\n\
         A transcript is a text file with what a client and a server sent, as --record\n\
         writes it. Before its client sends more, send waits for as many responses as\n\
-        FILE has at that point, or until the timeout. What crosses is printed as a\n\
-        transcript, too, with times, and with how the connection ended.",
+        FILE has at that point, or until the timeout. With -, FILE is stdin: it is a\n\
+        transcript if it begins with #, >>>, <<<, --- or ???, and otherwise its bytes\n\
+        are sent. What crosses is printed as a transcript, too, with times, and with\n\
+        how the connection ended.",
     flags: &FLAGS,
-    notes: "Exit code: 0 a complete response was received, 2 the command line or FILE is\n\
+    notes: "Exit code: 0 a complete response was received, or one whose end send cannot\n\
+        follow, as after a trailer line of over 256 KiB; 2 the command line or FILE is\n\
         wrong. Without a complete response: 3 there was no connection, or the server was\n\
         silent, 4 it closed or reset the connection.\n\
         Each flag is also a variable: --timeout is OPENKITCHEN_TIMEOUT.",
@@ -78,7 +81,12 @@ pub fn command(arguments: &[OsString]) -> Result<ExitCode, CliError> {
     };
     let (typed, file) = match &args[..] {
         [typed] => (typed, None),
-        [typed, file] => (typed, Some(file).filter(|file| *file != "-")),
+        [typed, file] => {
+            // On a terminal, nothing is typed yet.
+            let is_read_as_file =
+                || !io::stdin().is_terminal() && script::stdin_begins_transcript();
+            (typed, Some(file).filter(|file| *file != "-" || is_read_as_file()))
+        }
         [] => {
             let sentence = "send needs the address of a server: send ADDR [FILE]";
             return Err(CliError::Usage(sentence.into()));

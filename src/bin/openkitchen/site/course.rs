@@ -1,7 +1,7 @@
 //! # The course: the lessons, in five groups
 //!
-//! `learn` teaches them, and `check` plays them against any server. A lesson is a transcript. Its prose
-//! is its text:
+//! `learn` teaches them, and `check` plays them against any server. A lesson is a transcript. Its
+//! prose is its text:
 //!
 //! ```text
 //! # A request without Host is refused                the title
@@ -17,11 +17,11 @@
 //! # next: Count the Host fields ...                  what to do if the server fails it
 //! # only: our site                                   another server need not pass it
 //! ```
-//! `break-1.wire` and so on, after the name of a lesson, change its request: a title, why it matters, the
-//! requests, and what this site answers. A lesson without requests is only read.
+//! `break-1.wire` and so on, after the name of a lesson, change its request: a title, why it
+//! matters, the requests, and what this site answers. A lesson without requests is only read.
 //!
-//! A lesson is played with the address of the server as its host, where the file has [`SITE_HOST`]: many
-//! servers refuse the host of another. What is wrong in a request stays so.
+//! A lesson is played with the address of the server as its host, where the file has [`SITE_HOST`]:
+//! many servers refuse the host of another. What is wrong in a request stays so.
 
 use std::fmt::Write;
 
@@ -180,8 +180,8 @@ pub fn with_number(number: usize) -> Result<&'static Lesson, String> {
     lesson.ok_or_else(|| format!("there is no lesson {number}: lessons are 1 to {}", count()))
 }
 
-/// Returns the number of the lesson with this name, with or without the number in it and the ending of the
-/// file; or the number itself, in digits. `None` if it is neither.
+/// Returns the number of the lesson with this name, with or without the number in it and the ending
+/// of the file; or the number itself, in digits. `None` if it is neither.
 pub fn find(typed: &str) -> Option<Result<usize, String>> {
     let name = typed.strip_suffix(".wire").unwrap_or(typed);
     let is_named = |lesson: &Lesson| name == lesson.name || name == lesson.short_name();
@@ -205,7 +205,8 @@ impl Lesson {
         Notes::of(self.text)
     }
 
-    /// Returns the lesson as a case, for a server with this host. `None` if it has no request to send.
+    /// Returns the lesson as a case, for a server with this host. `None` if it has no request to
+    /// send.
     ///
     /// # Errors
     /// It is not a valid case. The tests make sure that it is.
@@ -277,8 +278,8 @@ impl Notes {
     }
 }
 
-/// Returns a transcript as a case, for a server with this host. `None` if nothing happens on a connection
-/// in it.
+/// Returns a transcript as a case, for a server with this host. `None` if nothing happens on a
+/// connection in it.
 fn case(name: &str, text: &str, host: &str) -> Result<Option<Case>, String> {
     // Other bytes could mean something in a transcript; no host has them.
     let is_host =
@@ -290,8 +291,8 @@ fn case(name: &str, text: &str, host: &str) -> Result<Option<Case>, String> {
     has_connection.then(|| Case::read(name, text)).transpose()
 }
 
-/// Returns the contents of the course, a line for each lesson. `mark` is what stands before a lesson, and
-/// `after` what follows its title.
+/// Returns the contents of the course, a line for each lesson. `mark` is what stands before a
+/// lesson, and `after` what follows its title.
 pub fn contents(
     mark: impl Fn(usize, &Lesson) -> &'static str,
     after: impl Fn(usize, &Lesson) -> &'static str,

@@ -18,8 +18,8 @@ const MAX_START: usize = 240;
 /// Explanations that are remembered, so that each is printed once.
 const MAX_EXPLAINED: usize = 4096;
 
-/// What was explained so far. Two elements that mean the same, such as two reason phrases, are explained
-/// once.
+/// What was explained so far. Two elements that mean the same, such as two reason phrases, are
+/// explained once.
 #[derive(Default)]
 pub struct Explained {
     meanings: HashSet<String>,
@@ -27,7 +27,8 @@ pub struct Explained {
 }
 
 impl Explained {
-    /// Returns the remarks that are new, and after them the meanings of words that are. A fault always is.
+    /// Returns the remarks that are new, and after them the meanings of words that are. A fault
+    /// always is.
     fn new_of(&mut self, mut remarks: Vec<Remark>) -> Vec<Remark> {
         remarks.retain(|remark| {
             let has_room = self.meanings.len() < MAX_EXPLAINED;
@@ -37,8 +38,8 @@ impl Explained {
     }
 }
 
-/// Prints the items of a transcript, each with what is new about it. What the client sends before the
-/// first answer was shown before: of it, only the explanations are printed.
+/// Prints the items of a transcript, each with what is new about it. What the client sends before
+/// the first answer was shown before: of it, only the explanations are printed.
 pub fn print(transcript: &Transcript, explained: &mut Explained, screen: &mut Screen) {
     let mut explainers = BTreeMap::<u32, ConnectionExplainer>::new();
     let mut dialogues = BTreeMap::<u32, Dialogue>::new();

@@ -161,7 +161,8 @@ impl<'a> Teacher<'a> {
         typed != Typed::Quit
     }
 
-    /// Asks until the reader types something that `is_answer`, or `q`. `r` shows the rule of the lesson.
+    /// Asks until the reader types something that `is_answer`, or `q`. `r` shows the rule of the
+    /// lesson.
     fn ask(
         &mut self,
         prompt: &str,

@@ -5,8 +5,8 @@
 //! at no-host
 //! done a-port-opens
 //! ```
-//! It has the names of lessons, because numbers change. It is written whole, under another name first, so
-//! a reader never sees half of it.
+//! It has the names of lessons, because numbers change. It is written whole, under another name
+//! first, so a reader never sees half of it.
 
 use std::collections::BTreeSet;
 use std::fs::{self, File};
@@ -82,8 +82,8 @@ impl Progress {
         self.save();
     }
 
-    /// Notes that this lesson is done, and keeps it. Returns the number of the next one that is not: the
-    /// first after it, or else the first of all.
+    /// Notes that this lesson is done, and keeps it. Returns the number of the next one that is
+    /// not: the first after it, or else the first of all.
     pub fn finish(&mut self, number: usize) -> Option<usize> {
         if let Ok(lesson) = course::with_number(number) {
             self.done.insert(lesson.short_name().to_owned());
@@ -137,8 +137,8 @@ fn read(path: &Path) -> io::Result<Option<String>> {
     Ok(String::from_utf8(bytes).ok().filter(|_| is_short))
 }
 
-/// Reads the text of the file. `None` if it is damaged. Lessons that this program does not have are left
-/// out.
+/// Reads the text of the file. `None` if it is damaged. Lessons that this program does not have are
+/// left out.
 fn parse(text: &str) -> Option<Progress> {
     let mut lines = text.strip_suffix('\n')?.lines();
     lines.next().filter(|first| *first == HEADER)?;

@@ -149,8 +149,8 @@ pub fn is_of_client(item: &Item) -> bool {
     }
 }
 
-/// Folds a line of a transcript after a space, or at the last column if it has none. `\` at the end of a
-/// line says that no line end follows, so the bytes stay the same.
+/// Folds a line of a transcript after a space, or at the last column if it has none. `\` at the end
+/// of a line says that no line end follows, so the bytes stay the same.
 fn folded(line: &str, columns: usize) -> Vec<String> {
     let (mut lines, mut rest) = (Vec::new(), line);
     while rest.chars().count() > columns {
