@@ -11,6 +11,7 @@
 // The lab and the course are loaded when somebody opens them.
 // There is no framework and no build step: these files are what the browser runs.
 import { button, el, getJson, memory } from "./dom.js";
+import { visible } from "./bytes.js";
 import { Feed } from "./feed.js";
 import { History } from "./history.js";
 import { Calls, ExchangeView, ownDocument } from "./exchange.js";
@@ -64,119 +65,128 @@ class Door {
     const now = performance.now();
     if (isTap) this.until = now + 5000;
     else if (now < this.until) return;
-    this.last.textContent = `${method} ${target} → ${status ?? "…"}`;
+    this.last.replaceChildren(visible(`${method} ${target}`), ` → ${status ?? "…"}`);
+  }
+}
+
+// The views, of which one is shown, and the links to them. What a view shows is made at its first use.
+class Views {
+  #views = new Map(); // name -> { element, link, make, part }
+  body = el("div", { class: "views" });
+  links = el("ul", {});
+
+  // `make` gives { element, … }, or a promise of it.
+  add(name, text, make) {
+    const element = el("div", { hidden: true });
+    const link = el("a", { href: `#${name}` }, text);
+    this.body.append(element);
+    this.links.append(el("li", {}, link));
+    this.#views.set(name, { element, link, make });
+  }
+
+  // Shows a view, and returns a promise of what it shows.
+  show(name) {
+    for (const [known, { element, link }] of this.#views) {
+      element.hidden = known !== name;
+      if (known === name) link.setAttribute("aria-current", "page");
+      else link.removeAttribute("aria-current");
+    }
+    this.body.scrollTop = 0;
+    const view = this.#views.get(name);
+    view.part ??= Promise.resolve(view.make()).then((part) => {
+      view.element.replaceChildren(part.element);
+      return part;
+    });
+    return view.part;
+  }
+
+  isShown(name) {
+    return !this.#views.get(name).element.hidden;
   }
 }
 
 async function start() {
   const feed = new Feed();
   const style = loadStyle();
+  const views = new Views();
   const title = el("h2", { tabindex: "-1" }, isWatch ? "Through the glass" : "The open kitchen");
-  const state = el("span", { class: "state", role: "status" }, "");
-  const views = new Map(); // name -> element
-  const body = el("div", { class: "views" });
-  const links = [["kitchen", "Live"], ["lab", "Lab"], ["course", "Course"], ["words", "Words"]]
-    .map(([name, text]) => el("a", { href: `#${name}`, "data-view": name }, text));
-  const close = isWatch ? null : button("Close the door", () => door.set(false, true), { class: "small" });
-  const inside = el("div", { class: "inside" },
-    el("header", { class: "top" }, title, el("nav", { "aria-label": "Kitchen" }, el("ul", {}, links.map((link) => el("li", {}, link)))), state, close),
-    body);
-
+  const state = el("span", { class: "state", role: "status" });
+  const top = el("header", { class: "top" }, title);
   feed.addEventListener("state", ({ detail }) => {
     state.className = `state is-${detail.state}`;
     state.textContent = detail.state === "live" ? "live" : detail.why || "the server cannot be reached; trying again";
   });
-
+  // Taps that come before the rest is there are noted, too.
   const calls = isWatch ? { of: () => null } : new Calls(feed);
+
+  let table;
   try {
     await feed.start();
+    table = (await getJson("/kitchen/table")).rows;
   } catch (error) {
     await style;
     title.textContent = "The kitchen is closed";
-    new Door(el("div", { class: "inside" }, el("header", { class: "top" }, title), el("p", { class: "empty" }, error.message)));
+    new Door(el("div", { class: "inside" }, top, el("p", { class: "empty" }, error.message)));
     return;
   }
-  const { rows } = await getJson("/kitchen/table");
   await style;
 
   const list = new History(feed, isWatch);
-  const exchange = new ExchangeView({ feed, table: rows, calls, isWatch });
-  const holder = () => el("div", {});
-  const [lab, course, words] = [holder(), holder(), holder()];
-  views.set("kitchen", el("div", { class: "live" }, list.element, exchange.element)).set("lab", lab).set("course", course).set("words", words);
-  for (const view of views.values()) {
-    view.hidden = true;
-    body.append(view);
-  }
-  if (feed.hello.watched) title.append(el("small", {}, ` ${feed.hello.watched}`));
-  const door = new Door(inside);
-
-  // Makes what a view shows at its first use.
-  const once = (view, make) => {
-    let made;
-    return () => made ??= make().then((part) => {
-      view.replaceChildren(part.element);
-      return part;
-    });
-  };
-  const openLab = once(lab, async () => new (await import("./lab.js")).Lab(feed.hello));
-  const openCourse = once(course, async () => new (await import("./course.js")).Course(async (draft) => {
-    (await openLab()).write(draft);
+  const exchange = new ExchangeView({ feed, table, calls, isWatch });
+  views.add("kitchen", "Live", () => ({ element: el("div", { class: "live" }, list.element, exchange.element) }));
+  views.add("lab", "Lab", async () => new (await import("./lab.js")).Lab(feed.hello));
+  views.add("course", "Course", async () => new (await import("./course.js")).Course(async (draft) => {
+    (await views.show("lab")).write(draft);
     location.hash = "#lab";
   }));
-  const openWords = once(words, async () => ({ element: await (await import("./course.js")).glossary() }));
+  views.add("words", "Words", async () => ({ element: await (await import("./course.js")).glossary() }));
 
-  const show = (name) => {
-    for (const [known, view] of views) view.hidden = known !== name;
-    for (const link of links) {
-      if (link.dataset.view === name) link.setAttribute("aria-current", "page");
-      else link.removeAttribute("aria-current");
-    }
-    body.scrollTop = 0;
-  };
+  if (isWatch) title.append(el("small", {}, ` ${feed.hello.watched}`));
+  top.append(el("nav", { "aria-label": "Kitchen" }, views.links), state);
+  const door = new Door(el("div", { class: "inside" }, top, views.body));
+  if (!isWatch) {
+    top.append(button("Close the door", () => door.set(false, true), { class: "small" }));
+    document.querySelector(".skip").after(el("a", { class: "skip", href: "#kitchen", click: () => door.set(true, true) }, "Go to the kitchen"));
+  }
+
   const choose = (n, step = null) => {
     list.select(n);
     return exchange.show(n, step);
   };
 
   // The addresses of the page's states. What is none of them (#menu, #post-4) belongs to the dining room.
+  const addresses = [
+    [/^#exchange-(\d+)(?:\/step-(10|[1-9]))?$/, async (n, step) => {
+      await views.show("kitchen");
+      await choose(Number(n), step ? Number(step) : null);
+    }],
+    [/^#kitchen$/, () => views.show("kitchen")],
+    [/^#lab(?:\/([a-z0-9-]+))?$/, async (preset) => (await views.show("lab")).open(preset)],
+    [/^#(?:course|lesson-(\d+))$/, async (number) => (await views.show("course")).open(Number(number))],
+    [/^#words$/, () => views.show("words")],
+  ];
   const follow = async () => {
-    const { hash } = location;
-    let found;
-    if ((found = hash.match(/^#exchange-(\d+)(?:\/step-(10|[1-9]))?$/))) {
-      show("kitchen");
-      await choose(Number(found[1]), found[2] ? Number(found[2]) : null);
-    } else if (hash === "#kitchen") {
-      show("kitchen");
-    } else if (hash === "") {
-      return show("kitchen");
-    } else if ((found = hash.match(/^#lab(?:\/([a-z0-9-]+))?$/))) {
-      show("lab");
-      (await openLab()).open(found[1]);
-    } else if ((found = hash.match(/^#(?:course|lesson-(\d+))$/))) {
-      show("course");
-      await (await openCourse()).open(Number(found[1]));
-    } else if (hash === "#words") {
-      show("words");
-      await openWords();
-    } else {
-      return;
+    if (location.hash === "") return views.show("kitchen");
+    for (const [pattern, open] of addresses) {
+      const found = location.hash.match(pattern);
+      if (!found) continue;
+      if (!door.isOpen) door.set(true);
+      return open(...found.slice(1));
     }
-    if (!door.isOpen) door.set(true);
   };
   addEventListener("hashchange", follow);
   addEventListener("walk", () => list.select(exchange.n));
 
   // A tap in the dining room is shown at once, unless you are at something else here.
   calls.onJoin = (n) => {
-    if (!views.get("kitchen").hidden && exchange.walk.step === null) choose(n);
+    if (views.isShown("kitchen") && exchange.walk.step === null) choose(n);
   };
   feed.addEventListener("exchange", ({ detail }) => door.tell(detail.exchange, calls.of(detail.exchange.n) !== null));
 
-  show("kitchen");
+  await views.show("kitchen");
   list.draw();
   await follow();
-  if (exchange.n === null && !views.get("kitchen").hidden) {
+  if (exchange.n === null && views.isShown("kitchen")) {
     const first = ownDocument(feed) ?? [...feed.exchanges.values()].at(-1);
     if (first) choose(first.n);
   }
