@@ -3,6 +3,7 @@
 //! ```text
 //! command   the command line of the server, and what stands on stdout and stderr
 //! site      the pages and the API of the lesson site, and its log
+//! page      the files of the page, their size and their policy
 //! kitchen   what the page is told of each exchange, and who is refused
 //! check     explain     learn     mock     send     watch     one file for each command
 //! readme    README's commands, transcripts and code
@@ -19,6 +20,7 @@ mod explain;
 mod kitchen;
 mod learn;
 mod mock;
+mod page;
 mod readme;
 mod send;
 mod site;

@@ -68,8 +68,8 @@ pub static ROUTES: Routes<Site> = routes(&[
     get("/lesson/close", practice::close),
     get("/lesson/reset", practice::reset),
     get("/lesson/slow", practice::slow),
+    get("/kitchen/*", kitchen::files::file).quiet(),
     // For browsers and for health checks. The access log leaves quiet routes out.
-    get("/site.css", pages::css),
     get("/like.js", pages::js),
     get("/favicon.ico", pages::icon).quiet(),
     get("/healthz", health).quiet(),

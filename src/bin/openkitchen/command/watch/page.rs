@@ -33,6 +33,7 @@ static ROUTES: Routes<Site> = routes(&[
     post("/kitchen/explain", kitchen::explain).quiet(),
     get("/kitchen/course", kitchen::course).quiet(),
     get("/kitchen/words", kitchen::words).quiet(),
+    get("/kitchen/*", kitchen::files::file).quiet(),
 ]);
 
 /// Connections of the page at one time: a browser opens six to a host.

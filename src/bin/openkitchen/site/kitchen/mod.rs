@@ -11,6 +11,7 @@
 //! POST /kitchen/explain         what bytes mean
 //! GET  /kitchen/course          the lessons
 //! GET  /kitchen/words           what the words of HTTP mean
+//! GET  /kitchen/kitchen.js      a file of the page
 //! ```
 //! The lesson site and `watch` serve the same handlers: each has a state that [`HasKitchen`]. The answers
 //! are JSON. Bytes are strings in which each character, U+0000 to U+00FF, is one byte.
@@ -21,6 +22,7 @@
 pub mod access;
 pub mod course;
 pub mod curl;
+pub mod files;
 pub mod lab;
 pub mod message;
 pub mod secrets;
@@ -38,7 +40,7 @@ use openkitchen::transcript::explain::explain as explain_bytes;
 use openkitchen::transcript::glossary;
 use openkitchen::{Method, Request, Response, RouteRow, Routes, Status};
 
-use super::json;
+use super::{json, pages};
 use access::Access;
 
 /// Exchanges that are kept.
@@ -189,7 +191,7 @@ fn sentence(status: Status, text: &str) -> Response {
 pub fn page<S: HasKitchen>(request: &Request<S>) -> Response {
     guarded(request, |kitchen| match kitchen.0.shown.watched {
         None => Ok(Response::see_other("/#kitchen")),
-        Some(_) => Ok(Response::html(include_str!("../html/watch.html"))),
+        Some(_) => Ok(pages::watch()),
     })
 }
 

@@ -22,6 +22,7 @@ const FILES: &[(&str, &str)] = &[
     ("mirror.rs", include_str!("../mirror.rs")),
     ("practice.rs", include_str!("../practice.rs")),
     ("kitchen/mod.rs", include_str!("mod.rs")),
+    ("kitchen/files.rs", include_str!("files.rs")),
     ("likes.rs", include_str!("../likes.rs")),
     ("origin.rs", include_str!("../origin.rs")),
 ];
