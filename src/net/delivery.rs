@@ -12,6 +12,7 @@
 
 use std::borrow::Cow;
 use std::io::{self, ErrorKind, Read};
+use std::mem;
 use std::panic::{self, AssertUnwindSafe};
 use std::time::{Instant, SystemTime};
 
@@ -38,7 +39,7 @@ pub(super) fn memory_of(response: &Response) -> usize {
     let (content, buffers) = match &response.body {
         Body::Bytes(Cow::Owned(bytes)) => (bytes.capacity(), one_write(bytes.len())),
         Body::Bytes(Cow::Borrowed(bytes)) => (0, one_write(bytes.len())),
-        Body::Sized(_, length) => (0, 2 * usize::try_from(*length).map_or(ONE_WRITE, one_write)),
+        Body::Sized(_, length) => (0, usize::try_from(*length).map_or(ONE_WRITE, one_write)),
         Body::Stream(_) => (0, 2 * STREAM_READ_BYTES),
     };
     let own = content + response.fields.capacity();
@@ -58,6 +59,7 @@ pub(super) fn deliver<L: Io>(
     limits: &Limits,
 ) -> io::Result<Sent> {
     encode_head(&response, context, now, transport.out);
+    transport.mark_content();
     match (response.body, context.delimiter()) {
         (_, Delimiter::Head | Delimiter::Length(0)) => transport.flush(limits.time_budget(0))?,
         (Body::Bytes(bytes), _) => {
@@ -102,7 +104,8 @@ fn read_content(reader: &mut impl Read, buffer: &mut [u8]) -> Option<usize> {
     }
 }
 
-/// Sends exactly `length` bytes after the head that is in `out`.
+/// Sends exactly `length` bytes after the head that is in `out`. The bytes are read into the buffer that
+/// has the head, so they are not copied.
 #[cold]
 fn copy<L: Io>(
     transport: &mut Transport<'_, L>,
@@ -110,20 +113,27 @@ fn copy<L: Io>(
     length: u64,
     limits: &Limits,
 ) -> io::Result<Sent> {
-    let since = Instant::now();
-    let mut left = length;
-    let mut buffer = vec![0; usize::try_from(length).map_or(ONE_WRITE, |all| all.min(ONE_WRITE))];
+    let mut buffer = mem::take(transport.out);
+    let mut filled = buffer.len();
+    buffer.resize(filled + usize::try_from(length).map_or(ONE_WRITE, |all| all.min(ONE_WRITE)), 0);
+    let (mut left, mut since) = (length, None);
     while left > 0 {
-        let read = read_content(&mut reader, &mut buffer);
-        let bytes = &buffer[..read.unwrap_or(0)];
-        transport.out.extend_from_slice(bytes);
-        transport.flush(limits.time_budget(length).saturating_sub(since.elapsed()))?;
-        if bytes.is_empty() {
+        let read = read_content(&mut reader, &mut buffer[filled..]).unwrap_or(0);
+        let budget = limits.time_budget(length);
+        let budget = since.map_or(budget, |since: Instant| budget.saturating_sub(since.elapsed()));
+        transport.send(&buffer[..filled + read], budget)?;
+        if read == 0 {
             return Ok(Sent::CutShort);
         }
-        left -= bytes.len() as u64;
+        left -= read as u64;
+        filled = 0;
+        // Most files are sent with one write, and need no clock.
+        since.get_or_insert_with(Instant::now);
     }
-    transport.flush(limits.time_budget(0))?;
+    if buffer.capacity() <= MAX_KEPT_OUTPUT {
+        buffer.clear();
+        *transport.out = buffer;
+    }
     Ok(Sent::Whole)
 }
 

@@ -30,3 +30,4 @@ pub mod transport;
 pub mod memory;
 pub(crate) mod delivery;
 pub mod observer;
+pub mod health;

@@ -2,12 +2,17 @@
 //! no limit, and they have no SCHED_BATCH.
 
 use std::ffi::c_int;
+use std::fs::File;
+use std::io::{self, ErrorKind};
 use std::net::TcpStream;
+use std::path::Path;
 
 pub const RLIMIT_NOFILE: c_int = 8;
 pub const SOL_SOCKET: c_int = 0xffff;
 pub const SO_LINGER: c_int = 0x80;
+pub const ELOOP: c_int = 62;
 pub const ENOBUFS: c_int = 55;
+pub const O_NONBLOCK: c_int = 4;
 
 /// `rlim_t`: 64 bits wide. FreeBSD's has a sign, and its amounts are positive.
 pub type ResourceAmount = u64;
@@ -23,6 +28,11 @@ pub fn limit_malloc_arenas() {}
 pub fn use_batch_scheduling() {}
 
 pub fn reap_orphans() {}
+
+/// Each system has other calls for it, or none.
+pub fn open_beneath(_: &File, _: &Path) -> io::Result<File> {
+    Err(ErrorKind::Unsupported.into())
+}
 
 pub fn unacknowledged(_: &TcpStream) -> usize {
     0

@@ -41,6 +41,9 @@ const FLAGS: [&str; 18] = [
     "scheduling",
 ];
 
+/// All commands with a name.
+const COMMANDS: [&str; 7] = ["serve", "watch", "send", "check", "mock", "explain", "healthcheck"];
+
 const GET: &str = "GET /about HTTP/1.1\r\nHost: h\r\n\r\n";
 
 /// Asserts that stderr is one sentence with these parts, without words that only a programmer knows.
@@ -86,7 +89,7 @@ fn help_fits_80_columns_and_names_every_flag_and_variable() {
             .filter_map(|line| line.trim_start().strip_prefix("--")?.split(' ').next())
             .collect();
         assert_eq!(named, [&FLAGS[..], &["help", "version"]].concat());
-        for command in ["watch", "send", "check", "mock", "explain"] {
+        for command in COMMANDS {
             assert!(stdout.contains(&format!("\n  {command} ")), "{command}: {stdout}");
         }
         for variable in ["OPENKITCHEN_", "API_KEY", "CONTACT_NAME", "CONTACT_EMAIL", "RUST_LOG"] {
@@ -99,7 +102,7 @@ fn help_fits_80_columns_and_names_every_flag_and_variable() {
 
 #[test]
 fn the_help_of_each_command_fits_80_columns() {
-    for command in ["watch", "send", "check", "mock", "explain"] {
+    for command in COMMANDS {
         let Exit { code, stdout, stderr } = run(&mut openkitchen(&format!("{command} --help")));
         assert_eq!((code, stderr.as_str()), (Some(0), ""));
         assert!(stdout.starts_with(&format!("openkitchen {command}")), "{stdout}");
@@ -129,7 +132,10 @@ fn the_error_for_a_misspelt_name_has_the_nearest_one() {
         ("--max-conections=1", "did you mean --max-connections?"),
         ("--hepl", "did you mean --help?"),
         ("wach", "`wach` is not a command; did you mean watch?"),
-        ("dance", "`dance` is not a command; the commands are watch, send, check, mock, explain"),
+        (
+            "dance",
+            "`dance` is not a command; the commands are serve, watch, send, check, mock, explain, healthcheck",
+        ),
     ] {
         assert_usage_error(&run(&mut openkitchen(line)), &[expected]);
     }

@@ -39,9 +39,7 @@ use openkitchen::play::watch::{ClosedByWatch, WRITE_POLL_INTERVAL, Watcher};
 use openkitchen::{Limits, Observer, Scheduling, sys};
 
 use super::bind::Bound;
-use super::flags::{
-    ADDRESS, CommandLine, Flag, NUMBER, SECONDS, count, listen, time, time_or_none,
-};
+use super::flags::{CommandLine, Flag, NUMBER, SECONDS, count, listen, time, time_or_none};
 use super::port_file::PortFile;
 use super::viewers::Viewers;
 use super::{CliError, address, bind, logging};
@@ -49,7 +47,7 @@ use super::{CliError, address, bind, logging};
 /// What the flags set.
 #[derive(Clone, Debug, PartialEq)]
 struct WatchOptions {
-    listen: Option<String>,
+    listen: Vec<String>,
     port_file: Option<PathBuf>,
     trace: bool,
     bodies: bool,
@@ -63,7 +61,7 @@ struct WatchOptions {
 impl Default for WatchOptions {
     fn default() -> WatchOptions {
         WatchOptions {
-            listen: None,
+            listen: Vec::new(),
             port_file: None,
             trace: true,
             bodies: false,
@@ -79,7 +77,7 @@ impl Default for WatchOptions {
 #[rustfmt::skip]
 const FLAGS: [Flag<WatchOptions>; 9] = [
     Flag { name: "listen", value: "ADDR", help: "address to listen on [the server's port plus 1]",
-        apply: |options, value| { options.listen = Some(listen(value).ok_or(ADDRESS)?); Ok(()) } },
+        apply: |options, value| listen(&mut options.listen, value) },
     Flag { name: "port-file", value: "FILE", help: "write the address in use to FILE",
         apply: |options, value| { options.port_file = Some(value.into()); Ok(()) } },
     Flag { name: "record", value: "DIR", help: "record each connection to a file of its own in DIR",
@@ -150,8 +148,8 @@ fn watch(server: &str, options: &WatchOptions) -> Result<(), CliError> {
     let io_failed = |error: io::Error| CliError::Failed(error.to_string());
     let addresses = connect::resolve(server)
         .map_err(|why| CliError::NoConnection(format!("{server} cannot be reached: {why}")))?;
-    let listen = options.listen.clone().unwrap_or_else(|| next_port(server));
-    let Bound { listeners, addresses: all_bound, lines } = bind::bind(&listen).map_err(failed)?;
+    let Bound { listeners, addresses: all_bound, lines } =
+        bind::bind(&options.listen, &next_port(server)).map_err(failed)?;
     let bound = all_bound[0];
     let is_bound = |&address: &SocketAddr| all_bound.iter().any(|&bound| is_same(address, bound));
     if addresses.iter().any(is_bound) {
@@ -188,7 +186,7 @@ fn watch(server: &str, options: &WatchOptions) -> Result<(), CliError> {
     stop_on_signal(Arc::clone(&connections), options.grace).map_err(io_failed)?;
     viewers.announce(&[lines, vec![format!("watching {server}")]].concat());
     viewers.follower.started(bound, &[]);
-    let _lock = port_file.write(bound).map_err(failed)?;
+    let _lock = port_file.write(&all_bound).map_err(failed)?;
     let scheduling = Scheduling::Normal;
     let shared =
         Shared::new(listeners, &limits, &connections, &watcher, scheduling).map_err(io_failed)?;

@@ -16,16 +16,14 @@ pub mod json;
 pub mod likes;
 pub mod likes_file;
 pub mod staff;
-pub mod base64;
 pub mod mirror;
 
 use std::env;
-use std::sync::atomic::{AtomicBool, Ordering};
 
-use openkitchen::{Request, Response, Routes, Status, get, post, routes};
+use openkitchen::message::credentials::Key;
+use openkitchen::{Health, Request, Response, Routes, get, post, routes};
 
 use likes::Likes;
-use staff::Key;
 
 /// All routes of the site.
 pub static ROUTES: Routes<Site> = routes(&[
@@ -65,7 +63,8 @@ pub struct Site {
     pub contact: Contact,
     /// Whether the terminal shows each exchange, as the home page says. `--no-trace` sets it to false.
     pub is_traced: bool,
-    draining: AtomicBool,
+    /// What `/healthz` answers.
+    pub health: Health,
 }
 
 /// Name and email of the site's owner, if the environment has them.
@@ -85,18 +84,12 @@ impl Site {
                 .map_err(|why| log::error!("API_KEY is unusable, so /staff answers 403: {why}"))
                 .ok()
         });
-        Site { likes, key, contact, is_traced: true, draining: AtomicBool::new(false) }
+        Site { likes, key, contact, is_traced: true, health: Health::default() }
     }
 
     /// The same site, which says on its home page whether the terminal shows each exchange.
     pub fn traced(self, is_traced: bool) -> Site {
         Site { is_traced, ..self }
-    }
-
-    /// Makes `/healthz` answer 503 from now on. A proxy in front then sends new requests to other
-    /// servers, while this one finishes.
-    pub fn drain(&self) {
-        self.draining.store(true, Ordering::Relaxed);
     }
 }
 
@@ -119,12 +112,7 @@ fn variable(name: &str) -> Result<Option<String>, String> {
     text.transpose()
 }
 
-/// `/healthz`: 200 while the server takes new requests, 503 while it drains.
+/// `/healthz`: see [`Health`].
 fn health(request: &Request<Site>) -> Response {
-    let response = if request.state().draining.load(Ordering::Relaxed) {
-        Response::text("draining").status(Status::SERVICE_UNAVAILABLE)
-    } else {
-        Response::text("ok")
-    };
-    response.field("Cache-Control", "no-store")
+    request.state().health.response()
 }

@@ -1,5 +1,7 @@
 //! Tests of the view: a list of events in, the text of a transcript out.
 
+use std::net::SocketAddr;
+
 use super::*;
 use crate::message::dialogue::Dialogue;
 use crate::message::persistence::Persistence;
@@ -60,11 +62,15 @@ impl TestView {
 
     fn answer(&mut self, connection: u64, target: &str, status: Status) -> &mut TestView {
         let exchange = Answered {
+            peer: SocketAddr::from(([127, 0, 0, 1], 5000)),
             method: "GET",
             target: masked(target),
+            version: None,
+            fields: None,
             status,
             route: None,
             received: 27,
+            content_sent: 0,
             took: Duration::from_micros(200),
             persistence: Persistence::KeepAlive,
         };
