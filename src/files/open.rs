@@ -168,3 +168,53 @@ pub(super) fn is_hidden(path: &Path) -> bool {
         name.as_encoded_bytes().starts_with(b".") && name != WELL_KNOWN
     })
 }
+
+#[cfg(all(test, unix))]
+mod tests {
+    use std::os::unix::fs::symlink;
+
+    use super::*;
+
+    #[test]
+    fn both_ways_to_open_keep_to_the_folder() {
+        let whole = std::env::temp_dir().join(format!("openkitchen-open-{}", std::process::id()));
+        let public = whole.join("public");
+        fs::create_dir_all(public.join("docs")).unwrap();
+        fs::write(public.join("a"), "a").unwrap();
+        fs::write(whole.join("secret"), "secret").unwrap();
+        for (target, name) in [
+            (Path::new("../a"), "docs/inside"),
+            (&public.join("a"), "absolute"),
+            (Path::new("../secret"), "outside"),
+            (&whole.join("secret"), "absolute-outside"),
+            (Path::new(".."), "parent"),
+        ] {
+            symlink(target, public.join(name)).unwrap();
+        }
+        let folder = Folder::at(&public).unwrap();
+        let without_call = Folder { path: folder.path.clone(), handle: None };
+        for folder in [&folder, &without_call] {
+            let opened = |path: &str| match folder.open(Path::new(path)) {
+                Ok(Opened::File(file)) => Ok(file.length),
+                Ok(Opened::Folder) => Ok(0),
+                Err(why) => Err(why),
+            };
+            for path in ["a", "docs/inside", "absolute"] {
+                assert_eq!(opened(path), Ok(1), "{path}");
+            }
+            for path in ["", ".", "docs", "docs/"] {
+                assert_eq!(opened(path), Ok(0), "{path}");
+            }
+            for path in ["outside", "absolute-outside", "parent", "parent/secret", "none", "a/b"] {
+                assert_eq!(opened(path), Err(Failure::NotFound), "{path}");
+            }
+            let long = "x".repeat(5000);
+            assert_eq!(opened(&long), Err(Failure::NotFound));
+            let null = Path::new("/dev/null");
+            symlink(null, public.join("null")).unwrap();
+            assert!(opened("null").is_err());
+            fs::remove_file(public.join("null")).unwrap();
+        }
+        fs::remove_dir_all(whole).unwrap();
+    }
+}
