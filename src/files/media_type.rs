@@ -82,23 +82,56 @@ const TYPES: [(&str, &str); 65] = [
 const COMPRESSED: [&str; 11] =
     ["7z", "br", "bz2", "deb", "epub", "gz", "tgz", "woff", "woff2", "xz", "zip"];
 
-/// The value of Content-Type for a file of this name.
-pub(super) fn of(path: &Path) -> &'static str {
-    let ending = ending(path);
-    let found = TYPES.binary_search_by(|(known, _)| (*known).cmp(&ending));
-    found.map_or(DEFAULT, |at| TYPES[at].1)
+/// When a compressed sibling of a file is looked for. Each search costs a system call.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Siblings {
+    /// Never: such files are compressed already.
+    Never,
+    /// If the client accepts a coding: the type is unknown.
+    IfAccepted,
+    /// Always, because the response says whether there are any (`Vary`).
+    Always,
 }
 
-/// Whether files of such a name are compressed already, so that no sibling of theirs is looked for.
-pub(super) fn is_compressed(path: &Path) -> bool {
-    let is_medium = |medium: &str| of(path).starts_with(medium);
-    let is_picture = is_medium("image/") && !["image/svg+xml", "image/bmp"].contains(&of(path));
-    is_picture || is_medium("audio/") || is_medium("video/") || COMPRESSED.contains(&&*ending(path))
+/// The type of a file, from the end of its name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct MediaType {
+    /// The value of Content-Type.
+    pub name: &'static str,
+    pub siblings: Siblings,
 }
 
-fn ending(path: &Path) -> String {
-    let ending = path.extension().unwrap_or_default();
-    ending.to_string_lossy().to_ascii_lowercase()
+/// The longest end of a name that is known.
+const MAX_ENDING_BYTES: usize = 11;
+
+impl MediaType {
+    /// The type of a file of this name.
+    pub fn of(path: &Path) -> MediaType {
+        let ending = path.extension().unwrap_or_default().as_encoded_bytes();
+        let mut lower_case = [0; MAX_ENDING_BYTES];
+        let ending = match lower_case.get_mut(..ending.len()) {
+            Some(copy) => {
+                copy.copy_from_slice(ending);
+                copy.make_ascii_lowercase();
+                &*copy
+            }
+            None => b"",
+        };
+        let found = TYPES.binary_search_by(|(known, _)| known.as_bytes().cmp(ending));
+        let name = found.map_or(DEFAULT, |at| TYPES[at].1);
+        let is_picture =
+            name.starts_with("image/") && !["image/svg+xml", "image/bmp"].contains(&name);
+        let is_medium = name.starts_with("audio/") || name.starts_with("video/");
+        let is_compressed = COMPRESSED.iter().any(|known| known.as_bytes() == ending);
+        let siblings = if is_picture || is_medium || is_compressed {
+            Siblings::Never
+        } else if name == DEFAULT {
+            Siblings::IfAccepted
+        } else {
+            Siblings::Always
+        };
+        MediaType { name, siblings }
+    }
 }
 
 #[cfg(test)]
@@ -108,6 +141,7 @@ mod tests {
     #[test]
     fn the_table_is_in_order_and_finds_each_type() {
         assert!(TYPES.is_sorted_by(|(one, _), (next, _)| one < next));
+        assert_eq!(TYPES.iter().map(|(ending, _)| ending.len()).max(), Some(MAX_ENDING_BYTES));
         for (name, media_type) in [
             ("a/index.html", "text/html; charset=utf-8"),
             ("PHOTO.JPG", "image/jpeg"),
@@ -117,10 +151,19 @@ mod tests {
             ("LICENSE", DEFAULT),
             ("a.unknown", DEFAULT),
         ] {
-            assert_eq!(of(Path::new(name)), media_type, "{name}");
+            assert_eq!(MediaType::of(Path::new(name)).name, media_type, "{name}");
         }
-        let compressed = |name: &str| is_compressed(Path::new(name));
-        assert!(["a.png", "a.mp4", "a.ZIP", "a.js.gz"].into_iter().all(compressed));
-        assert!(!["a.svg", "a.js", "a", "a.wasm"].into_iter().any(compressed));
+        for (name, expected) in [
+            ("a.png", Siblings::Never),
+            ("a.mp4", Siblings::Never),
+            ("a.ZIP", Siblings::Never),
+            ("a.js.gz", Siblings::Never),
+            ("a.svg", Siblings::Always),
+            ("a.js", Siblings::Always),
+            ("a.wasm", Siblings::Always),
+            ("a", Siblings::IfAccepted),
+        ] {
+            assert_eq!(MediaType::of(Path::new(name)).siblings, expected, "{name}");
+        }
     }
 }

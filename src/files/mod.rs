@@ -42,6 +42,7 @@ use crate::message::status::Status;
 use crate::request::Request;
 use crate::sys;
 use conditions::{Outcome, Validators};
+use media_type::MediaType;
 use open::{Failure, Folder, OpenFile, Opened, is_hidden};
 use range::{ByteRange, Wanted};
 use variant::Variant;
@@ -189,8 +190,9 @@ impl Files {
     /// Sends an open file: the conditions come first (RFC 9110 section 13.2.1), then the range.
     fn send<S>(&self, request: &Request<'_, S>, path: &Path, open: OpenFile) -> Response {
         let (now, fields) = (SystemTime::now(), request.field_lines());
+        let media_type = MediaType::of(path);
         let Variant { file, coding, has_siblings } =
-            Variant::choose(&self.folder, path, open, fields);
+            Variant::choose(&self.folder, path, open, media_type.siblings, fields);
         let validators = Validators::of(&file, coding, now);
         let whole = ByteRange { first: 0, length: file.length };
         let is_get = request.method() == Method::Get;
@@ -214,7 +216,7 @@ impl Files {
         let mut response = match status {
             Status::NOT_MODIFIED => Response::new(status),
             _ => match Content::new(file, range) {
-                Ok(content) => Response::sized(media_type::of(path), range.length, content),
+                Ok(content) => Response::sized(media_type.name, range.length, content),
                 Err(error) => return failure(error.into()),
             },
         };
@@ -251,7 +253,7 @@ impl Files {
         if let Ok(Opened::File(open)) = self.folder.open(page) {
             let range = ByteRange { first: 0, length: open.length };
             if let Ok(content) = Content::new(open, range) {
-                let response = Response::sized(media_type::of(page), range.length, content);
+                let response = Response::sized(MediaType::of(page).name, range.length, content);
                 return response.status(Status::NOT_FOUND);
             }
         }

@@ -127,8 +127,10 @@ fn copy<L: Io>(
         }
         left -= read as u64;
         filled = 0;
-        // Most files are sent with one write, and need no clock.
-        since.get_or_insert_with(Instant::now);
+        // What is sent with one write needs no clock.
+        if left > 0 {
+            since.get_or_insert_with(Instant::now);
+        }
     }
     if buffer.capacity() <= MAX_KEPT_OUTPUT {
         buffer.clear();
