@@ -27,7 +27,7 @@ fn main() -> ExitCode {
     }
     let (name, result) = match arguments.first().and_then(find) {
         Some(command) => (format!("openkitchen {}", command.name), (command.run)(&arguments[1..])),
-        None => ("openkitchen".into(), command::serve::command(&arguments)),
+        None => ("openkitchen".into(), command::site::command(&arguments)),
     };
     command::logging::finish();
     let (sentence, code) = match result {

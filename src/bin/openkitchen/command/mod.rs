@@ -1,12 +1,15 @@
 //! The commands of the binary, one file each, and what they share: errors, flags, the address of a
 //! server, stdout and the log. Arguments in, exit code out: the library does the work.
 
+pub mod access_log;
 pub mod address;
 pub mod bind;
 pub mod check;
 pub mod explain;
 pub mod flags;
+pub mod healthcheck;
 pub mod learn;
+pub mod line_queue;
 pub mod logging;
 pub mod mock;
 pub mod options;
@@ -14,6 +17,8 @@ pub mod port_file;
 pub mod script;
 pub mod send;
 pub mod serve;
+pub mod server;
+pub mod site;
 pub mod viewers;
 pub mod watch;
 
@@ -31,14 +36,16 @@ pub struct Command {
     pub flag_names: fn() -> Vec<&'static str>,
 }
 
-/// All commands. A command line without one runs the server: `serve::command`.
-pub const COMMANDS: [Command; 6] = [
+/// All commands. A command line without one runs the lesson site: `site::command`.
+pub const COMMANDS: [Command; 8] = [
+    Command { name: "serve", run: serve::command, flag_names: serve::flag_names },
     Command { name: "watch", run: watch::command, flag_names: watch::flag_names },
     Command { name: "send", run: send::command, flag_names: send::flag_names },
     Command { name: "check", run: check::command, flag_names: check::flag_names },
     Command { name: "mock", run: mock::command, flag_names: mock::flag_names },
     Command { name: "learn", run: learn::command, flag_names: learn::flag_names },
     Command { name: "explain", run: explain::command, flag_names: explain::flag_names },
+    Command { name: "healthcheck", run: healthcheck::command, flag_names: healthcheck::flag_names },
 ];
 
 /// Why a command failed, in a sentence for the user. The same cause has the same exit code in every
