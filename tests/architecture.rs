@@ -59,7 +59,9 @@ const PARSER: [&str; 2] = ["src/message/head.rs", "src/message/outline.rs"];
 
 /// The lines of code in a text, with their numbers: no comments, and nothing from the tests on.
 fn code(text: &str) -> impl Iterator<Item = (usize, &str)> {
-    let lines = text.lines().take_while(|line| *line != "#[cfg(test)]");
+    let lines = text.lines().take_while(|line| {
+        !["#[cfg(test)]", "#[cfg(all(test"].iter().any(|start| line.starts_with(start))
+    });
     (1..).zip(lines).filter(|(_, line)| !line.trim_start().starts_with("//"))
 }
 

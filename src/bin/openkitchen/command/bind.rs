@@ -17,6 +17,7 @@ pub struct Bound {
 
 impl Bound {
     /// The first address. A program reads it from the first line, or from the port file.
+    #[cfg(feature = "site")]
     pub fn first(&self) -> SocketAddr {
         self.addresses[0]
     }
@@ -99,7 +100,7 @@ mod tests {
     #[test]
     fn an_error_says_which_address_to_try() {
         let taken = bind(&[], "127.0.0.1:0").unwrap();
-        let address = taken.first().to_string();
+        let address = taken.addresses[0].to_string();
         let sentence = bind(&[], &address).err().unwrap();
         assert!(sentence.contains(" is in use; "), "{sentence}");
         assert!(sentence.contains("try --listen 127.0.0.1:"), "{sentence}");

@@ -10,7 +10,7 @@ use std::time::Duration;
 use openkitchen::sys;
 use openkitchen::transcript::nearest::nearest;
 
-use super::{COMMANDS, CliError, options, print};
+use super::{COMMANDS, CliError, WITHOUT_A_NAME, print};
 
 /// The command line of a command: its flags, and the text around them in its help.
 pub struct CommandLine<O: 'static> {
@@ -231,7 +231,7 @@ fn unknown_variable<O>(flags: &[Flag<O>], name: &OsStr, value: &OsStr) -> Option
     if rest == "AUTH" {
         return None; // read by `serve`, and never a flag: the command line is no place for a password
     }
-    let mut known = options::flag_names();
+    let mut known = (WITHOUT_A_NAME.flag_names)();
     known.extend(COMMANDS.iter().flat_map(|command| (command.flag_names)()));
     if is_of_a_service || known.iter().any(|flag| variable_of(flag) == name) {
         return None;

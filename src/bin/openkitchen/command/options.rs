@@ -3,11 +3,9 @@
 use std::ffi::OsString;
 use std::path::PathBuf;
 
-use openkitchen::transcript::nearest::nearest;
-
 use super::flags::{CommandLine, Flag, joined, listen};
 use super::server::{HasServer, ServerOptions};
-use super::{COMMANDS, CliError, print};
+use super::{CliError, print, unknown_command};
 
 /// The options of the site.
 #[derive(Clone, Debug, PartialEq)]
@@ -126,15 +124,6 @@ pub fn read(arguments: &[OsString]) -> Result<Option<SiteOptions>, CliError> {
     }
 }
 
-fn unknown_command(word: &str) -> CliError {
-    let names = COMMANDS.map(|command| command.name);
-    let hint = match nearest(word, names) {
-        Some(name) => format!("did you mean {name}?"),
-        None => format!("the commands are {}", names.join(", ")),
-    };
-    CliError::Usage(format!("`{word}` is not a command; {hint}"))
-}
-
 #[cfg(test)]
 mod tests {
     use std::time::Duration;
@@ -188,18 +177,5 @@ mod tests {
         }
         let error = options("", &[("OPENKITCHEN_DRAIN", "x")]).unwrap_err();
         assert!(error.contains("OPENKITCHEN_DRAIN takes"), "{error}");
-    }
-
-    #[test]
-    fn an_unknown_command_gets_the_nearest_name_or_all_names() {
-        for (word, expected) in [
-            ("chek", "`chek` is not a command; did you mean check?"),
-            (
-                "dance",
-                "`dance` is not a command; the commands are serve, watch, send, check, mock, learn, explain, healthcheck",
-            ),
-        ] {
-            assert_eq!(unknown_command(word), CliError::Usage(expected.into()));
-        }
     }
 }

@@ -9,6 +9,7 @@ use openkitchen::observe::trace::SECRETS_ARE_SHOWN;
 use openkitchen::observe::{Follower, Recorder, Trace, TraceOptions, Viewer};
 
 use super::print;
+#[cfg(feature = "site")]
 use crate::site::kitchen;
 
 /// What shows the connections of a command. A clone is a handle to the same.
@@ -35,7 +36,9 @@ impl Viewers {
     ) -> Result<Viewers, String> {
         let open = |folder| Recorder::open(folder, server).map_err(|error| error.to_string());
         let recorder = record.map(open).transpose()?;
-        let recorder = recorder.map(|recorder| Arc::new(recorder.leaving_out(kitchen::is_own)));
+        #[cfg(feature = "site")]
+        let recorder = recorder.map(|recorder| recorder.leaving_out(kitchen::is_own));
+        let recorder = recorder.map(Arc::new);
         let trace = trace.map(|options| {
             Arc::new(Trace::on_stdout(TraceOptions { full_flag: Some("--full"), ..options }))
         });

@@ -17,8 +17,10 @@ pub mod likes;
 pub mod likes_file;
 pub mod staff;
 pub mod mirror;
+#[cfg_attr(not(feature = "tools"), allow(dead_code, reason = "the page of watch uses the rest"))]
 pub mod kitchen;
 pub mod practice;
+#[cfg_attr(not(feature = "tools"), allow(dead_code, reason = "learn and check use the rest"))]
 pub mod course;
 
 use std::env;
