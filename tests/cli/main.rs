@@ -3,7 +3,7 @@
 //! ```text
 //! command   the command line of the server, and what stands on stdout and stderr
 //! site      the pages and the API of the lesson site, and its log
-//! check     explain     mock     send     watch     one file for each command
+//! check     explain     healthcheck     mock     send     serve     watch     one file for each command
 //! readme    README's commands, transcripts and code
 //! ```
 
@@ -15,8 +15,10 @@ mod support;
 mod check;
 mod command;
 mod explain;
+mod healthcheck;
 mod mock;
 mod readme;
 mod send;
+mod serve;
 mod site;
 mod watch;

@@ -138,19 +138,30 @@ struct Directory {
 static ROUTES: Routes<Directory> = routes(&[get("/healthz", healthz).quiet(), get("/*", file)]);
 
 fn file(request: &Request<Directory>) -> Response {
-    let Directory { files, auth, .. } = request.state();
-    match auth {
-        Some(auth) if !is_authorized(request, auth) => unauthorized(),
-        _ => files.respond(request),
-    }
+    let directory = request.state();
+    directory.guarded(request, || directory.files.respond(request))
 }
 
 /// A file with this name comes first.
 fn healthz(request: &Request<Directory>) -> Response {
-    let Directory { files, health, .. } = request.state();
-    match files.has(Path::new("healthz")) {
-        true => file(request),
-        false => health.response(),
+    let directory = request.state();
+    match directory.files.respond_with(request, Path::new("healthz")) {
+        Some(response) => directory.guarded(request, || response),
+        None => directory.health.response(),
+    }
+}
+
+impl Directory {
+    /// The response, if the request has the password or none is asked for.
+    fn guarded(
+        &self,
+        request: &Request<Directory>,
+        respond: impl FnOnce() -> Response,
+    ) -> Response {
+        match &self.auth {
+            Some(auth) if !is_authorized(request, auth) => unauthorized(),
+            _ => respond(),
+        }
     }
 }
 
