@@ -614,18 +614,18 @@ fn received_while(change: impl FnOnce(&Path), name: &str) -> Vec<u8> {
 
 #[test]
 fn a_file_that_changes_while_it_is_sent_ends_in_a_closed_connection() {
-    let append = |path: &std::path::Path| {
+    let append = |path: &Path| {
         fs::File::options().append(true).open(path).unwrap().write_all(b"more").unwrap();
     };
-    let shrink = |path: &std::path::Path| {
+    let shrink = |path: &Path| {
         fs::File::options().write(true).open(path).unwrap().set_len(LARGE as u64 / 2).unwrap();
     };
-    let rewrite = |path: &std::path::Path| {
+    let rewrite = |path: &Path| {
         let mut file = fs::File::options().write(true).open(path).unwrap();
         file.seek(SeekFrom::Start(LARGE as u64 - 10)).unwrap();
         file.write_all(b"bbbbbbbbbb").unwrap();
     };
-    let replace = |path: &std::path::Path| {
+    let replace = |path: &Path| {
         let other = path.with_file_name("other");
         fs::write(&other, vec![b'b'; LARGE]).unwrap();
         fs::rename(other, path).unwrap();
