@@ -154,14 +154,22 @@ impl Files {
 
     /// The response for the file that [`Request::rest`] names. For rows of GET whose path ends in `/*`.
     pub fn respond<S>(&self, request: &Request<'_, S>) -> Response {
-        let mut response = self.find(request).unwrap_or_else(|why| self.failed(request, why));
-        response.fields.extend_from_slice(&self.fields);
-        response
+        let response = self.find(request).unwrap_or_else(|why| self.failed(request, why));
+        self.with_fields(response)
     }
 
-    /// Whether the folder has a plain file at this path below it.
-    pub fn has(&self, file: &Path) -> bool {
-        matches!(self.folder.open(file), Ok(Opened::File(_)))
+    /// The response for this file of the folder, whatever path the request has; `None` if there is no
+    /// such file.
+    pub fn respond_with<S>(&self, request: &Request<'_, S>, file: &Path) -> Option<Response> {
+        match self.folder.open(file) {
+            Ok(Opened::File(open)) => Some(self.with_fields(self.send(request, file, open))),
+            _ => None,
+        }
+    }
+
+    fn with_fields(&self, mut response: Response) -> Response {
+        response.fields.extend_from_slice(&self.fields);
+        response
     }
 
     fn find<S>(&self, request: &Request<'_, S>) -> Result<Response, Failure> {

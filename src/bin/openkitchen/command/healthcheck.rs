@@ -83,9 +83,10 @@ fn status(authority: &str, path: &str, timeout: Duration) -> Result<u16, String>
     let deadline = Instant::now() + timeout;
     let addresses = connect::resolve(authority)?;
     let mut stream = connect::connect(&addresses, timeout).map_err(|error| connect::why(&error))?;
+    let request = format!("GET {path} HTTP/1.1\r\nHost: {authority}\r\nConnection: close\r\n\r\n");
     let ask = |stream: &mut TcpStream| {
         stream.set_write_timeout(Some(timeout))?;
-        write!(stream, "GET {path} HTTP/1.1\r\nHost: {authority}\r\nConnection: close\r\n\r\n")?;
+        stream.write_all(request.as_bytes())?; // one write: the rest of several would wait
         let (mut line, mut filled) = ([0; "HTTP/1.1 200 ".len()], 0);
         while filled < line.len() {
             let left = deadline.saturating_duration_since(Instant::now());

@@ -11,7 +11,6 @@ pub mod logging;
 pub mod port_file;
 pub mod serve;
 pub mod server;
-pub mod viewers;
 #[cfg(not(feature = "site"))]
 pub mod without_site;
 
@@ -19,6 +18,8 @@ pub mod without_site;
 pub mod options;
 #[cfg(feature = "site")]
 pub mod site;
+#[cfg(feature = "site")]
+pub mod viewers;
 
 #[cfg(feature = "tools")]
 pub mod check;
@@ -111,6 +112,11 @@ pub const NO_CONNECTION: u8 = 3;
 /// `print!` would panic then.
 pub fn print(text: &str) {
     let _ = io::stdout().write_all(text.as_bytes());
+}
+
+/// Prints a line of prose, as it stands in a transcript.
+pub fn print_line(line: &str) {
+    print(&format!("# {line}\n"));
 }
 
 #[cfg(all(test, feature = "tools"))]

@@ -8,13 +8,17 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use openkitchen::message::credentials::{Key, basic_credentials};
+#[cfg(feature = "site")]
 use openkitchen::observe::TraceOptions;
 use openkitchen::{Files, Health, Request, Response, Routes, Server, Status, get, routes};
 
 use super::access_log::AccessLog;
 use super::flags::{CommandLine, Flag, joined, listen};
 use super::port_file::PortFile;
+#[cfg(not(feature = "site"))]
+use super::print_line;
 use super::server::{HasServer, ServerOptions};
+#[cfg(feature = "site")]
 use super::viewers::Viewers;
 use super::{CliError, bind, logging, server};
 
@@ -43,8 +47,11 @@ impl HasServer for ServeOptions {
     }
 }
 
+/// How many they are: a binary without the site has no trace either.
+const OWN_FLAG_COUNT: usize = if cfg!(feature = "site") { 8 } else { 7 };
+
 #[rustfmt::skip]
-const OWN_FLAGS: [Flag<ServeOptions>; 8] = [
+const OWN_FLAGS: [Flag<ServeOptions>; OWN_FLAG_COUNT] = [
     Flag { name: "listen", value: "ADDR", help: "address to listen on [127.0.0.1:8080]; may be repeated",
         apply: |options, value| listen(&mut options.server.listen, value) },
     Flag { name: "port-file", value: "FILE", help: "write the addresses in use to FILE, one on each line",
@@ -59,11 +66,13 @@ const OWN_FLAGS: [Flag<ServeOptions>; 8] = [
         apply: |options, value| { options.max_age = Some(seconds(value).ok_or(WHOLE_SECONDS)?); Ok(()) } },
     Flag { name: "log", value: "FORMAT", help: "off or combined, a line for each exchange [combined]",
         apply: |options, value| { options.log = Some(log_format(value).ok_or(FORMATS)?); Ok(()) } },
+    #[cfg(feature = "site")]
     Flag { name: "trace", value: "", help: "print each exchange, byte for byte; turns the log off",
         apply: |options, _| { options.trace = true; Ok(()) } },
 ];
 
-const FLAGS: [Flag<ServeOptions>; 19] = joined(OWN_FLAGS, ServeOptions::SERVER_FLAGS);
+const FLAGS: [Flag<ServeOptions>; OWN_FLAG_COUNT + 11] =
+    joined(OWN_FLAGS, ServeOptions::SERVER_FLAGS);
 
 /// What an error says that the value should be. See [`seconds`].
 const WHOLE_SECONDS: &str = "a number of seconds from 0 up";
@@ -138,19 +147,30 @@ struct Directory {
 static ROUTES: Routes<Directory> = routes(&[get("/healthz", healthz).quiet(), get("/*", file)]);
 
 fn file(request: &Request<Directory>) -> Response {
-    let Directory { files, auth, .. } = request.state();
-    match auth {
-        Some(auth) if !is_authorized(request, auth) => unauthorized(),
-        _ => files.respond(request),
-    }
+    let directory = request.state();
+    directory.guarded(request, || directory.files.respond(request))
 }
 
 /// A file with this name comes first.
 fn healthz(request: &Request<Directory>) -> Response {
-    let Directory { files, health, .. } = request.state();
-    match files.has(Path::new("healthz")) {
-        true => file(request),
-        false => health.response(),
+    let directory = request.state();
+    match directory.files.respond_with(request, Path::new("healthz")) {
+        Some(response) => directory.guarded(request, || response),
+        None => directory.health.response(),
+    }
+}
+
+impl Directory {
+    /// The response, if the request has the password or none is asked for.
+    fn guarded(
+        &self,
+        request: &Request<Directory>,
+        respond: impl FnOnce() -> Response,
+    ) -> Response {
+        match &self.auth {
+            Some(auth) if !is_authorized(request, auth) => unauthorized(),
+            _ => respond(),
+        }
     }
 }
 
@@ -227,12 +247,19 @@ fn serve(folder: &Path, options: &ServeOptions) -> Result<(), CliError> {
     let directory: &'static Directory =
         Box::leak(Box::new(Directory { files, auth, health: Health::default() }));
     server::stop_on_signal(server.stopper(), &directory.health, &options.server, || {})?;
-    let trace = options.trace.then(TraceOptions::default);
-    let viewers = Viewers::start(trace, None, "serve", None).map_err(CliError::Unusable)?;
-    viewers.announce(&[bound.lines, vec![format!("serving {}", folder.display())]].concat());
-    if viewers.shows_anything() {
-        server = server.observed_by(viewers.follower.clone());
-    }
+    let lines = [bound.lines, vec![format!("serving {}", folder.display())]].concat();
+    #[cfg(feature = "site")]
+    let viewers = {
+        let trace = options.trace.then(TraceOptions::default);
+        let viewers = Viewers::start(trace, None, "serve", None).map_err(CliError::Unusable)?;
+        viewers.announce(&lines);
+        if viewers.shows_anything() {
+            server = server.observed_by(viewers.follower.clone());
+        }
+        viewers
+    };
+    #[cfg(not(feature = "site"))]
+    lines.iter().for_each(|line| print_line(line));
     let failed = |error: &dyn std::fmt::Display| CliError::Failed(error.to_string());
     let log = match format {
         LogFormat::Combined => {
@@ -246,6 +273,7 @@ fn serve(folder: &Path, options: &ServeOptions) -> Result<(), CliError> {
     server::warn_of_loopback(&bound.addresses);
     let served = server.run(&ROUTES, directory);
     logging::say("stopped");
+    #[cfg(feature = "site")]
     viewers.finish();
     if let Some(log) = log {
         log.finish();

@@ -8,8 +8,7 @@ use std::sync::Arc;
 use openkitchen::observe::trace::SECRETS_ARE_SHOWN;
 use openkitchen::observe::{Follower, Recorder, Trace, TraceOptions, Viewer};
 
-use super::print;
-#[cfg(feature = "site")]
+use super::print_line;
 use crate::site::kitchen;
 
 /// What shows the connections of a command. A clone is a handle to the same.
@@ -36,9 +35,7 @@ impl Viewers {
     ) -> Result<Viewers, String> {
         let open = |folder| Recorder::open(folder, server).map_err(|error| error.to_string());
         let recorder = record.map(open).transpose()?;
-        #[cfg(feature = "site")]
-        let recorder = recorder.map(|recorder| recorder.leaving_out(kitchen::is_own));
-        let recorder = recorder.map(Arc::new);
+        let recorder = recorder.map(|recorder| Arc::new(recorder.leaving_out(kitchen::is_own)));
         let trace = trace.map(|options| {
             Arc::new(Trace::on_stdout(TraceOptions { full_flag: Some("--full"), ..options }))
         });
@@ -70,7 +67,7 @@ impl Viewers {
     pub fn say(&self, line: &str) {
         match &self.trace {
             Some(trace) => trace.say(line),
-            None => print(&format!("# {line}\n")),
+            None => print_line(line),
         }
     }
 
