@@ -10,7 +10,7 @@ PEERS = nginx hyper tiny_http
 # The book: the private chapters too, beside the documentation of the library.
 BOOK = --document-private-items --target-dir target/book
 
-.PHONY: help run release lesson test soak check bench bench-peers fuzz races systems book lines
+.PHONY: help run release static small lesson test soak check bench bench-peers fuzz races systems book lines
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 13
@@ -20,6 +20,14 @@ run: ## the lesson site at LISTEN (make run LISTEN=127.0.0.1:5001)
 
 release: ## the fastest binary: target/release/openkitchen
 	$(CARGO) build --release
+
+static: ## one file that runs on any Linux: target/static/openkitchen
+	tests/builds/build.sh static target/static/openkitchen
+	tests/builds/chroot.sh target/static/openkitchen
+
+small: ## the same with `serve` and `healthcheck` alone: target/static/openkitchen-small
+	tests/builds/build.sh small target/static/openkitchen-small $$(uname -m) --no-default-features
+	tests/builds/chroot.sh target/static/openkitchen-small
 
 lesson: ## the lesson's two routes, in fifteen lines, at 127.0.0.1:5000
 	$(CARGO) run --quiet --example lesson
