@@ -630,7 +630,8 @@ fn a_file_that_changes_while_it_is_sent_ends_in_a_closed_connection() {
         fs::write(&other, vec![b'b'; LARGE]).unwrap();
         fs::rename(other, path).unwrap();
     };
-    let changes: [(&str, &dyn Fn(&Path)); 4] = [
+    type Change<'a> = &'a dyn Fn(&Path);
+    let changes: [(&str, Change); 4] = [
         ("files-append", &append),
         ("files-shrink", &shrink),
         ("files-rewrite", &rewrite),

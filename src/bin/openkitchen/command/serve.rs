@@ -240,7 +240,7 @@ fn serve(folder: &Path, options: &ServeOptions) -> Result<(), CliError> {
     server::stop_on_signal(server.stopper(), &directory.health, &options.server)?;
     let trace = options.trace.then(TraceOptions::default);
     let viewers = Viewers::start(trace, None, "serve").map_err(CliError::Unusable)?;
-    viewers.announce(&[bound.lines, vec![format!("serving {}", folder.display())]].concat());
+    viewers.announce(&[bound.lines, vec![format!("serving {}", folder.display())]].concat(), "");
     if viewers.shows_anything() {
         server = server.observed_by(viewers.follower.clone());
     }

@@ -10,6 +10,9 @@ use openkitchen::observe::{Follower, Recorder, Trace, TraceOptions, Viewer};
 
 use super::print;
 
+/// How the trace of the lesson site and of `watch` is turned off.
+pub const NO_TRACE: &str = "; --no-trace stops it";
+
 /// What shows the connections of a command.
 pub struct Viewers {
     /// What follows the connections, and tells the trace and the recorder what crosses.
@@ -43,11 +46,12 @@ impl Viewers {
         self.trace.is_some() || self.recorder.is_some()
     }
 
-    /// Prints these lines, and then where the connections are shown.
-    pub fn announce(&self, lines: &[String]) {
+    /// Prints these lines, and then where the connections are shown. `how_to_stop` says how a trace that
+    /// was not asked for is turned off.
+    pub fn announce(&self, lines: &[String], how_to_stop: &str) {
         lines.iter().for_each(|line| self.say(line));
         if self.trace.is_some() {
-            self.say(&format!("{SECRETS_ARE_SHOWN}; --no-trace stops it"));
+            self.say(&format!("{SECRETS_ARE_SHOWN}{how_to_stop}"));
         }
         if let Some(recorder) = &self.recorder {
             self.say(&recorder.banner());

@@ -41,7 +41,7 @@ use openkitchen::{Limits, Observer, Scheduling, sys};
 use super::bind::Bound;
 use super::flags::{CommandLine, Flag, NUMBER, SECONDS, count, listen, time, time_or_none};
 use super::port_file::PortFile;
-use super::viewers::Viewers;
+use super::viewers::{NO_TRACE, Viewers};
 use super::{CliError, address, bind, logging};
 
 /// What the flags set.
@@ -184,7 +184,7 @@ fn watch(server: &str, options: &WatchOptions) -> Result<(), CliError> {
         unreachable: Default::default(),
     };
     stop_on_signal(Arc::clone(&connections), options.grace).map_err(io_failed)?;
-    viewers.announce(&[lines, vec![format!("watching {server}")]].concat());
+    viewers.announce(&[lines, vec![format!("watching {server}")]].concat(), NO_TRACE);
     viewers.follower.started(bound, &[]);
     let _lock = port_file.write(&all_bound).map_err(failed)?;
     let scheduling = Scheduling::Normal;
