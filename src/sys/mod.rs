@@ -234,7 +234,7 @@ pub fn secret(bytes: &mut [u8]) -> io::Result<()> {
     system::secret(bytes)
 }
 
-/// Whether this path leads to this open file. On Windows: whether it leads to any file.
+/// Whether this path leads to this open file.
 ///
 /// # Errors
 /// The system's error; `NotFound` where there is no file.

@@ -5,7 +5,7 @@ use std::fs::{File, OpenOptions};
 use std::io;
 use std::net::{TcpListener, TcpStream};
 use std::os::windows::fs::OpenOptionsExt;
-use std::os::windows::io::AsRawSocket;
+use std::os::windows::io::{AsRawHandle, AsRawSocket};
 use std::path::Path;
 use std::sync::OnceLock;
 use std::sync::mpsc::{self, Receiver, Sender};
@@ -18,8 +18,8 @@ mod other;
 
 pub use other::{
     as_stream, catch_sigxfsz, create_private_file, create_private_folder, file_state,
-    inherited_listeners, is_same_file, limit_malloc_arenas, open_beneath, raise_descriptor_limit,
-    reap_orphans, split_at_equals, unacknowledged, use_batch_scheduling,
+    inherited_listeners, limit_malloc_arenas, open_beneath, raise_descriptor_limit, reap_orphans,
+    split_at_equals, unacknowledged, use_batch_scheduling,
 };
 
 /// ERROR_NOT_ENOUGH_MEMORY, ERROR_OUTOFMEMORY, WSAEMFILE and WSAENOBUFS.
@@ -77,6 +77,25 @@ pub fn open_at_once(path: &Path) -> io::Result<File> {
     // A folder is opened only with this flag.
     OpenOptions::new().read(true).custom_flags(FILE_FLAG_BACKUP_SEMANTICS).open(path)
 }
+
+pub fn is_same_file(file: &File, path: &Path) -> io::Result<bool> {
+    Ok(identity(file)? == identity(&open_at_once(path)?)?)
+}
+
+/// The numbers of a volume and of a file on it: two files that are open have the same if they are one.
+fn identity(file: &File) -> io::Result<[u32; 3]> {
+    let mut information = [0; 13];
+    // SAFETY: the call writes a struct of this layout (BY_HANDLE_FILE_INFORMATION, thirteen 32-bit
+    // numbers) through the pointer, which lives across it; the handle is open as long as `file` lives.
+    match unsafe { GetFileInformationByHandle(file.as_raw_handle(), &raw mut information) } {
+        0 => Err(io::Error::last_os_error()),
+        _ => Ok([information[VOLUME], information[INDEX], information[INDEX + 1]]),
+    }
+}
+
+/// Where the numbers stand in BY_HANDLE_FILE_INFORMATION.
+const VOLUME: usize = 7;
+const INDEX: usize = 11;
 
 pub fn stdout_columns() -> Option<usize> {
     let mut screen = ScreenBuffer::default();
@@ -225,6 +244,7 @@ unsafe extern "system" {
 #[link(name = "kernel32")]
 unsafe extern "system" {
     fn GetStdHandle(which: u32) -> *mut c_void;
+    fn GetFileInformationByHandle(file: *mut c_void, information: *mut [u32; 13]) -> i32;
     fn GetConsoleMode(console: *mut c_void, mode: *mut u32) -> i32;
     fn SetConsoleMode(console: *mut c_void, mode: u32) -> i32;
     fn GetConsoleScreenBufferInfo(console: *mut c_void, screen: *mut ScreenBuffer) -> i32;
