@@ -10,7 +10,7 @@ PEERS = nginx hyper tiny_http lighttpd darkhttpd
 # The book: the private chapters too, beside the documentation of the library.
 BOOK = --document-private-items --target-dir target/book
 
-.PHONY: help run release static small lesson test soak check bench bench-peers fuzz races systems dist book lines
+.PHONY: help run release static small recipes lesson test soak check bench bench-peers fuzz races systems dist book lines
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 13
@@ -24,6 +24,10 @@ release: ## the fastest binary: target/release/openkitchen
 static: ## one file that runs on any Linux: target/static/openkitchen
 	tests/builds/build.sh static target/static/openkitchen
 	tests/builds/chroot.sh target/static/openkitchen
+
+recipes: static ## README's recipes, with the real nginx, HAProxy, Caddy and systemd
+	tests/builds/proxies.sh target/static/openkitchen
+	tests/builds/unit.sh
 
 small: ## the same with `serve` and `healthcheck` alone: target/static/openkitchen-small
 	tests/builds/build.sh small target/static/openkitchen-small $$(uname -m) --no-default-features

@@ -5,7 +5,7 @@ set -eu
 binary=$(realpath "$1") emulator=${2:-}
 folder=$(mktemp -d)
 servers=()
-trap '[ ${#servers[@]} = 0 ] || kill -9 "${servers[@]}" 2>/dev/null; rm -rf "$folder"' EXIT
+trap 'kill -9 "${servers[@]}" 2>/dev/null || true; rm -rf "$folder"' EXIT
 cd "$folder"
 mkdir public
 echo hello >public/index.html
