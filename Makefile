@@ -59,7 +59,7 @@ book: ## the source as a book, in your browser
 	RUSTDOCFLAGS="--cfg book" $(CARGO) doc --no-deps --lib --open $(BOOK)
 
 lines: ## lines of code, without blank lines, comments and tests
-	@for part in src/message src/route.rs src/request.rs src/net src/transcript src/observe src/play src/sys src/bin; do \
+	@for part in src/message src/route.rs src/request.rs src/files src/net src/transcript src/observe src/play src/sys src/bin; do \
 		find $$part -name '*.rs' ! -name tests.rs ! -name random.rs | sort | xargs awk -v part=$$part \
 			'FNR == 1 { tests = 0 } /^#\[cfg\(test\)\]/ { tests = 1 } \
 			tests || /^ *$$/ || /^ *\/\// { next } { lines++ } \

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use openkitchen::observe::trace::SECRETS_ARE_SHOWN;
 use openkitchen::observe::{Follower, Recorder, Trace, TraceOptions, Viewer};
 
-use super::print;
+use super::print_line;
 use crate::site::kitchen;
 
 /// What shows the connections of a command. A clone is a handle to the same.
@@ -67,7 +67,7 @@ impl Viewers {
     pub fn say(&self, line: &str) {
         match &self.trace {
             Some(trace) => trace.say(line),
-            None => print(&format!("# {line}\n")),
+            None => print_line(line),
         }
     }
 
