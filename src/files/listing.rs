@@ -46,7 +46,7 @@ pub(super) fn page(folder: &Folder, path: &Path, shown: &[u8]) -> Result<Respons
         );
         let _ = page.write_fmt(row); // a `String` takes everything
     }
-    page += "</ul>\n";
+    page += "</ul>\n<p>Times are in UTC.\n";
     if left_out > 0 {
         page += &format!("<p>{left_out} more are not shown.\n");
     }
@@ -62,10 +62,11 @@ const STYLE: &str = "\
 body{max-width:60rem;margin:auto;padding:0 1rem}\
 h1{font-size:1.25rem;overflow-wrap:anywhere}\
 ul{list-style:none;padding:0}\
-li{display:grid;grid-template-columns:1fr 6rem 9.5rem;gap:0 1rem;padding:.35rem 0;\
+li{display:grid;align-items:baseline;grid-template-columns:1fr 6rem 9.5rem;gap:0 1rem;padding:.35rem 0;\
 border-top:1px solid color-mix(in srgb,currentcolor 20%,transparent)}\
 a{overflow-wrap:anywhere}\
-span,time{font-size:.875rem;opacity:.75;font-variant-numeric:tabular-nums;text-align:right}\
+span,time,p{font-size:.875rem;opacity:.75;font-variant-numeric:tabular-nums}\
+span,time{text-align:right}\
 @media(max-width:40rem){li{grid-template-columns:1fr 1fr;padding:.5rem 0}a{grid-column:1/-1}\
 span{text-align:left}}";
 

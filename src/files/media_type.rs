@@ -10,31 +10,17 @@ use std::path::Path;
 const DEFAULT: &str = "application/octet-stream";
 
 /// The ends of names in lower case, in alphabetical order, and their types.
-const TYPES: [(&str, &str); 65] = [
-    ("7z", "application/x-7z-compressed"),
-    ("aac", "audio/aac"),
-    ("apng", "image/apng"),
+const TYPES: [(&str, &str); 47] = [
     ("atom", "application/atom+xml"),
     ("avif", "image/avif"),
-    ("bmp", "image/bmp"),
-    ("br", "application/octet-stream"),
-    ("bz2", "application/x-bzip2"),
-    ("c", "text/plain; charset=utf-8"),
-    ("cjs", "text/javascript; charset=utf-8"),
-    ("conf", "text/plain; charset=utf-8"),
     ("css", "text/css; charset=utf-8"),
     ("csv", "text/csv; charset=utf-8"),
-    ("deb", "application/vnd.debian.binary-package"),
-    ("epub", "application/epub+zip"),
     ("flac", "audio/flac"),
     ("gif", "image/gif"),
     ("gz", "application/gzip"),
-    ("h", "text/plain; charset=utf-8"),
     ("htm", "text/html; charset=utf-8"),
     ("html", "text/html; charset=utf-8"),
     ("ico", "image/x-icon"),
-    ("ics", "text/calendar; charset=utf-8"),
-    ("ini", "text/plain; charset=utf-8"),
     ("jpeg", "image/jpeg"),
     ("jpg", "image/jpeg"),
     ("js", "text/javascript; charset=utf-8"),
@@ -44,7 +30,6 @@ const TYPES: [(&str, &str); 65] = [
     ("map", "application/json"),
     ("md", "text/markdown; charset=utf-8"),
     ("mjs", "text/javascript; charset=utf-8"),
-    ("mkv", "video/matroska"),
     ("mov", "video/quicktime"),
     ("mp3", "audio/mpeg"),
     ("mp4", "video/mp4"),
@@ -54,13 +39,11 @@ const TYPES: [(&str, &str); 65] = [
     ("otf", "font/otf"),
     ("pdf", "application/pdf"),
     ("png", "image/png"),
-    ("rs", "text/plain; charset=utf-8"),
     ("rss", "application/rss+xml"),
     ("sh", "text/plain; charset=utf-8"),
     ("svg", "image/svg+xml"),
     ("tar", "application/x-tar"),
     ("tgz", "application/gzip"),
-    ("toml", "application/toml"),
     ("ttf", "font/ttf"),
     ("txt", "text/plain; charset=utf-8"),
     ("vtt", "text/vtt; charset=utf-8"),
@@ -74,7 +57,6 @@ const TYPES: [(&str, &str); 65] = [
     ("woff2", "font/woff2"),
     ("xhtml", "application/xhtml+xml"),
     ("xml", "application/xml"),
-    ("xz", "application/x-xz"),
     ("zip", "application/zip"),
 ];
 
@@ -119,8 +101,7 @@ impl MediaType {
         };
         let found = TYPES.binary_search_by(|(known, _)| known.as_bytes().cmp(ending));
         let name = found.map_or(DEFAULT, |at| TYPES[at].1);
-        let is_picture =
-            name.starts_with("image/") && !["image/svg+xml", "image/bmp"].contains(&name);
+        let is_picture = name.starts_with("image/") && name != "image/svg+xml";
         let is_medium = name.starts_with("audio/") || name.starts_with("video/");
         let is_compressed = COMPRESSED.iter().any(|known| known.as_bytes() == ending);
         let siblings = if is_picture || is_medium || is_compressed {

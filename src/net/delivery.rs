@@ -33,6 +33,9 @@ use crate::message::steps::DeliveryStep;
 /// write.
 const STREAM_READ_BYTES: usize = 16 * 1024;
 
+/// Bytes of a usual head, at most. Buffers with room for it are used again for any file.
+const USUAL_HEAD_BYTES: usize = 1024;
+
 /// Whether a response is sent with a single write, if the socket's buffer has room for it.
 pub(super) fn is_one_write(response: &Response) -> bool {
     matches!(&response.body, Body::Bytes(bytes) if bytes.len() <= ONE_WRITE)
@@ -145,20 +148,48 @@ fn read_content(reader: &mut impl Read, buffer: &mut [u8]) -> Option<usize> {
 }
 
 /// Sends exactly `length` bytes after the head that is in `out`. The bytes are read into the buffer that
-/// has the head, so they are not copied.
+/// has the head, so they are not copied: into `out` itself if they are few.
 #[cold]
 fn copy<L: Io>(
+    transport: &mut Transport<'_, L>,
+    reader: impl Read,
+    length: u64,
+    limits: &Limits,
+) -> io::Result<Sent> {
+    let mut out = mem::take(transport.out);
+    let head = out.len();
+    let one_write = usize::try_from(length).map_or(ONE_WRITE, |all| all.min(ONE_WRITE));
+    if head + one_write <= MAX_KEPT_OUTPUT {
+        out.resize(head + one_write, 0);
+        let sent = copy_with(&mut out, head, transport, reader, length, limits)?;
+        out.clear();
+        *transport.out = out;
+        return Ok(sent);
+    }
+    let memory = transport.memory;
+    let mut buffer = memory.buffer(ONE_WRITE + head.max(USUAL_HEAD_BYTES));
+    buffer[..head].copy_from_slice(&out);
+    drop(out);
+    let sent = copy_with(&mut buffer, head, transport, reader, length, limits);
+    if head <= USUAL_HEAD_BYTES {
+        memory.keep_buffer(buffer);
+    }
+    sent
+}
+
+/// Sends the first `filled` bytes of a buffer, and `length` bytes that are read into it.
+fn copy_with<L: Io>(
+    buffer: &mut [u8],
+    mut filled: usize,
     transport: &mut Transport<'_, L>,
     mut reader: impl Read,
     length: u64,
     limits: &Limits,
 ) -> io::Result<Sent> {
-    let mut buffer = mem::take(transport.out);
-    let mut filled = buffer.len();
-    buffer.resize(filled + usize::try_from(length).map_or(ONE_WRITE, |all| all.min(ONE_WRITE)), 0);
     let (mut left, mut since) = (length, None);
     while left > 0 {
-        let read = read_content(&mut reader, &mut buffer[filled..]).unwrap_or(0);
+        let end = buffer.len().min(filled + ONE_WRITE);
+        let read = read_content(&mut reader, &mut buffer[filled..end]).unwrap_or(0);
         let budget = limits.time_budget(length);
         let budget = since.map_or(budget, |since: Instant| budget.saturating_sub(since.elapsed()));
         transport.send(&buffer[..filled + read], budget)?;
@@ -171,10 +202,6 @@ fn copy<L: Io>(
         if left > 0 {
             since.get_or_insert_with(Instant::now);
         }
-    }
-    if buffer.capacity() <= MAX_KEPT_OUTPUT {
-        buffer.clear();
-        *transport.out = buffer;
     }
     Ok(Sent::Whole)
 }

@@ -128,7 +128,9 @@ pub(crate) struct Transport<'a, L> {
     input: &'a mut Vec<u8>,
     start: usize,
     end: usize,
-    /// What the input buffer takes of the memory of all connections.
+    /// The memory of all connections.
+    pub memory: &'a Memory,
+    /// What the input buffer takes of it.
     reserved: Reservation<'a>,
     /// Bytes to send. The code that fills it calls [`flush`](Transport::flush).
     pub out: &'a mut Vec<u8>,
@@ -161,6 +163,7 @@ impl<'a, L: Io> Transport<'a, L> {
             input,
             start,
             end,
+            memory,
             reserved,
             out,
             idle_timeout,

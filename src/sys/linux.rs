@@ -250,6 +250,29 @@ mod tests {
         }
     }
 
+    #[test]
+    fn the_kernel_opens_files_below_a_folder_only() {
+        let folder = std::env::temp_dir().join(format!("openkitchen-sys-{}", std::process::id()));
+        std::fs::create_dir_all(&folder).expect("a folder");
+        let file = File::create(folder.join("large")).expect("a file");
+        let length = (1 << 32) + 7; // more than an offset of 32 bits holds
+        file.set_len(length).expect("a sparse file");
+        let open = |path: &str| open_beneath(&File::open(&folder)?, Path::new(path));
+        match open("large") {
+            Ok(large) => {
+                assert_eq!(large.metadata().expect("metadata").len(), length);
+                let kind = |path| open(path).expect_err(path).kind();
+                assert_eq!(kind("../large"), ErrorKind::CrossesDevices);
+                assert_eq!(kind("/"), ErrorKind::CrossesDevices);
+                assert_eq!(kind("none"), ErrorKind::NotFound);
+                assert!(open(".").expect("the folder").metadata().expect("metadata").is_dir());
+            }
+            // An old kernel, a sandbox, or an emulator that does not know the call.
+            Err(error) => assert_eq!(error.kind(), ErrorKind::Unsupported),
+        }
+        std::fs::remove_dir_all(&folder).expect("removed");
+    }
+
     #[cfg(target_env = "gnu")]
     #[test]
     fn malloc_knows_the_parameter() {

@@ -631,12 +631,13 @@ fn a_file_that_changes_while_it_is_sent_ends_in_a_closed_connection() {
         fs::rename(other, path).unwrap();
     };
     type Change<'a> = &'a dyn Fn(&Path);
-    for (name, change) in [
-        ("files-append", &append as Change),
+    let changes: [(&str, Change); 4] = [
+        ("files-append", &append),
         ("files-shrink", &shrink),
         ("files-rewrite", &rewrite),
         ("files-replace", &replace),
-    ] {
+    ];
+    for (name, change) in changes {
         let content = received_while(change, name);
         assert!(content.len() < LARGE, "{name}: the client believes that the file is whole");
         assert!(content.iter().all(|&byte| byte == b'a'), "{name}: two files are mixed");

@@ -5,7 +5,7 @@
 //! other systems they are unknown.
 
 use std::io::{self, BufRead, BufReader, ErrorKind, Write};
-use std::net::SocketAddr;
+use std::net::{SocketAddr, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{self, ChildStdout, Command, Stdio};
 use std::sync::mpsc;
@@ -120,7 +120,7 @@ impl ServerKind {
                 command.env(FILES_VARIABLE, folder.files()).stdin(Stdio::null());
                 let mut child = Child::spawn_piped(&mut command)?;
                 child.is_parent = true;
-                child.wait_for_address()
+                child.wait_for_address()?.wait_until_it_listens()
             }
         }
     }
@@ -209,6 +209,19 @@ impl Child {
         self.address = address
             .ok_or_else(|| io::Error::other(format!("it did not start: it printed {line:?}")))?;
         Ok(self)
+    }
+
+    /// Some peers print their address before they listen.
+    fn wait_until_it_listens(mut self) -> io::Result<Child> {
+        let start = Instant::now();
+        loop {
+            match TcpStream::connect(self.address) {
+                Ok(_) => return Ok(self),
+                Err(error) if start.elapsed() > START_TIMEOUT => return Err(error),
+                Err(error) if self.process.try_wait()?.is_some() => return Err(error),
+                Err(_) => thread::sleep(Duration::from_millis(1)),
+            }
+        }
     }
 
     /// Waits for the address in the port file, because the output goes to /dev/null.

@@ -12,7 +12,7 @@ fn a_server_that_is_well_is_0_and_any_other_is_1() {
     let site = ServerProcess::start_site("--drain 30");
     let (address, port) = (site.address.to_string(), site.address.port());
     for url in [
-        address.to_string(),
+        address.clone(),
         format!("{port}"),
         format!("http://{address}"),
         format!("http://{address}/"),

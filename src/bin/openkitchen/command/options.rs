@@ -83,13 +83,13 @@ const COMMAND_LINE: CommandLine<SiteOptions> = CommandLine {
         openkitchen [FLAGS]         run the lesson site, and print each exchange: a\n\
         \x20                           request and its response, byte for byte\n\
         openkitchen COMMAND --help  show the help of a command:\n\
-         \x20 learn    learn HTTP in short lessons, with a real server\n\
-         \x20 serve    serve the files of a folder\n\
-        \x20 watch    stand between a client and any server, and print what crosses\n\
-        \x20 send     send bytes to any server, and print what it sends back\n\
-        \x20 check    test any server with the lessons, or with transcripts of yours\n\
-        \x20 mock     play the server of a transcript, to test a client\n\
-        \x20 explain  print what the bytes of a message mean\n\
+        \x20 learn        learn HTTP in short lessons, with a real server\n\
+        \x20 serve        serve the files of a folder\n\
+        \x20 watch        stand between a client and any server, and print what crosses\n\
+        \x20 send         send bytes to any server, and print what it sends back\n\
+        \x20 check        test any server with the lessons, or with transcripts of yours\n\
+        \x20 mock         play the server of a transcript, to test a client\n\
+        \x20 explain      print what the bytes of a message mean\n\
         \x20 healthcheck  ask a server whether it is well",
     flags: &FLAGS,
     notes: "Exit code, of each command: 0 all is well, 1 something differs or failed, 2 the\n\

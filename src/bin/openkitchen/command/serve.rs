@@ -252,7 +252,7 @@ fn serve(folder: &Path, options: &ServeOptions) -> Result<(), CliError> {
     let viewers = {
         let trace = options.trace.then(TraceOptions::default);
         let viewers = Viewers::start(trace, None, "serve", None).map_err(CliError::Unusable)?;
-        viewers.announce(&lines);
+        viewers.announce(&lines, "");
         if viewers.shows_anything() {
             server = server.observed_by(viewers.follower.clone());
         }

@@ -9,7 +9,7 @@ use openkitchen::observe::TraceOptions;
 
 use super::options::SiteOptions;
 use super::port_file::PortFile;
-use super::viewers::Viewers;
+use super::viewers::{NO_TRACE, Viewers};
 use super::{CliError, bind, logging, options, server};
 use crate::site::kitchen::access::Access;
 use crate::site::kitchen::{HasKitchen, Kitchen};
@@ -64,7 +64,7 @@ fn serve(options: &SiteOptions) -> Result<(), CliError> {
         Some(path) => format!("likes are kept in {}", path.display()),
         None => "likes are kept in memory and end with this process".to_owned(),
     };
-    viewers.announce(&[bound.lines, vec![likes_line]].concat());
+    viewers.announce(&[bound.lines, vec![likes_line]].concat(), NO_TRACE);
     if viewers.shows_anything() {
         server = server.observed_by(viewers.follower.clone());
     }

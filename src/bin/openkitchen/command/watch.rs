@@ -45,7 +45,7 @@ use openkitchen::{Limits, Observer, Scheduling, sys};
 use super::bind::Bound;
 use super::flags::{CommandLine, Flag, NUMBER, SECONDS, count, listen, time, time_or_none};
 use super::port_file::PortFile;
-use super::viewers::Viewers;
+use super::viewers::{NO_TRACE, Viewers};
 use super::{CliError, address, bind, logging};
 use crate::site::kitchen::Kitchen;
 use page::Page;
@@ -220,6 +220,7 @@ fn watch(server: &str, options: &WatchOptions) -> Result<(), CliError> {
     let links = page.as_ref().map(|page| page.line(bound));
     viewers.announce(
         &[lines, vec![format!("watching {server}")], links.into_iter().collect()].concat(),
+        NO_TRACE,
     );
     let page = page.map(|page| page.start(&viewers)).transpose().map_err(failed)?;
     viewers.follower.started(bound, &[]);
