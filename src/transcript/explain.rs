@@ -207,6 +207,7 @@ impl RangeExplainer {
     pub fn explain_range(&mut self, from: Side, range: &Followed, bytes: &[u8]) -> Vec<Remark> {
         self.exchanges.has_bytes = true;
         let was_over = self.side(from).is_over;
+        self.server.answers_last_request = self.exchanges.answers_last_request();
         self.side(from).step(range, bytes);
         // Side by side, once on a connection.
         let ways_are_told = self.client.ways_are_told || self.server.ways_are_told;
@@ -216,10 +217,14 @@ impl RangeExplainer {
             (Side::Client, None, _) if self.client.is_over && !was_over => {
                 self.exchanges.broken_request();
             }
-            (Side::Server, Some(head), Some(ending)) => {
+            (Side::Server, Some(head), Some(ending)) if ending != Ending::Interim => {
                 let closes = direction::closes(head, ending);
-                for (text, clause) in self.exchanges.response(head, ending, closes) {
+                let within_request = self.client.is_within();
+                for (text, clause) in self.exchanges.response(head, closes, within_request) {
                     self.server.remark_at_end(text, clause);
+                }
+                if self.exchanges.is_answered() {
+                    self.client.take_answer();
                 }
             }
             _ => {}

@@ -357,7 +357,7 @@ pub fn is_framework(software: &str) -> bool {
 pub fn hidden(origin: &str, is_preflight: bool) -> String {
     match is_preflight {
         true => format!("the browser does not send the request that it asks about: Access-Control-Allow-Origin does not name {origin}"),
-        false => format!("the response arrives, but the browser hides it from the page at {origin}: that is another origin, and Access-Control-Allow-Origin does not name it; what the server did stays done"),
+        false => format!("the response arrives, but if a script of the page at {origin} asked for it, the browser hides it from the script: that is another origin, and Access-Control-Allow-Origin does not name it; what the server did stays done"),
     }
 }
 /// A 304 to a request with If-None-Match.
@@ -380,8 +380,22 @@ pub const NEVER_ASKED: Row = ("", "RFC 9112 section 9.5", "no request came on th
 pub const NO_RESPONSE: Row = ("", "RFC 9112 section 9.3.1", "the server closes without a response: the client does not know whether the request was carried out");
 /// The server closes after a response that said so.
 pub const CLOSES_AS_SAID: Row = ("", "RFC 9112 section 9.6", "the server closes, as the response said; its content was complete before");
+/// The server closes after a response to a request that said so.
+pub const CLOSES_AS_ASKED: Row = ("", "RFC 9112 section 9.3", "the server closes, as the request had said: by Connection: close, or by HTTP/1.0 without keep-alive");
+/// The server closes after a response that said so, and the request was not complete.
+pub const CLOSES_EARLY_AS_SAID: Row = ("", "RFC 9112 section 9.3", "the server closes, as the response said; it did not wait for the rest of the request");
+/// The server closes after a response, and the request was not complete.
+pub const CLOSES_EARLY: Row = ("", "RFC 9112 section 9.3", "the server closes after its response; it did not wait for the rest of the request");
+/// Why a request has no more content, after `100-continue`.
+pub const CONTENT_NOT_ASKED_FOR: Row = ("", "RFC 9110 section 10.1.1", "with Expect: 100-continue the client waits, and the response says no, so it need not send more");
+/// Why a request has no more content.
+pub const CONTENT_NOT_NEEDED: Row = ("", "RFC 9112 section 9.5", "the server answered before it was complete, so it was not needed");
+/// The server closes a connection whose client has ended its direction, after the last response.
+pub const CLOSES_AFTER_CLIENT: Row = ("", "RFC 9112 section 9.6", "the client had said that it sends no more, and everything is answered, so the server closes");
+/// The same, without a request.
+pub const CLOSES_UNUSED: Row = ("", "RFC 9112 section 9.5", "the client had said that it sends no more, and it asked for nothing, so the server closes");
 /// The server closes a connection that is kept alive.
-pub const IDLE_CLOSE: Row = ("", "RFC 9112 section 9.5", "the server closes an idle connection: no request came for a while, and it does not wait for ever; nothing is lost, and the client opens a new one when it needs one");
+pub const IDLE_CLOSE: Row = ("", "RFC 9112 section 9.5", "the server closes an idle connection: no request waits on it, and a server does not keep it open for ever; nothing is lost, and the client opens a new one when it needs one");
 /// A reset, as the server sends it.
 pub const RESET_BY_SERVER: Row = ("", "RFC 9112 section 9.6", "a reset: the client gets an error, and can lose bytes that had arrived and that it had not read; after a close, it would read all of them and then the end");
 /// A reset, as the client sends it.
@@ -392,6 +406,12 @@ pub const CLOSES: Row = ("", "RFC 9112 section 9.6", "the connection ends after 
 pub const CLOSES_IN_1_0: Row = ("", "RFC 9112 section 9.3", "the connection ends after this exchange, as it does in HTTP/1.0");
 /// After an exchange: the connection stays open.
 pub const STAYS_OPEN: Row = ("", "RFC 9112 section 9.3", "the connection stays open for the next request, because no field says close");
+/// After a request: the connection stays open if the response says nothing else.
+pub const WOULD_STAY_OPEN: Row = ("", "RFC 9112 section 9.3", "the client would keep the connection open: no field says close");
+/// After a request in HTTP/1.0: the same.
+pub const WOULD_STAY_OPEN_IN_1_0: Row = ("", "RFC 9112 section 9.3", "the client would keep the connection open: in HTTP/1.0 only because Connection says keep-alive");
+/// After a response to a request that says that the connection ends.
+pub const CLOSES_FOR_REQUEST: Row = ("", "RFC 9112 section 9.3", "the connection ends after this exchange, because of the request: it says close, or it is in HTTP/1.0 without keep-alive");
 /// After an exchange in HTTP/1.0: the connection stays open.
 pub const STAYS_OPEN_IN_1_0: Row = ("", "RFC 9112 section 9.3", "the connection stays open: in HTTP/1.0 only because Connection says keep-alive");
 /// After a chunk's size.
@@ -826,7 +846,7 @@ mod tests {
     ];
 
     /// The rows that are in no table.
-    const SINGLE_ROWS: [Row; 56] = [
+    const SINGLE_ROWS: [Row; 66] = [
         ORIGIN_FORM, ABSOLUTE_FORM, AUTHORITY_FORM, ASTERISK_FORM, CLOSES, CLOSES_IN_1_0, STAYS_OPEN, STAYS_OPEN_IN_1_0,
         CHUNK_EXTENSION, TRAILER, EMPTY_LINE, REASON_PHRASE, KEY_IN_QUERY, COOKIE, NEW_COOKIE, HOP_BY_HOP_FIELD,
         HTTP2_FRAME, STRONG_TAG, WEAK_TAG, WEAK_TAG_IN_CONDITION, RESET_WITH_CONTENT, TRAILER_TOO_LATE,
@@ -835,6 +855,8 @@ mod tests {
         LF_OF_PASTED_TEXT, NO_EMPTY_LINE, PROMPT, CURL, COPIED_HEADS, JOINED_LINES, HTTP2_HEADS, NO_FIRST_LINE,
         BAD_WEIGHT, SAME_TAG, SPARE, CLIENT_SENDS_NO_MORE, CLIENT_HAS_ALL, SERVER_SENDS_NO_MORE, CLIENT_IS_GONE, CLIENT_CLOSES,
         NEVER_ASKED, NO_RESPONSE, CLOSES_AS_SAID, IDLE_CLOSE, RESET_BY_SERVER, RESET_BY_CLIENT,
+        WOULD_STAY_OPEN, WOULD_STAY_OPEN_IN_1_0, CLOSES_FOR_REQUEST, CLOSES_AS_ASKED, CLOSES_EARLY_AS_SAID, CLOSES_EARLY,
+        CONTENT_NOT_ASKED_FOR, CONTENT_NOT_NEEDED, CLOSES_AFTER_CLIENT, CLOSES_UNUSED,
     ];
 
     const ENDINGS: [Ending; 14] = [

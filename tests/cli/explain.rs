@@ -77,7 +77,7 @@ fn a_request_of_curl_is_explained_line_by_line() {
             "    Bearer: a token",
             "",
             "    the empty line: the head ends here, and so does the request",
-            "    the connection stays open",
+            "    the client would keep the connection open",
         ],
     );
     assert_eq!(output.matches("abc123").count(), 2, "no explanation repeats a secret");
