@@ -331,17 +331,18 @@ pub const THREE_WAYS: &str = "a message says in one of three ways where its cont
 pub const WAYS: [&str; 3] = [
     "Content-Length: N            after N bytes",
     "Transfer-Encoding: chunked   after a chunk of size 0",
-    "neither field                with the connection; a request has none",
+    "neither field                with the connection (responses)",
 ];
 /// After the head of a response that a framework made.
 pub fn added_by_framework(software: &str, fields: usize) -> String {
     let fields = counted(fields as u64, "header field", "header fields");
-    format!("none of this is in your three lines: your function returns a text, and the framework and its server ({software}) add the status line and {fields}")
+    format!("none of this is in your three lines, if your function only returns a text: the framework and its server ({software}) add the status line and {fields}")
 }
-/// Words in the names of software that runs a framework's code, in lower case.
-pub const FRAMEWORK_SERVERS: [&str; 26] = [
-    "aiohttp", "basehttp", "cheroot", "cherrypy", "cowboy", "daphne", "express", "gunicorn",
-    "hypercorn", "jetty", "kestrel", "next", "passenger", "php", "puma", "simplehttp", "thin",
+/// Words in the names of software that runs a framework's code, in lower case. A program on
+/// Python's own http.server has no framework: it writes its fields itself.
+pub const FRAMEWORK_SERVERS: [&str; 24] = [
+    "aiohttp", "cheroot", "cherrypy", "cowboy", "daphne", "express", "gunicorn",
+    "hypercorn", "jetty", "kestrel", "next", "passenger", "php", "puma", "thin",
     "tomcat", "tornadoserver", "undertow", "unicorn", "uvicorn", "waitress", "webrick", "werkzeug",
     "wsgiserver",
 ];
@@ -451,6 +452,12 @@ pub const NO_EMPTY_LINE: Row = ("", "RFC 9112 section 2.1", "the empty line that
 pub const PROMPT: Row = ("", "", "the line with the prompt of a shell is left out");
 /// What `curl -v` prints.
 pub const CURL: Row = ("", "", "this is what curl -v prints: > before what it sent, < before what it received; what it says with * is left out, content that it does not show is only counted, and what comes in chunks is one chunk here");
+/// A URL where a message should be.
+pub const URL_ALONE: Row = ("", "", "this is a URL and not a message: run curl -v with it, and paste what that prints");
+/// A command for curl where a message should be.
+pub const CURL_COMMAND: Row = ("", "", "this is a command for curl and not a message: run it with -v added, and paste what that prints");
+/// After a head of HTTP/2 with content.
+pub const CONTENT_OF_HTTP2: Row = ("", "RFC 9113 section 8.1", "the content is left out here; in HTTP/2 and HTTP/3, a flag in the binary data says where it ends");
 /// Heads that a browser shows.
 pub const COPIED_HEADS: Row = ("", "", "these are heads as a browser or a tool shows them, and not the bytes of HTTP/1.1");
 /// A name and its value in two lines.
@@ -465,7 +472,7 @@ pub const NO_FIRST_LINE: Row = ("", "", "the first line is missing, so where the
 /// The first line has another form.
 pub const NO_STATUS_LINE: Row = ("write it like HTTP/1.1 200 OK", "RFC 9112 section 4", "a status line is a version, three digits and a phrase, with one space between each");
 /// `HTTP/2 200`, as curl prints it.
-pub const WRITTEN_BY_A_TOOL: Row = ("in HTTP/1.1 it would be like HTTP/1.1 200 OK", "RFC 9113 section 8.3.2", "a tool wrote this line for people, because heads in HTTP/2 and HTTP/3 are binary");
+pub const WRITTEN_BY_A_TOOL: Row = ("in HTTP/1.1 the line begins with HTTP/1.1", "RFC 9113 section 8.3.2", "a tool wrote this line for people, because heads in HTTP/2 and HTTP/3 are binary");
 /// `HTTP/1.1 200`, and the line ends.
 pub const NO_SPACE_AFTER_CODE: Row = ("write a space after the status code", "RFC 9112 section 4", "the space after the status code is missing: it is needed even without a phrase");
 /// `HTTP/1.1 099 Odd`
@@ -487,6 +494,12 @@ pub const NO_HEAD: Row = ("begin with a request line or a status line", "RFC 911
 pub const STRAY: Row = ("count the bytes of its content, or send none if it may not have content", "RFC 9112 section 6.3", "this comes after the end of the message before, so it is not its content: the other side takes it for the start of the next message, and reads that one wrong");
 /// A length, or the size of a chunk, of more than 64 bits.
 pub const LENGTH_OVER_64_BITS: Row = ("write how many bytes there are", "RFC 9110 section 8.6", "this number has more than 64 bits, and no message is that long");
+
+/// Fields that mean something else in a response.
+pub const FIELDS_OF_RESPONSES: Table<3> = table! {
+    ("Accept", "RFC 9110 section 12.5.1", "the media types that this target takes as the body (content) of a request"),
+    ("Accept-Encoding", "RFC 9110 section 12.5.3", "the compressions that this target takes in the body (content) of a request"),
+};
 
 /// Field names.
 pub const FIELDS: Table<3> = table! {
@@ -795,6 +808,18 @@ pub const VALUE_WORDS: Table<4> = table! {
     ("content-encoding transfer-encoding te", "compress", "RFC 9110 section 8.4.1.1", "compressed with LZW, as the old Unix program did; rare"),
     ("content-encoding transfer-encoding te", "deflate", "RFC 9110 section 8.4.1.2", "compressed in the zlib format"),
     ("content-encoding transfer-encoding te", "gzip", "RFC 9110 section 8.4.1.3", "compressed as the program gzip does"),
+    ("content-type", "application/json", "RFC 8259 section 11", "JSON: data as text, which JavaScript and nearly all languages can read"),
+    ("content-type", "application/octet-stream", "RFC 2046 section 4.5.1", "bytes of an unknown kind; a browser saves them as a file"),
+    ("content-type", "application/problem+json", "RFC 9457 section 3", "JSON that says what went wrong"),
+    ("content-type", "application/x-www-form-urlencoded", "HTML standard", "a form: its fields as name=value with & between them, written like a query"),
+    ("content-type", "application/xml", "RFC 7303 section 9.1", "XML: data as text, in tags like those of HTML"),
+    ("content-type", "image", "RFC 2046 section 4.2", "a picture, in the format after the slash"),
+    ("content-type", "multipart/form-data", "RFC 7578 section 4", "a form in parts, each with header fields of its own; so it can carry files"),
+    ("content-type", "text/css", "", "a style sheet: how a page looks"),
+    ("content-type", "text/event-stream", "HTML standard", "events that the server sends one by one, in a response without end"),
+    ("content-type", "text/html", "HTML standard", "a page for a browser to show"),
+    ("content-type", "text/javascript", "RFC 9239 section 6", "a script for the browser to run"),
+    ("content-type", "text/plain", "RFC 2046 section 4.1.3", "text that is shown as it is, tags included"),
     ("content-type", "boundary", "RFC 2046 section 5.1.1", "a line of two hyphens and this text is between the parts, and before the first one"),
     ("content-type", "charset", "RFC 9110 section 8.3.2", "which bytes stand for which letters"),
     ("content-type", "multipart", "RFC 9110 section 8.3.3", "several parts in one body (content), each with header fields of its own"),
@@ -846,7 +871,7 @@ mod tests {
     ];
 
     /// The rows that are in no table.
-    const SINGLE_ROWS: [Row; 66] = [
+    const SINGLE_ROWS: [Row; 69] = [
         ORIGIN_FORM, ABSOLUTE_FORM, AUTHORITY_FORM, ASTERISK_FORM, CLOSES, CLOSES_IN_1_0, STAYS_OPEN, STAYS_OPEN_IN_1_0,
         CHUNK_EXTENSION, TRAILER, EMPTY_LINE, REASON_PHRASE, KEY_IN_QUERY, COOKIE, NEW_COOKIE, HOP_BY_HOP_FIELD,
         HTTP2_FRAME, STRONG_TAG, WEAK_TAG, WEAK_TAG_IN_CONDITION, RESET_WITH_CONTENT, TRAILER_TOO_LATE,
@@ -856,7 +881,7 @@ mod tests {
         BAD_WEIGHT, SAME_TAG, SPARE, CLIENT_SENDS_NO_MORE, CLIENT_HAS_ALL, SERVER_SENDS_NO_MORE, CLIENT_IS_GONE, CLIENT_CLOSES,
         NEVER_ASKED, NO_RESPONSE, CLOSES_AS_SAID, IDLE_CLOSE, RESET_BY_SERVER, RESET_BY_CLIENT,
         WOULD_STAY_OPEN, WOULD_STAY_OPEN_IN_1_0, CLOSES_FOR_REQUEST, CLOSES_AS_ASKED, CLOSES_EARLY_AS_SAID, CLOSES_EARLY,
-        CONTENT_NOT_ASKED_FOR, CONTENT_NOT_NEEDED, CLOSES_AFTER_CLIENT, CLOSES_UNUSED,
+        URL_ALONE, CURL_COMMAND, CONTENT_OF_HTTP2, CONTENT_NOT_ASKED_FOR, CONTENT_NOT_NEEDED, CLOSES_AFTER_CLIENT, CLOSES_UNUSED,
     ];
 
     const ENDINGS: [Ending; 14] = [
@@ -877,7 +902,7 @@ mod tests {
     fn every_row_has_a_clause_and_an_ascii_explanation_without_a_full_stop() {
         let endings = ENDINGS.map(ending);
         let words = VALUE_WORDS.rows().map(|[_, word, clause, meaning]| (word, clause, meaning));
-        let tables = [WORDS, METHODS, VERSIONS, PSEUDO_FIELDS, STATUSES, CLASSES, FIELDS, FIELD_PREFIXES];
+        let tables = [WORDS, METHODS, VERSIONS, PSEUDO_FIELDS, STATUSES, CLASSES, FIELDS, FIELD_PREFIXES, FIELDS_OF_RESPONSES];
         let rows = words.chain(tables.into_iter().flat_map(Table::rows).map(Row::from));
         let rows = rows.chain([OTHER_PROTOCOLS, PROTOCOLS_OF_SERVERS, PROTOCOLS_BY_VERSION].concat().into_iter().map(|(_, row)| row));
         let rows = rows.chain(NEVER_WITHOUT_CONTENT.iter().map(|&(_, row)| row)).chain(SINGLE_ROWS);
@@ -892,7 +917,7 @@ mod tests {
     #[test]
     fn every_row_fits_in_80_columns_and_no_word_is_broken() {
         let value_words = VALUE_WORDS.rows().map(|[_, word, clause, meaning]| (word, clause, meaning));
-        let tables = [WORDS, METHODS, VERSIONS, PSEUDO_FIELDS, STATUSES, CLASSES, FIELDS, FIELD_PREFIXES];
+        let tables = [WORDS, METHODS, VERSIONS, PSEUDO_FIELDS, STATUSES, CLASSES, FIELDS, FIELD_PREFIXES, FIELDS_OF_RESPONSES];
         let rows = value_words.chain(tables.into_iter().flat_map(Table::rows).map(Row::from));
         let protocols = [OTHER_PROTOCOLS, PROTOCOLS_OF_SERVERS, PROTOCOLS_BY_VERSION].concat();
         let rows = rows.chain(protocols.into_iter().map(|(_, row)| row));

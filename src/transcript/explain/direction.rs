@@ -219,9 +219,7 @@ impl DirectionExplainer {
                 glossary::STAYS_OPEN_IN_1_0 if self.side == Side::Client => {
                     glossary::WOULD_STAY_OPEN_IN_1_0
                 }
-                glossary::STAYS_OPEN | glossary::STAYS_OPEN_IN_1_0
-                    if self.answers_last_request =>
-                {
+                glossary::STAYS_OPEN | glossary::STAYS_OPEN_IN_1_0 if self.answers_last_request => {
                     glossary::CLOSES_FOR_REQUEST
                 }
                 row => row,
@@ -271,7 +269,7 @@ impl DirectionExplainer {
             Some(content) if content.in_trailers && !line.is_empty() => {
                 match faults::in_trailer(line, start) {
                     Some(fault) => self.remarks.push(fault),
-                    None => words::trailer(line, start, &mut self.remarks),
+                    None => words::trailer(self.side, line, start, &mut self.remarks),
                 }
             }
             Some(content) if !line.is_empty() => {
@@ -315,7 +313,8 @@ impl DirectionExplainer {
             self.remarks.push(fault);
         } else if let Some(mut fault) = faults::in_head(self.side, &kept, start) {
             if words::head(self.side, &kept, start, &mut self.remarks) {
-                fault.text += "\nwhat follows is not explained, because its start is unknown";
+                fault.text += "\nwhat follows the head is not explained: after a fault in it, \
+                               programs may disagree about where the content ends";
             }
             self.remarks.push(fault);
         } else if kept.len() < MAX_KEPT_BYTES {

@@ -234,7 +234,11 @@ mod tests {
             ("Origin: http://a.test\r\n", "500 Odd\r\nContent-Length: 0", true),
         ] {
             let text = about(request, response);
-            assert_eq!(text.contains("the browser hides it from the script"), is_hidden, "{request}{text}");
+            assert_eq!(
+                text.contains("the browser hides it from the script"),
+                is_hidden,
+                "{request}{text}"
+            );
         }
     }
 
@@ -312,8 +316,7 @@ mod tests {
             (">>>\nPOST / HT\\\n".to_owned() + close, [as_said, "stops within its head"]),
         ] {
             let text = format!("{before}--- server closed\n");
-            let annotated =
-                annotate(&Transcript::parse(&text).expect(&text), 200).to_string();
+            let annotated = annotate(&Transcript::parse(&text).expect(&text), 200).to_string();
             let (_, after) = annotated.split_once("--- server closed\n").expect("the event");
             assert!(expected.iter().all(|part| after.contains(part)), "{annotated}");
         }
