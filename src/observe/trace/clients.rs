@@ -5,8 +5,8 @@
 //! ```text
 //! ... 10 fields as in exchange 3
 //! ```
-//! Rule: a field is folded if this client's last request that has a number had the same line, byte
-//! for byte. A client is an address and a User-Agent: a browser uses several connections, and
+//! Rule: a field is folded if this client's last request that was shown had the same line, byte for
+//! byte. A client is an address and a User-Agent: a browser uses several connections, and
 //! `curl` beside it is another client.
 
 use std::collections::VecDeque;

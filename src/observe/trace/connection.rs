@@ -52,6 +52,8 @@ pub(super) struct TracedConnection {
     client: Direction,
     server: Direction,
     has_bytes: bool,
+    /// Whether the server has sent a byte.
+    has_response: bool,
     /// Whether [`mark_silent`](TracedConnection::mark_silent) has found it silent.
     is_marked_silent: bool,
     /// Whether its `open` event has been printed.
@@ -86,9 +88,11 @@ struct OnScreen {
     explained: BySide<usize>,
     /// Whether an exchange was shown.
     has_exchange: bool,
-    /// When the client ended its side, if that is not shown yet: the server's end usually follows
-    /// at once.
-    unsaid_end: Option<Instant>,
+    /// When the client ended its side, and what that means, if it is not shown yet: the server's end
+    /// usually follows at once.
+    unsaid_end: Option<(Instant, Vec<Remark>)>,
+    /// The time of the last byte of a response.
+    last_response: Option<Instant>,
 }
 
 /// A value for each side.
@@ -123,6 +127,7 @@ impl TracedConnection {
             client: Direction::new(options, is_known),
             server: Direction::new(options, is_known),
             has_bytes: !is_known,
+            has_response: !is_known,
             is_marked_silent: false,
             is_announced: !is_known,
             client_ended: false,
@@ -152,6 +157,11 @@ impl TracedConnection {
         self.client.is_within()
     }
 
+    /// Whether the server has sent a byte.
+    pub fn has_response(&self) -> bool {
+        self.has_response
+    }
+
     /// Whether items are held back.
     pub fn holds_back(&self) -> bool {
         self.held.is_some()
@@ -167,6 +177,7 @@ impl TracedConnection {
         begins_message: bool,
     ) -> Shown<'r> {
         self.has_bytes = true;
+        self.has_response |= from == Side::Server;
         let is_after_response = self.last_from.replace(from) == Some(Side::Server);
         // After a response without an end, such as a 101, the bytes begin no request.
         let begins_request = !self.client.is_within() && !self.server.is_within();
@@ -188,6 +199,9 @@ impl TracedConnection {
         match from {
             Side::Client => self.client.count(),
             Side::Server => self.server.count(),
+        }
+        if let (Side::Server, Some(screen)) = (from, &mut self.screen) {
+            screen.last_response = Some(counted.last);
         }
         let mut bytes = Bytes::new();
         bytes.push_left_out(length);
@@ -241,7 +255,7 @@ impl TracedConnection {
         crossed: &CrossedBytes,
         (shown, meaning): (Bytes, Vec<Remark>),
         folds: bool,
-        is_new: impl FnMut(&Remark) -> bool,
+        told: impl FnMut(Remark) -> Vec<Remark>,
         out: &mut Collector,
     ) {
         let CrossedBytes { from, ref bytes, ref ranges, .. } = *crossed;
@@ -270,8 +284,7 @@ impl TracedConnection {
         };
         let repeated = fields.as_ref().filter(|_| folds).and_then(|it| out.clients.repeated(it));
         let repeated = repeated.map(|(lines, number)| Repeated { lines, number });
-        let lines =
-            lines(from, &shown, ranges, was_within_head, repeated.as_ref(), meaning, is_new);
+        let lines = lines(from, &shown, ranges, was_within_head, repeated.as_ref(), meaning, told);
         if let Some(range) = ranges.last() {
             let is_in_head = range.part == Part::Head && range.head.is_none();
             *screen.is_within_head.of(from) = is_in_head;
@@ -281,8 +294,9 @@ impl TracedConnection {
                 screen.requests.add(at, head, fields.take());
             }
         }
-        if from == Side::Client {
-            screen.requests.received(at);
+        match from {
+            Side::Client => screen.requests.received(at),
+            Side::Server => screen.last_response = Some(at),
         }
         if from == Side::Server {
             self.may_fold(ranges, out);
@@ -383,8 +397,8 @@ impl TracedConnection {
                 self.release(out);
             }
         }
-        let unsaid = self.screen.as_ref().and_then(|screen| screen.unsaid_end);
-        if unsaid.is_some_and(|since| since + COUNT_TIME <= now) {
+        let unsaid = self.screen.as_ref().and_then(|screen| screen.unsaid_end.as_ref());
+        if unsaid.is_some_and(|(since, _)| *since + COUNT_TIME <= now) {
             self.say_end(out);
         }
     }
@@ -392,9 +406,10 @@ impl TracedConnection {
     /// Prints that the client has ended its side, if that was not said yet.
     fn say_end(&mut self, out: &mut Collector) {
         let unsaid = self.screen.as_mut().and_then(|screen| screen.unsaid_end.take());
-        if unsaid.is_some() {
+        if let Some((_, meaning)) = unsaid {
             let event = self.event(EventKind::HalfClose(Side::Client), Note::default());
             self.push(event, ITEM_BYTES, out);
+            self.explain(meaning, out);
         }
     }
 
@@ -434,11 +449,25 @@ impl TracedConnection {
         remarks
     }
 
-    /// Prints explanations.
-    pub fn explain(&mut self, remarks: &[Remark], out: &mut Collector) {
-        for item in prose(remarks, 80) {
-            self.push(Entry::Item(item), ITEM_BYTES, out);
+    /// Prints explanations of what was printed last.
+    pub fn explain(&mut self, remarks: Vec<Remark>, out: &mut Collector) {
+        for entry in self.meaning_entries(remarks) {
+            self.push(entry, ITEM_BYTES, out);
         }
+    }
+
+    fn meaning_entries(&self, remarks: Vec<Remark>) -> Vec<Entry> {
+        match self.screen {
+            Some(_) => remarks.into_iter().map(Entry::Meaning).collect(),
+            None => prose(&remarks, 80).map(Entry::Item).collect(),
+        }
+    }
+
+    /// Returns what an end means that is about to be printed, if there is something to say.
+    pub fn end_meaning(&mut self, end: End) -> Option<Remark> {
+        let kind = end_event(end, self.server_ended);
+        let remark = self.explainer.get_or_insert_default().explain_event(kind);
+        remark.filter(|_| self.is_announced && !self.is_reset)
     }
 
     /// Prints a line of prose.
@@ -498,8 +527,8 @@ impl TracedConnection {
         }
     }
 
-    /// Prints that a side ended its half, or reset the connection.
-    pub fn ended(&mut self, at: Instant, end: End, out: &mut Collector) {
+    /// Prints that a side ended its half, or reset the connection, and what that means.
+    pub fn ended(&mut self, at: Instant, end: End, mut meaning: Vec<Remark>, out: &mut Collector) {
         if self.held.as_ref().is_some_and(|held| !held.is_quiet) {
             self.release(out);
         }
@@ -514,26 +543,37 @@ impl TracedConnection {
         }
         // A reset ends both sides, so no end is printed after it.
         let was_reset = mem::replace(&mut self.is_reset, end.is_reset());
-        if was_idle && self.is_announced && self.ends_quietly(at, kind, out) {
+        if was_idle && self.is_announced && self.ends_quietly(at, kind, &mut meaning, out) {
             return;
         }
         self.say_end(out);
         let (_, silence) = self.silence_until(at);
         if self.is_announced && !was_reset {
             let entries = silence.into_iter().chain([self.event(kind, Note::default())]);
+            let entries = entries.chain(self.meaning_entries(meaning));
             entries.for_each(|entry| out.push(entry));
         }
     }
 
     /// On a screen, an idle connection that its client and then the server has closed is only
     /// counted. Returns whether this end is part of that.
-    fn ends_quietly(&mut self, at: Instant, kind: EventKind, out: &mut Collector) -> bool {
+    fn ends_quietly(
+        &mut self,
+        at: Instant,
+        kind: EventKind,
+        meaning: &mut Vec<Remark>,
+        out: &mut Collector,
+    ) -> bool {
         let (connection, has_bytes) = (self.label(), self.has_bytes);
         let Some(screen) = self.screen.as_mut().filter(|_| has_bytes) else { return false };
-        match kind {
-            EventKind::HalfClose(Side::Client) => screen.unsaid_end = Some(at),
-            EventKind::Closed(Side::Server) if screen.unsaid_end.take().is_some() => {
-                out.close(at, connection);
+        match (kind, &mut screen.unsaid_end) {
+            (EventKind::HalfClose(Side::Client), unsaid) => {
+                *unsaid = Some((at, mem::take(meaning)));
+            }
+            (EventKind::Closed(Side::Server), unsaid @ Some(_)) => {
+                let mut ends = unsaid.take().map(|(_, meaning)| meaning).unwrap_or_default();
+                ends.append(meaning);
+                out.close(at, connection, ends);
             }
             _ => return false,
         }
@@ -547,6 +587,8 @@ impl TracedConnection {
             return;
         };
         let how = if screen.ends_with_connection { "" } else { " · cut short" };
+        // The end may come long after the last byte: when the client ends its side.
+        let at = screen.last_response.unwrap_or(at);
         self.complete_exchange(at, how, out);
     }
 

@@ -7,7 +7,7 @@
 //!
 //! post=1\
 //!
-//!     <<< HTTP/1.1 201 Created          a response is indented
+//!     <<< HTTP/1.1 201 Created          a response is indented; its long fields are cut
 //!     Content-Length: 20
 //!
 //!     {"post":1,"likes":1}\
@@ -21,6 +21,7 @@ use super::entry::{Entry, Line, LineKind, NumberedLine, ShownBytes};
 use super::options::TraceOptions;
 use super::requests::FIRST_ERROR;
 use super::wrap::{columns, wrap};
+use crate::message::fields::Span;
 use crate::transcript::explain::Remark;
 use crate::transcript::{Event, Item, Side};
 
@@ -32,6 +33,12 @@ const MEANING_INDENT: usize = 4;
 
 /// Columns by which the rows of a line after the first are indented.
 const HANGING_INDENT: usize = 2;
+
+/// Rows of a response's field that are shown, at most: a policy or a cookie may have forty.
+const MAX_VALUE_ROWS: usize = 2;
+
+/// Columns of ` ... 2000 more characters`.
+const CUT_COLUMNS: usize = 25;
 
 /// The escape codes of colours. Each row has its own, since a pager resets colours at the end of a
 /// line.
@@ -103,7 +110,11 @@ impl Screen {
             Entry::Bytes(bytes) => rows.bytes(bytes),
             Entry::Exchange(line) => rows.exchange(line),
             Entry::Folded(lines) => rows.folded(lines),
-            Entry::Closed(connections) => rows.closed(connections),
+            Entry::Closed { connections, meaning } => {
+                rows.closed(connections);
+                meaning.iter().for_each(|remark| rows.meaning(remark, MEANING_INDENT));
+            }
+            Entry::Meaning(remark) => rows.meaning(remark, MEANING_INDENT),
         }
     }
 }
@@ -230,7 +241,18 @@ impl Rows<'_> {
         let mark = if line.kind.begins_message() { mark } else { "" };
         let whole = format!("{mark}{}{}", line.text, line.ending);
         let width = self.width.saturating_sub(indent);
-        let rows = wrap(&whole, width, width.saturating_sub(HANGING_INDENT));
+        let mut rows = wrap(&whole, width, width.saturating_sub(HANGING_INDENT));
+        let mut cut = None;
+        if from == Side::Server && line.kind == LineKind::Field && rows.len() > MAX_VALUE_ROWS {
+            rows.truncate(MAX_VALUE_ROWS);
+            let room = width.saturating_sub(HANGING_INDENT + CUT_COLUMNS);
+            if let Some(row) = rows.last_mut() {
+                *row = wrap(row, room, room)[0];
+                let end = Span::of(row.as_bytes(), whole.as_bytes()).start() + row.len();
+                cut = Some(format!("... {} more characters", whole[end..].chars().count()));
+            }
+        }
+        let left_out = cut.as_deref().or(left_out);
         let last = rows.len() - 1;
         for (number, row) in rows.iter().enumerate() {
             let indent = if number == 0 { indent } else { indent + HANGING_INDENT };
@@ -296,16 +318,20 @@ impl Rows<'_> {
             lines.iter().map(|line| format!("{} {}", line.number, line.text)).collect();
         let text = self.with_hint(&format!("{}: folded", lines.join(", ")));
         self.text(0, HANGING_INDENT, colour::PROSE, &text);
+        self.screen.last = LastRow::Prose;
     }
 
-    /// `--- the client closed 3 connections: @1, @3, @2`
+    /// `--- 3 connections ended, each by its client first: @1, @2, @3`
     fn closed(&mut self, connections: &[u32]) {
         let text = match connections {
-            [_] if !self.names_connections => "--- the client closed the connection".to_owned(),
-            [one] => format!("--- @{one} the client closed the connection"),
+            [_] if !self.names_connections => {
+                "--- the connection ended, by its client first".to_owned()
+            }
+            [one] => format!("--- @{one} ended, by its client first"),
             many => {
                 let names: Vec<String> = many.iter().map(|one| format!("@{one}")).collect();
-                format!("--- the client closed {} connections: {}", many.len(), names.join(", "))
+                let names = names.join(", ");
+                format!("--- {} connections ended, each by its client first: {names}", many.len())
             }
         };
         self.text(0, 4, colour::EVENT, &text);
