@@ -845,6 +845,7 @@ pub const VALUE_WORDS: Table<4> = table! {
     ("te", "trailers", "RFC 9110 section 10.1.4", "the client accepts trailers"),
     ("transfer-encoding", "chunked", "RFC 9112 section 7.1", "in chunks, each after its size; a chunk of size zero ends the content"),
     ("transfer-encoding", "identity", "RFC 9112 section 7", "as it is; this is no longer a coding, so it is an error"),
+    ("vary", "*", "RFC 9110 section 12.5.5", "anything may decide, even what no field says; so a cache must ask the server before each use"),
     ("upgrade", "h2c", "RFC 7540 section 3.2", "HTTP/2 without TLS; obsolete"),
     ("upgrade", "websocket", "RFC 6455 section 1.3", "messages in both directions, at any time"),
 };

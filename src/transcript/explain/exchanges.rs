@@ -297,6 +297,25 @@ mod tests {
     }
 
     #[test]
+    fn after_an_end_of_the_connection_the_other_sides_end_says_nothing() {
+        let get = ">>>\nGET / HTTP/1.1\nHost: h\n\n<<<\nHTTP/1.1 204 N\n\n";
+        for (first, second) in [
+            ("client closed", "server closed"),
+            ("server reset", "client closed"),
+            ("server closed", "client closed"),
+        ] {
+            let text = format!("{get}--- {first}\n--- {second}\n");
+            let annotated = annotate(&Transcript::parse(&text).expect(&text), 200).to_string();
+            assert!(annotated.ends_with(&format!("\n--- {second}\n")), "{annotated}");
+            // Another connection may have the same number.
+            let text = format!("{text}--- open\n--- server closed\n{get}");
+            let annotated = annotate(&Transcript::parse(&text).expect(&text), 200).to_string();
+            assert!(annotated.contains("# no request came on this connection"), "{annotated}");
+            assert_eq!(annotated.matches("\n# 204: ").count(), 2, "{annotated}");
+        }
+    }
+
+    #[test]
     fn a_response_that_comes_before_the_end_of_its_request_is_a_response() {
         let post = ">>>\nPOST / HTTP/1.1\nHost: h\nContent-Length: 9\n";
         let expects = format!("{post}Expect: 100-continue\n\n");
