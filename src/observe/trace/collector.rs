@@ -199,7 +199,8 @@ impl Collector {
             Counting::Bytes(counting) if self.is_screen => {
                 let note = counting.note_on_screen(None);
                 let CountedBytes { connection, from, .. } = counting;
-                Entry::Bytes(ShownBytes { connection, from, note, lines: Vec::new() })
+                let lines = Vec::new();
+                Entry::Bytes(ShownBytes { connection, from, note, lines, may_cut: true })
             }
             Counting::Bytes(counting) => {
                 let note = Note::new(&counting.note());

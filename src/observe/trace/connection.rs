@@ -88,6 +88,8 @@ struct OnScreen {
     explained: BySide<usize>,
     /// Whether an exchange was shown.
     has_exchange: bool,
+    /// Whether the connection was idle before the current event.
+    was_idle: bool,
     /// When the client ended its side, and what that means, if it is not shown yet: the server's end
     /// usually follows at once.
     unsaid_end: Option<(Instant, Vec<Remark>)>,
@@ -176,6 +178,7 @@ impl TracedConnection {
         ranges: &'r [Followed],
         begins_message: bool,
     ) -> Shown<'r> {
+        self.note_idle();
         self.has_bytes = true;
         self.has_response |= from == Side::Server;
         let is_after_response = self.last_from.replace(from) == Some(Side::Server);
@@ -193,6 +196,7 @@ impl TracedConnection {
     /// Takes reads or writes of which no byte is shown. `at` is the time of the first of them.
     pub fn count(&mut self, at: Instant, counted: CountedReads, out: &mut Collector) {
         let CountedReads { from, length, .. } = counted;
+        self.note_idle();
         self.has_bytes = true;
         self.is_kept_alive = false; // they do not begin a message
         self.last_from = Some(from);
@@ -215,7 +219,8 @@ impl TracedConnection {
         let cost = cost(length);
         if self.screen.is_some() {
             let note = crossed.note_on_screen(self.opened);
-            let bytes = ShownBytes { connection, from, note, lines: Vec::new() };
+            let lines = Vec::new();
+            let bytes = ShownBytes { connection, from, note, lines, may_cut: true };
             return self.push(Entry::Bytes(bytes), cost, out);
         }
         let kept_alive = if self.is_kept_alive { ", kept alive" } else { "" };
@@ -282,6 +287,11 @@ impl TracedConnection {
             }
             _ => None,
         };
+        let may_cut = match (from, &fields) {
+            (Side::Server, _) => true,
+            // What differs from the request before is shown in full.
+            (Side::Client, fields) => fields.as_ref().is_some_and(|it| !out.clients.knows(it)),
+        };
         let repeated = fields.as_ref().filter(|_| folds).and_then(|it| out.clients.repeated(it));
         let repeated = repeated.map(|(lines, number)| Repeated { lines, number });
         let lines = lines(from, &shown, ranges, was_within_head, repeated.as_ref(), meaning, told);
@@ -304,7 +314,7 @@ impl TracedConnection {
         if let Some(crossed) = self.begin(at, reads, &shown, out) {
             let CountedBytes { connection, from, length, .. } = crossed;
             let note = crossed.note_on_screen(self.opened);
-            let bytes = ShownBytes { connection, from, note, lines };
+            let bytes = ShownBytes { connection, from, note, lines, may_cut };
             self.push(Entry::Bytes(bytes), cost(length), out);
         }
         if from == Side::Server {
@@ -381,6 +391,12 @@ impl TracedConnection {
         is_answered && self.held.is_none() && !self.client.is_within() && !self.server.is_within()
     }
 
+    /// Notes before an event whether the connection is idle.
+    fn note_idle(&mut self) {
+        let is_idle = self.is_idle();
+        self.screen.iter_mut().for_each(|screen| screen.was_idle = is_idle);
+    }
+
     /// Holds back all items of the next request, to fold its exchange if its response is part of a
     /// page.
     pub fn hold_to_fold(&mut self) {
@@ -417,7 +433,12 @@ impl TracedConnection {
     /// it is long enough to report.
     fn silence_until(&mut self, at: Instant) -> (Option<Instant>, Option<Entry>) {
         let since = self.last_event.replace(at);
-        let silence = since.and_then(|since| notes::silence(at.saturating_duration_since(since)));
+        // A person takes time between two clicks.
+        let is_usual =
+            self.screen.as_ref().is_some_and(|screen| screen.has_exchange && screen.was_idle);
+        let since_then = since.filter(|_| !is_usual);
+        let silence =
+            since_then.and_then(|since| notes::silence(at.saturating_duration_since(since)));
         (since, silence.map(|kind| self.event(kind, Note::default())))
     }
 
@@ -534,6 +555,7 @@ impl TracedConnection {
         }
         let kind = end_event(end, self.server_ended);
         let was_idle = self.is_idle();
+        self.note_idle();
         if end.side() == Side::Server {
             self.cut_short(at, out);
         }

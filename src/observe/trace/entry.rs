@@ -29,6 +29,8 @@ pub(super) struct ShownBytes {
     pub note: String,
     /// Their lines. None if they are only counted.
     pub lines: Vec<Line>,
+    /// Whether long fields are cut.
+    pub may_cut: bool,
 }
 
 /// A line of bytes.

@@ -7,12 +7,13 @@
 //!
 //! post=1\
 //!
-//!     <<< HTTP/1.1 201 Created          a response is indented; its long fields are cut
+//!     <<< HTTP/1.1 201 Created          a response is indented
 //!     Content-Length: 20
 //!
 //!     {"post":1,"likes":1}\
 //! 5 POST /api/likes 201 · 0.8 ms        a line about the exchange, as in a log
 //! ```
+//! Long fields are cut, except those of a request that may differ from its client's last one.
 //! This is no transcript: [`--full`](super::TraceOptions::full) prints one. No row is wider than
 //! the terminal, whose width is asked for again before each print. Colours are of the middle of the
 //! palette, so they are readable on light and on dark.
@@ -34,7 +35,8 @@ const MEANING_INDENT: usize = 4;
 /// Columns by which the rows of a line after the first are indented.
 const HANGING_INDENT: usize = 2;
 
-/// Rows of a response's field that are shown, at most: a policy or a cookie may have forty.
+/// Rows of a field that are shown, at most, where none is compared with it: a policy or a cookie may
+/// have forty.
 const MAX_VALUE_ROWS: usize = 2;
 
 /// Columns of ` ... 2000 more characters`.
@@ -119,6 +121,15 @@ impl Screen {
     }
 }
 
+/// How a line is shown.
+struct Place<'a> {
+    /// Before the first line of a message.
+    mark: &'a str,
+    from: Side,
+    indent: usize,
+    max_rows: usize,
+}
+
 /// Appends rows to a text.
 struct Rows<'a> {
     screen: &'a mut Screen,
@@ -189,7 +200,7 @@ impl Rows<'_> {
     }
 
     fn bytes(&mut self, bytes: &ShownBytes) {
-        let ShownBytes { connection, from, note, lines } = bytes;
+        let ShownBytes { connection, from, note, lines, may_cut } = bytes;
         let (mark, indent) = match from {
             Side::Client => (">>> ", 0),
             Side::Server => ("<<< ", RESPONSE_INDENT),
@@ -216,7 +227,12 @@ impl Rows<'_> {
                     && !line.text.is_empty()
                     && indent + rest < self.width
             });
-            self.line(line, *from, &mark, indent, next.map(|next| &*next.text));
+            let max_rows = match may_cut {
+                true if line.kind == LineKind::Field => MAX_VALUE_ROWS,
+                _ => usize::MAX,
+            };
+            let place = Place { mark: &mark, from: *from, indent, max_rows };
+            self.line(line, &place, next.map(|next| &*next.text));
             for meaning in line.meaning.iter().chain(next.iter().flat_map(|next| &next.meaning)) {
                 self.meaning(meaning, indent + MEANING_INDENT);
             }
@@ -225,7 +241,8 @@ impl Rows<'_> {
     }
 
     /// Appends a line, and in the same row what is left out after it.
-    fn line(&mut self, line: &Line, from: Side, mark: &str, indent: usize, left_out: Option<&str>) {
+    fn line(&mut self, line: &Line, place: &Place<'_>, left_out: Option<&str>) {
+        let Place { mark, from, indent, max_rows } = *place;
         let name_colour = match from {
             Side::Client => colour::REQUEST,
             Side::Server => colour::RESPONSE,
@@ -243,8 +260,8 @@ impl Rows<'_> {
         let width = self.width.saturating_sub(indent);
         let mut rows = wrap(&whole, width, width.saturating_sub(HANGING_INDENT));
         let mut cut = None;
-        if from == Side::Server && line.kind == LineKind::Field && rows.len() > MAX_VALUE_ROWS {
-            rows.truncate(MAX_VALUE_ROWS);
+        if rows.len() > max_rows {
+            rows.truncate(max_rows);
             let room = width.saturating_sub(HANGING_INDENT + CUT_COLUMNS);
             if let Some(row) = rows.last_mut() {
                 *row = wrap(row, room, room)[0];

@@ -14,7 +14,8 @@
 //!   failed, or if there is a remark on it.
 //! - On a screen, a request for a style sheet, a script, an image or a font is held back until its
 //!   response begins, for a second at most. If that is what was requested, the exchange is one line.
-//!   An idle client's end is held back as long, until the server's end.
+//!   An idle client's end is held back as long, until the server's end. A silence between two
+//!   exchanges is no row.
 //! - After events were lost, it is unknown what was shown of a message. Until the next one begins in the
 //!   same direction, bytes are only counted.
 //!
@@ -241,10 +242,7 @@ impl View {
         let quiet = match quiet {
             [] => None,
             [one] => Some(format!("{one} is shown only if it fails")),
-            [most @ .., last] => {
-                let most = most.join(", ");
-                Some(format!("{most} and {last} are shown only if they fail"))
-            }
+            all => Some(format!("{}: shown only if they fail", all.join(", "))),
         };
         if self.options.screen {
             let [line_ends, events, connections, times] = LEGEND;
@@ -331,7 +329,7 @@ impl View {
 const LEGEND: [&str; 4] = [
     r"\ at a line's end: no line end was sent there; \n: LF without the usual CR",
     "--- tells of a connection: it opens, is silent or ends",
-    "@2 is connection 2",
+    "@2: connection 2",
     "+0.1 ms: since the event before on the same connection",
 ];
 

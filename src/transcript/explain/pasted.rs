@@ -264,7 +264,7 @@ mod tests {
     #[test]
     fn many_empty_lines_take_no_longer_than_as_many_others() {
         let time = |line: &str| {
-            let text = format!("{}GET / HTTP/1.1\nHost: h\n\n", line.repeat(100_000));
+            let text = format!("{}GET / HTTP/1.1\nHost: h\n\n", line.repeat(20_000));
             let start = std::time::Instant::now();
             let found = pasted(text.as_bytes());
             let Some(Pasted::Messages { wire, .. }) = found else { panic!("{line:?}") };

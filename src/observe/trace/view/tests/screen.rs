@@ -35,7 +35,7 @@ impl TestView {
         for line in ["listening on http://127.0.0.1:5000", "likes are kept in likes", SECRETS] {
             self.add(0, Observed::Prose(line.into()));
         }
-        self.add(0, Observed::Started { quiet: vec!["/favicon.ico".into(), "/healthz".into()] });
+        self.add(0, Observed::Started { quiet: QUIET.map(String::from).into() });
         let mut targets: HashMap<u64, String> = HashMap::new();
         for item in Transcript::parse(text).expect("a transcript").items {
             match item {
@@ -77,6 +77,8 @@ impl TestView {
         targets.insert(number, target);
     }
 }
+
+const QUIET: [&str; 3] = ["/kitchen/*", "/favicon.ico", "/healthz"];
 
 const SECRETS: &str = "what crosses is shown here, secrets included; --no-trace stops it";
 
@@ -324,7 +326,7 @@ fn a_client_that_ends_and_waits_is_shown_after_a_second() {
 fn a_failed_quiet_exchange_is_shown_and_others_leave_no_row() {
     let mut test = TestView::new(options());
     test.add(0, Observed::Started { quiet: vec!["/healthz".into()] });
-    test.has_rows("\n# @2 is connection 2; /healthz is shown only if it fails\n");
+    test.has_rows("\n# @2: connection 2; /healthz is shown only if it fails\n");
     test.rows.clear();
     let unavailable = "HTTP/1.1 503 Service Unavailable\r\nContent-Length: 0\r\n\r\n";
     test.open(1);
@@ -374,7 +376,7 @@ fn a_full_trace_is_a_transcript_on_a_terminal_too() {
     let legend = "\
 # \\ at a line's end: no line end was sent there; \\n: LF without the usual CR
 # --- tells of a connection: it opens, is silent or ends
-# @2 is connection 2; +0.1 ms: since the event before on the same connection
+# @2: connection 2; +0.1 ms: since the event before on the same connection
 ";
     let (text, transcript) = (test.text(), piped.text());
     assert_eq!(text, format!("{legend}{transcript}"));
@@ -427,13 +429,28 @@ fn the_time_of_a_response_that_a_close_ends_is_up_to_its_last_byte() {
 }
 
 #[test]
-fn a_long_field_of_a_response_is_cut_and_one_of_a_request_is_not() {
+fn a_long_field_is_cut_unless_it_differs_from_the_one_before() {
     let long = "a-word ".repeat(100);
-    let field = format!("X-Long: {long}end");
     let mut test = TestView::new(options());
-    test.open(1).receive(1, format!("GET / HTTP/1.1\r\nHost: h\r\n{field}\r\n\r\n"));
-    test.send(1, format!("HTTP/1.1 200 OK\r\n{field}\r\nContent-Length: 0\r\n\r\n"));
-    test.has_rows("\n  a-word a-word end\n");
-    test.has_rows(" more characters\n    Content-Length: 0\n");
-    assert_eq!(test.screen().matches("    X-Long: ").count(), 1);
+    test.open(1);
+    for end in ["first", "last"] {
+        let field = format!("X-Long: {long}{end}");
+        test.receive(1, format!("GET / HTTP/1.1\r\nHost: h\r\n{field}\r\n\r\n"));
+        test.send(1, format!("HTTP/1.1 200 OK\r\n{field}\r\nContent-Length: 0\r\n\r\n"));
+    }
+    test.has_rows("\nX-Long: a-word a-word");
+    test.has_rows(" more characters\n\n    <<< HTTP/1.1 200 OK\n    X-Long: a-word");
+    assert!(!test.screen().contains("first"), "{}", test.rows);
+    test.has_rows("\n  a-word a-word last\n");
+    assert_eq!(test.screen().matches("last").count(), 1, "not of the response");
+}
+
+#[test]
+fn a_silence_between_two_exchanges_is_no_row() {
+    let mut test = TestView::new(options());
+    test.open(1).receive(1, get("/")).send(1, ok(0)).pass(5000);
+    test.receive(1, get("/b")).pass(5000).send(1, ok(0)).pass(5000);
+    test.end(1, End::ServerClosed);
+    assert_eq!(test.screen().matches("silent").count(), 1, "{}", test.rows);
+    test.has_rows("Host: h\n\n--- silent 5s\n\n    <<< HTTP/1.1 200 OK\n");
 }
