@@ -557,7 +557,7 @@ impl TracedConnection {
         let was_idle = self.is_idle();
         self.note_idle();
         if end.side() == Side::Server {
-            self.cut_short(at, out);
+            self.cut_short(at, end.is_reset(), out);
         }
         match end.side() {
             Side::Client => self.client_ended = true,
@@ -604,11 +604,12 @@ impl TracedConnection {
     }
 
     /// Prints the line about a response that ends with the connection, or that its end cuts short.
-    fn cut_short(&mut self, at: Instant, out: &mut Collector) {
+    fn cut_short(&mut self, at: Instant, is_reset: bool, out: &mut Collector) {
         let Some(screen) = self.screen.as_ref().filter(|screen| screen.status.is_some()) else {
             return;
         };
-        let how = if screen.ends_with_connection { "" } else { " · cut short" };
+        let is_whole = screen.ends_with_connection && !is_reset;
+        let how = if is_whole { "" } else { " · cut short" };
         // The end may come long after the last byte: when the client ends its side.
         let at = screen.last_response.unwrap_or(at);
         self.complete_exchange(at, how, out);

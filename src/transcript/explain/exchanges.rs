@@ -41,6 +41,8 @@ pub(super) struct Exchanges {
     closes: Option<Closes>,
     /// Whether the client has ended its direction.
     client_ended: bool,
+    /// Whether the server has ended its direction.
+    server_ended: bool,
 }
 
 /// Which message said that the connection ends.
@@ -140,9 +142,13 @@ impl Exchanges {
     /// Returns what an event means at this position; `None` if there is nothing to say.
     pub fn event(&mut self, kind: EventKind, position: &Position) -> Option<Row> {
         let had_ended = self.client_ended;
+        let is_second = self.server_ended && kind == EventKind::Closed(Side::Client);
         self.client_ended |= kind == EventKind::HalfClose(Side::Client);
+        self.server_ended |=
+            matches!(kind, EventKind::HalfClose(Side::Server) | EventKind::Closed(Side::Server));
         let is_open = self.unanswered > 0 || position.within_request || position.within_response;
         Some(match kind {
+            _ if is_second => return None, // it follows from the server's end
             EventKind::HalfClose(Side::Client) if !self.has_bytes => glossary::SPARE,
             EventKind::HalfClose(Side::Client) if is_open => glossary::CLIENT_SENDS_NO_MORE,
             EventKind::HalfClose(Side::Client) => glossary::CLIENT_HAS_ALL,
@@ -200,7 +206,9 @@ fn other_origin(fields: FieldLines<'_>) -> Option<&[u8]> {
 #[cfg(test)]
 mod tests {
     use super::super::{annotate, explain};
+    use crate::message::dialogue::Side;
     use crate::transcript::Transcript;
+    use crate::transcript::model::EventKind;
 
     /// Explains a request with these fields, and a response with these.
     fn about(request: &str, response: &str) -> String {
@@ -294,6 +302,15 @@ mod tests {
             let told = after.lines().filter(|line| line.starts_with("# "));
             assert_eq!(told.count() - after.matches("# (").count(), 1, "{annotated}");
         }
+    }
+
+    #[test]
+    fn a_close_of_the_client_after_the_servers_says_nothing_new() {
+        let mut exchanges = super::Exchanges { has_bytes: true, ..Default::default() };
+        let position = super::Position { within_request: false, within_response: false };
+        let mut event = |kind| exchanges.event(kind, &position).map(|row| row.2);
+        assert!(event(EventKind::Closed(Side::Server)).is_some());
+        assert_eq!(event(EventKind::Closed(Side::Client)), None);
     }
 
     #[test]

@@ -426,6 +426,11 @@ fn the_time_of_a_response_that_a_close_ends_is_up_to_its_last_byte() {
     test.open(1).receive(1, get("/")).send(1, "HTTP/1.0 200 OK\r\n\r\nhello");
     test.pass(600).end(1, End::ClientClosed).end(1, End::ServerClosed);
     test.has_rows("\n1 GET / 200 \u{b7} 0.1 ms \u{b7} new connection\n");
+    // A reset ends no content.
+    let mut test = TestView::new(options());
+    test.open(1).receive(1, get("/")).send(1, "HTTP/1.0 200 OK\r\n\r\nhello");
+    test.pass(600).end(1, End::ServerReset);
+    test.has_rows("\n1 GET / 200 \u{b7} 0.1 ms \u{b7} cut short \u{b7} new connection\n");
 }
 
 #[test]
