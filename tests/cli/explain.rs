@@ -630,6 +630,19 @@ fn a_transcript_in_a_file_is_explained_as_a_transcript() {
 }
 
 #[test]
+fn a_word_that_names_no_file_is_explained() {
+    for (word, meaning) in [
+        ("etag", "ETag: "),
+        ("304", "304: "),
+        ("post", "POST: "),
+        ("content-type", "Content-Type: the media type"),
+        ("origin", "origin: the http or https"),
+    ] {
+        has_lines(&explained(&[word], b""), &[meaning]);
+    }
+}
+
+#[test]
 fn input_that_cannot_be_explained_is_an_error_with_a_sentence() {
     for (arguments, input, code, error) in [
         (&[][..], &b""[..], 2, "openkitchen: stdin: there is nothing to explain"),
