@@ -117,7 +117,9 @@ fn every_lesson_with_a_request_has_two_or_three_pages_that_break_it() {
         let lesson = Transcript::parse(text).unwrap_or_else(|error| panic!("{name}: {error}"));
         let is_judged = lesson.items.iter().any(|item| matches!(item, Item::Assertions(_)));
         assert!(is_judged || !text.contains("\n>>>"), "{name}");
-        assert!(text.lines().all(|line| line.chars().count() <= 100), "{name} has a long line");
+        // A browser's own line stays as the browser sends it.
+        let mut lines = text.lines().filter(|line| !line.starts_with("User-Agent: Mozilla"));
+        assert!(lines.all(|line| line.chars().count() <= 100), "{name} has a long line");
     }
 }
 
