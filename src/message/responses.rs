@@ -15,6 +15,7 @@
 //! Rule: RFC 9110 section 15.2, a request waits for its final response, so interim responses (1xx) do
 //! not count. A 101 does, since no other response follows it.  Next: [`requests`](super::requests).
 
+use std::borrow::Cow;
 use std::ops::Range;
 
 use super::dialogue::{Dialogue, Followed, Side};
@@ -50,8 +51,31 @@ pub struct ReceivedResponse {
 
 impl ReceivedResponse {
     /// Parses the head.
+    #[doc(hidden)] // its type is not public
     pub fn outline(&self) -> Option<Outline> {
         Outline::parse(&self.head, false).flatten()
+    }
+
+    /// The value of the first field line with that name.
+    ///
+    /// ```
+    /// # use openkitchen::{Client, Request, Response, Routes, Server, get, routes};
+    /// # static ROUTES: Routes = routes(&[get("/", |_: &Request| Response::text("Welcome!"))]);
+    /// # let server = Server::bind("127.0.0.1:0")?.start(&ROUTES, ())?;
+    /// let mut client = Client::connect(server.address())?;
+    /// client.send("GET / HTTP/1.1\r\nHost: h\r\n\r\n")?;
+    /// let response = client.response()?;
+    /// assert_eq!(response.field("content-length").as_deref(), Some("8"));
+    /// assert_eq!(response.text(), "Welcome!");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn field(&self, name: &str) -> Option<String> {
+        self.values(name).into_iter().next()
+    }
+
+    /// The content as text. Bytes that are no UTF-8 become `U+FFFD`.
+    pub fn text(&self) -> Cow<'_, str> {
+        String::from_utf8_lossy(&self.content)
     }
 
     /// The values of the field lines with that name.

@@ -118,6 +118,21 @@ impl ExpectedBytes {
     /// as they are equal, and returns whether they differ there. If not, one of them ends there, or a
     /// `Date` is not complete. A client's bytes are compared from the start of a message.
     pub fn compare(&self, equal: &mut EqualUpTo, to: u64, got: &[u8], sender: Side) -> bool {
+        self.compare_but(equal, to, got, Some(sender))
+    }
+
+    /// Compares content, of which nothing is skipped: see [`ExpectedBytes::compare`].
+    pub fn compare_content(&self, equal: &mut EqualUpTo, to: u64, got: &[u8]) -> bool {
+        self.compare_but(equal, to, got, None)
+    }
+
+    fn compare_but(
+        &self,
+        equal: &mut EqualUpTo,
+        to: u64,
+        got: &[u8],
+        sender: Option<Side>,
+    ) -> bool {
         let message = equal.expected;
         while equal.expected < to && equal.received < got.len() {
             let Some((start, span)) = self.span_at(equal.expected) else { return false };
@@ -141,12 +156,15 @@ impl ExpectedBytes {
             let at = at as usize + same;
             let (line, got_line) = (Line::around(bytes, at), Line::around(got, equal.received));
             let skipped = match sender {
-                Side::Server if got_line.may_become_date() => return false,
-                Side::Server => skipped_date(&line, &got_line),
+                None => None,
+                Some(Side::Server) if got_line.may_become_date() => return false,
+                Some(Side::Server) => skipped_date(&line, &got_line),
                 // Only in a head: left-out bytes are content.
-                Side::Client if *start > message => None,
-                Side::Client if has_empty_line(&bytes[(message - start) as usize..at]) => None,
-                Side::Client => skipped_line(&line, &got_line),
+                Some(Side::Client) if *start > message => None,
+                Some(Side::Client) if has_empty_line(&bytes[(message - start) as usize..at]) => {
+                    None
+                }
+                Some(Side::Client) => skipped_line(&line, &got_line),
             };
             let Some((skipped, got_skipped)) = skipped else { return true };
             equal.expected = start + (line.start + skipped) as u64;
@@ -218,7 +236,7 @@ fn starts_with_name(line: &[u8], name: &[u8]) -> bool {
 }
 
 /// Returns a Host line without its port and its line end.
-fn host_without_port(line: &[u8]) -> Option<&[u8]> {
+pub fn host_without_port(line: &[u8]) -> Option<&[u8]> {
     if !starts_with_name(line, b"Host:") {
         return None;
     }

@@ -1,11 +1,12 @@
 //! What the server does on one connection of a transcript.
 
+use std::collections::BTreeMap;
 use std::mem;
 
 use crate::message::dialogue::{Dialogue, Side};
 use crate::play::expected::ExpectedBytes;
 use crate::play::turns::{Step, Turn, Turns};
-use crate::transcript::Item;
+use crate::transcript::{Bytes, Item};
 
 /// A request of a client whose bytes the transcript does not have.
 const ANY_REQUEST: &[u8] = b"GET / HTTP/1.1\r\n\r\n";
@@ -14,6 +15,8 @@ const ANY_REQUEST: &[u8] = b"GET / HTTP/1.1\r\n\r\n";
 pub(super) struct MockConnection {
     /// The connection's number in the transcript.
     pub number: u32,
+    /// The name of the transcript, if it has one.
+    pub page: String,
     pub steps: Vec<Step>,
     /// All bytes that the client should send.
     pub expected: ExpectedBytes,
@@ -38,12 +41,14 @@ impl MockConnection {
     /// Returns the connections of a transcript, in the order in which they first appear.
     pub fn all(items: &[Item]) -> Vec<MockConnection> {
         let mut connections: Vec<MockConnection> = Vec::new();
-        for Turn { connection: number, mut step } in Turns::new(items, Side::Server) {
+        let items = without_lines_after_requests(items);
+        for Turn { connection: number, mut step } in Turns::new(&items, Side::Server) {
             let index = connections.iter().position(|known| known.number == number);
             let index = index.unwrap_or_else(|| {
                 let (expected, steps) = (ExpectedBytes::default(), Vec::new());
                 connections.push(MockConnection {
                     number,
+                    page: String::new(),
                     steps,
                     expected,
                     request_ends: Vec::new(),
@@ -72,10 +77,48 @@ impl MockConnection {
         self.steps.iter().any(|step| matches!(step, Step::Send { .. } | Step::Receive(_)))
     }
 
+    /// Whether the client acts first.
+    pub fn begins_with_client(&self) -> bool {
+        let is_act = |step: &&Step| {
+            !matches!(
+                step,
+                Step::Open | Step::Wait { .. } | Step::Assert { about: Side::Client, .. }
+            )
+        };
+        match self.steps.iter().find(is_act) {
+            Some(Step::Receive(_) | Step::AwaitEnd(_)) => true,
+            _ => self.awaits.first().is_some_and(|awaited| awaited.number == 1),
+        }
+    }
+
     /// Whether assertions are tested on the requests, and not the bytes.
     pub fn has_assertions(&self) -> bool {
         self.steps.iter().any(|step| matches!(step, Step::Assert { about: Side::Client, .. }))
     }
+}
+
+/// Leaves out the empty lines below whole requests. A person writes them to set two blocks apart, and no
+/// client sends them: the mock would wait for them.
+fn without_lines_after_requests(items: &[Item]) -> Vec<Item> {
+    let mut dialogues: BTreeMap<u32, Dialogue> = BTreeMap::new();
+    let mut items = items.to_vec();
+    for item in &mut items {
+        let Item::Block(block) = item else { continue };
+        let dialogue = dialogues.entry(block.connection).or_default();
+        let Some(bytes) = block.bytes.expand() else { continue };
+        let (mut end, mut length) = (0, 0);
+        while let Some(range) = dialogue.next(block.from, &bytes[length..]) {
+            length += range.length;
+            if range.ends_message {
+                end = length;
+            }
+        }
+        let is_blank = |rest: &[u8]| rest.iter().all(|byte| b"\r\n".contains(byte));
+        if block.from == Side::Client && end > 0 && is_blank(&bytes[end..]) {
+            block.bytes = Bytes::raw(&bytes[..end]);
+        }
+    }
+    items
 }
 
 /// Moves assertions on a request behind the interim response that follows: the client may wait for it
@@ -159,6 +202,25 @@ mod tests {
         let items = Transcript::parse(text).unwrap().items;
         let [connection, ..] = &MockConnection::all(&items)[..] else { panic!("a connection") };
         connection.awaits.iter().map(|it| (it.before, it.is_head_enough)).collect()
+    }
+
+    #[test]
+    fn empty_lines_below_a_request_are_not_awaited() {
+        let items = |text: &str| Transcript::parse(text).unwrap().items;
+        let get = ">>>\nGET / HTTP/1.1\nHost: h\n\n";
+        let empty = "<<<\nHTTP/1.1 204 No Content\n\n";
+        let post = ">>>\nPOST / HTTP/1.1\nContent-Length: 4\n\n\n\n";
+        for (text, expected) in [
+            (format!("{get}\n\n{empty}"), format!("{get}{empty}")),
+            (format!("{get}{empty}{get}\n"), format!("{get}{empty}{get}")),
+            (post.to_owned(), post.to_owned()),
+            (format!("{get}\n{get}"), format!("{get}{get}")),
+            (format!("{post}\n{empty}"), format!("{post}{empty}")),
+            (">>>\n\n\n".into(), ">>>\n\n\n".into()),
+            (format!("{get}{empty}\n"), format!("{get}{empty}\n")),
+        ] {
+            assert_eq!(without_lines_after_requests(&items(&text)), items(&expected), "{text}");
+        }
     }
 
     #[test]
