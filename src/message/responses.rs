@@ -16,6 +16,7 @@
 //! not count. A 101 does, since no other response follows it.  Next: [`requests`](super::requests).
 
 use std::borrow::Cow;
+use std::fmt;
 use std::ops::Range;
 
 use super::dialogue::{Dialogue, Followed, Side};
@@ -24,6 +25,7 @@ use super::fields::FieldLines;
 use super::outline::Outline;
 use super::reader::Part;
 use super::requests::{ReceivedRequest, RequestCollector};
+use super::visible::Visible;
 
 /// How each response begins. The digits of the minor version are left out.
 const RESPONSE_START: &[u8] = b"HTTP/1.";
@@ -34,7 +36,7 @@ const MAX_SEARCHED_BYTES: usize = 64 * 1024;
 const BARE_LF: &str = "each line of a head ends in CR LF, not in LF alone";
 
 /// A response that a server sent, with the content received so far.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct ReceivedResponse {
     /// The status code; 1xx for an interim response.
     pub status: u16,
@@ -89,6 +91,13 @@ impl ReceivedResponse {
                 .collect::<Vec<_>>()
         });
         values.collect()
+    }
+}
+
+impl fmt::Debug for ReceivedResponse {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let whole = if self.is_whole { "" } else { ", and not whole" };
+        write!(f, "{}{}{whole}", Visible(&self.head), Visible(&self.content))
     }
 }
 

@@ -75,6 +75,12 @@ fn exactly_one_response_is_read_whatever_frames_it() {
     );
     drop(client);
     server.join().unwrap();
+    let (mut client, server) =
+        self::server("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n\x1b!", drop);
+    client.send(GET).unwrap();
+    let shown = format!("{:?}", client.response().unwrap());
+    assert_eq!(shown, r"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n\x1b!", "no list of numbers");
+    server.join().unwrap();
 }
 
 #[test]
