@@ -50,8 +50,11 @@
 //! |---|---|
 //! | no `>>>` and no `???` | may be any |
 //! | `???` with `method GET`, `target is /menu` ... | must be as they say |
-//! | `>>>` with a request | must have this request line, these field lines and this content; it may have other field lines. `Host` may be this machine, and `User-Agent` is not compared: [`Mock::ignoring`] adds names |
+//! | `>>>` with a request | must have its request line, its field lines and its content |
 //! | the same, and [`Mock::exact`] | must have these lines in this order, and no others |
+//!
+//! In a request that must be as in a `>>>`, `Host` may be this machine, and `User-Agent` is not
+//! compared; [`Mock::ignoring`] adds names.
 //!
 //! Each connection is played by a thread of its own: the first that is accepted as the first in the
 //! transcript, and so on. It is closed at once after its last step. A mock that loops keeps it, if
@@ -69,10 +72,10 @@ use std::collections::VecDeque;
 use std::fmt;
 use std::io;
 use std::mem;
-use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
+use std::net::{Ipv4Addr, Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::sync::atomic::{AtomicBool, AtomicU8, AtomicUsize, Ordering};
 use std::sync::mpsc::{self, RecvTimeoutError};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, Weak};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
@@ -303,6 +306,15 @@ impl Mock {
 
     /// Sets the longest wait for the client: to connect, to send, to read. It is 30 seconds if not set, and
     /// a year at most.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use openkitchen::play::mock::{Mock, MockVerdict};
+    ///
+    /// let mock = Mock::parse("--- server closed\n")?.timeout(Duration::from_millis(20)).listen()?;
+    /// assert_eq!(mock.finish().verdict(), MockVerdict::TimedOut); // no client has connected
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn timeout(mut self, timeout: Duration) -> Mock {
         self.options.timeout = timeout.min(MAX_TIMEOUT);
         self
@@ -328,12 +340,40 @@ impl Mock {
 
     /// Compares each byte of the requests, but for the port in `Host` and the line `User-Agent`: a field
     /// that the transcript does not have is a difference.
+    ///
+    /// ```
+    /// use openkitchen::{Client, Mock};
+    ///
+    /// let page = ">>>\nGET / HTTP/1.1\nHost: h\n\n<<<\nHTTP/1.1 204 No Content\n\n";
+    /// let mock = Mock::parse(page)?.exact().listen()?;
+    /// let mut client = Client::connect(mock.address())?;
+    /// client.send("GET / HTTP/1.1\r\nHost: h\r\nAccept: */*\r\n\r\n")?;
+    /// client.response()?;
+    /// assert!(!mock.finish().is_as_written());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn exact(mut self) -> Mock {
         self.options.rules.is_exact = true;
         self
     }
 
     /// Adds an observer of the connections. It is told nothing of routes.
+    ///
+    /// ```
+    /// # use std::sync::Arc;
+    /// use openkitchen::Mock;
+    /// use openkitchen::observe::{Exchanges, Follower};
+    ///
+    /// let exchanges = Exchanges::new(10);
+    /// let follower = Arc::new(Follower::new(vec![exchanges.viewer()]));
+    /// let mock = Mock::parse("<<<\nHTTP/1.1 204 No Content\n\n")?.observed_by(follower).listen()?;
+    /// # let mut client = openkitchen::Client::connect(mock.address())?;
+    /// # client.send("GET / HTTP/1.1\r\nHost: h\r\n\r\n")?;
+    /// // ... the client under test sends a request ...
+    /// mock.finish();
+    /// assert_eq!(exchanges.all()[0].status, Some(204));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn observed_by(mut self, observer: Arc<dyn Observer>) -> Mock {
         self.observers.push(observer);
         self
@@ -368,6 +408,14 @@ impl Mock {
 
     /// Accepts as many connections as the transcript has, or any number if it loops, and plays each in a
     /// thread of its own. Each connection that is over is reported.
+    ///
+    /// ```no_run
+    /// # use openkitchen::Mock;
+    /// let listener = std::net::TcpListener::bind("127.0.0.1:8080")?;
+    /// let mock = Mock::parse("<<<\nHTTP/1.1 204 No Content\n\n")?;
+    /// let verdict = mock.play(listener, |event| print!("{event}"))?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     ///
     /// # Errors
     /// A sentence: a thread cannot be created.
@@ -530,8 +578,10 @@ struct MockRun {
     /// How many connections of the transcripts were begun.
     begun: AtomicUsize,
     stopping: AtomicBool,
-    /// The address of a started mock, to wake its thread in `accept`.
+    /// The address of a started mock, to wake its thread in `accept`, and its open connections, to wake
+    /// theirs.
     address: Option<SocketAddr>,
+    open: Mutex<Vec<Weak<TcpStream>>>,
 }
 
 impl MockRun {
@@ -541,13 +591,25 @@ impl MockRun {
         let takes_turns = options.may_keep
             && pages > 1
             && connections.iter().all(MockConnection::begins_with_client);
-        let address = None;
-        MockRun { connections, options, verdict, observers, takes_turns, begun, stopping, address }
+        MockRun {
+            connections,
+            options,
+            verdict,
+            observers,
+            takes_turns,
+            begun,
+            stopping,
+            address: None,
+            open: Mutex::default(),
+        }
     }
 
     /// Ends each wait of a started mock.
     fn stop(&self) {
         self.stopping.store(true, Ordering::SeqCst);
+        for stream in lock(&self.open).iter().filter_map(Weak::upgrade) {
+            let _ = stream.shutdown(Shutdown::Read); // fails if the client has closed
+        }
         // The thread in `accept` sees it at the next connection. If it has ended, none is accepted.
         let address = self.address.as_ref();
         drop(address.map(|address| TcpStream::connect_timeout(address, WAKE_TIMEOUT)));
@@ -608,6 +670,12 @@ impl MockRun {
                 break;
             };
             count += 1;
+            let stream = Arc::new(stream);
+            if self.address.is_some() {
+                let mut open = lock(&self.open);
+                open.retain(|stream| stream.strong_count() > 0);
+                open.push(Arc::downgrade(&stream));
+            }
             let (run, report) = (Arc::clone(self), report.clone());
             let identity = Identity { number: count as u64, peer };
             let index = match self.takes_turns {

@@ -13,6 +13,7 @@
 //! observe   the trace, recordings and kept exchanges of a library server
 //! carets    the caret and the corrected line in the response to a malformed request
 //! client    the client for tests: framing, ends, and what its errors show
+//! readme    the test that README shows
 //! ```
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on ends by a panic")]
@@ -31,4 +32,5 @@ mod mock;
 mod observe;
 mod observer;
 mod peers;
+mod readme;
 mod server;

@@ -4,6 +4,7 @@
 //! command   the command line of the server, and what stands on stdout and stderr
 //! site      the pages and the API of the lesson site, and its log
 //! check     explain     learn     mock     send     watch     one file for each command
+//! languages tests in Python, a shell and Go that use the binary
 //! readme    README's commands, transcripts and code
 //! ```
 
@@ -15,6 +16,7 @@ mod support;
 mod check;
 mod command;
 mod explain;
+mod languages;
 mod learn;
 mod mock;
 mod readme;

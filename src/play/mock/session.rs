@@ -48,9 +48,6 @@ const MAX_JUDGED_BYTES: usize = 1024 * 1024;
 /// Bytes of the surplus that are printed.
 const SHOWN_BYTES: usize = 60;
 
-/// How often a wait looks whether the mock is to stop.
-const POLL_INTERVAL: Duration = Duration::from_millis(20);
-
 /// How a session ended.
 pub(super) struct MockOutcome {
     /// What was not as in the transcript.
@@ -469,22 +466,22 @@ enum Peek {
     End,
 }
 
-/// Looks at the received bytes without reading them, and waits for the first one.
+/// Looks at the received bytes without reading them, and waits for the first one. A mock that is to
+/// stop has shut the reading half, and so ends the wait.
 fn peek(stream: &TcpStream, buffer: &mut [u8], time: Duration, stopping: &AtomicBool) -> Peek {
-    let deadline = Instant::now() + time;
+    let is_stopping = || stopping.load(Ordering::SeqCst);
+    // std refuses a timeout of zero, since the system would wait for ever.
+    let wait = if is_stopping() { Duration::ZERO } else { time };
+    let _ = stream.set_read_timeout(Some(wait.max(Duration::from_millis(1))));
     loop {
-        let left = deadline.saturating_duration_since(Instant::now());
-        // std refuses a timeout of zero, since the system would wait for ever.
-        let wait = left.clamp(Duration::from_millis(1), POLL_INTERVAL);
-        let _ = stream.set_read_timeout(Some(wait));
-        match stream.peek(buffer) {
-            Ok(0) => return Peek::End,
-            Ok(length) => return Peek::Bytes(length),
-            Err(error) if error.kind() == ErrorKind::Interrupted => {}
-            Err(error) if !is_timeout(&error) => return Peek::End,
-            Err(_) if left <= wait || stopping.load(Ordering::SeqCst) => return Peek::Silence,
-            Err(_) => {}
-        }
+        return match stream.peek(buffer) {
+            Ok(0) if is_stopping() => Peek::Silence,
+            Ok(0) => Peek::End,
+            Ok(length) => Peek::Bytes(length),
+            Err(error) if error.kind() == ErrorKind::Interrupted => continue,
+            Err(error) if is_timeout(&error) => Peek::Silence,
+            Err(_) => Peek::End,
+        };
     }
 }
 
