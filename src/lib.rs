@@ -121,11 +121,11 @@ pub use observe::{Exchanges, Recorder, Trace};
 #[doc(inline)]
 pub use play::check::{CheckReport, check};
 #[doc(inline)]
-pub use play::client::{Client, ClientError};
-#[doc(inline)]
-pub use play::mock::Mock;
+pub use play::client::{Client, ClientError, ReceivedResponse};
 #[doc(inline)]
 pub use play::mock::answers::Answers;
+#[doc(inline)]
+pub use play::mock::{Mock, MockReport, StartedMock};
 pub use request::Request;
 pub use route::{
     Fallback, Handler, Route, RouteRow, Routes, delete, get, patch, post, put, routes,

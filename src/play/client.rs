@@ -104,6 +104,17 @@ impl Client {
     }
 
     /// Sets the longest time for each call.
+    ///
+    /// ```
+    /// # use std::net::TcpListener;
+    /// # use std::time::Duration;
+    /// use openkitchen::Client;
+    /// let silent = TcpListener::bind("127.0.0.1:0")?;
+    /// let client = Client::connect(silent.local_addr()?)?;
+    /// let error = client.timeout(Duration::from_millis(20)).response().unwrap_err();
+    /// assert_eq!(error.to_string(), "no whole response in 20ms; no byte has crossed");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn timeout(self, timeout: Duration) -> Client {
         Client { timeout, ..self }
     }
@@ -144,6 +155,22 @@ impl Client {
     }
 
     /// Closes this side of the connection: the server reads its end, and can still respond.
+    ///
+    /// ```
+    /// # use openkitchen::{Client, Request, Response, Routes, Server, get, routes};
+    /// # use openkitchen::play::client::Ended;
+    /// # static ROUTES: Routes = routes(&[get("/", |_: &Request| Response::text("Welcome!"))]);
+    /// # let server = Server::bind("127.0.0.1:0")?.start(&ROUTES, ())?;
+    /// let mut client = Client::connect(server.address())?;
+    /// client.send("GET / HTTP/1.1\r\nHost: h\r\n\r\n")?;
+    /// client.half_close();
+    /// assert_eq!(client.response()?.status, 200);
+    /// assert_eq!(client.read_to_end()?, b"");
+    /// assert_eq!(client.ended(), Ended::Closed);
+    /// assert!(client.received().ends_with(b"\r\n\r\nWelcome!"));
+    /// assert!(client.transcript().to_string().ends_with("--- server closed\n"));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn half_close(&mut self) {
         if let Some(connection) = self.connection().filter(|it| !it.is_write_closed) {
             connection.half_close();
@@ -264,12 +291,12 @@ impl Client {
         self.connection().map_or(Ended::Closed, |connection| connection.ended)
     }
 
-    /// All bytes of the server that were read.
+    /// All bytes of the server that were read, responses included: see [`Client::half_close`].
     pub fn received(&mut self) -> &[u8] {
         self.connection().map_or(&[], |connection| connection.state.bytes())
     }
 
-    /// What has crossed until now, as far as it was read.
+    /// What has crossed until now, as far as it was read: see [`Client::half_close`].
     pub fn transcript(&self) -> Transcript {
         self.crossed.transcript()
     }

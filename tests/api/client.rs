@@ -5,8 +5,8 @@ use std::net::{TcpListener, TcpStream};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
-use openkitchen::Client;
 use openkitchen::play::client::Ended;
+use openkitchen::{Client, Limits, Request, Response, Routes, Server, get, routes};
 
 use crate::support::process::{TIMEOUT, free_address, read_once};
 
@@ -180,4 +180,28 @@ fn what_a_client_takes_is_bounded() {
     assert!(error.to_string().len() < 3_000_000);
     drop(client);
     server.join().unwrap();
+}
+
+static ROUTES: Routes = routes(&[get("/", |_: &Request| Response::text("hello"))]);
+
+#[test]
+fn a_response_to_bytes_that_are_no_request_is_read() {
+    let limits = Limits { head_timeout: Duration::from_millis(100), ..Limits::default() };
+    let server = Server::bind("127.0.0.1:0").unwrap().limits(limits);
+    let server = server.start(&ROUTES, ()).unwrap();
+    for (sent, status) in [
+        (&b"hello\r\n\r\n"[..], 400),
+        (b"GET / HTTP/1.1\r\nHost : h\r\n\r\n", 400),
+        (b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03", 400),
+        (b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", 505),
+        (b"GET / HTTP/1.1\r\nHost: h\r\nContent-Length: 1, 2\r\n\r\n", 400),
+        (b"GET / HTTP/1.1\r\nHost: h", 408),
+        (b"GET /x HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n", 404),
+    ] {
+        let mut client = Client::connect(server.address()).unwrap();
+        client.send(sent).unwrap();
+        let response = client.response().unwrap_or_else(|error| panic!("{sent:?}: {error}"));
+        assert_eq!(response.status, status, "{response:?}");
+        assert_eq!(client.read_to_end().unwrap(), b"", "{}", sent.escape_ascii());
+    }
 }

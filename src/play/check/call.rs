@@ -52,6 +52,20 @@ pub fn check(address: impl ToSocketAddrs, transcript: &Transcript) -> CheckRepor
 }
 
 /// Does what [`check`] does, and waits at most this long for anything, plus the waits of the transcript.
+///
+/// ```
+/// # use std::net::TcpListener;
+/// # use std::time::Duration;
+/// use openkitchen::Transcript;
+/// use openkitchen::play::check::check_within;
+///
+/// let silent = TcpListener::bind("127.0.0.1:0")?;
+/// let page = Transcript::parse(">>>\nGET / HTTP/1.1\nHost: h\n\n???\nstatus 200\n")?;
+/// let report = check_within(silent.local_addr()?, &page, Duration::from_millis(20));
+/// let difference = report.difference().ok_or("it passed")?;
+/// assert_eq!((&*difference.expected, &*difference.got), ("status 200", "nothing in 0.02 s"));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 pub fn check_within(
     address: impl ToSocketAddrs,
     transcript: &Transcript,
