@@ -161,7 +161,9 @@ impl ExpectedBytes {
                 Some(Side::Server) => skipped_date(&line, &got_line),
                 // Only in a head: left-out bytes are content.
                 Some(Side::Client) if *start > message => None,
-                Some(Side::Client) if has_empty_line(&bytes[(message - start) as usize..at]) => {
+                Some(Side::Client)
+                    if head_length(&bytes[(message - start) as usize..at]).is_some() =>
+                {
                     None
                 }
                 Some(Side::Client) => skipped_line(&line, &got_line),
@@ -246,9 +248,15 @@ pub fn host_without_port(line: &[u8]) -> Option<&[u8]> {
     Some(without_port.filter(|host| host.len() > 4).unwrap_or(host))
 }
 
-/// Whether a head ends in these bytes.
-fn has_empty_line(bytes: &[u8]) -> bool {
-    bytes.windows(3).any(|three| three == b"\n\r\n")
+/// The name of a field line in lower case; of another line, all of it.
+pub fn name_of(line: &[u8]) -> Vec<u8> {
+    let end = line.iter().position(|&byte| byte == b':').unwrap_or(line.len());
+    line[..end].to_ascii_lowercase()
+}
+
+/// The length of the head at the start of these bytes, with the empty line that ends it.
+pub fn head_length(bytes: &[u8]) -> Option<usize> {
+    bytes.windows(3).position(|three| three == b"\n\r\n").map(|at| at + 3)
 }
 
 /// Returns how many bytes at the start of both are equal.

@@ -1005,6 +1005,8 @@ fn a_page_written_by_hand_works_with_curl_at_the_first_try() {
              Content-Length: 6\nHost: h\n\npost=3\\\n",
             "-d post=3",
         ),
+        (">>>\nPOST / HTTP/1.1\nHost: h\n\npost=3\n", "-d post=3"),
+        (">>>\nPOST / HTTP/1.1\nHost: h\n\npost=3\n\n", "-d post=3 -H Accept:"),
         (">>>\nHEAD / HTTP/1.1\nHost: h\n\n", "-I"),
     ] {
         let mock = Mock::start(&format!("# By hand\n\n{request}<<<\n{response}"), "");

@@ -18,7 +18,7 @@ use std::fmt;
 
 use super::connection::MockConnection;
 use crate::play::difference::Difference;
-use crate::play::expected::{EqualUpTo, common_length, host_without_port};
+use crate::play::expected::{EqualUpTo, common_length, head_length, host_without_port, name_of};
 use crate::transcript::Side;
 
 /// What of a request must be as in the transcript.
@@ -75,7 +75,10 @@ pub(super) fn first_difference(
     received_ends: &[u64],
     rules: &RequestRules,
 ) -> Option<MockDifference> {
-    let MockConnection { expected, request_ends, .. } = script;
+    let MockConnection { expected, request_ends, has_added_length, .. } = script;
+    let mut ignored = rules.ignored.clone();
+    ignored.push("user-agent".into());
+    ignored.extend(has_added_length.then(|| "content-length".into()));
     let mut start = EqualUpTo::default();
     for request in 0.. {
         let is_whole = request < request_ends.len() && request < received_ends.len();
@@ -99,7 +102,7 @@ pub(super) fn first_difference(
             (Some(length), Some(got_length)) if !rules.is_exact => {
                 let head = &expected.known_between(start.expected, to)[..length];
                 let got_head = &got[from..from + got_length];
-                if let Some((at, difference)) = head_difference(head, got_head, rules) {
+                if let Some((at, difference)) = head_difference(head, got_head, &ignored) {
                     return Some(MockDifference::of_request(number, at, difference, ""));
                 }
                 equal.expected += length as u64;
@@ -128,16 +131,11 @@ pub(super) fn first_difference(
     None
 }
 
-/// The length of the head at the start of these bytes, with the empty line that ends it.
-fn head_length(bytes: &[u8]) -> Option<usize> {
-    bytes.windows(3).position(|three| three == b"\n\r\n").map(|at| at + 3)
-}
-
 /// The first line of a head that is not as in the transcript, and the offset of the byte that differs.
 fn head_difference(
     head: &[u8],
     got_head: &[u8],
-    rules: &RequestRules,
+    ignored: &[String],
 ) -> Option<(usize, Difference)> {
     let mut offset = 0;
     let mut got_lines: Vec<(usize, &[u8])> = Vec::new();
@@ -158,7 +156,7 @@ fn head_difference(
     let mut left: Vec<(usize, &[u8])> = got_lines[1..got_lines.len() - 1].to_vec();
     for line in lines.filter(|line| *line != b"\r\n") {
         let name = name_of(line);
-        if name == b"user-agent" || rules.ignored.iter().any(|ignored| ignored.as_bytes() == name) {
+        if ignored.iter().any(|ignored| ignored.as_bytes() == name) {
             continue;
         }
         let is_same = |&(_, got): &(usize, &[u8])| {
@@ -177,12 +175,6 @@ fn head_difference(
         });
     }
     None
-}
-
-/// The name of a field line in lower case; of another line, all of it.
-fn name_of(line: &[u8]) -> Vec<u8> {
-    let end = line.iter().position(|&byte| byte == b':').unwrap_or(line.len());
-    line[..end].to_ascii_lowercase()
 }
 
 fn value_of(line: &[u8]) -> &[u8] {
