@@ -102,6 +102,9 @@ const MAX_TIMEOUT: Duration = Duration::from_secs(86_400 * 365);
 /// Connections of a started mock whose bytes are kept for its report. The last ones are.
 const MAX_KEPT_CONNECTIONS: usize = 100;
 
+/// How often a stop looks whether the connections are over.
+const STOP_POLL_INTERVAL: Duration = Duration::from_millis(1);
+
 /// The time for a connection of a started mock to itself, which wakes its thread in `accept`.
 const WAKE_TIMEOUT: Duration = Duration::from_millis(100);
 
@@ -122,18 +125,23 @@ pub struct Mock {
     connections: Vec<MockConnection>,
     pages: usize,
     options: SessionOptions,
-    verdict: Arc<SharedVerdict>,
+    control: Arc<MockControl>,
     observers: Vec<Arc<dyn Observer>>,
 }
 
-/// The verdict so far, for another thread.
+/// The verdict so far, and the stop, for another thread.
 #[derive(Default)]
-pub struct SharedVerdict(AtomicU8);
+pub struct MockControl {
+    verdict: AtomicU8,
+    stopping: AtomicBool,
+    /// The connections that are played.
+    open: Mutex<Vec<Weak<TcpStream>>>,
+}
 
-impl SharedVerdict {
+impl MockControl {
     /// The verdict so far.
-    pub fn get(&self) -> MockVerdict {
-        match self.0.load(Ordering::SeqCst) {
+    pub fn verdict(&self) -> MockVerdict {
+        match self.verdict.load(Ordering::SeqCst) {
             0 => MockVerdict::AsWritten,
             1 => MockVerdict::TimedOut,
             _ => MockVerdict::Different,
@@ -142,7 +150,36 @@ impl SharedVerdict {
 
     /// Makes the verdict at least as bad as this one.
     pub fn raise(&self, to: MockVerdict) {
-        self.0.fetch_max(to as u8, Ordering::SeqCst);
+        self.verdict.fetch_max(to as u8, Ordering::SeqCst);
+    }
+
+    /// Ends each wait for a client, and waits at most this long until the connections are over, and
+    /// reported.
+    pub fn stop(&self, time: Duration) {
+        self.stopping.store(true, Ordering::SeqCst);
+        let deadline = Instant::now() + time;
+        loop {
+            let open: Vec<_> = lock(&self.open).iter().filter_map(Weak::upgrade).collect();
+            for stream in &open {
+                let _ = stream.shutdown(Shutdown::Read); // fails if the client has closed
+            }
+            if open.is_empty() || Instant::now() >= deadline {
+                return;
+            }
+            drop(open);
+            thread::sleep(STOP_POLL_INTERVAL);
+        }
+    }
+
+    fn is_stopping(&self) -> bool {
+        self.stopping.load(Ordering::SeqCst)
+    }
+
+    /// Adds a connection.
+    fn opened(&self, stream: &Arc<TcpStream>) {
+        let mut open = lock(&self.open);
+        open.retain(|stream| stream.strong_count() > 0);
+        open.push(Arc::downgrade(stream));
     }
 }
 
@@ -254,8 +291,8 @@ impl Mock {
         }
         let timeout = Duration::from_secs(30);
         let options = SessionOptions { timeout, may_keep: false, rules: RequestRules::default() };
-        let (verdict, observers) = (Arc::default(), Vec::new());
-        Ok(Mock { connections, pages: 1, options, verdict, observers })
+        let (control, observers) = (Arc::default(), Vec::new());
+        Ok(Mock { connections, pages: 1, options, control, observers })
     }
 
     /// Parses a transcript, and makes a mock of its server.
@@ -379,9 +416,9 @@ impl Mock {
         self
     }
 
-    /// The verdict so far, for another thread.
-    pub fn verdict(&self) -> Arc<SharedVerdict> {
-        Arc::clone(&self.verdict)
+    /// The verdict so far, and the stop, for another thread.
+    pub fn control(&self) -> Arc<MockControl> {
+        Arc::clone(&self.control)
     }
 
     /// Starts on a free port of 127.0.0.1, in threads of its own. It accepts when this returns.
@@ -399,7 +436,7 @@ impl Mock {
             let report = move |event| lock(&events).add(event);
             if let Err(error) = played.accept(vec![listener], report) {
                 log::error!("the mock has stopped: {error}");
-                played.verdict.raise(MockVerdict::TimedOut);
+                played.control.raise(MockVerdict::TimedOut);
             }
         };
         let thread = thread::Builder::new().name("mock".into()).spawn(play).map_err(failed)?;
@@ -484,9 +521,9 @@ impl StartedMock {
         if let Some(thread) = self.thread.take()
             && thread.join().is_err()
         {
-            self.run.verdict.raise(MockVerdict::Different); // the panic was printed on stderr
+            self.run.control.raise(MockVerdict::Different); // the panic was printed on stderr
         }
-        lock(&self.kept).verdict = self.run.verdict.get();
+        lock(&self.kept).verdict = self.run.control.verdict();
     }
 }
 
@@ -571,52 +608,33 @@ impl fmt::Display for MockReport {
 struct MockRun {
     connections: Vec<MockConnection>,
     options: SessionOptions,
-    verdict: Arc<SharedVerdict>,
+    control: Arc<MockControl>,
     observers: Vec<Arc<dyn Observer>>,
     /// Whether each request takes the next transcript, also on a connection that is kept.
     takes_turns: bool,
     /// How many connections of the transcripts were begun.
     begun: AtomicUsize,
-    stopping: AtomicBool,
-    /// The address of a started mock, to wake its thread in `accept`, and its open connections, to wake
-    /// theirs.
+    /// The address of a started mock, to wake its thread in `accept`.
     address: Option<SocketAddr>,
-    open: Mutex<Vec<Weak<TcpStream>>>,
 }
 
 impl MockRun {
     fn new(mock: Mock) -> MockRun {
-        let Mock { connections, pages, options, verdict, observers } = mock;
-        let (begun, stopping) = (AtomicUsize::new(0), AtomicBool::new(false));
+        let Mock { connections, pages, options, control, observers } = mock;
+        let begun = AtomicUsize::new(0);
         let takes_turns = options.may_keep
             && pages > 1
             && connections.iter().all(MockConnection::begins_with_client);
-        MockRun {
-            connections,
-            options,
-            verdict,
-            observers,
-            takes_turns,
-            begun,
-            stopping,
-            address: None,
-            open: Mutex::default(),
-        }
+        let address = None;
+        MockRun { connections, options, control, observers, takes_turns, begun, address }
     }
 
     /// Ends each wait of a started mock.
     fn stop(&self) {
-        self.stopping.store(true, Ordering::SeqCst);
-        for stream in lock(&self.open).iter().filter_map(Weak::upgrade) {
-            let _ = stream.shutdown(Shutdown::Read); // fails if the client has closed
-        }
+        self.control.stop(Duration::ZERO);
         // The thread in `accept` sees it at the next connection. If it has ended, none is accepted.
         let address = self.address.as_ref();
         drop(address.map(|address| TcpStream::connect_timeout(address, WAKE_TIMEOUT)));
-    }
-
-    fn is_stopping(&self) -> bool {
-        self.stopping.load(Ordering::SeqCst)
     }
 
     fn accept(
@@ -640,7 +658,7 @@ impl MockRun {
                             Err(_) => thread::sleep(ACCEPT_RETRY_DELAY),
                         }
                     };
-                    if run.is_stopping() || accepted.send(next).is_err() {
+                    if run.control.is_stopping() || accepted.send(next).is_err() {
                         return;
                     }
                 }
@@ -660,22 +678,18 @@ impl MockRun {
                 }
             };
             let Ok((stream, peer)) = next else {
-                if !self.is_stopping() {
+                if !self.control.is_stopping() {
                     let due = self.connections.len();
                     let due = counted(due, "connection was", "connections were");
                     let missing = format!("{count} of {due} opened, then none for {timeout:?}");
                     report(MockEvent::Missing(missing));
-                    self.verdict.raise(MockVerdict::TimedOut);
+                    self.control.raise(MockVerdict::TimedOut);
                 }
                 break;
             };
             count += 1;
             let stream = Arc::new(stream);
-            if self.address.is_some() {
-                let mut open = lock(&self.open);
-                open.retain(|stream| stream.strong_count() > 0);
-                open.push(Arc::downgrade(&stream));
-            }
+            self.control.opened(&stream);
             let (run, report) = (Arc::clone(self), report.clone());
             let identity = Identity { number: count as u64, peer };
             let index = match self.takes_turns {
@@ -697,13 +711,13 @@ impl MockRun {
             self.stop();
             self.join(acceptors);
         }
-        Ok(self.verdict.get())
+        Ok(self.control.verdict())
     }
 
     fn join(&self, threads: Vec<JoinHandle<()>>) {
         for thread in threads {
             if thread.join().is_err() {
-                self.verdict.raise(MockVerdict::Different); // the panic was printed on stderr
+                self.control.raise(MockVerdict::Different); // the panic was printed on stderr
             }
         }
     }
@@ -721,7 +735,7 @@ impl MockRun {
         let mut observers = self.observers.clone();
         observers.push(Arc::clone(&log) as Arc<dyn Observer>);
         let tap = Tapped::new(stream, client, &observers);
-        let mut socket = Some(MockSocket { stream, tap, stopping: &self.stopping });
+        let mut socket = Some(MockSocket { stream, tap, stopping: &self.control.stopping });
         let connection = usize::try_from(client.number).unwrap_or(usize::MAX);
         if self.takes_turns {
             // A connection on which nothing is sent takes no turn.
@@ -756,7 +770,7 @@ impl MockRun {
                 (true, false) => MockVerdict::TimedOut,
                 (false, _) => MockVerdict::Different,
             };
-            self.verdict.raise(verdict);
+            self.control.raise(verdict);
             let timed_out = timed_out.map(MockDifference::new);
             report(MockEvent::Played(MockedConnection {
                 connection,

@@ -1156,3 +1156,19 @@ fn each_connection_is_recorded_and_can_be_played_again() {
     let Exit { code, stdout, .. } = again.wait();
     assert_eq!(code, Some(0), "{stdout}");
 }
+
+#[test]
+fn what_differs_is_in_the_exit_code_when_a_signal_follows_at_once() {
+    for (fields, kept) in [("", true), ("Connection: close\r\n", false)] {
+        let mock = Mock::start(">>>\nGET / HTTP/1.1\n\n<<<\nHTTP/1.1 204 No Content\n\n", "--loop");
+        let mut client = mock.client();
+        let request = format!("GET /other HTTP/1.1\r\nHost: h\r\n{fields}\r\n");
+        client.write_all(request.as_bytes()).unwrap();
+        client.read_exact(&mut [0; 27]).unwrap();
+        let since = Instant::now();
+        let Exit { code, stdout, .. } = canonical(mock.process.stop());
+        assert_eq!(code, Some(1), "{kept}: {stdout}");
+        assert!(stdout.contains("# @1: request 1 differs at byte 5:\n"), "{kept}: {stdout}");
+        assert!(since.elapsed() < Duration::from_secs(1), "{kept}");
+    }
+}

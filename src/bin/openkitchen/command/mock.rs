@@ -24,6 +24,9 @@ use crate::site::json;
 /// Exit code: the client did not send what the transcript has.
 const DIFFERENT: u8 = 1;
 
+/// The time for connections to be over and reported after a signal.
+const STOP_TIME: Duration = Duration::from_secs(1);
+
 struct MockOptions {
     listen: String,
     port_file: Option<PathBuf>,
@@ -195,7 +198,7 @@ fn play(
     }
     let output = Arc::new(Output { json: options.json, printer: Mutex::new(Printer::new()) });
     let bound = bind::bind(&options.listen)?;
-    let (verdict, loops) = (mock.verdict(), options.loops);
+    let (control, loops) = (mock.control(), options.loops);
     let (at_end, recorded) = (Arc::clone(&output), recorder.clone());
     let end = move |verdict| {
         at_end.end(verdict, recorded.as_deref());
@@ -203,11 +206,12 @@ fn play(
     };
     let at_signal = end.clone();
     sys::on_stop_signal(move |_| {
-        if !loops {
+        match loops {
+            true => control.stop(STOP_TIME),
             // Without --loop the process ends by itself when the transcript is played.
-            verdict.raise(MockVerdict::TimedOut);
+            false => control.raise(MockVerdict::TimedOut),
         }
-        process::exit(at_signal(verdict.get()).into());
+        process::exit(at_signal(control.verdict()).into());
     })?;
     let _lock = port_file.write(bound.first())?;
     output.start(&bound, recorder.as_deref());
