@@ -10,6 +10,7 @@
 //! Rule: RFC 9110 section 5.  Left out: joining equal names into one value (section 5.3);
 //! [`FieldLines::members`] reads a list from all its lines.  Next: [`framing`](super::framing).
 
+use std::fmt;
 use std::str::FromStr;
 
 use super::refusal::Refusal;
@@ -73,6 +74,13 @@ impl Span {
 pub struct FieldLines<'a> {
     bytes: &'a [u8],
     spans: &'a [(Span, Span)],
+}
+
+impl fmt::Debug for FieldLines<'_> {
+    /// Prints the names alone: a value may be a secret.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_list().entries(self.iter().map(|(name, _)| name)).finish()
+    }
 }
 
 impl<'a> FieldLines<'a> {

@@ -14,6 +14,7 @@
 //!
 //! Rule: RFC 9112 sections 2 to 5.  Left out: line folding, HTTP/0.9.  Next: [`target`].
 
+use std::fmt;
 use std::mem::MaybeUninit;
 
 use super::fields::{FieldLines, Span, check_line, without_line_end};
@@ -31,6 +32,15 @@ pub enum Version {
     Http10,
     /// HTTP/1.1: the connection stays open, unless one side sends `Connection: close`.
     Http11,
+}
+
+impl fmt::Display for Version {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Version::Http10 => "HTTP/1.0",
+            Version::Http11 => "HTTP/1.1",
+        })
+    }
 }
 
 /// A request head that has passed every check. It holds offsets into the bytes it was parsed from.

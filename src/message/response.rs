@@ -54,6 +54,8 @@ pub struct Response {
     pub(crate) body: Body,
     pub(crate) close: bool,
     pub(crate) hides_query: bool,
+    /// What the handler has done, for observers.
+    pub(crate) notes: Vec<String>,
     /// A bit for each of [`OWN_FIELDS`] that is left out.
     left_out: u8,
     pub(crate) fault: Option<Fault>,
@@ -82,6 +84,13 @@ type WriteContent = dyn FnOnce(&mut dyn Write) -> io::Result<()> + Send;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct BadField(String);
 
+impl BadField {
+    /// A field that only the server writes.
+    pub(crate) fn own(name: &str) -> BadField {
+        BadField(format!("{name} is written by the server itself"))
+    }
+}
+
 impl fmt::Display for BadField {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.0)
@@ -92,6 +101,10 @@ impl std::error::Error for BadField {}
 
 /// Bytes of all field lines of most responses. Space for them is allocated at once.
 const USUAL_FIELD_BYTES: usize = 192;
+
+/// Notes of a response that are kept, and bytes of each.
+const MAX_NOTES: usize = 8;
+const MAX_NOTE_BYTES: usize = 256;
 
 /// Fields that only the server writes, in the order of [`OwnField`].
 const OWN_FIELDS: [&str; 4] = ["content-length", "transfer-encoding", "connection", "date"];
@@ -120,6 +133,7 @@ impl Response {
             body,
             close: false,
             hides_query: false,
+            notes: Vec::new(),
             left_out: 0,
             fault: None,
         }
@@ -387,7 +401,7 @@ impl Response {
             )));
         }
         if OWN_FIELDS.iter().any(|own| own.eq_ignore_ascii_case(name)) {
-            return Err(BadField(format!("{name} is written by the server itself")));
+            return Err(BadField::own(name));
         }
         let is_single =
             ["content-type", "location"].iter().any(|one| one.eq_ignore_ascii_case(name));
@@ -464,13 +478,31 @@ impl Response {
             Body::Raw(steps) => Body::Raw(steps.clone()),
             Body::Sized(..) | Body::Stream(_) | Body::Written(_) => return None,
         };
-        Some(Response { body, fields: self.fields.clone(), ..*self })
+        let (fields, notes) = (self.fields.clone(), self.notes.clone());
+        Some(Response { body, fields, notes, ..*self })
     }
 
     /// Hides the request's query in logs. For a query with a secret that only the handler recognises:
     /// the values of parameters with names like `key` are always masked.
     pub fn hide_query(self) -> Response {
         Response { hides_query: true, ..self }
+    }
+
+    /// Says in a sentence what the handler has done: `stored like 13 of post 1`. It is not sent. Observers
+    /// are told it ([`Observer::handled`](crate::Observer::handled)), and
+    /// [`Exchanges`](crate::Exchanges) keeps it. Of one response, 8 notes are kept, with 256 bytes each.
+    pub fn note(mut self, sentence: impl Into<String>) -> Response {
+        if self.notes.len() < MAX_NOTES {
+            let mut sentence = sentence.into();
+            let end = (0..=MAX_NOTE_BYTES).rev().find(|&end| sentence.is_char_boundary(end));
+            sentence.truncate(if sentence.len() > MAX_NOTE_BYTES {
+                end.unwrap_or(0)
+            } else {
+                MAX_NOTE_BYTES
+            });
+            self.notes.push(sentence);
+        }
+        self
     }
 
     /// Closes the connection after this response.
@@ -510,6 +542,14 @@ mod tests {
     fn a_second_content_type_replaces_the_first() {
         let page = Response::text("<p>").field("X-A", "1").field("content-type", "text/html");
         assert_eq!(page.fields, b"X-A: 1\r\ncontent-type: text/html\r\n");
+    }
+
+    #[test]
+    fn notes_are_bounded_and_cut_between_characters() {
+        let long = format!("x{}", "\u{e9}".repeat(MAX_NOTE_BYTES));
+        let response = (0..20).fold(Response::text(""), |response, _| response.note(&*long));
+        assert_eq!(response.notes.len(), MAX_NOTES);
+        assert!(response.notes.iter().all(|note| note.len() == MAX_NOTE_BYTES - 1));
     }
 
     #[test]

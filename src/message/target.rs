@@ -14,6 +14,7 @@
 
 use std::borrow::Cow;
 use std::net::Ipv6Addr;
+use std::ops::Range;
 
 use super::fields::{Span, parse_digits};
 use super::method::Method;
@@ -259,24 +260,34 @@ pub fn is_secret_name(name: &str) -> bool {
 /// stays. A key should not be in a target, because logs, histories and Referer fields show targets (RFC
 /// 9110 section 17.9).
 pub fn masked(target: &str) -> Cow<'_, str> {
-    let Some((path, query)) = target.split_once('?') else { return Cow::Borrowed(target) };
-    let mut text = format!("{path}?");
-    // Some servers separate parameters by semicolons.
-    for pair in query.split_inclusive(['&', ';']) {
-        let (pair, end) = match pair.strip_suffix(['&', ';']) {
-            Some(cut) => (cut, &pair[cut.len()..]),
-            None => (pair, ""),
-        };
-        match pair.split_once('=') {
-            // The name may be escaped: `%6bey` is `key`.
-            Some((name, value)) if !value.is_empty() && decodes_to_secret_name(name) => {
-                text += &format!("{name}=***")
-            }
-            _ => text += pair,
-        }
-        text += end;
+    let (mut text, mut at) = (String::new(), 0);
+    for value in secret_values(target) {
+        text += &target[at..value.start];
+        text += "***";
+        at = value.end;
     }
-    Cow::Owned(text)
+    if at == 0 { Cow::Borrowed(target) } else { Cow::Owned(text + &target[at..]) }
+}
+
+/// Returns where the values of parameters that probably hold keys are in a target or a URI.
+pub fn secret_values(target: &str) -> Vec<Range<usize>> {
+    let Some(question) = target.find('?') else { return Vec::new() };
+    let mut values = Vec::new();
+    let mut start = question + 1;
+    // Some servers separate parameters by semicolons.
+    for pair in target[start..].split_inclusive(['&', ';']) {
+        // The name may be escaped: `%6bey` is `key`.
+        if let Some((name, value)) = pair.split_once('=')
+            && let value = value.trim_end_matches(['&', ';'])
+            && !value.is_empty()
+            && decodes_to_secret_name(name)
+        {
+            let value_start = start + name.len() + 1;
+            values.push(value_start..value_start + value.len());
+        }
+        start += pair.len();
+    }
+    values
 }
 
 fn decodes_to_secret_name(name: &str) -> bool {

@@ -10,7 +10,7 @@
 //! ```
 //! Next: [`shutdown`](super::shutdown).
 
-use std::collections::{HashMap, HashSet, VecDeque};
+use std::collections::{HashMap, VecDeque};
 use std::net::{Shutdown, SocketAddr, TcpStream};
 use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
@@ -106,11 +106,11 @@ impl Connections {
         self.entries.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Closes every connection that waits for a request. Returns their numbers.
-    pub(super) fn close_idle(&self) -> HashSet<u64> {
-        let entries = self.entries();
-        let closed = entries.iter().filter(|(_, entry)| entry.close_if_idle());
-        closed.map(|(&number, _)| number).collect()
+    /// Closes every connection that waits for a request.
+    pub(super) fn close_idle(&self) {
+        for entry in self.entries().values() {
+            entry.close_if_idle();
+        }
     }
 
     /// Closes (evicts) the connection that has been idle longest, so that a new one can be
@@ -171,6 +171,8 @@ impl Connections {
 #[derive(Default)]
 pub struct IdleMark {
     state: AtomicU8,
+    /// Whether the reading half was shut while the connection was idle.
+    was_closed: AtomicBool,
     /// The time since which it is idle: microseconds since 1970.
     since: AtomicU64,
 }
@@ -222,7 +224,14 @@ impl IdleMark {
     /// Claims the right to shut the reading half. False if the connection is busy, or closed already.
     fn try_close(&self) -> bool {
         let step = self.state.compare_exchange(WAITING, CLOSED, Ordering::SeqCst, Ordering::SeqCst);
+        self.was_closed.fetch_or(step.is_ok(), Ordering::SeqCst);
         step.is_ok()
+    }
+
+    /// Whether its reading half was shut while it waited, so that the end of its socket cuts off
+    /// nothing, unless a request arrived in that very moment.
+    pub(super) fn was_closed(&self) -> bool {
+        self.was_closed.load(Ordering::SeqCst)
     }
 }
 

@@ -318,7 +318,12 @@ impl<'c, 'a, S: Sync, L: Io> Exchange<'c, 'a, S, L> {
             peer: self.identity.peer,
             connection: self.identity.number,
         };
-        panic::catch_unwind(AssertUnwindSafe(|| handler(&request))).unwrap_or_else(|_| {
+        let (observers, number) = (self.service.observers, self.identity.number);
+        observer::report(observers, |observer| observer.handling(number));
+        let returned = panic::catch_unwind(AssertUnwindSafe(|| handler(&request)));
+        let notes = returned.as_ref().map_or(&[][..], |response| &response.notes);
+        observer::report(observers, |observer| observer.handled(number, notes));
+        returned.unwrap_or_else(|_| {
             // Rust's panic hook has already printed the place and the message on stderr.
             if self.service.panics.allows() {
                 match route.map(Route::row) {
@@ -439,11 +444,15 @@ impl<'c, 'a, S: Sync, L: Io> Exchange<'c, 'a, S, L> {
         self.service.report(
             *self.identity,
             &Answered {
+                peer: self.identity.peer,
                 method: self.head.method.name(),
                 target,
+                version: Some(self.head.version),
+                fields: Some(self.head.fields(bytes)),
                 status,
                 route: route.map(Route::row),
                 received: self.length + self.dropped,
+                content_sent: self.transport.content_sent(),
                 took: since.elapsed(),
                 persistence,
             },

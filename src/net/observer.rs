@@ -2,8 +2,8 @@
 //!
 //! [`Tapped`] wraps the socket and passes every read and write to an [`Observer`]. So the observer sees
 //! what a packet dump shows, malformed bytes included, and nothing in the protocol code calls it for
-//! bytes. Two more calls report each exchange, with what only the server knows: `routed` gives the route,
-//! `answered` the status and the time.
+//! bytes. Four more calls report each exchange, with what only the server knows: `routed` gives the route,
+//! `handling` and `handled` stand around the handler, `answered` gives the status and the time.
 //!
 //! ```text
 //! client ── bytes ── │ Tapped │ ── bytes ── transport, connection, handler
@@ -25,6 +25,8 @@ use log::error;
 use super::connections::Identity;
 use super::transport::Io;
 use crate::message::dialogue::Side;
+use crate::message::fields::FieldLines;
+use crate::message::head::Version;
 use crate::message::persistence::Persistence;
 use crate::message::status::Status;
 use crate::route::RouteRow;
@@ -66,6 +68,10 @@ pub trait Observer: Send + Sync {
     /// The head of a request was read, and its route was looked up: `None` for a 404, a 405 or an
     /// OPTIONS that the server answers itself. The content is read after this.
     fn routed(&self, _connection: u64, _route: Option<&RouteRow>) {}
+    /// The content of the request was read, and its handler is called now.
+    fn handling(&self, _connection: u64) {}
+    /// The handler has returned, with these notes: see [`Response::note`](crate::Response::note).
+    fn handled(&self, _connection: u64, _notes: &[String]) {}
     /// A request was answered.
     fn answered(&self, _connection: u64, _exchange: &Answered<'_>) {}
     /// One side closed its half of the connection, or reset it. There is one call for each side at
@@ -78,16 +84,24 @@ pub trait Observer: Send + Sync {
 /// An exchange that is over, for [`Observer::answered`].
 #[derive(Clone, Debug)]
 pub struct Answered<'a> {
+    /// The client's address.
+    pub peer: SocketAddr,
     /// The method as sent; `-` where the head could not be read.
     pub method: &'a str,
     /// The target, with what looks like a key masked; `-` where the head could not be read.
     pub target: Cow<'a, str>,
+    /// The version that the client sent; `None` where the head could not be read.
+    pub version: Option<Version>,
+    /// The header fields of the request; `None` where the head could not be read. They may hold secrets.
+    pub fields: Option<FieldLines<'a>>,
     /// The response's status.
     pub status: Status,
     /// The row of the route table that answered, if one did.
     pub route: Option<&'a RouteRow>,
     /// Bytes of the request.
     pub received: usize,
+    /// Bytes of the response after its head that were written, with the framing of chunks.
+    pub content_sent: u64,
     /// Time from the last byte of the head read to the last byte of the response written.
     pub took: Duration,
     /// Whether the connection stays open after the response. `KeepAlive` may still be followed by a

@@ -55,11 +55,11 @@ impl<T: Serve> Shared<'_, T> {
         // is answered, and need not be cut off.
         let idle_deadline = deadline.min(Instant::now() + FINAL_REQUEST_WAIT);
         drop(self.connections.wait_while(|entries| !entries.is_empty(), Some(idle_deadline)));
-        let idle = self.connections.close_idle();
+        self.connections.close_idle();
         let left = self.connections.wait_while(|entries| !entries.is_empty(), Some(deadline));
         // An idle connection may still be there: the grace time was short, or watch's server does not
-        // close. Nothing of it is cut off, unless a request arrived in the very moment of its closing.
-        let cut_off = left.keys().filter(|number| !idle.contains(number)).count();
+        // close.
+        let cut_off = left.values().filter(|entry| !entry.idle.was_closed()).count();
         if cut_off > 0 {
             let cut_off = counted(cut_off, "connection was", "connections were");
             warn!("{cut_off} cut off at the end of the grace time");

@@ -14,16 +14,18 @@
 //! Bounds: the number of exchanges that are kept, and the bytes and reads of each message. All of them
 //! together, those in flight included, take at most as many bytes as the exchanges that may be kept.
 //! Beyond that the oldest are dropped. A connection for which there is no room even then is not kept.
-//! Next: [`play`](crate::play).
+//!
+//! What changes is told to those that wait for it, as numbered events.  Next: [`feed`](super::feed).
 
 use std::any::Any;
 use std::collections::{HashMap, VecDeque};
 use std::fmt;
 use std::net::SocketAddr;
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Condvar, Mutex, PoisonError};
-use std::time::{Duration, Instant};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant, SystemTime};
 
+use super::feed::{ConnectionState, Feed, KeptConnection, Subject};
 use super::follower::{FollowedBytes, Follower, Viewer, end_event, lock};
 use crate::message::dialogue::{Followed, Side};
 use crate::message::ending::Ending;
@@ -37,11 +39,17 @@ use crate::transcript::{Block, Bytes, Event, EventKind, Item, Note, Transcript};
 const MESSAGE_BYTES: usize = 64 * 1024;
 
 /// Roughly what an exchange, and each read or write of it, takes in memory besides its bytes.
-const EXCHANGE_BYTES: usize = 512;
+const EXCHANGE_BYTES: usize = size_of::<KeptExchange>() + 64;
 const READ_BYTES: usize = size_of::<ReadOrWrite>();
 
 /// Reads or writes of a message that are kept. The last one stands for those beyond.
 const MAX_READS: usize = 1024;
+
+/// Exchanges that are set aside and kept, at most.
+const MAX_ASIDE: usize = 16;
+
+/// Events that one call tells: each may come with a whole exchange.
+const MAX_TOLD: usize = 16;
 
 /// The last exchanges of a server, byte for byte. A clone is a handle to the same exchanges.
 ///
@@ -76,6 +84,8 @@ struct SharedExchanges {
     /// Exchanges that are kept, and the bytes of each message.
     capacity: usize,
     message_bytes: usize,
+    /// Whether the exchanges of a route are set aside.
+    sets_aside: fn(&RouteRow) -> bool,
     state: Mutex<ExchangesState>,
     changed: Condvar,
     /// Servers whose exchanges are kept.
@@ -91,6 +101,13 @@ struct ExchangesState {
     over: u64,
     /// What all exchanges take in memory.
     bytes: usize,
+    /// The exchanges of `kept` that are set aside.
+    aside: usize,
+    /// Exchanges that have begun, since the start.
+    begun: u64,
+    feed: Feed,
+    /// Threads that wait for a change. Without one, none is woken: that is a system call.
+    waiting: usize,
 }
 
 /// A connection: the number of its server, since each server counts from 1, and its own number.
@@ -98,8 +115,12 @@ type ConnectionKey = (u64, u64);
 
 /// A connection, and its exchanges that are not over.
 struct ConnectionInFlight {
-    peer: SocketAddr,
+    /// What readers of the feed are told of it.
+    told: KeptConnection,
+    /// The exchanges of it that were set aside.
+    aside: u64,
     opened: Instant,
+    opened_at: SystemTime,
     server_ended: bool,
     exchanges: VecDeque<KeptExchange>,
     /// Whether there was no room for an exchange. Requests and responses are not paired any more.
@@ -126,8 +147,12 @@ struct ConnectionInFlight {
 /// ```
 #[derive(Clone)]
 pub struct KeptExchange {
+    /// The number of the exchange, from 1, in the order in which they began.
+    pub number: u64,
     /// The number of the connection, from 1.
     pub connection: u64,
+    /// Which exchange of its connection it is, from 1.
+    pub position: u64,
     /// The client's address.
     pub peer: SocketAddr,
     /// What the client sent.
@@ -140,9 +165,24 @@ pub struct KeptExchange {
     pub route: Option<RouteRow>,
     /// How the connection ended, if it has, and this was its last exchange.
     pub ends: Vec<EventKind>,
-    is_routed: bool,
+    /// When its connection was accepted. All times of the exchange are counted from then.
+    pub opened: SystemTime,
+    /// When the route was looked up.
+    pub routed_at: Option<Duration>,
+    /// When the content was complete and the handler was called.
+    pub handling_at: Option<Duration>,
+    /// When the handler returned.
+    pub handled_at: Option<Duration>,
+    /// What the handler says that it did: see [`Response::note`](crate::Response::note).
+    pub notes: Vec<String>,
+    /// Whether the exchange is over.
+    pub is_over: bool,
+    /// Whether it is set aside: see [`Exchanges::setting_aside`].
+    pub is_aside: bool,
     /// The number of its server.
     server: u64,
+    /// The number of its last event.
+    event: u64,
 }
 
 /// The bytes of a message, with the reads or writes in which they crossed.
@@ -154,9 +194,35 @@ pub struct KeptBytes {
     /// How many reads or writes there were, and the times of the first and the last one.
     count: u64,
     times: Option<(Duration, Duration)>,
+    /// Bytes up to the end of the final head, and where that head says that the message ends.
+    head: Option<u64>,
+    ending: Option<Ending>,
     is_whole: bool,
     /// Whether the end of the connection ends the message.
     ends_with_connection: bool,
+}
+
+/// Something that happened, for a reader of the feed.
+#[derive(Clone, Debug)]
+pub enum FeedEvent {
+    /// An exchange has begun, more of it is known, or it is over. A later event with the same number
+    /// replaces this one.
+    Exchange(Box<KeptExchange>),
+    /// A connection has changed.
+    Connection(KeptConnection),
+}
+
+/// What has happened after an event: see [`Exchanges::wait_after`].
+#[derive(Clone, Debug, Default)]
+pub struct Happened {
+    /// The events with their numbers, in order.
+    pub events: Vec<(u64, FeedEvent)>,
+    /// The number after which to ask next.
+    pub last: u64,
+    /// Whether events between are not kept any more. There are no `events` then.
+    pub is_lost: bool,
+    /// Whether nothing more will be told: see [`Exchanges::close`].
+    pub is_closed: bool,
 }
 
 /// One read or write of a message.
@@ -187,6 +253,23 @@ impl KeptBytes {
     /// Whether the message has crossed to its end.
     pub fn is_whole(&self) -> bool {
         self.is_whole
+    }
+
+    /// How many bytes there are up to the end of the head, interim responses included; `None` if the head
+    /// is not complete.
+    pub fn head_length(&self) -> Option<u64> {
+        self.head
+    }
+
+    /// Where the head says that the message ends.
+    #[doc(hidden)]
+    pub fn ending(&self) -> Option<Ending> {
+        self.ending
+    }
+
+    /// The times of the first and the last byte.
+    pub fn times(&self) -> Option<(Duration, Duration)> {
+        self.times
     }
 
     /// What it takes in memory.
@@ -223,10 +306,27 @@ impl KeptBytes {
 }
 
 impl KeptExchange {
-    fn new((server, connection): ConnectionKey, peer: SocketAddr) -> KeptExchange {
-        let (request, response) = (KeptBytes::default(), KeptBytes::default());
-        let (status, route, ends, is_routed) = (None, None, Vec::new(), false);
-        KeptExchange { connection, peer, request, response, status, route, ends, is_routed, server }
+    fn new(server: u64, told: &KeptConnection, opened: SystemTime, number: u64) -> KeptExchange {
+        KeptExchange {
+            number,
+            connection: told.connection,
+            position: told.exchanges,
+            peer: told.peer,
+            request: KeptBytes::default(),
+            response: KeptBytes::default(),
+            status: None,
+            route: None,
+            ends: Vec::new(),
+            opened,
+            routed_at: None,
+            handling_at: None,
+            handled_at: None,
+            notes: Vec::new(),
+            is_over: false,
+            is_aside: false,
+            server,
+            event: 0,
+        }
     }
 
     /// The time from the last byte of the request to the last byte of the response, where both are known.
@@ -249,7 +349,12 @@ impl KeptExchange {
     }
 
     fn memory(&self) -> usize {
-        EXCHANGE_BYTES + self.request.memory() + self.response.memory()
+        let notes: usize = self.notes.iter().map(|note| size_of::<String>() + note.len()).sum();
+        EXCHANGE_BYTES + self.request.memory() + self.response.memory() + notes
+    }
+
+    fn subject(&self) -> Subject {
+        Subject::Exchange { number: self.number, is_aside: self.is_aside }
     }
 
     /// Whether both messages have crossed to their ends.
@@ -324,8 +429,23 @@ impl Exchanges {
 
     /// Keeps the last `capacity` exchanges, with the first so many bytes of each message.
     pub fn with_message_bytes(capacity: usize, message_bytes: usize) -> Exchanges {
+        Exchanges::start(capacity, message_bytes, |_| false)
+    }
+
+    /// As [`Exchanges::new`], but the exchanges of some routes are set aside: those by which a page asks
+    /// for the exchanges. They are kept beside the others, 16 of them, and push out none of the others.
+    pub fn setting_aside(capacity: usize, sets_aside: fn(&RouteRow) -> bool) -> Exchanges {
+        Exchanges::start(capacity, MESSAGE_BYTES, sets_aside)
+    }
+
+    fn start(
+        capacity: usize,
+        message_bytes: usize,
+        sets_aside: fn(&RouteRow) -> bool,
+    ) -> Exchanges {
         let (state, changed, servers) = (Mutex::default(), Condvar::new(), AtomicU64::new(0));
-        let shared = SharedExchanges { capacity, message_bytes, state, changed, servers };
+        let shared =
+            SharedExchanges { capacity, message_bytes, sets_aside, state, changed, servers };
         Exchanges { shared: Arc::new(shared) }
     }
 
@@ -333,7 +453,7 @@ impl Exchanges {
     pub fn viewer(&self) -> Arc<dyn Viewer> {
         let shared = Arc::clone(&self.shared);
         let server = shared.servers.fetch_add(1, Ordering::Relaxed);
-        Arc::new(ExchangesOfServer { shared, server })
+        Arc::new(ExchangesOfServer { shared, server, has_routes: AtomicBool::new(false) })
     }
 
     /// The exchanges that are over, in the order in which they ended, the oldest first.
@@ -345,11 +465,75 @@ impl Exchanges {
     /// are kept: fewer than so many if the time is over. A client may have its response a moment
     /// before the exchange is over here.
     pub fn wait_for(&self, count: u64, timeout: Duration) -> Vec<KeptExchange> {
-        let is_early = |state: &mut ExchangesState| state.over < count;
-        let state = lock(&self.shared.state);
-        let waited = self.shared.changed.wait_timeout_while(state, timeout, is_early);
-        let (state, _) = waited.unwrap_or_else(PoisonError::into_inner);
+        let state = self.shared.wait_while(timeout, |state| state.over < count);
         state.kept.iter().cloned().collect()
+    }
+
+    /// The exchange with this number, in flight or over, if it is kept.
+    pub fn get(&self, number: u64) -> Option<KeptExchange> {
+        lock(&self.shared.state).find(number).cloned()
+    }
+
+    /// The numbers of all exchanges that are kept, those in flight included, in the order in which they
+    /// began.
+    pub fn numbers(&self) -> Vec<u64> {
+        let state = lock(&self.shared.state);
+        let in_flight = state.connections.values().flat_map(|connection| &connection.exchanges);
+        let mut numbers: Vec<u64> =
+            state.kept.iter().chain(in_flight).map(|it| it.number).collect();
+        numbers.sort_unstable();
+        numbers
+    }
+
+    /// The connections that are open, by their numbers.
+    pub fn connections(&self) -> Vec<KeptConnection> {
+        let state = lock(&self.shared.state);
+        let mut open: Vec<_> =
+            state.connections.values().map(|connection| connection.told).collect();
+        open.sort_unstable_by_key(|told| told.connection);
+        open
+    }
+
+    /// The number of the last event.
+    pub fn last_event(&self) -> u64 {
+        lock(&self.shared.state).feed.last
+    }
+
+    /// Waits until something has happened after this event, or for this long. Returns what it was: of each
+    /// exchange its last event only, and 16 events at most. What is set aside is told only if
+    /// `tells_aside` is true.
+    pub fn wait_after(&self, event: u64, timeout: Duration, tells_aside: bool) -> Happened {
+        let is_early = |state: &ExchangesState| state.feed.last == event && !state.feed.is_closed;
+        let state = self.shared.wait_while(timeout, is_early);
+        let is_closed = state.feed.is_closed;
+        let lost = Happened { last: state.feed.last, is_lost: true, is_closed, events: Vec::new() };
+        let Some(after) = state.feed.after(event) else { return lost };
+        let mut happened = Happened { last: event, is_closed, ..Happened::default() };
+        for (number, subject) in after {
+            happened.last = number;
+            if subject.is_aside() && !tells_aside {
+                continue;
+            }
+            let told = match subject {
+                Subject::Connection(connection) => FeedEvent::Connection(connection),
+                Subject::Exchange { number: exchange, .. } => match state.find(exchange) {
+                    Some(exchange) if exchange.event != number => continue,
+                    Some(exchange) => FeedEvent::Exchange(Box::new(exchange.clone())),
+                    None => return lost,
+                },
+            };
+            happened.events.push((number, told));
+            if happened.events.len() == MAX_TOLD {
+                break;
+            }
+        }
+        happened
+    }
+
+    /// Ends the feed: all that wait for events are told at once that there will be none.
+    pub fn close(&self) {
+        lock(&self.shared.state).feed.is_closed = true;
+        self.shared.changed.notify_all();
     }
 
     /// All exchanges that are kept, as one transcript.
@@ -392,26 +576,58 @@ impl SharedExchanges {
         self.capacity.max(1).saturating_mul(exchange)
     }
 
-    /// Changes the state, and wakes those that wait for exchanges to be over, if one is.
+    /// Changes the state, and wakes those that wait if an exchange is over or an event was added.
     fn change(&self, change: impl FnOnce(&mut ExchangesState)) {
         let mut state = lock(&self.state);
-        let over = state.over;
+        let before = (state.over, state.feed.last);
         change(&mut state);
-        if state.over > over {
+        if (state.over, state.feed.last) != before && state.waiting > 0 {
             self.changed.notify_all();
         }
+    }
+
+    /// Waits as long as this is true of the state, but not longer than `timeout`.
+    fn wait_while(
+        &self,
+        timeout: Duration,
+        is_early: impl Fn(&ExchangesState) -> bool,
+    ) -> MutexGuard<'_, ExchangesState> {
+        let mut state = lock(&self.state);
+        state.waiting += 1;
+        let waited = self.changed.wait_timeout_while(state, timeout, |state| is_early(state));
+        let (mut state, _) = waited.unwrap_or_else(PoisonError::into_inner);
+        state.waiting -= 1;
+        state
     }
 }
 
 impl ExchangesState {
     /// Returns how many bytes of memory are left. Drops the oldest exchanges if it is less than `wanted`.
     fn make_room(&mut self, wanted: usize, budget: usize) -> usize {
-        while budget.saturating_sub(self.bytes) < wanted
-            && let Some(oldest) = self.kept.pop_front()
-        {
-            self.bytes -= oldest.memory();
-        }
+        while budget.saturating_sub(self.bytes) < wanted && self.drop_kept(0) {}
         budget.saturating_sub(self.bytes)
+    }
+
+    /// Drops one of the exchanges that are over; false if there is none at this index.
+    fn drop_kept(&mut self, index: usize) -> bool {
+        let Some(dropped) = self.kept.remove(index) else { return false };
+        self.bytes -= dropped.memory();
+        self.aside -= usize::from(dropped.is_aside);
+        true
+    }
+
+    /// The exchange with this number.
+    fn find(&self, number: u64) -> Option<&KeptExchange> {
+        let in_flight = self.connections.values().flat_map(|connection| &connection.exchanges);
+        self.kept.iter().rev().chain(in_flight).find(|exchange| exchange.number == number)
+    }
+
+    /// Tells readers of the feed what has happened to a connection.
+    fn tell_connection(&mut self, key: ConnectionKey, state: ConnectionState) {
+        let Some(connection) = self.connections.get_mut(&key) else { return };
+        connection.told.state = state;
+        connection.told.since = SystemTime::now();
+        self.feed.push(Subject::Connection(connection.told));
     }
 
     /// Adds a range of bytes that one side sent.
@@ -421,8 +637,9 @@ impl ExchangesState {
         from: Side,
         (range, bytes): (&Followed, &[u8]),
         at: Instant,
-        shared: &SharedExchanges,
+        ExchangesOfServer { shared, has_routes, .. }: &ExchangesOfServer,
     ) {
+        let has_routes = has_routes.load(Ordering::Relaxed);
         if range.resumes {
             self.end_unframed(key, from, shared.capacity);
         }
@@ -446,7 +663,10 @@ impl ExchangesState {
         }
         let position = position.unwrap_or(connection.exchanges.len());
         if position == connection.exchanges.len() {
-            connection.exchanges.push_back(KeptExchange::new(key, connection.peer));
+            self.begun += 1;
+            connection.told.exchanges += 1;
+            let (told, opened) = (&connection.told, connection.opened_at);
+            connection.exchanges.push_back(KeptExchange::new(key.0, told, opened, self.begun));
         }
         let at = at.saturating_duration_since(connection.opened);
         let exchange = &mut connection.exchanges[position];
@@ -461,7 +681,15 @@ impl ExchangesState {
         message.is_whole |= range.ends_message && is_final;
         message.ends_with_connection =
             matches!(range.ending, Some(Ending::Close | Ending::CloseCoded));
+        if range.head.is_some() && is_final {
+            (message.head, message.ending) = (Some(message.total), range.ending);
+        }
         self.bytes += cost + message.memory() - before;
+        // A server looks up the route of a request at its head, and tells the exchange then.
+        let is_news = range.head.is_some() && is_final && (from == Side::Server || !has_routes);
+        if is_news && !exchange.is_whole() {
+            exchange.event = self.feed.push(exchange.subject());
+        }
         self.keep_while(key, shared.capacity, KeptExchange::is_whole);
     }
 
@@ -484,13 +712,22 @@ impl ExchangesState {
     ) {
         let Some(connection) = self.connections.get_mut(&key) else { return };
         while connection.exchanges.front().is_some_and(is_over) {
-            self.kept.extend(connection.exchanges.pop_front());
+            let Some(mut exchange) = connection.exchanges.pop_front() else { break };
+            exchange.is_over = true;
+            exchange.event = self.feed.push(exchange.subject());
+            self.aside += usize::from(exchange.is_aside);
+            self.kept.push_back(exchange);
             self.over += 1;
         }
-        while self.kept.len() > capacity
-            && let Some(oldest) = self.kept.pop_front()
-        {
-            self.bytes -= oldest.memory();
+        for (is_aside, most) in [(false, capacity), (true, MAX_ASIDE)] {
+            let count = |state: &ExchangesState| match is_aside {
+                true => state.aside,
+                false => state.kept.len() - state.aside,
+            };
+            while count(self) > most
+                && let Some(oldest) = self.kept.iter().position(|it| it.is_aside == is_aside)
+                && self.drop_kept(oldest)
+            {}
         }
     }
 
@@ -512,23 +749,108 @@ impl ExchangesState {
 struct ExchangesOfServer {
     shared: Arc<SharedExchanges>,
     server: u64,
+    /// Whether the server tells the route of each request: watch has none.
+    has_routes: AtomicBool,
+}
+
+impl ExchangesOfServer {
+    /// Changes the exchange that is being answered, with the time since its connection was opened. It may
+    /// grow by `wanted` bytes; without room for them it stays as it is.
+    fn change_answered(
+        &self,
+        connection: u64,
+        wanted: usize,
+        change: impl FnOnce(&mut KeptExchange, Duration),
+    ) {
+        let at = Instant::now();
+        let mut state = lock(&self.shared.state);
+        let key = (self.server, connection);
+        let Some(opened) = state.connections.get(&key).map(|connection| connection.opened) else {
+            return;
+        };
+        let at = at.saturating_duration_since(opened);
+        if wanted > 0 && state.make_room(wanted, self.shared.budget()) < wanted {
+            return;
+        }
+        let mut answered = state.of_connection(key).rev();
+        let Some(exchange) = answered.find(|it| it.routed_at.is_some()) else { return };
+        let before = exchange.memory();
+        change(exchange, at);
+        let grown = exchange.memory() - before;
+        drop(answered);
+        state.bytes += grown;
+    }
 }
 
 impl Viewer for ExchangesOfServer {
+    fn started(&self, _: SocketAddr, routes: &[RouteRow]) {
+        self.has_routes.store(!routes.is_empty(), Ordering::Relaxed);
+    }
+
     fn opened(&self, connection: u64, peer: SocketAddr) {
-        let (opened, exchanges) = (Instant::now(), VecDeque::new());
-        let (server_ended, is_lost) = (false, false);
-        let in_flight = ConnectionInFlight { peer, opened, server_ended, exchanges, is_lost };
-        lock(&self.shared.state).connections.insert((self.server, connection), in_flight);
+        let (opened, opened_at) = (Instant::now(), SystemTime::now());
+        let told = KeptConnection {
+            connection,
+            peer,
+            state: ConnectionState::Opened,
+            since: opened_at,
+            exchanges: 0,
+            is_aside: false,
+            is_newly_aside: false,
+        };
+        let in_flight = ConnectionInFlight {
+            told,
+            aside: 0,
+            opened,
+            opened_at,
+            server_ended: false,
+            exchanges: VecDeque::new(),
+            is_lost: false,
+        };
+        self.shared.change(|state| {
+            state.connections.insert((self.server, connection), in_flight);
+            state.feed.push(Subject::Connection(told));
+        });
     }
 
     fn routed(&self, connection: u64, route: Option<&RouteRow>) {
-        let mut state = lock(&self.shared.state);
-        if let Some(exchange) =
-            state.of_connection((self.server, connection)).find(|exchange| !exchange.is_routed)
-        {
-            (exchange.route, exchange.is_routed) = (route.copied(), true);
+        let at = Instant::now();
+        let key = (self.server, connection);
+        self.shared.change(|state| {
+            let is_aside = route.is_some_and(self.shared.sets_aside);
+            let event = state.feed.last + 1;
+            let Some(in_flight) = state.connections.get_mut(&key) else { return };
+            let at = at.saturating_duration_since(in_flight.opened);
+            in_flight.aside += u64::from(is_aside);
+            let is_all_aside = in_flight.aside > 0 && in_flight.aside == in_flight.told.exchanges;
+            let was_all_aside = std::mem::replace(&mut in_flight.told.is_aside, is_all_aside);
+            let told = in_flight.told;
+            let Some(exchange) = state.of_connection(key).find(|it| it.routed_at.is_none()) else {
+                return;
+            };
+            (exchange.route, exchange.routed_at) = (route.copied(), Some(at));
+            (exchange.is_aside, exchange.event) = (is_aside, event);
+            let (number, is_over) = (exchange.number, exchange.is_over);
+            state.aside += usize::from(is_aside && is_over);
+            state.feed.push(Subject::Exchange { number, is_aside });
+            if is_all_aside != was_all_aside {
+                let told = KeptConnection { is_newly_aside: is_all_aside, ..told };
+                state.feed.push(Subject::Connection(told));
+            }
+        });
+    }
+
+    fn handling(&self, connection: u64) {
+        self.change_answered(connection, 0, |exchange, at| exchange.handling_at = Some(at));
+    }
+
+    fn handled(&self, connection: u64, notes: &[String]) {
+        self.change_answered(connection, 0, |exchange, at| exchange.handled_at = Some(at));
+        if notes.is_empty() {
+            return;
         }
+        let bytes = notes.iter().map(|note| size_of::<String>() + note.len()).sum();
+        self.change_answered(connection, bytes, |exchange, _| exchange.notes = notes.to_vec());
     }
 
     fn ended(&self, connection: u64, end: End) {
@@ -539,6 +861,7 @@ impl Viewer for ExchangesOfServer {
             let kind = end_event(end, in_flight.server_ended);
             in_flight.server_ended |= end.side() == Side::Server;
             let server_ended = in_flight.server_ended;
+            state.tell_connection((self.server, connection), ConnectionState::Ended(end));
             if let Some(last) = state.of_connection((self.server, connection)).next_back() {
                 last.ends.push(kind);
             }
@@ -557,6 +880,7 @@ impl Viewer for ExchangesOfServer {
     fn gone(&self, connection: u64) {
         self.shared.change(|state| {
             state.keep_while((self.server, connection), self.shared.capacity, |_| true);
+            state.tell_connection((self.server, connection), ConnectionState::Gone);
             state.connections.remove(&(self.server, connection));
         });
     }
@@ -567,13 +891,7 @@ impl Viewer for ExchangesOfServer {
             let mut rest = followed.bytes;
             for range in &**followed.ranges {
                 let (bytes, after) = rest.split_at(range.length);
-                state.add(
-                    (self.server, connection),
-                    followed.from,
-                    (range, bytes),
-                    at,
-                    &self.shared,
-                );
+                state.add((self.server, connection), followed.from, (range, bytes), at, self);
                 rest = after;
             }
         });
@@ -621,6 +939,114 @@ mod tests {
         let text = exchanges.transcript().to_string();
         assert!(text.ends_with("--- server closed\n--- client closed\n"), "{text}");
         assert!(text.starts_with(">>> 27 bytes in 2 pieces, +"), "{text}");
+    }
+
+    /// The events after this one, each as text, and the number after which to ask next.
+    fn told(exchanges: &Exchanges, after: u64, tells_aside: bool) -> (Vec<String>, u64) {
+        let Happened { events, last, is_lost, .. } =
+            exchanges.wait_after(after, Duration::ZERO, tells_aside);
+        assert!(!is_lost);
+        let text = |event: &FeedEvent| match event {
+            FeedEvent::Exchange(it) => {
+                format!("{} {:?} over={}", it.number, it.status, it.is_over)
+            }
+            FeedEvent::Connection(it) => format!("@{} {:?}", it.connection, it.state),
+        };
+        (events.iter().map(|(_, event)| text(event)).collect(), last)
+    }
+
+    #[test]
+    fn the_feed_tells_each_change_once_and_of_an_exchange_the_last_one() {
+        let (exchanges, follower) = followed(10, 1024);
+        follower.received(1, &GET[..10]);
+        let (events, last) = told(&exchanges, 0, false);
+        assert_eq!(events, ["@1 Opened"]);
+        follower.received(1, &GET[10..]);
+        let (events, last) = told(&exchanges, last, false);
+        assert_eq!(events, ["1 None over=false"]);
+        follower.sent(1, b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n");
+        assert_eq!(told(&exchanges, last, false).0, ["1 Some(200) over=false"]);
+        follower.sent(1, b"no");
+        let (events, later) = told(&exchanges, last, false);
+        assert_eq!(events, ["1 Some(200) over=true"], "only the last is told");
+        follower.ended(1, End::ClientClosed);
+        follower.gone(1);
+        let (events, later) = told(&exchanges, later, false);
+        assert_eq!(events, ["@1 Ended(ClientClosed)", "@1 Gone"]);
+        assert_eq!(told(&exchanges, later, false).0, [""; 0]);
+        assert!(exchanges.wait_after(later + 1, Duration::ZERO, false).is_lost);
+        // More events than one call tells.
+        (2..30).for_each(|number| follower.opened(number, ([127, 0, 0, 1], 4000).into()));
+        let (first, middle) = told(&exchanges, later, false);
+        let (second, _) = told(&exchanges, middle, false);
+        assert_eq!((first.len(), second.len()), (MAX_TOLD, 28 - MAX_TOLD));
+        // Of the first exchange nothing is kept any more.
+        follower.opened(1, ([127, 0, 0, 1], 4000).into());
+        for _ in 0..11 {
+            follower.received(1, GET);
+            follower.sent(1, NO_CONTENT);
+        }
+        assert!(exchanges.wait_after(0, Duration::ZERO, false).is_lost);
+    }
+
+    #[test]
+    fn a_waiting_reader_is_woken_by_an_event_and_by_the_end() {
+        let (exchanges, follower) = followed(10, 1024);
+        let long = Duration::from_secs(60);
+        std::thread::scope(|scope| {
+            let reader = scope.spawn(|| exchanges.wait_after(1, long, false));
+            while lock(&exchanges.shared.state).waiting == 0 {
+                std::thread::yield_now();
+            }
+            follower.received(1, GET);
+            assert_eq!(reader.join().unwrap().last, 2);
+            let reader = scope.spawn(|| exchanges.wait_after(2, long, false));
+            exchanges.close();
+            assert!(reader.join().unwrap().is_closed);
+        });
+    }
+
+    #[test]
+    fn what_the_server_knows_is_kept_and_what_is_aside_pushes_nothing_out() {
+        static ROUTES: crate::route::Routes = crate::route::routes(&[
+            crate::route::get("/", |_| crate::Response::text("")),
+            crate::route::get("/aside", |_| crate::Response::text("")),
+        ]);
+        let rows: Vec<RouteRow> = ROUTES.iter().map(|route| *route.row()).collect();
+        let exchanges = Exchanges::setting_aside(2, |row| row.path == "/aside");
+        let follower = Follower::new(vec![exchanges.viewer()]);
+        follower.started(([127, 0, 0, 1], 80).into(), &rows);
+        let exchange = |row: &RouteRow| {
+            follower.received(1, GET);
+            follower.routed(1, Some(row));
+            follower.handling(1);
+            follower.handled(1, &["stored".to_owned()]);
+            follower.sent(1, NO_CONTENT);
+        };
+        follower.opened(1, ([127, 0, 0, 1], 4000).into());
+        exchange(&rows[1]);
+        let connection = |told: &[String]| told.iter().filter(|it| it.starts_with('@')).count();
+        let (events, last) = told(&exchanges, 0, false);
+        assert_eq!((events.len(), connection(&events)), (2, 2), "{events:?}");
+        assert!(exchanges.connections()[0].is_aside);
+        exchange(&rows[0]);
+        assert!(!exchanges.connections()[0].is_aside);
+        let expected = ["@1 Opened", "2 Some(204) over=true"];
+        assert_eq!(told(&exchanges, last, false).0, expected);
+        (0..50).for_each(|_| exchange(&rows[1]));
+        let kept = exchanges.all();
+        assert_eq!(kept.iter().filter(|kept| kept.is_aside).count(), MAX_ASIDE);
+        let shown = kept.iter().find(|kept| !kept.is_aside).unwrap();
+        assert_eq!((shown.number, shown.route), (2, Some(rows[0])));
+        assert_eq!(shown.notes, ["stored"]);
+        assert!(shown.routed_at <= shown.handling_at && shown.handling_at <= shown.handled_at);
+        assert!(shown.handled_at.is_some() && exchanges.get(2).is_some());
+        assert_eq!(shown.request.head_length(), Some(GET.len() as u64));
+        assert!(exchanges.get(1).is_none() && exchanges.numbers().contains(&2));
+        follower.gone(1);
+        let state = lock(&exchanges.shared.state);
+        let kept: usize = state.kept.iter().map(KeptExchange::memory).sum();
+        assert_eq!(kept, state.bytes);
     }
 
     #[test]

@@ -50,6 +50,10 @@ pub trait Viewer: Send + Sync {
     fn opened(&self, _connection: u64, _peer: SocketAddr) {}
     /// See [`Observer::routed`].
     fn routed(&self, _connection: u64, _route: Option<&RouteRow>) {}
+    /// See [`Observer::handling`].
+    fn handling(&self, _connection: u64) {}
+    /// See [`Observer::handled`].
+    fn handled(&self, _connection: u64, _notes: &[String]) {}
     /// See [`Observer::answered`].
     fn answered(&self, _connection: u64, _exchange: &Answered<'_>) {}
     /// See [`Observer::ended`].
@@ -186,6 +190,14 @@ impl Observer for Follower {
 
     fn routed(&self, connection: u64, route: Option<&RouteRow>) {
         report(&self.viewers, |viewer| viewer.routed(connection, route));
+    }
+
+    fn handling(&self, connection: u64) {
+        report(&self.viewers, |viewer| viewer.handling(connection));
+    }
+
+    fn handled(&self, connection: u64, notes: &[String]) {
+        report(&self.viewers, |viewer| viewer.handled(connection, notes));
     }
 
     fn answered(&self, connection: u64, exchange: &Answered<'_>) {

@@ -52,9 +52,12 @@ pub mod follower;
 pub mod trace;
 pub mod record;
 pub mod exchanges;
+pub mod feed;
 
 #[doc(inline)]
-pub use exchanges::{Exchanges, KeptBytes, KeptExchange, ReadOrWrite};
+pub use exchanges::{Exchanges, FeedEvent, Happened, KeptBytes, KeptExchange, ReadOrWrite};
+#[doc(inline)]
+pub use feed::{ConnectionState, KeptConnection};
 #[doc(inline)]
 pub use follower::Follower;
 #[doc(hidden)]

@@ -50,10 +50,12 @@
 mod folder;
 mod assertions;
 mod file;
+mod left_out;
 
 use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
 
 use super::follower::{FollowedBytes, Follower, Viewer, lock};
@@ -61,12 +63,16 @@ use crate::net::observer::End;
 use crate::net::server::Server;
 use crate::net::start_error::StartError;
 
+use crate::route::RouteRow;
 use file::RecordedConnection;
 use folder::RecordingFolder;
 
 /// A viewer that writes each connection to a file.
 pub struct Recorder {
     folder: RecordingFolder,
+    /// Whether the exchanges of a route are left out, and whether the server has such a route.
+    leaves_out: fn(&RouteRow) -> bool,
+    has_left_out: AtomicBool,
     state: Mutex<RecorderState>,
 }
 
@@ -101,7 +107,14 @@ impl Recorder {
     /// The folder cannot be created, or no file can be created in it.
     pub fn open(folder: &Path, server: &str) -> Result<Recorder, StartError> {
         let folder = RecordingFolder::open(folder, server)?;
-        Ok(Recorder { folder, state: Mutex::default() })
+        let (state, has_left_out) = (Mutex::default(), AtomicBool::new(false));
+        Ok(Recorder { folder, leaves_out: |_| false, has_left_out, state })
+    }
+
+    /// The same recorder, but the exchanges of some routes are left out: those of a page that shows
+    /// exchanges. A connection with no other exchange gets no file.
+    pub fn leaving_out(self, leaves_out: fn(&RouteRow) -> bool) -> Recorder {
+        Recorder { leaves_out, ..self }
     }
 
     /// A line for the start: where the recordings are, or why there are none.
@@ -136,6 +149,17 @@ impl Recorder {
 }
 
 impl Viewer for Recorder {
+    fn started(&self, _: SocketAddr, routes: &[RouteRow]) {
+        self.has_left_out.store(routes.iter().any(self.leaves_out), Ordering::Relaxed);
+    }
+
+    fn routed(&self, connection: u64, route: Option<&RouteRow>) {
+        if self.has_left_out.load(Ordering::Relaxed) {
+            let is_left_out = route.is_some_and(self.leaves_out);
+            self.with_connection(connection, |it| it.routed(is_left_out, &self.folder));
+        }
+    }
+
     fn opened(&self, connection: u64, peer: SocketAddr) {
         let recorded = RecordedConnection::opened(connection, peer);
         let mut state = self.state();
@@ -159,7 +183,8 @@ impl Viewer for Recorder {
     }
 
     fn crossed(&self, connection: u64, followed: &FollowedBytes<'_>) {
-        self.with_connection(connection, |it| it.crossed(followed, &self.folder));
+        let holds = self.has_left_out.load(Ordering::Relaxed);
+        self.with_connection(connection, |it| it.crossed(followed, holds, &self.folder));
     }
 }
 

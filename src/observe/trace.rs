@@ -156,14 +156,32 @@ impl Drop for Trace {
     }
 }
 
+/// Returns names of these paths, for a sentence: each path once, and those below one folder together,
+/// such as `/kitchen/*`.
+fn names_of(paths: &[&str]) -> Vec<String> {
+    let folder = |path: &str| path.get(1..)?.split_once('/').map(|(folder, _)| folder.to_owned());
+    let mut names = Vec::new();
+    for path in paths {
+        let below = folder(path).or_else(|| Some(path.get(1..)?.to_owned()));
+        let is_shared = paths.iter().any(|other| folder(other).is_some() && folder(other) == below);
+        let name = match below.filter(|_| is_shared) {
+            Some(folder) => format!("/{folder}/*"),
+            None => (*path).to_owned(),
+        };
+        if !names.contains(&name) {
+            names.push(name);
+        }
+    }
+    names
+}
+
 /// An exchange on a quiet route is printed only if it fails: a health check every second would push all
 /// other exchanges off the screen.
 impl Viewer for Trace {
     fn started(&self, _: SocketAddr, routes: &[RouteRow]) {
-        let mut quiet: Vec<&str> =
+        let quiet: Vec<&str> =
             routes.iter().filter(|route| route.is_quiet).map(|route| route.path).collect();
-        quiet.dedup(); // a row for each method
-        self.push(0, Observed::Started { quiet });
+        self.push(0, Observed::Started { quiet: names_of(&quiet) });
     }
 
     fn opened(&self, connection: u64, peer: SocketAddr) {

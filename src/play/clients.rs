@@ -273,6 +273,14 @@ impl<F: ServerEvents + Default> ClientConnection<F> {
         self.stream.as_ref().ok_or(ErrorKind::NotConnected)?.peer_addr()
     }
 
+    /// The address of this side.
+    ///
+    /// # Errors
+    /// The connection has ended.
+    pub fn local(&self) -> io::Result<SocketAddr> {
+        self.stream.as_ref().ok_or(ErrorKind::NotConnected)?.local_addr()
+    }
+
     /// Whether the server may still send.
     pub fn is_open(&self) -> bool {
         self.ended == Ended::Open && !self.is_closed

@@ -32,6 +32,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use self::output::Output;
+pub use self::output::SendViewer;
 use super::clients::{ClientConnection, ClientEvent, ClientEventKind, Clients, EventSource};
 use super::connect;
 use super::turns::{Step, ToReceive, Turns};
@@ -59,12 +60,17 @@ pub struct SendOptions {
     pub half_close: bool,
     /// The silence that ends a wait.
     pub timeout: Duration,
+    /// The time after which the player stops, whatever is left.
+    pub time: Option<Duration>,
+    /// The bytes received after which the player stops.
+    pub max_received: u64,
 }
 
 impl Default for SendOptions {
     /// At once, and with two seconds of silence.
     fn default() -> SendOptions {
-        SendOptions { slow: false, half_close: false, timeout: Duration::from_secs(2) }
+        let (timeout, max_received) = (Duration::from_secs(2), u64::MAX);
+        SendOptions { slow: false, half_close: false, timeout, time: None, max_received }
     }
 }
 
@@ -79,12 +85,16 @@ pub enum SendOutcome {
     Closed,
 }
 
-/// Plays the client, and prints what crosses.
-pub struct SendPlayer<W> {
+/// Plays the client, and tells a viewer what crosses.
+pub struct SendPlayer<V> {
     /// The addresses of the server, for an error.
     address: String,
     options: SendOptions,
-    output: Output<W>,
+    /// When the player stops.
+    until: Option<Instant>,
+    /// Bytes received on all connections.
+    received: u64,
+    output: V,
     /// Each with what has crossed it.
     clients: Clients<Dialogue>,
     /// The connections on which the client is still to send.
@@ -98,13 +108,22 @@ pub struct SendPlayer<W> {
 /// A connection, with what has crossed it.
 type FollowedConnection = ClientConnection<Dialogue>;
 
-impl<W: Write> SendPlayer<W> {
-    /// A player without a connection: the first step on a connection opens it.
-    pub fn new(addresses: Vec<SocketAddr>, options: SendOptions, out: W) -> SendPlayer<W> {
+impl<W: Write> SendPlayer<Output<W>> {
+    /// A player that prints what crosses, without a connection: the first step on a connection opens it.
+    pub fn new(addresses: Vec<SocketAddr>, options: SendOptions, out: W) -> Self {
+        SendPlayer::telling(addresses, options, Output::new(out))
+    }
+}
+
+impl<V: SendViewer> SendPlayer<V> {
+    /// A player that tells this viewer what crosses.
+    pub fn telling(addresses: Vec<SocketAddr>, options: SendOptions, viewer: V) -> SendPlayer<V> {
         SendPlayer {
             address: connect::listed(&addresses),
             options,
-            output: Output::new(out),
+            until: options.time.map(|time| Instant::now() + time),
+            received: 0,
+            output: viewer,
             clients: Clients::new(addresses, options.timeout, MAX_QUEUED_EVENTS),
             unsent: BTreeSet::new(),
             last: Instant::now(),
@@ -155,10 +174,11 @@ impl<W: Write> SendPlayer<W> {
         });
         self.unsent = senders.collect();
         for turn in Turns::new(&transcript.items, Side::Client) {
-            if !matches!(turn.step, Step::Assert { .. }) {
-                self.connection(turn.connection)?;
-                self.step(turn.connection, turn.step)?;
+            if self.is_over() {
+                break;
             }
+            self.connection(turn.connection)?;
+            self.step(turn.connection, turn.step)?;
         }
         Ok(())
     }
@@ -168,6 +188,8 @@ impl<W: Write> SendPlayer<W> {
             Step::Receive(ToReceive { is_awaited: true, position, .. }) => {
                 self.await_position(number, &position);
             }
+            // Assertions stand for responses whose bytes are not known.
+            Step::Assert { about: Side::Server, .. } => self.await_responses(number),
             Step::Receive(_) | Step::Open | Step::Assert { .. } => {}
             Step::Wait { by: Side::Server, .. } => {}
             Step::Send { bytes, is_last } => {
@@ -208,8 +230,8 @@ impl<W: Write> SendPlayer<W> {
             format!("cannot connect to {address}: {why}; {hint}")
         })?;
         if is_new {
-            let peer = connection.peer().map_or_else(|_| "a server".into(), |it| it.to_string());
-            self.output.opened(number, &peer, start.elapsed());
+            let (server, local) = (connection.peer().ok(), connection.local().ok());
+            self.output.opened(number, server, local, start.elapsed());
             self.last = Instant::now();
         }
         Ok(connection)
@@ -237,7 +259,9 @@ impl<W: Write> SendPlayer<W> {
                         self.print_for(SLOW_PAUSE);
                     }
                 }
-                None if self.last.elapsed() < self.options.timeout => self.print_queued(),
+                None if self.last.elapsed() < self.options.timeout && !self.is_over() => {
+                    self.print_queued();
+                }
                 _ => break,
             }
         }
@@ -252,6 +276,12 @@ impl<W: Write> SendPlayer<W> {
         Ok(())
     }
 
+    /// Whether the player has stopped: its time is over, or it has received too much.
+    fn is_over(&self) -> bool {
+        self.received >= self.options.max_received
+            || self.until.is_some_and(|until| until <= Instant::now())
+    }
+
     fn half_close(&mut self, number: u32) -> Result<(), String> {
         let connection = self.connection(number)?;
         if !connection.is_write_closed {
@@ -264,6 +294,16 @@ impl<W: Write> SendPlayer<W> {
     /// Waits until the responses have reached this position of the transcript, or for silence.
     fn await_position(&mut self, number: u32, position: &Progress) {
         self.print_while(number, |dialogue| !dialogue.progress(Side::Server).has_reached(position));
+    }
+
+    /// Waits until each request has its final response, or the first one an interim response, or for
+    /// silence.
+    fn await_responses(&mut self, number: u32) {
+        self.print_while(number, |dialogue| {
+            let progress = dialogue.progress(Side::Server);
+            let has_interim = progress.finals == 0 && progress.has_messages();
+            dialogue.unanswered() > 0 && !has_interim
+        });
     }
 
     /// Prints events as long as the connection is open and this is true of it, but not after a silence
@@ -295,6 +335,10 @@ impl<W: Write> SendPlayer<W> {
 
     /// Waits for the next event and prints it. Returns false if there was none before the deadline.
     fn print_next(&mut self, deadline: Option<Instant>) -> bool {
+        if self.received >= self.options.max_received {
+            return false;
+        }
+        let deadline = deadline.into_iter().chain(self.until).min();
         let Some(ClientEvent { source, at, kind }) = self.clients.next(deadline) else {
             return false;
         };
@@ -305,6 +349,7 @@ impl<W: Write> SendPlayer<W> {
         match kind {
             ClientEventKind::Bytes(bytes) => {
                 self.last = at.max(self.last);
+                self.received += bytes.len() as u64;
                 self.output.received(number, &bytes, at);
             }
             ClientEventKind::End if self.unsent.contains(&number) => {

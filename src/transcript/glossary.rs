@@ -122,6 +122,56 @@ const WORDS: Table<3> = table! {
     ("WebDAV", "RFC 4918 section 1", "more methods for HTTP, to keep and share files on a server"),
 };
 
+/// Returns the words that a learner looks up, in the order of the alphabet: those of [`words`], and
+/// everyday ones that explanations use without a meaning beside them.
+pub fn dictionary() -> Vec<Row> {
+    let mut rows: Vec<Row> = words().chain(EVERYDAY_WORDS.rows().map(Row::from)).collect();
+    rows.sort_by_key(|row| row.0.to_lowercase());
+    rows
+}
+
+/// Returns what a word means, without regard to case: a word of the [`dictionary`], or else a method, a
+/// status code, a version, a field, or the words of values.
+pub fn look_up(word: &str) -> Vec<Row> {
+    let is = |row: &Row| row.0.eq_ignore_ascii_case(word);
+    let in_dictionary = dictionary().into_iter().find(is);
+    let in_messages = || {
+        let tables = [METHODS, STATUSES, VERSIONS, FIELDS, PSEUDO_FIELDS, CLASSES];
+        tables.into_iter().find_map(|table| find(table, word.as_bytes()))
+    };
+    if let Some(row) = in_dictionary.or_else(in_messages) {
+        return vec![row];
+    }
+    let in_values = VALUE_WORDS.rows().map(|[_, word, clause, meaning]| (word, clause, meaning));
+    in_values.filter(is).collect()
+}
+
+/// See [`dictionary`].
+const EVERYDAY_WORDS: Table<3> = table! {
+    ("body", "RFC 9110 section 6.4", "what frameworks call content: what a message carries after its head, such as a page or a form"),
+    ("byte", "", "a number from 0 to 255; a letter of English is one byte, and in UTF-8 other letters are two to four"),
+    ("certificate", "RFC 8446 section 4.4.2", "what a server shows over TLS, to prove that it owns the name in the URL"),
+    ("CORS", "Fetch standard", "cross-origin resource sharing: header fields by which a server lets pages of another origin read its responses"),
+    ("CSRF", "", "cross-site request forgery: a page of another site makes a browser send a request that its user did not want"),
+    ("header", "RFC 9110 section 5", "what frameworks call a header field: a line with a name, a colon and a value; all of them are in the head"),
+    ("hex", "", "numbers to the base 16, with the digits 0 to 9 and a to f; two of them are a byte"),
+    ("HTTP", "RFC 9110 section 1", "the language of browsers and servers: a client sends a request, and a server sends a response"),
+    ("HTTP/2", "RFC 9113 section 1", "the version of 2015: the same methods, status codes and fields, but in binary, and many exchanges at once on one connection"),
+    ("HTTP/3", "RFC 9114 section 1", "the version of 2022: as HTTP/2, but over UDP in place of TCP"),
+    ("https", "RFC 9110 section 4.2.2", "HTTP over TLS, at port 443 if none is written: no program on the way can read or change what is sent"),
+    ("idle", "RFC 9112 section 9.5", "open, with no request under way; servers close a connection that is idle for long"),
+    ("keep-alive", "RFC 9112 section 9.3", "the connection stays open for the next request; HTTP/1.1 does so unless one side says close"),
+    ("path", "RFC 3986 section 3.3", "the part of a URL after the host and the port, such as /about"),
+    ("request", "RFC 9110 section 3.4", "a message of a client: what it wants to have done, and with which target"),
+    ("request line", "RFC 9112 section 3", "the first line of a request: the method, the target and the version"),
+    ("response", "RFC 9110 section 3.4", "a message of a server: how the request went, and often a page or data"),
+    ("route", "", "which function answers which path and method; in Flask, a line with @app.route"),
+    ("status line", "RFC 9112 section 4", "the first line of a response: the version, the status code and a phrase for people"),
+    ("TCP", "RFC 9293 section 2.2", "carries bytes between two programs, in order and without a loss; it does not know what they mean, nor where a message ends"),
+    ("timeout", "RFC 9112 section 9.5", "the time after which a program waits no longer"),
+    ("URL", "RFC 3986 section 1.1.3", "the address of a page, such as http://example.test:5000/about?q=tea#top: how to reach it (http), the host, the port, the path, the query and the fragment"),
+};
+
 /// Methods. They are case-sensitive, so compare them as they are.
 pub const METHODS: Table<3> = table! {
     ("GET", "RFC 9110 section 9.3.1", "asks for the current representation of the target; it is safe: the client does not ask for a change"),
@@ -329,9 +379,9 @@ pub const ASTERISK_FORM: Row = ("", "RFC 9112 section 3.2.4", "the whole server,
 pub const THREE_WAYS: &str = "a message says in one of three ways where its content ends:";
 /// The ways in which a message says where its content ends.
 pub const WAYS: [&str; 3] = [
-    "Content-Length: N            after N bytes",
-    "Transfer-Encoding: chunked   after a chunk of size 0",
-    "neither field                with the connection; a request has none",
+    "Content-Length: N           after N bytes",
+    "Transfer-Encoding: chunked  after a chunk of size 0",
+    "neither field               at the close; a request has none",
 ];
 /// After the head of a response that a framework made.
 pub fn added_by_framework(software: &str, fields: usize) -> String {
@@ -855,7 +905,7 @@ mod tests {
     fn every_row_has_a_clause_and_an_ascii_explanation_without_a_full_stop() {
         let endings = ENDINGS.map(ending);
         let words = VALUE_WORDS.rows().map(|[_, word, clause, meaning]| (word, clause, meaning));
-        let tables = [WORDS, METHODS, VERSIONS, PSEUDO_FIELDS, STATUSES, CLASSES, FIELDS, FIELD_PREFIXES];
+        let tables = [WORDS, EVERYDAY_WORDS, METHODS, VERSIONS, PSEUDO_FIELDS, STATUSES, CLASSES, FIELDS, FIELD_PREFIXES];
         let rows = words.chain(tables.into_iter().flat_map(Table::rows).map(Row::from));
         let rows = rows.chain([OTHER_PROTOCOLS, PROTOCOLS_OF_SERVERS, PROTOCOLS_BY_VERSION].concat().into_iter().map(|(_, row)| row));
         let rows = rows.chain(NEVER_WITHOUT_CONTENT.iter().map(|&(_, row)| row)).chain(SINGLE_ROWS);
@@ -870,7 +920,7 @@ mod tests {
     #[test]
     fn every_row_fits_in_80_columns_and_no_word_is_broken() {
         let value_words = VALUE_WORDS.rows().map(|[_, word, clause, meaning]| (word, clause, meaning));
-        let tables = [WORDS, METHODS, VERSIONS, PSEUDO_FIELDS, STATUSES, CLASSES, FIELDS, FIELD_PREFIXES];
+        let tables = [WORDS, EVERYDAY_WORDS, METHODS, VERSIONS, PSEUDO_FIELDS, STATUSES, CLASSES, FIELDS, FIELD_PREFIXES];
         let rows = value_words.chain(tables.into_iter().flat_map(Table::rows).map(Row::from));
         let protocols = [OTHER_PROTOCOLS, PROTOCOLS_OF_SERVERS, PROTOCOLS_BY_VERSION].concat();
         let rows = rows.chain(protocols.into_iter().map(|(_, row)| row));
@@ -882,12 +932,15 @@ mod tests {
             assert!(lines.iter().all(|line| line.len() <= 76), "{lines:#?}");
             assert!(lines.join(" ").split_whitespace().eq(sentence.split_whitespace()), "{lines:#?}");
         }
-        assert!(WAYS.iter().all(|line| line.len() + "    -> ".len() <= 76));
+        // In the trace, a response is indented by four spaces, and its explanations by four more.
+        assert!(WAYS.iter().all(|line| line.len() + "            -> ".len() <= 80));
     }
 
     #[test]
     fn names_are_sorted_and_unique() {
-        for table in [WORDS, STATUSES, FIELDS] {
+        let dictionary: Vec<_> = dictionary().into_iter().map(|(word, ..)| word.to_lowercase()).collect();
+        assert!(dictionary.is_sorted_by(|one, next| one < next), "{dictionary:?}");
+        for table in [WORDS, EVERYDAY_WORDS, STATUSES, FIELDS] {
             let names: Vec<_> = table.rows().map(|[name, ..]| name.to_lowercase()).collect();
             assert!(names.is_sorted_by(|one, next| one < next), "{names:?}");
         }
@@ -901,6 +954,22 @@ mod tests {
         let fields = VALUE_WORDS.rows().flat_map(|row| row[0].split(' ')).chain(SHAPES.iter().map(|row| row.0));
         for field in fields {
             assert!(find(FIELDS, field.as_bytes()).is_some(), "{field}");
+        }
+    }
+
+    #[test]
+    fn a_word_is_looked_up_in_all_tables() {
+        for (word, clauses) in [
+            ("Header", &["RFC 9110 section 5"][..]),
+            ("get", &["RFC 9110 section 9.3.1"]),
+            ("404", &["RFC 9110 section 15.5.5"]),
+            ("content-type", &["RFC 9110 section 8.3"]),
+            ("HTTP/1.1", &["RFC 9112 section 2.3"]),
+            ("max-age", &["RFC 9111 section 5.2.2.1", "RFC 6265 section 5.2.2", "RFC 6797 section 6.1.1"]),
+            ("no-such-word", &[]),
+        ] {
+            let found: Vec<_> = look_up(word).into_iter().map(|(_, clause, _)| clause).collect();
+            assert_eq!(found, clauses, "{word}");
         }
     }
 

@@ -492,7 +492,7 @@ fn fields_of_the_real_world_are_explained_without_a_wrong_word() {
         &output,
         &[
             "    the connection ends after this exchange, as it does in HTTP/1.0",
-            "        -> neither field                with the connection; a request has none",
+            "        -> neither field               at the close; a request has none",
             "    the content ends with the connection, after 23 bytes",
         ],
     );

@@ -1,5 +1,5 @@
-//! Tests of `openkitchen learn`: a session whose input is a pipe, the text of all lessons, what is kept,
-//! and the questions that a learner asks.
+//! Tests of `openkitchen learn`: a session whose input is a pipe, the text of all lessons, what is
+//! kept, and the questions that a learner asks.
 
 use std::fs;
 use std::io::Read;
@@ -67,6 +67,14 @@ static PRINTED: LazyLock<String> = LazyLock::new(|| {
     stdout
 });
 
+/// What of it is about this lesson.
+fn printed_lesson(lesson: &LessonFile) -> &'static str {
+    let from =
+        |number: usize| PRINTED.split(&format!("\nLesson {number} of ")).nth(1).unwrap_or("");
+    let (rest, next) = (from(lesson.number), from(lesson.number + 1));
+    if next.is_empty() { rest } else { &rest[..rest.len() - next.len()] }
+}
+
 /// The command with a folder for what it keeps.
 fn learn(state: &Folder, arguments: &str) -> Command {
     let mut command = openkitchen(&format!("learn {arguments}"));
@@ -128,7 +136,10 @@ fn the_rule_is_shown_on_request_and_other_input_asks_again() {
     let state = Folder::new();
     let ended = session(&state, "no-host", "r\n9\nwhat?\nq\n");
     assert!(ended.stdout.contains("RFC 9112 section 3.2"), "{}", ended.stdout);
-    assert_eq!(ended.stdout.matches("or Enter: ").count(), 4, "{}", ended.stdout);
+    assert_eq!(ended.stdout.matches("or Enter (r: the rule, e: ").count(), 4, "{}", ended.stdout);
+    let said = words(&ended.stdout);
+    let keys = "A number from 1 to 3 answers. Enter goes on, r shows the rule, e explains all";
+    assert_eq!(said.matches(keys).count(), 2, "{}", ended.stdout);
     assert!(!ended.stdout.contains("HTTP/1.1 400"), "nothing was sent");
     assert!(ended.stdout.ends_with("\nTo go on: openkitchen learn\n"), "{}", ended.stdout);
 }
@@ -184,7 +195,7 @@ fn ctrl_c_ends_it_with_a_sentence() {
         let mut command = learn(&state, "no-host");
         let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
         let (mut said, mut stdout) = (String::new(), child.stdout.take().unwrap());
-        while !said.ends_with("or Enter: ") {
+        while !said.ends_with("q: end): ") {
             let mut byte = [0];
             stdout.read_exact(&mut byte).unwrap();
             said.push(char::from(byte[0]));
@@ -249,6 +260,75 @@ fn the_text_of_every_lesson_and_of_what_breaks_it_is_printed() {
     }
     let unlike = "This server does something else";
     assert!(!said.contains(unlike), "the site does what its lessons say");
+    assert!(!said.contains("The lesson is about the lesson site"), "it has what they ask for");
+}
+
+/// How many lines of a text are explanations.
+fn count_explanations(text: &str) -> usize {
+    text.lines().filter(|line| line.starts_with("# ")).count()
+}
+
+#[test]
+fn a_lesson_explains_what_it_is_about_once_and_all_on_request() {
+    let state = Folder::new();
+    let lines = "e\n\ne\n".to_owned() + &enters();
+    let ended = session(&state, "not-allowed", &lines);
+    let said = &ended.stdout;
+    let (request, rest) = said.split_once("About the request:").unwrap();
+    for all in ["# Host: which host", "# DELETE: asks to remove", "# HTTP/1.1: "] {
+        assert!(request.contains(all), "e before it is sent: {all}{said}");
+    }
+    let (answer, rest) = rest.split_once("\nIt is 2: ").unwrap();
+    assert!(answer.contains("# Allow: ") && answer.contains("# 405: "), "{said}");
+    for other in ["# Host: ", "# HTTP/1.1: ", "# Date: ", "# X-Content-Type-Options: "] {
+        assert!(!answer.contains(other), "not its subject: {other}{said}");
+    }
+    assert!(rest.contains("# Host: "), "e after the break: {said}");
+    // Another lesson that names Allow does not explain it again; the same lesson does.
+    assert!(fs::read_to_string(kept(&state)).unwrap().contains("\ntold "));
+    let other = session(&state, "options", &enters()).stdout;
+    assert!(other.contains("\nAllow: GET") && !other.contains("# Allow: "), "{other}");
+    let again = session(&state, "not-allowed", &enters()).stdout;
+    assert!(again.contains("# Allow: "), "{again}");
+}
+
+#[test]
+fn the_text_of_all_lessons_explains_a_tenth_of_its_lines_and_nothing_twice() {
+    let (lines, explanations) = (PRINTED.lines().count(), count_explanations(&PRINTED));
+    assert!(explanations > 100 && explanations * 10 < lines, "{explanations} of {lines}");
+    let mut known = Vec::new();
+    for line in PRINTED.lines().filter(|line| line.starts_with("# (")) {
+        assert!(!known.contains(&line), "{line}");
+        known.push(line);
+    }
+    for name in ["the-status-line", "a-length-too-small"] {
+        let alone = run(&mut openkitchen(&format!("learn --print {name}"))).stdout;
+        let count = count_explanations(&alone);
+        assert!(count < 60, "{name}: {count} lines in a fresh start\n{alone}");
+    }
+}
+
+#[test]
+fn e_where_nothing_is_sent_says_so() {
+    let state = Folder::new();
+    let said = session(&state, "under-your-framework", "e\nq\n").stdout;
+    assert!(said.contains("\nNothing is sent here, so there is nothing to explain.\n"), "{said}");
+}
+
+#[test]
+fn a_lesson_is_found_by_a_word_and_the_list_has_the_names() {
+    let state = Folder::new();
+    let said = session(&state, "etag", "q\n").stdout;
+    assert!(said.contains(&format!("\nLesson {} of ", lesson("the-etag").number)), "{said}");
+    let list = words(&run(&mut learn(&state, "--list")).stdout);
+    for lesson in LESSONS.iter() {
+        let LessonFile { number, name, paragraphs } = lesson;
+        let row = format!("{number:02} {} ({name})", paragraphs[0]);
+        assert!(list.contains(&row), "{row}: {list}");
+    }
+    let several = run(&mut openkitchen("learn host"));
+    assert_eq!(several.code, Some(2));
+    assert!(several.stderr.contains("5 a-host-in-the-target, 34 no-host"), "{}", several.stderr);
 }
 
 /// Asserts that no line is wider than 80 columns.
@@ -258,8 +338,8 @@ fn assert_80_columns(what: &str, text: &str) {
     }
 }
 
-/// That no word is broken is tested with the text of the lessons: the words of each are found. The helps
-/// of the commands are in `command.rs`.
+/// That no word is broken is tested with the text of the lessons: the words of each are found. The
+/// helps of the commands are in `command.rs`.
 #[test]
 fn everything_is_80_columns_wide() {
     assert_80_columns("learn --print", &PRINTED);
@@ -282,6 +362,34 @@ fn one_word_or_all_words_are_explained() {
     }
     let one = run(&mut openkitchen("learn words Origin")).stdout;
     assert!(one.starts_with("origin: ") && one.lines().count() <= 3, "{one}");
+    for word in [
+        "body",
+        "URL",
+        "request",
+        "response",
+        "header",
+        "GET",
+        "CORS",
+        "CSRF",
+        "TCP",
+        "TLS",
+        "https",
+        "status code",
+        "status line",
+        "request line",
+        "HTTP/2",
+        "byte",
+        "hex",
+        "idle",
+        "timeout",
+        "keep-alive",
+        "404",
+        "Content-Type",
+    ] {
+        let found = run(openkitchen("learn words").arg(word));
+        let start = format!("{word}: ");
+        assert!(found.code == Some(0) && found.stdout.starts_with(&start), "{}", found.stdout);
+    }
     let none = run(&mut openkitchen("learn words orign"));
     assert_eq!(none.code, Some(2));
     assert!(none.stderr.contains("did you mean origin?"), "{}", none.stderr);
@@ -340,15 +448,13 @@ fn a_wrong_argument_is_named_with_what_to_do() {
 fn the_text_of_a_lesson_answers_each_question_of_a_learner() {
     let text = include_str!("../questions.txt");
     let blocks: Vec<&str> = text.split("\n\n").filter(|block| !block.starts_with('#')).collect();
-    assert_eq!(blocks.len(), 20);
+    assert_eq!(blocks.len(), 37);
     for block in blocks {
         let mut lines = block.lines();
         let question = lines.next().unwrap();
         assert!(question.ends_with('?'), "{question}");
         let name = lines.next().unwrap().strip_prefix("lesson: ").unwrap();
-        lesson(name);
-        let printed = run(&mut openkitchen(&format!("learn --print {name}"))).stdout;
-        let said = words(&printed);
+        let said = words(printed_lesson(lesson(name)));
         let answers: Vec<&str> = lines.filter_map(|line| line.strip_prefix("says: ")).collect();
         assert!(!answers.is_empty(), "{question}");
         for answer in answers {

@@ -10,10 +10,12 @@
 //! accept           slow clients and busy handlers do not delay a new client
 //! bad_clients      clients above the limit, that disconnect, half-close or never read
 //! memory           the memory that clients can take stays in its budget
+//! files            large files and slow clients
 //! endurance        shortages and stress: no leak, and each problem is logged once
 //! shutdown         how the server ends: signals, grace and drain times, kill -9
 //! stop_under_load  no accepted request is lost
 //!
+//! kitchen          long: 200 exchanges a second before the page that shows them
 //! idle             long: ten thousand idle connections
 //! rolling_restart  long: two servers behind HAProxy are restarted in turn
 //! watched_download long: 1 GiB through watch, beside a direct download
@@ -30,7 +32,9 @@ mod support;
 mod accept;
 mod bad_clients;
 mod endurance;
+mod files;
 mod idle;
+mod kitchen;
 mod memory;
 mod mixed;
 mod rolling_restart;

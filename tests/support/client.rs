@@ -123,9 +123,9 @@ impl Response {
         std::str::from_utf8(&self.content).unwrap()
     }
 
-    /// Bytes of content after the head. Chunks are not read: no route of the site streams.
+    /// Bytes of content after the head. Chunks are not read.
     fn content_length(&self) -> usize {
-        assert!(self.field("transfer-encoding").is_none(), "no route of the site streams");
+        assert!(self.field("transfer-encoding").is_none(), "chunks are not read here");
         match self.status {
             100..200 | 204 | 304 => 0,
             _ => self.field("content-length").expect("a length").parse().unwrap(),

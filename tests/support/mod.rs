@@ -4,7 +4,7 @@
 //! |---|---|
 //! | bytes in, bytes out | a page in `tests/exchanges/<clause>-<topic>/` |
 //! | a flag, a help, an error, an output | `tests/cli/<command>.rs` |
-//! | a page of the lesson site, its log | `tests/cli/site.rs` |
+//! | a page of the lesson site, its log | `tests/cli/site.rs`; its files `tests/cli/page.rs` |
 //! | a command or an example in README | `tests/cli/readme.rs` |
 //! | many clients, a shortage, a stop | `tests/load/`; `make soak` runs its `#[ignore]`d tests |
 //! | the public API of the library | `tests/api/`, or an example in a doc comment |
@@ -34,6 +34,7 @@
 //! process        starts the binary; waits for its end; folders, signals, tools
 //! client         sends exact bytes and reads responses
 //! resources      counts descriptors, threads, memory and processor time of a process
+//! events         reads the events of the kitchen, as its page does
 //! load_client    sends request after request, and finds out what happened to each
 //! latency        measures how long new clients wait
 //!
@@ -54,6 +55,7 @@ pub mod bless;
 pub mod client;
 pub mod differ;
 pub mod latency;
+pub mod events;
 pub mod load_client;
 pub mod pace;
 pub mod page;

@@ -12,6 +12,7 @@ use std::time::{Instant, SystemTime};
 
 use super::assertions::ResponseFacts;
 use super::folder::{MAX_FILE_BYTES, RecordingFolder};
+use super::left_out::LeftOut;
 use crate::message::counted::counted;
 use crate::message::date::imf_fixdate;
 use crate::net::observer::End;
@@ -39,6 +40,7 @@ pub(super) struct RecordedConnection {
     is_in_flight: bool,
     client_ended: bool,
     server_ended: bool,
+    left_out: LeftOut,
     file: RecordingFile,
 }
 
@@ -81,12 +83,41 @@ impl RecordedConnection {
             is_in_flight: false,
             client_ended: false,
             server_ended: false,
+            left_out: LeftOut::default(),
             file: RecordingFile::NotCreated,
         }
     }
 
-    /// Writes bytes that crossed, and the assertions on the responses that end in them.
-    pub fn crossed(&mut self, followed: &FollowedBytes<'_>, folder: &RecordingFolder) {
+    /// Takes bytes that crossed. If `holds` is true, a request is written when its route is known.
+    pub fn crossed(&mut self, followed: &FollowedBytes<'_>, holds: bool, folder: &RecordingFolder) {
+        if holds && self.left_out.takes(followed) {
+            return;
+        }
+        self.write_held(folder);
+        self.write_crossed(followed, Instant::now(), folder);
+    }
+
+    /// Takes the route of the request that is held: whether its exchange is left out.
+    pub fn routed(&mut self, is_left_out: bool, folder: &RecordingFolder) {
+        for held in self.left_out.routed(is_left_out) {
+            self.write_crossed(&held.followed(), held.at, folder);
+        }
+    }
+
+    /// Writes what is held: its route will not be known.
+    fn write_held(&mut self, folder: &RecordingFolder) {
+        for held in self.left_out.release() {
+            self.write_crossed(&held.followed(), held.at, folder);
+        }
+    }
+
+    /// Writes bytes that crossed at `now`, and the assertions on the responses that end in them.
+    fn write_crossed(
+        &mut self,
+        followed: &FollowedBytes<'_>,
+        now: Instant,
+        folder: &RecordingFolder,
+    ) {
         if matches!(self.file, RecordingFile::Closed) {
             return;
         }
@@ -106,7 +137,6 @@ impl RecordedConnection {
             }
             return;
         }
-        let now = Instant::now();
         let note = Note::new(&notes::crossed(length, 1, now - self.last_event));
         let silence = self.silence(from, now);
         let block = Block { connection: 1, from, note, bytes: Bytes::raw(bytes) };
@@ -129,6 +159,7 @@ impl RecordedConnection {
 
     /// Writes that a side ended its half, or reset the connection.
     pub fn ended(&mut self, end: End, folder: &RecordingFolder) {
+        self.write_held(folder);
         let silence = self.silence(end.side(), Instant::now());
         let kind = end_event(end, self.server_ended);
         let mut assertions = Vec::new();
@@ -152,6 +183,7 @@ impl RecordedConnection {
 
     /// Writes a sentence about the connection, as prose.
     pub fn noted(&mut self, sentence: &str, folder: &RecordingFolder) {
+        self.write_held(folder);
         self.write(&[Item::Prose(Prose::new(sentence))], Counted::default(), folder);
     }
 

@@ -23,7 +23,7 @@ pub(super) struct TraceEvent {
 pub(super) enum Observed {
     /// The server has started, with these paths of quiet rows in its route table.
     Started {
-        quiet: Vec<&'static str>,
+        quiet: Vec<String>,
     },
     Opened(SocketAddr),
     Crossed(CrossedBytes),

@@ -232,7 +232,7 @@ impl View {
     }
 
     /// Says which routes are quiet, and on a screen what its signs mean.
-    fn started(&mut self, quiet: &[&str]) {
+    fn started(&mut self, quiet: &[String]) {
         self.has_quiet_routes = !quiet.is_empty();
         let quiet = match quiet {
             [] => None,

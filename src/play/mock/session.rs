@@ -360,7 +360,7 @@ impl Session<'_, '_> {
     /// the socket's timeout.
     fn take(&mut self, step: &DeliveryStep) -> io::Result<AfterStep> {
         let MockSocket { tap, stopping, .. } = &mut *self.socket;
-        steps::take(tap, step, Duration::MAX, || stopping.load(Ordering::SeqCst))
+        steps::take(tap, step, Duration::MAX, &mut 0, || stopping.load(Ordering::SeqCst))
     }
 
     /// Sends nothing for this time. It ends early if the client closes the connection.

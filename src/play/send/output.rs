@@ -10,6 +10,7 @@
 use std::collections::BTreeMap;
 use std::io::Write;
 use std::mem;
+use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 use crate::transcript::notes::{self, Took};
@@ -32,6 +33,34 @@ struct UnprintedBlock {
     at: Instant,
 }
 
+/// What is told of the connections of a [`SendPlayer`](super::SendPlayer), as it happens.
+pub trait SendViewer {
+    /// A connection was opened, which took so long. The addresses are those of the server and of this
+    /// side; `None` if the connection has ended already.
+    fn opened(
+        &mut self,
+        connection: u32,
+        server: Option<SocketAddr>,
+        local: Option<SocketAddr>,
+        took: Duration,
+    );
+
+    /// One write sent these bytes.
+    fn sent(&mut self, connection: u32, bytes: &[u8], at: Instant);
+
+    /// All bytes of one step were sent.
+    fn flush(&mut self) {}
+
+    /// One read gave these bytes.
+    fn received(&mut self, connection: u32, bytes: &[u8], at: Instant);
+
+    /// Something else happened.
+    fn event(&mut self, connection: u32, kind: EventKind);
+
+    /// A sentence about what could not be done.
+    fn prose(&mut self, text: &str);
+}
+
 impl<W: Write> Output<W> {
     /// An output that has printed nothing.
     pub fn new(out: W) -> Output<W> {
@@ -39,15 +68,42 @@ impl<W: Write> Output<W> {
         Output { out, printer, last, unprinted: None }
     }
 
-    /// Prints that a connection was opened, and how long that took.
-    pub fn opened(&mut self, connection: u32, to: &str, took: Duration) {
+    fn block(&mut self, connection: u32, from: Side, bytes: &[u8], count: u64, at: Instant) {
+        let since = mem::replace(self.last.entry(connection).or_insert(at), at);
+        let took = at.saturating_duration_since(since);
+        let note = Note::new(&notes::crossed(bytes.len() as u64, count, took));
+        self.print(&Item::Block(Block { connection, from, note, bytes: Bytes::raw(bytes) }));
+    }
+
+    fn event_with_note(&mut self, connection: u32, kind: EventKind, note: &str) {
+        self.flush();
+        self.print(&Item::Event(Event { connection, kind, note: Note::new(note) }));
+    }
+
+    fn print(&mut self, item: &Item) {
+        let mut text = String::new();
+        self.printer.print(item, &mut text);
+        // The reader of a pipe may have closed it; how the connection went is still of use.
+        let _ = self.out.write_all(text.as_bytes()).and_then(|()| self.out.flush());
+    }
+}
+
+impl<W: Write> SendViewer for Output<W> {
+    fn opened(
+        &mut self,
+        connection: u32,
+        server: Option<SocketAddr>,
+        _: Option<SocketAddr>,
+        took: Duration,
+    ) {
         self.last.insert(connection, Instant::now());
+        let to = server.map_or_else(|| "a server".into(), |it| it.to_string());
         self.event_with_note(connection, EventKind::Open, &format!("to {to}, +{}", Took(took)));
     }
 
     /// Records one write. It is printed together with the writes that follow: see
-    /// [`flush`](Output::flush).
-    pub fn sent(&mut self, connection: u32, bytes: &[u8], at: Instant) {
+    /// [`flush`](SendViewer::flush).
+    fn sent(&mut self, connection: u32, bytes: &[u8], at: Instant) {
         if self.unprinted.as_ref().is_some_and(|block| block.connection != connection) {
             self.flush();
         }
@@ -59,7 +115,7 @@ impl<W: Write> Output<W> {
     }
 
     /// Prints the writes that were recorded, as one block.
-    pub fn flush(&mut self) {
+    fn flush(&mut self) {
         let Some(UnprintedBlock { connection, bytes, writes, at }) = self.unprinted.take() else {
             return;
         };
@@ -67,39 +123,20 @@ impl<W: Write> Output<W> {
     }
 
     /// Prints the bytes of one read.
-    pub fn received(&mut self, connection: u32, bytes: &[u8], at: Instant) {
+    fn received(&mut self, connection: u32, bytes: &[u8], at: Instant) {
         self.flush();
         self.block(connection, Side::Server, bytes, 1, at);
     }
 
-    fn block(&mut self, connection: u32, from: Side, bytes: &[u8], count: u64, at: Instant) {
-        let since = mem::replace(self.last.entry(connection).or_insert(at), at);
-        let took = at.saturating_duration_since(since);
-        let note = Note::new(&notes::crossed(bytes.len() as u64, count, took));
-        self.print(&Item::Block(Block { connection, from, note, bytes: Bytes::raw(bytes) }));
-    }
-
     /// Prints an event.
-    pub fn event(&mut self, connection: u32, kind: EventKind) {
+    fn event(&mut self, connection: u32, kind: EventKind) {
         self.event_with_note(connection, kind, "");
     }
 
-    fn event_with_note(&mut self, connection: u32, kind: EventKind, note: &str) {
-        self.flush();
-        self.print(&Item::Event(Event { connection, kind, note: Note::new(note) }));
-    }
-
     /// Prints a line of prose.
-    pub fn prose(&mut self, text: &str) {
+    fn prose(&mut self, text: &str) {
         self.flush();
         self.print(&Item::Prose(Prose::new(text)));
-    }
-
-    fn print(&mut self, item: &Item) {
-        let mut text = String::new();
-        self.printer.print(item, &mut text);
-        // The reader of a pipe may have closed it; how the connection went is still of use.
-        let _ = self.out.write_all(text.as_bytes()).and_then(|()| self.out.flush());
     }
 }
 

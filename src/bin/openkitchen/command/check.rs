@@ -298,7 +298,7 @@ fn list() -> String {
         Ok(None) => "  (learn only)",
         _ => "",
     };
-    course::contents(|_, _| "", about)
+    course::contents(|_, _| "", |number, lesson| about(number, lesson).to_owned())
 }
 
 #[cfg(test)]

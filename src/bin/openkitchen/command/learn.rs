@@ -1,7 +1,7 @@
 //! # `openkitchen learn`: the course, in the terminal
 //!
-//! A lesson says what it is about and shows a request. The reader predicts the answer; the request is
-//! sent, and the answer explained. Then the request is broken, two or three times.
+//! A lesson says what it is about and shows a request. The reader predicts the answer; the request
+//! is sent, and the answer explained. Then the request is broken, two or three times.
 //!
 //! ```text
 //! learn             goes on where the reader was
@@ -64,7 +64,7 @@ const FLAGS: [Flag<LearnOptions>; 3] = [
 const COMMAND_LINE: CommandLine<LearnOptions> = CommandLine {
     usage: "openkitchen learn: HTTP in short lessons, with a real server\n\n\
         openkitchen learn [ADDR]         go on where you were, or begin\n\
-        openkitchen learn LESSON [ADDR]  open one lesson, by number or name\n\
+        openkitchen learn LESSON [ADDR]  open one, by its number or a word of its name\n\
         openkitchen learn words [WORD]   say what the words of HTTP mean\n\n\
         A lesson says what it is about, shows a request and asks what you expect. Then\n\
         it sends the request, explains the answer, and breaks the request in two or\n\
@@ -73,8 +73,8 @@ const COMMAND_LINE: CommandLine<LearnOptions> = CommandLine {
         host:port, or a port alone from 1000 up.",
     flags: &FLAGS,
     notes: "At each question: a number answers it, Enter goes on, r shows the rule of the\n\
-        RFC, q ends. What you have done is kept in ~/.local/state/openkitchen/learn, or\n\
-        below XDG_STATE_HOME.\n\
+        RFC, e explains all of the last exchange, q ends. What you have done is kept in\n\
+        ~/.local/state/openkitchen/learn, or below XDG_STATE_HOME.\n\
         Exit code: 0 the end, 2 the command line is wrong, 3 no connection.\n\
         Each flag is also a variable: --timeout is OPENKITCHEN_TIMEOUT.",
 };
@@ -142,13 +142,25 @@ fn named(args: &[OsString]) -> Result<Named, CliError> {
                 })?);
             }
             None if is_port || typed.contains([':', '.']) => named.address = Some(arg.clone()),
-            None => return Err(CliError::Usage(unknown(&typed))),
-            Some(_) => {
-                return Err(CliError::Usage("learn opens one lesson: learn 7".into()));
-            }
+            None if named.lesson.is_none() => named.lesson = Some(with_word(&typed)?),
+            _ => return Err(CliError::Usage("learn opens one lesson: learn 7".into())),
         }
     }
     Ok(named)
+}
+
+/// Returns the number of the lesson that has this word in its name.
+fn with_word(word: &str) -> Result<usize, CliError> {
+    match &course::search(word)[..] {
+        [] => Err(CliError::Usage(unknown(word))),
+        [(number, _)] => Ok(*number),
+        several => {
+            let lessons =
+                several.iter().map(|(number, it)| format!("{number} {}", it.short_name()));
+            let lessons = lessons.collect::<Vec<_>>().join(", ");
+            Err(CliError::Usage(format!("`{word}` could be one of several lessons: {lessons}")))
+        }
+    }
 }
 
 /// Says that a word names nothing, and which lesson has a name like it.
@@ -168,18 +180,16 @@ fn words(args: &[OsString]) -> Result<(), CliError> {
         [word] => Some(word.to_string_lossy()),
         _ => return Err(CliError::Usage("learn words takes one word".into())),
     };
-    let is_wanted = |word: &str| wanted.as_deref().is_none_or(|it| it.eq_ignore_ascii_case(word));
     let mut screen = Screen::on_stdout();
-    let mut found = false;
-    for (word, clause, meaning) in glossary::words().filter(|(word, ..)| is_wanted(word)) {
-        found = true;
+    let rows = wanted.as_deref().map_or_else(glossary::dictionary, glossary::look_up);
+    for (word, clause, meaning) in &rows {
         let clause = if clause.is_empty() { String::new() } else { format!(" ({clause})") };
         screen.hanging(&format!("{word}: {meaning}{clause}"), "  ");
     }
     screen.show();
     match wanted {
-        Some(word) if !found => {
-            let hint = nearest(&word, glossary::words().map(|(word, ..)| word));
+        Some(word) if rows.is_empty() => {
+            let hint = nearest(&word, glossary::dictionary().into_iter().map(|(word, ..)| word));
             let hint = hint.map_or_else(
                 || "learn words lists them all".to_owned(),
                 |known| format!("did you mean {known}?"),
@@ -190,7 +200,8 @@ fn words(args: &[OsString]) -> Result<(), CliError> {
     }
 }
 
-/// Ctrl-C and SIGTERM end the command with a sentence. Nothing is lost: progress is kept at each lesson.
+/// Ctrl-C and SIGTERM end the command with a sentence. Nothing is lost: progress is kept at each
+/// lesson.
 fn end_at_signal() -> io::Result<()> {
     sys::on_stop_signal(|signals| {
         signals.first();
@@ -216,6 +227,7 @@ mod tests {
             ("1", lesson(1)),
             ("a-port-opens", lesson(1)),
             ("01-a-port-opens.wire", lesson(1)),
+            ("etag", lesson(20)),
             ("5000", Named { lesson: None, address: Some("5000".into()) }),
             ("1 :80", Named { lesson: Some(1), address: Some(":80".into()) }),
             ("h.test:80 1", Named { lesson: Some(1), address: Some("h.test:80".into()) }),
@@ -227,6 +239,9 @@ mod tests {
             ("0", "there is no lesson 0"),
             ("a-port-open", "did you mean a-port-opens?"),
             ("far-fetched", "learn --list"),
+            ("chunk", "18 chunks, 40 a-length-and-chunks, 41 a-bad-chunk-size"),
+            ("length", "16 a-length-too-small, 17 a-length-too-large"),
+            ("1 etag", "one lesson"),
             ("1 2", "one lesson"),
         ] {
             let said = read(line).expect_err(line);

@@ -16,7 +16,7 @@ use openkitchen::sys;
 use openkitchen::transcript::{Item, Printer, Prose};
 
 use super::bind::Bound;
-use super::flags::{ADDRESS, CommandLine, Flag, SECONDS, listen, time};
+use super::flags::{CommandLine, Flag, SECONDS, listen, time};
 use super::port_file::PortFile;
 use super::{CliError, NO_CONNECTION, bind, print, script};
 use crate::site::json;
@@ -28,7 +28,7 @@ const DIFFERENT: u8 = 1;
 const STOP_TIME: Duration = Duration::from_secs(1);
 
 struct MockOptions {
-    listen: String,
+    listen: Vec<String>,
     port_file: Option<PathBuf>,
     record: Option<PathBuf>,
     loops: bool,
@@ -41,7 +41,7 @@ struct MockOptions {
 impl Default for MockOptions {
     fn default() -> MockOptions {
         MockOptions {
-            listen: "127.0.0.1:0".into(),
+            listen: Vec::new(),
             port_file: None,
             record: None,
             loops: false,
@@ -56,7 +56,7 @@ impl Default for MockOptions {
 #[rustfmt::skip]
 const FLAGS: [Flag<MockOptions>; 8] = [
     Flag { name: "listen", value: "ADDR", help: "address to listen on [127.0.0.1:0]; port 0: any free",
-        apply: |options, value| { options.listen = listen(value).ok_or(ADDRESS)?; Ok(()) } },
+        apply: |options, value| listen(&mut options.listen, value) },
     Flag { name: "port-file", value: "FILE", help: "write the address in use to FILE",
         apply: |options, value| { options.port_file = Some(value.into()); Ok(()) } },
     Flag { name: "loop", value: "", help: "play again for each connection, until a signal",
@@ -197,7 +197,7 @@ fn play(
         recorder = Some(opened);
     }
     let output = Arc::new(Output { json: options.json, printer: Mutex::new(Printer::new()) });
-    let bound = bind::bind(&options.listen)?;
+    let bound = bind::bind(&options.listen, "127.0.0.1:0")?;
     let (control, loops) = (mock.control(), options.loops);
     let (at_end, recorded) = (Arc::clone(&output), recorder.clone());
     let end = move |verdict| {
@@ -213,7 +213,7 @@ fn play(
         }
         process::exit(at_signal(control.verdict()).into());
     })?;
-    let _lock = port_file.write(bound.first())?;
+    let _lock = port_file.write(&bound.addresses)?;
     output.start(&bound, recorder.as_deref());
     let verdict = mock.play_on(bound.listeners, move |event| output.event(&event))?;
     Ok(ExitCode::from(end(verdict)))
@@ -237,9 +237,12 @@ struct Output {
 impl Output {
     fn start(&self, bound: &Bound, recorder: Option<&Recorder>) {
         if self.json {
-            let address = bound.first().to_string();
-            let url = json::string(&format!("http://{address}"));
-            return object("listening", [("address", json::string(&address)), ("url", url)]);
+            for address in &bound.addresses {
+                let url = json::string(&format!("http://{address}"));
+                let address = json::string(&address.to_string());
+                object("listening", [("address", address), ("url", url)]);
+            }
+            return;
         }
         bound.lines.iter().for_each(|line| self.prose(line));
         recorder.iter().for_each(|recorder| self.prose(&recorder.banner()));

@@ -19,8 +19,12 @@
 //! hour, because a peer that loses power sends no FIN. Once the server is reached, there is no
 //! other deadline until watch stops: a server that is stopped in a debugger may take its time.
 //!
+//! A page shows the same in a browser, at an address of its own: see `page.rs`.
+//!
 //! Left out: TLS (watch the plain HTTP server to which a TLS proxy forwards). The library's `play::watch`
 //! relays the connections.
+
+mod page;
 
 use std::ffi::OsString;
 use std::io;
@@ -39,17 +43,17 @@ use openkitchen::play::watch::{ClosedByWatch, WRITE_POLL_INTERVAL, Watcher};
 use openkitchen::{Limits, Observer, Scheduling, sys};
 
 use super::bind::Bound;
-use super::flags::{
-    ADDRESS, CommandLine, Flag, NUMBER, SECONDS, count, listen, time, time_or_none,
-};
+use super::flags::{CommandLine, Flag, NUMBER, SECONDS, count, listen, time, time_or_none};
 use super::port_file::PortFile;
-use super::viewers::Viewers;
+use super::viewers::{NO_TRACE, Viewers};
 use super::{CliError, address, bind, logging};
+use crate::site::kitchen::Kitchen;
+use page::Page;
 
 /// What the flags set.
 #[derive(Clone, Debug, PartialEq)]
 struct WatchOptions {
-    listen: Option<String>,
+    listen: Vec<String>,
     port_file: Option<PathBuf>,
     trace: bool,
     full: bool,
@@ -59,12 +63,15 @@ struct WatchOptions {
     max_connections: usize,
     idle_timeout: Duration,
     grace: Duration,
+    page: bool,
+    page_at: Vec<String>,
+    kitchen_anywhere: bool,
 }
 
 impl Default for WatchOptions {
     fn default() -> WatchOptions {
         WatchOptions {
-            listen: None,
+            listen: Vec::new(),
             port_file: None,
             trace: true,
             full: false,
@@ -74,16 +81,25 @@ impl Default for WatchOptions {
             max_connections: 1024,
             idle_timeout: Duration::from_secs(3600),
             grace: Duration::from_secs(5),
+            page: true,
+            page_at: Vec::new(),
+            kitchen_anywhere: false,
         }
     }
 }
 
 #[rustfmt::skip]
-const FLAGS: [Flag<WatchOptions>; 10] = [
+const FLAGS: [Flag<WatchOptions>; 13] = [
     Flag { name: "listen", value: "ADDR", help: "address to listen on [the server's port plus 1]",
-        apply: |options, value| { options.listen = Some(listen(value).ok_or(ADDRESS)?); Ok(()) } },
+        apply: |options, value| listen(&mut options.listen, value) },
     Flag { name: "port-file", value: "FILE", help: "write the address in use to FILE",
         apply: |options, value| { options.port_file = Some(value.into()); Ok(()) } },
+    Flag { name: "page", value: "ADDR", help: "address of the page that shows it [the port after]",
+        apply: |options, value| listen(&mut options.page_at, value) },
+    Flag { name: "no-page", value: "", help: "serve no page",
+        apply: |options, _| { options.page = false; Ok(()) } },
+    Flag { name: "kitchen-anywhere", value: "", help: "show the page to other machines too",
+        apply: |options, _| { options.kitchen_anywhere = true; Ok(()) } },
     Flag { name: "record", value: "DIR", help: "record each connection to a file of its own in DIR",
         apply: |options, value| { options.record = Some(value.into()); Ok(()) } },
     Flag { name: "no-trace", value: "", help: "do not print what crosses",
@@ -154,8 +170,9 @@ fn watch(server: &str, options: &WatchOptions) -> Result<(), CliError> {
     let io_failed = |error: io::Error| CliError::Failed(error.to_string());
     let addresses = connect::resolve(server)
         .map_err(|why| CliError::NoConnection(format!("{server} cannot be reached: {why}")))?;
-    let listen = options.listen.clone().unwrap_or_else(|| next_port(server));
-    let Bound { listeners, addresses: all_bound, lines } = bind::bind(&listen).map_err(failed)?;
+    let Bound { listeners, addresses: all_bound, lines } =
+        bind::bind(&options.listen, &next_port(server)).map_err(failed)?;
+    let listen = options.listen.first().map_or("", String::as_str);
     let bound = all_bound[0];
     let is_bound = |&address: &SocketAddr| all_bound.iter().any(|&bound| is_same(address, bound));
     if addresses.iter().any(is_bound) {
@@ -168,7 +185,16 @@ fn watch(server: &str, options: &WatchOptions) -> Result<(), CliError> {
     let trace =
         options.trace.then_some(TraceOptions { full, explain, rfc, ..TraceOptions::default() });
     let server_name = format!("{server}, watched at {bound}");
-    let viewers = Viewers::start(trace, options.record.as_deref(), &server_name).map_err(failed)?;
+    let page = match options.page {
+        true => {
+            let (at, anywhere) = (&options.page_at[..], options.kitchen_anywhere);
+            Some(Page::bind(at, bound, server, listen, anywhere).map_err(failed)?)
+        }
+        false => None,
+    };
+    let kept = page.as_ref().and_then(|page| page.kitchen.viewer());
+    let viewers =
+        Viewers::start(trace, options.record.as_deref(), &server_name, kept).map_err(failed)?;
 
     let limits = Limits {
         connections: options.max_connections,
@@ -189,10 +215,16 @@ fn watch(server: &str, options: &WatchOptions) -> Result<(), CliError> {
         stopping: connections.stopping(),
         unreachable: Default::default(),
     };
-    stop_on_signal(Arc::clone(&connections), options.grace).map_err(io_failed)?;
-    viewers.announce(&[lines, vec![format!("watching {server}")]].concat());
+    let kitchen = page.as_ref().map(|page| page.kitchen.clone());
+    stop_on_signal(Arc::clone(&connections), kitchen, options.grace).map_err(io_failed)?;
+    let links = page.as_ref().map(|page| page.line(bound));
+    viewers.announce(
+        &[lines, vec![format!("watching {server}")], links.into_iter().collect()].concat(),
+        NO_TRACE,
+    );
+    let page = page.map(|page| page.start(&viewers)).transpose().map_err(failed)?;
     viewers.follower.started(bound, &[]);
-    let _lock = port_file.write(bound).map_err(failed)?;
+    let _lock = port_file.write(&all_bound).map_err(failed)?;
     let scheduling = Scheduling::Normal;
     let shared =
         Shared::new(listeners, &limits, &connections, &watcher, scheduling).map_err(io_failed)?;
@@ -208,6 +240,7 @@ fn watch(server: &str, options: &WatchOptions) -> Result<(), CliError> {
         }
         Ok(())
     });
+    drop(page);
     logging::say("stopped");
     viewers.finish();
     relayed.map_err(io_failed)
@@ -234,11 +267,16 @@ fn is_same(address: SocketAddr, bound: SocketAddr) -> bool {
 
 /// At the first signal, watch stops accepting and lets exchanges in flight end. At the second, the
 /// process ends at once (a second SIGHUP changes nothing).
-fn stop_on_signal(connections: Arc<Connections>, grace: Duration) -> io::Result<()> {
+fn stop_on_signal(
+    connections: Arc<Connections>,
+    kitchen: Option<Kitchen>,
+    grace: Duration,
+) -> io::Result<()> {
     sys::on_stop_signal(move |mut signals| {
         // Said first: an idle watch says "stopped" at once.
         logging::say_stopping(signals.first(), grace);
         connections.stop();
+        kitchen.iter().for_each(Kitchen::close);
         if signals.wait() {
             logging::end_at_second_signal();
         }

@@ -21,6 +21,7 @@
 
 use openkitchen::{Request, Response, Status, form};
 
+use super::likes::{Append, StoredLike};
 use super::likes_file::LikeError;
 use super::{Site, json, origin, pages, posts};
 
@@ -63,9 +64,10 @@ pub fn likes(request: &Request<Site>) -> Response {
 /// `POST /api/likes`: stores one like, and answers with the new count.
 pub fn like(request: &Request<Site>) -> Response {
     match store(request) {
-        Ok((post, likes)) => {
-            let content = [("post", post.to_string()), ("likes", likes.to_string())];
-            no_store(Response::json(json::object(content)).status(Status::CREATED))
+        Ok((post, stored)) => {
+            let content = [("post", post.to_string()), ("likes", stored.count.to_string())];
+            let response = Response::json(json::object(content)).status(Status::CREATED);
+            no_store(response.note(note(post, stored)))
         }
         Err(LikeRefusal { status, sentence }) => {
             let response = Response::text(format!("{sentence}\n")).status(status);
@@ -80,7 +82,10 @@ pub fn like_form(request: &Request<Site>) -> Response {
     match store(request) {
         // RFC 9110 section 15.4.4: after a form, 303 makes the browser fetch a page. A reload then
         // repeats the GET, not the like. The fragment shows the post again, not the top of the page.
-        Ok((post, _)) => no_store(Response::see_other(&format!("/#post-{post}"))),
+        Ok((post, stored)) => {
+            let response = Response::see_other(&format!("/#post-{post}"));
+            no_store(response.note(note(post, stored)))
+        }
         Err(LikeRefusal { status, sentence }) => {
             let title = "Your like did not get through";
             accepting(pages::notice_page("/like", title, &[&sentence], status), status)
@@ -88,9 +93,23 @@ pub fn like_form(request: &Request<Site>) -> Response {
     }
 }
 
-/// Stores one like. Returns the post and its new count. This is after the sync of the likes file,
+/// What was stored, for the page that shows the exchange.
+fn note(post: u32, StoredLike { count, append }: StoredLike) -> String {
+    match append {
+        None => format!("counted like {count} of post {post}, in memory: it ends with the server"),
+        Some(Append { bytes, likes, took }) => {
+            let ms = took.as_secs_f64() * 1000.0;
+            let others = if likes > 1 { format!(", {likes} likes at once") } else { String::new() };
+            format!(
+                "stored like {count} of post {post}: {bytes} bytes appended and synced in {ms:.1} ms{others}"
+            )
+        }
+    }
+}
+
+/// Stores one like. Returns the post and what was stored. This is after the sync of the likes file,
 /// because the response promises that the like is stored.
-fn store(request: &Request<Site>) -> Result<(u32, u64), LikeRefusal> {
+fn store(request: &Request<Site>) -> Result<(u32, StoredLike), LikeRefusal> {
     let refusal = |status, sentence: String| LikeRefusal { status, sentence };
     if let Some(why) = origin::foreign(request) {
         let sentence =
@@ -102,14 +121,14 @@ fn store(request: &Request<Site>) -> Result<(u32, u64), LikeRefusal> {
         let sentence = "There is no such post. GET /api/posts lists those there are.";
         refusal(Status::NOT_FOUND, sentence.to_owned())
     })?;
-    let likes = request.state().likes.like(post.id).map_err(|error| {
+    let stored = request.state().likes.like(post.id).map_err(|error| {
         let status = match error {
             LikeError::Full => Status::INSUFFICIENT_STORAGE,
             LikeError::Changed | LikeError::Failed(_) => Status::INTERNAL_SERVER_ERROR,
         };
         refusal(status, error.to_string())
     })?;
-    Ok((post.id, likes))
+    Ok((post.id, stored))
 }
 
 /// The number of the post that the content names.

@@ -1,4 +1,4 @@
-//! # Reads and writes JSON: for the API, and for `check --json`
+//! # Reads and writes JSON: for the API, for the kitchen, and for `check --json`
 //!
 //! ```text
 //! {"post": 4, "from": {"table": [1, 2]}}
@@ -86,6 +86,23 @@ pub fn string(text: &str) -> String {
     }
     json.push('"');
     json
+}
+
+/// Returns a list. Each value is JSON already.
+pub fn array(values: impl IntoIterator<Item = String>) -> String {
+    let values: Vec<String> = values.into_iter().collect();
+    format!("[{}]", values.join(","))
+}
+
+/// Returns bytes as a string in which each character, U+0000 to U+00FF, is one byte.
+pub fn bytes(bytes: &[u8]) -> String {
+    let text: String = bytes.iter().copied().map(char::from).collect();
+    string(&text)
+}
+
+/// Returns a value that is JSON already, or `null`.
+pub fn or_null(value: Option<String>) -> String {
+    value.unwrap_or_else(|| "null".to_owned())
 }
 
 /// Reads `text` from the byte `at`.
@@ -379,6 +396,15 @@ mod tests {
             string("a \"b\" \\ \n \0 \x7f \u{85} é"),
             r#""a \"b\" \\ \u000a \u0000 \u007f \u0085 é""#
         );
+    }
+
+    #[test]
+    fn each_byte_is_one_character() {
+        assert_eq!(
+            bytes(b"a\r\n\x00\x1b\x9b\xe9\xff\""),
+            r#""a\u000d\u000a\u0000\u001b\u009béÿ\"""#
+        );
+        assert_eq!(array([bytes(b""), or_null(None)]), r#"["",null]"#);
     }
 
     #[test]

@@ -21,6 +21,7 @@ use std::ffi::OsString;
 use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::time::{Duration, Instant};
 
 use super::likes_file::{self, LikeError, LikesFile};
 
@@ -44,7 +45,27 @@ struct LikesState {
 
 /// The result of one like. The thread that appends the record sets it, and the thread that waits
 /// reads it.
-type LikeResult = Arc<OnceLock<Result<u64, LikeError>>>;
+type LikeResult = Arc<OnceLock<Result<StoredLike, LikeError>>>;
+
+/// A like that is stored.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct StoredLike {
+    /// The likes of its post, this one included.
+    pub count: u64,
+    /// The append that stored it; `None` if the likes are kept in memory.
+    pub append: Option<Append>,
+}
+
+/// One append to the likes file, with its sync.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Append {
+    /// Bytes of all records in it.
+    pub bytes: usize,
+    /// Likes in it.
+    pub likes: usize,
+    /// How long the write and the sync took.
+    pub took: Duration,
+}
 
 /// Likes and syncs since the start.
 #[derive(Clone, Copy, Default)]
@@ -122,8 +143,8 @@ impl Likes {
         self.lock().totals
     }
 
-    /// Stores one like and returns the post's new count. Blocks until the record is synced.
-    pub fn like(&self, post: u32) -> Result<u64, LikeError> {
+    /// Stores one like. Blocks until the record is synced.
+    pub fn like(&self, post: u32) -> Result<StoredLike, LikeError> {
         let result = LikeResult::default();
         let mut state = self.lock();
         state.pending.push((post, Arc::clone(&result)));
@@ -152,7 +173,10 @@ impl Likes {
 
         let records: Vec<u8> =
             batch.iter().flat_map(|(post, _)| likes_file::format_record(*post)).collect();
+        let since = Instant::now();
         let appended = self.file.as_ref().map_or(Ok(()), |file| file.append(length, &records));
+        let (bytes, likes, took) = (records.len(), batch.len(), since.elapsed());
+        let append = self.file.as_ref().map(|_| Append { bytes, likes, took });
 
         let mut state = self.lock();
         if appended.is_ok() {
@@ -161,12 +185,12 @@ impl Likes {
             state.totals.syncs += u64::from(self.file.is_some());
         }
         for (post, result) in batch {
-            let count = appended.clone().map(|()| {
+            let stored = appended.clone().map(|()| {
                 let count = state.counts.entry(post).or_default();
                 *count += 1;
-                *count
+                StoredLike { count: *count, append }
             });
-            let _ = result.set(count); // only this line sets it
+            let _ = result.set(stored); // only this line sets it
         }
         state.is_appending = false;
         self.append_ended.notify_all();
@@ -197,15 +221,20 @@ mod tests {
     use super::super::likes_file::tests::scratch;
     use super::*;
 
+    /// Stores a like, and returns the new count.
+    fn count(likes: &Likes, post: u32) -> Result<u64, LikeError> {
+        likes.like(post).map(|stored| stored.count)
+    }
+
     #[test]
     fn likes_are_loaded_after_a_restart() {
         let path = scratch("restart");
         let likes = Likes::open(&path).expect("opens");
-        assert_eq!((likes.like(1), likes.like(4), likes.like(1)), (Ok(1), Ok(1), Ok(2)));
+        assert_eq!((count(&likes, 1), count(&likes, 4), count(&likes, 1)), (Ok(1), Ok(1), Ok(2)));
         drop(likes);
         let likes = Likes::open(&path).expect("opens again");
         assert_eq!(likes.counts(), BTreeMap::from([(1, 2), (4, 1)]));
-        assert_eq!(likes.like(1), Ok(3));
+        assert_eq!(count(&likes, 1), Ok(3));
     }
 
     #[test]
@@ -229,7 +258,7 @@ mod tests {
             let threads: Vec<_> = (0..16)
                 .map(|_| {
                     scope.spawn(|| {
-                        (0..25).map(|_| likes.like(7).expect("stored")).collect::<Vec<_>>()
+                        (0..25).map(|_| count(&likes, 7).expect("stored")).collect::<Vec<_>>()
                     })
                 })
                 .collect();
@@ -260,7 +289,8 @@ mod tests {
     #[test]
     fn likes_in_memory_are_counted() {
         let likes = Likes::in_memory();
-        assert_eq!((likes.like(1), likes.like(1), likes.path()), (Ok(1), Ok(2), None));
+        assert_eq!(likes.like(9).map(|stored| stored.append), Ok(None));
+        assert_eq!((count(&likes, 1), count(&likes, 1), likes.path()), (Ok(1), Ok(2), None));
     }
 
     #[test]

@@ -17,16 +17,19 @@ pub mod likes;
 pub mod likes_file;
 pub mod staff;
 pub mod mirror;
+#[cfg_attr(not(feature = "tools"), allow(dead_code, reason = "the page of watch uses the rest"))]
+pub mod kitchen;
 pub mod practice;
+#[cfg_attr(not(feature = "tools"), allow(dead_code, reason = "learn and check use the rest"))]
 pub mod course;
 
 use std::env;
-use std::sync::atomic::{AtomicBool, Ordering};
 
-use openkitchen::{Request, Response, Routes, Status, get, post, routes};
+use openkitchen::message::credentials::Key;
+use openkitchen::{Health, Request, Response, Routes, get, post, routes};
 
+use kitchen::{HasKitchen, Kitchen};
 use likes::Likes;
-use staff::Key;
 
 /// All routes of the site.
 pub static ROUTES: Routes<Site> = routes(&[
@@ -46,6 +49,16 @@ pub static ROUTES: Routes<Site> = routes(&[
     post("/raw", mirror::raw).keep_raw(),
     get("/fields", mirror::fields),
     post("/fields", mirror::fields),
+    // The kitchen: what the page shows of each exchange.
+    get("/kitchen", kitchen::page).quiet(),
+    get("/kitchen/events", kitchen::events).quiet(),
+    get("/kitchen/state", kitchen::state).quiet(),
+    get("/kitchen/exchange/*", kitchen::exchange).quiet(),
+    get("/kitchen/table", kitchen::table).quiet(),
+    post("/kitchen/lab", kitchen::lab).quiet(),
+    post("/kitchen/explain", kitchen::explain).quiet(),
+    get("/kitchen/course", kitchen::course).quiet(),
+    get("/kitchen/words", kitchen::words).quiet(),
     // Practice: what the lessons are about.
     get("/lesson", practice::list),
     get("/lesson/chunks", practice::chunks),
@@ -56,8 +69,8 @@ pub static ROUTES: Routes<Site> = routes(&[
     get("/lesson/close", practice::close),
     get("/lesson/reset", practice::reset),
     get("/lesson/slow", practice::slow),
+    get("/kitchen/*", kitchen::files::file).quiet(),
     // For browsers and for health checks. The access log leaves quiet routes out.
-    get("/site.css", pages::css),
     get("/like.js", pages::js),
     get("/favicon.ico", pages::icon).quiet(),
     get("/healthz", health).quiet(),
@@ -76,7 +89,9 @@ pub struct Site {
     pub contact: Contact,
     /// Whether the terminal shows each exchange, as the home page says. `--no-trace` sets it to false.
     pub is_traced: bool,
-    draining: AtomicBool,
+    kitchen: Kitchen,
+    /// What `/healthz` answers.
+    pub health: Health,
 }
 
 /// Name and email of the site's owner, if the environment has them.
@@ -89,25 +104,32 @@ pub struct Contact {
 }
 
 impl Site {
-    /// A site from its parts. An `api_key` that cannot be used is logged, and counts as none.
+    /// A site from its parts, with a kitchen that is shut. An `api_key` that cannot be used is logged, and
+    /// counts as none.
     pub fn new(likes: Likes, api_key: Option<String>, contact: Contact) -> Site {
         let key = api_key.and_then(|key| {
             Key::new(&key)
                 .map_err(|why| log::error!("API_KEY is unusable, so /staff answers 403: {why}"))
                 .ok()
         });
-        Site { likes, key, contact, is_traced: true, draining: AtomicBool::new(false) }
+        let kitchen = Kitchen::shut();
+        Site { likes, key, contact, is_traced: true, kitchen, health: Health::default() }
+    }
+
+    /// The same site, with this kitchen.
+    pub fn shown_by(self, kitchen: Kitchen) -> Site {
+        Site { kitchen, ..self }
     }
 
     /// The same site, which says on its home page whether the terminal shows each exchange.
     pub fn traced(self, is_traced: bool) -> Site {
         Site { is_traced, ..self }
     }
+}
 
-    /// Makes `/healthz` answer 503 from now on. A proxy in front then sends new requests to other
-    /// servers, while this one finishes.
-    pub fn drain(&self) {
-        self.draining.store(true, Ordering::Relaxed);
+impl HasKitchen for Site {
+    fn kitchen(&self) -> &Kitchen {
+        &self.kitchen
     }
 }
 
@@ -130,12 +152,7 @@ fn variable(name: &str) -> Result<Option<String>, String> {
     text.transpose()
 }
 
-/// `/healthz`: 200 while the server takes new requests, 503 while it drains.
+/// `/healthz`: see [`Health`].
 fn health(request: &Request<Site>) -> Response {
-    let response = if request.state().draining.load(Ordering::Relaxed) {
-        Response::text("draining").status(Status::SERVICE_UNAVAILABLE)
-    } else {
-        Response::text("ok")
-    };
-    response.field("Cache-Control", "no-store")
+    request.state().health.response()
 }

@@ -13,7 +13,7 @@ pub struct Post {
     pub id: u32,
     /// The title, as plain text.
     pub title: &'static str,
-    /// The text, as plain text.
+    /// The text, as plain text with code between backticks.
     pub text: &'static str,
 }
 
@@ -37,7 +37,7 @@ pub static POSTS: [Post; 6] = [
         id: 3,
         title: "Function of the day",
         text: "Someone visits a path, a function runs, and what it returns is what they see. \
-               Flask writes @app.route(\"/\"); this kitchen keeps a table with a row for each \
+               Flask writes `@app.route(\"/\")`; this kitchen keeps a table with a row for each \
                path. It fits on one screen.",
     },
     Post {

@@ -1,6 +1,7 @@
 //! # Practice: routes that do what the lessons are about
 //!
-//! Each does one thing, so that a lesson has one to look at. Everything in them is short and bounded.
+//! Each does one thing, so that a lesson has one to look at. Everything in them is short and
+//! bounded.
 //!
 //! ```text
 //! /lesson             a list of these routes

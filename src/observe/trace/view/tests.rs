@@ -3,6 +3,8 @@
 
 mod screen;
 
+use std::net::SocketAddr;
+
 use super::*;
 use crate::message::dialogue::Dialogue;
 use crate::message::persistence::Persistence;
@@ -70,11 +72,15 @@ impl TestView {
 
     fn answer(&mut self, connection: u64, target: &str, status: Status) -> &mut TestView {
         let exchange = Answered {
+            peer: SocketAddr::from(([127, 0, 0, 1], 5000)),
             method: "GET",
             target: masked(target),
+            version: None,
+            fields: None,
             status,
             route: None,
             received: 27,
+            content_sent: 0,
             took: Duration::from_micros(200),
             persistence: Persistence::KeepAlive,
         };
@@ -151,7 +157,7 @@ fn test_view() -> TestView {
 /// A view of a server with quiet routes.
 fn view_with_quiet_routes() -> TestView {
     let mut test = test_view();
-    test.add(0, Observed::Started { quiet: vec!["/healthz"] });
+    test.add(0, Observed::Started { quiet: vec!["/healthz".into()] });
     test.shows("# /healthz is shown only if it fails\n");
     test.items.clear();
     test

@@ -4,9 +4,9 @@ use std::io::{self, BufRead, BufReader, IsTerminal, Read};
 use std::ops::RangeInclusive;
 
 use openkitchen::play::check::{self, Case, CheckOutcome, PlayedCase};
-use openkitchen::transcript::Item;
+use openkitchen::transcript::Transcript;
 
-use super::exchange::{self, Explained};
+use super::exchange::{self, Explained, Topic};
 use super::progress::Progress;
 use super::screen::{Screen, is_of_client};
 use super::server::LessonServer;
@@ -17,12 +17,25 @@ use crate::site::course::{self, Lesson, Notes};
 pub const GOODBYE: &str = "To go on: openkitchen learn";
 
 /// How bytes are shown.
-const LEGEND: [(&str, &str); 4] = [
-    (">>>  ", "the bytes below it are sent, and below <<< are those that come back"),
-    ("\\n   ", "the line ends in LF alone; without it, it ends in CR LF, as HTTP's own lines do"),
-    ("\\    ", "no line end follows: the bytes end here, or go on in the next line"),
-    ("#    ", "an explanation, with the section of the RFC that says so; each comes once"),
+const LEGEND: [(&str, &str); 8] = [
+    (">>>         ", "bytes that are sent; +0.2 ms is the time since those before them"),
+    ("<<<         ", "bytes that come back"),
+    ("---         ", "what happens besides: a connection opens, a side waits or closes"),
+    ("@2          ", "the second connection; without it, the first"),
+    ("\\n          ", "the line ends in LF alone; a line without this, in CR LF"),
+    ("\\           ", "no line end: the bytes end here, or go on in the next line"),
+    ("\\{99 bytes} ", "so many bytes are left out; \\xe9 is one byte, in hex"),
+    ("#           ", "explains what the lesson is about, each thing once (e: all)"),
 ];
+
+/// The keys at a question that goes on with Enter.
+const KEYS: &str = "Enter goes on, r shows the rule, e explains all that is shown, q ends.";
+
+/// The other keys, where they are first named.
+const KEYS_IN_SHORT: &str = "r: the rule, e: explain all, q: end";
+
+/// The question before a request is sent.
+const SEND: &str = "Enter sends it (r, e, q): ";
 
 /// Bytes of a line that the reader types, at most.
 const MAX_TYPED_BYTES: u64 = 256;
@@ -42,6 +55,8 @@ enum Typed {
     Number(usize),
     /// `r`: the rule.
     Rule,
+    /// `e`: all explanations of what is shown.
+    Explain,
     /// `q`, or the end of the input.
     Quit,
     /// Something else.
@@ -72,6 +87,7 @@ fn typed(line: &[u8]) -> Typed {
         "" => Typed::Enter,
         "q" | "quit" | "exit" => Typed::Quit,
         "r" => Typed::Rule,
+        "e" => Typed::Explain,
         text => text.parse().map_or(Typed::Other, Typed::Number),
     }
 }
@@ -90,12 +106,15 @@ pub struct Teacher<'a> {
     server: &'a LessonServer,
     screen: Screen,
     explained: Explained,
+    /// What was shown last: a request, or all that crossed.
+    shown: Transcript,
 }
 
 impl<'a> Teacher<'a> {
     /// A teacher who has explained nothing yet.
     pub fn new(server: &'a LessonServer, screen: Screen) -> Teacher<'a> {
-        Teacher { server, screen, explained: Explained::default() }
+        let (explained, shown) = (Explained::default(), Transcript::default());
+        Teacher { server, screen, explained, shown }
     }
 
     /// Teaches lesson after lesson, from this one or where the reader was.
@@ -123,8 +142,15 @@ impl<'a> Teacher<'a> {
                 self.screen.paragraph(&notice);
             }
             let lesson = course::with_number(number).map_err(CliError::Usage)?;
+            self.explained = Explained::default();
+            if !progress.is_done(lesson) {
+                self.explained.know(progress.told());
+            }
             let left = self.lesson(number, lesson, progress, reader)?;
-            let next = if left == Left::Done { progress.finish(number) } else { None };
+            let next = match left {
+                Left::Done => progress.finish(number, self.explained.keys()),
+                Left::Quit => None,
+            };
             match next {
                 Some(next) if self.goes_on(next, lesson, reader) => number = next,
                 Some(_) => break,
@@ -155,16 +181,19 @@ impl<'a> Teacher<'a> {
     fn goes_on(&mut self, next: usize, lesson: &Lesson, reader: &mut Reader) -> bool {
         let title = course::with_number(next).map(|it| it.notes().title).unwrap_or_default();
         self.screen.hanging(&format!("Next: {next}, {title}"), "  ");
-        let prompt = "Enter goes on, r shows the rule, q ends: ";
-        let typed = self.ask(prompt, &lesson.notes(), reader, |typed| *typed == Typed::Enter);
+        let prompt = "Enter goes on (r, e, q): ";
+        let typed = self.ask(prompt, KEYS, &lesson.notes(), reader, |it| *it == Typed::Enter);
         self.screen.gap();
         typed != Typed::Quit
     }
 
-    /// Asks until the reader types something that `is_answer`, or `q`. `r` shows the rule of the lesson.
+    /// Asks until the reader types something that `is_answer`, or `q`. `r` shows the rule of the
+    /// lesson, and `e` all explanations of what is shown. After anything else, it says which `keys`
+    /// there are.
     fn ask(
         &mut self,
         prompt: &str,
+        keys: &str,
         notes: &Notes,
         reader: &mut Reader,
         is_answer: impl Fn(&Typed) -> bool,
@@ -174,10 +203,21 @@ impl<'a> Teacher<'a> {
             self.screen.show();
             match reader.line(&mut self.screen) {
                 Typed::Rule => self.screen.paragraph(&notes.clause),
+                Typed::Explain => self.explain_all(),
                 typed if typed == Typed::Quit || is_answer(&typed) => return typed,
-                _ => {}
+                _ => self.screen.paragraph(keys),
             }
         }
+    }
+
+    /// Shows again what was shown last, with all explanations.
+    fn explain_all(&mut self) {
+        if self.shown.items.is_empty() {
+            self.screen.paragraph("Nothing is sent here, so there is nothing to explain.");
+            return;
+        }
+        exchange::print_all(&self.shown, &mut self.screen);
+        self.screen.gap();
     }
 
     fn lesson(
@@ -190,6 +230,7 @@ impl<'a> Teacher<'a> {
         let notes = lesson.notes();
         let done = progress.count_done();
         self.opening(number, &notes, &format!(" ({done} done)"));
+        self.shown = Transcript::default();
         let case = self.case(number, lesson)?;
         if let Some(case) = &case {
             self.request(case);
@@ -199,12 +240,13 @@ impl<'a> Teacher<'a> {
             false => {
                 self.question(&notes);
                 let answers = notes.answers.len();
-                let prompt = format!("Your answer, 1 to {answers}, or Enter: ");
+                let prompt = format!("Your answer, 1 to {answers}, or Enter ({KEYS_IN_SHORT}): ");
+                let keys = format!("A number from 1 to {answers} answers. {KEYS}");
                 let is_answer = |typed: &Typed| match typed {
                     Typed::Number(number) => (1..=answers).contains(number),
                     typed => *typed == Typed::Enter,
                 };
-                match self.ask(&prompt, &notes, reader, is_answer) {
+                match self.ask(&prompt, &keys, &notes, reader, is_answer) {
                     Typed::Quit => return Ok(Left::Quit),
                     Typed::Number(number) => Some(number),
                     _ => None,
@@ -212,24 +254,24 @@ impl<'a> Teacher<'a> {
             }
         };
         if notes.predict.is_empty() && case.is_some() {
-            let prompt = "Enter sends it: ";
-            if self.ask(prompt, &notes, reader, |typed| *typed == Typed::Enter) == Typed::Quit {
+            let is_enter = |typed: &Typed| *typed == Typed::Enter;
+            if self.ask(SEND, KEYS, &notes, reader, is_enter) == Typed::Quit {
                 return Ok(Left::Quit);
             }
         }
         self.screen.gap();
         if let Some(case) = &case {
-            self.answer(case)?;
+            self.answer(case, &Topic::of(&[&notes]))?;
         }
         self.verdict(&notes, predicted);
         for (broken, case) in self.breaks(lesson)? {
             self.broken(&broken, &case);
-            let prompt = "Enter sends it: ";
-            if self.ask(prompt, &notes, reader, |typed| *typed == Typed::Enter) == Typed::Quit {
+            let is_enter = |typed: &Typed| *typed == Typed::Enter;
+            if self.ask(SEND, KEYS, &notes, reader, is_enter) == Typed::Quit {
                 return Ok(Left::Quit);
             }
             self.screen.gap();
-            self.answer(&case)?;
+            self.answer(&case, &Topic::of(&[&notes, &broken]))?;
         }
         self.keep(&notes);
         Ok(Left::Done)
@@ -254,12 +296,12 @@ impl<'a> Teacher<'a> {
                 self.screen.gap();
             }
             if let Some(case) = &case {
-                self.answer(case)?;
+                self.answer(case, &Topic::of(&[&notes]))?;
             }
             self.verdict(&notes, None);
             for (broken, case) in self.breaks(lesson)? {
                 self.broken(&broken, &case);
-                self.answer(&case)?;
+                self.answer(&case, &Topic::of(&[&notes, &broken]))?;
             }
             self.keep(&notes);
             self.screen.hanging(&format!("Rule: {}", notes.clause), "  ");
@@ -296,7 +338,9 @@ impl<'a> Teacher<'a> {
 
     /// Prints what the client of the case does.
     fn request(&mut self, case: &Case) {
-        let items: Vec<&Item> = case.items.iter().filter(|item| is_of_client(item)).collect();
+        let items = case.items.iter().filter(|item| is_of_client(item)).cloned();
+        self.shown = Transcript { items: items.collect() };
+        let items = &self.shown.items;
         items.iter().for_each(|item| self.screen.item(item));
         // The end of a head is an empty line, too.
         if items.last().is_some_and(|last| !last.to_string().ends_with("\n\n")) {
@@ -311,8 +355,8 @@ impl<'a> Teacher<'a> {
         }
     }
 
-    /// Sends the requests of a case, and prints what crossed.
-    fn answer(&mut self, case: &Case) -> Result<(), CliError> {
+    /// Sends the requests of a case, and prints what crossed, with explanations for this topic.
+    fn answer(&mut self, case: &Case, topic: &Topic) -> Result<(), CliError> {
         let target = &self.server.target;
         let played = check::play_to_end(case, target);
         if let CheckOutcome::Unreachable(why) = &played.outcome {
@@ -320,9 +364,9 @@ impl<'a> Teacher<'a> {
             let sentence = format!("{} cannot be reached: {why}", target.authority);
             return Err(CliError::NoConnection(sentence));
         }
-        let transcript = played.transcript();
-        exchange::print(&transcript, &mut self.explained, &mut self.screen);
-        match transcript.items.iter().all(is_of_client) {
+        self.shown = played.transcript();
+        exchange::print(&self.shown, topic, &mut self.explained, &mut self.screen);
+        match self.shown.items.iter().all(is_of_client) {
             true => self.screen.paragraph("Nothing comes back."),
             false => self.screen.gap(),
         }

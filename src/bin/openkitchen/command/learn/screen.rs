@@ -6,7 +6,8 @@ use std::io::{self, Write as _};
 use openkitchen::message::fold::fold;
 use openkitchen::observe::trace::stdout_wants_colour;
 use openkitchen::sys;
-use openkitchen::transcript::{Event, Item, MARKERS, Printer, Prose, Side};
+use openkitchen::transcript::explain::{Remark, prose};
+use openkitchen::transcript::{Event, Item, MARKERS, Printer, Side};
 
 /// Columns, if stdout is no terminal.
 const DEFAULT_COLUMNS: usize = 80;
@@ -21,6 +22,8 @@ const BOLD: &str = "\x1b[1m";
 const YELLOW: &str = "\x1b[33m";
 const CYAN: &str = "\x1b[36m";
 const GREEN: &str = "\x1b[32m";
+/// The colour that the trace has for explanations.
+const MEANING: &str = "\x1b[38;5;133m";
 const END: &str = "\x1b[0m";
 
 /// Text for stdout, collected until [`Screen::show`].
@@ -42,11 +45,6 @@ impl Screen {
             colour: stdout_wants_colour(),
             printer: Printer::new(),
         }
-    }
-
-    /// Columns of a line.
-    pub fn columns(&self) -> usize {
-        self.columns
     }
 
     /// Prints what was collected. False if stdout is closed: nobody reads it any more.
@@ -107,7 +105,7 @@ impl Screen {
             self.text.push('\n');
         }
         let colour = match item {
-            Item::Prose(_) => "",
+            Item::Prose(_) => MEANING,
             Item::Event(_) | Item::Assertions(_) => YELLOW,
             Item::Block(block) if block.from == Side::Client => CYAN,
             Item::Block(_) => GREEN,
@@ -119,11 +117,9 @@ impl Screen {
         }
     }
 
-    /// Adds lines of prose below an item.
-    pub fn remarks(&mut self, lines: impl Iterator<Item = String>) {
-        for line in lines {
-            self.item(&Item::Prose(Prose::new(&line)));
-        }
+    /// Adds explanations below an item.
+    pub fn remarks(&mut self, remarks: &[Remark]) {
+        prose(remarks, self.columns).for_each(|line| self.item(&line));
     }
 
     /// Each line has its own codes, since a pager resets colours at the end of a line.
@@ -149,8 +145,8 @@ pub fn is_of_client(item: &Item) -> bool {
     }
 }
 
-/// Folds a line of a transcript after a space, or at the last column if it has none. `\` at the end of a
-/// line says that no line end follows, so the bytes stay the same.
+/// Folds a line of a transcript after a space, or at the last column if it has none. `\` at the end
+/// of a line says that no line end follows, so the bytes stay the same.
 fn folded(line: &str, columns: usize) -> Vec<String> {
     let (mut lines, mut rest) = (Vec::new(), line);
     while rest.chars().count() > columns {

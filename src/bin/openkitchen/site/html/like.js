@@ -13,8 +13,16 @@ document.addEventListener("submit", async (event) => {
   // A quick answer needs no sign that the page waits: it would only flicker.
   const wait = setTimeout(() => { form.ariaBusy = "true"; }, 300);
   try {
-    const likes = await like(new URLSearchParams(new FormData(form)));
-    form.querySelector(".count").textContent = `${likes} ${likes === 1 ? "like" : "likes"}`;
+    const order = new URLSearchParams(new FormData(form));
+    const call = tell("page:calls", {
+      name: like.name, source: like.toString(), method: "POST", target: "/api/likes", content: String(order), shown: null,
+    });
+    const likes = await like(order);
+    const count = form.querySelector(".count");
+    const before = count.textContent;
+    count.textContent = `${likes} ${likes === 1 ? "like" : "likes"}`;
+    call.shown = [before, count.textContent];
+    tell("page:shows", call);
     form.classList.remove("liked");
     void form.offsetWidth; // a new beat of the heart for each like
     form.classList.add("liked");
@@ -30,6 +38,12 @@ document.addEventListener("submit", async (event) => {
   form.ariaBusy = "false";
   pending.delete(form);
 });
+
+// The kitchen beside this page shows which function ran, and joins it with the exchange that the function causes.
+function tell(type, call) {
+  document.dispatchEvent(new CustomEvent(type, { detail: call }));
+  return call;
+}
 
 // `passes`: whether the trouble is over when the kitchen can be reached again.
 class Trouble extends Error {

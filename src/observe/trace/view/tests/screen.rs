@@ -35,7 +35,7 @@ impl TestView {
         for line in ["listening on http://127.0.0.1:5000", "likes are kept in likes", SECRETS] {
             self.add(0, Observed::Prose(line.into()));
         }
-        self.add(0, Observed::Started { quiet: vec!["/favicon.ico", "/healthz"] });
+        self.add(0, Observed::Started { quiet: vec!["/favicon.ico".into(), "/healthz".into()] });
         let mut targets: HashMap<u64, String> = HashMap::new();
         for item in Transcript::parse(text).expect("a transcript").items {
             match item {
@@ -316,7 +316,7 @@ fn a_client_that_ends_and_waits_is_shown_after_a_second() {
 #[test]
 fn a_failed_quiet_exchange_is_shown_and_others_leave_no_row() {
     let mut test = TestView::new(options());
-    test.add(0, Observed::Started { quiet: vec!["/healthz"] });
+    test.add(0, Observed::Started { quiet: vec!["/healthz".into()] });
     test.has_rows("\n# @2 is connection 2; /healthz is shown only if it fails\n");
     test.rows.clear();
     let unavailable = "HTTP/1.1 503 Service Unavailable\r\nContent-Length: 0\r\n\r\n";
