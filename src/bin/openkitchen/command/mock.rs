@@ -99,8 +99,9 @@ const COMMAND_LINE: CommandLine<MockOptions> = CommandLine {
     notes: "Line one of stdout has the address. With --json, each object has a kind:\n\
         listening, difference, connection (its sent has a character for each byte of the\n\
         client), missing, end.\n\
-        Exit code: 0 all was as in FILE, 1 something differed, 2 the command line or FILE\n\
-        is wrong, 3 the client did not connect, send or read in time, or a signal came.\n\
+        Exit code: 0 all was as in FILE, 1 something differed, 2 the command line or\n\
+        FILE is wrong, 3 the client did not connect, send or read in time, or a signal\n\
+        came.\n\
         Each flag is also a variable: --port-file is OPENKITCHEN_PORT_FILE.",
 };
 
