@@ -219,7 +219,7 @@ impl Observer for Follower {
 
 /// `--- client half-close`, `--- server reset`: how a viewer writes the end of one side. A FIN says only
 /// that its side sends no more. It may still read, until the other side has ended too.
-pub(super) fn end_event(end: End, server_ended: bool) -> EventKind {
+pub(crate) fn end_event(end: End, server_ended: bool) -> EventKind {
     match end {
         End::ClientClosed if !server_ended => EventKind::HalfClose(Side::Client),
         End::ServerHalfClosed => EventKind::HalfClose(Side::Server),
@@ -230,7 +230,7 @@ pub(super) fn end_event(end: End, server_ended: bool) -> EventKind {
 
 /// Locks a mutex, also after a thread that held it has panicked: the data of this folder is whole after
 /// each step.
-pub(super) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 

@@ -8,6 +8,7 @@
 //! | a command or an example in README | `tests/cli/readme.rs` |
 //! | many clients, a shortage, a stop | `tests/load/`; `make soak` runs its `#[ignore]`d tests |
 //! | the public API of the library | `tests/api/`, or an example in a doc comment |
+//! | a client in another language | `tests/languages/`; `tests/cli/languages.rs` runs it |
 //! | random bytes, against the RFCs | `tests/oracle/` over sockets, `tests/fuzz/` in memory |
 //! | imports, crates, folders | `tests/architecture.rs` |
 //! | one function or one type | `mod tests` in its own file below `src/` |

@@ -18,7 +18,7 @@ use std::collections::BTreeMap;
 use crate::play::script;
 use crate::play::turns::{Step, Turn, Turns};
 use crate::transcript::paragraphs::{paragraphs, with_key};
-use crate::transcript::{Event, EventKind, Item, Prose, Side};
+use crate::transcript::{Event, EventKind, Item, Prose, Side, Transcript};
 
 /// A transcript whose client can be played.
 #[derive(Debug)]
@@ -58,10 +58,26 @@ impl Case {
     pub fn read(name: &str, text: &str) -> Result<Case, String> {
         let transcript =
             script::parse(text, Side::Client).map_err(|error| format!("{name}: {error}"))?;
+        Case::new(name, transcript, text.lines().count() + 1)
+    }
+
+    /// The case of a transcript.
+    ///
+    /// # Errors
+    /// A sentence: bytes of the client are left out, or nothing happens in it.
+    pub fn of(name: &str, transcript: &Transcript) -> Result<Case, String> {
+        if let Some((index, left_out)) = script::incomplete_block(transcript, Side::Client) {
+            let number = index + 1;
+            return Err(format!("block {number} of the client: {left_out}, so it cannot be sent"));
+        }
+        Case::new(name, transcript.clone(), transcript.to_string().lines().count() + 1)
+    }
+
+    /// `line` is the one after the last.
+    fn new(name: &str, transcript: Transcript, line: usize) -> Result<Case, String> {
         let has_assertions = asserts_responses(&transcript.items);
         let says_nothing = !has_assertions && !transcript.items.iter().any(is_of_server);
         let nothing_to_judge = says_nothing.then(|| {
-            let line = text.lines().count() + 1;
             let what = "??? or <<<: the file does not say what the server should send";
             format!("{name}: line {line}: expected {what}")
         });

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use crate::message::counted::counted;
 use crate::message::responses::ResponseCollector;
-use crate::play::client::{ClientConnection, Ended, ServerEvents};
+use crate::play::clients::{ClientConnection, Ended, ServerEvents};
 use crate::play::difference::{Difference, RECEIVED};
 use crate::play::expected::{EqualUpTo, ExpectedBytes};
 use crate::transcript::judge::{Group, Judged};

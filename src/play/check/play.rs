@@ -2,8 +2,7 @@
 //!
 //! Each step of the client is one of [`Turns`]. Where the client must wait, it waits for whole messages,
 //! not for equal ones: what a response must be, only assertions say. If the transcript has none, it waits
-//! for the bytes of the transcript. A reset by the client is played as a close, because std cannot reset
-//! a connection.
+//! for the bytes of the transcript.
 //!
 //! No wait is longer than the timeout plus the time that the transcript gives the server. So
 //! `--- silent 10s` before a 408 is not slept through, but added to the timeout.
@@ -21,7 +20,7 @@ use super::connection::{
 use crate::message::dialogue::Progress;
 use crate::message::persistence::Persistence;
 use crate::message::responses::ReceivedResponse;
-use crate::play::client::{ClientEvent, ClientEventKind, Clients, Ended, EventSource};
+use crate::play::clients::{ClientEvent, ClientEventKind, Clients, Ended, EventSource};
 use crate::play::connect;
 use crate::play::difference::Difference;
 use crate::play::turns::{Step, ToReceive, Turn, Turns};
@@ -384,9 +383,14 @@ impl<'a> CheckPlayer<'a> {
                 client.half_close();
                 self.keep_event(number, EventKind::HalfClose(Side::Client));
             }
-            Step::Close | Step::Reset => {
+            Step::Close => {
                 self.clients.remove(number);
                 self.keep_event(number, EventKind::Closed(Side::Client));
+            }
+            Step::Reset => {
+                self.clients.reset(number);
+                self.clients.remove(number);
+                self.keep_event(number, EventKind::Reset(Side::Client));
             }
             Step::AwaitEnd(kind) => client.state.end = Some(kind),
             Step::Assert { about, answered, assertions } => {
