@@ -157,7 +157,7 @@ export function explanation(part) {
 export class Meaning {
   constructor(hint) {
     this.hint = hint;
-    this.element = el("div", { class: "meaning", id: `meaning-${Meaning.count++}` });
+    this.element = el("div", { class: "meaning", id: `meaning-${Meaning.count++}`, tabindex: "0", role: "group", "aria-label": "What it means" });
     this.show([]);
   }
 
