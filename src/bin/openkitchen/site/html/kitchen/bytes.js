@@ -145,10 +145,15 @@ export function clauseLink(clause) {
   return el("a", { class: "clause", href, target: "_blank", rel: "noreferrer" }, clause);
 }
 
+// Lines of an explanation. Those that begin with spaces are a picture: a line, a caret below it, the line as it should be.
+export const lines = (texts) => texts.map((text) => el("p", text.startsWith("    ") ? { class: "picture", tabindex: "0" } : {}, text));
+
 export function explanation(part) {
+  const [first, ...more] = part.text.split("\n");
   return [
     el("p", { class: part.fault ? "fault" : false },
-      part.about ? [visible(part.about, { class: "about" }), ": "] : null, part.text, " ", clauseLink(part.clause)),
+      part.about ? [visible(part.about, { class: "about" }), ": "] : null, first, " ", clauseLink(part.clause)),
+    ...lines(more),
     part.why ? el("p", { class: "why" }, part.why) : null,
   ];
 }
@@ -191,7 +196,7 @@ export class MessageView {
     this.element = el("section", { class: "message" },
       el("header", {},
         el("h4", {}, title),
-        el("span", { class: "figures" }, [bytesText(message.total ?? message.bytes.length), pieces].filter(Boolean).join(" · ")),
+        el("span", { class: "figures" }, [bytesText(message.total ?? message.bytes.length), pieces].filter(Boolean).join(", ")),
         parts.length ? this.#listButton() : null,
         this.hexButton),
       this.pre,

@@ -199,7 +199,7 @@ export class ExchangeView {
     const then = known ? connectionText(known, false, true) : ends.join(", ");
     return [
       "HTTP · ", el("span", { "data-steps": "2", title: `connection ${connection}` }, `@${connection}`),
-      then ? [", ", el("span", { "data-from": "10", "data-steps": "10" }, then)] : null,
+      then ? el("span", { "data-from": "10", "data-steps": "10" }, `, ${then}`) : null,
     ];
   }
 
