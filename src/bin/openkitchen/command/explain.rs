@@ -91,7 +91,7 @@ pub fn command(arguments: &[OsString]) -> Result<ExitCode, CliError> {
             .map_err(|error| failed(&file.to_string_lossy(), &error))?,
         _ => return Err(CliError::Usage("explain takes one file: explain [FILE]".into())),
     };
-    print(&text);
+    print(&text)?;
     Ok(ExitCode::SUCCESS)
 }
 

@@ -159,7 +159,7 @@ pub fn read(arguments: &[OsString]) -> Result<Option<ServeOptions>, CliError> {
     match words.first() {
         None => check_memory(&options.limits).map(|()| Some(options)),
         Some(word) if word == "help" => {
-            print(&COMMAND_LINE.help());
+            print(&COMMAND_LINE.help())?;
             Ok(None)
         }
         Some(word) => Err(unknown_command(&word.to_string_lossy())),
