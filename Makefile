@@ -5,12 +5,12 @@ CARGO ?= cargo
 # Ten thousand idle connections need as many descriptors as the system grants.
 BENCH = ulimit -n $$(ulimit -Hn) 2>/dev/null; $(CARGO) bench --quiet --bench bench -- \
 	$(if $(ONLY),--only $(ONLY)) $(if $(ROUNDS),--rounds $(ROUNDS)) $(if $(SECONDS),--seconds $(SECONDS))
-PEERS = nginx hyper tiny_http
+PEERS = nginx hyper tiny_http lighttpd darkhttpd
 
 # The book: the private chapters too, beside the documentation of the library.
 BOOK = --document-private-items --target-dir target/book
 
-.PHONY: help run release lesson test soak check bench bench-peers fuzz races systems book lines
+.PHONY: help run release static small lesson test soak check bench bench-peers fuzz races systems book lines
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 13
@@ -20,6 +20,14 @@ run: ## the lesson site at LISTEN (make run LISTEN=127.0.0.1:5001)
 
 release: ## the fastest binary: target/release/openkitchen
 	$(CARGO) build --release
+
+static: ## one file that runs on any Linux: target/static/openkitchen
+	tests/builds/build.sh static target/static/openkitchen
+	tests/builds/chroot.sh target/static/openkitchen
+
+small: ## the same with `serve` and `healthcheck` alone: target/static/openkitchen-small
+	tests/builds/build.sh small target/static/openkitchen-small $$(uname -m) --no-default-features
+	tests/builds/chroot.sh target/static/openkitchen-small
 
 lesson: ## the lesson's two routes, in fifteen lines, at 127.0.0.1:5000
 	$(CARGO) run --quiet --example lesson
@@ -41,8 +49,9 @@ check: ## formatting, lints and docs, with warnings denied
 bench: ## this server beside a floor that parses nothing, in one run (make bench ONLY=a,d)
 	$(BENCH)
 
-bench-peers: ## the same beside nginx, hyper and tiny_http, and README's table
-	@PATH="$$PATH:/usr/sbin" command -v nginx >/dev/null || apt-get install -y -qq nginx-light || echo "nginx is left out"
+bench-peers: ## the same beside nginx, hyper, tiny_http, lighttpd and darkhttpd, and README's table
+	@for peer in nginx:nginx-light lighttpd:lighttpd darkhttpd:darkhttpd; do PATH="$$PATH:/usr/sbin" command -v $${peer%:*} \
+		>/dev/null || apt-get install -y -qq --no-install-recommends $${peer#*:} || echo "$${peer%:*} is left out"; done
 	$(CARGO) build --release --quiet --locked --manifest-path tests/peers/Cargo.toml --target-dir target/peers
 	PATH="$$PATH:/usr/sbin" && $(BENCH) $(PEERS:%=--peer target/peers/release/%)
 
@@ -59,7 +68,7 @@ book: ## the source as a book, in your browser
 	RUSTDOCFLAGS="--cfg book" $(CARGO) doc --no-deps --lib --open $(BOOK)
 
 lines: ## lines of code, without blank lines, comments and tests
-	@for part in src/message src/route.rs src/request.rs src/net src/transcript src/observe src/play src/sys src/bin; do \
+	@for part in src/message src/route.rs src/request.rs src/files src/net src/transcript src/observe src/play src/sys src/bin; do \
 		find $$part -name '*.rs' ! -name tests.rs ! -name random.rs | sort | xargs awk -v part=$$part \
 			'FNR == 1 { tests = 0 } /^#\[cfg\(test\)\]/ { tests = 1 } \
 			tests || /^ *$$/ || /^ *\/\// { next } { lines++ } \

@@ -35,7 +35,7 @@
 //!
 //! | to | start at |
 //! |---|---|
-//! | serve | [`Server`], then [`Routes`], [`Request`] and [`Response`]; [`Limits`] bounds what a client may ask for |
+//! | serve | [`Server`], then [`Routes`], [`Request`] and [`Response`]; [`Limits`] bounds what a client may ask for; [`Files`] serves a folder |
 //! | test a client | [`Server::start`] and its [`ServerHandle`]; [`Response::raw`], [`Fault`] and [`Answers`] answer what no correct server would |
 //! | see the bytes that cross | [`observe`]: [`Server::traced`] prints them, [`Recorder`] writes them to files, [`Exchanges`] keeps the last ones in memory |
 //! | play one side of a connection | [`play`]: send bytes to any server, check it against a transcript, or be a server ([`Mock`]) with exact bytes |
@@ -92,6 +92,8 @@ pub mod route;
 #[cfg_attr(not(book), doc(hidden))]
 pub mod request;
 #[cfg_attr(not(book), doc(hidden))]
+pub mod files;
+#[cfg_attr(not(book), doc(hidden))]
 pub mod net;
 pub mod transcript;
 pub mod observe;
@@ -100,6 +102,7 @@ pub mod play;
 #[allow(unsafe_code, reason = "calls that std does not have")]
 pub mod sys;
 
+pub use files::Files;
 pub use message::fields::FieldLines;
 pub use message::head::Version;
 pub use message::limits::Limits;
@@ -109,6 +112,7 @@ pub use message::response::{BadField, Response};
 pub use message::status::Status;
 pub use message::steps::{DeliveryStep, Fault};
 pub use message::target::form;
+pub use net::health::Health;
 pub use net::observer::{Answered, End, Observer};
 pub use net::server::{Server, ServerHandle, Stopper};
 pub use net::shared::{Clock, Scheduling};

@@ -1,11 +1,10 @@
-//! # Formats and parses the date of the Date field
+//! # Formats and parses dates: the fields Date and Last-Modified, and the access log
 //!
 //! ```text
 //! Date: Sun, 06 Nov 1994 08:49:37 GMT
 //! ```
-//! Rule: RFC 9110 section 5.6.7: senders use this one form, IMF-fixdate. The time is an argument, so
-//! tests can use the example date of the RFC. Left out: the two obsolete forms, which only a recipient
-//! has to know.
+//! Rule: RFC 9110 section 5.6.7: senders use this one form, IMF-fixdate, and recipients also know two
+//! obsolete ones. The time is an argument, so tests can use the example date of the RFC.
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -108,6 +107,85 @@ fn civil_from_days(days: usize) -> (usize, usize, usize) {
     (year, if month < 10 { month + 3 } else { month - 9 }, day - (153 * month + 2) / 5 + 1)
 }
 
+/// Days from 1970 to a day of the calendar: the inverse of [`civil_from_days`]. `None` before 1970.
+fn days_from_civil(year: usize, month: usize, day: usize) -> Option<usize> {
+    let year = if month > 2 { year } else { year.checked_sub(1)? };
+    let month = (month + 9) % 12; // 0 is March
+    let (cycle, year) = (year / 400, year % 400);
+    let day = 365 * year + year / 4 - year / 100 + (153 * month + 2) / 5 + day - 1;
+    (146_097 * cycle + day).checked_sub(719_468)
+}
+
+impl From<CivilTime> for SystemTime {
+    /// A time before 1970 becomes the start of 1970.
+    fn from(time: CivilTime) -> SystemTime {
+        let days = days_from_civil(time.year, time.month, time.day).unwrap_or(0) as u64;
+        let clock = 3600 * time.hour + 60 * time.minute + time.second;
+        UNIX_EPOCH + Duration::from_secs(86_400 * days + clock as u64)
+    }
+}
+
+/// Parses a date in one of the three forms that a recipient must know (RFC 9110 section 5.6.7). `now` tells
+/// the century of a year of two digits: it is at most 50 years in the future.
+///
+/// ```text
+/// Sun, 06 Nov 1994 08:49:37 GMT     IMF-fixdate
+/// Sunday, 06-Nov-94 08:49:37 GMT    RFC 850
+/// Sun Nov  6 08:49:37 1994          asctime
+/// ```
+pub fn parse_http_date(text: &[u8], now: SystemTime) -> Option<SystemTime> {
+    let time = match text {
+        [day @ .., b' ', b'G', b'M', b'T'] if text.len() != 29 => parse_rfc_850(day, now.into()),
+        _ if text.len() == 24 => parse_asctime(text),
+        _ => parse_imf_fixdate(text),
+    };
+    time.map(SystemTime::from)
+}
+
+/// Writes the parts as an IMF-fixdate, whose parser checks them.
+fn from_parts(
+    weekday: &[u8],
+    day: &[u8],
+    month: &[u8],
+    year: &[u8],
+    clock: &[u8],
+) -> Option<CivilTime> {
+    let parts: [&[u8]; 9] = [weekday, b", ", day, b" ", month, b" ", year, b" ", clock];
+    parse_imf_fixdate(&[&parts.concat()[..], b" GMT"].concat())
+}
+
+fn parse_rfc_850(text: &[u8], now: CivilTime) -> Option<CivilTime> {
+    let (weekday, rest) = text.split_at(text.iter().position(|&byte| byte == b',')?);
+    let [b',', b' ', d1, d2, b'-', m1, m2, m3, b'-', y1, y2, b' ', clock @ ..] = rest else {
+        return None;
+    };
+    if !WEEKDAYS.iter().any(|known| known.as_bytes() == weekday) {
+        return None;
+    }
+    let ahead = (100 + number(&[*y1, *y2])? - now.year % 100) % 100;
+    let year = if ahead > 50 { now.year + ahead - 100 } else { now.year + ahead };
+    let year = format!("{year:04}");
+    from_parts(&weekday[..3], &[*d1, *d2], &[*m1, *m2, *m3], year.as_bytes(), clock)
+}
+
+const WEEKDAYS: [&str; 7] =
+    ["Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday"];
+
+fn parse_asctime(text: &[u8]) -> Option<CivilTime> {
+    let (b' ', b' ', b' ', b' ') = (text[3], text[7], text[10], text[19]) else { return None };
+    // A day before the tenth has a space in place of its first digit.
+    let first = if text[8] == b' ' { b'0' } else { text[8] };
+    from_parts(&text[..3], &[first, text[9]], &text[4..7], &text[20..], &text[11..19])
+}
+
+/// Formats a time as access logs in the common and the combined format have it, in GMT:
+/// `06/Nov/1994:08:49:37 +0000`.
+pub fn log_date(time: SystemTime) -> String {
+    let CivilTime { year, month, day, hour, minute, second, .. } = time.into();
+    let month = str::from_utf8(&MONTHS[3 * month - 3..3 * month]).unwrap_or_default();
+    format!("{day:02}/{month}/{year:04}:{hour:02}:{minute:02}:{second:02} +0000")
+}
+
 fn two_digits(out: &mut [u8], number: usize) {
     out[0] = b'0' + (number / 10 % 10) as u8;
     out[1] = b'0' + (number % 10) as u8;
@@ -138,6 +216,44 @@ mod tests {
             let time = UNIX_EPOCH + Duration::from_secs(days * 86_400 + days * 7919 % 86_400);
             assert_eq!(parse_imf_fixdate(&imf_fixdate(time)), Some(time.into()), "day {days}");
         }
+    }
+
+    #[test]
+    fn a_recipient_knows_three_forms() {
+        let parse = |text: &str| parse_http_date(text.as_bytes(), example());
+        for text in [
+            "Sun, 06 Nov 1994 08:49:37 GMT",
+            "Sunday, 06-Nov-94 08:49:37 GMT",
+            "Sun Nov  6 08:49:37 1994",
+        ] {
+            assert_eq!(parse(text), Some(example()), "{text}");
+        }
+        // In 1994, 44 is 2044 and 45 is 1945, which counts as 1970.
+        let year = |text: &str| parse(text).map(|time| CivilTime::from(time).year);
+        assert_eq!(year("Sunday, 06-Nov-44 08:49:37 GMT"), Some(2044));
+        assert_eq!(year("Sunday, 06-Nov-45 08:49:37 GMT"), Some(1970));
+        for text in [
+            "yesterday",
+            "",
+            "GMT",
+            "Sun, 06-Nov-94 08:49:37 GMT",
+            "Sunday, 06 Nov 94 08:49:37 GMT",
+            "Sunday, 06-Nov-94 08:49:37 GMT ",
+            "Sun Nov 06 08:49:37 94",
+            "Sun Nov 36 08:49:37 1994",
+            "Sun Nov  6 08:49:37\t1994",
+        ] {
+            assert_eq!(parse(text), None, "{text}");
+        }
+        for days in (0..=60_000).step_by(7) {
+            let time = UNIX_EPOCH + Duration::from_secs(days * 86_400 + 4711);
+            assert_eq!(SystemTime::from(CivilTime::from(time)), time, "day {days}");
+        }
+    }
+
+    #[test]
+    fn a_date_of_an_access_log() {
+        assert_eq!(log_date(example()), "06/Nov/1994:08:49:37 +0000");
     }
 
     #[test]

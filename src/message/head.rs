@@ -14,6 +14,7 @@
 //!
 //! Rule: RFC 9112 sections 2 to 5.  Left out: line folding, HTTP/0.9.  Next: [`target`].
 
+use std::fmt;
 use std::mem::MaybeUninit;
 
 use super::fields::{FieldLines, Span, check_line, without_line_end};
@@ -31,6 +32,15 @@ pub enum Version {
     Http10,
     /// HTTP/1.1: the connection stays open, unless one side sends `Connection: close`.
     Http11,
+}
+
+impl fmt::Display for Version {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Version::Http10 => "HTTP/1.0",
+            Version::Http11 => "HTTP/1.1",
+        })
+    }
 }
 
 /// A request head that has passed every check. It holds offsets into the bytes it was parsed from.
@@ -398,7 +408,8 @@ mod tests {
         refused("GET / HTTP/1.1\r\nX: a\r\n|\t|b\r\n", Folding);
         refused("GET / HTTP/1.1\r\nHost| |: h\r\n", SpaceBeforeColon);
         refused("GET / HTTP/1.1\r\nHost|\t|  : h\r\n", SpaceBeforeColon);
-        refused("GET / HTTP/1.1\r\nX| |Y: h\r\n", FieldName);
+        refused("GET / HTTP/1.1\r\nX| |Y: h\r\n", NoColon);
+        refused("GET / HTTP/1.1\r\nHost| |127.0.0.1:5000\r\n", NoColon);
         refused("GET / HTTP/1.1\r\n|:| h\r\n", FieldName);
         refused("GET / HTTP/1.1\r\nX|\0|Y: h\r\n", FieldName);
         refused("GET / HTTP/1.1\r\nNoColon|\r|\n", NoColon);

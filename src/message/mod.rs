@@ -37,6 +37,7 @@ pub mod limits;
 pub mod method;
 pub mod status;
 pub mod date;
+pub mod credentials;
 pub mod base64;
 pub mod visible;
 pub mod counted;

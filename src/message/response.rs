@@ -84,6 +84,13 @@ type WriteContent = dyn FnOnce(&mut dyn Write) -> io::Result<()> + Send;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct BadField(String);
 
+impl BadField {
+    /// A field that only the server writes.
+    pub(crate) fn own(name: &str) -> BadField {
+        BadField(format!("{name} is written by the server itself"))
+    }
+}
+
 impl fmt::Display for BadField {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.0)
@@ -394,7 +401,7 @@ impl Response {
             )));
         }
         if OWN_FIELDS.iter().any(|own| own.eq_ignore_ascii_case(name)) {
-            return Err(BadField(format!("{name} is written by the server itself")));
+            return Err(BadField::own(name));
         }
         let is_single =
             ["content-type", "location"].iter().any(|one| one.eq_ignore_ascii_case(name));

@@ -227,11 +227,15 @@ impl<'a, S: Sync, L: Io> Connection<'a, S, L> {
         self.service.report(
             self.identity,
             &Answered {
+                peer: self.identity.peer,
                 method: "-",
                 target: "-".into(),
+                version: None,
+                fields: None,
                 status,
                 route: None,
                 received,
+                content_sent: self.transport.content_sent(),
                 took: since.elapsed(),
                 persistence: Persistence::Close,
             },

@@ -14,6 +14,7 @@
 
 use std::borrow::Cow;
 use std::io::{self, ErrorKind, Read, Write};
+use std::mem;
 use std::panic::{self, AssertUnwindSafe};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Instant, SystemTime};
@@ -32,6 +33,9 @@ use crate::message::steps::DeliveryStep;
 /// write.
 const STREAM_READ_BYTES: usize = 16 * 1024;
 
+/// Bytes of a usual head, at most. Buffers with room for it are used again for any file.
+const USUAL_HEAD_BYTES: usize = 1024;
+
 /// Whether a response is sent with a single write, if the socket's buffer has room for it.
 pub(super) fn is_one_write(response: &Response) -> bool {
     matches!(&response.body, Body::Bytes(bytes) if bytes.len() <= ONE_WRITE)
@@ -45,7 +49,7 @@ pub(super) fn memory_of(response: &Response) -> usize {
     let (content, buffers) = match &response.body {
         Body::Bytes(Cow::Owned(bytes)) => (bytes.capacity(), one_write(bytes.len())),
         Body::Bytes(Cow::Borrowed(bytes)) => (0, one_write(bytes.len())),
-        Body::Sized(_, length) => (0, 2 * usize::try_from(*length).map_or(ONE_WRITE, one_write)),
+        Body::Sized(_, length) => (0, usize::try_from(*length).map_or(ONE_WRITE, one_write)),
         Body::Stream(_) | Body::Written(_) => (0, 2 * STREAM_READ_BYTES),
         Body::Steps(steps) | Body::Raw(steps) => {
             let bytes_of = |step: &DeliveryStep| match step {
@@ -90,6 +94,7 @@ pub(super) fn deliver<L: Io>(
         transport.out.clear();
         return take_steps(transport, steps, limits, stopping);
     }
+    transport.mark_content();
     match (response.body, context.delimiter()) {
         (_, Delimiter::Head | Delimiter::Length(0)) => transport.flush(limits.time_budget(0))?,
         (Body::Bytes(bytes), _) => {
@@ -142,28 +147,62 @@ fn read_content(reader: &mut impl Read, buffer: &mut [u8]) -> Option<usize> {
     }
 }
 
-/// Sends exactly `length` bytes after the head that is in `out`.
+/// Sends exactly `length` bytes after the head that is in `out`. The bytes are read into the buffer that
+/// has the head, so they are not copied: into `out` itself if they are few.
 #[cold]
 fn copy<L: Io>(
+    transport: &mut Transport<'_, L>,
+    reader: impl Read,
+    length: u64,
+    limits: &Limits,
+) -> io::Result<Sent> {
+    let mut out = mem::take(transport.out);
+    let head = out.len();
+    let one_write = usize::try_from(length).map_or(ONE_WRITE, |all| all.min(ONE_WRITE));
+    if head + one_write <= MAX_KEPT_OUTPUT {
+        out.resize(head + one_write, 0);
+        let sent = copy_with(&mut out, head, transport, reader, length, limits)?;
+        out.clear();
+        *transport.out = out;
+        return Ok(sent);
+    }
+    let memory = transport.memory;
+    let mut buffer = memory.buffer(ONE_WRITE + head.max(USUAL_HEAD_BYTES));
+    buffer[..head].copy_from_slice(&out);
+    drop(out);
+    let sent = copy_with(&mut buffer, head, transport, reader, length, limits);
+    if head <= USUAL_HEAD_BYTES {
+        memory.keep_buffer(buffer);
+    }
+    sent
+}
+
+/// Sends the first `filled` bytes of a buffer, and `length` bytes that are read into it.
+fn copy_with<L: Io>(
+    buffer: &mut [u8],
+    mut filled: usize,
     transport: &mut Transport<'_, L>,
     mut reader: impl Read,
     length: u64,
     limits: &Limits,
 ) -> io::Result<Sent> {
-    let since = Instant::now();
-    let mut left = length;
-    let mut buffer = vec![0; usize::try_from(length).map_or(ONE_WRITE, |all| all.min(ONE_WRITE))];
+    let (mut left, mut since) = (length, None);
     while left > 0 {
-        let read = read_content(&mut reader, &mut buffer);
-        let bytes = &buffer[..read.unwrap_or(0)];
-        transport.out.extend_from_slice(bytes);
-        transport.flush(limits.time_budget(length).saturating_sub(since.elapsed()))?;
-        if bytes.is_empty() {
+        let end = buffer.len().min(filled + ONE_WRITE);
+        let read = read_content(&mut reader, &mut buffer[filled..end]).unwrap_or(0);
+        let budget = limits.time_budget(length);
+        let budget = since.map_or(budget, |since: Instant| budget.saturating_sub(since.elapsed()));
+        transport.send(&buffer[..filled + read], budget)?;
+        if read == 0 {
             return Ok(Sent::CutShort);
         }
-        left -= bytes.len() as u64;
+        left -= read as u64;
+        filled = 0;
+        // What is sent with one write needs no clock.
+        if left > 0 {
+            since.get_or_insert_with(Instant::now);
+        }
     }
-    transport.flush(limits.time_budget(0))?;
     Ok(Sent::Whole)
 }
 
@@ -283,7 +322,8 @@ fn take_steps<L: Io>(
             _ => 0,
         };
         let is_stopping = || stopping.load(Ordering::SeqCst);
-        match take(transport.io(), &step, limits.time_budget(length), is_stopping)? {
+        let (io, sent_bytes) = transport.io();
+        match take(io, &step, limits.time_budget(length), sent_bytes, is_stopping)? {
             AfterStep::Open => {}
             AfterStep::HalfClosed => sent = Sent::CutShort,
             AfterStep::Closed => return Ok(Sent::CutShort),

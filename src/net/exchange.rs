@@ -444,11 +444,15 @@ impl<'c, 'a, S: Sync, L: Io> Exchange<'c, 'a, S, L> {
         self.service.report(
             *self.identity,
             &Answered {
+                peer: self.identity.peer,
                 method: self.head.method.name(),
                 target,
+                version: Some(self.head.version),
+                fields: Some(self.head.fields(bytes)),
                 status,
                 route: route.map(Route::row),
                 received: self.length + self.dropped,
+                content_sent: self.transport.content_sent(),
                 took: since.elapsed(),
                 persistence,
             },

@@ -16,6 +16,7 @@
 use std::io::{self, ErrorKind};
 use std::ops::Deref;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Mutex, PoisonError};
 
 use log::warn;
 
@@ -47,7 +48,13 @@ pub(crate) struct Memory {
     reserved: AtomicUsize,
     /// Limits the messages about requests and responses that did not fit.
     short: Throttle,
+    /// Buffers for the content of files, which wait for the next one.
+    spare: Mutex<Vec<Vec<u8>>>,
 }
+
+/// How many buffers wait, at most: half a MiB. To allocate one, and to fill it with zeros, would take a
+/// quarter of the time of a response of 100 KiB.
+const MAX_SPARE: usize = 8;
 
 /// The budget has no room for these bytes, or the system has none.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -62,7 +69,25 @@ impl From<OutOfMemory> for io::Error {
 impl Memory {
     pub fn new(budget: u64) -> Memory {
         let budget = usize::try_from(budget).unwrap_or(usize::MAX);
-        Memory { budget, reserved: AtomicUsize::new(0), short: Throttle::default() }
+        let (reserved, spare) = (AtomicUsize::new(0), Mutex::default());
+        Memory { budget, reserved, short: Throttle::default(), spare }
+    }
+
+    /// A buffer of at least this many bytes, with any content. Its memory is to be reserved before.
+    pub fn buffer(&self, length: usize) -> Vec<u8> {
+        let spare = self.spare.lock().unwrap_or_else(PoisonError::into_inner).pop();
+        match spare {
+            Some(buffer) if buffer.len() >= length => buffer,
+            _ => vec![0; length],
+        }
+    }
+
+    /// Keeps a buffer for the next call of [`Memory::buffer`], unless enough of them wait.
+    pub fn keep_buffer(&self, buffer: Vec<u8>) {
+        let mut spare = self.spare.lock().unwrap_or_else(PoisonError::into_inner);
+        if spare.len() < MAX_SPARE {
+            spare.push(buffer);
+        }
     }
 
     /// A reservation of no bytes yet.
@@ -176,6 +201,16 @@ pub(crate) fn enlarge(buffer: &mut Vec<u8>, capacity: usize) -> Result<(), OutOf
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_few_buffers_wait_for_the_next_file() {
+        let memory = Memory::new(0);
+        let buffers: Vec<Vec<u8>> = (0..2 * MAX_SPARE).map(|_| memory.buffer(100)).collect();
+        buffers.into_iter().for_each(|buffer| memory.keep_buffer(buffer));
+        assert_eq!(memory.spare.lock().unwrap().len(), MAX_SPARE);
+        assert_eq!(memory.buffer(50).len(), 100, "one that waited");
+        assert_eq!(memory.buffer(200).len(), 200);
+    }
 
     #[test]
     fn reservations_fill_the_budget_and_give_it_back() {

@@ -31,3 +31,4 @@ pub mod memory;
 pub(crate) mod delivery;
 pub(crate) mod steps;
 pub mod observer;
+pub mod health;

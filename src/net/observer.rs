@@ -25,6 +25,8 @@ use log::error;
 use super::connections::Identity;
 use super::transport::Io;
 use crate::message::dialogue::Side;
+use crate::message::fields::FieldLines;
+use crate::message::head::Version;
 use crate::message::persistence::Persistence;
 use crate::message::status::Status;
 use crate::route::RouteRow;
@@ -82,16 +84,24 @@ pub trait Observer: Send + Sync {
 /// An exchange that is over, for [`Observer::answered`].
 #[derive(Clone, Debug)]
 pub struct Answered<'a> {
+    /// The client's address.
+    pub peer: SocketAddr,
     /// The method as sent; `-` where the head could not be read.
     pub method: &'a str,
     /// The target, with what looks like a key masked; `-` where the head could not be read.
     pub target: Cow<'a, str>,
+    /// The version that the client sent; `None` where the head could not be read.
+    pub version: Option<Version>,
+    /// The header fields of the request; `None` where the head could not be read. They may hold secrets.
+    pub fields: Option<FieldLines<'a>>,
     /// The response's status.
     pub status: Status,
     /// The row of the route table that answered, if one did.
     pub route: Option<&'a RouteRow>,
     /// Bytes of the request.
     pub received: usize,
+    /// Bytes of the response after its head that were written, with the framing of chunks.
+    pub content_sent: u64,
     /// Time from the last byte of the head read to the last byte of the response written.
     pub took: Duration,
     /// Whether the connection stays open after the response. `KeepAlive` may still be followed by a

@@ -36,8 +36,8 @@ pub(crate) enum AfterStep {
     Reset,
 }
 
-/// Takes one step. `budget` is the time in which the client must take its bytes. Where the system
-/// cannot reset a connection, it is to be closed.
+/// Takes one step. `budget` is the time in which the client must take its bytes, and `sent` counts
+/// them. Where the system cannot reset a connection, it is to be closed.
 ///
 /// # Errors
 /// The client is gone, or too slow.
@@ -45,10 +45,11 @@ pub(crate) fn take(
     io: &mut impl Io,
     step: &DeliveryStep,
     budget: Duration,
+    sent: &mut u64,
     is_stopping: impl Fn() -> bool,
 ) -> io::Result<AfterStep> {
     match step {
-        DeliveryStep::Bytes(bytes) => send(io, bytes, budget)?,
+        DeliveryStep::Bytes(bytes) => send(io, bytes, budget, sent)?,
         DeliveryStep::Wait(time) if !wait(*time, is_stopping) => return Ok(AfterStep::Closed),
         DeliveryStep::Wait(_) => {}
         DeliveryStep::HalfClose => {

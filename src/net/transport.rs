@@ -128,7 +128,9 @@ pub(crate) struct Transport<'a, L> {
     input: &'a mut Vec<u8>,
     start: usize,
     end: usize,
-    /// What the input buffer takes of the memory of all connections.
+    /// The memory of all connections.
+    pub memory: &'a Memory,
+    /// What the input buffer takes of it.
     reserved: Reservation<'a>,
     /// Bytes to send. The code that fills it calls [`flush`](Transport::flush).
     pub out: &'a mut Vec<u8>,
@@ -137,6 +139,10 @@ pub(crate) struct Transport<'a, L> {
     timeout: Duration,
     /// Whether the server itself has shut the reading half.
     is_shut: bool,
+    /// Bytes that were sent on this connection.
+    sent: u64,
+    /// Where among them the content of the last response begins.
+    content_start: u64,
 }
 
 impl<'a, L: Io> Transport<'a, L> {
@@ -151,8 +157,31 @@ impl<'a, L: Io> Transport<'a, L> {
         let Buffers { input, output: out } = buffers;
         out.clear();
         let (start, end, timeout, is_shut) = (0, 0, idle_timeout, false);
-        let reserved = memory.reservation();
-        Transport { io, input, start, end, reserved, out, idle_timeout, timeout, is_shut }
+        let (sent, content_start, reserved) = (0, 0, memory.reservation());
+        Transport {
+            io,
+            input,
+            start,
+            end,
+            memory,
+            reserved,
+            out,
+            idle_timeout,
+            timeout,
+            is_shut,
+            sent,
+            content_start,
+        }
+    }
+
+    /// Records that the bytes in `out` are the head of a response, and that content follows them.
+    pub fn mark_content(&mut self) {
+        self.content_start = self.sent + self.out.len() as u64;
+    }
+
+    /// Bytes that were sent of the last response's content, with its framing.
+    pub fn content_sent(&self) -> u64 {
+        self.sent.saturating_sub(self.content_start)
     }
 
     /// Records that another thread shut the reading half to end an idle wait, just when a request arrived.
@@ -303,12 +332,13 @@ impl<'a, L: Io> Transport<'a, L> {
     /// # Errors
     /// Those of [`send`].
     pub fn send(&mut self, bytes: &[u8], budget: Duration) -> io::Result<()> {
-        send(&mut self.io, bytes, budget)
+        send(&mut self.io, bytes, budget, &mut self.sent)
     }
 
-    /// Both directions themselves, past the buffers: for what is sent in steps.
-    pub fn io(&mut self) -> &mut L {
-        &mut self.io
+    /// Both directions themselves, past the buffers, and the count of bytes that were sent: for what is
+    /// sent in steps.
+    pub fn io(&mut self) -> (&mut L, &mut u64) {
+        (&mut self.io, &mut self.sent)
     }
 
     /// Closes the writing half. If that fails, the client is gone already.
@@ -353,13 +383,21 @@ impl<'a, L: Io> Transport<'a, L> {
 ///
 /// # Errors
 /// The client took no byte for the socket's write timeout, or not all within `budget`, or is gone.
-pub(super) fn send(io: &mut impl Io, bytes: &[u8], budget: Duration) -> io::Result<()> {
+pub(super) fn send(
+    io: &mut impl Io,
+    bytes: &[u8],
+    budget: Duration,
+    sent: &mut u64,
+) -> io::Result<()> {
     let mut rest = bytes;
     let mut since = None;
     while !rest.is_empty() {
         match io.write(rest) {
             Ok(0) => return Err(ErrorKind::WriteZero.into()),
-            Ok(length) => rest = &rest[length..],
+            Ok(length) => {
+                rest = &rest[length..];
+                *sent += length as u64;
+            }
             Err(error) if error.kind() == ErrorKind::Interrupted => {}
             Err(error) => return Err(error),
         }

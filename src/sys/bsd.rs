@@ -2,14 +2,19 @@
 //! no limit, and they have no SCHED_BATCH.
 
 use std::ffi::{c_int, c_ulong};
+use std::fs::File;
+use std::io::{self, ErrorKind};
 use std::net::TcpStream;
+use std::path::Path;
 
 pub const RLIMIT_NOFILE: c_int = 8;
 pub const SOL_SOCKET: c_int = 0xffff;
 pub const SO_LINGER: c_int = 0x80;
+pub const ELOOP: c_int = 62;
 pub const ENOBUFS: c_int = 55;
 /// The size of a terminal.
 pub const TIOCGWINSZ: IoctlRequest = 0x4008_7468;
+pub const O_NONBLOCK: c_int = 4;
 
 /// The type of a request to `ioctl`.
 pub type IoctlRequest = c_ulong;
@@ -28,6 +33,11 @@ pub fn limit_malloc_arenas() {}
 pub fn use_batch_scheduling() {}
 
 pub fn reap_orphans() {}
+
+/// Each system has other calls for it, or none.
+pub fn open_beneath(_: &File, _: &Path) -> io::Result<File> {
+    Err(ErrorKind::Unsupported.into())
+}
 
 pub fn unacknowledged(_: &TcpStream) -> usize {
     0

@@ -1,9 +1,13 @@
 //! What Linux alone has: malloc's arenas, scheduling and orphans, and the numbers of its C headers. The
 //! numbers hold except on a few old architectures: Alpha, MIPS, PA-RISC and SPARC.
 
-use std::ffi::{c_int, c_ulong};
+use std::ffi::{CString, c_int, c_long, c_ulong};
+use std::fs::File;
+use std::io::{self, ErrorKind};
 use std::net::TcpStream;
-use std::os::fd::AsRawFd;
+use std::os::fd::{AsRawFd, FromRawFd};
+use std::os::unix::ffi::OsStrExt;
+use std::path::Path;
 use std::ptr;
 
 use super::SIG_IGN;
@@ -13,7 +17,9 @@ use super::signal;
 pub const RLIMIT_NOFILE: c_int = 7;
 pub const SOL_SOCKET: c_int = 1;
 pub const SO_LINGER: c_int = 13;
+pub const ELOOP: c_int = 40;
 pub const ENOBUFS: c_int = 105;
+pub const O_NONBLOCK: c_int = 0o4000;
 
 /// `rlim_t`: 64 bits wide in musl (from which OpenHarmony's library comes), also where a `long` has 32.
 #[cfg(any(target_env = "musl", target_env = "ohos"))]
@@ -77,6 +83,64 @@ pub fn unacknowledged(stream: &TcpStream) -> usize {
     if result == 0 { usize::try_from(bytes).unwrap_or(0) } else { 0 }
 }
 
+pub fn open_beneath(folder: &File, path: &Path) -> io::Result<File> {
+    let path = CString::new(path.as_os_str().as_bytes())?;
+    let flags = (O_NONBLOCK | O_NOCTTY | O_CLOEXEC | O_LARGEFILE) as u64; // 0, reading, is among them
+    let how = OpenHow { flags, mode: 0, resolve: RESOLVE_BENEATH };
+    for _ in 0..MAX_OPEN_TRIES {
+        // SAFETY: `syscall` reads each argument as a `long` or a pointer, and each is one. The path ends
+        // in a NUL, the struct has the kernel's layout and its size is passed; both live across the call,
+        // which keeps no pointer. A kernel that has no such call fails.
+        let descriptor = unsafe {
+            syscall(
+                SYS_OPENAT2,
+                c_long::from(folder.as_raw_fd()),
+                path.as_ptr(),
+                &raw const how,
+                size_of::<OpenHow>() as c_long,
+            )
+        };
+        if let Ok(descriptor @ 0..) = c_int::try_from(descriptor) {
+            // SAFETY: the call has opened this descriptor, and nothing else owns it.
+            return Ok(unsafe { File::from_raw_fd(descriptor) });
+        }
+        let error = io::Error::last_os_error();
+        match error.kind() {
+            // A signal; or a folder on the way was renamed just now.
+            ErrorKind::Interrupted | ErrorKind::WouldBlock => {}
+            // What a sandbox says of a call that it does not know.
+            _ if error.raw_os_error() == Some(EPERM) => return Err(ErrorKind::Unsupported.into()),
+            _ => return Err(error),
+        }
+    }
+    Err(ErrorKind::ResourceBusy.into())
+}
+
+/// How often a file is opened again, if folders are being renamed meanwhile.
+const MAX_OPEN_TRIES: usize = 16;
+
+/// `struct open_how`.
+#[repr(C)]
+struct OpenHow {
+    flags: u64,
+    mode: u64,
+    resolve: u64,
+}
+
+/// The same number on every architecture for which Rust builds, except on MIPS: there, no call has it.
+const SYS_OPENAT2: c_long = 437;
+const RESOLVE_BENEATH: u64 = 0x08;
+const O_NOCTTY: c_int = 0o400;
+const O_CLOEXEC: c_int = 0o2_000_000;
+/// Files of 2 GiB and more. A kernel of 64 bits needs no flag for them.
+const O_LARGEFILE: c_int = match () {
+    _ if cfg!(target_arch = "arm") => 0o400_000,
+    _ if cfg!(target_arch = "powerpc") => 0o200_000,
+    _ if cfg!(target_pointer_width = "32") => 0o100_000,
+    _ => 0,
+};
+const EPERM: c_int = 1;
+
 /// The type of a request to `ioctl`: an `int` in musl (from which OpenHarmony's library comes) and on
 /// Android, a `long` in glibc and uClibc.
 #[cfg(any(target_env = "musl", target_env = "ohos", target_os = "android"))]
@@ -119,6 +183,7 @@ unsafe extern "C" {
     #[cfg(target_env = "gnu")]
     fn mallopt(parameter: c_int, value: c_int) -> c_int;
     fn waitpid(process: c_int, status: *mut c_int, options: c_int) -> c_int;
+    fn syscall(number: c_long, ...) -> c_long;
     fn pthread_self() -> Thread;
     fn pthread_getschedparam(
         thread: Thread,
@@ -183,6 +248,29 @@ mod tests {
         while unacknowledged(&server) > 0 {
             std::thread::yield_now();
         }
+    }
+
+    #[test]
+    fn the_kernel_opens_files_below_a_folder_only() {
+        let folder = std::env::temp_dir().join(format!("openkitchen-sys-{}", std::process::id()));
+        std::fs::create_dir_all(&folder).expect("a folder");
+        let file = File::create(folder.join("large")).expect("a file");
+        let length = (1 << 32) + 7; // more than an offset of 32 bits holds
+        file.set_len(length).expect("a sparse file");
+        let open = |path: &str| open_beneath(&File::open(&folder)?, Path::new(path));
+        match open("large") {
+            Ok(large) => {
+                assert_eq!(large.metadata().expect("metadata").len(), length);
+                let kind = |path| open(path).expect_err(path).kind();
+                assert_eq!(kind("../large"), ErrorKind::CrossesDevices);
+                assert_eq!(kind("/"), ErrorKind::CrossesDevices);
+                assert_eq!(kind("none"), ErrorKind::NotFound);
+                assert!(open(".").expect("the folder").metadata().expect("metadata").is_dir());
+            }
+            // An old kernel, a sandbox, or an emulator that does not know the call.
+            Err(error) => assert_eq!(error.kind(), ErrorKind::Unsupported),
+        }
+        std::fs::remove_dir_all(&folder).expect("removed");
     }
 
     #[cfg(target_env = "gnu")]

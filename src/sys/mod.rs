@@ -17,6 +17,9 @@
 //! /dev/urandom           random bytes for a secret: a file; on Windows ProcessPrng
 //! fstat, stat            whether a path leads to an open file: likewise
 //! dup                    a listening socket as a `TcpStream`: likewise
+//! openat2                a file below a folder, where no link leads out of the folder
+//! open                   a file that may be a pipe, without waiting for its other end
+//! fcntl                  the listeners that a service manager has passed (LISTEN_FDS)
 //! (none)                 an argument is split at a byte: likewise
 //! /proc, /sys            how much memory there is: files, and no calls
 //! ```
@@ -60,7 +63,7 @@ mod system;
 mod system;
 
 use std::ffi::OsStr;
-use std::fs::File;
+use std::fs::{File, Metadata};
 use std::hash::{BuildHasher, RandomState};
 use std::io;
 use std::net::{TcpListener, TcpStream};
@@ -208,6 +211,51 @@ pub fn secret(bytes: &mut [u8]) -> io::Result<()> {
 /// The system's error; `NotFound` where there is no file.
 pub fn is_same_file(file: &File, path: &Path) -> io::Result<bool> {
     system::is_same_file(file, path)
+}
+
+/// Opens what this relative path names below an open folder, for reading. The kernel refuses the path if
+/// a link or a `..` in it leads out of the folder. It does not wait for the other end of a pipe.
+///
+/// # Errors
+/// The system's error. `CrossesDevices` (EXDEV): the path leads out of the folder, or has a link with an
+/// absolute path. `Unsupported`: only Linux has such a call, from version 5.6 on, and a sandbox may forbid it.
+pub fn open_beneath(folder: &File, path: &Path) -> io::Result<File> {
+    system::open_beneath(folder, path)
+}
+
+/// Opens a file or a folder for reading. It does not wait for the other end of a pipe.
+///
+/// # Errors
+/// The system's error.
+pub fn open_at_once(path: &Path) -> io::Result<File> {
+    system::open_at_once(path)
+}
+
+/// Whether an error of opening a file says that the path leads to none: to a socket or a device that is
+/// not there (ENXIO, ENODEV), or round in a circle of links (ELOOP). [`io::ErrorKind`] has no names for
+/// these.
+pub fn is_no_file(error: &io::Error) -> bool {
+    error.raw_os_error().is_some_and(|number| system::NO_FILE.contains(&number))
+}
+
+/// The state of a file at one moment: it is another one as soon as the content, the length, the access
+/// rights or the number of names has changed. A change is not seen if it follows another one within the
+/// same tick of the file system's clock, some milliseconds. On Windows it has the time of the last write
+/// and the length.
+pub fn file_state(file: &Metadata) -> FileState {
+    system::file_state(file)
+}
+
+/// See [`file_state`].
+pub type FileState = (u64, [i64; 4]);
+
+/// The listening sockets that a service manager has opened for this process (LISTEN_FDS, LISTEN_PID). They
+/// are returned once: later calls return none, as on Windows.
+///
+/// # Errors
+/// One of them is not there, or is no listening TCP socket.
+pub fn inherited_listeners() -> io::Result<Vec<TcpListener>> {
+    system::inherited_listeners()
 }
 
 /// Calls `on_signal` at the first SIGTERM, SIGHUP or Ctrl-C, in a thread of its own. The thread is

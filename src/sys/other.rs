@@ -1,16 +1,21 @@
 //! Windows and the rest: what std can do, or nothing.
 
 use std::ffi::OsStr;
-use std::fs::{self, DirBuilder, File, OpenOptions};
+use std::fs::{self, DirBuilder, File, Metadata, OpenOptions};
 #[cfg(not(windows))]
 use std::io::Read;
 use std::io::{self, ErrorKind};
 use std::net::{TcpListener, TcpStream};
 use std::path::Path;
-use std::time::Duration;
+use std::time::{Duration, UNIX_EPOCH};
+
+use super::FileState;
 
 /// Windows: ERROR_NOT_ENOUGH_MEMORY, ERROR_OUTOFMEMORY, WSAEMFILE and WSAENOBUFS.
 pub const SHORTAGES: [i32; 4] = [8, 14, 10024, 10055];
+
+/// Windows: ERROR_CANT_RESOLVE_FILENAME, a circle of links.
+pub const NO_FILE: [i32; 1] = [1921];
 
 pub fn set_backlog(_: &TcpListener, _: i32) -> io::Result<()> {
     Ok(())
@@ -76,6 +81,28 @@ pub fn reap_orphans() {}
 
 pub fn is_same_file(_: &File, path: &Path) -> io::Result<bool> {
     Ok(fs::metadata(path)?.is_file())
+}
+
+pub fn open_beneath(_: &File, _: &Path) -> io::Result<File> {
+    Err(ErrorKind::Unsupported.into())
+}
+
+pub fn open_at_once(path: &Path) -> io::Result<File> {
+    let mut options = OpenOptions::new();
+    // Windows opens a folder only with this flag, FILE_FLAG_BACKUP_SEMANTICS.
+    #[cfg(windows)]
+    std::os::windows::fs::OpenOptionsExt::custom_flags(&mut options, 0x0200_0000);
+    options.read(true).open(path)
+}
+
+pub fn file_state(file: &Metadata) -> FileState {
+    let modified = file.modified().ok().and_then(|time| time.duration_since(UNIX_EPOCH).ok());
+    let modified = modified.unwrap_or_default();
+    (file.len(), [modified.as_secs() as i64, i64::from(modified.subsec_nanos()), 0, 0])
+}
+
+pub fn inherited_listeners() -> io::Result<Vec<TcpListener>> {
+    Ok(Vec::new())
 }
 
 pub fn on_stop_signal(_: impl FnOnce(StopSignals) + Send + 'static) -> io::Result<()> {

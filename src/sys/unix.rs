@@ -2,17 +2,19 @@
 //! `linux` and `bsd`.
 
 use std::ffi::{OsStr, c_int, c_uint, c_ushort, c_void};
-use std::fs::{self, DirBuilder, File, OpenOptions};
+use std::fs::{self, DirBuilder, File, Metadata, OpenOptions};
 use std::io::{self, ErrorKind, Read};
 use std::net::{TcpListener, TcpStream};
-use std::os::fd::{AsFd, AsRawFd, BorrowedFd, IntoRawFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, IntoRawFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
 use std::os::unix::net::UnixStream;
 use std::path::Path;
-use std::ptr;
-use std::sync::atomic::{AtomicI32, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI32, Ordering};
 use std::time::{Duration, Instant};
+use std::{env, process, ptr};
+
+use super::FileState;
 
 #[cfg(any(target_os = "linux", target_os = "android"))]
 #[path = "linux.rs"]
@@ -22,10 +24,12 @@ mod kernel;
 mod kernel;
 
 use kernel::{
-    ENOBUFS, IoctlRequest, RLIMIT_NOFILE, ResourceAmount, SO_LINGER, SOL_SOCKET, TIOCGWINSZ,
-    highest_soft_limit,
+    ELOOP, ENOBUFS, IoctlRequest, O_NONBLOCK, RLIMIT_NOFILE, ResourceAmount, SO_LINGER, SOL_SOCKET,
+    TIOCGWINSZ, highest_soft_limit,
 };
-pub use kernel::{limit_malloc_arenas, reap_orphans, unacknowledged, use_batch_scheduling};
+pub use kernel::{
+    limit_malloc_arenas, open_beneath, reap_orphans, unacknowledged, use_batch_scheduling,
+};
 
 pub fn set_backlog(listener: &TcpListener, backlog: i32) -> io::Result<()> {
     // SAFETY: `listen` reads no memory of ours; the descriptor is open as long as `listener` lives.
@@ -107,6 +111,39 @@ fn columns(terminal: BorrowedFd<'_>) -> Option<usize> {
     let result = unsafe { ioctl(terminal.as_raw_fd(), TIOCGWINSZ, &raw mut size) };
     // Zero: a terminal that does not know its size, such as a serial line.
     (result == 0 && size.columns > 0).then(|| usize::from(size.columns))
+}
+
+pub fn open_at_once(path: &Path) -> io::Result<File> {
+    OpenOptions::new().read(true).custom_flags(O_NONBLOCK).open(path)
+}
+
+pub fn file_state(file: &Metadata) -> FileState {
+    (file.len(), [file.mtime(), file.mtime_nsec(), file.ctime(), file.ctime_nsec()])
+}
+
+pub fn inherited_listeners() -> io::Result<Vec<TcpListener>> {
+    static ARE_TAKEN: AtomicBool = AtomicBool::new(false);
+    let number = |name| env::var(name).ok().and_then(|text| text.parse::<u32>().ok());
+    if number("LISTEN_PID") != Some(process::id()) || ARE_TAKEN.swap(true, Ordering::SeqCst) {
+        return Ok(Vec::new());
+    }
+    let count = c_int::try_from(number("LISTEN_FDS").unwrap_or(0)).unwrap_or(0);
+    let take = |descriptor: c_int| {
+        // SAFETY: F_SETFD takes a number and fails if the descriptor is not open. `from_raw_fd` is called
+        // only if it is open. The variables say that it was opened for this process, and `ARE_TAKEN` that
+        // nothing has taken it before.
+        let listener = unsafe {
+            if fcntl(descriptor, F_SETFD, FD_CLOEXEC) == -1 {
+                return Err(io::Error::last_os_error());
+            }
+            TcpListener::from_raw_fd(descriptor)
+        };
+        // The first fails if the socket is no TCP socket, and the second if it does not listen.
+        listener.local_addr()?;
+        set_backlog(&listener, INHERITED_BACKLOG)?;
+        Ok(listener)
+    };
+    (FIRST_INHERITED..FIRST_INHERITED.saturating_add(count)).map(take).collect()
 }
 
 pub fn on_stop_signal(on_signal: impl FnOnce(StopSignals) + Send + 'static) -> io::Result<()> {
@@ -203,6 +240,9 @@ extern "C" fn do_nothing(_: c_int) {}
 /// ENOMEM, ENFILE, EMFILE and ENOBUFS. The first three have the same number on each Unix.
 pub const SHORTAGES: [c_int; 4] = [12, 23, 24, ENOBUFS];
 
+/// ENXIO, ENODEV and ELOOP. The first two have the same number on each Unix.
+pub const NO_FILE: [c_int; 3] = [6, 19, ELOOP];
+
 /// What happens at a signal: the address of a handler, or [`SIG_IGN`].
 type Disposition = *const c_void;
 
@@ -211,6 +251,13 @@ type Handler = extern "C" fn(c_int);
 
 /// The signal is ignored.
 const SIG_IGN: Disposition = ptr::without_provenance(1);
+
+/// The first descriptor that a service manager passes: sd_listen_fds(3).
+const FIRST_INHERITED: c_int = 3;
+/// The backlog of an inherited listener: what systemd sets by default.
+const INHERITED_BACKLOG: c_int = 4096;
+const F_SETFD: c_int = 2;
+const FD_CLOEXEC: c_int = 1;
 
 const SIGHUP: c_int = 1;
 const SIGINT: c_int = 2;
@@ -252,6 +299,7 @@ unsafe extern "C" {
     ) -> c_int;
     fn listen(socket: c_int, backlog: c_int) -> c_int;
     fn ioctl(descriptor: c_int, request: IoctlRequest, ...) -> c_int;
+    fn fcntl(descriptor: c_int, command: c_int, ...) -> c_int;
     fn getrlimit(resource: c_int, limit: *mut ResourceLimit) -> c_int;
     fn setrlimit(resource: c_int, limit: *const ResourceLimit) -> c_int;
     fn signal(number: c_int, disposition: Disposition) -> Disposition;

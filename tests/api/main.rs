@@ -7,7 +7,7 @@
 //! faults    each fault, and what curl, Python and a raw socket see of it
 //! peers     examples of other mock servers, written with this library
 //! fallback  the handler for the requests that no row answers
-//! files     the path of a file that a request names
+//! files     the path of a file that a request names, and the files of a folder
 //! observer  what an observer is told, and in which order
 //! observe   the trace, recordings and kept exchanges of a library server
 //! carets    the caret and the corrected line in the response to a malformed request

@@ -24,6 +24,7 @@
 //! - a, d, g and h are also run on a small server on the [`library`], without the lesson site.
 //! - The last line says how long a server in a test takes to start and to stop, without a connection. The
 //!   goal is less than a millisecond each.
+//! - f is the command `serve`, without its log.
 //! - b depends on the scheduler: it may run server and client on one core or on two. Read p50.
 //! - i measures memory as PSS. Its latencies are those of new clients while all others are idle.
 //! - k shows the backlog of the floor, 128 as std sets it. If the backlog is full, a client tries again
@@ -35,8 +36,8 @@
 //! make bench-peers                           beside nginx, hyper and tiny_http: tests/peers
 //! ```
 //! A peer (`--peer PROGRAM`) is any program that prints `# listening on http://ADDR` and answers
-//! `GET /healthz` with `ok` and `POST /echo` with the content. The benchmark leaves it out of the
-//! workloads that it cannot answer.
+//! `GET /healthz` with `ok` and `POST /echo` with the content, or the files of the folder that the variable
+//! FILES names. The benchmark leaves it out of the workloads that it cannot answer.
 
 mod child;
 mod floor;
@@ -190,7 +191,11 @@ impl Measurement<'_> {
         folder: &'a Folder,
     ) -> io::Result<Measurement<'a>> {
         let request = workload.request();
-        let child = ServerKind::OpenKitchen(Observation::Off).start(folder, 0, &[])?;
+        let own = match workload.request {
+            RequestKind::File(_) => ServerKind::Files,
+            _ => ServerKind::OpenKitchen(Observation::Off),
+        };
+        let child = own.start(folder, 0, &[])?;
         let response = first_response(child.address, &request)?;
         Ok(Measurement { args, workload, folder, request, response })
     }

@@ -5,18 +5,23 @@
 //! other systems they are unknown.
 
 use std::io::{self, BufRead, BufReader, ErrorKind, Write};
-use std::net::SocketAddr;
+use std::net::{SocketAddr, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{self, ChildStdout, Command, Stdio};
 use std::sync::mpsc;
 use std::time::{Duration, Instant};
 use std::{env, fs, thread};
 
+use crate::workload::{RequestKind, WORKLOADS, file_name};
+
 /// How long a start may take.
 const START_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// The server's limit of connections: more than any workload opens.
 const MAX_CONNECTIONS: &str = "12000";
+
+/// The variable that tells a peer the folder whose files it serves.
+const FILES_VARIABLE: &str = "FILES";
 
 /// The key of the clock ticks per second in the auxiliary vector: `getauxval(3)`.
 const AT_CLKTCK: u64 = 17;
@@ -32,6 +37,8 @@ pub enum ServerKind {
     OpenKitchen(Observation),
     Library,
     Floor(FloorMode),
+    /// This server's command `serve`.
+    Files,
     /// Any program that prints where it listens, as this server does.
     Peer(PathBuf),
 }
@@ -57,6 +64,8 @@ pub enum FloorMode {
     Spawn,
     /// One request, answered by the thread that accepts the connection.
     Inline,
+    /// A thread for each connection. It opens the file that each request names.
+    Files,
 }
 
 /// A running process. Dropping it ends the process.
@@ -77,7 +86,7 @@ pub struct Folder(PathBuf);
 impl ServerKind {
     pub fn name(&self) -> &str {
         match self {
-            ServerKind::OpenKitchen(Observation::Off) => OPENKITCHEN,
+            ServerKind::OpenKitchen(Observation::Off) | ServerKind::Files => OPENKITCHEN,
             ServerKind::OpenKitchen(Observation::Trace) => "with its trace",
             ServerKind::OpenKitchen(Observation::Record) => "with --record",
             ServerKind::OpenKitchen(Observation::Log) => "with its log",
@@ -104,11 +113,14 @@ impl ServerKind {
         match self {
             ServerKind::OpenKitchen(observation) => Child::openkitchen(*observation, &folder.0),
             ServerKind::Library => Child::library(),
-            ServerKind::Floor(mode) => Child::floor(*mode, request_bytes, response),
+            ServerKind::Floor(mode) => Child::floor(*mode, folder, request_bytes, response),
+            ServerKind::Files => Child::files(&folder.files()),
             ServerKind::Peer(path) => {
-                let mut child = Child::spawn_piped(Command::new(path).stdin(Stdio::null()))?;
+                let mut command = Command::new(path);
+                command.env(FILES_VARIABLE, folder.files()).stdin(Stdio::null());
+                let mut child = Child::spawn_piped(&mut command)?;
                 child.is_parent = true;
-                child.wait_for_address()
+                child.wait_for_address()?.wait_until_it_listens()
             }
         }
     }
@@ -144,9 +156,23 @@ impl Child {
         Child::spawn_piped(&mut command)?.wait_for_address()
     }
 
-    fn floor(mode: FloorMode, request_bytes: usize, response: &[u8]) -> io::Result<Child> {
+    /// This server with a folder.
+    fn files(folder: &Path) -> io::Result<Child> {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_openkitchen"));
+        command.env_clear().arg("serve").arg(folder).stdin(Stdio::null());
+        command.args(["--listen", "127.0.0.1:0", "--log", "off"]);
+        Child::spawn_piped(&mut command)?.wait_for_address()
+    }
+
+    fn floor(
+        mode: FloorMode,
+        folder: &Folder,
+        request_bytes: usize,
+        response: &[u8],
+    ) -> io::Result<Child> {
         let mut command = Command::new(env::current_exe()?);
         command.args(["--floor", mode.name(), &request_bytes.to_string()]);
+        command.current_dir(folder.files());
         let mut child = Child::spawn_piped(command.env_clear().stdin(Stdio::piped()))?;
         if let Some(mut stdin) = child.process.stdin.take() {
             stdin.write_all(response)?;
@@ -183,6 +209,19 @@ impl Child {
         self.address = address
             .ok_or_else(|| io::Error::other(format!("it did not start: it printed {line:?}")))?;
         Ok(self)
+    }
+
+    /// Some peers print their address before they listen.
+    fn wait_until_it_listens(mut self) -> io::Result<Child> {
+        let start = Instant::now();
+        loop {
+            match TcpStream::connect(self.address) {
+                Ok(_) => return Ok(self),
+                Err(error) if start.elapsed() > START_TIMEOUT => return Err(error),
+                Err(error) if self.process.try_wait()?.is_some() => return Err(error),
+                Err(_) => thread::sleep(Duration::from_millis(1)),
+            }
+        }
     }
 
     /// Waits for the address in the port file, because the output goes to /dev/null.
@@ -262,11 +301,12 @@ impl FloorMode {
             FloorMode::Stay => "stay",
             FloorMode::Spawn => "spawn",
             FloorMode::Inline => "inline",
+            FloorMode::Files => "files",
         }
     }
 
     pub fn named(name: &str) -> Option<FloorMode> {
-        let modes = [FloorMode::Stay, FloorMode::Spawn, FloorMode::Inline];
+        let modes = [FloorMode::Stay, FloorMode::Spawn, FloorMode::Inline, FloorMode::Files];
         modes.into_iter().find(|mode| mode.name() == name)
     }
 }
@@ -274,8 +314,19 @@ impl FloorMode {
 impl Folder {
     pub fn new() -> io::Result<Folder> {
         let path = env::temp_dir().join(format!("openkitchen-bench-{}", process::id()));
-        fs::create_dir_all(&path)?;
-        Ok(Folder(path))
+        let folder = Folder(path);
+        fs::create_dir_all(folder.files())?;
+        for workload in &WORKLOADS {
+            if let RequestKind::File(bytes) = workload.request {
+                fs::write(folder.files().join(file_name(bytes)), vec![b'x'; bytes])?;
+            }
+        }
+        Ok(folder)
+    }
+
+    /// The folder whose files are served.
+    fn files(&self) -> PathBuf {
+        self.0.join("files")
     }
 }
 

@@ -1,6 +1,6 @@
 //! # The workloads and their goals
 //!
-//! Ten workloads. Two of them run a second time with observers, to show the cost of observing.
+//! Eleven workloads, one of them with files of three sizes. Two of them run a second time with observers, to show the cost of observing.
 
 use std::fmt::{self, Display, Formatter};
 
@@ -35,6 +35,8 @@ pub enum RequestKind {
     Short,
     Browser,
     Echo,
+    /// A file of so many bytes, from the folder that `serve` and its peers serve.
+    File(usize),
     /// A request that the trace and the log show. They leave out `/healthz`, a quiet route.
     Observed,
 }
@@ -56,7 +58,7 @@ pub enum Goal {
 }
 
 #[rustfmt::skip]
-pub const WORKLOADS: [Workload; 12] = [
+pub const WORKLOADS: [Workload; 15] = [
     Workload { letter: 'a', title: "keep-alive, 64 connections",
         kind: Kind::KeepAlive(64, 1), request: RequestKind::Short,
         goals: &[Goal::Rate(1.0, FLOOR), Goal::Cpu(1.05), Goal::Library(0.95)] },
@@ -78,6 +80,15 @@ pub const WORKLOADS: [Workload; 12] = [
     Workload { letter: 'e', title: "a browser's head, 64 connections",
         kind: Kind::KeepAlive(64, 1), request: RequestKind::Browser,
         goals: &[Goal::Rate(0.95, FLOOR)] },
+    Workload { letter: 'f', title: "a file of 1 KiB, 64 connections",
+        kind: Kind::KeepAlive(64, 1), request: RequestKind::File(1 << 10),
+        goals: &[Goal::Rate(0.95, FLOOR)] },
+    Workload { letter: 'f', title: "a file of 100 KiB, 16 connections",
+        kind: Kind::KeepAlive(16, 1), request: RequestKind::File(100 << 10),
+        goals: &[Goal::Rate(0.95, FLOOR), Goal::Rate(1.0, "nginx")] },
+    Workload { letter: 'f', title: "a file of 10 MiB, 4 connections",
+        kind: Kind::KeepAlive(4, 1), request: RequestKind::File(10 << 20),
+        goals: &[Goal::Rate(0.95, FLOOR), Goal::Rate(1.0, "nginx")] },
     Workload { letter: 'g', title: "POST of 1 KiB, echoed, 64 connections",
         kind: Kind::KeepAlive(64, 1), request: RequestKind::Echo,
         goals: &[Goal::Rate(0.95, FLOOR), Goal::Library(0.95)] },
@@ -113,6 +124,11 @@ Connection: keep-alive\r\n";
 /// Bytes of content in an echo.
 const ECHO_BYTES: usize = 1024;
 
+/// The name of the file with so many bytes.
+pub fn file_name(bytes: usize) -> String {
+    format!("{bytes}.bin")
+}
+
 impl Workload {
     /// The servers to measure. All others are compared with the first one.
     pub fn servers(&self, peers: &[ServerKind]) -> Vec<ServerKind> {
@@ -120,6 +136,10 @@ impl Workload {
         if self.request == RequestKind::Observed {
             use Observation::{Log, Off, Record, Trace};
             return [Off, Trace, Record, Log].map(OpenKitchen).into();
+        }
+        if let RequestKind::File(_) = self.request {
+            let own = [Floor(FloorMode::Files), ServerKind::Files];
+            return own.into_iter().chain(peers.iter().cloned()).collect();
         }
         let mut servers = match self.kind {
             Kind::PerRequest(_) => vec![Floor(FloorMode::Inline), Floor(FloorMode::Spawn)],
@@ -137,11 +157,18 @@ impl Workload {
     pub fn request(&self) -> Vec<u8> {
         let close = if let Kind::PerRequest(_) = self.kind { "Connection: close\r\n" } else { "" };
         let length = format!("Content-Length: {ECHO_BYTES}\r\n");
+        let file = if let RequestKind::File(bytes) = self.request {
+            file_name(bytes)
+        } else {
+            String::new()
+        };
+        let file = format!("GET /{file}");
         let (line, fields, content_bytes) = match self.request {
             RequestKind::Short => ("GET /healthz", close, 0),
             RequestKind::Observed => ("GET /raw", "", 0),
             RequestKind::Browser => ("GET /healthz", BROWSER, 0),
             RequestKind::Echo => ("POST /echo", length.as_str(), ECHO_BYTES),
+            RequestKind::File(_) => (file.as_str(), "", 0),
         };
         let head = format!("{line} HTTP/1.1\r\nHost: localhost\r\n{fields}\r\n");
         (head + &"x".repeat(content_bytes)).into_bytes()

@@ -44,6 +44,10 @@ const FLAGS: [&str; 21] = [
     "scheduling",
 ];
 
+/// All commands with a name.
+const COMMANDS: [&str; 8] =
+    ["serve", "watch", "send", "check", "mock", "learn", "explain", "healthcheck"];
+
 const GET: &str = "GET /about HTTP/1.1\r\nHost: h\r\n\r\n";
 
 /// Asserts that stderr is one sentence with these parts, without words that only a programmer knows.
@@ -89,7 +93,7 @@ fn help_fits_80_columns_and_names_every_flag_and_variable() {
             .filter_map(|line| line.trim_start().strip_prefix("--")?.split(' ').next())
             .collect();
         assert_eq!(named, [&FLAGS[..], &["help", "version"]].concat());
-        for command in ["watch", "send", "check", "mock", "learn", "explain"] {
+        for command in COMMANDS {
             assert!(stdout.contains(&format!("\n  {command} ")), "{command}: {stdout}");
         }
         for variable in ["OPENKITCHEN_", "API_KEY", "CONTACT_NAME", "CONTACT_EMAIL", "RUST_LOG"] {
@@ -102,7 +106,7 @@ fn help_fits_80_columns_and_names_every_flag_and_variable() {
 
 #[test]
 fn the_help_of_each_command_fits_80_columns() {
-    for command in ["watch", "send", "check", "mock", "learn", "explain"] {
+    for command in COMMANDS {
         let Exit { code, stdout, stderr } = run(&mut openkitchen(&format!("{command} --help")));
         assert_eq!((code, stderr.as_str()), (Some(0), ""));
         assert!(stdout.starts_with(&format!("openkitchen {command}")), "{stdout}");
@@ -134,7 +138,7 @@ fn the_error_for_a_misspelt_name_has_the_nearest_one() {
         ("wach", "`wach` is not a command; did you mean watch?"),
         (
             "dance",
-            "`dance` is not a command; the commands are watch, send, check, mock, learn, explain",
+            "`dance` is not a command; the commands are serve, watch, send, check, mock, learn, explain, healthcheck",
         ),
     ] {
         assert_usage_error(&run(&mut openkitchen(line)), &[expected]);
@@ -907,7 +911,7 @@ fn on_a_terminal_the_trace_is_for_a_person_and_full_prints_the_transcript() {
         assert_eq!(client.response().status, 200);
     }
     drop(client);
-    let mut rows = site.wait_for_line_and_before("--- the client closed the connection");
+    let mut rows = site.wait_for_line_and_before("--- the connection ended, by its client first");
     assert!(rows.lines().all(|row| row.len() <= 60 && !row.contains('\x1b')), "{rows}");
     rows.retain(|character| character != '\r');
     for part in [

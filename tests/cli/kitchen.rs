@@ -653,7 +653,7 @@ fn the_trace_and_the_access_log_leave_the_kitchen_out() {
     drop(events);
     let ended = server.stop();
     assert!(ended.stdout.contains("\nGET /about HTTP/1.1\n"), "{}", ended.stdout);
-    let quiet = "\n# /kitchen/*, /favicon.ico and /healthz are shown only if they fail\n";
+    let quiet = "\n# /kitchen/*, /favicon.ico, /healthz: shown only if they fail\n";
     assert_eq!(ended.stdout.matches("/kitchen/").count(), 1, "{}", ended.stdout);
     assert!(ended.stdout.contains(quiet), "{}", ended.stdout);
     assert!(ended.stderr.contains("GET /about") && !ended.stderr.contains("/kitchen/"));

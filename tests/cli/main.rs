@@ -5,7 +5,8 @@
 //! site      the pages and the API of the lesson site, and its log
 //! page      the files of the page, their size and their policy
 //! kitchen   what the page is told of each exchange, and who is refused
-//! check     explain     learn     mock     send     watch     one file for each command
+//! check     explain     healthcheck     learn     mock     send     serve     watch
+//!           one file for each command
 //! readme    README's commands, transcripts and code
 //! ```
 
@@ -17,11 +18,13 @@ mod support;
 mod check;
 mod command;
 mod explain;
+mod healthcheck;
 mod kitchen;
 mod learn;
 mod mock;
 mod page;
 mod readme;
 mod send;
+mod serve;
 mod site;
 mod watch;

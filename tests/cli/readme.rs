@@ -218,8 +218,9 @@ fn each_command_in_readme_works() {
         shell.env("PATH", &path).current_dir(ROOT);
         if line.starts_with("make ") {
             continue;
-        } else if line.starts_with("openkitchen watch") {
-            // `watch` runs until it is stopped. The test only waits until it listens.
+        } else if ["watch", "serve"].iter().any(|it| line.starts_with(&format!("openkitchen {it}")))
+        {
+            // They run until they are stopped. The test only waits until they listen.
             let watch = format!("exec {command} --listen 127.0.0.1:0");
             drop(ServerProcess::start(shell.args(["-c", &watch])));
             continue;

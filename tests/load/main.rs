@@ -10,6 +10,7 @@
 //! accept           slow clients and busy handlers do not delay a new client
 //! bad_clients      clients above the limit, that disconnect, half-close or never read
 //! memory           the memory that clients can take stays in its budget
+//! files            large files and slow clients
 //! endurance        shortages and stress: no leak, and each problem is logged once
 //! shutdown         how the server ends: signals, grace and drain times, kill -9
 //! stop_under_load  no accepted request is lost
@@ -31,6 +32,7 @@ mod support;
 mod accept;
 mod bad_clients;
 mod endurance;
+mod files;
 mod idle;
 mod kitchen;
 mod memory;

@@ -1,10 +1,14 @@
 //! The entry point of the binary: finds the command, runs it, and turns its error into an exit code.
 //!
 //! Each command is a file in `command/`. The binary uses the library's public items only.
+//!
+//! Two Cargo features say what is in it beside `serve` and `healthcheck`: `site` the lesson site, and
+//! `tools` all other commands. Both are on by default.
 
 #![warn(clippy::unwrap_used, clippy::print_stdout, clippy::print_stderr)]
 
 mod command;
+#[cfg(feature = "site")]
 mod site;
 
 use std::ffi::OsString;
@@ -27,13 +31,14 @@ fn main() -> ExitCode {
     }
     let (name, result) = match arguments.first().and_then(find) {
         Some(command) => (format!("openkitchen {}", command.name), (command.run)(&arguments[1..])),
-        None => ("openkitchen".into(), command::serve::command(&arguments)),
+        None => ("openkitchen".into(), (command::WITHOUT_A_NAME.run)(&arguments)),
     };
     command::logging::finish();
     let (sentence, code) = match result {
         Ok(code) => return code,
         Err(command::CliError::Usage(sentence)) => (format!("{sentence}\nTry `{name} --help`."), 2),
         Err(command::CliError::Unusable(sentence)) => (sentence, 2),
+        #[cfg(feature = "tools")]
         Err(command::CliError::NoConnection(sentence)) => (sentence, command::NO_CONNECTION),
         Err(command::CliError::Failed(sentence)) => (sentence, 1),
     };

@@ -371,7 +371,7 @@ impl Session<'_> {
     /// Takes a step, as a server takes those of a response. A write that makes no progress ends by
     /// the socket's timeout.
     fn take(&self, step: &DeliveryStep) -> io::Result<AfterStep> {
-        steps::take(&mut { self.stream }, step, Duration::MAX, || false)
+        steps::take(&mut { self.stream }, step, Duration::MAX, &mut 0, || false)
     }
 
     /// Sends nothing for this time. It ends early if the client closes the connection.

@@ -33,6 +33,7 @@ pub fn authority(typed: &OsStr) -> Result<String, CliError> {
 }
 
 /// The host of a server in the field Host. The port 80 is left out (RFC 9110 section 4.2.3).
+#[cfg(feature = "tools")]
 pub fn host(authority: &str) -> &str {
     authority.strip_suffix(":80").unwrap_or(authority)
 }

@@ -10,7 +10,7 @@ use std::time::Duration;
 use openkitchen::sys;
 use openkitchen::transcript::nearest::nearest;
 
-use super::{COMMANDS, CliError, options, print};
+use super::{COMMANDS, CliError, WITHOUT_A_NAME, print};
 
 /// The command line of a command: its flags, and the text around them in its help.
 pub struct CommandLine<O: 'static> {
@@ -32,6 +32,29 @@ pub struct Flag<O> {
     pub help: &'static str,
     /// Sets the value in the options, or says what the value should be.
     pub apply: fn(&mut O, &OsStr) -> Result<(), &'static str>,
+}
+
+impl<O> Clone for Flag<O> {
+    fn clone(&self) -> Flag<O> {
+        *self
+    }
+}
+
+// A derived `Copy` would require `O: Copy`.
+impl<O> Copy for Flag<O> {}
+
+/// The flags of two lists, those of `first` before those of `second`. `N` is `A + B`.
+pub const fn joined<O, const A: usize, const B: usize, const N: usize>(
+    first: [Flag<O>; A],
+    second: [Flag<O>; B],
+) -> [Flag<O>; N] {
+    assert!(A + B == N);
+    let (mut all, mut at) = ([first[0]; N], 0);
+    while at < N {
+        all[at] = if at < A { first[at] } else { second[at - A] };
+        at += 1;
+    }
+    all
 }
 
 /// What the arguments ask for, besides setting options.
@@ -96,7 +119,7 @@ impl<O> CommandLine<O> {
     }
 }
 
-/// Sets the options from the environment, then from the command line, which wins. `--` ends the flags.
+/// Sets the options from the command line, and the others from the environment. `--` ends the flags.
 ///
 /// # Errors
 /// What is wrong, in a sentence; for an unknown flag, with the name of the nearest one.
@@ -106,17 +129,7 @@ pub fn parse<O>(
     environment: impl Fn(&str) -> Option<OsString>,
     options: &mut O,
 ) -> Result<ParsedArgs, CliError> {
-    for flag in flags {
-        let variable = variable_of(flag.name);
-        let Some(value) = environment(&variable).filter(|value| !value.is_empty()) else {
-            continue;
-        };
-        let is_on = !flag.value.is_empty() || switch(&value, &variable)?;
-        if is_on {
-            flag.set(options, &value, &variable)?;
-        }
-    }
-    let (mut others, mut rest) = (Vec::new(), arguments.iter());
+    let (mut others, mut named, mut rest) = (Vec::new(), Vec::new(), arguments.iter());
     while let Some(argument) = rest.next() {
         match argument.as_encoded_bytes() {
             b"-h" | b"--help" => return Ok(ParsedArgs::Help),
@@ -149,6 +162,19 @@ pub fn parse<O>(
             })?,
         };
         flag.set(options, value, &format!("--{name}"))?;
+        named.push(name);
+    }
+    // A variable of which the command line has the flag is not read: a flag that may stand several times
+    // adds a value each time.
+    for flag in flags.iter().filter(|flag| !named.contains(&flag.name)) {
+        let variable = variable_of(flag.name);
+        let Some(value) = environment(&variable).filter(|value| !value.is_empty()) else {
+            continue;
+        };
+        let is_on = !flag.value.is_empty() || switch(&value, &variable)?;
+        if is_on {
+            flag.set(options, &value, &variable)?;
+        }
     }
     Ok(ParsedArgs::Do(others))
 }
@@ -202,7 +228,10 @@ fn unknown_variable<O>(flags: &[Flag<O>], name: &OsStr, value: &OsStr) -> Option
         || rest
             .strip_prefix("PORT_")
             .is_some_and(|port| port.starts_with(|it: char| it.is_ascii_digit()));
-    let mut known = options::flag_names();
+    if rest == "AUTH" {
+        return None; // read by `serve`, and never a flag: the command line is no place for a password
+    }
+    let mut known = (WITHOUT_A_NAME.flag_names)();
     known.extend(COMMANDS.iter().flat_map(|command| (command.flag_names)()));
     if is_of_a_service || known.iter().any(|flag| variable_of(flag) == name) {
         return None;
@@ -223,10 +252,16 @@ pub fn address(value: &str) -> Option<String> {
     (!host.is_empty() && port.parse::<u16>().is_ok()).then(|| value.to_string())
 }
 
-/// Reads the address to listen on: an address, or a port alone. It is checked when it is bound.
-pub fn listen(value: &OsStr) -> Option<String> {
-    let value = value.to_str()?;
-    Some(address(value).unwrap_or_else(|| value.to_string()))
+/// Adds addresses to listen on: an address, or a port alone, or several with commas or spaces between. They
+/// are checked when they are bound.
+///
+/// # Errors
+/// The value is not UTF-8.
+pub fn listen(addresses: &mut Vec<String>, value: &OsStr) -> Result<(), &'static str> {
+    let value = value.to_str().ok_or(ADDRESS)?;
+    let all = value.split([',', ' ']).filter(|one| !one.is_empty());
+    addresses.extend(all.map(|one| address(one).unwrap_or_else(|| one.to_string())));
+    Ok(())
 }
 
 /// Reads a number from 1 up.

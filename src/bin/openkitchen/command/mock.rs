@@ -11,7 +11,7 @@ use openkitchen::play::mock::{Mock, MockVerdict};
 use openkitchen::sys;
 use openkitchen::transcript::{Item, Prose};
 
-use super::flags::{ADDRESS, CommandLine, Flag, SECONDS, listen, time};
+use super::flags::{CommandLine, Flag, SECONDS, listen, time};
 use super::port_file::PortFile;
 use super::{CliError, NO_CONNECTION, bind, print, script};
 
@@ -19,7 +19,7 @@ use super::{CliError, NO_CONNECTION, bind, print, script};
 const DIFFERENT: u8 = 1;
 
 struct MockOptions {
-    listen: String,
+    listen: Vec<String>,
     port_file: Option<PathBuf>,
     loops: bool,
     timeout: Duration,
@@ -28,7 +28,7 @@ struct MockOptions {
 #[rustfmt::skip]
 const FLAGS: [Flag<MockOptions>; 4] = [
     Flag { name: "listen", value: "ADDR", help: "address to listen on [127.0.0.1:0]; port 0: any free",
-        apply: |options, value| { options.listen = listen(value).ok_or(ADDRESS)?; Ok(()) } },
+        apply: |options, value| listen(&mut options.listen, value) },
     Flag { name: "port-file", value: "FILE", help: "write the address in use to FILE",
         apply: |options, value| { options.port_file = Some(value.into()); Ok(()) } },
     Flag { name: "loop", value: "", help: "play again for each connection, until a signal",
@@ -73,7 +73,7 @@ pub fn flag_names() -> Vec<&'static str> {
 /// A sentence for the user. The exit code is always 2, because 1 says that something differs.
 pub fn command(arguments: &[OsString]) -> Result<ExitCode, CliError> {
     let defaults = MockOptions {
-        listen: "127.0.0.1:0".into(),
+        listen: Vec::new(),
         port_file: None,
         loops: false,
         timeout: Duration::from_secs(30),
@@ -103,7 +103,7 @@ fn play(
     options: &MockOptions,
     port_file: PortFile<'_>,
 ) -> Result<ExitCode, Box<dyn std::error::Error>> {
-    let bound = bind::bind(&options.listen)?;
+    let bound = bind::bind(&options.listen, "127.0.0.1:0")?;
     let (verdict, loops) = (mock.verdict(), options.loops);
     sys::on_stop_signal(move |_| {
         if !loops {
@@ -112,7 +112,7 @@ fn play(
         }
         process::exit(exit_code(verdict.get()).into());
     })?;
-    let _lock = port_file.write(bound.first())?;
+    let _lock = port_file.write(&bound.addresses)?;
     bound.lines.iter().for_each(|line| print_prose(line));
     let verdict = mock.play_on(bound.listeners, print_prose)?;
     Ok(ExitCode::from(exit_code(verdict)))

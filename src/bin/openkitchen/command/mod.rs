@@ -1,27 +1,48 @@
 //! The commands of the binary, one file each, and what they share: errors, flags, the address of a
 //! server, stdout and the log. Arguments in, exit code out: the library does the work.
 
+pub mod access_log;
 pub mod address;
 pub mod bind;
-pub mod check;
-pub mod explain;
 pub mod flags;
-pub mod learn;
+pub mod healthcheck;
+pub mod line_queue;
 pub mod logging;
-pub mod mock;
-pub mod options;
 pub mod port_file;
-pub mod script;
-pub mod send;
 pub mod serve;
+pub mod server;
+#[cfg(not(feature = "site"))]
+pub mod without_site;
+
+#[cfg(feature = "site")]
+pub mod options;
+#[cfg(feature = "site")]
+pub mod site;
+#[cfg(feature = "site")]
 pub mod viewers;
+
+#[cfg(feature = "tools")]
+pub mod check;
+#[cfg(feature = "tools")]
+pub mod explain;
+#[cfg(feature = "tools")]
+pub mod learn;
+#[cfg(feature = "tools")]
+pub mod mock;
+#[cfg(feature = "tools")]
+pub mod script;
+#[cfg(feature = "tools")]
+pub mod send;
+#[cfg(feature = "tools")]
 pub mod watch;
 
 use std::ffi::OsString;
 use std::io::{self, Write};
 use std::process::ExitCode;
 
+#[cfg(feature = "tools")]
 use openkitchen::play::send::SendOutcome;
+use openkitchen::transcript::nearest::nearest;
 
 /// A command with a name.
 pub struct Command {
@@ -33,15 +54,42 @@ pub struct Command {
     pub flag_names: fn() -> Vec<&'static str>,
 }
 
-/// All commands. A command line without one runs the server: `serve::command`.
-pub const COMMANDS: [Command; 6] = [
+/// What runs without a command: the lesson site.
+#[cfg(feature = "site")]
+pub const WITHOUT_A_NAME: Command =
+    Command { name: "", run: site::command, flag_names: options::flag_names };
+/// What runs without a command: nothing but the help.
+#[cfg(not(feature = "site"))]
+pub const WITHOUT_A_NAME: Command =
+    Command { name: "", run: without_site::command, flag_names: without_site::flag_names };
+
+/// All commands with a name.
+pub const COMMANDS: &[Command] = &[
+    Command { name: "serve", run: serve::command, flag_names: serve::flag_names },
+    #[cfg(feature = "tools")]
     Command { name: "watch", run: watch::command, flag_names: watch::flag_names },
+    #[cfg(feature = "tools")]
     Command { name: "send", run: send::command, flag_names: send::flag_names },
+    #[cfg(feature = "tools")]
     Command { name: "check", run: check::command, flag_names: check::flag_names },
+    #[cfg(feature = "tools")]
     Command { name: "mock", run: mock::command, flag_names: mock::flag_names },
+    #[cfg(feature = "tools")]
     Command { name: "learn", run: learn::command, flag_names: learn::flag_names },
+    #[cfg(feature = "tools")]
     Command { name: "explain", run: explain::command, flag_names: explain::flag_names },
+    Command { name: "healthcheck", run: healthcheck::command, flag_names: healthcheck::flag_names },
 ];
+
+/// The error about a command that is not there, with the nearest name or with all names.
+pub fn unknown_command(word: &str) -> CliError {
+    let names = COMMANDS.iter().map(|command| command.name);
+    let hint = match nearest(word, names.clone()) {
+        Some(name) => format!("did you mean {name}?"),
+        None => format!("the commands are {}", names.collect::<Vec<_>>().join(", ")),
+    };
+    CliError::Usage(format!("`{word}` is not a command; {hint}"))
+}
 
 /// Why a command failed, in a sentence for the user. The same cause has the same exit code in every
 /// command.
@@ -52,18 +100,22 @@ pub enum CliError {
     /// The command line is right, but a file, or an address to listen on, cannot be used: exit code 2.
     Unusable(String),
     /// There is no connection to the server: exit code [`NO_CONNECTION`].
+    #[cfg(feature = "tools")]
     NoConnection(String),
     /// The work itself failed: exit code 1.
     Failed(String),
 }
 
 /// Exit code: no connection to the server, or the other side did not do in time what was awaited.
+#[cfg(feature = "tools")]
 pub const NO_CONNECTION: u8 = 3;
 
 /// Exit code: the server closed or reset the connection, and no complete response.
+#[cfg(feature = "tools")]
 const CLOSED: u8 = 4;
 
 /// The exit code for what a server did with the requests that were sent to it.
+#[cfg(feature = "tools")]
 pub fn exit_code(outcome: SendOutcome) -> ExitCode {
     match outcome {
         SendOutcome::Answered => ExitCode::SUCCESS,
@@ -100,5 +152,28 @@ pub fn printed(result: io::Result<()>) -> Result<(), CliError> {
             Err(CliError::Failed(format!("cannot write to stdout: {error}")))
         }
         _ => Ok(()),
+    }
+}
+
+/// Prints a line of prose, as it stands in a transcript.
+pub fn print_line(line: &str) {
+    let _ = print(&format!("# {line}\n")); // the server goes on all the same
+}
+
+#[cfg(all(test, feature = "tools"))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_unknown_command_gets_the_nearest_name_or_all_names() {
+        for (word, expected) in [
+            ("chek", "`chek` is not a command; did you mean check?"),
+            (
+                "dance",
+                "`dance` is not a command; the commands are serve, watch, send, check, mock, learn, explain, healthcheck",
+            ),
+        ] {
+            assert_eq!(unknown_command(word), CliError::Usage(expected.into()));
+        }
     }
 }

@@ -1,5 +1,5 @@
-//! Writes the port file of `serve`, `watch` and `mock`: it tells a program that waits for it the address
-//! in use.
+//! Writes the port file of the site, `serve`, `watch` and `mock`: it tells a program that waits for it the
+//! addresses in use, one on each line.
 //!
 //! A command locks its port file as long as it runs. So a later start can tell two files apart: one
 //! that an ended run has left, which it removes at once, and one of a running server, which it
@@ -37,14 +37,13 @@ impl PortFile<'_> {
         Ok(PortFile { path })
     }
 
-    /// Writes the bound address. Returns the file, which stays locked until it is dropped.
+    /// Writes the bound addresses, each on a line. Returns the file, which stays locked until it is dropped.
     ///
     /// # Errors
     /// A sentence for the user.
-    pub fn write(self, address: SocketAddr) -> Result<Option<File>, String> {
-        let write = |path| {
-            write_whole(path, &format!("{address}\n")).map_err(|error| sentence(path, &error))
-        };
+    pub fn write(self, addresses: &[SocketAddr]) -> Result<Option<File>, String> {
+        let text: String = addresses.iter().map(|address| format!("{address}\n")).collect();
+        let write = |path| write_whole(path, &text).map_err(|error| sentence(path, &error));
         self.path.map(write).transpose()
     }
 }

@@ -8,8 +8,11 @@ use std::sync::Arc;
 use openkitchen::observe::trace::SECRETS_ARE_SHOWN;
 use openkitchen::observe::{Follower, Recorder, Trace, TraceOptions, Viewer};
 
-use super::print;
+use super::print_line;
 use crate::site::kitchen;
+
+/// How the trace of the lesson site and of `watch` is turned off.
+pub const NO_TRACE: &str = "; --no-trace stops it";
 
 /// What shows the connections of a command. A clone is a handle to the same.
 #[derive(Clone)]
@@ -52,11 +55,12 @@ impl Viewers {
         self.trace.is_some() || self.recorder.is_some() || self.has_page
     }
 
-    /// Prints these lines, and then where the connections are shown.
-    pub fn announce(&self, lines: &[String]) {
+    /// Prints these lines, and then where the connections are shown. `how_to_stop` says how a trace that
+    /// was not asked for is turned off.
+    pub fn announce(&self, lines: &[String], how_to_stop: &str) {
         lines.iter().for_each(|line| self.say(line));
         if self.trace.is_some() {
-            self.say(&format!("{SECRETS_ARE_SHOWN}; --no-trace stops it"));
+            self.say(&format!("{SECRETS_ARE_SHOWN}{how_to_stop}"));
         }
         if let Some(recorder) = &self.recorder {
             self.say(&recorder.banner());
@@ -67,7 +71,7 @@ impl Viewers {
     pub fn say(&self, line: &str) {
         match &self.trace {
             Some(trace) => trace.say(line),
-            None => drop(print(&format!("# {line}\n"))), // the server goes on all the same
+            None => print_line(line),
         }
     }
 

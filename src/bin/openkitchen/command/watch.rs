@@ -43,11 +43,9 @@ use openkitchen::play::watch::{ClosedByWatch, WRITE_POLL_INTERVAL, Watcher};
 use openkitchen::{Limits, Observer, Scheduling, sys};
 
 use super::bind::Bound;
-use super::flags::{
-    ADDRESS, CommandLine, Flag, NUMBER, SECONDS, count, listen, time, time_or_none,
-};
+use super::flags::{CommandLine, Flag, NUMBER, SECONDS, count, listen, time, time_or_none};
 use super::port_file::PortFile;
-use super::viewers::Viewers;
+use super::viewers::{NO_TRACE, Viewers};
 use super::{CliError, address, bind, logging};
 use crate::site::kitchen::Kitchen;
 use page::Page;
@@ -55,7 +53,7 @@ use page::Page;
 /// What the flags set.
 #[derive(Clone, Debug, PartialEq)]
 struct WatchOptions {
-    listen: Option<String>,
+    listen: Vec<String>,
     port_file: Option<PathBuf>,
     trace: bool,
     full: bool,
@@ -66,14 +64,14 @@ struct WatchOptions {
     idle_timeout: Duration,
     grace: Duration,
     page: bool,
-    page_at: Option<String>,
+    page_at: Vec<String>,
     kitchen_anywhere: bool,
 }
 
 impl Default for WatchOptions {
     fn default() -> WatchOptions {
         WatchOptions {
-            listen: None,
+            listen: Vec::new(),
             port_file: None,
             trace: true,
             full: false,
@@ -84,7 +82,7 @@ impl Default for WatchOptions {
             idle_timeout: Duration::from_secs(3600),
             grace: Duration::from_secs(5),
             page: true,
-            page_at: None,
+            page_at: Vec::new(),
             kitchen_anywhere: false,
         }
     }
@@ -93,11 +91,11 @@ impl Default for WatchOptions {
 #[rustfmt::skip]
 const FLAGS: [Flag<WatchOptions>; 13] = [
     Flag { name: "listen", value: "ADDR", help: "address to listen on [the server's port plus 1]",
-        apply: |options, value| { options.listen = Some(listen(value).ok_or(ADDRESS)?); Ok(()) } },
+        apply: |options, value| listen(&mut options.listen, value) },
     Flag { name: "port-file", value: "FILE", help: "write the address in use to FILE",
         apply: |options, value| { options.port_file = Some(value.into()); Ok(()) } },
     Flag { name: "page", value: "ADDR", help: "address of the page that shows it [the port after]",
-        apply: |options, value| { options.page_at = Some(listen(value).ok_or(ADDRESS)?); Ok(()) } },
+        apply: |options, value| listen(&mut options.page_at, value) },
     Flag { name: "no-page", value: "", help: "serve no page",
         apply: |options, _| { options.page = false; Ok(()) } },
     Flag { name: "kitchen-anywhere", value: "", help: "show the page to other machines too",
@@ -172,8 +170,9 @@ fn watch(server: &str, options: &WatchOptions) -> Result<(), CliError> {
     let io_failed = |error: io::Error| CliError::Failed(error.to_string());
     let addresses = connect::resolve(server)
         .map_err(|why| CliError::NoConnection(format!("{server} cannot be reached: {why}")))?;
-    let listen = options.listen.clone().unwrap_or_else(|| next_port(server));
-    let Bound { listeners, addresses: all_bound, lines } = bind::bind(&listen).map_err(failed)?;
+    let Bound { listeners, addresses: all_bound, lines } =
+        bind::bind(&options.listen, &next_port(server)).map_err(failed)?;
+    let listen = options.listen.first().map_or("", String::as_str);
     let bound = all_bound[0];
     let is_bound = |&address: &SocketAddr| all_bound.iter().any(|&bound| is_same(address, bound));
     if addresses.iter().any(is_bound) {
@@ -188,8 +187,8 @@ fn watch(server: &str, options: &WatchOptions) -> Result<(), CliError> {
     let server_name = format!("{server}, watched at {bound}");
     let page = match options.page {
         true => {
-            let (at, anywhere) = (options.page_at.as_deref(), options.kitchen_anywhere);
-            Some(Page::bind(at, bound, server, &listen, anywhere).map_err(failed)?)
+            let (at, anywhere) = (&options.page_at[..], options.kitchen_anywhere);
+            Some(Page::bind(at, bound, server, listen, anywhere).map_err(failed)?)
         }
         false => None,
     };
@@ -221,10 +220,11 @@ fn watch(server: &str, options: &WatchOptions) -> Result<(), CliError> {
     let links = page.as_ref().map(|page| page.line(bound));
     viewers.announce(
         &[lines, vec![format!("watching {server}")], links.into_iter().collect()].concat(),
+        NO_TRACE,
     );
     let page = page.map(|page| page.start(&viewers)).transpose().map_err(failed)?;
     viewers.follower.started(bound, &[]);
-    let _lock = port_file.write(bound).map_err(failed)?;
+    let _lock = port_file.write(&all_bound).map_err(failed)?;
     let scheduling = Scheduling::Normal;
     let shared =
         Shared::new(listeners, &limits, &connections, &watcher, scheduling).map_err(io_failed)?;

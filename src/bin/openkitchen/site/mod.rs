@@ -17,18 +17,19 @@ pub mod likes;
 pub mod likes_file;
 pub mod staff;
 pub mod mirror;
+#[cfg_attr(not(feature = "tools"), allow(dead_code, reason = "the page of watch uses the rest"))]
 pub mod kitchen;
 pub mod practice;
+#[cfg_attr(not(feature = "tools"), allow(dead_code, reason = "learn and check use the rest"))]
 pub mod course;
 
 use std::env;
-use std::sync::atomic::{AtomicBool, Ordering};
 
-use openkitchen::{Request, Response, Routes, Status, get, post, routes};
+use openkitchen::message::credentials::Key;
+use openkitchen::{Health, Request, Response, Routes, get, post, routes};
 
 use kitchen::{HasKitchen, Kitchen};
 use likes::Likes;
-use staff::Key;
 
 /// All routes of the site.
 pub static ROUTES: Routes<Site> = routes(&[
@@ -89,7 +90,8 @@ pub struct Site {
     /// Whether the terminal shows each exchange, as the home page says. `--no-trace` sets it to false.
     pub is_traced: bool,
     kitchen: Kitchen,
-    draining: AtomicBool,
+    /// What `/healthz` answers.
+    pub health: Health,
 }
 
 /// Name and email of the site's owner, if the environment has them.
@@ -111,7 +113,7 @@ impl Site {
                 .ok()
         });
         let kitchen = Kitchen::shut();
-        Site { likes, key, contact, is_traced: true, kitchen, draining: AtomicBool::new(false) }
+        Site { likes, key, contact, is_traced: true, kitchen, health: Health::default() }
     }
 
     /// The same site, with this kitchen.
@@ -122,12 +124,6 @@ impl Site {
     /// The same site, which says on its home page whether the terminal shows each exchange.
     pub fn traced(self, is_traced: bool) -> Site {
         Site { is_traced, ..self }
-    }
-
-    /// Makes `/healthz` answer 503 from now on. A proxy in front then sends new requests to other
-    /// servers, while this one finishes.
-    pub fn drain(&self) {
-        self.draining.store(true, Ordering::Relaxed);
     }
 }
 
@@ -156,12 +152,7 @@ fn variable(name: &str) -> Result<Option<String>, String> {
     text.transpose()
 }
 
-/// `/healthz`: 200 while the server takes new requests, 503 while it drains.
+/// `/healthz`: see [`Health`].
 fn health(request: &Request<Site>) -> Response {
-    let response = if request.state().draining.load(Ordering::Relaxed) {
-        Response::text("draining").status(Status::SERVICE_UNAVAILABLE)
-    } else {
-        Response::text("ok")
-    };
-    response.field("Cache-Control", "no-store")
+    request.state().health.response()
 }

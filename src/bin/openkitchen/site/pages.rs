@@ -235,8 +235,8 @@ fn with_code(text: &str) -> String {
 /// Says whether the terminal shows what crosses. Quiet rows of the route table are not shown.
 fn printed(request: &Request<Site>) -> &'static str {
     if request.state().is_traced {
-        "What you click here is printed in the terminal where the server runs, but for the health \
-         check. Try:"
+        "What you click here is printed in the terminal where the server runs; its first lines say \
+         what is left out. Try:"
     } else {
         "The blind is down: this server was started with <code>--no-trace</code>, so it prints no \
          request. In a terminal of your own, <code>curl -v</code> shows one:"

@@ -11,70 +11,11 @@
 //! Rule: RFC 9110 section 11 (challenge and response), RFC 7617 (Basic), RFC 6750 (Bearer). Base64
 //! hides nothing, so use TLS beyond your own machine. Left out: users, sessions, logout.
 
-use std::hint::black_box;
-
-use openkitchen::message::base64;
+use openkitchen::message::credentials::{Key, basic_credentials, credentials};
 use openkitchen::{Request, Response, Status};
 
 use super::pages::{self, escape, fill};
 use super::{Site, posts};
-
-/// The longest key, in bytes.
-const MAX_KEY_BYTES: usize = 1024;
-
-/// The key. It has no `Debug` and no getter, so that it cannot reach a log: it can only be compared.
-pub struct Key {
-    bytes: [u8; MAX_KEY_BYTES], // zeros after the key
-    length: usize,
-}
-
-impl Key {
-    /// A key of 1 to 1,024 bytes that clients can send. The error completes a sentence.
-    pub fn new(key: &str) -> Result<Key, String> {
-        let length = key.len();
-        if !(1..=MAX_KEY_BYTES).contains(&length) {
-            return Err(format!("it has {length} bytes, and 1 to {MAX_KEY_BYTES} are allowed"));
-        }
-        // RFC 9110 section 5.5: no field has a CR, LF or NUL, and spaces around a value are not
-        // part of it. RFC 7617 section 2: a password has no control characters.
-        if key.contains(['\r', '\n']) {
-            return Err("it has a line end, which no client can send (`$(cat FILE)` removes the \
-                        last one of a file)"
-                .to_owned());
-        }
-        if key.contains(char::is_control) {
-            return Err("it has a control character, which no client can send".to_owned());
-        }
-        if key.trim() != key {
-            return Err("it has spaces around it, which clients leave out".to_owned());
-        }
-        Ok(Key { bytes: padded(key.as_bytes()), length })
-    }
-
-    /// Whether `given` is the key. The time that this takes does not depend on the key. (`==` stops at
-    /// the first difference, so its time would reveal the key to an attacker, byte by byte.) It grows
-    /// with the length of `given`, which the attacker knows: a query of 4,000 short values costs no more
-    /// than one long value.
-    pub fn matches(&self, given: &[u8]) -> bool {
-        if given.len() > MAX_KEY_BYTES {
-            return false;
-        }
-        // The loop reads all of `given` and collects every difference; the key is followed by zeros.
-        // `black_box` stops the compiler from ending it early.
-        let mut difference = self.length ^ given.len();
-        for (ours, theirs) in self.bytes.iter().zip(given) {
-            difference = black_box(difference | usize::from(ours ^ theirs));
-        }
-        difference == 0
-    }
-}
-
-/// `bytes`, filled up with zeros.
-fn padded(bytes: &[u8]) -> [u8; MAX_KEY_BYTES] {
-    let mut padded = [0; MAX_KEY_BYTES];
-    padded[..bytes.len()].copy_from_slice(bytes);
-    padded
-}
 
 /// `GET /staff`: the page for the right key. A key in the query is refused first, even the right one.
 pub fn page(request: &Request<Site>) -> Response {
@@ -98,17 +39,11 @@ enum AuthScheme {
 
 /// The scheme, if this value of an Authorization field has the right key.
 fn authenticate(value: &str, key: &Key) -> Option<AuthScheme> {
-    // RFC 9110 section 11.4: the scheme in any case, one or more spaces, the credentials.
-    let (scheme, credentials) = value.split_once(' ')?;
-    let credentials = credentials.trim_matches(' ');
-    if scheme.eq_ignore_ascii_case("bearer") {
-        return key.matches(credentials.as_bytes()).then_some(AuthScheme::Bearer);
-    }
-    if !scheme.eq_ignore_ascii_case("basic") {
-        return None;
+    if let Some(token) = credentials(value, "bearer") {
+        return key.matches(token.as_bytes()).then_some(AuthScheme::Bearer);
     }
     // RFC 7617 section 2: the user name ends at the first colon. The password may contain colons.
-    let pair = base64::decode(credentials)?;
+    let pair = basic_credentials(value)?;
     let colon = pair.iter().position(|&byte| byte == b':')?;
     let user = String::from_utf8_lossy(&pair[..colon]).into_owned();
     key.matches(&pair[colon + 1..]).then_some(AuthScheme::Basic { user })
@@ -236,41 +171,6 @@ mod tests {
 
     fn key() -> Key {
         Key::new("abc:123+xyz").expect("a valid key")
-    }
-
-    #[test]
-    fn a_key_matches_only_itself() {
-        assert!(key().matches(b"abc:123+xyz"));
-        for given in
-            ["", "abc:123+xy", "abc:123+xyz ", "abc:123+xyz\0", "Abc:123+xyz", "bbc:123+xyz"]
-        {
-            assert!(!key().matches(given.as_bytes()), "{given:?}");
-        }
-        let longest = "k".repeat(MAX_KEY_BYTES);
-        assert!(Key::new(&longest).expect("fits").matches(longest.as_bytes()));
-        assert!(!Key::new(&longest).expect("fits").matches(&[b'k'; MAX_KEY_BYTES + 1]));
-        assert!(Key::new("").is_err() && Key::new(&"k".repeat(MAX_KEY_BYTES + 1)).is_err());
-    }
-
-    #[test]
-    fn a_key_that_no_client_can_send_is_an_error() {
-        for (key, expected) in [
-            ("abc\n", "a line end"),
-            ("abc\r\n", "a line end"),
-            ("a\nb", "a line end"),
-            ("a\tb", "a control character"),
-            ("\u{1b}", "a control character"),
-            ("a\u{7f}", "a control character"),
-            ("\u{85}a", "a control character"),
-            (" abc", "spaces around it"),
-            ("abc ", "spaces around it"),
-        ] {
-            let why = Key::new(key).err().expect("an error");
-            assert!(why.contains(expected), "{key:?}: {why}");
-        }
-        for key in ["a b", "=", "\u{e9}t\u{e9}"] {
-            assert!(Key::new(key).is_ok(), "{key:?}");
-        }
     }
 
     #[test]

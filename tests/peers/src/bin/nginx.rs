@@ -20,14 +20,15 @@ fn main() -> Result<(), Box<dyn Error>> {
     // Next to this program, not in a temporary folder: nothing removes the folder when nginx ends.
     let folder = env::current_exe()?.with_extension("files");
     fs::create_dir_all(&folder)?;
-    fs::write(folder.join("nginx.conf"), configuration(&address))?;
+    let files = env::var("FILES").unwrap_or_default();
+    fs::write(folder.join("nginx.conf"), configuration(&address, &files))?;
     let mut nginx = Command::new("nginx");
     nginx.arg("-p").arg(&folder).args(["-c", "nginx.conf", "-e", "error.log"]);
     // The listener is standard input, and the variable names its descriptor: 0.
     Err(nginx.stdin(Stdio::from(OwnedFd::from(listener))).env("NGINX", "0;").exec().into())
 }
 
-fn configuration(address: &str) -> String {
+fn configuration(address: &str, files: &str) -> String {
     let paths = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"];
     let paths: String = paths.iter().map(|path| format!("    {path}_temp_path tmp;\n")).collect();
     format!(
@@ -39,12 +40,14 @@ error_log error.log crit;
 events {{ worker_connections 16384; }}
 http {{
     access_log off;
+    sendfile on;
     keepalive_requests 1000000000;
     keepalive_timeout 300s;
     default_type text/plain;
 {paths}    server {{
         listen {address} backlog=4096;
         location = /healthz {{ return 200 ok; }}
+        location / {{ root {files}; }}
     }}
 }}
 "

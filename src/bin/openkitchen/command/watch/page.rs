@@ -53,26 +53,26 @@ pub struct Page {
 }
 
 impl Page {
-    /// Binds the page's address: the given one, or the default. `watched` is the server, before which
+    /// Binds the page's addresses: the given ones, or the default. `watched` is the server, before which
     /// watch listens at `watch`; `listen` is what was asked for as its address.
     ///
     /// # Errors
     /// A sentence for the user: the address cannot be bound, or the system has no random bytes.
     pub fn bind(
-        given: Option<&str>,
+        given: &[String],
         watch: SocketAddr,
         watched: &str,
         listen: &str,
         is_anywhere: bool,
     ) -> Result<Page, String> {
-        let bind = |address: &str| bind::bind_for("page", address);
+        let bind = |address: &str| bind::bind_for("page", vec![address]);
         let next = watch.port().checked_add(1).filter(|_| !listen.ends_with(":0"));
         let bound = match (given, next) {
-            (Some(given), _) => bind(given)?,
-            (None, Some(next)) => {
+            ([_, ..], _) => bind::bind_for("page", given.iter().map(String::as_str).collect())?,
+            ([], Some(next)) => {
                 bind(&format!("127.0.0.1:{next}")).or_else(|_| bind("127.0.0.1:0"))?
             }
-            (None, None) => bind("127.0.0.1:0")?,
+            ([], None) => bind("127.0.0.1:0")?,
         };
         let viewers = Arc::new(OnceLock::<Viewers>::new());
         let printer = Arc::clone(&viewers);

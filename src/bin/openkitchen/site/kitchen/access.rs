@@ -18,10 +18,10 @@ use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::{Mutex, PoisonError};
 
+use openkitchen::message::credentials::Key;
 use openkitchen::{Request, Response, Status, sys};
 
 use super::super::origin;
-use super::super::staff::Key;
 use super::sentence;
 
 /// Random bytes of a key.

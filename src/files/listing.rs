@@ -1,0 +1,140 @@
+//! # The list of a folder, as a page
+//!
+//! Rule: names come from the file system, so they may have any byte. In a link each byte but a few is
+//! escaped, and in text each character with a meaning in HTML. Folders come first; the rest is sorted by
+//! name. Next: [`net`](crate::net).
+
+use std::ffi::OsStr;
+use std::fmt::Write;
+use std::path::Path;
+use std::time::SystemTime;
+
+use super::open::{Failure, Folder};
+use crate::message::date::CivilTime;
+use crate::message::response::Response;
+
+/// Entries on one page, at most. The page says how many more there are.
+const MAX_ENTRIES: usize = 10_000;
+
+/// The page for a folder. `shown` is its path in the URL, decoded.
+pub(super) fn page(folder: &Folder, path: &Path, shown: &[u8]) -> Result<Response, Failure> {
+    let (mut entries, mut left_out) = (Vec::new(), 0_usize);
+    for (name, metadata) in folder.entries(path)? {
+        match entries.len() {
+            MAX_ENTRIES => left_out += 1,
+            _ => entries.push((!metadata.is_dir(), name, metadata)),
+        }
+    }
+    entries.sort_by(|one, other| (one.0, &one.1).cmp(&(other.0, &other.1)));
+    let title = escape(&String::from_utf8_lossy(shown));
+    let mut page = format!(
+        "<!doctype html>\n<html lang=\"en\">\n<meta charset=\"utf-8\">\n\
+         <meta name=\"viewport\" content=\"width=device-width\">\n<title>{title}</title>\n\
+         <style>{STYLE}</style>\n<h1>{title}</h1>\n<ul>\n"
+    );
+    if !path.as_os_str().is_empty() {
+        page += "<li><a href=\"../\">../</a>\n";
+    }
+    for (is_file, name, metadata) in entries {
+        let slash = if is_file { "" } else { "/" };
+        let (link, text) = (percent_encode(&name), escape(&name.to_string_lossy()));
+        let modified = metadata.modified().map_or(String::new(), date);
+        let size = if is_file { size(metadata.len()) } else { String::new() };
+        let row = format_args!(
+            "<li><a href=\"{link}{slash}\">{text}{slash}</a> <span>{size}</span> \
+             <time>{modified}</time>\n"
+        );
+        let _ = page.write_fmt(row); // a `String` takes everything
+    }
+    page += "</ul>\n<p>Times are in UTC.\n";
+    if left_out > 0 {
+        page += &format!("<p>{left_out} more are not shown.\n");
+    }
+    Ok(Response::html(page).field("Content-Security-Policy", POLICY))
+}
+
+/// The page needs its own style and nothing else.
+const POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'";
+
+/// Three columns, and on a narrow screen the last two below the name.
+const STYLE: &str = "\
+:root{color-scheme:light dark;font:1rem/1.5 system-ui,sans-serif}\
+body{max-width:60rem;margin:auto;padding:0 1rem}\
+h1{font-size:1.25rem;overflow-wrap:anywhere}\
+ul{list-style:none;padding:0}\
+li{display:grid;align-items:baseline;grid-template-columns:1fr 6rem 9.5rem;gap:0 1rem;padding:.35rem 0;\
+border-top:1px solid color-mix(in srgb,currentcolor 20%,transparent)}\
+a{overflow-wrap:anywhere}\
+span,time,p{font-size:.875rem;opacity:.75;font-variant-numeric:tabular-nums}\
+span,time{text-align:right}\
+@media(max-width:40rem){li{grid-template-columns:1fr 1fr;padding:.5rem 0}a{grid-column:1/-1}\
+span{text-align:left}}";
+
+fn escape(text: &str) -> String {
+    let mut escaped = String::with_capacity(text.len());
+    for character in text.chars() {
+        match character {
+            '&' => escaped += "&amp;",
+            '<' => escaped += "&lt;",
+            '>' => escaped += "&gt;",
+            '"' => escaped += "&quot;",
+            // Control characters, and those that turn the direction of writing round.
+            _ if character.is_control() => escaped.push('\u{fffd}'),
+            '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' => {
+                escaped.push('\u{fffd}');
+            }
+            _ => escaped.push(character),
+        }
+    }
+    escaped
+}
+
+/// The name as a segment of a path: all bytes are escaped but the unreserved ones (RFC 3986 section 2.3).
+fn percent_encode(name: &OsStr) -> String {
+    let mut encoded = String::new();
+    for &byte in name.as_encoded_bytes() {
+        match byte {
+            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' => {
+                encoded.push(char::from(byte));
+            }
+            _ => encoded += &format!("%{byte:02X}"),
+        }
+    }
+    encoded
+}
+
+/// A size as people read it.
+fn size(bytes: u64) -> String {
+    let (mut unit, mut size) = (0, bytes as f64);
+    const UNITS: [&str; 5] = ["B", "KiB", "MiB", "GiB", "TiB"];
+    while size >= 1024.0 && unit + 1 < UNITS.len() {
+        (unit, size) = (unit + 1, size / 1024.0);
+    }
+    let digits = usize::from(unit > 0);
+    format!("{size:.digits$} {}", UNITS[unit])
+}
+
+fn date(time: SystemTime) -> String {
+    let CivilTime { year, month, day, hour, minute, .. } = time.into();
+    format!("{year:04}-{month:02}-{day:02} {hour:02}:{minute:02}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_escaped_and_sizes_are_short() {
+        assert_eq!(escape("<a&\"b\">\n\u{202e}"), "&lt;a&amp;&quot;b&quot;&gt;\u{fffd}\u{fffd}");
+        assert_eq!(percent_encode(OsStr::new("a b:#?\"é")), "a%20b%3A%23%3F%22%C3%A9");
+        for (bytes, text) in [
+            (0, "0 B"),
+            (1023, "1023 B"),
+            (1536, "1.5 KiB"),
+            (5 << 30, "5.0 GiB"),
+            (1 << 52, "4096.0 TiB"),
+        ] {
+            assert_eq!(size(bytes), text);
+        }
+    }
+}

@@ -1,0 +1,149 @@
+//! # A range of a file
+//!
+//! ```text
+//! bytes=0-4      the first five bytes          bytes=-5    the last five
+//! bytes=5-       all but the first five        bytes=9-4   none: the field is ignored
+//! bytes=0-4,50-54                              near to each other: one range, 0 to 54
+//! ```
+//! Rule: RFC 9110 section 14. Several ranges are sent as one if the bytes between them are fewer than the
+//! framing of two parts would take (section 15.3.7.2), and as the whole file otherwise.
+//! Next: [`listing`](super::listing).
+
+use crate::message::fields::{members, trim};
+
+/// Ranges in one field, at most. With more, the whole file is sent.
+const MAX_RANGES: usize = 64;
+
+/// Bytes that the framing of a part would take: RFC 9110 section 15.3.7.2 says around 80.
+const PART_FRAMING: u64 = 80;
+
+/// A part of a file. It has one byte at least.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct ByteRange {
+    pub first: u64,
+    pub length: u64,
+}
+
+/// What a Range field asks for.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Wanted {
+    Whole,
+    Part(ByteRange),
+    /// No range begins within the file: 416.
+    BeyondTheEnd,
+}
+
+impl ByteRange {
+    /// The value of Content-Range, of a file with `whole` bytes.
+    pub fn content_range(&self, whole: u64) -> String {
+        format!("bytes {}-{}/{whole}", self.first, self.first + self.length - 1)
+    }
+}
+
+/// What this value of a Range field asks for, of a file with `length` bytes. A malformed one, and one in
+/// another unit, count as none (RFC 9110 section 14.2).
+pub(super) fn wanted(value: &[u8], length: u64) -> Wanted {
+    let Some((unit, list)) = value.split_at_checked("bytes=".len()) else { return Wanted::Whole };
+    if !unit.eq_ignore_ascii_case(b"bytes=") || length == 0 && list.starts_with(b"-") {
+        return Wanted::Whole;
+    }
+    let mut ranges = Vec::new();
+    for member in members(list) {
+        match range(member, length) {
+            None => return Wanted::Whole,
+            Some((first, end)) if first < end => ranges.push((first, end)),
+            Some(_) => {}
+        }
+        if ranges.len() > MAX_RANGES {
+            return Wanted::Whole;
+        }
+    }
+    ranges.sort_unstable();
+    let mut ranges = ranges.into_iter();
+    let Some((first, mut end)) = ranges.next() else { return Wanted::BeyondTheEnd };
+    for (next, next_end) in ranges {
+        if next.saturating_sub(end) > PART_FRAMING {
+            return Wanted::Whole;
+        }
+        end = end.max(next_end);
+    }
+    Wanted::Part(ByteRange { first, length: end - first })
+}
+
+/// The first byte of one range, and the one after its last; `None` if it is malformed. The range is empty if
+/// it is not within the file.
+fn range(member: &[u8], length: u64) -> Option<(u64, u64)> {
+    let hyphen = member.iter().position(|&byte| byte == b'-')?;
+    let (first, last) = (trim(&member[..hyphen]), trim(&member[hyphen + 1..]));
+    Some(match (first, last) {
+        ([], last) => (length.saturating_sub(number(last)?), length),
+        (first, []) => (number(first)?, length),
+        (first, last) => {
+            let (first, last) = (number(first)?, number(last)?);
+            if last < first {
+                return None;
+            }
+            (first, length.min(last.saturating_add(1)))
+        }
+    })
+}
+
+/// A number in decimal digits. One beyond 64 bits is beyond every file.
+fn number(digits: &[u8]) -> Option<u64> {
+    if digits.is_empty() || !digits.iter().all(u8::is_ascii_digit) {
+        return None;
+    }
+    let digit = |number: u64, &digit: &u8| {
+        number.saturating_mul(10).saturating_add(u64::from(digit - b'0'))
+    };
+    Some(digits.iter().fold(0, digit))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_range_is_a_part_of_the_file_or_beyond_it_or_ignored() {
+        let part = |first, length| Wanted::Part(ByteRange { first, length });
+        let large = 5 << 30;
+        for (value, length, expected) in [
+            ("bytes=0-4", 100, part(0, 5)),
+            ("BYTES=0-0", 100, part(0, 1)),
+            ("bytes=95-", 100, part(95, 5)),
+            ("bytes=-5", 100, part(95, 5)),
+            ("bytes=-500", 100, part(0, 100)),
+            ("bytes=90-500", 100, part(90, 10)),
+            ("bytes= 1-2 ,", 100, part(1, 2)),
+            ("bytes=4294967296-4294967300", large, part(1 << 32, 5)),
+            ("bytes=100-", 100, Wanted::BeyondTheEnd),
+            ("bytes=100-200,300-", 100, Wanted::BeyondTheEnd),
+            ("bytes=-0", 100, Wanted::BeyondTheEnd),
+            ("bytes=0-", 0, Wanted::BeyondTheEnd),
+            ("bytes=-5", 0, Wanted::Whole),
+            ("bytes=18446744073709551616-18446744073709551620", 100, Wanted::BeyondTheEnd),
+            ("bytes=0-18446744073709551616", 100, part(0, 100)),
+            // Several: one range if little is between them.
+            ("bytes=0-4,50-54", 100, part(0, 55)),
+            ("bytes=50-54,0-4", 100, part(0, 55)),
+            ("bytes=0-9,5-6", 100, part(0, 10)),
+            ("bytes=0-0,82-82", 100, Wanted::Whole),
+            ("bytes=0-0,81-81", 100, part(0, 82)),
+            ("bytes=0-0,500-", 100, part(0, 1)),
+            // Malformed, or in another unit.
+            ("bytes=9-4", 100, Wanted::Whole),
+            ("bytes=0-4,9-4", 100, Wanted::Whole),
+            ("bytes=", 100, Wanted::BeyondTheEnd),
+            ("bytes=-", 100, Wanted::Whole),
+            ("bytes=a-b", 100, Wanted::Whole),
+            ("bytes=+1-2", 100, Wanted::Whole),
+            ("bytes 0-4", 100, Wanted::Whole),
+            ("lines=0-4", 100, Wanted::Whole),
+            ("bytes", 100, Wanted::Whole),
+        ] {
+            assert_eq!(wanted(value.as_bytes(), length), expected, "{value} of {length}");
+        }
+        let many = format!("bytes={}0-", "0-,".repeat(300));
+        assert_eq!(wanted(many.as_bytes(), 100), Wanted::Whole);
+    }
+}

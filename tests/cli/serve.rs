@@ -1,0 +1,352 @@
+//! Tests of `serve`: its flags, its log, its password and its listeners. What is sent for a file is tested
+//! with the library, in `tests/api/files.rs`.
+
+use std::io::Read;
+use std::process::Command;
+use std::time::{Duration, Instant};
+use std::{fs, thread};
+
+use openkitchen::Transcript;
+
+use crate::support::client::Client;
+use crate::support::process::{
+    Folder, ServerProcess, TIMEOUT, free_address, need, openkitchen, run,
+};
+
+/// A folder with a page.
+fn folder() -> Folder {
+    let folder = Folder::new();
+    fs::create_dir(folder.file("docs")).unwrap();
+    fs::write(folder.file("index.html"), "home").unwrap();
+    fs::write(folder.file("a.txt"), "content").unwrap();
+    folder
+}
+
+/// The command for this folder on a free port.
+fn serve(folder: &Folder, flags: &str) -> Command {
+    let mut command = openkitchen("serve --listen 127.0.0.1:0");
+    command.arg(folder.file("")).args(flags.split_whitespace());
+    command
+}
+
+fn start(folder: &Folder, flags: &str) -> ServerProcess {
+    ServerProcess::start(&mut serve(folder, flags))
+}
+
+#[test]
+fn each_flag_of_the_files_has_an_effect() {
+    let folder = folder();
+    let mut command = serve(&folder, "--list --max-age 60 --fallback a.txt");
+    command.args(["--header", "X-One: 1"]).arg("--header=X-Two:2");
+    let server = ServerProcess::start(&mut command);
+    let page = server.get("/");
+    assert_eq!((page.status, page.text()), (200, "home"));
+    let fields = ["Cache-Control", "X-One", "X-Two"].map(|name| page.field(name));
+    assert_eq!(fields, [Some("max-age=60"), Some("1"), Some("2")]);
+    assert_eq!(server.get("/docs").field("Location"), Some("/docs/"));
+    assert!(server.get("/docs/").text().contains("<h1>/docs/</h1>"));
+    assert_eq!(server.get("/none").text(), "content");
+    let variables = [("OPENKITCHEN_HEADER", "A: 1\nB: 2"), ("OPENKITCHEN_LIST", "yes")];
+    let server = ServerProcess::start(serve(&folder, "").envs(variables));
+    let list = server.get("/docs/");
+    assert_eq!((list.status, list.field("A"), list.field("B")), (200, Some("1"), Some("2")));
+    let server = start(&folder, "");
+    assert_eq!([server.get("/docs/").status, server.get("/none").status], [404, 404]);
+}
+
+#[test]
+fn an_error_of_the_command_line_says_what_to_do() {
+    let folder = folder();
+    let path = folder.file("").display().to_string();
+    for (line, code, expected) in [
+        ("serve".to_owned(), 2, "serve needs a folder: serve public"),
+        (format!("serve {path} more"), 2, "`more` is one too many"),
+        ("serve no/such/folder".into(), 2, "no/such/folder cannot be served: "),
+        (format!("serve {path}/a.txt"), 2, "a.txt cannot be served: "),
+        (format!("serve {path} --header X-One"), 2, "--header takes a field such as "),
+        (format!("serve {path} --header ETag:1"), 2, "ETag is written by the server itself"),
+        (format!("serve {path} --header {{}}:1"), 2, "`{}` is no name for a field"),
+        (format!("serve {path} --fallback none"), 2, "--fallback none cannot be used in "),
+        (format!("serve {path} --fallback ../x"), 2, "it is no file of the folder"),
+        (format!("serve {path} --max-age 1.5"), 2, "--max-age takes a number of seconds"),
+        (format!("serve {path} --log json"), 2, "--log takes off or combined, not `json`"),
+        (format!("serve {path} --log combined --trace"), 2, "both print on stdout"),
+        (format!("serve {path} --auth a:b"), 2, "--auth is unknown"),
+    ] {
+        let ended = run(openkitchen(&line).env("OPENKITCHEN_LISTEN", "127.0.0.1:0"));
+        assert_eq!((ended.code, &*ended.stdout), (Some(code), ""), "{line}: {ended:?}");
+        assert!(ended.stderr.contains(expected), "{line}: {}", ended.stderr);
+    }
+}
+
+#[test]
+fn the_log_has_a_line_for_each_exchange_in_the_combined_format() {
+    let folder = folder();
+    let mut server = start(&folder, "");
+    server.request(
+        "GET /a.txt",
+        "Referer: http://h/?key=abc\r\nUser-Agent: test/1 (\"x\")\r\n",
+        "",
+    );
+    server.request("GET /none?token=abc&q=1", "User-Agent: a\\b\x01\r\n", "");
+    server.request("HEAD /a.txt", "User-Agent: caf\u{e9}\t\x1b[31m\r\n", "");
+    server.request("GET /a.txt", "Range: bytes=0-1\r\n", "");
+    let mut client = server.client();
+    client.send("GET /a.txt HTTP/1.0\r\n\r\n");
+    client.read_to_end();
+    server.get("/healthz");
+    let mut client = server.client();
+    client.send("nonsense \"\\ \x1b\r\n\r\n");
+    client.read_to_end();
+    let mut lines = Vec::new();
+    while lines.len() < 5 {
+        lines.push(server.wait_for_line("127.0.0.1 - - ["));
+    }
+    let exit = server.stop();
+    assert_eq!(exit.code, Some(0));
+    let whole: Vec<&str> = exit.stdout.lines().filter(|line| !line.starts_with('#')).collect();
+    let rests: Vec<&str> = whole.iter().map(|line| line.split_once("] ").unwrap().1).collect();
+    assert_eq!(
+        rests,
+        [
+            r#""GET /a.txt HTTP/1.1" 200 7 "http://h/?key=***" "test/1 (\x22x\x22)""#,
+            // The head with a control character could not be read.
+            r#""-" 400 X "-" "-""#.replace('X', rests[1].split(' ').nth(2).unwrap()).leak(),
+            r#""-" 400 0 "-" "-""#,
+            r#""GET /a.txt HTTP/1.1" 206 2 "-" "-""#,
+            r#""GET /a.txt HTTP/1.0" 200 7 "-" "-""#,
+            r#""-" 400 X "-" "-""#.replace('X', rests[5].split(' ').nth(2).unwrap()).leak(),
+        ]
+    );
+    for line in whole {
+        let date = line.split(['[', ']']).nth(1).unwrap();
+        assert!(line.is_ascii() && date.ends_with(" +0000") && date.len() == 26, "{line}");
+    }
+}
+
+#[test]
+fn goaccess_reads_the_log() {
+    if !need("goaccess", "goaccess --version") {
+        return;
+    }
+    let folder = folder();
+    let server = start(&folder, "");
+    for path in ["/", "/a.txt", "/none?a=b", "/docs"] {
+        server.request(&format!("GET {path}"), "User-Agent: a \"b\" c\\\r\nReferer: x\"\r\n", "");
+    }
+    let mut client = server.client();
+    client.send("nonsense\r\n\r\n");
+    client.read_to_end();
+    let (log, report) = (folder.file("log"), folder.file("report.json"));
+    fs::write(&log, server.stop().stdout).unwrap();
+    let mut goaccess = Command::new("goaccess");
+    goaccess.args(["--no-global-config", "--log-format=COMBINED", "-o"]).arg(&report).arg(&log);
+    assert!(goaccess.output().unwrap().status.success());
+    let report = fs::read_to_string(report).unwrap();
+    let number = |name: &str| {
+        let rest = report.split(&format!("\"{name}\": ")).nth(1).expect(name);
+        rest.split([',', '\n', ' ']).next().unwrap().parse::<u32>().unwrap()
+    };
+    assert_eq!((number("failed_requests"), number("valid_requests")), (0, 5), "{report}");
+}
+
+#[test]
+fn a_stdout_that_is_not_read_or_closed_stalls_no_request() {
+    let folder = folder();
+    let mut server = start(&folder, "");
+    let request = format!("GET /a.txt?{} HTTP/1.1\r\nHost: h\r\n\r\n", "x".repeat(900));
+    let exchanges = |server: &ServerProcess| {
+        let (mut client, since) = (server.client(), Instant::now());
+        for _ in 0..2000 {
+            client.send(&request);
+            assert_eq!(client.response().text(), "content");
+        }
+        since.elapsed()
+    };
+    // Two megabytes of lines: more than the pipe and the queue hold.
+    let unread = exchanges(&server);
+    server.close_stdout();
+    let closed = exchanges(&server);
+    assert!(unread < TIMEOUT && closed < TIMEOUT, "{unread:?}, {closed:?}");
+    let since = Instant::now();
+    let exit = server.stop();
+    assert_eq!(exit.code, Some(0), "{exit:?}");
+    assert!(since.elapsed() < Duration::from_secs(3), "the stop waits for nobody");
+}
+
+#[test]
+fn lines_that_are_lost_are_counted_on_stderr() {
+    let folder = folder();
+    let mut server = start(&folder, "");
+    let mut client = server.client();
+    let request = format!("GET /a.txt?{} HTTP/1.1\r\nHost: h\r\n\r\n", "x".repeat(900));
+    let mut exchange = || {
+        client.send(&request);
+        client.response();
+    };
+    // The pipe holds about 60 lines, and two buffers hold as many each.
+    (0..500).for_each(|_| exchange());
+    let since = Instant::now();
+    while !server.stderr().contains("of the access log were lost: ") {
+        assert!(since.elapsed() < TIMEOUT, "{}", server.stderr());
+        exchange(); // so that there is always a line to read
+        assert!(server.wait_for_line("127.0.0.1 - - [").ends_with("\" 200 7 \"-\" \"-\""));
+    }
+}
+
+#[test]
+fn the_trace_is_a_transcript_and_takes_the_place_of_the_log() {
+    let folder = folder();
+    let server = start(&folder, "--trace");
+    server.get("/a.txt");
+    let exit = server.stop();
+    let transcript = Transcript::parse(&exit.stdout).expect("a transcript").to_string();
+    assert!(transcript.contains("GET /a.txt HTTP/1.1") && transcript.contains("\ncontent\\"));
+    assert!(!exit.stdout.contains("127.0.0.1 - - ["), "{}", exit.stdout);
+    let quiet = start(&folder, "--log off");
+    quiet.get("/a.txt");
+    let exit = quiet.stop();
+    assert!(exit.stdout.lines().all(|line| line.starts_with("# ")), "{}", exit.stdout);
+}
+
+#[test]
+fn a_password_from_the_environment_is_asked_for() {
+    let folder = folder();
+    let mut command = serve(&folder, "");
+    let server = ServerProcess::start(command.env("OPENKITCHEN_AUTH", "me:pass:word"));
+    assert_eq!(server.stderr(), "", "the variable is known");
+    let refused = server.get("/a.txt");
+    let challenge = "Basic realm=\"files\", charset=\"UTF-8\"";
+    assert_eq!((refused.status, refused.field("WWW-Authenticate")), (401, Some(challenge)));
+    let status = |fields: &str| server.request("GET /a.txt", fields, "").status;
+    // base64 of me:pass:word
+    assert_eq!(status("Authorization: Basic bWU6cGFzczp3b3Jk\r\n"), 200);
+    assert_eq!(status("Authorization: bAsIc  bWU6cGFzczp3b3Jk\r\n"), 200);
+    for fields in [
+        "Authorization: Basic bWU6cGFzcw==\r\n",
+        "Authorization: Basic bWU6cGFzczp3b3JkIA==\r\n",
+        "Authorization: Basic me:pass:word\r\n",
+        "Authorization: Bearer me:pass:word\r\n",
+        "Authorization: Basic bWU6cGFzczp3b3Jk\r\nAuthorization: Basic bWU6cGFzczp3b3Jk\r\n",
+    ] {
+        assert_eq!(status(fields), 401, "{fields}");
+    }
+    assert_eq!([server.get("/none").status, server.get("/docs").status], [401, 401]);
+    assert_eq!(server.get("/healthz").status, 200);
+    let shown = server.stop();
+    assert!(!shown.stdout.contains("bWU6"), "{}", shown.stdout);
+    for wrong in ["", "me", "me:", "me:a\nb"] {
+        let ended = run(serve(&folder, "").env("OPENKITCHEN_AUTH", wrong));
+        assert_eq!(ended.code, Some(2), "{wrong:?}: {ended:?}");
+        assert!(ended.stderr.starts_with("openkitchen: OPENKITCHEN_AUTH is unusable: "));
+    }
+}
+
+#[test]
+fn healthz_is_answered_unless_there_is_a_file_and_drains() {
+    let folder = folder();
+    let server = start(&folder, "--drain 30");
+    assert_eq!(server.get("/healthz").text(), "ok");
+    server.signal("TERM");
+    let since = Instant::now();
+    while server.get("/healthz").status != 503 {
+        assert!(since.elapsed() < TIMEOUT);
+    }
+    assert_eq!(server.get("/a.txt").status, 200);
+    drop(server);
+    fs::write(folder.file("healthz"), "a file").unwrap();
+    let server = start(&folder, "");
+    assert_eq!(server.get("/healthz").text(), "a file");
+}
+
+/// The addresses in a port file, when it is there.
+fn addresses(port_file: &std::path::Path) -> Vec<String> {
+    fs::read_to_string(port_file).unwrap().lines().map(str::to_owned).collect()
+}
+
+#[test]
+fn each_address_is_listened_on_and_is_a_line_of_the_port_file() {
+    let (folder, files) = (Folder::new(), folder());
+    let port_file = folder.file("port");
+    let mut command = serve(&files, "--listen [::1]:0 --listen=127.0.0.1:0");
+    let mut server = ServerProcess::start(command.arg("--port-file").arg(&port_file));
+    let mut printed = vec![server.address.to_string()];
+    printed.extend((0..2).map(|_| server.wait_for_line("# listening on http://")));
+    server.wait_for_line("# serving ");
+    for address in &printed {
+        let mut client = Client::connect(address.parse().unwrap());
+        client.send("GET /a.txt HTTP/1.1\r\nHost: h\r\n\r\n");
+        assert_eq!(client.response().text(), "content", "{address}");
+    }
+    // The file is written after the lines are printed.
+    let since = Instant::now();
+    while !port_file.exists() {
+        assert!(since.elapsed() < TIMEOUT);
+        thread::yield_now();
+    }
+    assert_eq!(addresses(&port_file), printed);
+    // One that cannot be bound ends the start: nothing listens on a part of what was asked for.
+    let taken = format!("--listen {}", server.address);
+    let ended = run(&mut serve(&files, &taken));
+    assert!(ended.code == Some(2) && ended.stderr.contains(" is in use; try --listen "));
+}
+
+#[test]
+fn one_listener_takes_both_versions_of_ip() {
+    let (files, port) = (folder(), free_address().port());
+    let mut command = openkitchen(&format!("serve --listen 0.0.0.0:{port},[::]:{port}"));
+    let server = ServerProcess::start(command.arg(files.file("")));
+    for address in [format!("127.0.0.1:{port}"), format!("[::1]:{port}")] {
+        let mut client = Client::connect(address.parse().unwrap());
+        client.send("GET /a.txt HTTP/1.1\r\nHost: h\r\n\r\n");
+        assert_eq!(client.response().text(), "content", "{address}");
+    }
+    let log = server.stop().stdout;
+    let clients: Vec<&str> = log
+        .lines()
+        .filter_map(|line| line.split_once(" - - ["))
+        .map(|(client, _)| client)
+        .collect();
+    assert_eq!(clients, ["127.0.0.1", "::1"], "{log}");
+}
+
+#[test]
+fn a_listener_of_a_service_manager_takes_the_place_of_listen() {
+    if !need("systemd-socket-activate", "systemd-socket-activate --version") {
+        return;
+    }
+    let files = folder();
+    let addresses = [free_address(), free_address()];
+    let mut command = Command::new("systemd-socket-activate");
+    for address in addresses {
+        command.arg("-l").arg(address.to_string());
+    }
+    command.arg(env!("CARGO_BIN_EXE_openkitchen")).args(["serve", "--listen", "127.0.0.1:1"]);
+    // It starts the server at the first connection, so nothing prints an address before.
+    let mut process = command
+        .arg(files.file(""))
+        .stdout(std::process::Stdio::null())
+        .stderr(std::process::Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut stderr = process.stderr.take().unwrap();
+    let mut seen = String::new();
+    while seen.matches("Listening on ").count() < 2 {
+        let mut byte = [0];
+        assert_eq!(stderr.read(&mut byte).unwrap(), 1, "{seen}");
+        seen.push(char::from(byte[0]));
+    }
+    for address in addresses {
+        let mut client = Client::connect(address);
+        client.send("GET /a.txt HTTP/1.1\r\nHost: h\r\n\r\n");
+        assert_eq!(client.response().text(), "content", "{address}");
+    }
+    crate::support::process::signal("TERM", &process.id().to_string());
+    assert!(process.wait().unwrap().success(), "it is the same process, and stops gracefully");
+    // A number of descriptors that are not there is an error.
+    let line =
+        format!("LISTEN_PID=$$ LISTEN_FDS=3 exec {} serve .", env!("CARGO_BIN_EXE_openkitchen"));
+    let ended = run(Command::new("sh").args(["-c", &line]));
+    assert_eq!(ended.code, Some(2));
+    assert!(ended.stderr.contains("LISTEN_FDS names a descriptor that is no "), "{}", ended.stderr);
+}
