@@ -230,7 +230,7 @@ impl IdleMark {
 
     /// Whether its reading half was shut while it waited, so that the end of its socket cuts off
     /// nothing, unless a request arrived in that very moment.
-    pub(super) fn was_closed(&self) -> bool {
+    pub fn was_closed(&self) -> bool {
         self.was_closed.load(Ordering::SeqCst)
     }
 }

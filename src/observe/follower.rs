@@ -140,6 +140,12 @@ impl Follower {
         self.connection(connection).is_some_and(|it| lock(&it).dialogue.is_in_flight())
     }
 
+    /// Whether the server has begun a message and not ended it.
+    pub(crate) fn is_within_response(&self, connection: u64) -> bool {
+        self.connection(connection)
+            .is_some_and(|it| lock(&it).dialogue.reader(Side::Server).is_within())
+    }
+
     /// Tells the viewers a sentence about a connection: see [`Viewer::noted`].
     pub(crate) fn noted(&self, connection: u64, sentence: &str) {
         report(&self.viewers, |viewer| viewer.noted(connection, sentence));

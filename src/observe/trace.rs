@@ -201,6 +201,10 @@ impl Viewer for Trace {
         self.push(connection, Observed::Ended(end));
     }
 
+    fn noted(&self, connection: u64, _: &str) {
+        self.push(connection, Observed::EndedByWatch);
+    }
+
     fn gone(&self, connection: u64) {
         self.push(connection, Observed::Gone);
     }

@@ -2,17 +2,19 @@
 //! kept, and the questions that a learner asks.
 
 use std::fs;
-use std::io::Read;
-use std::net::SocketAddr;
+use std::io::{self, Read, Write};
+use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::LazyLock;
+use std::thread;
+use std::time::Instant;
 
 use openkitchen::Transcript;
 use openkitchen::transcript::paragraphs::{key, paragraphs};
 
 use crate::support::process::{
-    Exit, Folder, ServerProcess, free_address, openkitchen, run, run_with_input, signal,
+    Exit, Folder, ServerProcess, TIMEOUT, free_address, openkitchen, run, run_with_input, signal,
 };
 
 /// A lesson of the folder: its name without number and ending, and its paragraphs.
@@ -420,7 +422,7 @@ fn what_another_server_does_otherwise_is_said() {
     assert_eq!(ended.code, Some(0), "{}", ended.stderr);
     let said = words(&ended.stdout);
     assert!(
-        said.contains("This server does something else than the lesson says. Expected: status")
+        said.contains("This server does something else than the lesson says. Expected: an answer")
     );
     assert!(said.contains(&words(lesson("no-host").texts("next")[0])), "{}", ended.stdout);
 }
@@ -459,6 +461,169 @@ fn the_text_of_a_lesson_answers_each_question_of_a_learner() {
         assert!(!answers.is_empty(), "{question}");
         for answer in answers {
             assert!(said.contains(answer), "{question}\n{name} does not say: {answer}");
+        }
+    }
+}
+
+// What a server, a terminal or a file system does to it.
+
+/// A server that calls `serve` with each connection, on a thread of its own.
+fn server_of(serve: impl Fn(TcpStream) -> io::Result<()> + Copy + Send + 'static) -> SocketAddr {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    thread::spawn(move || {
+        for stream in listener.incoming().flatten() {
+            thread::spawn(move || serve(stream));
+        }
+    });
+    address
+}
+
+/// Reads to the end of the client, or until a read fails.
+fn read_all(mut stream: &TcpStream) -> io::Result<()> {
+    io::copy(&mut stream, &mut io::sink()).map(drop)
+}
+
+#[test]
+fn a_server_without_an_answer_gives_the_exit_code_of_send() {
+    let silent = server_of(|stream| read_all(&stream));
+    let closing = server_of(|mut stream| stream.read(&mut [0; 1000]).map(drop));
+    let garbage = server_of(|mut stream| {
+        let _ = stream.read(&mut [0; 1000])?;
+        stream.write_all(b"\x00\x01 no HTTP")
+    });
+    let endless = server_of(|mut stream| {
+        stream.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 999999999999\r\n\r\n")?;
+        loop {
+            stream.write_all(&[b'x'; 60_000])?;
+        }
+    });
+    for (address, code) in [(silent, 3), (closing, 4), (garbage, 4), (endless, 0)] {
+        for arguments in [format!("learn --print 2 {address}"), format!("learn 2 {address}")] {
+            let mut command = openkitchen(&format!("{arguments} --timeout 0.3"));
+            let ended = run_with_input(&mut command, enters());
+            assert_eq!(ended.code, Some(code), "{arguments}: {} {}", ended.stdout, ended.stderr);
+        }
+        if address != endless {
+            let mut send = openkitchen(&format!("send --timeout 0.3 {address}"));
+            let sent = run_with_input(&mut send, "GET / HTTP/1.1\r\nHost: h\r\n\r\n");
+            assert_eq!(sent.code, Some(code), "{}", sent.stdout);
+        }
+    }
+    // A reader who sends nothing.
+    let ended = run_with_input(&mut openkitchen(&format!("learn 2 {silent}")), "q\n");
+    assert_eq!(ended.code, Some(0), "{}", ended.stdout);
+}
+
+#[test]
+fn a_server_that_sends_without_end_is_shown_in_part_and_in_little_memory() {
+    let interim = server_of(|mut stream| {
+        loop {
+            stream.write_all(&b"HTTP/1.1 103 Early Hints\r\nLink: x\r\n\r\n".repeat(1000))?;
+        }
+    });
+    let fields = server_of(|mut stream| {
+        stream.write_all(b"HTTP/1.1 200 OK\r\n")?;
+        loop {
+            stream.write_all(&b"X: y\r\n".repeat(1000))?;
+        }
+    });
+    let answers = server_of(|mut stream| {
+        loop {
+            stream.write_all(&b"HTTP/1.1 204 No Content\r\n\r\n".repeat(1000))?;
+        }
+    });
+    for address in [interim, fields, answers] {
+        let mut command = Command::new("sh");
+        let program = env!("CARGO_BIN_EXE_openkitchen");
+        // 64 MiB of address space for data: a thread's arena takes none of it before it is used.
+        let line = format!("ulimit -d 65536; {program} learn --print 3 {address} --timeout 0.5");
+        let ended = run(command.args(["-c", &line]));
+        assert_eq!(ended.code, Some(0), "{}", ended.stderr);
+        assert!(ended.stdout.contains("\\{"), "what is left out is said: {}", ended.stdout);
+        let lines = ended.stdout.lines().count();
+        assert!(lines < 700, "{lines} lines");
+    }
+}
+
+#[test]
+fn a_session_ends_when_nobody_reads_it() {
+    let state = Folder::new();
+    let mut command = learn(&state, "");
+    let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
+    drop(child.stdout.take());
+    // The process reads, or ends and so breaks the pipe.
+    let mut stdin = child.stdin.take().unwrap();
+    let lines = "y\n".repeat(4096); // no answer, so it asks again
+    let since = Instant::now();
+    while stdin.write_all(lines.as_bytes()).is_ok() {
+        assert!(since.elapsed() < TIMEOUT, "it reads without end");
+    }
+    assert_eq!(child.wait().unwrap().code(), Some(0));
+}
+
+#[test]
+fn output_that_cannot_be_written_is_an_error() {
+    let state = Folder::new();
+    let input = state.file("message");
+    fs::write(&input, "GET / HTTP/1.1\r\nHost: h\r\n\r\n").unwrap();
+    let explain = format!("explain {}", input.display());
+    for arguments in [
+        "learn 1",
+        "learn --print 1",
+        "learn --list",
+        "learn words",
+        "check --list",
+        "--help",
+        "learn --help",
+        "--version",
+        &explain,
+    ] {
+        let mut command = openkitchen(arguments);
+        command.env("XDG_STATE_HOME", state.file("")).stdin(Stdio::null());
+        let full = fs::OpenOptions::new().write(true).open("/dev/full").unwrap();
+        let child = command.stdout(full).stderr(Stdio::piped()).spawn().unwrap();
+        let ended = child.wait_with_output().unwrap();
+        let stderr = String::from_utf8(ended.stderr).unwrap();
+        assert_eq!(ended.status.code(), Some(1), "{arguments}: {stderr}");
+        assert!(stderr.starts_with("openkitchen: cannot write to stdout: "), "{stderr}");
+    }
+}
+
+#[test]
+fn only_a_plain_file_keeps_the_progress_and_a_link_stays_one() {
+    let state = Folder::new();
+    fs::create_dir(state.file("openkitchen")).unwrap();
+    let path = kept(&state);
+    let made = Command::new("mkfifo").arg(&path).status().unwrap();
+    assert!(made.success());
+    for (arguments, lines) in [("--list", ""), ("1", "q\n")] {
+        let said = words(&session(&state, arguments, lines).stdout);
+        assert!(said.contains("What you have done is not kept: "), "{said}");
+        assert!(said.contains("it is no plain file."), "{said}");
+    }
+    assert!(!fs::symlink_metadata(&path).unwrap().is_file(), "the pipe is still there");
+    fs::remove_file(&path).unwrap();
+    // A link, as in a folder of dotfiles. First its file is not there yet.
+    std::os::unix::fs::symlink("../elsewhere", &path).unwrap();
+    for name in ["no-host", "etag"] {
+        session(&state, name, "q\n");
+        let text = fs::read_to_string(state.file("elsewhere")).unwrap();
+        assert!(text.starts_with("openkitchen learn 1\nat "), "{text}");
+        assert!(fs::symlink_metadata(&path).unwrap().is_symlink());
+    }
+}
+
+#[test]
+fn paragraphs_are_one_empty_line_apart() {
+    let silent = server_of(|stream| read_all(&stream));
+    let printed = run(&mut openkitchen(&format!("learn --print 2 {silent} --timeout 0.3")));
+    assert!(printed.stdout.contains("\n\nNothing comes back.\n\n"), "{}", printed.stdout);
+    for text in [&*PRINTED, &printed.stdout] {
+        for part in text.split("\n\n\n").skip(1).filter(|part| !part.is_empty()) {
+            // In bytes, each empty line counts.
+            let is_content = part.starts_with("\nGET / ") || part.starts_with("GET / ");
+            assert!(part.starts_with("Lesson ") || is_content, "{part}");
         }
     }
 }

@@ -605,11 +605,21 @@ impl TracedConnection {
 
     /// Prints the line about a response that ends with the connection, or that its end cuts short.
     fn cut_short(&mut self, at: Instant, is_reset: bool, out: &mut Collector) {
+        let is_ended = self.screen.as_ref().is_some_and(|screen| screen.ends_with_connection);
+        let how = if is_ended && !is_reset { "" } else { " · cut short" };
+        self.end_response(at, how, out);
+    }
+
+    /// Prints the line about a response that watch itself cuts short.
+    pub fn cut_by_watch(&mut self, at: Instant, out: &mut Collector) {
+        self.end_response(at, " · cut short by watch", out);
+    }
+
+    /// Prints the line about a response that has begun and not ended, if there is one.
+    fn end_response(&mut self, at: Instant, how: &str, out: &mut Collector) {
         let Some(screen) = self.screen.as_ref().filter(|screen| screen.status.is_some()) else {
             return;
         };
-        let is_whole = screen.ends_with_connection && !is_reset;
-        let how = if is_whole { "" } else { " · cut short" };
         // The end may come long after the last byte: when the client ends its side.
         let at = screen.last_response.unwrap_or(at);
         self.complete_exchange(at, how, out);

@@ -33,6 +33,8 @@ pub(super) enum Observed {
     },
     Answered(Summary),
     Ended(End),
+    /// Watch itself has ended the connection. Its own line says why.
+    EndedByWatch,
     Gone,
     /// Lines that the program itself prints.
     Prose(String),

@@ -141,6 +141,11 @@ impl View {
                     }
                 }
             }
+            Observed::EndedByWatch => {
+                if let Some(ended) = self.connections.get_mut(&connection) {
+                    ended.cut_by_watch(at, &mut self.out);
+                }
+            }
             Observed::Gone => drop(self.connections.remove(&connection)),
             Observed::Prose(text) => text.lines().for_each(|line| self.out.push_prose(line)),
             Observed::Lost { events, exchanges } => {

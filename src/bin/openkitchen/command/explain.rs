@@ -98,7 +98,7 @@ pub fn command(arguments: &[OsString]) -> Result<ExitCode, CliError> {
         },
         _ => return Err(CliError::Usage("explain takes one file: explain [FILE]".into())),
     };
-    print(&text);
+    print(&text)?;
     Ok(ExitCode::SUCCESS)
 }
 

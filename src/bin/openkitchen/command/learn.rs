@@ -31,7 +31,7 @@ use self::progress::Progress;
 use self::screen::Screen;
 use self::server::LessonServer;
 use super::flags::{CommandLine, Flag, SECONDS, time};
-use super::{CliError, print};
+use super::{CliError, exit_code, print};
 use crate::site::{course, likes};
 
 /// Numbers up to this one are those of lessons; a larger one is a port.
@@ -75,7 +75,9 @@ const COMMAND_LINE: CommandLine<LearnOptions> = CommandLine {
     notes: "At each question: a number answers it, Enter goes on, r shows the rule of the\n\
         RFC, e explains all of the last exchange, q ends. What you have done is kept in\n\
         ~/.local/state/openkitchen/learn, or below XDG_STATE_HOME.\n\
-        Exit code: 0 the end, 2 the command line is wrong, 3 no connection.\n\
+        Exit code: 0 the end, 1 stdout cannot be written, 2 the command line is wrong.\n\
+        If no request got a whole response: 3 there was no connection, or the server was\n\
+        silent, 4 it closed or reset the connection.\n\
         Each flag is also a variable: --timeout is OPENKITCHEN_TIMEOUT.",
 };
 
@@ -112,7 +114,7 @@ pub fn command(arguments: &[OsString]) -> Result<ExitCode, CliError> {
         let mut screen = Screen::on_stdout();
         progress.notice.iter().for_each(|notice| screen.paragraph(notice));
         screen.show();
-        print(&progress.contents());
+        print(&progress.contents())?;
         return Ok(ExitCode::SUCCESS);
     }
     let server = LessonServer::of(address.as_deref(), options.timeout)?;
@@ -120,11 +122,11 @@ pub fn command(arguments: &[OsString]) -> Result<ExitCode, CliError> {
     if options.print {
         let all = lesson.map_or(1..=course::count(), |number| number..=number);
         teacher.print_all(all)?;
-        return Ok(ExitCode::SUCCESS);
+    } else {
+        end_at_signal().map_err(|error| CliError::Failed(error.to_string()))?;
+        teacher.teach(&mut progress, lesson, &mut Reader::stdin())?;
     }
-    end_at_signal().map_err(|error| CliError::Failed(error.to_string()))?;
-    teacher.teach(&mut progress, lesson, &mut Reader::stdin())?;
-    Ok(ExitCode::SUCCESS)
+    teacher.finish().map(exit_code)
 }
 
 /// Reads which lesson and which server the arguments name.
@@ -137,16 +139,27 @@ fn named(args: &[OsString]) -> Result<Named, CliError> {
         let found = if is_port { None } else { course::find(&typed) };
         match found {
             Some(number) if named.lesson.is_none() => {
-                named.lesson = Some(number.map_err(|error| {
-                    CliError::Usage(format!("{error}. A port of 3 digits or less is :{typed}"))
-                })?);
+                named.lesson = Some(number.map_err(|error| no_such_lesson(&error, &typed))?);
             }
-            None if is_port || typed.contains([':', '.']) => named.address = Some(arg.clone()),
+            None if is_port || typed.contains([':', '.']) => {
+                if named.address.replace(arg.clone()).is_some() {
+                    let sentence = "learn asks one server: learn 7 127.0.0.1:5000";
+                    return Err(CliError::Usage(sentence.into()));
+                }
+            }
             None if named.lesson.is_none() => named.lesson = Some(with_word(&typed)?),
             _ => return Err(CliError::Usage("learn opens one lesson: learn 7".into())),
         }
     }
     Ok(named)
+}
+
+/// Says that a number is not that of a lesson. It may be meant as a port; port 0 is none.
+fn no_such_lesson(error: &str, typed: &str) -> CliError {
+    CliError::Usage(match typed.parse() {
+        Ok(0_u16) => error.to_owned(),
+        _ => format!("{error}. A port of 3 digits or less is :{typed}"),
+    })
 }
 
 /// Returns the number of the lesson that has this word in its name.
@@ -167,6 +180,7 @@ fn with_word(word: &str) -> Result<usize, CliError> {
 fn unknown(typed: &str) -> String {
     let names = course::lessons().map(|(_, lesson)| lesson.short_name());
     let hint = match nearest(typed, names) {
+        _ if typed == "localhost" => "an address has a port: localhost:5000".to_owned(),
         Some(name) => format!("did you mean {name}?"),
         None => "learn --list lists the lessons, and an address has a port".to_owned(),
     };
@@ -187,6 +201,7 @@ fn words(args: &[OsString]) -> Result<(), CliError> {
         screen.hanging(&format!("{word}: {meaning}{clause}"), "  ");
     }
     screen.show();
+    screen.finish()?;
     match wanted {
         Some(word) if rows.is_empty() => {
             let hint = nearest(&word, glossary::dictionary().into_iter().map(|(word, ..)| word));
@@ -205,7 +220,7 @@ fn words(args: &[OsString]) -> Result<(), CliError> {
 fn end_at_signal() -> io::Result<()> {
     sys::on_stop_signal(|signals| {
         signals.first();
-        print(&format!("\n{}\n", lesson::GOODBYE));
+        let _ = print(&format!("\n{}\n", lesson::GOODBYE)); // the process ends all the same
         process::exit(0);
     })
 }
@@ -236,7 +251,10 @@ mod tests {
         }
         for (line, error) in [
             ("999", "there is no lesson 999"),
-            ("0", "there is no lesson 0"),
+            ("0", "there is no lesson 0: lessons are 1 to"),
+            ("localhost", "an address has a port: localhost:5000"),
+            ("1:80 1:81", "one server"),
+            ("5000 5001", "one server"),
             ("a-port-open", "did you mean a-port-opens?"),
             ("far-fetched", "learn --list"),
             ("chunk", "18 chunks, 40 a-length-and-chunks, 41 a-bad-chunk-size"),
@@ -247,5 +265,7 @@ mod tests {
             let said = read(line).expect_err(line);
             assert!(said.contains(error), "{line}: {said}");
         }
+        assert!(read("999").expect_err("none").contains("3 digits or less is :999"));
+        assert!(!read("0").expect_err("none").contains(":0"), "no server has port 0");
     }
 }

@@ -9,7 +9,7 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 use openkitchen::message::dialogue::Dialogue;
 use openkitchen::message::reader::Part;
 use openkitchen::transcript::explain::{ConnectionExplainer, FirstUses, Remark};
-use openkitchen::transcript::{Block, Bytes, Event, Item, Note, Side, Transcript};
+use openkitchen::transcript::{Block, Bytes, Event, Item, Note, Piece, Side, Transcript};
 
 use super::screen::{Screen, is_of_client};
 use crate::site::course::Notes;
@@ -19,6 +19,11 @@ const MAX_CONTENT: usize = 1000;
 
 /// Bytes at the start of longer content that are shown at most, up to the end of a line.
 const MAX_START: usize = 240;
+
+/// Lines and bytes of heads and framing, and messages, of one read that are shown at most.
+const MAX_FRAMING_LINES: usize = 120;
+const MAX_FRAMING: usize = 4096;
+const MAX_MESSAGES: usize = 12;
 
 /// Explanations that are remembered, so that each is printed once.
 pub const MAX_EXPLAINED: usize = 1500;
@@ -165,6 +170,9 @@ pub fn print(
             screen.remarks(&new);
         });
     }
+    if transcript.items.len() == before && is_request_explained {
+        screen.gap();
+    }
 }
 
 /// Prints the items of a transcript, each with all its explanations.
@@ -194,7 +202,7 @@ impl Explainers {
     fn explain(&mut self, item: &Item, mut show: impl FnMut(&Item, Vec<Remark>, &[u8])) {
         match item {
             Item::Block(block) => {
-                let bytes = block.bytes.expand().unwrap_or_default();
+                let bytes = known(&block.bytes);
                 let dialogue = self.dialogues.entry(block.connection).or_default();
                 let explainer = self.explainers.entry(block.connection).or_default();
                 let of_server = block.from == Side::Server;
@@ -204,7 +212,10 @@ impl Explainers {
                     let bytes = &bytes[start..start + length];
                     start += length;
                     stream.extend_from_slice(bytes);
-                    let remarks = explainer.explain_bytes(block.from, bytes);
+                    let mut remarks = explainer.explain_bytes(block.from, bytes);
+                    if let [Piece::LeftOut { .. }] = shown.bytes.pieces() {
+                        remarks.clear(); // they would explain what is not shown
+                    }
                     show(&Item::Block(shown), remarks, stream);
                 }
             }
@@ -217,27 +228,79 @@ impl Explainers {
     }
 }
 
+/// The bytes up to the first that were left out.
+fn known(bytes: &Bytes) -> Vec<u8> {
+    let mut known = Vec::new();
+    for piece in bytes.pieces() {
+        match piece {
+            Piece::Raw(bytes) => known.extend_from_slice(bytes),
+            Piece::Repeat { .. } | Piece::LeftOut { .. } => break,
+        }
+    }
+    known
+}
+
 /// Returns the messages of a block as blocks, each with how many bytes it has. Of long content, the
-/// middle and the end are left out. What the client sends stays one block.
+/// middle and the end are left out, and of a server's many or long messages the last. What the client
+/// sends stays one block.
 fn messages(block: &Block, bytes: &[u8], dialogue: &mut Dialogue) -> Vec<(Block, usize)> {
     let (mut messages, mut note) = (Vec::new(), block.note.clone());
     let (mut shown, mut length, mut rest) = (Bytes::new(), 0, bytes);
+    let mut left_out = 0;
+    let of_server = block.from == Side::Server;
+    let mut framing = Framing { lines_left: MAX_FRAMING_LINES, bytes_left: MAX_FRAMING };
     while let Some(range) = dialogue.next(block.from, rest) {
         let (now, later) = rest.split_at(range.length);
         rest = later;
-        let is_long = range.part == Part::Content && now.len() > MAX_CONTENT;
-        let start = if is_long { start_of(now) } else { now };
-        shown.push_raw(start);
-        shown.push_left_out((now.len() - start.len()) as u64);
+        let start = match range.part {
+            _ if of_server && messages.len() >= MAX_MESSAGES => &[],
+            Part::Content if framing.is_over() => &[],
+            Part::Content if now.len() > MAX_CONTENT => start_of(now),
+            Part::Head | Part::Framing | Part::Unframed if of_server => framing.start_of(now),
+            _ => now,
+        };
+        if !start.is_empty() {
+            shown.push_left_out(std::mem::take(&mut left_out));
+            shown.push_raw(start);
+        }
+        left_out += (now.len() - start.len()) as u64;
         length += now.len();
-        if range.ends_message && block.from == Side::Server && !rest.is_empty() {
+        if range.ends_message && of_server && !rest.is_empty() && messages.len() < MAX_MESSAGES {
+            shown.push_left_out(std::mem::take(&mut left_out));
             let bytes = std::mem::replace(&mut shown, Bytes::new());
             messages.push((Block { bytes, note, ..*block }, std::mem::take(&mut length)));
             note = Note::new("in the same read");
         }
     }
+    shown.push_left_out(left_out + block.bytes.len() - bytes.len() as u64);
     messages.push((Block { bytes: shown, note, ..*block }, length));
     messages
+}
+
+/// How much framing of one read may still be shown.
+struct Framing {
+    lines_left: usize,
+    bytes_left: usize,
+}
+
+impl Framing {
+    fn is_over(&self) -> bool {
+        self.lines_left == 0 || self.bytes_left == 0
+    }
+
+    /// The start of these bytes that is shown.
+    fn start_of<'a>(&mut self, bytes: &'a [u8]) -> &'a [u8] {
+        let mut start = 0;
+        for line in bytes.split_inclusive(|&byte| byte == b'\n') {
+            if self.is_over() {
+                break;
+            }
+            let length = line.len().min(self.bytes_left);
+            (self.lines_left, self.bytes_left) = (self.lines_left - 1, self.bytes_left - length);
+            start += length;
+        }
+        &bytes[..start]
+    }
 }
 
 /// The first lines of long content, or nothing if the first line is too long.
@@ -280,6 +343,26 @@ mod tests {
         let text = Item::Block(shown[0].0.clone()).to_string();
         assert!(text.ends_with("a line of text\\n\n\\{1260 bytes}\\\n"), "{text}");
     }
+
+    #[test]
+    fn of_a_server_without_end_a_few_screens_are_shown() {
+        let one = "HTTP/1.1 204 No Content\r\n\r\n";
+        let head = format!("HTTP/1.1 200 OK\r\n{}", "X: y\r\n".repeat(10_000));
+        let chunks = "1\r\nx\r\n".repeat(10_000);
+        let chunked = format!("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n{chunks}");
+        for bytes in [one.repeat(10_000), head, chunked, "no HTTP\n".repeat(10_000)] {
+            let mut block = block(Side::Server, bytes.as_bytes());
+            block.bytes.push_left_out(5);
+            let shown = messages(&block, bytes.as_bytes(), &mut Dialogue::new());
+            let lengths: usize = shown.iter().map(|(_, length)| length).sum();
+            let all: u64 = shown.iter().map(|(block, _)| block.bytes.len()).sum();
+            assert_eq!((lengths, all), (bytes.len(), bytes.len() as u64 + 5));
+            let text = shown.iter().map(|(block, _)| Item::Block(block.clone()).to_string());
+            let lines = text.map(|text| text.lines().count()).sum::<usize>();
+            assert!(lines < 2 * MAX_FRAMING_LINES, "{lines} lines: {}", &bytes[..60]);
+        }
+    }
+
     #[test]
     fn two_responses_of_one_read_are_two_blocks() {
         let one = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nhi";

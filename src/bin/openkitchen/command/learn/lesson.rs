@@ -4,6 +4,7 @@ use std::io::{self, BufRead, BufReader, IsTerminal, Read};
 use std::ops::RangeInclusive;
 
 use openkitchen::play::check::{self, Case, CheckOutcome, PlayedCase};
+use openkitchen::play::send::SendOutcome;
 use openkitchen::transcript::Transcript;
 
 use super::exchange::{self, Explained, Topic};
@@ -35,7 +36,7 @@ const KEYS: &str = "Enter goes on, r shows the rule, e explains all that is show
 const KEYS_IN_SHORT: &str = "r: the rule, e: explain all, q: end";
 
 /// The question before a request is sent.
-const SEND: &str = "Enter sends it (r, e, q): ";
+const SEND: &str = "Enter sends it (r, e, q):";
 
 /// Bytes of a line that the reader types, at most.
 const MAX_TYPED_BYTES: u64 = 256;
@@ -108,13 +109,25 @@ pub struct Teacher<'a> {
     explained: Explained,
     /// What was shown last: a request, or all that crossed.
     shown: Transcript,
+    /// What the server did so far: `Answered` if it has answered once, or else what it did last.
+    /// `None` if nothing was sent.
+    outcome: Option<SendOutcome>,
 }
 
 impl<'a> Teacher<'a> {
     /// A teacher who has explained nothing yet.
     pub fn new(server: &'a LessonServer, screen: Screen) -> Teacher<'a> {
         let (explained, shown) = (Explained::default(), Transcript::default());
-        Teacher { server, screen, explained, shown }
+        Teacher { server, screen, explained, shown, outcome: None }
+    }
+
+    /// What the server did: one answer is enough. That none was asked for is well, too.
+    ///
+    /// # Errors
+    /// stdout cannot be written.
+    pub fn finish(self) -> Result<SendOutcome, CliError> {
+        self.screen.finish()?;
+        Ok(self.outcome.unwrap_or(SendOutcome::Answered))
     }
 
     /// Teaches lesson after lesson, from this one or where the reader was.
@@ -181,13 +194,14 @@ impl<'a> Teacher<'a> {
     fn goes_on(&mut self, next: usize, lesson: &Lesson, reader: &mut Reader) -> bool {
         let title = course::with_number(next).map(|it| it.notes().title).unwrap_or_default();
         self.screen.hanging(&format!("Next: {next}, {title}"), "  ");
-        let prompt = "Enter goes on (r, e, q): ";
+        let prompt = "Enter goes on (r, e, q):";
         let typed = self.ask(prompt, KEYS, &lesson.notes(), reader, |it| *it == Typed::Enter);
         self.screen.gap();
         typed != Typed::Quit
     }
 
-    /// Asks until the reader types something that `is_answer`, or `q`. `r` shows the rule of the
+    /// Asks until the reader types something that `is_answer`, or `q`, which is also the answer if
+    /// nobody reads the question: stdout is closed. `r` shows the rule of the
     /// lesson, and `e` all explanations of what is shown. After anything else, it says which `keys`
     /// there are.
     fn ask(
@@ -200,7 +214,9 @@ impl<'a> Teacher<'a> {
     ) -> Typed {
         loop {
             self.screen.prompt(prompt);
-            self.screen.show();
+            if !self.screen.show() {
+                return Typed::Quit;
+            }
             match reader.line(&mut self.screen) {
                 Typed::Rule => self.screen.paragraph(&notes.clause),
                 Typed::Explain => self.explain_all(),
@@ -240,7 +256,7 @@ impl<'a> Teacher<'a> {
             false => {
                 self.question(&notes);
                 let answers = notes.answers.len();
-                let prompt = format!("Your answer, 1 to {answers}, or Enter ({KEYS_IN_SHORT}): ");
+                let prompt = format!("Your answer, 1 to {answers}, or Enter ({KEYS_IN_SHORT}):");
                 let keys = format!("A number from 1 to {answers} answers. {KEYS}");
                 let is_answer = |typed: &Typed| match typed {
                     Typed::Number(number) => (1..=answers).contains(number),
@@ -340,11 +356,9 @@ impl<'a> Teacher<'a> {
     fn request(&mut self, case: &Case) {
         let items = case.items.iter().filter(|item| is_of_client(item)).cloned();
         self.shown = Transcript { items: items.collect() };
-        let items = &self.shown.items;
-        items.iter().for_each(|item| self.screen.item(item));
-        // The end of a head is an empty line, too.
-        if items.last().is_some_and(|last| !last.to_string().ends_with("\n\n")) {
-            self.screen.gap();
+        self.shown.items.iter().for_each(|item| self.screen.item(item));
+        if !self.shown.items.is_empty() {
+            self.screen.separate();
         }
     }
 
@@ -364,11 +378,14 @@ impl<'a> Teacher<'a> {
             let sentence = format!("{} cannot be reached: {why}", target.authority);
             return Err(CliError::NoConnection(sentence));
         }
+        if self.outcome != Some(SendOutcome::Answered) {
+            self.outcome = outcome(&played).or(self.outcome);
+        }
         self.shown = played.transcript();
         exchange::print(&self.shown, topic, &mut self.explained, &mut self.screen);
         match self.shown.items.iter().all(is_of_client) {
             true => self.screen.paragraph("Nothing comes back."),
-            false => self.screen.gap(),
+            false => self.screen.separate(),
         }
         self.difference(case, &played);
         Ok(())
@@ -379,6 +396,7 @@ impl<'a> Teacher<'a> {
         match &played.outcome {
             CheckOutcome::Failed { difference, .. } => {
                 let check::Difference { expected, got, .. } = difference;
+                let expected = in_words(expected);
                 self.screen.paragraph(&format!(
                     "This server does something else than the lesson says. Expected: {expected}. \
                      Received: {got}."
@@ -420,6 +438,67 @@ impl<'a> Teacher<'a> {
         if !notes.keep.is_empty() {
             self.screen.heading(&format!("Keep: {}", notes.keep));
             self.screen.gap();
+        }
+    }
+}
+
+/// What the server did with the requests of a case. If it is about silence, nothing is known from it;
+/// and it may be about an answer that is cut short.
+fn outcome(played: &PlayedCase) -> Option<SendOutcome> {
+    match (&played.outcome, played.answer) {
+        (CheckOutcome::Passed, Some(SendOutcome::Silent)) => None,
+        (CheckOutcome::Passed | CheckOutcome::NotFollowed(_), Some(_)) => {
+            Some(SendOutcome::Answered)
+        }
+        (_, answer) => answer,
+    }
+}
+
+/// What a lesson expects, for a learner who does not know the assertions of a transcript:
+/// `an answer with status 400` is `status 400` there.
+fn in_words(expected: &str) -> String {
+    let numbered = expected.split_once(": ").filter(|(nth, _)| nth.parse::<u32>().is_ok());
+    let (answer, fact) = match numbered {
+        Some((nth, fact)) => (format!("answer {nth}"), fact),
+        None => ("an answer".to_owned(), expected),
+    };
+    match fact.split_once(' ').unwrap_or((fact, "")) {
+        ("closed", "") => "the server closes the connection".to_owned(),
+        ("open", _) => "the connection stays open".to_owned(),
+        ("status", allowed) => {
+            let allowed: Vec<&str> = allowed.split('|').collect();
+            if ["2xx", "3xx", "4xx", "5xx"].iter().all(|class| allowed.contains(class)) {
+                return format!("{answer}, with any status");
+            }
+            let class =
+                allowed.iter().find_map(|status| Some((status, status.strip_suffix("xx")?)));
+            let meaning = class.map(|(class, digit)| format!(" ({class}: it begins with {digit})"));
+            let listed = match &allowed[..] {
+                [all @ .., last] if !all.is_empty() => format!("{} or {last}", all.join(", ")),
+                all => all.concat(),
+            };
+            format!("{answer} with status {listed}{}", meaning.unwrap_or_default())
+        }
+        _ => expected.to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::in_words;
+
+    #[test]
+    fn what_a_lesson_expects_is_said_in_words() {
+        for (expected, words) in [
+            ("status 400", "an answer with status 400"),
+            ("status 2xx|3xx|4xx|5xx", "an answer, with any status"),
+            ("2: status 301|302", "answer 2 with status 301 or 302"),
+            ("status 2xx|3xx|404", "an answer with status 2xx, 3xx or 404 (2xx: it begins with 2)"),
+            ("closed", "the server closes the connection"),
+            ("open 300ms", "the connection stays open"),
+            ("field Allow contains GET", "field Allow contains GET"),
+        ] {
+            assert_eq!(in_words(expected), words);
         }
     }
 }

@@ -48,6 +48,12 @@ impl Progress {
             let notice = Some(format!("What you have done is not kept: {why}."));
             return Progress { notice, ..Progress::default() };
         };
+        let path = match kept_at(&path) {
+            Ok(path) => path,
+            Err(error) => {
+                return Progress { notice: Some(not_kept(&path, &error)), ..Progress::default() };
+            }
+        };
         let damaged = |why: &str| {
             let name = path.display();
             format!("{name} cannot be used ({why}), so the course begins anew.")
@@ -130,8 +136,7 @@ impl Progress {
     fn save(&mut self) {
         let Some(path) = &self.path else { return };
         if let Err(error) = write(path, &self.text()) {
-            let name = path.display();
-            self.notice = Some(format!("What you have done is not kept: {name}: {error}."));
+            self.notice = Some(not_kept(path, &error));
             self.path = None;
         }
     }
@@ -141,6 +146,27 @@ impl Progress {
         let done: String = self.done.iter().map(|name| format!("done {name}\n")).collect();
         let told: String = self.told.iter().map(|key| format!("told {key:016x}\n")).collect();
         format!("{HEADER}\n{at}{done}{told}")
+    }
+}
+
+/// Says that the progress cannot be kept in this file.
+fn not_kept(path: &Path, error: &io::Error) -> String {
+    format!("What you have done is not kept: {}: {error}.", path.display())
+}
+
+/// The file to read and to replace: where a link leads, that file, which need not be there yet.
+///
+/// # Errors
+/// There is something else than a plain file. To open a pipe would wait for its writer.
+fn kept_at(path: &Path) -> io::Result<PathBuf> {
+    match fs::metadata(path) {
+        Ok(there) if there.is_file() => fs::canonicalize(path),
+        Ok(_) => Err(io::Error::other("it is no plain file")),
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(match fs::read_link(path) {
+            Ok(target) => path.parent().unwrap_or(path).join(target),
+            Err(_) => path.to_owned(),
+        }),
+        Err(error) => Err(error),
     }
 }
 
@@ -164,10 +190,13 @@ fn parse(text: &str) -> Option<Progress> {
         if !name.bytes().all(is_name) {
             return None;
         }
-        let is_known = course::find(name).is_some();
+        // A person may have written a number.
+        let number = course::find(name).and_then(Result::ok);
+        let known = number.and_then(|number| course::with_number(number).ok());
+        let known = known.map(|lesson| lesson.short_name().to_owned());
         match word {
-            "at" if is_known => progress.at = Some(name.to_owned()),
-            "done" if is_known => drop(progress.done.insert(name.to_owned())),
+            "at" if known.is_some() => progress.at = known,
+            "done" if known.is_some() => progress.done.extend(known),
             "at" | "done" => {}
             "told" if progress.told.len() < MAX_EXPLAINED => {
                 progress.told.insert(u64::from_str_radix(name, 16).ok()?);
@@ -236,5 +265,8 @@ mod tests {
         }
         let other = parse("openkitchen learn 1\nat no-such-lesson\ndone neither\n");
         assert_eq!(other, Some(Progress::default()));
+        let by_number = parse("openkitchen learn 1\nat 2\ndone 1\n").expect("a file");
+        assert_eq!((by_number.next(), by_number.count_done()), (Some(2), 1));
+        assert!(by_number.text().contains("\ndone a-port-opens\n"), "{}", by_number.text());
     }
 }

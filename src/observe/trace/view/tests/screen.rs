@@ -431,6 +431,15 @@ fn the_time_of_a_response_that_a_close_ends_is_up_to_its_last_byte() {
     test.open(1).receive(1, get("/")).send(1, "HTTP/1.0 200 OK\r\n\r\nhello");
     test.pass(600).end(1, End::ServerReset);
     test.has_rows("\n1 GET / 200 \u{b7} 0.1 ms \u{b7} cut short \u{b7} new connection\n");
+    // watch says in a line of its own why it has ended a connection, idle or not.
+    let mut test = TestView::new(options());
+    test.open(1).receive(1, get("/")).send(1, "HTTP/1.0 200 OK\r\n\r\nhello");
+    test.pass(600).add(1, Observed::EndedByWatch).add(1, Observed::Gone);
+    test.has_rows("\n1 GET / 200 \u{b7} 0.1 ms \u{b7} cut short by watch \u{b7} new connection\n");
+    let mut test = TestView::new(options());
+    test.open(1).receive(1, get("/")).send(1, "HTTP/1.1 204 N\r\n\r\n");
+    test.add(1, Observed::EndedByWatch);
+    assert!(!test.screen().contains("cut short"), "{}", test.rows);
 }
 
 #[test]
