@@ -10,7 +10,7 @@ PEERS = nginx hyper tiny_http lighttpd darkhttpd
 # The book: the private chapters too, beside the documentation of the library.
 BOOK = --document-private-items --target-dir target/book
 
-.PHONY: help run release static small lesson test test-browser pictures soak check bench bench-peers fuzz races systems book lines
+.PHONY: help run release static small recipes lesson test test-browser pictures soak check bench bench-peers fuzz races systems dist book lines
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 13
@@ -24,6 +24,10 @@ release: ## the fastest binary: target/release/openkitchen
 static: ## one file that runs on any Linux: target/static/openkitchen
 	tests/builds/build.sh static target/static/openkitchen
 	tests/builds/chroot.sh target/static/openkitchen
+
+recipes: static ## README's recipes, with the real nginx, HAProxy, Caddy and systemd
+	tests/builds/proxies.sh target/static/openkitchen
+	tests/builds/unit.sh
 
 small: ## the same with `serve` and `healthcheck` alone: target/static/openkitchen-small
 	tests/builds/build.sh small target/static/openkitchen-small $$(uname -m) --no-default-features
@@ -67,8 +71,11 @@ fuzz: ## searches for bytes that break a property, for an hour (make fuzz FOR=60
 races: ## every test under a race detector, and the message under Miri; a quarter of an hour
 	tests/load/races.sh
 
-systems: ## the system calls on each system and processor that can be emulated here
-	tests/systems.sh
+systems: ## clippy for each system and processor, and the tests that run here, with emulators
+	tests/builds/systems.sh
+
+dist: ## what installs without Rust: static binaries, Windows, Python wheels; each is tried
+	tests/builds/dist.sh
 
 book: ## the source as a book, in your browser
 	RUSTDOCFLAGS="--cfg book" $(CARGO) doc --no-deps --lib --open $(BOOK)

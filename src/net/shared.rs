@@ -177,7 +177,7 @@ impl<S> Service<'_, S> {
 /// write waits 40 ms for the client to acknowledge the first.
 pub fn set_stream_options(stream: &TcpStream, limits: &Limits) -> io::Result<()> {
     stream.set_nodelay(true)?;
-    stream.set_read_timeout(Some(limits.idle_timeout))?;
+    stream.set_read_timeout(Some(sys::read_slice(limits.idle_timeout)))?;
     stream.set_write_timeout(Some(limits.write_timeout))
 }
 

@@ -10,7 +10,7 @@
 //! Rule: RFC 9112 section 9.6.  Next: [`throttle`](super::throttle).
 
 use std::io::ErrorKind;
-use std::net::{Shutdown, TcpStream};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, Shutdown, TcpStream};
 use std::sync::Arc;
 use std::thread::{self, Scope};
 use std::time::{Duration, Instant};
@@ -113,7 +113,13 @@ impl Acceptor {
         // On other systems a connection wakes one thread in `accept`. The listener is non-blocking by
         // now, so the next `accept` of that thread fails at once, and the thread ends.
         while !self.none_accepting() {
-            let Ok(address) = self.listener.local_addr() else { return };
+            let Ok(mut address) = self.listener.local_addr() else { return };
+            // Windows connects to no 0.0.0.0.
+            match address.ip() {
+                IpAddr::V4(ip) if ip.is_unspecified() => address.set_ip(Ipv4Addr::LOCALHOST.into()),
+                IpAddr::V6(ip) if ip.is_unspecified() => address.set_ip(Ipv6Addr::LOCALHOST.into()),
+                _ => {}
+            }
             if TcpStream::connect_timeout(&address, WAKE_CONNECT_TIMEOUT).is_err() {
                 return;
             }

@@ -227,8 +227,9 @@ impl<'a> Link<'a> {
                 }
                 Err(error) => match error.kind() {
                     ErrorKind::Interrupted => {}
-                    ErrorKind::WouldBlock => match self.time_left() {
-                        Some(left) => drop(source.set_read_timeout(Some(left))),
+                    _ if sys::is_shut(&error) => return self.end(from),
+                    _ if sys::is_read_timeout(&error) => match self.time_left() {
+                        Some(left) => drop(source.set_read_timeout(Some(sys::read_slice(left)))),
                         None => return,
                     },
                     _ => {

@@ -39,6 +39,10 @@ pub fn open_beneath(_: &File, _: &Path) -> io::Result<File> {
     Err(ErrorKind::Unsupported.into())
 }
 
+pub fn fill_with_random(_: &mut [u8]) -> bool {
+    false
+}
+
 pub fn unacknowledged(_: &TcpStream) -> usize {
     0
 }

@@ -75,6 +75,30 @@ pub fn reap_orphans() {
     }
 }
 
+/// Whether the kernel has filled this with random bytes. Without a flag, it waits only while the machine
+/// starts.
+pub fn fill_with_random(bytes: &mut [u8]) -> bool {
+    // SAFETY: `syscall` reads each argument as a `long` or a pointer, and each is one. The pointer and the
+    // length are those of a slice that the call alone writes to. A kernel that has no such call fails.
+    let filled =
+        unsafe { syscall(SYS_GETRANDOM, bytes.as_mut_ptr(), bytes.len() as c_long, NO_FLAGS) };
+    usize::try_from(filled) == Ok(bytes.len())
+}
+
+/// The number of `getrandom`, which each processor has its own of.
+const SYS_GETRANDOM: c_long = if cfg!(target_arch = "x86_64") {
+    318
+} else if cfg!(target_arch = "x86") {
+    355
+} else if cfg!(target_arch = "arm") {
+    384
+} else if cfg!(any(target_arch = "aarch64", target_arch = "riscv64")) {
+    278
+} else {
+    -1 // no call has it
+};
+const NO_FLAGS: c_long = 0;
+
 pub fn unacknowledged(stream: &TcpStream) -> usize {
     let mut bytes: c_int = 0;
     // SAFETY: SIOCOUTQ writes an `int` through the pointer, which lives across the call; the descriptor

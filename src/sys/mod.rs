@@ -12,9 +12,10 @@
 //! setsockopt             a reset (RST) when a socket is closed
 //! ioctl                  the bytes that have not arrived yet; the width of a terminal
 //! signal                 SIGTERM, SIGHUP and Ctrl-C stop the server; SIGXFSZ does not end it
+//! SetConsoleCtrlHandler  the same on Windows
 //! mkdir, open            folders and files for their owner alone: std has them on Unix only
 //! getrandom              a random number: std uses it for its hash tables alone
-//! /dev/urandom           random bytes for a secret: a file; on Windows ProcessPrng
+//! getrandom              random bytes for a secret, or /dev/urandom; on Windows ProcessPrng
 //! fstat, stat            whether a path leads to an open file: likewise
 //! dup                    a listening socket as a `TcpStream`: likewise
 //! openat2                a file below a folder, where no link leads out of the folder
@@ -30,7 +31,8 @@
 //! unix    Linux, macOS and the BSDs: what they have in common
 //! linux   Linux and Android: their numbers; malloc, scheduling and PID 1
 //! bsd     macOS and the BSDs: their numbers
-//! other   Windows and the rest: what std can do, or nothing
+//! windows Windows
+//! other   the rest: what std can do, or nothing
 //! memory  every system: it reads files that only Linux has
 //! ```
 //! A declaration that is wrong for a system compiles there too, and may overwrite memory. So `make
@@ -50,7 +52,11 @@ mod memory;
 ))]
 #[path = "unix.rs"]
 mod system;
+#[cfg(windows)]
+#[path = "windows.rs"]
+mod system;
 #[cfg(not(any(
+    windows,
     target_os = "linux",
     target_os = "android",
     target_vendor = "apple",
@@ -68,11 +74,11 @@ use std::hash::{BuildHasher, RandomState};
 use std::io;
 use std::net::{TcpListener, TcpStream};
 use std::path::Path;
+use std::time::Duration;
 
 pub use system::StopSignals;
 
-/// Sets the backlog of a listener: how many connections may wait to be accepted. On Windows it stays as
-/// std has set it.
+/// Sets the backlog of a listener: how many connections may wait to be accepted.
 ///
 /// # Errors
 /// The system's error.
@@ -136,9 +142,32 @@ pub fn catch_sigxfsz() {
 /// sent yet. std's own `set_linger` is not stable.
 ///
 /// # Errors
-/// The system's error; `Unsupported` on Windows.
+/// The system's error.
 pub fn reset_on_close(stream: &TcpStream) -> io::Result<()> {
     system::reset_on_close(stream)
+}
+
+/// The time that one read may wait, of the time for which a read is to wait. All of it; on Windows 250 ms
+/// at most, because a shutdown there does not end a read that waits. So the read is repeated, and the next
+/// one fails: see [`is_shut`].
+pub fn read_slice(time: Duration) -> Duration {
+    system::read_slice(time)
+}
+
+/// Whether an error of a read says that nothing came within the read timeout.
+pub fn is_read_timeout(error: &io::Error) -> bool {
+    system::is_read_timeout(error)
+}
+
+/// Whether an error of a read says that this process has shut the reading half. Elsewhere than on Windows
+/// such a read returns 0 bytes.
+pub fn is_shut(error: &io::Error) -> bool {
+    system::is_shut(error)
+}
+
+/// Makes the terminal at stdout show colours. False if it is a console of an old Windows, which has none.
+pub fn show_colours() -> bool {
+    system::show_colours()
 }
 
 /// Bytes that were written to this socket and have not arrived at the other side's system, as far as is
@@ -148,7 +177,7 @@ pub fn unacknowledged(stream: &TcpStream) -> usize {
 }
 
 /// Columns of the terminal to which stdout is connected, at this moment. `None` if it is no
-/// terminal or does not say, and on Windows.
+/// terminal or does not say.
 pub fn stdout_columns() -> Option<usize> {
     system::stdout_columns()
 }
@@ -196,16 +225,16 @@ pub fn random() -> u32 {
     RandomState::new().hash_one(()) as u32
 }
 
-/// Fills this with random bytes that nobody can guess, for a secret. They come from /dev/urandom, on
-/// Windows from ProcessPrng.
+/// Fills this with random bytes that nobody can guess, for a secret. They come from the kernel, or from
+/// /dev/urandom; on Windows from ProcessPrng.
 ///
 /// # Errors
-/// The file cannot be read, as on a system that has none: a secret must not come from a weaker source.
+/// There is no such source: a secret must not come from a weaker one.
 pub fn secret(bytes: &mut [u8]) -> io::Result<()> {
     system::secret(bytes)
 }
 
-/// Whether this path leads to this open file. On Windows: whether it leads to any file.
+/// Whether this path leads to this open file.
 ///
 /// # Errors
 /// The system's error; `NotFound` where there is no file.
@@ -260,7 +289,8 @@ pub fn inherited_listeners() -> io::Result<Vec<TcpListener>> {
 
 /// Calls `on_signal` at the first SIGTERM, SIGHUP or Ctrl-C, in a thread of its own. The thread is
 /// spawned now, because the system may grant none when the signal arrives. A SIGHUP that the process
-/// ignored at its start (`nohup`) stays ignored. On Windows, Ctrl-C ends the process without a call.
+/// ignored at its start (`nohup`) stays ignored. On Windows it is Ctrl-C, Ctrl-Break, or the end of the
+/// console, of the session or of the system.
 ///
 /// # Errors
 /// The socket pair or the thread could not be created.

@@ -1,21 +1,19 @@
-//! Windows and the rest: what std can do, or nothing.
+//! Systems that are none of the others, and Windows where it has nothing better: what std can do, or nothing.
 
 use std::ffi::OsStr;
 use std::fs::{self, DirBuilder, File, Metadata, OpenOptions};
-#[cfg(not(windows))]
-use std::io::Read;
-use std::io::{self, ErrorKind};
+use std::io::{self, ErrorKind, Read};
 use std::net::{TcpListener, TcpStream};
 use std::path::Path;
 use std::time::{Duration, UNIX_EPOCH};
 
-use super::FileState;
+use crate::sys::FileState;
 
-/// Windows: ERROR_NOT_ENOUGH_MEMORY, ERROR_OUTOFMEMORY, WSAEMFILE and WSAENOBUFS.
-pub const SHORTAGES: [i32; 4] = [8, 14, 10024, 10055];
+/// Their numbers are not known.
+pub const SHORTAGES: [i32; 0] = [];
 
-/// Windows: ERROR_CANT_RESOLVE_FILENAME, a circle of links.
-pub const NO_FILE: [i32; 1] = [1921];
+/// Their numbers are not known.
+pub const NO_FILE: [i32; 0] = [];
 
 pub fn set_backlog(_: &TcpListener, _: i32) -> io::Result<()> {
     Ok(())
@@ -33,21 +31,6 @@ pub fn use_batch_scheduling() {}
 
 pub fn catch_sigxfsz() {}
 
-#[cfg(windows)]
-pub fn secret(bytes: &mut [u8]) -> io::Result<()> {
-    // It always succeeds, as its documentation says: BOOL ProcessPrng(PBYTE, SIZE_T).
-    #[link(name = "bcryptprimitives", kind = "raw-dylib")]
-    unsafe extern "system" {
-        fn ProcessPrng(bytes: *mut u8, length: usize) -> i32;
-    }
-    // SAFETY: the pointer and the length are those of a slice that the call alone writes to.
-    match unsafe { ProcessPrng(bytes.as_mut_ptr(), bytes.len()) } {
-        0 => Err(io::Error::last_os_error()),
-        _ => Ok(()),
-    }
-}
-
-#[cfg(not(windows))]
 pub fn secret(bytes: &mut [u8]) -> io::Result<()> {
     File::open("/dev/urandom")?.read_exact(bytes)
 }
@@ -58,6 +41,22 @@ pub fn reset_on_close(_: &TcpStream) -> io::Result<()> {
 
 pub fn stdout_columns() -> Option<usize> {
     None
+}
+
+pub fn read_slice(time: Duration) -> Duration {
+    time
+}
+
+pub fn is_read_timeout(error: &io::Error) -> bool {
+    error.kind() == ErrorKind::WouldBlock
+}
+
+pub fn is_shut(_: &io::Error) -> bool {
+    false
+}
+
+pub fn show_colours() -> bool {
+    true
 }
 
 pub fn unacknowledged(_: &TcpStream) -> usize {
@@ -88,11 +87,7 @@ pub fn open_beneath(_: &File, _: &Path) -> io::Result<File> {
 }
 
 pub fn open_at_once(path: &Path) -> io::Result<File> {
-    let mut options = OpenOptions::new();
-    // Windows opens a folder only with this flag, FILE_FLAG_BACKUP_SEMANTICS.
-    #[cfg(windows)]
-    std::os::windows::fs::OpenOptionsExt::custom_flags(&mut options, 0x0200_0000);
-    options.read(true).open(path)
+    File::open(path)
 }
 
 pub fn file_state(file: &Metadata) -> FileState {

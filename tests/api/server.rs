@@ -2,6 +2,7 @@
 
 use std::io::{self, BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
+#[cfg(target_os = "linux")]
 use std::os::fd::AsRawFd;
 use std::time::{Duration, Instant};
 use std::{fs, thread};
@@ -11,10 +12,12 @@ use openkitchen::{
 };
 
 /// Clients that try to connect.
+#[cfg(target_os = "linux")]
 const CLIENTS: usize = 200;
 
 /// How many clients can connect to a server that accepts none. The kernel completes connections while
 /// the backlog has room, and one more. It ignores the next client.
+#[cfg(target_os = "linux")]
 fn connected(address: SocketAddr) -> usize {
     let connect = |_| TcpStream::connect_timeout(&address, Duration::from_millis(300)).ok();
     let clients: Vec<TcpStream> = (0..CLIENTS).map_while(connect).collect();
@@ -22,6 +25,7 @@ fn connected(address: SocketAddr) -> usize {
 }
 
 #[test]
+#[cfg(target_os = "linux")]
 fn the_backlog_is_long_or_as_the_caller_has_set_it() {
     let allowed = fs::read_to_string("/proc/sys/net/core/somaxconn").unwrap();
     let allowed: usize = allowed.trim().parse().unwrap();
@@ -34,6 +38,7 @@ fn the_backlog_is_long_or_as_the_caller_has_set_it() {
 }
 
 #[test]
+#[cfg(target_os = "linux")]
 fn a_non_blocking_listener_of_the_caller_is_made_blocking() {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     listener.set_nonblocking(true).unwrap();

@@ -69,7 +69,7 @@ prepare_target() {
     if [ "$emulator" = - ] || is_native "$target"; then
         emulator=
     elif [ "$emulator" = wine ]; then
-        emulator=$(wine_path) || emulator=missing
+        emulator=$(wine_path) && prepare_wine || emulator=missing
     elif ! command -v "$emulator" >/dev/null && ! install qemu-user-static; then
         emulator=missing
     fi
@@ -82,6 +82,13 @@ prepare_target() {
     if [ -n "$emulator" ] && [ "$emulator" != missing ]; then
         export "${name}_RUNNER=$emulator"
     fi
+}
+
+# Sets up wine: a folder of its own, quiet, and random bytes as Windows 10 has them.
+prepare_wine() {
+    export WINEPREFIX=$PWD/target/wine/prefix WINEDEBUG=-all WINEPATH="Z:$PWD/target/wine"
+    mkdir -p target/wine
+    x86_64-w64-mingw32-gcc -shared -o target/wine/bcryptprimitives.dll tests/builds/bcryptprimitives.c -ladvapi32
 }
 
 # Prints the command for wine, which Debian keeps out of PATH if it is for 64 bits alone.

@@ -36,6 +36,7 @@ impl TraceOptions {
 pub fn stdout_wants_colour() -> bool {
     let [no_color, term] = ["NO_COLOR", "TERM"].map(env::var_os);
     wants_colour(io::stdout().is_terminal(), no_color.as_deref(), term.as_deref())
+        && sys::show_colours()
 }
 
 fn wants_colour(is_terminal: bool, no_color: Option<&OsStr>, term: Option<&OsStr>) -> bool {

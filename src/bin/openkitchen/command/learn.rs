@@ -16,7 +16,6 @@ mod progress;
 mod screen;
 mod server;
 
-use std::env;
 use std::ffi::OsString;
 use std::io;
 use std::process::{self, ExitCode};
@@ -108,7 +107,7 @@ pub fn command(arguments: &[OsString]) -> Result<ExitCode, CliError> {
         return Ok(ExitCode::SUCCESS);
     }
     let Named { lesson, address } = named(&args)?;
-    let default = likes::default_path(env::var_os("XDG_STATE_HOME"), env::var_os("HOME"));
+    let default = likes::default_path();
     let mut progress = Progress::load(default.map(|likes| likes.with_file_name("learn")));
     if options.list {
         let mut screen = Screen::on_stdout();

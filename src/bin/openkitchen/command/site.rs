@@ -1,6 +1,5 @@
 //! Runs the lesson site, and prints each exchange on the terminal: the command without a name.
 
-use std::env;
 use std::ffi::OsString;
 use std::process::ExitCode;
 
@@ -50,7 +49,7 @@ fn serve(options: &SiteOptions) -> Result<(), CliError> {
     let viewers = Viewers::start(trace, options.record.as_deref(), &server_name, kitchen.viewer())
         .map_err(unusable)?;
     // The likes come last: a start that fails leaves no new file of likes.
-    let default = likes::default_path(env::var_os("XDG_STATE_HOME"), env::var_os("HOME"));
+    let default = likes::default_path();
     let likes = Likes::choose(options.data.clone(), default)
         .map_err(|error| unusable(error.to_string()))?;
     let site: &'static Site = Box::leak(Box::new(

@@ -17,6 +17,7 @@
 //! Next: [`likes_file`](super::likes_file), the file itself.
 
 use std::collections::BTreeMap;
+use std::env;
 use std::ffi::OsString;
 use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
@@ -207,11 +208,20 @@ impl Likes {
 /// The default path of the likes file, in the XDG base directory for state. Takes the values of
 /// `XDG_STATE_HOME` and `HOME`. A path that is not absolute counts as unset, as the XDG
 /// specification demands.
-pub fn default_path(state_home: Option<OsString>, home: Option<OsString>) -> Option<PathBuf> {
+fn default_path_in(state_home: Option<OsString>, home: Option<OsString>) -> Option<PathBuf> {
     let absolute =
         |value: Option<OsString>| value.map(PathBuf::from).filter(|path| path.is_absolute());
     let state = absolute(state_home).or_else(|| Some(absolute(home)?.join(".local/state")))?;
     Some(state.join("openkitchen/likes"))
+}
+
+/// The default path of the likes file, as the environment has it.
+pub fn default_path() -> Option<PathBuf> {
+    let [state_home, home] = match cfg!(windows) {
+        true => ["LOCALAPPDATA", "USERPROFILE"],
+        false => ["XDG_STATE_HOME", "HOME"],
+    };
+    default_path_in(env::var_os(state_home), env::var_os(home))
 }
 
 #[cfg(test)]
@@ -293,10 +303,11 @@ mod tests {
         assert_eq!((count(&likes, 1), count(&likes, 1), likes.path()), (Ok(1), Ok(2), None));
     }
 
+    #[cfg(unix)]
     #[test]
     fn the_default_path_is_absolute_or_absent() {
         let path = |state: Option<&str>, home: Option<&str>| {
-            default_path(state.map(OsString::from), home.map(OsString::from))
+            default_path_in(state.map(OsString::from), home.map(OsString::from))
         };
         assert_eq!(path(Some("/s"), Some("/h")), Some("/s/openkitchen/likes".into()));
         for unset in [None, Some(""), Some("relative")] {
