@@ -199,3 +199,13 @@ fn a_check_gives_a_report_that_an_assertion_can_show() {
     assert!(unreachable.to_string().contains("no server listens there"), "{unreachable}");
     assert!(!unreachable.passed());
 }
+
+#[test]
+fn a_check_follows_a_response_of_more_than_a_mebibyte() {
+    static LONG: Routes =
+        routes(&[get("/", |_: &Request| Response::text("x".repeat(3 * 1024 * 1024)))]);
+    let server = Server::bind("127.0.0.1:0").unwrap().start(&LONG, ()).unwrap();
+    let get = ">>>\nGET / HTTP/1.1\nHost: h\nConnection: close\n\n";
+    let report = check(server.address(), &page(&format!("{get}???\nstatus 200\nclosed\n")));
+    assert!(report.passed(), "{report}");
+}

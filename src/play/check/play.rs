@@ -158,12 +158,10 @@ const HEADS: Kept =
     Kept { bound: ReceivedBound::JUDGED, queued_events: 256, bytes: 4096, pause: Duration::MAX };
 
 /// For a case that is shown whole: what a server sends slowly is seen to come in pieces.
-const WHOLE: Kept = Kept {
-    bound: ReceivedBound::SHOWN,
-    queued_events: 16,
-    bytes: 64 * 1024,
-    pause: Duration::from_millis(50),
-};
+const WHOLE: Kept = Kept { bytes: 64 * 1024, pause: Duration::from_millis(50), ..HEADS };
+
+/// The same for a person to look at: of more, nothing would be shown.
+const SHOWN: Kept = Kept { bound: ReceivedBound::SHOWN, queued_events: 16, ..WHOLE };
 
 /// Changes of side or connection after which what the server sends is not kept any more.
 const MAX_CROSSED: usize = 1024;
@@ -182,6 +180,11 @@ pub fn play_and_keep(case: &Case, target: &CheckTarget) -> PlayedCase {
 /// says that the connection ends, it waits for the end.
 pub fn play_to_end(case: &Case, target: &CheckTarget) -> PlayedCase {
     CheckPlayer::new(case, target, WHOLE).finish(CheckPlayer::await_ends)
+}
+
+/// As [`play_to_end`], for a person to look at: of each connection, 1 MiB is taken at most.
+pub fn play_to_show(case: &Case, target: &CheckTarget) -> PlayedCase {
+    CheckPlayer::new(case, target, SHOWN).finish(CheckPlayer::await_ends)
 }
 
 /// The connections on which the transcript shows bytes of the server.

@@ -74,9 +74,8 @@ const COMMAND_LINE: CommandLine<LearnOptions> = CommandLine {
     notes: "At each question: a number answers it, Enter goes on, r shows the rule of the\n\
         RFC, e explains all of the last exchange, q ends. What you have done is kept in\n\
         ~/.local/state/openkitchen/learn, or below XDG_STATE_HOME.\n\
-        Exit code: 0 the end, 1 stdout cannot be written, 2 the command line is wrong.\n\
-        If no request got a whole response: 3 there was no connection, or the server was\n\
-        silent, 4 it closed or reset the connection.\n\
+        Exit code: 0 the end, 1 stdout cannot be written, 2 the command line is wrong;\n\
+        without a whole response: 3 no connection, or silence, 4 a close or a reset.\n\
         Each flag is also a variable: --timeout is OPENKITCHEN_TIMEOUT.",
 };
 

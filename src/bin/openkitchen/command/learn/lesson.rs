@@ -372,7 +372,7 @@ impl<'a> Teacher<'a> {
     /// Sends the requests of a case, and prints what crossed, with explanations for this topic.
     fn answer(&mut self, case: &Case, topic: &Topic) -> Result<(), CliError> {
         let target = &self.server.target;
-        let played = check::play_to_end(case, target);
+        let played = check::play_to_show(case, target);
         if let CheckOutcome::Unreachable(why) = &played.outcome {
             self.screen.show();
             let sentence = format!("{} cannot be reached: {why}", target.authority);
