@@ -182,7 +182,8 @@ pub fn play_to_end(case: &Case, target: &CheckTarget) -> PlayedCase {
     CheckPlayer::new(case, target, WHOLE).finish(CheckPlayer::await_ends)
 }
 
-/// As [`play_to_end`], for a person to look at: of each connection, 1 MiB is taken at most.
+/// Plays a case on new connections for a person to look at, and keeps what crosses, of each connection
+/// up to 1 MiB. Where a response says that the connection ends, it waits for the end.
 pub fn play_to_show(case: &Case, target: &CheckTarget) -> PlayedCase {
     CheckPlayer::new(case, target, SHOWN).finish(CheckPlayer::await_ends)
 }
