@@ -149,7 +149,7 @@ export class ExchangeView {
   }
 
   #pane(name, title, subtitle, ...children) {
-    return el("section", { class: `pane ${name}`, "aria-label": `${title}: ${subtitle}` }, el("h4", { class: "pane-title" }, title, el("small", {}, subtitle)), ...children);
+    return el("section", { class: `pane ${name}`, "aria-label": title }, el("h4", { class: "pane-title" }, title, el("small", {}, subtitle)), ...children);
   }
 
   // Words that are coloured in any source text of this exchange.
@@ -197,9 +197,10 @@ export class ExchangeView {
     const { connection, ends } = this.#detail;
     const known = this.feed.connections.get(connection);
     const then = known ? connectionText(known, false, true) : ends.join(", ");
-    return el("p", { class: "connection figures" },
-      el("span", { "data-steps": "2" }, `connection @${connection}`),
-      then ? el("span", { "data-from": "10", "data-steps": "10" }, then) : null);
+    return [
+      "HTTP · ", el("span", { "data-steps": "2", title: `connection ${connection}` }, `@${connection}`),
+      then ? el("span", { "data-from": "10", "data-steps": "10" }, `, ${then}`) : null,
+    ];
   }
 
   #slotPane() {
@@ -209,7 +210,7 @@ export class ExchangeView {
     this.request.element.dataset.steps = "3 4 5 7";
     this.response = response?.bytes ? new MessageView("Response", response, this.meaning, { verb: this.isWatch ? "read" : "write", from: [9, 9], zero }) : null;
     if (this.response) Object.assign(this.response.element.dataset, { steps: "9", from: "9" });
-    return this.#pane("slot", "The slot", this.isWatch ? "HTTP, as it crossed" : "HTTP", this.#connection(),
+    return this.#pane("slot", "The slot", this.#connection(),
       el("div", { class: "messages" }, this.request.element, this.response?.element ?? el("p", { class: "empty" }, "There is no response yet.")),
       this.meaning.element);
   }

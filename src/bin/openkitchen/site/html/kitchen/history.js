@@ -33,7 +33,7 @@ export class History {
   #rows = new Map(); // a row's key -> { item, shown }
   #slots = Array(SLOTS).fill(null);
   #open = new Set(); // folds that somebody has opened
-  #held = null; // numbers of the exchanges that are shown while it is paused
+  #held = null; // the exchanges that are shown while it is paused: newer ones push none of them out
   #isDrawn = true;
   #selected = null;
 
@@ -77,15 +77,17 @@ export class History {
   }
 
   #togglePause() {
-    this.#held = this.#held ? null : new Set(this.feed.exchanges.keys());
+    this.#held = this.#held ? null : new Map(this.feed.exchanges);
     this.pause.setAttribute("aria-pressed", String(this.#held !== null));
     this.draw();
   }
 
   draw() {
-    const all = [...this.feed.exchanges.values()].reverse();
+    const { exchanges } = this.feed;
+    const all = [...exchanges.values()].reverse();
     const held = this.#held;
-    const visible = all.filter((exchange) => (!held || held.has(exchange.n)) && this.#matches(exchange));
+    const shown = held ? [...held.values()].reverse().map((exchange) => exchanges.get(exchange.n) ?? exchange) : all;
+    const visible = shown.filter((exchange) => this.#matches(exchange));
     this.pause.textContent = held ? `Go on (${all.filter(({ n }) => !held.has(n)).length} new)` : "Pause";
     const rows = this.#fold(visible);
     const keys = new Set(rows.map(({ key }) => key));
@@ -115,7 +117,7 @@ export class History {
     if (stop) stop.tabIndex = 0;
     this.list.style.setProperty("--count", rows.length);
     this.empty.hidden = rows.length > 0;
-    this.empty.textContent = all.length ? "No exchange is like that." : "Nothing has come through yet. Open a page, or tap a heart.";
+    this.empty.textContent = shown.length ? "No exchange is like that." : "Nothing has come through yet. Open a page, or tap a heart.";
     this.#drawConnections(all);
   }
 

@@ -186,7 +186,8 @@ async function start() {
   await views.show("kitchen");
   list.draw();
   await follow();
-  if (exchange.n === null && views.isShown("kitchen")) {
+  // A link to an exchange that is not kept any more says so, and shows no other.
+  if (exchange.n === null && views.isShown("kitchen") && !location.hash.startsWith("#exchange-")) {
     const first = ownDocument(feed) ?? [...feed.exchanges.values()].at(-1);
     if (first) choose(first.n);
   }
