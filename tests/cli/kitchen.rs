@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use crate::support::client::{Client, Response};
 use crate::support::events::{self, Events};
-use crate::support::process::{Folder, ServerProcess, TIMEOUT, openkitchen, read_once};
+use crate::support::process::{Folder, ServerProcess, TIMEOUT, need, openkitchen, read_once};
 
 /// All requests of the page.
 const REQUESTS: [&str; 9] = [
@@ -129,6 +129,41 @@ fn a_like_is_told_live_with_its_bytes_its_row_its_source_its_steps_and_what_was_
         "{\"index\":6,\"method\":\"POST\",\"path\":\"/api/likes\",\"text\":\"post(\\\"/api/likes\\\", \
          api::like),\",\"file\":\"src/bin/openkitchen/site/mod.rs\",\"line\":"
     ));
+}
+
+#[test]
+fn a_request_copied_as_curl_asks_this_server_for_the_same_target_and_gives_curl_no_option() {
+    if !need("curl and bash", "curl --version && bash --version") {
+        return;
+    }
+    let server = ServerProcess::start_site("");
+    let address = server.address;
+    let folder = Folder::new();
+    let (config, made) = (folder.file("config"), folder.file("made"));
+    std::fs::write(&config, format!("output = {}\n", made.display())).unwrap();
+    for target in [
+        format!("-K{}", config.display()),
+        format!("-o{}", made.display()),
+        "http://evil.example/x".to_owned(),
+        "file:///etc/passwd".to_owned(),
+        "*".to_owned(),
+        "/a/../b#c".to_owned(),
+    ] {
+        send(
+            address,
+            format!("GET {target} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n"),
+        );
+        let details = details(address, &target, "");
+        let (_, curl) = details.split_once("\"curl\":\"").unwrap();
+        let command = curl.strip_suffix("\"}").unwrap();
+        let mut bash = std::process::Command::new("bash");
+        let output = bash.args(["-c", command]).env("no_proxy", "*").output().unwrap();
+        assert!(output.status.success(), "{command}: {output:?}");
+        let state = get(address, "/kitchen/state");
+        let asked = state.text().matches(&format!("\"target\":\"{target}\"")).count();
+        assert_eq!(asked, 2, "{command}: {}", state.text());
+        assert!(!made.exists(), "{command}");
+    }
 }
 
 #[test]
