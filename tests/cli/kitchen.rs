@@ -167,6 +167,23 @@ fn a_request_copied_as_curl_asks_this_server_for_the_same_target_and_gives_curl_
 }
 
 #[test]
+fn details_of_an_exchange_of_another_run_are_refused() {
+    let server = ServerProcess::start_site("");
+    let run = |address: SocketAddr| {
+        let state = get(address, "/kitchen/state");
+        let (_, run) = state.text().split_once("\"run\":\"").unwrap();
+        run.split('"').next().unwrap().to_owned()
+    };
+    let other = run(ServerProcess::start_site("").address);
+    let run = run(server.address);
+    let status = |query: &str| get(server.address, &format!("/kitchen/exchange/1{query}")).status;
+    assert_eq!(status(&format!("?run={run}")), 200);
+    assert_eq!(status(""), 200);
+    assert_eq!(status(&format!("?run={other}")), 409);
+    assert_eq!(status("?run="), 409);
+}
+
+#[test]
 fn a_reconnect_gets_what_has_happened_since_without_loss_or_doubles() {
     let server = ServerProcess::start_site("");
     let address = server.address;
@@ -431,6 +448,10 @@ fn a_listener_that_other_machines_reach_keeps_the_kitchen_shut_unless_a_flag_ope
     assert_eq!(ask(address, "GET /kitchen/state", host, "").status, 200);
     let foreign = format!("{host}Origin: http://evil.example\r\n");
     assert_eq!(ask(address, "GET /kitchen/state", &foreign, "").status, 403);
+    // No other machine reaches this one, so the flag opens nothing.
+    let (_server, _folder, address) = site("--listen 127.0.0.1:0 --kitchen-anywhere");
+    assert_eq!(ask(address, "GET /kitchen/state", host, "").status, 421);
+    assert_eq!(get(address, "/kitchen/state").status, 200);
 }
 
 // Bytes that attack the page.

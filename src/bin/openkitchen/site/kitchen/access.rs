@@ -31,7 +31,8 @@ const KEY_BYTES: usize = 16;
 pub struct Access {
     /// Whether the listeners are reached from this machine only.
     is_local: bool,
-    /// Whether `--kitchen-anywhere` was given.
+    /// Whether the kitchen opens to other machines: `--kitchen-anywhere` was given, and they reach it. A
+    /// listener of this machine keeps all gates, since a name of another site can lead to it.
     is_anywhere: bool,
     /// The keys of watch's page.
     keys: Option<Keys>,
@@ -53,7 +54,7 @@ impl Access {
     /// Access to the lesson site's kitchen, for a server with these listeners.
     pub fn of_site(listeners: &[SocketAddr], is_anywhere: bool) -> Access {
         let is_local = listeners.iter().all(|address| address.ip().to_canonical().is_loopback());
-        Access { is_local, is_anywhere, keys: None }
+        Access { is_local, is_anywhere: is_anywhere && !is_local, keys: None }
     }
 
     /// A kitchen that nobody may see.

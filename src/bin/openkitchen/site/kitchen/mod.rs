@@ -34,6 +34,7 @@ pub mod summary;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::SystemTime;
 
 use openkitchen::observe::{Exchanges, Viewer};
 use openkitchen::transcript::explain::explain as explain_bytes;
@@ -129,6 +130,7 @@ impl Kitchen {
             ("address", json::string(&address.to_string())),
             ("watched", json::or_null(watched.as_deref().map(json::string))),
             ("kept", KEPT.to_string()),
+            ("now", summary::epoch_millis(SystemTime::now())),
         ])
     }
 
@@ -237,9 +239,16 @@ pub fn state<S: HasKitchen>(request: &Request<S>) -> Response {
     })
 }
 
-/// `GET /kitchen/exchange/N`: all that is known of one exchange.
+/// `GET /kitchen/exchange/N`: all that is known of one exchange. Each run numbers its exchanges from 1, so a
+/// page that names its run is refused by another one.
 pub fn exchange<S: HasKitchen>(request: &Request<S>) -> Response {
     guarded(request, |kitchen| {
+        if request.param("run").is_some_and(|run| run != kitchen.0.run) {
+            return Err(sentence(
+                Status::CONFLICT,
+                "This exchange was of an earlier run of the server, and went with it.",
+            ));
+        }
         let number = request.rest().parse().ok();
         let kept = number.and_then(|number| kitchen.0.exchanges.get(number)).ok_or_else(|| {
             sentence(Status::NOT_FOUND, "There is no such exchange, or it is not kept any more.")

@@ -47,19 +47,15 @@ export class Calls {
       if (this.#joined.size > 100) this.#joined.delete(this.#joined.keys().next().value);
       this.onJoin?.(exchange.n);
     });
+    feed.addEventListener("restart", () => {
+      this.#waiting = [];
+      this.#joined.clear();
+    });
   }
 
   of(n) {
     return this.#joined.get(n) ?? null;
   }
-}
-
-// The exchange that brought this very page, or null: the last document at this path since the page was asked for.
-export function ownDocument(feed) {
-  const path = location.pathname + location.search;
-  const early = performance.timeOrigin - 2000;
-  return [...feed.exchanges.values()].reverse()
-    .find(({ dest, target, since }) => dest === "document" && target === path && since > early) ?? null;
 }
 
 // How the browser came to ask for this very page.
@@ -84,6 +80,10 @@ export class ExchangeView {
     });
     feed.addEventListener("exchange", ({ detail: { exchange } }) => {
       if (exchange.n === this.#detail?.n && exchange.state === "over" && this.#detail.state !== "over") this.show(exchange.n, this.walk.step);
+    });
+    feed.addEventListener("restart", () => {
+      this.#loading++;
+      this.clear("The server was started again, and numbers its exchanges from 1 again. What stood here was of the run before.");
     });
   }
 
@@ -114,7 +114,7 @@ export class ExchangeView {
     }
     const load = ++this.#loading;
     try {
-      const answer = await fetch(`/kitchen/exchange/${n}${this.#unmask ? "?unmask=1" : ""}`, { cache: "no-store" });
+      const answer = await fetch(`/kitchen/exchange/${n}?run=${this.feed.hello.run}${this.#unmask ? "&unmask=1" : ""}`, { cache: "no-store" });
       if (load !== this.#loading) return;
       if (answer.status === 404) return this.clear(`Exchange ${n} is not kept any more: the kitchen keeps the last 100.`);
       if (!answer.ok) return this.clear(await answer.text());
@@ -168,7 +168,7 @@ export class ExchangeView {
 
   #pagePane() {
     const call = this.#call;
-    const isThisPage = ownDocument(this.feed)?.n === this.#detail.n;
+    const isThisPage = this.feed.document === this.#detail.n;
     this.result = el("div", { class: "result", "data-from": "10", "data-steps": "10" });
     const did = el("div", { "data-steps": "1" });
     if (call) {

@@ -13,6 +13,7 @@ export class Feed extends EventTarget {
   exchanges = new Map(); // by number, in order
   connections = new Map();
   hello = null;
+  document = null; // the number of the exchange that brought this very page
   own = false; // whether the kitchen's own traffic is shown, too
   #last = ""; // the id of the last event
   #source = null;
@@ -42,12 +43,27 @@ export class Feed extends EventTarget {
 
   async #readState() {
     const state = await getJson("/kitchen/state");
+    const before = this.hello;
     this.hello = state.hello;
     this.#last = state.last;
     const isShown = ({ own }) => this.own || !own;
     this.exchanges = new Map(state.exchanges.filter(isShown).map((exchange) => [exchange.n, exchange]));
     this.connections = new Map(state.connections.filter(isShown).map((connection) => [connection.connection, connection]));
+    if (!before) this.document = this.#ownDocument();
+    if (before && before.run !== this.hello.run) {
+      // Each run numbers its exchanges from 1: what was known of a number is not true of the new one.
+      this.document = null;
+      this.dispatchEvent(new Event("restart"));
+    }
     this.#changed();
+  }
+
+  // The last document at this path since the page was asked for, or null. The time is the server's: the clock of the
+  // browser may differ.
+  #ownDocument() {
+    const path = location.pathname + location.search;
+    const asked = this.hello.now - performance.now();
+    return [...this.exchanges.values()].findLast(({ dest, target, since }) => dest === "document" && target === path && since > asked - 1000)?.n ?? null;
   }
 
   #open() {

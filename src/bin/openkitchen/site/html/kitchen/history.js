@@ -59,6 +59,12 @@ export class History {
       this.connections);
     this.list.addEventListener("keydown", (event) => this.#move(event));
     feed.addEventListener("change", () => this.#soon());
+    feed.addEventListener("restart", () => {
+      this.#held = this.#selected = null;
+      this.#open.clear();
+      this.pause.setAttribute("aria-pressed", "false");
+      this.draw(); // at once: a row of the run before must not be clicked any more
+    });
   }
 
   select(n) {
@@ -84,7 +90,7 @@ export class History {
 
   draw() {
     const { exchanges } = this.feed;
-    const all = [...exchanges.values()].reverse();
+    const all = [...exchanges.values()].sort((a, b) => b.n - a.n); // events may come in another order
     const held = this.#held;
     const shown = held ? [...held.values()].reverse().map((exchange) => exchanges.get(exchange.n) ?? exchange) : all;
     const visible = shown.filter((exchange) => this.#matches(exchange));
