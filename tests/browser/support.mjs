@@ -11,8 +11,8 @@ import { after } from "node:test";
 import { createRequire } from "node:module";
 import { chromium } from "playwright-core";
 
-export const BINARY = process.env.OPENKITCHEN ?? new URL("../../target/debug/openkitchen", import.meta.url).pathname;
-const CHROMIUM = process.env.CHROMIUM ?? "/usr/bin/chromium";
+export const BINARY = process.env.OPENKITCHEN || new URL("../../target/debug/openkitchen", import.meta.url).pathname;
+const CHROMIUM = process.env.CHROMIUM || "/usr/bin/chromium";
 
 const PATIENCE = 30_000; // milliseconds until something that must be seen is missing
 

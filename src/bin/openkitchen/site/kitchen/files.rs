@@ -72,15 +72,23 @@ pub fn file<S>(request: &Request<S>) -> Response {
     }
 }
 
-/// The same style sheet, also without the spaces between its words that mean nothing. No string in it may
+/// The same style sheet, also without the spaces and line ends that mean nothing. No string in it may
 /// have one of these pairs.
 fn slim_style(text: &str) -> String {
     SPACED.iter().fold(slim(text), |text, (spaced, plain)| text.replace(spaced, plain))
 }
 
 /// What a style sheet is written with, and the same without spaces.
-const SPACED: [(&str, &str); 5] =
-    [("; }", "}"), (" { ", "{"), ("; ", ";"), (": ", ":"), (", ", ",")];
+const SPACED: [(&str, &str); 8] = [
+    ("; }", "}"),
+    (" { ", "{"),
+    ("; ", ";"),
+    (": ", ":"),
+    (", ", ","),
+    ("{\n", "{"),
+    (";\n", ";"),
+    ("}\n", "}"),
+];
 
 #[cfg(test)]
 mod tests {
@@ -95,7 +103,7 @@ mod tests {
     #[test]
     fn a_style_means_the_same_without_its_spaces() {
         let text = "@media (a: b) {\n  a :is(b, c):hover > d { x: 1px 2px; y: f(a, b); }\n}\n";
-        let slim = "@media (a:b) {\na :is(b,c):hover > d{x:1px 2px;y:f(a,b)}\n}\n";
+        let slim = "@media (a:b) {a :is(b,c):hover > d{x:1px 2px;y:f(a,b)}}";
         assert_eq!(slim_style(text), slim);
     }
 
