@@ -794,7 +794,10 @@ fn the_page_of_watch_opens_by_a_link_that_is_good_once() {
     assert_eq!(ask(page, &format!("GET {link}"), "Host: evil.example\r\n", "").status, 421);
     assert_eq!(get(page, "/?key=0").status, 403);
     let opened = get(page, &link);
-    assert_eq!((opened.status, opened.field("location")), (303, Some("/kitchen")));
+    let location = opened.field("location").unwrap();
+    let (path, key) = location.split_once("#key=").unwrap();
+    assert_eq!((opened.status, path, key.len()), (303, "/kitchen", 32));
+    let key = format!("Kitchen-Key: {key}\r\n");
     let cookie = opened.field("set-cookie").unwrap().to_owned();
     let (pair, attributes) = cookie.split_once("; ").unwrap();
     assert_eq!(attributes, "HttpOnly; SameSite=Strict; Path=/kitchen");
@@ -805,24 +808,39 @@ fn the_page_of_watch_opens_by_a_link_that_is_good_once() {
     let next = watch.wait_for_line("# the kitchen is open; for another browser: http://");
     let (_, next) = next.split_once('/').unwrap();
     assert_eq!(get(page, &format!("/{next}")).status, 303);
-    let with_cookie = |request: &str, cookie: &str| {
-        ask(page, request, &format!("{host}Cookie: a=b; {cookie}\r\n"), "")
+    // The page opens by the cookie, and data by the cookie and the key. A browser sends the cookie to each
+    // server on this host, and such a server can send it here.
+    let with = |request: &str, cookie: &str, fields: &str| {
+        ask(page, request, &format!("{host}Cookie: a=b; {cookie}\r\n{fields}"), "").status
     };
-    for request in ["GET /kitchen", "GET /kitchen/state", "GET /kitchen/table"] {
-        assert_eq!(with_cookie(request, pair).status, 200, "{request}");
+    for request in REQUESTS {
+        let by_cookie = if request == "GET /kitchen" { 200 } else { 403 };
+        assert_eq!(with(request, pair, ""), by_cookie, "{request}");
+        for wrong in [&key[..key.len() - 3], "Kitchen-Key: 0", "Kitchen-Key: "] {
+            assert_eq!(with(request, pair, &format!("{wrong}\r\n")), by_cookie, "{request}");
+        }
         for wrong in [&pair[..pair.len() - 1], &format!("{pair}0"), "kitchen=", ""] {
-            assert_eq!(with_cookie(request, wrong).status, 403, "{request} {wrong}");
+            assert_eq!(with(request, wrong, &key), 403, "{request} {wrong}");
         }
     }
-    let rebound = format!("Host: evil.example\r\nCookie: {pair}\r\n");
+    for request in ["GET /kitchen", "GET /kitchen/state", "GET /kitchen/table"] {
+        assert_eq!(with(request, pair, &key), 200, "{request}");
+    }
+    let query = location.replace("/kitchen#", "?");
+    let mut events = Events::open(page, &query, &format!("Cookie: {pair}\r\n"));
+    assert_eq!(events.next().name, "hello");
+    assert_eq!(with("GET /kitchen/events?key=0", pair, ""), 403);
+    let rebound = format!("Host: evil.example\r\nCookie: {pair}\r\n{key}");
     assert_eq!(ask(page, "GET /kitchen/state", &rebound, "").status, 421);
 }
 
 #[test]
 fn the_page_of_watch_shows_what_crosses_and_its_lab_sends_to_the_watched_server() {
     let (site, watch, page, link) = watch("--no-trace");
-    let cookie = get(page, &link).field("set-cookie").unwrap().to_owned();
-    let cookie = format!("Cookie: {}\r\n", cookie.split(';').next().unwrap());
+    let opened = get(page, &link);
+    let cookie = opened.field("set-cookie").unwrap().split(';').next().unwrap();
+    let (_, key) = opened.field("location").unwrap().split_once("#key=").unwrap();
+    let cookie = format!("Cookie: {cookie}\r\nKitchen-Key: {key}\r\n");
     let mut events = Events::open(page, "", &cookie);
     let hello = events.next();
     let expected = format!(

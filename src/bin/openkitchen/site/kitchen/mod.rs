@@ -176,8 +176,17 @@ fn guarded<S: HasKitchen>(
     request: &Request<S>,
     answer: impl FnOnce(&Kitchen) -> Result<Response, Response>,
 ) -> Response {
+    unless(Access::refusal, request, answer)
+}
+
+/// Answers a request unless this gate refuses it.
+fn unless<S: HasKitchen>(
+    gate: fn(&Access, &Request<S>) -> Option<Response>,
+    request: &Request<S>,
+    answer: impl FnOnce(&Kitchen) -> Result<Response, Response>,
+) -> Response {
     let kitchen = request.state().kitchen();
-    let response = match kitchen.0.access.refusal(request) {
+    let response = match gate(&kitchen.0.access, request) {
         Some(refusal) => refusal,
         None => answer(kitchen).unwrap_or_else(|refusal| refusal),
     };
@@ -191,13 +200,13 @@ fn sentence(status: Status, text: &str) -> Response {
 
 /// `GET /kitchen`: the page. On the lesson site, it is a part of the front page.
 pub fn page<S: HasKitchen>(request: &Request<S>) -> Response {
-    guarded(request, |kitchen| match kitchen.0.shown.watched {
+    unless(Access::refusal_of_page, request, |kitchen| match kitchen.0.shown.watched {
         None => Ok(Response::see_other("/#kitchen")),
         Some(_) => Ok(pages::watch()),
     })
 }
 
-/// `GET /` of watch's page: changes the key of a link for a cookie, and leads to the page.
+/// `GET /` of watch's page: changes the key of a link for a cookie and a key, and leads to the page.
 pub fn enter<S: HasKitchen>(request: &Request<S>) -> Response {
     let access = request.state().kitchen().access();
     let response = match request.param("key") {

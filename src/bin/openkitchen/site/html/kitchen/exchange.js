@@ -2,7 +2,7 @@
 //
 // The same colour means the same thing in all of them: the method in fetch(), in the request line and in the route
 // table; the path in all three; the status in the handler's source and in the response.
-import { button, checkbox, copy, decode, el, isRoomy, save, timeText, toBytes } from "./dom.js";
+import { ask, button, checkbox, copy, decode, el, isRoomy, save, timeText, toBytes } from "./dom.js";
 import { Meaning, MessageView, visible } from "./bytes.js";
 import { classOf, connectionText } from "./history.js";
 import { Walk } from "./walk.js";
@@ -114,7 +114,7 @@ export class ExchangeView {
     }
     const load = ++this.#loading;
     try {
-      const answer = await fetch(`/kitchen/exchange/${n}?run=${this.feed.hello.run}${this.#unmask ? "&unmask=1" : ""}`, { cache: "no-store" });
+      const answer = await ask(`/kitchen/exchange/${n}?run=${this.feed.hello.run}${this.#unmask ? "&unmask=1" : ""}`);
       if (load !== this.#loading) return;
       if (answer.status === 404) return this.clear(`Exchange ${n} is not kept any more: the kitchen keeps the last 100.`);
       if (!answer.ok) return this.clear(await answer.text());

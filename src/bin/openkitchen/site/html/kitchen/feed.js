@@ -5,7 +5,7 @@
 //
 // A browser opens six connections to a host at most, and a stream holds one of them. So a hidden tab lets its stream
 // go; when it is seen again, it asks for the events after the last that it had, and gets each of them once.
-import { getJson } from "./dom.js";
+import { getJson, key } from "./dom.js";
 
 export const KEPT = 100;
 
@@ -68,7 +68,7 @@ export class Feed extends EventTarget {
 
   #open() {
     if (this.#source || document.hidden) return;
-    const source = new EventSource(`/kitchen/events?after=${encodeURIComponent(this.#last)}${this.own ? "&own=1" : ""}`);
+    const source = new EventSource(`/kitchen/events?after=${encodeURIComponent(this.#last)}${this.own ? "&own=1" : ""}${key ? `&key=${key}` : ""}`);
     this.#source = source;
     const on = (name, act) => source.addEventListener(name, (event) => {
       if (source !== this.#source) return;
