@@ -94,7 +94,7 @@ export const memory = {
 
 // The key of watch's page. It comes in the address, which the browser sends to no server, and leaves it at once: what
 // the browser keeps for a page knows ports, and cookies do not.
-const isWatch = document.body.classList.contains("watch");
+export const isWatch = document.body.classList.contains("watch");
 const given = isWatch && location.hash.match(/^#key=([0-9a-f]+)$/)?.[1];
 if (given) {
   memory.set("key", given);

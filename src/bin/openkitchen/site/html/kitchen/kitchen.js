@@ -10,14 +10,13 @@
 //
 // The lab and the course are loaded when somebody opens them.
 // There is no framework and no build step: these files are what the browser runs.
-import { button, el, getJson, memory } from "./dom.js";
+import { button, el, getJson, isWatch, memory } from "./dom.js";
 import { visible } from "./bytes.js";
 import { Feed } from "./feed.js";
 import { History } from "./history.js";
 import { Calls, ExchangeView } from "./exchange.js";
 
 const root = document.getElementById("kitchen");
-const isWatch = document.body.classList.contains("watch");
 const isWide = () => isWatch || matchMedia("(min-width: 60rem)").matches;
 
 // The style sheet of the kitchen alone: a page without JavaScript does not need it.

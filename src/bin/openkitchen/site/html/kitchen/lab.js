@@ -2,7 +2,7 @@
 // While you type, the bytes are explained and not sent.
 import { ask, button, bytesText, el, getJson, memory, plural, timeText, toBytes } from "./dom.js";
 import { Meaning, MessageView, appendVisible, clauseLink, lines, visible } from "./bytes.js";
-import { drawDraft, readDraft, toTranscript } from "./draft.js";
+import { drawDraft, escapeOdd, readDraft, toTranscript } from "./draft.js";
 
 const QUIET = 350; // milliseconds after the last key until what was typed is explained
 
@@ -197,6 +197,13 @@ export class Lab {
   }
 
   #changed() {
+    const { value, selectionStart } = this.area;
+    const plain = escapeOdd(value);
+    if (plain !== value) {
+      const at = escapeOdd(value.slice(0, selectionStart)).length;
+      this.area.value = plain;
+      this.area.setSelectionRange(at, at);
+    }
     memory.set("draft", this.area.value);
     this.draft = readDraft(this.area.value);
     const writes = Math.max(1, this.draft.rows.filter(({ kind, text }) => kind === "marker" && text.startsWith(">>>")).length);
