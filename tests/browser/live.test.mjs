@@ -77,6 +77,7 @@ test("a connection is shown: silent, kept alive, and closed by whom", () => with
   assert.ok(opened >= 1 && closed === 0);
   await eventually(cells, (all) => all.some((text) => /@\d+ kept alive/.test(text)));
   await send(host, `GET /about?closes HTTP/1.1\r\nHost: ${host}\r\nConnection: close\r\n\r\n`);
+  await eventually(cells, (all) => all.some((text) => /@\d+ (server|client) closed/.test(text)));
   await row(page, "closes").click();
   await eventually(() => page.textContent(".slot .pane-title"), /server closed/);
 }));

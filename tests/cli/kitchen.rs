@@ -856,6 +856,9 @@ fn the_page_of_watch_shows_what_crosses_and_its_lab_sends_to_the_watched_server(
     let details = details.text();
     assert!(details.contains("\"row\":null,\"handler\":null,\"notes\":[]"), "{details}");
     assert!(details.contains("watch sees what crosses"), "{details}");
+    // The time until the response began is the app's, and not that of the head.
+    assert!(details.contains("\"step\":8,\"title\":\"The app\",\"at\":"), "{details}");
+    assert!(details.contains("\"text\":\"The response began "), "{details}");
     let transcript = ">>>\nGET /about HTTP/1.1\nHost: h\nConnection: close\n\n";
     let told = ask(page, "POST /kitchen/lab", &fields, transcript);
     assert!(told.text().contains("HTTP/1.1 200 OK"), "{}", told.text());

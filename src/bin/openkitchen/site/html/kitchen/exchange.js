@@ -129,7 +129,7 @@ export class ExchangeView {
   }
 
   #draw() {
-    const { n, method, target, status, took, steps } = this.#detail;
+    const { n, method, target, state, status, response, took, steps } = this.#detail;
     this.walk.load(this.#detail);
     this.meaning = new Meaning("Point at any byte, touch it, or go through them with the arrow keys. What it means stands here.");
     this.element.replaceChildren(
@@ -138,7 +138,7 @@ export class ExchangeView {
           el("span", { class: "n" }, n), " ", el("span", { class: "word method" }, method || "?"), " ",
           visible(target ?? "?", { class: "word target clamp" }), " ",
           el("span", { class: "arrow", "aria-label": "was answered with" }, "→"), " ",
-          el("span", { class: `code ${classOf(status)}` }, status ? `${status} ${this.#reason}` : "no answer yet")),
+          el("span", { class: `code ${classOf(status)}` }, status ? `${status} ${this.#reason}` : state === "open" ? "no answer yet" : response?.bytes ? "a broken answer" : "no answer")),
         el("span", { class: "figures" }, timeText(took)),
         steps.length ? button("Step by step", () => this.walk.start(), { class: "primary" }) : null),
       this.walk.element,
@@ -211,7 +211,7 @@ export class ExchangeView {
     this.response = response?.bytes ? new MessageView("Response", response, this.meaning, { verb: this.isWatch ? "read" : "write", from: [9, 9], zero }) : null;
     if (this.response) Object.assign(this.response.element.dataset, { steps: "9", from: "9" });
     return this.#pane("slot", "The slot", this.#connection(),
-      el("div", { class: "messages" }, this.request.element, this.response?.element ?? el("p", { class: "empty" }, "There is no response yet.")),
+      el("div", { class: "messages" }, this.request.element, this.response?.element ?? el("p", { class: "empty" }, this.#detail.state === "open" ? "There is no response yet." : "There was no response.")),
       this.meaning.element);
   }
 

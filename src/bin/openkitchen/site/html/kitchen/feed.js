@@ -92,8 +92,13 @@ export class Feed extends EventTarget {
       this.#changed();
     });
     on("connection", (connection) => {
-      if (connection.state === "gone" || (connection.own && !this.own)) this.connections.delete(connection.connection);
-      else this.connections.set(connection.connection, connection);
+      const { connection: n, state } = connection;
+      const before = this.connections.get(n);
+      // One that is gone still says who closed it.
+      if (connection.own && !this.own) this.connections.delete(n);
+      else if (state !== "gone") this.connections.set(n, connection);
+      else if (before?.state === "opened") this.connections.delete(n);
+      else if (before) before.gone = true;
       for (const n of this.connections.keys()) {
         if (this.connections.size <= KEPT) break;
         this.connections.delete(n);

@@ -161,12 +161,12 @@ export class History {
         this.draw();
       } }, `${plural(row.names.length, "asset")} `, el("span", {}, row.names.join(", ")));
     }
-    const { n, connection, method, target, status, took, state, fault, own } = row;
+    const { n, connection, method, target, status, took, state, fault, own, responseBytes } = row;
     return el("a", { href: `#exchange-${n}`, class: [row.isIn ? "in" : "", own ? "own" : ""].join(" ") },
       el("span", { class: "n" }, n),
       el("span", { class: "word method" }, method || "?"),
       visible(target || "?", { class: "word target" }),
-      el("span", { class: `code ${classOf(status)}` }, fault ? el("span", { class: "fault-sign", title: "something is broken in it" }, "!") : null, status ?? (state === "open" ? "…" : "none")),
+      el("span", { class: `code ${classOf(status)}` }, fault ? el("span", { class: "fault-sign", title: "something is broken in it" }, "!") : null, status ?? (state === "open" ? "…" : responseBytes ? "?" : "–")),
       el("span", { class: "took" }, timeText(took)),
       el("span", { class: "by" }, `@${connection}`));
   }
@@ -184,12 +184,13 @@ export class History {
     goal.focus();
   }
 
-  // Each connection keeps its cell as long as it is among the last ones: texts change, and nothing moves.
+  // Each connection keeps its cell as long as it is among the last ones, those that are open first: texts change, and nothing moves.
   #drawConnections(exchanges) {
     const { connections } = this.feed;
     const carried = new Set(exchanges.map(({ connection }) => connection));
     const busy = new Set(exchanges.filter(({ state }) => state === "open").map(({ connection }) => connection));
-    const newest = [...connections.keys()].sort((a, b) => b - a).slice(0, SLOTS);
+    const isGone = (number) => Number(connections.get(number).gone ?? false);
+    const newest = [...connections.keys()].sort((a, b) => isGone(a) - isGone(b) || b - a).slice(0, SLOTS);
     this.#slots = this.#slots.map((number) => (newest.includes(number) ? number : null));
     for (const number of newest.reverse()) {
       if (!this.#slots.includes(number)) this.#slots[this.#slots.indexOf(null)] = number;
