@@ -441,6 +441,8 @@ fn a_listener_that_other_machines_reach_keeps_the_kitchen_shut_unless_a_flag_ope
             let refused = ask(address, request, &format!("Host: {address}\r\n"), "");
             assert_eq!(refused.status, 403, "{flags} {request}");
             assert!(refused.text().starts_with("The kitchen is shut."), "{}", refused.text());
+            let is_why = refused.text().contains("was started with --no-kitchen");
+            assert_eq!(is_why, flags.contains("--no-kitchen"), "{}", refused.text());
         }
     }
     let (_server, _folder, address) = site("--listen 0.0.0.0:0 --kitchen-anywhere");
@@ -790,7 +792,9 @@ fn the_page_of_watch_opens_by_a_link_that_is_good_once() {
     // Neither HEAD nor another site nor a wrong key uses it up.
     ask(page, &format!("HEAD {link}"), &host, "");
     let foreign = format!("{host}Sec-Fetch-Site: cross-site\r\n");
-    assert_eq!(ask(page, &format!("GET {link}"), &foreign, "").status, 403);
+    let clicked = ask(page, &format!("GET {link}"), &foreign, "");
+    assert_eq!(clicked.status, 403);
+    assert!(clicked.text().ends_with(" Copy the link from the terminal into the address bar.\n"));
     assert_eq!(ask(page, &format!("GET {link}"), "Host: evil.example\r\n", "").status, 421);
     assert_eq!(get(page, "/?key=0").status, 403);
     let opened = get(page, &link);
@@ -870,6 +874,15 @@ fn the_page_of_watch_shows_what_crosses_and_its_lab_sends_to_the_watched_server(
     events.client.read_to_end();
     assert!(since.elapsed() < Duration::from_millis(400), "{:?}", since.elapsed());
     assert_eq!(watch.wait().code, Some(0));
+}
+
+#[test]
+fn watch_prints_no_link_to_a_page_that_stays_shut() {
+    let site = ServerProcess::start_site("");
+    let mut command = openkitchen("watch --listen 127.0.0.1:0 --page 0.0.0.0:0 --no-trace");
+    let mut watch = ServerProcess::start(command.arg(site.address.to_string()));
+    let line = watch.wait_for_line("# your app, through the glass: ");
+    assert!(line.contains(" · the kitchen: shut, since other machines reach"), "{line}");
 }
 
 #[test]

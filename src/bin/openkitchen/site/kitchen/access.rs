@@ -42,6 +42,8 @@ pub struct Access {
     /// Whether the kitchen opens to other machines: `--kitchen-anywhere` was given, and they reach it. A
     /// listener of this machine keeps all gates, since a name of another site can lead to it.
     is_anywhere: bool,
+    /// Whether `--no-kitchen` was given.
+    is_closed: bool,
     /// The keys of watch's page.
     keys: Option<Keys>,
 }
@@ -64,12 +66,12 @@ impl Access {
     /// Access to the lesson site's kitchen, for a server with these listeners.
     pub fn of_site(listeners: &[SocketAddr], is_anywhere: bool) -> Access {
         let is_local = listeners.iter().all(|address| address.ip().to_canonical().is_loopback());
-        Access { is_local, is_anywhere: is_anywhere && !is_local, keys: None }
+        Access { is_local, is_anywhere: is_anywhere && !is_local, is_closed: false, keys: None }
     }
 
     /// A kitchen that nobody may see.
     pub fn closed() -> Access {
-        Access { is_local: false, is_anywhere: false, keys: None }
+        Access { is_local: false, is_anywhere: false, is_closed: true, keys: None }
     }
 
     /// Access to watch's page, with the first link to it. `print` is told each further one.
@@ -113,12 +115,16 @@ impl Access {
 
     /// Why a request may not see the page, which has no data in it; `None` if it may.
     pub fn refusal_of_page<S>(&self, request: &Request<S>) -> Option<Response> {
+        if self.is_closed {
+            let text = "The kitchen is shut. This server was started with --no-kitchen.";
+            return Some(sentence(Status::FORBIDDEN, text));
+        }
         if !self.is_open() {
             return Some(sentence(
                 Status::FORBIDDEN,
                 "The kitchen is shut. It shows what crosses, secrets included, so it opens only where \
                  other machines cannot reach it: on 127.0.0.1 or [::1]. The flag --kitchen-anywhere \
-                 opens it elsewhere; with --no-kitchen it stays shut.",
+                 opens it elsewhere.",
             ));
         }
         if !self.has_local_host(request) {
@@ -130,8 +136,13 @@ impl Access {
             ));
         }
         if let Some(why) = origin::foreign(request) {
-            let text =
-                format!("A page of another site asks for the kitchen, and it stays shut: {why}.");
+            let how = match self.keys {
+                Some(_) => " Copy the link from the terminal into the address bar.",
+                None => "",
+            };
+            let text = format!(
+                "A page of another site asks for the kitchen, and it stays shut: {why}.{how}"
+            );
             return Some(sentence(Status::FORBIDDEN, &text));
         }
         let keys = self.keys.as_ref().filter(|keys| !keys.have_cookie(request))?;
