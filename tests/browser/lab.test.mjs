@@ -11,6 +11,12 @@ const sendIt = (page) => page.getByRole("button", { name: "Send these bytes" }).
 const said = (page) => page.textContent(".answer .said");
 const figures = (page) => page.textContent(".draft .figures");
 
+test("a character that turns the direction of text is an escape in the editor", lab("", async (page) => {
+  await page.fill(".editor textarea", `GET /\u202eevil HTTP/1.1\nHost: ${host}\n\n`);
+  assert.equal(await page.inputValue(".editor textarea"), `GET /\\xe2\\x80\\xaeevil HTTP/1.1\nHost: ${host}\n\n`);
+  assert.match(await page.textContent(".mirror"), /^GET \/\\xe2\\x80\\xaeevil HTTP\/1\.1CRLF\n/);
+}));
+
 test("a broken request shows its caret before it is sent, and the same refusal after", lab("/space", async (page) => {
   await page.waitForSelector(".refusal .here");
   assert.equal(await page.textContent(".refusal .here"), " ");

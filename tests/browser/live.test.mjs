@@ -77,6 +77,7 @@ test("a connection is shown: silent, kept alive, and closed by whom", () => with
   assert.ok(opened >= 1 && closed === 0);
   await eventually(cells, (all) => all.some((text) => /@\d+ kept alive/.test(text)));
   await send(host, `GET /about?closes HTTP/1.1\r\nHost: ${host}\r\nConnection: close\r\n\r\n`);
+  await eventually(cells, (all) => all.some((text) => /@\d+ (server|client) closed/.test(text)));
   await row(page, "closes").click();
   await eventually(() => page.textContent(".slot .pane-title"), /server closed/);
 }));
@@ -109,6 +110,21 @@ test("the page says how it was opened: by its address, a link, or again", () => 
   assert.equal(await page.textContent(".table .match"), 'get("/about", pages::about),');
 }));
 
+test("the page finds its own exchange, whatever the clock of the browser says", () => withPage(url, {}, async (page) => {
+  for (const hours of [1, -1]) {
+    await page.addInitScript((by) => {
+      const { now } = Date;
+      Date.now = () => now() + by;
+      const origin = performance.timeOrigin + by;
+      Object.defineProperty(performance, "timeOrigin", { configurable: true, get: () => origin });
+    }, hours * 3600_000);
+    await page.reload();
+    await get(host, "/about?later");
+    await eventually(() => page.textContent(".pane.page"), /loaded this page again/);
+    assert.match(await page.textContent(".exchange h3"), /GET \/ → 200/);
+  }
+}));
+
 test("views have addresses: back leads from the lab to what was before", () => withPage(url, {}, async (page) => {
   await page.getByRole("navigation", { name: "Kitchen" }).getByText("Lab").click();
   await page.waitForSelector(".lab");
@@ -128,14 +144,24 @@ test("the server goes and comes back, and the page goes on", async () => {
     await page.click("#post-2 button");
     await eventually(() => page.textContent("#post-2 .trouble"), "The kitchen cannot be reached. Is the server still running?");
     await isAccessible(page);
+    const old = Number(await page.textContent(".exchange h3 .n"));
 
     await startSite({ listen: first.host, data: first.data });
     await page.waitForSelector(".is-live");
+    await eventually(() => page.textContent(".exchange"), /was of the run before/);
+    assert.equal(await page.locator(".rows [aria-current]").count(), 0);
     // What the run before has shown is gone, and a like is counted on.
     await eventually(() => page.locator(".rows a").count(), (count) => count <= 3);
     await page.click("#post-1 button");
     await eventually(() => page.textContent("#post-1 .count"), "2 likes");
     await row(page, "/api/likes").waitFor();
     assert.equal(await page.textContent("#post-2 .trouble"), "");
+    // The exchange of the new run with the number of the old one is the new one.
+    for (let i = 0; i <= old; i++) await get(first.host, `/about?new-${i}`);
+    const same = page.locator(".rows a", { has: page.locator(".n", { hasText: new RegExp(`^${old}$`) }) });
+    const target = await same.locator(".target").textContent();
+    assert.match(target, /^\/about\?new-/);
+    await same.click();
+    await eventually(() => page.textContent(".exchange h3 .target"), target);
   });
 });

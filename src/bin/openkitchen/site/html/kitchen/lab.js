@@ -1,8 +1,8 @@
 // The lab: bytes that you type go to this server as they are, right or wrong, and the answer comes back piece by piece.
 // While you type, the bytes are explained and not sent.
-import { button, bytesText, el, getJson, memory, plural, timeText, toBytes } from "./dom.js";
+import { ask, button, bytesText, el, getJson, memory, plural, timeText, toBytes } from "./dom.js";
 import { Meaning, MessageView, appendVisible, clauseLink, lines, visible } from "./bytes.js";
-import { drawDraft, readDraft, toTranscript } from "./draft.js";
+import { drawDraft, escapeOdd, readDraft, toTranscript } from "./draft.js";
 
 const QUIET = 350; // milliseconds after the last key until what was typed is explained
 
@@ -36,7 +36,7 @@ const PRESETS = [
 
 // Sends a transcript's client side, and calls `onEvent` for each thing that happens, as it happens.
 export async function send(transcript, onEvent) {
-  const answer = await fetch("/kitchen/lab", { method: "POST", headers: { "Content-Type": "text/plain; charset=utf-8" }, body: transcript });
+  const answer = await ask("/kitchen/lab", { method: "POST", headers: { "Content-Type": "text/plain; charset=utf-8" }, body: transcript });
   if (!answer.ok) throw new Error((await answer.text()).trim() || `The kitchen answered ${answer.status}.`);
   const reader = answer.body.pipeThrough(new TextDecoderStream()).getReader();
   let text = "";
@@ -197,6 +197,13 @@ export class Lab {
   }
 
   #changed() {
+    const { value, selectionStart } = this.area;
+    const plain = escapeOdd(value);
+    if (plain !== value) {
+      const at = escapeOdd(value.slice(0, selectionStart)).length;
+      this.area.value = plain;
+      this.area.setSelectionRange(at, at);
+    }
     memory.set("draft", this.area.value);
     this.draft = readDraft(this.area.value);
     const writes = Math.max(1, this.draft.rows.filter(({ kind, text }) => kind === "marker" && text.startsWith(">>>")).length);
