@@ -10,7 +10,7 @@ PEERS = nginx hyper tiny_http lighttpd darkhttpd
 # The book: the private chapters too, beside the documentation of the library.
 BOOK = --document-private-items --target-dir target/book
 
-.PHONY: help run release static small recipes lesson test soak check bench bench-peers fuzz races systems dist book lines
+.PHONY: help run release static small recipes lesson test test-browser pictures soak check bench bench-peers fuzz races systems dist book lines
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 13
@@ -39,6 +39,12 @@ lesson: ## the lesson's two routes, in fifteen lines, at 127.0.0.1:5000
 # Most tests wait for a clock or for a socket, so more of them run at a time than there are cores.
 test: ## every test; needs a Rust toolchain only
 	RUST_TEST_THREADS=$${RUST_TEST_THREADS:-6} $(CARGO) test --quiet
+
+test-browser: ## the page in Chromium; installs chromium, node and npm packages
+	tests/browser/run.sh
+
+pictures: ## the pictures of README, from the page itself, into tests/pictures
+	tests/browser/run.sh pictures
 
 soak: ## the long tests: many clients, slow attackers, stops and restarts under load
 	tests/load/soak.sh

@@ -36,7 +36,8 @@
 //! | to | start at |
 //! |---|---|
 //! | serve | [`Server`], then [`Routes`], [`Request`] and [`Response`]; [`Limits`] bounds what a client may ask for; [`Files`] serves a folder |
-//! | test a client | [`Server::start`] and its [`ServerHandle`]; [`Response::raw`], [`Fault`] and [`Answers`] answer what no correct server would |
+//! | test a client | [`Server::start`] and its [`ServerHandle`]; [`Response::raw`], [`Fault`] and [`Answers`] answer what no correct server would; [`Mock`] plays a transcript |
+//! | test a server | [`Client`] sends any bytes, [`check`] plays a transcript, [`assert_bytes!`] compares bytes; [`recipes`] has examples for all of it |
 //! | see the bytes that cross | [`observe`]: [`Server::traced`] prints them, [`Recorder`] writes them to files, [`Exchanges`] keeps the last ones in memory |
 //! | play one side of a connection | [`play`]: send bytes to any server, check it against a transcript, or be a server ([`Mock`]) with exact bytes |
 //! | read and write the bytes as text | [`transcript`], the format that all of them share: [`Transcript`] |
@@ -101,6 +102,8 @@ pub mod play;
 #[cfg_attr(not(book), doc(hidden))]
 #[allow(unsafe_code, reason = "calls that std does not have")]
 pub mod sys;
+#[doc = include_str!("recipes.md")]
+pub mod recipes {}
 
 pub use files::Files;
 pub use message::fields::FieldLines;
@@ -120,9 +123,13 @@ pub use net::start_error::StartError;
 #[doc(inline)]
 pub use observe::{Exchanges, Recorder, Trace};
 #[doc(inline)]
-pub use play::mock::Mock;
+pub use play::check::{CheckReport, check};
+#[doc(inline)]
+pub use play::client::{Client, ClientError, ReceivedResponse};
 #[doc(inline)]
 pub use play::mock::answers::Answers;
+#[doc(inline)]
+pub use play::mock::{Mock, MockReport, StartedMock};
 pub use request::Request;
 pub use route::{
     Fallback, Handler, Route, RouteRow, Routes, delete, get, patch, post, put, routes,

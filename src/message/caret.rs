@@ -18,6 +18,7 @@ use std::ops::Range;
 
 use super::corrected::corrected_line;
 use super::counted::counted;
+use super::fields::without_line_end;
 use super::fold::fold;
 use super::limits;
 use super::refusal::{Refusal, Refused};
@@ -27,12 +28,16 @@ use super::visible::Visible;
 /// The indent of the lines that an error response shows.
 pub(crate) const INDENT: &str = "    ";
 
-/// Columns of the refused line that are shown around the caret, at most. With the indent they fit in a
-/// terminal of 80.
-pub(crate) const MAX_SHOWN_COLUMNS: usize = 72;
+/// Columns of the refused line that are shown around the caret, at most. The corrected line may be
+/// four columns wider.
+pub(crate) const MAX_SHOWN_COLUMNS: usize = COLUMNS - INDENT.len() - 4;
 
-/// Columns of the text of an error response.
-const COLUMNS: usize = 80;
+/// Columns of the text of an error response. A terminal of 80 has room for them where a transcript
+/// marks each line end, and where a trace indents a response.
+const COLUMNS: usize = 72;
+
+/// What is shown of a line that is empty.
+const EMPTY_LINE: &str = "(an empty line)";
 
 /// Seconds after which a client may try again.
 const RETRY_AFTER: &str = "1";
@@ -76,19 +81,22 @@ impl Refused {
         if self.refusal == Refusal::HostMissing {
             // No byte is bad: a line is missing. It is shown after the request line.
             let bytes = bytes.strip_prefix(b"\r\n").unwrap_or(bytes);
-            let line = &bytes[window(bytes, &line_of(bytes, 0)?, 0)];
+            let line = &bytes[window(bytes, &text_of(bytes, &line_of(bytes, 0)?), 0)];
             return Some(format!("{INDENT}{}\n{INDENT}Host: example.test\n", Visible(line)));
         }
         let at = self.at?.min(bytes.len());
         let mut excerpt = picture(bytes, at)?;
         let line = line_of(bytes, at)?;
-        let shown = window(bytes, &line, at);
+        let text = text_of(bytes, &line);
+        let shown = window(bytes, &text, at);
         // The corrected line is cut at the same bytes. It is not shown if a change lies outside of
-        // them, or makes it too wide.
-        let (before, after) = (&bytes[line.start..shown.start], &bytes[shown.end..line.end]);
-        let cut = |line: Vec<u8>| Some(line.strip_prefix(before)?.strip_suffix(after)?.to_vec());
+        // them, or makes it too wide, or is one of the line end only.
+        let (before, after) = (&bytes[text.start..shown.start], &bytes[shown.end..text.end]);
+        let cut = |line: Vec<u8>| {
+            let line = without_line_end(&line).strip_prefix(before)?.strip_suffix(after)?;
+            (line != &bytes[shown.clone()]).then(|| Visible(line).to_string())
+        };
         let corrected = corrected_line(self, bytes, line, limits).and_then(cut);
-        let corrected = corrected.map(|line| Visible(&line).to_string());
         if let Some(line) = corrected.filter(|line| INDENT.len() + line.len() <= COLUMNS) {
             excerpt += &format!("{INDENT}{line}\n");
         }
@@ -132,13 +140,21 @@ fn folded(text: &str) -> String {
     lines.flat_map(|line| [line, "\n".to_owned()]).collect()
 }
 
-/// Returns the line that contains byte `at`, and a line with a caret under that byte. `None` if there
-/// are no bytes.
+/// Returns the line that contains byte `at`, and a line with a caret under that byte. A byte of the
+/// line end is not shown, so the caret is after the line. `None` if there are no bytes.
 pub(crate) fn picture(bytes: &[u8], at: usize) -> Option<String> {
-    let at = at.min(bytes.len());
-    let shown = window(bytes, &line_of(bytes, at)?, at);
-    let caret = Visible(&bytes[shown.start..at]).to_string().len();
+    let text = text_of(bytes, &line_of(bytes, at)?);
+    if text.is_empty() {
+        return Some(format!("{INDENT}{EMPTY_LINE}\n{INDENT}^\n"));
+    }
+    let shown = window(bytes, &text, at);
+    let caret = Visible(&bytes[shown.start..at.min(text.end)]).to_string().len();
     Some(format!("{INDENT}{}\n{INDENT}{:caret$}^\n", Visible(&bytes[shown]), ""))
+}
+
+/// Returns a line without its line end. A CR in the middle of a line is no part of that.
+fn text_of(bytes: &[u8], line: &Range<usize>) -> Range<usize> {
+    line.start..line.start + without_line_end(&bytes[line.clone()]).len()
 }
 
 /// Returns the line that contains byte `at`, or the last line if `at` is the end of `bytes`. The line
@@ -155,6 +171,7 @@ fn line_of(bytes: &[u8], at: usize) -> Option<Range<usize>> {
 
 /// Returns the part of a line that is shown: at most [`MAX_SHOWN_COLUMNS`] around `at`.
 fn window(bytes: &[u8], line: &Range<usize>, at: usize) -> Range<usize> {
+    let at = at.min(line.end);
     let middle = at + fitting(bytes[at..line.end].iter(), MAX_SHOWN_COLUMNS / 2);
     let start = middle - fitting(bytes[line.start..middle].iter().rev(), MAX_SHOWN_COLUMNS);
     start..start + fitting(bytes[start..line.end].iter(), MAX_SHOWN_COLUMNS)
@@ -190,7 +207,7 @@ mod tests {
     }
 
     #[test]
-    fn every_refusal_fits_in_80_columns_and_no_word_is_broken() {
+    fn every_refusal_fits_in_72_columns_and_no_word_is_broken() {
         let long = "a".repeat(200);
         let request = format!("GET /{long} HTTP/1.1\r\nHost: h\r\nX: {long}\x07{long}\r\n\r\n");
         for refusal in Refusal::all() {
@@ -216,15 +233,17 @@ mod tests {
     #[test]
     fn control_bytes_are_escaped_and_a_long_line_is_cut_around_the_caret() {
         assert_eq!(shown(b"X: a\x07b\r\n", 4), Some((r"X: a\x07b".into(), 4)));
-        assert_eq!(shown(b"X: a\nb", 4), Some((r"X: a\n".into(), 4)));
-        assert_eq!(shown(b"X: a\r\n", 6), Some((r"X: a\r\n".into(), 8)));
+        assert_eq!(shown(b"X: a\nb", 4), Some(("X: a".into(), 4)), "the line end is not shown");
+        assert_eq!(shown(b"X: a\r\n", 6), Some(("X: a".into(), 4)));
+        assert_eq!(shown(b"X: a\rb\r\n", 4), Some((r"X: a\rb".into(), 4)));
+        assert_eq!(shown(b"X: a\r\n\n", 6), Some((EMPTY_LINE.into(), 0)));
         assert_eq!(shown(b"X: a", 4), Some(("X: a".into(), 4)));
         let long = [b'a'; 500];
         assert_eq!(shown(&long, 400), Some(("a".repeat(MAX_SHOWN_COLUMNS), MAX_SHOWN_COLUMNS / 2)));
         assert_eq!(shown(&long, 499), Some(("a".repeat(MAX_SHOWN_COLUMNS), MAX_SHOWN_COLUMNS - 1)));
         // An escape is wider than a byte.
         let (line, caret) = shown(&[0xff; 500], 400).expect("a line");
-        assert_eq!((line, caret), (r"\xff".repeat(18), MAX_SHOWN_COLUMNS / 2));
+        assert_eq!((line, caret), (r"\xff".repeat(16), MAX_SHOWN_COLUMNS / 2));
         assert_eq!(shown(b"", 3), None);
     }
 

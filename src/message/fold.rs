@@ -1,14 +1,15 @@
 //! # Folds sentences into lines for a terminal
 
 /// Folds a sentence into lines of at most `width` columns, between words. Each line after the first
-/// begins with `indent`. Only a word that is wider than the line is longer.
+/// begins with `indent`. Only a word that is wider than the line is longer. Spaces at the start
+/// stay, so that the columns of a table stay below each other.
 pub fn fold(sentence: &str, width: usize, indent: &str) -> Vec<String> {
     let columns = |text: &str| text.chars().count();
     let (mut lines, mut line) = (Vec::new(), String::new());
-    for word in sentence.split(' ') {
+    for (index, word) in sentence.split(' ').enumerate() {
         if !line.trim().is_empty() && columns(&line) + 1 + columns(word) > width {
             lines.push(std::mem::replace(&mut line, indent.to_owned()));
-        } else if !line.is_empty() {
+        } else if index > 0 {
             line.push(' ');
         }
         line += word;
@@ -31,6 +32,7 @@ mod tests {
             "columns, not bytes"
         );
         assert_eq!(fold("a longword b", 4, " "), ["a", " longword", " b"]);
+        assert_eq!(fold("  a  b", 9, " "), ["  a  b"], "the columns of a table");
         assert!(fold("", 4, " ").is_empty());
     }
 }

@@ -408,7 +408,8 @@ mod tests {
         refused("GET / HTTP/1.1\r\nX: a\r\n|\t|b\r\n", Folding);
         refused("GET / HTTP/1.1\r\nHost| |: h\r\n", SpaceBeforeColon);
         refused("GET / HTTP/1.1\r\nHost|\t|  : h\r\n", SpaceBeforeColon);
-        refused("GET / HTTP/1.1\r\nX| |Y: h\r\n", FieldName);
+        refused("GET / HTTP/1.1\r\nX| |Y: h\r\n", NoColon);
+        refused("GET / HTTP/1.1\r\nHost| |127.0.0.1:5000\r\n", NoColon);
         refused("GET / HTTP/1.1\r\n|:| h\r\n", FieldName);
         refused("GET / HTTP/1.1\r\nX|\0|Y: h\r\n", FieldName);
         refused("GET / HTTP/1.1\r\nNoColon|\r|\n", NoColon);

@@ -73,11 +73,11 @@ refusals! {
         "a client could keep the server busy for ever with empty lines that ask for nothing";
     BareLf, BAD_REQUEST, "RFC 9112 section 2.2",
         "a line ends in LF alone, where HTTP ends its lines in CR LF",
-        "end each line in CR LF (\\r\\n)",
+        "end each line in CR LF, the bytes 13 and 10",
         "if a proxy ends a line only at CR LF, and the server behind it at LF too, the server reads lines, and even whole requests, that the proxy never checked";
     BareCr, BAD_REQUEST, "RFC 9112 section 2.2",
         "a CR stands alone, and two parsers may disagree whether it ends the line",
-        "end each line in CR LF (\\r\\n), and send no other CR",
+        "end each line in CR LF, the bytes 13 and 10, and send no other CR",
         "a program that ends the line here reads one header field more than a program that does not: an attacker can hide a field from one of them";
     HeadCutShort, BAD_REQUEST, "RFC 9112 section 8",
         "the connection was half-closed before the head was complete",
@@ -106,7 +106,7 @@ refusals! {
     MethodToken, BAD_REQUEST, "RFC 9112 section 3.1",
         "this byte is not allowed in a method",
         "a method is letters, such as GET or POST",
-        "one program would drop this byte, and another would keep it: a rule that forbids DELETE would not see it, and the next program would obey it";
+        "one program drops this byte, and another keeps it: a proxy that forbids DELETE lets the odd name pass, and the server behind it reads DELETE";
     MethodUnknown, NOT_IMPLEMENTED, "RFC 9110 section 9.1",
         "this method is not one that this server knows",
         "use GET, HEAD, POST, PUT, PATCH, DELETE or OPTIONS, in capitals",
@@ -156,7 +156,7 @@ refusals! {
         "put the colon directly after the name",
         "one program ignores the space, and another takes it as a part of the name and does not know that field: the two see different requests";
     NoColon, BAD_REQUEST, "RFC 9112 section 5",
-        "a header field has no colon",
+        "no colon follows the name of this header field",
         "write it like Name: value; an empty line ends the header fields",
         "one program skips such a line, and another ends the head here: what follows is a header field for one and content for the other";
     FieldName, BAD_REQUEST, "RFC 9110 section 5.1",

@@ -15,6 +15,8 @@
 //! Rule: RFC 9110 section 15.2, a request waits for its final response, so interim responses (1xx) do
 //! not count. A 101 does, since no other response follows it.  Next: [`requests`](super::requests).
 
+use std::borrow::Cow;
+use std::fmt;
 use std::ops::Range;
 
 use super::dialogue::{Dialogue, Followed, Side};
@@ -23,6 +25,7 @@ use super::fields::FieldLines;
 use super::outline::Outline;
 use super::reader::Part;
 use super::requests::{ReceivedRequest, RequestCollector};
+use super::visible::Visible;
 
 /// How each response begins. The digits of the minor version are left out.
 const RESPONSE_START: &[u8] = b"HTTP/1.";
@@ -33,7 +36,7 @@ const MAX_SEARCHED_BYTES: usize = 64 * 1024;
 const BARE_LF: &str = "each line of a head ends in CR LF, not in LF alone";
 
 /// A response that a server sent, with the content received so far.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct ReceivedResponse {
     /// The status code; 1xx for an interim response.
     pub status: u16,
@@ -50,8 +53,31 @@ pub struct ReceivedResponse {
 
 impl ReceivedResponse {
     /// Parses the head.
+    #[doc(hidden)] // its type is not public
     pub fn outline(&self) -> Option<Outline> {
         Outline::parse(&self.head, false).flatten()
+    }
+
+    /// The value of the first field line with that name.
+    ///
+    /// ```
+    /// # use openkitchen::{Client, Request, Response, Routes, Server, get, routes};
+    /// # static ROUTES: Routes = routes(&[get("/", |_: &Request| Response::text("Welcome!"))]);
+    /// # let server = Server::bind("127.0.0.1:0")?.start(&ROUTES, ())?;
+    /// let mut client = Client::connect(server.address())?;
+    /// client.send("GET / HTTP/1.1\r\nHost: h\r\n\r\n")?;
+    /// let response = client.response()?;
+    /// assert_eq!(response.field("content-length").as_deref(), Some("8"));
+    /// assert_eq!(response.text(), "Welcome!");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn field(&self, name: &str) -> Option<String> {
+        self.values(name).into_iter().next()
+    }
+
+    /// The content as text. Bytes that are no UTF-8 become `U+FFFD`.
+    pub fn text(&self) -> Cow<'_, str> {
+        String::from_utf8_lossy(&self.content)
     }
 
     /// The values of the field lines with that name.
@@ -65,6 +91,13 @@ impl ReceivedResponse {
                 .collect::<Vec<_>>()
         });
         values.collect()
+    }
+}
+
+impl fmt::Debug for ReceivedResponse {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let whole = if self.is_whole { "" } else { ", and not whole" };
+        write!(f, "{}{}{whole}", Visible(&self.head), Visible(&self.content))
     }
 }
 

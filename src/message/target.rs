@@ -250,10 +250,13 @@ pub fn form(text: &[u8]) -> Vec<(String, String)> {
 const SECRET_NAME_PARTS: [&str; 9] =
     ["key", "token", "secret", "pass", "pw", "auth", "appid", "signature", "session"];
 
+/// Whole names of such parameters. As a part, each is in names of other things: `design`, `postcode`.
+const SECRET_NAMES: [&str; 3] = ["code", "jwt", "sig"];
+
 /// Returns whether a query parameter with this name probably holds a key.
 pub fn is_secret_name(name: &str) -> bool {
     let name = name.to_ascii_lowercase();
-    SECRET_NAME_PARTS.iter().any(|part| name.contains(part))
+    SECRET_NAMES.contains(&&*name) || SECRET_NAME_PARTS.iter().any(|part| name.contains(part))
 }
 
 /// Masks a target for a log: values of parameters that probably hold keys become `***`, and all else
@@ -412,6 +415,8 @@ mod tests {
             ("/x?q=1&API_KEY=abc", "/x?q=1&API_KEY=***"),
             ("/x?%6bey=abc", "/x?%6bey=***"),
             ("/x?a=1;pw=abc", "/x?a=1;pw=***"),
+            ("/x?code=abc&sig=abc&jwt=abc", "/x?code=***&sig=***&jwt=***"),
+            ("/x?postcode=abc&design=abc", "/x?postcode=abc&design=abc"),
             ("/x?key=", "/x?key="),
             ("/key?q", "/key?q"),
         ] {

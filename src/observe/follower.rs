@@ -140,6 +140,12 @@ impl Follower {
         self.connection(connection).is_some_and(|it| lock(&it).dialogue.is_in_flight())
     }
 
+    /// Whether the server has begun a message and not ended it.
+    pub(crate) fn is_within_response(&self, connection: u64) -> bool {
+        self.connection(connection)
+            .is_some_and(|it| lock(&it).dialogue.reader(Side::Server).is_within())
+    }
+
     /// Tells the viewers a sentence about a connection: see [`Viewer::noted`].
     pub(crate) fn noted(&self, connection: u64, sentence: &str) {
         report(&self.viewers, |viewer| viewer.noted(connection, sentence));
@@ -219,7 +225,7 @@ impl Observer for Follower {
 
 /// `--- client half-close`, `--- server reset`: how a viewer writes the end of one side. A FIN says only
 /// that its side sends no more. It may still read, until the other side has ended too.
-pub(super) fn end_event(end: End, server_ended: bool) -> EventKind {
+pub(crate) fn end_event(end: End, server_ended: bool) -> EventKind {
     match end {
         End::ClientClosed if !server_ended => EventKind::HalfClose(Side::Client),
         End::ServerHalfClosed => EventKind::HalfClose(Side::Server),
@@ -230,7 +236,7 @@ pub(super) fn end_event(end: End, server_ended: bool) -> EventKind {
 
 /// Locks a mutex, also after a thread that held it has panicked: the data of this folder is whole after
 /// each step.
-pub(super) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 

@@ -14,7 +14,7 @@
 //! HTTP/1.1 200 OK
 //! ...
 //! \{7410 bytes}\
-//! # 12 GET /about 200 0.2 ms keep-alive
+//! # 12 GET /about 200 0.2 ms, stays open
 //! ```
 //! This is a valid transcript, so the text is a test. Each time is measured from the event before
 //! on the same connection, in either direction. A person at a terminal gets the same for reading:
@@ -199,6 +199,10 @@ impl Viewer for Trace {
 
     fn ended(&self, connection: u64, end: End) {
         self.push(connection, Observed::Ended(end));
+    }
+
+    fn noted(&self, connection: u64, _: &str) {
+        self.push(connection, Observed::EndedByWatch);
     }
 
     fn gone(&self, connection: u64) {

@@ -7,6 +7,7 @@
 //! play        plays a case: sends, waits, compares
 //! connection  what has crossed a connection, and what is wrong with it
 //! report      the results as text
+//! call        one transcript as a call of a test
 //! ```
 //! ```
 //! # use openkitchen::{Request, Response, Routes, Server, get, routes};
@@ -28,14 +29,16 @@
 //! The time is limited, whatever the server does: no wait is longer than the timeout of the
 //! [`CheckTarget`] plus the time that the transcript gives.  Next: `mock`.
 
+mod call;
 mod case;
 mod connection;
 mod play;
 mod report;
 
 pub use super::difference::{Caret, Cause, Difference};
+pub use call::{CheckReport, check, check_within};
 pub use case::Case;
 pub use play::{
-    CheckOutcome, CheckTarget, Crossed, PlayedCase, PlayedEvent, play, play_and_keep, play_to_end,
+    CheckOutcome, CheckTarget, Crossed, PlayedCase, PlayedEvent, play, play_and_keep, play_to_show,
 };
 pub use report::{CaseResult, Report, Verdict};

@@ -1,372 +1,401 @@
-//! # The client: its connections, each with a thread that reads from it
+//! # A client for tests: it sends any bytes, and reads whole responses
 //!
-//! The reader threads read all the time, so bytes of the server are seen while the client sends. The
-//! events of all connections go into one queue, in the order in which they happen.
+//! Tests of a server write `read`, and get half a response, or wait for ever on a connection that is
+//! kept. This client knows where a response ends, and no wait of it is without a deadline.
+//!
+//! ```
+//! # use openkitchen::{Request, Response, Routes, Server, get, routes};
+//! use openkitchen::Client;
+//! # static ROUTES: Routes = routes(&[get("/", |_: &Request| Response::text("Welcome!"))]);
+//! # let server = Server::bind("127.0.0.1:0")?.start(&ROUTES, ())?;
+//!
+//! let mut client = Client::connect(server.address())?;
+//! client.send("GET / HTT")?; // each call is one write
+//! client.send("P/1.1\r\nHost: h\r\n\r\n")?;
+//! let response = client.response()?;
+//! assert_eq!((response.status, &*response.text()), (200, "Welcome!"));
+//!
+//! client.send("GET / HTTP/1.1\r\nHost : h\r\n\r\n")?; // the same connection
+//! assert_eq!(client.response()?.status, 400);
+//! assert_eq!(client.read_to_end()?, b""); // the server closes it after a malformed request
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//! An error has what crossed until then, and a test that unwraps it prints that:
 //!
 //! ```text
-//! reader of @1 ─┐
-//! reader of @2 ─┼─ queue ─ Clients::next(deadline) ─ the player
-//! input        ─┘
+//! no whole response in 5s; until then:
+//! >>> 27 bytes, +0.04 ms
+//! GET / HTTP/1.1
+//! Host: h
+//!
+//! <<< 41 bytes, +0.2 ms
+//! HTTP/1.1 200 OK
+//! Content-Length: 5
+//!
+//! he\
 //! ```
-//! If the queue is full, the reader threads wait, and with them the server.  Next: `expected`.
+//! Bounds: it takes 16 MiB of a server, and keeps the first MiB for errors.  Next: `crossed`.
 
-use std::collections::BTreeMap;
-use std::collections::btree_map::Entry;
-use std::io::{self, ErrorKind, Read, Write};
-use std::net::{Shutdown, SocketAddr, TcpStream};
-use std::sync::Arc;
-use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
-use std::thread;
+use std::error::Error;
+use std::fmt;
+use std::io;
+use std::net::{SocketAddr, ToSocketAddrs};
 use std::time::{Duration, Instant};
 
+use super::clients::{ClientConnection, ClientEvent, ClientEventKind, Clients};
 use super::connect;
-use crate::message::dialogue::{Dialogue, Side};
+use super::crossed::Crossed;
+use crate::message::counted::counted;
+use crate::message::responses::ResponseCollector;
+use crate::message::visible::Visible;
+use crate::transcript::{EventKind, Side, Transcript};
 
-/// Bytes of one read at most.
-const READ_BYTES: usize = 64 * 1024;
+pub use super::clients::Ended;
+pub use crate::message::responses::ReceivedResponse;
 
-/// How long a write waits for room in the send buffer. After that, the player takes events.
-const WRITE_TIMEOUT: Duration = Duration::from_millis(50);
+/// Bytes of the server that are taken. With more, each call is an error.
+const MAX_RECEIVED_BYTES: usize = 16 * 1024 * 1024;
 
-/// How long the reader thread waits for a reset after a close without a byte. A server that closes at
-/// once sends a FIN, and answers the request that then arrives with an RST.
-const RESET_WAIT: Duration = Duration::from_millis(10);
+/// The longest time for a call, unless told otherwise.
+const TIMEOUT: Duration = Duration::from_secs(5);
 
-/// Something that happened, for the player.
-pub struct ClientEvent {
-    pub source: EventSource,
-    pub at: Instant,
-    pub kind: ClientEventKind,
-}
+/// Events that may wait to be taken.
+const MAX_QUEUED_EVENTS: usize = 16;
 
-/// Where it happened.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum EventSource {
-    /// On the connection with this number. A transcript may open a connection again, so the sockets are
-    /// counted too.
-    Connection { number: u32, socket: u64 },
-    /// In a thread that reads what the client is to send.
-    Input,
-}
+/// The connection has this number.
+const NUMBER: u32 = 1;
 
-/// What happened.
-pub enum ClientEventKind {
-    /// Bytes were read: those of one read.
-    Bytes(Vec<u8>),
-    /// There are no more bytes. The server has closed the connection, or its side of it.
-    End,
-    /// The server has reset the connection.
-    Reset,
-}
-
-/// Whether and how the server has ended a connection.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Ended {
-    /// It has not: more bytes may arrive.
-    Open,
-    /// It has closed the connection, or its side of it.
-    Closed,
-    /// It has reset the connection.
-    Reset,
-}
-
-/// Takes what the server does on a connection.
-pub trait ServerEvents {
-    /// Takes the bytes of one read.
-    fn received(&mut self, bytes: &[u8]);
-
-    /// Takes the end of the connection.
-    fn ended(&mut self, how: Ended);
-}
-
-impl ServerEvents for Dialogue {
-    fn received(&mut self, bytes: &[u8]) {
-        self.follow(Side::Server, bytes);
-    }
-
-    fn ended(&mut self, how: Ended) {
-        // A reset completes no content.
-        if how == Ended::Closed {
-            self.end(Side::Server);
-        }
-    }
-}
-
-/// The connections of a client by their numbers, each with what the player knows of it.
-pub struct Clients<F> {
-    addresses: Vec<SocketAddr>,
-    /// How long an attempt to connect may take.
+/// One connection to a server, for a test. It is closed when it is dropped.
+pub struct Client {
+    clients: Clients<ResponseCollector>,
     timeout: Duration,
-    connections: BTreeMap<u32, ClientConnection<F>>,
-    /// How many sockets were opened.
-    sockets: u64,
-    queue: (SyncSender<ClientEvent>, Receiver<ClientEvent>),
-    /// An event that happened after a deadline, and was not taken.
-    late: Option<ClientEvent>,
+    crossed: Crossed,
+    /// How many final and interim responses were returned.
+    finals: usize,
+    interims: usize,
+    /// The end of the bytes that were returned.
+    taken: usize,
 }
 
-impl<F: ServerEvents + Default> Clients<F> {
-    /// A client of the server at these addresses, without a connection. At most so many events wait for
-    /// the player.
-    pub fn new(addresses: Vec<SocketAddr>, timeout: Duration, queue_length: usize) -> Clients<F> {
-        let (connections, queue) = (BTreeMap::new(), sync_channel(queue_length));
-        Clients { addresses, timeout, connections, sockets: 0, queue, late: None }
-    }
+/// Why a call of a [`Client`] failed, and what had crossed until then. Both are printed.
+pub struct ClientError {
+    /// Why, in a sentence.
+    pub why: String,
+    /// What had crossed.
+    pub transcript: Transcript,
+}
 
-    /// Returns the connection with that number. If there is none, opens it and starts its reader thread.
+impl Client {
+    /// Connects to a server. Each call may take five seconds: see [`Client::timeout`].
     ///
     /// # Errors
-    /// No connection, or no thread.
-    pub fn open(&mut self, number: u32) -> io::Result<&mut ClientConnection<F>> {
-        let entry = match self.connections.entry(number) {
-            Entry::Occupied(connection) => return Ok(connection.into_mut()),
-            Entry::Vacant(entry) => entry,
-        };
-        self.sockets += 1;
-        let source = EventSource::Connection { number, socket: self.sockets };
-        let stream = connect::connect(&self.addresses, self.timeout)?;
-        Ok(entry.insert(ClientConnection::start(source, stream, self.queue.0.clone())?))
-    }
-
-    /// The connection with that number, if there is one.
-    pub fn get_mut(&mut self, number: u32) -> Option<&mut ClientConnection<F>> {
-        self.connections.get_mut(&number)
-    }
-
-    /// Closes the connection with that number, and forgets it.
-    pub fn remove(&mut self, number: u32) {
-        self.connections.remove(&number);
-    }
-
-    /// All connections, in the order of their numbers.
-    pub fn iter(&self) -> impl Iterator<Item = (u32, &ClientConnection<F>)> {
-        self.connections.iter().map(|(number, connection)| (*number, connection))
-    }
-
-    /// The sending end of the queue, for a thread that reads what the client is to send.
-    pub fn sender(&self) -> SyncSender<ClientEvent> {
-        self.queue.0.clone()
-    }
-
-    /// Waits for the next event, and tells the follower. Returns `None` if there was none before the
-    /// deadline. After it, only events that happened before it are taken: so a server that sends without
-    /// end does not delay the player. A later event is kept for the next call.
-    pub fn next(&mut self, deadline: Option<Instant>) -> Option<ClientEvent> {
-        loop {
-            let passed = deadline.filter(|&deadline| deadline <= Instant::now());
-            let queue = &self.queue.1;
-            let event = match (self.late.take(), deadline) {
-                (Some(event), _) => event,
-                (None, None) => queue.recv().ok()?,
-                (None, Some(deadline)) => {
-                    let left = deadline.saturating_duration_since(Instant::now());
-                    queue.recv_timeout(left).ok()?
-                }
-            };
-            if passed.is_some_and(|deadline| event.at > deadline) {
-                self.late = Some(event);
-                return None;
-            }
-            let EventSource::Connection { number, .. } = event.source else { return Some(event) };
-            let connection = self.connections.get_mut(&number);
-            // What arrives after the client has closed is no part of the transcript.
-            let is_current =
-                |it: &&mut ClientConnection<F>| it.source == event.source && !it.is_closed;
-            let Some(connection) = connection.filter(is_current) else { continue };
-            match &event.kind {
-                ClientEventKind::Bytes(bytes) => connection.state.received(bytes),
-                ClientEventKind::End => connection.end(Ended::Closed),
-                ClientEventKind::Reset => {
-                    connection.is_write_closed = true;
-                    connection.end(Ended::Reset);
-                }
-            }
-            return Some(event);
-        }
-    }
-}
-
-/// A connection to the server. It is closed when it is dropped.
-pub struct ClientConnection<F> {
-    stream: Arc<TcpStream>,
-    source: EventSource,
-    /// What the player knows of it.
-    pub state: F,
-    /// Whether the server has ended the connection.
-    pub ended: Ended,
-    /// Whether the client has closed the connection.
-    pub is_closed: bool,
-    /// Whether the client can send no more.
-    pub is_write_closed: bool,
-}
-
-impl<F: ServerEvents + Default> ClientConnection<F> {
-    fn start(
-        source: EventSource,
-        stream: TcpStream,
-        queue: SyncSender<ClientEvent>,
-    ) -> io::Result<ClientConnection<F>> {
-        stream.set_nodelay(true)?; // each write is sent at once, as a segment of its own
-        stream.set_write_timeout(Some(WRITE_TIMEOUT))?;
-        let stream = Arc::new(stream);
-        let reader = Arc::clone(&stream);
-        let read = move || read_to_end(&reader, source, &queue);
-        thread::Builder::new().name("reader".into()).spawn(read)?;
-        Ok(ClientConnection {
-            stream,
-            source,
-            state: F::default(),
-            ended: Ended::Open,
-            is_closed: false,
-            is_write_closed: false,
-        })
-    }
-
-    fn end(&mut self, how: Ended) {
-        self.ended = how;
-        self.state.ended(how);
-    }
-
-    /// The address of the server.
-    ///
-    /// # Errors
-    /// The connection has ended.
-    pub fn peer(&self) -> io::Result<SocketAddr> {
-        self.stream.peer_addr()
-    }
-
-    /// The address of this side.
-    ///
-    /// # Errors
-    /// The connection has ended.
-    pub fn local(&self) -> io::Result<SocketAddr> {
-        self.stream.local_addr()
-    }
-
-    /// Whether the server may still send.
-    pub fn is_open(&self) -> bool {
-        self.ended == Ended::Open && !self.is_closed
-    }
-
-    /// Writes as many bytes as the send buffer takes. Returns `None` if it took none in time, and 0 if
-    /// the client can send no more.
-    pub fn write(&self, bytes: &[u8]) -> Option<usize> {
-        if self.is_write_closed {
-            return Some(0);
-        }
-        match (&*self.stream).write(bytes) {
-            Ok(length) => Some(length),
-            Err(error) => match error.kind() {
-                ErrorKind::WouldBlock | ErrorKind::TimedOut | ErrorKind::Interrupted => None,
-                _ => Some(0),
-            },
-        }
-    }
-
-    /// Closes this side: the client sends no more.
-    pub fn half_close(&mut self) {
-        self.is_write_closed = true;
-        let _ = self.stream.shutdown(Shutdown::Write); // it fails if the server has closed before
-    }
-
-    /// Closes the connection.
-    pub fn close(&mut self) {
-        (self.is_write_closed, self.is_closed) = (true, true);
-        let _ = self.stream.shutdown(Shutdown::Both);
-    }
-}
-
-impl<F> Drop for ClientConnection<F> {
-    /// Closes the connection, and so ends the reader thread, which holds the socket too.
-    fn drop(&mut self) {
-        let _ = self.stream.shutdown(Shutdown::Both);
-    }
-}
-
-/// Reads until there are no more bytes, and puts what happens into the queue.
-fn read_to_end(mut stream: &TcpStream, source: EventSource, queue: &SyncSender<ClientEvent>) {
-    let mut buffer = vec![0; READ_BYTES];
-    let mut has_read = false;
-    loop {
-        let kind = match stream.read(&mut buffer) {
-            Ok(0) if !has_read && resets_soon(stream) => ClientEventKind::Reset,
-            Ok(0) => ClientEventKind::End,
-            Ok(length) => {
-                has_read = true;
-                ClientEventKind::Bytes(buffer[..length].to_vec())
-            }
-            Err(error) if error.kind() == ErrorKind::Interrupted => continue,
-            Err(_) => ClientEventKind::Reset,
-        };
-        let is_last = !matches!(kind, ClientEventKind::Bytes(_));
-        if queue.send(ClientEvent { source, at: Instant::now(), kind }).is_err() || is_last {
-            return;
-        }
-    }
-}
-
-/// Whether a reset follows the server's close.
-fn resets_soon(stream: &TcpStream) -> bool {
-    thread::sleep(RESET_WAIT);
-    matches!(stream.take_error(), Ok(Some(_)))
-}
-
-#[cfg(test)]
-mod tests {
-    use std::net::TcpListener;
-    use std::sync::atomic::{AtomicBool, Ordering};
-
-    use super::*;
-
-    fn listener() -> (TcpListener, Clients<Dialogue>) {
-        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-        let addresses = vec![listener.local_addr().unwrap()];
-        (listener, Clients::new(addresses, Duration::from_secs(5), 4))
-    }
-
-    #[test]
-    fn a_server_that_sends_without_end_delays_no_deadline_and_no_byte_is_lost() {
-        let (listener, mut clients) = listener();
-        clients.open(1).unwrap();
-        let (mut server, _) = listener.accept().unwrap();
-        let goes_on = Arc::new(AtomicBool::new(true));
-        let server_goes_on = Arc::clone(&goes_on);
-        let sender = thread::spawn(move || {
-            let mut writes = 0;
-            while server_goes_on.load(Ordering::Relaxed) {
-                server.write_all(&[b'x'; 1000]).unwrap();
-                writes += 1;
-            }
-            writes * 1000
+    /// No connection.
+    pub fn connect(address: impl ToSocketAddrs) -> Result<Client, ClientError> {
+        let failed = |why: String| ClientError { why, transcript: Transcript::default() };
+        let addresses: Vec<SocketAddr> =
+            address.to_socket_addrs().map_err(|error| failed(error.to_string()))?.collect();
+        let listed = connect::listed(&addresses);
+        let mut clients = Clients::new(addresses, TIMEOUT, MAX_QUEUED_EVENTS);
+        let opened = clients.open(NUMBER).map(|_| ()).map_err(|error: io::Error| {
+            failed(format!("cannot connect to {listed}: {}", connect::why(&error)))
         });
-        for _ in 0..3 {
-            let deadline = Instant::now() + Duration::from_millis(20);
-            while clients.next(Some(deadline)).is_some() {
-                assert!(deadline.elapsed() < Duration::from_secs(5));
-            }
-        }
-        goes_on.store(false, Ordering::Relaxed);
-        while clients.get_mut(1).unwrap().is_open() {
-            clients.next(None);
-        }
-        let received = clients.get_mut(1).unwrap().state.progress(Side::Server).total;
-        assert_eq!(received, sender.join().unwrap());
+        let (crossed, timeout) = (Crossed::new(NUMBER), TIMEOUT);
+        opened.map(|()| Client { clients, timeout, crossed, finals: 0, interims: 0, taken: 0 })
     }
 
-    #[test]
-    fn a_connection_that_is_opened_again_gets_nothing_of_the_one_before() {
-        let (listener, mut clients) = listener();
-        clients.open(1).unwrap();
-        let (mut first, _) = listener.accept().unwrap();
-        first.write_all(b"first").unwrap();
-        clients.remove(1);
-        clients.open(1).unwrap();
-        let (mut second, _) = listener.accept().unwrap();
-        let _ = first.read(&mut [0; 9]); // it returns when the first connection is closed
-        thread::sleep(Duration::from_millis(20)); // its events are in the queue
-        second.write_all(b"second").unwrap();
-        let event = clients.next(None).expect("an event");
-        assert!(matches!(event.kind, ClientEventKind::Bytes(bytes) if bytes == b"second"));
-        assert_eq!(clients.get_mut(1).unwrap().ended, Ended::Open);
+    /// Sets the longest time for each call.
+    ///
+    /// ```
+    /// # use std::net::TcpListener;
+    /// # use std::time::Duration;
+    /// use openkitchen::Client;
+    /// let silent = TcpListener::bind("127.0.0.1:0")?;
+    /// let client = Client::connect(silent.local_addr()?)?;
+    /// let error = client.timeout(Duration::from_millis(20)).response().unwrap_err();
+    /// assert_eq!(error.to_string(), "no whole response in 20ms; no byte has crossed");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn timeout(self, timeout: Duration) -> Client {
+        Client { timeout, ..self }
+    }
+
+    /// Sends these bytes, in one write if the system takes them at once.
+    ///
+    /// # Errors
+    /// The server does not take them all: it has closed, or it does not read. A server that refuses a
+    /// request early does the first, and its response can be read all the same.
+    pub fn send(&mut self, bytes: impl AsRef<[u8]>) -> Result<(), ClientError> {
+        let (bytes, deadline) = (bytes.as_ref(), Instant::now() + self.timeout);
+        let mut rest = bytes;
+        while !rest.is_empty() {
+            // The clock is read before the write: a near server may respond before it returns.
+            let at = Instant::now();
+            match self.connection().and_then(|it| it.write(rest)) {
+                Some(0) => break,
+                None if Instant::now() >= deadline => break,
+                // The server may read on only when its own bytes are taken.
+                None => while self.take_event(at) {},
+                Some(length) => {
+                    let (sent, left) = rest.split_at(length);
+                    rest = left;
+                    self.crossed.bytes(Side::Client, sent, at);
+                    if let Some(connection) = self.connection() {
+                        connection.state.sent(sent);
+                    }
+                }
+            }
+        }
+        match rest.len() {
+            0 => Ok(()),
+            left => {
+                let all = counted(bytes.len(), "byte was", "bytes were");
+                Err(self.error(format!("{left} of {all} not sent: the server does not read them")))
+            }
+        }
+    }
+
+    /// Closes this side of the connection: the server reads its end, and can still respond.
+    ///
+    /// ```
+    /// # use openkitchen::{Client, Request, Response, Routes, Server, get, routes};
+    /// # use openkitchen::play::client::Ended;
+    /// # static ROUTES: Routes = routes(&[get("/", |_: &Request| Response::text("Welcome!"))]);
+    /// # let server = Server::bind("127.0.0.1:0")?.start(&ROUTES, ())?;
+    /// let mut client = Client::connect(server.address())?;
+    /// client.send("GET / HTTP/1.1\r\nHost: h\r\n\r\n")?;
+    /// client.half_close();
+    /// assert_eq!(client.response()?.status, 200);
+    /// assert_eq!(client.read_to_end()?, b"");
+    /// assert_eq!(client.ended(), Ended::Closed);
+    /// assert!(client.received().ends_with(b"\r\n\r\nWelcome!"));
+    /// assert!(client.transcript().to_string().ends_with("--- server closed\n"));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn half_close(&mut self) {
+        if let Some(connection) = self.connection().filter(|it| !it.is_write_closed) {
+            connection.half_close();
+            self.crossed.event(EventKind::HalfClose(Side::Client));
+        }
+    }
+
+    /// Resets the connection (RST): the server's next read or write fails. What was sent before arrives
+    /// first. Where the system cannot reset, it is closed.
+    ///
+    /// ```
+    /// # use std::net::TcpListener;
+    /// # use std::io::{ErrorKind, Read};
+    /// use openkitchen::Client;
+    /// let listener = TcpListener::bind("127.0.0.1:0")?;
+    /// let mut client = Client::connect(listener.local_addr()?)?;
+    /// client.send("GET")?;
+    /// client.reset();
+    /// let (mut server, _) = listener.accept()?;
+    /// # if cfg!(unix) {
+    /// let error = server.read_to_end(&mut Vec::new()).unwrap_err();
+    /// assert_eq!(error.kind(), ErrorKind::ConnectionReset);
+    /// # }
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn reset(&mut self) {
+        while self.take_event(Instant::now()) {}
+        if self.connection().is_some_and(|it| !it.is_closed) {
+            self.clients.reset(NUMBER);
+            self.crossed.event(EventKind::Reset(Side::Client));
+        }
+    }
+
+    /// Reads exactly one response: the next one that is no interim one (1xx). Its end is found as
+    /// RFC 9112 section 6.3 says: by the request's method, by its status, its length, its chunks, or
+    /// the end of the connection.
+    ///
+    /// # Errors
+    /// The response is not whole when the time is over or the connection ends; or the bytes are no
+    /// HTTP.
+    pub fn response(&mut self) -> Result<ReceivedResponse, ClientError> {
+        let at = self.finals;
+        let response = self.next("response", |responses| responses.finals().get(at))?;
+        self.finals += 1;
+        self.taken = response.span.end;
+        Ok(response)
+    }
+
+    /// Reads the next interim response, such as `100 Continue`. [`Client::response`] passes over them.
+    ///
+    /// ```
+    /// # use openkitchen::{Request, Response, Routes, Server, post, routes};
+    /// # use openkitchen::Client;
+    /// # static ROUTES: Routes = routes(&[post("/", |request: &Request| {
+    /// #     Response::bytes("text/plain", request.content().to_vec())
+    /// # })]);
+    /// # let server = Server::bind("127.0.0.1:0")?.start(&ROUTES, ())?;
+    /// let mut client = Client::connect(server.address())?;
+    /// client.send("POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 2\r\nExpect: 100-continue\r\n\r\n")?;
+    /// assert_eq!(client.interim_response()?.status, 100);
+    /// client.send("hi")?;
+    /// assert_eq!(client.response()?.content, b"hi");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Errors
+    /// As [`Client::response`]; or a final response came first.
+    pub fn interim_response(&mut self) -> Result<ReceivedResponse, ClientError> {
+        let (at, finals) = (self.interims, self.finals);
+        let response = self.next("interim response", |responses| {
+            responses.interims().get(at).or(responses.finals().get(finals))
+        })?;
+        if !matches!(response.status, 100..=199) || response.status == 101 {
+            return Err(self.error(format!("a final response came first: {}", response.status)));
+        }
+        self.interims += 1;
+        self.taken = response.span.end;
+        Ok(response)
+    }
+
+    /// Reads until the server closes the connection. Returns the bytes after the last response that
+    /// was returned.
+    ///
+    /// ```
+    /// # use openkitchen::{Request, Response, Routes, Server, get, routes};
+    /// # use openkitchen::Client;
+    /// # static ROUTES: Routes = routes(&[get("/", |_: &Request| Response::raw(b"SSH-2.0-x\r\n"))]);
+    /// # let server = Server::bind("127.0.0.1:0")?.start(&ROUTES, ())?;
+    /// let mut client = Client::connect(server.address())?;
+    /// client.send("GET / HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n")?;
+    /// assert_eq!(client.read_to_end()?, b"SSH-2.0-x\r\n"); // no HTTP, and all the bytes
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Errors
+    /// The server resets the connection, or does not close it in time.
+    pub fn read_to_end(&mut self) -> Result<Vec<u8>, ClientError> {
+        let deadline = Instant::now() + self.timeout;
+        while self.take_event(deadline) {}
+        match self.ended() {
+            _ if self.is_full() => Err(self.error(too_much())),
+            Ended::Closed => {
+                let taken = self.taken;
+                let rest = self.received()[taken..].to_vec();
+                self.taken += rest.len();
+                Ok(rest)
+            }
+            Ended::Reset => Err(self.error("the server reset the connection".into())),
+            Ended::Open => {
+                let time = self.timeout;
+                Err(self.error(format!("the server did not close the connection in {time:?}")))
+            }
+        }
+    }
+
+    /// Whether and how the server has ended the connection, as far as it was read.
+    pub fn ended(&mut self) -> Ended {
+        self.connection().map_or(Ended::Closed, |connection| connection.ended)
+    }
+
+    /// All bytes of the server that were read, responses included: see [`Client::half_close`].
+    pub fn received(&mut self) -> &[u8] {
+        self.connection().map_or(&[], |connection| connection.state.bytes())
+    }
+
+    /// What has crossed until now, as far as it was read: see [`Client::half_close`].
+    pub fn transcript(&self) -> Transcript {
+        self.crossed.transcript()
+    }
+
+    fn connection(&mut self) -> Option<&mut ClientConnection<ResponseCollector>> {
+        self.clients.get_mut(NUMBER)
+    }
+
+    fn is_full(&mut self) -> bool {
+        self.received().len() >= MAX_RECEIVED_BYTES
+    }
+
+    /// Reads until `find` finds a whole response.
+    fn next(
+        &mut self,
+        what: &str,
+        find: impl Fn(&ResponseCollector) -> Option<&ReceivedResponse>,
+    ) -> Result<ReceivedResponse, ClientError> {
+        let deadline = Instant::now() + self.timeout;
+        loop {
+            let Some(connection) = self.connection() else {
+                return Err(self.error("the connection is closed".into()));
+            };
+            let state = &connection.state;
+            let found = find(state);
+            if let Some(whole) = found.filter(|found| found.is_whole) {
+                return Ok(whole.clone());
+            }
+            let part = if found.or(state.incomplete()).is_some() { "within" } else { "before" };
+            let why = match (state.fault(), state.beyond(), connection.ended) {
+                (Some(fault), ..) => {
+                    let rest = &state.bytes()[fault.at..];
+                    let rest = Visible(&rest[..rest.len().min(SHOWN_BYTES)]);
+                    Some(format!("byte {} breaks a rule: {}: {rest}", fault.at, fault.rule))
+                }
+                (_, Some(what), _) => {
+                    Some(format!("the server sent more than is followed here: {what}"))
+                }
+                _ if connection.is_closed => Some("the client has reset the connection".into()),
+                (.., Ended::Closed) => {
+                    Some(format!("the server closed the connection {part} the {what}"))
+                }
+                (.., Ended::Reset) => {
+                    Some(format!("the server reset the connection {part} the {what}"))
+                }
+                (.., Ended::Open) => self.is_full().then(too_much),
+            };
+            if let Some(why) = why {
+                return Err(self.error(why));
+            }
+            if !self.take_event(deadline) {
+                let time = self.timeout;
+                return Err(self.error(format!("no whole {what} in {time:?}")));
+            }
+        }
+    }
+
+    /// Takes the next event. Returns false if there is none before the deadline, or none any more.
+    fn take_event(&mut self, deadline: Instant) -> bool {
+        let is_open = self.connection().is_some_and(|it| it.is_open());
+        if !is_open || self.is_full() {
+            return false;
+        }
+        let Some(ClientEvent { at, kind, .. }) = self.clients.next(Some(deadline)) else {
+            return false;
+        };
+        match kind {
+            ClientEventKind::Bytes(bytes) => self.crossed.bytes(Side::Server, &bytes, at),
+            ClientEventKind::End => self.crossed.event(EventKind::Closed(Side::Server)),
+            ClientEventKind::Reset => self.crossed.event(EventKind::Reset(Side::Server)),
+        }
+        true
+    }
+
+    fn error(&self, why: String) -> ClientError {
+        ClientError { why, transcript: self.transcript() }
     }
 }
+
+/// Bytes that are shown after a fault.
+const SHOWN_BYTES: usize = 40;
+
+fn too_much() -> String {
+    "the server sent 16 MiB or more".into()
+}
+
+impl fmt::Display for ClientError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.transcript.items.is_empty() {
+            true => write!(f, "{}; no byte has crossed", self.why),
+            false => write!(f, "{}; until then:\n{}", self.why, self.transcript),
+        }
+    }
+}
+
+impl fmt::Debug for ClientError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{self}")
+    }
+}
+
+impl Error for ClientError {}

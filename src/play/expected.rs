@@ -118,6 +118,21 @@ impl ExpectedBytes {
     /// as they are equal, and returns whether they differ there. If not, one of them ends there, or a
     /// `Date` is not complete. A client's bytes are compared from the start of a message.
     pub fn compare(&self, equal: &mut EqualUpTo, to: u64, got: &[u8], sender: Side) -> bool {
+        self.compare_but(equal, to, got, Some(sender))
+    }
+
+    /// Compares content, of which nothing is skipped: see [`ExpectedBytes::compare`].
+    pub fn compare_content(&self, equal: &mut EqualUpTo, to: u64, got: &[u8]) -> bool {
+        self.compare_but(equal, to, got, None)
+    }
+
+    fn compare_but(
+        &self,
+        equal: &mut EqualUpTo,
+        to: u64,
+        got: &[u8],
+        sender: Option<Side>,
+    ) -> bool {
         let message = equal.expected;
         while equal.expected < to && equal.received < got.len() {
             let Some((start, span)) = self.span_at(equal.expected) else { return false };
@@ -141,12 +156,17 @@ impl ExpectedBytes {
             let at = at as usize + same;
             let (line, got_line) = (Line::around(bytes, at), Line::around(got, equal.received));
             let skipped = match sender {
-                Side::Server if got_line.may_become_date() => return false,
-                Side::Server => skipped_date(&line, &got_line),
+                None => None,
+                Some(Side::Server) if got_line.may_become_date() => return false,
+                Some(Side::Server) => skipped_date(&line, &got_line),
                 // Only in a head: left-out bytes are content.
-                Side::Client if *start > message => None,
-                Side::Client if has_empty_line(&bytes[(message - start) as usize..at]) => None,
-                Side::Client => skipped_line(&line, &got_line),
+                Some(Side::Client) if *start > message => None,
+                Some(Side::Client)
+                    if head_length(&bytes[(message - start) as usize..at]).is_some() =>
+                {
+                    None
+                }
+                Some(Side::Client) => skipped_line(&line, &got_line),
             };
             let Some((skipped, got_skipped)) = skipped else { return true };
             equal.expected = start + (line.start + skipped) as u64;
@@ -218,7 +238,7 @@ fn starts_with_name(line: &[u8], name: &[u8]) -> bool {
 }
 
 /// Returns a Host line without its port and its line end.
-fn host_without_port(line: &[u8]) -> Option<&[u8]> {
+pub fn host_without_port(line: &[u8]) -> Option<&[u8]> {
     if !starts_with_name(line, b"Host:") {
         return None;
     }
@@ -228,9 +248,15 @@ fn host_without_port(line: &[u8]) -> Option<&[u8]> {
     Some(without_port.filter(|host| host.len() > 4).unwrap_or(host))
 }
 
-/// Whether a head ends in these bytes.
-fn has_empty_line(bytes: &[u8]) -> bool {
-    bytes.windows(3).any(|three| three == b"\n\r\n")
+/// The name of a field line in lower case; of another line, all of it.
+pub fn name_of(line: &[u8]) -> Vec<u8> {
+    let end = line.iter().position(|&byte| byte == b':').unwrap_or(line.len());
+    line[..end].to_ascii_lowercase()
+}
+
+/// The length of the head at the start of these bytes, with the empty line that ends it.
+pub fn head_length(bytes: &[u8]) -> Option<usize> {
+    bytes.windows(3).position(|three| three == b"\n\r\n").map(|at| at + 3)
 }
 
 /// Returns how many bytes at the start of both are equal.

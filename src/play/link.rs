@@ -16,7 +16,9 @@
 //! does this: it answers, and closes with unread bytes. Its answer is read and written first. Meanwhile
 //! the client's bytes are read and dropped, since a client that cannot write may not read either.
 //!
-//! What watch does itself, at a stop or after the idle timeout, is reported as the end of no side.
+//! What watch does itself, at a stop or after the idle timeout, is reported as the end of no side. If it
+//! cuts a response short, it resets the client's connection: a FIN would end content without a length
+//! (RFC 9112 section 8), and the client would take half of it for the whole.
 //!
 //! A socket that is closed sends FIN, unless the kernel was asked to send RST instead
 //! (`sys::reset_on_close`). It may be closed only after both threads have ended. `shutdown(Read)` wakes a
@@ -25,7 +27,7 @@
 use std::io::{self, ErrorKind, Read, Write};
 use std::net::{Shutdown, TcpStream};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -400,9 +402,12 @@ impl<'a> Link<'a> {
         }
         (state.is_over, state.end) = (true, LinkEnd::Idle);
         self.changed.notify_all();
-        for stream in [self.client, &self.server] {
-            let _ = stream.shutdown(Shutdown::Both);
-        }
+        let how = match cut_response(self.entry, self.follower) {
+            true => Shutdown::Read, // the close is to be a reset, and no FIN before
+            false => Shutdown::Both,
+        };
+        let _ = self.client.shutdown(how);
+        let _ = self.server.shutdown(Shutdown::Both);
         None
     }
 
@@ -413,7 +418,7 @@ impl<'a> Link<'a> {
 
     /// Tells the viewers why watch itself has ended the connection.
     fn note(&self, why: &str) {
-        self.follower.noted(self.number, &format!("watch has ended this connection: {why}"));
+        note(self.follower, self.number, why);
     }
 
     fn socket(&self, of: Side) -> &TcpStream {
@@ -425,6 +430,37 @@ impl<'a> Link<'a> {
 
     fn state(&self) -> MutexGuard<'_, LinkState> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Tells the viewers why watch itself has ended a connection.
+fn note(follower: &Follower, number: u64, why: &str) {
+    follower.noted(number, &format!("watch has ended this connection: {why}"));
+}
+
+/// If the server's response is not complete, the client's connection will be reset when it is closed.
+/// Returns whether that is so.
+fn cut_response(entry: &Entry, follower: &Follower) -> bool {
+    let number = entry.identity.number;
+    follower.is_within_response(number)
+        && sys::reset_on_close(&entry.stream)
+            .inspect_err(|error| log::debug!("connection {number}: no reset: {error}"))
+            .is_ok()
+}
+
+/// Ends connections at the end of the grace time. The process ends right after, and so closes them.
+pub fn cut_off(entries: &[Arc<Entry>], follower: &Follower) {
+    // Watch has ended the other ones before.
+    let cut = || entries.iter().filter(|entry| !entry.idle.was_closed());
+    for entry in cut() {
+        cut_response(entry, follower);
+        note(follower, entry.identity.number, "its exchange was not complete in the grace time");
+    }
+    // A reset lets the kernel drop bytes that have not arrived.
+    let since = Instant::now();
+    while cut().any(|entry| sys::unacknowledged(&entry.stream) > 0) && since.elapsed() < DRAIN_TIME
+    {
+        thread::sleep(RESET_POLL_INTERVAL);
     }
 }
 
@@ -452,7 +488,6 @@ impl LinkState {
 #[cfg(test)]
 mod tests {
     use std::net::TcpListener;
-    use std::sync::Arc;
 
     use crate::net::connections::{Identity, IdleMark};
 

@@ -6,15 +6,19 @@
 //! | the client's, to judge a server | [`check`] |
 //! | the server's, to test a client | [`mock`] |
 //!
-//! A fourth, `watch`, plays neither: it relays what crosses between the two.
+//! [`Client`](client::Client) is for a test that has no transcript. Another, `watch`, plays neither
+//! side: it relays what crosses between the two.
 //!
 //! ```text
 //! script      a transcript whose played side is complete
 //! turns       what the played side does, step by step, and when it waits for the other side
 //! connect     finds the server
-//! client      the client's connections, read by threads of their own
+//! clients     the client's connections, read by threads of their own
+//! client      one of them, for a test: it sends any bytes, and reads whole responses
+//! crossed     what has crossed a connection, kept as a transcript
 //! expected    the bytes that a transcript expects, and where the received ones differ
 //! difference  both shown, with a caret under the first byte that differs
+//! assert      `assert_bytes!`, for a test
 //! ```
 //! Nothing here reads flags or files.
 //!
@@ -25,9 +29,13 @@ pub mod script;
 pub(crate) mod turns;
 #[doc(hidden)]
 pub mod connect;
-pub(crate) mod client;
+pub(crate) mod clients;
+pub mod client;
+pub(crate) mod crossed;
 pub(crate) mod expected;
 pub(crate) mod difference;
+#[doc(hidden)] // the macro is public
+pub mod assert;
 pub mod send;
 pub mod check;
 pub mod mock;

@@ -33,7 +33,7 @@ use std::time::{Duration, Instant};
 
 use self::output::Output;
 pub use self::output::SendViewer;
-use super::client::{ClientConnection, ClientEvent, ClientEventKind, Clients, EventSource};
+use super::clients::{ClientConnection, ClientEvent, ClientEventKind, Clients, EventSource};
 use super::connect;
 use super::turns::{Step, ToReceive, Turns};
 use crate::message::counted::counted;
@@ -203,11 +203,17 @@ impl<V: SendViewer> SendPlayer<V> {
             }
             Step::Wait { time, .. } | Step::Silent { time, .. } => self.print_for(time),
             Step::HalfClose => self.half_close(number)?,
-            Step::Close | Step::Reset => {
+            Step::Close => {
                 let connection = self.connection(number)?;
                 if !connection.is_closed {
                     connection.close();
                     self.output.event(number, EventKind::Closed(Side::Client));
+                }
+            }
+            Step::Reset => {
+                if !self.connection(number)?.is_closed {
+                    self.clients.reset(number);
+                    self.output.event(number, EventKind::Reset(Side::Client));
                 }
             }
             Step::AwaitEnd(_) => self.print_while(number, |_| true),

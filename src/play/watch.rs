@@ -9,8 +9,8 @@ use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use super::connect;
-pub use super::link::WRITE_POLL_INTERVAL;
 use super::link::{Link, LinkEnd};
+pub use super::link::{WRITE_POLL_INTERVAL, cut_off};
 use crate::message::limits::Limits;
 use crate::net::connections::Entry;
 use crate::net::shared::Serve;

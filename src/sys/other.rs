@@ -7,7 +7,7 @@ use std::net::{TcpListener, TcpStream};
 use std::path::Path;
 use std::time::{Duration, UNIX_EPOCH};
 
-use crate::sys::FileState;
+use super::FileState;
 
 /// Their numbers are not known.
 pub const SHORTAGES: [i32; 0] = [];

@@ -41,6 +41,12 @@ pub use first_use::FirstUses;
 pub use pasted::{Pasted, pasted};
 pub use remark::{Remark, prose};
 
+/// Explanations of one input, at most: far more than a person reads. Each takes memory.
+const MAX_REMARKS: usize = 50_000;
+
+/// After so many.
+const MORE_THAN_EXPLAINED: &str = "more than is explained here: what follows is shown as it is";
+
 /// Explains the bytes of one stream, in their order. `from` is the side that sent them. It is `None` for
 /// a capture in which responses follow their requests; each message then shows by its start which one
 /// it is. `request_method` is the method of the request that the first response answers, if it is
@@ -75,12 +81,16 @@ pub fn explain_part(
         if from.is_none() {
             side = sender(&connection.dialogue, side, rest);
         }
+        if remarks.len() > MAX_REMARKS {
+            remarks.push(Remark::new(at..at, MORE_THAN_EXPLAINED, ""));
+            break;
+        }
         let Some(range) = connection.dialogue.next(side, rest) else { break };
         connection.ranges.side(side).at = at;
         remarks.extend(connection.ranges.explain_range(side, &range, rest));
         at += range.length;
     }
-    if is_whole {
+    if is_whole && remarks.len() <= MAX_REMARKS {
         remarks.extend(connection.explain_both_ends());
     }
     remarks.sort_by_key(|remark| remark.span.start);
@@ -91,35 +101,58 @@ pub fn explain_part(
 /// at most `width` columns. The first use of a word of HTTP is followed by its meaning. Prose
 /// cannot be within a block, because prose ends a block.
 pub fn annotate(transcript: &Transcript, width: usize) -> Transcript {
-    let mut connections = BTreeMap::<u32, ConnectionExplainer>::new();
+    let mut connections = Explainers::new();
     let mut first_uses = FirstUses::default();
-    let mut items = Vec::new();
+    let (mut items, mut explained) = (Vec::new(), 0);
     for item in &transcript.items {
         items.push(item.clone());
+        if explained > MAX_REMARKS {
+            continue;
+        }
         let mut remarks = Vec::new();
         match item {
             Item::Block(block) => {
-                let explainer = connections.entry(block.connection).or_default();
+                let explainer = explainer(&mut connections, block.connection);
                 for piece in block.bytes.pieces() {
                     remarks.extend(explainer.explain_piece(block.from, piece));
                 }
             }
+            // After a connection has ended, its other side's end says nothing new.
+            Item::Event(Event { connection, kind: EventKind::Open, .. }) => {
+                connections.remove(connection);
+            }
             Item::Event(Event { connection, kind, .. }) => {
-                let explainer = connections.entry(*connection).or_default();
-                remarks = explainer.explain_event(*kind);
+                let known = connections.entry(*connection).or_insert_with(|| Some(Box::default()));
+                if let Some(explainer) = known {
+                    remarks = explainer.explain_event(*kind);
+                }
                 if matches!(kind, EventKind::Closed(_) | EventKind::Reset(_)) {
-                    connections.remove(connection);
+                    *known = None;
                 }
             }
             Item::Prose(_) | Item::Assertions(_) => {}
         }
         // A thousand chunks of one size need one explanation.
         remarks.dedup_by(|next, one| (&next.about, &next.text) == (&one.about, &one.text));
+        explained += remarks.len();
+        if explained > MAX_REMARKS {
+            remarks = vec![Remark::new(0..0, MORE_THAN_EXPLAINED, "")];
+            connections.clear();
+        }
         items.extend(prose(&first_uses.explain_in(remarks), width));
     }
-    let ends = connections.values_mut().flat_map(ConnectionExplainer::explain_both_ends);
+    let open = connections.values_mut().flatten();
+    let ends = open.flat_map(|explainer| explainer.explain_both_ends());
     items.extend(prose(&first_uses.explain_in(ends.collect()), width));
     Transcript { items }
+}
+
+/// The connections of a transcript; `None` for one that has ended.
+type Explainers = BTreeMap<u32, Option<Box<ConnectionExplainer>>>;
+
+/// Returns what explains the bytes of a connection. Bytes after its end are those of a new one.
+fn explainer(connections: &mut Explainers, number: u32) -> &mut ConnectionExplainer {
+    connections.entry(number).or_default().get_or_insert_default()
 }
 
 /// Follows one connection and explains its bytes. It takes them in reads of any size, and explains an
@@ -132,10 +165,12 @@ pub struct ConnectionExplainer {
 
 impl ConnectionExplainer {
     /// Takes the next bytes that a side sent. Returns the explanations of what they complete, in their
-    /// order.
+    /// order, but no more than a person reads.
     pub fn explain_bytes(&mut self, from: Side, mut bytes: &[u8]) -> Vec<Remark> {
         let mut remarks = Vec::new();
-        while let Some(range) = self.dialogue.next(from, bytes) {
+        while remarks.len() <= MAX_REMARKS
+            && let Some(range) = self.dialogue.next(from, bytes)
+        {
             remarks.extend(self.ranges.explain_range(from, &range, bytes));
             bytes = &bytes[range.length..];
         }
@@ -207,6 +242,7 @@ impl RangeExplainer {
     pub fn explain_range(&mut self, from: Side, range: &Followed, bytes: &[u8]) -> Vec<Remark> {
         self.exchanges.has_bytes = true;
         let was_over = self.side(from).is_over;
+        self.server.answers_last_request = self.exchanges.answers_last_request();
         self.side(from).step(range, bytes);
         // Side by side, once on a connection.
         let ways_are_told = self.client.ways_are_told || self.server.ways_are_told;
@@ -216,10 +252,14 @@ impl RangeExplainer {
             (Side::Client, None, _) if self.client.is_over && !was_over => {
                 self.exchanges.broken_request();
             }
-            (Side::Server, Some(head), Some(ending)) => {
+            (Side::Server, Some(head), Some(ending)) if ending != Ending::Interim => {
                 let closes = direction::closes(head, ending);
-                for (text, clause) in self.exchanges.response(head, ending, closes) {
+                let within_request = self.client.is_within();
+                for (text, clause) in self.exchanges.response(head, closes, within_request) {
                     self.server.remark_at_end(text, clause);
+                }
+                if self.exchanges.is_answered() {
+                    self.client.take_answer();
                 }
             }
             _ => {}
@@ -266,6 +306,7 @@ mod tests {
     use std::ops::Range;
 
     use super::super::random::Random;
+    use super::super::text::Prose;
     use super::*;
     use crate::message::reader::{Part, Reader};
 
@@ -351,7 +392,7 @@ mod tests {
     }
 
     #[test]
-    fn all_lines_are_printable_ascii_and_not_too_long() {
+    fn all_lines_are_printable_and_not_too_long() {
         let mut random = Random(3);
         for round in 0..3000 {
             let mut bytes = if round % 2 == 0 { REQUEST.to_vec() } else { STREAM.to_vec() };
@@ -360,11 +401,27 @@ mod tests {
                 for remark in explain(&bytes, side, None) {
                     assert!(remark.span.end <= bytes.len().max(1), "{remark:?}");
                     for line in remark.lines(76) {
-                        let is_printable = line.bytes().all(|byte| (b' '..=b'~').contains(&byte));
-                        assert!(is_printable && line.len() <= 76, "{line:?}");
+                        let is_printable = Prose::new(&line).as_str() == line.trim_end();
+                        assert!(is_printable && line.chars().count() <= 76, "{line:?}");
                     }
                 }
             }
+        }
+    }
+
+    #[test]
+    fn of_a_long_input_a_bounded_part_is_explained() {
+        let request = "GET / HTTP/1.1\nHost: h\n\n";
+        let text = request.repeat(MAX_REMARKS);
+        let remarks = explain(text.replace('\n', "\r\n").as_bytes(), None, None);
+        assert!(remarks.len() <= MAX_REMARKS + 20, "{}", remarks.len());
+        assert_eq!(remarks.last().expect("a remark").text, MORE_THAN_EXPLAINED);
+        for text in [format!(">>>\n{text}"), format!(">>>\n{request}").repeat(MAX_REMARKS / 4)] {
+            let transcript = Transcript::parse(&text).expect("a transcript");
+            let annotated = annotate(&transcript, 80);
+            let items = annotated.items.len() - transcript.items.len();
+            assert!(items < 4 * MAX_REMARKS, "{items}");
+            assert_eq!(annotated.to_string().matches(MORE_THAN_EXPLAINED).count(), 1);
         }
     }
 

@@ -122,6 +122,56 @@ const WORDS: Table<3> = table! {
     ("WebDAV", "RFC 4918 section 1", "more methods for HTTP, to keep and share files on a server"),
 };
 
+/// Returns the words that a learner looks up, in the order of the alphabet: those of [`words`], and
+/// everyday ones that explanations use without a meaning beside them.
+pub fn dictionary() -> Vec<Row> {
+    let mut rows: Vec<Row> = words().chain(EVERYDAY_WORDS.rows().map(Row::from)).collect();
+    rows.sort_by_key(|row| row.0.to_lowercase());
+    rows
+}
+
+/// Returns what a word means, without regard to case: a word of the [`dictionary`], or else a method, a
+/// status code, a version, a field, or the words of values.
+pub fn look_up(word: &str) -> Vec<Row> {
+    let is = |row: &Row| row.0.eq_ignore_ascii_case(word);
+    let in_dictionary = dictionary().into_iter().find(is);
+    let in_messages = || {
+        let tables = [METHODS, STATUSES, VERSIONS, FIELDS, PSEUDO_FIELDS, CLASSES];
+        tables.into_iter().find_map(|table| find(table, word.as_bytes()))
+    };
+    if let Some(row) = in_dictionary.or_else(in_messages) {
+        return vec![row];
+    }
+    let in_values = VALUE_WORDS.rows().map(|[_, word, clause, meaning]| (word, clause, meaning));
+    in_values.filter(is).collect()
+}
+
+/// See [`dictionary`].
+const EVERYDAY_WORDS: Table<3> = table! {
+    ("body", "RFC 9110 section 6.4", "what frameworks call content: what a message carries after its head, such as a page or a form"),
+    ("byte", "", "a number from 0 to 255; a letter of English is one byte, and in UTF-8 other letters are two to four"),
+    ("certificate", "RFC 8446 section 4.4.2", "what a server shows over TLS, to prove that it owns the name in the URL"),
+    ("CORS", "Fetch standard", "cross-origin resource sharing: header fields by which a server lets pages of another origin read its responses"),
+    ("CSRF", "", "cross-site request forgery: a page of another site makes a browser send a request that its user did not want"),
+    ("header", "RFC 9110 section 5", "what frameworks call a header field: a line with a name, a colon and a value; all of them are in the head"),
+    ("hex", "", "numbers to the base 16, with the digits 0 to 9 and a to f; two of them are a byte"),
+    ("HTTP", "RFC 9110 section 1", "the language of browsers and servers: a client sends a request, and a server sends a response"),
+    ("HTTP/2", "RFC 9113 section 1", "the version of 2015: the same methods, status codes and fields, but in binary, and many exchanges at once on one connection"),
+    ("HTTP/3", "RFC 9114 section 1", "the version of 2022: as HTTP/2, but over UDP in place of TCP"),
+    ("https", "RFC 9110 section 4.2.2", "HTTP over TLS, at port 443 if none is written: no program on the way can read or change what is sent"),
+    ("idle", "RFC 9112 section 9.5", "open, with no request under way; servers close a connection that is idle for long"),
+    ("keep-alive", "RFC 9112 section 9.3", "the connection stays open for the next request; HTTP/1.1 does so unless one side says close"),
+    ("path", "RFC 3986 section 3.3", "the part of a URL after the host and the port, such as /about"),
+    ("request", "RFC 9110 section 3.4", "a message of a client: what it wants to have done, and with which target"),
+    ("request line", "RFC 9112 section 3", "the first line of a request: the method, the target and the version"),
+    ("response", "RFC 9110 section 3.4", "a message of a server: how the request went, and often a page or data"),
+    ("route", "", "which function answers which path and method; in Flask, a line with @app.route"),
+    ("status line", "RFC 9112 section 4", "the first line of a response: the version, the status code and a phrase for people"),
+    ("TCP", "RFC 9293 section 2.2", "carries bytes between two programs, in order and without a loss; it does not know what they mean, nor where a message ends"),
+    ("timeout", "RFC 9112 section 9.5", "the time after which a program waits no longer"),
+    ("URL", "RFC 3986 section 1.1.3", "the address of a page, such as http://example.test:5000/about?q=tea#top: how to reach it (http), the host, the port, the path, the query and the fragment"),
+};
+
 /// Methods. They are case-sensitive, so compare them as they are.
 pub const METHODS: Table<3> = table! {
     ("GET", "RFC 9110 section 9.3.1", "asks for the current representation of the target; it is safe: the client does not ask for a change"),
@@ -329,19 +379,20 @@ pub const ASTERISK_FORM: Row = ("", "RFC 9112 section 3.2.4", "the whole server,
 pub const THREE_WAYS: &str = "a message says in one of three ways where its content ends:";
 /// The ways in which a message says where its content ends.
 pub const WAYS: [&str; 3] = [
-    "Content-Length: N            after N bytes",
-    "Transfer-Encoding: chunked   after a chunk of size 0",
-    "neither field                with the connection; a request has none",
+    "Content-Length: N           after N bytes",
+    "Transfer-Encoding: chunked  after a chunk of size 0",
+    "neither field               at the close; a request has none",
 ];
 /// After the head of a response that a framework made.
 pub fn added_by_framework(software: &str, fields: usize) -> String {
     let fields = counted(fields as u64, "header field", "header fields");
-    format!("none of this is in your three lines: your function returns a text, and the framework and its server ({software}) add the status line and {fields}")
+    format!("none of this is in your three lines, if your function only returns a text: the framework and its server ({software}) add the status line and {fields}")
 }
-/// Words in the names of software that runs a framework's code, in lower case.
-pub const FRAMEWORK_SERVERS: [&str; 26] = [
-    "aiohttp", "basehttp", "cheroot", "cherrypy", "cowboy", "daphne", "express", "gunicorn",
-    "hypercorn", "jetty", "kestrel", "next", "passenger", "php", "puma", "simplehttp", "thin",
+/// Words in the names of software that runs a framework's code, in lower case. A program on
+/// Python's own http.server has no framework: it writes its fields itself.
+pub const FRAMEWORK_SERVERS: [&str; 24] = [
+    "aiohttp", "cheroot", "cherrypy", "cowboy", "daphne", "express", "gunicorn",
+    "hypercorn", "jetty", "kestrel", "next", "passenger", "php", "puma", "thin",
     "tomcat", "tornadoserver", "undertow", "unicorn", "uvicorn", "waitress", "webrick", "werkzeug",
     "wsgiserver",
 ];
@@ -357,7 +408,7 @@ pub fn is_framework(software: &str) -> bool {
 pub fn hidden(origin: &str, is_preflight: bool) -> String {
     match is_preflight {
         true => format!("the browser does not send the request that it asks about: Access-Control-Allow-Origin does not name {origin}"),
-        false => format!("the response arrives, but the browser hides it from the page at {origin}: that is another origin, and Access-Control-Allow-Origin does not name it; what the server did stays done"),
+        false => format!("the response arrives, but if a script of the page at {origin} asked for it, the browser hides it from the script: that is another origin, and Access-Control-Allow-Origin does not name it; what the server did stays done"),
     }
 }
 /// A 304 to a request with If-None-Match.
@@ -380,8 +431,22 @@ pub const NEVER_ASKED: Row = ("", "RFC 9112 section 9.5", "no request came on th
 pub const NO_RESPONSE: Row = ("", "RFC 9112 section 9.3.1", "the server closes without a response: the client does not know whether the request was carried out");
 /// The server closes after a response that said so.
 pub const CLOSES_AS_SAID: Row = ("", "RFC 9112 section 9.6", "the server closes, as the response said; its content was complete before");
+/// The server closes after a response to a request that said so.
+pub const CLOSES_AS_ASKED: Row = ("", "RFC 9112 section 9.3", "the server closes, as the request had said: by Connection: close, or by HTTP/1.0 without keep-alive");
+/// The server closes after a response that said so, and the request was not complete.
+pub const CLOSES_EARLY_AS_SAID: Row = ("", "RFC 9112 section 9.3", "the server closes, as the response said; it did not wait for the rest of the request");
+/// The server closes after a response, and the request was not complete.
+pub const CLOSES_EARLY: Row = ("", "RFC 9112 section 9.3", "the server closes after its response; it did not wait for the rest of the request");
+/// Why a request has no more content, after `100-continue`.
+pub const CONTENT_NOT_ASKED_FOR: Row = ("", "RFC 9110 section 10.1.1", "with Expect: 100-continue the client waits, and the response says no, so it need not send more");
+/// Why a request has no more content.
+pub const CONTENT_NOT_NEEDED: Row = ("", "RFC 9112 section 9.5", "the server answered before it was complete, so it was not needed");
+/// The server closes a connection whose client has ended its direction, after the last response.
+pub const CLOSES_AFTER_CLIENT: Row = ("", "RFC 9112 section 9.6", "the client had said that it sends no more, and everything is answered, so the server closes");
+/// The same, without a request.
+pub const CLOSES_UNUSED: Row = ("", "RFC 9112 section 9.5", "the client had said that it sends no more, and it asked for nothing, so the server closes");
 /// The server closes a connection that is kept alive.
-pub const IDLE_CLOSE: Row = ("", "RFC 9112 section 9.5", "the server closes an idle connection: no request came for a while, and it does not wait for ever; nothing is lost, and the client opens a new one when it needs one");
+pub const IDLE_CLOSE: Row = ("", "RFC 9112 section 9.5", "the server closes an idle connection: no request waits on it, and a server does not keep it open for ever; nothing is lost, and the client opens a new one when it needs one");
 /// A reset, as the server sends it.
 pub const RESET_BY_SERVER: Row = ("", "RFC 9112 section 9.6", "a reset: the client gets an error, and can lose bytes that had arrived and that it had not read; after a close, it would read all of them and then the end");
 /// A reset, as the client sends it.
@@ -392,6 +457,12 @@ pub const CLOSES: Row = ("", "RFC 9112 section 9.6", "the connection ends after 
 pub const CLOSES_IN_1_0: Row = ("", "RFC 9112 section 9.3", "the connection ends after this exchange, as it does in HTTP/1.0");
 /// After an exchange: the connection stays open.
 pub const STAYS_OPEN: Row = ("", "RFC 9112 section 9.3", "the connection stays open for the next request, because no field says close");
+/// After a request: the connection stays open if the response says nothing else.
+pub const WOULD_STAY_OPEN: Row = ("", "RFC 9112 section 9.3", "the client would keep the connection open: no field says close");
+/// After a request in HTTP/1.0: the same.
+pub const WOULD_STAY_OPEN_IN_1_0: Row = ("", "RFC 9112 section 9.3", "the client would keep the connection open: in HTTP/1.0 only because Connection says keep-alive");
+/// After a response to a request that says that the connection ends.
+pub const CLOSES_FOR_REQUEST: Row = ("", "RFC 9112 section 9.3", "the connection ends after this exchange, because of the request: it says close, or it is in HTTP/1.0 without keep-alive");
 /// After an exchange in HTTP/1.0: the connection stays open.
 pub const STAYS_OPEN_IN_1_0: Row = ("", "RFC 9112 section 9.3", "the connection stays open: in HTTP/1.0 only because Connection says keep-alive");
 /// After a chunk's size.
@@ -431,6 +502,12 @@ pub const NO_EMPTY_LINE: Row = ("", "RFC 9112 section 2.1", "the empty line that
 pub const PROMPT: Row = ("", "", "the line with the prompt of a shell is left out");
 /// What `curl -v` prints.
 pub const CURL: Row = ("", "", "this is what curl -v prints: > before what it sent, < before what it received; what it says with * is left out, content that it does not show is only counted, and what comes in chunks is one chunk here");
+/// A URL where a message should be.
+pub const URL_ALONE: Row = ("", "", "this is a URL and not a message: run curl -v with it, and paste what that prints");
+/// A command for curl where a message should be.
+pub const CURL_COMMAND: Row = ("", "", "this is a command for curl and not a message: run it with -v added, and paste what that prints");
+/// After a head of HTTP/2 with content.
+pub const CONTENT_OF_HTTP2: Row = ("", "RFC 9113 section 8.1", "the content is left out here; in HTTP/2 and HTTP/3, a flag in the binary data says where it ends");
 /// Heads that a browser shows.
 pub const COPIED_HEADS: Row = ("", "", "these are heads as a browser or a tool shows them, and not the bytes of HTTP/1.1");
 /// A name and its value in two lines.
@@ -445,7 +522,7 @@ pub const NO_FIRST_LINE: Row = ("", "", "the first line is missing, so where the
 /// The first line has another form.
 pub const NO_STATUS_LINE: Row = ("write it like HTTP/1.1 200 OK", "RFC 9112 section 4", "a status line is a version, three digits and a phrase, with one space between each");
 /// `HTTP/2 200`, as curl prints it.
-pub const WRITTEN_BY_A_TOOL: Row = ("in HTTP/1.1 it would be like HTTP/1.1 200 OK", "RFC 9113 section 8.3.2", "a tool wrote this line for people, because heads in HTTP/2 and HTTP/3 are binary");
+pub const WRITTEN_BY_A_TOOL: Row = ("in HTTP/1.1 the line begins with HTTP/1.1", "RFC 9113 section 8.3.2", "a tool wrote this line for people, because heads in HTTP/2 and HTTP/3 are binary");
 /// `HTTP/1.1 200`, and the line ends.
 pub const NO_SPACE_AFTER_CODE: Row = ("write a space after the status code", "RFC 9112 section 4", "the space after the status code is missing: it is needed even without a phrase");
 /// `HTTP/1.1 099 Odd`
@@ -467,6 +544,12 @@ pub const NO_HEAD: Row = ("begin with a request line or a status line", "RFC 911
 pub const STRAY: Row = ("count the bytes of its content, or send none if it may not have content", "RFC 9112 section 6.3", "this comes after the end of the message before, so it is not its content: the other side takes it for the start of the next message, and reads that one wrong");
 /// A length, or the size of a chunk, of more than 64 bits.
 pub const LENGTH_OVER_64_BITS: Row = ("write how many bytes there are", "RFC 9110 section 8.6", "this number has more than 64 bits, and no message is that long");
+
+/// Fields that mean something else in a response.
+pub const FIELDS_OF_RESPONSES: Table<3> = table! {
+    ("Accept", "RFC 9110 section 12.5.1", "the media types that this target takes as the body (content) of a request"),
+    ("Accept-Encoding", "RFC 9110 section 12.5.3", "the compressions that this target takes in the body (content) of a request"),
+};
 
 /// Field names.
 pub const FIELDS: Table<3> = table! {
@@ -775,6 +858,18 @@ pub const VALUE_WORDS: Table<4> = table! {
     ("content-encoding transfer-encoding te", "compress", "RFC 9110 section 8.4.1.1", "compressed with LZW, as the old Unix program did; rare"),
     ("content-encoding transfer-encoding te", "deflate", "RFC 9110 section 8.4.1.2", "compressed in the zlib format"),
     ("content-encoding transfer-encoding te", "gzip", "RFC 9110 section 8.4.1.3", "compressed as the program gzip does"),
+    ("content-type", "application/json", "RFC 8259 section 11", "JSON: data as text, which JavaScript and nearly all languages can read"),
+    ("content-type", "application/octet-stream", "RFC 2046 section 4.5.1", "bytes of an unknown kind; a browser saves them as a file"),
+    ("content-type", "application/problem+json", "RFC 9457 section 3", "JSON that says what went wrong"),
+    ("content-type", "application/x-www-form-urlencoded", "HTML standard", "a form: its fields as name=value with & between them, written like a query"),
+    ("content-type", "application/xml", "RFC 7303 section 9.1", "XML: data as text, in tags like those of HTML"),
+    ("content-type", "image", "RFC 2046 section 4.2", "a picture, in the format after the slash"),
+    ("content-type", "multipart/form-data", "RFC 7578 section 4", "a form in parts, each with header fields of its own; so it can carry files"),
+    ("content-type", "text/css", "", "a style sheet: how a page looks"),
+    ("content-type", "text/event-stream", "HTML standard", "events that the server sends one by one, in a response without end"),
+    ("content-type", "text/html", "HTML standard", "a page for a browser to show"),
+    ("content-type", "text/javascript", "RFC 9239 section 6", "a script for the browser to run"),
+    ("content-type", "text/plain", "RFC 2046 section 4.1.3", "text that is shown as it is, tags included"),
     ("content-type", "boundary", "RFC 2046 section 5.1.1", "a line of two hyphens and this text is between the parts, and before the first one"),
     ("content-type", "charset", "RFC 9110 section 8.3.2", "which bytes stand for which letters"),
     ("content-type", "multipart", "RFC 9110 section 8.3.3", "several parts in one body (content), each with header fields of its own"),
@@ -800,6 +895,7 @@ pub const VALUE_WORDS: Table<4> = table! {
     ("te", "trailers", "RFC 9110 section 10.1.4", "the client accepts trailers"),
     ("transfer-encoding", "chunked", "RFC 9112 section 7.1", "in chunks, each after its size; a chunk of size zero ends the content"),
     ("transfer-encoding", "identity", "RFC 9112 section 7", "as it is; this is no longer a coding, so it is an error"),
+    ("vary", "*", "RFC 9110 section 12.5.5", "anything may decide, even what no field says; so a cache must ask the server before each use"),
     ("upgrade", "h2c", "RFC 7540 section 3.2", "HTTP/2 without TLS; obsolete"),
     ("upgrade", "websocket", "RFC 6455 section 1.3", "messages in both directions, at any time"),
 };
@@ -826,7 +922,7 @@ mod tests {
     ];
 
     /// The rows that are in no table.
-    const SINGLE_ROWS: [Row; 56] = [
+    const SINGLE_ROWS: [Row; 69] = [
         ORIGIN_FORM, ABSOLUTE_FORM, AUTHORITY_FORM, ASTERISK_FORM, CLOSES, CLOSES_IN_1_0, STAYS_OPEN, STAYS_OPEN_IN_1_0,
         CHUNK_EXTENSION, TRAILER, EMPTY_LINE, REASON_PHRASE, KEY_IN_QUERY, COOKIE, NEW_COOKIE, HOP_BY_HOP_FIELD,
         HTTP2_FRAME, STRONG_TAG, WEAK_TAG, WEAK_TAG_IN_CONDITION, RESET_WITH_CONTENT, TRAILER_TOO_LATE,
@@ -835,6 +931,8 @@ mod tests {
         LF_OF_PASTED_TEXT, NO_EMPTY_LINE, PROMPT, CURL, COPIED_HEADS, JOINED_LINES, HTTP2_HEADS, NO_FIRST_LINE,
         BAD_WEIGHT, SAME_TAG, SPARE, CLIENT_SENDS_NO_MORE, CLIENT_HAS_ALL, SERVER_SENDS_NO_MORE, CLIENT_IS_GONE, CLIENT_CLOSES,
         NEVER_ASKED, NO_RESPONSE, CLOSES_AS_SAID, IDLE_CLOSE, RESET_BY_SERVER, RESET_BY_CLIENT,
+        WOULD_STAY_OPEN, WOULD_STAY_OPEN_IN_1_0, CLOSES_FOR_REQUEST, CLOSES_AS_ASKED, CLOSES_EARLY_AS_SAID, CLOSES_EARLY,
+        URL_ALONE, CURL_COMMAND, CONTENT_OF_HTTP2, CONTENT_NOT_ASKED_FOR, CONTENT_NOT_NEEDED, CLOSES_AFTER_CLIENT, CLOSES_UNUSED,
     ];
 
     const ENDINGS: [Ending; 14] = [
@@ -855,7 +953,7 @@ mod tests {
     fn every_row_has_a_clause_and_an_ascii_explanation_without_a_full_stop() {
         let endings = ENDINGS.map(ending);
         let words = VALUE_WORDS.rows().map(|[_, word, clause, meaning]| (word, clause, meaning));
-        let tables = [WORDS, METHODS, VERSIONS, PSEUDO_FIELDS, STATUSES, CLASSES, FIELDS, FIELD_PREFIXES];
+        let tables = [WORDS, EVERYDAY_WORDS, METHODS, VERSIONS, PSEUDO_FIELDS, STATUSES, CLASSES, FIELDS, FIELD_PREFIXES, FIELDS_OF_RESPONSES];
         let rows = words.chain(tables.into_iter().flat_map(Table::rows).map(Row::from));
         let rows = rows.chain([OTHER_PROTOCOLS, PROTOCOLS_OF_SERVERS, PROTOCOLS_BY_VERSION].concat().into_iter().map(|(_, row)| row));
         let rows = rows.chain(NEVER_WITHOUT_CONTENT.iter().map(|&(_, row)| row)).chain(SINGLE_ROWS);
@@ -870,7 +968,7 @@ mod tests {
     #[test]
     fn every_row_fits_in_80_columns_and_no_word_is_broken() {
         let value_words = VALUE_WORDS.rows().map(|[_, word, clause, meaning]| (word, clause, meaning));
-        let tables = [WORDS, METHODS, VERSIONS, PSEUDO_FIELDS, STATUSES, CLASSES, FIELDS, FIELD_PREFIXES];
+        let tables = [WORDS, EVERYDAY_WORDS, METHODS, VERSIONS, PSEUDO_FIELDS, STATUSES, CLASSES, FIELDS, FIELD_PREFIXES, FIELDS_OF_RESPONSES];
         let rows = value_words.chain(tables.into_iter().flat_map(Table::rows).map(Row::from));
         let protocols = [OTHER_PROTOCOLS, PROTOCOLS_OF_SERVERS, PROTOCOLS_BY_VERSION].concat();
         let rows = rows.chain(protocols.into_iter().map(|(_, row)| row));
@@ -882,12 +980,15 @@ mod tests {
             assert!(lines.iter().all(|line| line.len() <= 76), "{lines:#?}");
             assert!(lines.join(" ").split_whitespace().eq(sentence.split_whitespace()), "{lines:#?}");
         }
-        assert!(WAYS.iter().all(|line| line.len() + "    -> ".len() <= 76));
+        // In the trace, a response is indented by four spaces, and its explanations by four more.
+        assert!(WAYS.iter().all(|line| line.len() + "            -> ".len() <= 80));
     }
 
     #[test]
     fn names_are_sorted_and_unique() {
-        for table in [WORDS, STATUSES, FIELDS] {
+        let dictionary: Vec<_> = dictionary().into_iter().map(|(word, ..)| word.to_lowercase()).collect();
+        assert!(dictionary.is_sorted_by(|one, next| one < next), "{dictionary:?}");
+        for table in [WORDS, EVERYDAY_WORDS, STATUSES, FIELDS] {
             let names: Vec<_> = table.rows().map(|[name, ..]| name.to_lowercase()).collect();
             assert!(names.is_sorted_by(|one, next| one < next), "{names:?}");
         }
@@ -901,6 +1002,22 @@ mod tests {
         let fields = VALUE_WORDS.rows().flat_map(|row| row[0].split(' ')).chain(SHAPES.iter().map(|row| row.0));
         for field in fields {
             assert!(find(FIELDS, field.as_bytes()).is_some(), "{field}");
+        }
+    }
+
+    #[test]
+    fn a_word_is_looked_up_in_all_tables() {
+        for (word, clauses) in [
+            ("Header", &["RFC 9110 section 5"][..]),
+            ("get", &["RFC 9110 section 9.3.1"]),
+            ("404", &["RFC 9110 section 15.5.5"]),
+            ("content-type", &["RFC 9110 section 8.3"]),
+            ("HTTP/1.1", &["RFC 9112 section 2.3"]),
+            ("max-age", &["RFC 9111 section 5.2.2.1", "RFC 6265 section 5.2.2", "RFC 6797 section 6.1.1"]),
+            ("no-such-word", &[]),
+        ] {
+            let found: Vec<_> = look_up(word).into_iter().map(|(_, clause, _)| clause).collect();
+            assert_eq!(found, clauses, "{word}");
         }
     }
 

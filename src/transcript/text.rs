@@ -4,7 +4,7 @@
 //! cannot see in them is escaped:
 //!
 //! ```text
-//! # 12 GET /about 200 0.2 ms keep-alive
+//! # 12 GET /about 200 0.2 ms, stays open
 //! # what the client sent: \x1b[2J\r\n
 //! ```
 //!

@@ -117,7 +117,9 @@ fn every_lesson_with_a_request_has_two_or_three_pages_that_break_it() {
         let lesson = Transcript::parse(text).unwrap_or_else(|error| panic!("{name}: {error}"));
         let is_judged = lesson.items.iter().any(|item| matches!(item, Item::Assertions(_)));
         assert!(is_judged || !text.contains("\n>>>"), "{name}");
-        assert!(text.lines().all(|line| line.chars().count() <= 100), "{name} has a long line");
+        // A browser's own line stays as the browser sends it.
+        let mut lines = text.lines().filter(|line| !line.starts_with("User-Agent: Mozilla"));
+        assert!(lines.all(|line| line.chars().count() <= 100), "{name} has a long line");
     }
 }
 
@@ -494,8 +496,8 @@ fn assertions_about_the_request_leave_the_response_to_its_bytes() {
     // Assertions about the request alone say nothing about the server.
     fs::write(&file, format!("{request}???\nmethod GET\n")).unwrap();
     let ended = check(site.address, file.to_str().unwrap());
-    assert_eq!(ended.code, Some(2), "{}", ended.stdout);
-    assert!(ended.stderr.contains("does not say what the server should send"), "{}", ended.stderr);
+    assert_eq!(ended.code, Some(0), "{}", ended.stderr);
+    assert!(ended.stdout.contains("does not say what the server should send"), "{}", ended.stdout);
 }
 
 #[test]
@@ -657,7 +659,7 @@ fn an_error_in_a_file_is_reported_before_a_connection_is_opened() {
 }
 
 #[test]
-fn a_file_without_an_answer_is_skipped_among_others() {
+fn a_file_without_an_answer_is_skipped_alone_and_among_others() {
     let address = server_of(|_| empty("200 OK", ""));
     let folder = Folder::new();
     let request = "# A page\n\n>>>\nGET / HTTP/1.1\nHost: h\n\n";
@@ -677,14 +679,14 @@ fn a_file_without_an_answer_is_skipped_among_others() {
         let ended = check(address, &format!("--json {files}"));
         assert!(ended.stdout.contains("\"skip\":1,"), "{}", ended.stdout);
     }
-    for files in [bare.to_owned(), format!("{bare} {bare}")] {
+    for (files, counts) in [
+        (bare.to_owned(), "\n0 of 1 pass, 1 has nothing to judge.\n"),
+        (format!("{bare} {bare}"), "\n0 of 2 pass, 2 have nothing to judge.\n"),
+    ] {
         let ended = check(address, &files);
-        assert_eq!((ended.code, ended.stdout.as_str()), (Some(2), ""));
-        assert!(
-            ended.stderr.contains("bare.wire: line 7: expected ??? or <<<"),
-            "{}",
-            ended.stderr
-        );
+        assert_eq!((ended.code, &*ended.stderr), (Some(0), ""));
+        assert!(ended.stdout.contains("nothing to judge: the file does"), "{}", ended.stdout);
+        assert!(ended.stdout.contains(counts), "{}", ended.stdout);
     }
 }
 

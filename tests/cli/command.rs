@@ -911,7 +911,7 @@ fn on_a_terminal_the_trace_is_for_a_person_and_full_prints_the_transcript() {
         assert_eq!(client.response().status, 200);
     }
     drop(client);
-    let mut rows = site.wait_for_line_and_before("--- the client closed the connection");
+    let mut rows = site.wait_for_line_and_before("--- the connection ended, by its client first");
     assert!(rows.lines().all(|row| row.len() <= 60 && !row.contains('\x1b')), "{rows}");
     rows.retain(|character| character != '\r');
     for part in [

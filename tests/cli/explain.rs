@@ -77,7 +77,7 @@ fn a_request_of_curl_is_explained_line_by_line() {
             "    Bearer: a token",
             "",
             "    the empty line: the head ends here, and so does the request",
-            "    the connection stays open",
+            "    the client would keep the connection open",
         ],
     );
     assert_eq!(output.matches("abc123").count(), 2, "no explanation repeats a secret");
@@ -410,6 +410,40 @@ fn heads_of_http_2_are_explained_as_what_they_are() {
 }
 
 #[test]
+fn what_curl_i_prints_of_http_2_is_not_broken() {
+    let head = "HTTP/2 301 \nlocation: https://www.example.com/\nserver: nginx\n\n";
+    let end = "    the content is left out here; in HTTP/2 and HTTP/3, a flag";
+    for (text, lines) in [
+        (head.to_owned(), &["HTTP/2 301", "    301: ", "server: nginx"][..]),
+        (format!("{head}<html>\n<p>caf\u{e9}\n"), &["HTTP/2 301", "    301: ", end]),
+        (format!("$ curl -i h\n{head}\n\n{{}}\n"), &["HTTP/2 301", "    301: ", end]),
+        (format!("{head}HTTP/2 200 \ndate: x\n\nhi\n"), &["    301: ", "HTTP/2 200", end]),
+        (head.replace('\n', "\r\n") + "hi", &["HTTP/2 301", "    301: ", end]),
+        ("HTTP/2 204 \nx-a: b\n\n".into(), &["HTTP/2 204", "    204: "]),
+        ("HTTP/3 204 \n\n".into(), &["HTTP/3 204", "    204: "]),
+    ] {
+        let output = explained(&[], text.as_bytes());
+        has_lines(&output, lines);
+        assert!(!output.contains("broken") && !output.contains("html"), "{output}");
+    }
+    // Two heads of a browser are no head with content.
+    let both = "HTTP/2 200\nserver: x\n\nRequest Headers\naccept: a/b\nhost: h\n";
+    has_lines(&explained(&[], both.as_bytes()), &["server: x", "accept: a/b", "host: h"]);
+}
+
+#[test]
+fn a_url_or_a_command_gets_one_remark() {
+    for (text, expected) in [
+        ("http://127.0.0.1:5000/about?x=1#top\n", "    this is a URL and not a message"),
+        ("curl 'http://h/' \\\n  --data-raw '{}'\n", "    this is a command for curl and"),
+    ] {
+        let output = explained(&[], text.as_bytes());
+        has_lines(&output, &[expected]);
+        assert_eq!(output.matches("\n    ").count(), 2, "{output}");
+    }
+}
+
+#[test]
 fn heads_that_a_browser_copies_need_no_first_line_and_no_end() {
     let output = explained_pasted("chrome-general");
     let lines = [
@@ -492,7 +526,9 @@ fn fields_of_the_real_world_are_explained_without_a_wrong_word() {
         &output,
         &[
             "    the connection ends after this exchange, as it does in HTTP/1.0",
-            "        -> neither field                with the connection; a request has none",
+            "           Content-Length: N           after N bytes",
+            "           Transfer-Encoding: chunked  after a chunk of size 0",
+            "        -> neither field               at the close; a request has none",
             "    the content ends with the connection, after 23 bytes",
         ],
     );
@@ -591,6 +627,19 @@ fn a_transcript_in_a_file_is_explained_as_a_transcript() {
         }
     }
     assert!(count > 100, "{count} transcripts");
+}
+
+#[test]
+fn a_word_that_names_no_file_is_explained() {
+    for (word, meaning) in [
+        ("etag", "ETag: "),
+        ("304", "304: "),
+        ("post", "POST: "),
+        ("content-type", "Content-Type: the media type"),
+        ("origin", "origin: the http or https"),
+    ] {
+        has_lines(&explained(&[word], b""), &[meaning]);
+    }
 }
 
 #[test]

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use crate::support::client::{Client, Response};
 use crate::support::events::{self, Events};
-use crate::support::process::{Folder, ServerProcess, TIMEOUT, openkitchen, read_once};
+use crate::support::process::{Folder, ServerProcess, TIMEOUT, need, openkitchen, read_once};
 
 /// All requests of the page.
 const REQUESTS: [&str; 9] = [
@@ -129,6 +129,58 @@ fn a_like_is_told_live_with_its_bytes_its_row_its_source_its_steps_and_what_was_
         "{\"index\":6,\"method\":\"POST\",\"path\":\"/api/likes\",\"text\":\"post(\\\"/api/likes\\\", \
          api::like),\",\"file\":\"src/bin/openkitchen/site/mod.rs\",\"line\":"
     ));
+}
+
+#[test]
+fn a_request_copied_as_curl_asks_this_server_for_the_same_target_and_gives_curl_no_option() {
+    if !need("curl and bash", "curl --version && bash --version") {
+        return;
+    }
+    let server = ServerProcess::start_site("");
+    let address = server.address;
+    let folder = Folder::new();
+    let (config, made) = (folder.file("config"), folder.file("made"));
+    std::fs::write(&config, format!("output = {}\n", made.display())).unwrap();
+    for target in [
+        format!("-K{}", config.display()),
+        format!("-o{}", made.display()),
+        "http://evil.example/x".to_owned(),
+        "file:///etc/passwd".to_owned(),
+        "*".to_owned(),
+        "/a/../b#c".to_owned(),
+    ] {
+        send(
+            address,
+            format!("GET {target} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n"),
+        );
+        let details = details(address, &target, "");
+        let (_, curl) = details.split_once("\"curl\":\"").unwrap();
+        let command = curl.strip_suffix("\"}").unwrap();
+        let mut bash = std::process::Command::new("bash");
+        let output = bash.args(["-c", command]).env("no_proxy", "*").output().unwrap();
+        assert!(output.status.success(), "{command}: {output:?}");
+        let state = get(address, "/kitchen/state");
+        let asked = state.text().matches(&format!("\"target\":\"{target}\"")).count();
+        assert_eq!(asked, 2, "{command}: {}", state.text());
+        assert!(!made.exists(), "{command}");
+    }
+}
+
+#[test]
+fn details_of_an_exchange_of_another_run_are_refused() {
+    let server = ServerProcess::start_site("");
+    let run = |address: SocketAddr| {
+        let state = get(address, "/kitchen/state");
+        let (_, run) = state.text().split_once("\"run\":\"").unwrap();
+        run.split('"').next().unwrap().to_owned()
+    };
+    let other = run(ServerProcess::start_site("").address);
+    let run = run(server.address);
+    let status = |query: &str| get(server.address, &format!("/kitchen/exchange/1{query}")).status;
+    assert_eq!(status(&format!("?run={run}")), 200);
+    assert_eq!(status(""), 200);
+    assert_eq!(status(&format!("?run={other}")), 409);
+    assert_eq!(status("?run="), 409);
 }
 
 #[test]
@@ -389,6 +441,8 @@ fn a_listener_that_other_machines_reach_keeps_the_kitchen_shut_unless_a_flag_ope
             let refused = ask(address, request, &format!("Host: {address}\r\n"), "");
             assert_eq!(refused.status, 403, "{flags} {request}");
             assert!(refused.text().starts_with("The kitchen is shut."), "{}", refused.text());
+            let is_why = refused.text().contains("was started with --no-kitchen");
+            assert_eq!(is_why, flags.contains("--no-kitchen"), "{}", refused.text());
         }
     }
     let (_server, _folder, address) = site("--listen 0.0.0.0:0 --kitchen-anywhere");
@@ -396,6 +450,10 @@ fn a_listener_that_other_machines_reach_keeps_the_kitchen_shut_unless_a_flag_ope
     assert_eq!(ask(address, "GET /kitchen/state", host, "").status, 200);
     let foreign = format!("{host}Origin: http://evil.example\r\n");
     assert_eq!(ask(address, "GET /kitchen/state", &foreign, "").status, 403);
+    // No other machine reaches this one, so the flag opens nothing.
+    let (_server, _folder, address) = site("--listen 127.0.0.1:0 --kitchen-anywhere");
+    assert_eq!(ask(address, "GET /kitchen/state", host, "").status, 421);
+    assert_eq!(get(address, "/kitchen/state").status, 200);
 }
 
 // Bytes that attack the page.
@@ -653,7 +711,7 @@ fn the_trace_and_the_access_log_leave_the_kitchen_out() {
     drop(events);
     let ended = server.stop();
     assert!(ended.stdout.contains("\nGET /about HTTP/1.1\n"), "{}", ended.stdout);
-    let quiet = "\n# /kitchen/*, /favicon.ico and /healthz are shown only if they fail\n";
+    let quiet = "\n# /kitchen/*, /favicon.ico, /healthz: shown only if they fail\n";
     assert_eq!(ended.stdout.matches("/kitchen/").count(), 1, "{}", ended.stdout);
     assert!(ended.stdout.contains(quiet), "{}", ended.stdout);
     assert!(ended.stderr.contains("GET /about") && !ended.stderr.contains("/kitchen/"));
@@ -734,11 +792,16 @@ fn the_page_of_watch_opens_by_a_link_that_is_good_once() {
     // Neither HEAD nor another site nor a wrong key uses it up.
     ask(page, &format!("HEAD {link}"), &host, "");
     let foreign = format!("{host}Sec-Fetch-Site: cross-site\r\n");
-    assert_eq!(ask(page, &format!("GET {link}"), &foreign, "").status, 403);
+    let clicked = ask(page, &format!("GET {link}"), &foreign, "");
+    assert_eq!(clicked.status, 403);
+    assert!(clicked.text().ends_with(" Copy the link from the terminal into the address bar.\n"));
     assert_eq!(ask(page, &format!("GET {link}"), "Host: evil.example\r\n", "").status, 421);
     assert_eq!(get(page, "/?key=0").status, 403);
     let opened = get(page, &link);
-    assert_eq!((opened.status, opened.field("location")), (303, Some("/kitchen")));
+    let location = opened.field("location").unwrap();
+    let (path, key) = location.split_once("#key=").unwrap();
+    assert_eq!((opened.status, path, key.len()), (303, "/kitchen", 32));
+    let key = format!("Kitchen-Key: {key}\r\n");
     let cookie = opened.field("set-cookie").unwrap().to_owned();
     let (pair, attributes) = cookie.split_once("; ").unwrap();
     assert_eq!(attributes, "HttpOnly; SameSite=Strict; Path=/kitchen");
@@ -749,24 +812,39 @@ fn the_page_of_watch_opens_by_a_link_that_is_good_once() {
     let next = watch.wait_for_line("# the kitchen is open; for another browser: http://");
     let (_, next) = next.split_once('/').unwrap();
     assert_eq!(get(page, &format!("/{next}")).status, 303);
-    let with_cookie = |request: &str, cookie: &str| {
-        ask(page, request, &format!("{host}Cookie: a=b; {cookie}\r\n"), "")
+    // The page opens by the cookie, and data by the cookie and the key. A browser sends the cookie to each
+    // server on this host, and such a server can send it here.
+    let with = |request: &str, cookie: &str, fields: &str| {
+        ask(page, request, &format!("{host}Cookie: a=b; {cookie}\r\n{fields}"), "").status
     };
-    for request in ["GET /kitchen", "GET /kitchen/state", "GET /kitchen/table"] {
-        assert_eq!(with_cookie(request, pair).status, 200, "{request}");
+    for request in REQUESTS {
+        let by_cookie = if request == "GET /kitchen" { 200 } else { 403 };
+        assert_eq!(with(request, pair, ""), by_cookie, "{request}");
+        for wrong in [&key[..key.len() - 3], "Kitchen-Key: 0", "Kitchen-Key: "] {
+            assert_eq!(with(request, pair, &format!("{wrong}\r\n")), by_cookie, "{request}");
+        }
         for wrong in [&pair[..pair.len() - 1], &format!("{pair}0"), "kitchen=", ""] {
-            assert_eq!(with_cookie(request, wrong).status, 403, "{request} {wrong}");
+            assert_eq!(with(request, wrong, &key), 403, "{request} {wrong}");
         }
     }
-    let rebound = format!("Host: evil.example\r\nCookie: {pair}\r\n");
+    for request in ["GET /kitchen", "GET /kitchen/state", "GET /kitchen/table"] {
+        assert_eq!(with(request, pair, &key), 200, "{request}");
+    }
+    let query = location.replace("/kitchen#", "?");
+    let mut events = Events::open(page, &query, &format!("Cookie: {pair}\r\n"));
+    assert_eq!(events.next().name, "hello");
+    assert_eq!(with("GET /kitchen/events?key=0", pair, ""), 403);
+    let rebound = format!("Host: evil.example\r\nCookie: {pair}\r\n{key}");
     assert_eq!(ask(page, "GET /kitchen/state", &rebound, "").status, 421);
 }
 
 #[test]
 fn the_page_of_watch_shows_what_crosses_and_its_lab_sends_to_the_watched_server() {
     let (site, watch, page, link) = watch("--no-trace");
-    let cookie = get(page, &link).field("set-cookie").unwrap().to_owned();
-    let cookie = format!("Cookie: {}\r\n", cookie.split(';').next().unwrap());
+    let opened = get(page, &link);
+    let cookie = opened.field("set-cookie").unwrap().split(';').next().unwrap();
+    let (_, key) = opened.field("location").unwrap().split_once("#key=").unwrap();
+    let cookie = format!("Cookie: {cookie}\r\nKitchen-Key: {key}\r\n");
     let mut events = Events::open(page, "", &cookie);
     let hello = events.next();
     let expected = format!(
@@ -782,6 +860,9 @@ fn the_page_of_watch_shows_what_crosses_and_its_lab_sends_to_the_watched_server(
     let details = details.text();
     assert!(details.contains("\"row\":null,\"handler\":null,\"notes\":[]"), "{details}");
     assert!(details.contains("watch sees what crosses"), "{details}");
+    // The time until the response began is the app's, and not that of the head.
+    assert!(details.contains("\"step\":8,\"title\":\"The app\",\"at\":"), "{details}");
+    assert!(details.contains("\"text\":\"The response began "), "{details}");
     let transcript = ">>>\nGET /about HTTP/1.1\nHost: h\nConnection: close\n\n";
     let told = ask(page, "POST /kitchen/lab", &fields, transcript);
     assert!(told.text().contains("HTTP/1.1 200 OK"), "{}", told.text());
@@ -793,6 +874,15 @@ fn the_page_of_watch_shows_what_crosses_and_its_lab_sends_to_the_watched_server(
     events.client.read_to_end();
     assert!(since.elapsed() < Duration::from_millis(400), "{:?}", since.elapsed());
     assert_eq!(watch.wait().code, Some(0));
+}
+
+#[test]
+fn watch_prints_no_link_to_a_page_that_stays_shut() {
+    let site = ServerProcess::start_site("");
+    let mut command = openkitchen("watch --listen 127.0.0.1:0 --page 0.0.0.0:0 --no-trace");
+    let mut watch = ServerProcess::start(command.arg(site.address.to_string()));
+    let line = watch.wait_for_line("# your app, through the glass: ");
+    assert!(line.contains(" · the kitchen: shut, since other machines reach"), "{line}");
 }
 
 #[test]

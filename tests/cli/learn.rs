@@ -2,17 +2,19 @@
 //! kept, and the questions that a learner asks.
 
 use std::fs;
-use std::io::Read;
-use std::net::SocketAddr;
+use std::io::{self, Read, Write};
+use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::LazyLock;
+use std::thread;
+use std::time::Instant;
 
 use openkitchen::Transcript;
 use openkitchen::transcript::paragraphs::{key, paragraphs};
 
 use crate::support::process::{
-    Exit, Folder, ServerProcess, free_address, openkitchen, run, run_with_input, signal,
+    Exit, Folder, ServerProcess, TIMEOUT, free_address, openkitchen, run, run_with_input, signal,
 };
 
 /// A lesson of the folder: its name without number and ending, and its paragraphs.
@@ -66,6 +68,14 @@ static PRINTED: LazyLock<String> = LazyLock::new(|| {
     assert_eq!((printed.status.code(), &*printed.stderr), (Some(0), &b""[..]), "{stdout}");
     stdout
 });
+
+/// What of it is about this lesson.
+fn printed_lesson(lesson: &LessonFile) -> &'static str {
+    let from =
+        |number: usize| PRINTED.split(&format!("\nLesson {number} of ")).nth(1).unwrap_or("");
+    let (rest, next) = (from(lesson.number), from(lesson.number + 1));
+    if next.is_empty() { rest } else { &rest[..rest.len() - next.len()] }
+}
 
 /// The command with a folder for what it keeps.
 fn learn(state: &Folder, arguments: &str) -> Command {
@@ -128,7 +138,10 @@ fn the_rule_is_shown_on_request_and_other_input_asks_again() {
     let state = Folder::new();
     let ended = session(&state, "no-host", "r\n9\nwhat?\nq\n");
     assert!(ended.stdout.contains("RFC 9112 section 3.2"), "{}", ended.stdout);
-    assert_eq!(ended.stdout.matches("or Enter: ").count(), 4, "{}", ended.stdout);
+    assert_eq!(ended.stdout.matches("or Enter (r: the rule, e: ").count(), 4, "{}", ended.stdout);
+    let said = words(&ended.stdout);
+    let keys = "A number from 1 to 3 answers. Enter goes on, r shows the rule, e explains all";
+    assert_eq!(said.matches(keys).count(), 2, "{}", ended.stdout);
     assert!(!ended.stdout.contains("HTTP/1.1 400"), "nothing was sent");
     assert!(ended.stdout.ends_with("\nTo go on: openkitchen learn\n"), "{}", ended.stdout);
 }
@@ -184,7 +197,7 @@ fn ctrl_c_ends_it_with_a_sentence() {
         let mut command = learn(&state, "no-host");
         let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
         let (mut said, mut stdout) = (String::new(), child.stdout.take().unwrap());
-        while !said.ends_with("or Enter: ") {
+        while !said.ends_with("q: end): ") {
             let mut byte = [0];
             stdout.read_exact(&mut byte).unwrap();
             said.push(char::from(byte[0]));
@@ -249,6 +262,75 @@ fn the_text_of_every_lesson_and_of_what_breaks_it_is_printed() {
     }
     let unlike = "This server does something else";
     assert!(!said.contains(unlike), "the site does what its lessons say");
+    assert!(!said.contains("The lesson is about the lesson site"), "it has what they ask for");
+}
+
+/// How many lines of a text are explanations.
+fn count_explanations(text: &str) -> usize {
+    text.lines().filter(|line| line.starts_with("# ")).count()
+}
+
+#[test]
+fn a_lesson_explains_what_it_is_about_once_and_all_on_request() {
+    let state = Folder::new();
+    let lines = "e\n\ne\n".to_owned() + &enters();
+    let ended = session(&state, "not-allowed", &lines);
+    let said = &ended.stdout;
+    let (request, rest) = said.split_once("About the request:").unwrap();
+    for all in ["# Host: which host", "# DELETE: asks to remove", "# HTTP/1.1: "] {
+        assert!(request.contains(all), "e before it is sent: {all}{said}");
+    }
+    let (answer, rest) = rest.split_once("\nIt is 2: ").unwrap();
+    assert!(answer.contains("# Allow: ") && answer.contains("# 405: "), "{said}");
+    for other in ["# Host: ", "# HTTP/1.1: ", "# Date: ", "# X-Content-Type-Options: "] {
+        assert!(!answer.contains(other), "not its subject: {other}{said}");
+    }
+    assert!(rest.contains("# Host: "), "e after the break: {said}");
+    // Another lesson that names Allow does not explain it again; the same lesson does.
+    assert!(fs::read_to_string(kept(&state)).unwrap().contains("\ntold "));
+    let other = session(&state, "options", &enters()).stdout;
+    assert!(other.contains("\nAllow: GET") && !other.contains("# Allow: "), "{other}");
+    let again = session(&state, "not-allowed", &enters()).stdout;
+    assert!(again.contains("# Allow: "), "{again}");
+}
+
+#[test]
+fn the_text_of_all_lessons_explains_a_tenth_of_its_lines_and_nothing_twice() {
+    let (lines, explanations) = (PRINTED.lines().count(), count_explanations(&PRINTED));
+    assert!(explanations > 100 && explanations * 10 < lines, "{explanations} of {lines}");
+    let mut known = Vec::new();
+    for line in PRINTED.lines().filter(|line| line.starts_with("# (")) {
+        assert!(!known.contains(&line), "{line}");
+        known.push(line);
+    }
+    for name in ["the-status-line", "a-length-too-small"] {
+        let alone = run(&mut openkitchen(&format!("learn --print {name}"))).stdout;
+        let count = count_explanations(&alone);
+        assert!(count < 60, "{name}: {count} lines in a fresh start\n{alone}");
+    }
+}
+
+#[test]
+fn e_where_nothing_is_sent_says_so() {
+    let state = Folder::new();
+    let said = session(&state, "under-your-framework", "e\nq\n").stdout;
+    assert!(said.contains("\nNothing is sent here, so there is nothing to explain.\n"), "{said}");
+}
+
+#[test]
+fn a_lesson_is_found_by_a_word_and_the_list_has_the_names() {
+    let state = Folder::new();
+    let said = session(&state, "etag", "q\n").stdout;
+    assert!(said.contains(&format!("\nLesson {} of ", lesson("the-etag").number)), "{said}");
+    let list = words(&run(&mut learn(&state, "--list")).stdout);
+    for lesson in LESSONS.iter() {
+        let LessonFile { number, name, paragraphs } = lesson;
+        let row = format!("{number:02} {} ({name})", paragraphs[0]);
+        assert!(list.contains(&row), "{row}: {list}");
+    }
+    let several = run(&mut openkitchen("learn host"));
+    assert_eq!(several.code, Some(2));
+    assert!(several.stderr.contains("5 a-host-in-the-target, 34 no-host"), "{}", several.stderr);
 }
 
 /// Asserts that no line is wider than 80 columns.
@@ -282,6 +364,34 @@ fn one_word_or_all_words_are_explained() {
     }
     let one = run(&mut openkitchen("learn words Origin")).stdout;
     assert!(one.starts_with("origin: ") && one.lines().count() <= 3, "{one}");
+    for word in [
+        "body",
+        "URL",
+        "request",
+        "response",
+        "header",
+        "GET",
+        "CORS",
+        "CSRF",
+        "TCP",
+        "TLS",
+        "https",
+        "status code",
+        "status line",
+        "request line",
+        "HTTP/2",
+        "byte",
+        "hex",
+        "idle",
+        "timeout",
+        "keep-alive",
+        "404",
+        "Content-Type",
+    ] {
+        let found = run(openkitchen("learn words").arg(word));
+        let start = format!("{word}: ");
+        assert!(found.code == Some(0) && found.stdout.starts_with(&start), "{}", found.stdout);
+    }
     let none = run(&mut openkitchen("learn words orign"));
     assert_eq!(none.code, Some(2));
     assert!(none.stderr.contains("did you mean origin?"), "{}", none.stderr);
@@ -312,7 +422,7 @@ fn what_another_server_does_otherwise_is_said() {
     assert_eq!(ended.code, Some(0), "{}", ended.stderr);
     let said = words(&ended.stdout);
     assert!(
-        said.contains("This server does something else than the lesson says. Expected: status")
+        said.contains("This server does something else than the lesson says. Expected: an answer")
     );
     assert!(said.contains(&words(lesson("no-host").texts("next")[0])), "{}", ended.stdout);
 }
@@ -340,19 +450,180 @@ fn a_wrong_argument_is_named_with_what_to_do() {
 fn the_text_of_a_lesson_answers_each_question_of_a_learner() {
     let text = include_str!("../questions.txt");
     let blocks: Vec<&str> = text.split("\n\n").filter(|block| !block.starts_with('#')).collect();
-    assert_eq!(blocks.len(), 20);
+    assert_eq!(blocks.len(), 37);
     for block in blocks {
         let mut lines = block.lines();
         let question = lines.next().unwrap();
         assert!(question.ends_with('?'), "{question}");
         let name = lines.next().unwrap().strip_prefix("lesson: ").unwrap();
-        lesson(name);
-        let printed = run(&mut openkitchen(&format!("learn --print {name}"))).stdout;
-        let said = words(&printed);
+        let said = words(printed_lesson(lesson(name)));
         let answers: Vec<&str> = lines.filter_map(|line| line.strip_prefix("says: ")).collect();
         assert!(!answers.is_empty(), "{question}");
         for answer in answers {
             assert!(said.contains(answer), "{question}\n{name} does not say: {answer}");
+        }
+    }
+}
+
+// What a server, a terminal or a file system does to it.
+
+/// A server that calls `serve` with each connection, on a thread of its own.
+fn server_of(serve: impl Fn(TcpStream) -> io::Result<()> + Copy + Send + 'static) -> SocketAddr {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    thread::spawn(move || {
+        for stream in listener.incoming().flatten() {
+            thread::spawn(move || serve(stream));
+        }
+    });
+    address
+}
+
+/// Reads to the end of the client, or until a read fails.
+fn read_all(mut stream: &TcpStream) -> io::Result<()> {
+    io::copy(&mut stream, &mut io::sink()).map(drop)
+}
+
+#[test]
+fn a_server_without_an_answer_gives_the_exit_code_of_send() {
+    let silent = server_of(|stream| read_all(&stream));
+    let closing = server_of(|mut stream| stream.read(&mut [0; 1000]).map(drop));
+    let garbage = server_of(|mut stream| {
+        let _ = stream.read(&mut [0; 1000])?;
+        stream.write_all(b"\x00\x01 no HTTP")
+    });
+    let endless = server_of(|mut stream| {
+        stream.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 999999999999\r\n\r\n")?;
+        loop {
+            stream.write_all(&[b'x'; 60_000])?;
+        }
+    });
+    for (address, code) in [(silent, 3), (closing, 4), (garbage, 4), (endless, 0)] {
+        for arguments in [format!("learn --print 2 {address}"), format!("learn 2 {address}")] {
+            let mut command = openkitchen(&format!("{arguments} --timeout 0.3"));
+            let ended = run_with_input(&mut command, enters());
+            assert_eq!(ended.code, Some(code), "{arguments}: {} {}", ended.stdout, ended.stderr);
+        }
+        if address != endless {
+            let mut send = openkitchen(&format!("send --timeout 0.3 {address}"));
+            let sent = run_with_input(&mut send, "GET / HTTP/1.1\r\nHost: h\r\n\r\n");
+            assert_eq!(sent.code, Some(code), "{}", sent.stdout);
+        }
+    }
+    // A reader who sends nothing.
+    let ended = run_with_input(&mut openkitchen(&format!("learn 2 {silent}")), "q\n");
+    assert_eq!(ended.code, Some(0), "{}", ended.stdout);
+}
+
+#[test]
+fn a_server_that_sends_without_end_is_shown_in_part_and_in_little_memory() {
+    let interim = server_of(|mut stream| {
+        loop {
+            stream.write_all(&b"HTTP/1.1 103 Early Hints\r\nLink: x\r\n\r\n".repeat(1000))?;
+        }
+    });
+    let fields = server_of(|mut stream| {
+        stream.write_all(b"HTTP/1.1 200 OK\r\n")?;
+        loop {
+            stream.write_all(&b"X: y\r\n".repeat(1000))?;
+        }
+    });
+    let answers = server_of(|mut stream| {
+        loop {
+            stream.write_all(&b"HTTP/1.1 204 No Content\r\n\r\n".repeat(1000))?;
+        }
+    });
+    for address in [interim, fields, answers] {
+        let mut command = Command::new("sh");
+        let program = env!("CARGO_BIN_EXE_openkitchen");
+        // 64 MiB of address space for data: a thread's arena takes none of it before it is used.
+        let line = format!("ulimit -d 65536; {program} learn --print 3 {address} --timeout 0.5");
+        let ended = run(command.args(["-c", &line]));
+        assert_eq!(ended.code, Some(0), "{}", ended.stderr);
+        assert!(ended.stdout.contains("\\{"), "what is left out is said: {}", ended.stdout);
+        let lines = ended.stdout.lines().count();
+        assert!(lines < 700, "{lines} lines");
+    }
+}
+
+#[test]
+fn a_session_ends_when_nobody_reads_it() {
+    let state = Folder::new();
+    let mut command = learn(&state, "");
+    let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
+    drop(child.stdout.take());
+    // The process reads, or ends and so breaks the pipe.
+    let mut stdin = child.stdin.take().unwrap();
+    let lines = "y\n".repeat(4096); // no answer, so it asks again
+    let since = Instant::now();
+    while stdin.write_all(lines.as_bytes()).is_ok() {
+        assert!(since.elapsed() < TIMEOUT, "it reads without end");
+    }
+    assert_eq!(child.wait().unwrap().code(), Some(0));
+}
+
+#[test]
+fn output_that_cannot_be_written_is_an_error() {
+    let state = Folder::new();
+    let input = state.file("message");
+    fs::write(&input, "GET / HTTP/1.1\r\nHost: h\r\n\r\n").unwrap();
+    let explain = format!("explain {}", input.display());
+    for arguments in [
+        "learn 1",
+        "learn --print 1",
+        "learn --list",
+        "learn words",
+        "check --list",
+        "--help",
+        "learn --help",
+        "--version",
+        &explain,
+    ] {
+        let mut command = openkitchen(arguments);
+        command.env("XDG_STATE_HOME", state.file("")).stdin(Stdio::null());
+        let full = fs::OpenOptions::new().write(true).open("/dev/full").unwrap();
+        let child = command.stdout(full).stderr(Stdio::piped()).spawn().unwrap();
+        let ended = child.wait_with_output().unwrap();
+        let stderr = String::from_utf8(ended.stderr).unwrap();
+        assert_eq!(ended.status.code(), Some(1), "{arguments}: {stderr}");
+        assert!(stderr.starts_with("openkitchen: cannot write to stdout: "), "{stderr}");
+    }
+}
+
+#[test]
+fn only_a_plain_file_keeps_the_progress_and_a_link_stays_one() {
+    let state = Folder::new();
+    fs::create_dir(state.file("openkitchen")).unwrap();
+    let path = kept(&state);
+    let made = Command::new("mkfifo").arg(&path).status().unwrap();
+    assert!(made.success());
+    for (arguments, lines) in [("--list", ""), ("1", "q\n")] {
+        let said = words(&session(&state, arguments, lines).stdout);
+        assert!(said.contains("What you have done is not kept: "), "{said}");
+        assert!(said.contains("it is no plain file."), "{said}");
+    }
+    assert!(!fs::symlink_metadata(&path).unwrap().is_file(), "the pipe is still there");
+    fs::remove_file(&path).unwrap();
+    // A link, as in a folder of dotfiles. First its file is not there yet.
+    std::os::unix::fs::symlink("../elsewhere", &path).unwrap();
+    for name in ["no-host", "etag"] {
+        session(&state, name, "q\n");
+        let text = fs::read_to_string(state.file("elsewhere")).unwrap();
+        assert!(text.starts_with("openkitchen learn 1\nat "), "{text}");
+        assert!(fs::symlink_metadata(&path).unwrap().is_symlink());
+    }
+}
+
+#[test]
+fn paragraphs_are_one_empty_line_apart() {
+    let silent = server_of(|stream| read_all(&stream));
+    let printed = run(&mut openkitchen(&format!("learn --print 2 {silent} --timeout 0.3")));
+    assert!(printed.stdout.contains("\n\nNothing comes back.\n\n"), "{}", printed.stdout);
+    for text in [&*PRINTED, &printed.stdout] {
+        for part in text.split("\n\n\n").skip(1).filter(|part| !part.is_empty()) {
+            // In bytes, each empty line counts.
+            let is_content = part.starts_with("\nGET / ") || part.starts_with("GET / ");
+            assert!(part.starts_with("Lesson ") || is_content, "{part}");
         }
     }
 }

@@ -7,6 +7,7 @@
 //! kitchen   what the page is told of each exchange, and who is refused
 //! check     explain     healthcheck     learn     mock     send     serve     watch
 //!           one file for each command
+//! languages tests in Python, a shell and Go that use the binary
 //! readme    README's commands, transcripts and code
 //! ```
 
@@ -20,6 +21,7 @@ mod command;
 mod explain;
 mod healthcheck;
 mod kitchen;
+mod languages;
 mod learn;
 mod mock;
 mod page;

@@ -13,7 +13,8 @@ fn between<'a>(text: &'a str, before: &'a str, after: &'a str) -> Vec<&'a str> {
     text.split(before).skip(1).filter_map(|rest| Some(rest.split_once(after)?.0)).collect()
 }
 
-/// The page at `/` and all that it loads at once: by path, the text.
+/// The page at `/` and all that it loads, at once or when a reader opens the lab or the course: by path,
+/// the text.
 fn loaded(server: &ServerProcess) -> BTreeMap<String, String> {
     let mut files = BTreeMap::new();
     let mut wanted = vec!["/".to_owned()];
@@ -26,8 +27,10 @@ fn loaded(server: &ServerProcess) -> BTreeMap<String, String> {
         let text = response.text().to_owned();
         wanted.extend(between(&text, " src=\"", "\"").into_iter().map(str::to_owned));
         // A module names its neighbours, and the style sheet by its path.
-        let neighbours = between(&text, "} from \"./", "\"");
-        wanted.extend(neighbours.iter().map(|name| format!("/kitchen/{name}")));
+        for before in ["} from \"./", "import(\"./"] {
+            let neighbours = between(&text, before, "\"");
+            wanted.extend(neighbours.iter().map(|name| format!("/kitchen/{name}")));
+        }
         wanted.extend(
             between(&text, "href: \"/kitchen/", "\"").iter().map(|name| format!("/kitchen/{name}")),
         );
@@ -40,8 +43,14 @@ fn loaded(server: &ServerProcess) -> BTreeMap<String, String> {
 fn the_page_and_all_that_it_loads_is_less_than_120_kib() {
     let server = ServerProcess::start_site("");
     let files = loaded(&server);
-    for path in ["/like.js", "/favicon.ico", "/kitchen/kitchen.css", "/kitchen/bytes.js"] {
+    for path in ["/like.js", "/favicon.ico"] {
         assert!(files.contains_key(path), "{path} is not in {:?}", files.keys());
+    }
+    // Every file in the folder is loaded by another, and counted.
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/src/bin/openkitchen/site/html/kitchen");
+    for file in std::fs::read_dir(folder).unwrap() {
+        let path = format!("/kitchen/{}", file.unwrap().file_name().display());
+        assert!(files.contains_key(&path), "{path} is not in {:?}", files.keys());
     }
     let total: usize = files.values().map(String::len).sum();
     assert!(total < MAX_PAGE_BYTES, "{total} bytes");
@@ -97,6 +106,22 @@ fn each_file_of_the_kitchen_has_its_type_and_others_are_not_there() {
     for name in ["", "nothing.js", "../like.js", "kitchen.js/", "kitchen/kitchen.js"] {
         assert_eq!(server.get(&format!("/kitchen/{name}")).status, 404, "{name}");
     }
+}
+
+#[test]
+fn a_script_of_the_kitchen_is_sent_without_its_comments_and_says_where_they_are() {
+    let server = ServerProcess::start_site("");
+    for (path, comment) in [("kitchen.js", "//"), ("lab.js", "//"), ("kitchen.css", "/*")] {
+        let text = server.get(&format!("/kitchen/{path}")).text().to_owned();
+        let comments: Vec<&str> =
+            text.lines().filter(|line| line.trim_start().starts_with(comment)).collect();
+        let [only] = comments[..] else { panic!("{path}: {comments:?}") };
+        let source = only.split(' ').find(|word| word.starts_with("src/")).unwrap();
+        assert!(std::fs::read_to_string(source).unwrap().contains(comment), "{source}");
+        assert!(source.ends_with(path), "{source}");
+    }
+    // The page shows the source of this function as it runs.
+    assert!(server.get("/like.js").text().contains("\n  let answer;\n"));
 }
 
 #[test]

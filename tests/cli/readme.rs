@@ -3,8 +3,11 @@
 //! - ```` ```wire ```` is a transcript. Its client's bytes are sent to the lesson site, and the responses
 //!   must be the same as in README, except the date. One transcript is sent to Flask's own server
 //!   instead, and must be part of the trace of `watch`.
-//! - ```` ```rust ```` is the lesson: it is built and run. Each of its lines is in `src/lesson.rs`,
-//!   in this order. A reader may add lines there, as the challenge asks.
+//! - ```` ```rust ```` is first the lesson: it is built and run. Each of its lines is in `src/lesson.rs`,
+//!   in this order. A reader may add lines there, as the challenge asks. Then it is a test of
+//!   `tests/api/readme.rs`.
+//! - ```` ```wire-mock ```` is a page that `mock` plays to curl, and ```` ```python ```` a part of
+//!   `tests/languages/test_client.py`, which has the same page.
 //! - ```` ```sh ```` is a list of commands: `make` with a target, `cargo`, curl to the site, and the binary.
 //! - Each element that the section on the format names is parsed.
 
@@ -160,8 +163,38 @@ fn each_element_of_the_format_in_readme_is_parsed() {
 
 /// The lesson in README.
 fn lesson(readme: &str) -> &str {
-    let [lesson] = blocks(readme, "rust")[..] else { panic!("one block of Rust") };
+    let [lesson, _] = blocks(readme, "rust")[..] else { panic!("two blocks of Rust") };
     lesson
+}
+
+#[test]
+fn the_test_in_readme_has_twelve_lines_and_runs() {
+    let readme = readme();
+    let [_, test] = blocks(&readme, "rust")[..] else { panic!("two blocks of Rust") };
+    let file = fs::read_to_string(format!("{ROOT}/tests/api/readme.rs")).unwrap();
+    assert_eq!(file.split("// README\n").nth(1), Some(test));
+    assert_eq!(test.lines().filter(|line| !line.is_empty()).count(), 12);
+}
+
+#[test]
+fn the_page_in_readme_works_with_curl_at_the_first_try() {
+    let readme = readme();
+    let [page] = blocks(&readme, "wire-mock")[..] else { panic!("one page") };
+    let python = fs::read_to_string(format!("{ROOT}/tests/languages/test_client.py")).unwrap();
+    assert!(python.contains(&page.replace('\\', "\\\\")), "Python's page is another");
+    if !process::need("curl", "curl --version") {
+        return;
+    }
+    let folder = Folder::new();
+    fs::write(folder.file("menu.wire"), page).unwrap();
+    let mut command = openkitchen("mock");
+    let mock = ServerProcess::start(command.arg(folder.file("menu.wire")));
+    let mut curl = Command::new("curl");
+    curl.args(["-q", "-sS", "--noproxy", "*"]).arg(format!("http://{}/menu", mock.address));
+    let curl = curl.output().unwrap();
+    assert_eq!((curl.status.code(), &*curl.stdout), (Some(18), &b"only this"[..]));
+    let ended = mock.wait();
+    assert_eq!(ended.code, Some(0), "{}", ended.stdout);
 }
 
 #[test]

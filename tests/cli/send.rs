@@ -519,3 +519,32 @@ fn each_error_is_a_sentence() {
     assert_eq!(help.code, Some(0));
     assert!(help.stdout.contains("--half-close") && help.stdout.contains("4 it closed or reset"));
 }
+
+#[test]
+fn a_reset_of_the_client_is_sent_by_send_and_by_check() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    let server = thread::spawn(move || {
+        let mut ends = Vec::new();
+        for _ in 0..2 {
+            let (mut stream, _) = listener.accept().unwrap();
+            stream.set_read_timeout(Some(TIMEOUT)).unwrap();
+            stream.write_all(b"hello\r\n").unwrap();
+            let mut received = Vec::new();
+            let end = stream.read_to_end(&mut received).map_err(|error| error.kind());
+            ends.push((received, end));
+        }
+        ends
+    });
+    let file = ">>>\nGET\\\n<<<\nhello\n--- client reset\n";
+    let ended = play(address, "", file);
+    assert!(ended.stdout.ends_with("--- client reset\n"), "{}", ended.stdout);
+    let folder = Folder::new();
+    let path = folder.file("checked.wire");
+    fs::write(&path, file).unwrap();
+    let ended = run(openkitchen(&format!("check {address}")).arg(path));
+    assert_eq!(ended.code, Some(0), "{}", ended.stdout);
+    for end in server.join().unwrap() {
+        assert_eq!(end, (b"GET".to_vec(), Err(std::io::ErrorKind::ConnectionReset)));
+    }
+}

@@ -502,6 +502,34 @@ fn echo_returns_the_content_with_its_media_type() {
 }
 
 #[test]
+fn the_practice_cookie_counts_and_says_what_it_was_given() {
+    let site = ServerProcess::start_site("");
+    let no_number = "Your cookie has no number that counts, so this is visit 1.";
+    for (field, said, visits) in [
+        ("", "You sent no cookie, so this is visit 1.", 1),
+        ("Cookie: visits=1\r\n", "Your cookie says 1, so this is visit 2.", 2),
+        ("Cookie: a=1; visits=41\r\n", "Your cookie says 41, so this is visit 42.", 42),
+        ("Cookie: a=1\r\nCookie: visits=4\r\n", "Your cookie says 4, so this is visit 5.", 5),
+        ("Cookie: visits=999\r\n", "Your cookie says 999, so this is visit 1000.", 1000),
+        ("Cookie: visits=1000\r\n", "Your cookie says 1000. The count ends at 1000.", 1000),
+        ("Cookie: visits=5000\r\n", "Your cookie says 5000. The count ends at 1000.", 1000),
+        ("Cookie: visits=99999999999\r\n", no_number, 1),
+        ("Cookie: visits=-1\r\n", no_number, 1),
+        ("Cookie: visits=\r\n", no_number, 1),
+        (
+            "Cookie: lang=en\r\n",
+            "You sent a cookie, but not one named visits, so this is visit 1.",
+            1,
+        ),
+    ] {
+        let response = site.request("GET /lesson/cookie", field, "");
+        assert_eq!(response.text(), format!("{said}\n"), "{field}");
+        let set = response.field("set-cookie").expect("a cookie");
+        assert!(set.starts_with(&format!("visits={visits}; ")), "{field}: {set}");
+    }
+}
+
+#[test]
 fn raw_returns_the_bytes_of_the_request() {
     let server = ServerProcess::start_site("");
     let mut client = server.client();

@@ -451,7 +451,7 @@ fn ten_thousand_short_connections_leak_nothing() {
 
 #[test]
 fn clients_that_disconnect_during_a_request_or_a_response_leak_nothing() {
-    let server = start_site("");
+    let server = start_site("--no-kitchen");
     let large = "x".repeat(1 << 20);
     let large = format!("POST /echo HTTP/1.1\r\nHost: h\r\nContent-Length: 1048576\r\n\r\n{large}");
     let requests = [

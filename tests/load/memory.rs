@@ -76,8 +76,8 @@ fn past_the_budget_large_requests_get_503_and_small_ones_are_served() {
         let response = next.response();
         assert_eq!((response.status, response.field("retry-after")), (503, Some("1")));
         assert_eq!(response.field("connection"), Some("close"));
-        let words = "the requests and responses of all clients take as much memory as this server\n  \
-                     allows (at most 4194304 bytes)\n";
+        let words = "the requests and responses of all clients take as much memory as this\n  \
+                     server allows (at most 4194304 bytes)\n";
         assert!(response.text().starts_with(words), "{}", response.text());
         assert!(next.read_to_end().is_empty());
     }

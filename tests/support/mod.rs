@@ -5,9 +5,11 @@
 //! | bytes in, bytes out | a page in `tests/exchanges/<clause>-<topic>/` |
 //! | a flag, a help, an error, an output | `tests/cli/<command>.rs` |
 //! | a page of the lesson site, its log | `tests/cli/site.rs`; its files `tests/cli/page.rs` |
+//! | what a person sees and does on a page | `tests/browser/`, in Chromium: `make test-browser` |
 //! | a command or an example in README | `tests/cli/readme.rs` |
 //! | many clients, a shortage, a stop | `tests/load/`; `make soak` runs its `#[ignore]`d tests |
 //! | the public API of the library | `tests/api/`, or an example in a doc comment |
+//! | a client in another language | `tests/languages/`; `tests/cli/languages.rs` runs it |
 //! | random bytes, against the RFCs | `tests/oracle/` over sockets, `tests/fuzz/` in memory |
 //! | imports, crates, folders | `tests/architecture.rs` |
 //! | one function or one type | `mod tests` in its own file below `src/` |

@@ -5,8 +5,8 @@
 //! ```text
 //! ... 10 fields as in exchange 3
 //! ```
-//! Rule: a field is folded if this client's last request that has a number had the same line, byte
-//! for byte. A client is an address and a User-Agent: a browser uses several connections, and
+//! Rule: a field is folded if this client's last request that was shown had the same line, byte for
+//! byte. A client is an address and a User-Agent: a browser uses several connections, and
 //! `curl` beside it is another client.
 
 use std::collections::VecDeque;
@@ -68,6 +68,11 @@ impl Clients {
         self.0.push_back((fields, number));
     }
 
+    /// Whether a request of this client was shown.
+    pub fn knows(&self, fields: &ClientFields) -> bool {
+        self.0.iter().any(|(known, _)| known.is_same_client(fields))
+    }
+
     /// The lines of a request that its client's last request had too, and the number of that
     /// exchange. `None` if they are too few to fold.
     pub fn repeated<'f>(&self, fields: &'f ClientFields) -> Option<(Vec<&'f [u8]>, u64)> {
@@ -92,9 +97,11 @@ mod tests {
         let one = "GET / HTTP/1.1\r\nHost: h\r\nUser-Agent: a\r\nX: 1\r\n\r\n";
         let mut clients = Clients::default();
         assert!(clients.repeated(&fields([1; 4], one)).is_none());
+        assert!(!clients.knows(&fields([1; 4], one)));
         clients.remember(fields([1; 4], one), 7);
         let other = "GET / HTTP/1.1\r\nUser-Agent: a\r\nhost: h\r\nX: 1\r\n\r\n";
         let asked = fields([1; 4], other);
+        assert!(clients.knows(&asked) && !clients.knows(&fields([2; 4], one)));
         let (lines, number) = clients.repeated(&asked).expect("two");
         assert_eq!((lines, number), (vec![&b"User-Agent: a\r\n"[..], b"X: 1\r\n"], 7));
         for (address, head) in [

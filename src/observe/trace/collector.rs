@@ -6,7 +6,7 @@
 //! ```
 //! Consecutive reads or writes of which no byte is shown share one block, for a second at most. So
 //! a file of 10 MiB is one line, and not 160. On a screen, so do folded exchanges and connections
-//! that their clients have closed.
+//! that their clients have ended first.
 
 use std::mem;
 use std::time::{Duration, Instant};
@@ -14,6 +14,7 @@ use std::time::{Duration, Instant};
 use super::clients::Clients;
 use super::entry::{Entry, LogLine, NumberedLine, ShownBytes};
 use crate::message::counted::counted;
+use crate::transcript::explain::Remark;
 use crate::transcript::notes::{Took, crossed};
 use crate::transcript::{Block, Bytes, Item, Note, Prose, Side};
 
@@ -29,7 +30,7 @@ pub(super) struct Collector {
     pub entries: Vec<Entry>,
     /// Exchanges that were answered so far, except those that are not shown.
     pub exchanges: u64,
-    /// The fields of each client's last request that has a number.
+    /// The fields of each client's last request that was shown.
     pub clients: Clients,
     is_screen: bool,
     counting: Counting,
@@ -44,10 +45,11 @@ enum Counting {
         since: Instant,
         lines: Vec<NumberedLine>,
     },
-    /// Connections that their clients have closed, on a screen.
+    /// Connections that their clients have ended first, on a screen.
     Closed {
         since: Instant,
         connections: Vec<u32>,
+        meaning: Vec<Remark>,
     },
 }
 
@@ -112,8 +114,10 @@ impl Collector {
     }
 
     /// Adds the line about an exchange that was answered, after its number.
-    pub fn push_line(&mut self, line: LogLine) {
+    pub fn push_line(&mut self, mut line: LogLine) {
+        let fields = line.fields.take();
         let line = self.numbered(line);
+        fields.into_iter().for_each(|fields| self.clients.remember(fields, line.number));
         match self.is_screen {
             true => self.push(Entry::Exchange(line)),
             false => self.push_prose(&format!("{} {}", line.number, line.text)),
@@ -139,23 +143,23 @@ impl Collector {
     fn numbered(&mut self, line: LogLine) -> NumberedLine {
         self.exchanges += 1;
         let number = self.exchanges;
-        if let Some(fields) = line.fields {
-            self.clients.remember(fields, number);
-        }
         NumberedLine { number, connection: line.connection, text: line.text, status: line.status }
     }
 
-    /// Adds a connection that its client has closed in order, on a screen.
-    pub fn close(&mut self, at: Instant, connection: u32) {
+    /// Adds a connection that its client and then its server has ended, on a screen, and what that
+    /// means.
+    pub fn close(&mut self, at: Instant, connection: u32, ends: Vec<Remark>) {
         match &mut self.counting {
-            Counting::Closed { since, connections }
+            Counting::Closed { since, connections, meaning }
                 if at < *since + COUNT_TIME && connections.len() < MAX_TOGETHER =>
             {
                 connections.push(connection);
+                meaning.extend(ends);
             }
             _ => {
                 self.stop_counting();
-                self.counting = Counting::Closed { since: at, connections: vec![connection] };
+                let connections = vec![connection];
+                self.counting = Counting::Closed { since: at, connections, meaning: ends };
             }
         }
     }
@@ -195,7 +199,8 @@ impl Collector {
             Counting::Bytes(counting) if self.is_screen => {
                 let note = counting.note_on_screen(None);
                 let CountedBytes { connection, from, .. } = counting;
-                Entry::Bytes(ShownBytes { connection, from, note, lines: Vec::new() })
+                let lines = Vec::new();
+                Entry::Bytes(ShownBytes { connection, from, note, lines, may_cut: true })
             }
             Counting::Bytes(counting) => {
                 let note = Note::new(&counting.note());
@@ -205,9 +210,9 @@ impl Collector {
                 Entry::Item(Item::Block(Block { connection, from, note, bytes }))
             }
             Counting::Folded { lines, .. } => Entry::Folded(lines),
-            Counting::Closed { mut connections, .. } => {
+            Counting::Closed { mut connections, meaning, .. } => {
                 connections.sort_unstable();
-                Entry::Closed(connections)
+                Entry::Closed { connections, meaning }
             }
         };
         self.entries.push(entry);

@@ -52,6 +52,8 @@ pub(super) struct TracedConnection {
     client: Direction,
     server: Direction,
     has_bytes: bool,
+    /// Whether the server has sent a byte.
+    has_response: bool,
     /// Whether [`mark_silent`](TracedConnection::mark_silent) has found it silent.
     is_marked_silent: bool,
     /// Whether its `open` event has been printed.
@@ -86,9 +88,13 @@ struct OnScreen {
     explained: BySide<usize>,
     /// Whether an exchange was shown.
     has_exchange: bool,
-    /// When the client ended its side, if that is not shown yet: the server's end usually follows
-    /// at once.
-    unsaid_end: Option<Instant>,
+    /// Whether the connection was idle before the current event.
+    was_idle: bool,
+    /// When the client ended its side, and what that means, if it is not shown yet: the server's end
+    /// usually follows at once.
+    unsaid_end: Option<(Instant, Vec<Remark>)>,
+    /// The time of the last byte of a response.
+    last_response: Option<Instant>,
 }
 
 /// A value for each side.
@@ -123,6 +129,7 @@ impl TracedConnection {
             client: Direction::new(options, is_known),
             server: Direction::new(options, is_known),
             has_bytes: !is_known,
+            has_response: !is_known,
             is_marked_silent: false,
             is_announced: !is_known,
             client_ended: false,
@@ -152,6 +159,11 @@ impl TracedConnection {
         self.client.is_within()
     }
 
+    /// Whether the server has sent a byte.
+    pub fn has_response(&self) -> bool {
+        self.has_response
+    }
+
     /// Whether items are held back.
     pub fn holds_back(&self) -> bool {
         self.held.is_some()
@@ -166,7 +178,9 @@ impl TracedConnection {
         ranges: &'r [Followed],
         begins_message: bool,
     ) -> Shown<'r> {
+        self.note_idle();
         self.has_bytes = true;
+        self.has_response |= from == Side::Server;
         let is_after_response = self.last_from.replace(from) == Some(Side::Server);
         // After a response without an end, such as a 101, the bytes begin no request.
         let begins_request = !self.client.is_within() && !self.server.is_within();
@@ -182,12 +196,16 @@ impl TracedConnection {
     /// Takes reads or writes of which no byte is shown. `at` is the time of the first of them.
     pub fn count(&mut self, at: Instant, counted: CountedReads, out: &mut Collector) {
         let CountedReads { from, length, .. } = counted;
+        self.note_idle();
         self.has_bytes = true;
         self.is_kept_alive = false; // they do not begin a message
         self.last_from = Some(from);
         match from {
             Side::Client => self.client.count(),
             Side::Server => self.server.count(),
+        }
+        if let (Side::Server, Some(screen)) = (from, &mut self.screen) {
+            screen.last_response = Some(counted.last);
         }
         let mut bytes = Bytes::new();
         bytes.push_left_out(length);
@@ -201,7 +219,8 @@ impl TracedConnection {
         let cost = cost(length);
         if self.screen.is_some() {
             let note = crossed.note_on_screen(self.opened);
-            let bytes = ShownBytes { connection, from, note, lines: Vec::new() };
+            let lines = Vec::new();
+            let bytes = ShownBytes { connection, from, note, lines, may_cut: true };
             return self.push(Entry::Bytes(bytes), cost, out);
         }
         let kept_alive = if self.is_kept_alive { ", kept alive" } else { "" };
@@ -241,7 +260,7 @@ impl TracedConnection {
         crossed: &CrossedBytes,
         (shown, meaning): (Bytes, Vec<Remark>),
         folds: bool,
-        is_new: impl FnMut(&Remark) -> bool,
+        told: impl FnMut(Remark) -> Vec<Remark>,
         out: &mut Collector,
     ) {
         let CrossedBytes { from, ref bytes, ref ranges, .. } = *crossed;
@@ -268,10 +287,14 @@ impl TracedConnection {
             }
             _ => None,
         };
+        let may_cut = match (from, &fields) {
+            (Side::Server, _) => true,
+            // What differs from the request before is shown in full.
+            (Side::Client, fields) => fields.as_ref().is_some_and(|it| !out.clients.knows(it)),
+        };
         let repeated = fields.as_ref().filter(|_| folds).and_then(|it| out.clients.repeated(it));
         let repeated = repeated.map(|(lines, number)| Repeated { lines, number });
-        let lines =
-            lines(from, &shown, ranges, was_within_head, repeated.as_ref(), meaning, is_new);
+        let lines = lines(from, &shown, ranges, was_within_head, repeated.as_ref(), meaning, told);
         if let Some(range) = ranges.last() {
             let is_in_head = range.part == Part::Head && range.head.is_none();
             *screen.is_within_head.of(from) = is_in_head;
@@ -281,8 +304,9 @@ impl TracedConnection {
                 screen.requests.add(at, head, fields.take());
             }
         }
-        if from == Side::Client {
-            screen.requests.received(at);
+        match from {
+            Side::Client => screen.requests.received(at),
+            Side::Server => screen.last_response = Some(at),
         }
         if from == Side::Server {
             self.may_fold(ranges, out);
@@ -290,7 +314,7 @@ impl TracedConnection {
         if let Some(crossed) = self.begin(at, reads, &shown, out) {
             let CountedBytes { connection, from, length, .. } = crossed;
             let note = crossed.note_on_screen(self.opened);
-            let bytes = ShownBytes { connection, from, note, lines };
+            let bytes = ShownBytes { connection, from, note, lines, may_cut };
             self.push(Entry::Bytes(bytes), cost(length), out);
         }
         if from == Side::Server {
@@ -367,6 +391,12 @@ impl TracedConnection {
         is_answered && self.held.is_none() && !self.client.is_within() && !self.server.is_within()
     }
 
+    /// Notes before an event whether the connection is idle.
+    fn note_idle(&mut self) {
+        let is_idle = self.is_idle();
+        self.screen.iter_mut().for_each(|screen| screen.was_idle = is_idle);
+    }
+
     /// Holds back all items of the next request, to fold its exchange if its response is part of a
     /// page.
     pub fn hold_to_fold(&mut self) {
@@ -383,8 +413,8 @@ impl TracedConnection {
                 self.release(out);
             }
         }
-        let unsaid = self.screen.as_ref().and_then(|screen| screen.unsaid_end);
-        if unsaid.is_some_and(|since| since + COUNT_TIME <= now) {
+        let unsaid = self.screen.as_ref().and_then(|screen| screen.unsaid_end.as_ref());
+        if unsaid.is_some_and(|(since, _)| *since + COUNT_TIME <= now) {
             self.say_end(out);
         }
     }
@@ -392,9 +422,10 @@ impl TracedConnection {
     /// Prints that the client has ended its side, if that was not said yet.
     fn say_end(&mut self, out: &mut Collector) {
         let unsaid = self.screen.as_mut().and_then(|screen| screen.unsaid_end.take());
-        if unsaid.is_some() {
+        if let Some((_, meaning)) = unsaid {
             let event = self.event(EventKind::HalfClose(Side::Client), Note::default());
             self.push(event, ITEM_BYTES, out);
+            self.explain(meaning, out);
         }
     }
 
@@ -402,7 +433,12 @@ impl TracedConnection {
     /// it is long enough to report.
     fn silence_until(&mut self, at: Instant) -> (Option<Instant>, Option<Entry>) {
         let since = self.last_event.replace(at);
-        let silence = since.and_then(|since| notes::silence(at.saturating_duration_since(since)));
+        // A person takes time between two clicks.
+        let is_usual =
+            self.screen.as_ref().is_some_and(|screen| screen.has_exchange && screen.was_idle);
+        let since_then = since.filter(|_| !is_usual);
+        let silence =
+            since_then.and_then(|since| notes::silence(at.saturating_duration_since(since)));
         (since, silence.map(|kind| self.event(kind, Note::default())))
     }
 
@@ -434,11 +470,25 @@ impl TracedConnection {
         remarks
     }
 
-    /// Prints explanations.
-    pub fn explain(&mut self, remarks: &[Remark], out: &mut Collector) {
-        for item in prose(remarks, 80) {
-            self.push(Entry::Item(item), ITEM_BYTES, out);
+    /// Prints explanations of what was printed last.
+    pub fn explain(&mut self, remarks: Vec<Remark>, out: &mut Collector) {
+        for entry in self.meaning_entries(remarks) {
+            self.push(entry, ITEM_BYTES, out);
         }
+    }
+
+    fn meaning_entries(&self, remarks: Vec<Remark>) -> Vec<Entry> {
+        match self.screen {
+            Some(_) => remarks.into_iter().map(Entry::Meaning).collect(),
+            None => prose(&remarks, 80).map(Entry::Item).collect(),
+        }
+    }
+
+    /// Returns what an end means that is about to be printed, if there is something to say.
+    pub fn end_meaning(&mut self, end: End) -> Option<Remark> {
+        let kind = end_event(end, self.server_ended);
+        let remark = self.explainer.get_or_insert_default().explain_event(kind);
+        remark.filter(|_| self.is_announced && !self.is_reset)
     }
 
     /// Prints a line of prose.
@@ -498,15 +548,16 @@ impl TracedConnection {
         }
     }
 
-    /// Prints that a side ended its half, or reset the connection.
-    pub fn ended(&mut self, at: Instant, end: End, out: &mut Collector) {
+    /// Prints that a side ended its half, or reset the connection, and what that means.
+    pub fn ended(&mut self, at: Instant, end: End, mut meaning: Vec<Remark>, out: &mut Collector) {
         if self.held.as_ref().is_some_and(|held| !held.is_quiet) {
             self.release(out);
         }
         let kind = end_event(end, self.server_ended);
         let was_idle = self.is_idle();
+        self.note_idle();
         if end.side() == Side::Server {
-            self.cut_short(at, out);
+            self.cut_short(at, end.is_reset(), out);
         }
         match end.side() {
             Side::Client => self.client_ended = true,
@@ -514,26 +565,37 @@ impl TracedConnection {
         }
         // A reset ends both sides, so no end is printed after it.
         let was_reset = mem::replace(&mut self.is_reset, end.is_reset());
-        if was_idle && self.is_announced && self.ends_quietly(at, kind, out) {
+        if was_idle && self.is_announced && self.ends_quietly(at, kind, &mut meaning, out) {
             return;
         }
         self.say_end(out);
         let (_, silence) = self.silence_until(at);
         if self.is_announced && !was_reset {
             let entries = silence.into_iter().chain([self.event(kind, Note::default())]);
+            let entries = entries.chain(self.meaning_entries(meaning));
             entries.for_each(|entry| out.push(entry));
         }
     }
 
     /// On a screen, an idle connection that its client and then the server has closed is only
     /// counted. Returns whether this end is part of that.
-    fn ends_quietly(&mut self, at: Instant, kind: EventKind, out: &mut Collector) -> bool {
+    fn ends_quietly(
+        &mut self,
+        at: Instant,
+        kind: EventKind,
+        meaning: &mut Vec<Remark>,
+        out: &mut Collector,
+    ) -> bool {
         let (connection, has_bytes) = (self.label(), self.has_bytes);
         let Some(screen) = self.screen.as_mut().filter(|_| has_bytes) else { return false };
-        match kind {
-            EventKind::HalfClose(Side::Client) => screen.unsaid_end = Some(at),
-            EventKind::Closed(Side::Server) if screen.unsaid_end.take().is_some() => {
-                out.close(at, connection);
+        match (kind, &mut screen.unsaid_end) {
+            (EventKind::HalfClose(Side::Client), unsaid) => {
+                *unsaid = Some((at, mem::take(meaning)));
+            }
+            (EventKind::Closed(Side::Server), unsaid @ Some(_)) => {
+                let mut ends = unsaid.take().map(|(_, meaning)| meaning).unwrap_or_default();
+                ends.append(meaning);
+                out.close(at, connection, ends);
             }
             _ => return false,
         }
@@ -542,11 +604,24 @@ impl TracedConnection {
     }
 
     /// Prints the line about a response that ends with the connection, or that its end cuts short.
-    fn cut_short(&mut self, at: Instant, out: &mut Collector) {
+    fn cut_short(&mut self, at: Instant, is_reset: bool, out: &mut Collector) {
+        let is_ended = self.screen.as_ref().is_some_and(|screen| screen.ends_with_connection);
+        let how = if is_ended && !is_reset { "" } else { " · cut short" };
+        self.end_response(at, how, out);
+    }
+
+    /// Prints the line about a response that watch itself cuts short.
+    pub fn cut_by_watch(&mut self, at: Instant, out: &mut Collector) {
+        self.end_response(at, " · cut short by watch", out);
+    }
+
+    /// Prints the line about a response that has begun and not ended, if there is one.
+    fn end_response(&mut self, at: Instant, how: &str, out: &mut Collector) {
         let Some(screen) = self.screen.as_ref().filter(|screen| screen.status.is_some()) else {
             return;
         };
-        let how = if screen.ends_with_connection { "" } else { " · cut short" };
+        // The end may come long after the last byte: when the client ends its side.
+        let at = screen.last_response.unwrap_or(at);
         self.complete_exchange(at, how, out);
     }
 

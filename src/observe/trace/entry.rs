@@ -14,8 +14,11 @@ pub(super) enum Entry {
     Exchange(NumberedLine),
     /// Exchanges of which nothing else is shown on the screen.
     Folded(Vec<NumberedLine>),
-    /// Connections that their clients have closed, on a screen.
-    Closed(Vec<u32>),
+    /// Connections that their clients and then their servers have ended, on a screen, and what
+    /// that means.
+    Closed { connections: Vec<u32>, meaning: Vec<Remark> },
+    /// What the event before means, on a screen.
+    Meaning(Remark),
 }
 
 /// The bytes of one read or write, as a screen shows them.
@@ -26,6 +29,8 @@ pub(super) struct ShownBytes {
     pub note: String,
     /// Their lines. None if they are only counted.
     pub lines: Vec<Line>,
+    /// Whether long fields are cut.
+    pub may_cut: bool,
 }
 
 /// A line of bytes.

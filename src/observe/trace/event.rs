@@ -33,6 +33,8 @@ pub(super) enum Observed {
     },
     Answered(Summary),
     Ended(End),
+    /// Watch itself has ended the connection. Its own line says why.
+    EndedByWatch,
     Gone,
     /// Lines that the program itself prints.
     Prose(String),
@@ -107,15 +109,15 @@ impl Observed {
 }
 
 impl Summary {
-    /// `GET /about 200 0.2 ms keep-alive`. Keys in the target are masked, since users copy this line.
+    /// `GET /about 200 0.2 ms, stays open`. Keys in the target are masked, since users copy this line.
     pub fn of(exchange: &Answered<'_>) -> Summary {
         let Answered { method, target, took, .. } = exchange;
         let status = exchange.status.code();
         let persistence = match exchange.persistence {
-            Persistence::KeepAlive => "keep-alive",
-            Persistence::Close => "close",
+            Persistence::KeepAlive => "stays open",
+            Persistence::Close => "closes",
         };
-        let line = format!("{method} {target} {status} {} {persistence}", Took(*took));
+        let line = format!("{method} {target} {status} {}, {persistence}", Took(*took));
         Summary { line, has_failed: status >= FIRST_ERROR }
     }
 

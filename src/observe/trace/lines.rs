@@ -19,7 +19,8 @@ pub(super) struct Repeated<'a> {
 
 /// Turns shown bytes into lines. `ranges` say what the bytes are, and `is_within_head` whether a
 /// head began before them. `meaning` has explanations, each with the offset of the byte that it
-/// explains; those that are not `is_new`, or that are about fields that repeat, are left out.
+/// explains; those that are about fields that repeat are left out. `told` returns what is printed of
+/// one: itself and its words, or nothing if it was printed before.
 pub(super) fn lines(
     from: Side,
     shown: &Bytes,
@@ -27,7 +28,7 @@ pub(super) fn lines(
     mut is_within_head: bool,
     repeated: Option<&Repeated<'_>>,
     meaning: Vec<(usize, Remark)>,
-    mut is_new: impl FnMut(&Remark) -> bool,
+    mut told: impl FnMut(Remark) -> Vec<Remark>,
 ) -> Vec<Line> {
     let mut lines: Vec<(usize, Line)> = Vec::new();
     let (mut at, mut folded, mut folded_spans) = (0, 0, Vec::new());
@@ -78,12 +79,12 @@ pub(super) fn lines(
         lines.push((at, folded_line(folded, repeated)));
     }
     for (offset, remark) in meaning {
-        if folded_spans.iter().any(|span| span.contains(&offset)) || !is_new(&remark) {
+        if folded_spans.iter().any(|span| span.contains(&offset)) {
             continue;
         }
         let next = lines.partition_point(|(start, _)| *start <= offset);
         if let Some((_, line)) = lines.get_mut(next.saturating_sub(1)) {
-            line.meaning.push(remark);
+            line.meaning.extend(told(remark));
         }
     }
     lines.into_iter().map(|(_, line)| line).collect()

@@ -13,6 +13,7 @@
 //!     {"post":1,"likes":1}\
 //! 5 POST /api/likes 201 · 0.8 ms        a line about the exchange, as in a log
 //! ```
+//! Long fields are cut, except those of a request that may differ from its client's last one.
 //! This is no transcript: [`--full`](super::TraceOptions::full) prints one. No row is wider than
 //! the terminal, whose width is asked for again before each print. Colours are of the middle of the
 //! palette, so they are readable on light and on dark.
@@ -21,6 +22,7 @@ use super::entry::{Entry, Line, LineKind, NumberedLine, ShownBytes};
 use super::options::TraceOptions;
 use super::requests::FIRST_ERROR;
 use super::wrap::{columns, wrap};
+use crate::message::fields::Span;
 use crate::transcript::explain::Remark;
 use crate::transcript::{Event, Item, Side};
 
@@ -32,6 +34,13 @@ const MEANING_INDENT: usize = 4;
 
 /// Columns by which the rows of a line after the first are indented.
 const HANGING_INDENT: usize = 2;
+
+/// Rows of a field that are shown, at most, where none is compared with it: a policy or a cookie may
+/// have forty.
+const MAX_VALUE_ROWS: usize = 2;
+
+/// Columns of ` ... 2000 more characters`.
+const CUT_COLUMNS: usize = 25;
 
 /// The escape codes of colours. Each row has its own, since a pager resets colours at the end of a
 /// line.
@@ -103,9 +112,22 @@ impl Screen {
             Entry::Bytes(bytes) => rows.bytes(bytes),
             Entry::Exchange(line) => rows.exchange(line),
             Entry::Folded(lines) => rows.folded(lines),
-            Entry::Closed(connections) => rows.closed(connections),
+            Entry::Closed { connections, meaning } => {
+                rows.closed(connections);
+                meaning.iter().for_each(|remark| rows.meaning(remark, MEANING_INDENT));
+            }
+            Entry::Meaning(remark) => rows.meaning(remark, MEANING_INDENT),
         }
     }
+}
+
+/// How a line is shown.
+struct Place<'a> {
+    /// Before the first line of a message.
+    mark: &'a str,
+    from: Side,
+    indent: usize,
+    max_rows: usize,
 }
 
 /// Appends rows to a text.
@@ -178,7 +200,7 @@ impl Rows<'_> {
     }
 
     fn bytes(&mut self, bytes: &ShownBytes) {
-        let ShownBytes { connection, from, note, lines } = bytes;
+        let ShownBytes { connection, from, note, lines, may_cut } = bytes;
         let (mark, indent) = match from {
             Side::Client => (">>> ", 0),
             Side::Server => ("<<< ", RESPONSE_INDENT),
@@ -205,7 +227,12 @@ impl Rows<'_> {
                     && !line.text.is_empty()
                     && indent + rest < self.width
             });
-            self.line(line, *from, &mark, indent, next.map(|next| &*next.text));
+            let max_rows = match may_cut {
+                true if line.kind == LineKind::Field => MAX_VALUE_ROWS,
+                _ => usize::MAX,
+            };
+            let place = Place { mark: &mark, from: *from, indent, max_rows };
+            self.line(line, &place, next.map(|next| &*next.text));
             for meaning in line.meaning.iter().chain(next.iter().flat_map(|next| &next.meaning)) {
                 self.meaning(meaning, indent + MEANING_INDENT);
             }
@@ -214,7 +241,8 @@ impl Rows<'_> {
     }
 
     /// Appends a line, and in the same row what is left out after it.
-    fn line(&mut self, line: &Line, from: Side, mark: &str, indent: usize, left_out: Option<&str>) {
+    fn line(&mut self, line: &Line, place: &Place<'_>, left_out: Option<&str>) {
+        let Place { mark, from, indent, max_rows } = *place;
         let name_colour = match from {
             Side::Client => colour::REQUEST,
             Side::Server => colour::RESPONSE,
@@ -230,7 +258,18 @@ impl Rows<'_> {
         let mark = if line.kind.begins_message() { mark } else { "" };
         let whole = format!("{mark}{}{}", line.text, line.ending);
         let width = self.width.saturating_sub(indent);
-        let rows = wrap(&whole, width, width.saturating_sub(HANGING_INDENT));
+        let mut rows = wrap(&whole, width, width.saturating_sub(HANGING_INDENT));
+        let mut cut = None;
+        if rows.len() > max_rows {
+            rows.truncate(max_rows);
+            let room = width.saturating_sub(HANGING_INDENT + CUT_COLUMNS);
+            if let Some(row) = rows.last_mut() {
+                *row = wrap(row, room, room)[0];
+                let end = Span::of(row.as_bytes(), whole.as_bytes()).start() + row.len();
+                cut = Some(format!("... {} more characters", whole[end..].chars().count()));
+            }
+        }
+        let left_out = cut.as_deref().or(left_out);
         let last = rows.len() - 1;
         for (number, row) in rows.iter().enumerate() {
             let indent = if number == 0 { indent } else { indent + HANGING_INDENT };
@@ -296,16 +335,20 @@ impl Rows<'_> {
             lines.iter().map(|line| format!("{} {}", line.number, line.text)).collect();
         let text = self.with_hint(&format!("{}: folded", lines.join(", ")));
         self.text(0, HANGING_INDENT, colour::PROSE, &text);
+        self.screen.last = LastRow::Prose;
     }
 
-    /// `--- the client closed 3 connections: @1, @3, @2`
+    /// `--- 3 connections ended, each by its client first: @1, @2, @3`
     fn closed(&mut self, connections: &[u32]) {
         let text = match connections {
-            [_] if !self.names_connections => "--- the client closed the connection".to_owned(),
-            [one] => format!("--- @{one} the client closed the connection"),
+            [_] if !self.names_connections => {
+                "--- the connection ended, by its client first".to_owned()
+            }
+            [one] => format!("--- @{one} ended, by its client first"),
             many => {
                 let names: Vec<String> = many.iter().map(|one| format!("@{one}")).collect();
-                format!("--- the client closed {} connections: {}", many.len(), names.join(", "))
+                let names = names.join(", ");
+                format!("--- {} connections ended, each by its client first: {names}", many.len())
             }
         };
         self.text(0, 4, colour::EVENT, &text);

@@ -14,7 +14,8 @@
 //!   failed, or if there is a remark on it.
 //! - On a screen, a request for a style sheet, a script, an image or a font is held back until its
 //!   response begins, for a second at most. If that is what was requested, the exchange is one line.
-//!   An idle client's end is held back as long, until the server's end.
+//!   An idle client's end is held back as long, until the server's end. A silence between two
+//!   exchanges is no row.
 //! - After events were lost, it is unknown what was shown of a message. Until the next one begins in the
 //!   same direction, bytes are only counted.
 //!
@@ -39,7 +40,7 @@ use crate::message::outline::Outline;
 use crate::message::reader::Part;
 use crate::message::target::masked;
 use crate::transcript::Side;
-use crate::transcript::explain::Remark;
+use crate::transcript::explain::{FirstUses, Remark};
 use crate::transcript::notes::SILENCE;
 
 /// Connections without a byte that are printed in each [`SILENT_PERIOD`]: as many as a browser opens to
@@ -76,8 +77,9 @@ struct Explained {
     favicon: bool,
     secret_field: bool,
     tls: bool,
-    /// Each element that has been explained, and its explanation.
+    /// Each element that has been explained, and its explanation without its numbers.
     meanings: HashSet<(String, String)>,
+    words: FirstUses,
 }
 
 /// Explanations that are remembered, so that each is printed once for a page. Beyond them no new
@@ -130,10 +132,18 @@ impl View {
             Observed::Ended(end) => {
                 self.show_silent(at, connection);
                 if let Some(ended) = self.connections.get_mut(&connection) {
-                    ended.ended(at, end, &mut self.out);
+                    let meaning = self.options.explain.then(|| ended.end_meaning(end)).flatten();
+                    let explained = &mut self.explained;
+                    let meaning = meaning.map(|remark| explained.told(remark)).unwrap_or_default();
+                    ended.ended(at, end, meaning, &mut self.out);
                     if ended.waits_to_fold() {
                         self.may_fold.push_back((at + COUNT_TIME, connection));
                     }
+                }
+            }
+            Observed::EndedByWatch => {
+                if let Some(ended) = self.connections.get_mut(&connection) {
+                    ended.cut_by_watch(at, &mut self.out);
                 }
             }
             Observed::Gone => drop(self.connections.remove(&connection)),
@@ -184,8 +194,8 @@ impl View {
             self.may_be_silent.pop_front();
             if self.show_silent(now, number) && !mem::replace(&mut self.explained.silence, true) {
                 self.out.push_prose(&format!(
-                    "@{number} is open and silent: a browser opens a spare connection, and uses it \
-                     when it needs one more"
+                    "@{number} is open and silent: it may be a spare connection, which a browser \
+                     uses when it needs one more"
                 ));
             }
         }
@@ -237,17 +247,18 @@ impl View {
         let quiet = match quiet {
             [] => None,
             [one] => Some(format!("{one} is shown only if it fails")),
-            [most @ .., last] => {
-                let most = most.join(", ");
-                Some(format!("{most} and {last} are shown only if they fail"))
-            }
+            all => Some(format!("{}: shown only if they fail", all.join(", "))),
         };
-        if self.options.is_screen() {
-            let [line_ends, events, connections] = LEGEND;
+        if self.options.screen {
+            let [line_ends, events, connections, times] = LEGEND;
             self.out.push_prose(line_ends);
-            let all = self.options.full_flag.map(|flag| format!("; {flag} folds nothing"));
+            let is_folded = self.options.is_screen();
+            let flag = self.options.full_flag.filter(|_| is_folded);
+            let all = flag.map(|flag| format!("; {flag} folds nothing"));
             self.out.push_prose(&format!("{events}{}", all.unwrap_or_default()));
-            let last = [connections].into_iter().chain(quiet.as_deref());
+            // A folded line says in words since when its time is.
+            let times = (!is_folded).then_some(times);
+            let last = [connections].into_iter().chain(times).chain(quiet.as_deref());
             self.out.push_prose(&last.collect::<Vec<_>>().join("; "));
         } else if let Some(quiet) = quiet {
             self.out.push_prose(&quiet);
@@ -263,10 +274,11 @@ impl View {
             .entry(number)
             .or_insert_with(|| TracedConnection::new(number, None, at, options));
         let (was_within_request, was_idle) = (connection.is_within_request(), connection.is_idle());
+        let was_unanswered = !connection.has_response();
         let Shown { bytes: shown, heads, unknown_ranges } =
             connection.shorten(from, bytes, ranges, begins_message);
         let mut remarks = explained.remarks(from, &heads);
-        if from == Side::Server && explained.is_first_tls(bytes, ranges) {
+        if from == Side::Server && was_unanswered && explained.is_first_tls(bytes, ranges) {
             remarks.push(
                 "the server speaks TLS (https) at this port: watch relays its bytes and cannot read \
                  them, so watch the plain HTTP server behind it (RFC 8446 section 5.1)",
@@ -294,7 +306,7 @@ impl View {
         remarks.extend(explained.favicon(requests));
         let is_opened = requests.iter().any(|request| is_from_a_person(request));
         if is_opened {
-            explained.meanings.clear();
+            explained.begin_page();
         }
         let mut meaning = Vec::new();
         if options.explain {
@@ -303,8 +315,8 @@ impl View {
         let length = bytes.len() as u64;
         if options.is_screen() {
             let folds = !(options.explain && is_opened);
-            let is_new = |remark: &Remark| explained.allows(remark);
-            connection.show_on_screen(at, crossed, (shown, meaning), folds, is_new, out);
+            let told = |remark: Remark| explained.told(remark);
+            connection.show_on_screen(at, crossed, (shown, meaning), folds, told, out);
             meaning = Vec::new();
         } else {
             connection.show(at, CountedReads { from, length, reads: 1, last: at }, shown, out);
@@ -313,16 +325,17 @@ impl View {
         for what in ranges.iter().filter_map(|range| range.beyond).filter(|_| !options.explain) {
             connection.push_prose(&format!("more than is followed here: {what}"), out);
         }
-        meaning.retain(|remark| explained.allows(remark));
-        connection.explain(&meaning, out);
+        let meaning = meaning.into_iter().flat_map(|remark| explained.told(remark)).collect();
+        connection.explain(meaning, out);
     }
 }
 
 /// What the signs on a screen mean.
-const LEGEND: [&str; 3] = [
+const LEGEND: [&str; 4] = [
     r"\ at a line's end: no line end was sent there; \n: LF without the usual CR",
     "--- tells of a connection: it opens, is silent or ends",
-    "@2 is connection 2",
+    "@2: connection 2",
+    "+0.1 ms: since the event before on the same connection",
 ];
 
 /// Counts the connections without a byte in the current [`SILENT_PERIOD`].
@@ -353,10 +366,23 @@ impl SilentConnections {
 }
 
 impl Explained {
-    /// Whether an explanation is to be printed: it was not before, and there is room to remember it.
-    fn allows(&mut self, remark: &Remark) -> bool {
+    /// Returns an explanation and those of its words, if they are to be printed: a fault always, and
+    /// another one if it was not before, and if there is room to remember it. One that differs in
+    /// its numbers only is the same.
+    fn told(&mut self, remark: Remark) -> Vec<Remark> {
+        let text = remark.text.chars().filter(|it| !it.is_ascii_digit()).collect();
         let has_room = self.meanings.len() < MAX_EXPLANATIONS;
-        has_room && self.meanings.insert((remark.about.clone(), remark.text.clone()))
+        let is_told = has_room && self.meanings.insert((remark.about.clone(), text));
+        match is_told || remark.is_fault {
+            true => self.words.explain_in(vec![remark]),
+            false => Vec::new(),
+        }
+    }
+
+    /// Forgets the explanations: another page is opened.
+    fn begin_page(&mut self) {
+        self.meanings.clear();
+        self.words = FirstUses::default();
     }
 
     /// Whether these bytes begin with the first TLS record from a server: an alert or a handshake.

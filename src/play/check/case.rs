@@ -18,7 +18,7 @@ use std::collections::BTreeMap;
 use crate::play::script;
 use crate::play::turns::{Step, Turn, Turns};
 use crate::transcript::paragraphs::{paragraphs, with_key};
-use crate::transcript::{Event, EventKind, Item, Prose, Side};
+use crate::transcript::{Event, EventKind, Item, Prose, Side, Transcript};
 
 /// A transcript whose client can be played.
 #[derive(Debug)]
@@ -43,9 +43,9 @@ pub struct Case {
     pub has_one_status: bool,
     /// Whether assertions are tested on the responses, and not the bytes.
     pub has_assertions: bool,
-    /// What is missing, with the file and the line, if the transcript does not say what the server should
-    /// send. Then the case is not played.
-    pub nothing_to_judge: Option<String>,
+    /// Whether the transcript does not say what the server should send, as a recording whose server had
+    /// no time to answer. Then the case is not played.
+    pub has_nothing_to_judge: bool,
     /// The items of the transcript.
     pub items: Vec<Item>,
 }
@@ -58,16 +58,28 @@ impl Case {
     pub fn read(name: &str, text: &str) -> Result<Case, String> {
         let transcript =
             script::parse(text, Side::Client).map_err(|error| format!("{name}: {error}"))?;
+        Case::new(name, transcript, text.lines().count() + 1)
+    }
+
+    /// The case of a transcript.
+    ///
+    /// # Errors
+    /// A sentence: bytes of the client are left out, or nothing happens in it.
+    pub fn of(name: &str, transcript: &Transcript) -> Result<Case, String> {
+        if let Some((index, left_out)) = script::incomplete_block(transcript, Side::Client) {
+            let number = index + 1;
+            return Err(format!("block {number} of the client: {left_out}, so it cannot be sent"));
+        }
+        Case::new(name, transcript.clone(), transcript.to_string().lines().count() + 1)
+    }
+
+    /// `line` is the one after the last.
+    fn new(name: &str, transcript: Transcript, line: usize) -> Result<Case, String> {
         let has_assertions = asserts_responses(&transcript.items);
-        let says_nothing = !has_assertions && !transcript.items.iter().any(is_of_server);
-        let nothing_to_judge = says_nothing.then(|| {
-            let line = text.lines().count() + 1;
+        let has_nothing_to_judge = !has_assertions && !transcript.items.iter().any(is_of_server);
+        if has_nothing_to_judge && !script::has_connection(&transcript.items) {
             let what = "??? or <<<: the file does not say what the server should send";
-            format!("{name}: line {line}: expected {what}")
-        });
-        if let (Some(error), false) = (&nothing_to_judge, script::has_connection(&transcript.items))
-        {
-            return Err(error.clone());
+            return Err(format!("{name}: line {line}: expected {what}"));
         }
         let prose = paragraphs(&transcript.items);
         let keyed = |key| with_key(&prose, key).next().unwrap_or_default();
@@ -84,7 +96,7 @@ impl Case {
             needs: keyed("needs").strip_prefix("lesson ").and_then(|number| number.parse().ok()),
             has_one_status: keyed("same") == "status",
             has_assertions,
-            nothing_to_judge,
+            has_nothing_to_judge,
             items: transcript.items,
         })
     }
@@ -175,7 +187,7 @@ mod tests {
             assert_eq!(case.has_assertions, expected, "{rest}");
         }
         let unanswered = Case::read("x", ">>>\nGET / HTTP/1.1\n\n???\n").expect("a case");
-        assert!(unanswered.nothing_to_judge.is_some() && !unanswered.has_assertions);
+        assert!(unanswered.has_nothing_to_judge && !unanswered.has_assertions);
     }
 
     #[test]
@@ -188,8 +200,5 @@ mod tests {
             let error = Case::read("x", text).expect_err(text);
             assert!(error.starts_with(expected), "{error}");
         }
-        let unanswered = Case::read("x", "# t\n\n>>>\nGET / HTTP/1.1\n\n").expect("a case");
-        let missing = unanswered.nothing_to_judge.expect("what is missing");
-        assert!(missing.starts_with("x: line 6: expected ??? or <<<"), "{missing}");
     }
 }

@@ -9,14 +9,36 @@ use std::time::Duration;
 
 use crate::message::counted::counted;
 use crate::message::responses::ResponseCollector;
-use crate::play::client::{ClientConnection, Ended, ServerEvents};
+use crate::play::clients::{ClientConnection, Ended, ServerEvents};
 use crate::play::difference::{Difference, RECEIVED};
 use crate::play::expected::{EqualUpTo, ExpectedBytes};
 use crate::transcript::judge::{Group, Judged};
 use crate::transcript::{EventKind, Side};
 
-/// Bytes that are taken on one connection at most, up to one read.
-pub const MAX_RECEIVED_BYTES: usize = 16 * 1024 * 1024;
+/// How many bytes are taken on one connection, up to one read.
+#[derive(Clone, Copy, Debug)]
+pub struct ReceivedBound {
+    bytes: usize,
+    /// `16 MiB`
+    name: &'static str,
+    /// What it is, as a reason: `16 MiB on a connection`.
+    reason: &'static str,
+}
+
+impl ReceivedBound {
+    /// For a case that is judged.
+    pub const JUDGED: ReceivedBound =
+        ReceivedBound { bytes: 16 << 20, name: "16 MiB", reason: "16 MiB on a connection" };
+    /// For a case that a person is to look at.
+    pub const SHOWN: ReceivedBound =
+        ReceivedBound { bytes: 1 << 20, name: "1 MiB", reason: "1 MiB on a connection" };
+}
+
+impl Default for ReceivedBound {
+    fn default() -> ReceivedBound {
+        ReceivedBound::JUDGED
+    }
+}
 
 /// A connection, with what has crossed it and what the transcript has shown of it.
 pub type CheckedConnection = ClientConnection<CheckState>;
@@ -26,6 +48,8 @@ pub type CheckedConnection = ClientConnection<CheckState>;
 pub struct CheckState {
     /// The bytes that were sent, or would have been if the server had not closed.
     pub sent: Vec<u8>,
+    /// How many bytes are taken.
+    pub bound: ReceivedBound,
     pub responses: ResponseCollector,
     /// The bytes that the transcript shows from the server.
     pub expected: ExpectedBytes,
@@ -51,10 +75,15 @@ impl CheckState {
         self.expected.compare(&mut self.equal, to, got, Side::Server)
     }
 
+    /// Whether as many bytes were received as are taken.
+    pub fn is_too_long(&self) -> bool {
+        self.got().len() >= self.bound.bytes
+    }
+
     /// What was more than is followed here, if no byte before it broke a rule.
     pub fn beyond(&self) -> Option<&'static str> {
-        let is_too_long = self.got().len() >= MAX_RECEIVED_BYTES;
-        let beyond = self.responses.beyond().or(is_too_long.then_some("16 MiB on a connection"));
+        let too_long = self.is_too_long().then_some(self.bound.reason);
+        let beyond = self.responses.beyond().or(too_long);
         beyond.filter(|_| self.responses.fault().is_none())
     }
 
@@ -79,7 +108,7 @@ impl CheckState {
 
 impl ServerEvents for CheckState {
     fn received(&mut self, bytes: &[u8]) {
-        if self.got().len() < MAX_RECEIVED_BYTES {
+        if !self.is_too_long() {
             self.responses.received(bytes);
         }
     }
@@ -94,8 +123,9 @@ pub fn require_well_formed(client: &CheckedConnection) -> Result<(), Difference>
     let state = &client.state;
     match state.responses.fault() {
         Some(fault) => Err(Difference::rule(fault.rule, state.got(), fault.at)),
-        None if state.got().len() >= MAX_RECEIVED_BYTES => {
-            Err(Difference::new("less than 16 MiB on a connection", "16 MiB, and more"))
+        None if state.is_too_long() => {
+            let ReceivedBound { name, reason, .. } = state.bound;
+            Err(Difference::new(format!("less than {reason}"), format!("{name}, and more")))
         }
         None => Ok(()),
     }

@@ -2,8 +2,7 @@
 //!
 //! Each step of the client is one of [`Turns`]. Where the client must wait, it waits for whole messages,
 //! not for equal ones: what a response must be, only assertions say. If the transcript has none, it waits
-//! for the bytes of the transcript. A reset by the client is played as a close, because std cannot reset
-//! a connection.
+//! for the bytes of the transcript.
 //!
 //! No wait is longer than the timeout plus the time that the transcript gives the server. So
 //! `--- silent 10s` before a 408 is not slept through, but added to the timeout.
@@ -15,15 +14,16 @@ use std::time::{Duration, Instant};
 
 use super::case::Case;
 use super::connection::{
-    CheckState, CheckedConnection, MAX_RECEIVED_BYTES, counted_responses, different, end_of,
+    CheckState, CheckedConnection, ReceivedBound, counted_responses, different, end_of,
     no_response, require_complete, require_well_formed,
 };
 use crate::message::dialogue::Progress;
 use crate::message::persistence::Persistence;
 use crate::message::responses::ReceivedResponse;
-use crate::play::client::{ClientEvent, ClientEventKind, Clients, Ended, EventSource};
+use crate::play::clients::{ClientEvent, ClientEventKind, Clients, Ended, EventSource};
 use crate::play::connect;
 use crate::play::difference::Difference;
+use crate::play::send::SendOutcome;
 use crate::play::turns::{Step, ToReceive, Turn, Turns};
 use crate::transcript::judge::{self, Found};
 use crate::transcript::{
@@ -32,9 +32,6 @@ use crate::transcript::{
 
 /// How long the client reads after the last expected byte: there must be no further bytes.
 const SURPLUS_WAIT: Duration = Duration::from_millis(50);
-
-/// Events that may wait for the player: with the largest reads, as many bytes as one connection may send.
-const MAX_QUEUED_EVENTS: usize = 256;
 
 /// The server under test.
 pub struct CheckTarget {
@@ -83,6 +80,8 @@ pub enum CheckOutcome {
 pub struct PlayedCase {
     /// How it went.
     pub outcome: CheckOutcome,
+    /// What the server did with the requests. `None` if none was sent on a connection that was kept.
+    pub answer: Option<SendOutcome>,
     /// What crossed, in order.
     pub crossed: Vec<Crossed>,
     /// What happened besides, in order: waits of the client, and ends of connections.
@@ -144,6 +143,10 @@ impl Crossed {
 
 /// What is kept of what crosses.
 struct Kept {
+    /// Bytes that are taken on one connection, and events that may wait for the player. With the
+    /// largest reads, those are as many bytes.
+    bound: ReceivedBound,
+    queued_events: usize,
     /// Bytes of one side at a time, if it is the server's.
     bytes: usize,
     /// The pause after which bytes of the same side count as the next ones.
@@ -151,10 +154,14 @@ struct Kept {
 }
 
 /// Enough to show a head.
-const HEADS: Kept = Kept { bytes: 4096, pause: Duration::MAX };
+const HEADS: Kept =
+    Kept { bound: ReceivedBound::JUDGED, queued_events: 256, bytes: 4096, pause: Duration::MAX };
 
 /// For a case that is shown whole: what a server sends slowly is seen to come in pieces.
-const WHOLE: Kept = Kept { bytes: 64 * 1024, pause: Duration::from_millis(50) };
+const WHOLE: Kept = Kept { bytes: 64 * 1024, pause: Duration::from_millis(50), ..HEADS };
+
+/// The same for a person to look at: of more, nothing would be shown.
+const SHOWN: Kept = Kept { bound: ReceivedBound::SHOWN, queued_events: 16, ..WHOLE };
 
 /// Changes of side or connection after which what the server sends is not kept any more.
 const MAX_CROSSED: usize = 1024;
@@ -173,6 +180,12 @@ pub fn play_and_keep(case: &Case, target: &CheckTarget) -> PlayedCase {
 /// says that the connection ends, it waits for the end.
 pub fn play_to_end(case: &Case, target: &CheckTarget) -> PlayedCase {
     CheckPlayer::new(case, target, WHOLE).finish(CheckPlayer::await_ends)
+}
+
+/// Plays a case on new connections for a person to look at, and keeps what crosses, of each connection
+/// up to 1 MiB. Where a response says that the connection ends, it waits for the end.
+pub fn play_to_show(case: &Case, target: &CheckTarget) -> PlayedCase {
+    CheckPlayer::new(case, target, SHOWN).finish(CheckPlayer::await_ends)
 }
 
 /// The connections on which the transcript shows bytes of the server.
@@ -227,7 +240,7 @@ impl<'a> CheckPlayer<'a> {
         CheckPlayer {
             case,
             target,
-            clients: Clients::new(target.addresses.clone(), target.timeout, MAX_QUEUED_EVENTS),
+            clients: Clients::new(target.addresses.clone(), target.timeout, kept.queued_events),
             shown: shown(case),
             last: 1,
             has_waited: false,
@@ -241,7 +254,7 @@ impl<'a> CheckPlayer<'a> {
 
     /// Plays the case, then does `after`.
     fn finish(mut self, after: impl Fn(&mut Self)) -> PlayedCase {
-        let is_played = self.case.nothing_to_judge.is_none();
+        let is_played = !self.case.has_nothing_to_judge;
         let (outcome, software) = match is_played {
             false => (CheckOutcome::NothingToJudge, None),
             true => {
@@ -251,13 +264,35 @@ impl<'a> CheckPlayer<'a> {
             }
         };
         after(&mut self);
+        let answer = self.answer();
         let CheckPlayer { crossed, events, .. } = self;
-        PlayedCase { outcome, crossed, events, software }
+        PlayedCase { outcome, answer, crossed, events, software }
     }
 
-    /// Waits for the end of each connection on which the last response says that it ends.
+    /// What the server did with the requests, on all connections that the client has not closed.
+    fn answer(&self) -> Option<SendOutcome> {
+        let asked = || self.clients.iter().filter(|(_, client)| !client.state.sent.is_empty());
+        let is_answered = |state: &CheckState| {
+            let finals = state.responses.finals();
+            finals.iter().any(|response| response.is_whole)
+        };
+        asked().next()?;
+        Some(if asked().any(|(_, client)| is_answered(&client.state)) {
+            SendOutcome::Answered
+        } else if asked().any(|(_, client)| client.is_open()) {
+            SendOutcome::Silent
+        } else {
+            SendOutcome::Closed
+        })
+    }
+
+    /// Waits for the end of each connection on which the last response says that it ends, or bytes are
+    /// no response.
     fn await_ends(&mut self) {
         let ends = |state: &CheckState| {
+            if state.responses.fault().is_some() {
+                return true;
+            }
             let head = state.responses.finals().last().and_then(ReceivedResponse::outline);
             head.is_some_and(|head| {
                 Persistence::of_fields(head.version, head.fields()) == Persistence::Close
@@ -384,9 +419,14 @@ impl<'a> CheckPlayer<'a> {
                 client.half_close();
                 self.keep_event(number, EventKind::HalfClose(Side::Client));
             }
-            Step::Close | Step::Reset => {
+            Step::Close => {
                 self.clients.remove(number);
                 self.keep_event(number, EventKind::Closed(Side::Client));
+            }
+            Step::Reset => {
+                self.clients.reset(number);
+                self.clients.remove(number);
+                self.keep_event(number, EventKind::Reset(Side::Client));
             }
             Step::AwaitEnd(kind) => client.state.end = Some(kind),
             Step::Assert { about, answered, assertions } => {
@@ -403,7 +443,10 @@ impl<'a> CheckPlayer<'a> {
     fn client(&mut self, number: u32) -> Result<&mut CheckedConnection, PlayStop> {
         self.last = number;
         self.last_bytes.entry(number).or_insert_with(Instant::now);
-        self.clients.open(number).map_err(|error| PlayStop::Unreachable(connect::why(&error)))
+        let opened = self.clients.open(number);
+        let client = opened.map_err(|error| PlayStop::Unreachable(connect::why(&error)))?;
+        client.state.bound = self.kept.bound;
+        Ok(client)
     }
 
     /// Returns the longest wait for the next bytes on that connection.
@@ -447,7 +490,7 @@ impl<'a> CheckPlayer<'a> {
         let deadline = Instant::now() + time;
         while let Some(client) = self.clients.get_mut(number) {
             let state = &mut client.state;
-            let may_grow = state.got().len() < MAX_RECEIVED_BYTES && client.ended == Ended::Open;
+            let may_grow = !state.is_too_long() && client.ended == Ended::Open;
             if !may_grow || !wanted(state) {
                 return;
             }

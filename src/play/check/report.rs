@@ -251,7 +251,7 @@ impl Report {
                 self.without_need += 1;
                 let _ = writeln!(text, "      {}", difference.got);
             }
-            (Verdict::Skip, Some(difference)) if case.nothing_to_judge.is_some() => {
+            (Verdict::Skip, Some(difference)) if case.has_nothing_to_judge => {
                 self.nothing_to_judge += 1;
                 let _ = writeln!(text, "      {}", difference.got);
             }
@@ -464,7 +464,7 @@ mod tests {
 
     fn result(outcome: CheckOutcome, crossed: Vec<Crossed>, software: Option<&str>) -> CaseResult {
         let software = software.map(String::from);
-        PlayedCase { outcome, crossed, events: Vec::new(), software }.into()
+        PlayedCase { outcome, answer: None, crossed, events: Vec::new(), software }.into()
     }
 
     fn failed(difference: Difference, sent: Vec<Crossed>) -> CaseResult {

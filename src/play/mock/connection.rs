@@ -1,11 +1,12 @@
 //! What the server does on one connection of a transcript.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::mem;
 
 use crate::message::dialogue::{Dialogue, Side};
-use crate::play::expected::ExpectedBytes;
+use crate::play::expected::{ExpectedBytes, head_length, name_of};
 use crate::play::turns::{Step, Turn, Turns};
-use crate::transcript::Item;
+use crate::transcript::{Bytes, Item};
 
 /// A request of a client whose bytes the transcript does not have.
 const ANY_REQUEST: &[u8] = b"GET / HTTP/1.1\r\n\r\n";
@@ -14,6 +15,10 @@ const ANY_REQUEST: &[u8] = b"GET / HTTP/1.1\r\n\r\n";
 pub(super) struct MockConnection {
     /// The connection's number in the transcript.
     pub number: u32,
+    /// The name of the transcript, if it has one.
+    pub page: String,
+    /// Whether a request has a `Content-Length` that the transcript does not have.
+    pub has_added_length: bool,
     pub steps: Vec<Step>,
     /// All bytes that the client should send.
     pub expected: ExpectedBytes,
@@ -38,12 +43,15 @@ impl MockConnection {
     /// Returns the connections of a transcript, in the order in which they first appear.
     pub fn all(items: &[Item]) -> Vec<MockConnection> {
         let mut connections: Vec<MockConnection> = Vec::new();
-        for Turn { connection: number, mut step } in Turns::new(items, Side::Server) {
+        let (items, with_length) = as_meant(items);
+        for Turn { connection: number, mut step } in Turns::new(&items, Side::Server) {
             let index = connections.iter().position(|known| known.number == number);
             let index = index.unwrap_or_else(|| {
                 let (expected, steps) = (ExpectedBytes::default(), Vec::new());
                 connections.push(MockConnection {
                     number,
+                    page: String::new(),
+                    has_added_length: with_length.contains(&number),
                     steps,
                     expected,
                     request_ends: Vec::new(),
@@ -72,10 +80,91 @@ impl MockConnection {
         self.steps.iter().any(|step| matches!(step, Step::Send { .. } | Step::Receive(_)))
     }
 
+    /// Whether the client acts first.
+    pub fn begins_with_client(&self) -> bool {
+        let is_act = |step: &&Step| {
+            !matches!(
+                step,
+                Step::Open | Step::Wait { .. } | Step::Assert { about: Side::Client, .. }
+            )
+        };
+        match self.steps.iter().find(is_act) {
+            Some(Step::Receive(_) | Step::AwaitEnd(_)) => true,
+            _ => self.awaits.first().is_some_and(|awaited| awaited.number == 1),
+        }
+    }
+
     /// Whether assertions are tested on the requests, and not the bytes.
     pub fn has_assertions(&self) -> bool {
         self.steps.iter().any(|step| matches!(step, Step::Assert { about: Side::Client, .. }))
     }
+}
+
+/// A transcript as a person means it who writes it by hand: without empty lines below whole requests, which
+/// set two blocks apart and which no client sends, and with a `Content-Length` where a request has
+/// content and no framing. Returns the connections that got one, too.
+fn as_meant(items: &[Item]) -> (Vec<Item>, BTreeSet<u32>) {
+    let mut dialogues: BTreeMap<u32, Dialogue> = BTreeMap::new();
+    let (mut items, mut with_length) = (items.to_vec(), BTreeSet::new());
+    for item in &mut items {
+        let Item::Block(block) = item else { continue };
+        let dialogue = dialogues.entry(block.connection).or_default();
+        let Some(mut bytes) = block.bytes.expand() else { continue };
+        let is_request = block.from == Side::Client && !dialogue.reader(Side::Client).is_within();
+        if let Some(framed) = is_request.then(|| with_content_length(&bytes)).flatten() {
+            (bytes, block.bytes) = (framed.clone(), Bytes::raw(framed));
+            with_length.insert(block.connection);
+        }
+        let (mut end, mut length) = (0, 0);
+        while let Some(range) = dialogue.next(block.from, &bytes[length..]) {
+            length += range.length;
+            if range.ends_message {
+                end = length;
+            }
+        }
+        let is_blank = |rest: &[u8]| rest.iter().all(|byte| b"\r\n".contains(byte));
+        if block.from == Side::Client && end > 0 && end < bytes.len() && is_blank(&bytes[end..]) {
+            block.bytes = Bytes::raw(&bytes[..end]);
+        }
+    }
+    (items, with_length)
+}
+
+/// The methods of requests that usually have content.
+const METHODS_WITH_CONTENT: [&[u8]; 3] = [b"POST ", b"PUT ", b"PATCH "];
+
+/// This request with a `Content-Length`, if it has content and no framing: what follows its head begins
+/// no other request. The line ends at the end of the content do not count.
+fn with_content_length(bytes: &[u8]) -> Option<Vec<u8>> {
+    let (head, content) = bytes.split_at(head_length(bytes)?);
+    let mut lines = head.split(|&byte| byte == b'\n');
+    let is_start_line = |line: &[u8]| {
+        line.trim_ascii_end().rsplit(|&byte| byte == b' ').next().is_some_and(is_http)
+    };
+    // In a malformed head, the next bytes are meant as they are.
+    let frames = |line: &[u8]| {
+        let name = name_of(line.trim_ascii_end());
+        !name.iter().all(u8::is_ascii_graphic)
+            || [&b"content-length"[..], b"transfer-encoding"].contains(&&*name)
+    };
+    let mut content_lines = content.split(|&byte| byte == b'\n').map(<[u8]>::trim_ascii);
+    let first = content_lines.find(|line| !line.is_empty())?;
+    let has_content = |line: &[u8]| {
+        is_start_line(line) && METHODS_WITH_CONTENT.iter().any(|method| line.starts_with(method))
+    };
+    if !lines.next().is_some_and(has_content) || lines.any(frames) || is_start_line(first) {
+        return None;
+    }
+    let mut content = content;
+    while let Some(rest) = content.strip_suffix(b"\r\n") {
+        content = rest;
+    }
+    let length = format!("Content-Length: {}\r\n\r\n", content.len());
+    Some([&head[..head.len() - 2], length.as_bytes(), content].concat())
+}
+
+fn is_http(version: &[u8]) -> bool {
+    version.starts_with(b"HTTP/1.")
 }
 
 /// Moves assertions on a request behind the interim response that follows: the client may wait for it
@@ -159,6 +248,49 @@ mod tests {
         let items = Transcript::parse(text).unwrap().items;
         let [connection, ..] = &MockConnection::all(&items)[..] else { panic!("a connection") };
         connection.awaits.iter().map(|it| (it.before, it.is_head_enough)).collect()
+    }
+
+    #[test]
+    fn empty_lines_below_a_request_are_not_awaited() {
+        let items = |text: &str| Transcript::parse(text).unwrap().items;
+        let get = ">>>\nGET / HTTP/1.1\nHost: h\n\n";
+        let empty = "<<<\nHTTP/1.1 204 No Content\n\n";
+        let post = ">>>\nPOST / HTTP/1.1\nContent-Length: 4\n\n\n\n";
+        for (text, expected) in [
+            (format!("{get}\n\n{empty}"), format!("{get}{empty}")),
+            (format!("{get}{empty}{get}\n"), format!("{get}{empty}{get}")),
+            (post.to_owned(), post.to_owned()),
+            (format!("{get}\n{get}"), format!("{get}{get}")),
+            (format!("{post}\n{empty}"), format!("{post}{empty}")),
+            (">>>\n\n\n".into(), ">>>\n\n\n".into()),
+            (format!("{get}{empty}\n"), format!("{get}{empty}\n")),
+        ] {
+            assert_eq!(as_meant(&items(&text)), (items(&expected), BTreeSet::new()), "{text}");
+        }
+    }
+
+    #[test]
+    fn content_without_framing_gets_a_length() {
+        let request = |text: &str| text.replace('\n', "\r\n").into_bytes();
+        let post = "POST / HTTP/1.1\nHost: h\n";
+        for (text, expected) in [
+            (format!("{post}\nhi\n"), Some(format!("{post}Content-Length: 2\n\nhi"))),
+            (format!("{post}\nhi\n\n\n"), Some(format!("{post}Content-Length: 2\n\nhi"))),
+            (format!("{post}\na\n\nb"), Some(format!("{post}Content-Length: 6\n\na\n\nb"))),
+            (format!("{post}\n"), None),
+            (format!("{post}\n\n\n"), None),
+            (format!("{post}Content-length: 1\n\nhi\n"), None),
+            (format!("{post}Transfer-Encoding: chunked\n\n0\n\n"), None),
+            (format!("{post}\n\nGET / HTTP/1.1\nHost: h\n\n"), None),
+            (format!("{post}Transfer-Encoding\0: chunked\n\n0\n\n"), None),
+            (format!("{post}Content-Length : 1\n\nx\n\n"), None),
+            ("EHLO\n\nme\n".into(), None),
+            ("GET / HTTP/1.1\nHost: h\n\nno request\n".into(), None),
+            (post.into(), None),
+        ] {
+            let expected = expected.map(|expected| request(&expected));
+            assert_eq!(with_content_length(&request(&text)), expected, "{text}");
+        }
     }
 
     #[test]

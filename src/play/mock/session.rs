@@ -1,16 +1,11 @@
 //! # A session of `mock`: plays the server's side of one connection
 //!
-//! How does a server reset a connection, when std can only close it?
-//!
 //! ```text
-//! receive buffer:  GET / HTTP/1.1␍␊ Host: h␍␊ ␍␊
-//!                  └─ read ──────────────────┘└ one byte stays unread
+//! peek      the bytes that have arrived, and stay in the socket
+//! read      those of them that the next step of the transcript has
 //! ```
-//! Rule: if a socket is closed with unread bytes in its receive buffer, the kernel sends RST
-//! instead of FIN (RFC 1122 section 4.2.2.13: TCP shows that data was lost). So the session looks
-//! at bytes with `peek`, and reads only those that it has understood; before a reset, all except
-//! the last byte. If the client has sent nothing, no byte is unread, so the step of a reset also
-//! sets SO_LINGER to zero.
+//! Rule: the session looks at bytes with `peek`, and reads only those that it has understood. So a request
+//! that no step awaits is left for the next session.
 //!
 //! What follows the last step? A client may keep the connection for its next request. The session ends
 //! the connection at once, so that this request is not awaited in vain; or, if the mock loops and HTTP
@@ -18,12 +13,12 @@
 
 use std::io::{self, ErrorKind, Read};
 use std::net::TcpStream;
-use std::thread;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use super::answers::delivery_step;
 use super::connection::{AwaitedRequest, MockConnection};
-use super::differ;
+use super::differ::{self, MockDifference, RequestRules};
 use crate::message::counted::counted;
 use crate::message::dialogue::{Dialogue, Progress, Side};
 use crate::message::head::Version;
@@ -31,6 +26,7 @@ use crate::message::persistence::Persistence;
 use crate::message::requests::RequestCollector;
 use crate::message::steps::DeliveryStep;
 use crate::message::visible::Visible;
+use crate::net::observer::Tapped;
 use crate::net::steps::{self, AfterStep};
 use crate::play::turns::{Step, ToReceive};
 use crate::transcript::Assertion;
@@ -54,8 +50,8 @@ const SHOWN_BYTES: usize = 60;
 
 /// How a session ended.
 pub(super) struct MockOutcome {
-    /// What was not as in the transcript, each in a sentence.
-    pub differences: Vec<String>,
+    /// What was not as in the transcript.
+    pub differences: Vec<MockDifference>,
     /// What the client did not do in time.
     pub timed_out: Option<String>,
     /// Whether the client has sent no byte before it closed the connection or was silent, and got none.
@@ -73,25 +69,34 @@ enum MockStop {
 }
 
 /// How a connection is played.
-#[derive(Clone, Copy)]
+#[derive(Clone, Debug)]
 pub(super) struct SessionOptions {
     /// The longest wait for the client.
     pub timeout: Duration,
     /// Whether the connection is kept for the next request, if HTTP keeps it.
     pub may_keep: bool,
+    /// What of a request must be as in the transcript.
+    pub rules: RequestRules,
+}
+
+/// A connection of a client: the socket, and the tap around it.
+pub(super) struct MockSocket<'a> {
+    pub stream: &'a TcpStream,
+    pub tap: Tapped<'a, &'a TcpStream>,
+    /// True once the mock is to stop: each wait ends.
+    pub stopping: &'a AtomicBool,
 }
 
 /// Plays a connection of the transcript.
 pub(super) fn play(
-    stream: &TcpStream,
+    socket: &mut MockSocket<'_>,
     script: &MockConnection,
-    SessionOptions { timeout, may_keep }: SessionOptions,
+    options: &SessionOptions,
 ) -> MockOutcome {
     let mut session = Session {
-        stream,
+        socket,
         script,
-        timeout,
-        may_keep,
+        options,
         is_kept: false,
         must_close: false,
         must_confirm: false,
@@ -103,19 +108,17 @@ pub(super) fn play(
         judged: Judged::default(),
         is_cut: false,
         untrue: Vec::new(),
-        unread: 0,
         surplus: Vec::new(),
     };
     let stop = session.play().err();
     session.outcome(stop)
 }
 
-struct Session<'a> {
-    stream: &'a TcpStream,
-    script: &'a MockConnection,
-    timeout: Duration,
-    /// Whether the connection may be kept after the last step, and whether it is.
-    may_keep: bool,
+struct Session<'s, 'a> {
+    socket: &'s mut MockSocket<'a>,
+    script: &'s MockConnection,
+    options: &'s SessionOptions,
+    /// Whether the connection is kept after the last step.
     is_kept: bool,
     /// Whether a head says that the connection closes.
     must_close: bool,
@@ -137,38 +140,33 @@ struct Session<'a> {
     is_cut: bool,
     /// The assertions that are not true, each in a sentence.
     untrue: Vec<String>,
-    /// Bytes that were understood, and stay unread in the socket.
-    unread: usize,
     /// What the client sent and no step reads.
     surplus: Vec<u8>,
 }
 
-impl Session<'_> {
+impl Session<'_, '_> {
     fn play(&mut self) -> Result<(), MockStop> {
         // Each write is sent at once, as a segment of its own. If the system refuses, the bytes arrive
         // all the same.
-        let _ = self.stream.set_nodelay(true);
-        let _ = self.stream.set_write_timeout(Some(self.timeout));
+        let _ = self.socket.stream.set_nodelay(true);
+        let _ = self.socket.stream.set_write_timeout(Some(self.options.timeout));
         let steps = &self.script.steps;
         for (at, step) in steps.iter().enumerate() {
             if let Some(awaited) = self.script.awaits.iter().find(|awaited| awaited.before == at) {
-                let is_last = self.script.awaits.last() == Some(awaited);
-                self.read_request(awaited, is_last && is_last_before_reset(&steps[at..]))?;
+                self.read_request(awaited)?;
             }
             match step {
                 Step::Open => {}
                 // The server reads until the client has sent, so it needs no wait of the client.
                 Step::Wait { by: Side::Client, .. } | Step::Silent { next: Side::Client, .. } => {}
                 Step::Receive(ToReceive { position, .. }) => {
-                    let has_reached = |session: &Session<'_>| session.has_reached(position);
-                    self.read(has_reached, is_last_before_reset(&steps[at + 1..]))?;
+                    self.read(|session| session.has_reached(position))?;
                 }
                 Step::Assert { about, answered, assertions } => {
                     if *about == Side::Client {
                         self.judged.skip_requests(*answered);
                     }
-                    let has_all = |session: &Session<'_>| session.has_requests(*about, assertions);
-                    self.read(has_all, is_last_before_reset(&steps[at + 1..]))?;
+                    self.read(|session| session.has_requests(*about, assertions))?;
                     self.test_assertions(*about, assertions);
                 }
                 Step::Send { bytes, .. } => self.write(bytes)?,
@@ -188,7 +186,7 @@ impl Session<'_> {
                 }
             }
         }
-        self.is_kept = self.may_keep && self.is_persistent();
+        self.is_kept = self.options.may_keep && self.is_persistent();
         if !self.is_kept {
             self.close();
         }
@@ -199,8 +197,8 @@ impl Session<'_> {
     /// too: the client waits for its answer, and does not close.
     fn await_end(&mut self, is_last: bool) -> Result<(), MockStop> {
         let has_ended = match is_last && self.script.has_bytes() {
-            true => !matches!(self.peek(&mut [0], self.timeout), Peek::Silence),
-            false => self.read_rest(self.timeout),
+            true => !matches!(self.peek(&mut [0], self.options.timeout), Peek::Silence),
+            false => self.read_rest(self.options.timeout),
         };
         match has_ended {
             true => Ok(()),
@@ -232,11 +230,7 @@ impl Session<'_> {
     }
 
     /// Reads until the client has sent enough.
-    fn read(
-        &mut self,
-        is_enough: impl Fn(&Session<'_>) -> bool,
-        leaves_one_byte: bool,
-    ) -> Result<(), MockStop> {
+    fn read(&mut self, is_enough: impl Fn(&Self) -> bool) -> Result<(), MockStop> {
         let surplus = match self.script.has_assertions() {
             true => MAX_JUDGED_BYTES,
             false => MAX_SURPLUS_BYTES,
@@ -244,7 +238,7 @@ impl Session<'_> {
         let limit = self.script.expected.len().saturating_add(surplus as u64);
         let mut buffer = vec![0; READ_BYTES];
         while !is_enough(self) {
-            let seen = match self.peek(&mut buffer, self.timeout) {
+            let seen = match self.peek(&mut buffer, self.options.timeout) {
                 Peek::Bytes(length) => &buffer[..length],
                 Peek::Silence => return Err(MockStop::Stalled(self.request_so_far())),
                 Peek::End => return Err(MockStop::ClientLeft(self.request_so_far())),
@@ -269,26 +263,20 @@ impl Session<'_> {
             }
             self.is_cut |= used > room;
             self.received.extend_from_slice(&seen[..used.min(room)]);
-            self.unread = usize::from(leaves_one_byte && is_enough(self));
-            self.consume(&mut buffer[..used - self.unread]);
+            self.consume(&mut buffer[..used]);
         }
         Ok(())
     }
 
     /// Reads until any request is there, or cannot come any more.
-    fn read_request(
-        &mut self,
-        awaited: &AwaitedRequest,
-        leaves_one_byte: bool,
-    ) -> Result<(), MockStop> {
-        let has_request = |session: &Session<'_>| {
+    fn read_request(&mut self, awaited: &AwaitedRequest) -> Result<(), MockStop> {
+        self.read(|session| {
             let received = match awaited.is_head_enough {
                 true => session.heads,
                 false => session.requests.whole().len(),
             };
             received >= awaited.number || session.is_lost()
-        };
-        self.read(has_request, leaves_one_byte)?;
+        })?;
         if self.is_lost() {
             let what = match self.dialogue.reader(Side::Client).beyond() {
                 Some(what) => format!("more than is followed here: {what}"),
@@ -370,16 +358,17 @@ impl Session<'_> {
 
     /// Takes a step, as a server takes those of a response. A write that makes no progress ends by
     /// the socket's timeout.
-    fn take(&self, step: &DeliveryStep) -> io::Result<AfterStep> {
-        steps::take(&mut { self.stream }, step, Duration::MAX, &mut 0, || false)
+    fn take(&mut self, step: &DeliveryStep) -> io::Result<AfterStep> {
+        let MockSocket { tap, stopping, .. } = &mut *self.socket;
+        steps::take(tap, step, Duration::MAX, &mut 0, || stopping.load(Ordering::SeqCst))
     }
 
     /// Sends nothing for this time. It ends early if the client closes the connection.
-    fn stall(&self, time: Duration) {
+    fn stall(&mut self, time: Duration) {
         let deadline = Instant::now() + time;
-        match self.peek(&mut [0], time) {
-            Peek::Bytes(_) => thread::sleep(deadline.saturating_duration_since(Instant::now())),
-            Peek::Silence | Peek::End => {}
+        if matches!(self.peek(&mut [0], time), Peek::Bytes(_)) {
+            let left = deadline.saturating_duration_since(Instant::now());
+            let _ = self.take(&DeliveryStep::Wait(left)); // it does not fail
         }
     }
 
@@ -404,35 +393,41 @@ impl Session<'_> {
                 Peek::Silence => return false,
                 Peek::Bytes(length) => {
                     self.consume(&mut buffer[..length]);
-                    let start = std::mem::take(&mut self.unread).min(length);
                     let room = MAX_SURPLUS_BYTES.saturating_sub(self.surplus.len());
-                    let more = &buffer[start..length];
-                    self.surplus.extend_from_slice(&more[..more.len().min(room)]);
+                    self.surplus.extend_from_slice(&buffer[..length.min(room)]);
                 }
             }
         }
     }
 
-    fn peek(&self, buffer: &mut [u8], time: Duration) -> Peek {
-        peek(self.stream, buffer, time)
+    fn peek(&mut self, buffer: &mut [u8], time: Duration) -> Peek {
+        let peeked = peek(self.socket.stream, buffer, time, self.socket.stopping);
+        if matches!(peeked, Peek::End) {
+            let _ = self.socket.tap.read(&mut [0]); // the tap sees the end
+        }
+        peeked
     }
 
     /// Reads bytes that `peek` has seen. If there was a reset since then, the next `peek` reports it.
     fn consume(&mut self, seen: &mut [u8]) {
-        let _ = self.stream.read_exact(seen);
+        let _ = self.socket.tap.read_exact(seen);
     }
 
     fn outcome(&self, stop: Option<MockStop>) -> MockOutcome {
-        let mut differences = self.untrue.clone();
+        let mut differences: Vec<MockDifference> =
+            self.untrue.iter().map(MockDifference::new).collect();
         if !self.script.has_assertions() {
+            let (received, rules) = (&self.received, &self.options.rules);
             let difference =
-                differ::first_difference(self.script, &self.received, &self.request_ends);
+                differ::first_difference(self.script, received, &self.request_ends, rules);
             differences.extend(difference);
         }
-        if !self.surplus.is_empty() && self.script.has_bytes() {
+        let has_more = self.surplus.iter().any(|byte| !b"\r\n".contains(byte));
+        if has_more && self.script.has_bytes() {
             let shown = &self.surplus[..self.surplus.len().min(SHOWN_BYTES)];
             let length = counted(self.surplus.len(), "byte", "bytes");
-            differences.push(format!("the client sent more, {length}: {}", Visible(shown)));
+            let more = format!("the client sent more, {length}: {}", Visible(shown));
+            differences.push(MockDifference::new(more));
         }
         let has_crossed = !self.received.is_empty()
             || !self.surplus.is_empty()
@@ -441,10 +436,11 @@ impl Session<'_> {
         let mut timed_out = None;
         match stop {
             Some(MockStop::Stalled(what)) => {
-                timed_out = Some(format!("timed out after {:?}: {what}", self.timeout));
+                timed_out = Some(format!("timed out after {:?}: {what}", self.options.timeout));
             }
             Some(MockStop::ClientLeft(what)) => {
-                differences.push(format!("the client closed the connection early: {what}"));
+                let early = format!("the client closed the connection early: {what}");
+                differences.push(MockDifference::new(early));
             }
             None => {}
         }
@@ -454,24 +450,32 @@ impl Session<'_> {
 
 /// Waits for the next request on a connection that was kept. Returns false if the client has closed it
 /// or sends none in time.
-pub(super) fn has_next_request(stream: &TcpStream, timeout: Duration) -> bool {
-    matches!(peek(stream, &mut [0], timeout), Peek::Bytes(_))
+pub(super) fn has_next_request(socket: &mut MockSocket<'_>, timeout: Duration) -> bool {
+    let next = peek(socket.stream, &mut [0], timeout, socket.stopping);
+    if matches!(next, Peek::End) {
+        let _ = socket.tap.read(&mut [0]); // the tap sees the end
+    }
+    matches!(next, Peek::Bytes(_))
 }
 
 enum Peek {
     Bytes(usize),
-    /// No byte in time.
+    /// No byte in time, or the mock is to stop.
     Silence,
     /// The client has closed its side, or reset the connection.
     End,
 }
 
-/// Looks at the received bytes without reading them, and waits for the first one.
-fn peek(stream: &TcpStream, buffer: &mut [u8], time: Duration) -> Peek {
+/// Looks at the received bytes without reading them, and waits for the first one. A mock that is to
+/// stop has shut the reading half, and so ends the wait.
+fn peek(stream: &TcpStream, buffer: &mut [u8], time: Duration, stopping: &AtomicBool) -> Peek {
+    let is_stopping = || stopping.load(Ordering::SeqCst);
     // std refuses a timeout of zero, since the system would wait for ever.
-    let _ = stream.set_read_timeout(Some(time.max(Duration::from_millis(1))));
+    let wait = if is_stopping() { Duration::ZERO } else { time };
+    let _ = stream.set_read_timeout(Some(wait.max(Duration::from_millis(1))));
     loop {
         return match stream.peek(buffer) {
+            Ok(0) if is_stopping() => Peek::Silence,
             Ok(0) => Peek::End,
             Ok(length) => Peek::Bytes(length),
             Err(error) if error.kind() == ErrorKind::Interrupted => continue,
@@ -488,15 +492,4 @@ fn is_timeout(error: &io::Error) -> bool {
 /// Those assertions of a group that are about requests.
 fn on_requests(about: Side, assertions: &[Assertion]) -> impl Iterator<Item = &Assertion> {
     assertions.iter().filter(move |assertion| assertion.about(about) == Some(Side::Client))
-}
-
-/// Whether a reset is the next of these steps that may read or reset.
-fn is_last_before_reset(rest: &[Step]) -> bool {
-    let may_read = |step: &&Step| match step {
-        Step::Receive(_) | Step::Reset => true,
-        Step::Assert { about, assertions, .. } => on_requests(*about, assertions).next().is_some(),
-        _ => false,
-    };
-    let next = rest.iter().find(may_read);
-    next == Some(&Step::Reset)
 }

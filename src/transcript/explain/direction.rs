@@ -45,6 +45,10 @@ pub(super) struct DirectionExplainer {
     is_long_head: bool,
     /// Whether the software of a framework has been named.
     has_framework: bool,
+    /// Whether the next response is to a request that says that the connection ends after it.
+    pub answers_last_request: bool,
+    /// Whether the final response to the request that is being received has come.
+    is_answered: bool,
     /// Whether nothing more can be explained.
     pub is_over: bool,
     /// The remarks that the caller has not taken.
@@ -59,6 +63,8 @@ struct ContentSoFar {
     in_trailers: bool,
     /// Whether a byte of content would be a fault.
     must_not_follow: bool,
+    /// Whether the sender waits for the recipient before it sends the content.
+    waits: bool,
     /// Whether the connection ends it.
     is_until_close: bool,
     /// Whether bytes were left out of which an unknown part was content.
@@ -78,6 +84,8 @@ impl DirectionExplainer {
             ways_are_told: false,
             is_long_head: false,
             has_framework: false,
+            answers_last_request: false,
+            is_answered: false,
             is_over: false,
             remarks: Vec::new(),
         }
@@ -89,9 +97,16 @@ impl DirectionExplainer {
         mem::take(&mut self.remarks)
     }
 
-    /// Whether a message has begun and not ended.
+    /// Whether a message has begun and not ended, as far as it can be followed.
     pub fn is_within(&self) -> bool {
-        self.content.is_some() || !self.kept.is_empty()
+        !self.is_over && (self.content.is_some() || !self.kept.is_empty())
+    }
+
+    /// Takes the response to the last request of this side. Bytes after a complete one can be no
+    /// more of its content, because it would have come before.
+    pub fn take_answer(&mut self) {
+        self.is_answered = self.is_within();
+        self.has_ended &= self.is_answered;
     }
 
     /// Takes the end of the connection, if it ends the content that is being received.
@@ -175,6 +190,7 @@ impl DirectionExplainer {
     /// stays open.
     fn explain_head(&mut self, outline: &Outline, range: &Followed) {
         let (start, head) = self.take_kept();
+        self.is_answered = false;
         let mut fault = None;
         if mem::take(&mut self.is_long_head) {
             self.remark_at_end("this head is longer than is explained here, 256 KiB", "");
@@ -198,12 +214,23 @@ impl DirectionExplainer {
         let is_until_close = matches!(ending, Ending::Close | Ending::CloseCoded);
         let has_known_end = !self.is_over && !is_until_close;
         if has_known_end && fault.is_none() && ending != Ending::Interim {
-            let (_, clause, meaning) = persistence(outline);
+            let (_, clause, meaning) = match persistence(outline) {
+                glossary::STAYS_OPEN if self.side == Side::Client => glossary::WOULD_STAY_OPEN,
+                glossary::STAYS_OPEN_IN_1_0 if self.side == Side::Client => {
+                    glossary::WOULD_STAY_OPEN_IN_1_0
+                }
+                glossary::STAYS_OPEN | glossary::STAYS_OPEN_IN_1_0 if self.answers_last_request => {
+                    glossary::CLOSES_FOR_REQUEST
+                }
+                row => row,
+            };
             self.remark_at_end(meaning, clause);
         }
         // If a length says that content follows, the head has the fault.
         let must_not_follow = outline.status == Some(205) && fault.is_none();
-        let content = ContentSoFar { must_not_follow, is_until_close, ..ContentSoFar::default() };
+        let waits = outline.fields().has_member("expect", "100-continue");
+        let content =
+            ContentSoFar { must_not_follow, waits, is_until_close, ..ContentSoFar::default() };
         self.content = (!self.is_over && range.is_within).then_some(content);
         if self.side == Side::Server
             && let Some((software, fields)) = framework(outline)
@@ -242,7 +269,7 @@ impl DirectionExplainer {
             Some(content) if content.in_trailers && !line.is_empty() => {
                 match faults::in_trailer(line, start) {
                     Some(fault) => self.remarks.push(fault),
-                    None => words::trailer(line, start, &mut self.remarks),
+                    None => words::trailer(self.side, line, start, &mut self.remarks),
                 }
             }
             Some(content) if !line.is_empty() => {
@@ -286,7 +313,8 @@ impl DirectionExplainer {
             self.remarks.push(fault);
         } else if let Some(mut fault) = faults::in_head(self.side, &kept, start) {
             if words::head(self.side, &kept, start, &mut self.remarks) {
-                fault.text += "\nwhat follows is not explained, because its start is unknown";
+                fault.text += "\nwhat follows the head is not explained: after a fault in it, \
+                               programs may disagree about where the content ends";
             }
             self.remarks.push(fault);
         } else if kept.len() < MAX_KEPT_BYTES {
@@ -351,6 +379,14 @@ impl DirectionExplainer {
         let reader = dialogue.reader(self.side);
         let (ending, left) = (reader.ending(), reader.content_left());
         let bytes = counted(content.received, "byte", "bytes");
+        if self.is_answered {
+            let (_, clause, why) = match content.waits {
+                true => glossary::CONTENT_NOT_ASKED_FOR,
+                false => glossary::CONTENT_NOT_NEEDED,
+            };
+            let text = format!("the content stops after {bytes}: {why}");
+            return Remark::new(last(self.at), text, clause);
+        }
         let more = counted(left, "more was", "more were");
         if !line.is_empty()
             && let Some(range) = dialogue.next(self.side, missing_line_end(line))

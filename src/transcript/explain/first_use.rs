@@ -8,6 +8,7 @@
 //! (representation: the bytes that stand for a resource at this moment, ...)
 //! (target: what a request is about: ...)
 //! ```
+//! Left out: the words of these meanings, which would make a chain.
 //! The words and their meanings are those of [`words`]. Next: [`pasted`](mod@super::pasted).
 
 use std::collections::HashSet;
@@ -23,24 +24,21 @@ pub struct FirstUses {
 }
 
 impl FirstUses {
-    /// Adds a remark after each one that is the first to use a word, and for the words of the added
-    /// remarks too.
+    /// Adds remarks after each one that is the first to use a word. The words of the added remarks
+    /// are not explained: that would be a chain of them.
     pub fn explain_in(&mut self, remarks: Vec<Remark>) -> Vec<Remark> {
         let mut with_words = Vec::with_capacity(remarks.len());
         for remark in remarks {
-            let mut at = with_words.len();
+            let Remark { span, about, text, .. } = remark.clone();
             with_words.push(remark);
-            while let Some(Remark { span, about, text, .. }) = with_words.get(at).cloned() {
-                let mut used: Vec<_> =
-                    words().filter_map(|row| Some((use_of(&text, row.0)?, row))).collect();
-                used.sort_by_key(|&(at, _)| at);
-                for (_, (word, _, meaning)) in used {
-                    if self.explained.insert(word) && !about.eq_ignore_ascii_case(word) {
-                        let text = format!("({word}: {meaning})");
-                        with_words.push(Remark::new(span.clone(), text, ""));
-                    }
+            let mut used: Vec<_> =
+                words().filter_map(|row| Some((use_of(&text, row.0)?, row))).collect();
+            used.sort_by_key(|&(at, _)| at);
+            for (_, (word, _, meaning)) in used {
+                if !about.eq_ignore_ascii_case(word) && self.explained.insert(word) {
+                    let text = format!("({word}: {meaning})");
+                    with_words.push(Remark::new(span.clone(), text, ""));
                 }
-                at += 1;
             }
         }
         with_words
@@ -80,11 +78,12 @@ mod tests {
     #[test]
     fn the_first_use_of_a_word_is_followed_by_its_meaning_and_the_second_is_not() {
         let mut first_uses = FirstUses::default();
+        // The meaning of a word uses others, such as host, which the text does not have.
         let added = texts(&mut first_uses, "two origins");
-        assert!(added[1].starts_with("(origin: "), "{added:#?}");
-        // The meaning of a word uses others, which are explained after it.
-        assert!(added.iter().any(|text| text.starts_with("(port: ")), "{added:#?}");
-        assert_eq!(texts(&mut first_uses, "an origin and a port"), ["an origin and a port"]);
+        assert!(added.len() == 2 && added[1].starts_with("(origin: "), "{added:#?}");
+        let added = texts(&mut first_uses, "an origin and a host");
+        assert!(added.len() == 2 && added[1].starts_with("(host: "), "{added:#?}");
+        assert_eq!(texts(&mut first_uses, "an origin and a host"), ["an origin and a host"]);
     }
 
     #[test]

@@ -19,7 +19,7 @@ use super::remark::Remark;
 use super::sender::sender;
 use super::words::is_start_line;
 use crate::message::dialogue::{Dialogue, Side};
-use crate::message::fields::without_line_end;
+use crate::message::fields::{parse_digits, without_line_end};
 use crate::message::method::Method;
 use crate::message::reader::Part;
 use crate::transcript::glossary;
@@ -31,6 +31,9 @@ pub use kind::Pasted;
 /// ends.
 pub fn pasted(text: &[u8]) -> Option<Pasted> {
     if let Some(found) = curl::read(text) {
+        return Some(found);
+    }
+    if let Some(found) = no_message(text) {
         return Some(found);
     }
     let (text, shell) = without_prompt(text);
@@ -54,6 +57,43 @@ pub fn pasted(text: &[u8]) -> Option<Pasted> {
     }
     let request_method = shell.is_some_and(is_curl_head).then_some(Method::Head);
     Some(Pasted::Messages { wire, notes, request_method, is_cut })
+}
+
+/// Reads what people copy instead of a message: a URL, or a command for curl. Says what to do.
+fn no_message(text: &[u8]) -> Option<Pasted> {
+    let lines = || text.split(|&byte| byte == b'\n').map(<[u8]>::trim_ascii);
+    let first = lines().find(|line| !line.is_empty())?;
+    let command = [&b"$ "[..], b"% ", b"> "].into_iter().find_map(|it| first.strip_prefix(it));
+    let row = if is_curl(command.unwrap_or(first)) && !lines().any(is_start_line) {
+        glossary::CURL_COMMAND
+    } else if lines().filter(|line| !line.is_empty()).count() == 1 && is_url(first) {
+        glossary::URL_ALONE
+    } else {
+        return None;
+    };
+    Some(Pasted::Heads { lines: text.to_vec(), remarks: vec![note(row)] })
+}
+
+/// Whether this line runs curl.
+fn is_curl(line: &[u8]) -> bool {
+    let name = line.split(|&byte| byte == b' ').next().unwrap_or_default();
+    name != line && matches!(name, b"curl" | b"curl.exe")
+}
+
+/// Whether this line is a URL, as it is or as people write it: `http://h/a`, `h:5000/a`, `/a?b`.
+fn is_url(line: &[u8]) -> bool {
+    if line.iter().any(|byte| !byte.is_ascii_graphic()) || line.starts_with(b"HTTP/") {
+        return false;
+    }
+    let scheme = line.windows(3).position(|three| three == b"://");
+    let is_scheme =
+        |scheme: usize| scheme > 0 && line[..scheme].iter().all(u8::is_ascii_alphabetic);
+    let has_port = || {
+        let colon = line.iter().position(|&byte| byte == b':')?;
+        let port = line[colon + 1..].split(|&byte| byte == b'/').next()?;
+        Some(colon > 0 && parse_digits::<u16>(port).is_some())
+    };
+    line.starts_with(b"/") || scheme.is_some_and(is_scheme) || has_port() == Some(true)
 }
 
 /// Whether the text ends within a head that has fields. People copy heads without their empty line.
@@ -92,6 +132,8 @@ fn without_prompt(text: &[u8]) -> (&[u8], Option<&[u8]>) {
         let end = ends.into_iter().find_map(|end| shown.windows(2).position(|two| two == end));
         match end {
             Some(end) if !is_start_line(shown) => shell = Some(shown.split_at(end + 1)),
+            // A command that was copied without its prompt.
+            None if is_curl(shown) => shell = Some((b"", shown)),
             _ if shown.is_empty() && shell.is_some() => {}
             _ => break,
         }
@@ -105,6 +147,7 @@ fn without_prompt(text: &[u8]) -> (&[u8], Option<&[u8]>) {
     let last = rest.iter().rposition(|&byte| byte == b'\n').map_or(0, |lf| lf + 1);
     let last_line = &rest[last..];
     let next_prompt = match prompt.len() {
+        0 => None,
         1 => (last_line.trim_ascii_end() == prompt).then_some(0),
         length => last_line.windows(length).position(|part| part == prompt),
     };
@@ -129,6 +172,12 @@ fn with_line_ends(text: &[u8]) -> Option<Vec<u8>> {
             break;
         }
         let start = wire.len();
+        if rest.starts_with(b"\n") && !dialogue.reader(side).is_within() {
+            // No part of a message: to follow each of many would take long.
+            wire.extend_from_slice(b"\r\n");
+            rest = &rest[1..];
+            continue;
+        }
         let content = dialogue.reader(side).content_left();
         let line = rest.iter().position(|&byte| byte == b'\n');
         let length = match usize::try_from(content).unwrap_or(usize::MAX) {
@@ -179,6 +228,54 @@ mod tests {
     }
 
     #[test]
+    fn a_url_and_a_command_are_no_message() {
+        let note_on = |text: &str| match pasted(text.as_bytes()) {
+            Some(Pasted::Heads { lines, remarks }) if lines == text.as_bytes() => {
+                assert_eq!(remarks.len(), 1, "{remarks:#?}");
+                Some(remarks[0].text.clone())
+            }
+            _ => None,
+        };
+        for url in ["http://h:5000/about?x=1#top\n", "https://h", "127.0.0.1:5000/a", "/about?x=1"]
+        {
+            assert_eq!(note_on(url).as_deref(), Some(glossary::URL_ALONE.2), "{url}");
+        }
+        let commands = [
+            "curl 'http://h/' \\\n  -H 'Accept: a/b' \\\n  --data-raw '{}'\n",
+            "\n$ curl -v http://h/\n",
+            "curl.exe --request POST h\r\n",
+        ];
+        for command in commands {
+            assert_eq!(note_on(command).as_deref(), Some(glossary::CURL_COMMAND.2), "{command}");
+        }
+        for other in [
+            "GET http://h/ HTTP/1.1\n\n",
+            "curl -i h\nHTTP/1.1 200 OK\n\n",
+            "curl\n",
+            "HTTP/1.1\n",
+            "Host: h:80\n",
+            "http://h/\nhttp://i/\n",
+            "Host:h\n",
+        ] {
+            assert_eq!(note_on(other), None, "{other}");
+        }
+    }
+
+    #[test]
+    fn many_empty_lines_take_no_longer_than_as_many_others() {
+        let time = |line: &str| {
+            let text = format!("{}GET / HTTP/1.1\nHost: h\n\n", line.repeat(20_000));
+            let start = std::time::Instant::now();
+            let found = pasted(text.as_bytes());
+            let Some(Pasted::Messages { wire, .. }) = found else { panic!("{line:?}") };
+            crate::transcript::explain::explain(&wire, None, None);
+            start.elapsed()
+        };
+        let (of_empty_lines, of_others) = (time("\n"), time("GET / HTTP/1.1\nHost: h\n\n"));
+        assert!(of_empty_lines < of_others, "{of_empty_lines:?}, {of_others:?}");
+    }
+
+    #[test]
     fn any_text_can_be_read() {
         let curl = "* Connected to h\n> POST / HTTP/1.1\n> Content-Length: 3\n> \n} [3 bytes data]\n\
             < HTTP/1.1 200 OK\n< Transfer-Encoding: chunked\n< \n{ [9 bytes data]\nhi* Closing connection\n";
@@ -223,6 +320,8 @@ mod tests {
             let (found, shell) = without_prompt(text.as_bytes());
             assert_eq!((String::from_utf8_lossy(found), shell.is_some()), (rest.into(), true));
         }
+        let (rest, shell) = without_prompt(b"curl -i h\nHTTP/1.1 204 N\n\n");
+        assert_eq!((rest, shell), (&b"HTTP/1.1 204 N\n\n"[..], Some(&b"curl -i h"[..])));
         for other in ["GET / HTTP/1.1\nX: $ a\n\n", "$ curl\nno head\n", "cost: 5$ a\n"] {
             assert_eq!(without_prompt(other.as_bytes()), (other.as_bytes(), None));
         }

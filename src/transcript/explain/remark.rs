@@ -67,6 +67,8 @@ impl Remark {
                 let line = line.get(caret.saturating_sub(width)..).unwrap_or_default();
                 vec![indented(format!("{line:.within$}"))]
             }
+            // The columns of a table stand under each other.
+            (Some(line), None) if line.len() <= within => vec![indented(line.to_owned())],
             (Some(line), None) => fold(line, within, "  ").into_iter().map(indented).collect(),
             (None, _) => fold(line, width, "  "),
         });

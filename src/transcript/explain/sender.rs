@@ -7,6 +7,9 @@ use super::words::before;
 use crate::message::dialogue::{Dialogue, Side};
 use crate::message::fields::without_line_end;
 
+/// Empty lines before the first line of a message that are skipped: more than people paste.
+const MAX_EMPTY_LINES: usize = 64;
+
 /// Returns the side that sent these bytes, in a stream of both directions. `last` sent the bytes before
 /// them.
 pub(super) fn sender(dialogue: &Dialogue, last: Side, bytes: &[u8]) -> Side {
@@ -20,8 +23,9 @@ pub(super) fn sender(dialogue: &Dialogue, last: Side, bytes: &[u8]) -> Side {
         [0x15, 3, ..] if dialogue.requests() > 0 => return Side::Server,
         _ => {}
     }
-    let mut lines = bytes.split(|&byte| byte == b'\n').map(without_line_end);
-    let line = lines.find(|line| !line.is_empty()).unwrap_or_default();
+    let lines = bytes.split(|&byte| byte == b'\n').map(without_line_end);
+    // This is asked again for each of many empty lines.
+    let line = lines.take(MAX_EMPTY_LINES).find(|line| !line.is_empty()).unwrap_or_default();
     let mut sides = [Side::Server, Side::Client].into_iter();
     sides.find(|&side| can_begin_message(side, line)).unwrap_or(last)
 }

@@ -19,6 +19,7 @@ use crate::message::fields::{
 use crate::message::target::{check_authority, form, is_secret_name};
 use crate::message::visible::Visible;
 use crate::transcript::glossary::{self, Row, Shape, find, find_field, find_word};
+use crate::transcript::text::Prose;
 
 /// Characters of an element's name in a remark, at most.
 const NAME_CHARS: usize = 60;
@@ -40,13 +41,13 @@ pub(in crate::transcript) fn head(
         words.remark(&head[..1], glossary::EMPTY_LINE.2, glossary::EMPTY_LINE.1);
     }
     match lines.find(|line| !line.is_empty()) {
-        Some(line) if is_field_without_first_line(line) => words.field_line(line),
+        Some(line) if is_field_without_first_line(line) => words.field_line(side, line),
         Some(line) if side == Side::Client => words.request_line(line),
         Some(line) => words.status_line(line),
         None => {}
     }
     let fields = lines.by_ref().take_while(|line| !line.is_empty());
-    fields.for_each(|line| words.field_line(line));
+    fields.for_each(|line| words.field_line(side, line));
     lines.next().is_some()
 }
 
@@ -68,10 +69,10 @@ pub(super) fn chunk_size(line: &[u8], size: u64, at: usize, remarks: &mut Vec<Re
 }
 
 /// Explains a field line after chunked content.
-pub(super) fn trailer(line: &[u8], at: usize, remarks: &mut Vec<Remark>) {
+pub(super) fn trailer(side: Side, line: &[u8], at: usize, remarks: &mut Vec<Remark>) {
     let mut words = Words { whole: line, at, remarks };
     words.remark(line, glossary::TRAILER.2, glossary::TRAILER.1);
-    words.field_line(line);
+    words.field_line(side, line);
 }
 
 /// The lines that are being explained, and the offset of their first byte. Each part that gets a remark
@@ -137,8 +138,7 @@ impl Words<'_> {
                     self.row(before(pair, b"="), glossary::KEY_IN_QUERY);
                 }
                 Some((name, value)) => {
-                    let (name, value) =
-                        (element_name(name.as_bytes()), element_name(value.as_bytes()));
+                    let (name, value) = (readable(&name), readable(&value));
                     let text = format!("a parameter of the query: {name} is \"{value}\"");
                     self.named_remark(pair, text, "RFC 3986 section 3.4");
                 }
@@ -172,7 +172,7 @@ impl Words<'_> {
         }
     }
 
-    fn field_line(&mut self, line: &[u8]) {
+    fn field_line(&mut self, side: Side, line: &[u8]) {
         if let [b':', rest @ ..] = line {
             let name = &line[..1 + before(rest, b":").len()];
             self.pseudo_field(name, trim(line.get(name.len() + 1..).unwrap_or_default()));
@@ -181,7 +181,9 @@ impl Words<'_> {
             return;
         }
         let name = before(line, b":");
-        self.row(name, find_field(name).unwrap_or(glossary::UNKNOWN_FIELD));
+        let of_response = (side == Side::Server).then(|| find(glossary::FIELDS_OF_RESPONSES, name));
+        let row = of_response.flatten().or_else(|| find_field(name));
+        self.row(name, row.unwrap_or(glossary::UNKNOWN_FIELD));
         let value = trim(&line[name.len() + 1..]);
         let mut shapes = glossary::SHAPES.iter();
         match shapes.find(|(known, _)| name.eq_ignore_ascii_case(known.as_bytes())) {
@@ -231,7 +233,7 @@ impl Words<'_> {
             Shape::Tags => {
                 members(value).for_each(|member| self.tag(field, member));
             }
-            Shape::Weighted => self.weights(value),
+            Shape::Weighted => self.weights(field, value),
             Shape::Host if check_authority(value).is_ok() => self.host(value),
             Shape::Host => {}
         }
@@ -298,7 +300,8 @@ impl Words<'_> {
             let word = before(part, b"=; /");
             let with_argument = || find_word(field, &[word, b"="].concat());
             let row = is_parameter(part).then(with_argument).flatten();
-            let row = row.or_else(|| find_word(field, word));
+            let media_type = || find_word(field, before(part, b"=; "));
+            let row = row.or_else(media_type).or_else(|| find_word(field, word));
             let row = row.or(names_fields.then_some(glossary::HOP_BY_HOP_FIELD));
             row.into_iter().for_each(|row| self.row(part, row));
         }
@@ -319,19 +322,37 @@ impl Words<'_> {
         self.named_remark(value, text, "RFC 9110 section 4.2.1");
     }
 
-    /// Explains a list with weights: its members in the order of their weights.
-    fn weights(&mut self, value: &[u8]) {
+    /// Explains a list with weights: its members in the order of their weights. Equal weights are no
+    /// order.
+    fn weights(&mut self, field: &[u8], value: &[u8]) {
         for member in members(value).filter(|member| weighted(member).next().is_none()) {
             self.row(member, glossary::BAD_WEIGHT);
         }
         let mut members: Vec<(&[u8], u16)> = weighted(value).collect();
         members.sort_by_key(|&(_, weight)| Reverse(weight));
-        let list = members.iter().map(|&(member, weight)| match weight {
-            0 => format!("not {}", element_name(member)),
-            _ => format!("{} ({})", element_name(member), f64::from(weight) / 1000.0),
+        let is_same = |one: &(&[u8], u16), other: &(&[u8], u16)| one.1 == other.1;
+        let groups: Vec<&[(&[u8], u16)]> = members.chunk_by(is_same).collect();
+        let names = |group: &[(&[u8], u16)], before: &str| {
+            let names = group.iter().map(|(member, _)| before.to_owned() + &element_name(member));
+            names.collect::<Vec<_>>().join(", ")
+        };
+        let list = groups.iter().map(|group| match group {
+            [(_, 0), ..] => names(group, "not "),
+            [(_, 1..), ..] if groups.iter().filter(|group| group[0].1 > 0).count() == 1 => {
+                names(group, "")
+            }
+            [(_, weight)] => format!("{} ({})", names(group, ""), f64::from(*weight) / 1000.0),
+            [(_, weight), ..] => {
+                format!("{} ({} each)", names(group, ""), f64::from(*weight) / 1000.0)
+            }
+            [] => String::new(),
         });
         let list = list.collect::<Vec<_>>().join(", ");
-        let mut text = format!("in order of preference, with weights from 1 to 0: {list}");
+        let order = match &groups[..] {
+            [_] | [_, [(_, 0), ..]] => "without a preference",
+            _ => "in order of preference, with weights from 1 to 0",
+        };
+        let mut text = format!("{}, {order}: {list}", element_name(field));
         if text.len() > WEIGHTS_CHARS {
             text.truncate(WEIGHTS_CHARS); // the text is ASCII
             text += "...";
@@ -366,6 +387,13 @@ pub(super) fn element_name(bytes: &[u8]) -> String {
         name += "...";
     }
     name
+}
+
+/// Returns a decoded text: safe to print, and cut after [`NAME_CHARS`]. Its letters are shown.
+fn readable(text: &str) -> String {
+    let shown: String = text.chars().take(NAME_CHARS).collect();
+    let is_cut = shown.len() < text.len();
+    format!("{}{}", Prose::new(&shown).as_str(), if is_cut { "..." } else { "" })
 }
 
 /// Returns the parts of a cookie field between semicolons, trimmed and without the empty ones.
@@ -440,7 +468,7 @@ mod tests {
         }
         assert!(has(
             &remarks,
-            "in order of preference, with weights from 1 to 0: text/html (1), */* (0.1), not image/*"
+            "Accept, in order of preference, with weights from 1 to 0: text/html (1), */* (0.1), not"
         ));
         let all = sentences(&remarks).concat();
         assert!(!all.contains("s3cret") && !all.contains("c3RhZmY6czNjcmV0"), "{all}");
@@ -528,9 +556,70 @@ mod tests {
     #[test]
     fn parameters_belong_to_the_member_of_a_weighted_list() {
         let found = value(r#"Accept: text/html;level=1;q=0.5, a/b; x="c,d;q=0", */*;q=0"#);
-        let text = "in order of preference, with weights from 1 to 0: a/b; x=\"c,d;q=0\" (1), \
+        let text = "Accept, in order of preference, with weights from 1 to 0: a/b; x=\"c,d;q=0\" (1), \
                     text/html;level=1 (0.5), not */*";
         assert_eq!(found, [(String::new(), text.to_owned())]);
+    }
+
+    #[test]
+    fn equal_weights_are_no_order() {
+        for (list, text) in [
+            ("gzip, deflate, br", "without a preference: gzip, deflate, br"),
+            ("gzip;q=0.5, br;q=0.5", "without a preference: gzip, br"),
+            ("gzip, br, *;q=0", "without a preference: gzip, br, not *"),
+            ("a;q=0, b;q=0", "without a preference: not a, not b"),
+            (
+                "a, b;q=0.5, c, d;q=0.5, e;q=0, f;q=0",
+                "in order of preference, with weights from 1 to 0: a, c (1 each), b, d (0.5 each), not e, not f",
+            ),
+        ] {
+            let found = value(&format!("Accept-Encoding: {list}"));
+            assert_eq!(found, [(String::new(), format!("Accept-Encoding, {text}"))]);
+        }
+    }
+
+    #[test]
+    fn in_a_response_accept_is_about_the_next_request() {
+        let response = b"HTTP/1.1 415 N\r\nAccept: a/b\r\nAccept-Encoding: gzip\r\n\r\n";
+        let remarks = explain(response, Some(Side::Server), None);
+        assert!(has(&remarks, "Accept: the media types that this target takes as the body"));
+        assert!(has(&remarks, "Accept-Encoding: the compressions that this target takes"));
+        assert!(!sentences(&remarks).concat().contains("the client accepts"), "{remarks:#?}");
+    }
+
+    #[test]
+    fn a_decoded_parameter_shows_its_letters_and_no_control() {
+        for (query, text) in [
+            ("n=caf%C3%A9", "n is \"caf\u{e9}\""),
+            ("%E6%97%A5=%E6%9C%AC", "\u{65e5} is \"\u{672c}\""),
+            ("n=%1B[2J%0A%E2%80%AE", r#"n is "\x1b[2J\n\xe2\x80\xae""#),
+            ("n=%FF", "n is \"\u{fffd}\""),
+        ] {
+            let request = format!("GET /?{query} HTTP/1.1\r\nHost: h\r\n\r\n");
+            let remarks = explain(request.as_bytes(), Some(Side::Client), None);
+            let text = format!("a parameter of the query: {text}");
+            assert!(remarks.iter().any(|remark| remark.text == text), "{remarks:#?}");
+        }
+        let long = format!("GET /?n={} HTTP/1.1\r\n\r\n", "%C3%A9".repeat(100));
+        let remarks = explain(long.as_bytes(), Some(Side::Client), None);
+        let cut = format!("\"{}...\"", "\u{e9}".repeat(NAME_CHARS));
+        assert!(remarks.iter().any(|remark| remark.text.ends_with(&cut)), "{remarks:#?}");
+    }
+
+    #[test]
+    fn a_media_type_is_explained_by_its_whole_name_or_by_its_kind() {
+        for (value_of, text) in [
+            ("text/html; charset=utf-8", "a page"),
+            ("Application/JSON", "JSON: "),
+            ("application/x-www-form-urlencoded", "a form: "),
+            ("multipart/form-data; boundary=x", "a form in parts"),
+            ("multipart/mixed; boundary=x", "several parts"),
+            ("image/png", "a picture"),
+        ] {
+            let found = value(&format!("Content-Type: {value_of}"));
+            assert!(found[0].1.starts_with(text), "{value_of}: {found:?}");
+        }
+        assert_eq!(value("Content-Type: application/x-odd"), []);
     }
 
     #[test]

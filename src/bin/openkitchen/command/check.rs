@@ -97,7 +97,7 @@ pub fn command(arguments: &[OsString]) -> Result<ExitCode, CliError> {
         return Ok(ExitCode::SUCCESS);
     };
     if options.list {
-        print(&list());
+        print(&list())?;
         return Ok(ExitCode::SUCCESS);
     }
     let Some((typed, files)) = args.split_first() else {
@@ -136,12 +136,7 @@ fn read_cases(files: &[OsString], host: &str) -> Result<Vec<Case>, String> {
             (Err(why), _) => Err(why),
         }
     };
-    let cases: Vec<Case> = files.iter().map(read).collect::<Result<_, String>>()?;
-    // Among others, a recording whose server had no time to answer is skipped.
-    match cases.iter().map(|case| case.nothing_to_judge.as_ref()).collect::<Option<Vec<_>>>() {
-        Some(missing) => Err(missing[0].clone()),
-        None => Ok(cases),
-    }
+    files.iter().map(read).collect()
 }
 
 fn check_all(
@@ -158,7 +153,7 @@ fn check_all(
     for case in cases {
         if let Some(needed) = lessons.failed_need(case) {
             let result = CaseResult::without_need(needed);
-            print_result(&mut report, case, &result, options);
+            print_result(&mut report, case, &result, options)?;
             continue;
         }
         let played = check::play_and_keep(case, target);
@@ -168,7 +163,7 @@ fn check_all(
             return Err(no_connection(&target.authority, &why));
         }
         if *outcome == CheckOutcome::NothingToJudge {
-            print_result(&mut report, case, &CaseResult::from(played), options);
+            print_result(&mut report, case, &CaseResult::from(played), options)?;
             continue;
         }
         is_first = false;
@@ -179,25 +174,30 @@ fn check_all(
             lessons.played.insert(number, LessonOutcome::of(&played));
         }
         let result = lessons.result(case, played);
-        print_result(&mut report, case, &result, options);
+        print_result(&mut report, case, &result, options)?;
         if is_unreachable || silent_cases == MAX_SILENT_CASES {
             break;
         }
     }
     let is_silent = silent_cases == MAX_SILENT_CASES;
     let text = report.finish(cases.len(), is_silent);
-    print(&if options.json { json::counts(&report, cases.len()) } else { text });
+    print(&if options.json { json::counts(&report, cases.len()) } else { text })?;
     Ok(match report.count(Verdict::Fail) {
         0 => ExitCode::SUCCESS,
         _ => ExitCode::from(SOME_FAIL),
     })
 }
 
-fn print_result(report: &mut Report, case: &Case, result: &CaseResult, options: &CheckOptions) {
+fn print_result(
+    report: &mut Report,
+    case: &Case,
+    result: &CaseResult,
+    options: &CheckOptions,
+) -> Result<(), CliError> {
     let object =
         options.json.then(|| json::case(case, result, report.same_as(result), options.show));
     let text = report.add(case, result);
-    print(&object.unwrap_or(text));
+    print(&object.unwrap_or(text))
 }
 
 /// The lessons that were played so far, for those that need them.
@@ -298,7 +298,7 @@ fn list() -> String {
         Ok(None) => "  (learn only)",
         _ => "",
     };
-    course::contents(|_, _| "", about)
+    course::contents(|_, _| "", |number, lesson| about(number, lesson).to_owned())
 }
 
 #[cfg(test)]

@@ -15,12 +15,15 @@
 //! transcript: the meaning becomes prose after each block.
 
 use std::ffi::{OsStr, OsString};
+use std::path::Path;
 use std::process::ExitCode;
 
+use openkitchen::message::fold::fold;
 use openkitchen::message::visible::Visible;
 use openkitchen::transcript::explain::{
     FirstUses, Pasted, Remark, annotate, explain, explain_part, pasted, prose,
 };
+use openkitchen::transcript::glossary::{self, Row};
 use openkitchen::{Method, Transcript};
 
 use super::flags::{CommandLine, Flag};
@@ -59,7 +62,8 @@ const FLAGS: [Flag<ExplainOptions>; 1] = [Flag {
 
 const COMMAND_LINE: CommandLine<ExplainOptions> = CommandLine {
     usage: "openkitchen explain: print what the bytes of a message mean\n\n\
-        openkitchen explain [FLAGS] [FILE]\n\n\
+        openkitchen explain [FLAGS] [FILE]\n\
+        openkitchen explain WORD       what a word means, such as ETag or 304\n\n\
         FILE holds a request or a response, its header fields and its body (content),\n\
         or a transcript, as --record writes it, or pasted text: what curl -v prints,\n\
         heads from a browser's tools, lines that end in LF alone, a prompt before them.\n\
@@ -87,12 +91,28 @@ pub fn command(arguments: &[OsString]) -> Result<ExitCode, CliError> {
     };
     let text = match &files[..] {
         [] => explained(&read("-".as_ref())?, &options).map_err(|error| failed("stdin", &error))?,
-        [file] => explained(&read(file)?, &options)
-            .map_err(|error| failed(&file.to_string_lossy(), &error))?,
+        [file] => match word(file) {
+            Some(meaning) => meaning,
+            None => explained(&read(file)?, &options)
+                .map_err(|error| failed(&file.to_string_lossy(), &error))?,
+        },
         _ => return Err(CliError::Usage("explain takes one file: explain [FILE]".into())),
     };
-    print(&text);
+    print(&text)?;
     Ok(ExitCode::SUCCESS)
+}
+
+/// Returns the meaning of a word, such as `ETag` or `304`, if it is the name of no file.
+fn word(name: &OsStr) -> Option<String> {
+    let text = name.to_str().filter(|_| !Path::new(name).exists())?;
+    let is_same = |row: &Row| row.0.eq_ignore_ascii_case(text);
+    let tables = [glossary::METHODS, glossary::STATUSES];
+    let mut rows = tables.into_iter().filter_map(|table| glossary::find(table, text.as_bytes()));
+    let field = || glossary::find_field(text.as_bytes());
+    let (name, clause, meaning) =
+        glossary::words().find(is_same).or_else(|| rows.next()).or_else(field)?;
+    let clause = if clause.is_empty() { String::new() } else { format!(" ({clause})") };
+    Some(fold(&format!("{name}: {meaning}{clause}"), WIDTH, "  ").join("\n") + "\n")
 }
 
 fn read(file: &OsStr) -> Result<Vec<u8>, CliError> {

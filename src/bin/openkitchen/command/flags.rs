@@ -78,15 +78,15 @@ impl<O> CommandLine<O> {
     /// A variable that looks like a flag of ours and is none gets a warning on stderr.
     ///
     /// # Errors
-    /// See [`parse`].
+    /// See [`parse`] and [`print`].
     pub fn read(
         &self,
         arguments: &[OsString],
         mut options: O,
     ) -> Result<Option<(O, Vec<OsString>)>, CliError> {
         match parse(self.flags, arguments, |name| env::var_os(name), &mut options)? {
-            ParsedArgs::Help => print(&self.help()),
-            ParsedArgs::Version => print(concat!("openkitchen ", env!("CARGO_PKG_VERSION"), "\n")),
+            ParsedArgs::Help => print(&self.help())?,
+            ParsedArgs::Version => print(concat!("openkitchen ", env!("CARGO_PKG_VERSION"), "\n"))?,
             ParsedArgs::Do(others) => {
                 for (name, value) in env::vars_os() {
                     if let Some(warning) = unknown_variable(self.flags, &name, &value) {

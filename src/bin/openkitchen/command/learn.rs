@@ -30,7 +30,7 @@ use self::progress::Progress;
 use self::screen::Screen;
 use self::server::LessonServer;
 use super::flags::{CommandLine, Flag, SECONDS, time};
-use super::{CliError, print};
+use super::{CliError, exit_code, print};
 use crate::site::{course, likes};
 
 /// Numbers up to this one are those of lessons; a larger one is a port.
@@ -63,7 +63,7 @@ const FLAGS: [Flag<LearnOptions>; 3] = [
 const COMMAND_LINE: CommandLine<LearnOptions> = CommandLine {
     usage: "openkitchen learn: HTTP in short lessons, with a real server\n\n\
         openkitchen learn [ADDR]         go on where you were, or begin\n\
-        openkitchen learn LESSON [ADDR]  open one lesson, by number or name\n\
+        openkitchen learn LESSON [ADDR]  open one, by its number or a word of its name\n\
         openkitchen learn words [WORD]   say what the words of HTTP mean\n\n\
         A lesson says what it is about, shows a request and asks what you expect. Then\n\
         it sends the request, explains the answer, and breaks the request in two or\n\
@@ -72,9 +72,10 @@ const COMMAND_LINE: CommandLine<LearnOptions> = CommandLine {
         host:port, or a port alone from 1000 up.",
     flags: &FLAGS,
     notes: "At each question: a number answers it, Enter goes on, r shows the rule of the\n\
-        RFC, q ends. What you have done is kept in ~/.local/state/openkitchen/learn, or\n\
-        below XDG_STATE_HOME.\n\
-        Exit code: 0 the end, 2 the command line is wrong, 3 no connection.\n\
+        RFC, e explains all of the last exchange, q ends. What you have done is kept in\n\
+        ~/.local/state/openkitchen/learn, or below XDG_STATE_HOME.\n\
+        Exit code: 0 the end, 1 stdout cannot be written, 2 the command line is wrong;\n\
+        without a whole response: 3 no connection, or silence, 4 a close or a reset.\n\
         Each flag is also a variable: --timeout is OPENKITCHEN_TIMEOUT.",
 };
 
@@ -111,7 +112,7 @@ pub fn command(arguments: &[OsString]) -> Result<ExitCode, CliError> {
         let mut screen = Screen::on_stdout();
         progress.notice.iter().for_each(|notice| screen.paragraph(notice));
         screen.show();
-        print(&progress.contents());
+        print(&progress.contents())?;
         return Ok(ExitCode::SUCCESS);
     }
     let server = LessonServer::of(address.as_deref(), options.timeout)?;
@@ -119,11 +120,11 @@ pub fn command(arguments: &[OsString]) -> Result<ExitCode, CliError> {
     if options.print {
         let all = lesson.map_or(1..=course::count(), |number| number..=number);
         teacher.print_all(all)?;
-        return Ok(ExitCode::SUCCESS);
+    } else {
+        end_at_signal().map_err(|error| CliError::Failed(error.to_string()))?;
+        teacher.teach(&mut progress, lesson, &mut Reader::stdin())?;
     }
-    end_at_signal().map_err(|error| CliError::Failed(error.to_string()))?;
-    teacher.teach(&mut progress, lesson, &mut Reader::stdin())?;
-    Ok(ExitCode::SUCCESS)
+    teacher.finish().map(exit_code)
 }
 
 /// Reads which lesson and which server the arguments name.
@@ -136,24 +137,48 @@ fn named(args: &[OsString]) -> Result<Named, CliError> {
         let found = if is_port { None } else { course::find(&typed) };
         match found {
             Some(number) if named.lesson.is_none() => {
-                named.lesson = Some(number.map_err(|error| {
-                    CliError::Usage(format!("{error}. A port of 3 digits or less is :{typed}"))
-                })?);
+                named.lesson = Some(number.map_err(|error| no_such_lesson(&error, &typed))?);
             }
-            None if is_port || typed.contains([':', '.']) => named.address = Some(arg.clone()),
-            None => return Err(CliError::Usage(unknown(&typed))),
-            Some(_) => {
-                return Err(CliError::Usage("learn opens one lesson: learn 7".into()));
+            None if is_port || typed.contains([':', '.']) => {
+                if named.address.replace(arg.clone()).is_some() {
+                    let sentence = "learn asks one server: learn 7 127.0.0.1:5000";
+                    return Err(CliError::Usage(sentence.into()));
+                }
             }
+            None if named.lesson.is_none() => named.lesson = Some(with_word(&typed)?),
+            _ => return Err(CliError::Usage("learn opens one lesson: learn 7".into())),
         }
     }
     Ok(named)
+}
+
+/// Says that a number is not that of a lesson. It may be meant as a port; port 0 is none.
+fn no_such_lesson(error: &str, typed: &str) -> CliError {
+    CliError::Usage(match typed.parse() {
+        Ok(0_u16) => error.to_owned(),
+        _ => format!("{error}. A port of 3 digits or less is :{typed}"),
+    })
+}
+
+/// Returns the number of the lesson that has this word in its name.
+fn with_word(word: &str) -> Result<usize, CliError> {
+    match &course::search(word)[..] {
+        [] => Err(CliError::Usage(unknown(word))),
+        [(number, _)] => Ok(*number),
+        several => {
+            let lessons =
+                several.iter().map(|(number, it)| format!("{number} {}", it.short_name()));
+            let lessons = lessons.collect::<Vec<_>>().join(", ");
+            Err(CliError::Usage(format!("`{word}` could be one of several lessons: {lessons}")))
+        }
+    }
 }
 
 /// Says that a word names nothing, and which lesson has a name like it.
 fn unknown(typed: &str) -> String {
     let names = course::lessons().map(|(_, lesson)| lesson.short_name());
     let hint = match nearest(typed, names) {
+        _ if typed == "localhost" => "an address has a port: localhost:5000".to_owned(),
         Some(name) => format!("did you mean {name}?"),
         None => "learn --list lists the lessons, and an address has a port".to_owned(),
     };
@@ -167,18 +192,17 @@ fn words(args: &[OsString]) -> Result<(), CliError> {
         [word] => Some(word.to_string_lossy()),
         _ => return Err(CliError::Usage("learn words takes one word".into())),
     };
-    let is_wanted = |word: &str| wanted.as_deref().is_none_or(|it| it.eq_ignore_ascii_case(word));
     let mut screen = Screen::on_stdout();
-    let mut found = false;
-    for (word, clause, meaning) in glossary::words().filter(|(word, ..)| is_wanted(word)) {
-        found = true;
+    let rows = wanted.as_deref().map_or_else(glossary::dictionary, glossary::look_up);
+    for (word, clause, meaning) in &rows {
         let clause = if clause.is_empty() { String::new() } else { format!(" ({clause})") };
         screen.hanging(&format!("{word}: {meaning}{clause}"), "  ");
     }
     screen.show();
+    screen.finish()?;
     match wanted {
-        Some(word) if !found => {
-            let hint = nearest(&word, glossary::words().map(|(word, ..)| word));
+        Some(word) if rows.is_empty() => {
+            let hint = nearest(&word, glossary::dictionary().into_iter().map(|(word, ..)| word));
             let hint = hint.map_or_else(
                 || "learn words lists them all".to_owned(),
                 |known| format!("did you mean {known}?"),
@@ -194,7 +218,7 @@ fn words(args: &[OsString]) -> Result<(), CliError> {
 fn end_at_signal() -> io::Result<()> {
     sys::on_stop_signal(|signals| {
         signals.first();
-        print(&format!("\n{}\n", lesson::GOODBYE));
+        let _ = print(&format!("\n{}\n", lesson::GOODBYE)); // the process ends all the same
         process::exit(0);
     })
 }
@@ -216,6 +240,7 @@ mod tests {
             ("1", lesson(1)),
             ("a-port-opens", lesson(1)),
             ("01-a-port-opens.wire", lesson(1)),
+            ("etag", lesson(20)),
             ("5000", Named { lesson: None, address: Some("5000".into()) }),
             ("1 :80", Named { lesson: Some(1), address: Some(":80".into()) }),
             ("h.test:80 1", Named { lesson: Some(1), address: Some("h.test:80".into()) }),
@@ -224,13 +249,21 @@ mod tests {
         }
         for (line, error) in [
             ("999", "there is no lesson 999"),
-            ("0", "there is no lesson 0"),
+            ("0", "there is no lesson 0: lessons are 1 to"),
+            ("localhost", "an address has a port: localhost:5000"),
+            ("1:80 1:81", "one server"),
+            ("5000 5001", "one server"),
             ("a-port-open", "did you mean a-port-opens?"),
             ("far-fetched", "learn --list"),
+            ("chunk", "18 chunks, 40 a-length-and-chunks, 41 a-bad-chunk-size"),
+            ("length", "16 a-length-too-small, 17 a-length-too-large"),
+            ("1 etag", "one lesson"),
             ("1 2", "one lesson"),
         ] {
             let said = read(line).expect_err(line);
             assert!(said.contains(error), "{line}: {said}");
         }
+        assert!(read("999").expect_err("none").contains("3 digits or less is :999"));
+        assert!(!read("0").expect_err("none").contains(":0"), "no server has port 0");
     }
 }

@@ -40,6 +40,8 @@ use std::ffi::OsString;
 use std::io::{self, Write};
 use std::process::ExitCode;
 
+#[cfg(feature = "tools")]
+use openkitchen::play::send::SendOutcome;
 use openkitchen::transcript::nearest::nearest;
 
 /// A command with a name.
@@ -108,15 +110,54 @@ pub enum CliError {
 #[cfg(feature = "tools")]
 pub const NO_CONNECTION: u8 = 3;
 
-/// Prints to stdout. Errors are ignored: the program that reads stdout may have closed it, and
-/// `print!` would panic then.
-pub fn print(text: &str) {
-    let _ = io::stdout().write_all(text.as_bytes());
+/// Exit code: the server closed or reset the connection, and no complete response.
+#[cfg(feature = "tools")]
+const CLOSED: u8 = 4;
+
+/// The exit code for what a server did with the requests that were sent to it.
+#[cfg(feature = "tools")]
+pub fn exit_code(outcome: SendOutcome) -> ExitCode {
+    match outcome {
+        SendOutcome::Answered => ExitCode::SUCCESS,
+        SendOutcome::Silent => ExitCode::from(NO_CONNECTION),
+        SendOutcome::Closed => ExitCode::from(CLOSED),
+    }
+}
+
+/// Prints to stdout.
+///
+/// # Errors
+/// See [`printed`].
+pub fn print(text: &str) -> Result<(), CliError> {
+    printed(write_stdout(text))
+}
+
+/// Writes to stdout at once. (`print!` would panic after an error.)
+///
+/// # Errors
+/// Not all could be written.
+pub fn write_stdout(text: &str) -> io::Result<()> {
+    let mut stdout = io::stdout();
+    stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush())
+}
+
+/// The result of writing to stdout, for a command. That the reader has closed it is no error: it has
+/// read as much as it wants, as `head` does.
+///
+/// # Errors
+/// stdout cannot be written: its disk is full, for example.
+pub fn printed(result: io::Result<()>) -> Result<(), CliError> {
+    match result {
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
+            Err(CliError::Failed(format!("cannot write to stdout: {error}")))
+        }
+        _ => Ok(()),
+    }
 }
 
 /// Prints a line of prose, as it stands in a transcript.
 pub fn print_line(line: &str) {
-    print(&format!("# {line}\n"));
+    let _ = print(&format!("# {line}\n")); // the server goes on all the same
 }
 
 #[cfg(all(test, feature = "tools"))]

@@ -117,7 +117,7 @@ pub fn read(arguments: &[OsString]) -> Result<Option<SiteOptions>, CliError> {
     match words.first() {
         None => options.server.check_memory().map(|()| Some(options)),
         Some(word) if word == "help" => {
-            print(&COMMAND_LINE.help());
+            print(&COMMAND_LINE.help())?;
             Ok(None)
         }
         Some(word) => Err(unknown_command(&word.to_string_lossy())),

@@ -26,14 +26,11 @@ use std::process::ExitCode;
 
 use openkitchen::play::connect;
 use openkitchen::play::script::has_connection;
-use openkitchen::play::send::{SendOptions, SendOutcome, SendPlayer};
+use openkitchen::play::send::{SendOptions, SendPlayer};
 use openkitchen::transcript::Side;
 
 use super::flags::{CommandLine, Flag, SECONDS, time};
-use super::{CliError, NO_CONNECTION, address, script};
-
-/// Exit code: the server closed or reset the connection, and no complete response.
-const CLOSED: u8 = 4;
+use super::{CliError, address, exit_code, script};
 
 #[rustfmt::skip]
 const FLAGS: [Flag<SendOptions>; 3] = [
@@ -115,11 +112,7 @@ pub fn command(arguments: &[OsString]) -> Result<ExitCode, CliError> {
         None => player.send_stdin(io::stdin(), io::stdin().is_terminal()),
     };
     played.map_err(CliError::NoConnection)?;
-    Ok(match player.finish() {
-        SendOutcome::Answered => ExitCode::SUCCESS,
-        SendOutcome::Silent => ExitCode::from(NO_CONNECTION),
-        SendOutcome::Closed => ExitCode::from(CLOSED),
-    })
+    Ok(exit_code(player.finish()))
 }
 
 #[cfg(test)]

@@ -13,7 +13,8 @@
 //!
 //! Rule: watch passes a half-close on as a half-close and a reset as a reset, and sends no HTTP itself. If
 //! the server cannot be reached, the client's connection is closed and the reason is printed, once a
-//! minute. What watch does itself is shown as the end of neither side.
+//! minute. What watch does itself is shown as the end of neither side; a response that it cuts short, at
+//! a stop or the idle timeout, ends in a reset, so that no client takes it for whole.
 //!
 //! Bounds: the number of connections, with two threads each; and an idle timeout, by default an
 //! hour, because a peer that loses power sends no FIN. Once the server is reached, there is no
@@ -39,7 +40,7 @@ use openkitchen::net::connections::Connections;
 use openkitchen::net::shared::Shared;
 use openkitchen::observe::TraceOptions;
 use openkitchen::play::connect;
-use openkitchen::play::watch::{ClosedByWatch, WRITE_POLL_INTERVAL, Watcher};
+use openkitchen::play::watch::{ClosedByWatch, WRITE_POLL_INTERVAL, Watcher, cut_off};
 use openkitchen::{Limits, Observer, Scheduling, sys};
 
 use super::bind::Bound;
@@ -233,6 +234,7 @@ fn watch(server: &str, options: &WatchOptions) -> Result<(), CliError> {
         let left = shared.shutdown(scope);
         if !left.is_empty() {
             // The server may never answer them, so the process ends without them.
+            cut_off(&left, &viewers.follower);
             logging::say("stopped");
             viewers.finish();
             logging::finish();

@@ -32,7 +32,7 @@ pub fn command(arguments: &[OsString]) -> Result<ExitCode, CliError> {
     match words.first() {
         None => Err(CliError::Usage("a command is missing: serve DIR, or healthcheck".into())),
         Some(word) if word == "help" => {
-            print(&COMMAND_LINE.help());
+            print(&COMMAND_LINE.help())?;
             Ok(ExitCode::SUCCESS)
         }
         Some(word) => Err(unknown_command(&word.to_string_lossy())),

@@ -35,6 +35,9 @@ use openkitchen::transcript::paragraphs::{key, paragraphs};
 /// The host in the files: the address of the site, if no flag gives another.
 pub const SITE_HOST: &str = "127.0.0.1:5000";
 
+/// Another name of the site's machine, with its port: see [`other_name`].
+const OTHER_NAME: &str = "localhost:5000";
+
 /// Columns of the contents.
 const COLUMNS: usize = 80;
 
@@ -194,6 +197,20 @@ pub fn find(typed: &str) -> Option<Result<usize, String>> {
     Some(with_number(number).map(|_| number).map_err(|_| there_is_none()))
 }
 
+/// Returns the lessons that have this word, or its plural, in their names, or else in their titles.
+pub fn search(word: &str) -> Vec<(usize, &'static Lesson)> {
+    let has_word = |text: &str| {
+        let mut words = text.split(|it: char| !it.is_ascii_alphanumeric());
+        words
+            .any(|it| [it, it.trim_end_matches('s')].iter().any(|it| it.eq_ignore_ascii_case(word)))
+    };
+    let found: Vec<_> = lessons().filter(|(_, lesson)| has_word(lesson.short_name())).collect();
+    if !found.is_empty() {
+        return found;
+    }
+    lessons().filter(|(_, lesson)| has_word(&lesson.notes().title)).collect()
+}
+
 impl Lesson {
     /// The name without the number, such as `no-host`.
     pub fn short_name(&self) -> &'static str {
@@ -223,7 +240,8 @@ impl Lesson {
         let page = |(number, text): (usize, &&'static str)| {
             let name = format!("{}.break-{number}.wire", self.name);
             let case = case(&name, text, host)?.ok_or_else(|| format!("{name}: no request"))?;
-            Ok((Notes::of(text), case))
+            // Most of them ask for a page that only the lesson site has.
+            Ok((Notes::of(text), Case { is_about_site: true, ..case }))
         };
         (1..).zip(self.breaks).map(page).collect()
     }
@@ -284,18 +302,30 @@ fn case(name: &str, text: &str, host: &str) -> Result<Option<Case>, String> {
     // Other bytes could mean something in a transcript; no host has them.
     let is_host =
         host.bytes().all(|byte| byte.is_ascii_alphanumeric() || b".-_:[]%".contains(&byte));
-    let text = &*if is_host { text.replace(SITE_HOST, host) } else { text.to_owned() };
+    let text = &*if is_host {
+        text.replace(SITE_HOST, host).replace(OTHER_NAME, &other_name(host))
+    } else {
+        text.to_owned()
+    };
     let transcript =
         script::parse(text, Side::Client).map_err(|error| format!("{name}: {error}"))?;
     let has_connection = script::has_connection(&transcript.items);
     has_connection.then(|| Case::read(name, text)).transpose()
 }
 
-/// Returns the contents of the course, a line for each lesson. `mark` is what stands before a
+/// Returns another name for this machine, with the port of `host`.
+fn other_name(host: &str) -> String {
+    let port = host.rfind(':').filter(|&colon| !host[colon..].contains(']'));
+    let (name, port) = host.split_at(port.unwrap_or(host.len()));
+    let other = if name == "localhost" { "127.0.0.1" } else { "localhost" };
+    format!("{other}{port}")
+}
+
+/// Returns the contents of the course, a line or two for each lesson. `mark` is what stands before a
 /// lesson, and `after` what follows its title.
 pub fn contents(
     mark: impl Fn(usize, &Lesson) -> &'static str,
-    after: impl Fn(usize, &Lesson) -> &'static str,
+    after: impl Fn(usize, &Lesson) -> String,
 ) -> String {
     let mut text = String::new();
     let mut number = 0;
@@ -306,7 +336,10 @@ pub fn contents(
         for lesson in group.lessons {
             number += 1;
             let (mark, after) = (mark(number, lesson), after(number, lesson));
-            let _ = writeln!(text, "{mark}{number:02}  {}{after}", lesson.notes().title);
+            let line = format!("{mark}{number:02}  {}{after}", lesson.notes().title);
+            for line in fold(&line, COLUMNS, &" ".repeat(mark.len() + 4)) {
+                let _ = writeln!(text, "{line}");
+            }
         }
     }
     text
@@ -378,6 +411,34 @@ mod tests {
             assert_eq!(find(number), Some(Err(error)));
         }
         assert_eq!((group_of(1).title, group_of(last).title), ("the message", GROUPS[4].title));
+    }
+
+    #[test]
+    fn a_lesson_is_found_by_a_word_of_its_name_or_else_of_its_title() {
+        let names = |word| -> Vec<_> {
+            search(word).into_iter().map(|(_, lesson)| lesson.short_name()).collect()
+        };
+        assert_eq!(names("ETag"), ["the-etag"]);
+        assert_eq!(names("host"), ["a-host-in-the-target", "no-host", "two-hosts"]);
+        assert_eq!(names("303"), ["the-redirect"], "in its title");
+        assert_eq!(names("no-such-word"), [""; 0]);
+    }
+
+    #[test]
+    fn the_other_name_of_the_machine_has_the_port_of_the_server() {
+        for (host, expected) in [
+            ("127.0.0.1:41233", "localhost:41233"),
+            ("localhost:80", "127.0.0.1:80"),
+            ("[::1]:80", "localhost:80"),
+            ("[::1]", "localhost"),
+            ("h.test", "localhost"),
+        ] {
+            assert_eq!(other_name(host), expected, "{host}");
+        }
+        let (_, lesson) = search("worlds")[0];
+        let (_, case) = &lesson.breaks("127.0.0.1:41233").expect("cases")[0];
+        let sent: String = case.items.iter().map(Item::to_string).collect();
+        assert!(sent.contains("Origin: http://localhost:41233\n"), "{sent}");
     }
 
     #[test]

@@ -101,12 +101,25 @@ pub fn redirect(_: &Request<Site>) -> Response {
 
 /// `GET /lesson/cookie`: the server keeps nothing. The client sends the number back (RFC 6265).
 pub fn cookie(request: &Request<Site>) -> Response {
-    let value = |pair: &str| pair.trim().strip_prefix(COOKIE)?.strip_prefix('=')?.parse().ok();
-    let before: Option<u32> = request.only("cookie").and_then(|it| it.split(';').find_map(value));
-    let visits = before.unwrap_or(0).saturating_add(1).min(MAX_VISITS);
+    let value =
+        |pair: &'_ str| pair.trim().strip_prefix(COOKIE)?.strip_prefix('=').map(str::to_owned);
+    let lines = request.field_lines().values("cookie").filter_map(|it| str::from_utf8(it).ok());
+    let sent: Option<String> = lines.flat_map(|line| line.split(';')).find_map(value);
+    let before = sent.as_ref().map(|sent| sent.parse::<u32>());
+    let visits = match before {
+        Some(Ok(before)) => before.saturating_add(1).min(MAX_VISITS),
+        _ => 1,
+    };
     let sentence = match before {
+        None if request.field_lines().values("cookie").next().is_some() => {
+            format!("You sent a cookie, but not one named {COOKIE}, so this is visit 1.\n")
+        }
         None => "You sent no cookie, so this is visit 1.\n".to_owned(),
-        Some(before) => format!("Your cookie says {before}, so this is visit {visits}.\n"),
+        Some(Ok(before)) if before < MAX_VISITS => {
+            format!("Your cookie says {before}, so this is visit {visits}.\n")
+        }
+        Some(Ok(before)) => format!("Your cookie says {before}. The count ends at {MAX_VISITS}.\n"),
+        Some(Err(_)) => "Your cookie has no number that counts, so this is visit 1.\n".to_owned(),
     };
     let attributes = "Path=/lesson/cookie; Max-Age=600; HttpOnly; SameSite=Lax";
     Response::text(sentence)

@@ -182,7 +182,7 @@ HTTP/1.1 200 OK
 Content-Length: 6
 
 hello\\n
-# 1 GET /about 200 0.2 ms keep-alive
+# 1 GET /about 200 0.2 ms, stays open
 --- client half-close
 --- server closed
 ",
@@ -313,7 +313,7 @@ Content-Length: 0
 --- @2 client half-close
 --- @3 open from 127.0.0.1:4000
 
-# @3 is open and silent: a browser opens a spare connection, and uses it when it needs one more
+# @3 is open and silent: it may be a spare connection, which a browser uses when it needs one more
 --- @4 open from 127.0.0.1:4000
 --- @3 silent 13s
 
@@ -403,7 +403,7 @@ Host: h
 HTTP/1.1 200 OK
 Content-Length: 0
 
-# 1 GET / 200 0.2 ms keep-alive
+# 1 GET / 200 0.2 ms, stays open
 
 >>> @2 34 bytes, +0.2 ms, kept alive
 GET /healthz HTTP/1.1
@@ -413,7 +413,7 @@ Host: h
 HTTP/1.1 503 Service Unavailable
 Content-Length: 0
 
-# 2 GET /healthz 503 0.2 ms keep-alive
+# 2 GET /healthz 503 0.2 ms, stays open
 ",
     );
 }
@@ -495,7 +495,7 @@ Host: h
 GET /b HTTP/1.1
 Host: h
 
-# 4 GET /b 200 0.2 ms keep-alive
+# 4 GET /b 200 0.2 ms, stays open
 
 >>> 19 bytes, +0.2 ms
 GET /c HTTP/1.1
@@ -546,6 +546,12 @@ fn tls_from_a_server_is_told_once_as_what_it_is() {
     let mut other = test_view();
     other.open(1).receive(1, b"\x16\x03\x01\0\x05").send(1, ok(2));
     assert_eq!(other.prose_lines(TOLD), 0, "{}", other.text());
+    // In a tunnel, it is the server behind the proxy that speaks TLS.
+    let mut tunnel = test_view();
+    tunnel.open(1).receive(1, "CONNECT h:443 HTTP/1.1\r\nHost: h:443\r\n\r\n");
+    tunnel.send(1, "HTTP/1.1 200 OK\r\n\r\n").receive(1, b"\x16\x03\x01\0\x05");
+    tunnel.send(1, b"\x16\x03\x03\0\x05");
+    assert_eq!(tunnel.prose_lines(TOLD), 0, "{}", tunnel.text());
 }
 
 #[test]

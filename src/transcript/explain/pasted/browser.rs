@@ -26,6 +26,7 @@ const SUMMARY: [&str; 5] =
 /// Reads heads of HTTP/2, and header fields without their first line: the lines, and their
 /// explanations. `None` if the text is neither.
 pub(super) fn read(text: &[u8]) -> Option<(Vec<u8>, Vec<Remark>)> {
+    let (text, has_content) = without_content(text);
     let lines: Vec<&[u8]> =
         text.split(|&byte| byte == b'\n').map(<[u8]>::trim_ascii).take(MAX_LINES + 1).collect();
     let first = lines.iter().find(|line| !line.is_empty())?;
@@ -68,7 +69,10 @@ pub(super) fn read(text: &[u8]) -> Option<(Vec<u8>, Vec<Remark>)> {
         let name = name_of(line);
         name.starts_with(b":") || find_field(name).is_some()
     };
-    if fields < 2 || all.iter().flatten().filter(|line| is_known(line)).count() * 2 < fields {
+    let has_few =
+        fields < 2 || all.iter().flatten().filter(|line| is_known(line)).count() * 2 < fields;
+    // A status line of HTTP/2 is enough.
+    if has_few && !lines.iter().any(|line| is_status_line(line)) {
         return None;
     }
     let is_http2 =
@@ -76,8 +80,36 @@ pub(super) fn read(text: &[u8]) -> Option<(Vec<u8>, Vec<Remark>)> {
     let mut notes = vec![note(glossary::COPIED_HEADS)];
     notes.extend(joins.then(|| note(glossary::JOINED_LINES)));
     let all: Vec<_> = all.into_iter().map(|head| (side(&head), head)).collect();
-    let last = if is_http2 { glossary::HTTP2_HEADS } else { glossary::NO_FIRST_LINE };
+    let last = match is_http2 {
+        _ if has_content => glossary::CONTENT_OF_HTTP2,
+        true => glossary::HTTP2_HEADS,
+        false => glossary::NO_FIRST_LINE,
+    };
     Some(heads(&all, notes, last))
+}
+
+/// Whether the line is a status line of HTTP/2 or HTTP/3, as tools write it.
+fn is_status_line(line: &[u8]) -> bool {
+    line.starts_with(b"HTTP/") && is_written_by_a_tool(line)
+}
+
+/// Returns the text without the content that `curl -i` prints after the last response head of HTTP/2,
+/// and whether there was content.
+fn without_content(text: &[u8]) -> (&[u8], bool) {
+    let is_head = |line: &[u8]| is_start_line(line) || is_heading(line) || is_summary(line);
+    let (mut at, mut is_within, mut end) = (0, false, None);
+    for line in text.split_inclusive(|&byte| byte == b'\n') {
+        let shown = line.trim_ascii();
+        match end {
+            _ if is_head(shown) => (is_within, end) = (is_status_line(shown), None),
+            // The content may begin with empty lines.
+            Some(end) if !shown.is_empty() => return (&text[..end], true),
+            _ if shown.is_empty() && is_within => (is_within, end) = (false, Some(at)),
+            _ => {}
+        }
+        at += line.len();
+    }
+    (text, false)
 }
 
 /// Returns the name of `name: value`; that of HTTP/2 may begin with a colon.

@@ -82,7 +82,7 @@ mod tests {
         let crossed = vec![Crossed { connection: 1, from, length, bytes, took }];
         let played = |outcome| {
             let (crossed, events) = (crossed.clone(), Vec::new());
-            CaseResult::from(PlayedCase { outcome, crossed, events, software: None })
+            CaseResult::from(PlayedCase { outcome, answer: None, crossed, events, software: None })
         };
         let failed = played(CheckOutcome::Failed { difference, connection: 1, is_silent: false });
         let passed = played(CheckOutcome::Passed);

@@ -4,9 +4,10 @@ use std::io::{self, BufRead, BufReader, IsTerminal, Read};
 use std::ops::RangeInclusive;
 
 use openkitchen::play::check::{self, Case, CheckOutcome, PlayedCase};
-use openkitchen::transcript::Item;
+use openkitchen::play::send::SendOutcome;
+use openkitchen::transcript::Transcript;
 
-use super::exchange::{self, Explained};
+use super::exchange::{self, Explained, Topic};
 use super::progress::Progress;
 use super::screen::{Screen, is_of_client};
 use super::server::LessonServer;
@@ -17,12 +18,25 @@ use crate::site::course::{self, Lesson, Notes};
 pub const GOODBYE: &str = "To go on: openkitchen learn";
 
 /// How bytes are shown.
-const LEGEND: [(&str, &str); 4] = [
-    (">>>  ", "the bytes below it are sent, and below <<< are those that come back"),
-    ("\\n   ", "the line ends in LF alone; without it, it ends in CR LF, as HTTP's own lines do"),
-    ("\\    ", "no line end follows: the bytes end here, or go on in the next line"),
-    ("#    ", "an explanation, with the section of the RFC that says so; each comes once"),
+const LEGEND: [(&str, &str); 8] = [
+    (">>>         ", "bytes that are sent; +0.2 ms is the time since those before them"),
+    ("<<<         ", "bytes that come back"),
+    ("---         ", "what happens besides: a connection opens, a side waits or closes"),
+    ("@2          ", "the second connection; without it, the first"),
+    ("\\n          ", "the line ends in LF alone; a line without this, in CR LF"),
+    ("\\           ", "no line end: the bytes end here, or go on in the next line"),
+    ("\\{99 bytes} ", "so many bytes are left out; \\xe9 is one byte, in hex"),
+    ("#           ", "explains what the lesson is about, each thing once (e: all)"),
 ];
+
+/// The keys at a question that goes on with Enter.
+const KEYS: &str = "Enter goes on, r shows the rule, e explains all that is shown, q ends.";
+
+/// The other keys, where they are first named.
+const KEYS_IN_SHORT: &str = "r: the rule, e: explain all, q: end";
+
+/// The question before a request is sent.
+const SEND: &str = "Enter sends it (r, e, q):";
 
 /// Bytes of a line that the reader types, at most.
 const MAX_TYPED_BYTES: u64 = 256;
@@ -42,6 +56,8 @@ enum Typed {
     Number(usize),
     /// `r`: the rule.
     Rule,
+    /// `e`: all explanations of what is shown.
+    Explain,
     /// `q`, or the end of the input.
     Quit,
     /// Something else.
@@ -72,6 +88,7 @@ fn typed(line: &[u8]) -> Typed {
         "" => Typed::Enter,
         "q" | "quit" | "exit" => Typed::Quit,
         "r" => Typed::Rule,
+        "e" => Typed::Explain,
         text => text.parse().map_or(Typed::Other, Typed::Number),
     }
 }
@@ -90,12 +107,27 @@ pub struct Teacher<'a> {
     server: &'a LessonServer,
     screen: Screen,
     explained: Explained,
+    /// What was shown last: a request, or all that crossed.
+    shown: Transcript,
+    /// What the server did so far: `Answered` if it has answered once, or else what it did last.
+    /// `None` if nothing was sent.
+    outcome: Option<SendOutcome>,
 }
 
 impl<'a> Teacher<'a> {
     /// A teacher who has explained nothing yet.
     pub fn new(server: &'a LessonServer, screen: Screen) -> Teacher<'a> {
-        Teacher { server, screen, explained: Explained::default() }
+        let (explained, shown) = (Explained::default(), Transcript::default());
+        Teacher { server, screen, explained, shown, outcome: None }
+    }
+
+    /// What the server did: one answer is enough. That none was asked for is well, too.
+    ///
+    /// # Errors
+    /// stdout cannot be written.
+    pub fn finish(self) -> Result<SendOutcome, CliError> {
+        self.screen.finish()?;
+        Ok(self.outcome.unwrap_or(SendOutcome::Answered))
     }
 
     /// Teaches lesson after lesson, from this one or where the reader was.
@@ -123,8 +155,15 @@ impl<'a> Teacher<'a> {
                 self.screen.paragraph(&notice);
             }
             let lesson = course::with_number(number).map_err(CliError::Usage)?;
+            self.explained = Explained::default();
+            if !progress.is_done(lesson) {
+                self.explained.know(progress.told());
+            }
             let left = self.lesson(number, lesson, progress, reader)?;
-            let next = if left == Left::Done { progress.finish(number) } else { None };
+            let next = match left {
+                Left::Done => progress.finish(number, self.explained.keys()),
+                Left::Quit => None,
+            };
             match next {
                 Some(next) if self.goes_on(next, lesson, reader) => number = next,
                 Some(_) => break,
@@ -155,30 +194,46 @@ impl<'a> Teacher<'a> {
     fn goes_on(&mut self, next: usize, lesson: &Lesson, reader: &mut Reader) -> bool {
         let title = course::with_number(next).map(|it| it.notes().title).unwrap_or_default();
         self.screen.hanging(&format!("Next: {next}, {title}"), "  ");
-        let prompt = "Enter goes on, r shows the rule, q ends: ";
-        let typed = self.ask(prompt, &lesson.notes(), reader, |typed| *typed == Typed::Enter);
+        let prompt = "Enter goes on (r, e, q):";
+        let typed = self.ask(prompt, KEYS, &lesson.notes(), reader, |it| *it == Typed::Enter);
         self.screen.gap();
         typed != Typed::Quit
     }
 
-    /// Asks until the reader types something that `is_answer`, or `q`. `r` shows the rule of the
-    /// lesson.
+    /// Asks until the reader types something that `is_answer`, or `q`, which is also the answer if
+    /// nobody reads the question: stdout is closed. `r` shows the rule of the
+    /// lesson, and `e` all explanations of what is shown. After anything else, it says which `keys`
+    /// there are.
     fn ask(
         &mut self,
         prompt: &str,
+        keys: &str,
         notes: &Notes,
         reader: &mut Reader,
         is_answer: impl Fn(&Typed) -> bool,
     ) -> Typed {
         loop {
             self.screen.prompt(prompt);
-            self.screen.show();
+            if !self.screen.show() {
+                return Typed::Quit;
+            }
             match reader.line(&mut self.screen) {
                 Typed::Rule => self.screen.paragraph(&notes.clause),
+                Typed::Explain => self.explain_all(),
                 typed if typed == Typed::Quit || is_answer(&typed) => return typed,
-                _ => {}
+                _ => self.screen.paragraph(keys),
             }
         }
+    }
+
+    /// Shows again what was shown last, with all explanations.
+    fn explain_all(&mut self) {
+        if self.shown.items.is_empty() {
+            self.screen.paragraph("Nothing is sent here, so there is nothing to explain.");
+            return;
+        }
+        exchange::print_all(&self.shown, &mut self.screen);
+        self.screen.gap();
     }
 
     fn lesson(
@@ -191,6 +246,7 @@ impl<'a> Teacher<'a> {
         let notes = lesson.notes();
         let done = progress.count_done();
         self.opening(number, &notes, &format!(" ({done} done)"));
+        self.shown = Transcript::default();
         let case = self.case(number, lesson)?;
         if let Some(case) = &case {
             self.request(case);
@@ -200,12 +256,13 @@ impl<'a> Teacher<'a> {
             false => {
                 self.question(&notes);
                 let answers = notes.answers.len();
-                let prompt = format!("Your answer, 1 to {answers}, or Enter: ");
+                let prompt = format!("Your answer, 1 to {answers}, or Enter ({KEYS_IN_SHORT}):");
+                let keys = format!("A number from 1 to {answers} answers. {KEYS}");
                 let is_answer = |typed: &Typed| match typed {
                     Typed::Number(number) => (1..=answers).contains(number),
                     typed => *typed == Typed::Enter,
                 };
-                match self.ask(&prompt, &notes, reader, is_answer) {
+                match self.ask(&prompt, &keys, &notes, reader, is_answer) {
                     Typed::Quit => return Ok(Left::Quit),
                     Typed::Number(number) => Some(number),
                     _ => None,
@@ -213,24 +270,24 @@ impl<'a> Teacher<'a> {
             }
         };
         if notes.predict.is_empty() && case.is_some() {
-            let prompt = "Enter sends it: ";
-            if self.ask(prompt, &notes, reader, |typed| *typed == Typed::Enter) == Typed::Quit {
+            let is_enter = |typed: &Typed| *typed == Typed::Enter;
+            if self.ask(SEND, KEYS, &notes, reader, is_enter) == Typed::Quit {
                 return Ok(Left::Quit);
             }
         }
         self.screen.gap();
         if let Some(case) = &case {
-            self.answer(case)?;
+            self.answer(case, &Topic::of(&[&notes]))?;
         }
         self.verdict(&notes, predicted);
         for (broken, case) in self.breaks(lesson)? {
             self.broken(&broken, &case);
-            let prompt = "Enter sends it: ";
-            if self.ask(prompt, &notes, reader, |typed| *typed == Typed::Enter) == Typed::Quit {
+            let is_enter = |typed: &Typed| *typed == Typed::Enter;
+            if self.ask(SEND, KEYS, &notes, reader, is_enter) == Typed::Quit {
                 return Ok(Left::Quit);
             }
             self.screen.gap();
-            self.answer(&case)?;
+            self.answer(&case, &Topic::of(&[&notes, &broken]))?;
         }
         self.keep(&notes);
         Ok(Left::Done)
@@ -255,12 +312,12 @@ impl<'a> Teacher<'a> {
                 self.screen.gap();
             }
             if let Some(case) = &case {
-                self.answer(case)?;
+                self.answer(case, &Topic::of(&[&notes]))?;
             }
             self.verdict(&notes, None);
             for (broken, case) in self.breaks(lesson)? {
                 self.broken(&broken, &case);
-                self.answer(&case)?;
+                self.answer(&case, &Topic::of(&[&notes, &broken]))?;
             }
             self.keep(&notes);
             self.screen.hanging(&format!("Rule: {}", notes.clause), "  ");
@@ -297,11 +354,11 @@ impl<'a> Teacher<'a> {
 
     /// Prints what the client of the case does.
     fn request(&mut self, case: &Case) {
-        let items: Vec<&Item> = case.items.iter().filter(|item| is_of_client(item)).collect();
-        items.iter().for_each(|item| self.screen.item(item));
-        // The end of a head is an empty line, too.
-        if items.last().is_some_and(|last| !last.to_string().ends_with("\n\n")) {
-            self.screen.gap();
+        let items = case.items.iter().filter(|item| is_of_client(item)).cloned();
+        self.shown = Transcript { items: items.collect() };
+        self.shown.items.iter().for_each(|item| self.screen.item(item));
+        if !self.shown.items.is_empty() {
+            self.screen.separate();
         }
     }
 
@@ -312,20 +369,23 @@ impl<'a> Teacher<'a> {
         }
     }
 
-    /// Sends the requests of a case, and prints what crossed.
-    fn answer(&mut self, case: &Case) -> Result<(), CliError> {
+    /// Sends the requests of a case, and prints what crossed, with explanations for this topic.
+    fn answer(&mut self, case: &Case, topic: &Topic) -> Result<(), CliError> {
         let target = &self.server.target;
-        let played = check::play_to_end(case, target);
+        let played = check::play_to_show(case, target);
         if let CheckOutcome::Unreachable(why) = &played.outcome {
             self.screen.show();
             let sentence = format!("{} cannot be reached: {why}", target.authority);
             return Err(CliError::NoConnection(sentence));
         }
-        let transcript = played.transcript();
-        exchange::print(&transcript, &mut self.explained, &mut self.screen);
-        match transcript.items.iter().all(is_of_client) {
+        if self.outcome != Some(SendOutcome::Answered) {
+            self.outcome = outcome(&played).or(self.outcome);
+        }
+        self.shown = played.transcript();
+        exchange::print(&self.shown, topic, &mut self.explained, &mut self.screen);
+        match self.shown.items.iter().all(is_of_client) {
             true => self.screen.paragraph("Nothing comes back."),
-            false => self.screen.gap(),
+            false => self.screen.separate(),
         }
         self.difference(case, &played);
         Ok(())
@@ -336,6 +396,7 @@ impl<'a> Teacher<'a> {
         match &played.outcome {
             CheckOutcome::Failed { difference, .. } => {
                 let check::Difference { expected, got, .. } = difference;
+                let expected = in_words(expected);
                 self.screen.paragraph(&format!(
                     "This server does something else than the lesson says. Expected: {expected}. \
                      Received: {got}."
@@ -377,6 +438,67 @@ impl<'a> Teacher<'a> {
         if !notes.keep.is_empty() {
             self.screen.heading(&format!("Keep: {}", notes.keep));
             self.screen.gap();
+        }
+    }
+}
+
+/// What the server did with the requests of a case. If it is about silence, nothing is known from it;
+/// and it may be about an answer that is cut short.
+fn outcome(played: &PlayedCase) -> Option<SendOutcome> {
+    match (&played.outcome, played.answer) {
+        (CheckOutcome::Passed, Some(SendOutcome::Silent)) => None,
+        (CheckOutcome::Passed | CheckOutcome::NotFollowed(_), Some(_)) => {
+            Some(SendOutcome::Answered)
+        }
+        (_, answer) => answer,
+    }
+}
+
+/// What a lesson expects, for a learner who does not know the assertions of a transcript:
+/// `an answer with status 400` is `status 400` there.
+fn in_words(expected: &str) -> String {
+    let numbered = expected.split_once(": ").filter(|(nth, _)| nth.parse::<u32>().is_ok());
+    let (answer, fact) = match numbered {
+        Some((nth, fact)) => (format!("answer {nth}"), fact),
+        None => ("an answer".to_owned(), expected),
+    };
+    match fact.split_once(' ').unwrap_or((fact, "")) {
+        ("closed", "") => "the server closes the connection".to_owned(),
+        ("open", _) => "the connection stays open".to_owned(),
+        ("status", allowed) => {
+            let allowed: Vec<&str> = allowed.split('|').collect();
+            if ["2xx", "3xx", "4xx", "5xx"].iter().all(|class| allowed.contains(class)) {
+                return format!("{answer}, with any status");
+            }
+            let class =
+                allowed.iter().find_map(|status| Some((status, status.strip_suffix("xx")?)));
+            let meaning = class.map(|(class, digit)| format!(" ({class}: it begins with {digit})"));
+            let listed = match &allowed[..] {
+                [all @ .., last] if !all.is_empty() => format!("{} or {last}", all.join(", ")),
+                all => all.concat(),
+            };
+            format!("{answer} with status {listed}{}", meaning.unwrap_or_default())
+        }
+        _ => expected.to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::in_words;
+
+    #[test]
+    fn what_a_lesson_expects_is_said_in_words() {
+        for (expected, words) in [
+            ("status 400", "an answer with status 400"),
+            ("status 2xx|3xx|4xx|5xx", "an answer, with any status"),
+            ("2: status 301|302", "answer 2 with status 301 or 302"),
+            ("status 2xx|3xx|404", "an answer with status 2xx, 3xx or 404 (2xx: it begins with 2)"),
+            ("closed", "the server closes the connection"),
+            ("open 300ms", "the connection stays open"),
+            ("field Allow contains GET", "field Allow contains GET"),
+        ] {
+            assert_eq!(in_words(expected), words);
         }
     }
 }

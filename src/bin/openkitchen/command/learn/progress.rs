@@ -4,8 +4,9 @@
 //! openkitchen learn 1
 //! at no-host
 //! done a-port-opens
+//! told 9f3ac20b77d51e04
 //! ```
-//! It has the names of lessons, because numbers change. It is written whole, under another name
+//! A line with `told` is the number of an explanation that a lesson has shown. It has the names of lessons, because numbers change. It is written whole, under another name
 //! first, so a reader never sees half of it.
 
 use std::collections::BTreeSet;
@@ -15,13 +16,14 @@ use std::path::{Path, PathBuf};
 
 use openkitchen::sys;
 
+use super::exchange::MAX_EXPLAINED;
 use crate::site::course::{self, Lesson};
 
 /// The first line of the file.
 const HEADER: &str = "openkitchen learn 1";
 
 /// Bytes of the file that are read at most.
-const MAX_BYTES: u64 = 16 * 1024;
+const MAX_BYTES: u64 = 64 * 1024;
 
 /// What the reader has done.
 #[derive(Debug, Default, PartialEq)]
@@ -32,6 +34,8 @@ pub struct Progress {
     at: Option<String>,
     /// The names of the lessons that are done.
     done: BTreeSet<String>,
+    /// The explanations that the lessons done have shown, as numbers.
+    told: BTreeSet<u64>,
     /// What the reader should know about the file, in a sentence.
     pub notice: Option<String>,
 }
@@ -43,6 +47,12 @@ impl Progress {
             let why = "neither XDG_STATE_HOME nor HOME is an absolute path";
             let notice = Some(format!("What you have done is not kept: {why}."));
             return Progress { notice, ..Progress::default() };
+        };
+        let path = match kept_at(&path) {
+            Ok(path) => path,
+            Err(error) => {
+                return Progress { notice: Some(not_kept(&path, &error)), ..Progress::default() };
+            }
         };
         let damaged = |why: &str| {
             let name = path.display();
@@ -82,9 +92,17 @@ impl Progress {
         self.save();
     }
 
-    /// Notes that this lesson is done, and keeps it. Returns the number of the next one that is
-    /// not: the first after it, or else the first of all.
-    pub fn finish(&mut self, number: usize) -> Option<usize> {
+    /// The explanations that the lessons done have shown.
+    pub fn told(&self) -> impl Iterator<Item = u64> + '_ {
+        self.told.iter().copied()
+    }
+
+    /// Notes that this lesson is done and what it has explained, and keeps it. Returns the number of
+    /// the next one that is not: the first after it, or else the first of all.
+    pub fn finish(&mut self, number: usize, told: impl Iterator<Item = u64>) -> Option<usize> {
+        let room = MAX_EXPLAINED.saturating_sub(self.told.len());
+        let new: Vec<u64> = told.filter(|key| !self.told.contains(key)).take(room).collect();
+        self.told.extend(new);
         if let Ok(lesson) = course::with_number(number) {
             self.done.insert(lesson.short_name().to_owned());
         }
@@ -110,14 +128,15 @@ impl Progress {
             false if next == Some(number) => "   next  ",
             false => "         ",
         };
-        course::contents(mark, |_, _| "")
+        let name = |_, lesson: &Lesson| format!(" ({})", lesson.short_name());
+        course::contents(mark, name)
+            + "\nlearn 7 opens a lesson, and so does a name: learn no-host\n"
     }
 
     fn save(&mut self) {
         let Some(path) = &self.path else { return };
         if let Err(error) = write(path, &self.text()) {
-            let name = path.display();
-            self.notice = Some(format!("What you have done is not kept: {name}: {error}."));
+            self.notice = Some(not_kept(path, &error));
             self.path = None;
         }
     }
@@ -125,7 +144,29 @@ impl Progress {
     fn text(&self) -> String {
         let at = self.at.as_ref().map(|name| format!("at {name}\n")).unwrap_or_default();
         let done: String = self.done.iter().map(|name| format!("done {name}\n")).collect();
-        format!("{HEADER}\n{at}{done}")
+        let told: String = self.told.iter().map(|key| format!("told {key:016x}\n")).collect();
+        format!("{HEADER}\n{at}{done}{told}")
+    }
+}
+
+/// Says that the progress cannot be kept in this file.
+fn not_kept(path: &Path, error: &io::Error) -> String {
+    format!("What you have done is not kept: {}: {error}.", path.display())
+}
+
+/// The file to read and to replace: where a link leads, that file, which need not be there yet.
+///
+/// # Errors
+/// There is something else than a plain file. To open a pipe would wait for its writer.
+fn kept_at(path: &Path) -> io::Result<PathBuf> {
+    match fs::metadata(path) {
+        Ok(there) if there.is_file() => fs::canonicalize(path),
+        Ok(_) => Err(io::Error::other("it is no plain file")),
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(match fs::read_link(path) {
+            Ok(target) => path.parent().unwrap_or(path).join(target),
+            Err(_) => path.to_owned(),
+        }),
+        Err(error) => Err(error),
     }
 }
 
@@ -149,11 +190,17 @@ fn parse(text: &str) -> Option<Progress> {
         if !name.bytes().all(is_name) {
             return None;
         }
-        let is_known = course::find(name).is_some();
+        // A person may have written a number.
+        let number = course::find(name).and_then(Result::ok);
+        let known = number.and_then(|number| course::with_number(number).ok());
+        let known = known.map(|lesson| lesson.short_name().to_owned());
         match word {
-            "at" if is_known => progress.at = Some(name.to_owned()),
-            "done" if is_known => drop(progress.done.insert(name.to_owned())),
+            "at" if known.is_some() => progress.at = known,
+            "done" if known.is_some() => progress.done.extend(known),
             "at" | "done" => {}
+            "told" if progress.told.len() < MAX_EXPLAINED => {
+                progress.told.insert(u64::from_str_radix(name, 16).ok()?);
+            }
             _ => return None,
         }
     }
@@ -177,6 +224,8 @@ fn write(path: &Path, text: &str) -> io::Result<()> {
 
 #[cfg(test)]
 mod tests {
+    use std::iter;
+
     use super::*;
 
     #[test]
@@ -184,14 +233,19 @@ mod tests {
         let mut progress = Progress::default();
         assert_eq!(progress.next(), Some(1));
         progress.open(3);
-        assert_eq!((progress.next(), progress.finish(3)), (Some(3), Some(4)));
-        assert_eq!(progress.finish(course::count()), Some(1), "the first that is not done");
+        let told = [7, u64::MAX].into_iter();
+        assert_eq!((progress.next(), progress.finish(3, told.clone())), (Some(3), Some(4)));
+        let next = progress.finish(course::count(), iter::empty());
+        assert_eq!(next, Some(1), "the first that is not done");
         let read = parse(&progress.text()).expect("a file");
         assert_eq!(read, progress);
         assert_eq!((read.count_done(), read.next()), (2, Some(1)));
+        assert!(read.told().eq(told));
         for number in 1..=course::count() {
-            progress.finish(number);
+            progress.finish(number, (0..).take(2 * MAX_EXPLAINED));
         }
+        let most = progress.text();
+        assert!(progress.told.len() == MAX_EXPLAINED && (most.len() as u64) < MAX_BYTES);
         assert_eq!((progress.next(), progress.count_done()), (None, course::count()));
     }
 
@@ -205,10 +259,14 @@ mod tests {
             "openkitchen learn 1\ndone a b\n",
             "openkitchen learn 1\ndone \x1b[2J\n",
             "openkitchen learn 1\nwon a-port-opens\n",
+            "openkitchen learn 1\ntold no-hex\n",
         ] {
             assert_eq!(parse(text), None, "{text:?}");
         }
         let other = parse("openkitchen learn 1\nat no-such-lesson\ndone neither\n");
         assert_eq!(other, Some(Progress::default()));
+        let by_number = parse("openkitchen learn 1\nat 2\ndone 1\n").expect("a file");
+        assert_eq!((by_number.next(), by_number.count_done()), (Some(2), 1));
+        assert!(by_number.text().contains("\ndone a-port-opens\n"), "{}", by_number.text());
     }
 }

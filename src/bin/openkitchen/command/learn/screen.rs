@@ -1,12 +1,15 @@
 //! What `learn` prints: text that is folded to the terminal's width, and transcripts in colours.
 
 use std::fmt::Write as _;
-use std::io::{self, Write as _};
+use std::io;
 
 use openkitchen::message::fold::fold;
 use openkitchen::observe::trace::stdout_wants_colour;
 use openkitchen::sys;
-use openkitchen::transcript::{Event, Item, MARKERS, Printer, Prose, Side};
+use openkitchen::transcript::explain::{Remark, prose};
+use openkitchen::transcript::{Event, Item, MARKERS, Printer, Side};
+
+use crate::command::{CliError, printed, write_stdout};
 
 /// Columns, if stdout is no terminal.
 const DEFAULT_COLUMNS: usize = 80;
@@ -14,52 +17,81 @@ const DEFAULT_COLUMNS: usize = 80;
 /// Columns of text at most: longer lines are hard to read.
 const MAX_COLUMNS: usize = 100;
 
-/// Columns at least: narrower, each line would be a word.
-const MIN_COLUMNS: usize = 40;
+/// Columns at least: narrower, most lines would be a word.
+const MIN_COLUMNS: usize = 20;
+
+/// Columns for a text beside its label, at least; otherwise it begins below the label.
+const MIN_BESIDE_LABEL: usize = 12;
+
+/// How far it is indented there.
+const BELOW_LABEL: &str = "    ";
 
 const BOLD: &str = "\x1b[1m";
 const YELLOW: &str = "\x1b[33m";
 const CYAN: &str = "\x1b[36m";
 const GREEN: &str = "\x1b[32m";
+/// The colour that the trace has for explanations.
+const MEANING: &str = "\x1b[38;5;133m";
 const END: &str = "\x1b[0m";
+
+/// Returns the width of the terminal.
+type Measure = fn() -> Option<usize>;
 
 /// Text for stdout, collected until [`Screen::show`].
 pub struct Screen {
     text: String,
-    columns: usize,
+    /// Called for each paragraph: the user may change the width at any time.
+    measure: Measure,
     colour: bool,
     printer: Printer,
+    /// The first error of stdout. After it, nothing is written.
+    error: Option<io::Error>,
 }
 
 impl Screen {
     /// A screen with the width of the terminal, in colours if stdout has them.
     pub fn on_stdout() -> Screen {
-        let columns = sys::stdout_columns().unwrap_or(DEFAULT_COLUMNS);
-        let columns = columns.clamp(MIN_COLUMNS, MAX_COLUMNS);
-        Screen {
-            text: String::new(),
-            columns,
-            colour: stdout_wants_colour(),
-            printer: Printer::new(),
-        }
+        Screen::new(sys::stdout_columns, stdout_wants_colour())
     }
 
-    /// Columns of a line.
-    pub fn columns(&self) -> usize {
-        self.columns
+    fn new(measure: Measure, colour: bool) -> Screen {
+        Screen { text: String::new(), measure, colour, printer: Printer::new(), error: None }
     }
 
-    /// Prints what was collected. False if stdout is closed: nobody reads it any more.
+    fn columns(&self) -> usize {
+        (self.measure)().unwrap_or(DEFAULT_COLUMNS).clamp(MIN_COLUMNS, MAX_COLUMNS)
+    }
+
+    /// Prints what was collected. False if stdout cannot be written, or its reader has closed it:
+    /// then the command is to end.
     pub fn show(&mut self) -> bool {
         let text = std::mem::take(&mut self.text);
-        let mut out = io::stdout();
-        out.write_all(text.as_bytes()).and_then(|()| out.flush()).is_ok()
+        if self.error.is_none() {
+            self.error = write_stdout(&text).err();
+        }
+        self.error.is_none()
+    }
+
+    /// The result of all that was shown.
+    ///
+    /// # Errors
+    /// See [`printed`].
+    pub fn finish(self) -> Result<(), CliError> {
+        printed(self.error.map_or(Ok(()), Err))
     }
 
     /// Adds an empty line.
     pub fn gap(&mut self) {
         self.text.push('\n');
         self.printer = Printer::new();
+    }
+
+    /// Adds an empty line, unless the last one is: the end of a head.
+    pub fn separate(&mut self) {
+        match self.text.ends_with("\n\n") {
+            true => self.printer = Printer::new(),
+            false => self.gap(),
+        }
     }
 
     /// Adds a line as it is.
@@ -69,7 +101,7 @@ impl Screen {
 
     /// Adds a heading.
     pub fn heading(&mut self, text: &str) {
-        for line in fold(text, self.columns, "") {
+        for line in fold(text, self.columns(), "") {
             self.painted(BOLD, &line);
         }
     }
@@ -82,23 +114,32 @@ impl Screen {
 
     /// Adds a text whose lines after the first are indented.
     pub fn hanging(&mut self, text: &str, indent: &str) {
-        for line in fold(text, self.columns, indent) {
+        for line in fold(text, self.columns(), indent) {
             self.painted("", &line);
         }
     }
 
     /// Adds a text behind a label on its first line; the other lines are indented as far.
     pub fn labelled(&mut self, label: &str, text: &str) {
+        let columns = self.columns();
+        if columns < label.len() + MIN_BESIDE_LABEL {
+            self.painted("", label.trim_end());
+            for line in fold(text, columns - BELOW_LABEL.len(), "") {
+                self.painted("", &format!("{BELOW_LABEL}{line}"));
+            }
+            return;
+        }
         let indent = " ".repeat(label.len());
-        for (index, line) in fold(text, self.columns - label.len(), "").iter().enumerate() {
+        for (index, line) in fold(text, columns - label.len(), "").iter().enumerate() {
             let label = if index == 0 { label } else { &indent };
             self.painted("", &format!("{label}{line}"));
         }
     }
 
-    /// Adds a text for which the reader is to wait at the end of the line.
+    /// Adds a question. The reader types the answer at the end of its last line.
     pub fn prompt(&mut self, text: &str) {
-        self.text.push_str(text);
+        self.text += &fold(text, self.columns() - 1, "").join("\n");
+        self.text.push(' ');
     }
 
     /// Adds an item of a transcript.
@@ -107,23 +148,22 @@ impl Screen {
             self.text.push('\n');
         }
         let colour = match item {
-            Item::Prose(_) => "",
+            Item::Prose(_) => MEANING,
             Item::Event(_) | Item::Assertions(_) => YELLOW,
             Item::Block(block) if block.from == Side::Client => CYAN,
             Item::Block(_) => GREEN,
         };
+        let columns = self.columns();
         for line in item.to_string().lines() {
-            for line in folded(line, self.columns) {
+            for line in folded(line, columns) {
                 self.painted(colour, &line);
             }
         }
     }
 
-    /// Adds lines of prose below an item.
-    pub fn remarks(&mut self, lines: impl Iterator<Item = String>) {
-        for line in lines {
-            self.item(&Item::Prose(Prose::new(&line)));
-        }
+    /// Adds explanations below an item.
+    pub fn remarks(&mut self, remarks: &[Remark]) {
+        prose(remarks, self.columns()).for_each(|line| self.item(&line));
     }
 
     /// Each line has its own codes, since a pager resets colours at the end of a line.
@@ -171,6 +211,8 @@ fn folded(line: &str, columns: usize) -> Vec<String> {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
     use openkitchen::Transcript;
 
     use super::*;
@@ -192,11 +234,32 @@ mod tests {
         let lines = folded(&words, 80);
         assert!(lines[0].ends_with(r"word \"), "no word is broken: {lines:?}");
     }
+
+    #[test]
+    fn the_width_is_that_of_the_terminal_at_each_line() {
+        static COLUMNS: AtomicUsize = AtomicUsize::new(80);
+        let mut screen = Screen::new(|| Some(COLUMNS.load(Ordering::Relaxed)), false);
+        for columns in [80, 40, 20] {
+            COLUMNS.store(columns, Ordering::Relaxed);
+            screen.text.clear();
+            screen.paragraph(&["word"; 60].join(" "));
+            screen.labelled("a label    ", &["word"; 60].join(" "));
+            screen.prompt("a question, 1 to 3, or Enter (and more):");
+            let widest = screen.text.lines().map(str::len).max();
+            assert!(widest.is_some_and(|widest| widest <= columns && widest + 5 > columns));
+        }
+    }
+
     #[test]
     fn text_is_folded_to_the_width_between_words() {
-        for columns in [MIN_COLUMNS, DEFAULT_COLUMNS, MAX_COLUMNS] {
-            let printer = Printer::new();
-            let mut screen = Screen { text: String::new(), columns, colour: false, printer };
+        let widths: [(usize, Measure); 4] = [
+            (MIN_COLUMNS, || Some(MIN_COLUMNS)),
+            (MIN_COLUMNS, || Some(1)),
+            (DEFAULT_COLUMNS, || None),
+            (MAX_COLUMNS, || Some(1000)),
+        ];
+        for (columns, measure) in widths {
+            let mut screen = Screen::new(measure, false);
             let text = ["word"; 60].join(" ");
             screen.labelled("  1  ", &text);
             screen.paragraph(&text);

@@ -92,7 +92,11 @@ impl Page {
 
     /// The line that says where to look.
     pub fn line(&self, watch: SocketAddr) -> String {
-        format!("your app, through the glass: http://{watch} · the kitchen: {}", self.link)
+        let kitchen = match self.kitchen.access().is_open() {
+            true => self.link.as_str(),
+            false => "shut, since other machines reach its address (--kitchen-anywhere opens it)",
+        };
+        format!("your app, through the glass: http://{watch} · the kitchen: {kitchen}")
     }
 
     /// Serves the page until the handle is dropped.

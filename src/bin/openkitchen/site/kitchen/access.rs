@@ -6,11 +6,19 @@
 //! 403   the listener is reached from other machines
 //! 421   Host is no name of this machine: a page of another site that has made its name ours (DNS rebinding)
 //! 403   a page of another origin has sent the request: see `origin`
-//! 403   watch only: no cookie. Other users of this machine reach its loopback addresses too.
+//! 403   watch only: no cookie, or no key. Other users of this machine reach its loopback addresses too.
 //! ```
-//! The cookie comes by a link that watch prints. The key in it is good once; then watch prints the next
-//! one. Cookies know no ports, so the cookie's name has the port, and its path keeps it from the watched
-//! server, which has the same host.
+//! Both come by a link that watch prints. The link is good once; then watch prints the next one.
+//!
+//! ```text
+//! GET /?key=3f2a...                  303, Set-Cookie: kitchen-5002=..., Location: /kitchen#key=77c0...
+//! GET /kitchen                       the page, which holds no data: the cookie is enough
+//! GET /kitchen/state                 data: the cookie, and Kitchen-Key: 77c0...
+//! GET /kitchen/events?key=77c0...    the same, since no script adds a field to a stream of events
+//! ```
+//! The cookie alone opens nothing that crosses. Cookies know no ports, so a browser sends it to each server
+//! on this host. The key is in no request but those of the page: a fragment is not sent, and the page keeps
+//! it in `localStorage`, which knows ports.
 //!
 //! Rule: RFC 9110 section 7.4 (421), RFC 6265 (cookies).
 
@@ -31,8 +39,11 @@ const KEY_BYTES: usize = 16;
 pub struct Access {
     /// Whether the listeners are reached from this machine only.
     is_local: bool,
-    /// Whether `--kitchen-anywhere` was given.
+    /// Whether the kitchen opens to other machines: `--kitchen-anywhere` was given, and they reach it. A
+    /// listener of this machine keeps all gates, since a name of another site can lead to it.
     is_anywhere: bool,
+    /// Whether `--no-kitchen` was given.
+    is_closed: bool,
     /// The keys of watch's page.
     keys: Option<Keys>,
 }
@@ -42,6 +53,8 @@ struct Keys {
     /// The name of the cookie and its value.
     cookie: (String, String),
     session: Key,
+    /// What the page adds to its requests for data, and its text.
+    page: (Key, String),
     /// The key of the next link.
     link: Mutex<Key>,
     /// What is told the next link.
@@ -53,12 +66,12 @@ impl Access {
     /// Access to the lesson site's kitchen, for a server with these listeners.
     pub fn of_site(listeners: &[SocketAddr], is_anywhere: bool) -> Access {
         let is_local = listeners.iter().all(|address| address.ip().to_canonical().is_loopback());
-        Access { is_local, is_anywhere, keys: None }
+        Access { is_local, is_anywhere: is_anywhere && !is_local, is_closed: false, keys: None }
     }
 
     /// A kitchen that nobody may see.
     pub fn closed() -> Access {
-        Access { is_local: false, is_anywhere: false, keys: None }
+        Access { is_local: false, is_anywhere: false, is_closed: true, keys: None }
     }
 
     /// Access to watch's page, with the first link to it. `print` is told each further one.
@@ -73,9 +86,10 @@ impl Access {
         let address = listeners[0];
         let (session, value) = new_key()?;
         let (link, key) = new_key()?;
+        let page = new_key()?;
         let cookie = (format!("kitchen-{}", address.port()), value);
         let keys =
-            Keys { cookie, session, link: Mutex::new(link), print: Box::new(print), address };
+            Keys { cookie, session, page, link: Mutex::new(link), print: Box::new(print), address };
         let access = Access { keys: Some(keys), ..Access::of_site(listeners, is_anywhere) };
         Ok((access, link_to(address, &key)))
     }
@@ -91,14 +105,26 @@ impl Access {
         !self.is_open() || !self.has_local_host(request) || origin::foreign(request).is_some()
     }
 
-    /// Why a request may not see the kitchen; `None` if it may.
+    /// Why a request may not see what crosses; `None` if it may.
     pub fn refusal<S>(&self, request: &Request<S>) -> Option<Response> {
+        self.refusal_of_page(request).or_else(|| {
+            let keys = self.keys.as_ref().filter(|keys| !keys.have_key(request))?;
+            Some(keys.refusal())
+        })
+    }
+
+    /// Why a request may not see the page, which has no data in it; `None` if it may.
+    pub fn refusal_of_page<S>(&self, request: &Request<S>) -> Option<Response> {
+        if self.is_closed {
+            let text = "The kitchen is shut. This server was started with --no-kitchen.";
+            return Some(sentence(Status::FORBIDDEN, text));
+        }
         if !self.is_open() {
             return Some(sentence(
                 Status::FORBIDDEN,
                 "The kitchen is shut. It shows what crosses, secrets included, so it opens only where \
                  other machines cannot reach it: on 127.0.0.1 or [::1]. The flag --kitchen-anywhere \
-                 opens it elsewhere; with --no-kitchen it stays shut.",
+                 opens it elsewhere.",
             ));
         }
         if !self.has_local_host(request) {
@@ -110,18 +136,17 @@ impl Access {
             ));
         }
         if let Some(why) = origin::foreign(request) {
-            let text =
-                format!("A page of another site asks for the kitchen, and it stays shut: {why}.");
+            let how = match self.keys {
+                Some(_) => " Copy the link from the terminal into the address bar.",
+                None => "",
+            };
+            let text = format!(
+                "A page of another site asks for the kitchen, and it stays shut: {why}.{how}"
+            );
             return Some(sentence(Status::FORBIDDEN, &text));
         }
-        let keys = self.keys.as_ref().filter(|keys| !keys.are_shown_by(request))?;
-        let text = format!(
-            "The kitchen at {} shows what crosses, secrets included, so it opens by a link with a key. \
-             The link stands in the terminal in which watch was started. It is good once, and then the \
-             next one is printed there.",
-            keys.address
-        );
-        Some(sentence(Status::FORBIDDEN, &text))
+        let keys = self.keys.as_ref().filter(|keys| !keys.have_cookie(request))?;
+        Some(keys.refusal())
     }
 
     /// Whether the request names this machine as its host, wherever it says one.
@@ -131,7 +156,7 @@ impl Access {
         self.is_anywhere || (request.host().is_some_and(is_local) && fields.all(is_named))
     }
 
-    /// Answers the key of a link with the cookie, if it is the right one, and prints the next link.
+    /// Answers the key of a link with the cookie and the page's key, if it is the right one, and prints the next link.
     pub fn change_key(&self, key: &str) -> Response {
         let Some(keys) = &self.keys else { return Response::see_other("/kitchen") };
         let mut link = keys.link.lock().unwrap_or_else(PoisonError::into_inner);
@@ -152,7 +177,7 @@ impl Access {
         drop(link);
         (keys.print)(&link_to(keys.address, &text));
         let (name, value) = &keys.cookie;
-        Response::see_other("/kitchen").field(
+        Response::see_other(&format!("/kitchen#key={}", keys.page.1)).field(
             "Set-Cookie",
             &format!("{name}={value}; HttpOnly; SameSite=Strict; Path=/kitchen"),
         )
@@ -160,8 +185,26 @@ impl Access {
 }
 
 impl Keys {
+    fn refusal(&self) -> Response {
+        let text = format!(
+            "The kitchen at {} shows what crosses, secrets included, so it opens by a link with a key. \
+             The link stands in the terminal in which watch was started. It is good once, and then the \
+             next one is printed there.",
+            self.address
+        );
+        sentence(Status::FORBIDDEN, &text)
+    }
+
+    /// Whether the request has the page's key: in a field, or as a parameter.
+    fn have_key<S>(&self, request: &Request<S>) -> bool {
+        match request.only("kitchen-key") {
+            Some(key) => self.page.0.matches(key.as_bytes()),
+            None => request.param("key").is_some_and(|key| self.page.0.matches(key.as_bytes())),
+        }
+    }
+
     /// Whether the request has the cookie.
-    fn are_shown_by<S>(&self, request: &Request<S>) -> bool {
+    fn have_cookie<S>(&self, request: &Request<S>) -> bool {
         let lines = request.field_lines().values("cookie");
         lines.flat_map(|line| line.split(|&byte| byte == b';')).any(|pair| {
             let value = pair.trim_ascii().strip_prefix(self.cookie.0.as_bytes());

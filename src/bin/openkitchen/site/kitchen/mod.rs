@@ -34,6 +34,7 @@ pub mod summary;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::SystemTime;
 
 use openkitchen::observe::{Exchanges, Viewer};
 use openkitchen::transcript::explain::explain as explain_bytes;
@@ -129,6 +130,7 @@ impl Kitchen {
             ("address", json::string(&address.to_string())),
             ("watched", json::or_null(watched.as_deref().map(json::string))),
             ("kept", KEPT.to_string()),
+            ("now", summary::epoch_millis(SystemTime::now())),
         ])
     }
 
@@ -174,8 +176,17 @@ fn guarded<S: HasKitchen>(
     request: &Request<S>,
     answer: impl FnOnce(&Kitchen) -> Result<Response, Response>,
 ) -> Response {
+    unless(Access::refusal, request, answer)
+}
+
+/// Answers a request unless this gate refuses it.
+fn unless<S: HasKitchen>(
+    gate: fn(&Access, &Request<S>) -> Option<Response>,
+    request: &Request<S>,
+    answer: impl FnOnce(&Kitchen) -> Result<Response, Response>,
+) -> Response {
     let kitchen = request.state().kitchen();
-    let response = match kitchen.0.access.refusal(request) {
+    let response = match gate(&kitchen.0.access, request) {
         Some(refusal) => refusal,
         None => answer(kitchen).unwrap_or_else(|refusal| refusal),
     };
@@ -189,13 +200,13 @@ fn sentence(status: Status, text: &str) -> Response {
 
 /// `GET /kitchen`: the page. On the lesson site, it is a part of the front page.
 pub fn page<S: HasKitchen>(request: &Request<S>) -> Response {
-    guarded(request, |kitchen| match kitchen.0.shown.watched {
+    unless(Access::refusal_of_page, request, |kitchen| match kitchen.0.shown.watched {
         None => Ok(Response::see_other("/#kitchen")),
         Some(_) => Ok(pages::watch()),
     })
 }
 
-/// `GET /` of watch's page: changes the key of a link for a cookie, and leads to the page.
+/// `GET /` of watch's page: changes the key of a link for a cookie and a key, and leads to the page.
 pub fn enter<S: HasKitchen>(request: &Request<S>) -> Response {
     let access = request.state().kitchen().access();
     let response = match request.param("key") {
@@ -237,9 +248,16 @@ pub fn state<S: HasKitchen>(request: &Request<S>) -> Response {
     })
 }
 
-/// `GET /kitchen/exchange/N`: all that is known of one exchange.
+/// `GET /kitchen/exchange/N`: all that is known of one exchange. Each run numbers its exchanges from 1, so a
+/// page that names its run is refused by another one.
 pub fn exchange<S: HasKitchen>(request: &Request<S>) -> Response {
     guarded(request, |kitchen| {
+        if request.param("run").is_some_and(|run| run != kitchen.0.run) {
+            return Err(sentence(
+                Status::CONFLICT,
+                "This exchange was of an earlier run of the server, and went with it.",
+            ));
+        }
         let number = request.rest().parse().ok();
         let kept = number.and_then(|number| kitchen.0.exchanges.get(number)).ok_or_else(|| {
             sentence(Status::NOT_FOUND, "There is no such exchange, or it is not kept any more.")

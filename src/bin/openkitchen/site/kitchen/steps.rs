@@ -36,6 +36,10 @@ fn titles() -> impl Iterator<Item = &'static str> {
     })
 }
 
+/// The step in which the handler runs. Before a server of which nothing else is known, it is all the time
+/// between the request's end and the response's start.
+const HANDLER: u8 = 8;
+
 /// The steps of an exchange.
 pub fn of(
     kept: &KeptExchange,
@@ -65,6 +69,7 @@ pub fn of(
         walk.page(),
     ];
     json::array((1..).zip(titles()).zip(steps).map(|((number, title), step)| {
+        let title = if number == HANDLER && walk.is_watched() { "The app" } else { title };
         json::object([
             ("step", u8::to_string(&number)),
             ("title", json::string(title)),
@@ -110,7 +115,9 @@ impl Walk<'_> {
             (Some("empty"), _) => {
                 format!("A script of the page called fetch(...), so the browser sent {what}.")
             }
-            (Some(dest), _) => format!("The page needs a {dest}, so the browser sent {what}."),
+            (Some(dest), _) => {
+                format!("The page needs {} {dest}, so the browser sent {what}.", article(dest))
+            }
             (None, _) => match self.field("user-agent") {
                 Some(agent) => format!("A client that calls itself {agent} sent {what}."),
                 None => format!("A client sent {what}."),
@@ -212,7 +219,24 @@ impl Walk<'_> {
         Step { at, text: format!("{bytes} were read after the head, {end}."), ..Step::default() }
     }
 
+    fn app(&self) -> Step {
+        let at = self.kept.request.times().map(|(_, last)| last);
+        let begun = self.kept.response.times().map(|(first, _)| first);
+        let took = at.zip(begun).map(|(at, begun)| begun.saturating_sub(at));
+        let text = match took {
+            Some(took) => format!(
+                "The response began {:.2} ms after the last bytes of the request. {UNSEEN}",
+                took.as_secs_f64() * 1000.0
+            ),
+            None => UNSEEN.to_owned(),
+        };
+        Step { at, took, text }
+    }
+
     fn handler(&self) -> Step {
+        if self.is_watched() {
+            return self.app();
+        }
         let KeptExchange { handling_at: at, handled_at, notes, .. } = self.kept;
         let took = at.zip(*handled_at).map(|(at, end)| end.saturating_sub(at));
         let ran = |name: &str| match took {
@@ -220,7 +244,6 @@ impl Walk<'_> {
             None => format!("{name} is running"),
         };
         let text = match (self.row, at) {
-            _ if self.is_watched() => UNSEEN.to_owned(),
             (Some(row), Some(_)) if notes.is_empty() => format!("{}.", ran(row.handler)),
             (Some(row), Some(_)) => format!("{}: {}.", ran(row.handler), notes.join("; ")),
             (None, Some(_)) => format!("{}.", ran("The function for paths that no row has")),
@@ -231,7 +254,11 @@ impl Walk<'_> {
 
     fn response(&self) -> Step {
         let Some((first, last)) = self.kept.response.times() else {
-            return Step { text: "There is no response yet.".to_owned(), ..Step::default() };
+            let text = match self.kept.is_over {
+                true => "There was no response.",
+                false => "There is no response yet.",
+            };
+            return Step { text: text.to_owned(), ..Step::default() };
         };
         let reads = self.kept.response.reads().len() as u64;
         let status = self.kept.status.map_or_else(
@@ -280,6 +307,11 @@ fn text(bytes: &[u8]) -> String {
 const UNSEEN: &str = "watch sees what crosses, and not what runs inside of the server.";
 const REFUSED: &str =
     "It was not looked up: the request was refused before, or its head is not complete.";
+
+/// The article of a word.
+fn article(word: &str) -> &'static str {
+    if word.starts_with(['a', 'e', 'i', 'o', 'u']) { "an" } else { "a" }
+}
 
 /// The usual reason phrase of a status; empty if it has none.
 fn reason(code: u16) -> &'static str {

@@ -175,6 +175,6 @@ pub fn connection(kept: &KeptConnection) -> String {
 }
 
 /// Milliseconds since the Unix epoch.
-fn epoch_millis(time: SystemTime) -> String {
+pub fn epoch_millis(time: SystemTime) -> String {
     millis(time.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default())
 }

@@ -35,7 +35,7 @@ impl TestView {
         for line in ["listening on http://127.0.0.1:5000", "likes are kept in likes", SECRETS] {
             self.add(0, Observed::Prose(line.into()));
         }
-        self.add(0, Observed::Started { quiet: vec!["/favicon.ico".into(), "/healthz".into()] });
+        self.add(0, Observed::Started { quiet: QUIET.map(String::from).into() });
         let mut targets: HashMap<u64, String> = HashMap::new();
         for item in Transcript::parse(text).expect("a transcript").items {
             match item {
@@ -78,6 +78,8 @@ impl TestView {
     }
 }
 
+const QUIET: [&str; 3] = ["/kitchen/*", "/favicon.ico", "/healthz"];
+
 const SECRETS: &str = "what crosses is shown here, secrets included; --no-trace stops it";
 
 fn played(options: TraceOptions, columns: usize) -> String {
@@ -96,10 +98,12 @@ fn a_page_and_a_like_in_chromium_take_sixty_rows() {
         "\n\n    <<< HTTP/1.1 200 OK\n    Date: ",
         "\n    <!doctype html>\\n ... 67",
         "\n# --- tells of a connection: it opens, is silent or ends; --full folds nothing\n",
-        "\n2 GET /site.css 200, 3 GET /like.js 200: folded (--full shows all)\n\n@2 >>> POST ",
-        "\n... 10 fields as in exchange 3\n\npost=1\\\n\n    @2 <<< HTTP/1.1 201 Created\n",
+        "\n2 GET /site.css 200, 3 GET /like.js 200: folded (--full shows all)\n@2 >>> POST ",
+        "\nSec-Fetch-Site: same-origin\n",
+        "\n      'self'; img-src 'self'; connect-src 'self'; ... 60 more characters\n",
+        "\n... 8 fields as in exchange 1\n\npost=1\\\n\n    @2 <<< HTTP/1.1 201 Created\n",
         "\n4 @2 POST /api/likes 201 · 0.",
-        "\n--- the client closed 2 connections: @1, @2\n",
+        "\n--- 2 connections ended, each by its client first: @1, @2\n",
     ] {
         assert!(rows.contains(expected), "{expected}\n--- is not in ---\n{rows}");
     }
@@ -110,7 +114,12 @@ fn a_page_and_a_like_in_chromium_take_sixty_rows() {
 fn no_row_is_wider_than_the_terminal_and_no_word_is_broken() {
     let words = |text: &str| -> Vec<String> {
         let marks = ["#", ">>>", "<<<", "---"];
-        let words = text.split_whitespace().filter(|word| !marks.contains(word));
+        // What is cut ends in `... 60 more characters`.
+        let lines = text.lines().map(|line| match line.ends_with(" more characters") {
+            true => line.rsplit_once(" ... ").map_or(line, |(shown, _)| shown),
+            false => line,
+        });
+        let words = lines.flat_map(str::split_whitespace).filter(|word| !marks.contains(word));
         // A word is broken only after its own comma or semicolon.
         let parts = words.flat_map(|word| word.split_inclusive([',', ';']));
         parts.map(str::to_owned).collect()
@@ -178,7 +187,7 @@ fn a_folded_field_is_not_explained() {
         test.screen();
         if user == "b" {
             // Another page: all is explained again.
-            test.view.explained.meanings.clear();
+            test.view.explained.begin_page();
             test.rows.clear();
         }
     }
@@ -288,12 +297,12 @@ fn parts_of_a_page_are_one_line_and_a_missing_or_slow_one_is_shown() {
     );
     test.receive(1, image("/3.png")).send(1, image_response("404 Not Found", 0));
     test.has_rows(
-        "\n>>> GET /3.png HTTP/1.1\n... 2 fields as in exchange 3\n\n    <<< HTTP/1.1 404",
+        ">>> GET /3.png HTTP/1.1\nHost: h\nSec-Fetch-Dest: image\n\n    <<< HTTP/1.1 404",
     );
     test.receive(1, image("/4.png"));
     assert!(!test.screen().contains("/4.png"));
     test.wait();
-    test.has_rows("\n>>> GET /4.png HTTP/1.1\n");
+    test.has_rows("\n>>> GET /4.png HTTP/1.1\n... 2 fields as in exchange 4\n");
     test.pass(100).send(1, image_response("200 OK", 9)).send(1, "xxx").end(1, End::ServerClosed);
     test.has_rows("\n5 GET /4.png 200 · 1.1 s · cut short\n--- server closed\n");
 }
@@ -317,7 +326,7 @@ fn a_client_that_ends_and_waits_is_shown_after_a_second() {
 fn a_failed_quiet_exchange_is_shown_and_others_leave_no_row() {
     let mut test = TestView::new(options());
     test.add(0, Observed::Started { quiet: vec!["/healthz".into()] });
-    test.has_rows("\n# @2 is connection 2; /healthz is shown only if it fails\n");
+    test.has_rows("\n# @2: connection 2; /healthz is shown only if it fails\n");
     test.rows.clear();
     let unavailable = "HTTP/1.1 503 Service Unavailable\r\nContent-Length: 0\r\n\r\n";
     test.open(1);
@@ -363,5 +372,99 @@ fn a_full_trace_is_a_transcript_on_a_terminal_too() {
         test.add(0, Observed::Started { quiet: Vec::new() }).open(1).receive(1, get("/"));
         test.send(1, ok(2)).send(1, "hi").end(1, End::ClientClosed).end(1, End::ServerClosed);
     }
-    assert_eq!(test.text(), piped.text());
+    // The legend is for a person.
+    let legend = "\
+# \\ at a line's end: no line end was sent there; \\n: LF without the usual CR
+# --- tells of a connection: it opens, is silent or ends
+# @2: connection 2; +0.1 ms: since the event before on the same connection
+";
+    let (text, transcript) = (test.text(), piped.text());
+    assert_eq!(text, format!("{legend}{transcript}"));
+    assert!(Transcript::parse(&text).is_ok());
+}
+
+#[test]
+fn an_end_is_explained_and_the_first_use_of_a_word() {
+    let mut test = TestView::new(explained());
+    test.open(1).receive(1, get("/")).send(1, ok(0));
+    test.has_rows("# GET: asks for the current representation of the target;");
+    test.has_rows("\n    # (representation: the bytes that stand for");
+    test.end(1, End::ClientClosed).end(1, End::ServerClosed);
+    test.has_rows(
+        "\n--- the connection ended, by its client first\n    # the client will send no more; it has \
+         all its responses, so nothing is lost\n",
+    );
+    test.has_rows("\n    # the client had said that it sends no more, and everything is answered,");
+    test.open(2).receive(2, get("/")).end(2, End::ClientClosed);
+    test.has_rows("\n--- @2 client half-close\n    # the client will send no more; it may be");
+    test.end(2, End::ServerReset);
+    test.has_rows("\n--- @2 server reset\n    # a reset: the client gets an error");
+    assert_eq!(test.screen().matches("(representation: ").count(), 2, "a page opens: again");
+
+    let full = TraceOptions { full: true, ..explained() };
+    let mut test = TestView::new(full);
+    test.open(1).receive(1, get("/")).end(1, End::ClientReset);
+    let text = test.text();
+    assert!(text.contains("--- client reset\n\n# a reset: the server gets an error"), "{text}");
+    assert!(text.contains("# (representation: "), "{text}");
+}
+
+#[test]
+fn an_explanation_that_differs_in_a_number_only_is_given_once() {
+    let mut test = TestView::new(explained());
+    test.open(1);
+    for length in [5, 7] {
+        let fetch = "GET / HTTP/1.1\r\nHost: h\r\nSec-Fetch-Mode: cors\r\n\r\n";
+        test.receive(1, fetch).send(1, ok(length)).send(1, "x".repeat(length));
+    }
+    assert_eq!(test.screen().matches("the content ends here: ").count(), 1, "{}", test.rows);
+}
+
+#[test]
+fn the_time_of_a_response_that_a_close_ends_is_up_to_its_last_byte() {
+    let mut test = TestView::new(options());
+    test.open(1).receive(1, get("/")).send(1, "HTTP/1.0 200 OK\r\n\r\nhello");
+    test.pass(600).end(1, End::ClientClosed).end(1, End::ServerClosed);
+    test.has_rows("\n1 GET / 200 \u{b7} 0.1 ms \u{b7} new connection\n");
+    // A reset ends no content.
+    let mut test = TestView::new(options());
+    test.open(1).receive(1, get("/")).send(1, "HTTP/1.0 200 OK\r\n\r\nhello");
+    test.pass(600).end(1, End::ServerReset);
+    test.has_rows("\n1 GET / 200 \u{b7} 0.1 ms \u{b7} cut short \u{b7} new connection\n");
+    // watch says in a line of its own why it has ended a connection, idle or not.
+    let mut test = TestView::new(options());
+    test.open(1).receive(1, get("/")).send(1, "HTTP/1.0 200 OK\r\n\r\nhello");
+    test.pass(600).add(1, Observed::EndedByWatch).add(1, Observed::Gone);
+    test.has_rows("\n1 GET / 200 \u{b7} 0.1 ms \u{b7} cut short by watch \u{b7} new connection\n");
+    let mut test = TestView::new(options());
+    test.open(1).receive(1, get("/")).send(1, "HTTP/1.1 204 N\r\n\r\n");
+    test.add(1, Observed::EndedByWatch);
+    assert!(!test.screen().contains("cut short"), "{}", test.rows);
+}
+
+#[test]
+fn a_long_field_is_cut_unless_it_differs_from_the_one_before() {
+    let long = "a-word ".repeat(100);
+    let mut test = TestView::new(options());
+    test.open(1);
+    for end in ["first", "last"] {
+        let field = format!("X-Long: {long}{end}");
+        test.receive(1, format!("GET / HTTP/1.1\r\nHost: h\r\n{field}\r\n\r\n"));
+        test.send(1, format!("HTTP/1.1 200 OK\r\n{field}\r\nContent-Length: 0\r\n\r\n"));
+    }
+    test.has_rows("\nX-Long: a-word a-word");
+    test.has_rows(" more characters\n\n    <<< HTTP/1.1 200 OK\n    X-Long: a-word");
+    assert!(!test.screen().contains("first"), "{}", test.rows);
+    test.has_rows("\n  a-word a-word last\n");
+    assert_eq!(test.screen().matches("last").count(), 1, "not of the response");
+}
+
+#[test]
+fn a_silence_between_two_exchanges_is_no_row() {
+    let mut test = TestView::new(options());
+    test.open(1).receive(1, get("/")).send(1, ok(0)).pass(5000);
+    test.receive(1, get("/b")).pass(5000).send(1, ok(0)).pass(5000);
+    test.end(1, End::ServerClosed);
+    assert_eq!(test.screen().matches("silent").count(), 1, "{}", test.rows);
+    test.has_rows("Host: h\n\n--- silent 5s\n\n    <<< HTTP/1.1 200 OK\n");
 }

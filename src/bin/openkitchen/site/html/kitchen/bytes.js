@@ -6,7 +6,7 @@
 //
 // The same segments are shown as text and as hex. Wherever the pointer, a finger or the keyboard stands on a part, all
 // segments of that part light up, and the Meaning beside them says what it is.
-import { bytesText, decode, el, isRoomy, plural, timeText } from "./dom.js";
+import { button, bytesText, decode, el, isRoomy, plural, timeText } from "./dom.js";
 
 const SHOWN = 4096; // bytes of a long content that are shown before somebody asks for more
 const FRAMING = /^(content-length|transfer-encoding)$/i;
@@ -52,6 +52,24 @@ export function tokens(bytes, start) {
   }
   add("content", end, bytes.length);
   return found;
+}
+
+// The words of all messages that lie in these bytes. Pipelined ones follow each other, and each has a head of its own. It
+// begins with the version (a response), or after what was explained last of the message before (a request).
+function allWords({ bytes, start, parts }) {
+  const begins = new Set([0]);
+  let end = 0;
+  for (const part of parts) {
+    if (part.about === "") end = Math.max(end, part.end);
+    else if (/^HTTP\/\d/.test(part.about)) begins.add(bytes.startsWith("HTTP/") ? part.start : end);
+  }
+  if (begins.size === 1) return tokens(bytes, start);
+  const edges = [...begins, bytes.length];
+  return edges.slice(0, -1).flatMap((from, i) => {
+    const message = bytes.slice(from, edges[i + 1]);
+    const head = message.indexOf("\r\n\r\n");
+    return tokens(message, head < 0 ? null : head + 4).map((word) => ({ ...word, start: from + word.start, end: from + word.end }));
+  });
 }
 
 // The smallest ranges of the bytes in which neither the word nor the parts change. `cuts` are further offsets.
@@ -127,10 +145,15 @@ export function clauseLink(clause) {
   return el("a", { class: "clause", href, target: "_blank", rel: "noreferrer" }, clause);
 }
 
+// Lines of an explanation. Those that begin with spaces are a picture: a line, a caret below it, the line as it should be.
+export const lines = (texts) => texts.map((text) => el("p", text.startsWith("    ") ? { class: "picture", tabindex: "0" } : {}, text));
+
 export function explanation(part) {
+  const [first, ...more] = part.text.split("\n");
   return [
     el("p", { class: part.fault ? "fault" : false },
-      part.about ? [visible(part.about, { class: "about" }), ": "] : null, part.text, " ", clauseLink(part.clause)),
+      part.about ? [visible(part.about, { class: "about" }), ": "] : null, first, " ", clauseLink(part.clause)),
+    ...lines(more),
     part.why ? el("p", { class: "why" }, part.why) : null,
   ];
 }
@@ -139,7 +162,7 @@ export function explanation(part) {
 export class Meaning {
   constructor(hint) {
     this.hint = hint;
-    this.element = el("div", { class: "meaning", id: `meaning-${Meaning.count++}` });
+    this.element = el("div", { class: "meaning", id: `meaning-${Meaning.count++}`, tabindex: "0", role: "group", "aria-label": "What it means" });
     this.show([]);
   }
 
@@ -161,21 +184,23 @@ export class MessageView {
   // `title`: "Request"; `verb`: "read" or "write", which its pieces are; `from`: the steps of the walk at which its
   // head and its content are there; `zero`: the time from which its times are told.
   constructor(title, message, meaning, { verb = "read", from = [1, 1], zero = 0 } = {}) {
-    const words = tokens(message.bytes, message.start);
+    const words = allWords(message);
     const parts = message.parts.map((part) => withWidth(part, words, message.bytes.length));
     Object.assign(this, { message: { ...message, parts }, words, meaning, from, zero });
+    this.list = this.#list();
     this.pre = el("pre", { class: "bytes", role: "group", "aria-label": `${title}, part by part: use the arrow keys` });
-    this.hexButton = el("button", { type: "button", class: "small", "aria-pressed": "false", click: () => this.toggleHex() }, "Hex");
+    this.hexButton = button("Hex", () => this.toggleHex(), { class: "small", "aria-pressed": "false" });
     const { reads = [] } = message;
     const after = (reads[0]?.at ?? 0) - zero;
     const pieces = [reads.length > 1 ? plural(reads.length, verb) : "", after > 0 ? `+${timeText(after)}` : ""].filter(Boolean).join(" from ");
     this.element = el("section", { class: "message" },
       el("header", {},
         el("h4", {}, title),
-        el("span", { class: "figures" }, [bytesText(message.total ?? message.bytes.length), pieces].filter(Boolean).join(" · ")),
+        el("span", { class: "figures" }, [bytesText(message.total ?? message.bytes.length), pieces].filter(Boolean).join(", ")),
+        parts.length ? this.#listButton() : null,
         this.hexButton),
       this.pre,
-      this.#list());
+      this.list);
     this.#listen();
     this.#draw();
   }
@@ -288,12 +313,16 @@ export class MessageView {
   }
 
   #list() {
-    const { parts } = this.message;
-    if (!parts.length) return null;
-    const items = parts.map((part, number) => el("li", { "data-parts": number }, explanation(part)));
-    return el("details", { class: "parts", open: isRoomy() },
-      el("summary", {}, `Each part explained, in a list (${parts.length})`),
-      el("ol", {}, items));
+    const items = this.message.parts.map((part, number) => el("li", { "data-parts": number }, explanation(part)));
+    return el("ol", { class: "parts", hidden: !isRoomy() }, items);
+  }
+
+  #listButton() {
+    const toggle = button("List", () => {
+      this.list.hidden = !this.list.hidden;
+      toggle.setAttribute("aria-pressed", String(!this.list.hidden));
+    }, { class: "small", "aria-pressed": String(!this.list.hidden), title: "Each part explained, in a list" });
+    return toggle;
   }
 
   #listen() {

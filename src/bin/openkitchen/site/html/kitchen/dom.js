@@ -66,9 +66,12 @@ export function save(name, content, type) {
   setTimeout(() => URL.revokeObjectURL(url), 10_000);
 }
 
+// Fetches from the kitchen. Before somebody's own server, each request for data has the key of the page.
+export const ask = (path, options = {}) => fetch(path, { cache: "no-store", ...options, headers: { ...options.headers, ...(key && { "Kitchen-Key": key }) } });
+
 // Fetches JSON of the kitchen. An answer that is no 200 is a sentence for a person, and is thrown.
 export async function getJson(path, options) {
-  const answer = await fetch(path, { cache: "no-store", ...options });
+  const answer = await ask(path, options);
   if (!answer.ok) throw new Error((await answer.text()).trim() || `The kitchen answered ${answer.status}.`);
   return answer.json();
 }
@@ -88,6 +91,16 @@ export const memory = {
     } catch { /* forgotten with the page */ }
   },
 };
+
+// The key of watch's page. It comes in the address, which the browser sends to no server, and leaves it at once: what
+// the browser keeps for a page knows ports, and cookies do not.
+export const isWatch = document.body.classList.contains("watch");
+const given = isWatch && location.hash.match(/^#key=([0-9a-f]+)$/)?.[1];
+if (given) {
+  memory.set("key", given);
+  history.replaceState(null, "", location.pathname);
+}
+export const key = isWatch ? given || memory.get("key", null) : null;
 
 // Whether a key belongs to a field in which somebody writes.
 export const isTyping = (event) => event.target.closest?.("input:not([type=checkbox], [type=radio]), textarea, select") != null;

@@ -115,14 +115,17 @@ export function drawDraft(parent, text, { rows, bytes, origin }, faults = []) {
   }
 }
 
+// The same draft with escapes for the characters that nobody sees, or that turn the direction of text (bidi).
+export const escapeOdd = (text) => text.replace(/[^\P{Cc}\t\n]|[\p{Cf}\p{Zl}\p{Zp}\p{Co}\p{Cn}]/gu, (odd) =>
+  [...new TextEncoder().encode(odd)].map((byte) => `\\x${byte.toString(16).padStart(2, "0")}`).join(""));
+
 // The draft as a transcript that the kitchen can parse: with a marker, and with what it wants escaped.
 export function toTranscript(text) {
   const { rows } = readDraft(text);
   const first = rows.find(({ kind }) => kind === "marker" || kind === "bytes");
   const lines = rows.filter(({ kind }) => kind !== "none").map(({ text, kind, end }, number, all) => {
     if (kind !== "bytes") return text;
-    const line = text.replace(/ $/, "\\x20").replace(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\p{Co}\p{Cn}]/gu, (odd) =>
-      [...new TextEncoder().encode(odd)].map((byte) => `\\x${byte.toString(16).padStart(2, "0")}`).join(""));
+    const line = escapeOdd(text.replace(/ $/, "\\x20")).replaceAll("\t", "\\x09");
     return end === "" && number === all.length - 1 && lineEnd(text) === "" ? `${line}\\` : line;
   });
   return `${first?.kind === "marker" ? "" : ">>>\n"}${lines.join("\n")}\n`;

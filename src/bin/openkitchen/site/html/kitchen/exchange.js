@@ -2,7 +2,7 @@
 //
 // The same colour means the same thing in all of them: the method in fetch(), in the request line and in the route
 // table; the path in all three; the status in the handler's source and in the response.
-import { button, checkbox, copy, decode, el, isRoomy, save, timeText, toBytes } from "./dom.js";
+import { ask, button, checkbox, copy, decode, el, isRoomy, save, timeText, toBytes } from "./dom.js";
 import { Meaning, MessageView, visible } from "./bytes.js";
 import { classOf, connectionText } from "./history.js";
 import { Walk } from "./walk.js";
@@ -47,19 +47,15 @@ export class Calls {
       if (this.#joined.size > 100) this.#joined.delete(this.#joined.keys().next().value);
       this.onJoin?.(exchange.n);
     });
+    feed.addEventListener("restart", () => {
+      this.#waiting = [];
+      this.#joined.clear();
+    });
   }
 
   of(n) {
     return this.#joined.get(n) ?? null;
   }
-}
-
-// The exchange that brought this very page, or null: the last document at this path since the page was asked for.
-export function ownDocument(feed) {
-  const path = location.pathname + location.search;
-  const early = performance.timeOrigin - 2000;
-  return [...feed.exchanges.values()].reverse()
-    .find(({ dest, target, since }) => dest === "document" && target === path && since > early) ?? null;
 }
 
 // How the browser came to ask for this very page.
@@ -84,6 +80,10 @@ export class ExchangeView {
     });
     feed.addEventListener("exchange", ({ detail: { exchange } }) => {
       if (exchange.n === this.#detail?.n && exchange.state === "over" && this.#detail.state !== "over") this.show(exchange.n, this.walk.step);
+    });
+    feed.addEventListener("restart", () => {
+      this.#loading++;
+      this.clear("The server was started again, and numbers its exchanges from 1 again. What stood here was of the run before.");
     });
   }
 
@@ -114,7 +114,7 @@ export class ExchangeView {
     }
     const load = ++this.#loading;
     try {
-      const answer = await fetch(`/kitchen/exchange/${n}${this.#unmask ? "?unmask=1" : ""}`, { cache: "no-store" });
+      const answer = await ask(`/kitchen/exchange/${n}?run=${this.feed.hello.run}${this.#unmask ? "&unmask=1" : ""}`);
       if (load !== this.#loading) return;
       if (answer.status === 404) return this.clear(`Exchange ${n} is not kept any more: the kitchen keeps the last 100.`);
       if (!answer.ok) return this.clear(await answer.text());
@@ -129,7 +129,7 @@ export class ExchangeView {
   }
 
   #draw() {
-    const { n, method, target, status, took, steps } = this.#detail;
+    const { n, method, target, state, status, response, took, steps } = this.#detail;
     this.walk.load(this.#detail);
     this.meaning = new Meaning("Point at any byte, touch it, or go through them with the arrow keys. What it means stands here.");
     this.element.replaceChildren(
@@ -138,7 +138,7 @@ export class ExchangeView {
           el("span", { class: "n" }, n), " ", el("span", { class: "word method" }, method || "?"), " ",
           visible(target ?? "?", { class: "word target clamp" }), " ",
           el("span", { class: "arrow", "aria-label": "was answered with" }, "→"), " ",
-          el("span", { class: `code ${classOf(status)}` }, status ? `${status} ${this.#reason}` : "no answer yet")),
+          el("span", { class: `code ${classOf(status)}` }, status ? `${status} ${this.#reason}` : state === "open" ? "no answer yet" : response?.bytes ? "a broken answer" : "no answer")),
         el("span", { class: "figures" }, timeText(took)),
         steps.length ? button("Step by step", () => this.walk.start(), { class: "primary" }) : null),
       this.walk.element,
@@ -149,7 +149,7 @@ export class ExchangeView {
   }
 
   #pane(name, title, subtitle, ...children) {
-    return el("section", { class: `pane ${name}`, "aria-label": `${title}: ${subtitle}` }, el("h4", { class: "pane-title" }, title, el("small", {}, subtitle)), ...children);
+    return el("section", { class: `pane ${name}`, "aria-label": title }, el("h4", { class: "pane-title" }, title, el("small", {}, subtitle)), ...children);
   }
 
   // Words that are coloured in any source text of this exchange.
@@ -168,7 +168,7 @@ export class ExchangeView {
 
   #pagePane() {
     const call = this.#call;
-    const isThisPage = ownDocument(this.feed)?.n === this.#detail.n;
+    const isThisPage = this.feed.document === this.#detail.n;
     this.result = el("div", { class: "result", "data-from": "10", "data-steps": "10" });
     const did = el("div", { "data-steps": "1" });
     if (call) {
@@ -197,9 +197,10 @@ export class ExchangeView {
     const { connection, ends } = this.#detail;
     const known = this.feed.connections.get(connection);
     const then = known ? connectionText(known, false, true) : ends.join(", ");
-    return el("p", { class: "connection figures" },
-      el("span", { "data-steps": "2" }, `connection @${connection}`),
-      then ? el("span", { "data-from": "10", "data-steps": "10" }, then) : null);
+    return [
+      "HTTP · ", el("span", { "data-steps": "2", title: `connection ${connection}` }, `@${connection}`),
+      then ? el("span", { "data-from": "10", "data-steps": "10" }, `, ${then}`) : null,
+    ];
   }
 
   #slotPane() {
@@ -209,8 +210,8 @@ export class ExchangeView {
     this.request.element.dataset.steps = "3 4 5 7";
     this.response = response?.bytes ? new MessageView("Response", response, this.meaning, { verb: this.isWatch ? "read" : "write", from: [9, 9], zero }) : null;
     if (this.response) Object.assign(this.response.element.dataset, { steps: "9", from: "9" });
-    return this.#pane("slot", "The slot", this.isWatch ? "HTTP, as it crossed" : "HTTP", this.#connection(),
-      el("div", { class: "messages" }, this.request.element, this.response?.element ?? el("p", { class: "empty" }, "There is no response yet.")),
+    return this.#pane("slot", "The slot", this.#connection(),
+      el("div", { class: "messages" }, this.request.element, this.response?.element ?? el("p", { class: "empty" }, this.#detail.state === "open" ? "There is no response yet." : "There was no response.")),
       this.meaning.element);
   }
 

@@ -5,7 +5,7 @@
 //
 // A browser opens six connections to a host at most, and a stream holds one of them. So a hidden tab lets its stream
 // go; when it is seen again, it asks for the events after the last that it had, and gets each of them once.
-import { getJson } from "./dom.js";
+import { getJson, key } from "./dom.js";
 
 export const KEPT = 100;
 
@@ -13,6 +13,7 @@ export class Feed extends EventTarget {
   exchanges = new Map(); // by number, in order
   connections = new Map();
   hello = null;
+  document = null; // the number of the exchange that brought this very page
   own = false; // whether the kitchen's own traffic is shown, too
   #last = ""; // the id of the last event
   #source = null;
@@ -42,17 +43,32 @@ export class Feed extends EventTarget {
 
   async #readState() {
     const state = await getJson("/kitchen/state");
+    const before = this.hello;
     this.hello = state.hello;
     this.#last = state.last;
     const isShown = ({ own }) => this.own || !own;
     this.exchanges = new Map(state.exchanges.filter(isShown).map((exchange) => [exchange.n, exchange]));
     this.connections = new Map(state.connections.filter(isShown).map((connection) => [connection.connection, connection]));
+    if (!before) this.document = this.#ownDocument();
+    if (before && before.run !== this.hello.run) {
+      // Each run numbers its exchanges from 1: what was known of a number is not true of the new one.
+      this.document = null;
+      this.dispatchEvent(new Event("restart"));
+    }
     this.#changed();
+  }
+
+  // The last document at this path since the page was asked for, or null. The time is the server's: the clock of the
+  // browser may differ.
+  #ownDocument() {
+    const path = location.pathname + location.search;
+    const asked = this.hello.now - performance.now();
+    return [...this.exchanges.values()].findLast(({ dest, target, since }) => dest === "document" && target === path && since > asked - 1000)?.n ?? null;
   }
 
   #open() {
     if (this.#source || document.hidden) return;
-    const source = new EventSource(`/kitchen/events?after=${encodeURIComponent(this.#last)}${this.own ? "&own=1" : ""}`);
+    const source = new EventSource(`/kitchen/events?after=${encodeURIComponent(this.#last)}${this.own ? "&own=1" : ""}${key ? `&key=${key}` : ""}`);
     this.#source = source;
     const on = (name, act) => source.addEventListener(name, (event) => {
       if (source !== this.#source) return;
@@ -76,8 +92,13 @@ export class Feed extends EventTarget {
       this.#changed();
     });
     on("connection", (connection) => {
-      if (connection.state === "gone" || (connection.own && !this.own)) this.connections.delete(connection.connection);
-      else this.connections.set(connection.connection, connection);
+      const { connection: n, state } = connection;
+      const before = this.connections.get(n);
+      // One that is gone still says who closed it.
+      if (connection.own && !this.own) this.connections.delete(n);
+      else if (state !== "gone") this.connections.set(n, connection);
+      else if (before?.state === "opened") this.connections.delete(n);
+      else if (before) before.gone = true;
       for (const n of this.connections.keys()) {
         if (this.connections.size <= KEPT) break;
         this.connections.delete(n);

@@ -33,7 +33,7 @@ export class History {
   #rows = new Map(); // a row's key -> { item, shown }
   #slots = Array(SLOTS).fill(null);
   #open = new Set(); // folds that somebody has opened
-  #held = null; // numbers of the exchanges that are shown while it is paused
+  #held = null; // the exchanges that are shown while it is paused: newer ones push none of them out
   #isDrawn = true;
   #selected = null;
 
@@ -59,6 +59,12 @@ export class History {
       this.connections);
     this.list.addEventListener("keydown", (event) => this.#move(event));
     feed.addEventListener("change", () => this.#soon());
+    feed.addEventListener("restart", () => {
+      this.#held = this.#selected = null;
+      this.#open.clear();
+      this.pause.setAttribute("aria-pressed", "false");
+      this.draw(); // at once: a row of the run before must not be clicked any more
+    });
   }
 
   select(n) {
@@ -77,15 +83,17 @@ export class History {
   }
 
   #togglePause() {
-    this.#held = this.#held ? null : new Set(this.feed.exchanges.keys());
+    this.#held = this.#held ? null : new Map(this.feed.exchanges);
     this.pause.setAttribute("aria-pressed", String(this.#held !== null));
     this.draw();
   }
 
   draw() {
-    const all = [...this.feed.exchanges.values()].reverse();
+    const { exchanges } = this.feed;
+    const all = [...exchanges.values()].sort((a, b) => b.n - a.n); // events may come in another order
     const held = this.#held;
-    const visible = all.filter((exchange) => (!held || held.has(exchange.n)) && this.#matches(exchange));
+    const shown = held ? [...held.values()].reverse().map((exchange) => exchanges.get(exchange.n) ?? exchange) : all;
+    const visible = shown.filter((exchange) => this.#matches(exchange));
     this.pause.textContent = held ? `Go on (${all.filter(({ n }) => !held.has(n)).length} new)` : "Pause";
     const rows = this.#fold(visible);
     const keys = new Set(rows.map(({ key }) => key));
@@ -115,7 +123,7 @@ export class History {
     if (stop) stop.tabIndex = 0;
     this.list.style.setProperty("--count", rows.length);
     this.empty.hidden = rows.length > 0;
-    this.empty.textContent = all.length ? "No exchange is like that." : "Nothing has come through yet. Open a page, or tap a heart.";
+    this.empty.textContent = shown.length ? "No exchange is like that." : "Nothing has come through yet. Open a page, or tap a heart.";
     this.#drawConnections(all);
   }
 
@@ -153,12 +161,12 @@ export class History {
         this.draw();
       } }, `${plural(row.names.length, "asset")} `, el("span", {}, row.names.join(", ")));
     }
-    const { n, connection, method, target, status, took, state, fault, own } = row;
+    const { n, connection, method, target, status, took, state, fault, own, responseBytes } = row;
     return el("a", { href: `#exchange-${n}`, class: [row.isIn ? "in" : "", own ? "own" : ""].join(" ") },
       el("span", { class: "n" }, n),
       el("span", { class: "word method" }, method || "?"),
       visible(target || "?", { class: "word target" }),
-      el("span", { class: `code ${classOf(status)}` }, fault ? el("span", { class: "fault-sign", title: "something is broken in it" }, "!") : null, status ?? (state === "open" ? "…" : "none")),
+      el("span", { class: `code ${classOf(status)}` }, fault ? el("span", { class: "fault-sign", title: "something is broken in it" }, "!") : null, status ?? (state === "open" ? "…" : responseBytes ? "?" : "–")),
       el("span", { class: "took" }, timeText(took)),
       el("span", { class: "by" }, `@${connection}`));
   }
@@ -176,12 +184,13 @@ export class History {
     goal.focus();
   }
 
-  // Each connection keeps its cell as long as it is among the last ones: texts change, and nothing moves.
+  // Each connection keeps its cell as long as it is among the last ones, those that are open first: texts change, and nothing moves.
   #drawConnections(exchanges) {
     const { connections } = this.feed;
     const carried = new Set(exchanges.map(({ connection }) => connection));
     const busy = new Set(exchanges.filter(({ state }) => state === "open").map(({ connection }) => connection));
-    const newest = [...connections.keys()].sort((a, b) => b - a).slice(0, SLOTS);
+    const isGone = (number) => Number(connections.get(number).gone ?? false);
+    const newest = [...connections.keys()].sort((a, b) => isGone(a) - isGone(b) || b - a).slice(0, SLOTS);
     this.#slots = this.#slots.map((number) => (newest.includes(number) ? number : null));
     for (const number of newest.reverse()) {
       if (!this.#slots.includes(number)) this.#slots[this.#slots.indexOf(null)] = number;

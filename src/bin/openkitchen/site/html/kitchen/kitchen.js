@@ -10,14 +10,13 @@
 //
 // The lab and the course are loaded when somebody opens them.
 // There is no framework and no build step: these files are what the browser runs.
-import { button, el, getJson, memory } from "./dom.js";
+import { button, el, getJson, isWatch, memory } from "./dom.js";
 import { visible } from "./bytes.js";
 import { Feed } from "./feed.js";
 import { History } from "./history.js";
-import { Calls, ExchangeView, ownDocument } from "./exchange.js";
+import { Calls, ExchangeView } from "./exchange.js";
 
 const root = document.getElementById("kitchen");
-const isWatch = document.body.classList.contains("watch");
 const isWide = () => isWatch || matchMedia("(min-width: 60rem)").matches;
 
 // The style sheet of the kitchen alone: a page without JavaScript does not need it.
@@ -183,12 +182,19 @@ async function start() {
   };
   feed.addEventListener("exchange", ({ detail }) => door.tell(detail.exchange, calls.of(detail.exchange.n) !== null));
 
+  // No link leads to an exchange of the run before: the new run has one with the same number.
+  feed.addEventListener("restart", () => {
+    for (const link of views.body.querySelectorAll(".explained a[href^='#exchange-']")) link.remove();
+    if (location.hash.startsWith("#exchange-")) history.replaceState(null, "", "#kitchen");
+  });
+
   await views.show("kitchen");
   list.draw();
   await follow();
-  if (exchange.n === null && views.isShown("kitchen")) {
-    const first = ownDocument(feed) ?? [...feed.exchanges.values()].at(-1);
-    if (first) choose(first.n);
+  // A link to an exchange that is not kept any more says so, and shows no other.
+  if (exchange.n === null && views.isShown("kitchen") && !location.hash.startsWith("#exchange-")) {
+    const first = feed.document ?? [...feed.exchanges.keys()].at(-1);
+    if (first) choose(first);
   }
 }
 

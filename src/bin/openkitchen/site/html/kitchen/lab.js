@@ -1,8 +1,8 @@
 // The lab: bytes that you type go to this server as they are, right or wrong, and the answer comes back piece by piece.
 // While you type, the bytes are explained and not sent.
-import { button, bytesText, el, getJson, memory, plural, timeText, toBytes } from "./dom.js";
-import { Meaning, MessageView, appendVisible, clauseLink, visible } from "./bytes.js";
-import { drawDraft, readDraft, toTranscript } from "./draft.js";
+import { ask, button, bytesText, el, getJson, memory, plural, timeText, toBytes } from "./dom.js";
+import { Meaning, MessageView, appendVisible, clauseLink, lines, visible } from "./bytes.js";
+import { drawDraft, escapeOdd, readDraft, toTranscript } from "./draft.js";
 
 const QUIET = 350; // milliseconds after the last key until what was typed is explained
 
@@ -36,7 +36,7 @@ const PRESETS = [
 
 // Sends a transcript's client side, and calls `onEvent` for each thing that happens, as it happens.
 export async function send(transcript, onEvent) {
-  const answer = await fetch("/kitchen/lab", { method: "POST", headers: { "Content-Type": "text/plain; charset=utf-8" }, body: transcript });
+  const answer = await ask("/kitchen/lab", { method: "POST", headers: { "Content-Type": "text/plain; charset=utf-8" }, body: transcript });
   if (!answer.ok) throw new Error((await answer.text()).trim() || `The kitchen answered ${answer.status}.`);
   const reader = answer.body.pipeThrough(new TextDecoderStream()).getReader();
   let text = "";
@@ -106,7 +106,9 @@ export class Answer {
     const answers = all.map(({ response }) => response?.bytes.match(/^HTTP\/[\d.]+ (\d+ [^\r\n]*)/)?.[1] ?? (response?.bytes ? "no HTTP" : "nothing"));
     this.said.textContent = `The answer: ${answers.join(", then ")}.`;
     const pieces = el("ol", { class: "pieces" }, [...this.pieces.children]);
-    this.pieces.replaceChildren(el("li", { class: "fold" }, el("details", {}, el("summary", {}, `How it came: ${plural(pieces.children.length, "piece")}`), pieces)));
+    const events = [...pieces.children].map((piece) => piece.className === "end" && piece.lastChild.textContent).filter(Boolean);
+    const how = [`How it came: ${plural(pieces.children.length - events.length, "piece")}`, ...events].join(", ");
+    this.pieces.replaceChildren(el("li", { class: "fold" }, el("details", {}, el("summary", {}, how), pieces)));
     const views = all.flatMap(({ request, response, exchange }, i) => [
       response?.bytes ? new MessageView(i ? `Response @${i + 1}` : "Response", response, meaning, { verb: "read" }).element : null,
       request?.bytes ? new MessageView(i ? `Request @${i + 1}` : "Request, as it was sent", request, meaning, { verb: "write" }).element : null,
@@ -144,9 +146,9 @@ export class Lab {
           el("div", { class: "editor" }, this.mirror, this.area),
           el("div", { class: "tools" }, this.sendButton,
             button("+ write", () => this.#add(">>>\n")), button("+ wait", () => this.#add("--- wait 200ms\n>>>\n")), button("+ half-close", () => this.#add("--- client half-close\n")), this.figures),
-          el("p", { class: "soft", id: "lab-legend" }, "Enter is CR LF. At a line’s end ", el("code", {}, "\\n"), " is LF alone and ", el("code", {}, "\\"), " is nothing; ", el("code", {}, "\\x00"), " is that byte."),
+          this.refusal,
           this.meaning.element,
-          this.refusal),
+          el("p", { class: "soft", id: "lab-legend" }, "Enter is CR LF. At a line’s end ", el("code", {}, "\\n"), " is LF alone and ", el("code", {}, "\\"), " is nothing; ", el("code", {}, "\\x00"), " is that byte.")),
         this.answer.element));
     document.addEventListener("selectionchange", () => {
       if (document.activeElement === this.area) this.#explainCursor();
@@ -195,6 +197,13 @@ export class Lab {
   }
 
   #changed() {
+    const { value, selectionStart } = this.area;
+    const plain = escapeOdd(value);
+    if (plain !== value) {
+      const at = escapeOdd(value.slice(0, selectionStart)).length;
+      this.area.value = plain;
+      this.area.setSelectionRange(at, at);
+    }
     memory.set("draft", this.area.value);
     this.draft = readDraft(this.area.value);
     const writes = Math.max(1, this.draft.rows.filter(({ kind, text }) => kind === "marker" && text.startsWith(">>>")).length);
@@ -241,9 +250,12 @@ export class Lab {
     const to = stop < 0 ? bytes.length : stop + 1;
     const end = Math.max(part.end, part.start + 1);
     const long = part.start - from > 60 ? part.start - 60 : from;
+    // The picture of the broken line is drawn above it, from the bytes themselves.
+    const [what, ...more] = part.text.replace("broken here, and ", "").split("\n");
     this.refusal.replaceChildren(
       el("p", { class: "line" }, visible(bytes.slice(long, part.start)), visible(bytes.slice(part.start, Math.min(end, to)), { class: "here" }), visible(bytes.slice(end, Math.min(to, end + 60)).replace(/\r?\n$/, ""))),
-      el("p", {}, el("b", {}, "Broken here: "), part.text, " ", clauseLink(part.clause)),
+      el("p", {}, el("b", {}, "Broken here: "), what, " ", clauseLink(part.clause)),
+      ...lines(more.slice(more.findIndex((line) => line.trim() === "^") + 1)),
       part.why ? el("p", { class: "why" }, part.why) : "");
   }
 

@@ -1,0 +1,122 @@
+//! # What has crossed a connection, kept as a transcript
+//!
+//! A test that fails shows it: each write or read is a block, each end an event.
+//!
+//! ```text
+//! >>> 27 bytes, +0.1 ms
+//! <<< 43 bytes, +0.2 ms           the time since the bytes before
+//! --- server closed
+//! ```
+//! Bounds: [`MAX_KEPT_BYTES`] of a connection; what crosses after them is counted.  Next: `difference`.
+
+use std::time::Instant;
+
+use crate::message::counted::counted;
+use crate::transcript::{
+    Block, Bytes, Event, EventKind, Item, Note, Piece, Prose, Side, Transcript, notes,
+};
+
+/// Bytes that are kept of a connection.
+pub const MAX_KEPT_BYTES: usize = 1024 * 1024;
+
+/// Roughly what a block takes in memory besides its bytes.
+const BLOCK_BYTES: usize = 256;
+
+/// What has crossed one connection so far.
+pub struct Crossed {
+    connection: u32,
+    items: Vec<Item>,
+    /// When the last bytes crossed.
+    last: Instant,
+    /// Bytes that may still be kept.
+    room: usize,
+    /// Bytes that crossed and are not kept.
+    left_out: u64,
+}
+
+impl Crossed {
+    /// A connection with this number that is open from now on.
+    pub fn new(connection: u32) -> Crossed {
+        let (items, last) = (Vec::new(), Instant::now());
+        Crossed { connection, items, last, room: MAX_KEPT_BYTES, left_out: 0 }
+    }
+
+    /// Adds the bytes of one write or read.
+    pub fn bytes(&mut self, from: Side, bytes: &[u8], at: Instant) {
+        let took = at.saturating_duration_since(self.last);
+        self.last = at;
+        let kept = &bytes[..bytes.len().min(self.room.saturating_sub(BLOCK_BYTES))];
+        self.room = self.room.saturating_sub(BLOCK_BYTES + kept.len());
+        if kept.is_empty() {
+            self.left_out += bytes.len() as u64;
+            return;
+        }
+        let note = Note::new(&notes::crossed(bytes.len() as u64, 1, took));
+        let mut block = Bytes::raw(kept);
+        block.push_left_out((bytes.len() - kept.len()) as u64);
+        let connection = self.connection;
+        self.items.push(Item::Block(Block { connection, from, note, bytes: block }));
+    }
+
+    /// Adds the end of a side.
+    pub fn event(&mut self, kind: EventKind) {
+        let (connection, note) = (self.connection, Note::default());
+        self.items.push(Item::Event(Event { connection, kind, note }));
+    }
+
+    /// All of it, as a transcript.
+    pub fn transcript(&self) -> Transcript {
+        let mut items = self.items.clone();
+        if self.left_out > 0 {
+            let more = counted(self.left_out, "more byte is", "more bytes are");
+            items.push(Item::Prose(Prose::new(&format!("{more} not kept"))));
+        }
+        Transcript { items }
+    }
+}
+
+/// The bytes that one side sent in a transcript, joined; without those that were left out.
+pub fn bytes_of(transcript: &Transcript, side: Side) -> Vec<u8> {
+    let blocks = transcript.items.iter().filter_map(|item| match item {
+        Item::Block(block) if block.from == side => Some(&block.bytes),
+        _ => None,
+    });
+    let mut all = Vec::new();
+    for piece in blocks.flat_map(Bytes::pieces) {
+        match piece {
+            Piece::Raw(bytes) => all.extend_from_slice(bytes),
+            Piece::Repeat { times, bytes } => {
+                (0..*times).for_each(|_| all.extend_from_slice(bytes));
+            }
+            Piece::LeftOut { .. } => {}
+        }
+    }
+    all
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_beyond_the_bound_is_counted() {
+        let mut crossed = Crossed::new(1);
+        let at = crossed.last;
+        crossed.bytes(Side::Client, b"GET / HTTP/1.1\r\n\r\n", at);
+        crossed.bytes(Side::Server, &vec![b'x'; MAX_KEPT_BYTES], at);
+        crossed.bytes(Side::Server, b"y", at);
+        crossed.event(EventKind::Closed(Side::Server));
+        let transcript = crossed.transcript();
+        assert_eq!(bytes_of(&transcript, Side::Client), b"GET / HTTP/1.1\r\n\r\n");
+        let kept = bytes_of(&transcript, Side::Server).len();
+        assert!((MAX_KEPT_BYTES / 2..MAX_KEPT_BYTES).contains(&kept), "{kept}");
+        let text = transcript.to_string();
+        let left_out = MAX_KEPT_BYTES - kept;
+        assert!(text.contains(&format!("\\{{{left_out} bytes}}")), "the first block is cut");
+        assert!(
+            text.ends_with("--- server closed\n\n# 1 more byte is not kept\n"),
+            "{}",
+            &text[text.len() - 80..]
+        );
+    }
+}

@@ -1,0 +1,28 @@
+//! The test that README shows: the code between the two lines of the marker is README's.
+
+use openkitchen::Client;
+
+/// The client under test: it asks, and says what went wrong.
+fn my_client(url: &str) -> Result<String, String> {
+    let (address, path) = url.strip_prefix("http://").unwrap().split_once('/').unwrap();
+    let mut client = Client::connect(address).map_err(|error| error.why)?;
+    client.send(format!("GET /{path} HTTP/1.1\r\nHost: h\r\n\r\n")).map_err(|error| error.why)?;
+    client.response().map(|response| response.text().into_owned()).map_err(|error| error.why)
+}
+
+// README
+use openkitchen::{Fault, Response, Routes, Server, assert_bytes, get, routes};
+use std::time::Duration;
+
+static MENU: Routes =
+    routes(&[get("/menu", |_| Response::text("tea").fault(Fault::WrongLength(2)))]);
+
+#[test]
+fn my_client_notices_that_a_response_is_cut() {
+    let server = Server::bind("127.0.0.1:0").unwrap().keep(100).start(&MENU, ()).unwrap();
+    assert!(my_client(&server.url("/menu")).is_err(), "{}", server.exchanges());
+    let kept = server.exchanges().wait_for(1, Duration::from_secs(5));
+    assert_eq!(kept[0].status, Some(200), "{}", kept[0]);
+    assert_bytes!(kept[0].request.bytes(), "GET /menu HTTP/1.1\r\nHost: h\r\n\r\n");
+}
+// README
