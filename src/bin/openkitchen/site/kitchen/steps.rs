@@ -116,7 +116,7 @@ impl Walk<'_> {
                 format!("A script of the page called fetch(...), so the browser sent {what}.")
             }
             (Some(dest), _) => {
-                format!("The page needs {} {dest}, so the browser sent {what}.", article(&dest))
+                format!("The page needs {} {dest}, so the browser sent {what}.", article(dest))
             }
             (None, _) => match self.field("user-agent") {
                 Some(agent) => format!("A client that calls itself {agent} sent {what}."),
