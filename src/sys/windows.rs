@@ -12,6 +12,8 @@ use std::sync::mpsc::{self, Receiver, Sender};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use super::FileState;
+
 #[path = "other.rs"]
 #[allow(dead_code, reason = "what Windows has stands in this file")]
 mod other;
