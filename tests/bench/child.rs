@@ -137,10 +137,13 @@ impl Child {
         match observation {
             Observation::Off => command.args(["--no-trace", "--no-kitchen"]),
             Observation::Trace => command.arg("--port-file").arg(&port_file).stdout(Stdio::null()),
-            Observation::Record => command.args(["--no-trace", "--no-kitchen", "--record"]).arg(&records),
-            Observation::Log => {
-                command.args(["--no-trace", "--no-kitchen"]).env("RUST_LOG", "info").stderr(Stdio::null())
+            Observation::Record => {
+                command.args(["--no-trace", "--no-kitchen", "--record"]).arg(&records)
             }
+            Observation::Log => command
+                .args(["--no-trace", "--no-kitchen"])
+                .env("RUST_LOG", "info")
+                .stderr(Stdio::null()),
         };
         if observation == Observation::Trace {
             return Child::spawn(&mut command)?.wait_for_port_file(&port_file);
