@@ -65,9 +65,9 @@ const NOT_FOUND_PAGE: &str = "404.html";
 /// served. The folder is opened once: another folder that takes its name later is not seen.
 ///
 /// Nothing outside of the folder is served: no `..`, no escaped slash and no NUL is a part of a name, and a
-/// symbolic link that leads out is not followed. **Who can write in the folder is trusted**: a hard link or
+/// symbolic link that leads out is not followed. **Users who can write in the folder are trusted**: a hard link or
 /// a mounted file system in it may show any file. On Linux from 5.6 on the kernel itself keeps to the
-/// folder. On other systems the real path is checked before and after the file is opened, so somebody who
+/// folder. On other systems the real path is checked before and after the file is opened, so a user who
 /// exchanges a link in this very moment can get a file opened, although its content is not sent.
 /// A pipe, a device or a socket is refused, and is not waited for.
 ///

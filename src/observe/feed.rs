@@ -12,7 +12,7 @@
 //! An event of an exchange names it, and the exchange is looked up when the event is told. So the feed
 //! holds no bytes.
 //!
-//! Bounds: the last 1,024 events. Who asks for an older one, or for one of an exchange that is not kept
+//! Bounds: the last 1,024 events. A wait for an older one, or for one of an exchange that is not kept
 //! any more, is told that events are lost.  Next: [`play`](crate::play).
 
 use std::collections::VecDeque;

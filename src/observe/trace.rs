@@ -60,7 +60,7 @@ use crate::net::server::Server;
 use crate::route::RouteRow;
 use crate::transcript::{Item, Printer, Side};
 use direction::MAX_TEXT_BYTES;
-use entry::Entry;
+use entry::TraceEntry;
 use event::{CountedReads, CrossedBytes, Observed, Summary, TraceEvent};
 use queue::TraceQueue;
 use screen::{Screen, colour};
@@ -287,10 +287,10 @@ impl Writer {
                 (Some(screen), _) => {
                     screen.print(&entry, has_several, self.columns, &mut self.text);
                 }
-                (None, Entry::Item(item)) if self.has_colour => {
+                (None, TraceEntry::Item(item)) if self.has_colour => {
                     paint(item, &mut self.printer, &mut self.text);
                 }
-                (None, Entry::Item(item)) => self.printer.print(item, &mut self.text),
+                (None, TraceEntry::Item(item)) => self.printer.print(item, &mut self.text),
                 // Only a screen has others.
                 (None, _) => {}
             }

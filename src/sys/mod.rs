@@ -225,7 +225,7 @@ pub fn random() -> u32 {
     RandomState::new().hash_one(()) as u32
 }
 
-/// Fills this with random bytes that nobody can guess, for a secret. They come from the kernel, or from
+/// Fills this with random bytes that cannot be guessed, for a secret. They come from the kernel, or from
 /// /dev/urandom; on Windows from ProcessPrng.
 ///
 /// # Errors

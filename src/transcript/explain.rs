@@ -34,7 +34,7 @@ use crate::message::dialogue::{Dialogue, Followed, Side};
 use crate::message::ending::Ending;
 use crate::message::method::Method;
 use direction::DirectionExplainer;
-use exchanges::{Exchanges, Position};
+use exchanges::{ExchangeExplainer, Position};
 use sender::sender;
 
 pub use first_use::FirstUses;
@@ -222,7 +222,7 @@ impl ConnectionExplainer {
 pub struct RangeExplainer {
     client: DirectionExplainer,
     server: DirectionExplainer,
-    exchanges: Exchanges,
+    exchanges: ExchangeExplainer,
 }
 
 impl Default for RangeExplainer {
@@ -230,7 +230,7 @@ impl Default for RangeExplainer {
         RangeExplainer {
             client: DirectionExplainer::new(Side::Client),
             server: DirectionExplainer::new(Side::Server),
-            exchanges: Exchanges::default(),
+            exchanges: ExchangeExplainer::default(),
         }
     }
 }

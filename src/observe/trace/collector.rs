@@ -12,7 +12,7 @@ use std::mem;
 use std::time::{Duration, Instant};
 
 use super::clients::Clients;
-use super::entry::{Entry, LogLine, NumberedLine, ShownBytes};
+use super::entry::{LogLine, NumberedLine, ShownBytes, TraceEntry};
 use crate::message::counted::counted;
 use crate::transcript::explain::Remark;
 use crate::transcript::notes::{Took, crossed};
@@ -27,7 +27,7 @@ const MAX_TOGETHER: usize = 64;
 /// What is to be printed, and the bytes and exchanges that are being counted.
 pub(super) struct Collector {
     /// What is ready to print.
-    pub entries: Vec<Entry>,
+    pub entries: Vec<TraceEntry>,
     /// Exchanges that were answered so far, except those that are not shown.
     pub exchanges: u64,
     /// The fields of each client's last request that was shown.
@@ -103,14 +103,14 @@ impl Collector {
     }
 
     /// Adds an entry.
-    pub fn push(&mut self, entry: Entry) {
+    pub fn push(&mut self, entry: TraceEntry) {
         self.stop_counting();
         self.entries.push(entry);
     }
 
     /// Adds a line of prose.
     pub fn push_prose(&mut self, text: &str) {
-        self.push(Entry::Item(Item::Prose(Prose::new(text))));
+        self.push(TraceEntry::Item(Item::Prose(Prose::new(text))));
     }
 
     /// Adds the line about an exchange that was answered, after its number.
@@ -119,7 +119,7 @@ impl Collector {
         let line = self.numbered(line);
         fields.into_iter().for_each(|fields| self.clients.remember(fields, line.number));
         match self.is_screen {
-            true => self.push(Entry::Exchange(line)),
+            true => self.push(TraceEntry::Exchange(line)),
             false => self.push_prose(&format!("{} {}", line.number, line.text)),
         }
     }
@@ -200,19 +200,19 @@ impl Collector {
                 let note = counting.note_on_screen(None);
                 let CountedBytes { connection, from, .. } = counting;
                 let lines = Vec::new();
-                Entry::Bytes(ShownBytes { connection, from, note, lines, may_cut: true })
+                TraceEntry::Bytes(ShownBytes { connection, from, note, lines, may_cut: true })
             }
             Counting::Bytes(counting) => {
                 let note = Note::new(&counting.note());
                 let CountedBytes { connection, from, length, .. } = counting;
                 let mut bytes = Bytes::new();
                 bytes.push_left_out(length);
-                Entry::Item(Item::Block(Block { connection, from, note, bytes }))
+                TraceEntry::Item(Item::Block(Block { connection, from, note, bytes }))
             }
-            Counting::Folded { lines, .. } => Entry::Folded(lines),
+            Counting::Folded { lines, .. } => TraceEntry::Folded(lines),
             Counting::Closed { mut connections, meaning, .. } => {
                 connections.sort_unstable();
-                Entry::Closed { connections, meaning }
+                TraceEntry::Closed { connections, meaning }
             }
         };
         self.entries.push(entry);

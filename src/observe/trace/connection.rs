@@ -21,7 +21,7 @@ use std::time::Instant;
 use super::clients::ClientFields;
 use super::collector::{COUNT_TIME, Collector, CountedBytes};
 use super::direction::{Direction, Shown};
-use super::entry::{Entry, LogLine, ShownBytes};
+use super::entry::{LogLine, ShownBytes, TraceEntry};
 use super::event::{CountedReads, CrossedBytes, Summary, number};
 use super::lines::{Repeated, lines};
 use super::options::TraceOptions;
@@ -221,11 +221,15 @@ impl TracedConnection {
             let note = crossed.note_on_screen(self.opened);
             let lines = Vec::new();
             let bytes = ShownBytes { connection, from, note, lines, may_cut: true };
-            return self.push(Entry::Bytes(bytes), cost, out);
+            return self.push(TraceEntry::Bytes(bytes), cost, out);
         }
         let kept_alive = if self.is_kept_alive { ", kept alive" } else { "" };
         let note = Note::new(&(crossed.note() + kept_alive));
-        self.push(Entry::Item(Item::Block(Block { connection, from, note, bytes })), cost, out);
+        self.push(
+            TraceEntry::Item(Item::Block(Block { connection, from, note, bytes })),
+            cost,
+            out,
+        );
     }
 
     /// Records the time of bytes that crossed, and prints what comes before them. Returns their
@@ -315,7 +319,7 @@ impl TracedConnection {
             let CountedBytes { connection, from, length, .. } = crossed;
             let note = crossed.note_on_screen(self.opened);
             let bytes = ShownBytes { connection, from, note, lines, may_cut };
-            self.push(Entry::Bytes(bytes), cost(length), out);
+            self.push(TraceEntry::Bytes(bytes), cost(length), out);
         }
         if from == Side::Server {
             self.complete_exchanges(at, ranges, out);
@@ -431,7 +435,7 @@ impl TracedConnection {
 
     /// Records the time of an event. Returns the time of the event before, and the silence between, if
     /// it is long enough to report.
-    fn silence_until(&mut self, at: Instant) -> (Option<Instant>, Option<Entry>) {
+    fn silence_until(&mut self, at: Instant) -> (Option<Instant>, Option<TraceEntry>) {
         let since = self.last_event.replace(at);
         // A person takes time between two clicks.
         let is_usual =
@@ -477,10 +481,10 @@ impl TracedConnection {
         }
     }
 
-    fn meaning_entries(&self, remarks: Vec<Remark>) -> Vec<Entry> {
+    fn meaning_entries(&self, remarks: Vec<Remark>) -> Vec<TraceEntry> {
         match self.screen {
-            Some(_) => remarks.into_iter().map(Entry::Meaning).collect(),
-            None => prose(&remarks, 80).map(Entry::Item).collect(),
+            Some(_) => remarks.into_iter().map(TraceEntry::Meaning).collect(),
+            None => prose(&remarks, 80).map(TraceEntry::Item).collect(),
         }
     }
 
@@ -493,7 +497,7 @@ impl TracedConnection {
 
     /// Prints a line of prose.
     pub fn push_prose(&mut self, remark: &str, out: &mut Collector) {
-        self.push(Entry::Item(Item::Prose(Prose::new(remark))), ITEM_BYTES, out);
+        self.push(TraceEntry::Item(Item::Prose(Prose::new(remark))), ITEM_BYTES, out);
     }
 
     /// Holds back all items from now on, for this many more requests whose routes are not known yet.
@@ -509,7 +513,7 @@ impl TracedConnection {
         };
         for item in items {
             match item {
-                HeldItem::Entry(entry) => self.push(entry, 0, out),
+                HeldItem::TraceEntry(entry) => self.push(entry, 0, out),
                 HeldItem::Line(line) => self.push_line(line, out),
             }
         }
@@ -625,14 +629,14 @@ impl TracedConnection {
         self.complete_exchange(at, how, out);
     }
 
-    fn event(&self, kind: EventKind, note: Note) -> Entry {
-        Entry::Item(Item::Event(Event { connection: self.label(), kind, note }))
+    fn event(&self, kind: EventKind, note: Note) -> TraceEntry {
+        TraceEntry::Item(Item::Event(Event { connection: self.label(), kind, note }))
     }
 
     /// Prints an entry, or holds it back at this cost in bytes.
-    fn push(&mut self, entry: Entry, cost: usize, out: &mut Collector) {
+    fn push(&mut self, entry: TraceEntry, cost: usize, out: &mut Collector) {
         if let Some(held) = &mut self.held {
-            return held.keep(HeldItem::Entry(entry), cost);
+            return held.keep(HeldItem::TraceEntry(entry), cost);
         }
         // On a screen, the line about its first exchange says that a connection is new.
         match self.screen {
@@ -683,7 +687,7 @@ enum Fold {
 }
 
 enum HeldItem {
-    Entry(Entry),
+    TraceEntry(TraceEntry),
     /// The line about an answered exchange, which gets its number when it is printed.
     Line(LogLine),
 }

@@ -5,7 +5,7 @@ use crate::transcript::explain::Remark;
 use crate::transcript::{Item, Side};
 
 /// What is printed next.
-pub(super) enum Entry {
+pub(super) enum TraceEntry {
     /// An item of a transcript. On a screen: prose or an event.
     Item(Item),
     /// Bytes on a screen.

@@ -18,7 +18,7 @@
 //! the terminal, whose width is asked for again before each print. Colours are of the middle of the
 //! palette, so they are readable on light and on dark.
 
-use super::entry::{Entry, Line, LineKind, NumberedLine, ShownBytes};
+use super::entry::{Line, LineKind, NumberedLine, ShownBytes, TraceEntry};
 use super::options::TraceOptions;
 use super::requests::FIRST_ERROR;
 use super::wrap::{columns, wrap};
@@ -94,29 +94,29 @@ impl Screen {
     /// was more than one, so each is named.
     pub fn print(
         &mut self,
-        entry: &Entry,
+        entry: &TraceEntry,
         names_connections: bool,
         width: usize,
         out: &mut String,
     ) {
         let last_bytes = self.last_bytes.take();
-        if let Entry::Bytes(_) = entry {
+        if let TraceEntry::Bytes(_) = entry {
             self.last_bytes = last_bytes;
         }
         let mut rows = Rows { screen: self, names_connections, width, out };
         match entry {
-            Entry::Item(Item::Prose(prose)) => rows.prose(prose.as_str()),
-            Entry::Item(Item::Event(event)) => rows.event(event),
+            TraceEntry::Item(Item::Prose(prose)) => rows.prose(prose.as_str()),
+            TraceEntry::Item(Item::Event(event)) => rows.event(event),
             // The trace has no others: bytes are no block on a screen, and nothing is asserted.
-            Entry::Item(Item::Block(_) | Item::Assertions(_)) => {}
-            Entry::Bytes(bytes) => rows.bytes(bytes),
-            Entry::Exchange(line) => rows.exchange(line),
-            Entry::Folded(lines) => rows.folded(lines),
-            Entry::Closed { connections, meaning } => {
+            TraceEntry::Item(Item::Block(_) | Item::Assertions(_)) => {}
+            TraceEntry::Bytes(bytes) => rows.bytes(bytes),
+            TraceEntry::Exchange(line) => rows.exchange(line),
+            TraceEntry::Folded(lines) => rows.folded(lines),
+            TraceEntry::Closed { connections, meaning } => {
                 rows.closed(connections);
                 meaning.iter().for_each(|remark| rows.meaning(remark, MEANING_INDENT));
             }
-            Entry::Meaning(remark) => rows.meaning(remark, MEANING_INDENT),
+            TraceEntry::Meaning(remark) => rows.meaning(remark, MEANING_INDENT),
         }
     }
 }

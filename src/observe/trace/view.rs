@@ -29,7 +29,7 @@ use std::time::{Duration, Instant};
 use super::collector::{COUNT_TIME, Collector};
 use super::connection::TracedConnection;
 use super::direction::Shown;
-use super::entry::Entry;
+use super::entry::TraceEntry;
 use super::event::{CountedReads, CrossedBytes, Observed, TraceEvent, number};
 use super::options::TraceOptions;
 use super::requests::{asks_for_part_of_page, is_from_a_person};
@@ -232,7 +232,7 @@ impl View {
     }
 
     /// Takes what is ready to print.
-    pub fn entries(&mut self) -> impl Iterator<Item = Entry> {
+    pub fn entries(&mut self) -> impl Iterator<Item = TraceEntry> {
         self.out.entries.drain(..)
     }
 

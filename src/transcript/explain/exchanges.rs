@@ -24,7 +24,7 @@ use crate::transcript::model::EventKind;
 
 /// The state of a connection's exchanges.
 #[derive(Debug, Default)]
-pub(super) struct Exchanges {
+pub(super) struct ExchangeExplainer {
     /// Whether a byte has crossed.
     pub has_bytes: bool,
     /// Requests whose final response has no head yet.
@@ -69,7 +69,7 @@ pub(super) struct Position {
     pub within_response: bool,
 }
 
-impl Exchanges {
+impl ExchangeExplainer {
     /// Takes the head of a request.
     pub fn request(&mut self, head: &Outline) {
         let fields = head.fields();
@@ -164,7 +164,7 @@ impl Exchanges {
     }
 }
 
-impl Exchanges {
+impl ExchangeExplainer {
     /// Returns what a close of the server means. `client_ended`: the client had ended its direction.
     fn server_close(&self, client_ended: bool, position: &Position) -> Option<Row> {
         let is_early = self.is_early && position.within_request;
@@ -306,7 +306,7 @@ mod tests {
 
     #[test]
     fn a_close_of_the_client_after_the_servers_says_nothing_new() {
-        let mut exchanges = super::Exchanges { has_bytes: true, ..Default::default() };
+        let mut exchanges = super::ExchangeExplainer { has_bytes: true, ..Default::default() };
         let position = super::Position { within_request: false, within_response: false };
         let mut event = |kind| exchanges.event(kind, &position).map(|row| row.2);
         assert!(event(EventKind::Closed(Side::Server)).is_some());

@@ -197,7 +197,7 @@ fn play(
         mock = mock.observed_by(Arc::new(Follower::new(vec![opened.clone()])));
         recorder = Some(opened);
     }
-    let output = Arc::new(Output { json: options.json, printer: Mutex::new(Printer::new()) });
+    let output = Arc::new(MockOutput { json: options.json, printer: Mutex::new(Printer::new()) });
     let bound = bind::bind(&options.listen, "127.0.0.1:0")?;
     let (control, loops) = (mock.control(), options.loops);
     let (at_end, recorded) = (Arc::clone(&output), recorder.clone());
@@ -230,12 +230,12 @@ fn exit_code(verdict: MockVerdict) -> u8 {
 }
 
 /// What is printed: a transcript, or JSON.
-struct Output {
+struct MockOutput {
     json: bool,
     printer: Mutex<Printer>,
 }
 
-impl Output {
+impl MockOutput {
     fn start(&self, bound: &Bound, recorder: Option<&Recorder>) {
         if self.json {
             for address in &bound.addresses {

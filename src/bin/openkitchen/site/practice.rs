@@ -6,7 +6,7 @@
 //! ```text
 //! /lesson             a list of these routes
 //! /lesson/chunks      content whose length is not known: three chunks, one after another
-//! /lesson/etag        content with an ETag: who has it already gets 304
+//! /lesson/etag        content with an ETag: a client that has it gets 304
 //! /lesson/redirect    303: look at /about
 //! /lesson/cookie      counts your visits, and keeps the number in your cookie
 //! /lesson/close       content without a length: it ends with the connection
@@ -28,7 +28,7 @@ pub const LIST: &str = "\
 These routes do what the lessons are about. `openkitchen learn` asks for them.
 
 /lesson/chunks      content whose length is not known: three chunks
-/lesson/etag        content with an ETag: who has it already gets 304
+/lesson/etag        content with an ETag: a client that has it gets 304
 /lesson/redirect    303: look at /about
 /lesson/cookie      counts your visits, and keeps the number in your cookie
 /lesson/close       content without a length: it ends with the connection

@@ -113,7 +113,7 @@ impl TestView {
         let has_several = self.view.has_several();
         for entry in self.view.entries() {
             self.screen.print(&entry, has_several, self.columns, &mut self.rows);
-            if let Entry::Item(item) = entry {
+            if let TraceEntry::Item(item) = entry {
                 self.items.push(item);
             }
         }

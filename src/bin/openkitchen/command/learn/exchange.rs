@@ -248,7 +248,7 @@ fn messages(block: &Block, bytes: &[u8], dialogue: &mut Dialogue) -> Vec<(Block,
     let (mut shown, mut length, mut rest) = (Bytes::new(), 0, bytes);
     let mut left_out = 0;
     let of_server = block.from == Side::Server;
-    let mut framing = Framing { lines_left: MAX_FRAMING_LINES, bytes_left: MAX_FRAMING };
+    let mut framing = FramingLines { lines_left: MAX_FRAMING_LINES, bytes_left: MAX_FRAMING };
     while let Some(range) = dialogue.next(block.from, rest) {
         let (now, later) = rest.split_at(range.length);
         rest = later;
@@ -278,12 +278,12 @@ fn messages(block: &Block, bytes: &[u8], dialogue: &mut Dialogue) -> Vec<(Block,
 }
 
 /// How much framing of one read may still be shown.
-struct Framing {
+struct FramingLines {
     lines_left: usize,
     bytes_left: usize,
 }
 
-impl Framing {
+impl FramingLines {
     fn is_over(&self) -> bool {
         self.lines_left == 0 || self.bytes_left == 0
     }

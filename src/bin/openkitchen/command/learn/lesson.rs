@@ -201,7 +201,7 @@ impl<'a> Teacher<'a> {
     }
 
     /// Asks until the reader types something that `is_answer`, or `q`, which is also the answer if
-    /// nobody reads the question: stdout is closed. `r` shows the rule of the
+    /// stdout is closed, so the question cannot be read. `r` shows the rule of the
     /// lesson, and `e` all explanations of what is shown. After anything else, it says which `keys`
     /// there are.
     fn ask(

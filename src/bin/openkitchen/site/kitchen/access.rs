@@ -1,4 +1,4 @@
-//! # Who may see the kitchen
+//! # Which clients may read the kitchen
 //!
 //! What crosses holds passwords and cookies. A request must pass four gates:
 //!
@@ -35,7 +35,7 @@ use super::sentence;
 /// Random bytes of a key.
 const KEY_BYTES: usize = 16;
 
-/// Who may see the kitchen.
+/// Which clients may read the kitchen.
 pub struct Access {
     /// Whether the listeners are reached from this machine only.
     is_local: bool,
@@ -69,7 +69,7 @@ impl Access {
         Access { is_local, is_anywhere: is_anywhere && !is_local, is_closed: false, keys: None }
     }
 
-    /// A kitchen that nobody may see.
+    /// A kitchen that refuses every client.
     pub fn closed() -> Access {
         Access { is_local: false, is_anywhere: false, is_closed: true, keys: None }
     }

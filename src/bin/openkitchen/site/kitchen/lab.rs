@@ -62,7 +62,7 @@ pub fn send(kitchen: &Kitchen, text: &[u8]) -> Result<Response, Response> {
         let text = format!("The lab has no thread: {error}.");
         sentence(Status::SERVICE_UNAVAILABLE, &text)
     })?;
-    Ok(Response::stream("application/x-ndjson", Lines { receiver, unread: Vec::new(), at: 0 }))
+    Ok(Response::stream("application/x-ndjson", LabLines { receiver, unread: Vec::new(), at: 0 }))
 }
 
 /// Reads the transcript, and checks its bounds.
@@ -276,14 +276,14 @@ impl SendViewer for &mut LabRun {
 }
 
 /// The lines of a lab, for the thread of the page's connection.
-struct Lines {
+struct LabLines {
     receiver: Receiver<String>,
     /// A line of which `at` bytes were read.
     unread: Vec<u8>,
     at: usize,
 }
 
-impl Read for Lines {
+impl Read for LabLines {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         if self.at == self.unread.len() {
             let Ok(line) = self.receiver.recv() else { return Ok(0) };

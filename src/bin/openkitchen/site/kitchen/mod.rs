@@ -16,7 +16,7 @@
 //! The lesson site and `watch` serve the same handlers: each has a state that [`HasKitchen`]. The answers
 //! are JSON. Bytes are strings in which each character, U+0000 to U+00FF, is one byte.
 //!
-//! Rule: raw traffic holds other people's secrets, so [`access`] refuses whoever should not see it, and
+//! Rule: raw traffic holds other people's secrets, so [`access`] refuses other clients, and
 //! [`secrets`] masks keys. Everything is bounded.  Next: [`access`].
 
 pub mod access;
@@ -93,7 +93,7 @@ impl Kitchen {
         Kitchen(Arc::new(KitchenParts { exchanges, access, run, shown, viewers, labs }))
     }
 
-    /// The kitchen of no server, which nobody may see.
+    /// The kitchen of no server: every request for it is refused.
     pub fn shut() -> Kitchen {
         let address = (Ipv4Addr::UNSPECIFIED, 0).into();
         Kitchen::new(Shown { address, watched: None, rows: Vec::new() }, Access::closed())
@@ -105,12 +105,12 @@ impl Kitchen {
         Kitchen::new(Shown { address, watched: None, rows }, access)
     }
 
-    /// What keeps the exchanges of the server; `None` if nobody may see them.
+    /// What keeps the exchanges of the server; `None` if every request for them is refused.
     pub fn viewer(&self) -> Option<Arc<dyn Viewer>> {
         self.0.access.is_open().then(|| self.0.exchanges.viewer())
     }
 
-    /// Who may see what is kept.
+    /// Which clients may read what is kept.
     pub fn access(&self) -> &Access {
         &self.0.access
     }

@@ -19,7 +19,7 @@ use super::summary::{RequestHead, final_head, index};
 
 /// What one step was.
 #[derive(Default)]
-struct Step {
+struct WalkStep {
     /// When it happened, counted from the start of the connection.
     at: Option<Duration>,
     took: Option<Duration>,
@@ -107,7 +107,7 @@ impl Walk<'_> {
         self.server.watched.is_some()
     }
 
-    fn click(&self) -> Step {
+    fn click(&self) -> WalkStep {
         let what = self.start_line();
         let dest = self.field("sec-fetch-dest");
         let text = match (dest.as_deref(), self.field("sec-fetch-mode").as_deref()) {
@@ -123,10 +123,14 @@ impl Walk<'_> {
                 None => format!("A client sent {what}."),
             },
         };
-        Step { at: self.kept.request.times().map(|(first, _)| first), text, ..Step::default() }
+        WalkStep {
+            at: self.kept.request.times().map(|(first, _)| first),
+            text,
+            ..WalkStep::default()
+        }
     }
 
-    fn accept(&self) -> Step {
+    fn accept(&self) -> WalkStep {
         let KeptExchange { connection, position, peer, .. } = self.kept;
         let text = match position {
             1 => format!("Connection {connection} from {peer} was accepted."),
@@ -135,7 +139,7 @@ impl Walk<'_> {
                  it."
             ),
         };
-        Step { at: Some(Duration::ZERO), text, ..Step::default() }
+        WalkStep { at: Some(Duration::ZERO), text, ..WalkStep::default() }
     }
 
     /// The time of the read that has this byte of the request in it, and which read it is.
@@ -147,21 +151,21 @@ impl Walk<'_> {
         })
     }
 
-    fn read(&self) -> Step {
+    fn read(&self) -> WalkStep {
         let first = self.kept.request.times().map(|(first, _)| first);
         let Some(length) = self.kept.request.head_length() else {
             let bytes = counted(self.kept.request.total(), "byte", "bytes");
             let text = format!("{bytes} arrived, and no complete head was among them.");
-            return Step { at: first, text, ..Step::default() };
+            return WalkStep { at: first, text, ..WalkStep::default() };
         };
         let (last, reads) = self.read_of(length.saturating_sub(1)).unwrap_or_default();
         let bytes = counted(length, "byte", "bytes");
         let text =
             format!("The head is {bytes}, and came in {}.", counted(reads as u64, "read", "reads"));
-        Step { at: first, took: first.map(|first| last.saturating_sub(first)), text }
+        WalkStep { at: first, took: first.map(|first| last.saturating_sub(first)), text }
     }
 
-    fn head(&self) -> Step {
+    fn head(&self) -> WalkStep {
         let length = self.kept.request.head_length();
         let at = length.and_then(|length| self.read_of(length.saturating_sub(1))).map(|(at, _)| at);
         let text = match (&self.fault, &self.head.outline) {
@@ -175,10 +179,10 @@ impl Walk<'_> {
             }
             (None, None) => "The head is not complete.".to_owned(),
         };
-        Step { at, text, ..Step::default() }
+        WalkStep { at, text, ..WalkStep::default() }
     }
 
-    fn framing(&self) -> Step {
+    fn framing(&self) -> WalkStep {
         let text = match ending(&self.kept.request) {
             "no content" => "The request has no body (content): it ends with its head.".to_owned(),
             "by length" => {
@@ -190,10 +194,10 @@ impl Walk<'_> {
             }
             other => format!("Where the request ends is {other}."),
         };
-        Step { text, ..Step::default() }
+        WalkStep { text, ..WalkStep::default() }
     }
 
-    fn route(&self) -> Step {
+    fn route(&self) -> WalkStep {
         let text = match (self.row, self.kept.routed_at) {
             _ if self.is_watched() => UNSEEN.to_owned(),
             (Some(row), _) => {
@@ -203,23 +207,27 @@ impl Walk<'_> {
             (None, Some(_)) => "No row of the table has this path and this method.".to_owned(),
             (None, None) => REFUSED.to_owned(),
         };
-        Step { at: self.kept.routed_at, text, ..Step::default() }
+        WalkStep { at: self.kept.routed_at, text, ..WalkStep::default() }
     }
 
-    fn content(&self) -> Step {
+    fn content(&self) -> WalkStep {
         let request = &self.kept.request;
         let content = request.head_length().map_or(0, |head| request.total().saturating_sub(head));
         if content == 0 {
-            return Step { text: "There was none to read.".to_owned(), ..Step::default() };
+            return WalkStep { text: "There was none to read.".to_owned(), ..WalkStep::default() };
         }
         // The handler is called as soon as the content is complete.
         let at = self.kept.handling_at.or(request.times().map(|(_, last)| last));
         let bytes = counted(content, "byte", "bytes");
         let end = if request.is_whole() { "to its end" } else { "and its end did not come" };
-        Step { at, text: format!("{bytes} were read after the head, {end}."), ..Step::default() }
+        WalkStep {
+            at,
+            text: format!("{bytes} were read after the head, {end}."),
+            ..WalkStep::default()
+        }
     }
 
-    fn app(&self) -> Step {
+    fn app(&self) -> WalkStep {
         let at = self.kept.request.times().map(|(_, last)| last);
         let begun = self.kept.response.times().map(|(first, _)| first);
         let took = at.zip(begun).map(|(at, begun)| begun.saturating_sub(at));
@@ -230,10 +238,10 @@ impl Walk<'_> {
             ),
             None => UNSEEN.to_owned(),
         };
-        Step { at, took, text }
+        WalkStep { at, took, text }
     }
 
-    fn handler(&self) -> Step {
+    fn handler(&self) -> WalkStep {
         if self.is_watched() {
             return self.app();
         }
@@ -249,16 +257,16 @@ impl Walk<'_> {
             (None, Some(_)) => format!("{}.", ran("The function for paths that no row has")),
             (_, None) => "No handler ran.".to_owned(),
         };
-        Step { at: *at, took, text }
+        WalkStep { at: *at, took, text }
     }
 
-    fn response(&self) -> Step {
+    fn response(&self) -> WalkStep {
         let Some((first, last)) = self.kept.response.times() else {
             let text = match self.kept.is_over {
                 true => "There was no response.",
                 false => "There is no response yet.",
             };
-            return Step { text: text.to_owned(), ..Step::default() };
+            return WalkStep { text: text.to_owned(), ..WalkStep::default() };
         };
         let reads = self.kept.response.reads().len() as u64;
         let status = self.kept.status.map_or_else(
@@ -275,10 +283,10 @@ impl Walk<'_> {
                 other => other,
             }
         );
-        Step { at: Some(first), took: Some(last.saturating_sub(first)), text }
+        WalkStep { at: Some(first), took: Some(last.saturating_sub(first)), text }
     }
 
-    fn page(&self) -> Step {
+    fn page(&self) -> WalkStep {
         let kind =
             self.response.as_ref().and_then(|head| head.fields().values("content-type").next());
         let kind = kind.map(text);
@@ -292,7 +300,7 @@ impl Walk<'_> {
             None => format!("The client was given no content type, and {after}."),
         };
         let at = Some(&self.kept.response).and_then(KeptBytes::times).map(|(_, last)| last);
-        Step { at: at.filter(|_| self.kept.is_over), text, ..Step::default() }
+        WalkStep { at: at.filter(|_| self.kept.is_over), text, ..WalkStep::default() }
     }
 }
 
