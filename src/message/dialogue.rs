@@ -411,7 +411,7 @@ fn without_empty_lines(mut start: &[u8]) -> &[u8] {
 }
 
 /// Whether these bytes begin with a whole request line or status line (RFC 9112 sections 3 and 4).
-fn begins_message(from: Side, bytes: &[u8]) -> bool {
+pub(crate) fn begins_message(from: Side, bytes: &[u8]) -> bool {
     let bytes = if from == Side::Client { without_empty_lines(bytes) } else { bytes };
     let Some(line) = bytes.split_inclusive(|&byte| byte == b'\n').next() else { return false };
     let words: Vec<&[u8]> = without_line_end(line).splitn(3, |&byte| byte == b' ').collect();

@@ -48,6 +48,10 @@ const MAX_READS: usize = 1024;
 /// Exchanges that are set aside and kept, at most.
 const MAX_ASIDE: usize = 16;
 
+/// Time for which exchanges are kept after the last one that wanted them: a page that is hidden reads
+/// nothing, and is to find what has crossed meanwhile.
+const KEPT_AFTER: Duration = Duration::from_secs(600);
+
 /// Events that one call tells: each may come with a whole exchange.
 const MAX_TOLD: usize = 16;
 
@@ -86,6 +90,8 @@ struct SharedExchanges {
     message_bytes: usize,
     /// Whether the exchanges of a route are set aside.
     sets_aside: fn(&RouteRow) -> bool,
+    /// Whether somebody wants them; `None` if they are always kept.
+    demand: Option<Demand>,
     state: Mutex<ExchangesState>,
     changed: Condvar,
     /// Servers whose exchanges are kept.
@@ -151,8 +157,8 @@ pub struct KeptExchange {
     pub number: u64,
     /// The number of the connection, from 1.
     pub connection: u64,
-    /// Which exchange of its connection it is, from 1.
-    pub position: u64,
+    /// Which exchange of its connection it is, from 1. `None` if others were before the first that is kept.
+    pub position: Option<u64>,
     /// The client's address.
     pub peer: SocketAddr,
     /// What the client sent.
@@ -165,7 +171,8 @@ pub struct KeptExchange {
     pub route: Option<RouteRow>,
     /// How the connection ended, if it has, and this was its last exchange.
     pub ends: Vec<EventKind>,
-    /// When its connection was accepted. All times of the exchange are counted from then.
+    /// When its connection was accepted, or was followed first. All times of the exchange are counted
+    /// from then.
     pub opened: SystemTime,
     /// When the route was looked up.
     pub routed_at: Option<Duration>,
@@ -310,7 +317,7 @@ impl KeptExchange {
         KeptExchange {
             number,
             connection: told.connection,
-            position: told.exchanges,
+            position: told.is_whole.then_some(told.exchanges),
             peer: told.peer,
             request: KeptBytes::default(),
             response: KeptBytes::default(),
@@ -429,24 +436,47 @@ impl Exchanges {
 
     /// Keeps the last `capacity` exchanges, with the first so many bytes of each message.
     pub fn with_message_bytes(capacity: usize, message_bytes: usize) -> Exchanges {
-        Exchanges::start(capacity, message_bytes, |_| false)
+        Exchanges::start(capacity, message_bytes, |_| false, None)
     }
 
     /// As [`Exchanges::new`], but the exchanges of some routes are set aside: those by which a page asks
     /// for the exchanges. They are kept beside the others, 16 of them, and push out none of the others.
     pub fn setting_aside(capacity: usize, sets_aside: fn(&RouteRow) -> bool) -> Exchanges {
-        Exchanges::start(capacity, MESSAGE_BYTES, sets_aside)
+        Exchanges::start(capacity, MESSAGE_BYTES, sets_aside, None)
+    }
+
+    /// As [`Exchanges::setting_aside`], but a server keeps exchanges for this alone only as long as somebody
+    /// wants them: see [`Exchanges::want`]. Until then they cost its requests next to nothing.
+    pub fn on_demand(capacity: usize, sets_aside: fn(&RouteRow) -> bool) -> Exchanges {
+        Exchanges::start(capacity, MESSAGE_BYTES, sets_aside, Some(Demand::default()))
     }
 
     fn start(
         capacity: usize,
         message_bytes: usize,
         sets_aside: fn(&RouteRow) -> bool,
+        demand: Option<Demand>,
     ) -> Exchanges {
         let (state, changed, servers) = (Mutex::default(), Condvar::new(), AtomicU64::new(0));
-        let shared =
-            SharedExchanges { capacity, message_bytes, sets_aside, state, changed, servers };
+        let shared = SharedExchanges {
+            capacity,
+            message_bytes,
+            sets_aside,
+            demand,
+            state,
+            changed,
+            servers,
+        };
         Exchanges { shared: Arc::new(shared) }
+    }
+
+    /// Exchanges are kept as long as the returned value lives, and ten minutes after. Connections that
+    /// are open already are kept from their next request on.
+    pub fn want(&self) -> Wanted {
+        if let Some(demand) = &self.shared.demand {
+            demand.begin();
+        }
+        Wanted { shared: Arc::clone(&self.shared) }
     }
 
     /// A viewer of one server's connections, for a [`Follower`]. Each server needs one of its own.
@@ -540,6 +570,52 @@ impl Exchanges {
     pub fn transcript(&self) -> Transcript {
         let items = self.all().iter().flat_map(|exchange| exchange.transcript().items).collect();
         Transcript { items }
+    }
+}
+
+/// As long as it lives, exchanges are kept: see [`Exchanges::want`].
+pub struct Wanted {
+    shared: Arc<SharedExchanges>,
+}
+
+impl Drop for Wanted {
+    fn drop(&mut self) {
+        if let Some(demand) = &self.shared.demand {
+            demand.end();
+        }
+    }
+}
+
+/// Whether somebody wants the exchanges.
+#[derive(Default)]
+struct Demand {
+    /// Whether they are kept. It may still be true when the time is over.
+    is_active: AtomicBool,
+    /// How many want them, and when the last one of the others has ended.
+    wanted: Mutex<(usize, Option<Instant>)>,
+}
+
+impl Demand {
+    fn begin(&self) {
+        lock(&self.wanted).0 += 1;
+        self.is_active.store(true, Ordering::Relaxed);
+    }
+
+    fn end(&self) {
+        let mut wanted = lock(&self.wanted);
+        *wanted = (wanted.0 - 1, Some(Instant::now()));
+    }
+
+    fn is_active(&self) -> bool {
+        if !self.is_active.load(Ordering::Relaxed) {
+            return false;
+        }
+        let wanted = lock(&self.wanted);
+        let is_active = wanted.0 > 0 || wanted.1.is_some_and(|end| end.elapsed() < KEPT_AFTER);
+        if !is_active {
+            self.is_active.store(false, Ordering::Relaxed);
+        }
+        is_active
     }
 }
 
@@ -754,6 +830,34 @@ struct ExchangesOfServer {
 }
 
 impl ExchangesOfServer {
+    /// Adds a connection. `is_whole` is false if there were exchanges on it before.
+    fn add_connection(&self, connection: u64, peer: SocketAddr, is_whole: bool) {
+        let (opened, opened_at) = (Instant::now(), SystemTime::now());
+        let told = KeptConnection {
+            connection,
+            peer,
+            state: ConnectionState::Opened,
+            since: opened_at,
+            exchanges: 0,
+            is_whole,
+            is_aside: false,
+            is_newly_aside: false,
+        };
+        let in_flight = ConnectionInFlight {
+            told,
+            aside: 0,
+            opened,
+            opened_at,
+            server_ended: false,
+            exchanges: VecDeque::new(),
+            is_lost: false,
+        };
+        self.shared.change(|state| {
+            state.connections.insert((self.server, connection), in_flight);
+            state.feed.push(Subject::Connection(told));
+        });
+    }
+
     /// Changes the exchange that is being answered, with the time since its connection was opened. It may
     /// grow by `wanted` bytes; without room for them it stays as it is.
     fn change_answered(
@@ -787,30 +891,16 @@ impl Viewer for ExchangesOfServer {
         self.has_routes.store(!routes.is_empty(), Ordering::Relaxed);
     }
 
+    fn is_active(&self) -> bool {
+        self.shared.demand.as_ref().is_none_or(Demand::is_active)
+    }
+
     fn opened(&self, connection: u64, peer: SocketAddr) {
-        let (opened, opened_at) = (Instant::now(), SystemTime::now());
-        let told = KeptConnection {
-            connection,
-            peer,
-            state: ConnectionState::Opened,
-            since: opened_at,
-            exchanges: 0,
-            is_aside: false,
-            is_newly_aside: false,
-        };
-        let in_flight = ConnectionInFlight {
-            told,
-            aside: 0,
-            opened,
-            opened_at,
-            server_ended: false,
-            exchanges: VecDeque::new(),
-            is_lost: false,
-        };
-        self.shared.change(|state| {
-            state.connections.insert((self.server, connection), in_flight);
-            state.feed.push(Subject::Connection(told));
-        });
+        self.add_connection(connection, peer, true);
+    }
+
+    fn joined(&self, connection: u64, peer: SocketAddr) {
+        self.add_connection(connection, peer, false);
     }
 
     fn routed(&self, connection: u64, route: Option<&RouteRow>) {
@@ -1047,6 +1137,37 @@ mod tests {
         let state = lock(&exchanges.shared.state);
         let kept: usize = state.kept.iter().map(KeptExchange::memory).sum();
         assert_eq!(kept, state.bytes);
+    }
+
+    #[test]
+    fn on_demand_exchanges_are_kept_from_the_next_request_on_while_somebody_wants_them() {
+        let exchanges = Exchanges::on_demand(10, |_| false);
+        let follower = Follower::new(vec![exchanges.viewer()]);
+        let exchange = |connection| {
+            follower.received(connection, GET);
+            follower.sent(connection, NO_CONTENT);
+        };
+        (1..=2).for_each(|number| follower.opened(number, ([127, 0, 0, 1], 4000).into()));
+        (1..=2).for_each(exchange);
+        let (first, second) = (exchanges.want(), exchanges.want());
+        follower.opened(3, ([127, 0, 0, 1], 4000).into());
+        [1, 1, 3].into_iter().for_each(exchange);
+        let kept = exchanges.all();
+        let numbers: Vec<_> = kept.iter().map(|kept| (kept.connection, kept.position)).collect();
+        assert_eq!(numbers, [(1, None), (1, None), (3, Some(1))]);
+        drop(first);
+        let demand = exchanges.shared.demand.as_ref().unwrap();
+        let end_long_ago = || {
+            let Some(long_ago) = Instant::now().checked_sub(KEPT_AFTER) else { return };
+            lock(&demand.wanted).1 = Some(long_ago);
+        };
+        end_long_ago();
+        assert!(demand.is_active());
+        drop(second);
+        assert!(demand.is_active(), "the page may only be hidden");
+        end_long_ago();
+        exchange(2);
+        assert!(!demand.is_active() && exchanges.all().len() == 3);
     }
 
     #[test]

@@ -37,6 +37,8 @@ pub struct KeptConnection {
     pub since: SystemTime,
     /// Exchanges that have begun on it.
     pub exchanges: u64,
+    /// Whether it was followed from its beginning. If not, there were exchanges before.
+    pub is_whole: bool,
     /// Whether there was one at least, and all were set aside: see
     /// [`Exchanges::setting_aside`](crate::Exchanges::setting_aside).
     pub is_aside: bool,

@@ -7,6 +7,10 @@
 //! Server or watch ── bytes ──> Follower ── bytes and their ranges ──> Trace, Recorder, Exchanges
 //!                              one Dialogue for each connection
 //! ```
+//! While no viewer is active, no connection is followed: that costs a request more than all the rest of
+//! the server. When one becomes active, the connections that are open are followed from their next
+//! request on.
+//!
 //! Bounds: a dialogue keeps little of usual messages. All connections together keep 64 MiB of long heads
 //! and lines; beyond that, a connection keeps only what frames its messages.
 //!
@@ -17,7 +21,7 @@ use std::net::SocketAddr;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use crate::message::dialogue::{Dialogue, Followed, Side};
+use crate::message::dialogue::{Dialogue, Followed, Side, begins_message};
 use crate::message::reader::Part;
 use crate::net::observer::{Answered, End, Observer, report};
 use crate::route::RouteRow;
@@ -44,10 +48,19 @@ pub struct FollowedBytes<'a> {
 pub trait Viewer: Send + Sync {
     /// One side sent these bytes: [`Observer::received`] and [`Observer::sent`].
     fn crossed(&self, connection: u64, followed: &FollowedBytes<'_>);
+    /// Whether it shows or keeps what it is told. While no viewer does, it is told of no connection that
+    /// is opened.
+    fn is_active(&self) -> bool {
+        true
+    }
     /// See [`Observer::started`].
     fn started(&self, _address: SocketAddr, _routes: &[RouteRow]) {}
     /// See [`Observer::opened`].
     fn opened(&self, _connection: u64, _peer: SocketAddr) {}
+    /// A connection that was opened before is followed from here on.
+    fn joined(&self, connection: u64, peer: SocketAddr) {
+        self.opened(connection, peer);
+    }
     /// See [`Observer::routed`].
     fn routed(&self, _connection: u64, _route: Option<&RouteRow>) {}
     /// See [`Observer::handling`].
@@ -68,9 +81,17 @@ pub trait Viewer: Send + Sync {
 /// viewer that panics is logged, and the others are told all the same.
 pub struct Follower {
     viewers: Vec<Arc<dyn Viewer>>,
-    connections: Mutex<HashMap<u64, Arc<Mutex<FollowedConnection>>>>,
+    connections: Mutex<HashMap<u64, OpenConnection>>,
+    /// How many of them are followed.
+    followed: AtomicUsize,
     /// What the long messages of all connections take in memory.
     long_bytes: AtomicUsize,
+}
+
+/// A connection, and what is known of its bytes if it is followed.
+struct OpenConnection {
+    peer: SocketAddr,
+    followed: Option<Arc<Mutex<FollowedConnection>>>,
 }
 
 /// Bytes of memory that a dialogue may take before they are counted.
@@ -132,7 +153,21 @@ impl FollowedConnection {
 impl Follower {
     /// A follower for these viewers. They are told in this order.
     pub fn new(viewers: Vec<Arc<dyn Viewer>>) -> Follower {
-        Follower { viewers, connections: Mutex::default(), long_bytes: AtomicUsize::new(0) }
+        let (followed, long_bytes) = (AtomicUsize::new(0), AtomicUsize::new(0));
+        Follower { viewers, connections: Mutex::default(), followed, long_bytes }
+    }
+
+    /// Whether new connections are followed. Without viewers they are, for those that ask what is in
+    /// flight.
+    fn is_active(&self) -> bool {
+        self.viewers.is_empty() || self.viewers.iter().any(|viewer| viewer.is_active())
+    }
+
+    /// Makes a call to each viewer, if any connection is followed.
+    fn tell(&self, call: impl Fn(&(dyn Viewer + 'static))) {
+        if self.followed.load(Ordering::Relaxed) > 0 {
+            report(&self.viewers, call);
+        }
     }
 
     /// Whether a request or a response has begun and not ended; see [`Dialogue::is_in_flight`].
@@ -148,11 +183,12 @@ impl Follower {
 
     /// Tells the viewers a sentence about a connection: see [`Viewer::noted`].
     pub(crate) fn noted(&self, connection: u64, sentence: &str) {
-        report(&self.viewers, |viewer| viewer.noted(connection, sentence));
+        self.tell(|viewer| viewer.noted(connection, sentence));
     }
 
     fn follow(&self, connection: u64, from: Side, bytes: &[u8]) {
-        let Some(followed) = self.connection(connection) else { return };
+        let known = self.connection(connection);
+        let Some(followed) = known.or_else(|| self.join(connection, from, bytes)) else { return };
         let (begins_message, content_before, ranges, is_in_flight) = {
             let mut followed = lock(&followed);
             let begins_message = !followed.dialogue.reader(from).is_within();
@@ -171,8 +207,32 @@ impl Follower {
         report(&self.viewers, |viewer| viewer.crossed(connection, &followed));
     }
 
+    /// Follows a connection from here on, if a viewer is active and the client begins a request.
+    fn join(
+        &self,
+        connection: u64,
+        from: Side,
+        bytes: &[u8],
+    ) -> Option<Arc<Mutex<FollowedConnection>>> {
+        if from == Side::Server || !self.is_active() || !begins_message(from, bytes) {
+            return None;
+        }
+        let (peer, joined) = {
+            let mut connections = lock(&self.connections);
+            let open = connections.get_mut(&connection).filter(|open| open.followed.is_none())?;
+            (open.peer, Arc::clone(open.followed.insert(Arc::default())))
+        };
+        self.followed.fetch_add(1, Ordering::Relaxed);
+        self.tell(|viewer| viewer.joined(connection, peer));
+        Some(joined)
+    }
+
+    /// The connection, if it is followed.
     fn connection(&self, connection: u64) -> Option<Arc<Mutex<FollowedConnection>>> {
-        lock(&self.connections).get(&connection).map(Arc::clone)
+        if self.followed.load(Ordering::Relaxed) == 0 {
+            return None;
+        }
+        lock(&self.connections).get(&connection)?.followed.clone()
     }
 }
 
@@ -182,8 +242,13 @@ impl Observer for Follower {
     }
 
     fn opened(&self, connection: u64, peer: SocketAddr) {
-        lock(&self.connections).insert(connection, Arc::default());
-        report(&self.viewers, |viewer| viewer.opened(connection, peer));
+        let followed = self.is_active().then(Arc::default);
+        let is_followed = followed.is_some();
+        lock(&self.connections).insert(connection, OpenConnection { peer, followed });
+        if is_followed {
+            self.followed.fetch_add(1, Ordering::Relaxed);
+            self.tell(|viewer| viewer.opened(connection, peer));
+        }
     }
 
     fn received(&self, connection: u64, bytes: &[u8]) {
@@ -195,31 +260,32 @@ impl Observer for Follower {
     }
 
     fn routed(&self, connection: u64, route: Option<&RouteRow>) {
-        report(&self.viewers, |viewer| viewer.routed(connection, route));
+        self.tell(|viewer| viewer.routed(connection, route));
     }
 
     fn handling(&self, connection: u64) {
-        report(&self.viewers, |viewer| viewer.handling(connection));
+        self.tell(|viewer| viewer.handling(connection));
     }
 
     fn handled(&self, connection: u64, notes: &[String]) {
-        report(&self.viewers, |viewer| viewer.handled(connection, notes));
+        self.tell(|viewer| viewer.handled(connection, notes));
     }
 
     fn answered(&self, connection: u64, exchange: &Answered<'_>) {
-        report(&self.viewers, |viewer| viewer.answered(connection, exchange));
+        self.tell(|viewer| viewer.answered(connection, exchange));
     }
 
     fn ended(&self, connection: u64, end: End) {
-        report(&self.viewers, |viewer| viewer.ended(connection, end));
+        self.tell(|viewer| viewer.ended(connection, end));
     }
 
     fn gone(&self, connection: u64) {
         let removed = lock(&self.connections).remove(&connection);
-        if let Some(it) = removed {
-            self.long_bytes.fetch_sub(lock(&it).long_bytes, Ordering::Relaxed);
+        if let Some(followed) = removed.and_then(|open| open.followed) {
+            self.long_bytes.fetch_sub(lock(&followed).long_bytes, Ordering::Relaxed);
+            self.tell(|viewer| viewer.gone(connection));
+            self.followed.fetch_sub(1, Ordering::Relaxed);
         }
-        report(&self.viewers, |viewer| viewer.gone(connection));
     }
 }
 
@@ -296,6 +362,63 @@ mod tests {
         assert_eq!(*lock(&other.0), expected);
         follower.gone(2);
         assert!(lock(&follower.connections).is_empty());
+    }
+
+    /// A viewer that keeps lines only while it is active.
+    #[derive(Default)]
+    struct Sleeper {
+        is_awake: std::sync::atomic::AtomicBool,
+        lines: Lines,
+    }
+
+    impl Viewer for Sleeper {
+        fn is_active(&self) -> bool {
+            self.is_awake.load(Ordering::Relaxed)
+        }
+
+        fn joined(&self, connection: u64, peer: SocketAddr) {
+            lock(&self.lines.0).push(format!("{connection} joined from {peer}"));
+        }
+
+        fn crossed(&self, connection: u64, followed: &FollowedBytes<'_>) {
+            self.lines.crossed(connection, followed);
+        }
+
+        fn gone(&self, connection: u64) {
+            self.lines.gone(connection);
+        }
+    }
+
+    #[test]
+    fn connections_that_are_open_already_are_followed_from_their_next_request_on() {
+        let sleeper = Arc::new(Sleeper::default());
+        let follower = Follower::new(vec![sleeper.clone()]);
+        for connection in [1, 2, 3] {
+            follower.opened(connection, ([127, 0, 0, 1], 4000).into());
+            follower.received(connection, b"POST / HTTP/1.1\r\nContent-Length: 9\r\n\r\n");
+        }
+        follower.gone(3);
+        sleeper.is_awake.store(true, Ordering::Relaxed);
+        follower.received(1, b"content 1");
+        follower.sent(1, b"HTTP/1.1 204 N\r\n\r\n");
+        assert_eq!(*lock(&sleeper.lines.0), [""; 0]);
+        follower.received(1, b"GET / HTTP/1.1\r\n\r\n");
+        follower.sent(1, b"HTTP/1.1 204 N\r\n\r\n");
+        // What is followed is followed to its end.
+        sleeper.is_awake.store(false, Ordering::Relaxed);
+        follower.received(1, b"GET / HTTP/1.1\r\n\r\n");
+        follower.received(2, b"GET / HTTP/1.1\r\n\r\n");
+        follower.gone(1);
+        follower.gone(2);
+        let expected = [
+            "1 joined from 127.0.0.1:4000",
+            "1 Client 18: Head 18; true",
+            "1 Server 18: Head 18; false",
+            "1 Client 18: Head 18; true",
+            "1 gone",
+        ];
+        assert_eq!(*lock(&sleeper.lines.0), expected);
+        assert_eq!(follower.followed.load(Ordering::Relaxed), 0);
     }
 
     #[test]

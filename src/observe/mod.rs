@@ -55,7 +55,7 @@ pub mod exchanges;
 pub mod feed;
 
 #[doc(inline)]
-pub use exchanges::{Exchanges, FeedEvent, Happened, KeptBytes, KeptExchange, ReadOrWrite};
+pub use exchanges::{Exchanges, FeedEvent, Happened, KeptBytes, KeptExchange, ReadOrWrite, Wanted};
 #[doc(inline)]
 pub use feed::{ConnectionState, KeptConnection};
 #[doc(inline)]

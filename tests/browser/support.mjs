@@ -57,9 +57,9 @@ export function folder() {
   return made;
 }
 
-// The lesson site, with an empty likes file and no trace: { url, host, kill }.
+// The lesson site, with an empty likes file: { url, host, kill }.
 export async function startSite({ flags = [], listen = "127.0.0.1:0", data = path.join(folder(), "likes") } = {}) {
-  const args = ["--listen", listen, "--data", data, "--no-trace", ...flags];
+  const args = ["--listen", listen, "--data", data, ...flags];
   const { found, kill } = await start(BINARY, args, /# listening on (http:\/\/(\S+))/);
   return { url: found[1], host: found[2], data, kill };
 }

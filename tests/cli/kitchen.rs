@@ -39,6 +39,13 @@ fn get(address: SocketAddr, path: &str) -> Response {
     ask(address, &format!("GET {path}"), &format!("Host: {address}\r\n"), "")
 }
 
+/// The site, at which a page has looked: since then it keeps what crosses.
+fn looked_at_site(flags: &str) -> ServerProcess {
+    let server = ServerProcess::start_site(flags);
+    assert_eq!(get(server.address, "/kitchen/state").status, 200);
+    server
+}
+
 /// Sends these bytes on a connection of its own, and reads to its end.
 fn send(address: SocketAddr, bytes: impl AsRef<[u8]>) -> Vec<u8> {
     let mut client = Client::connect(address);
@@ -136,7 +143,7 @@ fn a_request_copied_as_curl_asks_this_server_for_the_same_target_and_gives_curl_
     if !need("curl and bash", "curl --version && bash --version") {
         return;
     }
-    let server = ServerProcess::start_site("");
+    let server = looked_at_site("");
     let address = server.address;
     let folder = Folder::new();
     let (config, made) = (folder.file("config"), folder.file("made"));
@@ -226,8 +233,27 @@ fn a_reconnect_gets_what_has_happened_since_without_loss_or_doubles() {
 }
 
 #[test]
-fn the_state_and_the_events_after_it_are_all_that_happens() {
+fn without_a_trace_exchanges_are_kept_since_a_page_looks() {
     let server = ServerProcess::start_site("");
+    let (address, mut client) = (server.address, server.client());
+    let exchange = |client: &mut Client, path: &str| {
+        client.send(format!("GET {path} HTTP/1.1\r\nHost: {address}\r\n\r\n"));
+        assert_eq!(client.response().status, 200);
+    };
+    exchange(&mut client, "/about");
+    let state = get(address, "/kitchen/state");
+    assert!(state.text().contains("\"exchanges\":[],\"connections\":[]"), "{}", state.text());
+    // A connection that was open already is kept from its next request on.
+    exchange(&mut client, "/contact");
+    let details = details(address, "/contact", "");
+    let open = format!("from {} was open already.", client.stream.local_addr().unwrap());
+    assert!(details.contains(&open), "{details}");
+    assert!(!get(address, "/kitchen/state").text().contains("\"target\":\"/about\""));
+}
+
+#[test]
+fn the_state_and_the_events_after_it_are_all_that_happens() {
+    let server = looked_at_site("");
     let address = server.address;
     like(address, "");
     details(address, "/api/likes", "");
@@ -308,7 +334,7 @@ fn a_live_stream_goes_on_past_every_deadline_of_a_response() {
 
 #[test]
 fn a_viewer_that_reads_nothing_is_dropped_and_delays_nobody() {
-    let server = ServerProcess::start_site("--write-timeout 1");
+    let server = looked_at_site("--write-timeout 1");
     let address = server.address;
     let stuck = Events::open(address, "", "");
     let peer = format!("\"peer\":\"{}\"", stuck.client.stream.local_addr().unwrap());
@@ -418,7 +444,7 @@ fn a_page_of_another_origin_is_refused() {
 
 #[test]
 fn a_like_from_another_origin_is_refused_and_shown_as_what_it_was() {
-    let server = ServerProcess::start_site("");
+    let server = looked_at_site("");
     like(server.address, "Origin: http://evil.example\r\n");
     let details = details(server.address, "/api/likes", "");
     assert!(details.contains("\"status\":403"), "{details}");
@@ -553,7 +579,7 @@ fn lab(address: SocketAddr, transcript: &str) -> Response {
 
 #[test]
 fn the_lab_sends_to_this_server_and_tells_the_answer_as_it_comes() {
-    let server = ServerProcess::start_site("");
+    let server = looked_at_site("");
     let address = server.address;
     let told = lab(address, ">>>\nGET / HTTP/1.1\nHost : h\n\n");
     assert_eq!(told.field("content-type"), Some("application/x-ndjson"));

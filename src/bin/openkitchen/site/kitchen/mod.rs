@@ -85,10 +85,13 @@ pub struct Shown {
 }
 
 impl Kitchen {
-    /// The kitchen of a server.
+    /// The kitchen of a server, which always keeps what crosses.
     pub fn new(shown: Shown, access: Access) -> Kitchen {
+        Kitchen::keeping(Exchanges::setting_aside(KEPT, is_own), shown, access)
+    }
+
+    fn keeping(exchanges: Exchanges, shown: Shown, access: Access) -> Kitchen {
         let run = format!("{:08x}", openkitchen::sys::random());
-        let exchanges = Exchanges::setting_aside(KEPT, is_own);
         let (viewers, labs) = (AtomicUsize::new(0), AtomicUsize::new(0));
         Kitchen(Arc::new(KitchenParts { exchanges, access, run, shown, viewers, labs }))
     }
@@ -99,10 +102,12 @@ impl Kitchen {
         Kitchen::new(Shown { address, watched: None, rows: Vec::new() }, Access::closed())
     }
 
-    /// The kitchen of a server with this route table, at this address.
+    /// The kitchen of a server with this route table, at this address. Where neither a trace nor a recording
+    /// follows the connections, exchanges are kept since a page looks.
     pub fn of_site<S>(address: SocketAddr, routes: &Routes<S>, access: Access) -> Kitchen {
         let rows = routes.iter().map(|route| *route.row()).collect();
-        Kitchen::new(Shown { address, watched: None, rows }, access)
+        let exchanges = Exchanges::on_demand(KEPT, is_own);
+        Kitchen::keeping(exchanges, Shown { address, watched: None, rows }, access)
     }
 
     /// What keeps the exchanges of the server; `None` if every request for them is refused.
@@ -233,6 +238,7 @@ pub fn events<S: HasKitchen>(request: &Request<S>) -> Response {
 pub fn state<S: HasKitchen>(request: &Request<S>) -> Response {
     guarded(request, |kitchen| {
         let KitchenParts { exchanges, shown, .. } = &*kitchen.0;
+        drop(exchanges.want()); // the page asks for the events next
         // The number comes first. What changes meanwhile is told as an event after it.
         let last = json::string(&kitchen.event_id(exchanges.last_event()));
         let kept = exchanges.numbers().into_iter().filter_map(|number| exchanges.get(number));

@@ -133,11 +133,12 @@ impl Walk<'_> {
     fn accept(&self) -> WalkStep {
         let KeptExchange { connection, position, peer, .. } = self.kept;
         let text = match position {
-            1 => format!("Connection {connection} from {peer} was accepted."),
-            _ => format!(
+            Some(1) => format!("Connection {connection} from {peer} was accepted."),
+            Some(position) => format!(
                 "Connection {connection} from {peer} was open already: this is request {position} on \
                  it."
             ),
+            None => format!("Connection {connection} from {peer} was open already."),
         };
         WalkStep { at: Some(Duration::ZERO), text, ..WalkStep::default() }
     }

@@ -17,7 +17,7 @@
 use std::io::{self, Read};
 use std::time::{Duration, Instant};
 
-use openkitchen::observe::{FeedEvent, Happened};
+use openkitchen::observe::{FeedEvent, Happened, Wanted};
 use openkitchen::{Response, Status};
 
 use super::{Kitchen, Place, sentence, summary};
@@ -46,13 +46,16 @@ pub fn events(kitchen: &Kitchen, after: Option<&str>, own: bool) -> Result<Respo
     if known == Some(None) {
         push(&mut text, &kitchen.event_id(after), "lost", "{}");
     }
-    let stream = EventStream { place, after, own, unread: text.into_bytes(), at: 0 };
+    let _wanted = kitchen.0.exchanges.want();
+    let stream = EventStream { place, _wanted, after, own, unread: text.into_bytes(), at: 0 };
     Ok(Response::stream("text/event-stream", stream))
 }
 
 /// What the connection's thread reads from.
 struct EventStream {
     place: Place,
+    /// The exchanges are kept as long as it is read.
+    _wanted: Wanted,
     /// The number of the last event that was told.
     after: u64,
     own: bool,
