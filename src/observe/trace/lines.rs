@@ -3,7 +3,7 @@
 //! The bytes of one read or write, line by line: what each line is, and what it means. Fields that
 //! repeat are replaced by one line.
 
-use super::entry::{Line, LineKind};
+use super::entry::{EntryLine, LineKind};
 use super::requests::FIRST_ERROR;
 use crate::message::counted::counted;
 use crate::message::dialogue::{Followed, Side};
@@ -29,8 +29,8 @@ pub(super) fn lines(
     repeated: Option<&Repeated<'_>>,
     meaning: Vec<(usize, Remark)>,
     mut told: impl FnMut(Remark) -> Vec<Remark>,
-) -> Vec<Line> {
-    let mut lines: Vec<(usize, Line)> = Vec::new();
+) -> Vec<EntryLine> {
+    let mut lines: Vec<(usize, EntryLine)> = Vec::new();
     let (mut at, mut folded, mut folded_spans) = (0, 0, Vec::new());
     let mut ranges = RangeAt { ranges, start: 0 };
     for piece in shown.pieces() {
@@ -39,7 +39,7 @@ pub(super) fn lines(
             Piece::Repeat { .. } => continue, // bytes that crossed have none
             Piece::LeftOut { count } => {
                 let text = counted(*count, "more byte", "more bytes");
-                let line = Line::new(LineKind::LeftOut, format!("... {text}"), "");
+                let line = EntryLine::new(LineKind::LeftOut, format!("... {text}"), "");
                 lines.push((at, line));
                 at = at.saturating_add(usize::try_from(*count).unwrap_or(usize::MAX));
                 continue;
@@ -72,7 +72,7 @@ pub(super) fn lines(
                 continue;
             }
             let (text, ending) = content_line(bytes, is_head);
-            lines.push((start, Line::new(kind, text, ending)));
+            lines.push((start, EntryLine::new(kind, text, ending)));
         }
     }
     if folded > 0 {
@@ -90,10 +90,10 @@ pub(super) fn lines(
     lines.into_iter().map(|(_, line)| line).collect()
 }
 
-fn folded_line(fields: usize, repeated: Option<&Repeated<'_>>) -> Line {
+fn folded_line(fields: usize, repeated: Option<&Repeated<'_>>) -> EntryLine {
     let fields = counted(fields as u64, "field", "fields");
     let number = repeated.map_or(0, |it| it.number);
-    Line::new(LineKind::Folded, format!("... {fields} as in exchange {number}"), "")
+    EntryLine::new(LineKind::Folded, format!("... {fields} as in exchange {number}"), "")
 }
 
 /// Whether bytes that are part of no message begin a head that is broken.
@@ -130,8 +130,8 @@ impl RangeAt<'_> {
     }
 }
 
-impl Line {
-    fn new(kind: LineKind, text: String, ending: &'static str) -> Line {
-        Line { kind, text, ending, meaning: Vec::new() }
+impl EntryLine {
+    fn new(kind: LineKind, text: String, ending: &'static str) -> EntryLine {
+        EntryLine { kind, text, ending, meaning: Vec::new() }
     }
 }

@@ -16,7 +16,7 @@ use openkitchen::{Limits, Routes, Server, ServerHandle, get};
 use super::super::bind::{self, Bound};
 use super::super::viewers::Viewers;
 use crate::site::kitchen::access::Access;
-use crate::site::kitchen::{self, Kitchen, Shown};
+use crate::site::kitchen::{self, Kitchen, ShownServer};
 use crate::site::likes::Likes;
 use crate::site::{self, Contact, Site};
 
@@ -77,7 +77,8 @@ impl Page {
                 format!("the page has no key: {error}; --no-page starts without it")
             })?;
         let watched = Some(watched.to_owned());
-        let kitchen = Kitchen::new(Shown { address: watch, watched, rows: Vec::new() }, access);
+        let kitchen =
+            Kitchen::new(ShownServer { address: watch, watched, rows: Vec::new() }, access);
         Ok(Page { kitchen, bound, link, viewers })
     }
 
