@@ -487,6 +487,9 @@ impl LinkState {
     }
 
     fn mark_reset(&mut self, side: Side) {
+        if self.is_over {
+            return; // watch has shut the sockets, and a side may answer that with a reset
+        }
         self.side(side).is_reset = true;
         self.first_reset.get_or_insert(side);
     }
