@@ -169,6 +169,14 @@ fn nginx_passes_every_lesson_that_is_not_about_our_site() {
 }
 
 #[test]
+fn a_number_in_the_place_of_the_address_is_told_to_be_no_lesson() {
+    let ended = run(&mut openkitchen("check 99"));
+    let sentence = format!("check ADDR 99; lessons are 1 to {}.)", all_lessons().len());
+    assert!(ended.stderr.contains(&sentence), "{}", ended.stderr);
+    assert_eq!(ended.code, Some(3));
+}
+
+#[test]
 fn check_stops_after_three_silent_cases() {
     let address = server(|stream| while read(stream) {});
     let since = Instant::now();

@@ -6,7 +6,7 @@
 mod json;
 
 use std::collections::BTreeMap;
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::path::Path;
 use std::process::ExitCode;
 use std::time::Duration;
@@ -78,8 +78,8 @@ const COMMAND_LINE: CommandLine<CheckOptions> = CommandLine {
         value. The last line counts: cases, pass, fail, skip, unknown, not_tried. A case\n\
         is unknown if the server sent more than check follows, 16 MiB for example.\n\
         Exit code: 0 all pass, 1 some fail, 2 the command line or a FILE is wrong,\n\
-        3 no connection. Each flag is also a variable: --timeout is\n\
-        OPENKITCHEN_TIMEOUT.",
+        3 no connection. A server that is silent, or closes, fails its cases. Each\n\
+        flag is also a variable: --timeout is OPENKITCHEN_TIMEOUT.",
 };
 
 /// The names of its flags.
@@ -110,7 +110,21 @@ pub fn command(arguments: &[OsString]) -> Result<ExitCode, CliError> {
     let cases = read_cases(files, address::host(&authority)).map_err(CliError::Unusable)?;
     let addresses = connect::resolve(&authority).map_err(|why| no_connection(&authority, &why))?;
     let target = CheckTarget { authority, addresses, timeout: options.timeout };
-    check_all(&cases, &target, &options)
+    check_all(&cases, &target, &options).map_err(|error| match error {
+        CliError::NoConnection(sentence) if files.is_empty() && may_be_lesson(typed) => {
+            let (number, count) = (typed.display(), course::count());
+            CliError::NoConnection(format!(
+                "{sentence} (For lesson {number}, name the server first: check ADDR {number}; \
+                 lessons are 1 to {count}.)"
+            ))
+        }
+        error => error,
+    })
+}
+
+/// Whether this argument in the place of the address may be meant as the number of a lesson.
+fn may_be_lesson(typed: &OsStr) -> bool {
+    typed.len() < 3 && typed.to_string_lossy().bytes().all(|byte| byte.is_ascii_digit())
 }
 
 /// Returns the lesson with that number as a case.

@@ -94,7 +94,7 @@ const COMMAND_LINE: CommandLine<SiteOptions> = CommandLine {
     flags: &FLAGS,
     notes: "Exit code, of each command: 0 all is well, 1 something differs or failed, 2 the\n\
         command line, or a file or an address to listen on, cannot be used, 3 there was\n\
-        no connection or no answer in time, 4 send got no whole response before the end.\n\n\
+        no connection (send, learn, mock: or no answer in time), 4 no whole response.\n\n\
         A value in [ ] is the default. Each flag is also a variable: --max-head is\n\
         OPENKITCHEN_MAX_HEAD. The site reads API_KEY, CONTACT_NAME and CONTACT_EMAIL.\n\
         RUST_LOG=info logs a line for each request; NO_COLOR=1 turns colours off,\n\
