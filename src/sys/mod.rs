@@ -182,6 +182,11 @@ pub fn stdout_columns() -> Option<usize> {
     system::stdout_columns()
 }
 
+/// Whether stdout is a plain file, and no pipe, terminal or device. False on systems that do not say.
+pub fn stdout_is_file() -> bool {
+    system::stdout_is_file()
+}
+
 /// Splits an argument of the command line at its first `=`; each part keeps its bytes. On Windows
 /// an argument that is not Unicode is not split.
 pub fn split_at_equals(argument: &OsStr) -> Option<(&OsStr, &OsStr)> {

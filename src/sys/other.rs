@@ -43,6 +43,10 @@ pub fn stdout_columns() -> Option<usize> {
     None
 }
 
+pub fn stdout_is_file() -> bool {
+    false
+}
+
 pub fn read_slice(time: Duration) -> Duration {
     time
 }

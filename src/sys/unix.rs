@@ -122,6 +122,11 @@ pub fn stdout_columns() -> Option<usize> {
     columns(io::stdout().as_fd())
 }
 
+pub fn stdout_is_file() -> bool {
+    let stdout = io::stdout().as_fd().try_clone_to_owned().map(File::from);
+    stdout.and_then(|file| file.metadata()).is_ok_and(|metadata| metadata.is_file())
+}
+
 /// The width of a terminal; `None` if the descriptor is none.
 fn columns(terminal: BorrowedFd<'_>) -> Option<usize> {
     let mut size = TerminalSize::default();

@@ -5,7 +5,7 @@ use std::fs::{File, OpenOptions};
 use std::io;
 use std::net::{TcpListener, TcpStream};
 use std::os::windows::fs::OpenOptionsExt;
-use std::os::windows::io::{AsRawHandle, AsRawSocket};
+use std::os::windows::io::{AsHandle, AsRawHandle, AsRawSocket};
 use std::path::Path;
 use std::sync::OnceLock;
 use std::sync::mpsc::{self, Receiver, Sender};
@@ -120,6 +120,11 @@ pub fn show_colours() -> bool {
         GetConsoleMode(stdout, &raw mut mode) == 0
             || SetConsoleMode(stdout, mode | ENABLE_VIRTUAL_TERMINAL_PROCESSING) != 0
     }
+}
+
+pub fn stdout_is_file() -> bool {
+    let stdout = io::stdout().as_handle().try_clone_to_owned().map(File::from);
+    stdout.and_then(|file| file.metadata()).is_ok_and(|metadata| metadata.is_file())
 }
 
 pub fn on_stop_signal(on_signal: impl FnOnce(StopSignals) + Send + 'static) -> io::Result<()> {

@@ -1,8 +1,10 @@
 //! Tests of `serve`: its flags, its log, its password and its listeners. What is sent for a file is tested
 //! with the library, in `tests/api/files.rs`.
 
-use std::io::Read;
-use std::process::Command;
+use std::io::{self, PipeReader, PipeWriter, Read, Write};
+use std::net::{Shutdown, SocketAddr};
+use std::process::{Command, Stdio};
+use std::sync::mpsc;
 use std::time::{Duration, Instant};
 use std::{fs, thread};
 
@@ -10,7 +12,7 @@ use openkitchen::Transcript;
 
 use crate::support::client::Client;
 use crate::support::process::{
-    Folder, ServerProcess, TIMEOUT, free_address, need, openkitchen, run,
+    Folder, Process, ServerProcess, TIMEOUT, free_address, need, openkitchen, run, signal,
 };
 
 /// A folder with a page.
@@ -174,24 +176,165 @@ fn a_stdout_that_is_not_read_or_closed_stalls_no_request() {
     assert!(since.elapsed() < Duration::from_secs(3), "the stop waits for nobody");
 }
 
+/// Starts the command with this stdout and stderr. Its address is that of the port file.
+fn start_with(
+    folder: &Folder,
+    flags: &str,
+    [stdout, stderr]: [impl Into<Stdio>; 2],
+) -> (Process, SocketAddr) {
+    let port_file = folder.file("port");
+    let mut command = serve(folder, flags);
+    command.arg("--port-file").arg(&port_file).stdout(stdout).stderr(stderr);
+    let mut process = Process::spawn(&mut command);
+    let since = Instant::now();
+    while !port_file.exists() {
+        assert!(since.elapsed() < TIMEOUT && process.is_running());
+        thread::yield_now();
+    }
+    (process, addresses(&port_file)[0].parse().unwrap())
+}
+
+/// Sends SIGTERM, and returns how long the process runs then.
+fn stop(mut process: Process) -> Duration {
+    let since = Instant::now();
+    signal("TERM", &process.id().to_string());
+    assert_eq!(process.code(), Some(0));
+    since.elapsed()
+}
+
+/// A pipe that takes nothing more, until its reading end is read or dropped.
+fn full_pipe() -> (PipeReader, PipeWriter) {
+    let (reader, mut writer) = io::pipe().unwrap();
+    let end = writer.try_clone().unwrap();
+    let (sender, is_full) = mpsc::channel();
+    thread::spawn(move || {
+        while writer.write_all(&[b'\n'; 64 * 1024]).is_ok() {
+            let _ = sender.send(());
+        }
+    });
+    // A pipe that holds less is full at once.
+    let _ = is_full.recv_timeout(Duration::from_secs(1));
+    (reader, end)
+}
+
+/// Two clients send so many requests each, and do not wait for the responses in between.
+fn flood(address: SocketAddr, requests: usize) {
+    let request =
+        format!("GET /a.txt HTTP/1.1\r\nHost: h\r\nUser-Agent: {}\r\n\r\n", "u".repeat(1000));
+    let exchange = || {
+        let mut client = Client::connect(address);
+        let mut writer = client.stream.try_clone().unwrap();
+        thread::scope(|scope| {
+            scope.spawn(move || {
+                (0..requests).for_each(|_| writer.write_all(request.as_bytes()).unwrap());
+                writer.shutdown(Shutdown::Write).unwrap();
+            });
+            let responses = String::from_utf8(client.read_to_end()).unwrap();
+            assert_eq!(responses.matches("HTTP/1.1 200 OK").count(), requests);
+        });
+    };
+    thread::scope(|scope| {
+        scope.spawn(exchange.clone());
+        scope.spawn(exchange);
+    });
+}
+
 #[test]
-fn lines_that_are_lost_are_counted_on_stderr() {
+fn a_log_in_a_file_or_in_a_pipe_that_is_read_has_every_line() {
+    let folder = folder();
+    let log = folder.file("log");
+    let (file, null) = (fs::File::create(&log).unwrap(), fs::File::open("/dev/null").unwrap());
+    let (server, address) = start_with(&folder, "", [file, null]);
+    flood(address, 5000);
+    stop(server);
+    let lines = |log: &str| log.lines().filter(|line| line.starts_with("127.0.0.1 - - [")).count();
+    assert_eq!(lines(&fs::read_to_string(&log).unwrap()), 10_000);
+    // A pipe that is read while the server runs.
+    let mut server = start(&folder, "");
+    let address = server.address;
+    let flooding = thread::spawn(move || flood(address, 5000));
+    (0..10_000).for_each(|_| drop(server.wait_for_line("127.0.0.1 - - [")));
+    flooding.join().unwrap();
+    let exit = server.stop();
+    assert_eq!((exit.code, &*exit.stderr), (Some(0), ""));
+}
+
+#[test]
+fn lines_that_are_lost_are_counted_in_their_place_and_on_stderr() {
     let folder = folder();
     let mut server = start(&folder, "");
-    let mut client = server.client();
-    let request = format!("GET /a.txt?{} HTTP/1.1\r\nHost: h\r\n\r\n", "x".repeat(900));
-    let mut exchange = || {
-        client.send(&request);
-        client.response();
-    };
-    // The pipe holds about 60 lines, and two buffers hold as many each.
-    (0..500).for_each(|_| exchange());
-    let since = Instant::now();
-    while !server.stderr().contains("of the access log were lost: ") {
-        assert!(since.elapsed() < TIMEOUT, "{}", server.stderr());
-        exchange(); // so that there is always a line to read
-        assert!(server.wait_for_line("127.0.0.1 - - [").ends_with("\" 200 7 \"-\" \"-\""));
+    // 2 MiB of lines: the pipe and the queue hold less.
+    flood(server.address, 1000);
+    assert!(server.stderr().contains("warn: 1 line of stdout was lost so far: it is read too "));
+    let (mut kept, mut lost) = (0, 0);
+    while kept + lost < 2000 {
+        match server.wait_for_line("") {
+            line if line.starts_with("127.0.0.1 - - [") => kept += 1,
+            line => {
+                match line.strip_prefix("# ").and_then(|rest| rest.split_once(" lines were ")) {
+                    Some((count, "lost here")) => lost += count.parse::<usize>().unwrap(),
+                    _ => assert!(line.starts_with("# serving "), "{line}"),
+                }
+            }
+        }
     }
+    server.get("/a.txt");
+    assert!(server.wait_for_line("127.0.0.1 - - [").ends_with("\" 200 7 \"-\" \"-\""));
+    let exit = server.stop();
+    let last = format!("warn: {lost} lines of stdout were lost so far: ");
+    assert!(lost > 100 && exit.stderr.contains(&last), "{last}: {}", exit.stderr);
+}
+
+#[test]
+fn a_stdout_that_cannot_be_written_is_told_on_stderr() {
+    let folder = folder();
+    let full = fs::File::options().write(true).open("/dev/full").unwrap();
+    let (reader, closed) = io::pipe().unwrap();
+    drop(reader);
+    for (stdout, expected) in [
+        (Stdio::from(full), "lost so far: No space left on device"),
+        (Stdio::from(closed), "lost so far: Broken pipe"),
+    ] {
+        let files = Folder::new();
+        let stderr = files.file("stderr");
+        let outputs = [stdout, fs::File::create(&stderr).unwrap().into()];
+        let (server, address) = start_with(&folder, "", outputs);
+        flood(address, 50);
+        stop(server);
+        let stderr = fs::read_to_string(stderr).unwrap();
+        assert!(stderr.contains(expected), "{stderr}");
+        assert!(stderr.contains("warn: 102 lines of stdout were lost so far: "), "{stderr}");
+        assert!(stderr.lines().count() < 8, "not a line for each: {stderr}");
+        fs::remove_file(folder.file("port")).unwrap();
+    }
+}
+
+#[test]
+fn a_server_starts_answers_and_stops_where_stdout_and_stderr_take_nothing() {
+    let folder = folder();
+    for flags in ["", "--log off", "--trace"] {
+        let (_reader, pipe) = full_pipe();
+        let outputs = [pipe.try_clone().unwrap(), pipe];
+        let (server, address) = start_with(&folder, flags, outputs);
+        flood(address, 100);
+        let stopped = stop(server);
+        assert!(stopped < Duration::from_secs(1), "{flags}: {stopped:?}");
+        fs::remove_file(folder.file("port")).unwrap();
+    }
+}
+
+#[test]
+fn a_log_that_nothing_reads_delays_no_stop() {
+    let folder = folder();
+    let stops = (0..5).map(|_| {
+        let (_reader, pipe) = io::pipe().unwrap();
+        let (server, address) = start_with(&folder, "", [pipe.into(), Stdio::null()]);
+        flood(address, 500); // longer than a write that goes on takes
+        fs::remove_file(folder.file("port")).unwrap();
+        stop(server)
+    });
+    let shortest = stops.min();
+    assert!(shortest < Some(Duration::from_millis(300)), "{shortest:?}");
 }
 
 #[test]
@@ -322,12 +465,8 @@ fn a_listener_of_a_service_manager_takes_the_place_of_listen() {
     }
     command.arg(env!("CARGO_BIN_EXE_openkitchen")).args(["serve", "--listen", "127.0.0.1:1"]);
     // It starts the server at the first connection, so nothing prints an address before.
-    let mut process = command
-        .arg(files.file(""))
-        .stdout(std::process::Stdio::null())
-        .stderr(std::process::Stdio::piped())
-        .spawn()
-        .unwrap();
+    let mut process =
+        command.arg(files.file("")).stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
     let mut stderr = process.stderr.take().unwrap();
     let mut seen = String::new();
     while seen.matches("Listening on ").count() < 2 {
@@ -340,7 +479,7 @@ fn a_listener_of_a_service_manager_takes_the_place_of_listen() {
         client.send("GET /a.txt HTTP/1.1\r\nHost: h\r\n\r\n");
         assert_eq!(client.response().text(), "content", "{address}");
     }
-    crate::support::process::signal("TERM", &process.id().to_string());
+    signal("TERM", &process.id().to_string());
     assert!(process.wait().unwrap().success(), "it is the same process, and stops gracefully");
     // A number of descriptors that are not there is an error.
     let line =

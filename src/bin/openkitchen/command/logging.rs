@@ -1,24 +1,21 @@
 //! The log on stderr, a line for each record, and what else the program says there.
 //!
-//! A thread that logs waits for a slow reader, but not longer than [`PUSH_TIMEOUT`]: see
-//! [`LineQueue`]. Lines that are lost are counted, and the count is logged later.
+//! A thread that logs waits for no reader that is too slow or gone. Lines that are lost are counted, and the
+//! count is logged later: see [`LineQueue`].
 
 use std::env::{self, VarError};
 use std::io::{self, Write};
+use std::process;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
-use std::{process, thread};
 
 use env_logger::{Builder, Env};
 use log::{Log, Metadata, Record};
 use openkitchen::message::counted::counted;
 
 use super::CliError;
-use super::line_queue::LineQueue;
-
-/// How long a thread that logs waits for room in the queue. If it waits in vain, later lines are
-/// dropped at once, until the log thread takes the queue again.
-const PUSH_TIMEOUT: Duration = Duration::from_secs(1);
+use super::line_queue::{LineQueue, STUCK_AFTER};
+use super::stdout;
 
 /// Starts the log. It shows warnings and errors, unless RUST_LOG says otherwise.
 ///
@@ -30,16 +27,14 @@ pub fn start() -> Result<(), CliError> {
     }
     let filter = Builder::from_env(Env::default().default_filter_or("warn")).build();
     log::set_max_level(filter.filter());
-    let queue = Arc::new(LineQueue::new(PUSH_TIMEOUT));
-    let reader = Arc::clone(&queue);
-    let on_loss = |lost| {
+    let about_loss = |lost| {
         let lost = counted(lost, "line of the log was", "lines of the log were");
         format!("openkitchen: warn: {lost} lost\n")
     };
-    let write = move || reader.write_to(io::stderr(), on_loss);
-    let thread = thread::Builder::new().name("log".into()).spawn(write);
+    let no_report = |_: usize, _: Option<&io::Error>| {}; // stderr is the place for it
+    let queue = LineQueue::start("log", io::stderr(), STUCK_AFTER, about_loss, no_report);
     // These fail only if the log was started before.
-    if thread.is_ok() {
+    if let Ok(queue) = queue {
         let _ = QUEUE.set(queue);
     }
     let _ = log::set_boxed_logger(Box::new(Logger { filter }));
@@ -51,8 +46,10 @@ pub fn say(line: &str) {
     write(&format!("openkitchen: {line}\n"));
 }
 
-/// Waits until the log is written: see [`LineQueue::finish`]. To be called before the process ends.
+/// Waits until stdout and the log are written: see [`LineQueue::finish`]. To be called before the process
+/// ends.
 pub fn finish() {
+    stdout::finish();
     log::logger().flush();
 }
 
