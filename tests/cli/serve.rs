@@ -486,5 +486,52 @@ fn a_listener_of_a_service_manager_takes_the_place_of_listen() {
         format!("LISTEN_PID=$$ LISTEN_FDS=3 exec {} serve .", env!("CARGO_BIN_EXE_openkitchen"));
     let ended = run(Command::new("sh").args(["-c", &line]));
     assert_eq!(ended.code, Some(2));
-    assert!(ended.stderr.contains("LISTEN_FDS names a descriptor that is no "), "{}", ended.stderr);
+    assert!(ended.stderr.contains("LISTEN_FDS cannot be used: descriptor 3 is no listening TCP "));
+}
+
+/// A service manager: the command `serve` with descriptor 3, which is `socket` in this line of Python.
+fn with_descriptor(line: &str, listen_fds: &str) -> Command {
+    let program = format!(
+        "import os, socket, sys\n\
+         {line}\n\
+         os.dup2(socket.fileno(), 3); os.set_inheritable(3, True)\n\
+         os.environ.update(LISTEN_PID=str(os.getpid()), LISTEN_FDS=sys.argv[1])\n\
+         os.execv(sys.argv[2], sys.argv[2:])"
+    );
+    let mut command = Command::new("python3");
+    command.args(["-c", &program, listen_fds, env!("CARGO_BIN_EXE_openkitchen")]);
+    command.args(["serve", ".", "--listen", "127.0.0.1:0"]);
+    command
+}
+
+#[test]
+fn a_descriptor_that_does_not_listen_is_no_listener() {
+    if !need("python3", "python3 --version") {
+        return;
+    }
+    let listening = "socket = socket.create_server(('127.0.0.1', 0), backlog=7)";
+    for (line, listen_fds, expected) in [
+        ("socket = socket.socket(); socket.bind(('127.0.0.1', 0))", "1", "it does not listen"),
+        ("socket = socket.socket()", "1", "it does not listen"),
+        ("socket = socket.socket(type=socket.SOCK_DGRAM)", "1", "it does not listen"),
+        ("socket, other = socket.socketpair()", "1", "is no listening TCP socket: "),
+        ("socket = open('/dev/null')", "1", "is no listening TCP socket: "),
+        (listening, "2", "descriptor 4 is no listening TCP socket: "),
+        (listening, "abc", "LISTEN_FDS is no number: `abc`"),
+        (listening, "-1", "LISTEN_FDS is no number: `-1`"),
+        (listening, "99999999999", "LISTEN_FDS is no number: `99999999999`"),
+    ] {
+        let ended = run(&mut with_descriptor(line, listen_fds));
+        assert_eq!(ended.code, Some(2), "{line} {listen_fds}: {ended:?}");
+        let start = "openkitchen: LISTEN_FDS cannot be used: ";
+        assert!(ended.stderr.starts_with(start) && ended.stderr.contains(expected), "{ended:?}");
+    }
+    // The backlog of the manager stays.
+    if need("ss", "ss -V") {
+        let server = ServerProcess::start(&mut with_descriptor(listening, "1"));
+        let port = format!("sport = :{}", server.address.port());
+        let shown = Command::new("ss").args(["-ltnH", &port]).output().unwrap().stdout;
+        let shown = String::from_utf8(shown).unwrap();
+        assert_eq!(shown.split_whitespace().nth(2), Some("7"), "{shown}");
+    }
 }

@@ -20,12 +20,8 @@ pub fn authority(typed: &OsStr) -> Result<String, CliError> {
     }
     // It is not repeated: a password has no place in a log.
     let after_scheme = typed.split_once("://").map_or(typed, |(_, rest)| rest);
-    if after_scheme
-        .trim_start_matches('/')
-        .split(['/', '?', '#'])
-        .next()
-        .is_some_and(|part| part.contains('@'))
-    {
+    let mut parts = after_scheme.trim_start_matches('/').split(['/', '?', '#']);
+    if parts.next().is_some_and(|part| part.contains('@')) {
         let sentence = "ADDR takes no user name and no password: leave out what is before the @";
         return Err(CliError::Usage(sentence.into()));
     }
