@@ -259,8 +259,8 @@ pub fn is_secret_name(name: &str) -> bool {
     SECRET_NAMES.contains(&&*name) || SECRET_NAME_PARTS.iter().any(|part| name.contains(part))
 }
 
-/// Masks a target for a log: values of parameters that probably hold keys become `***`, and all else
-/// stays. A key should not be in a target, because logs, histories and Referer fields show targets (RFC
+/// Masks a target or a URI for a log: values of parameters that probably hold keys, and a user name with its
+/// password, become `***`, and all else stays. A key should not be in a target, because logs, histories and Referer fields show targets (RFC
 /// 9110 section 17.9).
 pub fn masked(target: &str) -> Cow<'_, str> {
     let (mut text, mut at) = (String::new(), 0);
@@ -272,10 +272,21 @@ pub fn masked(target: &str) -> Cow<'_, str> {
     if at == 0 { Cow::Borrowed(target) } else { Cow::Owned(text + &target[at..]) }
 }
 
-/// Returns where the values of parameters that probably hold keys are in a target or a URI.
+/// Where a URI has a user name and a password (RFC 3986 section 3.2.1): before the `@` of its authority.
+fn userinfo(uri: &str) -> Option<Range<usize>> {
+    // A path, as most targets are, has none.
+    let scheme = uri.split(['/', '?', '#']).next().filter(|scheme| scheme.ends_with(':'))?;
+    let start = scheme.len() + uri[scheme.len()..].strip_prefix("//").map(|_| "//".len())?;
+    let authority = uri[start..].split(['/', '?', '#']).next()?;
+    authority.rfind('@').filter(|&length| length > 0).map(|length| start..start + length)
+}
+
+/// Returns where a target or a URI has a user name with its password, and values of parameters that probably
+/// hold keys.
 pub fn secret_values(target: &str) -> Vec<Range<usize>> {
-    let Some(question) = target.find('?') else { return Vec::new() };
     let mut values = Vec::new();
+    values.extend(userinfo(target));
+    let Some(question) = target.find('?') else { return values };
     let mut start = question + 1;
     // Some servers separate parameters by semicolons.
     for pair in target[start..].split_inclusive(['&', ';']) {
@@ -419,6 +430,12 @@ mod tests {
             ("/x?postcode=abc&design=abc", "/x?postcode=abc&design=abc"),
             ("/x?key=", "/x?key="),
             ("/key?q", "/key?q"),
+            ("http://me:abc@h/?key=abc&q=@", "http://***@h/?key=***&q=@"),
+            ("https://abc@h:1", "https://***@h:1"),
+            ("http://me:a@bc@h/#@", "http://***@h/#@"),
+            ("http://@h/@", "http://@h/@"),
+            ("/x://me:abc@h/", "/x://me:abc@h/"),
+            ("/?q=http://me:abc@h/", "/?q=http://me:abc@h/"),
         ] {
             assert_eq!(masked(target), shown);
         }

@@ -94,6 +94,11 @@ fn the_log_has_a_line_for_each_exchange_in_the_combined_format() {
     server.request("HEAD /a.txt", "User-Agent: caf\u{e9}\t\x1b[31m\r\n", "");
     server.request("GET /a.txt", "Range: bytes=0-1\r\n", "");
     let mut client = server.client();
+    // No UTF-8.
+    client.send(b"GET /a.txt HTTP/1.1\r\nHost: h\r\nReferer: http://me:pw@h/?key=\xff&q=\xff\r\n");
+    client.send(b"User-Agent: \xff\xfe\xe9\r\nConnection: close\r\n\r\n");
+    client.read_to_end();
+    let mut client = server.client();
     client.send("GET /a.txt HTTP/1.0\r\n\r\n");
     client.read_to_end();
     server.get("/healthz");
@@ -101,7 +106,7 @@ fn the_log_has_a_line_for_each_exchange_in_the_combined_format() {
     client.send("nonsense \"\\ \x1b\r\n\r\n");
     client.read_to_end();
     let mut lines = Vec::new();
-    while lines.len() < 5 {
+    while lines.len() < 6 {
         lines.push(server.wait_for_line("127.0.0.1 - - ["));
     }
     let exit = server.stop();
@@ -116,8 +121,9 @@ fn the_log_has_a_line_for_each_exchange_in_the_combined_format() {
             r#""-" 400 X "-" "-""#.replace('X', rests[1].split(' ').nth(2).unwrap()).leak(),
             r#""-" 400 0 "-" "-""#,
             r#""GET /a.txt HTTP/1.1" 206 2 "-" "-""#,
+            r#""GET /a.txt HTTP/1.1" 200 7 "http://***@h/?key=***&q=\xFF" "\xFF\xFE\xE9""#,
             r#""GET /a.txt HTTP/1.0" 200 7 "-" "-""#,
-            r#""-" 400 X "-" "-""#.replace('X', rests[5].split(' ').nth(2).unwrap()).leak(),
+            r#""-" 400 X "-" "-""#.replace('X', rests[6].split(' ').nth(2).unwrap()).leak(),
         ]
     );
     for line in whole {

@@ -5,8 +5,8 @@
 //! address       time                         request               status, bytes of content, Referer, User-Agent
 //! ```
 //! What a client sends cannot end a line or a quoted part: a quote, a backslash, a control character and
-//! each byte beyond ASCII are written as `\xHH`. What looks like a key in a target is masked. A request whose
-//! head could not be read is `"-"`.
+//! each byte beyond ASCII are written as `\xHH`. What looks like a key in a target or a field, or a password in
+//! a URL, is masked. A request whose head could not be read is `"-"`.
 //!
 //! No response waits for a reader of stdout that is too slow or gone. Lines are lost then, and their number
 //! is told in their place and on stderr: see [`LineQueue`].
@@ -65,15 +65,22 @@ fn line(exchange: &Answered<'_>, now: SystemTime) -> String {
     for name in ["referer", "user-agent"] {
         let value = exchange.fields.and_then(|fields| fields.values(name).next());
         line += " \"";
-        match value.map(String::from_utf8_lossy) {
+        // A Referer is a URL, and may have a key as a target may.
+        match value.map(|value| (value, str::from_utf8(value))) {
             None => line.push('-'),
-            // A Referer is a URL, and may have a key as a target may.
-            Some(value) => push_escaped(&mut line, masked(&value).as_bytes()),
+            Some((_, Ok(text))) => push_escaped(&mut line, masked(text).as_bytes()),
+            Some((value, Err(_))) => push_escaped(&mut line, &masked_bytes(value)),
         }
         line.push('"');
     }
     line.push('\n');
     line
+}
+
+/// Masks bytes that are no UTF-8. Each of them stands for the character with its number.
+fn masked_bytes(bytes: &[u8]) -> Vec<u8> {
+    let text: String = bytes.iter().map(|&byte| char::from(byte)).collect();
+    masked(&text).chars().filter_map(|letter| u8::try_from(letter).ok()).collect()
 }
 
 /// The address alone. An IPv4 client of a listener for both versions has an IPv6 address there.
