@@ -344,6 +344,24 @@ fn a_log_that_nothing_reads_delays_no_stop() {
 }
 
 #[test]
+fn an_error_that_happens_for_each_request_has_ten_lines() {
+    let files = Folder::new();
+    let server = start(&files, "--log off");
+    let large = fs::File::create(files.file("large")).unwrap();
+    for _ in 0..15 {
+        large.set_len(64 << 20).unwrap();
+        let mut client = server.client();
+        client.send("GET /large HTTP/1.1\r\nHost: h\r\n\r\n");
+        client.stream.read_exact(&mut [0]).unwrap();
+        large.set_len((64 << 20) + 1).unwrap(); // while most of it is not sent
+        client.read_to_end();
+    }
+    let exit = server.stop();
+    assert_eq!(exit.stderr.matches("the content of a response ends early: ").count(), 10);
+    assert!(exit.stderr.contains("5 warnings or errors were left out, "), "{}", exit.stderr);
+}
+
+#[test]
 fn the_trace_is_a_transcript_and_takes_the_place_of_the_log() {
     let folder = folder();
     let server = start(&folder, "--trace");

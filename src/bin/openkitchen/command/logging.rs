@@ -1,16 +1,20 @@
 //! The log on stderr, a line for each record, and what else the program says there.
 //!
+//! An error under load can happen for each request, and a line for each would hide all else. So of one kind,
+//! ten warnings or errors are printed in a minute, and the others are counted.
+//!
 //! A thread that logs waits for no reader that is too slow or gone. Lines that are lost are counted, and the
 //! count is logged later: see [`LineQueue`].
 
+use std::collections::HashMap;
 use std::env::{self, VarError};
 use std::io::{self, Write};
 use std::process;
-use std::sync::{Arc, OnceLock};
-use std::time::Duration;
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::time::{Duration, Instant};
 
 use env_logger::{Builder, Env};
-use log::{Log, Metadata, Record};
+use log::{Level, Log, Metadata, Record};
 use openkitchen::message::counted::counted;
 
 use super::CliError;
@@ -37,7 +41,7 @@ pub fn start() -> Result<(), CliError> {
     if let Ok(queue) = queue {
         let _ = QUEUE.set(queue);
     }
-    let _ = log::set_boxed_logger(Box::new(Logger { filter }));
+    let _ = log::set_boxed_logger(Box::new(Logger { filter, kinds: Mutex::default() }));
     Ok(())
 }
 
@@ -81,6 +85,38 @@ pub fn end_at_second_signal() -> ! {
 struct Logger {
     /// The filter from RUST_LOG.
     filter: env_logger::Logger,
+    /// The warnings and errors of the last minute, by their place in the source: each place is a kind.
+    kinds: Mutex<HashMap<Place, Kind>>,
+}
+
+/// A file of the source, and a line in it.
+type Place = (Option<&'static str>, Option<u32>);
+
+/// The lines of one kind.
+struct Kind {
+    since: Instant,
+    count: usize,
+}
+
+impl Kind {
+    /// Lines of a kind that are printed in a minute.
+    const MAX_LINES: usize = 10;
+    const MINUTE: Duration = Duration::from_secs(60);
+
+    /// Counts a line. Returns how many lines before it were left out, and its number in its minute.
+    fn count(&mut self, now: Instant) -> (usize, usize) {
+        let mut left_out = 0;
+        if now.saturating_duration_since(self.since) >= Kind::MINUTE {
+            left_out = self.left_out();
+            *self = Kind { since: now, count: 0 };
+        }
+        self.count += 1;
+        (left_out, self.count)
+    }
+
+    fn left_out(&self) -> usize {
+        self.count.saturating_sub(Kind::MAX_LINES)
+    }
 }
 
 impl Log for Logger {
@@ -92,13 +128,55 @@ impl Log for Logger {
         if !self.filter.matches(record) {
             return;
         }
+        let (mut left_out, mut number) = (0, 0);
+        if record.level() <= Level::Warn {
+            let (mut kinds, now) = (self.kinds(), Instant::now());
+            let kind = kinds.entry((record.file_static(), record.line()));
+            (left_out, number) = kind.or_insert(Kind { since: now, count: 0 }).count(now);
+        }
+        say_left_out(left_out);
         let level = record.level().as_str().to_lowercase();
-        write(&format!("openkitchen: {level}: {}\n", record.args()));
+        let rest =
+            if number == Kind::MAX_LINES { "; more of these in a minute are counted" } else { "" };
+        if number <= Kind::MAX_LINES {
+            write(&format!("openkitchen: {level}: {}{rest}\n", record.args()));
+        }
     }
 
     fn flush(&self) {
+        say_left_out(self.kinds().drain().map(|(_, kind)| kind.left_out()).sum());
         if let Some(queue) = QUEUE.get() {
             queue.finish();
         }
+    }
+}
+
+impl Logger {
+    fn kinds(&self) -> MutexGuard<'_, HashMap<Place, Kind>> {
+        self.kinds.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn say_left_out(lines: usize) {
+    if lines > 0 {
+        let lines = counted(lines, "warning or error was", "warnings or errors were");
+        say(&format!("{lines} left out, of kinds that are printed above"));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ten_lines_of_a_kind_are_printed_in_a_minute() {
+        let since = Instant::now();
+        let mut kind = Kind { since, count: 0 };
+        let lines = (0..150).map(|second| kind.count(since + Duration::from_secs(second)));
+        let printed = lines.filter(|&(_, number)| number <= Kind::MAX_LINES).collect::<Vec<_>>();
+        let minute =
+            |left_out| (1..=10).map(move |number| (if number == 1 { left_out } else { 0 }, number));
+        assert!(printed.into_iter().eq([0, 50, 50].into_iter().flat_map(minute)));
+        assert_eq!(kind.left_out(), 20);
     }
 }
