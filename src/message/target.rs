@@ -274,9 +274,13 @@ pub fn masked(target: &str) -> Cow<'_, str> {
 
 /// Where a URI has a user name and a password (RFC 3986 section 3.2.1): before the `@` of its authority.
 fn userinfo(uri: &str) -> Option<Range<usize>> {
-    // A path, as most targets are, has none.
-    let scheme = uri.split(['/', '?', '#']).next().filter(|scheme| scheme.ends_with(':'))?;
-    let start = scheme.len() + uri[scheme.len()..].strip_prefix("//").map(|_| "//".len())?;
+    let colon = uri.find(':')?;
+    // In a path, as most targets are, no authority follows.
+    let is_scheme = !uri[..colon].contains(['/', '?', '#']);
+    let start = colon + "://".len();
+    if !is_scheme || !uri[colon..].starts_with("://") {
+        return None;
+    }
     let authority = uri[start..].split(['/', '?', '#']).next()?;
     authority.rfind('@').filter(|&length| length > 0).map(|length| start..start + length)
 }

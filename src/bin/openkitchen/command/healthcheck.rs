@@ -4,7 +4,7 @@ use std::ffi::OsString;
 use std::io::{self, ErrorKind, Read, Write};
 use std::net::TcpStream;
 use std::process::ExitCode;
-use std::sync::mpsc;
+use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::thread;
 use std::time::Duration;
 
@@ -109,17 +109,23 @@ fn reachable(authority: &str) -> String {
 /// Requests the target, and returns the status of the response. All of it may take `timeout`, the resolver
 /// of names too.
 fn status(authority: &str, target: &str, timeout: Duration) -> Result<u16, String> {
-    let (sender, receiver) = mpsc::channel();
     let request =
         format!("GET {target} HTTP/1.1\r\nHost: {authority}\r\nConnection: close\r\n\r\n");
     let authority = authority.to_owned();
-    let ask = move || {
-        let _ = sender.send(ask(&authority, &request, timeout)); // fails after the timeout
+    let answer = Arc::new((Mutex::new(None), Condvar::new()));
+    let to_fill = Arc::clone(&answer);
+    let fill = move || {
+        let status = ask(&authority, &request, timeout);
+        *to_fill.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(status);
+        to_fill.1.notify_one();
     };
-    thread::Builder::new().spawn(ask).map_err(|error| error.to_string())?;
+    thread::Builder::new().spawn(fill).map_err(|error| error.to_string())?;
     // The thread may wait longer. It ends with the process.
-    let answer = receiver.recv_timeout(timeout);
-    answer.unwrap_or_else(|_| Err(connect::why(&ErrorKind::TimedOut.into())))
+    let (slot, is_filled) = &*answer;
+    let slot = slot.lock().unwrap_or_else(PoisonError::into_inner);
+    let waited = is_filled.wait_timeout_while(slot, timeout, |answer| answer.is_none());
+    let answer = waited.unwrap_or_else(PoisonError::into_inner).0.take();
+    answer.unwrap_or_else(|| Err(connect::why(&ErrorKind::TimedOut.into())))
 }
 
 /// Sends the request, and reads the status of the final response. The attempts to connect take `timeout`

@@ -6,7 +6,6 @@
 //! A thread that logs waits for no reader that is too slow or gone. Lines that are lost are counted, and the
 //! count is logged later: see [`LineQueue`].
 
-use std::collections::HashMap;
 use std::env::{self, VarError};
 use std::io::{self, Write};
 use std::process;
@@ -86,7 +85,7 @@ struct Logger {
     /// The filter from RUST_LOG.
     filter: env_logger::Logger,
     /// The warnings and errors of the last minute, by their place in the source: each place is a kind.
-    kinds: Mutex<HashMap<Place, Kind>>,
+    kinds: Mutex<Vec<(Place, Kind)>>,
 }
 
 /// A file of the source, and a line in it.
@@ -131,8 +130,13 @@ impl Log for Logger {
         let (mut left_out, mut number) = (0, 0);
         if record.level() <= Level::Warn {
             let (mut kinds, now) = (self.kinds(), Instant::now());
-            let kind = kinds.entry((record.file_static(), record.line()));
-            (left_out, number) = kind.or_insert(Kind { since: now, count: 0 }).count(now);
+            let place = (record.file_static(), record.line());
+            let at = kinds.iter().position(|(known, _)| *known == place);
+            let at = at.unwrap_or_else(|| {
+                kinds.push((place, Kind { since: now, count: 0 }));
+                kinds.len() - 1
+            });
+            (left_out, number) = kinds[at].1.count(now);
         }
         say_left_out(left_out);
         let level = record.level().as_str().to_lowercase();
@@ -144,7 +148,7 @@ impl Log for Logger {
     }
 
     fn flush(&self) {
-        say_left_out(self.kinds().drain().map(|(_, kind)| kind.left_out()).sum());
+        say_left_out(self.kinds().drain(..).map(|(_, kind)| kind.left_out()).sum());
         if let Some(queue) = QUEUE.get() {
             queue.finish();
         }
@@ -152,7 +156,7 @@ impl Log for Logger {
 }
 
 impl Logger {
-    fn kinds(&self) -> MutexGuard<'_, HashMap<Place, Kind>> {
+    fn kinds(&self) -> MutexGuard<'_, Vec<(Place, Kind)>> {
         self.kinds.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
