@@ -292,6 +292,12 @@ pub fn inherited_listeners() -> io::Result<Vec<TcpListener>> {
     system::inherited_listeners()
 }
 
+/// Whether this listener is one of [`inherited_listeners`]. The service manager has the same socket, for the
+/// next start of the service, so it must stay a listening one.
+pub fn is_inherited(listener: &TcpListener) -> bool {
+    system::is_inherited(listener)
+}
+
 /// Calls `on_signal` at the first SIGTERM, SIGHUP or Ctrl-C, in a thread of its own. The thread is
 /// spawned now, because the system may grant none when the signal arrives. A SIGHUP that the process
 /// ignored at its start (`nohup`) stays ignored. On Windows it is Ctrl-C, Ctrl-Break, or the end of the

@@ -104,6 +104,10 @@ pub fn inherited_listeners() -> io::Result<Vec<TcpListener>> {
     Ok(Vec::new())
 }
 
+pub fn is_inherited(_: &TcpListener) -> bool {
+    false
+}
+
 pub fn on_stop_signal(_: impl FnOnce(StopSignals) + Send + 'static) -> io::Result<()> {
     Ok(())
 }

@@ -152,7 +152,8 @@ pub fn inherited_listeners() -> io::Result<Vec<TcpListener>> {
     if own.is_none() || number_in("LISTEN_PID")? != own || ARE_TAKEN.swap(true, Ordering::SeqCst) {
         return Ok(Vec::new());
     }
-    let count = number_in("LISTEN_FDS")?.unwrap_or(0);
+    let end = FIRST_INHERITED.saturating_add(number_in("LISTEN_FDS")?.unwrap_or(0));
+    INHERITED_END.store(end, Ordering::SeqCst);
     let take = |descriptor: c_int| {
         let unusable = |why: &str| {
             io::Error::other(format!("descriptor {descriptor} is no listening TCP socket: {why}"))
@@ -174,7 +175,11 @@ pub fn inherited_listeners() -> io::Result<Vec<TcpListener>> {
             Err(error) => Err(unusable(&error.to_string())),
         }
     };
-    (FIRST_INHERITED..FIRST_INHERITED.saturating_add(count)).map(take).collect()
+    (FIRST_INHERITED..end).map(take).collect()
+}
+
+pub fn is_inherited(listener: &TcpListener) -> bool {
+    (FIRST_INHERITED..INHERITED_END.load(Ordering::SeqCst)).contains(&listener.as_raw_fd())
 }
 
 /// The number in an environment variable. `None` if it is not set, or empty.
@@ -305,6 +310,8 @@ const SIG_IGN: Disposition = ptr::without_provenance(1);
 
 /// The first descriptor that a service manager passes: sd_listen_fds(3).
 const FIRST_INHERITED: c_int = 3;
+/// The descriptor after the last of them.
+static INHERITED_END: AtomicI32 = AtomicI32::new(FIRST_INHERITED);
 const F_SETFD: c_int = 2;
 const FD_CLOEXEC: c_int = 1;
 

@@ -2,7 +2,8 @@
 //! with the library, in `tests/api/files.rs`.
 
 use std::io::{self, PipeReader, PipeWriter, Read, Write};
-use std::net::{Shutdown, SocketAddr};
+use std::net::{Shutdown, SocketAddr, TcpListener};
+use std::os::fd::OwnedFd;
 use std::process::{Command, Stdio};
 use std::sync::mpsc;
 use std::time::{Duration, Instant};
@@ -511,6 +512,31 @@ fn a_listener_of_a_service_manager_takes_the_place_of_listen() {
     let ended = run(Command::new("sh").args(["-c", &line]));
     assert_eq!(ended.code, Some(2));
     assert!(ended.stderr.contains("LISTEN_FDS cannot be used: descriptor 3 is no listening TCP "));
+}
+
+#[test]
+fn clients_wait_while_a_service_with_a_listener_of_its_manager_starts_again() {
+    let folder = folder();
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let start = || {
+        let mut command = Command::new("sh");
+        let line = "exec 3<&0 0</dev/null; LISTEN_PID=$$ LISTEN_FDS=1 exec \"$0\" serve \"$1\"";
+        command.args(["-c", line, env!("CARGO_BIN_EXE_openkitchen")]).arg(folder.file(""));
+        ServerProcess::start(command.stdin(OwnedFd::from(listener.try_clone().unwrap())))
+    };
+    let mut waiting: Option<Client> = None;
+    for _ in 0..3 {
+        let server = start();
+        if let Some(mut client) = waiting.take() {
+            assert_eq!(client.response().text(), "content");
+        }
+        assert_eq!(server.get("/a.txt").text(), "content");
+        let since = Instant::now();
+        assert_eq!(server.stop().code, Some(0));
+        assert!(since.elapsed() < Duration::from_secs(2), "{:?}", since.elapsed());
+        let client = waiting.insert(Client::connect(listener.local_addr().unwrap()));
+        client.send("GET /a.txt HTTP/1.1\r\nHost: h\r\n\r\n");
+    }
 }
 
 /// A service manager: the command `serve` with descriptor 3, which is `socket` in this line of Python.
