@@ -259,8 +259,8 @@ pub fn is_secret_name(name: &str) -> bool {
     SECRET_NAMES.contains(&&*name) || SECRET_NAME_PARTS.iter().any(|part| name.contains(part))
 }
 
-/// Masks a target or a URI for a log: values of parameters that probably hold keys, and a user name with its
-/// password, become `***`, and all else stays. A key should not be in a target, because logs, histories and Referer fields show targets (RFC
+/// Masks a target for a log: values of parameters that probably hold keys become `***`, and all else
+/// stays. A key should not be in a target, because logs, histories and Referer fields show targets (RFC
 /// 9110 section 17.9).
 pub fn masked(target: &str) -> Cow<'_, str> {
     let (mut text, mut at) = (String::new(), 0);
@@ -270,6 +270,17 @@ pub fn masked(target: &str) -> Cow<'_, str> {
         at = value.end;
     }
     if at == 0 { Cow::Borrowed(target) } else { Cow::Owned(text + &target[at..]) }
+}
+
+/// Masks a URI for a log, such as that of a Referer: as [`masked`], and a user name with its password too.
+pub fn masked_uri(uri: &str) -> Cow<'_, str> {
+    let shown = masked(uri);
+    match userinfo(&shown) {
+        Some(Range { start, end }) => {
+            Cow::Owned(format!("{}***{}", &shown[..start], &shown[end..]))
+        }
+        None => shown,
+    }
 }
 
 /// Where a URI has a user name and a password (RFC 3986 section 3.2.1): before the `@` of its authority.
@@ -285,12 +296,10 @@ fn userinfo(uri: &str) -> Option<Range<usize>> {
     authority.rfind('@').filter(|&length| length > 0).map(|length| start..start + length)
 }
 
-/// Returns where a target or a URI has a user name with its password, and values of parameters that probably
-/// hold keys.
+/// Returns where the values of parameters that probably hold keys are in a target or a URI.
 pub fn secret_values(target: &str) -> Vec<Range<usize>> {
+    let Some(question) = target.find('?') else { return Vec::new() };
     let mut values = Vec::new();
-    values.extend(userinfo(target));
-    let Some(question) = target.find('?') else { return values };
     let mut start = question + 1;
     // Some servers separate parameters by semicolons.
     for pair in target[start..].split_inclusive(['&', ';']) {
@@ -434,6 +443,11 @@ mod tests {
             ("/x?postcode=abc&design=abc", "/x?postcode=abc&design=abc"),
             ("/x?key=", "/x?key="),
             ("/key?q", "/key?q"),
+        ] {
+            assert_eq!(masked(target), shown);
+            assert_eq!(masked_uri(target), shown);
+        }
+        for (uri, shown) in [
             ("http://me:abc@h/?key=abc&q=@", "http://***@h/?key=***&q=@"),
             ("https://abc@h:1", "https://***@h:1"),
             ("http://me:a@bc@h/#@", "http://***@h/#@"),
@@ -441,7 +455,7 @@ mod tests {
             ("/x://me:abc@h/", "/x://me:abc@h/"),
             ("/?q=http://me:abc@h/", "/?q=http://me:abc@h/"),
         ] {
-            assert_eq!(masked(target), shown);
+            assert_eq!(masked_uri(uri), shown);
         }
     }
 }

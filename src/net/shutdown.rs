@@ -12,6 +12,7 @@
 use std::io::ErrorKind;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, Shutdown, TcpStream};
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::thread::{self, Scope};
 use std::time::{Duration, Instant};
 
@@ -114,6 +115,7 @@ impl Acceptor {
         // Otherwise a connection wakes one thread in `accept`. The listener is non-blocking by now, so the
         // next `accept` of that thread fails at once, and the thread ends.
         while !self.none_accepting() {
+            let before = self.accepting.load(Ordering::SeqCst);
             let Ok(mut address) = self.listener.local_addr() else { return };
             // Windows connects to no 0.0.0.0.
             match address.ip() {
@@ -125,6 +127,10 @@ impl Acceptor {
                 // Better a listener that is shut than a thread that waits for ever.
                 let _ = self.shutter.as_ref().map(shut);
                 return;
+            }
+            let deadline = Instant::now() + WAKE_CONNECT_TIMEOUT;
+            while self.accepting.load(Ordering::SeqCst) >= before && Instant::now() < deadline {
+                thread::sleep(ACCEPT_END_PAUSE);
             }
         }
     }

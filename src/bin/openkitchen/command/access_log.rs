@@ -17,7 +17,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::time::SystemTime;
 
 use openkitchen::message::date::log_date;
-use openkitchen::message::target::masked;
+use openkitchen::message::target::masked_uri;
 use openkitchen::{Answered, Observer};
 
 use super::line_queue::LineQueue;
@@ -68,7 +68,7 @@ fn line(exchange: &Answered<'_>, now: SystemTime) -> String {
         // A Referer is a URL, and may have a key as a target may.
         match value.map(|value| (value, str::from_utf8(value))) {
             None => line.push('-'),
-            Some((_, Ok(text))) => push_escaped(&mut line, masked(text).as_bytes()),
+            Some((_, Ok(text))) => push_escaped(&mut line, masked_uri(text).as_bytes()),
             Some((value, Err(_))) => push_escaped(&mut line, &masked_bytes(value)),
         }
         line.push('"');
@@ -80,7 +80,7 @@ fn line(exchange: &Answered<'_>, now: SystemTime) -> String {
 /// Masks bytes that are no UTF-8. Each of them stands for the character with its number.
 fn masked_bytes(bytes: &[u8]) -> Vec<u8> {
     let text: String = bytes.iter().map(|&byte| char::from(byte)).collect();
-    masked(&text).chars().filter_map(|letter| u8::try_from(letter).ok()).collect()
+    masked_uri(&text).chars().filter_map(|letter| u8::try_from(letter).ok()).collect()
 }
 
 /// The address alone. An IPv4 client of a listener for both versions has an IPv6 address there.

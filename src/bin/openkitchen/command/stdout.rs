@@ -44,7 +44,7 @@ pub fn print_line(line: &str) {
 pub fn finish() {
     let lost = QUEUE.get().map_or(0, |queue| queue.finish());
     if lost > REPORTED.load(Ordering::Relaxed) {
-        report(lost, None);
+        log::warn!("{} lost", lines_of_stdout(lost));
     }
 }
 
@@ -55,14 +55,14 @@ static REPORTED: AtomicUsize = AtomicUsize::new(0);
 fn report_tenfold(lost: usize, error: Option<&io::Error>) {
     let is_due = |reported| (lost >= reported * 10).then_some(lost);
     if REPORTED.fetch_update(Ordering::Relaxed, Ordering::Relaxed, is_due).is_ok() {
-        report(lost, error);
+        let lost = lines_of_stdout(lost);
+        match error {
+            Some(error) => log::warn!("{lost} lost so far: {error}"),
+            None => log::warn!("{lost} lost so far: it is read too slowly, or not at all"),
+        }
     }
 }
 
-fn report(lost: usize, error: Option<&io::Error>) {
-    let lost = counted(lost, "line of stdout was", "lines of stdout were");
-    match error {
-        Some(error) => log::warn!("{lost} lost so far: {error}"),
-        None => log::warn!("{lost} lost so far: it is read too slowly, or not at all"),
-    }
+fn lines_of_stdout(count: usize) -> String {
+    counted(count, "line of stdout was", "lines of stdout were")
 }
