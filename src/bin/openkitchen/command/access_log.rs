@@ -5,8 +5,8 @@
 //! address       time                         request               status, bytes of content, Referer, User-Agent
 //! ```
 //! What a client sends cannot end a line or a quoted part: a quote, a backslash, a control character and
-//! each byte beyond ASCII are written as `\xHH`. What looks like a key in a target or a field, or a password in
-//! a URL, is masked. A request whose head could not be read is `"-"`.
+//! each byte beyond ASCII are written as `\xHH`. What looks like a key in a target or a field is masked, and
+//! so is a password in a URL. A request whose head could not be read is `"-"`.
 //!
 //! No response waits for a reader of stdout that is too slow or gone. Lines are lost then, and their number
 //! is told in their place and on stderr: see [`LineQueue`].
