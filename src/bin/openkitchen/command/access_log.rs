@@ -5,55 +5,39 @@
 //! address       time                         request               status, bytes of content, Referer, User-Agent
 //! ```
 //! What a client sends cannot end a line or a quoted part: a quote, a backslash, a control character and
-//! each byte beyond ASCII are written as `\xHH`. What looks like a key in a target is masked. A request whose
-//! head could not be read is `"-"`.
+//! each byte beyond ASCII are written as `\xHH`. What looks like a key in a target or a field is masked, and
+//! so is a password in a URL. A request whose head could not be read is `"-"`.
 //!
-//! A response never waits for the reader of stdout. If it is slow or gone, lines are lost, and their number
-//! is logged on stderr.
+//! No response waits for a reader of stdout that is too slow or gone. Lines are lost then, and their number
+//! is told in their place and on stderr: see [`LineQueue`].
 
 use std::fmt::Write as _;
 use std::io;
 use std::net::{IpAddr, SocketAddr};
-use std::sync::Arc;
-use std::thread;
-use std::time::{Duration, SystemTime};
+use std::time::SystemTime;
 
-use openkitchen::message::counted::counted;
 use openkitchen::message::date::log_date;
-use openkitchen::message::target::masked;
+use openkitchen::message::target::masked_uri;
 use openkitchen::{Answered, Observer};
 
 use super::line_queue::LineQueue;
+use super::stdout;
 
 /// Bytes of a field that one line has, at most.
 const MAX_FIELD_BYTES: usize = 1024;
 
 /// An observer that writes a line for each exchange.
 pub struct AccessLog {
-    queue: Arc<LineQueue>,
+    queue: &'static LineQueue,
 }
 
 impl AccessLog {
-    /// Starts the thread that writes to stdout.
+    /// A log that is written to stdout.
     ///
     /// # Errors
     /// The system grants no thread.
     pub fn on_stdout() -> io::Result<AccessLog> {
-        let queue = Arc::new(LineQueue::new(Duration::ZERO));
-        let reader = Arc::clone(&queue);
-        let on_loss = |lost| {
-            let lost = counted(lost, "line of the access log was", "lines of the access log were");
-            log::warn!("{lost} lost: stdout is read too slowly");
-            String::new()
-        };
-        let write = move || reader.write_to(io::stdout(), on_loss);
-        thread::Builder::new().name("access log".into()).spawn(write)?;
-        Ok(AccessLog { queue })
-    }
-
-    /// Waits until the lines are written, not long.
-    pub fn finish(&self) {
-        self.queue.finish();
+        stdout::queue().map(|queue| AccessLog { queue })
     }
 }
 
@@ -81,15 +65,22 @@ fn line(exchange: &Answered<'_>, now: SystemTime) -> String {
     for name in ["referer", "user-agent"] {
         let value = exchange.fields.and_then(|fields| fields.values(name).next());
         line += " \"";
-        match value.map(String::from_utf8_lossy) {
+        // A Referer is a URL, and may have a key as a target may.
+        match value.map(|value| (value, str::from_utf8(value))) {
             None => line.push('-'),
-            // A Referer is a URL, and may have a key as a target may.
-            Some(value) => push_escaped(&mut line, masked(&value).as_bytes()),
+            Some((_, Ok(text))) => push_escaped(&mut line, masked_uri(text).as_bytes()),
+            Some((value, Err(_))) => push_escaped(&mut line, &masked_bytes(value)),
         }
         line.push('"');
     }
     line.push('\n');
     line
+}
+
+/// Masks bytes that are no UTF-8. Each of them stands for the character with its number.
+fn masked_bytes(bytes: &[u8]) -> Vec<u8> {
+    let text: String = bytes.iter().map(|&byte| char::from(byte)).collect();
+    masked_uri(&text).chars().filter_map(|letter| u8::try_from(letter).ok()).collect()
 }
 
 /// The address alone. An IPv4 client of a listener for both versions has an IPv6 address there.
