@@ -113,7 +113,7 @@ pub use message::method::Method;
 pub use message::persistence::Persistence;
 pub use message::response::{BadField, Response};
 pub use message::status::Status;
-pub use message::steps::{DeliveryStep, Fault};
+pub use message::steps::{DeliveryStep, Fault, IntoBytes};
 pub use message::target::form;
 pub use net::health::Health;
 pub use net::observer::{Answered, End, Observer};

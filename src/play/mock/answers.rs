@@ -91,7 +91,8 @@ impl Answers {
     /// says so.
     pub fn next(&self) -> Response {
         let mut responses = self.responses();
-        if let (1, Some(last)) = (responses.len(), responses.front().and_then(Response::copy)) {
+        if let (1, Some(last)) = (responses.len(), responses.front().and_then(Response::try_clone))
+        {
             return last;
         }
         responses.pop_front().unwrap_or_else(|| {
