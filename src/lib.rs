@@ -123,16 +123,18 @@ pub use net::start_error::StartError;
 #[doc(inline)]
 pub use observe::{Exchanges, Recorder, Trace};
 #[doc(inline)]
-pub use play::check::{CheckReport, check};
+pub use play::check::{Caret, Cause, CheckReport, Difference, check, check_within};
 #[doc(inline)]
-pub use play::client::{Client, ClientError, ReceivedResponse};
+pub use play::client::{Client, ClientError, Ended, ReceivedResponse};
 #[doc(inline)]
 pub use play::mock::answers::Answers;
 #[doc(inline)]
-pub use play::mock::{Mock, MockReport, StartedMock};
+pub use play::mock::{
+    Mock, MockDifference, MockEvent, MockReport, MockVerdict, MockedConnection, StartedMock,
+};
 pub use request::Request;
 pub use route::{
     Fallback, Handler, Route, RouteRow, Routes, delete, get, patch, post, put, routes,
 };
 #[doc(inline)]
-pub use transcript::Transcript;
+pub use transcript::{EventKind, ParseError, Side, Transcript};

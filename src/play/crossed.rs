@@ -13,7 +13,7 @@ use std::time::Instant;
 
 use crate::message::counted::counted;
 use crate::transcript::{
-    Block, Bytes, Event, EventKind, Item, Note, Piece, Prose, Side, Transcript, notes,
+    Block, Bytes, Event, EventKind, Item, Note, Prose, Side, Transcript, notes,
 };
 
 /// Bytes that are kept of a connection.
@@ -75,28 +75,22 @@ impl Crossed {
     }
 }
 
-/// The bytes that one side sent in a transcript, joined; without those that were left out.
-pub fn bytes_of(transcript: &Transcript, side: Side) -> Vec<u8> {
-    let blocks = transcript.items.iter().filter_map(|item| match item {
-        Item::Block(block) if block.from == side => Some(&block.bytes),
-        _ => None,
-    });
-    let mut all = Vec::new();
-    for piece in blocks.flat_map(Bytes::pieces) {
-        match piece {
-            Piece::Raw(bytes) => all.extend_from_slice(bytes),
-            Piece::Repeat { times, bytes } => {
-                (0..*times).for_each(|_| all.extend_from_slice(bytes));
-            }
-            Piece::LeftOut { .. } => {}
-        }
-    }
-    all
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::transcript::Piece;
+
+    /// The bytes that are kept of one side.
+    fn bytes_of(transcript: &Transcript, side: Side) -> Vec<u8> {
+        let raw = |item: &Item| match item {
+            Item::Block(block) if block.from == side => match &block.bytes.pieces()[0] {
+                Piece::Raw(bytes) => bytes.clone(),
+                piece => panic!("{piece:?}"),
+            },
+            _ => Vec::new(),
+        };
+        transcript.items.iter().flat_map(raw).collect()
+    }
 
     #[test]
     fn what_is_beyond_the_bound_is_counted() {

@@ -27,7 +27,7 @@ const SHOWN_OF_LINE: usize = 40;
 pub const RECEIVED: &str = "the received bytes";
 
 /// One difference. All texts have visible characters only.
-#[derive(Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Difference {
     /// What the transcript expects.
     pub expected: String,
@@ -40,7 +40,7 @@ pub struct Difference {
 }
 
 /// A cause of differences in many cases.
-#[derive(Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Cause {
     /// The difference has this cause.
     Certain(String),
@@ -58,7 +58,7 @@ impl Cause {
 }
 
 /// The position of a caret below the line `got`, and the byte that it points at.
-#[derive(Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Caret {
     /// The number of characters before the caret.
     pub column: usize,

@@ -29,6 +29,20 @@ pub fn parse(text: &str, played: Side) -> Result<Transcript, String> {
     Ok(transcript)
 }
 
+/// Whether this side of a transcript can be played.
+///
+/// # Errors
+/// A sentence: bytes of a block were left out.
+pub fn sendable(transcript: &Transcript, played: Side) -> Result<(), String> {
+    match incomplete_block(transcript, played) {
+        None => Ok(()),
+        Some((index, left_out)) => {
+            let number = index + 1;
+            Err(format!("block {number} of the {played}: {left_out}, so it cannot be sent"))
+        }
+    }
+}
+
 /// The first block of this side whose bytes are not all there: its index among those of the side,
 /// and how many are left out, in words.
 pub fn incomplete_block(transcript: &Transcript, of: Side) -> Option<(usize, String)> {

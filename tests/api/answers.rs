@@ -158,7 +158,10 @@ fn a_transcript_is_answered_request_by_request_byte_for_byte() {
         (">>>\nGET / HTTP/1.1\n\nGET / HTTP/1.1\n\n<<<\nHTTP/1.1 204 A\n\n", "one request in each"),
     ] {
         let answers = Answers::of(&Transcript::parse(page).unwrap());
-        assert!(answers.as_ref().is_err_and(|it| it.contains(error)), "{page}: {answers:?}");
+        assert!(
+            answers.as_ref().is_err_and(|it| it.to_string().contains(error)),
+            "{page}: {answers:?}"
+        );
     }
 }
 

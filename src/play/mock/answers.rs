@@ -41,6 +41,7 @@ use super::connection::{MockConnection, is_interim};
 use crate::message::response::Response;
 use crate::message::status::Status;
 use crate::message::steps::DeliveryStep;
+use crate::net::start_error::StartError;
 use crate::play::script;
 use crate::play::turns::{Step, ToReceive};
 use crate::transcript::{Side, Transcript};
@@ -67,17 +68,14 @@ impl Answers {
     /// # Errors
     /// A sentence: bytes of the server are left out in it, a block of the client has several
     /// requests, or there is no response.
-    pub fn of(transcript: &Transcript) -> Result<Answers, String> {
-        if let Some((index, left_out)) = script::incomplete_block(transcript, Side::Server) {
-            let number = index + 1;
-            return Err(format!("block {number} of the server: {left_out}, so it cannot be sent"));
-        }
+    pub fn of(transcript: &Transcript) -> Result<Answers, StartError> {
+        script::sendable(transcript, Side::Server).map_err(StartError::unplayable)?;
         let mut all = Vec::new();
         for connection in MockConnection::all(&transcript.items) {
-            all.extend(responses(&connection)?);
+            all.extend(responses(&connection).map_err(StartError::unplayable)?);
         }
         match all.is_empty() {
-            true => Err("expected a response of the server: <<<".into()),
+            true => Err(StartError::unplayable("expected a response of the server: <<<".into())),
             false => Ok(Answers::new(all)),
         }
     }
