@@ -212,7 +212,7 @@ fn a_client_that_trickles_or_does_not_read_is_not_waited_for_without_end() {
     client.join().unwrap();
 
     // More than the buffers of both sockets hold.
-    let long = "<<<\nHTTP/1.1 200 OK\nContent-Length: 50000000\n\n\\{50000000 \"x\"}\\\n";
+    let long = "<<<\nHTTP/1.1 200 OK\nContent-Length: 20000000\n\n\\{20000000 \"x\"}\\\n";
     for loops in [false, true] {
         let mock = Mock::parse(long).unwrap();
         let mock = if loops { mock.looping() } else { mock };
