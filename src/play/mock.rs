@@ -73,6 +73,7 @@ use std::net::{Ipv4Addr, TcpListener};
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::connect::MAX_TIMEOUT;
 use super::script;
 use crate::message::dialogue::Side;
 use crate::net::observer::Observer;
@@ -89,9 +90,6 @@ pub use run::{MockControl, StartedMock};
 
 /// The longest wait for the client, unless told otherwise.
 const TIMEOUT: Duration = Duration::from_secs(5);
-
-/// A time that can be added to the clock.
-const MAX_TIMEOUT: Duration = Duration::from_secs(86_400 * 365);
 
 /// A server that plays the server's side of a transcript, for a test of a client.
 ///

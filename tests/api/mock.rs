@@ -313,6 +313,10 @@ fn a_check_gives_a_report_that_an_assertion_can_show() {
     assert!(passed.to_string().starts_with("ok    check  The home page\nwhat crossed:\n>>> 27 b"));
     assert!(passed.difference().is_none());
 
+    let untitled =
+        check(server.address(), &page(">>>\nGET / HTTP/1.1\nHost: h\n\n???\nstatus 404\n"));
+    assert!(untitled.to_string().starts_with("FAIL  check\n"), "{untitled}");
+
     let failed = check(server.address(), &page(&format!("{get}body \"Welcome!\"\n")));
     assert!(!failed.passed());
     let text = failed.to_string();
@@ -330,6 +334,7 @@ fn a_check_gives_a_report_that_an_assertion_can_show() {
             "nothing was sent: it does not say what the server should send",
         ),
         (">>>\n\\{9 bytes}\\\n???\nclosed\n", "nothing was sent: block 1 of the client: 9 bytes"),
+        ("", "nothing was sent: line 1: expected ??? or <<<"),
     ] {
         let refused = check(server.address(), &page(text));
         assert!(!refused.passed() && refused.to_string().starts_with(expected), "{refused}");
@@ -337,7 +342,8 @@ fn a_check_gives_a_report_that_an_assertion_can_show() {
     let address = server.address();
     drop(server);
     let unreachable = check(address, &page(get));
-    assert!(unreachable.to_string().contains("no server listens there"), "{unreachable}");
+    let expected = "expected:  a connection\n      got:       none: no server listens there";
+    assert!(unreachable.to_string().contains(expected), "{unreachable}");
     assert!(!unreachable.passed());
 }
 

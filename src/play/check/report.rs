@@ -238,7 +238,10 @@ impl Report {
             self.first_failed = Some((format!("{}, {}", case.label(), case.title), argument));
         }
         let (word, label, width) = (self.word(verdict), case.label(), self.label_columns);
-        let mut text = format!("{word}  {label:width$}  {}\n", case.title);
+        let mut text = match case.title == label {
+            true => format!("{word}  {label}\n"),
+            false => format!("{word}  {label:width$}  {}\n", case.title),
+        };
         match (verdict, difference) {
             (Verdict::Fail, Some(difference)) => {
                 print_failure(&mut text, case, difference, crossed);

@@ -115,7 +115,7 @@ pub(super) fn first_difference(
         if differs || (is_whole && (equal.expected < to || equal.received < got_to)) {
             let at = equal.received - from;
             let rest = expected.known_between(equal.expected, to);
-            let difference = Difference::line(rest, (&got[from..], at), REQUEST);
+            let difference = Difference::bytes("", rest, (&got[from..], at), REQUEST);
             let hint = match heads {
                 (None, Some(_)) if !is_whole => {
                     "\nthe head in the file has no end: an empty line is missing below it"
@@ -142,7 +142,7 @@ fn head_difference(head: &[u8], got_head: &[u8], ignored: &[String]) -> Option<D
     }
     let differ = |line: &[u8], start: usize, got: &[u8]| {
         let at = start + common_length(line, got);
-        Difference::line(&line[at - start..], (&got_head[..start + got.len()], at), REQUEST)
+        Difference::bytes("", &line[at - start..], (&got_head[..start + got.len()], at), REQUEST)
     };
     let mut lines = head.split_inclusive(|&byte| byte == b'\n');
     let (first, (_, got_first)) = (lines.next()?, *got_lines.first()?);
@@ -163,7 +163,9 @@ fn head_difference(head: &[u8], got_head: &[u8], ignored: &[String]) -> Option<D
             left.remove(index);
             continue;
         }
-        return Some(match left.iter().find(|(_, got)| name_of(got) == name) {
+        // A space may be before the colon.
+        let has_name = |(_, got): &&(usize, &[u8])| name_of(got).trim_ascii_end() == name;
+        return Some(match left.iter().find(has_name) {
             Some((start, got)) => differ(line, *start, got),
             None => {
                 let difference = differ(line, got_head.len() - 2, b"");
@@ -290,6 +292,11 @@ mod tests {
                 post("Content-Type: text/plain\r\n", ""),
                 "request 1 differs at byte 83:\n  expected: Content-Type: text/plain\\r\\n\n  \
                  got:      (no such field)\n            ^",
+            ),
+            (
+                post("Content-Type: text", "Content-Type : text"),
+                "request 1 differs at byte 95:\n  expected: Content-Type: text/plain\\r\\n\n  \
+                 got:      Content-Type : text/plain\\r\\n\n                        ^",
             ),
             (
                 post("localhost:4", "other.test"),
