@@ -134,7 +134,8 @@ pub use play::mock::{
 };
 pub use request::Request;
 pub use route::{
-    Fallback, Handler, Route, RouteRow, Routes, delete, get, patch, post, put, routes,
+    Fallback, Handler, Route, RouteMethod, RouteRow, Routes, any, delete, get, patch, post, put,
+    routes,
 };
 #[doc(inline)]
 pub use transcript::{EventKind, ParseError, Side, Transcript};
