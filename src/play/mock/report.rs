@@ -25,7 +25,7 @@ const MAX_KEPT_CONNECTIONS: usize = 100;
 /// How the connections of a mock went: the worst of them, in this order.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub enum MockVerdict {
-    /// Each client did what the transcript has.
+    /// Each client did what the transcript says.
     #[default]
     AsWritten,
     /// A client did not connect, send or read in time.
@@ -41,7 +41,7 @@ pub struct MockedConnection {
     pub connection: usize,
     /// What was played: `@1`, `first.wire @1`, `@1, again`.
     pub name: String,
-    /// Whether the client did what the transcript has.
+    /// Whether the client did what the transcript says.
     pub verdict: MockVerdict,
     /// What it did otherwise.
     pub differences: Vec<MockDifference>,
@@ -159,7 +159,7 @@ impl MockReport {
         }
     }
 
-    /// Whether each client did what the transcript has, and each connection in it was opened.
+    /// Whether each client did what the transcript says, and each connection in it was opened.
     ///
     /// A mock that [loops](super::Mock::looping) asks for no connection: it has passed if none was opened,
     /// and [`connections`](MockReport::connections) is empty then.
