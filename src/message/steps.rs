@@ -90,6 +90,8 @@ impl IntoBytes for Cow<'static, str> {
 pub enum DeliveryStep {
     /// Sends these bytes at once. [`DeliveryStep::bytes`] takes text, too.
     Bytes(Cow<'static, [u8]>),
+    /// Sends these bytes, so many at a time, with this pause between them. A number of 0 counts as 1.
+    Drip(Cow<'static, [u8]>, usize, Duration),
     /// Sends nothing for this time. If the server is stopping, the connection is closed instead,
     /// and no step follows.
     Wait(Duration),
@@ -97,7 +99,8 @@ pub enum DeliveryStep {
     HalfClose,
     /// Closes the connection. No step follows.
     Close,
-    /// Resets the connection (RST), after the bytes before it have arrived. No step follows.
+    /// Resets the connection (RST), after the bytes before it have arrived. No step follows. A client that
+    /// does not read is not waited for without end, and loses what has not arrived.
     Reset,
 }
 
@@ -162,7 +165,7 @@ pub enum Fault {
     /// content.
     WrongLength(i64),
     /// Sends the content in a chunk, then the line `zz`, which is no size of a chunk, and closes the
-    /// connection (curl: 56).
+    /// connection (curl: 56). An HTTP/1.0 client knows no chunks: it gets these bytes as content.
     BadChunk,
     /// Sends `HTTP/1.1 abc` in place of the status line, then the rest of the response, and closes the
     /// connection (curl: 1, unsupported protocol).
@@ -194,7 +197,7 @@ impl Fault {
 
     /// The steps for a response with this head and content.
     pub(crate) fn steps(self, head: &[u8], content: &[u8]) -> Vec<DeliveryStep> {
-        use DeliveryStep::{Bytes, Close, Reset, Wait};
+        use DeliveryStep::{Bytes, Close, Drip, Reset, Wait};
         let whole = || Bytes([head, content].concat().into());
         let split = |at: usize| {
             let (first, rest) = content.split_at(at.min(content.len()));
@@ -210,7 +213,7 @@ impl Fault {
                 let (first, rest) = split(bytes);
                 vec![first, Wait(time), rest]
             }
-            Fault::Drip(bytes, pause) => drops(&[head, content].concat(), bytes, pause).collect(),
+            Fault::Drip(bytes, pause) => vec![Drip([head, content].concat().into(), bytes, pause)],
             Fault::WrongLength(_) | Fault::CloseUnannounced => vec![whole(), Close],
             Fault::BadChunk => {
                 let mut bytes = head.to_vec();
@@ -230,17 +233,17 @@ impl Fault {
     /// The steps for a response of these steps, whose head the server does not know. `None` for a fault
     /// that changes the head, or counts the bytes of the content.
     pub(crate) fn raw_steps(self, steps: Vec<DeliveryStep>) -> Option<Vec<DeliveryStep>> {
-        use DeliveryStep::{Bytes, Close, Reset, Wait};
+        use DeliveryStep::{Bytes, Close, Drip, Reset, Wait};
         Some(match self {
             Fault::Close => vec![Close],
             Fault::Reset => vec![Reset],
             Fault::Stall(time) => [vec![Wait(time)], steps].concat(),
             Fault::Drip(bytes, pause) => {
                 let drip = |step| match step {
-                    Bytes(all) => drops(&all, bytes, pause).collect(),
-                    other => vec![other],
+                    Bytes(all) => Drip(all, bytes, pause),
+                    other => other,
                 };
-                steps.into_iter().flat_map(drip).collect()
+                steps.into_iter().map(drip).collect()
             }
             Fault::CloseUnannounced => [steps, vec![Close]].concat(),
             Fault::CloseAfter(_)
@@ -251,16 +254,6 @@ impl Fault {
             | Fault::BadStatusLine => return None,
         })
     }
-}
-
-/// Sends these bytes a few at a time, with a pause between two drops, and not after the last.
-fn drops(
-    all: &[u8],
-    bytes: usize,
-    pause: Duration,
-) -> impl Iterator<Item = DeliveryStep> + use<'_> {
-    let drops = all.chunks(bytes.max(1)).map(|drop| DeliveryStep::Bytes(drop.to_vec().into()));
-    drops.flat_map(move |drop| [DeliveryStep::Wait(pause), drop]).skip(1)
 }
 
 #[cfg(test)]
@@ -274,6 +267,9 @@ mod tests {
             let text = |step| match step {
                 DeliveryStep::Bytes(bytes) => bytes.escape_ascii().to_string(),
                 DeliveryStep::Wait(time) => format!("({time:?})"),
+                DeliveryStep::Drip(bytes, size, pause) => {
+                    format!("({size}, {pause:?}: {})", bytes.escape_ascii())
+                }
                 other => format!("({other:?})"),
             };
             fault.steps(b"H\r\n\r\n", b"content").into_iter().map(text).collect::<String>()
@@ -287,7 +283,7 @@ mod tests {
             (Fault::CloseAfter(99), format!("{head}content(Close)")),
             (Fault::ResetAfter(3), format!("{head}con(Reset)")),
             (Fault::StallAfter(3, millisecond), format!("{head}con(1ms)tent")),
-            (Fault::Drip(6, millisecond), format!("{head}c(1ms)ontent")),
+            (Fault::Drip(6, millisecond), format!("(6, 1ms: {head}content)")),
             (Fault::WrongLength(-2), format!("{head}content(Close)")),
             (Fault::BadChunk, format!(r"{head}7\r\ncontent\r\nzz\r\n(Close)")),
             (Fault::BadStatusLine, r"HTTP/1.1 abc\r\n\r\ncontent(Close)".to_owned()),
@@ -295,7 +291,6 @@ mod tests {
         ] {
             assert_eq!(text(fault), steps, "{fault:?}");
         }
-        assert_eq!(Fault::Drip(0, millisecond).steps(b"", b"ab").len(), 3);
         assert_eq!(Fault::ResetAfter(7).steps(b"", b"content").last(), Some(&DeliveryStep::Reset));
         assert_eq!(Fault::BadChunk.steps(b"", b"").len(), 2);
         assert_eq!((Fault::WrongLength(-9).length(7), Fault::WrongLength(2).length(7)), (0, 9));

@@ -539,11 +539,13 @@ impl<'a> CheckPlayer<'a> {
         if !differs && equal.expected == expected.len() {
             return Ok(());
         }
-        let length = usize::try_from(expected.len()).unwrap_or(usize::MAX);
         let got = client.state.got();
+        if differs {
+            return Err(different(client, (got, equal.received), timeout).into());
+        }
+        let length = usize::try_from(expected.len()).unwrap_or(usize::MAX);
         let got = &got[..got.len().min(length)];
-        let at = if differs { equal.received } else { got.len() };
-        Err(different(client, (got, at), timeout).into())
+        Err(different(client, (got, got.len()), timeout).into())
     }
 
     /// Tests that the server sends no further bytes, and that the connection ends as the transcript

@@ -7,7 +7,7 @@
 //! HTTP/1.1 200 OK
 //! Content-Length: 3
 //!
-//! tea                  3 bytes and CR LF: a line that ends in \\ has no line end
+//! tea                  3 bytes and CR LF: with tea\ there would be no line end
 //! ```
 //! A note says so, beside the result. It is no difference, since it may be meant: a client must be tested
 //! with a wrong length, too.  Next: `report`.
@@ -105,7 +105,7 @@ fn on_block(dialogue: &mut Dialogue, bytes: &[u8], next: Next) -> Option<String>
             let number = dialogue.progress(Side::Server).finals;
             let more = counted(rest.len(), "byte follows", "bytes follow");
             let hint = match rest.starts_with(b"\r\n") {
-                true => "; a line of content that ends in \\ has no line end",
+                true => "; to leave its line end out, end its last line with \\",
                 false => "",
             };
             let length = match ending {
@@ -140,7 +140,7 @@ mod tests {
         let get = ">>>\nGET / HTTP/1.1\n\n";
         let length = |bytes| format!("<<<\nHTTP/1.1 200 OK\nContent-Length: {bytes}\n\n");
         let (three, four) = (length(3), length(4));
-        let no_line_end = "; a line of content that ends in \\ has no line end";
+        let no_line_end = "; to leave its line end out, end its last line with \\";
         for (page, expected) in [
             (
                 format!("{three}tea\n"),
