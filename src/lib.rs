@@ -36,7 +36,7 @@
 //! | to | start at |
 //! |---|---|
 //! | serve | [`Server`], then [`Routes`], [`Request`] and [`Response`]; [`Limits`] bounds what a client may ask for; [`Files`] serves a folder |
-//! | test a client | [`Server::start`] and its [`ServerHandle`]; [`Response::raw`], [`Fault`] and [`Answers`] answer what no correct server would; [`Mock`] plays a transcript |
+//! | test a client | [`Answers`] start a server in a line, [`Server::start`] one with routes and state; [`Response::raw`] and [`Fault`] send what no correct server would; [`Mock`] plays a transcript |
 //! | test a server | [`Client`] sends any bytes, [`check`] plays a transcript, [`assert_bytes!`] compares bytes; [`recipes`] has examples for all of it |
 //! | see the bytes that cross | [`observe`]: [`Server::traced`] prints them, [`Recorder`] writes them to files, [`Exchanges`] keeps the last ones in memory |
 //! | play one side of a connection | [`play`]: send bytes to any server, check it against a transcript, or be a server ([`Mock`]) with exact bytes |

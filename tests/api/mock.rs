@@ -172,8 +172,10 @@ fn a_mock_that_is_dropped_panics_with_a_difference_unless_the_test_panics_alread
     assert!(report.starts_with(expected) && report.contains("what crossed:\n>>> "), "{report}");
     // A second panic would end the process.
     assert_eq!(drop_after(&other, || panic!("of the test")), Err("of the test".into()));
-    // No client has come: a drop does not wait for one.
+    // No client has come: a drop does not wait for one, and a mock that loops asks for none.
     drop(Mock::parse(PAGE).unwrap().start().unwrap());
+    let played = Mock::parse(PAGE).unwrap().looping().start().unwrap().finish();
+    assert!(played.passed() && played.connections.is_empty(), "{played}");
 }
 
 #[test]

@@ -1181,6 +1181,8 @@ fn a_signal_tells_what_a_client_had_sent() {
         assert!(stdout.contains(expected), "{stdout}");
         assert!(stdout.contains("\nPOST / HTTP/1.1\nContent-Length: 2\n"), "{stdout}");
     }
+    // A mock that loops asks for no client.
+    assert_eq!(Mock::start(&page, "--loop").process.stop().code, Some(0));
 }
 
 #[cfg(unix)]

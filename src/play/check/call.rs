@@ -151,7 +151,7 @@ impl CheckReport {
         self.difference.as_ref()
     }
 
-    /// What crossed.
+    /// What crossed. What one side has sent within 50 ms is one block.
     pub fn transcript(&self) -> &Transcript {
         &self.transcript
     }

@@ -99,13 +99,13 @@ const COMMAND_LINE: CommandLine<MockOptions> = CommandLine {
         HTTP keeps it, and the next request on it plays the next FILE, or it again.",
     flags: &FLAGS,
     notes: "Line one of stdout has the address. With --json, each object has a kind:\n\
-        listening (with the url), difference, note (a mistake in FILE, maybe), connection\n\
-        (its sent has a character for each byte of the client, of the first MiB; left_out\n\
-        counts the others), missing, not recorded, end.\n\
+        listening (with the url), difference, note (maybe a mistake in FILE), connection\n\
+        (sent: a character for each byte of the client, up to 1 MiB; left_out: how many\n\
+        more), missing, not recorded, end.\n\
         Exit code: 0 all was as in FILE, 1 something differed, 2 the command line or\n\
         FILE is wrong, 3 the client did not connect, send or read in time, or a signal\n\
-        came before the end. With --loop a signal is the end: 0 or 1, and 0 also if no\n\
-        client came, but 3 if a client was in the middle of a request.\n\
+        came too early. With --loop a signal is the end: 0 also if no client came, 3 if\n\
+        one was within a request.\n\
         Each flag is also a variable: --port-file is OPENKITCHEN_PORT_FILE.",
 };
 
