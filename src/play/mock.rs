@@ -63,6 +63,7 @@
 
 pub mod answers;
 mod connection;
+mod control;
 mod differ;
 mod notes;
 mod report;
@@ -81,12 +82,13 @@ use crate::net::start_error::StartError;
 use crate::transcript::{Prose, Transcript};
 use connection::MockConnection;
 use differ::RequestRules;
-use run::MockRun;
+use run::{MockRun, MockSetup};
 use session::SessionOptions;
 
+pub use control::MockControl;
 pub use differ::MockDifference;
 pub use report::{MockEvent, MockReport, MockVerdict, MockedConnection};
-pub use run::{MockControl, StartedMock};
+pub use run::StartedMock;
 
 /// The longest wait for the client, unless told otherwise.
 const TIMEOUT: Duration = Duration::from_secs(5);
@@ -115,13 +117,7 @@ const TIMEOUT: Duration = Duration::from_secs(5);
 /// ```
 /// Each connection of the page is played once, the next one that is accepted as the next one in the page;
 /// [`Mock::looping`] plays it again and again. The timeout is five seconds: see [`Mock::timeout`].
-pub struct Mock {
-    connections: Vec<MockConnection>,
-    pages: usize,
-    options: SessionOptions,
-    control: Arc<MockControl>,
-    observers: Vec<Arc<dyn Observer>>,
-}
+pub struct Mock(MockSetup);
 
 impl Mock {
     /// Parses a transcript, and makes a mock of its server.
@@ -147,7 +143,7 @@ impl Mock {
         let rules = RequestRules::default();
         let options = SessionOptions { timeout: TIMEOUT, may_keep: false, rules };
         let (control, observers) = (Arc::default(), Vec::new());
-        Ok(Mock { connections, pages: 1, options, control, observers })
+        Ok(Mock(MockSetup { connections, pages: 1, options, control, observers }))
     }
 
     /// Starts on a free port of 127.0.0.1, in threads of its own. It accepts when this returns.
@@ -169,13 +165,13 @@ impl Mock {
     pub fn start(self) -> Result<StartedMock, StartError> {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0));
         let listener = listener.map_err(|error| StartError::new("cannot start the mock", error))?;
-        StartedMock::new(self, listener)
+        StartedMock::new(self.0, listener)
     }
 
     /// Gives the transcript a name, for the reports.
     pub fn named(mut self, name: &str) -> Mock {
         let name = Prose::new(name).as_str().to_owned();
-        self.connections.iter_mut().for_each(|connection| connection.page.clone_from(&name));
+        self.0.connections.iter_mut().for_each(|connection| connection.page.clone_from(&name));
         self
     }
 
@@ -196,8 +192,8 @@ impl Mock {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn then(mut self, next: Mock) -> Mock {
-        self.connections.extend(next.connections);
-        self.pages += next.pages;
+        self.0.connections.extend(next.0.connections);
+        self.0.pages += next.0.pages;
         self
     }
 
@@ -205,7 +201,7 @@ impl Mock {
     /// open, without end. A connection on which a client sends nothing is no difference: some open one
     /// more than they use.
     pub fn looping(mut self) -> Mock {
-        self.options.may_keep = true;
+        self.0.options.may_keep = true;
         self
     }
 
@@ -221,7 +217,7 @@ impl Mock {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn timeout(mut self, timeout: Duration) -> Mock {
-        self.options.timeout = timeout.min(MAX_TIMEOUT);
+        self.0.options.timeout = timeout.min(MAX_TIMEOUT);
         self
     }
 
@@ -239,7 +235,7 @@ impl Mock {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn ignoring(mut self, field: &str) -> Mock {
-        self.options.rules.ignored.push(field.to_ascii_lowercase());
+        self.0.options.rules.ignored.push(field.to_ascii_lowercase());
         self
     }
 
@@ -258,7 +254,7 @@ impl Mock {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn exact(mut self) -> Mock {
-        self.options.rules.is_exact = true;
+        self.0.options.rules.is_exact = true;
         self
     }
 
@@ -280,7 +276,7 @@ impl Mock {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn observed_by(mut self, observer: Arc<dyn Observer>) -> Mock {
-        self.observers.push(observer);
+        self.0.observers.push(observer);
         self
     }
 }
@@ -319,7 +315,7 @@ impl Mock {
         listeners: Vec<TcpListener>,
         report: impl Fn(MockEvent) + Clone + Send + 'static,
     ) -> Result<MockVerdict, StartError> {
-        Arc::new(MockRun::new(self))
+        Arc::new(MockRun::new(self.0))
             .accept(listeners, report)
             .map_err(|error| StartError::new("cannot create a thread for a connection", error))
     }
@@ -327,6 +323,6 @@ impl Mock {
     /// The verdict so far, and the stop, for another thread.
     #[doc(hidden)]
     pub fn control(&self) -> Arc<MockControl> {
-        Arc::clone(&self.control)
+        Arc::clone(&self.0.control)
     }
 }

@@ -11,6 +11,9 @@
 use crate::message::counted::counted;
 use crate::transcript::{BYTE_ORDER_MARK, Item, Piece, Side, Transcript};
 
+/// A request of a client whose bytes the transcript does not have.
+pub(crate) const ANY_REQUEST: &[u8] = b"GET / HTTP/1.1\r\n\r\n";
+
 /// Parses a transcript, to play this side of it.
 ///
 /// # Errors

@@ -89,7 +89,7 @@ impl Answers {
     }
 
     /// Starts a server that gives them, on a free port of 127.0.0.1. Each request gets the next one,
-    /// whatever its method and path are ([`any`](crate::any)). The last hundred exchanges are kept:
+    /// whatever its method and path are ([`any`]). The last hundred exchanges are kept:
     /// [`ServerHandle::exchanges`].
     ///
     /// ```

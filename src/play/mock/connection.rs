@@ -6,11 +6,9 @@ use std::mem;
 use super::notes;
 use crate::message::dialogue::{Dialogue, Side};
 use crate::play::expected::{ExpectedBytes, head_length, name_of};
+use crate::play::script::ANY_REQUEST;
 use crate::play::turns::{Step, Turn, Turns};
 use crate::transcript::{Bytes, Item};
-
-/// A request of a client whose bytes the transcript does not have.
-pub(super) const ANY_REQUEST: &[u8] = b"GET / HTTP/1.1\r\n\r\n";
 
 /// What the server does on one connection.
 pub(super) struct MockConnection {

@@ -12,10 +12,10 @@
 //! A note says so, beside the result. It is no difference, since it may be meant: a client must be tested
 //! with a wrong length, too.  Next: `report`.
 
-use super::connection::ANY_REQUEST;
 use crate::message::counted::counted;
 use crate::message::dialogue::{Dialogue, Side};
 use crate::message::ending::Ending;
+use crate::play::script::ANY_REQUEST;
 use crate::play::turns::Step;
 use crate::transcript::{Assertion, Event, EventKind, Item};
 

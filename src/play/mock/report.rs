@@ -10,7 +10,7 @@
 //! >>> ...
 //! ```
 //! Bounds: of each connection, 1 MiB of what crossed and, apart from that, 1 MiB of what the client sent;
-//! the last hundred connections of a started mock.  Next: `run`.
+//! the last hundred connections of a started mock.  Next: `control`.
 
 use std::collections::VecDeque;
 use std::fmt;

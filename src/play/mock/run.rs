@@ -2,7 +2,6 @@
 //!
 //! ```text
 //! MockRun       accepts; a thread for each connection
-//! MockControl   the verdict so far, and the stop, for another thread
 //! StartedMock   a run beside a test
 //! ```
 //! Everything that waits for a client ends when the mock is stopped: the thread in `accept`, a read, and,
@@ -11,14 +10,14 @@
 use std::io;
 use std::mem;
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
-use std::sync::atomic::{AtomicBool, AtomicU8, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::{self, RecvTimeoutError};
-use std::sync::{Arc, Mutex, Weak};
+use std::sync::{Arc, Mutex};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
-use super::Mock;
 use super::connection::MockConnection;
+use super::control::MockControl;
 use super::differ::MockDifference;
 use super::report::{MockEvent, MockReport, MockVerdict, MockedConnection};
 use super::session::{self, MockOutcome, MockSocket, SessionOptions};
@@ -35,7 +34,7 @@ use crate::transcript::Transcript;
 /// The pause after a failed `accept`.
 const ACCEPT_RETRY_DELAY: Duration = Duration::from_millis(10);
 
-/// How often a stop looks whether the connections and the threads in `accept` are over.
+/// How often a stop looks whether the threads in `accept` are over.
 const STOP_POLL_INTERVAL: Duration = Duration::from_millis(1);
 
 /// The time for a connection of a started mock to itself, which wakes its thread in `accept`.
@@ -44,70 +43,7 @@ const WAKE_TIMEOUT: Duration = Duration::from_millis(100);
 /// The time in which the connections of a mock that loops end after its last request.
 const FINISH_TIME: Duration = Duration::from_secs(1);
 
-/// The verdict so far, and the stop, for another thread.
-#[doc(hidden)]
-#[derive(Default)]
-pub struct MockControl {
-    verdict: AtomicU8,
-    stopping: AtomicBool,
-    finishing: AtomicBool,
-    /// The connections that are played.
-    open: Mutex<Vec<Weak<TcpStream>>>,
-}
-
-impl MockControl {
-    /// The verdict so far.
-    pub fn verdict(&self) -> MockVerdict {
-        match self.verdict.load(Ordering::SeqCst) {
-            0 => MockVerdict::AsWritten,
-            1 => MockVerdict::TimedOut,
-            _ => MockVerdict::Different,
-        }
-    }
-
-    /// Makes the verdict at least as bad as this one.
-    pub fn raise(&self, to: MockVerdict) {
-        self.verdict.fetch_max(to as u8, Ordering::SeqCst);
-    }
-
-    /// Ends each wait for a client, and waits at most this long until the connections are over, and
-    /// reported. What is still sent to a client that does not read is cut off then.
-    pub fn stop(&self, time: Duration) {
-        self.stopping.store(true, Ordering::SeqCst);
-        let deadline = Instant::now() + time;
-        loop {
-            let open: Vec<_> = lock(&self.open).iter().filter_map(Weak::upgrade).collect();
-            let is_late = Instant::now() >= deadline;
-            let half = if is_late { Shutdown::Both } else { Shutdown::Read };
-            for stream in &open {
-                let _ = stream.shutdown(half); // fails if the client has closed
-            }
-            if open.is_empty() || is_late {
-                return;
-            }
-            drop(open);
-            thread::sleep(STOP_POLL_INTERVAL);
-        }
-    }
-
-    pub(super) fn is_stopping(&self) -> bool {
-        self.stopping.load(Ordering::SeqCst)
-    }
-
-    /// Whether the test waits for the end.
-    pub(super) fn is_finishing(&self) -> bool {
-        self.finishing.load(Ordering::SeqCst)
-    }
-
-    /// Adds a connection.
-    fn opened(&self, stream: &Arc<TcpStream>) {
-        let mut open = lock(&self.open);
-        open.retain(|stream| stream.strong_count() > 0);
-        open.push(Arc::downgrade(stream));
-    }
-}
-
-/// A mock that runs beside a test: see [`Mock::start`]. [`finish`](StartedMock::finish) tells how it went.
+/// A mock that runs beside a test: see [`Mock::start`](super::Mock::start). [`finish`](StartedMock::finish) tells how it went.
 ///
 /// Dropped without `finish`, it stops at once, and does not wait for a client that has not come. If a
 /// client has sent something else than the transcript has, the drop panics with the report, so that the
@@ -122,12 +58,12 @@ pub struct StartedMock {
 
 impl StartedMock {
     /// Starts this mock on this listener.
-    pub(super) fn new(mock: Mock, listener: TcpListener) -> Result<StartedMock, StartError> {
+    pub(super) fn new(setup: MockSetup, listener: TcpListener) -> Result<StartedMock, StartError> {
         let failed = |error: io::Error| StartError::new("cannot start the mock", error);
         let address = listener.local_addr().map_err(failed)?;
         let shutter = Mutex::new(sys::as_stream(&listener).map_err(failed)?);
         let waker = Some(MockWaker { address, shutter });
-        let run = Arc::new(MockRun { waker, ..MockRun::new(mock) });
+        let run = Arc::new(MockRun { waker, ..MockRun::new(setup) });
         let kept = Arc::new(Mutex::new(MockReport::default()));
         let (played, events) = (Arc::clone(&run), Arc::clone(&kept));
         let play = move || {
@@ -176,7 +112,7 @@ impl StartedMock {
     pub fn finish(mut self) -> MockReport {
         match self.run.options.may_keep {
             true => self.run.stop(FINISH_TIME),
-            false => self.run.control.finishing.store(true, Ordering::SeqCst),
+            false => self.run.control.begin_finish(),
         }
         self.join();
         mem::take(&mut *lock(&self.kept))
@@ -210,6 +146,16 @@ impl Drop for StartedMock {
             false => {}
         }
     }
+}
+
+/// What a mock plays, and how.
+pub(super) struct MockSetup {
+    pub connections: Vec<MockConnection>,
+    /// How many transcripts they are of.
+    pub pages: usize,
+    pub options: SessionOptions,
+    pub control: Arc<MockControl>,
+    pub observers: Vec<Arc<dyn Observer>>,
 }
 
 /// A mock that plays.
@@ -249,8 +195,8 @@ impl MockWaker {
 }
 
 impl MockRun {
-    pub(super) fn new(mock: Mock) -> MockRun {
-        let Mock { connections, pages, options, control, observers } = mock;
+    pub(super) fn new(setup: MockSetup) -> MockRun {
+        let MockSetup { connections, pages, options, control, observers } = setup;
         let begun = AtomicUsize::new(0);
         let takes_turns = options.may_keep
             && pages > 1
@@ -261,7 +207,7 @@ impl MockRun {
 
     /// Ends each wait of a started mock, and its connections within this time.
     fn stop(&self, time: Duration) {
-        self.control.stopping.store(true, Ordering::SeqCst);
+        self.control.begin_stop();
         self.waker.iter().for_each(MockWaker::wake);
         self.control.stop(time);
     }
@@ -339,7 +285,7 @@ impl MockRun {
         self.join(sessions);
         if let Some(waker) = &self.waker {
             drop(streams);
-            self.control.stopping.store(true, Ordering::SeqCst);
+            self.control.begin_stop();
             while acceptors.iter().any(|acceptor| !acceptor.is_finished()) {
                 waker.wake();
                 thread::sleep(STOP_POLL_INTERVAL);

@@ -17,8 +17,8 @@ use std::time::{Duration, Instant};
 
 use super::answers::delivery_step;
 use super::connection::{AwaitedRequest, MockConnection};
+use super::control::MockControl;
 use super::differ::{self, MockDifference, RequestRules};
-use super::run::MockControl;
 use crate::message::counted::counted;
 use crate::message::dialogue::{Dialogue, Progress, Side};
 use crate::message::head::Version;
