@@ -51,6 +51,8 @@ pub(crate) fn take(
 ) -> io::Result<AfterStep> {
     match step {
         DeliveryStep::Bytes(bytes) => send(io, bytes, budget, sent)?,
+        DeliveryStep::Wait(time) if !wait(*time, &is_stopping) => return Ok(AfterStep::Closed),
+        DeliveryStep::Wait(_) => {}
         DeliveryStep::Drip(bytes, size, pause) => {
             for (number, drop) in bytes.chunks((*size).max(1)).enumerate() {
                 if number > 0 && !wait(*pause, &is_stopping) {
@@ -59,8 +61,6 @@ pub(crate) fn take(
                 send(io, drop, budget, sent)?;
             }
         }
-        DeliveryStep::Wait(time) if !wait(*time, is_stopping) => return Ok(AfterStep::Closed),
-        DeliveryStep::Wait(_) => {}
         DeliveryStep::HalfClose => {
             io.half_close()?;
             return Ok(AfterStep::HalfClosed);
