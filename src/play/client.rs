@@ -34,7 +34,8 @@
 //!
 //! he\
 //! ```
-//! Bounds: it takes 16 MiB of a server, and keeps the first MiB for errors.  Next: `crossed`.
+//! Bounds: it takes 16 MiB of a server, and keeps the first MiB for errors, which print the last 64 KiB
+//! of that.  Next: `crossed`.
 
 use std::error::Error;
 use std::fmt;
@@ -44,7 +45,7 @@ use std::time::{Duration, Instant};
 
 use super::clients::{ClientConnection, ClientEvent, ClientEventKind, Clients};
 use super::connect::{self, MAX_TIMEOUT};
-use super::crossed::Crossed;
+use super::crossed::{Crossed, shown};
 use crate::message::counted::counted;
 use crate::message::responses::ResponseCollector;
 use crate::message::visible::Visible;
@@ -463,7 +464,7 @@ impl fmt::Display for ClientError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.transcript.items.is_empty() {
             true => write!(f, "{}; no byte has crossed", self.why),
-            false => write!(f, "{}; until then:\n{}", self.why, self.transcript),
+            false => write!(f, "{}; until then:\n{}", self.why, shown(&self.transcript)),
         }
     }
 }

@@ -7,7 +7,8 @@
 //! <<< 43 bytes, +0.2 ms           the time since the bytes before
 //! --- server closed
 //! ```
-//! Bounds: [`MAX_KEPT_BYTES`] of a connection; what crosses after them is counted.  Next: `difference`.
+//! Bounds: [`MAX_KEPT_BYTES`] of a connection; what crosses after them is counted. Of that, a test that
+//! fails shows the last [`MAX_SHOWN_BYTES`].  Next: `difference`.
 
 use std::time::Instant;
 
@@ -75,6 +76,22 @@ impl Crossed {
     }
 }
 
+/// Bytes of text that are shown of what crossed.
+const MAX_SHOWN_BYTES: usize = 64 * 1024;
+
+/// What crossed as text, for the message of a test that fails: the last lines if there are many.
+pub fn shown(transcript: &Transcript) -> String {
+    let text = transcript.to_string();
+    let Some(from) = text.len().checked_sub(MAX_SHOWN_BYTES) else { return text };
+    let from = text.as_bytes()[from..]
+        .iter()
+        .position(|&byte| byte == b'\n')
+        .map_or(0, |lf| from + lf + 1);
+    let (left_out, last) = text.split_at(from);
+    let lines = counted(left_out.lines().count(), "line is", "lines are");
+    format!("# the first {lines} left out\n{last}")
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -112,5 +129,19 @@ mod tests {
             "{}",
             &text[text.len() - 80..]
         );
+    }
+
+    #[test]
+    fn the_last_lines_of_much_are_shown() {
+        let mut crossed = Crossed::new(1);
+        let at = crossed.last;
+        crossed.bytes(Side::Client, b"GET / HTTP/1.1\r\n\r\n", at);
+        let few = crossed.transcript();
+        assert_eq!(shown(&few), few.to_string());
+        (0..MAX_SHOWN_BYTES).for_each(|_| crossed.bytes(Side::Server, b"x\r\n", at));
+        crossed.event(EventKind::Closed(Side::Server));
+        let text = shown(&crossed.transcript());
+        assert!(text.len() <= MAX_SHOWN_BYTES + 100, "{}", text.len());
+        assert!(text.starts_with("# the first ") && text.contains("--- server closed\n"));
     }
 }

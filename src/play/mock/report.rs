@@ -10,13 +10,15 @@
 //! >>> ...
 //! ```
 //! Bounds: of each connection, 1 MiB of what crossed and, apart from that, 1 MiB of what the client sent;
-//! the last hundred connections of a started mock.  Next: `control`.
+//! the last hundred connections of a started mock. Of what crossed, the last 64 KiB are printed.
+//! Next: `control`.
 
 use std::collections::VecDeque;
 use std::fmt;
 
 use super::differ::MockDifference;
 use crate::message::counted::counted;
+use crate::play::crossed::shown;
 use crate::transcript::{Item, Transcript};
 
 /// Connections of a started mock whose bytes are kept for its report. The last ones are.
@@ -200,7 +202,7 @@ impl fmt::Display for MockReport {
         self.missing.iter().try_for_each(|sentence| writeln!(f, "{sentence}"))?;
         match self.connections.is_empty() {
             true => Ok(()),
-            false => write!(f, "what crossed:\n{}", self.transcript()),
+            false => write!(f, "what crossed:\n{}", shown(&self.transcript())),
         }
     }
 }
