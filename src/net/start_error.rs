@@ -12,7 +12,8 @@ use std::fmt;
 use std::io::{self, ErrorKind};
 use std::net::SocketAddr;
 
-/// Why a server or a mock could not start. `Display` and `Debug` print a sentence: what happened, and what to do.
+/// Why a server or a mock could not start. `Display` and `Debug` print a sentence: what happened, and
+/// what to do.
 /// [`kind`](StartError::kind) is the system's error.
 pub struct StartError {
     what: String,

@@ -43,7 +43,8 @@ const WAKE_TIMEOUT: Duration = Duration::from_millis(100);
 /// The time in which the connections of a mock that loops end after its last request.
 const FINISH_TIME: Duration = Duration::from_secs(1);
 
-/// A mock that runs beside a test: see [`Mock::start`](super::Mock::start). [`finish`](StartedMock::finish) tells how it went.
+/// A mock that runs beside a test: see [`Mock::start`](super::Mock::start).
+/// [`finish`](StartedMock::finish) tells how it went.
 ///
 /// Dropped without `finish`, it stops at once, and does not wait for a client that has not come. If a
 /// client has sent something else than the transcript has, the drop panics with the report, so that the
