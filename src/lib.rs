@@ -36,7 +36,7 @@
 //! | to | start at |
 //! |---|---|
 //! | serve | [`Server`], then [`Routes`], [`Request`] and [`Response`]; [`Limits`] bounds what a client may ask for; [`Files`] serves a folder |
-//! | test a client | [`Server::start`] and its [`ServerHandle`]; [`Response::raw`], [`Fault`] and [`Answers`] answer what no correct server would; [`Mock`] plays a transcript |
+//! | test a client | [`Answers`] start a server in a line, [`Server::start`] one with routes and state; [`Response::raw`] and [`Fault`] send what no correct server would; [`Mock`] plays a transcript |
 //! | test a server | [`Client`] sends any bytes, [`check`] plays a transcript, [`assert_bytes!`] compares bytes; [`recipes`] has examples for all of it |
 //! | see the bytes that cross | [`observe`]: [`Server::traced`] prints them, [`Recorder`] writes them to files, [`Exchanges`] keeps the last ones in memory |
 //! | play one side of a connection | [`play`]: send bytes to any server, check it against a transcript, or be a server ([`Mock`]) with exact bytes |
@@ -113,7 +113,7 @@ pub use message::method::Method;
 pub use message::persistence::Persistence;
 pub use message::response::{BadField, Response};
 pub use message::status::Status;
-pub use message::steps::{DeliveryStep, Fault};
+pub use message::steps::{DeliveryStep, Fault, IntoBytes};
 pub use message::target::form;
 pub use net::health::Health;
 pub use net::observer::{Answered, End, Observer};
@@ -123,16 +123,19 @@ pub use net::start_error::StartError;
 #[doc(inline)]
 pub use observe::{Exchanges, Recorder, Trace};
 #[doc(inline)]
-pub use play::check::{CheckReport, check};
+pub use play::check::{Caret, Cause, CheckReport, Difference, check, check_within};
 #[doc(inline)]
-pub use play::client::{Client, ClientError, ReceivedResponse};
+pub use play::client::{Client, ClientError, Ended, ReceivedResponse};
 #[doc(inline)]
 pub use play::mock::answers::Answers;
 #[doc(inline)]
-pub use play::mock::{Mock, MockReport, StartedMock};
+pub use play::mock::{
+    Mock, MockDifference, MockEvent, MockReport, MockVerdict, MockedConnection, StartedMock,
+};
 pub use request::Request;
 pub use route::{
-    Fallback, Handler, Route, RouteRow, Routes, delete, get, patch, post, put, routes,
+    Fallback, Handler, Route, RouteMethod, RouteRow, Routes, any, delete, get, patch, post, put,
+    routes,
 };
 #[doc(inline)]
-pub use transcript::Transcript;
+pub use transcript::{EventKind, ParseError, Side, Transcript};

@@ -52,6 +52,17 @@ use crate::request::Request;
 
 /// A function that takes a request and returns the response. `S` is the state that all handlers share;
 /// `()` if there is none.
+///
+/// A closure is a handler if it captures nothing. What it would capture belongs in the state:
+///
+/// ```
+/// use openkitchen::{Request, Response, Routes, Server, get};
+///
+/// let greeting = String::from("hello");
+/// let greet = |request: &Request<String>| Response::text(request.state().clone());
+/// let server = Server::bind("127.0.0.1:0")?.start(Routes::new(vec![get("/", greet)])?, greeting)?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 pub type Handler<S = ()> = fn(&Request<'_, S>) -> Response;
 
 /// A function that answers a request which no row of the table answers. The status says why:
@@ -70,14 +81,56 @@ pub struct Route<S = ()> {
 /// What a row says besides its handler: for observers, which do not know the state `S`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct RouteRow {
-    /// The method of the row.
-    pub method: Method,
+    /// The method of the row, or any.
+    pub method: RouteMethod,
     /// The path of the row, with the `/*` at its end if it has one.
     pub path: &'static str,
     /// Whether the row is left out of the access log and the trace: see [`Route::quiet`].
     pub is_quiet: bool,
     /// The place of the row in the source.
     pub place: &'static Location<'static>,
+}
+
+/// The methods that a row answers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RouteMethod {
+    /// This one. GET is HEAD, too.
+    One(Method),
+    /// Every method that a route can have: see [`any`].
+    Any,
+}
+
+impl RouteMethod {
+    /// The name, such as `GET`, or `any`.
+    pub const fn name(self) -> &'static str {
+        match self {
+            RouteMethod::One(method) => method.name(),
+            RouteMethod::Any => "any",
+        }
+    }
+
+    /// Whether a row with it answers this method, which is GET in place of HEAD.
+    fn answers(self, wanted: Method) -> bool {
+        match self {
+            RouteMethod::One(method) => method == wanted,
+            RouteMethod::Any => !matches!(wanted, Method::Connect | Method::Trace),
+        }
+    }
+
+    /// Whether it has every method of `other`.
+    const fn covers(self, other: RouteMethod) -> bool {
+        match (self, other) {
+            (RouteMethod::Any, _) => true,
+            (RouteMethod::One(method), RouteMethod::One(other)) => method as u8 == other as u8,
+            (RouteMethod::One(_), RouteMethod::Any) => false,
+        }
+    }
+}
+
+impl fmt::Display for RouteMethod {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.name())
+    }
 }
 
 /// A checked table of routes. [`routes`] makes one at compile time, [`Routes::new`] at run time.
@@ -116,6 +169,24 @@ pub const fn delete<S>(path: &'static str, handler: Handler<S>) -> Route<S> {
     Route::new(Method::Delete, path, handler)
 }
 
+/// A row for every method: GET, HEAD, POST, PUT, PATCH, DELETE and also OPTIONS, which the server answers
+/// by itself where no such row is. TRACE gets 405 all the same, and CONNECT 501.
+///
+/// ```
+/// use openkitchen::{Request, Response, Routes, any, get, routes};
+///
+/// static ROUTES: Routes = routes(&[get("/", home), any("/*", other)]);
+/// # fn home(_: &Request) -> Response { Response::text("") }
+///
+/// fn other(request: &Request) -> Response {
+///     Response::text(format!("{} is not supported yet", request.method()))
+/// }
+/// ```
+#[track_caller]
+pub const fn any<S>(path: &'static str, handler: Handler<S>) -> Route<S> {
+    Route::with(RouteMethod::Any, path, handler)
+}
+
 /// Makes a table of the rows. In a `static`, a mistake in the table is a compile error that names the
 /// row.
 ///
@@ -131,6 +202,11 @@ pub const fn routes<S>(rows: &'static [Route<S>]) -> Routes<S> {
 impl<S> Route<S> {
     #[track_caller]
     const fn new(method: Method, path: &'static str, handler: Handler<S>) -> Route<S> {
+        Route::with(RouteMethod::One(method), path, handler)
+    }
+
+    #[track_caller]
+    const fn with(method: RouteMethod, path: &'static str, handler: Handler<S>) -> Route<S> {
         let row = RouteRow { method, path, is_quiet: false, place: Location::caller() };
         Route { row, handler, keeps_raw: false, is_before_content: false }
     }
@@ -298,7 +374,7 @@ impl<S> Routes<S> {
         // RFC 9110 section 9.3.2: HEAD is GET without the content.
         let wanted = if method == Method::Head { Method::Get } else { method };
         let mut matching = self.rows.iter().filter(|row| row.matches(path));
-        if let Some(row) = matching.clone().find(|row| row.row.method == wanted) {
+        if let Some(row) = matching.clone().find(|row| row.row.method.answers(wanted)) {
             return Lookup::Found(row);
         }
         match (matching.next(), method) {
@@ -312,9 +388,12 @@ impl<S> Routes<S> {
     pub(crate) fn allow(&self, path: Option<&[u8]>) -> String {
         let mut names = Vec::new();
         for row in self.rows.iter().filter(|row| path.is_none_or(|path| row.matches(path))) {
-            names.push(row.row.method.name());
-            if row.row.method == Method::Get {
-                names.push(Method::Head.name());
+            match row.row.method {
+                RouteMethod::One(Method::Get) => names.extend(["GET", "HEAD"]),
+                RouteMethod::One(method) => names.push(method.name()),
+                RouteMethod::Any => {
+                    names.extend(["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"]);
+                }
             }
         }
         names.push(Method::Options.name());
@@ -337,7 +416,7 @@ impl<S> Clone for Routes<S> {
 }
 
 impl<S> From<&Routes<S>> for Routes<S> {
-    /// The same table once more. A table of [`routes`] is not copied.
+    /// A copy of the table. The rows of a table of [`routes`] are not copied.
     fn from(routes: &Routes<S>) -> Routes<S> {
         routes.clone()
     }
@@ -365,10 +444,10 @@ const fn mistake<S>(rows: &[Route<S>]) -> Option<Sentence> {
         let mut above = 0;
         while above < at {
             let earlier = rows[above].row;
-            if earlier.method as u8 == method as u8 && is_covered(path, earlier.path) {
+            if earlier.method.covers(method) && is_covered(path, earlier.path) {
                 let row = Sentence::new().and("route ").and(method.name());
                 let row = row.and(" \"").and(path);
-                return Some(if is_covered(earlier.path, path) {
+                return Some(if method.covers(earlier.method) && is_covered(earlier.path, path) {
                     row.and("\" is listed twice")
                 } else {
                     row.and("\" never answers, because \"")
@@ -542,6 +621,33 @@ mod tests {
             assert_eq!(Routes::new(rows).err(), None, "{path}");
         }
         assert!(Routes::new(vec![get("/*", handler), post("/a", handler)]).is_ok());
+        assert!(Routes::new(vec![get("/a", handler), any("/a", handler)]).is_ok());
+        let mistake = |rows| Routes::new(rows).err();
+        let twice = mistake(vec![any("/a", handler), any("/a", handler)]);
+        assert_eq!(twice.as_deref(), Some("route any \"/a\" is listed twice"));
+        let never = "route PUT \"/a\" never answers, because \"/a\" stands above it";
+        let found = mistake(vec![any("/a", handler), put("/a", handler)]);
+        assert_eq!(found.as_deref(), Some(never));
+    }
+
+    #[test]
+    fn a_row_for_any_method_answers_what_a_route_can_have() {
+        let rows = vec![get("/a", handler), any("/*", handler)];
+        let table = Routes::new(rows).unwrap();
+        for (method, path, row) in [
+            (Method::Head, "/a", "GET /a"),
+            (Method::Post, "/a", "any /*"),
+            (Method::Options, "/a", "any /*"),
+            (Method::Patch, "/", "any /*"),
+            (Method::Trace, "/a", "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS"),
+        ] {
+            let found = match table.lookup(method, path.as_bytes()) {
+                Lookup::Found(row) => format!("{} {}", row.row.method, row.row.path),
+                Lookup::WrongMethod(allow) => allow,
+                Lookup::Options(_) | Lookup::NotFound => "nothing".into(),
+            };
+            assert_eq!(found, row, "{method} {path}");
+        }
     }
 
     #[test]

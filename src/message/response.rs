@@ -21,7 +21,7 @@ use std::io::{self, Read, Write};
 
 use super::fields::{is_token, is_value, is_value_byte, parse_digits};
 use super::status::Status;
-use super::steps::{DeliveryStep, Fault};
+use super::steps::{DeliveryStep, Fault, IntoBytes};
 use super::visible::Visible;
 
 /// A response that a handler builds and returns: status, header fields and content (the body).
@@ -159,11 +159,8 @@ impl Response {
 
     /// Text with a media type of this file, which needs no check.
     fn with_text(content_type: &str, text: Cow<'static, str>) -> Response {
-        let bytes = match text {
-            Cow::Borrowed(text) => Cow::Borrowed(text.as_bytes()),
-            Cow::Owned(text) => Cow::Owned(text.into_bytes()),
-        };
-        let mut response = Response { body: Body::Bytes(bytes), ..Response::new(Status::OK) };
+        let body = Body::Bytes(text.into_bytes());
+        let mut response = Response { body, ..Response::new(Status::OK) };
         response.push("Content-Type", content_type);
         response
     }
@@ -173,8 +170,8 @@ impl Response {
     /// # Panics
     /// If `content_type` is no valid field value; see [`Response::field`].
     #[track_caller]
-    pub fn bytes(content_type: &str, bytes: impl Into<Cow<'static, [u8]>>) -> Response {
-        Response::with_body(content_type, Body::Bytes(bytes.into()))
+    pub fn bytes(content_type: &str, bytes: impl IntoBytes) -> Response {
+        Response::with_body(content_type, Body::Bytes(bytes.into_bytes()))
     }
 
     /// `200 OK` with exactly `length` bytes from a reader, such as a file. Sets Content-Type to
@@ -293,10 +290,13 @@ impl Response {
     /// ```
     /// use openkitchen::Response;
     ///
-    /// let short = Response::raw(b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nonly this").close();
+    /// let short = Response::raw("HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nonly this").close();
+    /// let length = "+5";
+    /// let odd = format!("HTTP/1.1 200 OK\r\nContent-Length: {length}\r\n\r\nhello");
+    /// let strange = Response::raw(odd);
     /// ```
-    pub fn raw(bytes: impl Into<Cow<'static, [u8]>>) -> Response {
-        Response::raw_steps([DeliveryStep::Bytes(bytes.into())])
+    pub fn raw(bytes: impl IntoBytes) -> Response {
+        Response::raw_steps([DeliveryStep::bytes(bytes)])
     }
 
     /// These steps and nothing else, as [`Response::raw`]: bytes with waits between them, and an
@@ -320,7 +320,7 @@ impl Response {
     /// ```
     /// use openkitchen::{DeliveryStep, Response};
     ///
-    /// let lost = [DeliveryStep::Bytes(b"the first half".into()), DeliveryStep::Reset];
+    /// let lost = [DeliveryStep::bytes("the first half"), DeliveryStep::Reset];
     /// let response = Response::steps("text/plain", lost);
     /// ```
     ///
@@ -456,22 +456,46 @@ impl Response {
     /// Goes wrong in this way when it is sent: for a client under test.
     ///
     /// ```
+    /// use std::time::Duration;
     /// use openkitchen::{Fault, Response};
     ///
     /// let half = Response::text("all of the content").fault(Fault::CloseAfter(9));
+    /// let slow = Response::raw("HTTP/1.1 200 Fine\r\n\r\n").fault(Fault::Drip(1, Duration::from_millis(5)));
     /// ```
     ///
     /// # Panics
-    /// If the content is not in memory, or is sent in steps already.
+    /// If the content is not in memory, or is sent in [steps](Response::steps). Or it is a
+    /// [raw](Response::raw) response, and the fault changes the head or counts the bytes of the content:
+    /// the server does not know the head. The panic names the caller's line, and the client gets a 500.
     #[track_caller]
     pub fn fault(self, fault: Fault) -> Response {
-        let is_in_memory = matches!(self.body, Body::Bytes(_));
-        assert!(is_in_memory, "a fault needs content in memory, as of Response::bytes");
-        Response { fault: Some(fault), ..self }
+        match self.body {
+            Body::Bytes(_) => Response { fault: Some(fault), ..self },
+            Body::Raw(steps) => match fault.raw_steps(steps) {
+                Some(steps) => Response { body: Body::Raw(steps), ..self },
+                None => panic!(
+                    "{fault:?} needs a head that the server knows, and a raw response has none: \
+                     use Response::raw_steps"
+                ),
+            },
+            Body::Sized(..) | Body::Stream(_) | Body::Written(_) | Body::Steps(_) => {
+                panic!("a fault needs content in memory, as of Response::bytes")
+            }
+        }
     }
 
-    /// The same response once more; `None` if its content can be read only once.
-    pub(crate) fn copy(&self) -> Option<Response> {
+    /// The same response once more. `None` if its content comes from a reader or a function, which can be
+    /// read only once: that is why a response is not `Clone`.
+    ///
+    /// ```
+    /// use openkitchen::{Answers, Response, Status};
+    ///
+    /// let busy = Response::new(Status::SERVICE_UNAVAILABLE).field("Retry-After", "0");
+    /// let twice = [busy.try_clone().ok_or("a stream")?, busy];
+    /// let answers = Answers::new(twice.into_iter().chain([Response::text("done")]));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn try_clone(&self) -> Option<Response> {
         let body = match &self.body {
             Body::Bytes(bytes) => Body::Bytes(bytes.clone()),
             Body::Steps(steps) => Body::Steps(steps.clone()),
@@ -555,6 +579,7 @@ mod tests {
     #[test]
     fn a_raw_response_has_the_status_that_its_bytes_begin_with() {
         let status = |bytes: &'static [u8]| Response::raw(bytes).status.code();
+        assert_eq!(Response::raw(String::from("HTTP/1.1 404 ")).status.code(), 404);
         assert_eq!(status(b"HTTP/1.1 503 Service Unavailable\r\n\r\n"), 503);
         for bytes in [&b"HTTP/1.1 +50"[..], b"HTTP/1.1 103 ", b"HTTP/2.0 503 ", b"garbage", b""] {
             assert_eq!(status(bytes), 200, "{}", bytes.escape_ascii());
@@ -565,6 +590,12 @@ mod tests {
     #[should_panic(expected = "a fault needs content in memory")]
     fn a_stream_has_no_fault() {
         let _ = Response::stream("text/plain", &b""[..]).fault(Fault::Close);
+    }
+
+    #[test]
+    #[should_panic(expected = "BadChunk needs a head that the server knows, and a raw response")]
+    fn a_raw_response_has_no_fault_of_its_head() {
+        let _ = Response::raw("HTTP/1.1 200 OK\r\n\r\n").fault(Fault::BadChunk);
     }
 
     #[test]

@@ -53,7 +53,8 @@ pub(super) fn memory_of(response: &Response) -> usize {
         Body::Stream(_) | Body::Written(_) => (0, 2 * STREAM_READ_BYTES),
         Body::Steps(steps) | Body::Raw(steps) => {
             let bytes_of = |step: &DeliveryStep| match step {
-                DeliveryStep::Bytes(Cow::Owned(bytes)) => bytes.capacity(),
+                DeliveryStep::Bytes(Cow::Owned(bytes))
+                | DeliveryStep::Drip(Cow::Owned(bytes), ..) => bytes.capacity(),
                 _ => 0,
             };
             (steps.iter().map(bytes_of).sum(), 0)

@@ -12,7 +12,8 @@ use std::fmt;
 use std::io::{self, ErrorKind};
 use std::net::SocketAddr;
 
-/// Why a server could not start. `Display` and `Debug` print a sentence: what happened, and what to do.
+/// Why a server or a mock could not start. `Display` and `Debug` print a sentence: what happened, and
+/// what to do.
 /// [`kind`](StartError::kind) is the system's error.
 pub struct StartError {
     what: String,
@@ -85,8 +86,13 @@ impl StartError {
         StartError { what: format!("{what}: {source}"), instead: None, source }
     }
 
+    /// A transcript that cannot be played: why, in a sentence.
+    pub(crate) fn unplayable(what: String) -> StartError {
+        StartError { what, instead: None, source: ErrorKind::InvalidData.into() }
+    }
+
     /// The kind of the system's error, such as `AddrInUse`. `InvalidInput` for limits that contradict each
-    /// other.
+    /// other, `InvalidData` for a transcript that cannot be played.
     pub fn kind(&self) -> ErrorKind {
         self.source.kind()
     }

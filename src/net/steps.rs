@@ -2,6 +2,7 @@
 //!
 //! ```text
 //! Bytes         written at once
+//! Drip          written a few at a time, with a pause between them
 //! Wait          nothing is sent; if the server is to stop, the connection is closed instead
 //! HalfClose     FIN; the steps go on
 //! Close         the end
@@ -50,8 +51,16 @@ pub(crate) fn take(
 ) -> io::Result<AfterStep> {
     match step {
         DeliveryStep::Bytes(bytes) => send(io, bytes, budget, sent)?,
-        DeliveryStep::Wait(time) if !wait(*time, is_stopping) => return Ok(AfterStep::Closed),
+        DeliveryStep::Wait(time) if !wait(*time, &is_stopping) => return Ok(AfterStep::Closed),
         DeliveryStep::Wait(_) => {}
+        DeliveryStep::Drip(bytes, size, pause) => {
+            for (number, drop) in bytes.chunks((*size).max(1)).enumerate() {
+                if number > 0 && !wait(*pause, &is_stopping) {
+                    return Ok(AfterStep::Closed);
+                }
+                send(io, drop, budget, sent)?;
+            }
+        }
         DeliveryStep::HalfClose => {
             io.half_close()?;
             return Ok(AfterStep::HalfClosed);

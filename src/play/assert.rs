@@ -4,19 +4,20 @@
 //! the line in which they differ, with what is not visible escaped, and a caret under the first byte:
 //!
 //! ```text
-//! the bytes differ at byte 17, in line 2
+//! the bytes differ at byte 33, in line 2
 //!          HTTP/1.1 200 OK\r\n
 //!   left:  Content-Length: 5\r\n
 //!   right: Content-Length: 6\r\n
 //!                          ^
+//! both have 36 bytes
 //! ```
+//! A long line is cut to what is around that byte, with `...` where it is cut.
 
 use std::fmt::{self, Write};
 
-use super::difference::Difference;
+use super::difference::{Difference, shown};
 use super::expected::common_length;
 use crate::message::counted::counted;
-use crate::message::visible::Visible;
 
 /// Equal lines that are shown before the one that differs, and the bytes of each.
 const SHOWN_LINES: usize = 3;
@@ -41,7 +42,9 @@ const SHOWN_BYTES: usize = 70;
 /// //   left:  Host: h\n
 /// //   right: Host: h\r\n
 /// //                 ^
+/// // left has 25 bytes, right 27 bytes
 /// ```
+/// A `Cow`, as of [`ReceivedResponse::text`](crate::ReceivedResponse::text), is taken as `&*text`.
 #[macro_export]
 macro_rules! assert_bytes {
     ($left:expr, $right:expr $(,)?) => {
@@ -81,29 +84,30 @@ fn shown_difference(left: &[u8], right: &[u8]) -> Option<String> {
     }
     let at = common_length(left, right);
     let before = &left[..at];
-    let line_start = before.iter().rposition(|&byte| byte == b'\n').map_or(0, |lf| lf + 1);
-    let lines: Vec<&[u8]> = before[..line_start].split_inclusive(|&byte| byte == b'\n').collect();
+    let number = before.iter().filter(|&&byte| byte == b'\n').count() + 1;
     let mut text = match (left.len(), right.len()) {
         (length, _) if length == at => "the left bytes end".to_owned(),
         (_, length) if length == at => "the right bytes end".to_owned(),
         _ => "the bytes differ".to_owned(),
     };
-    let _ = writeln!(text, " at byte {at}, in line {}", lines.len() + 1);
-    for line in &lines[lines.len().saturating_sub(SHOWN_LINES)..] {
-        let cut = if line.len() > SHOWN_BYTES { "..." } else { "" };
-        let shown = Visible(&line[..line.len().min(SHOWN_BYTES)]);
-        let _ = writeln!(text, "         {shown}{cut}");
+    let _ = writeln!(text, " at byte {at}, in line {number}");
+    // The first piece is the line that differs, and the last one is all that is above those shown.
+    let pieces = before.rsplitn(SHOWN_LINES + 2, |&byte| byte == b'\n');
+    let lines: Vec<&[u8]> = pieces.skip(1).take(SHOWN_LINES).collect();
+    for line in lines.iter().rev() {
+        let line = [&line[..line.len().min(SHOWN_BYTES)], b"\n"].concat();
+        let _ = writeln!(text, "         {}", shown(&line, SHOWN_BYTES));
     }
-    let line = |bytes| Difference::line(bytes, (left, at), "the bytes");
-    let difference = line(&right[at..]);
+    let difference = Difference::bytes("", &right[at..], (left, at), "the bytes");
     let column = difference.caret.map_or(0, |caret| caret.column);
     let _ = writeln!(text, "  left:  {}", difference.got);
     let _ = writeln!(text, "  right: {}", difference.expected);
-    let _ = write!(text, "         {:column$}^", "");
-    if left.len() != right.len() {
-        let [left, right] = [left, right].map(|bytes| counted(bytes.len(), "byte", "bytes"));
-        let _ = write!(text, "\nleft has {left}, right {right}");
-    }
+    let _ = writeln!(text, "         {:column$}^", "");
+    let [in_left, in_right] = [left, right].map(|bytes| counted(bytes.len(), "byte", "bytes"));
+    let _ = match left.len() == right.len() {
+        true => write!(text, "both have {in_left}"),
+        false => write!(text, "left has {in_left}, right {in_right}"),
+    };
     Some(text)
 }
 
@@ -118,25 +122,25 @@ mod tests {
                 "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n",
                 "HTTP/1.1 200 OK\r\nContent-Length: 6\r\n",
                 "the bytes differ at byte 33, in line 2\n         HTTP/1.1 200 OK\\r\\n\n  \
-                 left:  Content-Length: 5\\r\\n\n  right: Content-Length: 6\\r\\n\n                         ^",
+                 left:  Content-Length: 5\\r\\n\n  right: Content-Length: 6\\r\\n\n                         ^\nboth have 36 bytes",
             ),
             (
                 "a\x1b[2J",
                 "a\x1b[2",
-                "the right bytes end at byte 4, in line 1\n  left:  a\\x1b[2J\n  right: a\\x1b[2\n                \
+                "the right bytes end at byte 4, in line 1\n  left:  a\\x1b[2J\n  right: a\\x1b[2(nothing)\n                \
                  ^\nleft has 5 bytes, right 4 bytes",
             ),
             (
                 "",
                 "\0",
-                "the left bytes end at byte 0, in line 1\n  left:  \n  right: \\x00\n         ^\n\
+                "the left bytes end at byte 0, in line 1\n  left:  (nothing)\n  right: \\x00\n         ^\n\
                  left has 0 bytes, right 1 byte",
             ),
             (
                 "1\n2\n3\n4\n5\nx",
                 "1\n2\n3\n4\n5\ny",
                 "the bytes differ at byte 10, in line 6\n         3\\n\n         4\\n\n         5\\n\n  \
-                 left:  x\n  right: y\n         ^",
+                 left:  x\n  right: y\n         ^\nboth have 11 bytes",
             ),
         ] {
             let shown = shown_difference(left.as_bytes(), right.as_bytes()).unwrap();
@@ -146,6 +150,11 @@ mod tests {
         let (long, other) = ("x".repeat(500) + "\ny", "x".repeat(500) + "\nz");
         let shown = shown_difference(long.as_bytes(), other.as_bytes()).unwrap();
         assert!(shown.lines().all(|line| line.len() <= 100), "{shown}");
+        assert!(shown.contains("xxx...\n  left:  y\n"), "{shown}");
+        let (long, other) = ("x".repeat(500) + "y" + &"z".repeat(500), "x".repeat(1001));
+        let shown = shown_difference(long.as_bytes(), other.as_bytes()).unwrap();
+        assert!(shown.contains("\n  left:  ...xxx") && shown.contains("xyzzz"), "{shown}");
+        assert!(shown.contains("zzz...\n  right: ...xxx"), "{shown}");
     }
 
     #[test]

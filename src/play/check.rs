@@ -39,6 +39,7 @@ pub use super::difference::{Caret, Cause, Difference};
 pub use call::{CheckReport, check, check_within};
 pub use case::Case;
 pub use play::{
-    CheckOutcome, CheckTarget, Crossed, PlayedCase, PlayedEvent, play, play_and_keep, play_to_show,
+    CheckOutcome, CheckTarget, PlayedCase, PlayedEvent, SideBytes, play, play_and_keep,
+    play_to_show,
 };
 pub use report::{CaseResult, Report, Verdict};

@@ -34,7 +34,8 @@
 //!
 //! he\
 //! ```
-//! Bounds: it takes 16 MiB of a server, and keeps the first MiB for errors.  Next: `crossed`.
+//! Bounds: it takes 16 MiB of a server, and keeps the first MiB for errors, which print the last 64 KiB
+//! of that.  Next: `crossed`.
 
 use std::error::Error;
 use std::fmt;
@@ -43,8 +44,8 @@ use std::net::{SocketAddr, ToSocketAddrs};
 use std::time::{Duration, Instant};
 
 use super::clients::{ClientConnection, ClientEvent, ClientEventKind, Clients};
-use super::connect;
-use super::crossed::Crossed;
+use super::connect::{self, MAX_TIMEOUT};
+use super::crossed::{Crossed, shown};
 use crate::message::counted::counted;
 use crate::message::responses::ResponseCollector;
 use crate::message::visible::Visible;
@@ -65,7 +66,22 @@ const MAX_QUEUED_EVENTS: usize = 16;
 /// The connection has this number.
 const NUMBER: u32 = 1;
 
-/// One connection to a server, for a test. It is closed when it is dropped.
+/// One connection to a server, for a test: it sends any bytes, and reads whole responses. It is closed
+/// when it is dropped.
+///
+/// ```
+/// # use openkitchen::{Request, Response, Routes, Server, get, routes};
+/// # static ROUTES: Routes = routes(&[get("/", |_: &Request| Response::text("Welcome!"))]);
+/// # let server = Server::bind("127.0.0.1:0")?.start(&ROUTES, ())?;
+/// use openkitchen::Client;
+///
+/// let mut client = Client::connect(server.address())?;
+/// client.send("GET / HTTP/1.1\r\nHo")?; // no HTTP library sends it so
+/// client.send("st: h\r\n\r\n")?;
+/// let response = client.response()?;
+/// assert_eq!((response.status, response.text().as_ref()), (200, "Welcome!"));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 pub struct Client {
     clients: Clients<ResponseCollector>,
     timeout: Duration,
@@ -93,7 +109,7 @@ impl Client {
     pub fn connect(address: impl ToSocketAddrs) -> Result<Client, ClientError> {
         let failed = |why: String| ClientError { why, transcript: Transcript::default() };
         let addresses: Vec<SocketAddr> =
-            address.to_socket_addrs().map_err(|error| failed(error.to_string()))?.collect();
+            address.to_socket_addrs().map_err(|error| failed(no_address(&error)))?.collect();
         let listed = connect::listed(&addresses);
         let mut clients = Clients::new(addresses, TIMEOUT, MAX_QUEUED_EVENTS);
         let opened = clients.open(NUMBER).map(|_| ()).map_err(|error: io::Error| {
@@ -103,7 +119,7 @@ impl Client {
         opened.map(|()| Client { clients, timeout, crossed, finals: 0, interims: 0, taken: 0 })
     }
 
-    /// Sets the longest time for each call.
+    /// Sets the longest time for each call, a year at most.
     ///
     /// ```
     /// # use std::net::TcpListener;
@@ -116,7 +132,7 @@ impl Client {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn timeout(self, timeout: Duration) -> Client {
-        Client { timeout, ..self }
+        Client { timeout: timeout.min(MAX_TIMEOUT), ..self }
     }
 
     /// Sends these bytes, in one write if the system takes them at once.
@@ -145,12 +161,26 @@ impl Client {
                 }
             }
         }
-        match rest.len() {
-            0 => Ok(()),
-            left => {
-                let all = counted(bytes.len(), "byte was", "bytes were");
-                Err(self.error(format!("{left} of {all} not sent: the server does not read them")))
-            }
+        let left = rest.len();
+        if left == 0 {
+            return Ok(());
+        }
+        // The server may have said why it reads no more.
+        while self.take_event(Instant::now()) {}
+        let all = counted(bytes.len(), "byte was", "bytes were");
+        let why = self.why_closed().unwrap_or("the server does not read them");
+        Err(self.error(format!("{left} of {all} not sent: {why}")))
+    }
+
+    /// Why this side can send no more, if it is known.
+    fn why_closed(&mut self) -> Option<&'static str> {
+        let connection = self.connection()?;
+        match connection.ended {
+            _ if connection.is_closed => Some(CLIENT_RESET),
+            Ended::Reset => Some("the server has reset the connection"),
+            _ if connection.is_write_closed => Some("the client has closed its side"),
+            Ended::Closed => Some("the server has closed the connection"),
+            Ended::Open => None,
         }
     }
 
@@ -213,7 +243,8 @@ impl Client {
     /// HTTP.
     pub fn response(&mut self) -> Result<ReceivedResponse, ClientError> {
         let at = self.finals;
-        let response = self.next("response", |responses| responses.finals().get(at))?;
+        let response =
+            self.next(RESPONSE, |responses| responses.finals().get(at).or(responses.incomplete()))?;
         self.finals += 1;
         self.taken = response.span.end;
         Ok(response)
@@ -241,9 +272,10 @@ impl Client {
     pub fn interim_response(&mut self) -> Result<ReceivedResponse, ClientError> {
         let (at, finals) = (self.interims, self.finals);
         let response = self.next("interim response", |responses| {
-            responses.interims().get(at).or(responses.finals().get(finals))
+            let next = responses.interims().get(at).or(responses.finals().get(finals));
+            next.or(responses.incomplete())
         })?;
-        if !matches!(response.status, 100..=199) || response.status == 101 {
+        if is_final(&response) {
             return Err(self.error(format!("a final response came first: {}", response.status)));
         }
         self.interims += 1;
@@ -270,8 +302,10 @@ impl Client {
     pub fn read_to_end(&mut self) -> Result<Vec<u8>, ClientError> {
         let deadline = Instant::now() + self.timeout;
         while self.take_event(deadline) {}
+        let is_reset = self.connection().is_some_and(|it| it.is_closed);
         match self.ended() {
             _ if self.is_full() => Err(self.error(too_much())),
+            _ if is_reset => Err(self.error(CLIENT_RESET.into())),
             Ended::Closed => {
                 let taken = self.taken;
                 let rest = self.received()[taken..].to_vec();
@@ -283,6 +317,32 @@ impl Client {
                 let time = self.timeout;
                 Err(self.error(format!("the server did not close the connection in {time:?}")))
             }
+        }
+    }
+
+    /// Asserts that the server is quiet: that it sends nothing for this time, and keeps the connection.
+    ///
+    /// ```
+    /// # use openkitchen::{Client, Mock};
+    /// # use std::time::Duration;
+    /// let mock = Mock::parse("--- silent 10s\n")?.start()?;
+    /// let mut client = Client::connect(mock.address())?;
+    /// client.send("GET / HTTP/1.1\r\nHost: h\r\n\r\n")?;
+    /// client.quiet_for(Duration::from_millis(50))?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Errors
+    /// Bytes after the last response that was returned, or the end of the connection.
+    pub fn quiet_for(&mut self, time: Duration) -> Result<(), ClientError> {
+        let deadline = Instant::now() + time.min(MAX_TIMEOUT);
+        let is_quiet = |client: &mut Client| client.received().len() == client.taken;
+        while is_quiet(self) && self.take_event(deadline) {}
+        match self.ended() {
+            _ if !is_quiet(self) => Err(self.error("the server has sent more".into())),
+            Ended::Open => Ok(()),
+            Ended::Closed => Err(self.error("the server has closed the connection".into())),
+            Ended::Reset => Err(self.error("the server has reset the connection".into())),
         }
     }
 
@@ -322,10 +382,13 @@ impl Client {
             };
             let state = &connection.state;
             let found = find(state);
-            if let Some(whole) = found.filter(|found| found.is_whole) {
+            // A final response ends the wait for an interim one with its head.
+            let is_enough =
+                |it: &&ReceivedResponse| it.is_whole || (is_final(it) && what != RESPONSE);
+            if let Some(whole) = found.filter(is_enough) {
                 return Ok(whole.clone());
             }
-            let part = if found.or(state.incomplete()).is_some() { "within" } else { "before" };
+            let part = if found.is_some() { "within" } else { "before" };
             let why = match (state.fault(), state.beyond(), connection.ended) {
                 (Some(fault), ..) => {
                     let rest = &state.bytes()[fault.at..];
@@ -335,7 +398,7 @@ impl Client {
                 (_, Some(what), _) => {
                     Some(format!("the server sent more than is followed here: {what}"))
                 }
-                _ if connection.is_closed => Some("the client has reset the connection".into()),
+                _ if connection.is_closed => Some(CLIENT_RESET.into()),
                 (.., Ended::Closed) => {
                     Some(format!("the server closed the connection {part} the {what}"))
                 }
@@ -376,6 +439,20 @@ impl Client {
     }
 }
 
+/// What [`Client::next`] waits for, if it is no interim response.
+const RESPONSE: &str = "response";
+
+const CLIENT_RESET: &str = "the client has reset the connection";
+
+/// Whether no other response to the same request follows.
+fn is_final(response: &ReceivedResponse) -> bool {
+    !matches!(response.status, 100..=199) || response.status == 101
+}
+
+fn no_address(error: &io::Error) -> String {
+    format!("this is no address to connect to, such as 127.0.0.1:5000 (a URL is none): {error}")
+}
+
 /// Bytes that are shown after a fault.
 const SHOWN_BYTES: usize = 40;
 
@@ -387,7 +464,7 @@ impl fmt::Display for ClientError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.transcript.items.is_empty() {
             true => write!(f, "{}; no byte has crossed", self.why),
-            false => write!(f, "{}; until then:\n{}", self.why, self.transcript),
+            false => write!(f, "{}; until then:\n{}", self.why, shown(&self.transcript)),
         }
     }
 }

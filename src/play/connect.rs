@@ -4,6 +4,9 @@ use std::io::{self, ErrorKind};
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, TcpStream, ToSocketAddrs};
 use std::time::Duration;
 
+/// The longest time that a caller can set: it can be added to the clock.
+pub const MAX_TIMEOUT: Duration = Duration::from_secs(86_400 * 365);
+
 /// Resolves `host:port` to socket addresses. The name localhost has both loopback addresses, whatever
 /// the resolver knows (RFC 6761 section 6.3): many servers listen at one of them only.
 ///

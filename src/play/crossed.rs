@@ -7,13 +7,14 @@
 //! <<< 43 bytes, +0.2 ms           the time since the bytes before
 //! --- server closed
 //! ```
-//! Bounds: [`MAX_KEPT_BYTES`] of a connection; what crosses after them is counted.  Next: `difference`.
+//! Bounds: [`MAX_KEPT_BYTES`] of a connection; what crosses after them is counted. Of that, a test that
+//! fails shows the last [`MAX_SHOWN_BYTES`].  Next: `difference`.
 
 use std::time::Instant;
 
 use crate::message::counted::counted;
 use crate::transcript::{
-    Block, Bytes, Event, EventKind, Item, Note, Piece, Prose, Side, Transcript, notes,
+    Block, Bytes, Event, EventKind, Item, Note, Prose, Side, Transcript, notes,
 };
 
 /// Bytes that are kept of a connection.
@@ -75,28 +76,38 @@ impl Crossed {
     }
 }
 
-/// The bytes that one side sent in a transcript, joined; without those that were left out.
-pub fn bytes_of(transcript: &Transcript, side: Side) -> Vec<u8> {
-    let blocks = transcript.items.iter().filter_map(|item| match item {
-        Item::Block(block) if block.from == side => Some(&block.bytes),
-        _ => None,
-    });
-    let mut all = Vec::new();
-    for piece in blocks.flat_map(Bytes::pieces) {
-        match piece {
-            Piece::Raw(bytes) => all.extend_from_slice(bytes),
-            Piece::Repeat { times, bytes } => {
-                (0..*times).for_each(|_| all.extend_from_slice(bytes));
-            }
-            Piece::LeftOut { .. } => {}
-        }
-    }
-    all
+/// Bytes of text that are shown of what crossed.
+const MAX_SHOWN_BYTES: usize = 64 * 1024;
+
+/// What crossed as text, for the message of a test that fails: the last lines if there are many.
+pub fn shown(transcript: &Transcript) -> String {
+    let text = transcript.to_string();
+    let Some(from) = text.len().checked_sub(MAX_SHOWN_BYTES) else { return text };
+    let from = text.as_bytes()[from..]
+        .iter()
+        .position(|&byte| byte == b'\n')
+        .map_or(0, |lf| from + lf + 1);
+    let (left_out, last) = text.split_at(from);
+    let lines = counted(left_out.lines().count(), "line is", "lines are");
+    format!("# the first {lines} left out\n{last}")
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::transcript::Piece;
+
+    /// The bytes that are kept of one side.
+    fn bytes_of(transcript: &Transcript, side: Side) -> Vec<u8> {
+        let raw = |item: &Item| match item {
+            Item::Block(block) if block.from == side => match &block.bytes.pieces()[0] {
+                Piece::Raw(bytes) => bytes.clone(),
+                piece => panic!("{piece:?}"),
+            },
+            _ => Vec::new(),
+        };
+        transcript.items.iter().flat_map(raw).collect()
+    }
 
     #[test]
     fn what_is_beyond_the_bound_is_counted() {
@@ -118,5 +129,19 @@ mod tests {
             "{}",
             &text[text.len() - 80..]
         );
+    }
+
+    #[test]
+    fn the_last_lines_of_much_are_shown() {
+        let mut crossed = Crossed::new(1);
+        let at = crossed.last;
+        crossed.bytes(Side::Client, b"GET / HTTP/1.1\r\n\r\n", at);
+        let few = crossed.transcript();
+        assert_eq!(shown(&few), few.to_string());
+        (0..MAX_SHOWN_BYTES).for_each(|_| crossed.bytes(Side::Server, b"x\r\n", at));
+        crossed.event(EventKind::Closed(Side::Server));
+        let text = shown(&crossed.transcript());
+        assert!(text.len() <= MAX_SHOWN_BYTES + 100, "{}", text.len());
+        assert!(text.starts_with("# the first ") && text.contains("--- server closed\n"));
     }
 }

@@ -16,18 +16,18 @@ use crate::message::visible::Visible;
 use crate::transcript::judge::Found;
 use crate::transcript::{Assertion, Fact};
 
-/// Bytes that are shown before and after the one that differs.
+/// Bytes of a line that are shown before the one that differs, and from it on.
 const SHOWN_BEFORE: usize = 30;
 const SHOWN_AFTER: usize = 30;
 
-/// Bytes that are shown before and after it, if no more than its line is shown.
-const SHOWN_OF_LINE: usize = 40;
+/// What stands where a line is cut.
+const CUT: &str = "...";
 
 /// What a caret's byte is a part of, if all received bytes of a connection are compared.
 pub const RECEIVED: &str = "the received bytes";
 
 /// One difference. All texts have visible characters only.
-#[derive(Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Difference {
     /// What the transcript expects.
     pub expected: String,
@@ -40,7 +40,7 @@ pub struct Difference {
 }
 
 /// A cause of differences in many cases.
-#[derive(Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Cause {
     /// The difference has this cause.
     Certain(String),
@@ -58,7 +58,7 @@ impl Cause {
 }
 
 /// The position of a caret below the line `got`, and the byte that it points at.
-#[derive(Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Caret {
     /// The number of characters before the caret.
     pub column: usize,
@@ -79,8 +79,9 @@ impl Difference {
         Difference { cause: Some(Cause::Certain(cause.into())), ..self }
     }
 
-    /// A difference of the received bytes at the offset `at` from these `expected` ones. Both are shown
-    /// after the same `word` and the same bytes: those that were received before.
+    /// A difference of the received bytes at the offset `at` from these `expected` ones. Only the line
+    /// of that byte is shown, with `...` where it is cut. Both begin with the same `word`, and with the
+    /// bytes of the line that were received before.
     pub fn bytes(
         word: &str,
         expected: &[u8],
@@ -88,40 +89,17 @@ impl Difference {
         of: &'static str,
     ) -> Difference {
         let (before, rest) = got.split_at(at);
-        let from = before.len().saturating_sub(SHOWN_BEFORE);
-        let cut = if from > 0 { "..." } else { "" };
-        let start = format!("{word}{cut}{}", Visible(&before[from..]));
-        let after = |bytes: &[u8]| match &bytes[..bytes.len().min(SHOWN_AFTER)] {
-            [] => "(nothing)".to_owned(),
-            bytes => Visible(bytes).to_string(),
-        };
-        Difference::after(start, [after(expected), after(rest)], at, of)
-    }
-
-    /// A difference of bytes, as [`Difference::bytes`] makes it, of which only the line is shown.
-    pub fn line(expected: &[u8], (got, at): (&[u8], usize), of: &'static str) -> Difference {
-        let (before, rest) = got.split_at(at);
-        let before = &before[before.len().saturating_sub(SHOWN_OF_LINE)..];
-        let start = before.rsplit(|&byte| byte == b'\n').next().unwrap_or_default();
-        let start = Visible(start).to_string();
+        let line = before.rsplit(|&byte| byte == b'\n').next().unwrap_or_default();
+        let from = line.len().saturating_sub(SHOWN_BEFORE);
+        let cut = if from > 0 { CUT } else { "" };
+        let start = format!("{word}{cut}{}", Visible(&line[from..]));
         let after = |bytes: &[u8]| {
-            let bytes = &bytes[..bytes.len().min(SHOWN_OF_LINE)];
-            let line = bytes.split_inclusive(|&byte| byte == b'\n').next().unwrap_or_default();
-            Visible(line).to_string()
+            let line = bytes.split_inclusive(|&byte| byte == b'\n').next();
+            let text = line.map_or("(nothing)".to_owned(), |line| shown(line, SHOWN_AFTER));
+            format!("{start}{text}")
         };
-        Difference::after(start, [after(expected), after(rest)], at, of)
-    }
-
-    /// Both texts after the same `start`.
-    fn after(
-        start: String,
-        [expected, got]: [String; 2],
-        byte: usize,
-        of: &'static str,
-    ) -> Difference {
-        let caret = Some(Caret { column: start.len(), byte, of });
-        let (expected, got) = (format!("{start}{expected}"), format!("{start}{got}"));
-        Difference { caret, ..Difference::new(expected, got) }
+        let caret = Some(Caret { column: start.len(), byte: at, of });
+        Difference { caret, ..Difference::new(after(expected), after(rest)) }
     }
 
     /// A byte of the response that breaks a rule.
@@ -178,7 +156,7 @@ impl Difference {
                 Fact::FieldContains(name, _) | Fact::NoField(name) | Fact::Field(name),
                 Found::Value(value),
             ) => {
-                let value = Visible(&value[..value.len().min(SHOWN_BEFORE + SHOWN_AFTER)]);
+                let value = shown(value, SHOWN_BEFORE + SHOWN_AFTER);
                 Difference::new(
                     assertion.to_string(),
                     format!("{number}field {} is {value}", name.as_str()),
@@ -192,12 +170,20 @@ impl Difference {
                 format!("{number}no field {}", name.as_str()),
             ),
             (_, Found::Content(content)) => {
-                let part = Visible(&content[..content.len().min(SHOWN_BEFORE + SHOWN_AFTER)]);
+                let part = shown(content, SHOWN_BEFORE + SHOWN_AFTER);
                 let length = counted(content.len(), "byte", "bytes");
                 Difference::new(assertion.to_string(), format!("{number}body: {part} ({length})"))
             }
             _ => Difference::new(assertion.to_string(), found.to_string()),
         }
+    }
+}
+
+/// These bytes, visible, in about the columns of so many: cut if they are more.
+pub fn shown(bytes: &[u8], columns: usize) -> String {
+    match bytes.len() > columns {
+        true => format!("{}{CUT}", Visible(&bytes[..columns - CUT.len()])),
+        false => Visible(bytes).to_string(),
     }
 }
 
@@ -237,7 +223,7 @@ mod tests {
             (
                 "body \"a\\nb\"",
                 Found::Content(b"a\n".into()),
-                "body: a\\nb\nbody: a\\n(nothing)\n         ^ 2",
+                "body: b\nbody: (nothing)\n      ^ 2",
             ),
             (
                 "target is /a?b",
@@ -280,8 +266,9 @@ mod tests {
         let (one, other) = ([b'x'; 200], [[b'x'; 100].as_slice(), &[b'y'; 100]].concat());
         let Difference { expected, got, caret, .. } =
             Difference::bytes("", &one[100..], (&other, 100), RECEIVED);
-        assert_eq!(got, format!("...{}{}", "x".repeat(SHOWN_BEFORE), "y".repeat(SHOWN_AFTER)));
-        assert_eq!(expected, format!("...{}", "x".repeat(SHOWN_BEFORE + SHOWN_AFTER)));
+        let (before, after) = (SHOWN_BEFORE, SHOWN_AFTER - CUT.len());
+        assert_eq!(got, format!("...{}{}...", "x".repeat(before), "y".repeat(after)));
+        assert_eq!(expected, format!("...{}...", "x".repeat(before + after)));
         assert_eq!(caret.map(|caret| caret.column), Some(3 + SHOWN_BEFORE));
         let Difference { expected, got, .. } = Difference::rule("no control bytes", b"\x1b[2J", 0);
         assert_eq!((expected.as_str(), got.as_str()), ("no control bytes", "\\x1b[2J"));
@@ -291,10 +278,10 @@ mod tests {
     fn a_line_is_cut_where_it_begins_and_ends() {
         for (expected, got, at, shown) in [
             ("X: 2\r\nY: z\r\n", "GET\r\nX: 1\r\n", 8, ("X: X: 2\\r\\n", "X: 1\\r\\n", 3)),
-            ("", "GET\r\nX: 1\r\n", 5, ("", "X: 1\\r\\n", 0)),
+            ("", "GET\r\nX: 1\r\n", 5, ("(nothing)", "X: 1\\r\\n", 0)),
         ] {
             let Difference { expected, got, caret, .. } =
-                Difference::line(expected.as_bytes(), (got.as_bytes(), at), "the request");
+                Difference::bytes("", expected.as_bytes(), (got.as_bytes(), at), "the request");
             let column = caret.map_or(0, |caret| caret.column);
             assert_eq!((expected.as_str(), got.as_str(), column), shown);
         }

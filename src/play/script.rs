@@ -11,6 +11,9 @@
 use crate::message::counted::counted;
 use crate::transcript::{BYTE_ORDER_MARK, Item, Piece, Side, Transcript};
 
+/// A request of a client whose bytes the transcript does not have.
+pub(crate) const ANY_REQUEST: &[u8] = b"GET / HTTP/1.1\r\n\r\n";
+
 /// Parses a transcript, to play this side of it.
 ///
 /// # Errors
@@ -27,6 +30,20 @@ pub fn parse(text: &str, played: Side) -> Result<Transcript, String> {
         return Err(format!("line {line}: {left_out}, so the block cannot be sent"));
     }
     Ok(transcript)
+}
+
+/// Whether this side of a transcript can be played.
+///
+/// # Errors
+/// A sentence: bytes of a block were left out.
+pub fn sendable(transcript: &Transcript, played: Side) -> Result<(), String> {
+    match incomplete_block(transcript, played) {
+        None => Ok(()),
+        Some((index, left_out)) => {
+            let number = index + 1;
+            Err(format!("block {number} of the {played}: {left_out}, so it cannot be sent"))
+        }
+    }
 }
 
 /// The first block of this side whose bytes are not all there: its index among those of the side,

@@ -113,7 +113,7 @@ impl Bytes {
             match piece {
                 Piece::Raw(bytes) => all.extend_from_slice(bytes),
                 Piece::Repeat { times, bytes } => {
-                    (0..*times).for_each(|_| all.extend_from_slice(bytes));
+                    all.extend(bytes.repeat(usize::try_from(*times).unwrap_or(usize::MAX)));
                 }
                 Piece::LeftOut { .. } => return None,
             }

@@ -5,8 +5,7 @@ use std::net::{TcpListener, TcpStream};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
-use openkitchen::play::client::Ended;
-use openkitchen::{Client, Limits, Request, Response, Routes, Server, get, routes};
+use openkitchen::{Client, Ended, Limits, Request, Response, Routes, Server, get, routes};
 
 use crate::support::process::{TIMEOUT, free_address, read_once};
 
@@ -204,4 +203,64 @@ fn a_response_to_bytes_that_are_no_request_is_read() {
         assert_eq!(response.status, status, "{response:?}");
         assert_eq!(client.read_to_end().unwrap(), b"", "{}", sent.escape_ascii());
     }
+}
+
+#[test]
+fn bytes_that_are_not_taken_show_why() {
+    // The server refuses the request early, and closes.
+    let refusal = "HTTP/1.1 413 Content Too Large\r\nContent-Length: 0\r\n\r\n";
+    let (mut client, server) = server(refusal, drop);
+    client.send("PUT / HTTP/1.1\r\nContent-Length: 100000000\r\n\r\n").unwrap();
+    server.join().unwrap();
+    let content = vec![b'x'; 20_000_000];
+    let error = client.send(content).unwrap_err();
+    assert!(error.why.contains(" not sent: the server has "), "{}", error.why);
+    assert!(error.transcript.to_string().contains("HTTP/1.1 413 Content Too Large\n"), "{error}");
+
+    let (mut client, server) = self::server("", keep);
+    client.send(GET).unwrap();
+    client.half_close();
+    let error = client.send("more").unwrap_err();
+    assert_eq!(error.why, "4 of 4 bytes were not sent: the client has closed its side");
+    client.reset();
+    let error = client.send("more").unwrap_err();
+    assert_eq!(error.why, "4 of 4 bytes were not sent: the client has reset the connection");
+    assert_eq!(client.read_to_end().unwrap_err().why, "the client has reset the connection");
+    server.join().unwrap();
+}
+
+#[test]
+fn a_final_head_ends_the_wait_for_an_interim_response() {
+    let (client, _server) = server("HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nhal", keep);
+    let mut client = client.timeout(Duration::MAX);
+    client.send(GET).unwrap();
+    let error = client.interim_response().unwrap_err();
+    assert_eq!(error.why, "a final response came first: 200");
+}
+
+#[test]
+fn a_quiet_server_is_told_from_one_that_sends_or_closes() {
+    let time = Duration::from_millis(50);
+    let response = "HTTP/1.1 204 No Content\r\n\r\n";
+    let (mut client, _server) = server(response, keep);
+    client.send(GET).unwrap();
+    client.response().unwrap();
+    let since = Instant::now();
+    client.quiet_for(time).unwrap();
+    assert!(since.elapsed() >= time);
+    for (sent, end, why) in [
+        (response, true, "the server has closed the connection"),
+        ("HTTP/1.1 204 No Content\r\n\r\nx", false, "the server has sent more"),
+    ] {
+        let (mut client, _server) = server(sent, if end { drop::<TcpStream> } else { keep });
+        client.send(GET).unwrap();
+        client.response().unwrap();
+        assert_eq!(client.quiet_for(TIMEOUT).unwrap_err().why, why);
+    }
+}
+
+#[test]
+fn a_url_is_no_address() {
+    let error = Client::connect("http://127.0.0.1:5000/").map(drop).unwrap_err();
+    assert!(error.why.contains("such as 127.0.0.1:5000 (a URL is none)"), "{error}");
 }

@@ -7,8 +7,8 @@ use std::process::Command;
 use std::time::{Duration, Instant};
 
 use openkitchen::{
-    DeliveryStep, Fault, Mock, Request, Response, Routes, Server, ServerHandle, get, message::date,
-    put, routes,
+    DeliveryStep, Fault, Mock, Request, Response, Routes, Server, ServerHandle, Status, get,
+    message::date, put, routes,
 };
 
 use crate::support::process::{Folder, TIMEOUT, need};
@@ -61,12 +61,30 @@ const CASES: [Case; 14] = [
 ];
 
 /// The path is the number of a case.
-static ROUTES: Routes =
-    routes(&[get("/raw", no_number), get("/*", faulty), put("/early", early).before_content()]);
+static ROUTES: Routes = routes(&[
+    get("/raw", no_number),
+    get("/raw/*", raw_and_faulty),
+    get("/empty/*", empty_and_faulty),
+    get("/*", faulty),
+    put("/early", early).before_content(),
+]);
 
 fn faulty(request: &Request) -> Response {
     let Case { fault, .. } = CASES[request.rest().parse::<usize>().unwrap()];
     Response::bytes("a/b", CONTENT.as_bytes()).fault(fault)
+}
+
+/// The same bytes as those of `faulty`, written by hand.
+fn raw_and_faulty(request: &Request) -> Response {
+    let Case { fault, .. } = CASES[request.rest().parse::<usize>().unwrap()];
+    let date = "|Date: Sun, 06 Nov 1994 08:49:37 GMT|Content-Type";
+    let head = HEAD.replace("|Content-Type", date).replace('|', "\r\n");
+    Response::raw(head + CONTENT).fault(fault)
+}
+
+fn empty_and_faulty(request: &Request) -> Response {
+    let Case { fault, .. } = CASES[request.rest().parse::<usize>().unwrap()];
+    Response::new(Status::NO_CONTENT).fault(fault)
 }
 
 fn no_number(_: &Request) -> Response {
@@ -118,6 +136,70 @@ fn a_raw_socket_gets_the_same_bytes_and_the_same_end_each_time() {
             });
         }
     });
+}
+
+#[test]
+fn a_raw_response_has_the_faults_that_need_no_head() {
+    let server = serve();
+    let get = |path: String| raw(&server, &format!("GET {path} HTTP/1.1\r\nHost: h\r\n\r\n"));
+    for (number, Case { fault, .. }) in CASES.iter().enumerate() {
+        let sent = get(format!("/raw/{number}"));
+        match fault {
+            Fault::Close
+            | Fault::Reset
+            | Fault::Stall(_)
+            | Fault::Drip(..)
+            | Fault::CloseUnannounced => assert_eq!(sent, get(format!("/{number}")), "{fault:?}"),
+            // The handler has panicked, and said that raw bytes have no head.
+            _ => assert!(sent.starts_with("HTTP/1.1 500 "), "{fault:?}: {sent}"),
+        }
+    }
+}
+
+#[test]
+fn where_there_is_no_content_the_head_is_whole() {
+    let server = serve();
+    let head = "HTTP/1.1 204 No Content\r\nDate: Sun, 06 Nov 1994 08:49:37 GMT\r\n\r\n";
+    for (number, case) in CASES.iter().enumerate() {
+        let get = format!("GET /empty/{number} HTTP/1.1\r\nHost: h\r\n\r\n");
+        let end = ["closed", "reset", "open"].into_iter().find(|end| case.raw.ends_with(end));
+        let expected = match case.fault {
+            Fault::Close | Fault::Reset => String::new(),
+            Fault::BadChunk => format!("{head}zz\r\n"),
+            Fault::BadStatusLine => head.replace("1.1 204 No Content", "1.1 abc"),
+            _ => head.to_owned(),
+        };
+        assert_eq!(raw(&server, &get), expected + end.unwrap(), "{:?}", case.fault);
+    }
+}
+
+#[test]
+fn the_comment_of_each_fault_has_its_code_of_curl_and_its_bytes() {
+    let source = include_str!("../../src/message/steps.rs");
+    let (_, faults) = source.split_once("pub enum Fault {\n").unwrap();
+    let (faults, _) = faults.split_once("\n}\n").unwrap();
+    let mut comment = String::new();
+    let mut compared = 0;
+    for line in faults.lines().map(str::trim) {
+        if let Some(more) = line.strip_prefix("/// ") {
+            comment = comment + " " + more;
+            continue;
+        }
+        let name: String = line.chars().take_while(|it| it.is_alphabetic()).collect();
+        for case in &CASES {
+            let debug = format!("{:?}", case.fault);
+            if debug.split('(').next() != Some(&name) {
+                continue;
+            }
+            compared += 1;
+            assert!(comment.contains(&format!("(curl: {}", case.curl)), "{debug}:{comment}");
+            for bytes in ["HTTP/1.1 abc", "|zz|"].iter().filter(|it| case.raw.contains(**it)) {
+                assert!(comment.contains(&format!("`{}`", bytes.trim_matches('|'))), "{comment}");
+            }
+        }
+        comment.clear();
+    }
+    assert_eq!(compared, CASES.len());
 }
 
 #[test]
@@ -216,12 +298,12 @@ fn curl_takes_an_answer_before_it_has_sent_its_content() {
 #[test]
 fn mock_and_a_handler_take_the_same_steps() {
     static STEPS: Routes = routes(&[get("/", |_| {
-        use DeliveryStep::{Bytes, Reset, Wait};
+        use DeliveryStep::{Reset, Wait};
         let wait = Wait(Duration::from_millis(30));
         Response::raw_steps([
-            Bytes(b"HTTP/1.1 200 OK\r\n\r\nab".into()),
+            DeliveryStep::bytes("HTTP/1.1 200 OK\r\n\r\nab"),
             wait,
-            Bytes(b"c".into()),
+            DeliveryStep::bytes("c"),
             Reset,
         ])
     })]);

@@ -148,7 +148,7 @@ fn curl_has_the_right_exit_code_for_each_fault() {
         assert!(codes.contains(&code.unwrap()), "{fault}: {code:?}, {stderr}");
         let Exit { code, stdout, stderr } = mock.wait();
         assert_eq!(code, Some(0), "{fault}: {stdout}{stderr}");
-        assert!(stdout.ends_with("\n# @1: as written\n"), "{fault}: {stdout}");
+        assert!(stdout.contains("\n# @1: as written\n"), "{fault}: {stdout}");
     }
 }
 
@@ -1113,10 +1113,93 @@ fn json_has_a_line_for_each_connection_and_difference() {
     assert_eq!(code, Some(1));
     let expected = [
         r#"{"kind":"difference","connection":1,"played":"@1","text":"request 1 differs at byte 47:\u000a  expected: hi\u000a  got:      \\xff\\x9b\u000a            ^","expected":"hi","got":"\\xff\\x9b","byte":47}"#,
-        r#"{"kind":"connection","connection":1,"played":"@1","verdict":"different","sent":"POST / HTTP/1.1\u000d\u000aHost: h\u000d\u000aContent-Length: 2\u000d\u000a\u000d\u000aÿ\u009b"}"#,
+        r#"{"kind":"connection","connection":1,"played":"@1","verdict":"different","sent":"POST / HTTP/1.1\u000d\u000aHost: h\u000d\u000aContent-Length: 2\u000d\u000a\u000d\u000aÿ\u009b","left_out":0}"#,
         r#"{"kind":"end","verdict":"different"}"#,
     ];
     assert_eq!(lines, expected, "{}", lines.join("\n"));
+}
+
+#[test]
+fn a_note_tells_what_may_be_a_mistake_in_the_page() {
+    let page = ">>>\nGET / HTTP/1.1\n\n<<<\nHTTP/1.1 200 OK\nContent-Length: 4\n\ntea\n";
+    let note = "response 1 has Content-Length 4, and 1 byte follows it in its block";
+    let mock = Mock::start(page, "");
+    let mut client = mock.client();
+    client.write_all(b"GET / HTTP/1.1\r\n\r\n").unwrap();
+    rest(&mut client);
+    drop(client);
+    let Exit { code, stdout, .. } = mock.wait();
+    assert_eq!(code, Some(0), "a note is no difference");
+    assert!(stdout.contains(&format!("# @1: as written\n# @1: note: {note}\n")), "{stdout}");
+    let (code, lines) = json_lines(page, "", b"GET / HTTP/1.1\r\n\r\n");
+    let object =
+        format!("{{\"kind\":\"note\",\"connection\":1,\"played\":\"@1\",\"text\":\"{note}\"}}");
+    assert_eq!((code, &lines[0]), (Some(0), &object));
+    // Each page is told of once.
+    let looping = Mock::start(page, "--loop");
+    for _ in 0..2 {
+        let mut client = looping.client();
+        client.write_all(b"GET / HTTP/1.1\r\n\r\n").unwrap();
+        client.read_exact(&mut [0; 43]).unwrap();
+    }
+    let stdout = canonical(looping.process.stop()).stdout;
+    assert_eq!(stdout.matches(note).count(), 1, "{stdout}");
+}
+
+#[test]
+fn an_assertion_on_a_response_that_nothing_tests_is_told() {
+    let response = "<<<\nHTTP/1.1 200 OK\nContent-Length: 0\n\n";
+    let get = ">>>\nGET / HTTP/1.1\n\n";
+    for (page, is_told) in [
+        (format!("???\nstatus 200\n\n{response}"), true),
+        (format!("{get}???\nmethod GET\nstatus 200\n\n{response}"), true),
+        (format!("{get}{response}???\nstatus 200\n\n"), false),
+        (format!("{get}{response}???\nstatus 200\n\n???\nfield Content-Length\n\n"), false),
+        (format!("???\nmethod GET\nfield Host\n\n{response}???\nstatus 200\n\n"), false),
+    ] {
+        let (code, lines) = json_lines(&page, "", b"GET / HTTP/1.1\r\nHost: h\r\n\r\n");
+        let note = "`status 200` stands above its response, where nothing tests it";
+        assert_eq!(code, Some(0), "{page}");
+        assert_eq!(lines[0].contains(note), is_told, "{page}: {}", lines[0]);
+    }
+}
+
+#[test]
+fn a_signal_tells_what_a_client_had_sent() {
+    let head = "POST / HTTP/1.1\nContent-Length: 2\nExpect: 100-continue\n\n";
+    let page = format!(
+        ">>>\n{head}<<<\nHTTP/1.1 100 Continue\n\n>>>\nhi\\\n<<<\nHTTP/1.1 204 No Content\n\n"
+    );
+    for arguments in ["", "--loop"] {
+        let mock = Mock::start(&page, arguments);
+        let mut client = mock.client();
+        client.write_all(with_crlf(head).as_bytes()).unwrap();
+        client.read_exact(&mut [0; 25]).unwrap(); // 100 Continue: the head was read
+        let Exit { code, stdout, .. } = mock.process.stop();
+        let expected = "the mock was stopped: 60 bytes of request 1 were received, and it is not";
+        assert_eq!(code, Some(3), "{stdout}");
+        assert!(stdout.contains(expected), "{stdout}");
+        assert!(stdout.contains("\nPOST / HTTP/1.1\nContent-Length: 2\n"), "{stdout}");
+    }
+    // A mock that loops asks for no client.
+    assert_eq!(Mock::start(&page, "--loop").process.stop().code, Some(0));
+}
+
+#[cfg(unix)]
+#[test]
+fn a_recording_that_cannot_be_written_is_told() {
+    let folder = Folder::new();
+    let recordings = folder.file("recordings");
+    let page = format!(">>>\n{GET}<<<\nHTTP/1.1 204 No Content\n\n");
+    let mock = Mock::start(&page, &format!("--record {}", recordings.display()));
+    fs::remove_dir_all(&recordings).unwrap();
+    let mut client = mock.client();
+    client.write_all(with_crlf(GET).as_bytes()).unwrap();
+    rest(&mut client);
+    drop(client);
+    let Exit { code, stderr, .. } = mock.wait();
+    assert_eq!(code, Some(0), "the transcript was played all the same");
+    assert!(stderr.contains("cannot record in "), "{stderr}");
 }
 
 #[test]

@@ -3,6 +3,7 @@
 import http.client
 import json
 import os
+import re
 import subprocess
 import tempfile
 import unittest
@@ -34,7 +35,8 @@ class Command:
         self.process = subprocess.Popen(command, stdin=pipe, stdout=pipe, text=True)
         self.process.stdin.write(self.page or "")
         self.process.stdin.close()
-        self.url = self.process.stdout.readline().split()[-1]  # it listens by now
+        first = self.process.stdout.readline()  # it listens by now
+        self.url = re.search(r'http://[^"\s]+', first).group()  # also with --json
         return self
 
     def __exit__(self, *_):
@@ -51,16 +53,12 @@ class TestClient(unittest.TestCase):
             self.assertEqual(mock.process.wait(), 0, mock.process.stdout.read())
 
     def test_the_request_byte_for_byte(self):
-        with tempfile.TemporaryDirectory() as folder:
-            port_file = os.path.join(folder, "port")
-            arguments = ["mock", "-", "--json", "--port-file", port_file]
-            with Command(*arguments, page=PAGE) as mock:
-                with open(port_file) as file:
-                    client = http.client.HTTPConnection(file.read().strip(), timeout=5)
-                client.request("GET", "/other", headers={"X": "é".encode("utf-8")})
-                client.close()
-                self.assertEqual(mock.process.wait(), 1)
-                lines = [json.loads(line) for line in mock.process.stdout]
+        with Command("mock", "-", "--json", page=PAGE) as mock:
+            client = http.client.HTTPConnection(mock.url.removeprefix("http://"), timeout=5)
+            client.request("GET", "/other", headers={"X": "é".encode("utf-8")})
+            client.close()
+            self.assertEqual(mock.process.wait(), 1)
+            lines = [json.loads(line) for line in mock.process.stdout]
         difference, connection, end = lines[-3:]
         self.assertEqual((difference["byte"], end["verdict"]), (5, "different"))
         self.assertIn(b"\r\nX: \xc3\xa9\r\n", connection["sent"].encode("latin-1"))

@@ -66,10 +66,7 @@ impl Case {
     /// # Errors
     /// A sentence: bytes of the client are left out, or nothing happens in it.
     pub fn of(name: &str, transcript: &Transcript) -> Result<Case, String> {
-        if let Some((index, left_out)) = script::incomplete_block(transcript, Side::Client) {
-            let number = index + 1;
-            return Err(format!("block {number} of the client: {left_out}, so it cannot be sent"));
-        }
+        script::sendable(transcript, Side::Client)?;
         Case::new(name, transcript.clone(), transcript.to_string().lines().count() + 1)
     }
 

@@ -83,7 +83,7 @@ pub struct PlayedCase {
     /// What the server did with the requests. `None` if none was sent on a connection that was kept.
     pub answer: Option<SendOutcome>,
     /// What crossed, in order.
-    pub crossed: Vec<Crossed>,
+    pub crossed: Vec<SideBytes>,
     /// What happened besides, in order: waits of the client, and ends of connections.
     pub events: Vec<PlayedEvent>,
     /// The server's name for its software: the field `Server`, or else `X-Powered-By`.
@@ -92,7 +92,7 @@ pub struct PlayedCase {
 
 /// Bytes of one side of a connection, until the other side sends or another connection is used.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Crossed {
+pub struct SideBytes {
     /// The number of the connection.
     pub connection: u32,
     /// The side that sent them.
@@ -112,7 +112,7 @@ pub struct PlayedEvent {
     pub connection: u32,
     /// What happened.
     pub kind: EventKind,
-    /// How many [`Crossed`] were before it.
+    /// How many [`SideBytes`] were before it.
     pub after: usize,
 }
 
@@ -125,15 +125,15 @@ impl PlayedCase {
             items.extend(events.map(|&PlayedEvent { connection, kind, .. }| {
                 Item::Event(Event { connection, kind, note: Note::default() })
             }));
-            items.extend(self.crossed.get(index).map(Crossed::item));
+            items.extend(self.crossed.get(index).map(SideBytes::item));
         }
         Transcript { items }
     }
 }
 
-impl Crossed {
+impl SideBytes {
     fn item(&self) -> Item {
-        let Crossed { connection, from, bytes, length, took } = self;
+        let SideBytes { connection, from, bytes, length, took } = self;
         let note = Note::new(&notes::crossed(*length as u64, 1, *took));
         let mut shown = Bytes::raw(bytes);
         shown.push_left_out((length - bytes.len()) as u64);
@@ -226,7 +226,7 @@ struct CheckPlayer<'a> {
     last: u32,
     /// Whether the server had time to send.
     has_waited: bool,
-    crossed: Vec<Crossed>,
+    crossed: Vec<SideBytes>,
     events: Vec<PlayedEvent>,
     /// When each connection was opened, or bytes last crossed it.
     last_bytes: BTreeMap<u32, Instant>,
@@ -362,13 +362,14 @@ impl<'a> CheckPlayer<'a> {
     fn keep(&mut self, connection: u32, from: Side, bytes: &[u8], at: Instant) {
         let before = self.last_bytes.insert(connection, at).unwrap_or(at);
         let took = at.saturating_duration_since(before);
-        let is_same =
-            |it: &Crossed| it.connection == connection && it.from == from && took < self.kept.pause;
+        let is_same = |it: &SideBytes| {
+            it.connection == connection && it.from == from && took < self.kept.pause
+        };
         if !self.crossed.last().is_some_and(is_same) {
             if from == Side::Server && self.crossed.len() >= MAX_CROSSED {
                 return;
             }
-            self.crossed.push(Crossed { connection, from, bytes: Vec::new(), length: 0, took });
+            self.crossed.push(SideBytes { connection, from, bytes: Vec::new(), length: 0, took });
         }
         let Some(last) = self.crossed.last_mut() else { return };
         let room = match from {
@@ -539,11 +540,13 @@ impl<'a> CheckPlayer<'a> {
         if !differs && equal.expected == expected.len() {
             return Ok(());
         }
-        let length = usize::try_from(expected.len()).unwrap_or(usize::MAX);
         let got = client.state.got();
+        if differs {
+            return Err(different(client, (got, equal.received), timeout).into());
+        }
+        let length = usize::try_from(expected.len()).unwrap_or(usize::MAX);
         let got = &got[..got.len().min(length)];
-        let at = if differs { equal.received } else { got.len() };
-        Err(different(client, (got, at), timeout).into())
+        Err(different(client, (got, got.len()), timeout).into())
     }
 
     /// Tests that the server sends no further bytes, and that the connection ends as the transcript

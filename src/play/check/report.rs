@@ -21,7 +21,7 @@
 use std::fmt::Write;
 
 use super::case::Case;
-use super::play::{CheckOutcome, Crossed, PlayedCase};
+use super::play::{CheckOutcome, PlayedCase, SideBytes};
 use crate::message::corrected::check_request;
 use crate::message::counted::counted;
 use crate::message::fold::fold;
@@ -70,7 +70,7 @@ pub struct CaseResult {
     /// The connection that has the difference, if the case was played and failed.
     pub connection: Option<u32>,
     /// What crossed.
-    pub crossed: Vec<Crossed>,
+    pub crossed: Vec<SideBytes>,
     /// The server's name for its software.
     pub software: Option<String>,
 }
@@ -136,7 +136,7 @@ impl CaseResult {
 
     /// All bytes that this side sent, of one connection or of all.
     pub fn bytes_of(&self, from: Side, connection: Option<u32>) -> Vec<u8> {
-        let is_wanted = |it: &&Crossed| {
+        let is_wanted = |it: &&SideBytes| {
             it.from == from && connection.is_none_or(|number| it.connection == number)
         };
         self.crossed.iter().filter(is_wanted).flat_map(|it| it.bytes.clone()).collect()
@@ -238,7 +238,10 @@ impl Report {
             self.first_failed = Some((format!("{}, {}", case.label(), case.title), argument));
         }
         let (word, label, width) = (self.word(verdict), case.label(), self.label_columns);
-        let mut text = format!("{word}  {label:width$}  {}\n", case.title);
+        let mut text = match case.title == label {
+            true => format!("{word}  {label}\n"),
+            false => format!("{word}  {label:width$}  {}\n", case.title),
+        };
         match (verdict, difference) {
             (Verdict::Fail, Some(difference)) => {
                 print_failure(&mut text, case, difference, crossed);
@@ -355,11 +358,11 @@ impl Report {
     }
 }
 
-fn print_failure(text: &mut String, case: &Case, difference: &Difference, crossed: &[Crossed]) {
+fn print_failure(text: &mut String, case: &Case, difference: &Difference, crossed: &[SideBytes]) {
     for line in fold(&case.clause, PAGE_COLUMNS - 6, "") {
         let _ = writeln!(text, "      {line}");
     }
-    let mut sent: Vec<Crossed> = Vec::new();
+    let mut sent: Vec<SideBytes> = Vec::new();
     for next in crossed.iter().filter(|it| it.from == Side::Client) {
         match sent.last_mut().filter(|last| last.connection == next.connection) {
             Some(last) => {
@@ -391,15 +394,15 @@ fn print_failure(text: &mut String, case: &Case, difference: &Difference, crosse
 }
 
 /// What goes wrong where this request is accepted, if it should be refused.
-fn harm(difference: &Difference, sent: &[Crossed]) -> Option<&'static str> {
-    let [Crossed { bytes, .. }] = sent else { return None };
+fn harm(difference: &Difference, sent: &[SideBytes]) -> Option<&'static str> {
+    let [SideBytes { bytes, .. }] = sent else { return None };
     let rule = check_request(bytes, &Limits::default()).err()?.refusal.rule();
     let is_expected = difference.expected.contains(&rule.status.code().to_string());
     is_expected.then_some(rule.harm)
 }
 
 /// Prints what each side sent. Where there is more than one connection, each has its number.
-fn print_crossed(text: &mut String, crossed: &[Crossed]) {
+fn print_crossed(text: &mut String, crossed: &[SideBytes]) {
     let is_one = crossed.iter().all(|it| it.connection == crossed[0].connection);
     for it in crossed {
         let verb = match it.from {
@@ -419,7 +422,7 @@ fn print_crossed(text: &mut String, crossed: &[Crossed]) {
 }
 
 /// Returns the bytes as the lines of a transcript, cut to [`MAX_LINES`].
-fn lines_of(Crossed { from, bytes, length, .. }: &Crossed) -> Vec<String> {
+fn lines_of(SideBytes { from, bytes, length, .. }: &SideBytes) -> Vec<String> {
     let block = Block {
         connection: 1,
         from: *from,
@@ -457,17 +460,21 @@ mod tests {
     const TEXT: &str = "# A \"title\"\n# RFC 9112 section 3.2: why\n# next: Do this.\n\n\
                         >>>\nGET / HTTP/1.1\n\n???\nstatus 400\n";
 
-    fn crossed(connection: u32, from: Side, bytes: &[u8]) -> Crossed {
+    fn crossed(connection: u32, from: Side, bytes: &[u8]) -> SideBytes {
         let (length, took) = (bytes.len(), Duration::ZERO);
-        Crossed { connection, from, bytes: bytes.to_vec(), length, took }
+        SideBytes { connection, from, bytes: bytes.to_vec(), length, took }
     }
 
-    fn result(outcome: CheckOutcome, crossed: Vec<Crossed>, software: Option<&str>) -> CaseResult {
+    fn result(
+        outcome: CheckOutcome,
+        crossed: Vec<SideBytes>,
+        software: Option<&str>,
+    ) -> CaseResult {
         let software = software.map(String::from);
         PlayedCase { outcome, answer: None, crossed, events: Vec::new(), software }.into()
     }
 
-    fn failed(difference: Difference, sent: Vec<Crossed>) -> CaseResult {
+    fn failed(difference: Difference, sent: Vec<SideBytes>) -> CaseResult {
         result(CheckOutcome::Failed { difference, connection: 1, is_silent: false }, sent, None)
     }
 
@@ -609,7 +616,7 @@ mod tests {
             (MAX_LINES + 1, "... 600 bytes in all")
         );
         assert_eq!(lines_of(&crossed(1, Side::Client, &[b'x'; 2000]))[0].len(), TEXT_COLUMNS);
-        let cut = Crossed { length: 9000, ..crossed(1, Side::Server, b"hello\r\n") };
+        let cut = SideBytes { length: 9000, ..crossed(1, Side::Server, b"hello\r\n") };
         assert_eq!(lines_of(&cut), ["hello", "... 9000 bytes in all"]);
     }
 }

@@ -3,13 +3,12 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::mem;
 
+use super::notes;
 use crate::message::dialogue::{Dialogue, Side};
 use crate::play::expected::{ExpectedBytes, head_length, name_of};
+use crate::play::script::ANY_REQUEST;
 use crate::play::turns::{Step, Turn, Turns};
 use crate::transcript::{Bytes, Item};
-
-/// A request of a client whose bytes the transcript does not have.
-const ANY_REQUEST: &[u8] = b"GET / HTTP/1.1\r\n\r\n";
 
 /// What the server does on one connection.
 pub(super) struct MockConnection {
@@ -24,6 +23,8 @@ pub(super) struct MockConnection {
     pub expected: ExpectedBytes,
     /// The end of each complete request in them.
     pub request_ends: Vec<u64>,
+    /// What may be a mistake in the transcript, in sentences.
+    pub notes: Vec<String>,
     /// Where the transcript has no bytes of the client: the steps before which any request is awaited.
     pub awaits: Vec<AwaitedRequest>,
 }
@@ -55,6 +56,7 @@ impl MockConnection {
                     steps,
                     expected,
                     request_ends: Vec::new(),
+                    notes: notes::on_responses(&items, number).into_iter().collect(),
                     awaits: Vec::new(),
                 });
                 connections.len() - 1
@@ -71,6 +73,7 @@ impl MockConnection {
         for connection in &mut connections {
             test_after_interim(&mut connection.steps);
             connection.awaits = awaited_requests(&connection.steps);
+            connection.notes.extend(notes::on_assertions(&connection.steps));
         }
         connections
     }

@@ -12,7 +12,7 @@
 //! Rule: a page that a person writes has the fields that matter, and each client sends more, in an order
 //! of its own. So each field line of the transcript must be there, and a client may send others, unless
 //! the mock is exact. The request line and the content are compared byte for byte.
-//! Next: `session`.
+//! Next: `notes`.
 
 use std::fmt;
 
@@ -36,9 +36,9 @@ pub(super) struct RequestRules {
 pub struct MockDifference {
     /// In a sentence, or in lines with a caret: what is printed.
     pub text: String,
-    /// What the transcript has and what the client sent instead, and the first byte of the request that
+    /// What the transcript has and what the client sent instead, with the first byte of the request that
     /// differs, if bytes were compared.
-    pub bytes: Option<(String, String, usize)>,
+    pub bytes: Option<Difference>,
 }
 
 impl MockDifference {
@@ -46,15 +46,16 @@ impl MockDifference {
         MockDifference { text: text.into(), bytes: None }
     }
 
-    fn of_request(number: usize, at: usize, difference: Difference, hint: &str) -> MockDifference {
-        let Difference { expected, got, caret, .. } = difference;
-        let column = 12 + caret.map_or(0, |caret| caret.column);
+    fn of_request(number: usize, difference: Difference, hint: &str) -> MockDifference {
+        let Difference { expected, got, caret, .. } = &difference;
+        let (column, at) = caret.as_ref().map_or((0, 0), |caret| (caret.column, caret.byte));
+        let column = 12 + column;
         let text = format!(
             "request {number} differs at byte {at}:\n  expected: {expected}\n  got:      {got}\n\
              {:column$}^{hint}",
             ""
         );
-        MockDifference { text, bytes: Some((expected, got, at)) }
+        MockDifference { text, bytes: Some(difference) }
     }
 }
 
@@ -102,8 +103,8 @@ pub(super) fn first_difference(
             (Some(length), Some(got_length)) if !rules.is_exact => {
                 let head = &expected.known_between(start.expected, to)[..length];
                 let got_head = &got[from..from + got_length];
-                if let Some((at, difference)) = head_difference(head, got_head, &ignored) {
-                    return Some(MockDifference::of_request(number, at, difference, ""));
+                if let Some(difference) = head_difference(head, got_head, &ignored) {
+                    return Some(MockDifference::of_request(number, difference, ""));
                 }
                 equal.expected += length as u64;
                 equal.received += got_length;
@@ -114,14 +115,14 @@ pub(super) fn first_difference(
         if differs || (is_whole && (equal.expected < to || equal.received < got_to)) {
             let at = equal.received - from;
             let rest = expected.known_between(equal.expected, to);
-            let difference = Difference::line(rest, (&got[from..], at), REQUEST);
+            let difference = Difference::bytes("", rest, (&got[from..], at), REQUEST);
             let hint = match heads {
                 (None, Some(_)) if !is_whole => {
                     "\nthe head in the file has no end: an empty line is missing below it"
                 }
                 _ => "",
             };
-            return Some(MockDifference::of_request(number, at, difference, hint));
+            return Some(MockDifference::of_request(number, difference, hint));
         }
         if !is_whole {
             break;
@@ -131,12 +132,8 @@ pub(super) fn first_difference(
     None
 }
 
-/// The first line of a head that is not as in the transcript, and the offset of the byte that differs.
-fn head_difference(
-    head: &[u8],
-    got_head: &[u8],
-    ignored: &[String],
-) -> Option<(usize, Difference)> {
+/// The first line of a head that is not as in the transcript.
+fn head_difference(head: &[u8], got_head: &[u8], ignored: &[String]) -> Option<Difference> {
     let mut offset = 0;
     let mut got_lines: Vec<(usize, &[u8])> = Vec::new();
     for line in got_head.split_inclusive(|&byte| byte == b'\n') {
@@ -144,8 +141,8 @@ fn head_difference(
         offset += line.len();
     }
     let differ = |line: &[u8], start: usize, got: &[u8]| {
-        let at = common_length(line, got);
-        (start + at, Difference::line(&line[at..], (got, at), REQUEST))
+        let at = start + common_length(line, got);
+        Difference::bytes("", &line[at - start..], (&got_head[..start + got.len()], at), REQUEST)
     };
     let mut lines = head.split_inclusive(|&byte| byte == b'\n');
     let (first, (_, got_first)) = (lines.next()?, *got_lines.first()?);
@@ -166,11 +163,13 @@ fn head_difference(
             left.remove(index);
             continue;
         }
-        return Some(match left.iter().find(|(_, got)| name_of(got) == name) {
+        // A space may be before the colon.
+        let has_name = |(_, got): &&(usize, &[u8])| name_of(got).trim_ascii_end() == name;
+        return Some(match left.iter().find(has_name) {
             Some((start, got)) => differ(line, *start, got),
             None => {
-                let (at, difference) = differ(line, got_head.len() - 2, b"");
-                (at, Difference { got: "(no such field)".into(), ..difference })
+                let difference = differ(line, got_head.len() - 2, b"");
+                Difference { got: "(no such field)".into(), ..difference }
             }
         });
     }
@@ -293,6 +292,11 @@ mod tests {
                 post("Content-Type: text/plain\r\n", ""),
                 "request 1 differs at byte 83:\n  expected: Content-Type: text/plain\\r\\n\n  \
                  got:      (no such field)\n            ^",
+            ),
+            (
+                post("Content-Type: text", "Content-Type : text"),
+                "request 1 differs at byte 95:\n  expected: Content-Type: text/plain\\r\\n\n  \
+                 got:      Content-Type : text/plain\\r\\n\n                        ^",
             ),
             (
                 post("localhost:4", "other.test"),

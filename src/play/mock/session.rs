@@ -13,11 +13,11 @@
 
 use std::io::{self, ErrorKind, Read};
 use std::net::TcpStream;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use super::answers::delivery_step;
 use super::connection::{AwaitedRequest, MockConnection};
+use super::control::MockControl;
 use super::differ::{self, MockDifference, RequestRules};
 use crate::message::counted::counted;
 use crate::message::dialogue::{Dialogue, Progress, Side};
@@ -29,12 +29,19 @@ use crate::message::visible::Visible;
 use crate::net::observer::Tapped;
 use crate::net::steps::{self, AfterStep};
 use crate::play::turns::{Step, ToReceive};
+use crate::sys;
 use crate::transcript::Assertion;
 use crate::transcript::judge::{self, Judged};
 
 /// How long the server still reads after its last step, if the client does not close its side. In this
 /// time the client reads the rest, before the socket is closed.
 const LINGER: Duration = Duration::from_millis(500);
+
+/// The same, if the test waits for the end and all that was sent has arrived.
+const LINGER_AT_FINISH: Duration = Duration::from_millis(50);
+
+/// How often a server that lingers looks whether the test waits.
+const LINGER_SLICE: Duration = Duration::from_millis(10);
 
 /// Bytes of one read at most.
 const READ_BYTES: usize = 64 * 1024;
@@ -83,8 +90,8 @@ pub(super) struct SessionOptions {
 pub(super) struct MockSocket<'a> {
     pub stream: &'a TcpStream,
     pub tap: Tapped<'a, &'a TcpStream>,
-    /// True once the mock is to stop: each wait ends.
-    pub stopping: &'a AtomicBool,
+    /// Says whether the mock is to stop: then each wait ends.
+    pub control: &'a MockControl,
 }
 
 /// Plays a connection of the transcript.
@@ -226,10 +233,21 @@ impl Session<'_, '_> {
     /// Ends the connection. What the client still sends is read, so that it gets no reset.
     fn close(&mut self) {
         drop(self.take(&DeliveryStep::HalfClose)); // fails if the client has closed before
-        self.read_rest(LINGER);
+        let since = Instant::now();
+        while !self.read_rest(LINGER_SLICE) && !self.has_lingered(since.elapsed()) {}
     }
 
-    /// Reads until the client has sent enough.
+    fn has_lingered(&self, time: Duration) -> bool {
+        let MockSocket { stream, control, .. } = &*self.socket;
+        // Other systems do not tell what has arrived.
+        let has_arrived = || cfg!(target_os = "linux") && sys::unacknowledged(stream) == 0;
+        match control.is_finishing() && time >= LINGER_AT_FINISH && has_arrived() {
+            true => true,
+            false => control.is_stopping() || time >= LINGER,
+        }
+    }
+
+    /// Reads until the client has sent enough. It may take the timeout to begin, and then as long again.
     fn read(&mut self, is_enough: impl Fn(&Self) -> bool) -> Result<(), MockStop> {
         let surplus = match self.script.has_assertions() {
             true => MAX_JUDGED_BYTES,
@@ -237,12 +255,18 @@ impl Session<'_, '_> {
         };
         let limit = self.script.expected.len().saturating_add(surplus as u64);
         let mut buffer = vec![0; READ_BYTES];
+        let timeout = self.options.timeout;
+        let mut since: Option<Instant> = None;
         while !is_enough(self) {
-            let seen = match self.peek(&mut buffer, self.options.timeout) {
-                Peek::Bytes(length) => &buffer[..length],
-                Peek::Silence => return Err(MockStop::Stalled(self.request_so_far())),
+            let left = timeout.saturating_sub(since.map_or(Duration::ZERO, |it| it.elapsed()));
+            let seen = match self.peek(&mut buffer, left) {
+                Peek::Bytes(length) if !left.is_zero() => &buffer[..length],
+                Peek::Bytes(_) | Peek::Silence => {
+                    return Err(MockStop::Stalled(self.request_so_far()));
+                }
                 Peek::End => return Err(MockStop::ClientLeft(self.request_so_far())),
             };
+            since.get_or_insert_with(Instant::now);
             let room = limit.saturating_sub(self.received.len() as u64);
             let room = usize::try_from(room).unwrap_or(usize::MAX);
             let mut used = 0;
@@ -345,7 +369,8 @@ impl Session<'_, '_> {
         }
         match self.take(&DeliveryStep::Bytes(bytes.to_vec().into())) {
             Ok(_) => Ok(()),
-            Err(error) if is_timeout(&error) => {
+            // After the stop the connection is shut.
+            Err(error) if is_timeout(&error) || self.socket.control.is_stopping() => {
                 let bytes = counted(length, "byte", "bytes");
                 Err(MockStop::Stalled(format!("the client does not read {bytes}")))
             }
@@ -356,11 +381,10 @@ impl Session<'_, '_> {
         }
     }
 
-    /// Takes a step, as a server takes those of a response. A write that makes no progress ends by
-    /// the socket's timeout.
+    /// Takes a step, as a server takes those of a response.
     fn take(&mut self, step: &DeliveryStep) -> io::Result<AfterStep> {
-        let MockSocket { tap, stopping, .. } = &mut *self.socket;
-        steps::take(tap, step, Duration::MAX, &mut 0, || stopping.load(Ordering::SeqCst))
+        let MockSocket { tap, control, .. } = &mut *self.socket;
+        steps::take(tap, step, self.options.timeout, &mut 0, || control.is_stopping())
     }
 
     /// Sends nothing for this time. It ends early if the client closes the connection.
@@ -401,7 +425,7 @@ impl Session<'_, '_> {
     }
 
     fn peek(&mut self, buffer: &mut [u8], time: Duration) -> Peek {
-        let peeked = peek(self.socket.stream, buffer, time, self.socket.stopping);
+        let peeked = peek(self.socket.stream, buffer, time, self.socket.control);
         if matches!(peeked, Peek::End) {
             let _ = self.socket.tap.read(&mut [0]); // the tap sees the end
         }
@@ -435,6 +459,9 @@ impl Session<'_, '_> {
         let is_unused = stop.is_some() && !has_crossed;
         let mut timed_out = None;
         match stop {
+            Some(MockStop::Stalled(what)) if self.socket.control.is_stopping() => {
+                timed_out = Some(format!("the mock was stopped: {what}"));
+            }
             Some(MockStop::Stalled(what)) => {
                 timed_out = Some(format!("timed out after {:?}: {what}", self.options.timeout));
             }
@@ -451,7 +478,7 @@ impl Session<'_, '_> {
 /// Waits for the next request on a connection that was kept. Returns false if the client has closed it
 /// or sends none in time.
 pub(super) fn has_next_request(socket: &mut MockSocket<'_>, timeout: Duration) -> bool {
-    let next = peek(socket.stream, &mut [0], timeout, socket.stopping);
+    let next = peek(socket.stream, &mut [0], timeout, socket.control);
     if matches!(next, Peek::End) {
         let _ = socket.tap.read(&mut [0]); // the tap sees the end
     }
@@ -468,8 +495,8 @@ enum Peek {
 
 /// Looks at the received bytes without reading them, and waits for the first one. A mock that is to
 /// stop has shut the reading half, and so ends the wait.
-fn peek(stream: &TcpStream, buffer: &mut [u8], time: Duration, stopping: &AtomicBool) -> Peek {
-    let is_stopping = || stopping.load(Ordering::SeqCst);
+fn peek(stream: &TcpStream, buffer: &mut [u8], time: Duration, control: &MockControl) -> Peek {
+    let is_stopping = || control.is_stopping();
     // std refuses a timeout of zero, since the system would wait for ever.
     let wait = if is_stopping() { Duration::ZERO } else { time };
     let _ = stream.set_read_timeout(Some(wait.max(Duration::from_millis(1))));

@@ -7,18 +7,20 @@ use std::ffi::{OsStr, OsString};
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{self, ExitCode};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use openkitchen::observe::{Follower, Recorder};
-use openkitchen::play::mock::{Mock, MockDifference, MockEvent, MockVerdict, MockedConnection};
+use openkitchen::play::mock::{MockDifference, MockEvent, MockedConnection};
 use openkitchen::sys;
 use openkitchen::transcript::{Item, Printer, Prose};
+use openkitchen::{Difference, Mock, MockVerdict};
 
 use super::bind::Bound;
 use super::flags::{CommandLine, Flag, SECONDS, listen, time};
 use super::port_file::PortFile;
-use super::{CliError, NO_CONNECTION, bind, print, script};
+use super::{CliError, NO_CONNECTION, bind, logging, print, script};
 use crate::site::json;
 
 /// Exit code: the client did not send what the transcript has.
@@ -97,11 +99,13 @@ const COMMAND_LINE: CommandLine<MockOptions> = CommandLine {
         HTTP keeps it, and the next request on it plays the next FILE, or it again.",
     flags: &FLAGS,
     notes: "Line one of stdout has the address. With --json, each object has a kind:\n\
-        listening, difference, connection (its sent has a character for each byte of the\n\
-        client), missing, end.\n\
+        listening (with the url), difference, note (maybe a mistake in FILE), connection\n\
+        (sent: a character for each byte of the client, up to 1 MiB; left_out: how many\n\
+        more), missing, not recorded, end.\n\
         Exit code: 0 all was as in FILE, 1 something differed, 2 the command line or\n\
         FILE is wrong, 3 the client did not connect, send or read in time, or a signal\n\
-        came.\n\
+        came too early. With --loop a signal is the end: 0 also if no client came, 3 if\n\
+        one was within a request.\n\
         Each flag is also a variable: --port-file is OPENKITCHEN_PORT_FILE.",
 };
 
@@ -133,6 +137,7 @@ pub fn command(arguments: &[OsString]) -> Result<ExitCode, CliError> {
     if args.iter().filter(|file| *file == "-").count() > 1 {
         return Err(CliError::Usage("stdin can be read once, so give `-` once".to_owned()));
     }
+    logging::start()?;
     let port_file = PortFile::prepare(options.port_file.as_deref()).map_err(CliError::Unusable)?;
     let mock = files(&args).and_then(|files| read(&files)).map_err(CliError::Unusable)?;
     play(mock, &options, port_file).map_err(|error| CliError::Unusable(error.to_string()))
@@ -197,7 +202,8 @@ fn play(
         mock = mock.observed_by(Arc::new(Follower::new(vec![opened.clone()])));
         recorder = Some(opened);
     }
-    let output = Arc::new(MockOutput { json: options.json, printer: Mutex::new(Printer::new()) });
+    let (printer, has_ended) = (Mutex::new(Printer::new()), AtomicBool::new(false));
+    let output = Arc::new(MockOutput { json: options.json, printer, has_ended });
     let bound = bind::bind(&options.listen, "127.0.0.1:0")?;
     let (control, loops) = (mock.control(), options.loops);
     let (at_end, recorded) = (Arc::clone(&output), recorder.clone());
@@ -207,11 +213,11 @@ fn play(
     };
     let at_signal = end.clone();
     sys::on_stop_signal(move |_| {
-        match loops {
-            true => control.stop(STOP_TIME),
-            // Without --loop the process ends by itself when the transcript is played.
-            false => control.raise(MockVerdict::TimedOut),
+        if !loops {
+            // The process would have ended by itself when the transcript was played.
+            control.raise(MockVerdict::TimedOut);
         }
+        control.stop(STOP_TIME);
         process::exit(at_signal(control.verdict()).into());
     })?;
     let _lock = port_file.write(&bound.addresses)?;
@@ -233,6 +239,8 @@ fn exit_code(verdict: MockVerdict) -> u8 {
 struct MockOutput {
     json: bool,
     printer: Mutex<Printer>,
+    /// Whether the last line is printed: a signal may come when the transcript has just been played.
+    has_ended: AtomicBool,
 }
 
 impl MockOutput {
@@ -268,11 +276,20 @@ impl MockOutput {
 
     /// Ends the recordings, and prints the last line.
     fn end(&self, verdict: MockVerdict, recorder: Option<&Recorder>) {
-        let not_recorded = recorder.and_then(Recorder::finish);
-        if self.json {
-            return object("end", [("verdict", json::string(word(verdict)))]);
+        if self.has_ended.swap(true, Ordering::SeqCst) {
+            return;
         }
-        not_recorded.iter().for_each(|sentence| self.prose(sentence));
+        let not_recorded = recorder.and_then(Recorder::finish);
+        if let Some(sentence) = &not_recorded {
+            match self.json {
+                true => object("not recorded", [("text", json::string(sentence))]),
+                false => self.prose(sentence),
+            }
+        }
+        if self.json {
+            object("end", [("verdict", json::string(word(verdict)))]);
+        }
+        logging::finish();
     }
 
     /// Prints each line as a line of prose.
@@ -289,30 +306,39 @@ impl MockOutput {
     }
 }
 
-/// Prints each difference, and then the connection.
+/// Prints each difference and note, and then the connection.
 fn played_as_json(played: &MockedConnection) {
     let connection = || ("connection", played.connection.to_string());
     let name = || ("played", json::string(&played.name));
-    let null = || "null".to_owned();
     for MockDifference { text, bytes } in &played.differences {
-        let bytes = bytes.as_ref();
+        let of = |part: fn(&Difference) -> String| bytes.as_ref().map_or("null".to_owned(), part);
+        let byte = bytes.as_ref().and_then(|it| it.caret.as_ref()).map(|caret| caret.byte);
         object(
             "difference",
             [
                 connection(),
                 name(),
                 ("text", json::string(text)),
-                ("expected", bytes.map_or_else(null, |(expected, ..)| json::string(expected))),
-                ("got", bytes.map_or_else(null, |(_, got, _)| json::string(got))),
-                ("byte", bytes.map_or_else(null, |(.., at)| at.to_string())),
+                ("expected", of(|it| json::string(&it.expected))),
+                ("got", of(|it| json::string(&it.got))),
+                ("byte", byte.map_or("null".to_owned(), |at| at.to_string())),
             ],
         );
     }
+    for note in &played.notes {
+        object("note", [connection(), name(), ("text", json::string(note))]);
+    }
     let verdict = if played.is_unused { "unused" } else { word(played.verdict) };
-    let sent: String = played.received().into_iter().map(char::from).collect();
+    let sent: String = played.received.iter().copied().map(char::from).collect();
     object(
         "connection",
-        [connection(), name(), ("verdict", json::string(verdict)), ("sent", json::string(&sent))],
+        [
+            connection(),
+            name(),
+            ("verdict", json::string(verdict)),
+            ("sent", json::string(&sent)),
+            ("left_out", played.left_out.to_string()),
+        ],
     );
 }
 

@@ -64,7 +64,7 @@ pub fn counts(report: &Report, cases: usize) -> String {
 mod tests {
     use std::time::Duration;
 
-    use openkitchen::play::check::{CheckOutcome, Crossed, PlayedCase};
+    use openkitchen::play::check::{CheckOutcome, PlayedCase, SideBytes};
 
     use super::*;
 
@@ -79,7 +79,7 @@ mod tests {
         let from = Side::Client;
         let bytes = b"GET / HTTP/1.1\r\n\r\n".to_vec();
         let (length, took) = (bytes.len(), Duration::ZERO);
-        let crossed = vec![Crossed { connection: 1, from, length, bytes, took }];
+        let crossed = vec![SideBytes { connection: 1, from, length, bytes, took }];
         let played = |outcome| {
             let (crossed, events) = (crossed.clone(), Vec::new());
             CaseResult::from(PlayedCase { outcome, answer: None, crossed, events, software: None })
