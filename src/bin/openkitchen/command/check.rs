@@ -78,8 +78,8 @@ const COMMAND_LINE: CommandLine<CheckOptions> = CommandLine {
         value. The last line counts: cases, pass, fail, skip, unknown, not_tried. A case\n\
         is unknown if the server sent more than check follows, 16 MiB for example.\n\
         Exit code: 0 all pass, 1 some fail, 2 the command line or a FILE is wrong,\n\
-        3 no connection. A server that is silent, or closes, fails its cases. Each\n\
-        flag is also a variable: --timeout is OPENKITCHEN_TIMEOUT.",
+        3 no connection. A server that is silent, or closes, fails its cases.\n\
+        Each flag is also a variable: --timeout is OPENKITCHEN_TIMEOUT.",
 };
 
 /// The names of its flags.
