@@ -4,13 +4,16 @@
 //! 127.0.0.1 - - [06/Nov/1994:08:49:37 +0000] "GET /?q=1 HTTP/1.1" 200 32 "-" "curl/8.5.0"
 //! address       time                         request               status, bytes of content, Referer, User-Agent
 //! ```
+//! The third column is the user, where `serve` asks for a password and the request has it.
+//!
 //! What a client sends cannot end a line or a quoted part: a quote, a backslash, a control character and
-//! each byte beyond ASCII are written as `\xHH`. What looks like a key in a target is masked. A request whose
-//! head could not be read is `"-"`.
+//! each byte beyond ASCII are written as `\xHH`. What looks like a key in a target is masked. Of a
+//! request whose head could not be read, the log has the first line as it was sent; `"-"` if there is none.
 //!
 //! A response never waits for the reader of stdout. If it is slow or gone, lines are lost, and their number
 //! is logged on stderr.
 
+use std::borrow::Cow;
 use std::fmt::Write as _;
 use std::io;
 use std::net::{IpAddr, SocketAddr};
@@ -23,6 +26,7 @@ use openkitchen::message::date::log_date;
 use openkitchen::message::target::masked;
 use openkitchen::{Answered, Observer};
 
+use super::auth::Auth;
 use super::line_queue::LineQueue;
 
 /// Bytes of a field that one line has, at most.
@@ -31,6 +35,8 @@ const MAX_FIELD_BYTES: usize = 1024;
 /// An observer that writes a line for each exchange.
 pub struct AccessLog {
     queue: Arc<LineQueue>,
+    /// The user that requests may be from.
+    auth: Option<&'static Auth>,
 }
 
 impl AccessLog {
@@ -38,7 +44,7 @@ impl AccessLog {
     ///
     /// # Errors
     /// The system grants no thread.
-    pub fn on_stdout() -> io::Result<AccessLog> {
+    pub fn on_stdout(auth: Option<&'static Auth>) -> io::Result<AccessLog> {
         let queue = Arc::new(LineQueue::new(Duration::ZERO));
         let reader = Arc::clone(&queue);
         let on_loss = |lost| {
@@ -48,7 +54,7 @@ impl AccessLog {
         };
         let write = move || reader.write_to(io::stdout(), on_loss);
         thread::Builder::new().name("access log".into()).spawn(write)?;
-        Ok(AccessLog { queue })
+        Ok(AccessLog { queue, auth })
     }
 
     /// Waits until the lines are written, not long.
@@ -60,22 +66,35 @@ impl AccessLog {
 impl Observer for AccessLog {
     fn answered(&self, _connection: u64, exchange: &Answered<'_>) {
         if !exchange.route.is_some_and(|route| route.is_quiet) {
-            self.queue.push(line(exchange, SystemTime::now()).as_bytes());
+            let is_from = |auth: &&Auth| exchange.fields.is_some_and(|sent| auth.is_sent(sent));
+            let user = self.auth.filter(is_from).map(|auth| &*auth.user);
+            self.queue.push(line(exchange, user, SystemTime::now()).as_bytes());
         }
     }
 }
 
-fn line(exchange: &Answered<'_>, now: SystemTime) -> String {
-    let Answered { peer, method, target, status, content_sent, .. } = exchange;
-    let mut line = format!("{} - - [{}] \"", address(peer), log_date(now));
+fn line(exchange: &Answered<'_>, user: Option<&str>, now: SystemTime) -> String {
+    let Answered { peer, method, target, unread_line, status, content_sent, .. } = exchange;
+    let mut line = format!("{} - ", address(peer));
+    match user {
+        // A space would end the column.
+        Some(user) if !user.is_empty() => {
+            let from = line.len();
+            push_escaped(&mut line, user.as_bytes());
+            line.replace_range(from.., &line[from..].replace(' ', "\\x20"));
+        }
+        _ => line.push('-'),
+    }
+    let _ = write!(line, " [{}] \"", log_date(now)); // a `String` takes everything
     match exchange.version {
         Some(version) => {
             line += method;
             line.push(' ');
             push_escaped(&mut line, target.as_bytes());
-            let _ = write!(line, " {version}"); // a `String` takes everything
+            let _ = write!(line, " {version}");
         }
-        None => line.push('-'),
+        None if unread_line.is_empty() => line.push('-'),
+        None => push_masked(&mut line, unread_line),
     }
     let _ = write!(line, "\" {} {content_sent}", status.code());
     for name in ["referer", "user-agent"] {
@@ -95,6 +114,20 @@ fn line(exchange: &Answered<'_>, now: SystemTime) -> String {
 /// The address alone. An IPv4 client of a listener for both versions has an IPv6 address there.
 fn address(peer: &SocketAddr) -> IpAddr {
     peer.ip().to_canonical()
+}
+
+/// The first line of a request that could not be read. Its words may be a target that has a key.
+fn push_masked(line: &mut String, unread_line: &[u8]) {
+    let start = &unread_line[..unread_line.len().min(MAX_FIELD_BYTES)];
+    for (index, word) in start.split(|&byte| byte == b' ').enumerate() {
+        if index > 0 {
+            line.push(' ');
+        }
+        match masked(&String::from_utf8_lossy(word)) {
+            Cow::Owned(masked) => push_escaped(line, masked.as_bytes()),
+            Cow::Borrowed(_) => push_escaped(line, word),
+        }
+    }
 }
 
 fn push_escaped(line: &mut String, bytes: &[u8]) {
