@@ -9,8 +9,10 @@
 //! Next: [`variant`](super::variant).
 
 use std::fs::{self, DirEntry, File, Metadata};
+use std::hash::{DefaultHasher, Hasher};
 use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread;
 use std::time::{Duration, SystemTime};
 
@@ -33,7 +35,13 @@ pub(super) struct Directory {
     path: PathBuf,
     /// The directory itself. It stays the same where another one takes its name.
     handle: File,
+    /// Hashes of paths that led to nothing special when they were looked at, each in the slot that its
+    /// value names. Most requests are for one of these, and need no look.
+    usual: [AtomicU64; USUAL_PATHS],
 }
+
+/// Slots for paths that need not be looked at before they are opened.
+const USUAL_PATHS: usize = 512;
 
 /// What a path leads to.
 pub(super) enum Opened {
@@ -53,7 +61,10 @@ impl Directory {
         let path = path.canonicalize()?;
         let handle = sys::open_at_once(&path)?;
         match handle.metadata()?.is_dir() {
-            true => Ok(Directory { path, handle }),
+            true => {
+                let usual = [const { AtomicU64::new(0) }; USUAL_PATHS];
+                Ok(Directory { path, handle, usual })
+            }
             false => Err(ErrorKind::NotADirectory.into()),
         }
     }
@@ -70,6 +81,7 @@ impl Directory {
             return Ok(Opened::Directory);
         }
         if !metadata.is_file() {
+            self.slot(relative).0.store(0, Ordering::Relaxed);
             return Err(ErrorKind::PermissionDenied.into());
         }
         let mut state = sys::file_state(&metadata);
@@ -82,20 +94,39 @@ impl Directory {
         Ok(Opened::File(OpenFile { file, state }))
     }
 
-    /// Opens a file or a directory. To open something else may have an effect: a tape rewinds, and a program
-    /// that waits for a reader of a pipe ends. So the path is looked at first.
+    /// Opens a file or a directory.
     fn open_any(&self, relative: &Path) -> io::Result<File> {
         let relative = or_itself(relative);
-        if let Ok(metadata) = fs::metadata(self.path.join(relative))
-            && !metadata.is_file()
-            && !metadata.is_dir()
-        {
+        if self.is_special(relative) {
             return Err(ErrorKind::PermissionDenied.into());
         }
         match sys::open_beneath(&self.handle, relative) {
             Err(error) if is_left_to_us(&error) => self.open_real_path(relative),
             opened => opened,
         }
+    }
+
+    /// Whether the path leads to a pipe, a device or a socket. To open one may have an effect: a tape rewinds,
+    /// and a program that waits for a reader of a pipe ends.
+    fn is_special(&self, relative: &Path) -> bool {
+        let (slot, hash) = self.slot(relative);
+        if slot.load(Ordering::Relaxed) == hash {
+            return false;
+        }
+        let metadata = fs::metadata(self.path.join(relative));
+        let is_special = metadata.is_ok_and(|metadata| !metadata.is_file() && !metadata.is_dir());
+        if !is_special {
+            slot.store(hash, Ordering::Relaxed);
+        }
+        is_special
+    }
+
+    /// Where the hash of a path has its place, and the hash.
+    fn slot(&self, relative: &Path) -> (&AtomicU64, u64) {
+        let mut hasher = DefaultHasher::new();
+        hasher.write(relative.as_os_str().as_encoded_bytes());
+        let hash = hasher.finish();
+        (&self.usual[hash as usize % USUAL_PATHS], hash)
     }
 
     /// Opens a file or a directory where the system does not keep to the directory.

@@ -102,15 +102,16 @@ fn resolve(address: &str, port: &str) -> Result<Vec<SocketAddr>, String> {
 /// The address that is meant by one without a host or a port, as other servers take it: `:8080`, `*:8080`,
 /// `0.0.0.0`, `[::]`, and a port alone.
 pub fn with_port(typed: &str, default: &str) -> Option<String> {
-    let port = typed.strip_prefix(':').or_else(|| typed.strip_prefix("*:"));
-    if let Some(port) = port.or((typed == "*").then_some(default)) {
-        return port.parse::<u16>().ok().map(|port| format!("0.0.0.0:{port}"));
-    }
     let host = typed.trim_start_matches('[').trim_end_matches(']');
     match host.parse() {
-        Ok(IpAddr::V4(host)) => Some(format!("{host}:{default}")),
-        Ok(IpAddr::V6(host)) => Some(format!("[{host}]:{default}")),
-        Err(_) => flags::address(typed),
+        Ok(IpAddr::V4(host)) => return Some(format!("{host}:{default}")),
+        Ok(IpAddr::V6(host)) => return Some(format!("[{host}]:{default}")),
+        Err(_) => {}
+    }
+    let port = typed.strip_prefix(':').or_else(|| typed.strip_prefix("*:"));
+    match port.or((typed == "*").then_some(default)) {
+        Some(port) => port.parse::<u16>().ok().map(|port| format!("0.0.0.0:{port}")),
+        None => flags::address(typed),
     }
 }
 
