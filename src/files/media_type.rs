@@ -24,88 +24,49 @@ pub(super) fn of(path: &Path) -> &'static str {
 }
 
 /// The table, sorted by the types.
+#[rustfmt::skip]
 fn by_extension(extension: &[u8]) -> &'static str {
     match extension {
-        b"atom" => "application/atom+xml",
-        b"epub" => "application/epub+zip",
-        b"gz" | b"tgz" => "application/gzip",
-        b"json" | b"map" => "application/json",
-        b"webmanifest" => "application/manifest+json",
-        b"pdf" => "application/pdf",
-        b"rss" => "application/rss+xml",
-        b"m3u8" => "application/vnd.apple.mpegurl",
+        b"atom" => "application/atom+xml", b"epub" => "application/epub+zip",
+        b"gz" | b"tgz" => "application/gzip", b"json" | b"map" => "application/json",
+        b"webmanifest" => "application/manifest+json", b"pdf" => "application/pdf",
+        b"rss" => "application/rss+xml", b"m3u8" => "application/vnd.apple.mpegurl",
         b"deb" => "application/vnd.debian.binary-package",
         b"xlsx" => "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
         b"docx" => "application/vnd.openxmlformats-officedocument.wordprocessingml.document",
-        b"wasm" => "application/wasm",
-        b"7z" => "application/x-7z-compressed",
-        b"bz2" => "application/x-bzip2",
-        b"tar" => "application/x-tar",
-        b"xz" => "application/x-xz",
-        b"xhtml" => "application/xhtml+xml",
-        b"xml" => "application/xml",
-        b"zip" => "application/zip",
-        b"zst" => "application/zstd",
-        b"aac" => "audio/aac",
-        b"flac" => "audio/flac",
-        b"m4a" => "audio/mp4",
-        b"mp3" => "audio/mpeg",
-        b"oga" | b"ogg" | b"opus" => "audio/ogg",
-        b"wav" => "audio/wav",
-        b"otf" => "font/otf",
-        b"ttf" => "font/ttf",
-        b"woff" => "font/woff",
-        b"woff2" => "font/woff2",
-        b"avif" => "image/avif",
-        b"bmp" => "image/bmp",
-        b"gif" => "image/gif",
-        b"heic" => "image/heic",
-        b"jpeg" | b"jpg" => "image/jpeg",
-        b"jxl" => "image/jxl",
-        b"png" => "image/png",
-        b"svg" => "image/svg+xml",
-        b"tif" | b"tiff" => "image/tiff",
-        b"webp" => "image/webp",
+        b"wasm" => "application/wasm", b"7z" => "application/x-7z-compressed",
+        b"bz2" => "application/x-bzip2", b"tar" => "application/x-tar", b"xz" => "application/x-xz",
+        b"xhtml" => "application/xhtml+xml", b"xml" => "application/xml",
+        b"zip" => "application/zip", b"zst" => "application/zstd",
+        b"aac" => "audio/aac", b"flac" => "audio/flac", b"m4a" => "audio/mp4", b"mp3" => "audio/mpeg",
+        b"oga" | b"ogg" | b"opus" => "audio/ogg", b"wav" => "audio/wav",
+        b"otf" => "font/otf", b"ttf" => "font/ttf", b"woff" => "font/woff", b"woff2" => "font/woff2",
+        b"avif" => "image/avif", b"bmp" => "image/bmp", b"gif" => "image/gif", b"heic" => "image/heic",
+        b"jpeg" | b"jpg" => "image/jpeg", b"jxl" => "image/jxl", b"png" => "image/png",
+        b"svg" => "image/svg+xml", b"tif" | b"tiff" => "image/tiff", b"webp" => "image/webp",
         b"ico" => "image/x-icon",
-        b"ics" => "text/calendar; charset=utf-8",
-        b"css" => "text/css; charset=utf-8",
-        b"csv" => "text/csv; charset=utf-8",
-        b"htm" | b"html" => "text/html; charset=utf-8",
-        b"js" | b"mjs" => "text/javascript; charset=utf-8",
-        b"md" => "text/markdown; charset=utf-8",
-        b"c" | b"cfg" | b"conf" | b"h" | b"ini" | b"log" | b"py" | b"rs" | b"sh" | b"toml"
-        | b"txt" | b"wire" | b"yaml" | b"yml" => "text/plain; charset=utf-8",
+        b"ics" => "text/calendar; charset=utf-8", b"css" => "text/css; charset=utf-8",
+        b"csv" => "text/csv; charset=utf-8", b"htm" | b"html" => "text/html; charset=utf-8",
+        b"js" | b"mjs" => "text/javascript; charset=utf-8", b"md" => "text/markdown; charset=utf-8",
+        b"c" | b"cfg" | b"conf" | b"h" | b"ini" | b"log" | b"py" | b"rs" | b"sh" | b"toml" | b"txt"
+        | b"wire" | b"yaml" | b"yml" => "text/plain; charset=utf-8",
         b"vtt" => "text/vtt; charset=utf-8",
-        b"mkv" => "video/matroska",
-        b"ts" => "video/mp2t",
-        b"mp4" => "video/mp4",
-        b"ogv" => "video/ogg",
-        b"mov" => "video/quicktime",
-        b"webm" => "video/webm",
+        b"mkv" => "video/matroska", b"ts" => "video/mp2t", b"mp4" => "video/mp4",
+        b"ogv" => "video/ogg", b"mov" => "video/quicktime", b"webm" => "video/webm",
         _ => UNKNOWN,
     }
 }
+
+/// What in the name of a type says that its files are compressed already.
+const COMPRESSED: [&str; 7] = ["zip", "7z", "xz", "zst", "debian", "openxml", "woff"];
 
 /// Whether files of this type are compressed already, so that none has a compressed sibling.
 pub(super) fn is_compressed(media_type: &str) -> bool {
     match media_type.split_once('/') {
         Some(("audio" | "video", _)) => true,
         Some(("image", kind)) => !matches!(kind, "bmp" | "svg+xml" | "tiff"),
-        Some(("font", kind)) => kind.starts_with("woff"),
-        Some(("application", kind)) => matches!(
-            kind,
-            "epub+zip"
-                | "gzip"
-                | "vnd.debian.binary-package"
-                | "vnd.openxmlformats-officedocument.spreadsheetml.sheet"
-                | "vnd.openxmlformats-officedocument.wordprocessingml.document"
-                | "x-7z-compressed"
-                | "x-bzip2"
-                | "x-xz"
-                | "zip"
-                | "zstd"
-        ),
-        _ => false,
+        Some(("text", _)) | None => false,
+        Some((_, kind)) => COMPRESSED.iter().any(|word| kind.contains(word)),
     }
 }
 

@@ -70,8 +70,8 @@ const NOT_FOUND_PAGE: &str = "404.html";
 /// trusted**: a hard link or a mounted file system in it may show any file. On Linux from 5.6 on the kernel
 /// itself keeps to the directory. Elsewhere on Unix, a path that links lead to is opened step by step, without
 /// links. On Windows the real path is checked before and after the file is opened, so a user who exchanges
-/// a link at just the right moments can have a file outside sent. A pipe, a device or a socket is refused, is
-/// not waited for, and is not opened.
+/// a link at just the right moments can have a file outside sent. A pipe, a device or a socket is refused and
+/// is not waited for. It is not opened either, unless it has taken the place of a file since that was asked for.
 ///
 /// A file that changes while it is sent is not sent to its end: the connection is closed, so the client
 /// knows that content is missing. That is so for a file that becomes shorter or longer, is written to, or

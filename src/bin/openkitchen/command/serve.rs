@@ -58,7 +58,7 @@ const OWN_FLAGS: [Flag<ServeOptions>; OWN_FLAG_COUNT] = [
         apply: |options, value| { options.server.port_file = Some(value.into()); Ok(()) } },
     Flag { name: "list", value: "", help: "list the files of a directory without index.html",
         apply: |options, _| { options.list = true; Ok(()) } },
-    Flag { name: "fallback", value: "FILE", help: "send this file where there is none: single-page apps",
+    Flag { name: "fallback", value: "FILE", help: "send FILE of DIR where there is none: single-page apps",
         apply: |options, value| { options.fallback = Some(value.into()); Ok(()) } },
     Flag { name: "header", value: "FIELD", help: "add 'Name: value' to every response; may be repeated",
         apply: |options, value| headers(&mut options.headers, value) },
@@ -103,11 +103,11 @@ fn headers(headers: &mut Vec<(String, String)>, value: &OsStr) -> Result<(), &'s
 }
 
 const COMMAND_LINE: CommandLine<ServeOptions> = CommandLine {
-    usage: "openkitchen serve DIR [FLAGS]: serve a directory, and log each exchange on stdout",
+    usage: "openkitchen serve DIR [FLAGS]: serve a directory; log each exchange on stdout",
     flags: &FLAGS,
     notes: "404.html in DIR is the page for missing files; dot-files are hidden; a.js.br and\n\
-        a.js.gz are the precompressed a.js. /healthz answers 200. A list has 10000 names\n\
-        at most. OPENKITCHEN_AUTH=user:password asks for both.\n\
+        a.js.gz are a.js, precompressed; a list has 10000 names at most. /healthz answers\n\
+        200. OPENKITCHEN_AUTH=user:password asks clients for a user and a password.\n\
         Each flag is also a variable: --max-age is OPENKITCHEN_MAX_AGE.",
 };
 
