@@ -93,7 +93,8 @@ fn resolve(address: &str, port: &str) -> Result<Vec<SocketAddr>, String> {
         let example = format!("127.0.0.1:{port} or [::1]:{port}");
         let is_name = !address.is_empty() && !address.contains([':', '*', ' ', '/']);
         let meant = with_port(address, port).or(is_name.then(|| format!("{address}:{port}")));
-        let example = meant.unwrap_or(example);
+        // A host that has no address is not meant either.
+        let example = meant.filter(|meant| meant != address).unwrap_or(example);
         format!("`{address}` is not an address to listen on; write it like {example}")
     })?;
     Ok(addresses.collect())

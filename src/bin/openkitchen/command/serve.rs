@@ -106,8 +106,8 @@ const COMMAND_LINE: CommandLine<ServeOptions> = CommandLine {
     usage: "openkitchen serve DIR [FLAGS]: serve a directory; log each exchange on stdout",
     flags: &FLAGS,
     notes: "404.html in DIR is the page for missing files; dot-files are hidden; a.js.br and\n\
-        a.js.gz are a.js, precompressed; a list has 10000 names at most. /healthz answers\n\
-        200. OPENKITCHEN_AUTH=user:password asks clients for a user and a password.\n\
+        a.js.gz are a.js, precompressed; a list has 10000 names at most. /healthz\n\
+        answers 200. OPENKITCHEN_AUTH=user:password asks for a user and a password.\n\
         Each flag is also a variable: --max-age is OPENKITCHEN_MAX_AGE.",
 };
 
