@@ -272,6 +272,30 @@ pub fn masked(target: &str) -> Cow<'_, str> {
     if at == 0 { Cow::Borrowed(target) } else { Cow::Owned(text + &target[at..]) }
 }
 
+/// Masks a URI for a log, such as that of a Referer: as [`masked`], and a user name with its password too.
+pub fn masked_uri(uri: &str) -> Cow<'_, str> {
+    let shown = masked(uri);
+    match userinfo(&shown) {
+        Some(Range { start, end }) => {
+            Cow::Owned(format!("{}***{}", &shown[..start], &shown[end..]))
+        }
+        None => shown,
+    }
+}
+
+/// Where a URI has a user name and a password (RFC 3986 section 3.2.1): before the `@` of its authority.
+fn userinfo(uri: &str) -> Option<Range<usize>> {
+    let colon = uri.find(':')?;
+    // In a path, as most targets are, no authority follows.
+    let is_scheme = !uri[..colon].contains(['/', '?', '#']);
+    let start = colon + "://".len();
+    if !is_scheme || !uri[colon..].starts_with("://") {
+        return None;
+    }
+    let authority = uri[start..].split(['/', '?', '#']).next()?;
+    authority.rfind('@').filter(|&length| length > 0).map(|length| start..start + length)
+}
+
 /// Returns where the values of parameters that probably hold keys are in a target or a URI.
 pub fn secret_values(target: &str) -> Vec<Range<usize>> {
     let Some(question) = target.find('?') else { return Vec::new() };
@@ -421,6 +445,17 @@ mod tests {
             ("/key?q", "/key?q"),
         ] {
             assert_eq!(masked(target), shown);
+            assert_eq!(masked_uri(target), shown);
+        }
+        for (uri, shown) in [
+            ("http://me:abc@h/?key=abc&q=@", "http://***@h/?key=***&q=@"),
+            ("https://abc@h:1", "https://***@h:1"),
+            ("http://me:a@bc@h/#@", "http://***@h/#@"),
+            ("http://@h/@", "http://@h/@"),
+            ("/x://me:abc@h/", "/x://me:abc@h/"),
+            ("/?q=http://me:abc@h/", "/?q=http://me:abc@h/"),
+        ] {
+            assert_eq!(masked_uri(uri), shown);
         }
     }
 }

@@ -12,6 +12,7 @@
 use std::io::ErrorKind;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, Shutdown, TcpStream};
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::thread::{self, Scope};
 use std::time::{Duration, Instant};
 
@@ -104,15 +105,17 @@ impl<T: Serve> Shared<'_, T> {
 }
 
 impl Acceptor {
-    /// Ends every `accept` that waits. On Linux, `shutdown` of a listening socket does it.
+    /// Ends every `accept` that waits. On Linux, `shutdown` of a listening socket does it. One that a service
+    /// manager has opened stays open: clients wait in its backlog until the service starts again.
     fn wake(&self) {
         let shut = |socket: &TcpStream| socket.shutdown(Shutdown::Both).is_ok();
-        if self.shutter.as_ref().is_some_and(shut) {
+        if !sys::is_inherited(&self.listener) && self.shutter.as_ref().is_some_and(shut) {
             return;
         }
-        // On other systems a connection wakes one thread in `accept`. The listener is non-blocking by
-        // now, so the next `accept` of that thread fails at once, and the thread ends.
+        // Otherwise a connection wakes one thread in `accept`. The listener is non-blocking by now, so the
+        // next `accept` of that thread fails at once, and the thread ends.
         while !self.none_accepting() {
+            let before = self.accepting.load(Ordering::SeqCst);
             let Ok(mut address) = self.listener.local_addr() else { return };
             // Windows connects to no 0.0.0.0.
             match address.ip() {
@@ -121,7 +124,13 @@ impl Acceptor {
                 _ => {}
             }
             if TcpStream::connect_timeout(&address, WAKE_CONNECT_TIMEOUT).is_err() {
+                // Better a listener that is shut than a thread that waits for ever.
+                let _ = self.shutter.as_ref().map(shut);
                 return;
+            }
+            let deadline = Instant::now() + WAKE_CONNECT_TIMEOUT;
+            while self.accepting.load(Ordering::SeqCst) >= before && Instant::now() < deadline {
+                thread::sleep(ACCEPT_END_PAUSE);
             }
         }
     }

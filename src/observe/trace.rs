@@ -242,18 +242,16 @@ fn print(queue: &TraceQueue, mut out: impl Write, options: TraceOptions) -> io::
             view.add(event);
             writer.add(&mut view);
             if writer.text.len() >= WRITE_BYTES {
-                writer.write_to(&mut out)?;
+                queue.write(|| writer.write_to(&mut out))?;
             }
         }
         view.wake(Instant::now());
         writer.add(&mut view);
-        writer.write_to(&mut out)?;
-        out.flush()?;
+        queue.write(|| writer.write_to(&mut out).and_then(|()| out.flush()))?;
     }
     view.finish();
     writer.add(&mut view);
-    writer.write_to(&mut out)?;
-    out.flush()
+    queue.write(|| writer.write_to(&mut out).and_then(|()| out.flush()))
 }
 
 /// Turns entries into text: a transcript, or the rows of a screen.

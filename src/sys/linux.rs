@@ -17,6 +17,7 @@ use super::signal;
 
 pub const RLIMIT_NOFILE: c_int = 7;
 pub const SOL_SOCKET: c_int = 1;
+pub const SO_ACCEPTCONN: c_int = 30;
 pub const SO_LINGER: c_int = 13;
 pub const ELOOP: c_int = 40;
 pub const ENOBUFS: c_int = 105;

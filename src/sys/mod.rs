@@ -21,7 +21,7 @@
 //! openat2                a file below a folder, where no link leads out of the folder
 //! openat                 the same step by step, where no link is followed
 //! open                   a file that may be a pipe, without waiting for its other end
-//! fcntl                  the listeners that a service manager has passed (LISTEN_FDS)
+//! fcntl, getsockopt      the listeners that a service manager has passed (LISTEN_FDS)
 //! (none)                 an argument is split at a byte: likewise
 //! /proc, /sys            how much memory there is: files, and no calls
 //! ```
@@ -183,6 +183,11 @@ pub fn stdout_columns() -> Option<usize> {
     system::stdout_columns()
 }
 
+/// Whether stdout is a plain file, and no pipe, terminal or device. False on systems that do not say.
+pub fn stdout_is_file() -> bool {
+    system::stdout_is_file()
+}
+
 /// Splits an argument of the command line at its first `=`; each part keeps its bytes. On Windows
 /// an argument that is not Unicode is not split.
 pub fn split_at_equals(argument: &OsStr) -> Option<(&OsStr, &OsStr)> {
@@ -306,13 +311,19 @@ pub struct FileState {
     pub attributes: [u64; 4],
 }
 
-/// The listening sockets that a service manager has opened for this process (LISTEN_FDS, LISTEN_PID). They
-/// are returned once: later calls return none, as on Windows.
+/// The listening sockets that a service manager has opened for this process (LISTEN_FDS, LISTEN_PID). Their
+/// backlog is the manager's. They are returned once: later calls return none, as on Windows.
 ///
 /// # Errors
-/// One of them is not there, or is no listening TCP socket.
+/// One of them is not there, or is no listening TCP socket; or a variable is no number.
 pub fn inherited_listeners() -> io::Result<Vec<TcpListener>> {
     system::inherited_listeners()
+}
+
+/// Whether this listener is one of [`inherited_listeners`]. The service manager has the same socket, for the
+/// next start of the service, so it must stay a listening one.
+pub fn is_inherited(listener: &TcpListener) -> bool {
+    system::is_inherited(listener)
 }
 
 /// Calls `on_signal` at the first SIGTERM, SIGHUP or Ctrl-C, in a thread of its own. The thread is

@@ -43,6 +43,10 @@ pub fn stdout_columns() -> Option<usize> {
     None
 }
 
+pub fn stdout_is_file() -> bool {
+    false
+}
+
 pub fn read_slice(time: Duration) -> Duration {
     time
 }
@@ -107,6 +111,10 @@ pub fn file_state(file: &Metadata) -> FileState {
 
 pub fn inherited_listeners() -> io::Result<Vec<TcpListener>> {
     Ok(Vec::new())
+}
+
+pub fn is_inherited(_: &TcpListener) -> bool {
+    false
 }
 
 pub fn on_stop_signal(_: impl FnOnce(StopSignals) + Send + 'static) -> io::Result<()> {

@@ -25,7 +25,7 @@ mod kernel;
 
 use kernel::{
     ELOOP, ENOBUFS, IoctlRequest, O_CLOEXEC, O_LARGEFILE, O_NOFOLLOW, O_NONBLOCK, RLIMIT_NOFILE,
-    ResourceAmount, SO_LINGER, SOL_SOCKET, TIOCGWINSZ, highest_soft_limit,
+    ResourceAmount, SO_ACCEPTCONN, SO_LINGER, SOL_SOCKET, TIOCGWINSZ, highest_soft_limit,
 };
 pub use kernel::{
     limit_malloc_arenas, open_beneath, path_of, reap_orphans, unacknowledged, use_batch_scheduling,
@@ -122,6 +122,11 @@ pub fn stdout_columns() -> Option<usize> {
     columns(io::stdout().as_fd())
 }
 
+pub fn stdout_is_file() -> bool {
+    let stdout = io::stdout().as_fd().try_clone_to_owned().map(File::from);
+    stdout.and_then(|file| file.metadata()).is_ok_and(|metadata| metadata.is_file())
+}
+
 /// The width of a terminal; `None` if the descriptor is none.
 fn columns(terminal: BorrowedFd<'_>) -> Option<usize> {
     let mut size = TerminalSize::default();
@@ -173,27 +178,58 @@ fn time(seconds: i64, nanoseconds: i64) -> SystemTime {
 
 pub fn inherited_listeners() -> io::Result<Vec<TcpListener>> {
     static ARE_TAKEN: AtomicBool = AtomicBool::new(false);
-    let number = |name| env::var(name).ok().and_then(|text| text.parse::<u32>().ok());
-    if number("LISTEN_PID") != Some(process::id()) || ARE_TAKEN.swap(true, Ordering::SeqCst) {
+    let own = c_int::try_from(process::id()).ok();
+    if own.is_none() || number_in("LISTEN_PID")? != own || ARE_TAKEN.swap(true, Ordering::SeqCst) {
         return Ok(Vec::new());
     }
-    let count = c_int::try_from(number("LISTEN_FDS").unwrap_or(0)).unwrap_or(0);
+    let end = FIRST_INHERITED.saturating_add(number_in("LISTEN_FDS")?.unwrap_or(0));
+    INHERITED_END.store(end, Ordering::SeqCst);
     let take = |descriptor: c_int| {
+        let unusable = |why: &str| {
+            io::Error::other(format!("descriptor {descriptor} is no listening TCP socket: {why}"))
+        };
         // SAFETY: F_SETFD takes a number and fails if the descriptor is not open. `from_raw_fd` is called
         // only if it is open. The variables say that it was opened for this process, and `ARE_TAKEN` that
         // nothing has taken it before.
         let listener = unsafe {
             if fcntl(descriptor, F_SETFD, FD_CLOEXEC) == -1 {
-                return Err(io::Error::last_os_error());
+                return Err(unusable(&io::Error::last_os_error().to_string()));
             }
             TcpListener::from_raw_fd(descriptor)
         };
-        // The first fails if the socket is no TCP socket, and the second if it does not listen.
-        listener.local_addr()?;
-        set_backlog(&listener, INHERITED_BACKLOG)?;
-        Ok(listener)
+        // Other sockets than those of IP have no such address.
+        listener.local_addr().map_err(|error| unusable(&error.to_string()))?;
+        match is_listening(&listener) {
+            Ok(true) => Ok(listener),
+            Ok(false) => Err(unusable("it does not listen")),
+            Err(error) => Err(unusable(&error.to_string())),
+        }
     };
-    (FIRST_INHERITED..FIRST_INHERITED.saturating_add(count)).map(take).collect()
+    (FIRST_INHERITED..end).map(take).collect()
+}
+
+pub fn is_inherited(listener: &TcpListener) -> bool {
+    (FIRST_INHERITED..INHERITED_END.load(Ordering::SeqCst)).contains(&listener.as_raw_fd())
+}
+
+/// The number in an environment variable. `None` if it is not set, or empty.
+fn number_in(name: &str) -> io::Result<Option<c_int>> {
+    let Some(text) = env::var_os(name).filter(|text| !text.is_empty()) else { return Ok(None) };
+    let number = text.to_str().and_then(|text| text.parse().ok()).filter(|&number| number >= 0);
+    let wrong = || io::Error::other(format!("{name} is no number: `{}`", text.display()));
+    number.ok_or_else(wrong).map(Some)
+}
+
+/// Whether the socket waits for connections.
+fn is_listening(socket: &TcpListener) -> io::Result<bool> {
+    let (mut value, mut length): (c_int, _) = (0, size_of::<c_int>() as c_uint);
+    // SAFETY: the call writes an `int` and its length through the pointers, which live across it; the
+    // descriptor is open as long as `socket` lives.
+    let result = unsafe {
+        let value = (&raw mut value).cast();
+        getsockopt(socket.as_raw_fd(), SOL_SOCKET, SO_ACCEPTCONN, value, &raw mut length)
+    };
+    if result == 0 { Ok(value != 0) } else { Err(io::Error::last_os_error()) }
 }
 
 pub fn on_stop_signal(on_signal: impl FnOnce(StopSignals) + Send + 'static) -> io::Result<()> {
@@ -304,8 +340,8 @@ const SIG_IGN: Disposition = ptr::without_provenance(1);
 
 /// The first descriptor that a service manager passes: sd_listen_fds(3).
 const FIRST_INHERITED: c_int = 3;
-/// The backlog of an inherited listener: what systemd sets by default.
-const INHERITED_BACKLOG: c_int = 4096;
+/// The descriptor after the last of them.
+static INHERITED_END: AtomicI32 = AtomicI32::new(FIRST_INHERITED);
 const F_SETFD: c_int = 2;
 const FD_CLOEXEC: c_int = 1;
 
@@ -346,6 +382,13 @@ unsafe extern "C" {
         name: c_int,
         value: *const c_void,
         length: c_uint,
+    ) -> c_int;
+    fn getsockopt(
+        socket: c_int,
+        level: c_int,
+        name: c_int,
+        value: *mut c_void,
+        length: *mut c_uint,
     ) -> c_int;
     fn listen(socket: c_int, backlog: c_int) -> c_int;
     fn openat(directory: c_int, path: *const c_char, flags: c_int, ...) -> c_int;
@@ -452,6 +495,16 @@ mod tests {
         }
         let file = File::open("/proc/self/limits").expect("a file");
         assert_eq!(columns(file.as_fd()), None, "no terminal");
+    }
+
+    #[test]
+    fn a_socket_that_does_not_listen_is_told_from_one_that_does() {
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a port");
+        assert!(is_listening(&listener).expect("the option"));
+        let client = TcpStream::connect(listener.local_addr().expect("a port")).expect("open");
+        assert!(!is_listening(&OwnedFd::from(client).into()).expect("the option"));
+        let file = OwnedFd::from(File::open("/").expect("a folder"));
+        is_listening(&file.into()).expect_err("no socket");
     }
 
     #[test]

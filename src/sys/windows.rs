@@ -5,7 +5,7 @@ use std::fs::{File, OpenOptions};
 use std::io;
 use std::net::{TcpListener, TcpStream};
 use std::os::windows::fs::OpenOptionsExt;
-use std::os::windows::io::{AsRawHandle, AsRawSocket};
+use std::os::windows::io::{AsHandle, AsRawHandle, AsRawSocket};
 use std::path::Path;
 use std::sync::OnceLock;
 use std::sync::mpsc::{self, Receiver, Sender};
@@ -20,8 +20,9 @@ mod other;
 
 pub use other::{
     as_stream, catch_sigxfsz, create_private_file, create_private_folder, file_state,
-    inherited_listeners, limit_malloc_arenas, open_beneath, open_without_links, path_of,
-    raise_descriptor_limit, reap_orphans, split_at_equals, unacknowledged, use_batch_scheduling,
+    inherited_listeners, is_inherited, limit_malloc_arenas, open_beneath, open_without_links,
+    path_of, raise_descriptor_limit, reap_orphans, split_at_equals, unacknowledged,
+    use_batch_scheduling,
 };
 
 /// ERROR_NOT_ENOUGH_MEMORY, ERROR_OUTOFMEMORY, WSAEMFILE and WSAENOBUFS.
@@ -120,6 +121,11 @@ pub fn show_colours() -> bool {
         GetConsoleMode(stdout, &raw mut mode) == 0
             || SetConsoleMode(stdout, mode | ENABLE_VIRTUAL_TERMINAL_PROCESSING) != 0
     }
+}
+
+pub fn stdout_is_file() -> bool {
+    let stdout = io::stdout().as_handle().try_clone_to_owned().map(File::from);
+    stdout.and_then(|file| file.metadata()).is_ok_and(|metadata| metadata.is_file())
 }
 
 pub fn on_stop_signal(on_signal: impl FnOnce(StopSignals) + Send + 'static) -> io::Result<()> {

@@ -1,8 +1,11 @@
 //! Tests of `serve`: its flags, its log, its password and its listeners. What is sent for a file is tested
 //! with the library, in `tests/api/files.rs`.
 
-use std::io::Read;
-use std::process::Command;
+use std::io::{self, PipeReader, PipeWriter, Read, Write};
+use std::net::{Shutdown, SocketAddr, TcpListener};
+use std::os::fd::OwnedFd;
+use std::process::{Command, Stdio};
+use std::sync::mpsc;
 use std::time::{Duration, Instant};
 use std::{fs, thread};
 
@@ -10,7 +13,7 @@ use openkitchen::Transcript;
 
 use crate::support::client::Client;
 use crate::support::process::{
-    Folder, ServerProcess, TIMEOUT, free_address, need, openkitchen, run,
+    Folder, Process, ServerProcess, TIMEOUT, free_address, need, openkitchen, run, signal,
 };
 
 /// A folder with a page.
@@ -134,6 +137,11 @@ fn the_log_has_a_line_for_each_exchange_in_the_combined_format() {
     server.request("HEAD /a.txt", "User-Agent: caf\u{e9}\t\x1b[31m\r\n", "");
     server.request("GET /a.txt", "Range: bytes=0-1\r\n", "");
     let mut client = server.client();
+    // No UTF-8.
+    client.send(b"GET /a.txt HTTP/1.1\r\nHost: h\r\nReferer: http://me:pw@h/?key=\xff&q=\xff\r\n");
+    client.send(b"User-Agent: \xff\xfe\xe9\r\nConnection: close\r\n\r\n");
+    client.read_to_end();
+    let mut client = server.client();
     client.send("GET /a.txt HTTP/1.0\r\n\r\n");
     client.read_to_end();
     server.get("/healthz");
@@ -147,7 +155,7 @@ fn the_log_has_a_line_for_each_exchange_in_the_combined_format() {
     client.send(format!("GET /{} HTTP/1.1\r\nHost: h\r\n\r\n", "a".repeat(20_000)));
     client.read_to_end();
     server.request("GET /a.txt", "If-None-Match: *\r\n", "");
-    (0..9).for_each(|_| drop(server.wait_for_line("127.0.0.1 - - [")));
+    (0..10).for_each(|_| drop(server.wait_for_line("127.0.0.1 - - [")));
     let exit = server.stop();
     assert_eq!(exit.code, Some(0));
     let whole: Vec<&str> = exit.stdout.lines().filter(|line| !line.starts_with('#')).collect();
@@ -161,10 +169,11 @@ fn the_log_has_a_line_for_each_exchange_in_the_combined_format() {
             &r#""GET /none?token=***&q=1 HTTP/1.1" 400 X "-" "-""#.replace('X', length(1)),
             r#""HEAD /a.txt HTTP/1.1" 400 0 "-" "-""#,
             r#""GET /a.txt HTTP/1.1" 206 2 "-" "-""#,
+            r#""GET /a.txt HTTP/1.1" 200 7 "http://***@h/?key=***&q=\xFF" "\xFF\xFE\xE9""#,
             r#""GET /a.txt HTTP/1.0" 200 7 "-" "-""#,
-            &r#""nonsense \x22\x5C \x1B" 400 X "-" "-""#.replace('X', length(5)),
-            &r#""\x16\x03\x01\xFF" 400 X "-" "-""#.replace('X', length(6)),
-            &format!(r#""GET /{}" 414 {} "-" "-""#, "a".repeat(1019), length(7)),
+            &r#""nonsense \x22\x5C \x1B" 400 X "-" "-""#.replace('X', length(6)),
+            &r#""\x16\x03\x01\xFF" 400 X "-" "-""#.replace('X', length(7)),
+            &format!(r#""GET /{}" 414 {} "-" "-""#, "a".repeat(1019), length(8)),
             r#""GET /a.txt HTTP/1.1" 304 0 "-" "-""#,
         ]
     );
@@ -226,24 +235,183 @@ fn a_stdout_that_is_not_read_or_closed_stalls_no_request() {
     assert!(since.elapsed() < Duration::from_secs(3), "the stop waits for nobody");
 }
 
+/// Starts the command with this stdout and stderr. Its address is that of the port file.
+fn start_with(
+    folder: &Folder,
+    flags: &str,
+    [stdout, stderr]: [impl Into<Stdio>; 2],
+) -> (Process, SocketAddr) {
+    let port_file = folder.file("port");
+    let mut command = serve(folder, flags);
+    command.arg("--port-file").arg(&port_file).stdout(stdout).stderr(stderr);
+    let mut process = Process::spawn(&mut command);
+    let since = Instant::now();
+    while !port_file.exists() {
+        assert!(since.elapsed() < TIMEOUT && process.is_running());
+        thread::yield_now();
+    }
+    (process, addresses(&port_file)[0].parse().unwrap())
+}
+
+/// Sends SIGTERM, and returns how long the process runs then.
+fn stop(mut process: Process) -> Duration {
+    let since = Instant::now();
+    signal("TERM", &process.id().to_string());
+    assert_eq!(process.code(), Some(0));
+    since.elapsed()
+}
+
+/// A pipe that takes nothing more, until its reading end is read or dropped.
+fn full_pipe() -> (PipeReader, PipeWriter) {
+    let (reader, mut writer) = io::pipe().unwrap();
+    let end = writer.try_clone().unwrap();
+    let (sender, is_full) = mpsc::channel();
+    thread::spawn(move || {
+        while writer.write_all(&[b'\n'; 64 * 1024]).is_ok() {
+            let _ = sender.send(());
+        }
+    });
+    // A pipe that holds less is full at once.
+    let _ = is_full.recv_timeout(Duration::from_secs(1));
+    (reader, end)
+}
+
+/// Two clients send so many requests each, and do not wait for the responses in between.
+fn flood(address: SocketAddr, requests: usize) {
+    let request =
+        format!("GET /a.txt HTTP/1.1\r\nHost: h\r\nUser-Agent: {}\r\n\r\n", "u".repeat(1000));
+    let exchange = || {
+        let mut client = Client::connect(address);
+        let mut writer = client.stream.try_clone().unwrap();
+        thread::scope(|scope| {
+            scope.spawn(move || {
+                (0..requests).for_each(|_| writer.write_all(request.as_bytes()).unwrap());
+                writer.shutdown(Shutdown::Write).unwrap();
+            });
+            let responses = String::from_utf8(client.read_to_end()).unwrap();
+            assert_eq!(responses.matches("HTTP/1.1 200 OK").count(), requests);
+        });
+    };
+    thread::scope(|scope| {
+        scope.spawn(exchange.clone());
+        scope.spawn(exchange);
+    });
+}
+
 #[test]
-fn lines_that_are_lost_are_counted_on_stderr() {
+fn a_log_in_a_file_or_in_a_pipe_that_is_read_has_every_line() {
+    let folder = folder();
+    let log = folder.file("log");
+    let (file, null) = (fs::File::create(&log).unwrap(), fs::File::open("/dev/null").unwrap());
+    let (server, address) = start_with(&folder, "", [file, null]);
+    flood(address, 5000);
+    stop(server);
+    let lines = |log: &str| log.lines().filter(|line| line.starts_with("127.0.0.1 - - [")).count();
+    assert_eq!(lines(&fs::read_to_string(&log).unwrap()), 10_000);
+    // A pipe that is read while the server runs.
+    let mut server = start(&folder, "");
+    let address = server.address;
+    let flooding = thread::spawn(move || flood(address, 5000));
+    (0..10_000).for_each(|_| drop(server.wait_for_line("127.0.0.1 - - [")));
+    flooding.join().unwrap();
+    let exit = server.stop();
+    assert_eq!((exit.code, &*exit.stderr), (Some(0), ""));
+}
+
+#[test]
+fn lines_that_are_lost_are_counted_in_their_place_and_on_stderr() {
     let folder = folder();
     let mut server = start(&folder, "");
-    let mut client = server.client();
-    let request = format!("GET /a.txt?{} HTTP/1.1\r\nHost: h\r\n\r\n", "x".repeat(900));
-    let mut exchange = || {
-        client.send(&request);
-        client.response();
-    };
-    // The pipe holds about 60 lines, and two buffers hold as many each.
-    (0..500).for_each(|_| exchange());
-    let since = Instant::now();
-    while !server.stderr().contains("of the access log were lost: ") {
-        assert!(since.elapsed() < TIMEOUT, "{}", server.stderr());
-        exchange(); // so that there is always a line to read
-        assert!(server.wait_for_line("127.0.0.1 - - [").ends_with("\" 200 7 \"-\" \"-\""));
+    // 2 MiB of lines: the pipe and the queue hold less.
+    flood(server.address, 1000);
+    assert!(server.stderr().contains("warn: 1 line of stdout was lost so far: it is read too "));
+    let (mut kept, mut lost) = (0, 0);
+    while kept + lost < 2000 {
+        match server.wait_for_line("") {
+            line if line.starts_with("127.0.0.1 - - [") => kept += 1,
+            line => {
+                match line.strip_prefix("# ").and_then(|rest| rest.split_once(" lines were ")) {
+                    Some((count, "lost here")) => lost += count.parse::<usize>().unwrap(),
+                    _ => assert!(line.starts_with("# serving "), "{line}"),
+                }
+            }
+        }
     }
+    server.get("/a.txt");
+    assert!(server.wait_for_line("127.0.0.1 - - [").ends_with("\" 200 7 \"-\" \"-\""));
+    let exit = server.stop();
+    let last = format!("warn: {lost} lines of stdout were lost");
+    assert!(lost > 100 && exit.stderr.contains(&last), "{last}: {}", exit.stderr);
+}
+
+#[test]
+fn a_stdout_that_cannot_be_written_is_told_on_stderr() {
+    let folder = folder();
+    let full = fs::File::options().write(true).open("/dev/full").unwrap();
+    let (reader, closed) = io::pipe().unwrap();
+    drop(reader);
+    for (stdout, expected) in [
+        (Stdio::from(full), "lost so far: No space left on device"),
+        (Stdio::from(closed), "lost so far: Broken pipe"),
+    ] {
+        let files = Folder::new();
+        let stderr = files.file("stderr");
+        let outputs = [stdout, fs::File::create(&stderr).unwrap().into()];
+        let (server, address) = start_with(&folder, "", outputs);
+        flood(address, 50);
+        stop(server);
+        let stderr = fs::read_to_string(stderr).unwrap();
+        assert!(stderr.contains(expected), "{stderr}");
+        assert!(stderr.contains("warn: 102 lines of stdout were lost"), "{stderr}");
+        assert!(stderr.lines().count() < 8, "not a line for each: {stderr}");
+        fs::remove_file(folder.file("port")).unwrap();
+    }
+}
+
+#[test]
+fn a_server_starts_answers_and_stops_where_stdout_and_stderr_take_nothing() {
+    let folder = folder();
+    for flags in ["", "--log off", "--trace"] {
+        let (_reader, pipe) = full_pipe();
+        let outputs = [pipe.try_clone().unwrap(), pipe];
+        let (server, address) = start_with(&folder, flags, outputs);
+        flood(address, 100);
+        let stopped = stop(server);
+        assert!(stopped < Duration::from_secs(1), "{flags}: {stopped:?}");
+        fs::remove_file(folder.file("port")).unwrap();
+    }
+}
+
+#[test]
+fn a_log_that_nothing_reads_delays_no_stop() {
+    let folder = folder();
+    let stops = (0..5).map(|_| {
+        let (_reader, pipe) = io::pipe().unwrap();
+        let (server, address) = start_with(&folder, "", [pipe.into(), Stdio::null()]);
+        flood(address, 500); // longer than a write that goes on takes
+        fs::remove_file(folder.file("port")).unwrap();
+        stop(server)
+    });
+    let shortest = stops.min();
+    assert!(shortest < Some(Duration::from_millis(300)), "{shortest:?}");
+}
+
+#[test]
+fn an_error_that_happens_for_each_request_has_ten_lines() {
+    let files = Folder::new();
+    let server = start(&files, "--log off");
+    let large = fs::File::create(files.file("large")).unwrap();
+    for _ in 0..15 {
+        large.set_len(64 << 20).unwrap();
+        let mut client = server.client();
+        client.send("GET /large HTTP/1.1\r\nHost: h\r\n\r\n");
+        client.stream.read_exact(&mut [0]).unwrap();
+        large.set_len((64 << 20) + 1).unwrap(); // while most of it is not sent
+        client.read_to_end();
+    }
+    let exit = server.stop();
+    assert_eq!(exit.stderr.matches("the content of a response ends early: ").count(), 10);
+    assert!(exit.stderr.contains("5 warnings or errors were left out, "), "{}", exit.stderr);
 }
 
 #[test]
@@ -396,12 +564,8 @@ fn a_listener_of_a_service_manager_takes_the_place_of_listen() {
     }
     command.arg(env!("CARGO_BIN_EXE_openkitchen")).args(["serve", "--listen", "127.0.0.1:1"]);
     // It starts the server at the first connection, so nothing prints an address before.
-    let mut process = command
-        .arg(files.file(""))
-        .stdout(std::process::Stdio::null())
-        .stderr(std::process::Stdio::piped())
-        .spawn()
-        .unwrap();
+    let mut process =
+        command.arg(files.file("")).stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
     let mut stderr = process.stderr.take().unwrap();
     let mut seen = String::new();
     while seen.matches("Listening on ").count() < 2 {
@@ -414,12 +578,84 @@ fn a_listener_of_a_service_manager_takes_the_place_of_listen() {
         client.send("GET /a.txt HTTP/1.1\r\nHost: h\r\n\r\n");
         assert_eq!(client.response().text(), "content", "{address}");
     }
-    crate::support::process::signal("TERM", &process.id().to_string());
+    signal("TERM", &process.id().to_string());
     assert!(process.wait().unwrap().success(), "it is the same process, and stops gracefully");
     // A number of descriptors that are not there is an error.
     let line =
         format!("LISTEN_PID=$$ LISTEN_FDS=3 exec {} serve .", env!("CARGO_BIN_EXE_openkitchen"));
     let ended = run(Command::new("sh").args(["-c", &line]));
     assert_eq!(ended.code, Some(2));
-    assert!(ended.stderr.contains("LISTEN_FDS names a descriptor that is no "), "{}", ended.stderr);
+    assert!(ended.stderr.contains("LISTEN_FDS cannot be used: descriptor 3 is no listening TCP "));
+}
+
+#[test]
+fn clients_wait_while_a_service_with_a_listener_of_its_manager_starts_again() {
+    let folder = folder();
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let start = || {
+        let mut command = Command::new("sh");
+        let line = "exec 3<&0 0</dev/null; LISTEN_PID=$$ LISTEN_FDS=1 exec \"$0\" serve \"$1\"";
+        command.args(["-c", line, env!("CARGO_BIN_EXE_openkitchen")]).arg(folder.file(""));
+        ServerProcess::start(command.stdin(OwnedFd::from(listener.try_clone().unwrap())))
+    };
+    let mut waiting: Option<Client> = None;
+    for _ in 0..3 {
+        let server = start();
+        if let Some(mut client) = waiting.take() {
+            assert_eq!(client.response().text(), "content");
+        }
+        assert_eq!(server.get("/a.txt").text(), "content");
+        let since = Instant::now();
+        assert_eq!(server.stop().code, Some(0));
+        assert!(since.elapsed() < Duration::from_secs(2), "{:?}", since.elapsed());
+        let client = waiting.insert(Client::connect(listener.local_addr().unwrap()));
+        client.send("GET /a.txt HTTP/1.1\r\nHost: h\r\n\r\n");
+    }
+}
+
+/// A service manager: the command `serve` with descriptor 3, which is `socket` in this line of Python.
+fn with_descriptor(line: &str, listen_fds: &str) -> Command {
+    let program = format!(
+        "import os, socket, sys\n\
+         {line}\n\
+         os.dup2(socket.fileno(), 3); os.set_inheritable(3, True)\n\
+         os.environ.update(LISTEN_PID=str(os.getpid()), LISTEN_FDS=sys.argv[1])\n\
+         os.execv(sys.argv[2], sys.argv[2:])"
+    );
+    let mut command = Command::new("python3");
+    command.args(["-c", &program, listen_fds, env!("CARGO_BIN_EXE_openkitchen")]);
+    command.args(["serve", ".", "--listen", "127.0.0.1:0"]);
+    command
+}
+
+#[test]
+fn a_descriptor_that_does_not_listen_is_no_listener() {
+    if !need("python3", "python3 --version") {
+        return;
+    }
+    let listening = "socket = socket.create_server(('127.0.0.1', 0), backlog=7)";
+    for (line, listen_fds, expected) in [
+        ("socket = socket.socket(); socket.bind(('127.0.0.1', 0))", "1", "it does not listen"),
+        ("socket = socket.socket()", "1", "it does not listen"),
+        ("socket = socket.socket(type=socket.SOCK_DGRAM)", "1", "it does not listen"),
+        ("socket, other = socket.socketpair()", "1", "is no listening TCP socket: "),
+        ("socket = open('/dev/null')", "1", "is no listening TCP socket: "),
+        (listening, "2", "descriptor 4 is no listening TCP socket: "),
+        (listening, "abc", "LISTEN_FDS is no number: `abc`"),
+        (listening, "-1", "LISTEN_FDS is no number: `-1`"),
+        (listening, "99999999999", "LISTEN_FDS is no number: `99999999999`"),
+    ] {
+        let ended = run(&mut with_descriptor(line, listen_fds));
+        assert_eq!(ended.code, Some(2), "{line} {listen_fds}: {ended:?}");
+        let start = "openkitchen: LISTEN_FDS cannot be used: ";
+        assert!(ended.stderr.starts_with(start) && ended.stderr.contains(expected), "{ended:?}");
+    }
+    // The backlog of the manager stays.
+    if need("ss", "ss -V") {
+        let server = ServerProcess::start(&mut with_descriptor(listening, "1"));
+        let port = format!("sport = :{}", server.address.port());
+        let shown = Command::new("ss").args(["-ltnH", &port]).output().unwrap().stdout;
+        let shown = String::from_utf8(shown).unwrap();
+        assert_eq!(shown.split_whitespace().nth(2), Some("7"), "{shown}");
+    }
 }

@@ -244,12 +244,16 @@ impl Process {
         Process(command.spawn().unwrap())
     }
 
+    pub fn id(&self) -> u32 {
+        self.0.id()
+    }
+
     pub fn is_running(&mut self) -> bool {
         self.0.try_wait().unwrap().is_none()
     }
 
     /// Waits for its end, and returns the exit code.
-    fn code(&mut self) -> Option<i32> {
+    pub fn code(&mut self) -> Option<i32> {
         let since = Instant::now();
         while self.is_running() {
             assert!(since.elapsed() < TIMEOUT, "the process does not end");

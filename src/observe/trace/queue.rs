@@ -21,6 +21,9 @@ use super::event::{Observed, TraceEvent};
 /// Bytes that may wait in the queue. The printing thread may hold as many again: 4 MiB in all.
 const MAX_QUEUED_BYTES: usize = 2 * 1024 * 1024;
 
+/// After this time, a write is taken for one that never ends.
+const STUCK_AFTER: Duration = Duration::from_millis(500);
+
 /// Roughly what an event takes in memory besides its bytes.
 const EVENT_BYTES: usize = 128;
 
@@ -43,6 +46,8 @@ struct QueueState {
     is_ended: bool,
     /// Whether the printing thread waits no longer than until a given time.
     wakes_by_itself: bool,
+    /// Since when the printing thread waits for a write.
+    writing_since: Option<Instant>,
 }
 
 impl TraceQueue {
@@ -99,13 +104,32 @@ impl TraceQueue {
         }
     }
 
-    /// Accepts no more events, and waits for the printing thread to end. False after the timeout.
+    /// Accepts no more events, and waits for the printing thread to end. False after the timeout, or after a
+    /// write that has taken [`STUCK_AFTER`].
     pub fn close(&self, timeout: Duration) -> bool {
+        let deadline = Instant::now() + timeout;
         let mut state = self.state();
         state.is_closing = true;
         self.changed.notify_all();
-        let waited = self.changed.wait_timeout_while(state, timeout, |state| !state.is_ended);
-        waited.unwrap_or_else(PoisonError::into_inner).0.is_ended
+        while !state.is_ended {
+            let writing = state.writing_since.map_or(Duration::ZERO, |since| since.elapsed());
+            let left = deadline.saturating_duration_since(Instant::now());
+            let left = left.min(STUCK_AFTER.saturating_sub(writing));
+            if left.is_zero() {
+                return false;
+            }
+            let waited = self.changed.wait_timeout(state, left);
+            state = waited.unwrap_or_else(PoisonError::into_inner).0;
+        }
+        true
+    }
+
+    /// Writes to a terminal, in the printing thread.
+    pub fn write<T>(&self, write: impl FnOnce() -> T) -> T {
+        self.state().writing_since = Some(Instant::now());
+        let result = write();
+        self.state().writing_since = None;
+        result
     }
 
     /// Reports that the printing thread has ended: from now on events are dropped.

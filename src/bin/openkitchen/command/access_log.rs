@@ -7,59 +7,43 @@
 //! The third column is the user, where `serve` asks for a password and the request has it.
 //!
 //! What a client sends cannot end a line or a quoted part: a quote, a backslash, a control character and
-//! each byte beyond ASCII are written as `\xHH`. What looks like a key in a target is masked. Of a
-//! request whose head could not be read, the log has the first line as it was sent; `"-"` if there is none.
+//! each byte beyond ASCII are written as `\xHH`. What looks like a key in a target or a field, or a password in
+//! a URL, is masked. Of a request whose head could not be read, the log has the first line; `"-"` if there is
+//! none.
 //!
-//! A response never waits for the reader of stdout. If it is slow or gone, lines are lost, and their number
-//! is logged on stderr.
+//! No response waits for a reader of stdout that is too slow or gone. Lines are lost then, and their number
+//! is told in their place and on stderr: see [`LineQueue`].
 
-use std::borrow::Cow;
 use std::fmt::Write as _;
 use std::io;
 use std::net::{IpAddr, SocketAddr};
-use std::sync::Arc;
-use std::thread;
-use std::time::{Duration, SystemTime};
+use std::time::SystemTime;
 
-use openkitchen::message::counted::counted;
 use openkitchen::message::date::log_date;
-use openkitchen::message::target::masked;
+use openkitchen::message::target::masked_uri;
 use openkitchen::{Answered, Observer};
 
 use super::auth::Auth;
 use super::line_queue::LineQueue;
+use super::stdout;
 
 /// Bytes of a field that one line has, at most.
 const MAX_FIELD_BYTES: usize = 1024;
 
 /// An observer that writes a line for each exchange.
 pub struct AccessLog {
-    queue: Arc<LineQueue>,
+    queue: &'static LineQueue,
     /// The user that requests may be from.
     auth: Option<&'static Auth>,
 }
 
 impl AccessLog {
-    /// Starts the thread that writes to stdout.
+    /// A log that is written to stdout.
     ///
     /// # Errors
     /// The system grants no thread.
     pub fn on_stdout(auth: Option<&'static Auth>) -> io::Result<AccessLog> {
-        let queue = Arc::new(LineQueue::new(Duration::ZERO));
-        let reader = Arc::clone(&queue);
-        let on_loss = |lost| {
-            let lost = counted(lost, "line of the access log was", "lines of the access log were");
-            log::warn!("{lost} lost: stdout is read too slowly");
-            String::new()
-        };
-        let write = move || reader.write_to(io::stdout(), on_loss);
-        thread::Builder::new().name("access log".into()).spawn(write)?;
-        Ok(AccessLog { queue, auth })
-    }
-
-    /// Waits until the lines are written, not long.
-    pub fn finish(&self) {
-        self.queue.finish();
+        stdout::queue().map(|queue| AccessLog { queue, auth })
     }
 }
 
@@ -94,16 +78,22 @@ fn line(exchange: &Answered<'_>, user: Option<&str>, now: SystemTime) -> String 
             let _ = write!(line, " {version}");
         }
         None if unread_line.is_empty() => line.push('-'),
-        None => push_masked(&mut line, unread_line),
+        // One of its words may be a target.
+        None => {
+            let start = &unread_line[..unread_line.len().min(MAX_FIELD_BYTES)];
+            for (index, word) in start.split(|&byte| byte == b' ').enumerate() {
+                line += if index > 0 { " " } else { "" };
+                push_masked(&mut line, word);
+            }
+        }
     }
     let _ = write!(line, "\" {} {content_sent}", status.code());
     for name in ["referer", "user-agent"] {
         let value = exchange.fields.and_then(|fields| fields.values(name).next());
         line += " \"";
-        match value.map(String::from_utf8_lossy) {
+        match value {
             None => line.push('-'),
-            // A Referer is a URL, and may have a key as a target may.
-            Some(value) => push_escaped(&mut line, masked(&value).as_bytes()),
+            Some(value) => push_masked(&mut line, value),
         }
         line.push('"');
     }
@@ -111,22 +101,22 @@ fn line(exchange: &Answered<'_>, user: Option<&str>, now: SystemTime) -> String 
     line
 }
 
+/// Masks bytes that are no UTF-8. Each of them stands for the character with its number.
+fn masked_bytes(bytes: &[u8]) -> Vec<u8> {
+    let text: String = bytes.iter().map(|&byte| char::from(byte)).collect();
+    masked_uri(&text).chars().filter_map(|letter| u8::try_from(letter).ok()).collect()
+}
+
 /// The address alone. An IPv4 client of a listener for both versions has an IPv6 address there.
 fn address(peer: &SocketAddr) -> IpAddr {
     peer.ip().to_canonical()
 }
 
-/// The first line of a request that could not be read. Its words may be a target that has a key.
-fn push_masked(line: &mut String, unread_line: &[u8]) {
-    let start = &unread_line[..unread_line.len().min(MAX_FIELD_BYTES)];
-    for (index, word) in start.split(|&byte| byte == b' ').enumerate() {
-        if index > 0 {
-            line.push(' ');
-        }
-        match masked(&String::from_utf8_lossy(word)) {
-            Cow::Owned(masked) => push_escaped(line, masked.as_bytes()),
-            Cow::Borrowed(_) => push_escaped(line, word),
-        }
+/// A Referer is a URL, and may have a key as a target may.
+fn push_masked(line: &mut String, value: &[u8]) {
+    match str::from_utf8(value) {
+        Ok(text) => push_escaped(line, masked_uri(text).as_bytes()),
+        Err(_) => push_escaped(line, &masked_bytes(value)),
     }
 }
 

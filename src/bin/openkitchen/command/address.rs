@@ -18,6 +18,13 @@ pub fn authority(typed: &OsStr) -> Result<String, CliError> {
                         give the address of a plain HTTP server";
         return Err(CliError::Usage(sentence.into()));
     }
+    // It is not repeated: a password has no place in a log.
+    let after_scheme = typed.split_once("://").map_or(typed, |(_, rest)| rest);
+    let mut parts = after_scheme.trim_start_matches('/').split(['/', '?', '#']);
+    if parts.next().is_some_and(|part| part.contains('@')) {
+        let sentence = "ADDR takes no user name and no password: leave out what is before the @";
+        return Err(CliError::Usage(sentence.into()));
+    }
     let url = typed.strip_prefix("http://");
     let bare = url.unwrap_or(typed);
     let bare = bare.split(['/', '?', '#']).next().unwrap_or_default();
@@ -75,5 +82,10 @@ mod tests {
         ] {
             assert!(matches!(authority(OsStr::new(typed)), Err(CliError::Usage(_))), "{typed}");
         }
+        for typed in ["http://u:pw@h:1/", "u:pw@h:1", "u:pw@", "ftp://u:pw@h/", "//u:pw@h"] {
+            let error = format!("{:?}", authority(OsStr::new(typed)));
+            assert!(error.contains("no user name") && !error.contains("pw"), "{error}");
+        }
+        assert_eq!(authority(OsStr::new("h:1/?mail=a@b")), Ok("h:1".to_owned()));
     }
 }

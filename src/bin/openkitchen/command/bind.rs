@@ -32,9 +32,8 @@ impl Bound {
 /// # Errors
 /// A sentence for the user: what happened, and which address to try.
 pub fn bind(wanted: &[String], default: &str) -> Result<Bound, String> {
-    let listeners = sys::inherited_listeners().map_err(|error| {
-        format!("LISTEN_FDS names a descriptor that is no listening TCP socket: {error}")
-    })?;
+    let listeners = sys::inherited_listeners()
+        .map_err(|error| format!("LISTEN_FDS cannot be used: {error}"))?;
     if listeners.is_empty() {
         let wanted: Vec<&str> = match wanted {
             [] => vec![default],

@@ -1,15 +1,21 @@
 //! Asks a server whether it is well: for images that hold no curl.
 
 use std::ffi::OsString;
-use std::io::{ErrorKind, Read, Write};
+use std::io::{self, ErrorKind, Read, Write};
 use std::net::TcpStream;
 use std::process::ExitCode;
-use std::time::{Duration, Instant};
+use std::sync::{Arc, Condvar, Mutex, PoisonError};
+use std::thread;
+use std::time::Duration;
 
+use openkitchen::message::outline::Outline;
 use openkitchen::play::connect;
 
-use super::flags::{CommandLine, Flag, SECONDS, listen, time};
+use super::flags::{self, ADDRESS, CommandLine, Flag, SECONDS, listen, time};
 use super::{CliError, address};
+
+/// The longest head of a response that is read, interim responses before it included.
+const MAX_HEAD: usize = 64 * 1024;
 
 /// What the flags set.
 struct HealthcheckOptions {
@@ -29,8 +35,9 @@ const COMMAND_LINE: CommandLine<HealthcheckOptions> = CommandLine {
     usage: "openkitchen healthcheck [URL] [FLAGS]: ask a server whether it is well\n\n\
         openkitchen healthcheck http://127.0.0.1:8080/healthz   or 8080 alone",
     flags: &FLAGS,
-    notes: "Without a URL it asks at OPENKITCHEN_LISTEN, or at port 8080. Exit code: 0 the\n\
-        status is from 200 to 299, 1 it is another, or there was no answer.\n\
+    notes: "Without a URL it asks at OPENKITCHEN_LISTEN, or at port 8080; without a path it\n\
+        asks for /healthz. Exit code: 0 the status is from 200 to 299, 1 it is another,\n\
+        or there was no answer.\n\
         Each flag is also a variable: --timeout is OPENKITCHEN_TIMEOUT.",
 };
 
@@ -50,23 +57,44 @@ pub fn command(arguments: &[OsString]) -> Result<ExitCode, CliError> {
     };
     let url = match &others[..] {
         [url] => url.clone(),
-        [] => options.listen.first().map_or("127.0.0.1:8080", String::as_str).into(),
+        [] => listened(&options.listen)?.into(),
         [_, more, ..] => {
             let more = more.display();
             return Err(CliError::Usage(format!("`{more}` is one too many: healthcheck URL")));
         }
     };
     let authority = reachable(&address::authority(&url)?);
-    let url = url.to_string_lossy();
-    let path = match url.strip_prefix("http://").unwrap_or(&url).split_once('/') {
-        Some((_, path)) if !path.is_empty() => format!("/{path}"),
-        _ => "/healthz".to_owned(),
-    };
+    let path = target(&url.to_string_lossy())?;
     match status(&authority, &path, options.timeout) {
         Ok(200..300) => Ok(ExitCode::SUCCESS),
         Ok(status) => Err(CliError::Failed(format!("{authority}{path} answers {status}"))),
         Err(why) => Err(CliError::Failed(format!("{authority}{path} does not answer: {why}"))),
     }
+}
+
+/// Where a server with these values of --listen is to be asked: at the first.
+fn listened(listen: &[String]) -> Result<&str, CliError> {
+    match listen.first() {
+        None => Ok("127.0.0.1:8080"),
+        Some(first) if flags::address(first).is_some() => Ok(first),
+        // A server does not take it either.
+        Some(first) => Err(CliError::Usage(format!("--listen takes {ADDRESS}, not `{first}`"))),
+    }
+}
+
+/// The target of the request for a URL (RFC 9112 section 3.2.1): path and query.
+fn target(url: &str) -> Result<String, CliError> {
+    if !url.bytes().all(|byte| byte.is_ascii_graphic()) {
+        let sentence = "a URL has neither spaces nor characters beyond ASCII: write them as %20";
+        return Err(CliError::Usage(sentence.into()));
+    }
+    let url = url.strip_prefix("http://").unwrap_or(url);
+    let url = url.split('#').next().unwrap_or_default();
+    Ok(match url.find(['/', '?']).map(|at| &url[at..]) {
+        None => "/healthz".to_owned(),
+        Some(query) if query.starts_with('?') => format!("/{query}"),
+        Some(path) => path.to_owned(),
+    })
 }
 
 /// A server that listens on all addresses is reached at the loopback one.
@@ -78,33 +106,58 @@ fn reachable(authority: &str) -> String {
     }
 }
 
-/// Requests the path, and returns the status of the response.
-fn status(authority: &str, path: &str, timeout: Duration) -> Result<u16, String> {
-    let deadline = Instant::now() + timeout;
-    let addresses = connect::resolve(authority)?;
-    let mut stream = connect::connect(&addresses, timeout).map_err(|error| connect::why(&error))?;
-    let request = format!("GET {path} HTTP/1.1\r\nHost: {authority}\r\nConnection: close\r\n\r\n");
-    let ask = |stream: &mut TcpStream| {
-        stream.set_write_timeout(Some(timeout))?;
-        stream.write_all(request.as_bytes())?; // one write: the rest of several would wait
-        let (mut line, mut filled) = ([0; "HTTP/1.1 200 ".len()], 0);
-        while filled < line.len() {
-            let left = deadline.saturating_duration_since(Instant::now());
-            if left.is_zero() {
-                return Err(ErrorKind::TimedOut.into());
-            }
-            stream.set_read_timeout(Some(left))?;
-            match stream.read(&mut line[filled..]) {
-                Ok(0) => return Err(ErrorKind::UnexpectedEof.into()),
-                Ok(length) => filled += length,
-                Err(error) if error.kind() == ErrorKind::Interrupted => {}
-                Err(error) => return Err(error),
-            }
-        }
-        Ok(line)
+/// Requests the target, and returns the status of the response. All of it may take `timeout`, the resolver
+/// of names too.
+fn status(authority: &str, target: &str, timeout: Duration) -> Result<u16, String> {
+    let request =
+        format!("GET {target} HTTP/1.1\r\nHost: {authority}\r\nConnection: close\r\n\r\n");
+    let authority = authority.to_owned();
+    let answer = Arc::new((Mutex::new(None), Condvar::new()));
+    let to_fill = Arc::clone(&answer);
+    let fill = move || {
+        let status = ask(&authority, &request, timeout);
+        *to_fill.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(status);
+        to_fill.1.notify_one();
     };
-    let line = ask(&mut stream).map_err(|error: std::io::Error| connect::why(&error))?;
-    let line = std::str::from_utf8(&line).unwrap_or_default();
-    let code = line.strip_prefix("HTTP/1.").and_then(|rest| rest.get(2..5)?.parse().ok());
-    code.ok_or_else(|| "it speaks no HTTP/1.1".to_owned())
+    thread::Builder::new().spawn(fill).map_err(|error| error.to_string())?;
+    // The thread may wait longer. It ends with the process.
+    let (slot, is_filled) = &*answer;
+    let slot = slot.lock().unwrap_or_else(PoisonError::into_inner);
+    let waited = is_filled.wait_timeout_while(slot, timeout, |answer| answer.is_none());
+    let answer = waited.unwrap_or_else(PoisonError::into_inner).0.take();
+    answer.unwrap_or_else(|| Err(connect::why(&ErrorKind::TimedOut.into())))
+}
+
+/// Sends the request, and reads the status of the final response. The attempts to connect take `timeout`
+/// at most; the rest has no limit.
+fn ask(authority: &str, request: &str, timeout: Duration) -> Result<u16, String> {
+    let addresses = connect::resolve(authority)?;
+    // A silent address leaves time for the next one.
+    let each = timeout.div_f64(addresses.len() as f64).max(Duration::from_millis(1));
+    let why = |error: io::Error| connect::why(&error);
+    let mut stream = connect::connect(&addresses, each).map_err(why)?;
+    stream.write_all(request.as_bytes()).map_err(why)?; // one write: the rest of several would wait
+    final_status(&mut stream)
+}
+
+/// Reads the status of the final response. Interim responses (1xx) come before it (RFC 9110 section 15.2).
+fn final_status(stream: &mut TcpStream) -> Result<u16, String> {
+    let (mut received, mut buffer) = (Vec::new(), [0; 1024]);
+    loop {
+        match Outline::parse(&received, false).map(|head| head.map(|it| (it.status, it.length))) {
+            Some(Some((Some(100 | 102..200), length))) => {
+                received.drain(..length);
+                continue;
+            }
+            Some(Some((Some(status), _))) => return Ok(status),
+            Some(None) if received.len() < MAX_HEAD => {}
+            _ => return Err("it speaks no HTTP/1.1".to_owned()),
+        }
+        match stream.read(&mut buffer) {
+            Ok(0) => return Err("it closed the connection before the response".to_owned()),
+            Ok(length) => received.extend_from_slice(&buffer[..length]),
+            Err(error) if error.kind() == ErrorKind::Interrupted => {}
+            Err(error) => return Err(connect::why(&error)),
+        }
+    }
 }

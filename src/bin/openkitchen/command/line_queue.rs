@@ -5,105 +5,375 @@
 //! there: the server would not respond, or even stop.
 //!
 //! ```text
-//! threads of connections --> queue --> one thread --> stdout or stderr
+//! threads of connections --> queue of blocks --> one thread --> stdout or stderr
 //! ```
-//! So only that thread writes. Lines that are lost are counted.
+//! So only that thread writes. While its writes go on, a thread that finds the queue full waits for them: a
+//! file, or a pipe that is read, gets every line. A write that takes too long is *stuck*: from then on no
+//! thread waits, until a write is quick again, and lines that do not fit are lost. They are counted, and a
+//! line says how many there were, in the place where they are missing.
 
-use std::io::Write;
-use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::collections::VecDeque;
+use std::io::{self, ErrorKind, Write};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
 use std::{mem, thread};
 
-/// Bytes in the queue at which no more lines are added.
-const MAX_QUEUED_BYTES: usize = 64 * 1024;
+/// Bytes of lines that are written together, at most. A pipe holds as many.
+const BLOCK_BYTES: usize = 64 * 1024;
 
-/// How long the thread collects lines before it writes them together: to wake the thread and to write
-/// costs more than to make a line.
+/// Blocks in the queue: 1 MiB in all.
+const MAX_BLOCKS: usize = 16;
+
+/// How long the thread waits for more lines before it writes a block that is not full: to wake the thread
+/// and to write costs more than to make a line.
 const BATCH_DELAY: Duration = Duration::from_millis(5);
 
 /// How long the end of the program waits until the queue is written.
 const FLUSH_TIMEOUT: Duration = Duration::from_millis(500);
 
+/// When a write to a pipe or a terminal is stuck: one that is read takes a block sooner.
+pub const STUCK_AFTER: Duration = Duration::from_millis(50);
+
 /// The lines that are not written yet.
 pub struct LineQueue {
     state: Mutex<QueueState>,
     changed: Condvar,
-    /// How long a thread that adds a line waits for room. If it waits in vain, later lines are dropped at
-    /// once, until the writing thread takes the queue again.
-    push_timeout: Duration,
+    /// A write that takes longer than this is stuck.
+    stuck_after: Duration,
+    on_loss: OnLoss,
 }
+
+/// Is told how many lines are lost so far, and the error if they could not be written.
+pub type OnLoss = fn(usize, Option<&io::Error>);
 
 #[derive(Default)]
 struct QueueState {
-    text: Vec<u8>,
-    /// Lines that were dropped since the writing thread last took the text.
+    blocks: VecDeque<Block>,
+    /// Lines that were lost after the last block.
     lost: usize,
-    /// The writing thread is writing the text that it took last.
-    is_writing: bool,
-    /// A thread waited for room in vain, so the next ones do not wait.
-    is_stuck: bool,
+    lost_in_all: usize,
+    /// What the thread is writing.
+    writing: Option<Writing>,
+    /// The last write was stuck.
+    was_stuck: bool,
+}
+
+/// Whole lines that are written together.
+#[derive(Default)]
+struct Block {
+    /// Lines that were lost before these.
+    lost_before: usize,
+    lines: usize,
+    text: Vec<u8>,
+}
+
+struct Writing {
+    since: Instant,
+    lines: usize,
 }
 
 impl LineQueue {
-    /// An empty queue. A thread that adds a line waits no longer than this for room.
-    pub fn new(push_timeout: Duration) -> LineQueue {
-        LineQueue { state: Mutex::default(), changed: Condvar::new(), push_timeout }
+    /// Starts a thread with this name, which writes the lines to `out`. `about_loss` makes the line about a
+    /// number of lines that were lost.
+    ///
+    /// # Errors
+    /// The system grants no thread.
+    pub fn start(
+        thread_name: &str,
+        out: impl Write + Send + 'static,
+        stuck_after: Duration,
+        about_loss: fn(usize) -> String,
+        on_loss: OnLoss,
+    ) -> io::Result<Arc<LineQueue>> {
+        let (state, changed) = (Mutex::default(), Condvar::new());
+        let queue = Arc::new(LineQueue { state, changed, stuck_after, on_loss });
+        let to_write = Arc::clone(&queue);
+        let write = move || to_write.write_to(out, about_loss);
+        thread::Builder::new().name(thread_name.into()).spawn(write)?;
+        Ok(queue)
     }
 
     /// Adds a line, with its line end.
     pub fn push(&self, line: &[u8]) {
-        let is_full = |state: &mut QueueState| state.text.len() >= MAX_QUEUED_BYTES;
         let mut state = self.state();
-        if is_full(&mut state) && !state.is_stuck {
-            let waited = self.changed.wait_timeout_while(state, self.push_timeout, is_full);
+        if !state.has_room(line.len()) && !state.was_stuck {
+            let has_none = |state: &mut QueueState| !state.has_room(line.len());
+            let left = self.stuck_after.saturating_sub(state.writing_for());
+            let waited = self.changed.wait_timeout_while(state, left, has_none);
             state = waited.unwrap_or_else(PoisonError::into_inner).0;
-            state.is_stuck = is_full(&mut state);
         }
-        let is_first = state.text.is_empty();
-        match is_full(&mut state) {
-            true => state.lost += 1,
-            false => state.text.extend_from_slice(line),
+        if !state.has_room(line.len()) {
+            state.lost += 1;
+            self.count_loss(state, 1, None);
+            return;
         }
+        let blocks = state.blocks.len();
+        state.add(line);
+        // The thread waits for the first line, and then for a second block.
+        let is_awaited = state.blocks.len() > blocks && blocks < 2;
         drop(state);
-        if is_first {
+        if is_awaited {
             self.changed.notify_all();
         }
     }
 
-    /// The loop of the writing thread. `on_loss` gets the number of lines that were lost, and returns what is
-    /// written about it. An error of `out` is ignored: there is no place to report it.
-    pub fn write_to(&self, mut out: impl Write, on_loss: impl Fn(usize) -> String) {
-        loop {
-            let (mut text, lost) = self.take();
-            if lost > 0 {
-                text.extend(on_loss(lost).bytes());
-            }
-            let _ = out.write_all(&text).and_then(|()| out.flush());
-            self.state().is_writing = false;
-            self.changed.notify_all();
-        }
-    }
-
-    /// Waits until the queue is written, at most [`FLUSH_TIMEOUT`]. To be called before the process ends.
-    pub fn finish(&self) {
-        let is_unwritten = |state: &mut QueueState| state.is_writing || !state.text.is_empty();
-        drop(self.changed.wait_timeout_while(self.state(), FLUSH_TIMEOUT, is_unwritten));
-    }
-
-    /// Waits for the first line, collects more for [`BATCH_DELAY`], and takes all of them and the number of
-    /// lost ones.
-    fn take(&self) -> (Vec<u8>, usize) {
-        let is_empty = |state: &mut QueueState| state.text.is_empty();
-        drop(self.changed.wait_while(self.state(), is_empty));
-        thread::sleep(BATCH_DELAY);
+    /// Waits until the queue is written, at most [`FLUSH_TIMEOUT`], and no longer than until the write is
+    /// stuck. To be called before the process ends. Returns how many lines are lost then.
+    pub fn finish(&self) -> usize {
+        let deadline = Instant::now() + FLUSH_TIMEOUT;
         let mut state = self.state();
-        (state.is_writing, state.is_stuck) = (true, false);
-        let taken = (mem::take(&mut state.text), mem::take(&mut state.lost));
+        while state.writing.is_some() || !state.blocks.is_empty() || state.lost > 0 {
+            let left = deadline.saturating_duration_since(Instant::now());
+            let left = left.min(self.stuck_after.saturating_sub(state.writing_for()));
+            if left.is_zero() {
+                break;
+            }
+            let waited = self.changed.wait_timeout(state, left);
+            state = waited.unwrap_or_else(PoisonError::into_inner).0;
+        }
+        let waiting = state.blocks.iter().map(|block| block.lines).sum::<usize>();
+        state.lost_in_all + waiting + state.writing.as_ref().map_or(0, |writing| writing.lines)
+    }
+
+    /// The loop of the thread.
+    fn write_to(&self, mut out: impl Write, about_loss: fn(usize) -> String) {
+        // Lines that are missing before the next one; whether the last one was written in part.
+        let (mut missing, mut is_cut) = (0, false);
+        loop {
+            let block = self.take();
+            missing += block.lost_before;
+            let about = match (missing, is_cut) {
+                (0, _) => String::new(),
+                (_, false) => about_loss(missing),
+                (_, true) => format!("\n{}", about_loss(missing)),
+            };
+            let written = match write_lines(&mut out, about.as_bytes(), &mut is_cut) {
+                Ok(()) => {
+                    missing = 0;
+                    write_lines(&mut out, &block.text, &mut is_cut)
+                }
+                Err((_, error)) => Err((block.lines, error)),
+            };
+            let mut state = self.state();
+            state.was_stuck = state.writing_for() >= self.stuck_after;
+            state.writing = None;
+            match written {
+                Ok(()) => drop(state),
+                Err((unwritten, error)) => {
+                    missing += unwritten;
+                    self.count_loss(state, unwritten, Some(&error));
+                }
+            }
+            self.changed.notify_all();
+        }
+    }
+
+    /// Waits for a line, and then for a full block or [`BATCH_DELAY`]. Takes the first block.
+    fn take(&self) -> Block {
+        let is_empty = |state: &mut QueueState| state.blocks.is_empty() && state.lost == 0;
+        let state = self.changed.wait_while(self.state(), is_empty);
+        let state = state.unwrap_or_else(PoisonError::into_inner);
+        let is_small = |state: &mut QueueState| state.blocks.len() == 1;
+        let waited = self.changed.wait_timeout_while(state, BATCH_DELAY, is_small);
+        let mut state = waited.unwrap_or_else(PoisonError::into_inner).0;
+        let block = match state.blocks.pop_front() {
+            Some(block) => block,
+            None => Block { lost_before: mem::take(&mut state.lost), ..Block::default() },
+        };
+        state.writing = Some(Writing { since: Instant::now(), lines: block.lines });
+        drop(state);
         self.changed.notify_all();
-        taken
+        block
+    }
+
+    /// Counts lines that are lost. Frees the lock before it tells.
+    fn count_loss(
+        &self,
+        mut state: MutexGuard<'_, QueueState>,
+        lines: usize,
+        error: Option<&io::Error>,
+    ) {
+        state.lost_in_all += lines;
+        let lost_in_all = state.lost_in_all;
+        drop(state);
+        (self.on_loss)(lost_in_all, error);
     }
 
     fn state(&self) -> MutexGuard<'_, QueueState> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl QueueState {
+    /// Whether there is room for a line of this length.
+    fn has_room(&self, length: usize) -> bool {
+        self.blocks.len() < MAX_BLOCKS || self.fits_in_last(length)
+    }
+
+    /// Lines after lost ones are a block of their own, since a line between them tells of the loss.
+    fn fits_in_last(&self, length: usize) -> bool {
+        let fits = |block: &Block| block.text.len() + length <= BLOCK_BYTES;
+        self.lost == 0 && self.blocks.back().is_some_and(fits)
+    }
+
+    fn add(&mut self, line: &[u8]) {
+        if !self.fits_in_last(line.len()) {
+            let lost_before = mem::take(&mut self.lost);
+            self.blocks.push_back(Block { lost_before, ..Block::default() });
+        }
+        if let Some(block) = self.blocks.back_mut() {
+            block.lines += 1;
+            block.text.extend_from_slice(line);
+        }
+    }
+
+    /// How long the thread has been writing. Zero if it is not.
+    fn writing_for(&self) -> Duration {
+        self.writing.as_ref().map_or(Duration::ZERO, |writing| writing.since.elapsed())
+    }
+}
+
+/// Writes whole lines. After an error, returns how many of them are not written to their end; `is_cut` says
+/// whether one was begun.
+fn write_lines(
+    out: &mut impl Write,
+    mut text: &[u8],
+    is_cut: &mut bool,
+) -> Result<(), (usize, io::Error)> {
+    while !text.is_empty() {
+        let error = match out.write(text) {
+            Ok(0) => ErrorKind::WriteZero.into(),
+            Ok(length) => {
+                *is_cut = text[length - 1] != b'\n';
+                text = &text[length..];
+                continue;
+            }
+            Err(error) => error,
+        };
+        match error.kind() {
+            ErrorKind::Interrupted => {}
+            // Another program has set stdout so that a write does not wait.
+            ErrorKind::WouldBlock => thread::sleep(BATCH_DELAY),
+            _ => return Err((text.iter().filter(|&&byte| byte == b'\n').count(), error)),
+        }
+    }
+    let _ = out.flush(); // all is written already, as far as it can be
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::mpsc::{self, Receiver, Sender};
+
+    use super::*;
+
+    /// Each write tells its text, and waits for its result.
+    struct Scripted {
+        texts: Sender<String>,
+        results: Receiver<io::Result<usize>>,
+    }
+
+    impl Write for Scripted {
+        fn write(&mut self, text: &[u8]) -> io::Result<usize> {
+            let _ = self.texts.send(String::from_utf8_lossy(text).into_owned());
+            let result = self.results.recv().unwrap_or(Ok(text.len()));
+            result.map(|length| length.min(text.len()))
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    /// A queue, the texts that it writes, and what each write returns. Dropped, all writes succeed.
+    fn scripted(
+        stuck_after: Duration,
+    ) -> (Arc<LineQueue>, Receiver<String>, Sender<io::Result<usize>>) {
+        let ((texts, written), (script, results)) = (mpsc::channel(), mpsc::channel());
+        let about = |lost| format!("# {lost} lost\n");
+        let out = Scripted { texts, results };
+        let queue = LineQueue::start("test", out, stuck_after, about, |_, _| {}).unwrap();
+        (queue, written, script)
+    }
+
+    #[test]
+    fn while_a_write_is_stuck_lines_are_lost_and_told_in_their_place() {
+        let (queue, written, script) = scripted(Duration::from_millis(20));
+        queue.push(b"first\n");
+        assert_eq!(written.recv().unwrap(), "first\n");
+        let since = Instant::now();
+        let line = [vec![b'x'; 1023], vec![b'\n']].concat();
+        (0..1124).for_each(|_| queue.push(&line));
+        assert!(since.elapsed() < Duration::from_secs(5), "they wait once, and not each");
+        assert_eq!(queue.finish(), 1125, "and these are not written yet");
+        drop(script);
+        let mut rest = String::new();
+        while !rest.ends_with("# 100 lost\n") {
+            rest += &written.recv().unwrap();
+        }
+        assert_eq!(rest.matches('x').count(), 1024 * 1023);
+        queue.push(b"next\n");
+        assert_eq!(written.recv().unwrap(), "next\n");
+        assert_eq!(queue.finish(), 100);
+    }
+
+    #[test]
+    fn after_a_stuck_write_no_thread_waits_until_one_is_quick() {
+        let (queue, written, script) = scripted(Duration::from_secs(1));
+        let line = [vec![b'x'; 1023], vec![b'\n']].concat();
+        let fill = || {
+            let since = Instant::now();
+            (0..1200).for_each(|_| queue.push(&line));
+            since.elapsed()
+        };
+        queue.push(b"first\n");
+        assert!(written.recv().unwrap() == "first\n"); // it is being written
+        assert!(fill() >= Duration::from_millis(900), "the write may yet end");
+        script.send(Ok(usize::MAX)).unwrap();
+        drop(written.recv().unwrap()); // the second one is being written
+        assert!(fill() < Duration::from_millis(900));
+        drop(script);
+        (0..MAX_BLOCKS).for_each(|_| drop(written.recv().unwrap()));
+        assert!(queue.finish() > 0);
+        assert!(!queue.state().was_stuck);
+    }
+
+    #[test]
+    fn while_writes_go_on_a_full_queue_is_waited_for() {
+        let (queue, written, script) = scripted(Duration::from_secs(10));
+        let read = thread::spawn(move || {
+            let mut length = 0;
+            while length < 4 * MAX_BLOCKS * BLOCK_BYTES {
+                length += written.recv().unwrap().len();
+                script.send(Ok(usize::MAX)).unwrap();
+            }
+        });
+        let line = [vec![b'x'; 1023], vec![b'\n']].concat();
+        (0..4 * 1024).for_each(|_| queue.push(&line));
+        read.join().unwrap();
+        assert_eq!(queue.finish(), 0);
+    }
+
+    #[test]
+    fn a_line_that_is_written_in_part_is_lost_and_ended() {
+        let (queue, written, script) = scripted(Duration::from_secs(10));
+        let texts = |count| written.iter().take(count).collect::<Vec<_>>();
+        let full = || Err(io::Error::from(ErrorKind::StorageFull));
+        queue.push(b"zero\n");
+        assert_eq!(texts(1), ["zero\n"]);
+        queue.push(b"one\n");
+        queue.push(b"two\n");
+        for result in [Err(ErrorKind::WouldBlock.into()), Ok(5), Ok(5), full(), full()] {
+            script.send(result).unwrap();
+        }
+        assert_eq!(texts(3), ["zero\n", "one\ntwo\n", "wo\n"]);
+        assert_eq!(queue.finish(), 1);
+        queue.push(b"three\n");
+        assert_eq!(texts(1), ["\n# 1 lost\n"]);
+        assert_eq!(queue.finish(), 2);
+        drop(script);
+        queue.push(b"four\n");
+        assert_eq!(texts(2), ["\n# 2 lost\n", "four\n"]);
+        assert_eq!(queue.finish(), 2);
     }
 }

@@ -1,24 +1,24 @@
 //! The log on stderr, a line for each record, and what else the program says there.
 //!
-//! A thread that logs waits for a slow reader, but not longer than [`PUSH_TIMEOUT`]: see
-//! [`LineQueue`]. Lines that are lost are counted, and the count is logged later.
+//! An error under load can happen for each request, and a line for each would hide all else. So of one kind,
+//! ten warnings or errors are printed in a minute, and the others are counted.
+//!
+//! A thread that logs waits for no reader that is too slow or gone. Lines that are lost are counted, and the
+//! count is logged later: see [`LineQueue`].
 
 use std::env::{self, VarError};
 use std::io::{self, Write};
-use std::sync::{Arc, OnceLock};
-use std::time::Duration;
-use std::{process, thread};
+use std::process;
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::time::{Duration, Instant};
 
 use env_logger::{Builder, Env};
-use log::{Log, Metadata, Record};
+use log::{Level, Log, Metadata, Record};
 use openkitchen::message::counted::counted;
 
 use super::CliError;
-use super::line_queue::LineQueue;
-
-/// How long a thread that logs waits for room in the queue. If it waits in vain, later lines are
-/// dropped at once, until the log thread takes the queue again.
-const PUSH_TIMEOUT: Duration = Duration::from_secs(1);
+use super::line_queue::{LineQueue, STUCK_AFTER};
+use super::stdout;
 
 /// Starts the log. It shows warnings and errors, unless RUST_LOG says otherwise.
 ///
@@ -30,19 +30,17 @@ pub fn start() -> Result<(), CliError> {
     }
     let filter = Builder::from_env(Env::default().default_filter_or("warn")).build();
     log::set_max_level(filter.filter());
-    let queue = Arc::new(LineQueue::new(PUSH_TIMEOUT));
-    let reader = Arc::clone(&queue);
-    let on_loss = |lost| {
+    let about_loss = |lost| {
         let lost = counted(lost, "line of the log was", "lines of the log were");
         format!("openkitchen: warn: {lost} lost\n")
     };
-    let write = move || reader.write_to(io::stderr(), on_loss);
-    let thread = thread::Builder::new().name("log".into()).spawn(write);
+    let no_report = |_: usize, _: Option<&io::Error>| {}; // stderr is the place for it
+    let queue = LineQueue::start("log", io::stderr(), STUCK_AFTER, about_loss, no_report);
     // These fail only if the log was started before.
-    if thread.is_ok() {
+    if let Ok(queue) = queue {
         let _ = QUEUE.set(queue);
     }
-    let _ = log::set_boxed_logger(Box::new(Logger { filter }));
+    let _ = log::set_boxed_logger(Box::new(Logger { filter, kinds: Mutex::default() }));
     Ok(())
 }
 
@@ -51,8 +49,10 @@ pub fn say(line: &str) {
     write(&format!("openkitchen: {line}\n"));
 }
 
-/// Waits until the log is written: see [`LineQueue::finish`]. To be called before the process ends.
+/// Waits until stdout and the log are written: see [`LineQueue::finish`]. To be called before the process
+/// ends.
 pub fn finish() {
+    stdout::finish();
     log::logger().flush();
 }
 
@@ -84,6 +84,38 @@ pub fn end_at_second_signal() -> ! {
 struct Logger {
     /// The filter from RUST_LOG.
     filter: env_logger::Logger,
+    /// The warnings and errors of the last minute, by their place in the source: each place is a kind.
+    kinds: Mutex<Vec<(Place, Kind)>>,
+}
+
+/// A file of the source, and a line in it.
+type Place = (Option<&'static str>, Option<u32>);
+
+/// The lines of one kind.
+struct Kind {
+    since: Instant,
+    count: usize,
+}
+
+impl Kind {
+    /// Lines of a kind that are printed in a minute.
+    const MAX_LINES: usize = 10;
+    const MINUTE: Duration = Duration::from_secs(60);
+
+    /// Counts a line. Returns how many lines before it were left out, and its number in its minute.
+    fn count(&mut self, now: Instant) -> (usize, usize) {
+        let mut left_out = 0;
+        if now.saturating_duration_since(self.since) >= Kind::MINUTE {
+            left_out = self.left_out();
+            *self = Kind { since: now, count: 0 };
+        }
+        self.count += 1;
+        (left_out, self.count)
+    }
+
+    fn left_out(&self) -> usize {
+        self.count.saturating_sub(Kind::MAX_LINES)
+    }
 }
 
 impl Log for Logger {
@@ -95,13 +127,60 @@ impl Log for Logger {
         if !self.filter.matches(record) {
             return;
         }
+        let (mut left_out, mut number) = (0, 0);
+        if record.level() <= Level::Warn {
+            let (mut kinds, now) = (self.kinds(), Instant::now());
+            let place = (record.file_static(), record.line());
+            let at = kinds.iter().position(|(known, _)| *known == place);
+            let at = at.unwrap_or_else(|| {
+                kinds.push((place, Kind { since: now, count: 0 }));
+                kinds.len() - 1
+            });
+            (left_out, number) = kinds[at].1.count(now);
+        }
+        say_left_out(left_out);
         let level = record.level().as_str().to_lowercase();
-        write(&format!("openkitchen: {level}: {}\n", record.args()));
+        let rest =
+            if number == Kind::MAX_LINES { "; more of these in a minute are counted" } else { "" };
+        if number <= Kind::MAX_LINES {
+            write(&format!("openkitchen: {level}: {}{rest}\n", record.args()));
+        }
     }
 
     fn flush(&self) {
+        say_left_out(self.kinds().drain(..).map(|(_, kind)| kind.left_out()).sum());
         if let Some(queue) = QUEUE.get() {
             queue.finish();
         }
+    }
+}
+
+impl Logger {
+    fn kinds(&self) -> MutexGuard<'_, Vec<(Place, Kind)>> {
+        self.kinds.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn say_left_out(lines: usize) {
+    if lines > 0 {
+        let lines = counted(lines, "warning or error was", "warnings or errors were");
+        say(&format!("{lines} left out, of kinds that are printed above"));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ten_lines_of_a_kind_are_printed_in_a_minute() {
+        let since = Instant::now();
+        let mut kind = Kind { since, count: 0 };
+        let lines = (0..150).map(|second| kind.count(since + Duration::from_secs(second)));
+        let printed = lines.filter(|&(_, number)| number <= Kind::MAX_LINES).collect::<Vec<_>>();
+        let minute =
+            |left_out| (1..=10).map(move |number| (if number == 1 { left_out } else { 0 }, number));
+        assert!(printed.into_iter().eq([0, 50, 50].into_iter().flat_map(minute)));
+        assert_eq!(kind.left_out(), 20);
     }
 }

@@ -12,6 +12,7 @@ pub mod logging;
 pub mod port_file;
 pub mod serve;
 pub mod server;
+pub mod stdout;
 #[cfg(not(feature = "site"))]
 pub mod without_site;
 
@@ -159,11 +160,6 @@ pub fn printed(result: io::Result<()>) -> Result<(), CliError> {
         }
         _ => Ok(()),
     }
-}
-
-/// Prints a line of prose, as it stands in a transcript.
-pub fn print_line(line: &str) {
-    let _ = print(&format!("# {line}\n")); // the server goes on all the same
 }
 
 #[cfg(all(test, feature = "tools"))]

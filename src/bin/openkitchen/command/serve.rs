@@ -14,9 +14,9 @@ use super::access_log::AccessLog;
 use super::auth::{Auth, unauthorized};
 use super::flags::{CommandLine, Flag, joined, listen};
 use super::port_file::PortFile;
-#[cfg(not(feature = "site"))]
-use super::print_line;
 use super::server::{HasServer, ServerOptions};
+#[cfg(not(feature = "site"))]
+use super::stdout::print_line;
 #[cfg(feature = "site")]
 use super::viewers::Viewers;
 use super::{CliError, bind, logging, server};
@@ -278,16 +278,10 @@ fn serve(directory: &Path, options: &ServeOptions) -> Result<(), CliError> {
     #[cfg(not(feature = "site"))]
     lines.iter().for_each(|line| print_line(line));
     let failed = |error: &dyn std::fmt::Display| CliError::Failed(error.to_string());
-    let log = match format {
-        LogFormat::Combined => {
-            let log = Arc::new(
-                AccessLog::on_stdout(served.auth.as_ref()).map_err(|error| failed(&error))?,
-            );
-            server = server.observed_by(log.clone());
-            Some(log)
-        }
-        LogFormat::Off => None,
-    };
+    if format == LogFormat::Combined {
+        let log = AccessLog::on_stdout(served.auth.as_ref()).map_err(|error| failed(&error))?;
+        server = server.observed_by(Arc::new(log));
+    }
     let _lock = port_file.write(&bound.addresses).map_err(CliError::Unusable)?;
     server::warn_of_loopback(&bound.addresses);
     let has_file = directory.join(HEALTHZ).is_file();
@@ -295,8 +289,5 @@ fn serve(directory: &Path, options: &ServeOptions) -> Result<(), CliError> {
     logging::say("stopped");
     #[cfg(feature = "site")]
     viewers.finish();
-    if let Some(log) = log {
-        log.finish();
-    }
     ended.map_err(|error| failed(&error))
 }

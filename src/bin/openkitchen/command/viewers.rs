@@ -8,7 +8,7 @@ use std::sync::Arc;
 use openkitchen::observe::trace::SECRETS_ARE_SHOWN;
 use openkitchen::observe::{Follower, Recorder, Trace, TraceOptions, Viewer};
 
-use super::print_line;
+use super::stdout::print_line;
 use crate::site::kitchen;
 
 /// How the trace of the lesson site and of `watch` is turned off.
