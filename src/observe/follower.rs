@@ -91,7 +91,7 @@ pub struct Follower {
 /// A connection, and what is known of its bytes if it is followed.
 struct OpenConnection {
     peer: SocketAddr,
-    followed: Option<Arc<Mutex<FollowedConnection>>>,
+    followed: Option<Arc<Mutex<FollowedDialogue>>>,
 }
 
 /// Bytes of memory that a dialogue may take before they are counted.
@@ -102,7 +102,7 @@ const MAX_LONG_BYTES: usize = 64 * 1024 * 1024;
 
 /// A connection that is followed.
 #[derive(Default)]
-struct FollowedConnection {
+struct FollowedDialogue {
     dialogue: Dialogue,
     /// Bytes of content of the current message: the client's, and the server's.
     client_content: u64,
@@ -111,7 +111,7 @@ struct FollowedConnection {
     long_bytes: usize,
 }
 
-impl FollowedConnection {
+impl FollowedDialogue {
     /// Follows these bytes. Returns how much content was before them, and what they are.
     fn follow(&mut self, from: Side, bytes: &[u8]) -> (u64, Vec<Followed>) {
         let ranges = self.dialogue.follow(from, bytes);
@@ -213,7 +213,7 @@ impl Follower {
         connection: u64,
         from: Side,
         bytes: &[u8],
-    ) -> Option<Arc<Mutex<FollowedConnection>>> {
+    ) -> Option<Arc<Mutex<FollowedDialogue>>> {
         if from == Side::Server || !self.is_active() || !begins_message(from, bytes) {
             return None;
         }
@@ -228,7 +228,7 @@ impl Follower {
     }
 
     /// The connection, if it is followed.
-    fn connection(&self, connection: u64) -> Option<Arc<Mutex<FollowedConnection>>> {
+    fn connection(&self, connection: u64) -> Option<Arc<Mutex<FollowedDialogue>>> {
         if self.followed.load(Ordering::Relaxed) == 0 {
             return None;
         }

@@ -9,8 +9,8 @@ use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use super::connect;
+pub use super::link::{LARGE_READ, LARGE_RECORDED_READ, WRITE_POLL_INTERVAL, cut_off};
 use super::link::{Link, LinkEnd};
-pub use super::link::{WRITE_POLL_INTERVAL, cut_off};
 use crate::message::limits::Limits;
 use crate::net::connections::Entry;
 use crate::net::shared::Serve;
@@ -35,6 +35,8 @@ pub struct Watcher<'a> {
     pub addresses: Vec<SocketAddr>,
     /// What is told of each byte.
     pub follower: &'a Follower,
+    /// Bytes of a read from a side that sends much: [`LARGE_READ`] or [`LARGE_RECORDED_READ`].
+    pub large_read: usize,
     /// What is told that watch has closed the connection with this number.
     pub on_close: &'a (dyn Fn(u64, ClosedByWatch) + Sync),
     /// The idle timeout, and the others.
@@ -81,7 +83,8 @@ impl Watcher<'_> {
     /// Copies bytes both ways until both sides have ended.
     fn relay(&self, entry: &Entry, server: TcpStream) {
         let number = entry.identity.number;
-        match Link::new(entry, server, self.follower, self.limits, self.stopping).relay() {
+        let Watcher { follower, large_read, limits, stopping, .. } = *self;
+        match Link::new(entry, server, follower, large_read, limits, stopping).relay() {
             Ok(LinkEnd::Closed) => {}
             Ok(LinkEnd::Idle) => (self.on_close)(number, ClosedByWatch::Idle),
             Err(error) => {

@@ -26,7 +26,7 @@ use std::fmt;
 use std::num::NonZeroU32;
 
 use super::escape::{Letters, escape_value, parse_quoted, parse_value, quote};
-use super::fault::Fault;
+use super::fault::LineFault;
 use super::text::{Millis, first_word};
 use crate::message::dialogue::Side;
 use crate::message::fields::{is_token, parse_digits};
@@ -147,11 +147,11 @@ impl Assertion {
         }
     }
 
-    pub(super) fn parse(line: &str) -> Result<Assertion, Fault<'_>> {
+    pub(super) fn parse(line: &str) -> Result<Assertion, LineFault<'_>> {
         let (word, rest) = first_word(line);
         match word {
             "closed" if rest.is_empty() => return Ok(Assertion::Closed),
-            "closed" => return Err(Fault::new(rest, "nothing after closed")),
+            "closed" => return Err(LineFault::new(rest, "nothing after closed")),
             "open" => return Millis::parse(rest).map(Assertion::Open),
             _ => {}
         }
@@ -161,7 +161,7 @@ impl Assertion {
         let nth = parse_digits(name.as_bytes()).ok_or_else(|| {
             let expected = "the number of a message, from 1, before the colon";
             let known = WORDS.iter().find(|known| **known == name);
-            Fault { nearest: known.copied(), ..Fault::new(word, expected) }
+            LineFault { nearest: known.copied(), ..LineFault::new(word, expected) }
         })?;
         Fact::parse(rest).map(|fact| Assertion::Message { nth, fact })
     }
@@ -193,16 +193,16 @@ const SYNONYMS: [(&str, &str); 7] = [
 ];
 
 impl Fact {
-    fn parse(text: &str) -> Result<Fact, Fault<'_>> {
+    fn parse(text: &str) -> Result<Fact, LineFault<'_>> {
         let (word, rest) = first_word(text);
         match word {
             "status" => match Statuses::new(rest) {
                 Some(statuses) => Ok(Fact::Status(statuses)),
-                None => Err(Fault::new(rest, "a status: 400, 4xx or 400|501")),
+                None => Err(LineFault::new(rest, "a status: 400, 4xx or 400|501")),
             },
             "method" => match Methods::new(rest) {
                 Some(methods) => Ok(Fact::Method(methods)),
-                None => Err(Fault::new(rest, "a method: POST or GET|HEAD")),
+                None => Err(LineFault::new(rest, "a method: POST or GET|HEAD")),
             },
             "target" => match first_word(rest) {
                 ("is", value) => Ok(Fact::TargetIs(parse_value(value)?)),
@@ -212,7 +212,7 @@ impl Fact {
             "field" => parse_field(rest),
             "no" => match first_word(rest) {
                 ("field", name) => Ok(Fact::NoField(parse_name(name)?)),
-                (word, _) => Err(Fault::word(word, "no field NAME", &["field"])),
+                (word, _) => Err(LineFault::word(word, "no field NAME", &["field"])),
             },
             "body" => match first_word(rest) {
                 ("contains", quoted) => Ok(Fact::BodyContains(parse_whole_quoted(quoted)?)),
@@ -220,22 +220,25 @@ impl Fact {
                 ("is", quoted) => Ok(Fact::Body(parse_whole_quoted(quoted)?)),
                 (word, _) if !word.starts_with('"') => {
                     let expected = "the content in quotes, or contains and a part of it in quotes";
-                    Err(Fault::word(word, expected, &["contains"]))
+                    Err(LineFault::word(word, expected, &["contains"]))
                 }
                 _ => Ok(Fact::Body(parse_whole_quoted(rest)?)),
             },
             _ => {
                 let expected = "an assertion: status, method, target, field, no field or body, or \
                                 closed or open alone";
-                let fault = Fault::word(word, expected, &WORDS);
+                let fault = LineFault::word(word, expected, &WORDS);
                 let synonym = SYNONYMS.iter().find(|(other, _)| *other == word);
-                Err(Fault { nearest: synonym.map(|(_, ours)| *ours).or(fault.nearest), ..fault })
+                Err(LineFault {
+                    nearest: synonym.map(|(_, ours)| *ours).or(fault.nearest),
+                    ..fault
+                })
             }
         }
     }
 }
 
-fn parse_field(text: &str) -> Result<Fact, Fault<'_>> {
+fn parse_field(text: &str) -> Result<Fact, LineFault<'_>> {
     let (name, rest) = first_word(text);
     let name = parse_name(name)?;
     match first_word(rest) {
@@ -246,19 +249,19 @@ fn parse_field(text: &str) -> Result<Fact, Fault<'_>> {
     }
 }
 
-fn no_verb(word: &str) -> Fault<'_> {
-    Fault::word(word, "is VALUE or contains VALUE", &["is", "contains"])
+fn no_verb(word: &str) -> LineFault<'_> {
+    LineFault::word(word, "is VALUE or contains VALUE", &["is", "contains"])
 }
 
-fn parse_name(name: &str) -> Result<FieldName, Fault<'_>> {
-    FieldName::new(name).ok_or_else(|| Fault::new(name, "a field's name, without its colon"))
+fn parse_name(name: &str) -> Result<FieldName, LineFault<'_>> {
+    FieldName::new(name).ok_or_else(|| LineFault::new(name, "a field's name, without its colon"))
 }
 
 /// Parses the quoted text of a body, which ends the line.
-fn parse_whole_quoted(text: &str) -> Result<Vec<u8>, Fault<'_>> {
+fn parse_whole_quoted(text: &str) -> Result<Vec<u8>, LineFault<'_>> {
     match parse_quoted(text, Letters::Raw)? {
         (bytes, "") => Ok(bytes),
-        (_, rest) => Err(Fault::new(rest, "nothing after the closing quote")),
+        (_, rest) => Err(LineFault::new(rest, "nothing after the closing quote")),
     }
 }
 

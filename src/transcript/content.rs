@@ -28,7 +28,7 @@ use super::escape::{
     Letters, escape_all, escape_as_hex, needs_hex, not_raw, parse_byte, parse_letter, parse_quoted,
     quote,
 };
-use super::fault::Fault;
+use super::fault::LineFault;
 use super::heads::Heads;
 use super::model::MARKERS;
 use crate::message::fields::parse_digits;
@@ -219,10 +219,10 @@ impl<'a> ParsedBlock<'a> {
         &mut self,
         (number, line): (usize, &'a str),
         bytes: &mut Bytes,
-    ) -> Result<(), Fault<'a>> {
+    ) -> Result<(), LineFault<'a>> {
         if line.ends_with(' ') {
             let expected = r"\x20 for the last space of a line, so that it can be seen";
-            return Err(Fault::new(&line[line.len() - 1..], expected));
+            return Err(LineFault::new(&line[line.len() - 1..], expected));
         }
         let mut rest = line;
         let mut is_first_letter = true;
@@ -264,7 +264,7 @@ impl<'a> ParsedBlock<'a> {
 
     /// Ends the block, which has these bytes: no raw letter may be in a head. The error has the
     /// letter's line.
-    pub fn end(self, bytes: &Bytes) -> Result<(), ((usize, &'a str), Fault<'a>)> {
+    pub fn end(self, bytes: &Bytes) -> Result<(), ((usize, &'a str), LineFault<'a>)> {
         if self.letters.is_empty() {
             return Ok(()); // the heads are not needed
         }
@@ -279,8 +279,8 @@ impl<'a> ParsedBlock<'a> {
 }
 
 /// Parses `\{101 "X: y\r\n"}` or `\{8412 bytes}` at the start of a text. Returns the text after it.
-fn parse_counted<'a>(text: &'a str, bytes: &mut Bytes) -> Result<&'a str, Fault<'a>> {
-    let expected = || Fault::new(text, r#"\{101 "repeated"} or \{8412 bytes}"#);
+fn parse_counted<'a>(text: &'a str, bytes: &mut Bytes) -> Result<&'a str, LineFault<'a>> {
+    let expected = || LineFault::new(text, r#"\{101 "repeated"} or \{8412 bytes}"#);
     let (count, what) = text[2..].split_once(' ').ok_or_else(expected)?;
     let count = parse_digits(count.as_bytes()).ok_or_else(expected)?;
     if let Some(rest) = what.strip_prefix("bytes}") {
@@ -293,7 +293,7 @@ fn parse_counted<'a>(text: &'a str, bytes: &mut Bytes) -> Result<&'a str, Fault<
     let (repeated, rest) = parse_quoted(what, Letters::Escaped)?;
     bytes
         .push_repeat(count, &repeated)
-        .map_err(|too_long| Fault::new(text, too_long.to_string()))?;
+        .map_err(|too_long| LineFault::new(text, too_long.to_string()))?;
     rest.strip_prefix('}').ok_or_else(expected)
 }
 

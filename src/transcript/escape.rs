@@ -9,7 +9,7 @@
 //! lower case. Each function that escapes is followed by the one that parses. A parser returns what it
 //! read and the rest of the text, or what it expected.
 
-use super::fault::Fault;
+use super::fault::LineFault;
 use super::letters::{is_mark, is_showable};
 
 /// The bytes with a short escape.
@@ -83,7 +83,7 @@ pub(super) fn escape_bytes_of(character: char, text: &mut String) {
 }
 
 /// Undoes [`escape`]: parses the first byte of a text that is not empty.
-pub(super) fn parse_byte(text: &str) -> Result<(u8, &str), Fault<'_>> {
+pub(super) fn parse_byte(text: &str) -> Result<(u8, &str), LineFault<'_>> {
     for (short, byte) in SHORT {
         if let Some(rest) = text.strip_prefix(short) {
             return Ok((byte, rest));
@@ -91,7 +91,7 @@ pub(super) fn parse_byte(text: &str) -> Result<(u8, &str), Fault<'_>> {
     }
     if let Some(digits) = text.strip_prefix(r"\x") {
         return parse_hex(digits)
-            .ok_or_else(|| Fault::new(text, r"two hexadecimal digits after \x"));
+            .ok_or_else(|| LineFault::new(text, r"two hexadecimal digits after \x"));
     }
     match text.chars().next() {
         Some(raw @ ' '..='~') if raw != '\\' => Ok((raw as u8, &text[1..])),
@@ -102,19 +102,19 @@ pub(super) fn parse_byte(text: &str) -> Result<(u8, &str), Fault<'_>> {
             };
             Err(not_raw(text, other, why))
         }
-        _ => Err(Fault::new(text, r"an escape: \r \n \t \0 \\ or \xHH")),
+        _ => Err(LineFault::new(text, r"an escape: \r \n \t \0 \\ or \xHH")),
     }
 }
 
 /// The mistake that the first character of `at` is raw.
-pub(super) fn not_raw<'a>(at: &'a str, character: char, why: &str) -> Fault<'a> {
+pub(super) fn not_raw<'a>(at: &'a str, character: char, why: &str) -> LineFault<'a> {
     let mut escaped = String::new();
     escape_bytes_of(character, &mut escaped);
     let shown = match character.is_ascii() || is_showable(character) {
         true => format!("{character:?}"),
         false => format!("'{}'", character.escape_unicode()),
     };
-    Fault::new(at, format!("{escaped} for {shown}: {why}"))
+    LineFault::new(at, format!("{escaped} for {shown}: {why}"))
 }
 
 fn parse_hex(text: &str) -> Option<(u8, &str)> {
@@ -143,9 +143,10 @@ pub(super) fn quote(bytes: &[u8], letters: Letters) -> String {
 }
 
 /// Undoes [`quote`].
-pub(super) fn parse_quoted(text: &str, letters: Letters) -> Result<(Vec<u8>, &str), Fault<'_>> {
+pub(super) fn parse_quoted(text: &str, letters: Letters) -> Result<(Vec<u8>, &str), LineFault<'_>> {
     let mut bytes = Vec::new();
-    let mut rest = text.strip_prefix('"').ok_or_else(|| Fault::new(text, "an opening quote"))?;
+    let mut rest =
+        text.strip_prefix('"').ok_or_else(|| LineFault::new(text, "an opening quote"))?;
     loop {
         if let Some(after) = rest.strip_prefix('"') {
             return Ok((bytes, after));
@@ -159,7 +160,7 @@ pub(super) fn parse_quoted(text: &str, letters: Letters) -> Result<(Vec<u8>, &st
         }
         let (byte, after) = match rest.strip_prefix("\\\"") {
             Some(after) => (b'"', after),
-            None if rest.is_empty() => return Err(Fault::new(rest, "a closing quote")),
+            None if rest.is_empty() => return Err(LineFault::new(rest, "a closing quote")),
             None => parse_byte(rest)?,
         };
         bytes.push(byte);
@@ -180,7 +181,7 @@ pub(super) fn escape_value(bytes: &[u8]) -> String {
 }
 
 /// Undoes [`escape_value`].
-pub(super) fn parse_value(text: &str) -> Result<Vec<u8>, Fault<'_>> {
+pub(super) fn parse_value(text: &str) -> Result<Vec<u8>, LineFault<'_>> {
     let mut bytes = Vec::new();
     let mut rest = text;
     while !rest.is_empty() {
@@ -246,7 +247,7 @@ mod tests {
             (r"\x4", r"two hexadecimal digits after \x"),
             (r"\xé", r"two hexadecimal digits after \x"),
         ] {
-            assert_eq!(parse_byte(text), Err(Fault::new(text, expected)), "{text}");
+            assert_eq!(parse_byte(text), Err(LineFault::new(text, expected)), "{text}");
         }
     }
 }

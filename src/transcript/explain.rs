@@ -101,7 +101,7 @@ pub fn explain_part(
 /// at most `width` columns. The first use of a word of HTTP is followed by its meaning. Prose
 /// cannot be within a block, because prose ends a block.
 pub fn annotate(transcript: &Transcript, width: usize) -> Transcript {
-    let mut connections = Explainers::new();
+    let mut connections = ConnectionExplainers::new();
     let mut first_uses = FirstUses::default();
     let (mut items, mut explained) = (Vec::new(), 0);
     for item in &transcript.items {
@@ -148,10 +148,10 @@ pub fn annotate(transcript: &Transcript, width: usize) -> Transcript {
 }
 
 /// The connections of a transcript; `None` for one that has ended.
-type Explainers = BTreeMap<u32, Option<Box<ConnectionExplainer>>>;
+type ConnectionExplainers = BTreeMap<u32, Option<Box<ConnectionExplainer>>>;
 
 /// Returns what explains the bytes of a connection. Bytes after its end are those of a new one.
-fn explainer(connections: &mut Explainers, number: u32) -> &mut ConnectionExplainer {
+fn explainer(connections: &mut ConnectionExplainers, number: u32) -> &mut ConnectionExplainer {
     connections.entry(number).or_default().get_or_insert_default()
 }
 

@@ -11,7 +11,7 @@ use super::nearest::nearest;
 
 /// A mistake in a line of a transcript.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Fault<'a> {
+pub(super) struct LineFault<'a> {
     /// The text that is wrong: a part of the line, which begins at the mistake.
     pub at: &'a str,
     /// What was expected there.
@@ -20,17 +20,21 @@ pub(super) struct Fault<'a> {
     pub nearest: Option<&'static str>,
 }
 
-impl<'a> Fault<'a> {
+impl<'a> LineFault<'a> {
     /// A mistake at the start of `at`, which is a part of the line.
-    pub fn new(at: &'a str, expected: impl Into<String>) -> Fault<'a> {
-        Fault { at, expected: expected.into(), nearest: None }
+    pub fn new(at: &'a str, expected: impl Into<String>) -> LineFault<'a> {
+        LineFault { at, expected: expected.into(), nearest: None }
     }
 
     /// A word that is none of those that are allowed there.
-    pub fn word(word: &'a str, expected: impl Into<String>, allowed: &[&'static str]) -> Fault<'a> {
+    pub fn word(
+        word: &'a str,
+        expected: impl Into<String>,
+        allowed: &[&'static str],
+    ) -> LineFault<'a> {
         // A word that is allowed elsewhere is not misspelt.
         let nearest = nearest(word, allowed.iter().copied()).filter(|nearest| *nearest != word);
-        Fault { nearest, ..Fault::new(word, expected) }
+        LineFault { nearest, ..LineFault::new(word, expected) }
     }
 
     /// The offset of the mistake in this line, of which `at` is a part.

@@ -130,20 +130,26 @@ pub fn dictionary() -> Vec<Row> {
     rows
 }
 
-/// Returns what a word means, without regard to case: a word of the [`dictionary`], or else a method, a
-/// status code, a version, a field, or the words of values.
+/// Returns what a word means, without regard to case: as a word of the [`dictionary`], as a method and, if
+/// it is written as the field is, as a field. If it is none of them: as a status code, a version, a field,
+/// or in the words of values.
 pub fn look_up(word: &str) -> Vec<Row> {
     let is = |row: &Row| row.0.eq_ignore_ascii_case(word);
+    let in_table = |table| find(table, word.as_bytes());
+    let in_fields = || find_field(word.as_bytes());
     let in_dictionary = dictionary().into_iter().find(is);
-    let in_messages = || {
-        let tables = [METHODS, STATUSES, VERSIONS, FIELDS, PSEUDO_FIELDS, CLASSES];
-        tables.into_iter().find_map(|table| find(table, word.as_bytes()))
-    };
-    if let Some(row) = in_dictionary.or_else(in_messages) {
-        return vec![row];
+    let field = in_fields().filter(|row| row.0 == word);
+    let mut known: Vec<Row> =
+        in_dictionary.into_iter().chain(in_table(METHODS)).chain(field).collect();
+    if known.is_empty() {
+        let tables = [STATUSES, VERSIONS, PSEUDO_FIELDS, CLASSES];
+        known.extend(tables.into_iter().find_map(in_table).or_else(in_fields));
     }
-    let in_values = VALUE_WORDS.rows().map(|[_, word, clause, meaning]| (word, clause, meaning));
-    in_values.filter(is).collect()
+    if known.is_empty() {
+        let words = VALUE_WORDS.rows().map(|[_, word, clause, meaning]| (word, clause, meaning));
+        known.extend(words.filter(is));
+    }
+    known
 }
 
 /// See [`dictionary`].
@@ -194,7 +200,20 @@ pub const METHODS: Table<3> = table! {
     ("SEARCH", "RFC 5323 section 2", "asks for the resources that match the content, in WebDAV"),
     ("ACL", "RFC 3744 section 8.1", "changes who may do what with the target, in WebDAV"),
     ("MKCALENDAR", "RFC 4791 section 5.3.1", "makes a calendar, in CalDAV"),
+    ("BIND", "RFC 5842 section 4", "gives a resource one more name in a collection (a folder), in WebDAV"),
+    ("UNBIND", "RFC 5842 section 5", "takes a name of a resource away, in WebDAV"),
+    ("REBIND", "RFC 5842 section 6", "moves a name of a resource to another collection (folder), in WebDAV"),
+    ("ORDERPATCH", "RFC 3648 section 7", "changes the order of what a collection (a folder) holds, in WebDAV"),
+    ("MKREDIRECTREF", "RFC 4437 section 6", "makes a resource that redirects to another one, in WebDAV"),
+    ("UPDATEREDIRECTREF", "RFC 4437 section 7", "changes where such a resource redirects to, in WebDAV"),
+    ("VERSION-CONTROL", "RFC 3253 section 3.5", "puts the target under version control: from now on, its states are kept as versions"),
     ("CHECKOUT", "RFC 3253 section 4.3", "makes the target writable, so that it can become a new version"),
+    ("CHECKIN", "RFC 3253 section 4.4", "makes the state of a target that was checked out a new version"),
+    ("UNCHECKOUT", "RFC 3253 section 4.5", "undoes a checkout: the target is again what it was before"),
+    ("UPDATE", "RFC 3253 section 7.1", "makes the target the version that the content names"),
+    ("LABEL", "RFC 3253 section 8.2", "adds, moves or removes a name of a version"),
+    ("MKWORKSPACE", "RFC 3253 section 6.3", "makes a workspace: a collection (a folder) in which one user changes versions"),
+    ("BASELINE-CONTROL", "RFC 3253 section 12.6", "puts a collection (a folder) under baseline control: from now on, states of it as a whole are kept"),
     ("MERGE", "RFC 3253 section 11.2", "merges versions into the target; Subversion ends a commit with it"),
     ("MKACTIVITY", "RFC 3253 section 13.5", "begins a set of changes; Subversion begins a commit with it"),
     ("QUERY", "RFC 10008 section 2", "asks for a result that the content describes; it is safe like GET, and has content like POST"),
@@ -420,7 +439,7 @@ pub const CLIENT_SENDS_NO_MORE: Row = ("", "RFC 9293 section 3.6", "the client w
 /// A half-close of the client after its responses.
 pub const CLIENT_HAS_ALL: Row = ("", "RFC 9293 section 3.6", "the client will send no more; it has all its responses, so nothing is lost");
 /// A half-close of the server.
-pub const SERVER_SENDS_NO_MORE: Row = ("", "RFC 9112 section 9.6", "the server will send no more; it still reads what the client sends, so that no reset destroys the end of the response on its way");
+pub const SERVER_SENDS_NO_MORE: Row = ("", "RFC 9112 section 9.6", "the server will send no more; it may still read what the client sends, so that no reset destroys the response, or it has closed: the bytes do not tell");
 /// The client closes before it has its responses.
 pub const CLIENT_IS_GONE: Row = ("", "", "the client is gone before it had the whole response: it stopped waiting, or its page was closed");
 /// The client closes after its responses.
@@ -446,7 +465,7 @@ pub const CLOSES_AFTER_CLIENT: Row = ("", "RFC 9112 section 9.6", "the client ha
 /// The same, without a request.
 pub const CLOSES_UNUSED: Row = ("", "RFC 9112 section 9.5", "the client had said that it sends no more, and it asked for nothing, so the server closes");
 /// The server closes a connection that is kept alive.
-pub const IDLE_CLOSE: Row = ("", "RFC 9112 section 9.5", "the server closes an idle connection: no request waits on it, and a server does not keep it open for ever; nothing is lost, and the client opens a new one when it needs one");
+pub const IDLE_CLOSE: Row = ("", "RFC 9112 section 9.5", "the server closes the connection between two requests, and no field of its response said so; nothing is lost, and the client opens a new one when it needs one");
 /// A reset, as the server sends it.
 pub const RESET_BY_SERVER: Row = ("", "RFC 9112 section 9.6", "a reset: the client gets an error, and can lose bytes that had arrived and that it had not read; after a close, it would read all of them and then the end");
 /// A reset, as the client sends it.

@@ -10,7 +10,7 @@
 //!
 //! Rule: text is read line by line. The last item says what a line without a marker is: content, an
 //! assertion, or an error. Each function below reads one line or a part of one, and its `Err` is a
-//! [`Fault`] of that line. Only [`Parser`] knows the line's number. A byte order mark at the start of the
+//! [`LineFault`] of that line. Only [`Parser`] knows the line's number. A byte order mark at the start of the
 //! text is passed over.
 
 use std::fmt;
@@ -18,7 +18,7 @@ use std::fmt;
 use super::assertions::Assertion;
 use super::bytes::Bytes;
 use super::content::ParsedBlock;
-use super::fault::Fault;
+use super::fault::LineFault;
 use super::model::{Block, Event, EventKind, Item, MARKERS, Transcript};
 use super::text::{Millis, Note, Prose, first_word};
 use crate::message::caret::picture;
@@ -43,7 +43,7 @@ pub struct ParseError {
 }
 
 impl ParseError {
-    fn new((number, line): (usize, &str), fault: Fault<'_>) -> ParseError {
+    fn new((number, line): (usize, &str), fault: LineFault<'_>) -> ParseError {
         let before = line.get(..fault.offset(line)).unwrap_or(line);
         ParseError {
             line: number,
@@ -134,7 +134,7 @@ impl<'a> Parser<'a> {
                 assertions.push(assertion.map_err(fault)?);
             }
             _ => {
-                let other = || Fault::new(line.trim_start(), OUTSIDE);
+                let other = || LineFault::new(line.trim_start(), OUTSIDE);
                 return Err(error(misspelt_marker(line).unwrap_or_else(other)));
             }
         }
@@ -146,13 +146,13 @@ impl<'a> Parser<'a> {
 const OUTSIDE: &str = "#, >>>, <<<, --- or ???: content must be below >>> or <<<";
 
 /// The mistake of a line that begins almost as a marker does, such as `>>` or `> GET / HTTP/1.1`.
-fn misspelt_marker(line: &str) -> Option<Fault<'_>> {
+fn misspelt_marker(line: &str) -> Option<LineFault<'_>> {
     let text = line.trim_start();
     let marker = MARKERS.into_iter().find(|marker| text.starts_with(&marker[..1]))?;
-    Some(Fault { nearest: Some(marker), ..Fault::new(text, OUTSIDE) })
+    Some(LineFault { nearest: Some(marker), ..LineFault::new(text, OUTSIDE) })
 }
 
-fn parse_marked<'a>(marker: &str, line: &'a str) -> Result<Item, Fault<'a>> {
+fn parse_marked<'a>(marker: &str, line: &'a str) -> Result<Item, LineFault<'a>> {
     let rest = &line[marker.len()..];
     if marker == "#" {
         return Ok(Item::Prose(Prose::new(rest.strip_prefix(' ').unwrap_or(rest))));
@@ -162,7 +162,7 @@ fn parse_marked<'a>(marker: &str, line: &'a str) -> Result<Item, Fault<'a>> {
         let first = marker.as_bytes()[0];
         let expected =
             format!(r"a space after {marker}, or \x{first:02x} for the first byte of content");
-        return Err(Fault::new(rest, expected));
+        return Err(LineFault::new(rest, expected));
     }
     match marker {
         ">>>" => parse_block(Side::Client, rest),
@@ -171,17 +171,17 @@ fn parse_marked<'a>(marker: &str, line: &'a str) -> Result<Item, Fault<'a>> {
         _ if rest.trim().is_empty() => Ok(Item::Assertions(Vec::new())),
         _ => {
             let expected = "nothing after ???: assertions are on the lines below it";
-            Err(Fault::new(rest.trim_start(), expected))
+            Err(LineFault::new(rest.trim_start(), expected))
         }
     }
 }
 
-fn parse_block(from: Side, text: &str) -> Result<Item, Fault<'_>> {
+fn parse_block(from: Side, text: &str) -> Result<Item, LineFault<'_>> {
     let (connection, note) = parse_connection(text)?;
     Ok(Item::Block(Block { connection, from, note: Note::new(note), bytes: Bytes::new() }))
 }
 
-fn parse_event(text: &str) -> Result<Item, Fault<'_>> {
+fn parse_event(text: &str) -> Result<Item, LineFault<'_>> {
     let (connection, text) = parse_connection(text)?;
     let (kind, note) = match first_word(text) {
         ("open", note) => (EventKind::Open, note),
@@ -197,7 +197,7 @@ fn parse_event(text: &str) -> Result<Item, Fault<'_>> {
         }
         (word, _) => {
             let kinds = ["open", "client", "server", "wait", "silent"];
-            return Err(Fault::word(word, AN_EVENT, &kinds));
+            return Err(LineFault::word(word, AN_EVENT, &kinds));
         }
     };
     Ok(Item::Event(Event { connection, kind, note: Note::new(note) }))
@@ -206,26 +206,26 @@ fn parse_event(text: &str) -> Result<Item, Fault<'_>> {
 const AN_EVENT: &str = "an event: open, client half-close, client closed, client reset (or server), \
                         wait 200ms or silent 2s";
 
-fn parse_side_event(side: Side, text: &str) -> Result<(EventKind, &str), Fault<'_>> {
+fn parse_side_event(side: Side, text: &str) -> Result<(EventKind, &str), LineFault<'_>> {
     match first_word(text) {
         ("half-close", note) => Ok((EventKind::HalfClose(side), note)),
         ("closed", note) => Ok((EventKind::Closed(side), note)),
         ("reset", note) => Ok((EventKind::Reset(side), note)),
         (word, _) => {
             let expected = format!("what the {side} did: half-close, closed or reset");
-            Err(Fault::word(word, expected, &["half-close", "closed", "reset"]))
+            Err(LineFault::word(word, expected, &["half-close", "closed", "reset"]))
         }
     }
 }
 
 /// Reads `@2` if the text begins with it. Returns the number (1 without it) and the rest.
-fn parse_connection(text: &str) -> Result<(u32, &str), Fault<'_>> {
+fn parse_connection(text: &str) -> Result<(u32, &str), LineFault<'_>> {
     let (word, rest) = first_word(text);
     match word.strip_prefix('@') {
         None => Ok((1, text)),
         Some(digits) => match parse_digits(digits.as_bytes()) {
             Some(connection) => Ok((connection, rest)),
-            None => Err(Fault::new(digits, "the number of a connection after @")),
+            None => Err(LineFault::new(digits, "the number of a connection after @")),
         },
     }
 }

@@ -16,7 +16,7 @@ use std::fmt;
 use std::time::Duration;
 
 use super::escape::{escape, escape_bytes_of};
-use super::fault::Fault;
+use super::fault::LineFault;
 use super::letters::is_raw_in_prose;
 use crate::message::fields::parse_digits;
 
@@ -78,7 +78,7 @@ pub(super) fn first_word(text: &str) -> (&str, &str) {
 pub struct Millis(pub u64);
 
 impl Millis {
-    pub(super) fn parse(text: &str) -> Result<Millis, Fault<'_>> {
+    pub(super) fn parse(text: &str) -> Result<Millis, LineFault<'_>> {
         let millis = match (text.strip_suffix("ms"), text.strip_suffix('s')) {
             (Some(millis), _) => parse_digits(millis.as_bytes()),
             (None, Some(seconds)) => {
@@ -86,7 +86,7 @@ impl Millis {
             }
             (None, None) => None,
         };
-        millis.map(Millis).ok_or_else(|| Fault::new(text, "a duration: 200ms or 2s"))
+        millis.map(Millis).ok_or_else(|| LineFault::new(text, "a duration: 200ms or 2s"))
     }
 }
 
@@ -143,7 +143,7 @@ mod tests {
         }
         assert_eq!(Millis::parse("2000ms"), Ok(Millis(2000)));
         for text in ["", "s", "ms", "2", "+2s", "2 s", "2m", "18446744073709551615s"] {
-            assert_eq!(Millis::parse(text), Err(Fault::new(text, "a duration: 200ms or 2s")));
+            assert_eq!(Millis::parse(text), Err(LineFault::new(text, "a duration: 200ms or 2s")));
         }
     }
 }

@@ -363,7 +363,12 @@ fn one_word_or_all_words_are_explained() {
         assert!(all.contains(&format!("\n{word}: ")), "{word}: {all}");
     }
     let one = run(&mut openkitchen("learn words Origin")).stdout;
-    assert!(one.starts_with("origin: ") && one.lines().count() <= 3, "{one}");
+    assert!(
+        one.starts_with("origin: ") && one.contains("\nOrigin: "),
+        "the word and the field: {one}"
+    );
+    let query = run(&mut openkitchen("explain QUERY")).stdout;
+    assert!(query.starts_with("query: ") && query.contains("\nQUERY: "), "and the method: {query}");
     for word in [
         "body",
         "URL",

@@ -40,6 +40,8 @@ pub(super) struct RecordedConnection {
     is_in_flight: bool,
     client_ended: bool,
     server_ended: bool,
+    /// A sentence about the connection, of watch itself: from then on nothing is asserted of the server.
+    sentence: Option<String>,
     left_out: LeftOut,
     file: RecordingFile,
 }
@@ -83,6 +85,7 @@ impl RecordedConnection {
             is_in_flight: false,
             client_ended: false,
             server_ended: false,
+            sentence: None,
             left_out: LeftOut::default(),
             file: RecordingFile::NotCreated,
         }
@@ -141,14 +144,17 @@ impl RecordedConnection {
         let silence = self.silence(from, now);
         let block = Block { connection: 1, from, note, bytes: Bytes::raw(bytes) };
         let assertions = match from {
-            Side::Client => Vec::new(),
-            Side::Server => self.facts.sent(ranges),
+            Side::Server if self.sentence.is_none() => self.facts.sent(ranges),
+            _ => Vec::new(),
         };
         self.is_in_flight = is_in_flight;
         self.create_file(folder);
         let rest = (from == Side::Server).then_some(length);
         let ends_response = !assertions.is_empty();
-        let items = items_of(silence, Item::Block(block), assertions);
+        let mut items = items_of(silence, Item::Block(block), assertions);
+        if from == Side::Server && self.sentence.is_some() {
+            items.push(Item::Assertions(Vec::new())); // so that nothing is said of these bytes
+        }
         self.write(&items, Counted { bytes: length, rest }, folder);
         if let (RecordingFile::Full(writer, counted), true) = (&mut self.file, ends_response)
             && let Some(Item::Assertions(assertions)) = items.into_iter().last()
@@ -163,7 +169,7 @@ impl RecordedConnection {
         let silence = self.silence(end.side(), Instant::now());
         let kind = end_event(end, self.server_ended);
         let mut assertions = Vec::new();
-        if end.is_fin_of_server() {
+        if end.is_fin_of_server() && self.sentence.is_none() {
             assertions = self.facts.server_closed(!self.client_ended);
         }
         match end.side() {
@@ -181,9 +187,10 @@ impl RecordedConnection {
         }
     }
 
-    /// Writes a sentence about the connection, as prose.
+    /// Writes a sentence about the connection, as prose. If there is no file yet, it stands at its top.
     pub fn noted(&mut self, sentence: &str, folder: &RecordingFolder) {
         self.write_held(folder);
+        self.sentence = Some(sentence.to_owned());
         self.write(&[Item::Prose(Prose::new(sentence))], Counted::default(), folder);
     }
 
@@ -232,7 +239,8 @@ impl RecordedConnection {
             format!("Connection {number} of process {process}"),
             format!("{date}: {} speaks to {}", self.peer, folder.server),
         ];
-        let lines = lines.map(|line| Item::Prose(Prose::new(&line)));
+        let lines = lines.iter().chain(&self.sentence);
+        let lines: Vec<Item> = lines.map(|line| Item::Prose(Prose::new(line))).collect();
         self.write(&lines, Counted::default(), folder);
     }
 

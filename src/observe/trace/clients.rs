@@ -25,7 +25,7 @@ const MIN_FOLDED: usize = 2;
 
 /// The last request of each client.
 #[derive(Default)]
-pub(super) struct Clients(VecDeque<(ClientFields, u64)>);
+pub(super) struct KnownClients(VecDeque<(ClientFields, u64)>);
 
 /// The fields of a client's request.
 pub(super) struct ClientFields {
@@ -58,7 +58,7 @@ fn field_lines(head: &[u8]) -> impl Iterator<Item = &[u8]> {
     lines.skip_while(is_empty).skip(1).take_while(move |line| !is_empty(line))
 }
 
-impl Clients {
+impl KnownClients {
     /// Remembers the fields of the exchange with this number.
     pub fn remember(&mut self, fields: ClientFields, number: u64) {
         self.0.retain(|(known, _)| !known.is_same_client(&fields));
@@ -95,7 +95,7 @@ mod tests {
     #[test]
     fn equal_lines_of_the_same_client_are_repeated() {
         let one = "GET / HTTP/1.1\r\nHost: h\r\nUser-Agent: a\r\nX: 1\r\n\r\n";
-        let mut clients = Clients::default();
+        let mut clients = KnownClients::default();
         assert!(clients.repeated(&fields([1; 4], one)).is_none());
         assert!(!clients.knows(&fields([1; 4], one)));
         clients.remember(fields([1; 4], one), 7);

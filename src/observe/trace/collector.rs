@@ -11,7 +11,7 @@
 use std::mem;
 use std::time::{Duration, Instant};
 
-use super::clients::Clients;
+use super::clients::KnownClients;
 use super::entry::{LogLine, NumberedLine, ShownBytes, TraceEntry};
 use crate::message::counted::counted;
 use crate::transcript::explain::Remark;
@@ -31,7 +31,7 @@ pub(super) struct Collector {
     /// Exchanges that were answered so far, except those that are not shown.
     pub exchanges: u64,
     /// The fields of each client's last request that was shown.
-    pub clients: Clients,
+    pub clients: KnownClients,
     is_screen: bool,
     counting: Counting,
 }
@@ -96,7 +96,7 @@ impl Collector {
         Collector {
             entries: Vec::new(),
             exchanges: 0,
-            clients: Clients::default(),
+            clients: KnownClients::default(),
             is_screen,
             counting: Counting::Nothing,
         }

@@ -28,13 +28,13 @@ pub(super) struct ShownBytes {
     /// How many they are, and when they came. It is shown if they begin no message.
     pub note: String,
     /// Their lines. None if they are only counted.
-    pub lines: Vec<Line>,
+    pub lines: Vec<EntryLine>,
     /// Whether long fields are cut.
     pub may_cut: bool,
 }
 
 /// A line of bytes.
-pub(super) struct Line {
+pub(super) struct EntryLine {
     pub kind: LineKind,
     /// Without its line end.
     pub text: String,

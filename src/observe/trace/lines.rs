@@ -1,15 +1,18 @@
 //! # The lines of the bytes that a screen shows
 //!
 //! The bytes of one read or write, line by line: what each line is, and what it means. Fields that
-//! repeat are replaced by one line.
+//! repeat are replaced by one line, and so are those past the 100th of a head.
 
-use super::entry::{Line, LineKind};
+use super::entry::{EntryLine, LineKind};
 use super::requests::FIRST_ERROR;
 use crate::message::counted::counted;
 use crate::message::dialogue::{Followed, Side};
 use crate::message::reader::Part;
 use crate::transcript::explain::Remark;
 use crate::transcript::{Bytes, Piece, content_line};
+
+/// Field lines of a head that are shown, at most: as many as a request to this server may have.
+const MAX_FIELD_LINES: usize = 100;
 
 /// Fields that are folded, and the number of the exchange that has the same.
 pub(super) struct Repeated<'a> {
@@ -29,9 +32,10 @@ pub(super) fn lines(
     repeated: Option<&Repeated<'_>>,
     meaning: Vec<(usize, Remark)>,
     mut told: impl FnMut(Remark) -> Vec<Remark>,
-) -> Vec<Line> {
-    let mut lines: Vec<(usize, Line)> = Vec::new();
-    let (mut at, mut folded, mut folded_spans) = (0, 0, Vec::new());
+) -> Vec<EntryLine> {
+    let mut lines: Vec<(usize, EntryLine)> = Vec::new();
+    let (mut at, mut folded, mut hidden_spans) = (0, 0, Vec::new());
+    let (mut fields, mut more_fields) = (0, 0);
     let mut ranges = RangeAt { ranges, start: 0 };
     for piece in shown.pieces() {
         let raw = match piece {
@@ -39,7 +43,7 @@ pub(super) fn lines(
             Piece::Repeat { .. } => continue, // bytes that crossed have none
             Piece::LeftOut { count } => {
                 let text = counted(*count, "more byte", "more bytes");
-                let line = Line::new(LineKind::LeftOut, format!("... {text}"), "");
+                let line = EntryLine::new(LineKind::LeftOut, format!("... {text}"), "");
                 lines.push((at, line));
                 at = at.saturating_add(usize::try_from(*count).unwrap_or(usize::MAX));
                 continue;
@@ -64,22 +68,37 @@ pub(super) fn lines(
                 lines.push((start, folded_line(folded, repeated)));
                 folded = 0;
             }
+            if kind != LineKind::Field {
+                if more_fields > 0 {
+                    lines.push((start, more_fields_line(more_fields)));
+                }
+                (fields, more_fields) = (0, 0);
+            }
             // An empty line ends a head, or stands before one.
             is_within_head = is_head && !is_empty;
             if kind == LineKind::Field && repeated.is_some_and(|it| it.lines.contains(&bytes)) {
                 folded += 1;
-                folded_spans.push(start..at);
+                hidden_spans.push(start..at);
+                continue;
+            }
+            fields += usize::from(kind == LineKind::Field);
+            if fields > MAX_FIELD_LINES {
+                more_fields += 1;
+                hidden_spans.push(start..at);
                 continue;
             }
             let (text, ending) = content_line(bytes, is_head);
-            lines.push((start, Line::new(kind, text, ending)));
+            lines.push((start, EntryLine::new(kind, text, ending)));
         }
     }
     if folded > 0 {
         lines.push((at, folded_line(folded, repeated)));
     }
+    if more_fields > 0 {
+        lines.push((at, more_fields_line(more_fields)));
+    }
     for (offset, remark) in meaning {
-        if folded_spans.iter().any(|span| span.contains(&offset)) {
+        if hidden_spans.iter().any(|span| span.contains(&offset)) {
             continue;
         }
         let next = lines.partition_point(|(start, _)| *start <= offset);
@@ -90,10 +109,15 @@ pub(super) fn lines(
     lines.into_iter().map(|(_, line)| line).collect()
 }
 
-fn folded_line(fields: usize, repeated: Option<&Repeated<'_>>) -> Line {
+fn folded_line(fields: usize, repeated: Option<&Repeated<'_>>) -> EntryLine {
     let fields = counted(fields as u64, "field", "fields");
     let number = repeated.map_or(0, |it| it.number);
-    Line::new(LineKind::Folded, format!("... {fields} as in exchange {number}"), "")
+    EntryLine::new(LineKind::Folded, format!("... {fields} as in exchange {number}"), "")
+}
+
+fn more_fields_line(fields: usize) -> EntryLine {
+    let fields = counted(fields as u64, "more field", "more fields");
+    EntryLine::new(LineKind::LeftOut, format!("... {fields}"), "")
 }
 
 /// Whether bytes that are part of no message begin a head that is broken.
@@ -130,8 +154,8 @@ impl RangeAt<'_> {
     }
 }
 
-impl Line {
-    fn new(kind: LineKind, text: String, ending: &'static str) -> Line {
-        Line { kind, text, ending, meaning: Vec::new() }
+impl EntryLine {
+    fn new(kind: LineKind, text: String, ending: &'static str) -> EntryLine {
+        EntryLine { kind, text, ending, meaning: Vec::new() }
     }
 }

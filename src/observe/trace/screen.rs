@@ -18,7 +18,7 @@
 //! the terminal, whose width is asked for again before each print. Colours are of the middle of the
 //! palette, so they are readable on light and on dark.
 
-use super::entry::{Line, LineKind, NumberedLine, ShownBytes, TraceEntry};
+use super::entry::{EntryLine, LineKind, NumberedLine, ShownBytes, TraceEntry};
 use super::options::TraceOptions;
 use super::requests::FIRST_ERROR;
 use super::wrap::{columns, wrap};
@@ -241,7 +241,7 @@ impl Rows<'_> {
     }
 
     /// Appends a line, and in the same row what is left out after it.
-    fn line(&mut self, line: &Line, place: &Place<'_>, left_out: Option<&str>) {
+    fn line(&mut self, line: &EntryLine, place: &Place<'_>, left_out: Option<&str>) {
         let Place { mark, from, indent, max_rows } = *place;
         let name_colour = match from {
             Side::Client => colour::REQUEST,

@@ -67,12 +67,12 @@ pub(super) struct View {
     has_several: bool,
     silent: SilentConnections,
     out: Collector,
-    explained: Explained,
+    explained: ExplainedOnce,
 }
 
 /// The remarks that have been printed in this run, and the explanations for this page.
 #[derive(Default)]
-struct Explained {
+struct ExplainedOnce {
     silence: bool,
     favicon: bool,
     secret_field: bool,
@@ -98,7 +98,7 @@ impl View {
             has_several: false,
             silent: SilentConnections::default(),
             out: Collector::new(options.is_screen()),
-            explained: Explained::default(),
+            explained: ExplainedOnce::default(),
         }
     }
 
@@ -365,7 +365,7 @@ impl SilentConnections {
     }
 }
 
-impl Explained {
+impl ExplainedOnce {
     /// Returns an explanation and those of its words, if they are to be printed: a fault always, and
     /// another one if it was not before, and if there is room to remember it. One that differs in
     /// its numbers only is the same.

@@ -273,7 +273,7 @@ mod tests {
             (String::new(), "server closed", "no request came on this connection"),
             (get.into(), "client half-close", "it may be waiting for the response, or be gone"),
             (format!("{get}{ok}"), "client half-close", "it has all its responses"),
-            (format!("{get}{close}"), "server half-close", "it still reads what the client"),
+            (format!("{get}{close}"), "server half-close", "it may still read what the client"),
             (get.into(), "client closed", "the client is gone before"),
             (format!("{get}{ok}"), "client closed", "nothing is lost"),
             (
@@ -284,7 +284,7 @@ mod tests {
             (format!("{get}{cut}"), "server closed", "the content stops after 2 bytes"),
             (get.into(), "server closed", "without a response"),
             (format!("{get}{close}"), "server closed", "as the response said"),
-            (format!("{get}{ok}"), "server closed", "an idle connection"),
+            (format!("{get}{ok}"), "server closed", "between two requests"),
             (format!("{get_close}{ok}"), "server closed", "as the request had said"),
             (format!("{get}{end}{ok}"), "server closed", "that it sends no more, and everything"),
             (format!("{get}{ok}{end}"), "server closed", "that it sends no more, and everything"),

@@ -105,14 +105,12 @@ pub fn command(arguments: &[OsString]) -> Result<ExitCode, CliError> {
 /// Returns the meaning of a word, such as `ETag` or `304`, if it is the name of no file.
 fn word(name: &OsStr) -> Option<String> {
     let text = name.to_str().filter(|_| !Path::new(name).exists())?;
-    let is_same = |row: &Row| row.0.eq_ignore_ascii_case(text);
-    let tables = [glossary::METHODS, glossary::STATUSES];
-    let mut rows = tables.into_iter().filter_map(|table| glossary::find(table, text.as_bytes()));
-    let field = || glossary::find_field(text.as_bytes());
-    let (name, clause, meaning) =
-        glossary::words().find(is_same).or_else(|| rows.next()).or_else(field)?;
-    let clause = if clause.is_empty() { String::new() } else { format!(" ({clause})") };
-    Some(fold(&format!("{name}: {meaning}{clause}"), WIDTH, "  ").join("\n") + "\n")
+    let rows = glossary::look_up(text);
+    let meaning = |(name, clause, meaning): &Row| {
+        let clause = if clause.is_empty() { String::new() } else { format!(" ({clause})") };
+        fold(&format!("{name}: {meaning}{clause}"), WIDTH, "  ").join("\n") + "\n"
+    };
+    (!rows.is_empty()).then(|| rows.iter().map(meaning).collect())
 }
 
 fn read(file: &OsStr) -> Result<Vec<u8>, CliError> {

@@ -25,9 +25,9 @@ use openkitchen::sys;
 use openkitchen::transcript::glossary;
 use openkitchen::transcript::nearest::nearest;
 
-use self::lesson::{Reader, Teacher};
-use self::progress::Progress;
-use self::screen::Screen;
+use self::lesson::{LessonReader, Teacher};
+use self::progress::CourseProgress;
+use self::screen::LessonScreen;
 use self::server::LessonServer;
 use super::flags::{CommandLine, Flag, SECONDS, time};
 use super::{CliError, exit_code, print};
@@ -107,22 +107,22 @@ pub fn command(arguments: &[OsString]) -> Result<ExitCode, CliError> {
     }
     let Named { lesson, address } = named(&args)?;
     let default = likes::default_path();
-    let mut progress = Progress::load(default.map(|likes| likes.with_file_name("learn")));
+    let mut progress = CourseProgress::load(default.map(|likes| likes.with_file_name("learn")));
     if options.list {
-        let mut screen = Screen::on_stdout();
+        let mut screen = LessonScreen::on_stdout();
         progress.notice.iter().for_each(|notice| screen.paragraph(notice));
         screen.show();
         print(&progress.contents())?;
         return Ok(ExitCode::SUCCESS);
     }
     let server = LessonServer::of(address.as_deref(), options.timeout)?;
-    let mut teacher = Teacher::new(&server, Screen::on_stdout());
+    let mut teacher = Teacher::new(&server, LessonScreen::on_stdout());
     if options.print {
         let all = lesson.map_or(1..=course::count(), |number| number..=number);
         teacher.print_all(all)?;
     } else {
         end_at_signal().map_err(|error| CliError::Failed(error.to_string()))?;
-        teacher.teach(&mut progress, lesson, &mut Reader::stdin())?;
+        teacher.teach(&mut progress, lesson, &mut LessonReader::stdin())?;
     }
     teacher.finish().map(exit_code)
 }
@@ -192,7 +192,7 @@ fn words(args: &[OsString]) -> Result<(), CliError> {
         [word] => Some(word.to_string_lossy()),
         _ => return Err(CliError::Usage("learn words takes one word".into())),
     };
-    let mut screen = Screen::on_stdout();
+    let mut screen = LessonScreen::on_stdout();
     let rows = wanted.as_deref().map_or_else(glossary::dictionary, glossary::look_up);
     for (word, clause, meaning) in &rows {
         let clause = if clause.is_empty() { String::new() } else { format!(" ({clause})") };

@@ -40,7 +40,9 @@ use openkitchen::net::connections::Connections;
 use openkitchen::net::shared::Shared;
 use openkitchen::observe::TraceOptions;
 use openkitchen::play::connect;
-use openkitchen::play::watch::{ClosedByWatch, WRITE_POLL_INTERVAL, Watcher, cut_off};
+use openkitchen::play::watch::{
+    ClosedByWatch, LARGE_READ, LARGE_RECORDED_READ, WRITE_POLL_INTERVAL, Watcher, cut_off,
+};
 use openkitchen::{Limits, Observer, Scheduling, sys};
 
 use super::bind::Bound;
@@ -208,6 +210,7 @@ fn watch(server: &str, options: &WatchOptions) -> Result<(), CliError> {
     let watcher = Watcher {
         addresses,
         follower: &viewers.follower,
+        large_read: if options.record.is_some() { LARGE_RECORDED_READ } else { LARGE_READ },
         on_close: &|connection, why| {
             let why = closed_by_watch(why, server, options.idle_timeout);
             viewers.say(&format!("connection {connection} was closed: {why}"));

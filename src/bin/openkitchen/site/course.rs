@@ -42,7 +42,7 @@ const OTHER_NAME: &str = "localhost:5000";
 const COLUMNS: usize = 80;
 
 /// Lessons with one goal.
-pub struct Group {
+pub struct LessonGroup {
     /// What they are about, in a few words.
     pub title: &'static str,
     /// What a reader can do after them, in a sentence.
@@ -71,8 +71,8 @@ macro_rules! lesson {
 
 /// The course. Lesson numbers run through all groups.
 #[rustfmt::skip] // a row is a line
-pub static GROUPS: [Group; 5] = [
-    Group {
+pub static GROUPS: [LessonGroup; 5] = [
+    LessonGroup {
         title: "the message",
         goal: "You can read every line of a request and of its response.",
         lessons: &[
@@ -92,7 +92,7 @@ pub static GROUPS: [Group; 5] = [
             lesson!("14-the-like-button", 1, 2, 3),
         ],
     },
-    Group {
+    LessonGroup {
         title: "where the content ends",
         goal: "You can say where a body (content) ends, and by which rule.",
         lessons: &[
@@ -107,7 +107,7 @@ pub static GROUPS: [Group; 5] = [
             lesson!("23-under-your-framework"),
         ],
     },
-    Group {
+    LessonGroup {
         title: "the connection",
         goal: "You can say why a connection stays open, and who ends it.",
         lessons: &[
@@ -123,7 +123,7 @@ pub static GROUPS: [Group; 5] = [
             lesson!("33-http-1.0", 1, 2),
         ],
     },
-    Group {
+    LessonGroup {
         title: "saying no",
         goal: "You can say what a server must refuse, and what would go wrong if it did not.",
         lessons: &[
@@ -137,7 +137,7 @@ pub static GROUPS: [Group; 5] = [
             lesson!("41-a-bad-chunk-size", 1, 2),
         ],
     },
-    Group {
+    LessonGroup {
         title: "browsers and secrets",
         goal: "You can say what a browser sends by itself, and who can read a secret on its way.",
         lessons: &[
@@ -165,9 +165,9 @@ pub fn count() -> usize {
 }
 
 /// Returns the group of a lesson. A number that no lesson has is counted to the last group.
-pub fn group_of(number: usize) -> &'static Group {
+pub fn group_of(number: usize) -> &'static LessonGroup {
     let mut before = 0;
-    let holds = |group: &&Group| {
+    let holds = |group: &&LessonGroup| {
         before += group.lessons.len();
         number <= before
     };

@@ -11,7 +11,7 @@ use openkitchen::message::reader::Part;
 use openkitchen::transcript::explain::{ConnectionExplainer, FirstUses, Remark};
 use openkitchen::transcript::{Block, Bytes, Event, Item, Note, Piece, Side, Transcript};
 
-use super::screen::{Screen, is_of_client};
+use super::screen::{LessonScreen, is_of_client};
 use crate::site::course::Notes;
 
 /// Bytes of content in one read that are shown whole; of more, [`MAX_START`] bytes are.
@@ -145,7 +145,7 @@ pub fn print(
     transcript: &Transcript,
     topic: &Topic,
     explained: &mut Explained,
-    screen: &mut Screen,
+    screen: &mut LessonScreen,
 ) {
     let before = transcript.items.iter().take_while(|item| is_of_client(item)).count();
     let mut is_request_explained = false;
@@ -176,7 +176,7 @@ pub fn print(
 }
 
 /// Prints the items of a transcript, each with all its explanations.
-pub fn print_all(transcript: &Transcript, screen: &mut Screen) {
+pub fn print_all(transcript: &Transcript, screen: &mut LessonScreen) {
     let mut explained = Explained::default();
     let mut explainers = Explainers::default();
     for item in &transcript.items {

@@ -8,8 +8,8 @@ use openkitchen::play::send::SendOutcome;
 use openkitchen::transcript::Transcript;
 
 use super::exchange::{self, Explained, Topic};
-use super::progress::Progress;
-use super::screen::{Screen, is_of_client};
+use super::progress::CourseProgress;
+use super::screen::{LessonScreen, is_of_client};
 use super::server::LessonServer;
 use crate::command::{CliError, address};
 use crate::site::course::{self, Lesson, Notes};
@@ -42,7 +42,7 @@ const SEND: &str = "Enter sends it (r, e, q):";
 const MAX_TYPED_BYTES: u64 = 256;
 
 /// Reads what the reader types, line by line.
-pub struct Reader {
+pub struct LessonReader {
     input: BufReader<io::Stdin>,
     is_terminal: bool,
 }
@@ -64,13 +64,13 @@ enum Typed {
     Other,
 }
 
-impl Reader {
+impl LessonReader {
     /// Reads stdin.
-    pub fn stdin() -> Reader {
-        Reader { input: BufReader::new(io::stdin()), is_terminal: io::stdin().is_terminal() }
+    pub fn stdin() -> LessonReader {
+        LessonReader { input: BufReader::new(io::stdin()), is_terminal: io::stdin().is_terminal() }
     }
 
-    fn line(&mut self, screen: &mut Screen) -> Typed {
+    fn line(&mut self, screen: &mut LessonScreen) -> Typed {
         let mut line = Vec::new();
         let read = self.input.by_ref().take(MAX_TYPED_BYTES).read_until(b'\n', &mut line);
         let is_over = !matches!(read, Ok(1..));
@@ -105,7 +105,7 @@ enum Left {
 /// Teaches with a server, on a screen.
 pub struct Teacher<'a> {
     server: &'a LessonServer,
-    screen: Screen,
+    screen: LessonScreen,
     explained: Explained,
     /// What was shown last: a request, or all that crossed.
     shown: Transcript,
@@ -116,7 +116,7 @@ pub struct Teacher<'a> {
 
 impl<'a> Teacher<'a> {
     /// A teacher who has explained nothing yet.
-    pub fn new(server: &'a LessonServer, screen: Screen) -> Teacher<'a> {
+    pub fn new(server: &'a LessonServer, screen: LessonScreen) -> Teacher<'a> {
         let (explained, shown) = (Explained::default(), Transcript::default());
         Teacher { server, screen, explained, shown, outcome: None }
     }
@@ -136,9 +136,9 @@ impl<'a> Teacher<'a> {
     /// There is no connection to the server.
     pub fn teach(
         &mut self,
-        progress: &mut Progress,
+        progress: &mut CourseProgress,
         first: Option<usize>,
-        reader: &mut Reader,
+        reader: &mut LessonReader,
     ) -> Result<(), CliError> {
         let Some(mut number) = first.or_else(|| progress.next()) else {
             self.screen.paragraph(&format!(
@@ -191,7 +191,7 @@ impl<'a> Teacher<'a> {
     }
 
     /// Asks whether to go on with the next lesson.
-    fn goes_on(&mut self, next: usize, lesson: &Lesson, reader: &mut Reader) -> bool {
+    fn goes_on(&mut self, next: usize, lesson: &Lesson, reader: &mut LessonReader) -> bool {
         let title = course::with_number(next).map(|it| it.notes().title).unwrap_or_default();
         self.screen.hanging(&format!("Next: {next}, {title}"), "  ");
         let prompt = "Enter goes on (r, e, q):";
@@ -209,7 +209,7 @@ impl<'a> Teacher<'a> {
         prompt: &str,
         keys: &str,
         notes: &Notes,
-        reader: &mut Reader,
+        reader: &mut LessonReader,
         is_answer: impl Fn(&Typed) -> bool,
     ) -> Typed {
         loop {
@@ -240,8 +240,8 @@ impl<'a> Teacher<'a> {
         &mut self,
         number: usize,
         lesson: &Lesson,
-        progress: &Progress,
-        reader: &mut Reader,
+        progress: &CourseProgress,
+        reader: &mut LessonReader,
     ) -> Result<Left, CliError> {
         let notes = lesson.notes();
         let done = progress.count_done();

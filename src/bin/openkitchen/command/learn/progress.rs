@@ -27,7 +27,7 @@ const MAX_BYTES: u64 = 64 * 1024;
 
 /// What the reader has done.
 #[derive(Debug, Default, PartialEq)]
-pub struct Progress {
+pub struct CourseProgress {
     /// The file; `None` if there is no folder for it, or it cannot be written.
     path: Option<PathBuf>,
     /// The name of the lesson that is next.
@@ -40,18 +40,21 @@ pub struct Progress {
     pub notice: Option<String>,
 }
 
-impl Progress {
+impl CourseProgress {
     /// Reads the file. If it is damaged, the course begins anew.
-    pub fn load(path: Option<PathBuf>) -> Progress {
+    pub fn load(path: Option<PathBuf>) -> CourseProgress {
         let Some(path) = path else {
             let why = "neither XDG_STATE_HOME nor HOME is an absolute path";
             let notice = Some(format!("What you have done is not kept: {why}."));
-            return Progress { notice, ..Progress::default() };
+            return CourseProgress { notice, ..CourseProgress::default() };
         };
         let path = match kept_at(&path) {
             Ok(path) => path,
             Err(error) => {
-                return Progress { notice: Some(not_kept(&path, &error)), ..Progress::default() };
+                return CourseProgress {
+                    notice: Some(not_kept(&path, &error)),
+                    ..CourseProgress::default()
+                };
             }
         };
         let damaged = |why: &str| {
@@ -61,13 +64,13 @@ impl Progress {
         let (read, notice) = match read(&path) {
             Ok(Some(text)) => match parse(&text) {
                 Some(read) => (read, None),
-                None => (Progress::default(), Some(damaged("it is damaged"))),
+                None => (CourseProgress::default(), Some(damaged("it is damaged"))),
             },
-            Ok(None) => (Progress::default(), Some(damaged("it is damaged"))),
-            Err(error) if error.kind() == ErrorKind::NotFound => (Progress::default(), None),
-            Err(error) => (Progress::default(), Some(damaged(&error.to_string()))),
+            Ok(None) => (CourseProgress::default(), Some(damaged("it is damaged"))),
+            Err(error) if error.kind() == ErrorKind::NotFound => (CourseProgress::default(), None),
+            Err(error) => (CourseProgress::default(), Some(damaged(&error.to_string()))),
         };
-        Progress { path: Some(path), notice, ..read }
+        CourseProgress { path: Some(path), notice, ..read }
     }
 
     /// The number of the lesson to go on with; `None` if all are done.
@@ -180,10 +183,10 @@ fn read(path: &Path) -> io::Result<Option<String>> {
 
 /// Reads the text of the file. `None` if it is damaged. Lessons that this program does not have are
 /// left out.
-fn parse(text: &str) -> Option<Progress> {
+fn parse(text: &str) -> Option<CourseProgress> {
     let mut lines = text.strip_suffix('\n')?.lines();
     lines.next().filter(|first| *first == HEADER)?;
-    let mut progress = Progress::default();
+    let mut progress = CourseProgress::default();
     for line in lines {
         let (word, name) = line.split_once(' ')?;
         let is_name = |byte: u8| byte.is_ascii_alphanumeric() || b"-.".contains(&byte);
@@ -230,7 +233,7 @@ mod tests {
 
     #[test]
     fn progress_is_read_as_it_was_written() {
-        let mut progress = Progress::default();
+        let mut progress = CourseProgress::default();
         assert_eq!(progress.next(), Some(1));
         progress.open(3);
         let told = [7, u64::MAX].into_iter();
@@ -264,7 +267,7 @@ mod tests {
             assert_eq!(parse(text), None, "{text:?}");
         }
         let other = parse("openkitchen learn 1\nat no-such-lesson\ndone neither\n");
-        assert_eq!(other, Some(Progress::default()));
+        assert_eq!(other, Some(CourseProgress::default()));
         let by_number = parse("openkitchen learn 1\nat 2\ndone 1\n").expect("a file");
         assert_eq!((by_number.next(), by_number.count_done()), (Some(2), 1));
         assert!(by_number.text().contains("\ndone a-port-opens\n"), "{}", by_number.text());

@@ -37,8 +37,8 @@ const END: &str = "\x1b[0m";
 /// Returns the width of the terminal.
 type Measure = fn() -> Option<usize>;
 
-/// Text for stdout, collected until [`Screen::show`].
-pub struct Screen {
+/// Text for stdout, collected until [`LessonScreen::show`].
+pub struct LessonScreen {
     text: String,
     /// Called for each paragraph: the user may change the width at any time.
     measure: Measure,
@@ -48,14 +48,14 @@ pub struct Screen {
     error: Option<io::Error>,
 }
 
-impl Screen {
+impl LessonScreen {
     /// A screen with the width of the terminal, in colours if stdout has them.
-    pub fn on_stdout() -> Screen {
-        Screen::new(sys::stdout_columns, stdout_wants_colour())
+    pub fn on_stdout() -> LessonScreen {
+        LessonScreen::new(sys::stdout_columns, stdout_wants_colour())
     }
 
-    fn new(measure: Measure, colour: bool) -> Screen {
-        Screen { text: String::new(), measure, colour, printer: Printer::new(), error: None }
+    fn new(measure: Measure, colour: bool) -> LessonScreen {
+        LessonScreen { text: String::new(), measure, colour, printer: Printer::new(), error: None }
     }
 
     fn columns(&self) -> usize {
@@ -238,7 +238,7 @@ mod tests {
     #[test]
     fn the_width_is_that_of_the_terminal_at_each_line() {
         static COLUMNS: AtomicUsize = AtomicUsize::new(80);
-        let mut screen = Screen::new(|| Some(COLUMNS.load(Ordering::Relaxed)), false);
+        let mut screen = LessonScreen::new(|| Some(COLUMNS.load(Ordering::Relaxed)), false);
         for columns in [80, 40, 20] {
             COLUMNS.store(columns, Ordering::Relaxed);
             screen.text.clear();
@@ -259,7 +259,7 @@ mod tests {
             (MAX_COLUMNS, || Some(1000)),
         ];
         for (columns, measure) in widths {
-            let mut screen = Screen::new(measure, false);
+            let mut screen = LessonScreen::new(measure, false);
             let text = ["word"; 60].join(" ");
             screen.labelled("  1  ", &text);
             screen.paragraph(&text);

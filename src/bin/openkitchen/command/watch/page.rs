@@ -11,30 +11,21 @@ use std::net::SocketAddr;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
-use openkitchen::{Limits, Routes, Server, ServerHandle, get, post, routes};
+use openkitchen::{Limits, Routes, Server, ServerHandle, get};
 
 use super::super::bind::{self, Bound};
 use super::super::viewers::Viewers;
 use crate::site::kitchen::access::Access;
-use crate::site::kitchen::{self, Kitchen, Shown};
+use crate::site::kitchen::{self, Kitchen, ShownServer};
 use crate::site::likes::Likes;
-use crate::site::{Contact, Site};
+use crate::site::{self, Contact, Site};
 
-/// The routes of the page: those of the site's kitchen, with the site's state, so that the program has one
-/// server and not two. None is shown by the trace or in the access log.
-static ROUTES: Routes<Site> = routes(&[
-    get("/", kitchen::enter).quiet(),
-    get("/kitchen", kitchen::page).quiet(),
-    get("/kitchen/events", kitchen::events).quiet(),
-    get("/kitchen/state", kitchen::state).quiet(),
-    get("/kitchen/exchange/*", kitchen::exchange).quiet(),
-    get("/kitchen/table", kitchen::table).quiet(),
-    post("/kitchen/lab", kitchen::lab).quiet(),
-    post("/kitchen/explain", kitchen::explain).quiet(),
-    get("/kitchen/course", kitchen::course).quiet(),
-    get("/kitchen/words", kitchen::words).quiet(),
-    get("/kitchen/*", kitchen::files::file).quiet(),
-]);
+/// The routes of the page: the rows of the site's table that are the kitchen's. None is shown by the
+/// trace or in the access log.
+fn routes() -> Result<Routes<Site>, String> {
+    let kitchen = site::ROUTES.iter().filter(|route| kitchen::is_own(route.row())).copied();
+    Routes::new([get("/", kitchen::enter).quiet()].into_iter().chain(kitchen).collect())
+}
 
 /// Connections of the page at one time: a browser opens six to a host.
 const MAX_CONNECTIONS: usize = 64;
@@ -86,7 +77,8 @@ impl Page {
                 format!("the page has no key: {error}; --no-page starts without it")
             })?;
         let watched = Some(watched.to_owned());
-        let kitchen = Kitchen::new(Shown { address: watch, watched, rows: Vec::new() }, access);
+        let kitchen =
+            Kitchen::new(ShownServer { address: watch, watched, rows: Vec::new() }, access);
         Ok(Page { kitchen, bound, link, viewers })
     }
 
@@ -108,6 +100,6 @@ impl Page {
         let limits = Limits { connections: MAX_CONNECTIONS, grace: GRACE, ..Limits::default() };
         let server = Server::from_listeners(self.bound.listeners).limits(limits);
         let site = Site::new(Likes::in_memory(), None, Contact::default()).shown_by(self.kitchen);
-        server.start(&ROUTES, site).map_err(|error| error.to_string())
+        server.start(routes()?, site).map_err(|error| error.to_string())
     }
 }

@@ -8,7 +8,7 @@ use openkitchen::Transcript;
 use openkitchen::play::check::Case;
 use openkitchen::transcript::Item;
 
-use super::super::course::{GROUPS, Group, Lesson, Notes};
+use super::super::course::{GROUPS, Lesson, LessonGroup, Notes};
 use super::super::json;
 
 /// All groups with their lessons, for a server with this host.
@@ -17,7 +17,7 @@ use super::super::json;
 /// A lesson is not valid. The tests make sure that each is.
 pub fn groups(host: &str) -> Result<String, String> {
     let mut number = 0;
-    let group = |Group { title, goal, lessons }: &Group| {
+    let group = |LessonGroup { title, goal, lessons }: &LessonGroup| {
         let lessons = lessons.iter().map(|it| {
             number += 1;
             lesson(number, it, host)

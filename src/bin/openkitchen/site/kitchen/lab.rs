@@ -32,7 +32,7 @@ use openkitchen::{Response, Status};
 
 use super::super::json;
 use super::message::{self, millis};
-use super::{Kitchen, Place, sentence};
+use super::{Kitchen, KitchenPermit, sentence};
 
 const MAX_LABS: usize = 4;
 const MAX_CONNECTIONS: usize = 4;
@@ -100,7 +100,7 @@ fn parse(text: &[u8]) -> Result<Transcript, Response> {
 }
 
 /// Plays the transcript, and tells each line.
-fn play(place: &Place, transcript: &Transcript, lines: SyncSender<String>) {
+fn play(place: &KitchenPermit, transcript: &Transcript, lines: SyncSender<String>) {
     let parts = &place.kitchen.0;
     let options = SendOptions {
         timeout: SILENCE,

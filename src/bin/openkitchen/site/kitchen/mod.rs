@@ -69,13 +69,13 @@ struct KitchenParts {
     access: Access,
     /// Tells this run from others, since the numbers of events begin anew with each.
     run: String,
-    shown: Shown,
+    shown: ShownServer,
     viewers: AtomicUsize,
     labs: AtomicUsize,
 }
 
 /// The server that is shown.
-pub struct Shown {
+pub struct ShownServer {
     /// Where clients reach it, or watch before it. The lab sends to this address and to no other.
     pub address: SocketAddr,
     /// The server before which watch stands; `None` for the lesson site.
@@ -86,11 +86,11 @@ pub struct Shown {
 
 impl Kitchen {
     /// The kitchen of a server, which always keeps what crosses.
-    pub fn new(shown: Shown, access: Access) -> Kitchen {
+    pub fn new(shown: ShownServer, access: Access) -> Kitchen {
         Kitchen::keeping(Exchanges::setting_aside(KEPT, is_own), shown, access)
     }
 
-    fn keeping(exchanges: Exchanges, shown: Shown, access: Access) -> Kitchen {
+    fn keeping(exchanges: Exchanges, shown: ShownServer, access: Access) -> Kitchen {
         let run = format!("{:08x}", openkitchen::sys::random());
         let (viewers, labs) = (AtomicUsize::new(0), AtomicUsize::new(0));
         Kitchen(Arc::new(KitchenParts { exchanges, access, run, shown, viewers, labs }))
@@ -99,7 +99,7 @@ impl Kitchen {
     /// The kitchen of no server: every request for it is refused.
     pub fn shut() -> Kitchen {
         let address = (Ipv4Addr::UNSPECIFIED, 0).into();
-        Kitchen::new(Shown { address, watched: None, rows: Vec::new() }, Access::closed())
+        Kitchen::new(ShownServer { address, watched: None, rows: Vec::new() }, Access::closed())
     }
 
     /// The kitchen of a server with this route table, at this address. Where neither a trace nor a recording
@@ -107,7 +107,7 @@ impl Kitchen {
     pub fn of_site<S>(address: SocketAddr, routes: &Routes<S>, access: Access) -> Kitchen {
         let rows = routes.iter().map(|route| *route.row()).collect();
         let exchanges = Exchanges::on_demand(KEPT, is_own);
-        Kitchen::keeping(exchanges, Shown { address, watched: None, rows }, access)
+        Kitchen::keeping(exchanges, ShownServer { address, watched: None, rows }, access)
     }
 
     /// What keeps the exchanges of the server; `None` if every request for them is refused.
@@ -127,7 +127,7 @@ impl Kitchen {
 
     /// The first event of a stream: which run of which server it is.
     fn hello(&self) -> String {
-        let Shown { address, watched, .. } = &self.0.shown;
+        let ShownServer { address, watched, .. } = &self.0.shown;
         let mode = if watched.is_some() { "watch" } else { "site" };
         json::object([
             ("run", json::string(&self.0.run)),
@@ -151,21 +151,25 @@ impl Kitchen {
     }
 
     /// Takes one of so many places, until the place is dropped; `None` if all are taken.
-    fn place(&self, places: fn(&KitchenParts) -> &AtomicUsize, most: usize) -> Option<Place> {
+    fn place(
+        &self,
+        places: fn(&KitchenParts) -> &AtomicUsize,
+        most: usize,
+    ) -> Option<KitchenPermit> {
         let taken = |taken: usize| (taken < most).then_some(taken + 1);
         let (set, fetch) = (Ordering::Relaxed, Ordering::Relaxed);
         places(&self.0).fetch_update(set, fetch, taken).ok()?;
-        Some(Place { kitchen: self.clone(), places })
+        Some(KitchenPermit { kitchen: self.clone(), places })
     }
 }
 
 /// A place of a viewer, or of a lab.
-struct Place {
+struct KitchenPermit {
     kitchen: Kitchen,
     places: fn(&KitchenParts) -> &AtomicUsize,
 }
 
-impl Drop for Place {
+impl Drop for KitchenPermit {
     fn drop(&mut self) {
         (self.places)(&self.kitchen.0).fetch_sub(1, Ordering::Relaxed);
     }
@@ -345,7 +349,7 @@ mod tests {
     #[test]
     fn a_place_is_free_again_when_it_is_dropped() {
         let address = ([127, 0, 0, 1], 5000).into();
-        let shown = Shown { address, watched: None, rows: Vec::new() };
+        let shown = ShownServer { address, watched: None, rows: Vec::new() };
         let kitchen = Kitchen::new(shown, Access::of_site(&[address], false));
         let place = || kitchen.place(|parts| &parts.labs, 2);
         let (one, two) = (place(), place());
@@ -357,7 +361,7 @@ mod tests {
     #[test]
     fn an_event_of_another_run_is_none_of_this_one() {
         let address = ([127, 0, 0, 1], 5000).into();
-        let shown = Shown { address, watched: None, rows: Vec::new() };
+        let shown = ShownServer { address, watched: None, rows: Vec::new() };
         let kitchen = Kitchen::new(shown, Access::of_site(&[address], false));
         assert_eq!(kitchen.event_number(&kitchen.event_id(7)), Some(7));
         for other in ["7", "", "-7", "0-7", &format!("{}-x", kitchen.0.run)] {

@@ -12,7 +12,7 @@ use openkitchen::observe::{KeptBytes, KeptExchange};
 use openkitchen::transcript::explain::Remark;
 
 use super::super::json;
-use super::Shown;
+use super::ShownServer;
 use super::message::{ending, millis};
 use super::source::RowSource;
 use super::summary::{RequestHead, final_head, index};
@@ -43,7 +43,7 @@ const HANDLER: u8 = 8;
 /// The steps of an exchange.
 pub fn of(
     kept: &KeptExchange,
-    server: &Shown,
+    server: &ShownServer,
     shown: &[Vec<u8>; 2],
     remarks: &[Vec<Remark>; 2],
     row: Option<&RowSource>,
@@ -83,7 +83,7 @@ pub fn of(
 /// What the steps are told from.
 struct Walk<'a> {
     kept: &'a KeptExchange,
-    server: &'a Shown,
+    server: &'a ShownServer,
     row: Option<&'a RowSource>,
     head: RequestHead,
     response: Option<Outline>,

@@ -20,7 +20,7 @@ use std::time::{Duration, Instant};
 use openkitchen::observe::{FeedEvent, Happened, Wanted};
 use openkitchen::{Response, Status};
 
-use super::{Kitchen, Place, sentence, summary};
+use super::{Kitchen, KitchenPermit, sentence, summary};
 
 /// Viewers at one time.
 const MAX_VIEWERS: usize = 16;
@@ -53,7 +53,7 @@ pub fn events(kitchen: &Kitchen, after: Option<&str>, own: bool) -> Result<Respo
 
 /// What the connection's thread reads from.
 struct EventStream {
-    place: Place,
+    place: KitchenPermit,
     /// The exchanges are kept as long as it is read.
     _wanted: Wanted,
     /// The number of the last event that was told.

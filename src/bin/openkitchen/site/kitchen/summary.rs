@@ -13,7 +13,7 @@ use openkitchen::{End, RouteRow};
 
 use super::super::json;
 use super::message::{self, millis};
-use super::{Shown, curl, secrets, source, steps};
+use super::{ShownServer, curl, secrets, source, steps};
 
 /// The members of an exchange's summary.
 type Members = Vec<(&'static str, String)>;
@@ -97,7 +97,7 @@ pub fn index(kept: &KeptExchange, rows: &[RouteRow]) -> Option<usize> {
 }
 
 /// All that is known of an exchange.
-pub fn details(kept: &KeptExchange, server: &Shown, unmasked: bool) -> String {
+pub fn details(kept: &KeptExchange, server: &ShownServer, unmasked: bool) -> String {
     let shown = secrets::shown(kept, unmasked);
     let remarks = message::remarks(kept, &shown);
     let row = kept.route.as_ref().map(source::row);

@@ -177,6 +177,17 @@ fn a_meaning_stands_under_its_line_and_again_for_the_next_page() {
 }
 
 #[test]
+fn of_a_head_of_hundreds_of_fields_one_hundred_are_shown() {
+    let mut test = TestView::new(explained());
+    let fields: String = (1..=600).map(|number| format!("X-{number}: {number}\r\n")).collect();
+    test.open(1).receive(1, "GET / HTTP/1.1\r\nHost: h\r\n\r\n");
+    test.send(1, format!("HTTP/1.1 204 No Content\r\n{fields}\r\n"));
+    test.has_rows("\n    X-100: 100\n");
+    test.has_rows("\n    ... 500 more fields (--full shows all)\n");
+    assert!(!test.screen().contains("X-101"), "{}", test.rows);
+}
+
+#[test]
 fn a_folded_field_is_not_explained() {
     let mut test = TestView::new(explained());
     let fields = "Host: h\r\nUser-Agent: a\r\nAccept-Language: en\r\nSec-Fetch-Mode: ";
