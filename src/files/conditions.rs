@@ -11,9 +11,10 @@
 //! that stands twice and can stand once only. If-None-Match compares weakly, If-Match and If-Range strongly
 //! (section 8.8.3.2). Next: [`range`](super::range).
 
+use std::fmt::Write;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use super::open::OpenFile;
+use super::variant::Variant;
 use crate::message::date::{imf_fixdate, parse_http_date};
 use crate::message::fields::{FieldLines, trim};
 
@@ -21,34 +22,49 @@ use crate::message::fields::{FieldLines, trim};
 pub(super) struct Validators {
     /// The entity tag, a strong one, with its quotes.
     pub etag: String,
-    /// The date of the last change in whole seconds, as the field has it.
-    modified: SystemTime,
+    /// The date of the last change in whole seconds, as the field has it. `None` if it is not known.
+    modified: Option<SystemTime>,
     last_modified: [u8; 29],
-    /// Whether the file can still change within this second.
-    is_recent: bool,
+    /// Whether another content can have this date: the file can still change within this second, or has
+    /// siblings, whose dates may be the same (RFC 9110 section 8.8.1).
+    is_weak_date: bool,
 }
+
+/// The last second since 1970 that is no time of a change: archives, images of containers and reproducible
+/// builds give all files the time 0 or 1.
+const NO_TIME: u64 = 1;
+
+/// Bytes of most tags, at most.
+const USUAL_TAG_BYTES: usize = 48;
 
 impl Validators {
     /// The tag is made from the time of the last change and the length. Each coding has its own.
-    pub fn of(file: &OpenFile, coding: Option<&str>, now: SystemTime) -> Validators {
-        let since = file.modified.duration_since(UNIX_EPOCH).unwrap_or_default();
-        let (seconds, nanoseconds) = (since.as_secs(), since.subsec_nanos());
-        let (hyphen, coding) = coding.map_or(("", ""), |coding| ("-", coding));
-        let etag = format!("\"{seconds:x}.{nanoseconds:x}-{:x}{hyphen}{coding}\"", file.length);
-        let of_second = |time: SystemTime| {
-            let since = time.duration_since(UNIX_EPOCH).unwrap_or_default();
-            UNIX_EPOCH + Duration::from_secs(since.as_secs())
-        };
+    pub fn of(variant: &Variant, now: SystemTime) -> Validators {
+        let state = &variant.file.state;
+        let since = |time: SystemTime| time.duration_since(UNIX_EPOCH).unwrap_or_default();
+        let of_second = |time| UNIX_EPOCH + Duration::from_secs(since(time).as_secs());
+        let is_known = since(state.modified).as_secs() > NO_TIME;
+        let time = since(if is_known { state.modified } else { state.changed });
+        let (seconds, nanoseconds, length) = (time.as_secs(), time.subsec_nanos(), state.length);
+        let mut etag = String::with_capacity(USUAL_TAG_BYTES);
+        // A `String` takes everything, so no write fails.
+        let _ = write!(etag, "\"{seconds:x}.{nanoseconds:x}-{length:x}");
+        if !is_known {
+            let _ = write!(etag, "-{:x}", state.identity[1]);
+        }
+        let (hyphen, coding) = variant.coding.map_or(("", ""), |coding| ("-", coding));
+        let _ = write!(etag, "{hyphen}{coding}\"");
         // RFC 9110 section 8.8.2.1: a time in the future is replaced by that of the response.
-        let (now, modified) = (of_second(now), of_second(file.modified));
-        let (is_recent, modified) = (modified >= now, modified.min(now));
+        let (now, modified) = (of_second(now), of_second(state.modified));
+        let is_weak_date = modified >= now || variant.varies;
+        let modified = modified.min(now);
         let last_modified = imf_fixdate(modified);
-        Validators { etag, modified, last_modified, is_recent }
+        Validators { etag, modified: is_known.then_some(modified), last_modified, is_weak_date }
     }
 
-    /// The value of Last-Modified.
-    pub fn last_modified(&self) -> &str {
-        std::str::from_utf8(&self.last_modified).unwrap_or_default()
+    /// The value of Last-Modified; `None` if the date is not known.
+    pub fn last_modified(&self) -> Option<&str> {
+        self.modified.and_then(|_| std::str::from_utf8(&self.last_modified).ok())
     }
 }
 
@@ -73,20 +89,20 @@ pub(super) fn evaluate<'a>(
     now: SystemTime,
 ) -> Outcome<'a> {
     let has = |name| fields.values(name).next().is_some();
-    let date = |name| parse_http_date(only(fields, name)?, now);
-    let modified = validators.modified;
+    // Without a date of the file, fields with dates are ignored (RFC 9110 sections 13.1.3 and 13.1.4).
+    let dates = |name| Some((validators.modified?, parse_http_date(only(fields, name)?, now)?));
     if has("if-match") {
         if !lists(fields, "if-match", &validators.etag, Comparison::Strong) {
             return Outcome::Failed;
         }
-    } else if date("if-unmodified-since").is_some_and(|date| modified > date) {
+    } else if dates("if-unmodified-since").is_some_and(|(modified, date)| modified > date) {
         return Outcome::Failed;
     }
     if has("if-none-match") {
         if lists(fields, "if-none-match", &validators.etag, Comparison::Weak) {
             return Outcome::NotModified;
         }
-    } else if date("if-modified-since").is_some_and(|date| modified <= date) {
+    } else if dates("if-modified-since").is_some_and(|(modified, date)| modified <= date) {
         return Outcome::NotModified;
     }
     // RFC 9110 section 14.2: a range has a meaning for GET only.
@@ -104,14 +120,15 @@ fn only<'a>(fields: FieldLines<'a>, name: &str) -> Option<&'a [u8]> {
     values.next().filter(|_| values.next().is_none())
 }
 
-/// Whether If-Range has the file's tag or date (RFC 9110 section 13.1.5). A date is enough only if no
-/// further change can have the same one.
+/// Whether If-Range has the file's tag or date (RFC 9110 section 13.1.5). A date is enough only if no other
+/// content can have the same one.
 fn is_current(fields: FieldLines<'_>, validators: &Validators, now: SystemTime) -> bool {
     let Some(value) = only(fields, "if-range") else { return false };
     if value == validators.etag.as_bytes() {
         return true;
     }
-    parse_http_date(value, now) == Some(validators.modified) && !validators.is_recent
+    let date = parse_http_date(value, now);
+    date.is_some() && date == validators.modified && !validators.is_weak_date
 }
 
 /// How two entity tags are compared.
@@ -130,24 +147,117 @@ fn lists(fields: FieldLines<'_>, name: &str, etag: &str, comparison: Comparison)
     }
     fields.values(name).any(|value| {
         let mut rest = value;
-        loop {
-            rest = trim(rest);
-            let (is_weak, tag) = match rest {
-                [b',', after @ ..] => {
-                    rest = after;
-                    continue;
-                }
-                [b'W', b'/', tag @ ..] => (true, tag),
-                tag => (false, tag),
-            };
-            // A tag may have a comma, and no quote.
-            let [b'"', after @ ..] = tag else { return false };
-            let Some(end) = after.iter().position(|&byte| byte == b'"') else { return false };
-            let (tag, after) = tag.split_at(end + 2);
+        while let Some((is_weak, tag, after)) = next_tag(rest) {
             if tag == etag.as_bytes() && !(is_weak && comparison == Comparison::Strong) {
                 return true;
             }
             rest = after;
         }
+        false
     })
+}
+
+/// The first tag of a list: whether it is weak, the tag with its quotes, and the rest of the list. `None` at
+/// the end, and where the list breaks the grammar.
+fn next_tag(list: &[u8]) -> Option<(bool, &[u8], &[u8])> {
+    let mut rest = trim(list);
+    while let [b',', after @ ..] = rest {
+        rest = trim(after);
+    }
+    let (is_weak, tag) = match rest.strip_prefix(b"W/") {
+        Some(tag) => (true, tag),
+        None => (false, rest),
+    };
+    // A tag may have a comma, and no quote.
+    let end = tag.strip_prefix(b"\"")?.iter().position(|&byte| byte == b'"')? + 2;
+    let (tag, after) = tag.split_at(end);
+    let after = trim(after);
+    (after.is_empty() || after.starts_with(b",")).then_some((is_weak, tag, after))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::message::fields::Span;
+
+    /// What the conditions of a GET with these field lines ask for, of a file with the tag `"a"` that was
+    /// modified at second 100, at second 200.
+    fn outcome(lines: &str, modified: Option<u64>, is_weak_date: bool) -> String {
+        let at = |second| UNIX_EPOCH + Duration::from_secs(second);
+        let spans: Vec<(Span, Span)> = lines
+            .lines()
+            .map(|line| {
+                let (name, value) = line.split_once(": ").expect("a field");
+                let span = |part: &str| Span::of(part.as_bytes(), lines.as_bytes());
+                (span(name), span(value))
+            })
+            .collect();
+        let validators = Validators {
+            etag: "\"a\"".into(),
+            modified: modified.map(at),
+            last_modified: imf_fixdate(at(100)),
+            is_weak_date,
+        };
+        let fields = FieldLines::new(lines.as_bytes(), &spans);
+        format!("{:?}", evaluate(fields, true, &validators, at(200)))
+    }
+
+    const SAME: &str = "Thu, 01 Jan 1970 00:01:40 GMT";
+    const BEFORE: &str = "Thu, 01 Jan 1970 00:01:39 GMT";
+
+    #[test]
+    fn a_list_of_tags_has_commas_between_them() {
+        for (value, is_listed) in [
+            ("\"a\"", true),
+            ("W/\"a\"", true),
+            ("*", true),
+            ("\"b\", \"a\"", true),
+            (", ,\"b,c\",W/\"a\",", true),
+            ("\"b\"", false),
+            ("a", false),
+            ("\"a", false),
+            ("w/\"a\"", false),
+            ("\"a\"x", false),
+            ("\"b\"\"a\"", false),
+            ("\"b\" \"a\"", false),
+            ("", false),
+        ] {
+            let expected = if is_listed { "NotModified" } else { "Whole" };
+            let lines = format!("If-None-Match: {value}");
+            assert_eq!(outcome(&lines, Some(100), false), expected, "{value}");
+        }
+    }
+
+    #[test]
+    fn dates_count_only_where_the_file_has_one() {
+        for (line, with_date, without) in [
+            (format!("If-Modified-Since: {SAME}"), "NotModified", "Whole"),
+            (format!("If-Modified-Since: {BEFORE}"), "Whole", "Whole"),
+            (format!("If-Unmodified-Since: {BEFORE}"), "Failed", "Whole"),
+            (format!("If-Unmodified-Since: {SAME}"), "Whole", "Whole"),
+            ("If-Modified-Since: now".into(), "Whole", "Whole"),
+        ] {
+            assert_eq!(outcome(&line, Some(100), false), with_date, "{line}");
+            assert_eq!(outcome(&line, None, false), without, "{line}");
+        }
+    }
+
+    #[test]
+    fn a_range_needs_the_very_content_that_if_range_names() {
+        let range = "Range([98, 121, 116, 101, 115, 61, 48, 45])";
+        let wanted = |value: &str| format!("Range: bytes=0-\nIf-Range: {value}");
+        for (value, modified, is_weak_date, expected) in [
+            ("\"a\"", Some(100), true, range),
+            ("W/\"a\"", Some(100), false, "Whole"),
+            ("\"b\"", Some(100), false, "Whole"),
+            (SAME, Some(100), false, range),
+            (SAME, Some(100), true, "Whole"),
+            (SAME, None, false, "Whole"),
+            (BEFORE, Some(100), false, "Whole"),
+            ("now", None, false, "Whole"),
+        ] {
+            assert_eq!(outcome(&wanted(value), modified, is_weak_date), expected, "{value}");
+        }
+        assert_eq!(outcome("Range: bytes=0-", None, true), range);
+    }
 }

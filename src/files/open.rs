@@ -1,93 +1,144 @@
-//! # Opens a file below the folder, and no other
+//! # Opens a file below the directory, and no other
 //!
 //! ```text
-//! Linux          openat2: the kernel follows links, but not out of the folder
-//!   └ refused    a link with an absolute path may still lead into the folder: its real path is opened
-//! other systems  the real path is below the folder; open; it is still, and it is the opened file
+//! Linux    openat2: the kernel follows links, but not out of the directory
+//! Unix     the real path, which is below the directory and has no links: openat, name by name. On Linux too,
+//!          for a link with an absolute path, and where a sandbox or an old kernel has no openat2
+//! Windows  the real path is below the directory; open; it is still, and it is the opened file
 //! ```
 //! Next: [`variant`](super::variant).
 
-use std::ffi::OsString;
-use std::fs::{self, File, Metadata};
+use std::fs::{self, DirEntry, File, Metadata};
+use std::hash::{DefaultHasher, Hasher};
 use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
-use std::time::SystemTime;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::thread;
+use std::time::{Duration, SystemTime};
 
 use log::error;
 
+use crate::message::visible::Visible;
 use crate::sys;
 
 /// The only name with a dot at its start that is served (RFC 8615).
 const WELL_KNOWN: &str = ".well-known";
 
-/// A folder below which files are opened.
+/// How long ago a file must have been changed. A write is dated when it begins, so one that has begun in
+/// this time may still go on, and be seen in the content alone.
+const SETTLED_AFTER: Duration = Duration::from_millis(20);
+
+/// A directory below which files are opened.
 #[derive(Debug)]
-pub(super) struct Folder {
+pub(super) struct Directory {
     /// The real path.
     path: PathBuf,
-    /// The folder itself; `None` on a system that opens no files below one.
-    handle: Option<File>,
+    /// The directory itself. It stays the same where another one takes its name.
+    handle: File,
+    /// Hashes of paths that led to nothing special when they were looked at, each in the slot that its
+    /// value names. Most requests are for one of these, and need no look.
+    usual: [AtomicU64; USUAL_PATHS],
 }
+
+/// Slots for paths that need not be looked at before they are opened.
+const USUAL_PATHS: usize = 512;
 
 /// What a path leads to.
 pub(super) enum Opened {
     File(OpenFile),
-    Folder,
+    Directory,
 }
 
 /// An open plain file, and what the system says of it.
 pub(super) struct OpenFile {
     pub file: File,
-    pub length: u64,
-    pub modified: SystemTime,
     pub state: sys::FileState,
 }
 
-impl Folder {
-    /// Opens the folder itself.
-    pub fn at(path: &Path) -> io::Result<Folder> {
+impl Directory {
+    /// Opens the directory itself.
+    pub fn at(path: &Path) -> io::Result<Directory> {
         let path = path.canonicalize()?;
-        let folder = sys::open_at_once(&path)?;
-        if !folder.metadata()?.is_dir() {
-            return Err(ErrorKind::NotADirectory.into());
+        let handle = sys::open_at_once(&path)?;
+        match handle.metadata()?.is_dir() {
+            true => {
+                let usual = [const { AtomicU64::new(0) }; USUAL_PATHS];
+                Ok(Directory { path, handle, usual })
+            }
+            false => Err(ErrorKind::NotADirectory.into()),
         }
-        let handle = sys::open_beneath(&folder, Path::new(".")).ok(); // not on every system
-        Ok(Folder { path, handle })
     }
 
     /// Opens what a relative path leads to.
     pub fn open(&self, relative: &Path) -> Result<Opened, Failure> {
-        let relative = if relative.as_os_str().is_empty() { Path::new(".") } else { relative };
-        let file = match &self.handle {
-            Some(handle) => match sys::open_beneath(handle, relative) {
-                Err(error) if error.kind() == ErrorKind::CrossesDevices => {
-                    let real = self.real_path(relative)?;
-                    sys::open_beneath(handle, real.strip_prefix(&self.path).unwrap_or(&real))?
-                }
-                opened => opened?,
-            },
-            None => self.open_real_path(relative)?,
-        };
-        let metadata = file.metadata()?;
-        if metadata.is_dir() {
-            return Ok(Opened::Folder);
-        }
-        if !metadata.is_file() {
-            return Err(Failure::Forbidden);
-        }
-        let (length, state) = (metadata.len(), sys::file_state(&metadata));
-        Ok(Opened::File(OpenFile { file, length, modified: metadata.modified()?, state }))
+        self.open_now(relative).map_err(|error| Failure::of(&error, relative))
     }
 
-    /// Opens a file where the system does not keep to the folder.
+    fn open_now(&self, relative: &Path) -> io::Result<Opened> {
+        let file = self.open_any(relative)?;
+        let metadata = file.metadata()?;
+        if metadata.is_dir() {
+            return Ok(Opened::Directory);
+        }
+        if !metadata.is_file() {
+            self.slot(relative).0.store(0, Ordering::Relaxed);
+            return Err(ErrorKind::PermissionDenied.into());
+        }
+        let mut state = sys::file_state(&metadata);
+        if let Ok(age) = SystemTime::now().duration_since(state.changed)
+            && age < SETTLED_AFTER
+        {
+            thread::sleep(SETTLED_AFTER - age);
+            state = sys::file_state(&file.metadata()?);
+        }
+        Ok(Opened::File(OpenFile { file, state }))
+    }
+
+    /// Opens a file or a directory.
+    fn open_any(&self, relative: &Path) -> io::Result<File> {
+        let relative = or_itself(relative);
+        if self.is_special(relative) {
+            return Err(ErrorKind::PermissionDenied.into());
+        }
+        match sys::open_beneath(&self.handle, relative) {
+            Err(error) if is_left_to_us(&error) => self.open_real_path(relative),
+            opened => opened,
+        }
+    }
+
+    /// Whether the path leads to a pipe, a device or a socket. To open one may have an effect: a tape rewinds,
+    /// and a program that waits for a reader of a pipe ends.
+    fn is_special(&self, relative: &Path) -> bool {
+        let (slot, hash) = self.slot(relative);
+        if slot.load(Ordering::Relaxed) == hash {
+            return false;
+        }
+        let metadata = fs::metadata(self.path.join(relative));
+        let is_special = metadata.is_ok_and(|metadata| !metadata.is_file() && !metadata.is_dir());
+        if !is_special {
+            slot.store(hash, Ordering::Relaxed);
+        }
+        is_special
+    }
+
+    /// Where the hash of a path has its place, and the hash.
+    fn slot(&self, relative: &Path) -> (&AtomicU64, u64) {
+        let mut hasher = DefaultHasher::new();
+        hasher.write(relative.as_os_str().as_encoded_bytes());
+        let hash = hasher.finish();
+        (&self.usual[hash as usize % USUAL_PATHS], hash)
+    }
+
+    /// Opens a file or a directory where the system does not keep to the directory.
     fn open_real_path(&self, relative: &Path) -> io::Result<File> {
         let real = self.real_path(relative)?;
-        let metadata = fs::metadata(&real)?;
-        if !metadata.is_file() && !metadata.is_dir() {
-            return Err(ErrorKind::PermissionDenied.into()); // to open a device may have an effect
+        let below = real.strip_prefix(&self.path).unwrap_or(&real);
+        match sys::open_without_links(&self.handle, or_itself(below)) {
+            Err(error) if error.kind() == ErrorKind::Unsupported => {}
+            opened => return opened,
         }
         // On Windows, `.git` may have a second name: `GIT~1`.
-        if cfg!(windows) && is_hidden(real.strip_prefix(&self.path).unwrap_or(&real)) {
+        if is_hidden(below) {
             return Err(ErrorKind::NotFound.into());
         }
         let file = sys::open_at_once(&real)?;
@@ -97,7 +148,7 @@ impl Folder {
         }
     }
 
-    /// The real path of what a relative path leads to. `NotFound` if it is not below the folder.
+    /// The real path of what a relative path leads to. `NotFound` if it is not below the directory.
     fn real_path(&self, relative: &Path) -> io::Result<PathBuf> {
         let real = self.path.join(relative).canonicalize()?;
         match real.starts_with(&self.path) {
@@ -106,43 +157,67 @@ impl Folder {
         }
     }
 
-    /// The entries of a folder below this one: names, and what the system says of each. An entry that
-    /// leads to no file or folder that may be opened is left out, and so is a hidden one.
+    /// The entries of a directory below this one that may be listed, each with whether it is a directory. An
+    /// entry that leads to no file or directory that may be opened is left out, and so is a hidden one.
+    ///
+    /// They are those of the open directory. Without /proc, its path must still lead to it.
     pub fn entries(
         &self,
         relative: &Path,
-    ) -> Result<impl Iterator<Item = (OsString, Metadata)>, Failure> {
-        let entries = fs::read_dir(self.path.join(relative))?;
+    ) -> Result<impl Iterator<Item = (DirEntry, bool)>, Failure> {
+        let failure = |error| Failure::of(&error, relative);
+        let directory = self.open_any(relative).map_err(failure)?;
+        let leads_to_it = |path: &PathBuf| sys::is_same_file(&directory, path).unwrap_or(false);
+        let mut paths = sys::path_of(&directory).into_iter().chain([self.path.join(relative)]);
+        let path = paths.find(leads_to_it).ok_or(Failure::NotFound)?;
+        let entries = fs::read_dir(path).map_err(failure)?;
         Ok(entries.filter_map(move |entry| {
-            let entry = entry.ok()?;
-            let (name, mut metadata) = (entry.file_name(), entry.metadata().ok()?);
-            if is_hidden(Path::new(&name)) {
-                return None;
-            }
-            if metadata.is_symlink() {
-                self.open(&relative.join(&name)).ok()?;
-                metadata = fs::metadata(entry.path()).ok()?;
-            }
-            (metadata.is_file() || metadata.is_dir()).then_some((name, metadata))
+            let entry = entry.ok().filter(|entry| !is_hidden(Path::new(&entry.file_name())))?;
+            let kind = match entry.file_type().ok()? {
+                kind if kind.is_symlink() => self.metadata(relative, &entry)?.file_type(),
+                kind => kind,
+            };
+            (kind.is_file() || kind.is_dir()).then(|| (entry, kind.is_dir()))
         }))
+    }
+
+    /// What the system says of an entry of the directory at this relative path, or of what it links to.
+    pub fn metadata(&self, relative: &Path, entry: &DirEntry) -> Option<Metadata> {
+        let metadata = entry.metadata().ok()?;
+        match metadata.is_symlink() {
+            true => self.open_any(&relative.join(entry.file_name())).ok()?.metadata().ok(),
+            false => Some(metadata),
+        }
     }
 }
 
+/// The path, or that of the directory itself where it is empty.
+fn or_itself(relative: &Path) -> &Path {
+    if relative.as_os_str().is_empty() { Path::new(".") } else { relative }
+}
+
+/// Whether the system has no call that keeps to a directory, or has refused a link that may lead into it:
+/// one with an absolute path.
+fn is_left_to_us(error: &io::Error) -> bool {
+    matches!(error.kind(), ErrorKind::Unsupported | ErrorKind::CrossesDevices)
+}
+
 /// Why no file is sent.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Failure {
     /// No file has the path, or it is hidden.
     NotFound,
     /// The system does not let this process read it, or it is no plain file.
     Forbidden,
-    /// The system lacks descriptors or memory for now.
+    /// The system lacks descriptors or memory for now, or too many ask for a list.
     Shortage,
     /// The system fails: the disk, for example.
     Broken,
 }
 
-impl From<io::Error> for Failure {
-    fn from(error: io::Error) -> Failure {
+impl Failure {
+    /// What this error of the system means, at this path. The log has it if nothing else tells it.
+    pub fn of(error: &io::Error, path: &Path) -> Failure {
         match error.kind() {
             ErrorKind::NotFound
             | ErrorKind::NotADirectory
@@ -151,14 +226,19 @@ impl From<io::Error> for Failure {
             | ErrorKind::CrossesDevices => Failure::NotFound,
             ErrorKind::PermissionDenied | ErrorKind::Unsupported => Failure::Forbidden,
             ErrorKind::ResourceBusy => Failure::Shortage,
-            _ if sys::is_shortage(&error) => Failure::Shortage,
-            _ if sys::is_no_file(&error) => Failure::Forbidden,
+            _ if sys::is_shortage(error) => Failure::Shortage,
+            _ if sys::is_no_file(error) => Failure::Forbidden,
             _ => {
-                error!("a file cannot be opened: {error}");
+                error!("{} cannot be opened: {error}", shown(path));
                 Failure::Broken
             }
         }
     }
+}
+
+/// The path for a log.
+pub(super) fn shown(path: &Path) -> Visible<'_> {
+    Visible(path.as_os_str().as_encoded_bytes())
 }
 
 /// Whether a name in the path begins with a dot.
@@ -177,7 +257,19 @@ mod tests {
     use super::*;
 
     #[test]
-    fn both_ways_to_open_keep_to_the_folder() {
+    fn a_file_is_open_when_its_last_write_is_some_time_ago() {
+        let path = std::env::temp_dir().join(format!("openkitchen-settled-{}", std::process::id()));
+        fs::create_dir_all(&path).unwrap();
+        fs::write(path.join("a"), "a").unwrap();
+        let directory = Directory::at(&path).unwrap();
+        let Ok(Opened::File(file)) = directory.open(Path::new("a")) else { panic!("no file") };
+        let age = SystemTime::now().duration_since(file.state.changed).unwrap();
+        assert!(age >= SETTLED_AFTER, "{age:?}");
+        fs::remove_dir_all(path).unwrap();
+    }
+
+    #[test]
+    fn both_ways_to_open_keep_to_the_directory() {
         let whole = std::env::temp_dir().join(format!("openkitchen-open-{}", std::process::id()));
         let public = whole.join("public");
         fs::create_dir_all(public.join("docs")).unwrap();
@@ -192,19 +284,17 @@ mod tests {
         ] {
             symlink(target, public.join(name)).unwrap();
         }
-        let folder = Folder::at(&public).unwrap();
-        let without_call = Folder { path: folder.path.clone(), handle: None };
-        for folder in [&folder, &without_call] {
-            let opened = |path: &str| match folder.open(Path::new(path)) {
-                Ok(Opened::File(file)) => Ok(file.length),
-                Ok(Opened::Folder) => Ok(0),
-                Err(why) => Err(why),
+        let directory = Directory::at(&public).unwrap();
+        for open in [Directory::open_any, Directory::open_real_path] {
+            let opened = |path: &str| match open(&directory, Path::new(path)) {
+                Ok(file) => Ok(file.metadata().unwrap().is_dir()),
+                Err(error) => Err(Failure::of(&error, Path::new(path))),
             };
             for path in ["a", "docs/inside", "absolute"] {
-                assert_eq!(opened(path), Ok(1), "{path}");
+                assert_eq!(opened(path), Ok(false), "{path}");
             }
             for path in ["", ".", "docs", "docs/"] {
-                assert_eq!(opened(path), Ok(0), "{path}");
+                assert_eq!(opened(path), Ok(true), "{path}");
             }
             for path in ["outside", "absolute-outside", "parent", "parent/secret", "none", "a/b"] {
                 assert_eq!(opened(path), Err(Failure::NotFound), "{path}");

@@ -9,7 +9,7 @@
 //! framing of two parts would take (section 15.3.7.2), and as the whole file otherwise.
 //! Next: [`listing`](super::listing).
 
-use crate::message::fields::{members, trim};
+use crate::message::fields::members;
 
 /// Ranges in one field, at most. With more, the whole file is sent.
 const MAX_RANGES: usize = 64;
@@ -44,13 +44,18 @@ impl ByteRange {
 /// another unit, count as none (RFC 9110 section 14.2).
 pub(super) fn wanted(value: &[u8], length: u64) -> Wanted {
     let Some((unit, list)) = value.split_at_checked("bytes=".len()) else { return Wanted::Whole };
-    if !unit.eq_ignore_ascii_case(b"bytes=") || length == 0 && list.starts_with(b"-") {
+    // RFC 9110 section 5.6.1: blanks may stand at the commas only, and one member there must be.
+    let is_malformed =
+        list.starts_with(b" ") || list.starts_with(b"\t") || members(list).next().is_none();
+    if !unit.eq_ignore_ascii_case(b"bytes=") || is_malformed {
         return Wanted::Whole;
     }
     let mut ranges = Vec::new();
     for member in members(list) {
         match range(member, length) {
             None => return Wanted::Whole,
+            // Section 14.1.2: the last bytes of an empty file are all that it has.
+            Some(_) if length == 0 && member.starts_with(b"-") => return Wanted::Whole,
             Some((first, end)) if first < end => ranges.push((first, end)),
             Some(_) => {}
         }
@@ -74,8 +79,7 @@ pub(super) fn wanted(value: &[u8], length: u64) -> Wanted {
 /// it is not within the file.
 fn range(member: &[u8], length: u64) -> Option<(u64, u64)> {
     let hyphen = member.iter().position(|&byte| byte == b'-')?;
-    let (first, last) = (trim(&member[..hyphen]), trim(&member[hyphen + 1..]));
-    Some(match (first, last) {
+    Some(match (&member[..hyphen], &member[hyphen + 1..]) {
         ([], last) => (length.saturating_sub(number(last)?), length),
         (first, []) => (number(first)?, length),
         (first, last) => {
@@ -114,13 +118,16 @@ mod tests {
             ("bytes=-5", 100, part(95, 5)),
             ("bytes=-500", 100, part(0, 100)),
             ("bytes=90-500", 100, part(90, 10)),
-            ("bytes= 1-2 ,", 100, part(1, 2)),
+            ("bytes=1-2 , ,", 100, part(1, 2)),
+            ("bytes=,1-2", 100, part(1, 2)),
             ("bytes=4294967296-4294967300", large, part(1 << 32, 5)),
             ("bytes=100-", 100, Wanted::BeyondTheEnd),
             ("bytes=100-200,300-", 100, Wanted::BeyondTheEnd),
             ("bytes=-0", 100, Wanted::BeyondTheEnd),
             ("bytes=0-", 0, Wanted::BeyondTheEnd),
             ("bytes=-5", 0, Wanted::Whole),
+            ("bytes=,-5", 0, Wanted::Whole),
+            ("bytes=0-,-5", 0, Wanted::Whole),
             ("bytes=18446744073709551616-18446744073709551620", 100, Wanted::BeyondTheEnd),
             ("bytes=0-18446744073709551616", 100, part(0, 100)),
             // Several: one range if little is between them.
@@ -133,7 +140,12 @@ mod tests {
             // Malformed, or in another unit.
             ("bytes=9-4", 100, Wanted::Whole),
             ("bytes=0-4,9-4", 100, Wanted::Whole),
-            ("bytes=", 100, Wanted::BeyondTheEnd),
+            ("bytes=", 100, Wanted::Whole),
+            ("bytes=,", 100, Wanted::Whole),
+            ("bytes= 1-2", 100, Wanted::Whole),
+            ("bytes=1 - 2", 100, Wanted::Whole),
+            ("bytes=1- 2", 100, Wanted::Whole),
+            ("bytes= -5", 0, Wanted::Whole),
             ("bytes=-", 100, Wanted::Whole),
             ("bytes=a-b", 100, Wanted::Whole),
             ("bytes=+1-2", 100, Wanted::Whole),

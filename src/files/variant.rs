@@ -1,62 +1,156 @@
-//! # Chooses the file or one of its compressed siblings
+//! # Chooses the file or one of its precompressed siblings
 //!
 //! ```text
 //! Accept-Encoding: gzip, br;q=0.5     page.html   page.html.br   page.html.gz   the last is sent
 //! ```
 //! Rule: RFC 9110 section 12.5.3. The client's weights decide; of two with the same weight, Brotli wins,
 //! which is shorter as a rule. Without the field, the file itself is sent. Where there is a sibling, the
-//! response has `Vary`, so that a cache keeps the codings apart (section 12.5.5).
+//! response has `Vary`, so that a cache keeps the codings apart (section 12.5.5). That a sibling is older than
+//! its file is not noticed: copies and checkouts set the times in any order. An empty one is none.
 //! Next: [`conditions`](super::conditions).
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
-use super::media_type::Siblings;
-use super::open::{Folder, OpenFile, Opened};
+use super::media_type;
+use super::open::{Directory, OpenFile, Opened};
 use crate::message::fields::FieldLines;
 
-/// The codings, each with the end of its files' names.
-const CODINGS: [(&str, &str); 2] = [("br", "br"), ("gzip", "gz")];
+/// A content coding that siblings may have.
+struct Coding {
+    /// The name in Accept-Encoding and Content-Encoding.
+    name: &'static str,
+    /// A second name that clients may send (RFC 9110 section 8.4.1.3).
+    old_name: &'static str,
+    /// The end of its files' names.
+    extension: &'static str,
+}
+
+/// The codings. Of two with the same weight, the later one is sent.
+const CODINGS: [Coding; 2] = [
+    Coding { name: "gzip", old_name: "x-gzip", extension: ".gz" },
+    Coding { name: "br", old_name: "br", extension: ".br" },
+];
 
 /// What is sent for a path.
 pub(super) struct Variant {
     pub file: OpenFile,
+    /// The path of the file.
+    pub path: PathBuf,
     /// The coding of a sibling.
     pub coding: Option<&'static str>,
-    pub has_siblings: bool,
+    /// Whether another request may get another variant.
+    pub varies: bool,
 }
 
 impl Variant {
-    /// Chooses between an open file and its siblings.
+    /// Chooses between an open file and its siblings. Each search for a sibling costs system calls, so there
+    /// is none for types that are compressed already. A file of unknown type may be large and asked for
+    /// often, so there is none either if the client accepts no coding: then the response has `Vary` in any
+    /// case. With If-Range there is one, since a date in it counts only if there is no sibling.
     pub fn choose(
-        folder: &Folder,
-        path: &Path,
+        directory: &Directory,
+        path: PathBuf,
         file: OpenFile,
-        siblings: Siblings,
         fields: FieldLines<'_>,
     ) -> Variant {
-        let mut variant = Variant { file, coding: None, has_siblings: false };
-        let weight = |coding| fields.weight("accept-encoding", coding);
-        match siblings {
-            Siblings::Never => return variant,
-            Siblings::IfAccepted if CODINGS.iter().all(|(coding, _)| weight(coding).is_none()) => {
-                return variant;
-            }
-            Siblings::IfAccepted | Siblings::Always => {}
+        let media_type = media_type::of(&path);
+        let mut variant = Variant { file, path, coding: None, varies: false };
+        if media_type::is_compressed(media_type) {
+            return variant;
         }
-        // The file itself is acceptable, unless its weight says otherwise: then it is the last resort.
-        let mut best = weight("identity").unwrap_or(0).max(1);
-        for (coding, ending) in CODINGS {
-            let mut sibling = path.as_os_str().to_owned();
-            sibling.push(".");
-            sibling.push(ending);
-            let Ok(Opened::File(file)) = folder.open(&PathBuf::from(sibling)) else { continue };
-            variant.has_siblings = true;
-            let weight = weight(coding).unwrap_or(0);
-            let is_better = if variant.coding.is_none() { weight >= best } else { weight > best };
-            if is_better {
-                (best, variant.file, variant.coding) = (weight, file, Some(coding));
+        let needs_none = fields.values("if-range").next().is_none()
+            && CODINGS.iter().all(|coding| weight(fields, coding).is_none());
+        if media_type == media_type::UNKNOWN && needs_none {
+            return Variant { varies: true, ..variant };
+        }
+        // A client that does not name the file's own coding, `identity`, accepts it, but wants any other that
+        // it names. One that refuses it gets it only where there is nothing else. So a sibling needs the
+        // weight 0.001, or that of `identity` if it is more.
+        let mut highest = fields.weight("accept-encoding", "identity").unwrap_or(0).max(1);
+        let mut chosen = None;
+        for coding in &CODINGS {
+            let mut path = variant.path.as_os_str().to_owned();
+            path.push(coding.extension);
+            let path = PathBuf::from(path);
+            let Ok(Opened::File(file)) = directory.open(&path) else { continue };
+            if file.state.length == 0 {
+                continue;
             }
+            variant.varies = true;
+            let weight = weight(fields, coding).unwrap_or(0);
+            if weight >= highest {
+                highest = weight;
+                chosen = Some((path, file, coding.name));
+            }
+        }
+        if let Some((path, file, coding)) = chosen {
+            (variant.path, variant.file, variant.coding) = (path, file, Some(coding));
         }
         variant
+    }
+}
+
+/// The weight that the client gives to a coding, in thousandths: 0 is "not acceptable", and 1000 is the
+/// highest. `None` if its list has neither the coding nor `*`.
+fn weight(fields: FieldLines<'_>, coding: &Coding) -> Option<u16> {
+    let is_it = |name: &[u8]| {
+        [coding.name, coding.old_name].iter().any(|own| own.as_bytes().eq_ignore_ascii_case(name))
+    };
+    let named = fields.weighted("accept-encoding").find(|(name, _)| is_it(name));
+    named.map(|(_, weight)| weight).or_else(|| fields.weight("accept-encoding", "*"))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+    use std::path::Path;
+
+    use super::*;
+    use crate::message::fields::Span;
+
+    #[test]
+    fn the_weights_of_the_client_choose_the_sibling() {
+        let folder =
+            std::env::temp_dir().join(format!("openkitchen-variant-{}", std::process::id()));
+        fs::create_dir_all(&folder).unwrap();
+        for name in ["both.js", "both.js.gz", "both.js.br", "one.js", "one.js.gz", "none.js"] {
+            fs::write(folder.join(name), "content").unwrap();
+        }
+        let directory = Directory::at(&folder).unwrap();
+        for (accepted, name, chosen) in [
+            ("gzip, br", "both.js", Some("br")),
+            ("gzip, br", "one.js", Some("gzip")),
+            ("gzip, br", "none.js", None),
+            ("gzip", "both.js", Some("gzip")),
+            ("x-gzip", "both.js", Some("gzip")),
+            ("X-GZip;q=0.5, br;q=0.4", "both.js", Some("gzip")),
+            ("gzip;q=1, br;q=0.9", "both.js", Some("gzip")),
+            ("gzip;q=0.5, br;q=0.5", "both.js", Some("br")),
+            ("gzip;q=0.001", "both.js", Some("gzip")),
+            ("gzip;q=0", "both.js", None),
+            ("gzip;q=0, br;q=0", "both.js", None),
+            ("*", "both.js", Some("br")),
+            ("br;q=0, *", "both.js", Some("gzip")),
+            ("gzip;q=0, *", "one.js", None),
+            ("x-gzip;q=0, *", "one.js", None),
+            ("*;q=0", "both.js", None),
+            ("identity", "both.js", None),
+            ("gzip;q=0.5, identity", "both.js", None),
+            ("gzip;q=0.5, identity;q=0.5", "both.js", Some("gzip")),
+            ("gzip;q=0.5, identity;q=0", "both.js", Some("gzip")),
+            ("identity;q=0", "both.js", None),
+            ("gzip;q=0.5, *", "one.js", None),
+            ("deflate", "both.js", None),
+            ("", "both.js", None),
+        ] {
+            let line = format!("Accept-Encoding: {accepted}");
+            let spans = [(Span::new(0, 15), Span::new(17, line.len()))];
+            let fields = FieldLines::new(line.as_bytes(), &spans);
+            let Ok(Opened::File(file)) = directory.open(Path::new(name)) else { panic!("{name}") };
+            let variant = Variant::choose(&directory, name.into(), file, fields);
+            assert_eq!(variant.coding, chosen, "{accepted}: {name}");
+            assert_eq!(variant.varies, name != "none.js", "{accepted}: {name}");
+        }
+        fs::remove_dir_all(folder).unwrap();
     }
 }

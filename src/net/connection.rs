@@ -217,7 +217,8 @@ impl<'a, S: Sync, L: Io> Connection<'a, S, L> {
         let bytes = &self.transport.bytes()[..received.min(limits.head)];
         // The response to HEAD has no content, even if the rest of its head is malformed.
         let is_head = bytes.strip_prefix(b"\r\n").unwrap_or(bytes).starts_with(b"HEAD ");
-        let response = refused.response(bytes, limits);
+        let mut response = refused.response(bytes, limits);
+        response.fields.extend_from_slice(self.service.fields);
         let context = ResponseContext::of(&response, is_head, Version::Http11);
         self.log(refused.refusal);
         let since = Instant::now();
@@ -231,6 +232,7 @@ impl<'a, S: Sync, L: Io> Connection<'a, S, L> {
                 method: "-",
                 target: "-".into(),
                 version: None,
+                unread_line: first_line(self.transport.bytes()),
                 fields: None,
                 status,
                 route: None,
@@ -270,6 +272,13 @@ impl<'a, S: Sync, L: Io> Connection<'a, S, L> {
             Err(gone) => debug!("connection {}: {gone}", self.identity.number),
         }
     }
+}
+
+/// The first line of a request, without its line end.
+fn first_line(bytes: &[u8]) -> &[u8] {
+    let bytes = bytes.strip_prefix(b"\r\n").unwrap_or(bytes);
+    let line = bytes.split(|&byte| byte == b'\n').next().unwrap_or_default();
+    line.strip_suffix(b"\r").unwrap_or(line)
 }
 
 #[cfg(test)]
@@ -337,6 +346,7 @@ mod tests {
             routes: &ROUTES,
             state: &(),
             limits: &limits,
+            fields: &[],
             observers: &[],
             clock: date::example,
             stopping: &stopping,

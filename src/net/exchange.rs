@@ -350,13 +350,14 @@ impl<'c, 'a, S: Sync, L: Io> Exchange<'c, 'a, S, L> {
             self.transport.shrink();
         }
         let mut reserved = self.service.memory.reservation();
-        let response = match reserved.grow(memory_of(&response)) {
+        let mut response = match reserved.grow(memory_of(&response)) {
             Ok(()) => response,
             Err(OutOfMemory) => {
                 drop(response); // the client may take long to read the refusal, too
                 Refused::from(Refusal::OutOfMemory).response(b"", limits).close()
             }
         };
+        response.fields.extend_from_slice(self.service.fields);
         let is_head = self.head.method == Method::Head;
         let mut context = ResponseContext::of(&response, is_head, self.head.version);
         // Content that was not read comes before the next request in the stream. It is drained (read and
@@ -448,6 +449,7 @@ impl<'c, 'a, S: Sync, L: Io> Exchange<'c, 'a, S, L> {
                 method: self.head.method.name(),
                 target,
                 version: Some(self.head.version),
+                unread_line: b"",
                 fields: Some(self.head.fields(bytes)),
                 status,
                 route: route.map(Route::row),

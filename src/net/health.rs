@@ -21,9 +21,14 @@ impl Health {
         self.is_draining.store(true, Ordering::Relaxed);
     }
 
+    /// Whether the server drains.
+    pub fn is_draining(&self) -> bool {
+        self.is_draining.load(Ordering::Relaxed)
+    }
+
     /// The response of `/healthz`, which no cache keeps.
     pub fn response(&self) -> Response {
-        let response = if self.is_draining.load(Ordering::Relaxed) {
+        let response = if self.is_draining() {
             Response::text("draining").status(Status::SERVICE_UNAVAILABLE)
         } else {
             Response::text("ok")

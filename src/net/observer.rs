@@ -92,6 +92,9 @@ pub struct Answered<'a> {
     pub target: Cow<'a, str>,
     /// The version that the client sent; `None` where the head could not be read.
     pub version: Option<Version>,
+    /// The first line of a request whose head could not be read, as far as it arrived. It may hold secrets.
+    /// Empty where the head was read.
+    pub unread_line: &'a [u8],
     /// The header fields of the request; `None` where the head could not be read. They may hold secrets.
     pub fields: Option<FieldLines<'a>>,
     /// The response's status.

@@ -46,12 +46,25 @@ use super::throttle::Throttle;
 use super::transport::{Buffers, Io};
 use crate::message::counted::counted;
 use crate::message::limits::Limits;
+use crate::message::response::{BadField, Response};
+use crate::message::status::Status;
 use crate::route::{RouteRow, Routes};
 use crate::sys;
 
 /// The backlog: connections that may wait to be accepted. std asks for 128. With that, some of 1,000
 /// clients that connect at once wait for whole seconds until TCP tries again.
 const BACKLOG: i32 = 4096;
+
+/// Fields that differ from one response to the next.
+const FIELDS_OF_ONE_RESPONSE: [&str; 7] = [
+    "content-type",
+    "content-encoding",
+    "content-range",
+    "accept-ranges",
+    "etag",
+    "last-modified",
+    "location",
+];
 
 /// Listening sockets and the settings of their server. [`run`](Server::run),
 /// [`start`](Server::start) or [`scoped`](Server::scoped) serves.
@@ -76,6 +89,8 @@ pub struct Server {
     observers: Vec<Arc<dyn Observer>>,
     clock: Clock,
     scheduling: Scheduling,
+    /// Field lines for every response, each with its CR LF.
+    fields: Vec<u8>,
     connections: Arc<Connections>,
     /// What the handle gives besides its own: the kept exchanges, whose module is above this one.
     companion: Option<Arc<dyn Any + Send + Sync>>,
@@ -114,9 +129,17 @@ impl Server {
         let connections = Arc::new(Connections::default());
         let (clock, scheduling) = (SystemTime::now, Scheduling::Normal);
         let (limits, observers) = (Limits::default(), Vec::new());
-        let companion = None;
-        let server =
-            Server { listeners, limits, observers, clock, scheduling, connections, companion };
+        let (fields, companion) = (Vec::new(), None);
+        let server = Server {
+            listeners,
+            limits,
+            observers,
+            clock,
+            scheduling,
+            fields,
+            connections,
+            companion,
+        };
         server.limits(Limits::default()) // sets the options of the listeners
     }
 
@@ -165,6 +188,27 @@ impl Server {
     /// gives more requests a second, and costs latency.
     pub fn scheduling(self, scheduling: Scheduling) -> Server {
         Server { scheduling, ..self }
+    }
+
+    /// Adds a field to every response, also to those that no handler has made: 400, 405 and 503, for example.
+    /// A value of [`Response::raw`](crate::Response::raw) stays as it is.
+    ///
+    /// ```
+    /// # use openkitchen::Server;
+    /// let server = Server::bind("127.0.0.1:0")?.header("X-Frame-Options", "DENY")?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Errors
+    /// Those of [`Response::try_field`](crate::Response::try_field); and a field that says what one response
+    /// has, such as ETag.
+    pub fn header(mut self, name: &str, value: &str) -> Result<Server, BadField> {
+        let response = Response::new(Status::OK).try_field(name, value)?;
+        if FIELDS_OF_ONE_RESPONSE.iter().any(|field| field.eq_ignore_ascii_case(name)) {
+            return Err(BadField::own(name));
+        }
+        self.fields.extend_from_slice(&response.fields);
+        Ok(self)
     }
 
     /// The bound address, with the real port where port 0 was asked for. The first, if there are
@@ -222,6 +266,7 @@ impl Server {
             routes,
             state,
             limits: &self.limits,
+            fields: &self.fields,
             memory: Memory::new(budget(&self.limits)),
             observers: &self.observers,
             clock: self.clock,
@@ -464,6 +509,7 @@ pub fn serve_io<S: Sync>(
         routes,
         state,
         limits,
+        fields: &[],
         memory: Memory::new(budget(limits)),
         observers: &[],
         clock,

@@ -71,6 +71,8 @@ pub(super) struct Service<'a, S: 'static> {
     pub routes: &'a Routes<S>,
     pub state: &'a S,
     pub limits: &'a Limits,
+    /// Field lines that every response has.
+    pub fields: &'a [u8],
     pub observers: &'a [Arc<dyn Observer>],
     pub clock: Clock,
     /// True once the server is to stop. Each response then says `Connection: close`.

@@ -12,6 +12,9 @@ use std::fmt;
 use std::io::{self, ErrorKind};
 use std::net::SocketAddr;
 
+/// What is added to a port that needs privileges, to get one that needs none: 8080 for 80, 8443 for 443.
+const UNPRIVILEGED: u16 = 8000;
+
 /// Why a server or a mock could not start. `Display` and `Debug` print a sentence: what happened, and
 /// what to do.
 /// [`kind`](StartError::kind) is the system's error.
@@ -54,7 +57,7 @@ impl StartError {
             // The kernel keeps these ports for the superuser.
             ErrorKind::PermissionDenied if port < 1024 => (
                 format!("port {port} needs privileges that this user does not have"),
-                with_port(5000),
+                with_port(UNPRIVILEGED + port),
             ),
             ErrorKind::PermissionDenied => (format!("the system reserves port {port}"), next),
             ErrorKind::AddrNotAvailable => (
@@ -152,7 +155,7 @@ mod tests {
             (
                 "127.0.0.1:80",
                 ErrorKind::PermissionDenied,
-                "port 80 needs privileges that this user does not have; try 127.0.0.1:5000",
+                "port 80 needs privileges that this user does not have; try 127.0.0.1:8080",
             ),
             (
                 "127.0.0.1:8080",

@@ -5,7 +5,7 @@ use std::ffi::{c_int, c_ulong};
 use std::fs::File;
 use std::io::{self, ErrorKind};
 use std::net::TcpStream;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 pub const RLIMIT_NOFILE: c_int = 8;
 pub const SOL_SOCKET: c_int = 0xffff;
@@ -16,6 +16,16 @@ pub const ENOBUFS: c_int = 55;
 /// The size of a terminal.
 pub const TIOCGWINSZ: IoctlRequest = 0x4008_7468;
 pub const O_NONBLOCK: c_int = 4;
+pub const O_NOFOLLOW: c_int = 0x100;
+pub const O_CLOEXEC: c_int = match () {
+    _ if cfg!(target_vendor = "apple") => 0x0100_0000,
+    _ if cfg!(target_os = "freebsd") => 0x0010_0000,
+    _ if cfg!(target_os = "netbsd") => 0x0040_0000,
+    _ if cfg!(target_os = "openbsd") => 0x0001_0000,
+    _ => 0x0002_0000, // DragonFly
+};
+/// Large files need no flag.
+pub const O_LARGEFILE: c_int = 0;
 
 /// The type of a request to `ioctl`.
 pub type IoctlRequest = c_ulong;
@@ -38,6 +48,10 @@ pub fn reap_orphans() {}
 /// Each system has other calls for it, or none.
 pub fn open_beneath(_: &File, _: &Path) -> io::Result<File> {
     Err(ErrorKind::Unsupported.into())
+}
+
+pub fn path_of(_: &File) -> Option<PathBuf> {
+    None
 }
 
 pub fn fill_with_random(_: &mut [u8]) -> bool {

@@ -1,5 +1,6 @@
 //! What Linux alone has: malloc's arenas, scheduling and orphans, and the numbers of its C headers. The
-//! numbers hold except on a few old architectures: Alpha, MIPS, PA-RISC and SPARC.
+//! numbers hold except on a few old architectures: Alpha, MIPS, PA-RISC and SPARC. Of m68k only those of
+//! opening a file have been looked up.
 
 use std::ffi::{CString, c_int, c_long, c_ulong};
 use std::fs::File;
@@ -7,7 +8,7 @@ use std::io::{self, ErrorKind};
 use std::net::TcpStream;
 use std::os::fd::{AsRawFd, FromRawFd};
 use std::os::unix::ffi::OsStrExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::ptr;
 
 use super::SIG_IGN;
@@ -131,7 +132,8 @@ pub fn open_beneath(folder: &File, path: &Path) -> io::Result<File> {
         }
         let error = io::Error::last_os_error();
         match error.kind() {
-            // A signal; or a folder on the way was renamed just now.
+            // A signal; or a folder on the way was renamed just now; or another program has a lease on
+            // the file (fcntl(2)), and the system asks it to end that: it takes longer than these tries.
             ErrorKind::Interrupted | ErrorKind::WouldBlock => {}
             // What a sandbox says of a call that it does not know.
             _ if error.raw_os_error() == Some(EPERM) => return Err(ErrorKind::Unsupported.into()),
@@ -139,6 +141,10 @@ pub fn open_beneath(folder: &File, path: &Path) -> io::Result<File> {
         }
     }
     Err(ErrorKind::ResourceBusy.into())
+}
+
+pub fn path_of(file: &File) -> Option<PathBuf> {
+    Some(format!("/proc/self/fd/{}", file.as_raw_fd()).into())
 }
 
 /// How often a file is opened again, if folders are being renamed meanwhile.
@@ -156,10 +162,15 @@ struct OpenHow {
 const SYS_OPENAT2: c_long = 437;
 const RESOLVE_BENEATH: u64 = 0x08;
 const O_NOCTTY: c_int = 0o400;
-const O_CLOEXEC: c_int = 0o2_000_000;
+pub const O_CLOEXEC: c_int = 0o2_000_000;
+pub const O_NOFOLLOW: c_int = match () {
+    _ if cfg!(any(target_arch = "arm", target_arch = "aarch64", target_arch = "m68k")) => 0o100_000,
+    _ if cfg!(any(target_arch = "powerpc", target_arch = "powerpc64")) => 0o100_000,
+    _ => 0o400_000,
+};
 /// Files of 2 GiB and more. A kernel of 64 bits needs no flag for them.
-const O_LARGEFILE: c_int = match () {
-    _ if cfg!(target_arch = "arm") => 0o400_000,
+pub const O_LARGEFILE: c_int = match () {
+    _ if cfg!(any(target_arch = "arm", target_arch = "m68k")) => 0o400_000,
     _ if cfg!(target_arch = "powerpc") => 0o200_000,
     _ if cfg!(target_pointer_width = "32") => 0o100_000,
     _ => 0,

@@ -19,6 +19,7 @@
 //! fstat, stat            whether a path leads to an open file: likewise
 //! dup                    a listening socket as a `TcpStream`: likewise
 //! openat2                a file below a folder, where no link leads out of the folder
+//! openat                 the same step by step, where no link is followed
 //! open                   a file that may be a pipe, without waiting for its other end
 //! fcntl, getsockopt      the listeners that a service manager has passed (LISTEN_FDS)
 //! (none)                 an argument is split at a byte: likewise
@@ -73,8 +74,8 @@ use std::fs::{File, Metadata};
 use std::hash::{BuildHasher, RandomState};
 use std::io;
 use std::net::{TcpListener, TcpStream};
-use std::path::Path;
-use std::time::Duration;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, SystemTime};
 
 pub use system::StopSignals;
 
@@ -272,16 +273,43 @@ pub fn is_no_file(error: &io::Error) -> bool {
     error.raw_os_error().is_some_and(|number| system::NO_FILE.contains(&number))
 }
 
-/// The state of a file at one moment: it is another one as soon as the content, the length, the access
-/// rights or the number of names has changed. A change is not seen if it follows another one within the
-/// same tick of the file system's clock, some milliseconds. On Windows it has the time of the last write
-/// and the length.
+/// Opens what this relative path names below an open directory, for reading, and follows no link: the path
+/// must have none. It does not wait for the other end of a pipe.
+///
+/// # Errors
+/// The system's error: ELOOP or another one at a link. `Unsupported` elsewhere than on Unix.
+pub fn open_without_links(directory: &File, path: &Path) -> io::Result<File> {
+    system::open_without_links(directory, path)
+}
+
+/// A path that leads to this open file whatever its name is by now. Only Linux has one, where /proc is
+/// mounted.
+pub fn path_of(file: &File) -> Option<PathBuf> {
+    system::path_of(file)
+}
+
+/// What the system says of a file now.
 pub fn file_state(file: &Metadata) -> FileState {
     system::file_state(file)
 }
 
-/// See [`file_state`].
-pub type FileState = (u64, [i64; 4]);
+/// What the system says of a file at one moment. A change is not seen if it follows another one within the
+/// same tick of the file system's clock, some milliseconds; nor if a program writes to a mapping of the file
+/// (mmap) that it has written to before. A write counts as a change when it begins.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct FileState {
+    /// Bytes of its content.
+    pub length: u64,
+    /// The time of the last write (mtime). A program can set it.
+    pub modified: SystemTime,
+    /// The time of the last change (ctime) of content, access rights or names, which no program can set.
+    /// On Windows it is `modified`.
+    pub changed: SystemTime,
+    /// The numbers of its file system and of the file in it, which no other file has. Zeros on Windows.
+    pub identity: [u64; 2],
+    /// What is changed without a write: access rights, number of names, owner, group. Zeros on Windows.
+    pub attributes: [u64; 4],
+}
 
 /// The listening sockets that a service manager has opened for this process (LISTEN_FDS, LISTEN_PID). Their
 /// backlog is the manager's. They are returned once: later calls return none, as on Windows.

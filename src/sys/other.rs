@@ -4,7 +4,7 @@ use std::ffi::OsStr;
 use std::fs::{self, DirBuilder, File, Metadata, OpenOptions};
 use std::io::{self, ErrorKind, Read};
 use std::net::{TcpListener, TcpStream};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, UNIX_EPOCH};
 
 use super::FileState;
@@ -82,12 +82,21 @@ pub fn create_private_file(path: &Path) -> io::Result<File> {
 
 pub fn reap_orphans() {}
 
-pub fn is_same_file(_: &File, path: &Path) -> io::Result<bool> {
-    Ok(fs::metadata(path)?.is_file())
+/// Files have no numbers here, so this can only compare their kinds.
+pub fn is_same_file(file: &File, path: &Path) -> io::Result<bool> {
+    Ok(fs::metadata(path)?.file_type() == file.metadata()?.file_type())
 }
 
 pub fn open_beneath(_: &File, _: &Path) -> io::Result<File> {
     Err(ErrorKind::Unsupported.into())
+}
+
+pub fn open_without_links(_: &File, _: &Path) -> io::Result<File> {
+    Err(ErrorKind::Unsupported.into())
+}
+
+pub fn path_of(_: &File) -> Option<PathBuf> {
+    None
 }
 
 pub fn open_at_once(path: &Path) -> io::Result<File> {
@@ -95,9 +104,9 @@ pub fn open_at_once(path: &Path) -> io::Result<File> {
 }
 
 pub fn file_state(file: &Metadata) -> FileState {
-    let modified = file.modified().ok().and_then(|time| time.duration_since(UNIX_EPOCH).ok());
-    let modified = modified.unwrap_or_default();
-    (file.len(), [modified.as_secs() as i64, i64::from(modified.subsec_nanos()), 0, 0])
+    let modified = file.modified().unwrap_or(UNIX_EPOCH);
+    let (identity, attributes) = ([0; 2], [0; 4]);
+    FileState { length: file.len(), modified, changed: modified, identity, attributes }
 }
 
 pub fn inherited_listeners() -> io::Result<Vec<TcpListener>> {

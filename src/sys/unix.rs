@@ -1,7 +1,7 @@
 //! What Linux, macOS and the BSDs have in common. The numbers of their C headers differ, so these are in
 //! `linux` and `bsd`.
 
-use std::ffi::{OsStr, c_int, c_uint, c_ushort, c_void};
+use std::ffi::{CString, OsStr, c_char, c_int, c_uint, c_ushort, c_void};
 use std::fs::{self, DirBuilder, File, Metadata, OpenOptions};
 use std::io::{self, ErrorKind, Read};
 use std::net::{TcpListener, TcpStream};
@@ -11,7 +11,7 @@ use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
 use std::os::unix::net::UnixStream;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, AtomicI32, Ordering};
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use std::{env, process, ptr};
 
 use super::FileState;
@@ -24,11 +24,11 @@ mod kernel;
 mod kernel;
 
 use kernel::{
-    ELOOP, ENOBUFS, IoctlRequest, O_NONBLOCK, RLIMIT_NOFILE, ResourceAmount, SO_ACCEPTCONN,
-    SO_LINGER, SOL_SOCKET, TIOCGWINSZ, highest_soft_limit,
+    ELOOP, ENOBUFS, IoctlRequest, O_CLOEXEC, O_LARGEFILE, O_NOFOLLOW, O_NONBLOCK, RLIMIT_NOFILE,
+    ResourceAmount, SO_ACCEPTCONN, SO_LINGER, SOL_SOCKET, TIOCGWINSZ, highest_soft_limit,
 };
 pub use kernel::{
-    limit_malloc_arenas, open_beneath, reap_orphans, unacknowledged, use_batch_scheduling,
+    limit_malloc_arenas, open_beneath, path_of, reap_orphans, unacknowledged, use_batch_scheduling,
 };
 
 pub fn set_backlog(listener: &TcpListener, backlog: i32) -> io::Result<()> {
@@ -142,8 +142,38 @@ pub fn open_at_once(path: &Path) -> io::Result<File> {
     OpenOptions::new().read(true).custom_flags(O_NONBLOCK).open(path)
 }
 
+pub fn open_without_links(directory: &File, path: &Path) -> io::Result<File> {
+    let mut opened = None;
+    for name in path.components() {
+        let name = CString::new(name.as_os_str().as_bytes())?;
+        let within: &File = opened.as_ref().unwrap_or(directory);
+        let flags = O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC | O_LARGEFILE; // 0, reading, is among them
+        // SAFETY: the name ends in a NUL and lives across the call, which keeps no pointer to it; the
+        // descriptor is open as long as `within` lives. Without O_CREAT there is no fourth argument.
+        let descriptor = unsafe { openat(within.as_raw_fd(), name.as_ptr(), flags) };
+        if descriptor < 0 {
+            return Err(io::Error::last_os_error());
+        }
+        // SAFETY: the call has opened this descriptor, and nothing else owns it.
+        opened = Some(unsafe { File::from_raw_fd(descriptor) });
+    }
+    opened.ok_or_else(|| ErrorKind::InvalidInput.into())
+}
+
 pub fn file_state(file: &Metadata) -> FileState {
-    (file.len(), [file.mtime(), file.mtime_nsec(), file.ctime(), file.ctime_nsec()])
+    FileState {
+        length: file.len(),
+        modified: file.modified().unwrap_or(UNIX_EPOCH),
+        changed: time(file.ctime(), file.ctime_nsec()),
+        identity: [file.dev(), file.ino()],
+        attributes: [file.mode().into(), file.nlink(), file.uid().into(), file.gid().into()],
+    }
+}
+
+/// A time of the file system. One before 1970 is the start of 1970.
+fn time(seconds: i64, nanoseconds: i64) -> SystemTime {
+    let seconds = Duration::from_secs(u64::try_from(seconds).unwrap_or(0));
+    UNIX_EPOCH + seconds + Duration::from_nanos(u64::try_from(nanoseconds).unwrap_or(0))
 }
 
 pub fn inherited_listeners() -> io::Result<Vec<TcpListener>> {
@@ -361,6 +391,7 @@ unsafe extern "C" {
         length: *mut c_uint,
     ) -> c_int;
     fn listen(socket: c_int, backlog: c_int) -> c_int;
+    fn openat(directory: c_int, path: *const c_char, flags: c_int, ...) -> c_int;
     fn ioctl(descriptor: c_int, request: IoctlRequest, ...) -> c_int;
     fn fcntl(descriptor: c_int, command: c_int, ...) -> c_int;
     fn getrlimit(resource: c_int, limit: *mut ResourceLimit) -> c_int;
@@ -394,6 +425,27 @@ mod tests {
         let result = unsafe { getrlimit(RLIMIT_NOFILE, addr_of_mut!(guarded).cast()) };
         assert_eq!((result, guarded.behind), (0, UNTOUCHED), "written behind the struct");
         guarded.value
+    }
+
+    #[test]
+    fn without_links_a_path_is_opened_name_by_name() {
+        let folder = env::temp_dir().join(format!("openkitchen-links-{}", process::id()));
+        fs::create_dir_all(folder.join("a/b")).expect("folders");
+        let length = (1 << 32) + 7; // more than an offset of 32 bits holds
+        let file = File::create(folder.join("a/b/large")).expect("a file");
+        file.set_len(length).expect("a sparse file");
+        for (target, name) in [("b", "a/link"), ("large", "a/b/link"), ("../a", "a/up")] {
+            std::os::unix::fs::symlink(target, folder.join(name)).expect("a link");
+        }
+        let handle = File::open(&folder).expect("the folder");
+        let open = |path: &str| open_without_links(&handle, Path::new(path));
+        let large = open("a/b/large").expect("the file").metadata().expect("metadata");
+        assert_eq!(large.len(), length);
+        assert!(open(".").expect("itself").metadata().expect("metadata").is_dir());
+        for path in ["a/link", "a/link/large", "a/b/link", "a/up/b/large", "a/none", ""] {
+            assert!(open(path).is_err(), "{path}");
+        }
+        fs::remove_dir_all(&folder).expect("removed");
     }
 
     #[test]

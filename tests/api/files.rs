@@ -167,7 +167,8 @@ fn the_conditions_of_a_request_have_the_order_of_the_rfc() {
     let path = folder.write("a", "0123456789");
     let modified = UNIX_EPOCH + Duration::from_secs(784_111_777);
     fs::File::options().write(true).open(path).unwrap().set_modified(modified).unwrap();
-    let server = serve(Files::new(folder.public()).unwrap().max_age(Duration::from_secs(60)));
+    let files = Files::new(folder.public()).unwrap();
+    let server = serve(files.cache_control("max-age=60").unwrap());
     let etag = get_file(&server, "/a", "").field("ETag").unwrap().to_owned();
     const SAME: &str = "Sun, 06 Nov 1994 08:49:37 GMT";
     const SAME_850: &str = "Sunday, 06-Nov-94 08:49:37 GMT";
@@ -266,6 +267,10 @@ fn a_date_that_may_still_be_that_of_another_change_is_no_reason_for_a_range() {
 fn a_compressed_sibling_is_sent_as_the_client_weighs_the_codings() {
     let folder = TestFolder::new("files-siblings");
     for (name, content) in [
+        ("empty.css", "plain"),
+        ("empty.css.gz", ""),
+        ("LICENSE", "plain"),
+        ("LICENSE.gz", "gzip"),
         ("both.js", "plain"),
         ("both.js.br", "brotli"),
         ("both.js.gz", "gzip"),
@@ -279,12 +284,20 @@ fn a_compressed_sibling_is_sent_as_the_client_weighs_the_codings() {
     ] {
         folder.write(name, content);
     }
+    let long_ago = UNIX_EPOCH + Duration::from_secs(784_111_777);
+    for entry in fs::read_dir(folder.public()).unwrap() {
+        let file = fs::File::options().write(true).open(entry.unwrap().path()).unwrap();
+        file.set_modified(long_ago).unwrap();
+    }
     fs::create_dir(folder.public().join("none.txt.br")).unwrap();
     let server = serve(Files::new(folder.public()).unwrap());
     for (path, accepted, content) in [
         ("/both.js", "", "plain"),
         ("/both.js", "gzip, br", "brotli"),
         ("/both.js", "gzip", "gzip"),
+        ("/both.js", "x-gzip", "gzip"),
+        ("/LICENSE", "gzip", "gzip"),
+        ("/LICENSE", "deflate", "plain"),
         ("/both.js", "GZIP;q=1, br;q=0.9", "gzip"),
         ("/both.js", "gzip;q=0.5, br;q=0.5", "brotli"),
         ("/both.js", "br;q=0, gzip;q=0.001", "gzip"),
@@ -308,17 +321,28 @@ fn a_compressed_sibling_is_sent_as_the_client_weighs_the_codings() {
         assert_eq!(response.field("Content-Encoding"), coding, "{path}: {accepted}");
         assert_eq!(response.field("Vary"), Some("Accept-Encoding"), "{path}: {accepted}");
         let media_type = response.field("Content-Type").unwrap();
-        assert!(media_type.starts_with("text/") && media_type.ends_with("utf-8"), "{media_type}");
+        let is_text = media_type.starts_with("text/") && media_type.ends_with("utf-8");
+        assert!(is_text || path == "/LICENSE", "{media_type}");
         // The 304 and the range are those of this coding.
         let etag = response.field("ETag").unwrap();
         let again = get_file(&server, path, &format!("{fields}If-None-Match: {etag}\r\n"));
         assert_eq!((again.status, again.field("Vary")), (304, Some("Accept-Encoding")));
         let part = get_file(&server, path, &format!("{fields}Range: bytes=1-2\r\n"));
         assert_eq!((part.status, part.text()), (206, &content[1..3]));
+        // Another coding might have had that byte, or that state.
+        for refused in ["Range: bytes=9-\r\n", "If-Match: \"a\"\r\n"] {
+            let refused = get_file(&server, path, &format!("{fields}{refused}"));
+            assert_eq!(refused.field("Vary"), Some("Accept-Encoding"), "{path}: {}", refused.head);
+            assert_eq!(refused.field("Content-Encoding"), None, "{path}: {}", refused.head);
+        }
+        // `gzip -k` gives the sibling the date of its file.
+        let date = response.field("Last-Modified").unwrap();
+        let fields = format!("{fields}Range: bytes=1-2\r\nIf-Range: {date}\r\n");
+        assert_eq!(get_file(&server, path, &fields).status, 200, "{path}");
     }
     let without = get_file(&server, "/both.js", "");
     assert_eq!((without.text(), without.field("Vary")), ("plain", Some("Accept-Encoding")));
-    for path in ["/none.txt", "/photo.png"] {
+    for path in ["/none.txt", "/photo.png", "/empty.css"] {
         let response = get_file(&server, path, "Accept-Encoding: gzip, br\r\n");
         assert_eq!((response.text(), response.field("Vary")), ("plain", None), "{path}");
     }
@@ -498,11 +522,23 @@ fn what_is_no_plain_file_is_refused_and_not_waited_for() {
     let pipe = public.join("pipe");
     assert!(std::process::Command::new("mkfifo").arg(&pipe).status().unwrap().success());
     let _socket = std::os::unix::net::UnixListener::bind(public.join("socket")).unwrap();
+    std::os::unix::fs::symlink("pipe", public.join("link")).unwrap();
     let server = serve(Files::new(&public).unwrap().list());
-    for path in ["/pipe", "/socket"] {
+    // A program that waits for a reader of the pipe would end by SIGPIPE if it were opened.
+    let mut writer = std::process::Command::new("sh")
+        .args(["-c", "echo content > \"$0\""])
+        .arg(&pipe)
+        .spawn()
+        .unwrap();
+    for path in ["/pipe", "/link", "/socket"] {
         assert_eq!(get_file(&server, path, "").status, 403, "{path}");
     }
     let list = get_file(&server, "/", "");
+    assert!(!list.text().contains("link"), "{}", list.text());
+    // If the writer has ended, nothing comes.
+    let read = std::process::Command::new("timeout").args(["5", "cat"]).arg(&pipe).output();
+    assert_eq!(String::from_utf8(read.unwrap().stdout).unwrap(), "content\n");
+    assert!(writer.wait().unwrap().success());
     assert!(!list.text().contains("pipe") && !list.text().contains("socket"), "{}", list.text());
 }
 
@@ -551,34 +587,53 @@ fn a_fallback_or_a_page_of_the_folder_answers_where_there_is_no_file() {
         assert_eq!(missing.field("ETag"), None);
     }
     assert_eq!(request(&plain, "HEAD /none", "").field("Content-Length"), Some("7"));
+    folder.write("404.html.gz", "packed");
+    let packed = get_file(&plain, "/none", "Accept-Encoding: gzip\r\n");
+    let fields = ["Content-Encoding", "Vary", "ETag"].map(|name| packed.field(name));
+    assert_eq!((packed.status, packed.text()), (404, "packed"));
+    assert_eq!(fields, [Some("gzip"), Some("Accept-Encoding"), None]);
     for wrong in ["none", "../app.html", "/app.html", "."] {
         let error = Files::new(folder.public()).unwrap().fallback(wrong).unwrap_err();
-        assert_eq!(error.to_string(), "it is no file of the folder", "{wrong}");
+        assert_eq!(error.to_string(), "it is no file of the directory", "{wrong}");
     }
+    assert!(Files::new(folder.public()).unwrap().fallback("./app.html").is_ok());
     assert!(Files::new(folder.public().join("app.html")).is_err());
     assert!(Files::new(folder.public().join("none")).is_err());
 }
 
 #[test]
-fn fields_of_the_caller_are_in_every_response() {
+fn fields_of_the_server_are_in_every_response_and_cache_control_in_those_of_files() {
     let folder = TestFolder::new("files-fields");
     folder.write("a", "a");
+    fs::create_dir(folder.public().join("docs")).unwrap();
     let files = || Files::new(folder.public()).unwrap();
-    let server = serve(
-        files().header("X-Frame-Options", " DENY ").unwrap().header("Vary", "Origin").unwrap(),
-    );
-    for (path, fields, status) in [
-        ("/a", "", 200),
-        ("/a", "If-None-Match: *\r\n", 304),
-        ("/none", "", 404),
-        ("/a", "Range: bytes=9-\r\n", 416),
+    let server = || Server::bind("127.0.0.1:0").unwrap();
+    let server = server().header("X-Frame-Options", " DENY ").unwrap();
+    let server = server.header("Access-Control-Allow-Origin", "*").unwrap();
+    let server = server.start(&FILES, files().cache_control("max-age=5").unwrap()).unwrap();
+    let long = format!("GET /{}", "a".repeat(9000));
+    for (line, fields, status) in [
+        ("GET /a", "", 200),
+        ("HEAD /a", "", 200),
+        ("GET /a", "If-None-Match: *\r\n", 304),
+        ("GET /docs", "", 301),
+        ("GET /none", "", 404),
+        ("GET /a", "Range: bytes=9-\r\n", 416),
+        ("GET /a", "If-Match: \"a\"\r\n", 412),
+        ("OPTIONS /a", "", 204),
+        ("POST /a", "Content-Length: 0\r\n", 405),
+        ("GET /a", "Host: again\r\n", 400),
+        ("GET /a", "A : b\r\n", 400),
+        ("NONE /a", "", 501),
+        (&long, "", 414),
     ] {
-        let response = get_file(&server, path, fields);
-        assert_eq!((response.status, response.field("X-Frame-Options")), (status, Some("DENY")));
+        let response = request(&server, line, fields);
+        assert_eq!(response.status, status, "{line}: {}", response.head);
+        assert_eq!(response.field("X-Frame-Options"), Some("DENY"), "{}", response.head);
+        assert_eq!(response.field("Access-Control-Allow-Origin"), Some("*"), "{}", response.head);
+        let is_cached = matches!(status, 200 | 304);
+        assert_eq!(response.field("Cache-Control"), is_cached.then_some("max-age=5"), "{line}");
     }
-    let cached =
-        serve(files().max_age(Duration::from_secs(5)).header("cache-control", "no-cache").unwrap());
-    assert_eq!(get_file(&cached, "/a", "").field("Cache-Control"), Some("no-cache"));
     for (name, value) in [
         ("ETag", "\"a\""),
         ("Content-Length", "5"),
@@ -586,8 +641,105 @@ fn fields_of_the_caller_are_in_every_response() {
         ("A", "b\r\nC: d"),
         ("content-type", "a/b"),
     ] {
-        assert!(files().header(name, value).is_err(), "{name}");
+        let server = Server::bind("127.0.0.1:0").unwrap();
+        assert!(server.header(name, value).is_err(), "{name}");
     }
+    assert!(files().cache_control("a\nb").is_err());
+}
+
+#[test]
+fn a_file_without_a_real_date_has_none_and_its_tag_tells_its_states_apart() {
+    let folder = TestFolder::new("files-dates");
+    for second in [0, 1] {
+        let write = |content: &str| {
+            let path = folder.write("a", content);
+            let time = UNIX_EPOCH + Duration::from_secs(second);
+            fs::File::options().write(true).open(path).unwrap().set_modified(time).unwrap();
+        };
+        write("aaaa");
+        let server = serve(Files::new(folder.public()).unwrap());
+        let first = get_file(&server, "/a", "");
+        assert_eq!(first.field("Last-Modified"), None, "{}", first.head);
+        let etag = first.field("ETag").unwrap();
+        let fields = format!("If-None-Match: {etag}\r\n");
+        assert_eq!(get_file(&server, "/a", &fields).status, 304);
+        for dates in ["If-Modified-Since", "If-Unmodified-Since"] {
+            let fields = format!("{dates}: Thu, 01 Jan 1970 00:00:00 GMT\r\n");
+            assert_eq!(get_file(&server, "/a", &fields).status, 200, "{dates}");
+        }
+        write("bbbb");
+        let second = get_file(&server, "/a", &fields);
+        // Windows has no other time, and a file no number there.
+        if cfg!(unix) {
+            assert_eq!((second.status, second.text()), (200, "bbbb"), "{etag}: {}", second.head);
+        }
+    }
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_list_is_that_of_the_directory_that_was_opened() {
+    let folder = TestFolder::new("files-renamed");
+    folder.write("old", "old");
+    folder.write("docs/old", "old");
+    let server = serve(Files::new(folder.public()).unwrap().list());
+    fs::rename(folder.public(), folder.0.join("release-1")).unwrap();
+    folder.write("new", "new");
+    folder.write("docs/new", "new");
+    for path in ["/", "/docs/"] {
+        let list = get_file(&server, path, "");
+        assert!(list.text().contains("\"old\"") && !list.text().contains("new"), "{}", list.text());
+        assert_eq!(get_file(&server, &format!("{path}old"), "").text(), "old");
+        assert_eq!(get_file(&server, &format!("{path}new"), "").status, 404);
+    }
+}
+
+#[test]
+fn a_long_list_has_the_first_names_and_an_empty_one_says_so() {
+    let folder = TestFolder::new("files-many");
+    for number in (1..=10_020).rev() {
+        fs::File::create(folder.public().join(format!("file{number}"))).unwrap();
+    }
+    fs::create_dir(folder.public().join("zoo")).unwrap();
+    let server = serve(Files::new(folder.public()).unwrap().list());
+    let list = get_file(&server, "/", "");
+    let names = list.text().split("href=\"").skip(1).map(|rest| rest.split('"').next().unwrap());
+    let expected = (1..=9999).map(|number| format!("file{number}"));
+    assert!(names.eq(["zoo/".to_owned()].into_iter().chain(expected)), "the first by name");
+    let sentence = "<p>21 more names are not shown: a list has the first 10000 at most.";
+    assert!(list.text().contains(sentence), "{}", &list.text()[list.text().len() - 200..]);
+    assert!(get_file(&server, "/zoo/", "").text().contains("<p>This directory is empty."));
+}
+
+#[test]
+fn of_many_who_ask_for_a_list_some_are_told_to_come_back() {
+    let folder = TestFolder::new("files-lists");
+    for number in 0..3000 {
+        fs::File::create(folder.public().join(format!("file{number}"))).unwrap();
+    }
+    let server = serve(Files::new(folder.public()).unwrap().list());
+    let mut clients: Vec<TcpStream> = (0..40).map(|_| connect(&server)).collect();
+    for client in &mut clients {
+        write!(client, "GET / HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n").unwrap();
+    }
+    let answers = clients.iter_mut().map(|client| {
+        let mut answer = String::new();
+        client.read_to_string(&mut answer).unwrap();
+        answer
+    });
+    let answers: Vec<String> = answers.collect();
+    let count = |start: &str| answers.iter().filter(|answer| answer.starts_with(start)).count();
+    let (made, refused) = (count("HTTP/1.1 200 "), count("HTTP/1.1 503 "));
+    assert!(made >= 8 && refused > 0 && made + refused == 40, "{made} made, {refused} refused");
+    let refused = answers.iter().find(|answer| answer.starts_with("HTTP/1.1 503 ")).unwrap();
+    assert!(refused.contains("\r\nRetry-After: 1\r\n"), "{refused}");
+    assert_eq!(get_file(&server, "/", "").status, 200);
+}
+
+fn connect(server: &ServerHandle<Files>) -> TcpStream {
+    let client = TcpStream::connect(server.address()).unwrap();
+    client.set_read_timeout(Some(Duration::from_secs(30))).unwrap();
+    client
 }
 
 /// More than the buffers of a connection hold.
@@ -601,7 +753,7 @@ fn received_while(change: impl FnOnce(&Path), name: &str) -> Vec<u8> {
     let server = serve(Files::new(folder.public()).unwrap());
     let mut client = TcpStream::connect(server.address()).unwrap();
     client.set_read_timeout(Some(Duration::from_secs(10))).unwrap();
-    write!(client, "GET /large HTTP/1.1\r\nHost: h\r\n\r\n").unwrap();
+    write!(client, "GET /large HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n").unwrap();
     let mut bytes = vec![0; 4096];
     client.read_exact(&mut bytes).unwrap();
     change(&path);
@@ -630,8 +782,14 @@ fn a_file_that_changes_while_it_is_sent_ends_in_a_closed_connection() {
         fs::write(&other, vec![b'b'; LARGE]).unwrap();
         fs::rename(other, path).unwrap();
     };
+    let rewrite_in_secret = |path: &Path| {
+        let modified = fs::metadata(path).unwrap().modified().unwrap();
+        rewrite(path);
+        fs::File::options().write(true).open(path).unwrap().set_modified(modified).unwrap();
+    };
     type Change<'a> = &'a dyn Fn(&Path);
-    let changes: [(&str, Change); 4] = [
+    let changes: [(&str, Change); 5] = [
+        ("files-secret", &rewrite_in_secret),
         ("files-append", &append),
         ("files-shrink", &shrink),
         ("files-rewrite", &rewrite),
@@ -641,6 +799,28 @@ fn a_file_that_changes_while_it_is_sent_ends_in_a_closed_connection() {
         let content = received_while(change, name);
         assert!(content.len() < LARGE, "{name}: the client believes that the file is whole");
         assert!(content.iter().all(|&byte| byte == b'a'), "{name}: two files are mixed");
+    }
+}
+
+#[cfg(unix)]
+#[test]
+fn a_file_whose_content_stays_is_sent_whole_whatever_becomes_of_its_names_and_rights() {
+    use std::os::unix::fs::PermissionsExt;
+    let chmod = |path: &Path| {
+        fs::set_permissions(path, fs::Permissions::from_mode(0o600)).unwrap();
+    };
+    let link = |path: &Path| fs::hard_link(path, path.with_file_name("backup")).unwrap();
+    let remove = |path: &Path| fs::remove_file(path).unwrap();
+    let rename = |path: &Path| fs::rename(path, path.with_file_name("other")).unwrap();
+    type Change<'a> = &'a dyn Fn(&Path);
+    let changes: [(&str, Change); 4] = [
+        ("files-chmod", &chmod),
+        ("files-link", &link),
+        ("files-remove", &remove),
+        ("files-rename", &rename),
+    ];
+    for (name, change) in changes {
+        assert_eq!(received_while(change, name).len(), LARGE, "{name}");
     }
 }
 

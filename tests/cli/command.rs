@@ -265,7 +265,7 @@ fn the_error_for_an_address_that_cannot_be_bound_says_what_to_try() {
 #[test]
 fn the_error_for_a_privileged_port_says_what_to_try() {
     let expected =
-        ["port 80 needs privileges that this user does not have", "try --listen 0.0.0.0:5000"];
+        ["port 80 needs privileges that this user does not have", "try --listen 0.0.0.0:8080"];
     let folder = Folder::new();
     let line = "--listen 0.0.0.0:80 --no-trace";
     // If this user may bind port 80, the test runs as an unprivileged user, in a network of its own

@@ -44,6 +44,9 @@ fn each_flag_of_the_files_has_an_effect() {
     let server = ServerProcess::start(&mut command);
     let page = server.get("/");
     assert_eq!((page.status, page.text()), (200, "home"));
+    let refused = server.request("POST /", "Content-Length: 0\r\n", "");
+    assert_eq!((refused.status, refused.field("X-One")), (405, Some("1")));
+    assert_eq!(server.get("/healthz").field("X-Two"), Some("2"));
     let fields = ["Cache-Control", "X-One", "X-Two"].map(|name| page.field(name));
     assert_eq!(fields, [Some("max-age=60"), Some("1"), Some("2")]);
     assert_eq!(server.get("/docs").field("Location"), Some("/docs/"));
@@ -55,6 +58,25 @@ fn each_flag_of_the_files_has_an_effect() {
     assert_eq!((list.status, list.field("A"), list.field("B")), (200, Some("1"), Some("2")));
     let server = start(&folder, "");
     assert_eq!([server.get("/docs/").status, server.get("/none").status], [404, 404]);
+    // The one for every response is enough for files too.
+    let mut command = serve(&folder, "--max-age 60");
+    let server = ServerProcess::start(command.args(["--header", "Cache-Control: no-store"]));
+    for path in ["/", "/docs", "/none"] {
+        assert_eq!(server.get(path).field("Cache-Control"), Some("no-store"), "{path}");
+    }
+}
+
+#[test]
+fn the_fallback_may_be_written_as_a_shell_completes_it() {
+    let folder = folder();
+    let path = folder.file("docs");
+    fs::write(path.join("app.html"), "app").unwrap();
+    let absolute = path.join("app.html").display().to_string();
+    for fallback in ["app.html", "./app.html", "docs/app.html", "./docs/app.html", &absolute] {
+        let mut command = openkitchen("serve docs --listen 127.0.0.1:0 --fallback");
+        command.arg(fallback).current_dir(folder.file(""));
+        assert_eq!(ServerProcess::start(&mut command).get("/none").text(), "app", "{fallback}");
+    }
 }
 
 #[test]
@@ -62,19 +84,39 @@ fn an_error_of_the_command_line_says_what_to_do() {
     let folder = folder();
     let path = folder.file("").display().to_string();
     for (line, code, expected) in [
-        ("serve".to_owned(), 2, "serve needs a folder: serve public"),
-        (format!("serve {path} more"), 2, "`more` is one too many"),
-        ("serve no/such/folder".into(), 2, "no/such/folder cannot be served: "),
-        (format!("serve {path}/a.txt"), 2, "a.txt cannot be served: "),
+        ("serve".to_owned(), 2, "serve needs a directory: openkitchen serve .\n"),
+        (format!("serve {path} more"), 2, "`more` is one too many\n"),
+        (format!("serve {path} 8000"), 2, "did you mean --listen 127.0.0.1:8000?"),
+        (format!("serve {path} :8000"), 2, "did you mean --listen 0.0.0.0:8000?"),
+        (format!("serve {path} 0.0.0.0"), 2, "did you mean --listen 0.0.0.0:8080?"),
+        (format!("serve {path} h:80"), 2, "did you mean --listen h:80?"),
+        ("serve no/such".into(), 2, "there is no directory `no/such`; try openkitchen serve .\n"),
+        (format!("serve {path}a.txt"), 2, "a.txt` is no directory; serve the one that it is in: "),
+        ("serve Cargo.toml".into(), 2, "it is in: openkitchen serve .\n"),
+        (format!("serve {path} --listen 0.0.0.0"), 2, "write it like 0.0.0.0:8080\n"),
+        (format!("serve {path} --listen 80x"), 2, "write it like 80x:8080\n"),
+        (format!("serve {path} --listen :80"), 2, "write it like 0.0.0.0:80\n"),
+        (format!("serve {path} --header="), 2, "--header takes a field such as "),
         (format!("serve {path} --header X-One"), 2, "--header takes a field such as "),
         (format!("serve {path} --header ETag:1"), 2, "ETag is written by the server itself"),
         (format!("serve {path} --header {{}}:1"), 2, "`{}` is no name for a field"),
         (format!("serve {path} --fallback none"), 2, "--fallback none cannot be used in "),
-        (format!("serve {path} --fallback ../x"), 2, "it is no file of the folder"),
+        (format!("serve {path} --fallback ../x"), 2, "it is no file of the directory; write "),
+        (format!("serve {path} --fallback /index.html"), 2, "--fallback index.html\n"),
         (format!("serve {path} --max-age 1.5"), 2, "--max-age takes a number of seconds"),
         (format!("serve {path} --log json"), 2, "--log takes off or combined, not `json`"),
         (format!("serve {path} --log combined --trace"), 2, "both print on stdout"),
-        (format!("serve {path} --auth a:b"), 2, "--auth is unknown"),
+        (format!("serve {path} --auth a:b"), 2, "--auth is unknown; set OPENKITCHEN_AUTH=user:"),
+        (format!("serve {path} -p 80"), 2, "-p is unknown; write --listen 127.0.0.1:8000\n"),
+        (format!("serve {path} -p80"), 2, "-p80 is unknown; write --listen 127.0.0.1:8000\n"),
+        (format!("serve {path} --port=80"), 2, "--port is unknown; write --listen "),
+        (format!("serve {path} --host 0.0.0.0"), 2, "--host is unknown; write --listen "),
+        (format!("serve {path} --spa"), 2, "--spa is unknown; for a single-page application "),
+        (format!("serve {path} --cors"), 2, "write --header 'Access-Control-Allow-Origin: *'\n"),
+        (format!("serve {path} --lst"), 2, "--lst is unknown; did you mean --list?"),
+        ("--port 80".into(), 2, "--port is unknown; write --listen 127.0.0.1:8000\n"),
+        ("--spa".into(), 2, "--spa is unknown\n"),
+        (path.clone(), 2, "is a directory; write openkitchen serve /"),
     ] {
         let ended = run(openkitchen(&line).env("OPENKITCHEN_LISTEN", "127.0.0.1:0"));
         assert_eq!((ended.code, &*ended.stdout), (Some(code), ""), "{line}: {ended:?}");
@@ -106,25 +148,33 @@ fn the_log_has_a_line_for_each_exchange_in_the_combined_format() {
     let mut client = server.client();
     client.send("nonsense \"\\ \x1b\r\n\r\n");
     client.read_to_end();
-    let mut lines = Vec::new();
-    while lines.len() < 6 {
-        lines.push(server.wait_for_line("127.0.0.1 - - ["));
-    }
+    let mut client = server.client();
+    client.send(b"\x16\x03\x01\xff\n");
+    client.read_to_end();
+    let mut client = server.client();
+    client.send(format!("GET /{} HTTP/1.1\r\nHost: h\r\n\r\n", "a".repeat(20_000)));
+    client.read_to_end();
+    server.request("GET /a.txt", "If-None-Match: *\r\n", "");
+    (0..10).for_each(|_| drop(server.wait_for_line("127.0.0.1 - - [")));
     let exit = server.stop();
     assert_eq!(exit.code, Some(0));
     let whole: Vec<&str> = exit.stdout.lines().filter(|line| !line.starts_with('#')).collect();
     let rests: Vec<&str> = whole.iter().map(|line| line.split_once("] ").unwrap().1).collect();
+    let length = |index: usize| rests[index].rsplit(' ').nth(2).unwrap();
     assert_eq!(
         rests,
         [
             r#""GET /a.txt HTTP/1.1" 200 7 "http://h/?key=***" "test/1 (\x22x\x22)""#,
             // The head with a control character could not be read.
-            r#""-" 400 X "-" "-""#.replace('X', rests[1].split(' ').nth(2).unwrap()).leak(),
-            r#""-" 400 0 "-" "-""#,
+            &r#""GET /none?token=***&q=1 HTTP/1.1" 400 X "-" "-""#.replace('X', length(1)),
+            r#""HEAD /a.txt HTTP/1.1" 400 0 "-" "-""#,
             r#""GET /a.txt HTTP/1.1" 206 2 "-" "-""#,
             r#""GET /a.txt HTTP/1.1" 200 7 "http://***@h/?key=***&q=\xFF" "\xFF\xFE\xE9""#,
             r#""GET /a.txt HTTP/1.0" 200 7 "-" "-""#,
-            r#""-" 400 X "-" "-""#.replace('X', rests[6].split(' ').nth(2).unwrap()).leak(),
+            &r#""nonsense \x22\x5C \x1B" 400 X "-" "-""#.replace('X', length(6)),
+            &r#""\x16\x03\x01\xFF" 400 X "-" "-""#.replace('X', length(7)),
+            &format!(r#""GET /{}" 414 {} "-" "-""#, "a".repeat(1019), length(8)),
+            r#""GET /a.txt HTTP/1.1" 304 0 "-" "-""#,
         ]
     );
     for line in whole {
@@ -143,9 +193,11 @@ fn goaccess_reads_the_log() {
     for path in ["/", "/a.txt", "/none?a=b", "/docs"] {
         server.request(&format!("GET {path}"), "User-Agent: a \"b\" c\\\r\nReferer: x\"\r\n", "");
     }
-    let mut client = server.client();
-    client.send("nonsense\r\n\r\n");
-    client.read_to_end();
+    for bytes in [&b"nonsense\r\n\r\n"[..], b"\x16\x03\x01\xff\n", b"GET /a\"b HTTP/1.1\r\n\r\n"] {
+        let mut client = server.client();
+        client.send(bytes);
+        client.read_to_end();
+    }
     let (log, report) = (folder.file("log"), folder.file("report.json"));
     fs::write(&log, server.stop().stdout).unwrap();
     let mut goaccess = Command::new("goaccess");
@@ -156,7 +208,7 @@ fn goaccess_reads_the_log() {
         let rest = report.split(&format!("\"{name}\": ")).nth(1).expect(name);
         rest.split([',', '\n', ' ']).next().unwrap().parse::<u32>().unwrap()
     };
-    assert_eq!((number("failed_requests"), number("valid_requests")), (0, 5), "{report}");
+    assert_eq!((number("failed_requests"), number("valid_requests")), (0, 7), "{report}");
 }
 
 #[test]
@@ -403,6 +455,18 @@ fn a_password_from_the_environment_is_asked_for() {
     assert_eq!(server.get("/healthz").status, 200);
     let shown = server.stop();
     assert!(!shown.stdout.contains("bWU6"), "{}", shown.stdout);
+    let users =
+        shown.stdout.lines().filter_map(|line| line.split_once(" [")).map(|(start, _)| start);
+    let users: Vec<&str> = users.collect();
+    let (known, unknown) = (["127.0.0.1 - me"; 2], ["127.0.0.1 - -"; 8]);
+    assert_eq!(users, [&unknown[..1], &known, &unknown[1..]].concat(), "{}", shown.stdout);
+    let mut command = serve(&folder, "");
+    let server = ServerProcess::start(command.env("OPENKITCHEN_AUTH", "a \"b\" \u{e9}:p"));
+    // base64 of a "b" é:p
+    let fields = "Authorization: Basic YSAiYiIgw6k6cA==\r\n";
+    assert_eq!(server.request("GET /a.txt", fields, "").status, 200);
+    let shown = server.stop().stdout;
+    assert!(shown.contains(r"127.0.0.1 - a\x20\x22b\x22\x20\xC3\xA9 ["), "{shown}");
     for wrong in ["", "me", "me:", "me:a\nb"] {
         let ended = run(serve(&folder, "").env("OPENKITCHEN_AUTH", wrong));
         assert_eq!(ended.code, Some(2), "{wrong:?}: {ended:?}");
@@ -423,8 +487,15 @@ fn healthz_is_answered_unless_there_is_a_file_and_drains() {
     assert_eq!(server.get("/a.txt").status, 200);
     drop(server);
     fs::write(folder.file("healthz"), "a file").unwrap();
-    let server = start(&folder, "");
+    let mut server = start(&folder, "--drain 30");
     assert_eq!(server.get("/healthz").text(), "a file");
+    assert!(server.wait_for_line("127.0.0.1 - - [").contains("\"GET /healthz HTTP/1.1\" 200 6 "));
+    // A proxy must see that the server drains.
+    server.signal("TERM");
+    let since = Instant::now();
+    while server.get("/healthz").status != 503 {
+        assert!(since.elapsed() < TIMEOUT);
+    }
 }
 
 /// The addresses in a port file, when it is there.
@@ -436,10 +507,11 @@ fn addresses(port_file: &std::path::Path) -> Vec<String> {
 fn each_address_is_listened_on_and_is_a_line_of_the_port_file() {
     let (folder, files) = (Folder::new(), folder());
     let port_file = folder.file("port");
-    let mut command = serve(&files, "--listen [::1]:0 --listen=127.0.0.1:0");
+    // A listener at [::] is bound first, and its line is the last one all the same.
+    let mut command = serve(&files, "--listen [::1]:0 --listen=127.0.0.1:0 --listen [::]:0");
     let mut server = ServerProcess::start(command.arg("--port-file").arg(&port_file));
     let mut printed = vec![server.address.to_string()];
-    printed.extend((0..2).map(|_| server.wait_for_line("# listening on http://")));
+    printed.extend((0..3).map(|_| server.wait_for_line("# listening on http://")));
     server.wait_for_line("# serving ");
     for address in &printed {
         let mut client = Client::connect(address.parse().unwrap());
@@ -453,6 +525,8 @@ fn each_address_is_listened_on_and_is_a_line_of_the_port_file() {
         thread::yield_now();
     }
     assert_eq!(addresses(&port_file), printed);
+    let hosts = printed.iter().map(|address| address.rsplit_once(':').unwrap().0);
+    assert_eq!(hosts.collect::<Vec<_>>(), ["127.0.0.1", "[::1]", "127.0.0.1", "[::]"]);
     // One that cannot be bound ends the start: nothing listens on a part of what was asked for.
     let taken = format!("--listen {}", server.address);
     let ended = run(&mut serve(&files, &taken));

@@ -4,9 +4,12 @@
 //! 127.0.0.1 - - [06/Nov/1994:08:49:37 +0000] "GET /?q=1 HTTP/1.1" 200 32 "-" "curl/8.5.0"
 //! address       time                         request               status, bytes of content, Referer, User-Agent
 //! ```
+//! The third column is the user, where `serve` asks for a password and the request has it.
+//!
 //! What a client sends cannot end a line or a quoted part: a quote, a backslash, a control character and
-//! each byte beyond ASCII are written as `\xHH`. What looks like a key in a target or a field is masked, and
-//! so is a password in a URL. A request whose head could not be read is `"-"`.
+//! each byte beyond ASCII are written as `\xHH`. What looks like a key in a target or a field, or a password in
+//! a URL, is masked. Of a request whose head could not be read, the log has the first line; `"-"` if there is
+//! none.
 //!
 //! No response waits for a reader of stdout that is too slow or gone. Lines are lost then, and their number
 //! is told in their place and on stderr: see [`LineQueue`].
@@ -20,6 +23,7 @@ use openkitchen::message::date::log_date;
 use openkitchen::message::target::masked_uri;
 use openkitchen::{Answered, Observer};
 
+use super::auth::Auth;
 use super::line_queue::LineQueue;
 use super::stdout;
 
@@ -29,6 +33,8 @@ const MAX_FIELD_BYTES: usize = 1024;
 /// An observer that writes a line for each exchange.
 pub struct AccessLog {
     queue: &'static LineQueue,
+    /// The user that requests may be from.
+    auth: Option<&'static Auth>,
 }
 
 impl AccessLog {
@@ -36,40 +42,58 @@ impl AccessLog {
     ///
     /// # Errors
     /// The system grants no thread.
-    pub fn on_stdout() -> io::Result<AccessLog> {
-        stdout::queue().map(|queue| AccessLog { queue })
+    pub fn on_stdout(auth: Option<&'static Auth>) -> io::Result<AccessLog> {
+        stdout::queue().map(|queue| AccessLog { queue, auth })
     }
 }
 
 impl Observer for AccessLog {
     fn answered(&self, _connection: u64, exchange: &Answered<'_>) {
         if !exchange.route.is_some_and(|route| route.is_quiet) {
-            self.queue.push(line(exchange, SystemTime::now()).as_bytes());
+            let is_from = |auth: &&Auth| exchange.fields.is_some_and(|sent| auth.is_sent(sent));
+            let user = self.auth.filter(is_from).map(|auth| &*auth.user);
+            self.queue.push(line(exchange, user, SystemTime::now()).as_bytes());
         }
     }
 }
 
-fn line(exchange: &Answered<'_>, now: SystemTime) -> String {
-    let Answered { peer, method, target, status, content_sent, .. } = exchange;
-    let mut line = format!("{} - - [{}] \"", address(peer), log_date(now));
+fn line(exchange: &Answered<'_>, user: Option<&str>, now: SystemTime) -> String {
+    let Answered { peer, method, target, unread_line, status, content_sent, .. } = exchange;
+    let mut line = format!("{} - ", address(peer));
+    match user {
+        // A space would end the column.
+        Some(user) if !user.is_empty() => {
+            let from = line.len();
+            push_escaped(&mut line, user.as_bytes());
+            line.replace_range(from.., &line[from..].replace(' ', "\\x20"));
+        }
+        _ => line.push('-'),
+    }
+    let _ = write!(line, " [{}] \"", log_date(now)); // a `String` takes everything
     match exchange.version {
         Some(version) => {
             line += method;
             line.push(' ');
             push_escaped(&mut line, target.as_bytes());
-            let _ = write!(line, " {version}"); // a `String` takes everything
+            let _ = write!(line, " {version}");
         }
-        None => line.push('-'),
+        None if unread_line.is_empty() => line.push('-'),
+        // One of its words may be a target.
+        None => {
+            let start = &unread_line[..unread_line.len().min(MAX_FIELD_BYTES)];
+            for (index, word) in start.split(|&byte| byte == b' ').enumerate() {
+                line += if index > 0 { " " } else { "" };
+                push_masked(&mut line, word);
+            }
+        }
     }
     let _ = write!(line, "\" {} {content_sent}", status.code());
     for name in ["referer", "user-agent"] {
         let value = exchange.fields.and_then(|fields| fields.values(name).next());
         line += " \"";
-        // A Referer is a URL, and may have a key as a target may.
-        match value.map(|value| (value, str::from_utf8(value))) {
+        match value {
             None => line.push('-'),
-            Some((_, Ok(text))) => push_escaped(&mut line, masked_uri(text).as_bytes()),
-            Some((value, Err(_))) => push_escaped(&mut line, &masked_bytes(value)),
+            Some(value) => push_masked(&mut line, value),
         }
         line.push('"');
     }
@@ -86,6 +110,14 @@ fn masked_bytes(bytes: &[u8]) -> Vec<u8> {
 /// The address alone. An IPv4 client of a listener for both versions has an IPv6 address there.
 fn address(peer: &SocketAddr) -> IpAddr {
     peer.ip().to_canonical()
+}
+
+/// A Referer is a URL, and may have a key as a target may.
+fn push_masked(line: &mut String, value: &[u8]) {
+    match str::from_utf8(value) {
+        Ok(text) => push_escaped(line, masked_uri(text).as_bytes()),
+        Err(_) => push_escaped(line, &masked_bytes(value)),
+    }
 }
 
 fn push_escaped(line: &mut String, bytes: &[u8]) {

@@ -1,10 +1,12 @@
 //! Binds the listening sockets of a command.
 
 use std::io::ErrorKind;
-use std::net::{Ipv6Addr, SocketAddr, TcpListener, ToSocketAddrs};
+use std::net::{IpAddr, Ipv6Addr, SocketAddr, TcpListener, ToSocketAddrs};
 
 use openkitchen::net::server;
 use openkitchen::sys;
+
+use super::flags;
 
 /// The listeners of a command, and their addresses.
 pub struct Bound {
@@ -37,7 +39,7 @@ pub fn bind(wanted: &[String], default: &str) -> Result<Bound, String> {
             [] => vec![default],
             wanted => wanted.iter().map(String::as_str).collect(),
         };
-        return bind_for("listen", wanted);
+        return bind_all("listen", &wanted, port_of(default));
     }
     bound(listeners, Vec::new())
 }
@@ -46,15 +48,23 @@ pub fn bind(wanted: &[String], default: &str) -> Result<Bound, String> {
 ///
 /// # Errors
 /// See [`bind`].
-pub fn bind_for(flag: &str, mut wanted: Vec<&str>) -> Result<Bound, String> {
+#[cfg(feature = "tools")]
+pub fn bind_for(flag: &str, wanted: Vec<&str>) -> Result<Bound, String> {
+    bind_all(flag, &wanted, "5000")
+}
+
+/// Binds these addresses. The listeners have the order of the addresses. `port` is for an address without
+/// one, in an error.
+fn bind_all(flag: &str, wanted: &[&str], port: &str) -> Result<Bound, String> {
     let (mut listeners, mut left_out) = (Vec::new(), Vec::new());
-    // On most systems a listener at [::] takes IPv4 as well, so it comes first.
-    wanted.sort_by_key(|address| !address.starts_with("[::]"));
-    for address in wanted {
-        let addresses = resolve(address)?;
+    // On most systems a listener at [::] takes IPv4 as well, so it is bound first.
+    let mut order: Vec<usize> = (0..wanted.len()).collect();
+    order.sort_by_key(|&index| !wanted[index].starts_with("[::]"));
+    for index in order {
+        let addresses = resolve(wanted[index], port)?;
         match server::listen(&addresses[..]) {
             Ok(listening) => {
-                listeners.extend(listening.listeners);
+                listeners.extend(listening.listeners.into_iter().map(|it| (index, it)));
                 left_out.extend(listening.left_out);
             }
             Err(error)
@@ -64,7 +74,8 @@ pub fn bind_for(flag: &str, mut wanted: Vec<&str>) -> Result<Bound, String> {
             Err(error) => return Err(error.with_flag(&format!("--{flag} "))),
         }
     }
-    bound(listeners, left_out)
+    listeners.sort_by_key(|(index, _)| *index);
+    bound(listeners.into_iter().map(|(_, listener)| listener).collect(), left_out)
 }
 
 /// The listeners, with their addresses and the lines for the user.
@@ -76,19 +87,45 @@ fn bound(listeners: Vec<TcpListener>, left_out: Vec<String>) -> Result<Bound, St
     Ok(Bound { listeners, addresses, lines })
 }
 
-fn resolve(address: &str) -> Result<Vec<SocketAddr>, String> {
+fn resolve(address: &str, port: &str) -> Result<Vec<SocketAddr>, String> {
     let addresses = address.to_socket_addrs().map_err(|_| {
-        format!(
-            "`{address}` is not an address to listen on; write it like 127.0.0.1:5000 or [::1]:5000"
-        )
+        let example = format!("127.0.0.1:{port} or [::1]:{port}");
+        let is_name = !address.is_empty() && !address.contains([':', '*', ' ', '/']);
+        let meant = with_port(address, port).or(is_name.then(|| format!("{address}:{port}")));
+        // A host that has no address is not meant either.
+        let example = meant.filter(|meant| meant != address).unwrap_or(example);
+        format!("`{address}` is not an address to listen on; write it like {example}")
     })?;
     Ok(addresses.collect())
 }
 
+/// The address that is meant by one without a host or a port, as other servers take it: `:8080`, `*:8080`,
+/// `0.0.0.0`, `[::]`, and a port alone.
+pub fn with_port(typed: &str, default: &str) -> Option<String> {
+    let host = typed.trim_start_matches('[').trim_end_matches(']');
+    match host.parse() {
+        Ok(IpAddr::V4(host)) => return Some(format!("{host}:{default}")),
+        Ok(IpAddr::V6(host)) => return Some(format!("[{host}]:{default}")),
+        Err(_) => {}
+    }
+    let port = typed.strip_prefix(':').or_else(|| typed.strip_prefix("*:"));
+    match port.or((typed == "*").then_some(default)) {
+        Some(port) => port.parse::<u16>().ok().map(|port| format!("0.0.0.0:{port}")),
+        None => flags::address(typed),
+    }
+}
+
+/// The port of an address, as text.
+fn port_of(address: &str) -> &str {
+    address.rsplit(':').next().unwrap_or_default()
+}
+
 /// Whether the address is 0.0.0.0, and a listener at [::] has its port.
-fn is_covered(address: &SocketAddr, listeners: &[TcpListener]) -> bool {
+fn is_covered(address: &SocketAddr, listeners: &[(usize, TcpListener)]) -> bool {
     let all = SocketAddr::from((Ipv6Addr::UNSPECIFIED, address.port()));
-    let has_all = |listener: &TcpListener| listener.local_addr().is_ok_and(|bound| bound == all);
+    let has_all = |(_, listener): &(usize, TcpListener)| {
+        listener.local_addr().is_ok_and(|bound| bound == all)
+    };
     address.is_ipv4() && address.ip().is_unspecified() && listeners.iter().any(has_all)
 }
 
@@ -103,7 +140,19 @@ mod tests {
         let sentence = bind(&[], &address).err().unwrap();
         assert!(sentence.contains(" is in use; "), "{sentence}");
         assert!(sentence.contains("try --listen 127.0.0.1:"), "{sentence}");
-        assert!(bind(&["nonsense".into()], "").err().unwrap().contains("write it like"));
+        for (typed, expected) in [
+            ("a b", "write it like 127.0.0.1:8080 or [::1]:8080"),
+            ("", "write it like 127.0.0.1:8080 or [::1]:8080"),
+            (":80", "write it like 0.0.0.0:80"),
+            ("*:80", "write it like 0.0.0.0:80"),
+            ("0.0.0.0", "write it like 0.0.0.0:8080"),
+            ("[::]", "write it like [::]:8080"),
+            ("::1", "write it like [::1]:8080"),
+            ("localhost", "write it like localhost:8080"),
+        ] {
+            let sentence = bind(&[typed.into()], "127.0.0.1:8080").err().unwrap();
+            assert!(sentence.ends_with(expected), "{typed}: {sentence}");
+        }
         assert!(
             bind(&[], "203.0.113.1:5000").err().unwrap().contains("not an address of this machine")
         );

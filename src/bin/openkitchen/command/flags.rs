@@ -200,10 +200,47 @@ fn switch(value: &OsStr, variable: &str) -> Result<bool, CliError> {
     }
 }
 
+/// Flags that people know from other servers: their names, the flag of ours that a command must have, and
+/// what to do.
+#[rustfmt::skip]
+const FLAGS_OF_OTHERS: [(&[&str], &str, &str); 8] = [
+    (&["p", "port", "b", "bind", "a", "addr", "address", "host", "hostname", "l", "i"], "listen",
+        "write --listen 127.0.0.1:8000"),
+    (&["spa", "single", "page-fallback", "index", "try-file"], "fallback",
+        "for a single-page application (SPA), write --fallback index.html"),
+    (&["auth", "basic-auth", "user", "password"], "fallback",
+        "set OPENKITCHEN_AUTH=user:password in the environment, which other users cannot read"),
+    (&["d", "dir", "directory", "root", "w"], "fallback", "write openkitchen serve DIR"),
+    (&["directory-listing", "autoindex", "z"], "list", "write --list"),
+    (&["cors"], "header", "write --header 'Access-Control-Allow-Origin: *'"),
+    (&["cache", "c"], "max-age", "write --max-age SECONDS"),
+    (&["q", "quiet", "no-log", "no-request-logging"], "log", "write --log off"),
+];
+
+/// Whether this binary lacks what the flag is for.
+fn is_left_out(flag: &str) -> bool {
+    cfg!(not(feature = "site")) && flag == "trace"
+}
+
+/// What is said then.
+const LEFT_OUT: &str = "this binary was built without it (the Cargo feature `site`)";
+
 fn unknown<O>(flags: &[Flag<O>], typed: &OsStr) -> CliError {
     let typed = typed.to_string_lossy();
+    let name = typed.trim_start_matches('-');
+    if is_left_out(name) {
+        return CliError::Usage(format!("{typed} has no effect: {LEFT_OUT}"));
+    }
+    let is_own = |name: &str| flags.iter().any(|flag| flag.name == name);
+    // `-p8000` is `-p 8000`.
+    let letters = name.trim_end_matches(|end: char| end.is_ascii_digit());
+    let is_meant =
+        |(theirs, own, _): &&(&[&str], &str, &str)| is_own(own) && theirs.contains(&letters);
+    if let Some((.., hint)) = FLAGS_OF_OTHERS.iter().find(is_meant) {
+        return CliError::Usage(format!("{typed} is unknown; {hint}"));
+    }
     let names = flags.iter().map(|flag| flag.name).chain(COMMON.map(|(name, _)| name));
-    let hint = nearest(typed.trim_start_matches('-'), names);
+    let hint = nearest(name, names);
     let hint = hint.map(|name| format!("; did you mean --{name}?"));
     CliError::Usage(format!("{typed} is unknown{}", hint.unwrap_or_default()))
 }
@@ -237,6 +274,9 @@ fn unknown_variable<O>(flags: &[Flag<O>], name: &OsStr, value: &OsStr) -> Option
         return None;
     }
     let misspelt = rest.replace('_', "-").to_lowercase();
+    if is_left_out(&misspelt) {
+        return Some(format!("{name} has no effect: {LEFT_OUT}"));
+    }
     let own = flags.iter().map(|flag| flag.name);
     let hint = nearest(&misspelt, own).or_else(|| nearest(&misspelt, known));
     let hint = hint.map(|flag| format!("; did you mean {}?", variable_of(flag)));
@@ -300,3 +340,20 @@ pub const NUMBER: &str = "a number from 1 up";
 pub const BYTES: &str = "a number of bytes from 1 up, such as 65536 or 64K or 1M";
 /// See [`time`].
 pub const SECONDS: &str = "a time in seconds, such as 10 or 0.5";
+
+#[cfg(all(test, not(feature = "site")))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_small_binary_lacks_is_told() {
+        let flags: [Flag<()>; 0] = [];
+        let CliError::Usage(sentence) = unknown(&flags, OsStr::new("--trace")) else {
+            panic!("another error");
+        };
+        let warning = unknown_variable(&flags, OsStr::new("OPENKITCHEN_TRACE"), OsStr::new("1"));
+        for (told, name) in [(sentence, "--trace"), (warning.unwrap(), "OPENKITCHEN_TRACE")] {
+            assert_eq!(told, format!("{name} has no effect: {LEFT_OUT}"));
+        }
+    }
+}

@@ -3,6 +3,7 @@
 
 pub mod access_log;
 pub mod address;
+pub mod auth;
 pub mod bind;
 pub mod flags;
 pub mod healthcheck;
@@ -39,6 +40,7 @@ pub mod watch;
 
 use std::ffi::OsString;
 use std::io::{self, Write};
+use std::path::Path;
 use std::process::ExitCode;
 
 #[cfg(feature = "tools")]
@@ -84,6 +86,10 @@ pub const COMMANDS: &[Command] = &[
 
 /// The error about a command that is not there, with the nearest name or with all names.
 pub fn unknown_command(word: &str) -> CliError {
+    if Path::new(word).is_dir() {
+        let sentence = format!("`{word}` is a directory; write openkitchen serve {word}");
+        return CliError::Usage(sentence);
+    }
     let names = COMMANDS.iter().map(|command| command.name);
     let hint = match nearest(word, names.clone()) {
         Some(name) => format!("did you mean {name}?"),
@@ -163,6 +169,7 @@ mod tests {
     #[test]
     fn an_unknown_command_gets_the_nearest_name_or_all_names() {
         for (word, expected) in [
+            ("src", "`src` is a directory; write openkitchen serve src"),
             ("chek", "`chek` is not a command; did you mean check?"),
             (
                 "dance",

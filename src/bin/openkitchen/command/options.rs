@@ -84,7 +84,7 @@ const COMMAND_LINE: CommandLine<SiteOptions> = CommandLine {
         \x20                           request and its response, byte for byte\n\
         openkitchen COMMAND --help  show the help of a command:\n\
         \x20 learn        learn HTTP in short lessons, with a real server\n\
-        \x20 serve        serve the files of a folder\n\
+        \x20 serve        serve the files of a directory\n\
         \x20 watch        stand between a client and any server, and print what crosses\n\
         \x20 send         send bytes to any server, and print what it sends back\n\
         \x20 check        test any server with the lessons, or with transcripts of yours\n\

@@ -76,7 +76,7 @@ impl std::fmt::Display for FileError<'_> {
         match self.0.kind() {
             io::ErrorKind::NotFound => f.write_str("there is no such file"),
             io::ErrorKind::PermissionDenied => f.write_str("this user may not read it"),
-            io::ErrorKind::IsADirectory => f.write_str("it is a folder"),
+            io::ErrorKind::IsADirectory => f.write_str("it is a directory"),
             _ => write!(f, "{}", self.0),
         }
     }

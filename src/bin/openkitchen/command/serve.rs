@@ -1,18 +1,17 @@
-//! Serves the files of a folder: the command `serve`. The library's [`Files`] does the work.
+//! Serves the files of a directory: the command `serve`. The library's [`Files`] does the work.
 
-use std::env;
 use std::ffi::{OsStr, OsString};
+use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
-use std::time::Duration;
 
-use openkitchen::message::credentials::{Key, basic_credentials};
 #[cfg(feature = "site")]
 use openkitchen::observe::TraceOptions;
-use openkitchen::{Files, Health, Request, Response, Routes, Server, Status, get, routes};
+use openkitchen::{BadField, Files, Health, Request, Response, Routes, Server, get, routes};
 
 use super::access_log::AccessLog;
+use super::auth::{Auth, unauthorized};
 use super::flags::{CommandLine, Flag, joined, listen};
 use super::port_file::PortFile;
 use super::server::{HasServer, ServerOptions};
@@ -28,8 +27,9 @@ struct ServeOptions {
     server: ServerOptions,
     list: bool,
     fallback: Option<PathBuf>,
-    headers: Vec<String>,
-    max_age: Option<Duration>,
+    /// Names and values.
+    headers: Vec<(String, String)>,
+    max_age: Option<u64>,
     log: Option<LogFormat>,
     trace: bool,
 }
@@ -56,13 +56,13 @@ const OWN_FLAGS: [Flag<ServeOptions>; OWN_FLAG_COUNT] = [
         apply: |options, value| listen(&mut options.server.listen, value) },
     Flag { name: "port-file", value: "FILE", help: "write the addresses in use to FILE, one on each line",
         apply: |options, value| { options.server.port_file = Some(value.into()); Ok(()) } },
-    Flag { name: "list", value: "", help: "list the files of a folder without index.html",
+    Flag { name: "list", value: "", help: "list the files of a directory without index.html",
         apply: |options, _| { options.list = true; Ok(()) } },
-    Flag { name: "fallback", value: "FILE", help: "send this file of DIR where there is none (page apps)",
+    Flag { name: "fallback", value: "FILE", help: "send FILE of DIR where there is none: single-page apps",
         apply: |options, value| { options.fallback = Some(value.into()); Ok(()) } },
-    Flag { name: "header", value: "FIELD", help: "add 'Name: value' to each response; may be repeated",
+    Flag { name: "header", value: "FIELD", help: "add 'Name: value' to every response; may be repeated",
         apply: |options, value| headers(&mut options.headers, value) },
-    Flag { name: "max-age", value: "S", help: "seconds for which a cache need not ask again",
+    Flag { name: "max-age", value: "S", help: "seconds for which a cache may keep a file unasked",
         apply: |options, value| { options.max_age = Some(seconds(value).ok_or(WHOLE_SECONDS)?); Ok(()) } },
     Flag { name: "log", value: "FORMAT", help: "off or combined, a line for each exchange [combined]",
         apply: |options, value| { options.log = Some(log_format(value).ok_or(FORMATS)?); Ok(()) } },
@@ -81,8 +81,8 @@ const FORMATS: &str = "off or combined";
 /// See [`headers`].
 const FIELD: &str = "a field such as 'X-Frame-Options: DENY'";
 
-fn seconds(value: &OsStr) -> Option<Duration> {
-    value.to_str()?.parse().ok().map(Duration::from_secs)
+fn seconds(value: &OsStr) -> Option<u64> {
+    value.to_str()?.parse().ok()
 }
 
 fn log_format(value: &OsStr) -> Option<LogFormat> {
@@ -94,21 +94,20 @@ fn log_format(value: &OsStr) -> Option<LogFormat> {
 }
 
 /// Adds fields. A variable has several of them on lines of their own.
-fn headers(headers: &mut Vec<String>, value: &OsStr) -> Result<(), &'static str> {
-    for line in value.to_str().ok_or(FIELD)?.lines() {
-        if !line.contains(':') {
-            return Err(FIELD);
-        }
-        headers.push(line.to_owned());
+fn headers(headers: &mut Vec<(String, String)>, value: &OsStr) -> Result<(), &'static str> {
+    for line in value.to_str().filter(|value| !value.is_empty()).ok_or(FIELD)?.lines() {
+        let (name, value) = line.split_once(':').ok_or(FIELD)?;
+        headers.push((name.to_owned(), value.to_owned()));
     }
     Ok(())
 }
 
 const COMMAND_LINE: CommandLine<ServeOptions> = CommandLine {
-    usage: "openkitchen serve DIR [FLAGS]: serve a folder, and log each exchange on stdout",
+    usage: "openkitchen serve DIR [FLAGS]: serve a directory; log each exchange on stdout",
     flags: &FLAGS,
-    notes: "404.html in DIR is the page for missing files; dot-files are hidden. /healthz\n\
-        answers 200. OPENKITCHEN_AUTH=user:password asks for both.\n\
+    notes: "404.html in DIR is the page for missing files; dot-files are hidden; a.js.br and\n\
+        a.js.gz are a.js, precompressed; a list has 10000 names at most. /healthz\n\
+        answers 200. OPENKITCHEN_AUTH=user:password asks for a user and a password.\n\
         Each flag is also a variable: --max-age is OPENKITCHEN_MAX_AGE.",
 };
 
@@ -127,107 +126,121 @@ pub fn command(arguments: &[OsString]) -> Result<ExitCode, CliError> {
     };
     options.server.check_memory()?;
     match &others[..] {
-        [folder] => serve(Path::new(folder), &options).map(|()| ExitCode::SUCCESS),
-        [] => Err(CliError::Usage("serve needs a folder: serve public".into())),
+        [directory] => serve(Path::new(directory), &options).map(|()| ExitCode::SUCCESS),
+        [] => Err(CliError::Usage("serve needs a directory: openkitchen serve .".into())),
         [_, more, ..] => {
-            let more = more.display();
-            Err(CliError::Usage(format!("serve takes one folder; `{more}` is one too many")))
+            let more = more.to_string_lossy();
+            let address = bind::with_port(&more, "8080");
+            let hint = address.map(|address| format!("; did you mean --listen {address}?"));
+            let hint = hint.unwrap_or_default();
+            let sentence = format!("serve takes one directory; `{more}` is one too many{hint}");
+            Err(CliError::Usage(sentence))
         }
     }
 }
 
 /// Where the routes find everything.
-struct Directory {
+struct Served {
     files: Files,
-    /// `user:password`, if clients have to send them.
-    auth: Option<Key>,
+    /// What clients have to send, if anything.
+    auth: Option<Auth>,
     health: Health,
 }
 
-static ROUTES: Routes<Directory> = routes(&[get("/healthz", healthz).quiet(), get("/*", file)]);
+static ROUTES: Routes<Served> = routes(&[get("/healthz", healthz).quiet(), get("/*", file)]);
 
-fn file(request: &Request<Directory>) -> Response {
-    let directory = request.state();
-    directory.guarded(request, || directory.files.respond(request))
+/// The same, where `/healthz` is a file as any other, for the log too.
+static ROUTES_WITH_FILE: Routes<Served> = routes(&[get("/healthz", healthz), get("/*", file)]);
+
+/// The name of the file that is served in place of the health.
+const HEALTHZ: &str = "healthz";
+
+fn file(request: &Request<Served>) -> Response {
+    let served = request.state();
+    served.guarded(request, || served.files.respond(request))
 }
 
-/// A file with this name comes first.
-fn healthz(request: &Request<Directory>) -> Response {
-    let directory = request.state();
-    match directory.files.respond_with(request, Path::new("healthz")) {
-        Some(response) => directory.guarded(request, || response),
-        None => directory.health.response(),
+/// A file with this name comes first, until the server drains: a proxy must see that.
+fn healthz(request: &Request<Served>) -> Response {
+    let served = request.state();
+    match served.files.respond_with(request, Path::new(HEALTHZ)) {
+        Some(response) if !served.health.is_draining() => served.guarded(request, || response),
+        _ => served.health.response(),
     }
 }
 
-impl Directory {
+impl Served {
     /// The response, if the request has the password or none is asked for.
-    fn guarded(
-        &self,
-        request: &Request<Directory>,
-        respond: impl FnOnce() -> Response,
-    ) -> Response {
+    fn guarded(&self, request: &Request<Served>, respond: impl FnOnce() -> Response) -> Response {
         match &self.auth {
-            Some(auth) if !is_authorized(request, auth) => unauthorized(),
+            Some(auth) if !auth.is_sent(request.field_lines()) => unauthorized(),
             _ => respond(),
         }
     }
 }
 
-/// Whether the request has user and password (RFC 7617).
-fn is_authorized(request: &Request<Directory>, auth: &Key) -> bool {
-    let value = request.only("authorization");
-    value.and_then(basic_credentials).is_some_and(|pair| auth.matches(&pair))
-}
-
-fn unauthorized() -> Response {
-    Response::text("this server asks for a user name and a password")
-        .status(Status::UNAUTHORIZED)
-        .field("WWW-Authenticate", "Basic realm=\"files\", charset=\"UTF-8\"")
-}
-
-/// User and password, from the environment alone: other users can read a command line.
-fn auth() -> Result<Option<Key>, CliError> {
-    const NAME: &str = "OPENKITCHEN_AUTH";
-    let wrong = |why: &str| CliError::Usage(format!("{NAME} is unusable: {why}"));
-    let Some(value) = env::var_os(NAME) else { return Ok(None) };
-    let value = value.to_str().ok_or_else(|| wrong("it is not UTF-8"))?;
-    match value.split_once(':') {
-        // An empty value may be a secret that is missing. It must not open the server to all.
-        None => Err(wrong("it must be user:password; unset it to ask for none")),
-        Some((_, "")) => Err(wrong("the password is empty")),
-        Some(_) => Key::new(value).map(Some).map_err(|why| wrong(&why)),
-    }
-}
-
-/// The folder with what the flags say of it.
-fn files(folder: &Path, options: &ServeOptions) -> Result<Files, CliError> {
-    let unusable = |error: std::io::Error| {
-        CliError::Unusable(format!("{} cannot be served: {error}", folder.display()))
-    };
-    let mut files = Files::new(folder).map_err(unusable)?;
+/// The directory with what the flags say of it.
+fn files(directory: &Path, options: &ServeOptions) -> Result<Files, CliError> {
+    let mut files = Files::new(directory).map_err(|error| unusable(directory, &error))?;
     if options.list {
         files = files.list();
     }
     if let Some(path) = &options.fallback {
-        files = files.fallback(path).map_err(|error| {
-            let (path, folder) = (path.display(), folder.display());
-            CliError::Unusable(format!("--fallback {path} cannot be used in {folder}: {error}"))
+        files = files.fallback(below(directory, path)).map_err(|error| {
+            let (path, directory) = (path.display(), directory.display());
+            CliError::Unusable(format!(
+                "--fallback {path} cannot be used in {directory}: {error}; \
+                 write its path below the directory: --fallback index.html"
+            ))
         })?;
     }
-    if let Some(time) = options.max_age {
-        files = files.max_age(time);
+    let is_cache_control = |(name, _): &(String, _)| name.eq_ignore_ascii_case("cache-control");
+    match options.max_age {
+        // The one for every response is for files too.
+        Some(seconds) if !options.headers.iter().any(is_cache_control) => {
+            files.cache_control(&format!("max-age={seconds}")).map_err(unsendable)
+        }
+        _ => Ok(files),
     }
-    for header in &options.headers {
-        let (name, value) = header.split_once(':').unwrap_or((header, ""));
-        files = files
-            .header(name, value)
-            .map_err(|error| CliError::Usage(format!("--header cannot be sent: {error}")))?;
-    }
-    Ok(files)
 }
 
-fn serve(folder: &Path, options: &ServeOptions) -> Result<(), CliError> {
+/// Why a directory cannot be served, and which one may be.
+fn unusable(directory: &Path, error: &io::Error) -> CliError {
+    let shown = directory.display();
+    CliError::Unusable(match error.kind() {
+        _ if directory.as_os_str().is_empty() => {
+            "the name of the directory is empty; try openkitchen serve .".into()
+        }
+        ErrorKind::NotFound => {
+            format!("there is no directory `{shown}`; try openkitchen serve .")
+        }
+        ErrorKind::NotADirectory => {
+            let parent = directory.parent().filter(|parent| !parent.as_os_str().is_empty());
+            let parent = parent.unwrap_or(Path::new(".")).display();
+            format!(
+                "`{shown}` is no directory; serve the one that it is in: openkitchen serve {parent}"
+            )
+        }
+        _ => format!("{shown} cannot be served: {error}"),
+    })
+}
+
+/// A path below the directory. What a shell completes is a path from the current directory, or from the
+/// root.
+fn below(directory: &Path, path: &Path) -> PathBuf {
+    let real = || {
+        let (directory, path) = (directory.canonicalize().ok()?, path.canonicalize().ok()?);
+        path.strip_prefix(directory).ok().map(Path::to_path_buf)
+    };
+    let is_below = path.is_relative() && directory.join(path).is_file();
+    if is_below { path.to_path_buf() } else { real().unwrap_or_else(|| path.to_path_buf()) }
+}
+
+fn unsendable(error: BadField) -> CliError {
+    CliError::Usage(format!("--header cannot be sent: {error}"))
+}
+
+fn serve(directory: &Path, options: &ServeOptions) -> Result<(), CliError> {
     server::prepare_process()?;
     let format = match (options.log, options.trace) {
         (Some(LogFormat::Combined), true) => {
@@ -237,17 +250,21 @@ fn serve(folder: &Path, options: &ServeOptions) -> Result<(), CliError> {
         (format, true) => format.unwrap_or(LogFormat::Off),
         (format, false) => format.unwrap_or(LogFormat::Combined),
     };
-    let (auth, files) = (auth()?, files(folder, options)?);
     let port_file = PortFile::prepare(options.server.port_file.as_deref());
     let port_file = port_file.map_err(CliError::Unusable)?;
+    // Before a file of ours has the number of a descriptor that LISTEN_FDS may name.
     let bound = bind::bind(&options.server.listen, "127.0.0.1:8080").map_err(CliError::Unusable)?;
+    let (auth, files) = (Auth::from_environment()?, files(directory, options)?);
     let mut server = Server::from_listeners(bound.listeners)
         .limits(options.server.limits.clone())
         .scheduling(options.server.scheduling);
-    let directory: &'static Directory =
-        Box::leak(Box::new(Directory { files, auth, health: Health::default() }));
-    server::stop_on_signal(server.stopper(), &directory.health, &options.server, || {})?;
-    let lines = [bound.lines, vec![format!("serving {}", folder.display())]].concat();
+    for (name, value) in &options.headers {
+        server = server.header(name, value).map_err(unsendable)?;
+    }
+    let served: &'static Served =
+        Box::leak(Box::new(Served { files, auth, health: Health::default() }));
+    server::stop_on_signal(server.stopper(), &served.health, &options.server, || {})?;
+    let lines = [bound.lines, vec![format!("serving {}", directory.display())]].concat();
     #[cfg(feature = "site")]
     let viewers = {
         let trace = options.trace.then(TraceOptions::default);
@@ -262,14 +279,15 @@ fn serve(folder: &Path, options: &ServeOptions) -> Result<(), CliError> {
     lines.iter().for_each(|line| print_line(line));
     let failed = |error: &dyn std::fmt::Display| CliError::Failed(error.to_string());
     if format == LogFormat::Combined {
-        let log = AccessLog::on_stdout().map_err(|error| failed(&error))?;
+        let log = AccessLog::on_stdout(served.auth.as_ref()).map_err(|error| failed(&error))?;
         server = server.observed_by(Arc::new(log));
     }
     let _lock = port_file.write(&bound.addresses).map_err(CliError::Unusable)?;
     server::warn_of_loopback(&bound.addresses);
-    let served = server.run(&ROUTES, directory);
+    let has_file = directory.join(HEALTHZ).is_file();
+    let ended = server.run(if has_file { &ROUTES_WITH_FILE } else { &ROUTES }, served);
     logging::say("stopped");
     #[cfg(feature = "site")]
     viewers.finish();
-    served.map_err(|error| failed(&error))
+    ended.map_err(|error| failed(&error))
 }

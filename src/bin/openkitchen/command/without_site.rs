@@ -9,7 +9,7 @@ use super::{CliError, print, unknown_command};
 const COMMAND_LINE: CommandLine<()> = CommandLine {
     usage: "openkitchen: a small HTTP/1.1 server\n\
         openkitchen COMMAND --help  show the help of a command:\n\
-        \x20 serve        serve the files of a folder\n\
+        \x20 serve        serve the files of a directory\n\
         \x20 healthcheck  ask a server whether it is well",
     flags: &[],
     notes: "The lesson site and the other commands are not in this binary: it was built\n\
@@ -30,7 +30,9 @@ pub fn command(arguments: &[OsString]) -> Result<ExitCode, CliError> {
         return Ok(ExitCode::SUCCESS);
     };
     match words.first() {
-        None => Err(CliError::Usage("a command is missing: serve DIR, or healthcheck".into())),
+        None => Err(CliError::Usage(
+            "a command is missing: openkitchen serve DIR, or healthcheck".into(),
+        )),
         Some(word) if word == "help" => {
             print(&COMMAND_LINE.help())?;
             Ok(ExitCode::SUCCESS)

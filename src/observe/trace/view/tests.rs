@@ -76,6 +76,7 @@ impl TestView {
             method: "GET",
             target: masked(target),
             version: None,
+            unread_line: b"",
             fields: None,
             status,
             route: None,
