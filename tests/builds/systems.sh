@@ -4,6 +4,7 @@
 # so. tests/builds/systems.sh [check] [WORD]: with `check` nothing is run (.ci/run does it), and with a
 # word the targets with that word in their name are taken.
 set -u
+# shellcheck disable=SC2086
 cd "$(dirname "$0")/../.."
 . tests/builds/target.sh
 
@@ -35,6 +36,17 @@ if [ "${1:-}" = check ]; then
     shift
 fi
 failed=0
+
+# Runs tests of `$target`, with these flags of cargo and these of the tests. Those that fail are run once
+# more, one at a time: some measure time, and the machine may be busy.
+run_tests() {
+    local run="timeout 900 cargo test --quiet --no-fail-fast --target $target $1" again
+    $run -- $2 >"$log" 2>&1 && return
+    again=$(sed -nE 's/^    ([a-z0-9_:]+)$/\1/p' "$log" | sort -u)
+    [ -n "$again" ] || return 1
+    echo "$target: once more, one at a time:" $again
+    RUST_TEST_THREADS=1 $run -- --exact $again >"$log" 2>&1
+}
 
 report() {
     echo "$1: $2"
@@ -68,16 +80,11 @@ for target in $(awk '{ print $1 }' <<<"$targets") $checked_only; do
         case $target in
         *windows*)
             suffix=.exe
-            # shellcheck disable=SC2086
-            RUST_TEST_THREADS=4 timeout 900 cargo test --quiet --no-fail-fast --target "$target" --lib --test api \
-                --test exchanges -- $(printf -- '--skip %s ' $windows_skips) >"$log" 2>&1
+            RUST_TEST_THREADS=4 run_tests "--lib --test api --test exchanges" "$(printf -- '--skip %s ' $windows_skips)"
             ;;
-        i686-*-musl)
-            RUST_TEST_THREADS=6 timeout 900 cargo test --quiet --no-fail-fast --target "$target" --lib --test api \
-                --test exchanges >"$log" 2>&1
-            ;;
+        i686-*-musl) RUST_TEST_THREADS=6 run_tests "--lib --test api --test exchanges" "" ;;
         # Under qemu the other tests take too long.
-        *) timeout 600 cargo test --quiet --lib --target "$target" sys:: >"$log" 2>&1 ;;
+        *) run_tests --lib sys:: ;;
         esac || { echo "$target: the tests FAIL, see $log" && exit 1; }
         echo "$target: the tests pass${emulator:+ under $(basename "$emulator")}"
         cargo build --quiet --target "$target" --bin openkitchen &&
