@@ -45,7 +45,7 @@ static_target() {
         has_library "$target" || continue
         case $target in
         *-gnu*) echo "$target: static with glibc; \`rustup target add $processor-unknown-linux-${libraries%% *}\`" \
-            "gets musl, which is smaller" >&2 ;;
+            "gets musl, if there is one: it is smaller" >&2 ;;
         esac
         echo "$target"
         return
