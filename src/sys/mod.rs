@@ -78,6 +78,11 @@ use std::time::Duration;
 
 pub use system::StopSignals;
 
+/// A signal so soon after the first one is the same request to stop. `timeout` sends SIGTERM twice, to its
+/// child and to its process group. So does a program that passes Ctrl-C on to its child, which the
+/// terminal has told already.
+pub const REPEAT_TIME: Duration = Duration::from_millis(500);
+
 /// Sets the backlog of a listener: how many connections may wait to be accepted.
 ///
 /// # Errors
@@ -286,11 +291,6 @@ pub type FileState = (u64, [i64; 4]);
 pub fn inherited_listeners() -> io::Result<Vec<TcpListener>> {
     system::inherited_listeners()
 }
-
-/// A signal so soon after the first one is the same request to stop. `timeout` sends SIGTERM twice, to its
-/// child and to its process group. So does a program that passes Ctrl-C on to its child, which the
-/// terminal has told already.
-pub const REPEAT_TIME: Duration = Duration::from_millis(500);
 
 /// Calls `on_signal` at the first SIGTERM, SIGHUP or Ctrl-C, in a thread of its own. The thread is
 /// spawned now, because the system may grant none when the signal arrives. A SIGHUP that the process

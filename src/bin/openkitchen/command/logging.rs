@@ -95,7 +95,7 @@ impl Log for Logger {
         if !self.filter.matches(record) {
             return;
         }
-        let level = record.level().as_str().to_ascii_lowercase();
+        let level = record.level().as_str().to_lowercase();
         write(&format!("openkitchen: {level}: {}\n", record.args()));
     }
 
