@@ -25,12 +25,13 @@ static: ## one file that runs on any Linux: target/static/openkitchen
 	tests/builds/build.sh static target/static/openkitchen
 	tests/builds/chroot.sh target/static/openkitchen
 
-recipes: static ## README's recipes, with the real nginx, HAProxy, Caddy and systemd
+recipes: static small ## README's recipes, with the real nginx, HAProxy, Caddy, systemd and buildah
 	tests/builds/proxies.sh target/static/openkitchen
-	tests/builds/unit.sh
+	tests/builds/unit.sh target/static/openkitchen-small
+	tests/builds/image.sh
 
 small: ## the same with `serve` and `healthcheck` alone: target/static/openkitchen-small
-	tests/builds/build.sh small target/static/openkitchen-small $$(uname -m) --no-default-features
+	tests/builds/build.sh static target/static/openkitchen-small $$(uname -m) --no-default-features
 	tests/builds/chroot.sh target/static/openkitchen-small
 
 lesson: ## the lesson's two routes, in fifteen lines, at 127.0.0.1:5000

@@ -23,12 +23,12 @@
 //! Rule: RFC 9110 sections 8.8, 12.5.3, 13 and 14.  Left out: uploads, several parts in one response
 //! (`multipart/byteranges`), compression while sending.  Next: [`open`].
 
-mod open;
-mod variant;
-mod conditions;
-mod range;
-mod listing;
-mod media_type;
+pub(crate) mod open;
+pub(crate) mod variant;
+pub(crate) mod conditions;
+pub(crate) mod range;
+pub(crate) mod listing;
+pub(crate) mod media_type;
 
 use std::fs::File;
 use std::io::{self, ErrorKind, Read, Seek, SeekFrom};

@@ -7,7 +7,7 @@
 //! ```
 //! Rule: RFC 9110 section 14. Several ranges are sent as one if the bytes between them are fewer than the
 //! framing of two parts would take (section 15.3.7.2), and as the whole file otherwise.
-//! Next: [`listing`](super::listing).
+//! Next: [`media_type`](super::media_type).
 
 use crate::message::fields::members;
 

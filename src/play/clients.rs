@@ -23,9 +23,13 @@ use super::connect;
 use crate::message::dialogue::{Dialogue, Side};
 use crate::message::responses::ResponseCollector;
 use crate::net::transport::Io;
+use crate::sys;
 
 /// Bytes of one read at most.
 const READ_BYTES: usize = 64 * 1024;
+
+/// How long one read of the reader thread waits at most, before the next one.
+const READ_WAIT: Duration = Duration::from_secs(3600);
 
 /// How long a write waits for room in the send buffer. After that, the player takes events.
 const WRITE_TIMEOUT: Duration = Duration::from_millis(50);
@@ -246,6 +250,7 @@ impl<F: ServerEvents + Default> ClientConnection<F> {
     ) -> io::Result<ClientConnection<F>> {
         stream.set_nodelay(true)?; // each write is sent at once, as a segment of its own
         stream.set_write_timeout(Some(WRITE_TIMEOUT))?;
+        stream.set_read_timeout(Some(sys::read_slice(READ_WAIT)))?;
         let stream = Arc::new(stream);
         let read_stream = Arc::clone(&stream);
         let read = move || read_to_end(read_stream, source, &queue);
@@ -343,6 +348,8 @@ fn read_to_end(stream: Arc<TcpStream>, source: EventSource, queue: &SyncSender<C
                 ClientEventKind::Bytes(buffer[..length].to_vec())
             }
             Err(error) if error.kind() == ErrorKind::Interrupted => continue,
+            Err(error) if sys::is_read_timeout(&error) => continue,
+            Err(error) if sys::is_shut(&error) => break ClientEventKind::End,
             Err(_) => break ClientEventKind::Reset,
         };
         if queue.send(ClientEvent { source, at: Instant::now(), kind }).is_err() {

@@ -79,6 +79,11 @@ use std::time::{Duration, SystemTime};
 
 pub use system::StopSignals;
 
+/// A signal so soon after the first one is the same request to stop. `timeout` sends SIGTERM twice, to its
+/// child and to its process group. So does a program that passes Ctrl-C on to its child, which the
+/// terminal has told already.
+pub const REPEAT_TIME: Duration = Duration::from_millis(500);
+
 /// Sets the backlog of a listener: how many connections may wait to be accepted.
 ///
 /// # Errors

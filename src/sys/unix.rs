@@ -15,6 +15,7 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use std::{env, process, ptr};
 
 use super::FileState;
+use super::REPEAT_TIME;
 
 #[cfg(any(target_os = "linux", target_os = "android"))]
 #[path = "linux.rs"]
@@ -242,7 +243,7 @@ pub fn on_stop_signal(on_signal: impl FnOnce(StopSignals) + Send + 'static) -> i
     let wait = move || {
         let mut number = [0];
         if reader.read_exact(&mut number).is_ok() {
-            on_signal(StopSignals { first: number[0], reader });
+            on_signal(StopSignals { first: number[0], since: Instant::now(), reader });
         }
     };
     std::thread::Builder::new().name("signals".into()).spawn(wait)?;
@@ -264,6 +265,8 @@ pub fn on_stop_signal(on_signal: impl FnOnce(StopSignals) + Send + 'static) -> i
 /// The signals that ask the process to stop, one after the other.
 pub struct StopSignals {
     first: u8,
+    /// When the first one was read.
+    since: Instant,
     /// Gives the number of each signal as a byte.
     reader: UnixStream,
 }
@@ -278,8 +281,9 @@ impl StopSignals {
         }
     }
 
-    /// Waits for the next SIGTERM or SIGINT. SIGHUP does not count: both the shell and the kernel may
-    /// send one when a terminal closes. Returns false if the socket fails, so that no signal can be read.
+    /// Waits for the next SIGTERM or SIGINT, but for those that repeat the first signal:
+    /// [`REPEAT_TIME`]. SIGHUP does not count: both the shell and the kernel may send one when a terminal
+    /// closes. Returns false if the socket fails, so that no signal can be read.
     pub fn wait(&mut self) -> bool {
         self.wait_until(None)
     }
@@ -298,6 +302,7 @@ impl StopSignals {
             }
             match self.reader.read(&mut number) {
                 Ok(1) if c_int::from(number[0]) == SIGHUP => {}
+                Ok(1) if self.since.elapsed() < REPEAT_TIME => {}
                 Ok(length) => return length > 0,
                 // A signal handler may have run in this very thread: its byte is read next.
                 Err(error) if error.kind() == ErrorKind::Interrupted => {}

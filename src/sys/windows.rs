@@ -13,6 +13,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use super::FileState;
+use super::REPEAT_TIME;
 
 #[path = "other.rs"]
 #[allow(dead_code, reason = "what Windows has stands in this file")]
@@ -134,7 +135,7 @@ pub fn on_stop_signal(on_signal: impl FnOnce(StopSignals) + Send + 'static) -> i
     let _ = EVENTS.set(sender);
     let wait = move || {
         if let Ok(first) = receiver.recv() {
-            on_signal(StopSignals { first, receiver });
+            on_signal(StopSignals { first, since: Instant::now(), receiver });
         }
     };
     thread::Builder::new().name("signals".into()).spawn(wait)?;
@@ -149,6 +150,8 @@ pub fn on_stop_signal(on_signal: impl FnOnce(StopSignals) + Send + 'static) -> i
 /// The events that ask the process to stop, one after the other.
 pub struct StopSignals {
     first: u32,
+    /// When the first one was received.
+    since: Instant,
     receiver: Receiver<u32>,
 }
 
@@ -162,9 +165,10 @@ impl StopSignals {
         }
     }
 
-    /// Waits for the next Ctrl-C or Ctrl-Break. Returns false if no event can come.
+    /// Waits for the next Ctrl-C or Ctrl-Break, but for those that repeat the first event:
+    /// [`REPEAT_TIME`]. Returns false if no event can come.
     pub fn wait(&mut self) -> bool {
-        self.receiver.iter().any(is_key)
+        self.receiver.iter().any(|event| is_key(event) && self.since.elapsed() >= REPEAT_TIME)
     }
 
     /// As [`wait`](StopSignals::wait), at most for this time. Returns false if there was no event.
@@ -173,7 +177,7 @@ impl StopSignals {
         loop {
             let left = deadline.saturating_duration_since(Instant::now());
             match self.receiver.recv_timeout(left) {
-                Ok(event) if is_key(event) => return true,
+                Ok(event) if is_key(event) && self.since.elapsed() >= REPEAT_TIME => return true,
                 Ok(_) => {}
                 Err(_) => return false,
             }

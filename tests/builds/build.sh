@@ -10,7 +10,7 @@ shift 2
 [ $# = 0 ] || shift
 case $target in
 *-*) ;;
-*) target=$(static_target "$target") || { echo "rustup has no static library for $target" >&2; exit 1; } ;;
+*) target=$(static_target "$target") || { echo "there is no static library for ${3:-$(uname -m)}, and rustup has none" >&2; exit 1; } ;;
 esac
 prepare_target "$target" >&2
 cargo build --quiet --locked --profile "$profile" --target "$target" --bin openkitchen "$@"

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Builds what can be installed without Rust, into target/dist: a static binary for each Linux, one for
-# Windows, and Python wheels that hold them. Each is tried: a binary in an empty folder, natively or with
+# Windows, and Python wheels that hold the same. Each binary is tried in an empty folder, natively or with
 # an emulator, and the wheel of this machine in an empty environment. tests/builds/dist.sh [WORD]: the
 # targets with that word in their name.
 set -eu
@@ -46,17 +46,20 @@ for processor in x86_64 i686 aarch64 armv7 riscv64gc x86_64-pc-windows-gnu; do
         *windows*) ;;
         *) target/maturin/bin/python -m wheel tags --remove --platform-tag "$tag" target/wheel/*.whl >/dev/null ;;
         esac
+        target/maturin/bin/python -m zipfile -e target/wheel/*.whl target/wheel
+        cmp "$out/$name" target/wheel/*.data/scripts/openkitchen*
         cp target/wheel/*.whl "$out/"
-        echo "$(basename target/wheel/*.whl): a wheel"
+        echo "$(basename target/wheel/*.whl): holds the same binary"
     )
 done
 
-# The wheel of this machine, where nothing else is installed, and Rust cannot be found.
-wheel=$(find "$out" -name "*$(uname -m).whl" -o -name "*_$(uname -m).musllinux*.whl" | head -n 1)
-if [ -n "$wheel" ]; then
+# README's line, where nothing else is installed, and Rust cannot be found: pip takes the wheel of this
+# machine out of those that lie there.
+if ls "$out"/*"_$(uname -m)"*.whl >/dev/null 2>&1; then
+    line=$(grep -o '`pip install [^`]*`' README.md | tr -d '`')
     folder=$(mktemp -d)
     trap 'rm -rf "$folder"' EXIT
     python3 -m venv "$folder"
-    PATH="$folder/bin:/usr/bin:/bin" pip install --quiet --no-index "$wheel"
+    PATH="$folder/bin:/usr/bin:/bin" sh -c "$line --quiet"
     tests/builds/try.sh "$folder/bin/openkitchen"
 fi

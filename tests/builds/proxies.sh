@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
-# Tries README's recipes for proxies with the real ones: each passes a page on, and Host unchanged, to two
-# instances; one of them is stopped, and no request fails. tests/builds/proxies.sh BINARY
+# Tries README's recipes for proxies with the real ones, as they stand there but for the addresses: each
+# passes a page on, and Host unchanged, to two instances; one of them is stopped, and no request fails.
+# tests/builds/proxies.sh BINARY
 set -eu
 
 binary=$(realpath "$1") readme=$(realpath "$(dirname "$0")/../../README.md")
@@ -50,7 +51,8 @@ for proxy in nginx haproxy caddy; do
         nginx -e stderr -p "$folder" -c "$folder/conf" -g "daemon off;" >proxy.log 2>&1 &
         ;;
     haproxy)
-        { echo "defaults"; echo " mode http"; echo " timeout connect 5s"; echo " timeout client 30s"; echo " timeout server 30s"; block "backend kitchen"; } >conf
+        block "backend kitchen" >conf
+        ! haproxy -c -f conf 2>&1 | grep -iE 'warning|alert' || fail "haproxy complains: $(cat conf)"
         haproxy -f conf >proxy.log 2>&1 &
         ;;
     caddy)

@@ -4,6 +4,7 @@
 # so. tests/builds/systems.sh [check] [WORD]: with `check` nothing is run (.ci/run does it), and with a
 # word the targets with that word in their name are taken.
 set -u
+# shellcheck disable=SC2086
 cd "$(dirname "$0")/../.."
 . tests/builds/target.sh
 
@@ -26,6 +27,7 @@ a_scoped_server_waits_for_a_handler_that_does_not_return_and_the_log_says_so
 a_thousand_servers_in_a_row_leave_nothing_and_start_and_stop_in_a_millisecond_each
 a_worker_has_the_scheduling_policy_of_its_server_and_a_handlers_thread_inherits_it
 an_append_to_a_file_that_another_program_has_changed_fails_until_it_is_put_back
+two_hundred_mocks_leave_nothing
 a_wait_for_a_permit_ends_in_time_and_is_refused_if_too_many_wait
 an_open_connection_delays_the_stop_by_less_than_a_tenth_of_a_second"
 
@@ -35,6 +37,18 @@ if [ "${1:-}" = check ]; then
     shift
 fi
 failed=0
+
+# Runs tests of `$target`, with these flags of cargo and these of the tests. Those that fail are run once
+# more, one at a time: some measure time, and the machine may be busy.
+run_tests() {
+    local run="timeout 900 cargo test --quiet --no-fail-fast --target $target $1" again
+    $run -- $2 >"$log" 2>&1 && return
+    [ $? != 124 ] && ! grep -q '(signal: ' "$log" || return 1 # it hung, or was killed
+    again=$(sed -nE 's/^    ([a-z0-9_:]+)$/\1/p' "$log" | sort -u)
+    [ -n "$again" ] || return 1
+    echo "$target: once more, one at a time:" $again
+    RUST_TEST_THREADS=1 $run -- --exact $again >"$log" 2>&1
+}
 
 report() {
     echo "$1: $2"
@@ -68,16 +82,11 @@ for target in $(awk '{ print $1 }' <<<"$targets") $checked_only; do
         case $target in
         *windows*)
             suffix=.exe
-            # shellcheck disable=SC2086
-            RUST_TEST_THREADS=4 timeout 900 cargo test --quiet --no-fail-fast --target "$target" --lib --test api \
-                --test exchanges -- $(printf -- '--skip %s ' $windows_skips) >"$log" 2>&1
+            RUST_TEST_THREADS=4 run_tests "--lib --test api --test exchanges" "$(printf -- '--skip %s ' $windows_skips)"
             ;;
-        i686-*-musl)
-            RUST_TEST_THREADS=6 timeout 900 cargo test --quiet --no-fail-fast --target "$target" --lib --test api \
-                --test exchanges >"$log" 2>&1
-            ;;
+        i686-*-musl) RUST_TEST_THREADS=6 run_tests "--lib --test api --test exchanges" "" ;;
         # Under qemu the other tests take too long.
-        *) timeout 600 cargo test --quiet --lib --target "$target" sys:: >"$log" 2>&1 ;;
+        *) run_tests --lib sys:: ;;
         esac || { echo "$target: the tests FAIL, see $log" && exit 1; }
         echo "$target: the tests pass${emulator:+ under $(basename "$emulator")}"
         cargo build --quiet --target "$target" --bin openkitchen &&

@@ -26,21 +26,29 @@ install() {
     DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends ${1//,/ } >/dev/null
 }
 
-# Whether there is a standard library for the target, or rustup has one.
+# Whether the compiler has a standard library for the target, or rustup gets one.
 has_library() {
-    rustup target list --installed | grep -qx "$1" || rustup target add "$1" >/dev/null 2>&1
+    [ -d "$(rustc --print sysroot)/lib/rustlib/$1/lib" ] || rustup target add "$1" >/dev/null 2>&1
 }
 
-# The static target of a processor: musl, or glibc where rustup has no musl for it.
+# The static target of a processor, as `uname -m` or Rust calls it: musl, or glibc where there is no musl
+# for it. Last comes the target of the compiler itself: Alpine's has a name of its own.
 static_target() {
-    local libraries="musl gnu"
-    [ "$1" != armv7 ] || libraries="musleabihf gnueabihf"
-    local library
-    for library in $libraries; do
-        if has_library "$1-unknown-linux-$library"; then
-            echo "$1-unknown-linux-$library"
-            return
-        fi
+    local processor=$1 libraries="musl gnu" own target
+    case $processor in
+    armv7*) processor=armv7 libraries="musleabihf gnueabihf" ;;
+    riscv64) processor=riscv64gc ;;
+    esac
+    own=$(rustc -vV | sed -n 's/^host: //p')
+    for target in $(printf "$processor-unknown-linux-%s " $libraries) "$own"; do
+        case $target in "$processor"-*-linux-*) ;; *) continue ;; esac
+        has_library "$target" || continue
+        case $target in
+        *-gnu*) echo "$target: static with glibc; \`rustup target add $processor-unknown-linux-${libraries%% *}\`" \
+            "gets musl, if there is one: it is smaller" >&2 ;;
+        esac
+        echo "$target"
+        return
     done
     return 1
 }
@@ -57,11 +65,13 @@ is_native() {
 prepare_target() {
     local target=$1 linker packages name
     if ! has_library "$target"; then
-        echo "$target: left out, because rustup has no standard library for it here"
+        echo "$target: left out, because there is no standard library for it here, and rustup has none"
         return 1
     fi
-    read -r emulator linker packages < <(awk -v target="$target" '$1 == target { print $2, $3, $4 }' <<<"$targets")
-    # rust-lld comes with the Rust toolchain, but is not in PATH.
+    read -r emulator linker packages < <(awk -v target="$target" '$1 == target { print $2, $3, $4 }
+        END { print "- cc -" }' <<<"$targets")
+    # rust-lld comes with rustup's toolchain, but is not in PATH.
+    [ "$linker" != rust-lld ] || [ -n "$(find "$(rustc --print sysroot)/lib/rustlib" -name rust-lld)" ] || linker=cc
     if [ "$linker" != rust-lld ] && ! command -v "$linker" >/dev/null && ! install "$packages"; then
         echo "$target: left out, because $linker cannot be installed here"
         return 1

@@ -18,6 +18,9 @@ use crate::support::process::{self, Exit, Folder, ServerProcess, TIMEOUT};
 /// allows for a busy machine, and is far less than the grace time of 60 s in these tests.
 const STOP_TIME: Duration = Duration::from_secs(2);
 
+/// A second signal within this time is the first one, sent again.
+const REPEAT_TIME: Duration = Duration::from_millis(500);
+
 const LIKE: &str = "POST /api/likes HTTP/1.1\r\nHost: h\r\nContent-Length: 6\r\n\
                     Content-Type: application/x-www-form-urlencoded\r\n\r\npost=1";
 
@@ -282,12 +285,28 @@ fn a_second_signal_ends_the_server_at_once() {
         let (server, _upload) = server_with_an_upload("--grace 60");
         server.signal(first);
         wait_until_refused(&server);
+        thread::sleep(REPEAT_TIME);
         let since = Instant::now();
         server.signal(second);
         let (Exit { code, .. }, stop_lines) = server.wait_for_stop_lines();
         assert_eq!(code, Some(1), "{first}, {second}");
         assert!(stop_lines.trim_end().ends_with(process::SECOND_SIGNAL), "{stop_lines}");
         assert!(since.elapsed() < STOP_TIME);
+    }
+}
+
+#[test]
+fn a_signal_that_comes_twice_at_once_is_one_and_the_upload_is_still_answered() {
+    for [first, second] in [["TERM", "TERM"], ["INT", "INT"], ["INT", "TERM"], ["HUP", "TERM"]] {
+        for flags in ["--grace 60", "--grace 60 --drain 0.1"] {
+            let (server, mut upload) = server_with_an_upload(flags);
+            server.signal(first);
+            server.signal(second);
+            wait_until_refused(&server);
+            upload.send("2");
+            assert_eq!(upload.response().text(), "12", "{first}, {second}, {flags}");
+            assert_eq!(server.wait().code, Some(0), "{first}, {second}, {flags}");
+        }
     }
 }
 

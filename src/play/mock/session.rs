@@ -497,15 +497,19 @@ enum Peek {
 /// stop has shut the reading half, and so ends the wait.
 fn peek(stream: &TcpStream, buffer: &mut [u8], time: Duration, control: &MockControl) -> Peek {
     let is_stopping = || control.is_stopping();
-    // std refuses a timeout of zero, since the system would wait for ever.
-    let wait = if is_stopping() { Duration::ZERO } else { time };
-    let _ = stream.set_read_timeout(Some(wait.max(Duration::from_millis(1))));
+    let since = Instant::now();
     loop {
+        let left = time.saturating_sub(if is_stopping() { time } else { since.elapsed() });
+        let slice = sys::read_slice(left);
+        // std refuses a timeout of zero, since the system would wait for ever.
+        let _ = stream.set_read_timeout(Some(slice.max(Duration::from_millis(1))));
         return match stream.peek(buffer) {
             Ok(0) if is_stopping() => Peek::Silence,
             Ok(0) => Peek::End,
             Ok(length) => Peek::Bytes(length),
             Err(error) if error.kind() == ErrorKind::Interrupted => continue,
+            Err(error) if is_timeout(&error) && slice < left => continue,
+            Err(error) if sys::is_shut(&error) => Peek::Silence,
             Err(error) if is_timeout(&error) => Peek::Silence,
             Err(_) => Peek::End,
         };

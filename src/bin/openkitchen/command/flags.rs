@@ -250,7 +250,7 @@ const VARIABLE_PREFIX: &str = "OPENKITCHEN_";
 
 /// The variable of a flag: `OPENKITCHEN_MAX_HEAD` for `max-head`.
 fn variable_of(flag: &str) -> String {
-    format!("{VARIABLE_PREFIX}{}", flag.replace('-', "_").to_uppercase())
+    format!("{VARIABLE_PREFIX}{}", flag.replace('-', "_").to_ascii_uppercase())
 }
 
 /// The warning about a variable whose name begins as those of flags do, but no command has such a
@@ -273,7 +273,7 @@ fn unknown_variable<O>(flags: &[Flag<O>], name: &OsStr, value: &OsStr) -> Option
     if is_of_a_service || known.iter().any(|flag| variable_of(flag) == name) {
         return None;
     }
-    let misspelt = rest.replace('_', "-").to_lowercase();
+    let misspelt = rest.replace('_', "-").to_ascii_lowercase();
     if is_left_out(&misspelt) {
         return Some(format!("{name} has no effect: {LEFT_OUT}"));
     }

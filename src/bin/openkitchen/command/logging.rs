@@ -139,7 +139,7 @@ impl Log for Logger {
             (left_out, number) = kinds[at].1.count(now);
         }
         say_left_out(left_out);
-        let level = record.level().as_str().to_lowercase();
+        let level = record.level().as_str().to_ascii_lowercase();
         let rest =
             if number == Kind::MAX_LINES { "; more of these in a minute are counted" } else { "" };
         if number <= Kind::MAX_LINES {

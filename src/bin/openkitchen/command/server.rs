@@ -135,7 +135,8 @@ pub fn warn_of_loopback(addresses: &[SocketAddr]) {
 }
 
 /// At the first SIGTERM, SIGHUP or Ctrl-C (SIGINT), `/healthz` answers 503 for `--drain` seconds, then
-/// the graceful shutdown begins. A second SIGTERM or Ctrl-C ends the process at once, with exit status 1.
+/// the graceful shutdown begins. A second SIGTERM or Ctrl-C, half a second later or more, ends the process
+/// at once, with exit status 1.
 /// If a handler still runs half a second after the grace time, the process ends without it.
 /// `close_streams` ends the responses that have no end of their own.
 ///
