@@ -630,7 +630,7 @@ fn three_connections_are_played_in_the_order_of_the_file() {
     fs::write(&file, text.replace("2: status 404", "3: status 404")).unwrap();
     let ended = check(site.address, &format!("--timeout 0.3 {}", file.display()));
     assert_eq!(ended.code, Some(1));
-    let got = "got:       2 responses, and nothing more in 0.3 s\n";
+    let got = "got @1:    2 responses, and nothing more in 0.3 s\n";
     assert!(ended.stdout.contains(got), "{}", ended.stdout);
 }
 
@@ -878,12 +878,26 @@ fn the_absolute_form_gets_the_status_of_the_path() {
             for part in [
                 "sent @1:   GET / HTTP/1.1\n",
                 &*format!("sent @2:   GET http://{address}/ HTTP/1.1\n"),
-                "expected:  status 200, as on @1\n      got:       status 404\n",
+                "expected:  status 200, as on @1\n      got @2:    status 404\n",
             ] {
                 assert!(ended.stdout.contains(part), "{part}: {}", ended.stdout);
             }
         }
     }
+}
+
+#[test]
+fn a_response_that_stays_half_is_told_as_its_missing_content() {
+    let address = server(|stream| {
+        read(stream);
+        let _ = stream.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nhi");
+        while read(stream) {}
+    });
+    let ended = check(address, "--timeout 0.3 3");
+    let expected =
+        "expected:  status 2xx|3xx|4xx|5xx, and the whole content that the head promises\n";
+    assert!(ended.stdout.contains(expected), "{}", ended.stdout);
+    assert!(ended.stdout.contains("Content-Length: 10, and 2 bytes\n"), "{}", ended.stdout);
 }
 
 #[test]

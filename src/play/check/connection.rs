@@ -142,8 +142,7 @@ pub fn require_complete(client: &CheckedConnection) -> Result<(), Difference> {
     if expected.incomplete().is_some() {
         return Ok(());
     }
-    let expected = "the whole content that the head promises";
-    Err(Difference::new(expected, incomplete_response(client)).because(INCOMPLETE))
+    Err(Difference::new(WHOLE_CONTENT, incomplete_response(client)).because(INCOMPLETE))
 }
 
 /// Describes the last response, which is not complete.
@@ -170,15 +169,18 @@ pub fn no_response(
     timeout: Duration,
 ) -> Difference {
     let got = received_so_far(client, timeout);
-    let difference = Difference::new(expected, got.clone());
+    let expected = expected.into();
     if client.state.got().is_empty() {
-        difference.because(got)
+        Difference::new(expected, got.clone()).because(got)
     } else if client.state.responses.incomplete().is_some() {
-        difference.because(INCOMPLETE)
+        Difference::new(format!("{expected}, and {WHOLE_CONTENT}"), got).because(INCOMPLETE)
     } else {
-        difference
+        Difference::new(expected, got)
     }
 }
+
+/// What is expected after a head.
+const WHOLE_CONTENT: &str = "the whole content that the head promises";
 
 /// The cause of differences where a response has no end.
 const INCOMPLETE: &str = "a response is not complete";

@@ -215,7 +215,7 @@ impl Report {
     /// Adds a result, and returns the text to print for it: none if a case before has failed for the same
     /// cause.
     pub fn add(&mut self, case: &Case, result: &CaseResult) -> String {
-        let CaseResult { verdict, difference, crossed, software, .. } = result;
+        let CaseResult { verdict, difference, connection, crossed, software } = result;
         let verdict = *verdict;
         self.verdicts.push(verdict);
         if self.software.is_none() {
@@ -244,7 +244,7 @@ impl Report {
         };
         match (verdict, difference) {
             (Verdict::Fail, Some(difference)) => {
-                print_failure(&mut text, case, difference, crossed);
+                print_failure(&mut text, case, (difference, *connection), crossed);
             }
             (Verdict::Pass, _) if self.shows_passed => {
                 print_crossed(&mut text, crossed);
@@ -317,10 +317,10 @@ impl Report {
         let mut text = format!("\n{}", paragraph(&format!("{counts}.")));
         text.push_str(&self.whose_fault());
         if is_silent {
-            text.push_str(
+            text.push_str(&paragraph(
                 "The server sent no byte, so the rest was not tried. Read until the empty line that \
-                 ends a head,\nthen write a response to the same socket.\n",
-            );
+                 ends a head, then write a response to the same socket.",
+            ));
         }
         if let Some((title, argument)) = self.first_failed.as_ref().filter(|_| cases > 1) {
             let command = format!("openkitchen check {} {argument}", self.address);
@@ -358,7 +358,12 @@ impl Report {
     }
 }
 
-fn print_failure(text: &mut String, case: &Case, difference: &Difference, crossed: &[SideBytes]) {
+fn print_failure(
+    text: &mut String,
+    case: &Case,
+    (difference, connection): (&Difference, Option<u32>),
+    crossed: &[SideBytes],
+) {
     for line in fold(&case.clause, PAGE_COLUMNS - 6, "") {
         let _ = writeln!(text, "      {line}");
     }
@@ -374,7 +379,8 @@ fn print_failure(text: &mut String, case: &Case, difference: &Difference, crosse
     }
     print_crossed(text, &sent);
     let _ = writeln!(text, "      expected:  {}", difference.expected);
-    let _ = writeln!(text, "      got:       {}", difference.got);
+    let label = crossed_label("got", connection.unwrap_or(1), has_one_connection(crossed));
+    let _ = writeln!(text, "      {label:10} {}", difference.got);
     if let Some(caret) = &difference.caret {
         let column = caret.column;
         let _ =
@@ -403,22 +409,28 @@ fn harm(difference: &Difference, sent: &[SideBytes]) -> Option<&'static str> {
 
 /// Prints what each side sent. Where there is more than one connection, each has its number.
 fn print_crossed(text: &mut String, crossed: &[SideBytes]) {
-    let is_one = crossed.iter().all(|it| it.connection == crossed[0].connection);
+    let is_one = has_one_connection(crossed);
     for it in crossed {
         let verb = match it.from {
             Side::Client => "sent",
             Side::Server => "got",
         };
-        let mut label = match is_one {
-            true => format!("{verb}:"),
-            false => format!("{verb} @{}:", it.connection),
-        };
+        let mut label = crossed_label(verb, it.connection, is_one);
         for line in lines_of(it) {
             text.push_str(format!("      {label:10} {line}").trim_end());
             text.push('\n');
             label.clear();
         }
     }
+}
+
+fn has_one_connection(crossed: &[SideBytes]) -> bool {
+    crossed.iter().all(|it| it.connection == crossed[0].connection)
+}
+
+/// `got:`, or `got @2:` where there is more than one connection.
+fn crossed_label(verb: &str, connection: u32, is_one: bool) -> String {
+    if is_one { format!("{verb}:") } else { format!("{verb} @{connection}:") }
 }
 
 /// Returns the bytes as the lines of a transcript, cut to [`MAX_LINES`].

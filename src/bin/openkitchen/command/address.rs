@@ -29,7 +29,9 @@ pub fn authority(typed: &OsStr) -> Result<String, CliError> {
     let bare = url.unwrap_or(typed);
     let bare = bare.split(['/', '?', '#']).next().unwrap_or_default();
     let bare = if url.is_none() { bare.strip_prefix(':').unwrap_or(bare) } else { bare };
-    let with_default = (url.is_some() && !bare.is_empty()).then(|| format!("{bare}:80"));
+    let has_port = bare.contains(':') && !bare.ends_with(']');
+    let has_default = url.is_some() && !bare.is_empty() && !has_port;
+    let with_default = has_default.then(|| format!("{bare}:80"));
     let has_port_0 = bare.rsplit(':').next().is_some_and(|port| port.parse() == Ok(0_u16));
     let on_this_machine = bare.parse::<u16>().is_ok().then(|| format!("localhost:{bare}"));
     on_this_machine
@@ -79,6 +81,8 @@ mod tests {
             "https://h:1/",
             "http://",
             "http:///",
+            "http://:5000/",
+            "http://host:port/",
         ] {
             assert!(matches!(authority(OsStr::new(typed)), Err(CliError::Usage(_))), "{typed}");
         }

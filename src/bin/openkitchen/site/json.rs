@@ -69,6 +69,13 @@ pub fn object<N: AsRef<str>>(members: impl IntoIterator<Item = (N, String)>) -> 
     format!("{{{}}}", members.join(","))
 }
 
+/// Characters that change the direction of writing or end a line: on a terminal, they would make text look
+/// like another.
+const TURNS: [char; 14] = [
+    '\u{61c}', '\u{200e}', '\u{200f}', '\u{2028}', '\u{2029}', '\u{202a}', '\u{202b}', '\u{202c}',
+    '\u{202d}', '\u{202e}', '\u{2066}', '\u{2067}', '\u{2068}', '\u{2069}',
+];
+
 /// Returns a text as a string, quotes included. RFC 8259 section 7: quotes, backslashes and control
 /// characters must be escaped. DEL and the C1 controls are escaped too, because they could act on a
 /// terminal.
@@ -78,7 +85,7 @@ pub fn string(text: &str) -> String {
     for character in text.chars() {
         match character {
             '"' | '\\' => json.extend(['\\', character]),
-            control if control.is_control() => {
+            control if control.is_control() || TURNS.contains(&control) => {
                 json.push_str(&format!("\\u{:04x}", u32::from(control)));
             }
             other => json.push(other),
@@ -393,8 +400,8 @@ mod tests {
     #[test]
     fn a_written_string_escapes_quotes_backslashes_and_controls() {
         assert_eq!(
-            string("a \"b\" \\ \n \0 \x7f \u{85} é"),
-            r#""a \"b\" \\ \u000a \u0000 \u007f \u0085 é""#
+            string("a \"b\" \\ \n \0 \x7f \u{85} é \u{202e}"),
+            r#""a \"b\" \\ \u000a \u0000 \u007f \u0085 é \u202e""#
         );
     }
 
