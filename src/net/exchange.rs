@@ -20,7 +20,7 @@ use std::time::Instant;
 
 use log::error;
 
-use super::connections::{Identity, IdleMark};
+use super::connections::{ARRIVED_WAIT, Identity, IdleMark};
 use super::delivery::{Sent, deliver, is_one_write, memory_of};
 use super::memory::{OutOfMemory, ReservedBytes};
 use super::observer::{self, Answered};
@@ -73,6 +73,33 @@ pub(super) struct RequestStart {
     pub framing: Framing,
     /// Whether the client waits for `100 Continue` before it sends the content.
     pub client_waits: bool,
+}
+
+/// Reads once where a part of a request has arrived.
+///
+/// # Errors
+/// Those of [`Transport::fill`]; `ConnectionAborted` if the server stops at once and the rest has not
+/// arrived. No response is sent then: nothing is wrong with the request.
+pub(super) fn fill_rest<S, L: Io>(
+    service: &Service<'_, S>,
+    transport: &mut Transport<'_, L>,
+    idle: &IdleMark,
+    deadline: Option<Instant>,
+) -> io::Result<usize> {
+    // The order of mark and flag is that of `Connection::fill`.
+    idle.begin_rest();
+    let stops_at_once = service.stopping_at_once.load(Ordering::SeqCst);
+    let last = stops_at_once.then(|| Instant::now() + ARRIVED_WAIT);
+    let filled = transport.fill(last.or(deadline));
+    let was_shut = idle.end();
+    if was_shut {
+        transport.mark_read_shut();
+    }
+    match filled {
+        Ok(1..) => filled,
+        _ if was_shut || last.is_some() => Err(ErrorKind::ConnectionAborted.into()),
+        _ => filled,
+    }
 }
 
 /// One request, to be answered once. It borrows the connection's transport until then.
@@ -283,7 +310,7 @@ impl<'c, 'a, S: Sync, L: Io> Exchange<'c, 'a, S, L> {
     }
 
     fn read_more(&mut self, deadline: Instant) -> Result<(), ReadError> {
-        match self.transport.fill(Some(deadline)) {
+        match fill_rest(self.service, self.transport, self.idle, Some(deadline)) {
             Ok(0) => Err(Refusal::ContentCutShort.into()),
             Ok(_) => Ok(()),
             Err(error) if error.kind() == ErrorKind::TimedOut => {
@@ -422,6 +449,10 @@ impl<'c, 'a, S: Sync, L: Io> Exchange<'c, 'a, S, L> {
         match self.read_content(MAX_UNREAD_CONTENT_BYTES, false) {
             Ok(_) => Ok(true),
             Err(ReadError::Refused(_)) => Ok(false),
+            // The server stops at once, and the response was sent already.
+            Err(ReadError::Broken(error)) if error.kind() == ErrorKind::ConnectionAborted => {
+                Ok(false)
+            }
             Err(ReadError::Broken(error)) => Err(error),
         }
     }

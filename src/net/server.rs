@@ -27,7 +27,7 @@
 
 use std::any::Any;
 use std::io::{self, ErrorKind};
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, Shutdown, SocketAddr, TcpListener, ToSocketAddrs};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener, ToSocketAddrs};
 use std::sync::atomic::{AtomicBool, AtomicU64};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, sync_channel};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -226,6 +226,7 @@ impl Server {
             observers: &self.observers,
             clock: self.clock,
             stopping: self.connections.stopping(),
+            stopping_at_once: self.connections.stopping_at_once(),
             rejecting: Permits::default(),
             warned: AtomicU64::new(0),
             panics: Throttle::default(),
@@ -240,7 +241,7 @@ impl Server {
         thread::scope(|scope| {
             shared.supervise(scope)?;
             for entry in shared.shutdown(scope) {
-                let _ = entry.stream.shutdown(Shutdown::Both); // ends the worker's next read or write
+                entry.cut_off();
             }
             let deadline = Some(Instant::now() + CUT_OFF_WAIT);
             let left = connections.wait_while(|entries| !entries.is_empty(), deadline).len();
@@ -468,6 +469,7 @@ pub fn serve_io<S: Sync>(
         observers: &[],
         clock,
         stopping: &stopping,
+        stopping_at_once: &stopping,
         rejecting: Permits::default(),
         warned: AtomicU64::new(0),
         panics: Throttle::default(),
@@ -523,8 +525,8 @@ impl Stopper {
 /// A server that runs on threads of its own, beside a test: see [`Server::start`].
 ///
 /// Dropping the handle stops the server and waits until its threads have ended, also when the test
-/// panics. That takes less than a millisecond without connections, and 50 ms where a client keeps
-/// one open. A stream that looks whether the server is stopping ends at once; one that does not is
+/// panics. A connection that waits for a request, or for the rest of one, is closed at once, so that takes
+/// about a millisecond. A request that has arrived is answered first. A stream that looks whether the server is stopping ends at once; one that does not is
 /// cut off after the grace time ([`Limits::grace`]). A handler that has not returned by then is
 /// left behind: its thread goes on until it returns, and the log says so.
 ///
@@ -604,7 +606,7 @@ impl<S> ServerHandle<S> {
     }
 
     fn stop_and_wait(&mut self) -> io::Result<()> {
-        self.stopper.stop();
+        self.stopper.connections.stop_at_once();
         let Some(Running { thread, ended }) = self.running.take() else { return Ok(()) };
         let ended = ended.into_inner().unwrap_or_else(PoisonError::into_inner);
         // The server needs the second wait to see that its connections have not ended.

@@ -13,12 +13,12 @@
 use std::io;
 use std::net::{TcpListener, TcpStream};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize};
-use std::time::SystemTime;
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::time::{Duration, SystemTime};
 
 use log::{Level, info};
 
-use super::connections::{Connections, Entry, Identity, Permits};
+use super::connections::{ARRIVED_WAIT, Connections, Entry, FINAL_REQUEST_WAIT, Identity, Permits};
 use super::memory::Memory;
 use super::observer::{self, Answered, Observer};
 use super::throttle::Throttle;
@@ -75,6 +75,8 @@ pub(super) struct Service<'a, S: 'static> {
     pub clock: Clock,
     /// True once the server is to stop. Each response then says `Connection: close`.
     pub stopping: &'a AtomicBool,
+    /// Whether it is to stop at once: see [`Connections::stop_at_once`].
+    pub stopping_at_once: &'a AtomicBool,
     /// The memory that requests and responses may take.
     pub memory: Memory,
     /// Connections past the limit that are being answered with 503.
@@ -153,6 +155,16 @@ impl<S> Service<'_, S> {
     /// Whether anything reports exchanges: an observer or the access log. If not, no clock is read.
     pub fn is_observed(&self) -> bool {
         !self.observers.is_empty() || log::log_enabled!(Level::Info)
+    }
+
+    /// How long a connection may still wait for bytes of a request, if the server is stopping.
+    pub fn last_wait(&self) -> Option<Duration> {
+        let is_set = |flag: &AtomicBool| flag.load(Ordering::SeqCst);
+        match is_set(self.stopping) {
+            false => None,
+            true if is_set(self.stopping_at_once) => Some(ARRIVED_WAIT),
+            true => Some(FINAL_REQUEST_WAIT),
+        }
     }
 
     /// Reports an exchange to the observers, and writes the access log.

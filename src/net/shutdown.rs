@@ -5,6 +5,7 @@
 //! accept_pending         connections in the kernel's backlog are accepted, for 50 ms at most
 //! FINAL_REQUEST_WAIT     for 50 ms, idle connections may still send a request
 //! close_idle             connections that wait for a request are closed
+//! stop_at_once()         in a test: both at once, also where a part of a request has arrived
 //! grace time             requests in flight are answered; after it, the other connections are cut off
 //! ```
 //! Rule: RFC 9112 section 9.6.  Next: [`throttle`](super::throttle).
@@ -17,7 +18,7 @@ use std::time::{Duration, Instant};
 
 use log::warn;
 
-use super::connections::{Entry, FINAL_REQUEST_WAIT};
+use super::connections::{Entries, Entry, FINAL_REQUEST_WAIT};
 use super::shared::{Acceptor, Serve, Shared};
 use crate::message::counted::counted;
 use crate::sys;
@@ -53,10 +54,17 @@ impl<T: Serve> Shared<'_, T> {
         }
         // Each response now closes its connection, so a client that sends a request within this time
         // is answered, and need not be cut off.
+        let Shared { connections, .. } = self;
         let idle_deadline = deadline.min(Instant::now() + FINAL_REQUEST_WAIT);
-        drop(self.connections.wait_while(|entries| !entries.is_empty(), Some(idle_deadline)));
-        self.connections.close_idle();
-        let left = self.connections.wait_while(|entries| !entries.is_empty(), Some(deadline));
+        let may_wait =
+            |entries: &Entries| !entries.is_empty() && !connections.is_stopping_at_once();
+        drop(connections.wait_while(may_wait, Some(idle_deadline)));
+        connections.close_idle();
+        drop(connections.wait_while(may_wait, Some(deadline)));
+        if connections.is_stopping_at_once() {
+            connections.close_waiting();
+        }
+        let left = connections.wait_while(|entries| !entries.is_empty(), Some(deadline));
         // An idle connection may still be there: the grace time was short, or watch's server does not
         // close.
         let cut_off = left.values().filter(|entry| !entry.idle.was_closed()).count();

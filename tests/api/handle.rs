@@ -7,8 +7,9 @@ use std::sync::{Arc, Condvar, Mutex};
 use std::time::{Duration, Instant};
 use std::{panic, thread};
 
+use openkitchen::observe::KeptExchange;
 use openkitchen::{
-    Fault, Limits, Request, Response, Routes, Server, ServerHandle, Stopper, get, routes,
+    Fault, Limits, Request, Response, Routes, Server, ServerHandle, Stopper, get, post, routes,
 };
 
 use crate::support::client::Client;
@@ -68,6 +69,86 @@ fn an_open_connection_delays_the_stop_by_less_than_a_tenth_of_a_second() {
         });
         let fastest = fastest.min().unwrap();
         assert!(fastest < Duration::from_millis(100), "{request:?}: {fastest:?}");
+    }
+}
+
+/// What a client may have sent when its server is stopped, and how much is answered before.
+const PARTS: [(&str, usize); 7] = [
+    ("", 0),
+    ("GET / HT", 0),
+    ("GET / HTTP/1.1\r\nHost: h\r\n", 0),
+    ("POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 10\r\n\r\nabc", 0),
+    ("POST / HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nab", 0),
+    ("GET / HTTP/1.1\r\nHost: h\r\n\r\n", 1),
+    ("GET / HTTP/1.1\r\nHost: h\r\n\r\nGET / HTTP/1.1\r\n", 1),
+];
+
+static COUNT_ALL: Routes<AtomicUsize> = routes(&[get("/", count), post("/", count)]);
+
+/// How the connections of these exchanges ended.
+fn ends(kept: &[KeptExchange]) -> Vec<String> {
+    kept.iter().flat_map(|it| &it.ends).map(ToString::to_string).collect()
+}
+
+#[test]
+fn a_connection_that_waits_for_a_request_or_for_its_rest_is_closed_at_once() {
+    for (bytes, answered) in PARTS {
+        let fastest = (0..3).map(|_| {
+            let server = Server::bind("127.0.0.1:0").unwrap().keep(10);
+            let exchanges = server.exchanges();
+            let server = server.start(&COUNT_ALL, AtomicUsize::new(0)).unwrap();
+            let mut client = Client::connect(server.address());
+            client.send(bytes);
+            (0..answered).for_each(|_| assert_eq!(client.response().status, 200));
+            let has_arrived = || {
+                let numbers = exchanges.numbers().into_iter();
+                let kept = numbers.filter_map(|number| exchanges.get(number));
+                kept.map(|kept| kept.request.total()).sum::<u64>() == bytes.len() as u64
+            };
+            let since = Instant::now();
+            while !has_arrived() || exchanges.connections().is_empty() {
+                assert!(since.elapsed() < TIMEOUT);
+                thread::yield_now();
+            }
+            let since = Instant::now();
+            server.stop().unwrap();
+            let took = since.elapsed();
+            assert_eq!(client.read_to_end(), b"", "nothing is wrong with the request: {bytes:?}");
+            // The client has sent no FIN.
+            let expected: &[&str] = if bytes.is_empty() { &[] } else { &["server closed"] };
+            assert_eq!(ends(&exchanges.all()), expected, "{bytes:?}");
+            took
+        });
+        let fastest = fastest.min().unwrap();
+        assert!(fastest < Duration::from_millis(40), "{bytes:?}: {fastest:?}");
+    }
+}
+
+#[test]
+fn a_request_that_has_arrived_is_answered_before_the_stop() {
+    for request in
+        [GET.to_owned(), GET.replace("HTTP/1.1", &format!("HTTP/1.1\r\nX: {:10000}", "y"))]
+    {
+        for _ in 0..20 {
+            let server = start();
+            let mut client = Client::connect(server.address());
+            client.send(&request);
+            server.stop().unwrap();
+            assert_eq!(client.response().text(), "0");
+        }
+    }
+}
+
+#[test]
+fn two_hundred_servers_with_an_idle_client_each_stop_in_less_than_a_second() {
+    let servers: Vec<_> = (0..200).map(|_| start()).collect();
+    let clients: Vec<Client> = servers.iter().map(|server| ask(server).1).collect();
+    let since = Instant::now();
+    drop(servers);
+    let took = since.elapsed();
+    assert!(took < Duration::from_secs(1), "{took:?}");
+    for mut client in clients {
+        assert_eq!(client.read_to_end(), b"");
     }
 }
 
@@ -153,7 +234,9 @@ fn until_entered(gate: &Gate, address: std::net::SocketAddr) -> Client {
 #[test]
 fn a_handler_that_does_not_return_is_left_behind_after_the_grace_time() {
     let gate = Arc::new(Gate::default());
-    let server = waiting(&gate).start(&WAIT, Arc::clone(&gate)).unwrap();
+    let server = waiting(&gate).keep(1);
+    let exchanges = server.exchanges();
+    let server = server.start(&WAIT, Arc::clone(&gate)).unwrap();
     let address = server.address();
     let mut client = until_entered(&gate, address);
     let since = Instant::now();
@@ -164,6 +247,9 @@ fn a_handler_that_does_not_return_is_left_behind_after_the_grace_time() {
     assert_eq!(client.read_to_end(), b"");
     assert!(std::net::TcpStream::connect(address).is_err());
     gate.open();
+    // The response cannot be written. The client has done nothing.
+    let kept = exchanges.wait_for(1, TIMEOUT);
+    assert_eq!(ends(&kept), ["server closed"]);
 }
 
 #[test]
