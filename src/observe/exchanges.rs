@@ -32,7 +32,7 @@ use super::feed::{KeptConnection, Subject};
 use super::follower::{Follower, Viewer, lock};
 use crate::net::server::{Server, ServerHandle};
 use crate::route::RouteRow;
-use crate::transcript::Transcript;
+use crate::transcript::{Item, Prose, Transcript};
 use demand::Demand;
 use state::{ExchangesState, SharedExchanges};
 use viewer::ExchangesOfServer;
@@ -43,6 +43,9 @@ pub use kept::{KeptBytes, KeptExchange, ReadOrWrite};
 /// Bytes that are kept of a message, unless told otherwise.
 const MESSAGE_BYTES: usize = 64 * 1024;
 
+/// The longest time for which [`ServerHandle::exchange`] waits.
+const EXCHANGE_WAIT: Duration = Duration::from_secs(5);
+
 /// Events that one call tells: each may come with a whole exchange.
 const MAX_TOLD: usize = 16;
 
@@ -52,7 +55,6 @@ const MAX_TOLD: usize = 16;
 /// can play again is a file with that text:
 ///
 /// ```
-/// use std::time::Duration;
 /// use openkitchen::{Request, Response, Routes, Server, get, routes};
 /// # use std::io::{Read, Write};
 ///
@@ -62,9 +64,9 @@ const MAX_TOLD: usize = 16;
 /// # let mut client = std::net::TcpStream::connect(server.address())?;
 /// # client.write_all(b"GET / HTTP/1.0\r\n\r\n")?;
 /// // ... the client under test sends a request ...
-/// let kept = server.exchanges().wait_for(1, Duration::from_secs(5));
-/// assert_eq!(kept.len(), 1, "{}", server.exchanges());
-/// assert!(kept[0].request.bytes().starts_with(b"GET / "), "{}", kept[0]);
+/// let kept = server.exchange(1);
+/// assert!(kept.request.bytes().starts_with(b"GET / HTTP/1.0\r\n"), "{kept}");
+/// assert_eq!(kept.response.text(), "Welcome!", "{}", server.exchanges());
 /// # let page = std::env::temp_dir().join(format!("exchanges-{}.wire", std::process::id()));
 /// std::fs::write(&page, server.exchanges().to_string())?;
 /// # std::fs::remove_file(page)?;
@@ -131,6 +133,29 @@ impl<S> ServerHandle<S> {
     #[track_caller]
     pub fn exchanges(&self) -> &Exchanges {
         kept(self.companion())
+    }
+
+    /// Waits until the exchange with this number is over, for five seconds at most, and returns it. The
+    /// first request that arrives begins exchange 1.
+    ///
+    /// ```
+    /// # use openkitchen::{Client, Request, Response, Routes, Server, get, routes};
+    /// # static ROUTES: Routes = routes(&[get("/menu", |_: &Request| Response::text("tea"))]);
+    /// let server = Server::bind("127.0.0.1:0")?.keep(100).start(&ROUTES, ())?;
+    /// # let mut client = Client::connect(server.address())?;
+    /// # client.send("GET /menu HTTP/1.1\r\nHost: h\r\nCookie: size=2\r\n\r\n")?;
+    /// // ... the client under test sends a request ...
+    /// let kept = server.exchange(1);
+    /// assert_eq!((kept.target(), kept.status), ("/menu".into(), Some(200)));
+    /// assert_eq!(kept.request.field("Cookie").as_deref(), Some("size=2"), "{kept}");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Panics
+    /// As [`Exchanges::expect`]; or if the server keeps none.
+    #[track_caller]
+    pub fn exchange(&self, number: u64) -> KeptExchange {
+        self.exchanges().expect(number, EXCHANGE_WAIT)
     }
 }
 
@@ -208,6 +233,30 @@ impl Exchanges {
         state.kept.iter().cloned().collect()
     }
 
+    /// Waits until the exchange with this number is over, for `timeout` at most, and returns it. They are
+    /// counted from 1, in the order in which they began.
+    ///
+    /// # Panics
+    /// It is not over in time, or not kept any more. The message says which, and has what crossed.
+    #[track_caller]
+    pub fn expect(&self, number: u64, timeout: Duration) -> KeptExchange {
+        let is_early = |state: &ExchangesState| match state.find(number) {
+            Some(exchange) => !exchange.is_over,
+            None => number > state.begun,
+        };
+        let (found, begun) = {
+            let state = self.shared.wait_while(timeout, is_early);
+            (state.find(number).cloned(), state.begun)
+        };
+        let why = match found {
+            Some(exchange) if exchange.is_over => return exchange,
+            Some(_) => format!("is not over in {timeout:?}"),
+            None if number > begun => format!("has not begun in {timeout:?}"),
+            None => "is not kept".into(),
+        };
+        panic!("exchange {number} {why}; until now:\n{self}");
+    }
+
     /// The exchange with this number, in flight or over, if it is kept.
     pub fn get(&self, number: u64) -> Option<KeptExchange> {
         lock(&self.shared.state).find(number).cloned()
@@ -216,10 +265,8 @@ impl Exchanges {
     /// The numbers of all exchanges that are kept, those in flight included, in the order in which they
     /// began.
     pub fn numbers(&self) -> Vec<u64> {
-        let state = lock(&self.shared.state);
-        let in_flight = state.connections.values().flat_map(|connection| &connection.exchanges);
         let mut numbers: Vec<u64> =
-            state.kept.iter().chain(in_flight).map(|it| it.number).collect();
+            lock(&self.shared.state).all().map(|exchange| exchange.number).collect();
         numbers.sort_unstable();
         numbers
     }
@@ -275,9 +322,18 @@ impl Exchanges {
         self.shared.changed.notify_all();
     }
 
-    /// All exchanges that are kept, as one transcript.
+    /// All exchanges that are kept, those in flight last, as one transcript. If there are none, a line of
+    /// prose says whether a request has arrived.
     pub fn transcript(&self) -> Transcript {
-        let items = self.all().iter().flat_map(|exchange| exchange.transcript().items).collect();
+        let (all, why_none) = {
+            let state = lock(&self.shared.state);
+            (state.all().cloned().collect::<Vec<_>>(), state.why_none())
+        };
+        let mut items: Vec<Item> =
+            all.iter().flat_map(|exchange| exchange.transcript().items).collect();
+        if items.is_empty() {
+            items.push(Item::Prose(Prose::new(&why_none)));
+        }
         Transcript { items }
     }
 }
@@ -334,7 +390,71 @@ mod tests {
         assert!(kept.took().is_some() && kept.request.is_whole() && kept.response.is_whole());
         let text = exchanges.transcript().to_string();
         assert!(text.ends_with("--- server closed\n--- client closed\n"), "{text}");
-        assert!(text.starts_with(">>> 27 bytes in 2 pieces, +"), "{text}");
+        let blocks: Vec<&str> = text.lines().filter(|line| line.contains(" bytes, +")).collect();
+        let blocks: Vec<&str> = blocks.iter().filter_map(|line| line.split(',').next()).collect();
+        assert_eq!(blocks, [">>> 10 bytes", ">>> 17 bytes", "<<< 25 bytes", "<<< 27 bytes"]);
+        assert_eq!(Transcript::parse(&text).unwrap().to_string(), text);
+    }
+
+    #[test]
+    fn a_transcript_has_what_is_in_flight_or_says_that_nothing_has_arrived() {
+        let exchanges = Exchanges::new(1);
+        let follower = Follower::new(vec![exchanges.viewer()]);
+        let expected = "# no request has arrived, and no connection was opened\n";
+        assert_eq!(exchanges.to_string(), expected);
+        follower.opened(1, ([127, 0, 0, 1], 4000).into());
+        let expected = "# no request has arrived; 1 connection was opened\n";
+        assert_eq!(exchanges.to_string(), expected);
+        follower.received(1, &GET[..9]);
+        let text = exchanges.to_string();
+        assert!(text.starts_with(">>> 9 bytes") && text.ends_with("\nGET / HTT\\\n"), "{text}");
+        follower.received(1, &GET[9..]);
+        follower.sent(1, b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhel");
+        let text = exchanges.to_string();
+        assert!(text.contains("\n<<< 41 bytes") && text.ends_with("\nhel\\\n"), "{text}");
+        assert_eq!(exchanges.all().len(), 0);
+        // In flight after those that are over, in the order in which they began.
+        follower.opened(2, ([127, 0, 0, 1], 4000).into());
+        follower.received(2, &GET.repeat(2));
+        follower.sent(2, NO_CONTENT);
+        let text = exchanges.to_string();
+        let order: Vec<_> = text.lines().filter(|line| line.starts_with(">>>")).collect();
+        assert!(
+            order[0].starts_with(">>> @2 27 bytes") && order[1].starts_with(">>> 9 "),
+            "{text}"
+        );
+        assert!(order[2].starts_with(">>> 18 ") && order[3].starts_with(">>> @2 27 "), "{text}");
+        let none = Exchanges::new(0);
+        let follower = Follower::new(vec![none.viewer()]);
+        follower.opened(1, ([127, 0, 0, 1], 4000).into());
+        follower.received(1, GET);
+        follower.sent(1, NO_CONTENT);
+        assert_eq!(none.to_string(), "# no exchange is kept; 1 request has arrived\n");
+    }
+
+    #[test]
+    fn an_exchange_that_is_not_there_is_a_panic_that_says_what_crossed() {
+        let (exchanges, follower) = followed(1, 1024);
+        let why = |number: u64| {
+            let call = || exchanges.expect(number, Duration::from_millis(1));
+            let panic = std::panic::catch_unwind(std::panic::AssertUnwindSafe(call)).unwrap_err();
+            panic.downcast_ref::<String>().unwrap().clone()
+        };
+        let expected = "exchange 1 has not begun in 1ms; until now:\n\
+            # no request has arrived; 1 connection was opened\n";
+        assert_eq!(why(1), expected);
+        follower.received(1, &GET[..9]);
+        let text = why(1);
+        assert!(
+            text.starts_with("exchange 1 is not over in 1ms; until now:\n>>> 9 bytes"),
+            "{text}"
+        );
+        follower.received(1, &GET[9..]);
+        follower.sent(1, NO_CONTENT);
+        assert_eq!(exchanges.expect(1, Duration::ZERO).status, Some(204));
+        follower.received(1, GET);
+        follower.sent(1, NO_CONTENT);
+        assert!(why(1).starts_with("exchange 1 is not kept; until now:\n>>> 27 bytes"));
     }
 
     /// The events after this one, each as text, and the number after which to ask next.

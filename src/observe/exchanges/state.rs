@@ -14,6 +14,7 @@ use std::time::{Duration, Instant, SystemTime};
 
 use super::demand::Demand;
 use super::kept::{EXCHANGE_BYTES, KeptExchange, MAX_READS, READ_BYTES};
+use crate::message::counted::counted;
 use crate::message::dialogue::{Followed, Side};
 use crate::message::ending::Ending;
 use crate::observe::feed::{ConnectionState, Feed, KeptConnection, Subject};
@@ -44,6 +45,8 @@ pub(super) struct ExchangesState {
     pub connections: HashMap<ConnectionKey, ConnectionInFlight>,
     /// Exchanges that are over, since the start.
     pub over: u64,
+    /// Connections that were opened, since the start.
+    pub opened: u64,
     /// What all exchanges take in memory.
     pub bytes: usize,
     /// The exchanges of `kept` that are set aside.
@@ -127,6 +130,30 @@ impl ExchangesState {
         self.kept.iter().rev().chain(in_flight).find(|exchange| exchange.number == number)
     }
 
+    /// All exchanges: those that are over, in the order in which they ended, then those in flight, in the
+    /// order in which they began.
+    pub fn all(&self) -> impl Iterator<Item = &KeptExchange> {
+        let mut in_flight: Vec<&KeptExchange> =
+            self.connections.values().flat_map(|connection| &connection.exchanges).collect();
+        in_flight.sort_unstable_by_key(|exchange| exchange.number);
+        self.kept.iter().chain(in_flight)
+    }
+
+    /// Why there is no exchange, in a few words.
+    pub fn why_none(&self) -> String {
+        match (self.begun, self.opened) {
+            (0, 0) => "no request has arrived, and no connection was opened".into(),
+            (0, opened) => {
+                let opened = counted(opened, "connection was", "connections were");
+                format!("no request has arrived; {opened} opened")
+            }
+            (begun, _) => {
+                let begun = counted(begun, "request has", "requests have");
+                format!("no exchange is kept; {begun} arrived")
+            }
+        }
+    }
+
     /// Tells readers of the feed what has happened to a connection.
     pub fn tell_connection(&mut self, key: ConnectionKey, state: ConnectionState) {
         let Some(connection) = self.connections.get_mut(&key) else { return };
@@ -154,6 +181,11 @@ impl ExchangesState {
         // After its end, the server reads only to drain what the client had sent.
         if position.is_none() && connection.server_ended {
             return;
+        }
+        // Each exchange has a request. What the server sends without one belongs to the last exchange.
+        if position.is_none() && from == Side::Server && connection.told.exchanges > 0 {
+            let at = at.saturating_duration_since(connection.opened);
+            return self.add_surplus(key, bytes, at, shared);
         }
         let cost = if position.is_none() { EXCHANGE_BYTES } else { 0 };
         let kept = bytes.len().min(shared.message_bytes);
@@ -196,6 +228,28 @@ impl ExchangesState {
             exchange.event = self.feed.push(exchange.subject());
         }
         self.keep_while(key, shared.capacity, KeptExchange::is_whole);
+    }
+
+    /// Adds bytes that the server sent after the end of its last response, if that exchange is kept.
+    fn add_surplus(
+        &mut self,
+        key: ConnectionKey,
+        bytes: &[u8],
+        at: Duration,
+        shared: &SharedExchanges,
+    ) {
+        let left =
+            self.make_room(READ_BYTES + bytes.len().min(shared.message_bytes), shared.budget());
+        let Some(last) = self.of_connection(key).next_back() else { return };
+        let before = last.response.memory();
+        let room = shared.message_bytes.saturating_sub(last.response.bytes().len());
+        last.response.push(bytes, at, room.min(left.saturating_sub(READ_BYTES)));
+        let (grown, subject) = (last.response.memory() - before, last.subject());
+        self.bytes += grown;
+        let event = self.feed.push(subject);
+        if let Some(last) = self.of_connection(key).next_back() {
+            last.event = event;
+        }
     }
 
     /// Ends a message of this side that has no known end, because the next one has begun.

@@ -61,6 +61,7 @@ impl ExchangesOfServer {
             is_lost: false,
         };
         self.shared.change(|state| {
+            state.opened += 1;
             state.connections.insert((self.server, connection), in_flight);
             state.feed.push(Subject::Connection(told));
         });
@@ -263,7 +264,45 @@ mod tests {
         // The bytes beyond the bound are counted, and timed.
         assert!(kept.took() >= Some(Duration::from_millis(2)), "{:?}", kept.took());
         let text = kept.transcript().to_string();
-        assert!(text.contains("\n<<< 29 bytes in 2 pieces, +"), "{text}");
+        assert!(text.contains("\n<<< 19 bytes, +"), "{text}");
+        assert!(
+            text.contains("\n<<< 10 bytes, +") && text.contains("\nt\\{9 bytes}\\\n"),
+            "{text}"
+        );
+    }
+
+    #[test]
+    fn bytes_after_the_end_of_a_response_belong_to_it_and_begin_no_exchange() {
+        let (exchanges, follower) = followed(2, 100);
+        let response = b"HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\nhello";
+        follower.sent(1, b"a greeting");
+        for number in 1..=3 {
+            follower.received(1, GET);
+            follower.sent(1, response);
+            let kept = exchanges.expect(number, Duration::ZERO);
+            let (text, is_first) = (kept.to_string(), number == 1);
+            assert!(kept.response.bytes().ends_with(response), "{text}");
+            assert_eq!(text.matches("\n<<< 43 bytes").count(), 1, "one write: {text}");
+            assert_eq!(kept.response.bytes().starts_with(b"a greeting"), is_first, "{text}");
+        }
+        let [_, last] = &exchanges.wait_for(4, Duration::ZERO)[..] else { panic!("two are kept") };
+        assert_eq!(
+            (last.number, last.response.text(), exchanges.numbers()),
+            (3, "hel".into(), vec![2, 3])
+        );
+        // More of it, up to the bound and beyond, and when the exchange is not kept any more.
+        (0..10).for_each(|_| follower.sent(1, b"0123456789"));
+        let last = exchanges.expect(3, Duration::ZERO);
+        assert_eq!((last.response.bytes().len(), last.response.total()), (100, 143));
+        for connection in 2..=3 {
+            follower.opened(connection, ([127, 0, 0, 1], 4000).into());
+            follower.received(connection, GET);
+            follower.sent(connection, NO_CONTENT);
+        }
+        follower.sent(1, b"still more");
+        assert_eq!(exchanges.numbers(), [4, 5]);
+        let state = lock(&exchanges.shared.state);
+        assert_eq!(state.kept.iter().map(KeptExchange::memory).sum::<usize>(), state.bytes);
     }
 
     #[test]
