@@ -7,13 +7,14 @@
 //! request 1   ── Follower ──>  kept while it is in flight
 //! response 1  ── Follower ──>  over: the newest of the last 100
 //! ```
-//! An exchange is a request and the responses to it, interim ones included. It is over when the final
-//! response and the request have ended, or with its connection. Bytes that are no message belong to the
-//! exchange that is in flight.
+//! An exchange is a request and what the server sends until it answers the next one: the responses,
+//! interim ones included, and bytes that are none. It is over when the final response and the request
+//! have ended, when the next request is answered, or with its connection.
 //!
 //! Bounds: the number of exchanges that are kept, and the bytes and reads of each message. All of them
 //! together, those in flight included, take at most as many bytes as the exchanges that may be kept.
-//! Beyond that the oldest are dropped. A connection for which there is no room even then is not kept.
+//! Beyond that the oldest are dropped, and of those in flight only the first KiB of each message is kept.
+//! A connection for which there is no room even then is not kept.
 //!
 //! What changes is told to those that wait for it, as numbered events.  Next: `kept`.
 
@@ -23,6 +24,7 @@ mod viewer;
 mod demand;
 
 use std::any::Any;
+use std::collections::HashMap;
 use std::fmt;
 use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, Condvar, Mutex};
@@ -30,6 +32,7 @@ use std::time::Duration;
 
 use super::feed::{KeptConnection, Subject};
 use super::follower::{Follower, Viewer, lock};
+use crate::message::counted::counted;
 use crate::net::server::{Server, ServerHandle};
 use crate::route::RouteRow;
 use crate::transcript::{Item, Prose, Transcript};
@@ -42,6 +45,10 @@ pub use kept::{KeptBytes, KeptExchange, ReadOrWrite};
 
 /// Bytes that are kept of a message, unless told otherwise.
 const MESSAGE_BYTES: usize = 64 * 1024;
+
+/// The longest time for which [`Exchanges::transcript`] waits. A write is reported within microseconds, if
+/// its thread runs.
+const SENT_WAIT: Duration = Duration::from_millis(50);
 
 /// The longest time for which [`ServerHandle::exchange`] waits.
 const EXCHANGE_WAIT: Duration = Duration::from_secs(5);
@@ -324,15 +331,34 @@ impl Exchanges {
 
     /// All exchanges that are kept, those in flight last, as one transcript. If there are none, a line of
     /// prose says whether a request has arrived.
+    ///
+    /// A client may have its response a moment before it is known here. So this waits a moment, if a
+    /// handler has returned and no byte of its response is known.
     pub fn transcript(&self) -> Transcript {
-        let (all, why_none) = {
-            let state = lock(&self.shared.state);
-            (state.all().cloned().collect::<Vec<_>>(), state.why_none())
+        let (all, why_none, lost) = {
+            let state = self.shared.wait_while(SENT_WAIT, ExchangesState::is_sending);
+            (state.all().cloned().collect::<Vec<_>>(), state.why_none(), state.lost)
         };
-        let mut items: Vec<Item> =
-            all.iter().flat_map(|exchange| exchange.transcript().items).collect();
+        // Each server counts its connections from 1, so those of several need other names.
+        let is_one_server = all.iter().all(|exchange| exchange.server == all[0].server);
+        let mut names = HashMap::new();
+        let mut items = Vec::new();
+        for exchange in &all {
+            let next = names.len() as u64 + 1;
+            let name = match is_one_server {
+                true => exchange.connection,
+                false => *names.entry((exchange.server, exchange.connection)).or_insert(next),
+            };
+            let name = u32::try_from(name).unwrap_or(u32::MAX);
+            items.extend(exchange.items(name, exchange.request.bytes(), exchange.response.bytes()));
+        }
         if items.is_empty() {
             items.push(Item::Prose(Prose::new(&why_none)));
+        }
+        if lost > 0 {
+            let lost = counted(lost, "connection was", "connections were");
+            let why = format!("{lost} not kept to the end: there was no room for more exchanges");
+            items.push(Item::Prose(Prose::new(&why)));
         }
         Transcript { items }
     }

@@ -27,6 +27,9 @@ use crate::transcript::{Block, Bytes, Event, EventKind, Item, Note, Transcript};
 pub(super) const EXCHANGE_BYTES: usize = size_of::<KeptExchange>() + 64;
 pub(super) const READ_BYTES: usize = size_of::<ReadOrWrite>();
 
+/// Bytes that are kept of a message in flight if there is no room for more: most heads have less.
+const CUT_BYTES: usize = 1024;
+
 /// Reads or writes of a message that are kept. The last one stands for those beyond.
 pub(super) const MAX_READS: usize = 1024;
 
@@ -86,6 +89,8 @@ pub struct KeptExchange {
     pub(super) server: u64,
     /// The number of its last event.
     pub(super) event: u64,
+    /// Which of all that are over it is, from 1; 0 while it is in flight.
+    pub(super) over: u64,
 }
 
 /// The bytes of a message, with the reads or writes in which they crossed. What the server sends after the
@@ -252,10 +257,28 @@ impl KeptBytes {
         self.bytes.len() + self.reads.len() * READ_BYTES
     }
 
+    /// Whether bytes of it are not kept.
+    pub(super) fn is_cut(&self) -> bool {
+        self.total > self.bytes.len() as u64
+    }
+
+    /// Drops all but the first bytes. Returns how much memory that frees.
+    pub(super) fn cut(&mut self) -> usize {
+        let before = self.memory();
+        self.bytes.truncate(CUT_BYTES);
+        self.bytes.shrink_to_fit();
+        let mut room = self.bytes.len();
+        self.reads.retain_mut(|read| {
+            read.length = read.length.min(room);
+            room -= read.length;
+            read.length > 0
+        });
+        before - self.memory()
+    }
+
     /// Appends bytes of one read, and keeps at most `room` of them.
     pub(super) fn push(&mut self, bytes: &[u8], at: Duration, room: usize) {
-        // What is kept has no gap.
-        let room = if self.total > self.bytes.len() as u64 { 0 } else { room };
+        let room = if self.is_cut() { 0 } else { room }; // what is kept has no gap
         self.total += bytes.len() as u64;
         let (first, last) = self.times.unwrap_or((at, at));
         self.count += u64::from(self.count == 0 || last != at);
@@ -322,6 +345,7 @@ impl KeptExchange {
             is_aside: false,
             server,
             event: 0,
+            over: 0,
         }
     }
 
@@ -356,6 +380,11 @@ impl KeptExchange {
     #[doc(hidden)]
     pub fn transcript_with(&self, request: &[u8], response: &[u8]) -> Transcript {
         let connection = u32::try_from(self.connection).unwrap_or(u32::MAX);
+        Transcript { items: self.items(connection, request, response) }
+    }
+
+    /// The items of its transcript, where its connection has this name.
+    pub(super) fn items(&self, connection: u32, request: &[u8], response: &[u8]) -> Vec<Item> {
         let mut blocks: Vec<KeptBlock<'_>> =
             self.request.blocks(request).chain(self.response.blocks(response)).collect();
         blocks.sort_by_key(|block| block.begun); // of two at one time, the request's is first
@@ -377,7 +406,7 @@ impl KeptExchange {
         }
         let end = |&kind| Item::Event(Event { connection, kind, note: Note::default() });
         items.extend(self.ends.iter().map(end));
-        Transcript { items }
+        items
     }
 
     pub(super) fn memory(&self) -> usize {

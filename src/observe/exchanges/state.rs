@@ -4,8 +4,8 @@
 //! request head ──> in flight, in its connection ── both messages are whole ──> over ── too many ──> dropped
 //! ```
 //! Bounds: the number of exchanges that are over, and the bytes of all exchanges, those in flight
-//! included. Where a new exchange does not fit, the oldest are dropped first. Where that is not enough,
-//! its connection is not kept any more.  Next: `viewer`.
+//! included. Where there is no room, the oldest are dropped, and long messages in flight are cut. Where
+//! that is not enough, the connection is not kept any more.  Next: `viewer`.
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::atomic::AtomicU64;
@@ -13,7 +13,7 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant, SystemTime};
 
 use super::demand::Demand;
-use super::kept::{EXCHANGE_BYTES, KeptExchange, MAX_READS, READ_BYTES};
+use super::kept::{EXCHANGE_BYTES, KeptBytes, KeptExchange, MAX_READS, READ_BYTES};
 use crate::message::counted::counted;
 use crate::message::dialogue::{Followed, Side};
 use crate::message::ending::Ending;
@@ -47,8 +47,12 @@ pub(super) struct ExchangesState {
     pub over: u64,
     /// Connections that were opened, since the start.
     pub opened: u64,
+    /// Connections for whose exchanges there was no room, since the start.
+    pub lost: u64,
     /// What all exchanges take in memory.
     pub bytes: usize,
+    /// What those of `kept` take of it.
+    pub kept_bytes: usize,
     /// The exchanges of `kept` that are set aside.
     pub aside: usize,
     /// Exchanges that have begun, since the start.
@@ -70,6 +74,10 @@ pub(super) struct ConnectionInFlight {
     pub opened: Instant,
     pub opened_at: SystemTime,
     pub server_ended: bool,
+    /// The number of the exchange that the server answers, if it tells that.
+    pub answering: Option<u64>,
+    /// Which of all that are over its last exchange was: see [`KeptExchange`].
+    pub last_over: u64,
     pub exchanges: VecDeque<KeptExchange>,
     /// Whether there was no room for an exchange. Requests and responses are not paired any more.
     pub is_lost: bool,
@@ -110,9 +118,19 @@ impl SharedExchanges {
 }
 
 impl ExchangesState {
-    /// Returns how many bytes of memory are left. Drops the oldest exchanges if it is less than `wanted`.
+    /// Returns how many bytes of memory are left. If it is less than `wanted`, drops the oldest exchanges, and
+    /// cuts those in flight: first these if they take more than half, so that an upload drops no exchange
+    /// that is over.
     pub fn make_room(&mut self, wanted: usize, budget: usize) -> usize {
-        while budget.saturating_sub(self.bytes) < wanted && self.drop_kept(0) {}
+        while budget.saturating_sub(self.bytes) < wanted {
+            let is_freed = match self.bytes - self.kept_bytes > budget / 2 {
+                true => self.cut_longest() || self.drop_kept(0),
+                false => self.drop_kept(0) || self.cut_longest(),
+            };
+            if !is_freed {
+                break;
+            }
+        }
         budget.saturating_sub(self.bytes)
     }
 
@@ -120,8 +138,19 @@ impl ExchangesState {
     fn drop_kept(&mut self, index: usize) -> bool {
         let Some(dropped) = self.kept.remove(index) else { return false };
         self.bytes -= dropped.memory();
+        self.kept_bytes -= dropped.memory();
         self.aside -= usize::from(dropped.is_aside);
         true
+    }
+
+    /// Keeps only the first bytes of the longest message in flight; false if it is short.
+    fn cut_longest(&mut self) -> bool {
+        let in_flight =
+            self.connections.values_mut().flat_map(|connection| &mut connection.exchanges);
+        let messages = in_flight.flat_map(|it| [&mut it.request, &mut it.response]);
+        let freed = messages.max_by_key(|it| it.bytes().len()).map_or(0, KeptBytes::cut);
+        self.bytes -= freed;
+        freed > 0
     }
 
     /// The exchange with this number.
@@ -137,6 +166,14 @@ impl ExchangesState {
             self.connections.values().flat_map(|connection| &connection.exchanges).collect();
         in_flight.sort_unstable_by_key(|exchange| exchange.number);
         self.kept.iter().chain(in_flight)
+    }
+
+    /// Whether a handler has returned and nothing of its response is known to be sent.
+    pub fn is_sending(&self) -> bool {
+        let mut answering = self.connections.values().filter_map(|connection| {
+            connection.exchanges.iter().find(|it| Some(it.number) == connection.answering)
+        });
+        answering.any(|it| it.handled_at.is_some() && it.response.total() == 0)
     }
 
     /// Why there is no exchange, in a few words.
@@ -176,24 +213,34 @@ impl ExchangesState {
             self.end_unframed(key, from, shared.capacity);
         }
         let Some(connection) = self.connections.get(&key).filter(|it| !it.is_lost) else { return };
-        let is_open = |exchange: &KeptExchange| !exchange.message(from).is_whole;
-        let position = connection.exchanges.iter().position(is_open);
+        let at = at.saturating_duration_since(connection.opened);
+        // A server tells which request it answers; a refused one has no route. Else the bytes tell it.
+        let is_next = |exchange: &KeptExchange| {
+            !exchange.message(from).is_whole
+                && match (from, connection.answering) {
+                    (Side::Server, Some(number)) => exchange.number == number,
+                    (Side::Server, None) => !has_routes || exchange.routed_at.is_none(),
+                    (Side::Client, _) => true,
+                }
+        };
+        let position = connection.exchanges.iter().position(is_next);
         // After its end, the server reads only to drain what the client had sent.
         if position.is_none() && connection.server_ended {
             return;
         }
         // Each exchange has a request. What the server sends without one belongs to the last exchange.
         if position.is_none() && from == Side::Server && connection.told.exchanges > 0 {
-            let at = at.saturating_duration_since(connection.opened);
             return self.add_surplus(key, bytes, at, shared);
         }
         let cost = if position.is_none() { EXCHANGE_BYTES } else { 0 };
-        let kept = bytes.len().min(shared.message_bytes);
+        let is_cut = position.is_some_and(|at| connection.exchanges[at].message(from).is_cut());
+        let kept = if is_cut { 0 } else { bytes.len().min(shared.message_bytes) };
         let wanted = cost + if kept > 0 { READ_BYTES + kept } else { 0 };
         let left = self.make_room(wanted, shared.budget());
         let Some(connection) = self.connections.get_mut(&key) else { return };
         if left < cost {
             connection.is_lost = true;
+            self.lost += 1;
             let exchanges = std::mem::take(&mut connection.exchanges);
             self.bytes -= exchanges.iter().map(KeptExchange::memory).sum::<usize>();
             return;
@@ -205,7 +252,6 @@ impl ExchangesState {
             let (told, opened) = (&connection.told, connection.opened_at);
             connection.exchanges.push_back(KeptExchange::new(key.0, told, opened, self.begun));
         }
-        let at = at.saturating_duration_since(connection.opened);
         let exchange = &mut connection.exchanges[position];
         let is_final = range.ending != Some(Ending::Interim);
         if from == Side::Server && is_final {
@@ -238,17 +284,18 @@ impl ExchangesState {
         at: Duration,
         shared: &SharedExchanges,
     ) {
-        let left =
-            self.make_room(READ_BYTES + bytes.len().min(shared.message_bytes), shared.budget());
-        let Some(last) = self.of_connection(key).next_back() else { return };
-        let before = last.response.memory();
-        let room = shared.message_bytes.saturating_sub(last.response.bytes().len());
-        last.response.push(bytes, at, room.min(left.saturating_sub(READ_BYTES)));
-        let (grown, subject) = (last.response.memory() - before, last.subject());
-        self.bytes += grown;
-        let event = self.feed.push(subject);
-        if let Some(last) = self.of_connection(key).next_back() {
+        let wanted = READ_BYTES + bytes.len().min(shared.message_bytes);
+        let left = self.make_room(wanted, shared.budget());
+        let Some(connection) = self.connections.get(&key) else { return };
+        let (answering, event) = (connection.answering, self.feed.last + 1);
+        let pushed = self.change_one(key, answering, |last| {
+            let room = shared.message_bytes.saturating_sub(last.response.bytes().len());
+            last.response.push(bytes, at, room.min(left.saturating_sub(READ_BYTES)));
             last.event = event;
+            last.subject()
+        });
+        if let Some(subject) = pushed {
+            self.feed.push(subject);
         }
     }
 
@@ -267,16 +314,18 @@ impl ExchangesState {
         &mut self,
         key: ConnectionKey,
         capacity: usize,
-        is_over: fn(&KeptExchange) -> bool,
+        is_over: impl Fn(&KeptExchange) -> bool,
     ) {
         let Some(connection) = self.connections.get_mut(&key) else { return };
-        while connection.exchanges.front().is_some_and(is_over) {
+        while connection.exchanges.front().is_some_and(&is_over) {
             let Some(mut exchange) = connection.exchanges.pop_front() else { break };
             exchange.is_over = true;
             exchange.event = self.feed.push(exchange.subject());
             self.aside += usize::from(exchange.is_aside);
-            self.kept.push_back(exchange);
             self.over += 1;
+            (exchange.over, connection.last_over) = (self.over, self.over);
+            self.kept_bytes += exchange.memory();
+            self.kept.push_back(exchange);
         }
         for (is_aside, most) in [(false, capacity), (true, MAX_ASIDE)] {
             let count = |state: &ExchangesState| match is_aside {
@@ -290,17 +339,31 @@ impl ExchangesState {
         }
     }
 
-    /// The exchanges of a connection, the oldest first.
-    pub fn of_connection(
+    /// Changes one exchange of a connection, if it is kept: the one with this number, or the last. It may
+    /// be in flight, or be the last that is over.
+    pub fn change_one<T>(
         &mut self,
         key: ConnectionKey,
-    ) -> impl DoubleEndedIterator<Item = &mut KeptExchange> {
-        let kept = self
-            .kept
-            .iter_mut()
-            .filter(move |exchange| (exchange.server, exchange.connection) == key);
-        let connection = self.connections.get_mut(&key).into_iter();
-        kept.chain(connection.flat_map(|connection| connection.exchanges.iter_mut()))
+        number: Option<u64>,
+        change: impl FnOnce(&mut KeptExchange) -> T,
+    ) -> Option<T> {
+        let is_it = |exchange: &KeptExchange| number.is_none_or(|number| exchange.number == number);
+        let connection = self.connections.get_mut(&key)?;
+        let in_flight = connection.exchanges.iter_mut().rev().find(|exchange| is_it(exchange));
+        let is_over = in_flight.is_none();
+        let exchange = match in_flight {
+            Some(exchange) => exchange,
+            None => {
+                let last = self.kept.binary_search_by_key(&connection.last_over, |it| it.over);
+                last.ok().map(|at| &mut self.kept[at]).filter(|exchange| is_it(exchange))?
+            }
+        };
+        let before = exchange.memory();
+        let result = change(exchange);
+        let grown = exchange.memory() - before;
+        self.bytes += grown;
+        self.kept_bytes += if is_over { grown } else { 0 };
+        Some(result)
     }
 }
 
@@ -309,6 +372,7 @@ mod tests {
     use super::super::tests::{GET, NO_CONTENT, followed, lengths};
     use super::*;
     use crate::net::observer::Observer;
+    use crate::transcript::Transcript;
 
     #[test]
     fn pipelined_exchanges_are_kept_in_order_and_the_oldest_are_dropped() {
@@ -343,6 +407,41 @@ mod tests {
     }
 
     #[test]
+    fn uploads_in_flight_push_out_no_exchange_that_is_over() {
+        for (capacity, uploads) in [(1, 3), (20, 300)] {
+            let (exchanges, follower) = followed(capacity, 64 * 1024);
+            let exchange = |connection| {
+                follower.opened(connection, ([127, 0, 0, 1], 4000).into());
+                follower.received(connection, GET);
+                follower.sent(connection, NO_CONTENT);
+            };
+            for upload in 0..uploads {
+                follower.opened(upload, ([127, 0, 0, 1], 4000).into());
+                follower.received(upload, b"POST / HTTP/1.1\r\nContent-Length: 1000000\r\n\r\n");
+                (0..64).for_each(|_| follower.received(upload, &[b'x'; 1024]));
+            }
+            (0..100).for_each(|number| exchange(uploads + number));
+            (0..uploads).for_each(|upload| follower.received(upload, &[b'x'; 1024]));
+            let kept = exchanges.all();
+            assert_eq!(kept.len(), capacity);
+            let expected: Vec<_> = (uploads + 100 - capacity as u64..uploads + 100).collect();
+            assert_eq!(kept.iter().map(|it| it.connection).collect::<Vec<_>>(), expected);
+            let state = lock(&exchanges.shared.state);
+            assert!(state.bytes <= exchanges.shared.budget());
+            let memory = |all: &mut dyn Iterator<Item = &KeptExchange>| -> usize {
+                all.map(KeptExchange::memory).sum()
+            };
+            assert_eq!(memory(&mut state.kept.iter()), state.kept_bytes);
+            assert_eq!(memory(&mut state.all()), state.bytes);
+            let first = state.all().find(|it| it.connection == 0).unwrap();
+            assert!(first.request.bytes().starts_with(b"POST / HTTP/1.1\r\n"));
+            assert_eq!(first.request.total(), 44 + 65 * 1024);
+            drop(state);
+            assert!(Transcript::parse(&exchanges.to_string()).is_ok());
+        }
+    }
+
+    #[test]
     fn as_many_exchanges_are_kept_as_was_asked_for() {
         for (capacity, message_bytes) in [(0, 100), (1, 0), (10, 0), (100, 30), (10, usize::MAX)] {
             let (exchanges, follower) = followed(capacity, message_bytes);
@@ -368,5 +467,8 @@ mod tests {
         follower.sent(2, NO_CONTENT);
         let kept: Vec<_> = exchanges.all().iter().map(|kept| kept.connection).collect();
         assert_eq!(kept, [2]);
+        let end =
+            "\n# 1 connection was not kept to the end: there was no room for more exchanges\n";
+        assert!(exchanges.to_string().ends_with(end), "{exchanges}");
     }
 }

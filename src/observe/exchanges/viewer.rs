@@ -18,7 +18,7 @@ use super::demand::Demand;
 use super::kept::KeptExchange;
 use super::state::{ConnectionInFlight, SharedExchanges};
 use crate::message::dialogue::Side;
-use crate::net::observer::End;
+use crate::net::observer::{Answered, End};
 use crate::observe::feed::{ConnectionState, KeptConnection, Subject};
 use crate::observe::follower::{FollowedBytes, Viewer, end_event, lock};
 use crate::route::RouteRow;
@@ -57,6 +57,8 @@ impl ExchangesOfServer {
             opened,
             opened_at,
             server_ended: false,
+            answering: None,
+            last_over: 0,
             exchanges: VecDeque::new(),
             is_lost: false,
         };
@@ -78,20 +80,15 @@ impl ExchangesOfServer {
         let at = Instant::now();
         let mut state = lock(&self.shared.state);
         let key = (self.server, connection);
-        let Some(opened) = state.connections.get(&key).map(|connection| connection.opened) else {
-            return;
-        };
-        let at = at.saturating_duration_since(opened);
+        let Some(in_flight) = state.connections.get(&key) else { return };
+        let at = at.saturating_duration_since(in_flight.opened);
+        let answering = in_flight.answering;
         if wanted > 0 && state.make_room(wanted, self.shared.budget()) < wanted {
             return;
         }
-        let mut answered = state.of_connection(key).rev();
-        let Some(exchange) = answered.find(|it| it.routed_at.is_some()) else { return };
-        let before = exchange.memory();
-        change(exchange, at);
-        let grown = exchange.memory() - before;
-        drop(answered);
-        state.bytes += grown;
+        if answering.is_some() {
+            state.change_one(key, answering, |exchange| change(exchange, at));
+        }
     }
 }
 
@@ -124,14 +121,15 @@ impl Viewer for ExchangesOfServer {
             let is_all_aside = in_flight.aside > 0 && in_flight.aside == in_flight.told.exchanges;
             let was_all_aside = std::mem::replace(&mut in_flight.told.is_aside, is_all_aside);
             let told = in_flight.told;
-            let Some(exchange) = state.of_connection(key).find(|it| it.routed_at.is_none()) else {
-                return;
-            };
+            let mut not_routed = in_flight.exchanges.iter_mut();
+            let Some(exchange) = not_routed.find(|it| it.routed_at.is_none()) else { return };
             (exchange.route, exchange.routed_at) = (route.copied(), Some(at));
             (exchange.is_aside, exchange.event) = (is_aside, event);
-            let (number, is_over) = (exchange.number, exchange.is_over);
-            state.aside += usize::from(is_aside && is_over);
+            let number = exchange.number;
+            in_flight.answering = Some(number);
             state.feed.push(Subject::Exchange { number, is_aside });
+            // Those before are answered, also where that cannot be seen in their bytes.
+            state.keep_while(key, self.shared.capacity, |it| it.number < number);
             if is_all_aside != was_all_aside {
                 let told = KeptConnection { is_newly_aside: is_all_aside, ..told };
                 state.feed.push(Subject::Connection(told));
@@ -152,6 +150,13 @@ impl Viewer for ExchangesOfServer {
         self.change_answered(connection, bytes, |exchange, _| exchange.notes = notes.to_vec());
     }
 
+    fn answered(&self, connection: u64, _: &Answered<'_>) {
+        let mut state = lock(&self.shared.state);
+        if let Some(in_flight) = state.connections.get_mut(&(self.server, connection)) {
+            in_flight.answering = None;
+        }
+    }
+
     fn ended(&self, connection: u64, end: End) {
         self.shared.change(|state| {
             let Some(in_flight) = state.connections.get_mut(&(self.server, connection)) else {
@@ -161,18 +166,17 @@ impl Viewer for ExchangesOfServer {
             in_flight.server_ended |= end.side() == Side::Server;
             let server_ended = in_flight.server_ended;
             state.tell_connection((self.server, connection), ConnectionState::Ended(end));
-            if let Some(last) = state.of_connection((self.server, connection)).next_back() {
-                last.ends.push(kind);
+            let key = (self.server, connection);
+            state.change_one(key, None, |last| last.ends.push(kind));
+            let Some(in_flight) = state.connections.get_mut(&key).filter(|_| server_ended) else {
+                return;
+            };
+            for exchange in &mut in_flight.exchanges {
+                let response = &mut exchange.response;
+                response.is_whole |= end.is_fin_of_server() && response.ends_with_connection;
             }
-            if server_ended {
-                for exchange in state.of_connection((self.server, connection)) {
-                    let response = &mut exchange.response;
-                    response.is_whole |= end.is_fin_of_server() && response.ends_with_connection;
-                }
-                // A refused request has no end, and its response has.
-                let is_answered = |exchange: &KeptExchange| exchange.response.is_whole;
-                state.keep_while((self.server, connection), self.shared.capacity, is_answered);
-            }
+            // A refused request has no end, and its response has.
+            state.keep_while(key, self.shared.capacity, |exchange| exchange.response.is_whole);
         });
     }
 
@@ -316,6 +320,67 @@ mod tests {
         first.sent(1, b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n");
         let statuses: Vec<_> = exchanges.all().iter().map(|kept| kept.status).collect();
         assert_eq!(statuses, [Some(204), Some(200)]);
+        // Both connections are the first of their server.
+        let text = exchanges.to_string();
+        let names: Vec<&str> = text.lines().filter_map(|it| it.split(" bytes").next()).collect();
+        let names: Vec<&&str> = names.iter().filter(|it| it.starts_with(['>', '<'])).collect();
+        assert_eq!(names, [&">>> 27", &"<<< 27", &">>> @2 27", &"<<< @2 38"], "{text}");
+    }
+
+    #[test]
+    fn what_a_server_sends_belongs_to_the_request_that_it_answers() {
+        static ROUTES: crate::route::Routes =
+            crate::route::routes(&[crate::route::get("/", |_| crate::Response::text(""))]);
+        let row = *ROUTES.iter().next().unwrap().row();
+        let (exchanges, follower) = followed(10, 1024);
+        follower.started(([127, 0, 0, 1], 80).into(), &[row]);
+        let answer = |responses: &[&[u8]]| {
+            follower.routed(1, Some(&row));
+            follower.handling(1);
+            follower.handled(1, &[]);
+            responses.iter().for_each(|bytes| follower.sent(1, bytes));
+            follower.answered(1, &answered(&row));
+        };
+        let statuses = || -> Vec<_> { exchanges.all().iter().map(|kept| kept.status).collect() };
+        let bad = b"HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\n\r\n";
+        // Two responses to one request, in two writes and in one, also while another one has arrived.
+        follower.received(1, GET);
+        answer(&[NO_CONTENT, NO_CONTENT]);
+        follower.received(1, &GET.repeat(2));
+        answer(&[&NO_CONTENT.repeat(2)]);
+        answer(&[b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"]);
+        assert_eq!(statuses(), [Some(204), Some(204), Some(200)]);
+        let lengths = |at: usize| exchanges.all()[at].response.bytes().len();
+        assert_eq!([lengths(0), lengths(1), lengths(2)], [54, 54, 38]);
+        // No HTTP at all, twice, and then a request that is refused: it has no route.
+        follower.received(1, &GET.repeat(2));
+        answer(&[b"first"]);
+        answer(&[b"second"]);
+        follower.received(1, b"GET / HTTP/1.1\r\nHost : h\r\n\r\n");
+        follower.sent(1, bad);
+        follower.ended(1, End::ServerClosed);
+        follower.gone(1);
+        let kept = exchanges.all();
+        let texts: Vec<_> = kept[3..].iter().map(|kept| kept.response.bytes()).collect();
+        assert_eq!(texts, [&b"first"[..], b"second", bad]);
+        assert_eq!(kept[5].ends, [crate::transcript::EventKind::Closed(Side::Server)]);
+        assert!(kept[..5].iter().all(|kept| kept.routed_at.is_some() && kept.ends.is_empty()));
+    }
+
+    fn answered(row: &RouteRow) -> Answered<'_> {
+        Answered {
+            peer: ([127, 0, 0, 1], 4000).into(),
+            method: "GET",
+            target: "/".into(),
+            version: None,
+            fields: None,
+            status: crate::Status::OK,
+            route: Some(row),
+            received: 0,
+            content_sent: 0,
+            took: Duration::ZERO,
+            persistence: crate::Persistence::KeepAlive,
+        }
     }
 
     #[test]
