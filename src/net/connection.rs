@@ -275,6 +275,7 @@ impl<'a, S: Sync, L: Io> Connection<'a, S, L> {
 mod tests {
     use std::io::{Read, Write};
     use std::net::{Shutdown, TcpListener, TcpStream};
+    use std::sync::OnceLock;
     use std::sync::atomic::{AtomicBool, AtomicU64};
 
     use super::*;
@@ -344,6 +345,7 @@ mod tests {
             rejecting: Permits::default(),
             warned: AtomicU64::new(0),
             panics: Throttle::default(),
+            first_panic: &OnceLock::new(),
         };
         let entry =
             Entry { identity: Identity { number: 1, peer }, stream, idle: IdleMark::default() };

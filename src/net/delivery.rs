@@ -12,6 +12,7 @@
 //! one chunk, in a stream) within [`Limits::time_budget`].
 //! Next: [`steps`](super::steps).
 
+use std::any::Any;
 use std::borrow::Cow;
 use std::io::{self, ErrorKind, Read, Write};
 use std::mem;
@@ -125,24 +126,23 @@ pub(super) fn deliver<L: Io>(
 pub(super) enum Sent {
     Whole,
     CutShort,
+    /// As `CutShort`, because the handler's reader or function has panicked.
+    Panicked(Box<dyn Any + Send>),
     /// The connection is reset when the socket is closed.
     Reset,
 }
 
-/// Reads once from a handler's reader; `None` if it fails or panics.
-fn read_content(reader: &mut impl Read, buffer: &mut [u8]) -> Option<usize> {
+/// Reads once from a handler's reader. If that fails or panics, returns how the response ends.
+fn read_content(reader: &mut impl Read, buffer: &mut [u8]) -> Result<usize, Sent> {
     loop {
         match panic::catch_unwind(AssertUnwindSafe(|| reader.read(buffer))) {
-            Ok(Ok(read)) => return Some(read),
+            Ok(Ok(read)) => return Ok(read),
             Ok(Err(error)) if error.kind() == ErrorKind::Interrupted => {}
             Ok(Err(error)) => {
                 error!("the content of a response ends early: {error}");
-                return None;
+                return Err(Sent::CutShort);
             }
-            Err(_) => {
-                error!("the reader of a response's content panicked");
-                return None;
-            }
+            Err(panic) => return Err(Sent::Panicked(panic)),
         }
     }
 }
@@ -189,12 +189,15 @@ fn copy_with<L: Io>(
     let (mut left, mut since) = (length, None);
     while left > 0 {
         let end = buffer.len().min(filled + ONE_WRITE);
-        let read = read_content(&mut reader, &mut buffer[filled..end]).unwrap_or(0);
+        let (read, end) = match read_content(&mut reader, &mut buffer[filled..end]) {
+            Ok(read) => (read, Sent::CutShort),
+            Err(end) => (0, end),
+        };
         let budget = limits.time_budget(length);
         let budget = since.map_or(budget, |since: Instant| budget.saturating_sub(since.elapsed()));
         transport.send(&buffer[..filled + read], budget)?;
         if read == 0 {
-            return Ok(Sent::CutShort);
+            return Ok(end);
         }
         left -= read as u64;
         filled = 0;
@@ -217,17 +220,17 @@ fn stream<L: Io>(
     let mut buffer = vec![0; STREAM_READ_BYTES];
     loop {
         let read = read_content(&mut reader, &mut buffer);
-        match (read, in_chunks) {
-            (None, _) => {}
-            (Some(0), true) => transport.out.extend_from_slice(LAST_CHUNK),
-            (Some(read), true) => encode_chunk(&buffer[..read], transport.out),
-            (Some(read), false) => transport.out.extend_from_slice(&buffer[..read]),
+        match (&read, in_chunks) {
+            (Err(_), _) => {}
+            (Ok(0), true) => transport.out.extend_from_slice(LAST_CHUNK),
+            (Ok(read), true) => encode_chunk(&buffer[..*read], transport.out),
+            (Ok(read), false) => transport.out.extend_from_slice(&buffer[..*read]),
         }
         transport.flush(limits.time_budget(STREAM_READ_BYTES as u64))?;
         match read {
-            None => return Ok(Sent::CutShort),
-            Some(0) => return Ok(Sent::Whole),
-            Some(_) => {}
+            Err(end) => return Ok(end),
+            Ok(0) => return Ok(Sent::Whole),
+            Ok(_) => {}
         }
     }
 }
@@ -287,10 +290,7 @@ fn written<L: Io>(
             error!("the content of a response ends early: {error}");
             return Ok(Sent::CutShort);
         }
-        Err(_) => {
-            error!("the function that writes a response's content panicked");
-            return Ok(Sent::CutShort);
-        }
+        Err(panic) => return Ok(Sent::Panicked(panic)),
     }
     if in_chunks {
         transport.out.extend_from_slice(LAST_CHUNK);

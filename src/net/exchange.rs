@@ -18,8 +18,6 @@ use std::panic::{self, AssertUnwindSafe};
 use std::sync::atomic::Ordering;
 use std::time::Instant;
 
-use log::error;
-
 use super::connections::{ARRIVED_WAIT, Identity, IdleMark};
 use super::delivery::{Sent, deliver, is_one_write, memory_of};
 use super::memory::{OutOfMemory, ReservedBytes};
@@ -39,7 +37,7 @@ use crate::message::response::Response;
 use crate::message::status::Status;
 use crate::message::target::masked;
 use crate::request::Request;
-use crate::route::{Lookup, Route, RouteRow};
+use crate::route::{Lookup, Route};
 
 /// Why a request could not be read.
 pub(super) enum ReadError {
@@ -350,16 +348,8 @@ impl<'c, 'a, S: Sync, L: Io> Exchange<'c, 'a, S, L> {
         let returned = panic::catch_unwind(AssertUnwindSafe(|| handler(&request)));
         let notes = returned.as_ref().map_or(&[][..], |response| &response.notes);
         observer::report(observers, |observer| observer.handled(number, notes));
-        returned.unwrap_or_else(|_| {
-            // Rust's panic hook has already printed the place and the message on stderr.
-            if self.service.panics.allows() {
-                match route.map(Route::row) {
-                    Some(RouteRow { method, path, .. }) => {
-                        error!("the handler of {method} {path} panicked");
-                    }
-                    None => error!("the fallback handler panicked"),
-                }
-            }
+        returned.unwrap_or_else(|panic| {
+            self.service.note_panic(route.map(Route::row), &*panic);
             Refused::from(Refusal::HandlerPanicked).response(bytes, limits).close()
         })
     }
@@ -409,6 +399,9 @@ impl<'c, 'a, S: Sync, L: Io> Exchange<'c, 'a, S, L> {
         drop(reserved);
         let persistence = promised.unless(!matches!(sent, Ok(Sent::Whole)));
         let is_reset = matches!(sent, Ok(Sent::Reset));
+        if let Ok(Sent::Panicked(panic)) = &sent {
+            self.service.note_panic(route.map(Route::row), &**panic);
+        }
         // A response that could not be sent is reported too: its handler has run.
         self.report(status, hides_query, route, persistence);
         // A client that was too slow (write timeout) ends the connection here.

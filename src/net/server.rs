@@ -26,11 +26,13 @@
 //! Left out: TLS, and more than one port.  Next: [`shared`](super::shared).
 
 use std::any::Any;
+use std::fmt::{self, Write};
 use std::io::{self, ErrorKind};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener, ToSocketAddrs};
+use std::panic::{self, RefUnwindSafe, UnwindSafe};
 use std::sync::atomic::{AtomicBool, AtomicU64};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, sync_channel};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant, SystemTime};
 
@@ -78,8 +80,15 @@ pub struct Server {
     scheduling: Scheduling,
     connections: Arc<Connections>,
     /// What the handle gives besides its own: the kept exchanges, whose module is above this one.
-    companion: Option<Arc<dyn Any + Send + Sync>>,
+    companion: Option<Arc<dyn Companion>>,
+    /// Why a handler has panicked, for the handle.
+    first_panic: Arc<OnceLock<String>>,
 }
+
+/// What the handle of a server gives besides its own. It prints what a test that fails is to show.
+pub(crate) trait Companion: Any + Send + Sync + fmt::Display {}
+
+impl<T: Any + Send + Sync + fmt::Display> Companion for T {}
 
 impl Server {
     /// Binds the address and listens. Port 0 takes a free port: see [`Server::address`]. A name
@@ -114,9 +123,17 @@ impl Server {
         let connections = Arc::new(Connections::default());
         let (clock, scheduling) = (SystemTime::now, Scheduling::Normal);
         let (limits, observers) = (Limits::default(), Vec::new());
-        let companion = None;
-        let server =
-            Server { listeners, limits, observers, clock, scheduling, connections, companion };
+        let (companion, first_panic) = (None, Arc::default());
+        let server = Server {
+            listeners,
+            limits,
+            observers,
+            clock,
+            scheduling,
+            connections,
+            companion,
+            first_panic,
+        };
         server.limits(Limits::default()) // sets the options of the listeners
     }
 
@@ -138,12 +155,12 @@ impl Server {
     }
 
     /// Adds what the handle of this server gives besides its own.
-    pub(crate) fn accompanied_by(self, companion: Arc<dyn Any + Send + Sync>) -> Server {
+    pub(crate) fn accompanied_by(self, companion: Arc<dyn Companion>) -> Server {
         Server { companion: Some(companion), ..self }
     }
 
     /// What [`accompanied_by`](Server::accompanied_by) has added.
-    pub(crate) fn companion(&self) -> Option<&(dyn Any + Send + Sync)> {
+    pub(crate) fn companion(&self) -> Option<&dyn Companion> {
         self.companion.as_deref()
     }
 
@@ -230,6 +247,7 @@ impl Server {
             rejecting: Permits::default(),
             warned: AtomicU64::new(0),
             panics: Throttle::default(),
+            first_panic: &self.first_panic,
         };
         if !self.observers.is_empty() {
             let rows: Vec<RouteRow> = routes.iter().map(|route| *route.row()).collect();
@@ -338,7 +356,7 @@ impl Server {
     /// ```
     ///
     /// # Errors
-    /// Those of [`Server::start`] and [`Server::run`].
+    /// Those of [`Server::start`] and [`Server::run`]; or a handler has panicked: its message and its route.
     pub fn scoped<'a, S: Sync, T>(
         mut self,
         routes: &Routes<S>,
@@ -349,15 +367,18 @@ impl Server {
         let handle = self.handle(Arc::new(state))?;
         thread::scope(|scope| {
             // If `test` panics, the handle is dropped here: the server stops, and its thread ends.
-            let handle = handle;
+            let mut handle = handle;
             let builder = thread::Builder::new().name("openkitchen".into());
             let run = move || self.run(routes, state);
             let thread = builder.spawn_scoped(scope, run).map_err(cannot_start)?;
             let result = test(&handle);
+            let first_panic = Arc::clone(&handle.first_panic);
+            handle.tells_panic = false;
             drop(handle);
-            match thread.join() {
-                Ok(ended) => ended.map(|()| result),
-                Err(panic) => std::panic::resume_unwind(panic),
+            match (thread.join(), first_panic.get()) {
+                (Ok(Ok(())), Some(panic)) => Err(StartError::panicked(panic)),
+                (Ok(ended), _) => ended.map(|()| result),
+                (Err(panic), _) => panic::resume_unwind(panic),
             }
         })
     }
@@ -367,7 +388,18 @@ impl Server {
         let address = self.address().map_err(cannot_start)?;
         let (stopper, companion, grace) =
             (self.stopper(), self.companion.clone(), self.limits.grace);
-        Ok(ServerHandle { address, stopper, state, companion, grace, running: None })
+        let (first_panic, tells_panic) = (Arc::clone(&self.first_panic), true);
+        let running = None;
+        Ok(ServerHandle {
+            address,
+            stopper,
+            state,
+            companion,
+            grace,
+            running,
+            first_panic,
+            tells_panic,
+        })
     }
 }
 
@@ -461,6 +493,7 @@ pub fn serve_io<S: Sync>(
 ) {
     let (stopping, idle, mut buffers) =
         (AtomicBool::new(false), IdleMark::default(), Buffers::default());
+    let first_panic = OnceLock::new();
     let service = Service {
         routes,
         state,
@@ -473,6 +506,7 @@ pub fn serve_io<S: Sync>(
         rejecting: Permits::default(),
         warned: AtomicU64::new(0),
         panics: Throttle::default(),
+        first_panic: &first_panic,
     };
     let identity = Identity { number: 1, peer: SocketAddr::from(([127, 0, 0, 1], 0)) };
     Connection::new(&service, io, identity, &idle, &mut buffers).serve();
@@ -530,17 +564,28 @@ impl Stopper {
 /// cut off after the grace time ([`Limits::grace`]). A handler that has not returned by then is
 /// left behind: its thread goes on until it returns, and the log says so.
 ///
+/// If the test panics, the drop prints the exchanges that the server keeps on stderr, so the output of a
+/// failed test has them. It also prints that a handler has panicked. That fails no test, since some want
+/// the 500: [`stop`](ServerHandle::stop) returns it as an error.
+///
 /// Nothing is shared between two servers, so each test has its own, on a port of its own (port 0).
 #[must_use = "dropping the handle stops the server"]
 pub struct ServerHandle<S = ()> {
     address: SocketAddr,
     stopper: Stopper,
     state: Arc<S>,
-    companion: Option<Arc<dyn Any + Send + Sync>>,
+    companion: Option<Arc<dyn Companion>>,
     grace: Duration,
     /// `None` where the caller waits for the thread, or has stopped the server.
     running: Option<Running>,
+    first_panic: Arc<OnceLock<String>>,
+    /// Whether the drop prints it.
+    tells_panic: bool,
 }
+
+// A client under test that panics leaves the handle as it is: its state is shared with the handlers anyway.
+impl<S: RefUnwindSafe> UnwindSafe for ServerHandle<S> {}
+impl<S: RefUnwindSafe> RefUnwindSafe for ServerHandle<S> {}
 
 /// The thread of a server that was started.
 struct Running {
@@ -555,7 +600,7 @@ impl<S> ServerHandle<S> {
         self.address
     }
 
-    /// The URL of a path, such as `http://127.0.0.1:41233/about`. A server on all addresses of the
+    /// The URL of a path, such as `http://127.0.0.1:41233/about` for `/about` or `about`. A server on all addresses of the
     /// machine (`0.0.0.0`) is reached at 127.0.0.1.
     ///
     /// ```
@@ -574,7 +619,8 @@ impl<S> ServerHandle<S> {
         if address.ip().is_unspecified() {
             address.set_ip(loopback);
         }
-        format!("http://{address}{path}")
+        let slash = if path.starts_with('/') { "" } else { "/" };
+        format!("http://{address}{slash}{path}")
     }
 
     /// The state that the handlers share.
@@ -582,7 +628,8 @@ impl<S> ServerHandle<S> {
         &self.state
     }
 
-    /// Stops the server as dropping the handle does, and says whether all went well.
+    /// Stops the server as dropping the handle does, and says whether all went well: so a test that calls it
+    /// fails if an assertion in a handler does.
     ///
     /// ```
     /// # use openkitchen::{Request, Response, Routes, Server, get, routes};
@@ -595,13 +642,17 @@ impl<S> ServerHandle<S> {
     /// ```
     ///
     /// # Errors
-    /// `TimedOut` if a handler was left behind. Or the error of [`Server::run`].
+    /// `TimedOut` if a handler was left behind. Or the error of [`Server::run`]. Or a handler has panicked,
+    /// or its function that writes content: the error has the first panic's message, and the route.
     pub fn stop(mut self) -> io::Result<()> {
-        self.stop_and_wait()
+        self.stop_and_wait()?;
+        self.tells_panic = false;
+        let panic = self.first_panic.get();
+        panic.map_or(Ok(()), |panic| Err(StartError::panicked(panic).into()))
     }
 
     /// What [`Server::accompanied_by`] has added.
-    pub(crate) fn companion(&self) -> Option<&(dyn Any + Send + Sync)> {
+    pub(crate) fn companion(&self) -> Option<&dyn Companion> {
         self.companion.as_deref()
     }
 
@@ -626,5 +677,26 @@ impl<S> Drop for ServerHandle<S> {
         if let Err(error) = self.stop_and_wait() {
             error!("{error}");
         }
+        let mut text = String::new();
+        if let Some(companion) = self.companion.as_ref().filter(|_| thread::panicking()) {
+            let _ = writeln!(text, "the exchanges of the server at {}:\n{companion}", self.address);
+        }
+        if let Some(panic) = self.first_panic.get().filter(|_| self.tells_panic) {
+            let _ = writeln!(text, "{panic}");
+        }
+        if !text.is_empty() {
+            print_in_test(&text);
+        }
     }
+}
+
+/// Prints a text on stderr as a test does: its harness shows it if the test fails. An error of stderr is
+/// dropped, because a second panic in a drop would abort the process.
+#[cold]
+#[allow(
+    clippy::print_stderr,
+    reason = "only what is printed by the macro is part of a test's output"
+)]
+fn print_in_test(text: &str) {
+    let _ = panic::catch_unwind(|| eprint!("{text}"));
 }

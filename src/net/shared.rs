@@ -10,13 +10,14 @@
 //! `play::watch` has its own, and uses the same code to accept, to limit and to stop.
 //! Next: [`accept`](super::accept).
 
+use std::any::Any;
 use std::io;
 use std::net::{TcpListener, TcpStream};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::time::{Duration, SystemTime};
 
-use log::{Level, info};
+use log::{Level, error, info};
 
 use super::connections::{ARRIVED_WAIT, Connections, Entry, FINAL_REQUEST_WAIT, Identity, Permits};
 use super::memory::Memory;
@@ -24,7 +25,7 @@ use super::observer::{self, Answered, Observer};
 use super::throttle::Throttle;
 use crate::message::limits::Limits;
 use crate::message::visible::Visible;
-use crate::route::Routes;
+use crate::route::{RouteRow, Routes};
 use crate::sys;
 
 /// A source of the current time, for `Date`: `SystemTime::now`, or one that stands still, for a test.
@@ -85,6 +86,8 @@ pub(super) struct Service<'a, S: 'static> {
     pub warned: AtomicU64,
     /// Limits the messages about handlers that panic.
     pub panics: Throttle,
+    /// The first of these messages, for the server's handle.
+    pub first_panic: &'a OnceLock<String>,
 }
 
 /// Everything that the threads of one run share.
@@ -165,6 +168,23 @@ impl<S> Service<'_, S> {
             true if is_set(self.stopping_at_once) => Some(ARRIVED_WAIT),
             true => Some(FINAL_REQUEST_WAIT),
         }
+    }
+
+    /// Records that a function of a handler has panicked: the handler of this row, or the fallback.
+    #[cold]
+    pub fn note_panic(&self, row: Option<&RouteRow>, panic: &(dyn Any + Send)) {
+        let handler = match row {
+            Some(RouteRow { method, path, .. }) => format!("the handler of {method} {path}"),
+            None => "the fallback handler".into(),
+        };
+        // Rust's panic hook has already printed the place and the message on stderr.
+        if self.panics.allows() {
+            error!("{handler} panicked");
+        }
+        let text = panic.downcast_ref::<&str>().copied();
+        let text = text.or_else(|| panic.downcast_ref().map(String::as_str));
+        let text = text.unwrap_or("the panic has no text");
+        let _ = self.first_panic.set(format!("{handler} panicked: {text}"));
     }
 
     /// Reports an exchange to the observers, and writes the access log.

@@ -33,7 +33,7 @@ use std::time::Duration;
 use super::feed::{KeptConnection, Subject};
 use super::follower::{Follower, Viewer, lock};
 use crate::message::counted::counted;
-use crate::net::server::{Server, ServerHandle};
+use crate::net::server::{Companion, Server, ServerHandle};
 use crate::route::RouteRow;
 use crate::transcript::{Item, Prose, Transcript};
 use demand::Demand;
@@ -167,8 +167,8 @@ impl<S> ServerHandle<S> {
 }
 
 #[track_caller]
-fn kept(companion: Option<&(dyn Any + Send + Sync)>) -> &Exchanges {
-    match companion.and_then(|companion| companion.downcast_ref()) {
+fn kept(companion: Option<&dyn Companion>) -> &Exchanges {
+    match companion.and_then(|companion| (companion as &dyn Any).downcast_ref()) {
         Some(exchanges) => exchanges,
         None => panic!("this server keeps no exchanges; call `Server::keep` before it is started"),
     }

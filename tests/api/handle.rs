@@ -2,6 +2,7 @@
 //! nothing of it is left.
 
 use std::io::{Read, Write};
+use std::process::Command;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar, Mutex};
 use std::time::{Duration, Instant};
@@ -40,6 +41,7 @@ fn the_handle_has_the_url_the_state_and_a_stop() {
     let server = start();
     let address = server.address();
     assert_eq!(server.url("/a?b"), format!("http://127.0.0.1:{}/a?b", address.port()));
+    assert_eq!(server.url("a"), server.url("/a"));
     assert_eq!((ask(&server).0, server.state().load(Ordering::SeqCst)), ("0".into(), 1));
     server.stop().unwrap();
     assert!(std::net::TcpStream::connect(address).is_err());
@@ -189,6 +191,128 @@ fn a_scoped_server_borrows_its_table_and_its_state() {
         text
     });
     assert_eq!((text.unwrap(), state.into_inner()), ("7".into(), 8));
+}
+
+static PANICS: Routes = routes(&[
+    get("/", |_: &Request| Response::text("well")),
+    get("/text", |_: &Request| panic!("as the test wants")),
+    get("/assert", |request: &Request| {
+        assert_eq!(request.field("X-A"), Some("1"), "the field");
+        Response::text("")
+    }),
+    get("/written", |_: &Request| Response::written("a/b", |_| panic!("while it writes"))),
+    get("/reader", |_: &Request| Response::stream("a/b", PanickingReader)),
+])
+.fallback(|_, _| panic!("the fallback's"));
+
+struct PanickingReader;
+
+impl Read for PanickingReader {
+    fn read(&mut self, _: &mut [u8]) -> std::io::Result<usize> {
+        panic!("while it is read");
+    }
+}
+
+#[test]
+fn a_handler_that_panics_is_an_error_of_the_stop() {
+    let server = || Server::bind("127.0.0.1:0").unwrap();
+    let get =
+        |target: &str| format!("GET {target} HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n");
+    let ask = |address, target: &str| {
+        let mut client = Client::connect(address);
+        client.send(get(target));
+        client.read_to_end()
+    };
+    for (target, expected) in [
+        ("/", ""),
+        ("/text", "the handler of GET /text panicked: as the test wants"),
+        (
+            "/assert",
+            "the handler of GET /assert panicked: assertion `left == right` failed: the field",
+        ),
+        ("/written", "the handler of GET /written panicked: while it writes"),
+        ("/reader", "the handler of GET /reader panicked: while it is read"),
+        ("/missing", "the fallback handler panicked: the fallback's"),
+    ] {
+        let started = server().start(&PANICS, ()).unwrap();
+        ask(started.address(), target);
+        // The server goes on, and the first panic is told.
+        assert!(ask(started.address(), "/").ends_with(b"\r\n\r\nwell"));
+        if !expected.is_empty() {
+            ask(started.address(), "/text");
+        }
+        let error = started.stop().err().map(|error| error.to_string()).unwrap_or_default();
+        assert!(error.starts_with(expected) && error.is_empty() == expected.is_empty(), "{error}");
+        let scoped = server().scoped(&PANICS, &(), |server| ask(server.address(), target).len());
+        let error = scoped.err().map(|error| error.to_string()).unwrap_or_default();
+        assert!(error.starts_with(expected) && error.is_empty() == expected.is_empty(), "{error}");
+    }
+}
+
+#[test]
+fn a_test_that_panics_prints_the_exchanges_and_a_drop_prints_that_a_handler_has_panicked() {
+    let output = |name: &str| {
+        // The harness captures what is printed, and shows it for a test that fails.
+        let mut command = Command::new(std::env::current_exe().unwrap());
+        let name = format!("handle::{name}");
+        let output = command.args(["--exact", &name, "--ignored"]).output().unwrap();
+        let stdout = String::from_utf8(output.stdout).unwrap();
+        (output.status.success(), stdout + &String::from_utf8_lossy(&output.stderr))
+    };
+    for name in ["fails_with_a_handle", "fails_with_a_scoped_server"] {
+        let (is_passed, text) = output(name);
+        let exchanges = "the exchanges of the server at 127.0.0.1:";
+        assert!(!is_passed && text.contains(exchanges), "{text}");
+        assert!(text.contains("\nGET /text HTTP/1.1\nHost: h\n\n<<< "), "{text}");
+        let panic = "\nthe handler of GET /text panicked: as the test wants\n";
+        assert_eq!(text.matches(panic).count(), 1, "{text}");
+        assert_eq!(text.matches(exchanges).count(), 1, "nothing for a handle before: {text}");
+    }
+    let (is_passed, text) = output("fails_after_a_drop");
+    let panic = "\nthe handler of GET /text panicked: as the test wants\n";
+    assert!(!is_passed && text.contains(panic) && !text.contains("the exchanges of"), "{text}");
+}
+
+fn ask_text<S>(server: &ServerHandle<S>) {
+    let mut client = Client::connect(server.address());
+    client.send("GET /text HTTP/1.1\r\nHost: h\r\n\r\n");
+    assert_eq!(client.response().status, 500);
+}
+
+#[test]
+#[ignore = "run by a test above, since it fails"]
+fn fails_with_a_handle() {
+    drop(Server::bind("127.0.0.1:0").unwrap().keep(9).start(&PANICS, ()).unwrap());
+    let server = Server::bind("127.0.0.1:0").unwrap().keep(9).start(&PANICS, ()).unwrap();
+    ask_text(&server);
+    panic!("the test fails");
+}
+
+#[test]
+#[ignore = "run by a test above, since it fails"]
+fn fails_with_a_scoped_server() {
+    let server = Server::bind("127.0.0.1:0").unwrap().keep(9);
+    let _ = server.scoped(&PANICS, &(), |server| {
+        ask_text(server);
+        panic!("the test fails");
+    });
+}
+
+#[test]
+#[ignore = "run by a test above, since it fails"]
+fn fails_after_a_drop() {
+    let server = Server::bind("127.0.0.1:0").unwrap().keep(9).start(&PANICS, ()).unwrap();
+    ask_text(&server);
+    drop(server);
+    panic!("the test fails");
+}
+
+#[test]
+fn a_client_under_test_may_panic_with_the_handle() {
+    let server = start();
+    let client_under_test = || assert_eq!(ask(&server).0, "another text");
+    assert!(panic::catch_unwind(client_under_test).is_err());
+    assert_eq!(ask(&server).0, "1");
 }
 
 /// Opens when the test says so. A handler waits in it.
