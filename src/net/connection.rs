@@ -319,7 +319,7 @@ mod tests {
         fn half_close(&mut self) -> io::Result<()> {
             self.entry.stream.shutdown(Shutdown::Write)
         }
-        fn reset_at_end(&mut self) -> io::Result<()> {
+        fn reset_at_end(&mut self, _: Duration, _: &dyn Fn() -> bool) -> io::Result<()> {
             Ok(())
         }
     }

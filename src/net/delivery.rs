@@ -82,10 +82,9 @@ pub(super) fn deliver<L: Io>(
     limits: &Limits,
     stopping: &AtomicBool,
 ) -> io::Result<Sent> {
-    if let Body::Raw(steps) = response.body {
-        return take_steps(transport, steps, limits, stopping);
+    if !matches!(response.body, Body::Raw(_)) {
+        encode_head(&response, context, now, transport.out);
     }
-    encode_head(&response, context, now, transport.out);
     if let Some(fault) = response.fault {
         let content = match &response.body {
             Body::Bytes(bytes) if context.delimiter() != Delimiter::Head => bytes,
@@ -97,6 +96,7 @@ pub(super) fn deliver<L: Io>(
     }
     transport.mark_content();
     match (response.body, context.delimiter()) {
+        (Body::Raw(steps), _) => return take_steps(transport, steps, limits, stopping),
         (_, Delimiter::Head | Delimiter::Length(0)) => transport.flush(limits.time_budget(0))?,
         (Body::Bytes(bytes), _) => {
             let with_head = &bytes[..bytes.len().min(ONE_WRITE)];
@@ -114,9 +114,7 @@ pub(super) fn deliver<L: Io>(
         (Body::Written(write), delimiter) => {
             return written(transport, write, delimiter == Delimiter::Chunked, limits);
         }
-        (Body::Steps(steps) | Body::Raw(steps), _) => {
-            return take_steps(transport, steps, limits, stopping);
-        }
+        (Body::Steps(steps), _) => return take_steps(transport, steps, limits, stopping),
     }
     Ok(Sent::Whole)
 }
@@ -246,8 +244,16 @@ struct ContentWriter<'t, 'a, L> {
     is_broken: bool,
 }
 
+impl<L> ContentWriter<'_, '_, L> {
+    /// Fails if a flush has failed: a part of a chunk may have been sent, so nothing can follow.
+    fn check(&self) -> io::Result<()> {
+        if self.is_broken { Err(ErrorKind::BrokenPipe.into()) } else { Ok(()) }
+    }
+}
+
 impl<L: Io> Write for ContentWriter<'_, '_, L> {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.check()?;
         let length = bytes.len().min(STREAM_READ_BYTES - self.buffer.len());
         self.buffer.extend_from_slice(&bytes[..length]);
         if self.buffer.len() == STREAM_READ_BYTES {
@@ -257,6 +263,7 @@ impl<L: Io> Write for ContentWriter<'_, '_, L> {
     }
 
     fn flush(&mut self) -> io::Result<()> {
+        self.check()?;
         match self.in_chunks {
             true if self.buffer.is_empty() => {} // an empty chunk would be the last one
             true => encode_chunk(&self.buffer, self.transport.out),
@@ -280,9 +287,6 @@ fn written<L: Io>(
     let (buffer, is_broken) = (Vec::new(), false);
     let mut writer = ContentWriter { transport, buffer, in_chunks, limits, is_broken };
     let result = panic::catch_unwind(AssertUnwindSafe(|| write(&mut writer)));
-    if writer.is_broken {
-        return Err(ErrorKind::BrokenPipe.into());
-    }
     writer.flush()?;
     match result {
         Ok(Ok(())) => {}

@@ -275,8 +275,8 @@ impl<L: Io> Io for Tapped<'_, L> {
         self.io.half_close()
     }
 
-    fn reset_at_end(&mut self) -> io::Result<()> {
-        self.io.reset_at_end()?;
+    fn reset_at_end(&mut self, time: Duration, is_stopping: &dyn Fn() -> bool) -> io::Result<()> {
+        self.io.reset_at_end(time, is_stopping)?;
         self.resets = true;
         Ok(())
     }

@@ -139,6 +139,7 @@ impl Server {
 
     /// Sets the limits: sizes, timeouts, and the number of connections.
     pub fn limits(self, limits: Limits) -> Server {
+        let limits = limits.bounded();
         // A client may connect before `run`, and its connection inherits what the listener has by
         // then. If this fails, it fails again in `run`, which returns the error.
         for listener in &self.listeners {
@@ -215,7 +216,7 @@ impl Server {
     /// spawned. Or one request may have more bytes than [`Limits::memory`] allows to all of them.
     pub fn run<S: Sync>(mut self, routes: &Routes<S>, state: &S) -> Result<(), StartError> {
         self.set_memory()?;
-        self.serve(routes, state).map_err(|error| StartError::new("cannot serve", error))
+        self.serve(routes, state, || {})
     }
 
     /// Takes the default for [`Limits::memory`] if it is not set.
@@ -234,7 +235,23 @@ impl Server {
         Ok(())
     }
 
-    fn serve<S: Sync>(self, routes: &Routes<S>, state: &S) -> io::Result<()> {
+    /// Serves, and calls `ready` when connections are accepted.
+    fn serve<S: Sync>(
+        self,
+        routes: &Routes<S>,
+        state: &S,
+        ready: impl FnOnce(),
+    ) -> Result<(), StartError> {
+        self.serve_until_stopped(routes, state, ready)
+            .map_err(|error| StartError::new("cannot serve", error))
+    }
+
+    fn serve_until_stopped<S: Sync>(
+        self,
+        routes: &Routes<S>,
+        state: &S,
+        ready: impl FnOnce(),
+    ) -> io::Result<()> {
         let service = Service {
             routes,
             state,
@@ -257,7 +274,9 @@ impl Server {
         let (limits, connections) = (&self.limits, &self.connections);
         let shared = Shared::new(self.listeners, limits, connections, &service, self.scheduling)?;
         thread::scope(|scope| {
-            shared.supervise(scope)?;
+            shared.begin_accepting(scope)?;
+            ready();
+            shared.keep_accepting(scope);
             for entry in shared.shutdown(scope) {
                 entry.cut_off();
             }
@@ -302,9 +321,7 @@ impl Server {
     /// ```
     ///
     /// # Errors
-    /// The address cannot be read, or the thread cannot be spawned. Or one request may have more
-    /// bytes than [`Limits::memory`] allows to all of them. [`ServerHandle::stop`] returns the
-    /// other errors of [`Server::run`].
+    /// Those of [`Server::run`].
     pub fn start<S>(
         mut self,
         routes: impl Into<Routes<S>>,
@@ -316,14 +333,18 @@ impl Server {
         self.set_memory()?;
         let (routes, state) = (routes.into(), Arc::new(state));
         let mut handle = self.handle(Arc::clone(&state))?;
-        // The thread drops the sender when the server has ended.
-        let (sender, ended) = sync_channel::<()>(0);
-        let run = move || {
-            let _ended = sender;
-            self.run(&routes, &*state)
+        // The thread sends when the server is ready, and drops the sender when it has ended.
+        let (sender, ended) = sync_channel(1);
+        let serve = move || {
+            self.serve(&routes, &*state, || {
+                let _ = sender.send(());
+            })
         };
-        let thread = thread::Builder::new().name("openkitchen".into()).spawn(run);
+        let thread = thread::Builder::new().name("openkitchen".into()).spawn(serve);
         let thread = thread.map_err(cannot_start)?;
+        if ended.recv().is_err() {
+            return Err(why_ended(thread.join()));
+        }
         handle.running = Some(Running { thread, ended: Mutex::new(ended) });
         Ok(handle)
     }
@@ -369,8 +390,16 @@ impl Server {
             // If `test` panics, the handle is dropped here: the server stops, and its thread ends.
             let mut handle = handle;
             let builder = thread::Builder::new().name("openkitchen".into());
-            let run = move || self.run(routes, state);
-            let thread = builder.spawn_scoped(scope, run).map_err(cannot_start)?;
+            let (sender, ready) = sync_channel(1);
+            let serve = move || {
+                self.serve(routes, state, || {
+                    let _ = sender.send(());
+                })
+            };
+            let thread = builder.spawn_scoped(scope, serve).map_err(cannot_start)?;
+            if ready.recv().is_err() {
+                return Err(why_ended(thread.join()));
+            }
             let result = test(&handle);
             let first_panic = Arc::clone(&handle.first_panic);
             handle.tells_panic = false;
@@ -401,6 +430,12 @@ impl Server {
             tells_panic,
         })
     }
+}
+
+/// Why the thread of a server has ended before it was ready.
+fn why_ended(ended: thread::Result<Result<(), StartError>>) -> StartError {
+    let ended = ended.unwrap_or_else(|panic| panic::resume_unwind(panic));
+    ended.err().unwrap_or_else(|| cannot_start(ErrorKind::Interrupted.into()))
 }
 
 fn cannot_start(error: io::Error) -> StartError {
@@ -560,9 +595,10 @@ impl Stopper {
 ///
 /// Dropping the handle stops the server and waits until its threads have ended, also when the test
 /// panics. A connection that waits for a request, or for the rest of one, is closed at once, so that takes
-/// about a millisecond. A request that has arrived is answered first. A stream that looks whether the server is stopping ends at once; one that does not is
-/// cut off after the grace time ([`Limits::grace`]). A handler that has not returned by then is
-/// left behind: its thread goes on until it returns, and the log says so.
+/// about a millisecond. A request that has arrived is answered first. On Linux, a client that takes no
+/// byte of its response is cut off within 100 ms. A stream that looks whether the server is stopping ends
+/// at once; one that does not is cut off after the grace time ([`Limits::grace`]). A handler that has not
+/// returned by then is left behind: its thread goes on until it returns, and the log says so.
 ///
 /// If the test panics, the drop prints the exchanges that the server keeps on stderr, so the output of a
 /// failed test has them. It also prints that a handler has panicked. That fails no test, since some want

@@ -10,6 +10,7 @@
 //! ```
 //! Rule: RFC 9112 section 9.6.  Next: [`throttle`](super::throttle).
 
+use std::collections::HashMap;
 use std::io::ErrorKind;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, Shutdown, TcpStream};
 use std::sync::Arc;
@@ -33,6 +34,9 @@ const ACCEPT_RETRY_PAUSE: Duration = Duration::from_millis(1);
 /// Time between two checks whether a worker still accepts. It ends in a moment, and a test may
 /// start and stop many servers.
 const ACCEPT_END_PAUSE: Duration = Duration::from_micros(50);
+
+/// How long a client may take no byte of its response if the server stops at once.
+const STUCK_WAIT: Duration = Duration::from_millis(40);
 
 /// Time for a connection of the server to itself, which wakes a thread in `accept`.
 const WAKE_CONNECT_TIMEOUT: Duration = Duration::from_millis(100);
@@ -63,6 +67,7 @@ impl<T: Serve> Shared<'_, T> {
         drop(connections.wait_while(may_wait, Some(deadline)));
         if connections.is_stopping_at_once() {
             connections.close_waiting();
+            self.cut_off_stuck(deadline);
         }
         let left = connections.wait_while(|entries| !entries.is_empty(), Some(deadline));
         // An idle connection may still be there: the grace time was short, or watch's server does not
@@ -73,6 +78,26 @@ impl<T: Serve> Shared<'_, T> {
             warn!("{cut_off} cut off at the end of the grace time");
         }
         left.values().map(Arc::clone).collect()
+    }
+
+    /// Cuts off each connection whose client takes no byte for [`STUCK_WAIT`]. Returns when none is left,
+    /// or at the deadline.
+    fn cut_off_stuck(&self, deadline: Instant) {
+        let (mut before, mut wait) = (HashMap::new(), Duration::ZERO);
+        loop {
+            let until = Some(deadline.min(Instant::now() + wait));
+            let left = self.connections.wait_while(|entries| !entries.is_empty(), until);
+            if left.is_empty() || Instant::now() >= deadline {
+                return;
+            }
+            for (&number, entry) in &*left {
+                let not_taken = sys::unacknowledged(&entry.stream);
+                if not_taken > 0 && before.insert(number, not_taken) == Some(not_taken) {
+                    entry.cut_off();
+                }
+            }
+            wait = STUCK_WAIT;
+        }
     }
 
     /// Accepts the connections that wait in the backlog, serves each on a thread of its own, and ends

@@ -5,7 +5,8 @@
 //! Wait          nothing is sent; if the server is to stop, the connection is closed instead
 //! HalfClose     FIN; the steps go on
 //! Close         the end
-//! Reset         waits until what was written has arrived; the system sends RST when the socket is closed
+//! Reset         waits until what was written has arrived, within the time for a write; the system sends
+//!               RST when the socket is closed
 //! ```
 //! The server takes the steps of a handler's response here, and `mock` those of a transcript.
 //!
@@ -36,7 +37,7 @@ pub(crate) enum AfterStep {
     Reset,
 }
 
-/// Takes one step. `budget` is the time in which the client must take its bytes, and `sent` counts
+/// Takes one step. `budget` is the time in which the client must take the bytes, and `sent` counts
 /// them. Where the system cannot reset a connection, it is to be closed.
 ///
 /// # Errors
@@ -50,7 +51,7 @@ pub(crate) fn take(
 ) -> io::Result<AfterStep> {
     match step {
         DeliveryStep::Bytes(bytes) => send(io, bytes, budget, sent)?,
-        DeliveryStep::Wait(time) if !wait(*time, is_stopping) => return Ok(AfterStep::Closed),
+        DeliveryStep::Wait(time) if !wait(*time, &is_stopping) => return Ok(AfterStep::Closed),
         DeliveryStep::Wait(_) => {}
         DeliveryStep::HalfClose => {
             io.half_close()?;
@@ -58,7 +59,8 @@ pub(crate) fn take(
         }
         DeliveryStep::Close => return Ok(AfterStep::Closed),
         DeliveryStep::Reset => {
-            return Ok(io.reset_at_end().map_or(AfterStep::Closed, |()| AfterStep::Reset));
+            let reset = io.reset_at_end(budget, &is_stopping);
+            return Ok(reset.map_or(AfterStep::Closed, |()| AfterStep::Reset));
         }
     }
     Ok(AfterStep::Open)

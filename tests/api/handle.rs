@@ -468,6 +468,122 @@ fn a_response_without_end_delays_the_stop_by_less_than_a_tenth_of_a_second() {
     }
 }
 
+static UNREAD: Routes<Stopper> = routes(&[
+    get("/stream", |request: &Request<Stopper>| {
+        let stopper = request.state().clone();
+        Response::written("a/b", move |out| {
+            while !stopper.is_stopping() {
+                out.write_all(&[b'x'; 64 * 1024])?;
+            }
+            Ok(())
+        })
+    }),
+    get("/bytes", |_: &Request<Stopper>| Response::bytes("a/b", vec![b'x'; 30_000_000])),
+    get("/reset", |_: &Request<Stopper>| {
+        Response::bytes("a/b", vec![b'x'; 300_000]).fault(Fault::ResetAfter(300_000))
+    }),
+]);
+
+#[test]
+fn a_client_that_does_not_read_delays_the_stop_by_less_than_a_tenth_of_a_second() {
+    if !cfg!(target_os = "linux") {
+        return; // other systems do not tell what has arrived
+    }
+    for path in ["/stream", "/bytes", "/reset"] {
+        let fastest = (0..3).map(|_| {
+            let server = Server::bind("127.0.0.1:0").unwrap().keep_first(10, 0);
+            let (stopper, exchanges) = (server.stopper(), server.exchanges());
+            let server = server.start(&UNREAD, stopper).unwrap();
+            let mut client = Client::connect(server.address());
+            client.send(format!("GET {path} HTTP/1.1\r\nHost: h\r\n\r\n"));
+            (&client.stream).read_exact(&mut [0; 12]).unwrap();
+            // The handler has returned, and the buffers of both sockets are full.
+            let sent = || exchanges.get(1).map_or(0, |kept| kept.response.total());
+            let (mut before, since) = (0, Instant::now());
+            while sent() == 0 || sent() != before {
+                assert!(since.elapsed() < TIMEOUT);
+                before = sent();
+                thread::sleep(Duration::from_millis(20));
+            }
+            let since = Instant::now();
+            server.stop().unwrap();
+            since.elapsed()
+        });
+        let fastest = fastest.min().unwrap();
+        assert!(fastest < Duration::from_millis(100), "{path}: {fastest:?}");
+    }
+}
+
+#[test]
+fn a_reset_comes_after_the_bytes_before_it_also_if_the_client_is_slow() {
+    if !cfg!(target_os = "linux") {
+        return; // other systems do not tell what has arrived
+    }
+    let server = Server::bind("127.0.0.1:0").unwrap();
+    let stopper = server.stopper();
+    let server = server.start(&UNREAD, stopper).unwrap();
+    let mut client = Client::connect(server.address());
+    client.send("GET /reset HTTP/1.1\r\nHost: h\r\n\r\n");
+    thread::sleep(Duration::from_millis(1300));
+    let (mut received, mut buffer) = (Vec::new(), [0; 1000]);
+    let end = loop {
+        match (&client.stream).read(&mut buffer) {
+            Ok(0) => break None,
+            Ok(length) => received.extend_from_slice(&buffer[..length]),
+            Err(error) => break Some(error.kind()),
+        }
+    };
+    assert_eq!(end, Some(std::io::ErrorKind::ConnectionReset));
+    let content = received.iter().rev().take_while(|&&byte| byte == b'x').count();
+    assert_eq!(content, 300_000);
+}
+
+#[test]
+fn times_without_a_limit_are_no_fault() {
+    let longest = Limits {
+        head_timeout: Duration::MAX,
+        content_timeout: Duration::MAX,
+        idle_timeout: Duration::MAX,
+        write_timeout: Duration::MAX,
+        grace: Duration::MAX,
+        ..Limits::default()
+    };
+    let server = Server::bind("127.0.0.1:0").unwrap().limits(longest);
+    let server = server.start(&COUNT_ALL, AtomicUsize::new(0)).unwrap();
+    let (text, mut client) = ask(&server);
+    assert_eq!(text, "0");
+    client.send("POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 1\r\n\r\n");
+    client.send("x");
+    assert_eq!(client.response().text(), "1");
+    server.stop().unwrap();
+}
+
+#[test]
+fn a_server_that_cannot_serve_is_an_error_of_its_start() {
+    if !cfg!(unix) {
+        return;
+    }
+    if !is_started_by_a_test() {
+        let test = this_test_program("handle::a_server_that_cannot_serve_is_an_error_of_its_start");
+        let mut shell = Command::new("/bin/sh");
+        shell.args(["-c", "ulimit -n 64; exec \"$0\" \"$@\""]).arg(test.get_program());
+        let variables = test.get_envs().filter_map(|(name, value)| Some((name, value?)));
+        let output = shell.args(test.get_args()).env_clear().envs(variables).output().unwrap();
+        assert!(output.status.success(), "{output:?}");
+        return;
+    }
+    let servers = [(); 2].map(|()| Server::bind("127.0.0.1:0").unwrap());
+    let mut taken = Vec::new();
+    let mut take_all = || taken.extend((0..).map_while(|_| std::fs::File::open("/dev/null").ok()));
+    take_all();
+    let [started, scoped] = servers;
+    let error = started.start(&COUNT, AtomicUsize::new(0)).map(drop).unwrap_err();
+    assert!(error.to_string().starts_with("cannot serve: "), "{error}");
+    take_all(); // those that the first server has given back
+    let error = scoped.scoped(&COUNT, &AtomicUsize::new(0), |_| ()).unwrap_err();
+    assert!(error.to_string().starts_with("cannot serve: "), "{error}");
+}
+
 #[test]
 fn a_thousand_servers_in_a_row_leave_nothing_and_start_and_stop_in_a_millisecond_each() {
     if !is_started_by_a_test() {
@@ -504,6 +620,8 @@ fn a_thousand_servers_in_a_row_leave_nothing_and_start_and_stop_in_a_millisecond
         times.sort();
         println!("median {:?}, 99 of 100 {:?}", times[500], times[990]);
         assert!(times[500] < Duration::from_millis(1), "{:?}", times[500]);
+        // A busy machine may let a thread wait.
+        assert!(times[990] < Duration::from_millis(50), "{:?}", times[990]);
     }
 }
 
