@@ -122,7 +122,7 @@ pub use net::server::{Server, ServerHandle, Stopper};
 pub use net::shared::{Clock, Scheduling};
 pub use net::start_error::StartError;
 #[doc(inline)]
-pub use observe::{Exchanges, Recorder, Trace};
+pub use observe::{Exchanges, KeptBytes, KeptExchange, ReadOrWrite, Recorder, Trace};
 #[doc(inline)]
 pub use play::check::{CheckReport, check};
 #[doc(inline)]

@@ -108,13 +108,13 @@ pub struct Happened {
 }
 
 impl Server {
-    /// Keeps the last so many exchanges of this server in memory, with 64 KiB of each message: see
+    /// Keeps the last `count` exchanges of this server in memory, with 64 KiB of each message: see
     /// [`Exchanges`]. Where a message is longer, its bytes are counted.
     pub fn keep(self, count: usize) -> Server {
         self.keep_first(count, MESSAGE_BYTES)
     }
 
-    /// Keeps the last so many exchanges, as [`Server::keep`], with the first `message_bytes` of
+    /// Keeps the last `count` exchanges, as [`Server::keep`], with the first `message_bytes` of
     /// each message.
     pub fn keep_first(self, count: usize, message_bytes: usize) -> Server {
         let exchanges = Exchanges::with_message_bytes(count, message_bytes);
@@ -134,6 +134,20 @@ impl Server {
 
 impl<S> ServerHandle<S> {
     /// The exchanges that the server keeps.
+    ///
+    /// ```
+    /// # use openkitchen::{Client, Request, Response, Routes, Server, get, routes};
+    /// # static ROUTES: Routes = routes(&[get("/menu", |_: &Request| Response::text("tea"))]);
+    /// # fn my_client(url: &str) -> Result<u16, openkitchen::ClientError> {
+    /// #     let address = url.strip_prefix("http://").unwrap().strip_suffix("/menu").unwrap();
+    /// #     let mut client = Client::connect(address)?;
+    /// #     client.send("GET /menu HTTP/1.1\r\nHost: h\r\n\r\n")?;
+    /// #     client.response().map(|response| response.status)
+    /// # }
+    /// let server = Server::bind("127.0.0.1:0")?.keep(100).start(&ROUTES, ())?;
+    /// assert_eq!(my_client(&server.url("/menu"))?, 200, "{}", server.exchanges());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     ///
     /// # Panics
     /// If the server keeps none: call [`Server::keep`] before it is started.
@@ -185,18 +199,6 @@ impl Exchanges {
         Exchanges::start(capacity, message_bytes, |_| false, None)
     }
 
-    /// As [`Exchanges::new`], but the exchanges of some routes are set aside: those by which a page asks
-    /// for the exchanges. They are kept beside the others, 16 of them, and push out none of the others.
-    pub fn setting_aside(capacity: usize, sets_aside: fn(&RouteRow) -> bool) -> Exchanges {
-        Exchanges::start(capacity, MESSAGE_BYTES, sets_aside, None)
-    }
-
-    /// As [`Exchanges::setting_aside`], but a server keeps exchanges for this alone only as long as somebody
-    /// wants them: see [`Exchanges::want`]. Until then they cost its requests next to nothing.
-    pub fn on_demand(capacity: usize, sets_aside: fn(&RouteRow) -> bool) -> Exchanges {
-        Exchanges::start(capacity, MESSAGE_BYTES, sets_aside, Some(Arc::default()))
-    }
-
     fn start(
         capacity: usize,
         message_bytes: usize,
@@ -216,24 +218,33 @@ impl Exchanges {
         Exchanges { shared: Arc::new(shared) }
     }
 
-    /// Exchanges are kept as long as the returned value lives, and ten minutes after. Connections that
-    /// are open already are kept from their next request on.
-    pub fn want(&self) -> Wanted {
-        Wanted::new(self.shared.demand.clone())
-    }
-
     /// A viewer of one server's connections, for a [`Follower`]. Each server needs one of its own.
     pub fn viewer(&self) -> Arc<dyn Viewer> {
         Arc::new(ExchangesOfServer::new(Arc::clone(&self.shared)))
     }
 
     /// The exchanges that are over, in the order in which they ended, the oldest first.
+    ///
+    /// ```
+    /// # use std::time::Duration;
+    /// # use openkitchen::{Client, Request, Response, Routes, Server, get, routes};
+    /// # static ROUTES: Routes = routes(&[get("/menu", |_: &Request| Response::text("tea"))]);
+    /// # let server = Server::bind("127.0.0.1:0")?.keep(100).start(&ROUTES, ())?;
+    /// # let mut client = Client::connect(server.address())?;
+    /// # client.send("GET /menu HTTP/1.1\r\nHost: h\r\n\r\nGET /missing HTTP/1.1\r\nHost: h\r\n\r\n")?;
+    /// # server.exchanges().wait_for(2, Duration::from_secs(5));
+    /// // ... the client under test sends two requests, and has both responses ...
+    /// let all = server.exchanges().all();
+    /// let asked: Vec<_> = all.iter().map(|kept| (kept.target(), kept.status)).collect();
+    /// assert_eq!(asked, [("/menu".into(), Some(200)), ("/missing".into(), Some(404))]);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn all(&self) -> Vec<KeptExchange> {
         lock(&self.shared.state).kept.iter().cloned().collect()
     }
 
-    /// Waits until so many exchanges are over since the start, or for this long. Returns those that
-    /// are kept: fewer than so many if the time is over. A client may have its response a moment
+    /// Waits until `count` exchanges are over since the start, or for this long. Returns those that
+    /// are kept: fewer than `count` if the time is over. A client may have its response a moment
     /// before the exchange is over here.
     pub fn wait_for(&self, count: u64, timeout: Duration) -> Vec<KeptExchange> {
         let state = self.shared.wait_while(timeout, |state| state.over < count);
@@ -265,6 +276,21 @@ impl Exchanges {
     }
 
     /// The exchange with this number, in flight or over, if it is kept.
+    ///
+    /// ```
+    /// # use openkitchen::{Client, Request, Response, Routes, Server, get, routes};
+    /// # static ROUTES: Routes = routes(&[get("/", |_: &Request| Response::text(""))]);
+    /// # let server = Server::bind("127.0.0.1:0")?.keep(100).start(&ROUTES, ())?;
+    /// # let mut client = Client::connect(server.address())?;
+    /// client.send("GET / HTT")?;
+    /// # while server.exchanges().numbers().is_empty() {
+    /// #     std::thread::yield_now();
+    /// # }
+    /// // ... when it has arrived ...
+    /// let kept = server.exchanges().get(1).unwrap();
+    /// assert_eq!((kept.request.bytes(), kept.is_over), (&b"GET / HTT"[..], false));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn get(&self, number: u64) -> Option<KeptExchange> {
         lock(&self.shared.state).find(number).cloned()
     }
@@ -276,6 +302,61 @@ impl Exchanges {
             lock(&self.shared.state).all().map(|exchange| exchange.number).collect();
         numbers.sort_unstable();
         numbers
+    }
+
+    /// All exchanges that are kept, those in flight last, as one transcript. If there are none, a line of
+    /// prose says whether a request has arrived.
+    ///
+    /// A client may have its response a moment before it is known here. So this waits a moment, if a
+    /// handler has returned and no byte of its response is known.
+    pub fn transcript(&self) -> Transcript {
+        let (all, why_none, lost) = {
+            let state = self.shared.wait_while(SENT_WAIT, ExchangesState::is_sending);
+            (state.all().cloned().collect::<Vec<_>>(), state.why_none(), state.lost)
+        };
+        // Each server counts its connections from 1, so those of several need other names.
+        let is_one_server = all.iter().all(|exchange| exchange.server == all[0].server);
+        let mut names = HashMap::new();
+        let mut items = Vec::new();
+        for exchange in &all {
+            let next = names.len() as u64 + 1;
+            let name = match is_one_server {
+                true => exchange.connection,
+                false => *names.entry((exchange.server, exchange.connection)).or_insert(next),
+            };
+            let name = u32::try_from(name).unwrap_or(u32::MAX);
+            items.extend(exchange.items(name, exchange.request.bytes(), exchange.response.bytes()));
+        }
+        if items.is_empty() {
+            items.push(Item::Prose(Prose::new(&why_none)));
+        }
+        if lost > 0 {
+            let lost = counted(lost, "connection was", "connections were");
+            let why = format!("{lost} not kept to the end: there was no room for more exchanges");
+            items.push(Item::Prose(Prose::new(&why)));
+        }
+        Transcript { items }
+    }
+}
+
+/// For a page that follows a server: what it asks for itself is set aside, and it is told each change.
+impl Exchanges {
+    /// As [`Exchanges::new`], but the exchanges of some routes are set aside: those by which a page asks
+    /// for the exchanges. They are kept beside the others, 16 of them, and push out none of the others.
+    pub fn setting_aside(capacity: usize, sets_aside: fn(&RouteRow) -> bool) -> Exchanges {
+        Exchanges::start(capacity, MESSAGE_BYTES, sets_aside, None)
+    }
+
+    /// As [`Exchanges::setting_aside`], but a server keeps exchanges for this alone only as long as somebody
+    /// wants them: see [`Exchanges::want`]. Until then they cost its requests next to nothing.
+    pub fn on_demand(capacity: usize, sets_aside: fn(&RouteRow) -> bool) -> Exchanges {
+        Exchanges::start(capacity, MESSAGE_BYTES, sets_aside, Some(Arc::default()))
+    }
+
+    /// Exchanges are kept as long as the returned value lives, and ten minutes after. Connections that
+    /// are open already are kept from their next request on.
+    pub fn want(&self) -> Wanted {
+        Wanted::new(self.shared.demand.clone())
     }
 
     /// The connections that are open, by their numbers.
@@ -327,40 +408,6 @@ impl Exchanges {
     pub fn close(&self) {
         lock(&self.shared.state).feed.is_closed = true;
         self.shared.changed.notify_all();
-    }
-
-    /// All exchanges that are kept, those in flight last, as one transcript. If there are none, a line of
-    /// prose says whether a request has arrived.
-    ///
-    /// A client may have its response a moment before it is known here. So this waits a moment, if a
-    /// handler has returned and no byte of its response is known.
-    pub fn transcript(&self) -> Transcript {
-        let (all, why_none, lost) = {
-            let state = self.shared.wait_while(SENT_WAIT, ExchangesState::is_sending);
-            (state.all().cloned().collect::<Vec<_>>(), state.why_none(), state.lost)
-        };
-        // Each server counts its connections from 1, so those of several need other names.
-        let is_one_server = all.iter().all(|exchange| exchange.server == all[0].server);
-        let mut names = HashMap::new();
-        let mut items = Vec::new();
-        for exchange in &all {
-            let next = names.len() as u64 + 1;
-            let name = match is_one_server {
-                true => exchange.connection,
-                false => *names.entry((exchange.server, exchange.connection)).or_insert(next),
-            };
-            let name = u32::try_from(name).unwrap_or(u32::MAX);
-            items.extend(exchange.items(name, exchange.request.bytes(), exchange.response.bytes()));
-        }
-        if items.is_empty() {
-            items.push(Item::Prose(Prose::new(&why_none)));
-        }
-        if lost > 0 {
-            let lost = counted(lost, "connection was", "connections were");
-            let why = format!("{lost} not kept to the end: there was no room for more exchanges");
-            items.push(Item::Prose(Prose::new(&why)));
-        }
-        Transcript { items }
     }
 }
 
