@@ -3,10 +3,12 @@
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::process::{self, Command, Stdio};
-use std::time::Duration;
+use std::time::{Duration, UNIX_EPOCH};
 use std::{env, fs};
 
-use openkitchen::{Fault, Request, Response, Routes, Server, StartError, Transcript, get, routes};
+use openkitchen::{
+    Fault, Request, Response, Routes, Server, StartError, Transcript, check, get, routes,
+};
 
 static ROUTES: Routes = routes(&[get("/", home)]);
 
@@ -159,6 +161,41 @@ fn exchanges_print_what_is_in_flight_straight_after_the_response() {
     client.read_exact(&mut [0; 12]).unwrap();
     let text = server.exchanges().to_string();
     assert!(text.contains("\nGET /stall HTTP/1.1\n") && text.contains("\n<<< "), "{text}");
+}
+
+static DRIPS: Routes = routes(&[get("/", |_: &Request| {
+    Response::written("text/plain", |out| {
+        ["one", "two", "three"].iter().try_for_each(|text| {
+            out.write_all(text.as_bytes())?;
+            out.flush()
+        })
+    })
+})]);
+
+#[test]
+fn a_saved_page_of_kept_exchanges_has_each_write_and_holds_when_it_is_played() {
+    let server = Server::bind("127.0.0.1:0").unwrap().clock(|| UNIX_EPOCH).keep(10);
+    let server = server.start(&DRIPS, ()).unwrap();
+    let mut client = TcpStream::connect(server.address()).unwrap();
+    client.write_all(b"GET / HTTP/1.1\r\nHo").unwrap();
+    while server.exchanges().numbers().is_empty() {
+        std::thread::yield_now();
+    }
+    client.write_all(b"st: h\r\n\r\n").unwrap();
+    let kept = server.exchange(1);
+    let page = server.exchanges().to_string();
+    let marker = |line: &&str| line.starts_with(['<', '>']);
+    let blocks: Vec<&str> =
+        page.lines().filter(marker).map(|line| line.split(',').next().unwrap()).collect();
+    let head = kept.response.head_length().unwrap();
+    let first = format!("<<< {} bytes", head + 8);
+    assert_eq!(blocks[..3], [">>> 18 bytes", ">>> 9 bytes", &first], "{page}");
+    assert_eq!(blocks[3..], ["<<< 8 bytes", "<<< 10 bytes", "<<< 5 bytes"], "{page}");
+    let report = check(server.address(), &Transcript::parse(&page).unwrap());
+    assert!(report.passed(), "{report}");
+    let again = server.exchange(2);
+    assert_eq!(again.request.bytes(), kept.request.bytes());
+    assert_eq!(again.response.bytes(), kept.response.bytes());
 }
 
 #[test]

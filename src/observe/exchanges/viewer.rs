@@ -23,7 +23,7 @@ use crate::observe::feed::{ConnectionState, KeptConnection, Subject};
 use crate::observe::follower::{FollowedBytes, Viewer, end_event, lock};
 use crate::route::RouteRow;
 
-/// What a follower of one server tells: see [`Exchanges`].
+/// What a follower of one server tells: see [`Exchanges`](super::Exchanges).
 pub(super) struct ExchangesOfServer {
     shared: Arc<SharedExchanges>,
     server: u64,
