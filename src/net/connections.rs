@@ -208,7 +208,8 @@ impl Connections {
 }
 
 /// Whether a connection is idle: it waits for a request. Only then may another thread close it, and
-/// if the server stops at once, also while it waits for the rest of a request. The worker and the closing thread each change the mark in one atomic step, so exactly one of them wins.
+/// if the server stops at once, also while it waits for the rest of a request. The worker and the
+/// closing thread each change the mark in one atomic step, so exactly one of them wins.
 #[derive(Default)]
 pub struct IdleMark {
     state: AtomicU8,

@@ -1,4 +1,4 @@
-//! # The server: bind, run, start, stop
+//! # The server: bind, run, stop
 //!
 //! ```no_run
 //! use openkitchen::{Request, Response, Routes, Server, StartError, get, routes};
@@ -18,28 +18,28 @@
 //! last thread has ended. So the compiler checks that no connection outlives the routes, the state or
 //! the limits.
 //!
-//! [`Server::start`] runs the same on a thread of its own, for a test: see [`ServerHandle`].
+//! [`Server::start`] runs the same on a thread of its own, for a test: see
+//! [`ServerHandle`](crate::ServerHandle).
 //!
 //! A library server logs through the [`log`] crate, prints nothing and handles no signals. The caller
 //! chooses a logger, and calls [`Stopper::stop`] where a signal arrives.
 //!
-//! Left out: TLS, and more than one port.  Next: [`shared`](super::shared).
+//! Left out: TLS, and more than one port.  Next: [`handle`](super::handle).
 
 use std::any::Any;
-use std::fmt::{self, Write};
+use std::fmt;
 use std::io::{self, ErrorKind};
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener, ToSocketAddrs};
-use std::panic::{self, RefUnwindSafe, UnwindSafe};
+use std::net::{SocketAddr, TcpListener, ToSocketAddrs};
 use std::sync::atomic::{AtomicBool, AtomicU64};
-use std::sync::mpsc::{Receiver, RecvTimeoutError, sync_channel};
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::sync::{Arc, OnceLock};
 use std::thread;
 use std::time::{Duration, Instant, SystemTime};
 
-use log::{error, warn};
+use log::warn;
 
 use super::connection::Connection;
 use super::connections::{Connections, Identity, IdleMark, Permits};
+use super::listen::{Listening, listen};
 use super::memory::{Memory, budget};
 use super::observer::{self, Observer};
 use super::shared::{Clock, Scheduling, Service, Shared, set_listener_options};
@@ -49,11 +49,6 @@ use super::transport::{Buffers, Io};
 use crate::message::counted::counted;
 use crate::message::limits::Limits;
 use crate::route::{RouteRow, Routes};
-use crate::sys;
-
-/// The backlog: connections that may wait to be accepted. std asks for 128. With that, some of 1,000
-/// clients that connect at once wait for whole seconds until TCP tries again.
-const BACKLOG: i32 = 4096;
 
 /// Listening sockets and the settings of their server. [`run`](Server::run),
 /// [`start`](Server::start) or [`scoped`](Server::scoped) serves.
@@ -74,15 +69,15 @@ const BACKLOG: i32 = 4096;
 /// ```
 pub struct Server {
     listeners: Vec<TcpListener>,
-    limits: Limits,
+    pub(super) limits: Limits,
     observers: Vec<Arc<dyn Observer>>,
     clock: Clock,
     scheduling: Scheduling,
     connections: Arc<Connections>,
     /// What the handle gives besides its own: the kept exchanges, whose module is above this one.
-    companion: Option<Arc<dyn Companion>>,
+    pub(super) companion: Option<Arc<dyn Companion>>,
     /// Why a handler has panicked, for the handle.
-    first_panic: Arc<OnceLock<String>>,
+    pub(super) first_panic: Arc<OnceLock<String>>,
 }
 
 /// What the handle of a server gives besides its own. It prints what a test that fails is to show.
@@ -223,7 +218,7 @@ impl Server {
     ///
     /// # Errors
     /// One request may have more bytes.
-    fn set_memory(&mut self) -> Result<(), StartError> {
+    pub(super) fn set_memory(&mut self) -> Result<(), StartError> {
         let Limits { content, head, .. } = self.limits;
         let memory = budget(&self.limits);
         self.limits.memory = Some(memory);
@@ -236,7 +231,7 @@ impl Server {
     }
 
     /// Serves, and calls `ready` when connections are accepted.
-    fn serve<S: Sync>(
+    pub(super) fn serve<S: Sync>(
         self,
         routes: &Routes<S>,
         state: &S,
@@ -289,231 +284,10 @@ impl Server {
             Ok(())
         })
     }
-
-    /// Serves on a thread of its own until the handle is dropped. The port is open when this
-    /// returns, so a client can connect at once.
-    ///
-    /// The table is a static one, as `&ROUTES`, or one of [`Routes::new`].
-    ///
-    /// ```
-    /// use std::sync::Mutex;
-    /// use openkitchen::{Request, Response, Routes, Server, post, routes};
-    /// # use std::io::{Read, Write};
-    ///
-    /// static ROUTES: Routes<Mutex<Vec<String>>> = routes(&[post("/orders", order)]);
-    ///
-    /// fn order(request: &Request<Mutex<Vec<String>>>) -> Response {
-    ///     let dish = String::from_utf8_lossy(request.content()).into_owned();
-    ///     request.state().lock().unwrap().push(dish);
-    ///     Response::text("it is cooking")
-    /// }
-    ///
-    /// let server = Server::bind("127.0.0.1:0")?.start(&ROUTES, Mutex::default())?;
-    /// # fn client_under_test(url: &str) -> std::io::Result<()> {
-    /// #     let address = url.strip_prefix("http://").unwrap().strip_suffix("/orders").unwrap();
-    /// #     let mut client = std::net::TcpStream::connect(address)?;
-    /// #     client.write_all(b"POST /orders HTTP/1.0\r\nContent-Length: 4\r\n\r\nrice")?;
-    /// #     client.read_to_end(&mut Vec::new()).map(drop)
-    /// # }
-    /// client_under_test(&server.url("/orders"))?;
-    /// assert_eq!(*server.state().lock().unwrap(), ["rice"]);
-    /// # Ok::<(), Box<dyn std::error::Error>>(())
-    /// ```
-    ///
-    /// # Errors
-    /// Those of [`Server::run`].
-    pub fn start<S>(
-        mut self,
-        routes: impl Into<Routes<S>>,
-        state: S,
-    ) -> Result<ServerHandle<S>, StartError>
-    where
-        S: Send + Sync + 'static,
-    {
-        self.set_memory()?;
-        let (routes, state) = (routes.into(), Arc::new(state));
-        let mut handle = self.handle(Arc::clone(&state))?;
-        // The thread sends when the server is ready, and drops the sender when it has ended.
-        let (sender, ended) = sync_channel(1);
-        let serve = move || {
-            self.serve(&routes, &*state, || {
-                let _ = sender.send(());
-            })
-        };
-        let thread = thread::Builder::new().name("openkitchen".into()).spawn(serve);
-        let thread = thread.map_err(cannot_start)?;
-        if ended.recv().is_err() {
-            return Err(why_ended(thread.join()));
-        }
-        handle.running = Some(Running { thread, ended: Mutex::new(ended) });
-        Ok(handle)
-    }
-
-    /// Serves while `test` runs, on threads that borrow the table and the state from the caller.
-    /// Stops the server when `test` returns or panics, and returns what it returned.
-    ///
-    /// All threads have ended when this returns. So a handler that never returns is waited for
-    /// without end, and the log says so; [`Server::start`] would leave its thread behind.
-    ///
-    /// ```
-    /// use std::sync::atomic::{AtomicU32, Ordering};
-    /// use openkitchen::{Request, Response, Routes, Server, get};
-    /// # use std::io::{Read, Write};
-    ///
-    /// fn visit(request: &Request<AtomicU32>) -> Response {
-    ///     request.state().fetch_add(1, Ordering::SeqCst);
-    ///     Response::text("welcome")
-    /// }
-    ///
-    /// let (routes, visits) = (Routes::new(vec![get("/", visit)])?, AtomicU32::new(0));
-    /// Server::bind("127.0.0.1:0")?.scoped(&routes, &visits, |server| {
-    ///     # let mut client = std::net::TcpStream::connect(server.address()).unwrap();
-    ///     # client.write_all(b"GET / HTTP/1.0\r\n\r\n").unwrap();
-    ///     # client.read_to_end(&mut Vec::new()).unwrap();
-    ///     println!("the client under test asks {}", server.url("/"));
-    /// })?;
-    /// assert_eq!(visits.into_inner(), 1);
-    /// # Ok::<(), Box<dyn std::error::Error>>(())
-    /// ```
-    ///
-    /// # Errors
-    /// Those of [`Server::start`] and [`Server::run`]; or a handler has panicked: its message and its route.
-    pub fn scoped<'a, S: Sync, T>(
-        mut self,
-        routes: &Routes<S>,
-        state: &'a S,
-        test: impl FnOnce(&ServerHandle<&'a S>) -> T,
-    ) -> Result<T, StartError> {
-        self.set_memory()?;
-        let handle = self.handle(Arc::new(state))?;
-        thread::scope(|scope| {
-            // If `test` panics, the handle is dropped here: the server stops, and its thread ends.
-            let mut handle = handle;
-            let builder = thread::Builder::new().name("openkitchen".into());
-            let (sender, ready) = sync_channel(1);
-            let serve = move || {
-                self.serve(routes, state, || {
-                    let _ = sender.send(());
-                })
-            };
-            let thread = builder.spawn_scoped(scope, serve).map_err(cannot_start)?;
-            if ready.recv().is_err() {
-                return Err(why_ended(thread.join()));
-            }
-            let result = test(&handle);
-            let first_panic = Arc::clone(&handle.first_panic);
-            handle.tells_panic = false;
-            drop(handle);
-            match (thread.join(), first_panic.get()) {
-                (Ok(Ok(())), Some(panic)) => Err(StartError::panicked(panic)),
-                (Ok(ended), _) => ended.map(|()| result),
-                (Err(panic), _) => panic::resume_unwind(panic),
-            }
-        })
-    }
-
-    /// A handle without a thread.
-    fn handle<S>(&self, state: Arc<S>) -> Result<ServerHandle<S>, StartError> {
-        let address = self.address().map_err(cannot_start)?;
-        let (stopper, companion, grace) =
-            (self.stopper(), self.companion.clone(), self.limits.grace);
-        let (first_panic, tells_panic) = (Arc::clone(&self.first_panic), true);
-        let running = None;
-        Ok(ServerHandle {
-            address,
-            stopper,
-            state,
-            companion,
-            grace,
-            running,
-            first_panic,
-            tells_panic,
-        })
-    }
-}
-
-/// Why the thread of a server has ended before it was ready.
-fn why_ended(ended: thread::Result<Result<(), StartError>>) -> StartError {
-    let ended = ended.unwrap_or_else(|panic| panic::resume_unwind(panic));
-    ended.err().unwrap_or_else(|| cannot_start(ErrorKind::Interrupted.into()))
-}
-
-fn cannot_start(error: io::Error) -> StartError {
-    StartError::new("cannot start the server", error)
 }
 
 /// How long the threads of connections may take to end after their sockets were shut.
-const CUT_OFF_WAIT: Duration = Duration::from_millis(100);
-
-/// The listeners of an address that was bound.
-#[doc(hidden)]
-pub struct Listening {
-    /// One at least.
-    pub listeners: Vec<TcpListener>,
-    /// A sentence for each address of the name that could not be bound.
-    pub left_out: Vec<String>,
-}
-
-/// How often a free port is taken anew, if it is in use on another address of the name.
-const MAX_PORT_TRIES: usize = 8;
-
-/// Binds all addresses and listens as [`Server::bind`] does, for a program that needs the listeners
-/// themselves.
-///
-/// # Errors
-/// See [`Server::bind`]. A backlog that cannot be set is no error: the log has a warning.
-#[doc(hidden)]
-pub fn listen(address: impl ToSocketAddrs) -> Result<Listening, StartError> {
-    let found = address.to_socket_addrs().map_err(StartError::no_address)?;
-    let mut addresses: Vec<SocketAddr> = Vec::new();
-    for address in found {
-        if !addresses.contains(&address) {
-            addresses.push(address);
-        }
-    }
-    let (mut listeners, mut failed) = bind_all(&addresses);
-    let is_taken = |(address, error): &(SocketAddr, io::Error)| {
-        address.port() == 0 && error.kind() == ErrorKind::AddrInUse
-    };
-    for _ in 0..MAX_PORT_TRIES {
-        if listeners.is_empty() || !failed.iter().any(is_taken) {
-            break;
-        }
-        (listeners, failed) = bind_all(&addresses);
-    }
-    let left_out = |(address, error): &(SocketAddr, io::Error)| {
-        let port = listeners.first().and_then(|listener| listener.local_addr().ok());
-        let port = port.map_or(address.port(), |bound| bound.port());
-        format!("not listening on {}: {error}", SocketAddr::new(address.ip(), port))
-    };
-    let left_out = failed.iter().map(left_out).collect();
-    if listeners.is_empty() {
-        return Err(StartError::binding_all(failed));
-    }
-    for listener in &listeners {
-        if let Err(error) = sys::set_backlog(listener, BACKLOG) {
-            warn!("cannot set the backlog, so a burst of connections may have to wait: {error}");
-        }
-    }
-    Ok(Listening { listeners, left_out })
-}
-
-/// Binds each address. Where port 0 is asked for, all get the port of the first.
-fn bind_all(addresses: &[SocketAddr]) -> (Vec<TcpListener>, Vec<(SocketAddr, io::Error)>) {
-    let (mut listeners, mut failed) = (Vec::<TcpListener>::new(), Vec::new());
-    for &address in addresses {
-        let first = listeners.first().and_then(|listener| listener.local_addr().ok());
-        let mut wanted = address;
-        if let (0, Some(first)) = (address.port(), first) {
-            wanted.set_port(first.port());
-        }
-        match TcpListener::bind(wanted) {
-            Ok(listener) => listeners.push(listener),
-            Err(error) => failed.push((address, error)),
-        }
-    }
-    (listeners, failed)
-}
+pub(super) const CUT_OFF_WAIT: Duration = Duration::from_millis(100);
 
 /// Serves one connection over any [`Io`], without a port. Returns when the connection ends. Tests and
 /// the fuzzer pass an `Io` of memory. The `Io` keeps the timeouts: a read that has waited for as long
@@ -565,7 +339,7 @@ pub fn serve_io<S: Sync>(
 /// ```
 #[derive(Clone)]
 pub struct Stopper {
-    connections: Arc<Connections>,
+    pub(super) connections: Arc<Connections>,
 }
 
 impl Stopper {
@@ -589,150 +363,4 @@ impl Stopper {
         drop(self.connections.wait_while(|_| !self.is_stopping(), deadline));
         self.is_stopping()
     }
-}
-
-/// A server that runs on threads of its own, beside a test: see [`Server::start`].
-///
-/// Dropping the handle stops the server and waits until its threads have ended, also when the test
-/// panics. A connection that waits for a request, or for the rest of one, is closed at once, so that takes
-/// about a millisecond. A request that has arrived is answered first. On Linux, a client that takes no
-/// byte of its response is cut off within 100 ms. A stream that looks whether the server is stopping ends
-/// at once; one that does not is cut off after the grace time ([`Limits::grace`]). A handler that has not
-/// returned by then is left behind: its thread goes on until it returns, and the log says so.
-///
-/// If the test panics, the drop prints the exchanges that the server keeps on stderr, so the output of a
-/// failed test has them. It also prints that a handler has panicked. That fails no test, since some want
-/// the 500: [`stop`](ServerHandle::stop) returns it as an error.
-///
-/// Nothing is shared between two servers, so each test has its own, on a port of its own (port 0).
-#[must_use = "dropping the handle stops the server"]
-pub struct ServerHandle<S = ()> {
-    address: SocketAddr,
-    stopper: Stopper,
-    state: Arc<S>,
-    companion: Option<Arc<dyn Companion>>,
-    grace: Duration,
-    /// `None` where the caller waits for the thread, or has stopped the server.
-    running: Option<Running>,
-    first_panic: Arc<OnceLock<String>>,
-    /// Whether the drop prints it.
-    tells_panic: bool,
-}
-
-// A client under test that panics leaves the handle as it is: its state is shared with the handlers anyway.
-impl<S: RefUnwindSafe> UnwindSafe for ServerHandle<S> {}
-impl<S: RefUnwindSafe> RefUnwindSafe for ServerHandle<S> {}
-
-/// The thread of a server that was started.
-struct Running {
-    thread: thread::JoinHandle<Result<(), StartError>>,
-    /// Is disconnected when the server has ended.
-    ended: Mutex<Receiver<()>>,
-}
-
-impl<S> ServerHandle<S> {
-    /// The bound address, with the real port.
-    pub fn address(&self) -> SocketAddr {
-        self.address
-    }
-
-    /// The URL of a path, such as `http://127.0.0.1:41233/about` for `/about` or `about`. A server on all addresses of the
-    /// machine (`0.0.0.0`) is reached at 127.0.0.1.
-    ///
-    /// ```
-    /// # use openkitchen::{Request, Response, Routes, Server, get, routes};
-    /// # static ROUTES: Routes = routes(&[get("/", |_: &Request| Response::text(""))]);
-    /// let server = Server::bind("127.0.0.1:0")?.start(&ROUTES, ())?;
-    /// assert_eq!(server.url("/about"), format!("http://{}/about", server.address()));
-    /// # Ok::<(), openkitchen::StartError>(())
-    /// ```
-    pub fn url(&self, path: &str) -> String {
-        let loopback: IpAddr = match self.address {
-            SocketAddr::V4(_) => Ipv4Addr::LOCALHOST.into(),
-            SocketAddr::V6(_) => Ipv6Addr::LOCALHOST.into(),
-        };
-        let mut address = self.address;
-        if address.ip().is_unspecified() {
-            address.set_ip(loopback);
-        }
-        let slash = if path.starts_with('/') { "" } else { "/" };
-        format!("http://{address}{slash}{path}")
-    }
-
-    /// The state that the handlers share.
-    pub fn state(&self) -> &S {
-        &self.state
-    }
-
-    /// Stops the server as dropping the handle does, and says whether all went well: so a test that calls it
-    /// fails if an assertion in a handler does.
-    ///
-    /// ```
-    /// # use openkitchen::{Request, Response, Routes, Server, get, routes};
-    /// # static ROUTES: Routes = routes(&[get("/", |_: &Request| Response::text("Welcome!"))]);
-    /// let server = Server::bind("127.0.0.1:0")?.start(&ROUTES, ())?;
-    /// let address = server.address();
-    /// server.stop()?;
-    /// assert!(std::net::TcpStream::connect(address).is_err());
-    /// # Ok::<(), std::io::Error>(())
-    /// ```
-    ///
-    /// # Errors
-    /// `TimedOut` if a handler was left behind. Or the error of [`Server::run`]. Or a handler has panicked,
-    /// or its function that writes content: the error has the first panic's message, and the route.
-    pub fn stop(mut self) -> io::Result<()> {
-        self.stop_and_wait()?;
-        self.tells_panic = false;
-        let panic = self.first_panic.get();
-        panic.map_or(Ok(()), |panic| Err(StartError::panicked(panic).into()))
-    }
-
-    /// What [`Server::accompanied_by`] has added.
-    pub(crate) fn companion(&self) -> Option<&dyn Companion> {
-        self.companion.as_deref()
-    }
-
-    fn stop_and_wait(&mut self) -> io::Result<()> {
-        self.stopper.connections.stop_at_once();
-        let Some(Running { thread, ended }) = self.running.take() else { return Ok(()) };
-        let ended = ended.into_inner().unwrap_or_else(PoisonError::into_inner);
-        // The server needs the second wait to see that its connections have not ended.
-        if ended.recv_timeout(self.grace + 2 * CUT_OFF_WAIT) == Err(RecvTimeoutError::Timeout) {
-            let left = "a handler has not returned within the grace time; it was left behind";
-            return Err(io::Error::new(ErrorKind::TimedOut, left));
-        }
-        match thread.join() {
-            Ok(result) => result.map_err(io::Error::from),
-            Err(_) => Err(io::Error::other("the server ended by a panic")),
-        }
-    }
-}
-
-impl<S> Drop for ServerHandle<S> {
-    fn drop(&mut self) {
-        if let Err(error) = self.stop_and_wait() {
-            error!("{error}");
-        }
-        let mut text = String::new();
-        if let Some(companion) = self.companion.as_ref().filter(|_| thread::panicking()) {
-            let _ = writeln!(text, "the exchanges of the server at {}:\n{companion}", self.address);
-        }
-        if let Some(panic) = self.first_panic.get().filter(|_| self.tells_panic) {
-            let _ = writeln!(text, "{panic}");
-        }
-        if !text.is_empty() {
-            print_in_test(&text);
-        }
-    }
-}
-
-/// Prints a text on stderr as a test does: its harness shows it if the test fails. An error of stderr is
-/// dropped, because a second panic in a drop would abort the process.
-#[cold]
-#[allow(
-    clippy::print_stderr,
-    reason = "only what is printed by the macro is part of a test's output"
-)]
-fn print_in_test(text: &str) {
-    let _ = panic::catch_unwind(|| eprint!("{text}"));
 }

@@ -66,7 +66,8 @@ pub(crate) fn take(
     Ok(AfterStep::Open)
 }
 
-/// Waits for this time. Returns false as soon as the server is stopping.
+/// Waits for this time. Returns false as soon as the server is stopping. A client that leaves meanwhile
+/// does not end the wait: its FIN may be a half-close, after which it still reads.
 fn wait(time: Duration, is_stopping: impl Fn() -> bool) -> bool {
     let since = Instant::now();
     loop {

@@ -56,7 +56,8 @@ pub struct KeptExchange {
     pub number: u64,
     /// The number of the connection, from 1.
     pub connection: u64,
-    /// Which exchange of its connection it is, from 1. `None` if others were before the first that is kept.
+    /// Which exchange of its connection it is, from 1. `None` if others were before the first that
+    /// is kept.
     pub position: Option<u64>,
     /// The client's address.
     pub peer: SocketAddr,

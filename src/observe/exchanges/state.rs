@@ -118,9 +118,9 @@ impl SharedExchanges {
 }
 
 impl ExchangesState {
-    /// Returns how many bytes of memory are left. If it is less than `wanted`, drops the oldest exchanges, and
-    /// cuts those in flight: first these if they take more than half, so that an upload drops no exchange
-    /// that is over.
+    /// Returns how many bytes of memory are left. If it is less than `wanted`, drops the oldest
+    /// exchanges, and cuts those in flight: first these if they take more than half, so that an
+    /// upload drops no exchange that is over.
     pub fn make_room(&mut self, wanted: usize, budget: usize) -> usize {
         while budget.saturating_sub(self.bytes) < wanted {
             let is_freed = match self.bytes - self.kept_bytes > budget / 2 {

@@ -3,7 +3,7 @@
 use std::io::ErrorKind;
 use std::net::{Ipv6Addr, SocketAddr, TcpListener, ToSocketAddrs};
 
-use openkitchen::net::server;
+use openkitchen::net::listen;
 use openkitchen::sys;
 
 /// The listeners of a command, and their addresses.
@@ -53,7 +53,7 @@ pub fn bind_for(flag: &str, mut wanted: Vec<&str>) -> Result<Bound, String> {
     wanted.sort_by_key(|address| !address.starts_with("[::]"));
     for address in wanted {
         let addresses = resolve(address)?;
-        match server::listen(&addresses[..]) {
+        match listen::listen(&addresses[..]) {
             Ok(listening) => {
                 listeners.extend(listening.listeners);
                 left_out.extend(listening.left_out);
