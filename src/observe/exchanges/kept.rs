@@ -300,9 +300,10 @@ impl KeptBytes {
     fn blocks<'a>(&'a self, mut bytes: &'a [u8]) -> impl Iterator<Item = KeptBlock<'a>> {
         let (first, last) = self.times.unwrap_or_default();
         // Without room for a byte, all reads are one block. The last block has what is beyond.
-        let none = [ReadOrWrite { at: first, length: 0 }];
-        let reads = if self.reads.is_empty() { none.to_vec() } else { self.reads.clone() };
-        let reads = if self.count == 0 { Vec::new() } else { reads };
+        let reads = match &self.reads[..] {
+            [] if self.count > 0 => vec![ReadOrWrite { at: first, length: 0 }],
+            reads => reads.to_vec(),
+        };
         let (blocks, left_out) = (reads.len() as u64, self.total - self.bytes.len() as u64);
         (1..).zip(reads).map(move |(number, read)| {
             let (kept, rest) = bytes.split_at(read.length);
