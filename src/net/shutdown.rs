@@ -35,6 +35,9 @@ const ACCEPT_RETRY_PAUSE: Duration = Duration::from_millis(1);
 /// start and stop many servers.
 const ACCEPT_END_PAUSE: Duration = Duration::from_micros(50);
 
+/// Time to read what has arrived before the reading half is shut, on systems other than Linux.
+const UNREAD_WAIT: Duration = Duration::from_millis(5);
+
 /// How long a client may take no byte of its response if the server stops at once.
 const STUCK_WAIT: Duration = Duration::from_millis(40);
 
@@ -63,9 +66,16 @@ impl<T: Serve> Shared<'_, T> {
         let may_wait =
             |entries: &Entries| !entries.is_empty() && !connections.is_stopping_at_once();
         drop(connections.wait_while(may_wait, Some(idle_deadline)));
-        connections.close_idle();
-        drop(connections.wait_while(may_wait, Some(deadline)));
+        if !connections.is_stopping_at_once() {
+            connections.close_idle();
+            drop(connections.wait_while(may_wait, Some(deadline)));
+        }
         if connections.is_stopping_at_once() {
+            // BSD systems drop what has arrived when the reading half is shut, so it is read before.
+            if !cfg!(target_os = "linux") {
+                let until = Some(deadline.min(Instant::now() + UNREAD_WAIT));
+                drop(connections.wait_while(|entries| !entries.is_empty(), until));
+            }
             connections.close_waiting();
             self.cut_off_stuck(deadline);
         }
