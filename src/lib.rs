@@ -44,11 +44,12 @@
 //!
 //! # Logging, panics and signals
 //!
-//! Without [`Server::traced`], the library prints nothing. It logs through the `log` crate: choose a
-//! logger, such as env_logger. A handler's panic becomes a 500, and its message goes to stderr as in any
-//! Rust program. An observer's panic changes nothing for the client. The library handles no signals, so
-//! SIGTERM ends the process at once, unless a thread of the program waits for it and calls
-//! [`Stopper::stop`]. Nor does it reap the children that a program has as PID 1 of a container.
+//! Without [`Server::traced`], the library prints nothing, except where a test fails: see
+//! [`ServerHandle`]. It logs through the `log` crate: choose a logger, such as env_logger. A
+//! handler's panic becomes a 500, and its message goes to stderr as in any Rust program. An
+//! observer's panic changes nothing for the client. The library handles no signals, so SIGTERM ends
+//! the process at once, unless a thread of the program waits for it and calls [`Stopper::stop`].
+//! Nor does it reap the children that a program has as PID 1 of a container.
 //!
 //! # The walk of one request
 //!
@@ -115,13 +116,14 @@ pub use message::response::{BadField, Response};
 pub use message::status::Status;
 pub use message::steps::{DeliveryStep, Fault, IntoBytes};
 pub use message::target::form;
+pub use net::handle::ServerHandle;
 pub use net::health::Health;
 pub use net::observer::{Answered, End, Observer};
-pub use net::server::{Server, ServerHandle, Stopper};
+pub use net::server::{Server, Stopper};
 pub use net::shared::{Clock, Scheduling};
 pub use net::start_error::StartError;
 #[doc(inline)]
-pub use observe::{Exchanges, Recorder, Trace};
+pub use observe::{Exchanges, KeptBytes, KeptExchange, ReadOrWrite, Recorder, Trace};
 #[doc(inline)]
 pub use play::check::{Caret, Cause, CheckReport, Difference, check, check_within};
 #[doc(inline)]

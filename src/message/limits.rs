@@ -35,6 +35,9 @@ pub const MAX_UNREAD_CONTENT_BYTES: u64 = 64 * 1024;
 /// [`Limits::content_timeout`].
 pub const MIN_BYTES_PER_SECOND: u64 = 16 * 1024;
 
+/// The longest of the times. A longer one means no limit.
+const LONGEST_TIME: Duration = Duration::from_secs(365 * 24 * 3600);
+
 /// The limits of one server: what a client may send, and how long the server waits.
 ///
 /// `Limits::default()` suits a small machine on an open network.
@@ -104,6 +107,18 @@ impl Limits {
     /// Bytes of chunked content and its framing together, if the content may have `content` bytes.
     pub(crate) fn with_chunk_framing(content: u64) -> u64 {
         content.saturating_add((content / 8).max(MIN_CHUNK_FRAMING_BYTES))
+    }
+
+    /// The same limits, with no time of more than a year: so the time of each deadline can be told.
+    pub(crate) fn bounded(self) -> Limits {
+        Limits {
+            head_timeout: self.head_timeout.min(LONGEST_TIME),
+            content_timeout: self.content_timeout.min(LONGEST_TIME),
+            idle_timeout: self.idle_timeout.min(LONGEST_TIME),
+            write_timeout: self.write_timeout.min(LONGEST_TIME),
+            grace: self.grace.min(LONGEST_TIME),
+            ..self
+        }
     }
 
     /// The time to receive or send content of this many bytes.

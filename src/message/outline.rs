@@ -75,6 +75,12 @@ impl Outline {
         FieldLines::new(&self.bytes, &self.fields)
     }
 
+    /// The values of the field lines with that name, as text. Bytes that are no UTF-8 become `U+FFFD`.
+    pub fn values(&self, name: &str) -> Vec<String> {
+        let values = self.fields().values(name);
+        values.map(|value| String::from_utf8_lossy(value).into_owned()).collect()
+    }
+
     /// The first word of the first line: in a request, the method as it was sent.
     pub fn method_name(&self) -> &[u8] {
         self.word(0)

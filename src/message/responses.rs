@@ -21,7 +21,6 @@ use std::ops::Range;
 
 use super::dialogue::{Dialogue, Followed, Side};
 use super::ending::Ending;
-use super::fields::FieldLines;
 use super::outline::Outline;
 use super::reader::Part;
 use super::requests::{ReceivedRequest, RequestCollector};
@@ -82,15 +81,7 @@ impl ReceivedResponse {
 
     /// The values of the field lines with that name.
     pub fn values(&self, name: &str) -> Vec<String> {
-        let outline = self.outline();
-        let values = outline.iter().flat_map(|outline| {
-            let fields: FieldLines<'_> = outline.fields();
-            fields
-                .values(name)
-                .map(|value| String::from_utf8_lossy(value).into_owned())
-                .collect::<Vec<_>>()
-        });
-        values.collect()
+        self.outline().map(|outline| outline.values(name)).unwrap_or_default()
     }
 }
 

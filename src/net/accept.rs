@@ -97,9 +97,22 @@ impl<T: Serve> Shared<'_, T> {
     /// # Errors
     /// The system has not even one thread for the first listener.
     pub fn supervise<'scope>(&'scope self, scope: &'scope Scope<'scope, '_>) -> io::Result<()> {
-        if let Some(first) = self.acceptors.first() {
-            self.spawn_worker(scope, first)?;
-        }
+        self.begin_accepting(scope)?;
+        self.keep_accepting(scope);
+        Ok(())
+    }
+
+    /// Spawns the first worker.
+    pub(super) fn begin_accepting<'scope>(
+        &'scope self,
+        scope: &'scope Scope<'scope, '_>,
+    ) -> io::Result<()> {
+        let first = self.acceptors.first();
+        first.map_or(Ok(()), |first| self.spawn_worker(scope, first))
+    }
+
+    /// Spawns more workers as they are needed, until the server is stopped.
+    pub(super) fn keep_accepting<'scope>(&'scope self, scope: &'scope Scope<'scope, '_>) {
         // For each listener: connections that were completed by the last check, and workers to
         // spawn.
         let mut checked = vec![(0, 1); self.acceptors.len()];
@@ -124,7 +137,6 @@ impl<T: Serve> Shared<'_, T> {
                 *to_spawn = (2 * *to_spawn).min(MAX_SPAWNED_AT_ONCE);
             }
         }
-        Ok(())
     }
 
     /// Spawns one more worker.

@@ -20,9 +20,9 @@ use std::time::{Duration, Instant};
 
 use log::{Level, debug, log};
 
-use super::connections::{Entry, FINAL_REQUEST_WAIT, Identity, IdleMark};
+use super::connections::{Entry, Identity, IdleMark};
 use super::delivery::deliver;
-use super::exchange::{Exchange, ReadError, RequestStart};
+use super::exchange::{Exchange, ReadError, RequestStart, fill_rest};
 use super::observer::{Answered, Tapped};
 use super::shared::{Serve, Service};
 use super::transport::{Buffers, Io, LINGER, Transport};
@@ -45,7 +45,7 @@ impl<S: Sync> Serve for Service<'_, S> {
         match self.observers {
             [] => Connection::new(self, stream, *identity, idle, buffers).serve(),
             observers => {
-                let io = Tapped::new(stream, *identity, observers);
+                let io = Tapped::new(stream, *identity, observers).shut_by_others(idle);
                 Connection::new(self, io, *identity, idle, buffers).serve();
             }
         }
@@ -54,7 +54,7 @@ impl<S: Sync> Serve for Service<'_, S> {
 
     fn reject(&self, entry: &Entry, buffers: &mut Buffers) {
         let Entry { identity, stream, idle } = entry;
-        let io = Tapped::new(stream, *identity, self.observers);
+        let io = Tapped::new(stream, *identity, self.observers).shut_by_others(idle);
         if let Some(_permit) = self.rejecting.acquire(MAX_REJECTING) {
             Connection::new(self, io, *identity, idle, buffers).reject();
         }
@@ -189,14 +189,13 @@ impl<'a, S: Sync, L: Io> Connection<'a, S, L> {
     /// Reads once. Between requests the connection is idle, and a stopping server may end the read.
     fn fill(&mut self, deadline: Option<Instant>, between_requests: bool) -> io::Result<usize> {
         if !between_requests {
-            return self.transport.fill(deadline);
+            return fill_rest(self.service, &mut self.transport, self.idle, deadline);
         }
         // First the idle mark is set, then the stop flag is read. The stopping thread sets the flag
         // first, then reads the mark. So this thread sees the flag, or the other one sees the mark.
         self.idle.begin();
-        let stopping = self.service.stopping.load(Ordering::SeqCst);
-        let deadline = if stopping { Some(Instant::now() + FINAL_REQUEST_WAIT) } else { deadline };
-        let filled = self.transport.fill(deadline);
+        let last = self.service.last_wait().map(|wait| Instant::now() + wait);
+        let filled = self.transport.fill(last.or(deadline));
         if !matches!(filled, Ok(1..)) {
             // The half-close tells the client at once that no further request will be answered. Bytes
             // that arrive later are dropped.
@@ -285,6 +284,7 @@ fn first_line(bytes: &[u8]) -> &[u8] {
 mod tests {
     use std::io::{Read, Write};
     use std::net::{Shutdown, TcpListener, TcpStream};
+    use std::sync::OnceLock;
     use std::sync::atomic::{AtomicBool, AtomicU64};
 
     use super::*;
@@ -328,7 +328,7 @@ mod tests {
         fn half_close(&mut self) -> io::Result<()> {
             self.entry.stream.shutdown(Shutdown::Write)
         }
-        fn reset_at_end(&mut self) -> io::Result<()> {
+        fn reset_at_end(&mut self, _: Duration, _: &dyn Fn() -> bool) -> io::Result<()> {
             Ok(())
         }
     }
@@ -350,10 +350,12 @@ mod tests {
             observers: &[],
             clock: date::example,
             stopping: &stopping,
+            stopping_at_once: &stopping,
             memory: Memory::new(u64::MAX),
             rejecting: Permits::default(),
             warned: AtomicU64::new(0),
             panics: Throttle::default(),
+            first_panic: &OnceLock::new(),
         };
         let entry =
             Entry { identity: Identity { number: 1, peer }, stream, idle: IdleMark::default() };

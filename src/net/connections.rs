@@ -6,6 +6,7 @@
 //!
 //! ```text
 //! WAITING ── a request arrives ──> BUSY ── it is answered ──> WAITING
+//!    │          RECEIVING <── a part of it arrives ── ┘
 //!    └────── another thread shuts the reading half ──> CLOSED
 //! ```
 //! Next: [`shutdown`](super::shutdown).
@@ -21,6 +22,8 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 #[derive(Default)]
 pub struct Connections {
     stopping: AtomicBool,
+    /// Whether it stops at once: a connection is not given time for a request, or for the rest of one.
+    stopping_at_once: AtomicBool,
     entries: Mutex<Entries>,
     /// Notified when the server is to stop, when the supervisor is needed and, while the server is
     /// stopping, when a connection ends.
@@ -56,11 +59,26 @@ impl Entry {
     /// bytes, and the worker closes it. A request that has arrived is still read and answered. Returns
     /// false if the connection is busy, or closed already.
     pub fn close_if_idle(&self) -> bool {
-        let was_waiting = self.idle.try_close();
+        self.close_if(WAITING)
+    }
+
+    /// As [`close_if_idle`](Entry::close_if_idle), if the connection waits for the rest of a request.
+    fn close_if_receiving(&self) -> bool {
+        self.close_if(RECEIVING)
+    }
+
+    fn close_if(&self, state: u8) -> bool {
+        let was_waiting = self.idle.try_close(state);
         if was_waiting {
             let _ = self.stream.shutdown(Shutdown::Read);
         }
         was_waiting
+    }
+
+    /// Shuts both halves: the worker's next read or write ends.
+    pub(super) fn cut_off(&self) {
+        self.idle.was_closed.store(true, Ordering::SeqCst);
+        let _ = self.stream.shutdown(Shutdown::Both);
     }
 }
 
@@ -75,10 +93,26 @@ impl Connections {
         self.stopping.load(Ordering::SeqCst)
     }
 
+    /// The flag that [`stop_at_once`](Connections::stop_at_once) sets.
+    pub(super) fn stopping_at_once(&self) -> &AtomicBool {
+        &self.stopping_at_once
+    }
+
+    pub(super) fn is_stopping_at_once(&self) -> bool {
+        self.stopping_at_once.load(Ordering::SeqCst)
+    }
+
     /// Tells the server to stop, and wakes the supervisor. Returns at once.
     pub fn stop(&self) {
         self.stopping.store(true, Ordering::SeqCst);
         self.wake_all();
+    }
+
+    /// As [`stop`](Connections::stop), also where the server is stopping already. A connection that waits
+    /// for a request, or for the rest of one, is closed at once.
+    pub(super) fn stop_at_once(&self) {
+        self.stopping_at_once.store(true, Ordering::SeqCst);
+        self.stop();
     }
 
     /// Adds a connection.
@@ -110,6 +144,13 @@ impl Connections {
     pub(super) fn close_idle(&self) {
         for entry in self.entries().values() {
             entry.close_if_idle();
+        }
+    }
+
+    /// Closes every connection that waits for a request, or for the rest of one.
+    pub(super) fn close_waiting(&self) {
+        for entry in self.entries().values() {
+            let _ = entry.close_if_idle() || entry.close_if_receiving();
         }
     }
 
@@ -166,12 +207,13 @@ impl Connections {
     }
 }
 
-/// Whether a connection is idle: it waits for a request. Only then may another thread close it. The
-/// worker and the closing thread each change the mark in one atomic step, so exactly one of them wins.
+/// Whether a connection is idle: it waits for a request. Only then may another thread close it, and
+/// if the server stops at once, also while it waits for the rest of a request. The worker and the
+/// closing thread each change the mark in one atomic step, so exactly one of them wins.
 #[derive(Default)]
 pub struct IdleMark {
     state: AtomicU8,
-    /// Whether the reading half was shut while the connection was idle.
+    /// Whether another thread has shut the reading half.
     was_closed: AtomicBool,
     /// The time since which it is idle: microseconds since 1970.
     since: AtomicU64,
@@ -184,12 +226,18 @@ pub(super) const MIN_IDLE_TIME: Duration = Duration::from_millis(2);
 
 const BUSY: u8 = 0;
 const WAITING: u8 = 1;
-const CLOSED: u8 = 2;
+const RECEIVING: u8 = 2;
+const CLOSED: u8 = 3;
 
 impl IdleMark {
     /// Marks the connection as waiting for a request.
     pub fn begin(&self) {
         self.state.store(WAITING, Ordering::SeqCst);
+    }
+
+    /// Marks the connection as waiting for the rest of a request.
+    pub(super) fn begin_rest(&self) {
+        self.state.store(RECEIVING, Ordering::SeqCst);
     }
 
     /// Marks the connection as busy. True if another thread has shut its reading half, or is about
@@ -221,15 +269,16 @@ impl IdleMark {
         self.state.load(Ordering::SeqCst) == CLOSED
     }
 
-    /// Claims the right to shut the reading half. False if the connection is busy, or closed already.
-    fn try_close(&self) -> bool {
-        let step = self.state.compare_exchange(WAITING, CLOSED, Ordering::SeqCst, Ordering::SeqCst);
+    /// Claims the right to shut the reading half. False if the connection is in another state.
+    fn try_close(&self, waits: u8) -> bool {
+        let step = self.state.compare_exchange(waits, CLOSED, Ordering::SeqCst, Ordering::SeqCst);
         self.was_closed.fetch_or(step.is_ok(), Ordering::SeqCst);
         step.is_ok()
     }
 
-    /// Whether its reading half was shut while it waited, so that the end of its socket cuts off
-    /// nothing, unless a request arrived in that very moment.
+    /// Whether another thread has shut its reading half. If it waited, the end of its socket cuts off
+    /// nothing, unless a request arrived in that very moment. A read that returns 0 after this does not
+    /// say that the client has ended.
     pub fn was_closed(&self) -> bool {
         self.was_closed.load(Ordering::SeqCst)
     }
@@ -252,6 +301,9 @@ fn microseconds(time: SystemTime) -> u64 {
 /// its way at that moment is lost, which no server can prevent (RFC 9112 section 9.5). The longer a
 /// client has been silent, the less likely it is to send just then.
 pub const FINAL_REQUEST_WAIT: Duration = Duration::from_millis(50);
+
+/// Time for the same where the server stops at once: enough to read what has arrived.
+pub(super) const ARRIVED_WAIT: Duration = Duration::from_millis(1);
 
 /// Permits to serve a connection. A dropped one is passed on to the connection that has waited
 /// longest, so that a new one does not overtake it.
@@ -342,10 +394,12 @@ mod tests {
     #[test]
     fn only_an_idle_connection_can_be_closed_and_its_worker_sees_it() {
         let idle = IdleMark::default();
-        assert!(!idle.try_close() && !idle.end());
+        assert!(!idle.try_close(WAITING) && !idle.end());
         idle.begin();
-        assert!(idle.try_close() && !idle.try_close());
+        assert!(idle.try_close(WAITING) && !idle.try_close(WAITING));
         assert!(idle.end() && !idle.end());
+        idle.begin_rest();
+        assert!(!idle.try_close(WAITING) && idle.try_close(RECEIVING) && idle.end());
     }
 
     /// An entry that has waited for a request for so many milliseconds.

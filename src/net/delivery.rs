@@ -12,6 +12,7 @@
 //! one chunk, in a stream) within [`Limits::time_budget`].
 //! Next: [`steps`](super::steps).
 
+use std::any::Any;
 use std::borrow::Cow;
 use std::io::{self, ErrorKind, Read, Write};
 use std::mem;
@@ -82,10 +83,9 @@ pub(super) fn deliver<L: Io>(
     limits: &Limits,
     stopping: &AtomicBool,
 ) -> io::Result<Sent> {
-    if let Body::Raw(steps) = response.body {
-        return take_steps(transport, steps, limits, stopping);
+    if !matches!(response.body, Body::Raw(_)) {
+        encode_head(&response, context, now, transport.out);
     }
-    encode_head(&response, context, now, transport.out);
     if let Some(fault) = response.fault {
         let content = match &response.body {
             Body::Bytes(bytes) if context.delimiter() != Delimiter::Head => bytes,
@@ -97,6 +97,7 @@ pub(super) fn deliver<L: Io>(
     }
     transport.mark_content();
     match (response.body, context.delimiter()) {
+        (Body::Raw(steps), _) => return take_steps(transport, steps, limits, stopping),
         (_, Delimiter::Head | Delimiter::Length(0)) => transport.flush(limits.time_budget(0))?,
         (Body::Bytes(bytes), _) => {
             let with_head = &bytes[..bytes.len().min(ONE_WRITE)];
@@ -114,9 +115,7 @@ pub(super) fn deliver<L: Io>(
         (Body::Written(write), delimiter) => {
             return written(transport, write, delimiter == Delimiter::Chunked, limits);
         }
-        (Body::Steps(steps) | Body::Raw(steps), _) => {
-            return take_steps(transport, steps, limits, stopping);
-        }
+        (Body::Steps(steps), _) => return take_steps(transport, steps, limits, stopping),
     }
     Ok(Sent::Whole)
 }
@@ -126,24 +125,23 @@ pub(super) fn deliver<L: Io>(
 pub(super) enum Sent {
     Whole,
     CutShort,
+    /// As `CutShort`, because the handler's reader or function has panicked.
+    Panicked(Box<dyn Any + Send>),
     /// The connection is reset when the socket is closed.
     Reset,
 }
 
-/// Reads once from a handler's reader; `None` if it fails or panics.
-fn read_content(reader: &mut impl Read, buffer: &mut [u8]) -> Option<usize> {
+/// Reads once from a handler's reader. If that fails or panics, returns how the response ends.
+fn read_content(reader: &mut impl Read, buffer: &mut [u8]) -> Result<usize, Sent> {
     loop {
         match panic::catch_unwind(AssertUnwindSafe(|| reader.read(buffer))) {
-            Ok(Ok(read)) => return Some(read),
+            Ok(Ok(read)) => return Ok(read),
             Ok(Err(error)) if error.kind() == ErrorKind::Interrupted => {}
             Ok(Err(error)) => {
                 error!("the content of a response ends early: {error}");
-                return None;
+                return Err(Sent::CutShort);
             }
-            Err(_) => {
-                error!("the reader of a response's content panicked");
-                return None;
-            }
+            Err(panic) => return Err(Sent::Panicked(panic)),
         }
     }
 }
@@ -190,12 +188,15 @@ fn copy_with<L: Io>(
     let (mut left, mut since) = (length, None);
     while left > 0 {
         let end = buffer.len().min(filled + ONE_WRITE);
-        let read = read_content(&mut reader, &mut buffer[filled..end]).unwrap_or(0);
+        let (read, end) = match read_content(&mut reader, &mut buffer[filled..end]) {
+            Ok(read) => (read, Sent::CutShort),
+            Err(end) => (0, end),
+        };
         let budget = limits.time_budget(length);
         let budget = since.map_or(budget, |since: Instant| budget.saturating_sub(since.elapsed()));
         transport.send(&buffer[..filled + read], budget)?;
         if read == 0 {
-            return Ok(Sent::CutShort);
+            return Ok(end);
         }
         left -= read as u64;
         filled = 0;
@@ -218,17 +219,17 @@ fn stream<L: Io>(
     let mut buffer = vec![0; STREAM_READ_BYTES];
     loop {
         let read = read_content(&mut reader, &mut buffer);
-        match (read, in_chunks) {
-            (None, _) => {}
-            (Some(0), true) => transport.out.extend_from_slice(LAST_CHUNK),
-            (Some(read), true) => encode_chunk(&buffer[..read], transport.out),
-            (Some(read), false) => transport.out.extend_from_slice(&buffer[..read]),
+        match (&read, in_chunks) {
+            (Err(_), _) => {}
+            (Ok(0), true) => transport.out.extend_from_slice(LAST_CHUNK),
+            (Ok(read), true) => encode_chunk(&buffer[..*read], transport.out),
+            (Ok(read), false) => transport.out.extend_from_slice(&buffer[..*read]),
         }
         transport.flush(limits.time_budget(STREAM_READ_BYTES as u64))?;
         match read {
-            None => return Ok(Sent::CutShort),
-            Some(0) => return Ok(Sent::Whole),
-            Some(_) => {}
+            Err(end) => return Ok(end),
+            Ok(0) => return Ok(Sent::Whole),
+            Ok(_) => {}
         }
     }
 }
@@ -244,8 +245,16 @@ struct ContentWriter<'t, 'a, L> {
     is_broken: bool,
 }
 
+impl<L> ContentWriter<'_, '_, L> {
+    /// Fails if a flush has failed: a part of a chunk may have been sent, so nothing can follow.
+    fn check(&self) -> io::Result<()> {
+        if self.is_broken { Err(ErrorKind::BrokenPipe.into()) } else { Ok(()) }
+    }
+}
+
 impl<L: Io> Write for ContentWriter<'_, '_, L> {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.check()?;
         let length = bytes.len().min(STREAM_READ_BYTES - self.buffer.len());
         self.buffer.extend_from_slice(&bytes[..length]);
         if self.buffer.len() == STREAM_READ_BYTES {
@@ -255,6 +264,7 @@ impl<L: Io> Write for ContentWriter<'_, '_, L> {
     }
 
     fn flush(&mut self) -> io::Result<()> {
+        self.check()?;
         match self.in_chunks {
             true if self.buffer.is_empty() => {} // an empty chunk would be the last one
             true => encode_chunk(&self.buffer, self.transport.out),
@@ -278,9 +288,6 @@ fn written<L: Io>(
     let (buffer, is_broken) = (Vec::new(), false);
     let mut writer = ContentWriter { transport, buffer, in_chunks, limits, is_broken };
     let result = panic::catch_unwind(AssertUnwindSafe(|| write(&mut writer)));
-    if writer.is_broken {
-        return Err(ErrorKind::BrokenPipe.into());
-    }
     writer.flush()?;
     match result {
         Ok(Ok(())) => {}
@@ -288,10 +295,7 @@ fn written<L: Io>(
             error!("the content of a response ends early: {error}");
             return Ok(Sent::CutShort);
         }
-        Err(_) => {
-            error!("the function that writes a response's content panicked");
-            return Ok(Sent::CutShort);
-        }
+        Err(panic) => return Ok(Sent::Panicked(panic)),
     }
     if in_chunks {
         transport.out.extend_from_slice(LAST_CHUNK);

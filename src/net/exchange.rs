@@ -18,9 +18,7 @@ use std::panic::{self, AssertUnwindSafe};
 use std::sync::atomic::Ordering;
 use std::time::Instant;
 
-use log::error;
-
-use super::connections::{Identity, IdleMark};
+use super::connections::{ARRIVED_WAIT, Identity, IdleMark};
 use super::delivery::{Sent, deliver, is_one_write, memory_of};
 use super::memory::{OutOfMemory, ReservedBytes};
 use super::observer::{self, Answered};
@@ -39,7 +37,7 @@ use crate::message::response::Response;
 use crate::message::status::Status;
 use crate::message::target::masked;
 use crate::request::Request;
-use crate::route::{Lookup, Route, RouteRow};
+use crate::route::{Lookup, Route};
 
 /// Why a request could not be read.
 pub(super) enum ReadError {
@@ -73,6 +71,33 @@ pub(super) struct RequestStart {
     pub framing: Framing,
     /// Whether the client waits for `100 Continue` before it sends the content.
     pub client_waits: bool,
+}
+
+/// Reads once where a part of a request has arrived.
+///
+/// # Errors
+/// Those of [`Transport::fill`]; `ConnectionAborted` if the server stops at once and the rest has not
+/// arrived. No response is sent then: nothing is wrong with the request.
+pub(super) fn fill_rest<S, L: Io>(
+    service: &Service<'_, S>,
+    transport: &mut Transport<'_, L>,
+    idle: &IdleMark,
+    deadline: Option<Instant>,
+) -> io::Result<usize> {
+    // The order of mark and flag is that of `Connection::fill`.
+    idle.begin_rest();
+    let stops_at_once = service.stopping_at_once.load(Ordering::SeqCst);
+    let last = stops_at_once.then(|| Instant::now() + ARRIVED_WAIT);
+    let filled = transport.fill(last.or(deadline));
+    let was_shut = idle.end();
+    if was_shut {
+        transport.mark_read_shut();
+    }
+    match filled {
+        Ok(1..) => filled,
+        _ if was_shut || last.is_some() => Err(ErrorKind::ConnectionAborted.into()),
+        _ => filled,
+    }
 }
 
 /// One request, to be answered once. It borrows the connection's transport until then.
@@ -283,7 +308,7 @@ impl<'c, 'a, S: Sync, L: Io> Exchange<'c, 'a, S, L> {
     }
 
     fn read_more(&mut self, deadline: Instant) -> Result<(), ReadError> {
-        match self.transport.fill(Some(deadline)) {
+        match fill_rest(self.service, self.transport, self.idle, Some(deadline)) {
             Ok(0) => Err(Refusal::ContentCutShort.into()),
             Ok(_) => Ok(()),
             Err(error) if error.kind() == ErrorKind::TimedOut => {
@@ -323,16 +348,8 @@ impl<'c, 'a, S: Sync, L: Io> Exchange<'c, 'a, S, L> {
         let returned = panic::catch_unwind(AssertUnwindSafe(|| handler(&request)));
         let notes = returned.as_ref().map_or(&[][..], |response| &response.notes);
         observer::report(observers, |observer| observer.handled(number, notes));
-        returned.unwrap_or_else(|_| {
-            // Rust's panic hook has already printed the place and the message on stderr.
-            if self.service.panics.allows() {
-                match route.map(Route::row) {
-                    Some(RouteRow { method, path, .. }) => {
-                        error!("the handler of {method} {path} panicked");
-                    }
-                    None => error!("the fallback handler panicked"),
-                }
-            }
+        returned.unwrap_or_else(|panic| {
+            self.service.note_panic(route.map(Route::row), &*panic);
             Refused::from(Refusal::HandlerPanicked).response(bytes, limits).close()
         })
     }
@@ -383,6 +400,9 @@ impl<'c, 'a, S: Sync, L: Io> Exchange<'c, 'a, S, L> {
         drop(reserved);
         let persistence = promised.unless(!matches!(sent, Ok(Sent::Whole)));
         let is_reset = matches!(sent, Ok(Sent::Reset));
+        if let Ok(Sent::Panicked(panic)) = &sent {
+            self.service.note_panic(route.map(Route::row), &**panic);
+        }
         // A response that could not be sent is reported too: its handler has run.
         self.report(status, hides_query, route, persistence);
         // A client that was too slow (write timeout) ends the connection here.
@@ -423,6 +443,10 @@ impl<'c, 'a, S: Sync, L: Io> Exchange<'c, 'a, S, L> {
         match self.read_content(MAX_UNREAD_CONTENT_BYTES, false) {
             Ok(_) => Ok(true),
             Err(ReadError::Refused(_)) => Ok(false),
+            // The server stops at once, and the response was sent already.
+            Err(ReadError::Broken(error)) if error.kind() == ErrorKind::ConnectionAborted => {
+                Ok(false)
+            }
             Err(ReadError::Broken(error)) => Err(error),
         }
     }

@@ -18,6 +18,8 @@
 //! The files stand in reading order.
 
 pub mod server;
+pub mod handle;
+pub mod listen;
 pub mod start_error;
 pub mod shared;
 pub mod accept;

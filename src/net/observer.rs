@@ -14,7 +14,7 @@
 
 use std::borrow::Cow;
 use std::cell::Cell;
-use std::io::{self, Read, Write};
+use std::io::{self, ErrorKind, Read, Write};
 use std::net::SocketAddr;
 use std::panic::{self, AssertUnwindSafe};
 use std::sync::Arc;
@@ -22,7 +22,7 @@ use std::time::Duration;
 
 use log::error;
 
-use super::connections::Identity;
+use super::connections::{Identity, IdleMark};
 use super::transport::Io;
 use crate::message::dialogue::Side;
 use crate::message::fields::FieldLines;
@@ -169,6 +169,8 @@ pub struct Tapped<'o, L> {
     server_end: Cell<ServerEnd>,
     /// Whether the connection ends in a reset.
     resets: bool,
+    /// Says whether another thread of the server has shut the reading half.
+    idle: Option<&'o IdleMark>,
 }
 
 /// Whether the server has ended its half, and this is reported. It is reported with what comes
@@ -185,10 +187,21 @@ impl<'o, L> Tapped<'o, L> {
     pub fn new(io: L, identity: Identity, observers: &'o [Arc<dyn Observer>]) -> Tapped<'o, L> {
         let Identity { number: connection, peer } = identity;
         let (client_ended, server_end) = (Cell::new(false), Cell::new(ServerEnd::Open));
-        let resets = false;
-        let tapped = Tapped { io, connection, observers, client_ended, server_end, resets };
+        let (resets, idle) = (false, None);
+        let tapped = Tapped { io, connection, observers, client_ended, server_end, resets, idle };
         report(observers, |observer| observer.opened(connection, peer));
         tapped
+    }
+
+    /// The same tap, where other threads may shut the socket: they set the mark before. What a read or
+    /// write returns because of that is no event of the client.
+    pub(super) fn shut_by_others(mut self, idle: &'o IdleMark) -> Tapped<'o, L> {
+        self.idle = Some(idle);
+        self
+    }
+
+    fn was_shut(&self) -> bool {
+        self.idle.is_some_and(IdleMark::was_closed)
     }
 
     fn client_ended(&self, end: End) {
@@ -214,9 +227,10 @@ impl<'o, L> Tapped<'o, L> {
 
     fn note_reset<T>(&self, result: io::Result<T>) -> io::Result<T> {
         if let Err(error) = &result {
-            let kinds = [io::ErrorKind::ConnectionReset, io::ErrorKind::BrokenPipe];
-            if kinds.contains(&error.kind()) {
-                self.client_ended(End::ClientReset);
+            match error.kind() {
+                ErrorKind::ConnectionReset => self.client_ended(End::ClientReset),
+                ErrorKind::BrokenPipe if !self.was_shut() => self.client_ended(End::ClientReset),
+                _ => {}
             }
         }
         result
@@ -228,6 +242,7 @@ impl<L: Io> Read for Tapped<'_, L> {
         let read = self.io.read(buffer);
         let length = self.note_reset(read)?;
         match length {
+            0 if self.was_shut() => {}
             0 => self.client_ended(End::ClientClosed),
             _ => {
                 self.report_server_end(End::ServerHalfClosed);
@@ -263,8 +278,8 @@ impl<L: Io> Io for Tapped<'_, L> {
         self.io.half_close()
     }
 
-    fn reset_at_end(&mut self) -> io::Result<()> {
-        self.io.reset_at_end()?;
+    fn reset_at_end(&mut self, time: Duration, is_stopping: &dyn Fn() -> bool) -> io::Result<()> {
+        self.io.reset_at_end(time, is_stopping)?;
         self.resets = true;
         Ok(())
     }

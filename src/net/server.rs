@@ -1,4 +1,4 @@
-//! # The server: bind, run, start, stop
+//! # The server: bind, run, stop
 //!
 //! ```no_run
 //! use openkitchen::{Request, Response, Routes, Server, StartError, get, routes};
@@ -18,26 +18,28 @@
 //! last thread has ended. So the compiler checks that no connection outlives the routes, the state or
 //! the limits.
 //!
-//! [`Server::start`] runs the same on a thread of its own, for a test: see [`ServerHandle`].
+//! [`Server::start`] runs the same on a thread of its own, for a test: see
+//! [`ServerHandle`](crate::ServerHandle).
 //!
 //! A library server logs through the [`log`] crate, prints nothing and handles no signals. The caller
 //! chooses a logger, and calls [`Stopper::stop`] where a signal arrives.
 //!
-//! Left out: TLS, and more than one port.  Next: [`shared`](super::shared).
+//! Left out: TLS, and more than one port.  Next: [`handle`](super::handle).
 
 use std::any::Any;
+use std::fmt;
 use std::io::{self, ErrorKind};
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, Shutdown, SocketAddr, TcpListener, ToSocketAddrs};
+use std::net::{SocketAddr, TcpListener, ToSocketAddrs};
 use std::sync::atomic::{AtomicBool, AtomicU64};
-use std::sync::mpsc::{Receiver, RecvTimeoutError, sync_channel};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, OnceLock};
 use std::thread;
 use std::time::{Duration, Instant, SystemTime};
 
-use log::{error, warn};
+use log::warn;
 
 use super::connection::Connection;
 use super::connections::{Connections, Identity, IdleMark, Permits};
+use super::listen::{Listening, listen};
 use super::memory::{Memory, budget};
 use super::observer::{self, Observer};
 use super::shared::{Clock, Scheduling, Service, Shared, set_listener_options};
@@ -49,11 +51,6 @@ use crate::message::limits::Limits;
 use crate::message::response::{BadField, Response};
 use crate::message::status::Status;
 use crate::route::{RouteRow, Routes};
-use crate::sys;
-
-/// The backlog: connections that may wait to be accepted. std asks for 128. With that, some of 1,000
-/// clients that connect at once wait for whole seconds until TCP tries again.
-const BACKLOG: i32 = 4096;
 
 /// Fields that differ from one response to the next.
 const FIELDS_OF_ONE_RESPONSE: [&str; 7] = [
@@ -85,7 +82,7 @@ const FIELDS_OF_ONE_RESPONSE: [&str; 7] = [
 /// ```
 pub struct Server {
     listeners: Vec<TcpListener>,
-    limits: Limits,
+    pub(super) limits: Limits,
     observers: Vec<Arc<dyn Observer>>,
     clock: Clock,
     scheduling: Scheduling,
@@ -93,8 +90,15 @@ pub struct Server {
     fields: Vec<u8>,
     connections: Arc<Connections>,
     /// What the handle gives besides its own: the kept exchanges, whose module is above this one.
-    companion: Option<Arc<dyn Any + Send + Sync>>,
+    pub(super) companion: Option<Arc<dyn Companion>>,
+    /// Why a handler has panicked, for the handle.
+    pub(super) first_panic: Arc<OnceLock<String>>,
 }
+
+/// What the handle of a server gives besides its own. It prints what a test that fails is to show.
+pub(crate) trait Companion: Any + Send + Sync + fmt::Display {}
+
+impl<T: Any + Send + Sync + fmt::Display> Companion for T {}
 
 impl Server {
     /// Binds the address and listens. Port 0 takes a free port: see [`Server::address`]. A name
@@ -129,7 +133,7 @@ impl Server {
         let connections = Arc::new(Connections::default());
         let (clock, scheduling) = (SystemTime::now, Scheduling::Normal);
         let (limits, observers) = (Limits::default(), Vec::new());
-        let (fields, companion) = (Vec::new(), None);
+        let (fields, companion, first_panic) = (Vec::new(), None, Arc::default());
         let server = Server {
             listeners,
             limits,
@@ -139,12 +143,14 @@ impl Server {
             fields,
             connections,
             companion,
+            first_panic,
         };
         server.limits(Limits::default()) // sets the options of the listeners
     }
 
     /// Sets the limits: sizes, timeouts, and the number of connections.
     pub fn limits(self, limits: Limits) -> Server {
+        let limits = limits.bounded();
         // A client may connect before `run`, and its connection inherits what the listener has by
         // then. If this fails, it fails again in `run`, which returns the error.
         for listener in &self.listeners {
@@ -161,12 +167,12 @@ impl Server {
     }
 
     /// Adds what the handle of this server gives besides its own.
-    pub(crate) fn accompanied_by(self, companion: Arc<dyn Any + Send + Sync>) -> Server {
+    pub(crate) fn accompanied_by(self, companion: Arc<dyn Companion>) -> Server {
         Server { companion: Some(companion), ..self }
     }
 
     /// What [`accompanied_by`](Server::accompanied_by) has added.
-    pub(crate) fn companion(&self) -> Option<&(dyn Any + Send + Sync)> {
+    pub(crate) fn companion(&self) -> Option<&dyn Companion> {
         self.companion.as_deref()
     }
 
@@ -242,14 +248,14 @@ impl Server {
     /// spawned. Or one request may have more bytes than [`Limits::memory`] allows to all of them.
     pub fn run<S: Sync>(mut self, routes: &Routes<S>, state: &S) -> Result<(), StartError> {
         self.set_memory()?;
-        self.serve(routes, state).map_err(|error| StartError::new("cannot serve", error))
+        self.serve(routes, state, || {})
     }
 
     /// Takes the default for [`Limits::memory`] if it is not set.
     ///
     /// # Errors
     /// One request may have more bytes.
-    fn set_memory(&mut self) -> Result<(), StartError> {
+    pub(super) fn set_memory(&mut self) -> Result<(), StartError> {
         let Limits { content, head, .. } = self.limits;
         let memory = budget(&self.limits);
         self.limits.memory = Some(memory);
@@ -261,7 +267,23 @@ impl Server {
         Ok(())
     }
 
-    fn serve<S: Sync>(self, routes: &Routes<S>, state: &S) -> io::Result<()> {
+    /// Serves, and calls `ready` when connections are accepted.
+    pub(super) fn serve<S: Sync>(
+        self,
+        routes: &Routes<S>,
+        state: &S,
+        ready: impl FnOnce(),
+    ) -> Result<(), StartError> {
+        self.serve_until_stopped(routes, state, ready)
+            .map_err(|error| StartError::new("cannot serve", error))
+    }
+
+    fn serve_until_stopped<S: Sync>(
+        self,
+        routes: &Routes<S>,
+        state: &S,
+        ready: impl FnOnce(),
+    ) -> io::Result<()> {
         let service = Service {
             routes,
             state,
@@ -271,9 +293,11 @@ impl Server {
             observers: &self.observers,
             clock: self.clock,
             stopping: self.connections.stopping(),
+            stopping_at_once: self.connections.stopping_at_once(),
             rejecting: Permits::default(),
             warned: AtomicU64::new(0),
             panics: Throttle::default(),
+            first_panic: &self.first_panic,
         };
         if !self.observers.is_empty() {
             let rows: Vec<RouteRow> = routes.iter().map(|route| *route.row()).collect();
@@ -283,9 +307,11 @@ impl Server {
         let (limits, connections) = (&self.limits, &self.connections);
         let shared = Shared::new(self.listeners, limits, connections, &service, self.scheduling)?;
         thread::scope(|scope| {
-            shared.supervise(scope)?;
+            shared.begin_accepting(scope)?;
+            ready();
+            shared.keep_accepting(scope);
             for entry in shared.shutdown(scope) {
-                let _ = entry.stream.shutdown(Shutdown::Both); // ends the worker's next read or write
+                entry.cut_off();
             }
             let deadline = Some(Instant::now() + CUT_OFF_WAIT);
             let left = connections.wait_while(|entries| !entries.is_empty(), deadline).len();
@@ -296,201 +322,10 @@ impl Server {
             Ok(())
         })
     }
-
-    /// Serves on a thread of its own until the handle is dropped. The port is open when this
-    /// returns, so a client can connect at once.
-    ///
-    /// The table is a static one, as `&ROUTES`, or one of [`Routes::new`].
-    ///
-    /// ```
-    /// use std::sync::Mutex;
-    /// use openkitchen::{Request, Response, Routes, Server, post, routes};
-    /// # use std::io::{Read, Write};
-    ///
-    /// static ROUTES: Routes<Mutex<Vec<String>>> = routes(&[post("/orders", order)]);
-    ///
-    /// fn order(request: &Request<Mutex<Vec<String>>>) -> Response {
-    ///     let dish = String::from_utf8_lossy(request.content()).into_owned();
-    ///     request.state().lock().unwrap().push(dish);
-    ///     Response::text("it is cooking")
-    /// }
-    ///
-    /// let server = Server::bind("127.0.0.1:0")?.start(&ROUTES, Mutex::default())?;
-    /// # fn client_under_test(url: &str) -> std::io::Result<()> {
-    /// #     let address = url.strip_prefix("http://").unwrap().strip_suffix("/orders").unwrap();
-    /// #     let mut client = std::net::TcpStream::connect(address)?;
-    /// #     client.write_all(b"POST /orders HTTP/1.0\r\nContent-Length: 4\r\n\r\nrice")?;
-    /// #     client.read_to_end(&mut Vec::new()).map(drop)
-    /// # }
-    /// client_under_test(&server.url("/orders"))?;
-    /// assert_eq!(*server.state().lock().unwrap(), ["rice"]);
-    /// # Ok::<(), Box<dyn std::error::Error>>(())
-    /// ```
-    ///
-    /// # Errors
-    /// The address cannot be read, or the thread cannot be spawned. Or one request may have more
-    /// bytes than [`Limits::memory`] allows to all of them. [`ServerHandle::stop`] returns the
-    /// other errors of [`Server::run`].
-    pub fn start<S>(
-        mut self,
-        routes: impl Into<Routes<S>>,
-        state: S,
-    ) -> Result<ServerHandle<S>, StartError>
-    where
-        S: Send + Sync + 'static,
-    {
-        self.set_memory()?;
-        let (routes, state) = (routes.into(), Arc::new(state));
-        let mut handle = self.handle(Arc::clone(&state))?;
-        // The thread drops the sender when the server has ended.
-        let (sender, ended) = sync_channel::<()>(0);
-        let run = move || {
-            let _ended = sender;
-            self.run(&routes, &*state)
-        };
-        let thread = thread::Builder::new().name("openkitchen".into()).spawn(run);
-        let thread = thread.map_err(cannot_start)?;
-        handle.running = Some(Running { thread, ended: Mutex::new(ended) });
-        Ok(handle)
-    }
-
-    /// Serves while `test` runs, on threads that borrow the table and the state from the caller.
-    /// Stops the server when `test` returns or panics, and returns what it returned.
-    ///
-    /// All threads have ended when this returns. So a handler that never returns is waited for
-    /// without end, and the log says so; [`Server::start`] would leave its thread behind.
-    ///
-    /// ```
-    /// use std::sync::atomic::{AtomicU32, Ordering};
-    /// use openkitchen::{Request, Response, Routes, Server, get};
-    /// # use std::io::{Read, Write};
-    ///
-    /// fn visit(request: &Request<AtomicU32>) -> Response {
-    ///     request.state().fetch_add(1, Ordering::SeqCst);
-    ///     Response::text("welcome")
-    /// }
-    ///
-    /// let (routes, visits) = (Routes::new(vec![get("/", visit)])?, AtomicU32::new(0));
-    /// Server::bind("127.0.0.1:0")?.scoped(&routes, &visits, |server| {
-    ///     # let mut client = std::net::TcpStream::connect(server.address()).unwrap();
-    ///     # client.write_all(b"GET / HTTP/1.0\r\n\r\n").unwrap();
-    ///     # client.read_to_end(&mut Vec::new()).unwrap();
-    ///     println!("the client under test asks {}", server.url("/"));
-    /// })?;
-    /// assert_eq!(visits.into_inner(), 1);
-    /// # Ok::<(), Box<dyn std::error::Error>>(())
-    /// ```
-    ///
-    /// # Errors
-    /// Those of [`Server::start`] and [`Server::run`].
-    pub fn scoped<'a, S: Sync, T>(
-        mut self,
-        routes: &Routes<S>,
-        state: &'a S,
-        test: impl FnOnce(&ServerHandle<&'a S>) -> T,
-    ) -> Result<T, StartError> {
-        self.set_memory()?;
-        let handle = self.handle(Arc::new(state))?;
-        thread::scope(|scope| {
-            // If `test` panics, the handle is dropped here: the server stops, and its thread ends.
-            let handle = handle;
-            let builder = thread::Builder::new().name("openkitchen".into());
-            let run = move || self.run(routes, state);
-            let thread = builder.spawn_scoped(scope, run).map_err(cannot_start)?;
-            let result = test(&handle);
-            drop(handle);
-            match thread.join() {
-                Ok(ended) => ended.map(|()| result),
-                Err(panic) => std::panic::resume_unwind(panic),
-            }
-        })
-    }
-
-    /// A handle without a thread.
-    fn handle<S>(&self, state: Arc<S>) -> Result<ServerHandle<S>, StartError> {
-        let address = self.address().map_err(cannot_start)?;
-        let (stopper, companion, grace) =
-            (self.stopper(), self.companion.clone(), self.limits.grace);
-        Ok(ServerHandle { address, stopper, state, companion, grace, running: None })
-    }
-}
-
-fn cannot_start(error: io::Error) -> StartError {
-    StartError::new("cannot start the server", error)
 }
 
 /// How long the threads of connections may take to end after their sockets were shut.
-const CUT_OFF_WAIT: Duration = Duration::from_millis(100);
-
-/// The listeners of an address that was bound.
-#[doc(hidden)]
-pub struct Listening {
-    /// One at least.
-    pub listeners: Vec<TcpListener>,
-    /// A sentence for each address of the name that could not be bound.
-    pub left_out: Vec<String>,
-}
-
-/// How often a free port is taken anew, if it is in use on another address of the name.
-const MAX_PORT_TRIES: usize = 8;
-
-/// Binds all addresses and listens as [`Server::bind`] does, for a program that needs the listeners
-/// themselves.
-///
-/// # Errors
-/// See [`Server::bind`]. A backlog that cannot be set is no error: the log has a warning.
-#[doc(hidden)]
-pub fn listen(address: impl ToSocketAddrs) -> Result<Listening, StartError> {
-    let found = address.to_socket_addrs().map_err(StartError::no_address)?;
-    let mut addresses: Vec<SocketAddr> = Vec::new();
-    for address in found {
-        if !addresses.contains(&address) {
-            addresses.push(address);
-        }
-    }
-    let (mut listeners, mut failed) = bind_all(&addresses);
-    let is_taken = |(address, error): &(SocketAddr, io::Error)| {
-        address.port() == 0 && error.kind() == ErrorKind::AddrInUse
-    };
-    for _ in 0..MAX_PORT_TRIES {
-        if listeners.is_empty() || !failed.iter().any(is_taken) {
-            break;
-        }
-        (listeners, failed) = bind_all(&addresses);
-    }
-    let left_out = |(address, error): &(SocketAddr, io::Error)| {
-        let port = listeners.first().and_then(|listener| listener.local_addr().ok());
-        let port = port.map_or(address.port(), |bound| bound.port());
-        format!("not listening on {}: {error}", SocketAddr::new(address.ip(), port))
-    };
-    let left_out = failed.iter().map(left_out).collect();
-    if listeners.is_empty() {
-        return Err(StartError::binding_all(failed));
-    }
-    for listener in &listeners {
-        if let Err(error) = sys::set_backlog(listener, BACKLOG) {
-            warn!("cannot set the backlog, so a burst of connections may have to wait: {error}");
-        }
-    }
-    Ok(Listening { listeners, left_out })
-}
-
-/// Binds each address. Where port 0 is asked for, all get the port of the first.
-fn bind_all(addresses: &[SocketAddr]) -> (Vec<TcpListener>, Vec<(SocketAddr, io::Error)>) {
-    let (mut listeners, mut failed) = (Vec::<TcpListener>::new(), Vec::new());
-    for &address in addresses {
-        let first = listeners.first().and_then(|listener| listener.local_addr().ok());
-        let mut wanted = address;
-        if let (0, Some(first)) = (address.port(), first) {
-            wanted.set_port(first.port());
-        }
-        match TcpListener::bind(wanted) {
-            Ok(listener) => listeners.push(listener),
-            Err(error) => failed.push((address, error)),
-        }
-    }
-    (listeners, failed)
-}
+pub(super) const CUT_OFF_WAIT: Duration = Duration::from_millis(100);
 
 /// Serves one connection over any [`Io`], without a port. Returns when the connection ends. Tests and
 /// the fuzzer pass an `Io` of memory. The `Io` keeps the timeouts: a read that has waited for as long
@@ -505,6 +340,7 @@ pub fn serve_io<S: Sync>(
 ) {
     let (stopping, idle, mut buffers) =
         (AtomicBool::new(false), IdleMark::default(), Buffers::default());
+    let first_panic = OnceLock::new();
     let service = Service {
         routes,
         state,
@@ -514,9 +350,11 @@ pub fn serve_io<S: Sync>(
         observers: &[],
         clock,
         stopping: &stopping,
+        stopping_at_once: &stopping,
         rejecting: Permits::default(),
         warned: AtomicU64::new(0),
         panics: Throttle::default(),
+        first_panic: &first_panic,
     };
     let identity = Identity { number: 1, peer: SocketAddr::from(([127, 0, 0, 1], 0)) };
     Connection::new(&service, io, identity, &idle, &mut buffers).serve();
@@ -540,7 +378,7 @@ pub fn serve_io<S: Sync>(
 /// ```
 #[derive(Clone)]
 pub struct Stopper {
-    connections: Arc<Connections>,
+    pub(super) connections: Arc<Connections>,
 }
 
 impl Stopper {
@@ -563,112 +401,5 @@ impl Stopper {
         let deadline = Instant::now().checked_add(time);
         drop(self.connections.wait_while(|_| !self.is_stopping(), deadline));
         self.is_stopping()
-    }
-}
-
-/// A server that runs on threads of its own, beside a test: see [`Server::start`].
-///
-/// Dropping the handle stops the server and waits until its threads have ended, also when the test
-/// panics. That takes less than a millisecond without connections, and 50 ms where a client keeps
-/// one open. A stream that looks whether the server is stopping ends at once; one that does not is
-/// cut off after the grace time ([`Limits::grace`]). A handler that has not returned by then is
-/// left behind: its thread goes on until it returns, and the log says so.
-///
-/// Nothing is shared between two servers, so each test has its own, on a port of its own (port 0).
-#[must_use = "dropping the handle stops the server"]
-pub struct ServerHandle<S = ()> {
-    address: SocketAddr,
-    stopper: Stopper,
-    state: Arc<S>,
-    companion: Option<Arc<dyn Any + Send + Sync>>,
-    grace: Duration,
-    /// `None` where the caller waits for the thread, or has stopped the server.
-    running: Option<Running>,
-}
-
-/// The thread of a server that was started.
-struct Running {
-    thread: thread::JoinHandle<Result<(), StartError>>,
-    /// Is disconnected when the server has ended.
-    ended: Mutex<Receiver<()>>,
-}
-
-impl<S> ServerHandle<S> {
-    /// The bound address, with the real port.
-    pub fn address(&self) -> SocketAddr {
-        self.address
-    }
-
-    /// The URL of a path, such as `http://127.0.0.1:41233/about`. A server on all addresses of the
-    /// machine (`0.0.0.0`) is reached at 127.0.0.1.
-    ///
-    /// ```
-    /// # use openkitchen::{Request, Response, Routes, Server, get, routes};
-    /// # static ROUTES: Routes = routes(&[get("/", |_: &Request| Response::text(""))]);
-    /// let server = Server::bind("127.0.0.1:0")?.start(&ROUTES, ())?;
-    /// assert_eq!(server.url("/about"), format!("http://{}/about", server.address()));
-    /// # Ok::<(), openkitchen::StartError>(())
-    /// ```
-    pub fn url(&self, path: &str) -> String {
-        let loopback: IpAddr = match self.address {
-            SocketAddr::V4(_) => Ipv4Addr::LOCALHOST.into(),
-            SocketAddr::V6(_) => Ipv6Addr::LOCALHOST.into(),
-        };
-        let mut address = self.address;
-        if address.ip().is_unspecified() {
-            address.set_ip(loopback);
-        }
-        format!("http://{address}{path}")
-    }
-
-    /// The state that the handlers share.
-    pub fn state(&self) -> &S {
-        &self.state
-    }
-
-    /// Stops the server as dropping the handle does, and says whether all went well.
-    ///
-    /// ```
-    /// # use openkitchen::{Request, Response, Routes, Server, get, routes};
-    /// # static ROUTES: Routes = routes(&[get("/", |_: &Request| Response::text("Welcome!"))]);
-    /// let server = Server::bind("127.0.0.1:0")?.start(&ROUTES, ())?;
-    /// let address = server.address();
-    /// server.stop()?;
-    /// assert!(std::net::TcpStream::connect(address).is_err());
-    /// # Ok::<(), std::io::Error>(())
-    /// ```
-    ///
-    /// # Errors
-    /// `TimedOut` if a handler was left behind. Or the error of [`Server::run`].
-    pub fn stop(mut self) -> io::Result<()> {
-        self.stop_and_wait()
-    }
-
-    /// What [`Server::accompanied_by`] has added.
-    pub(crate) fn companion(&self) -> Option<&(dyn Any + Send + Sync)> {
-        self.companion.as_deref()
-    }
-
-    fn stop_and_wait(&mut self) -> io::Result<()> {
-        self.stopper.stop();
-        let Some(Running { thread, ended }) = self.running.take() else { return Ok(()) };
-        let ended = ended.into_inner().unwrap_or_else(PoisonError::into_inner);
-        // The server needs the second wait to see that its connections have not ended.
-        if ended.recv_timeout(self.grace + 2 * CUT_OFF_WAIT) == Err(RecvTimeoutError::Timeout) {
-            let left = "a handler has not returned within the grace time; it was left behind";
-            return Err(io::Error::new(ErrorKind::TimedOut, left));
-        }
-        match thread.join() {
-            Ok(result) => result.map_err(io::Error::from),
-            Err(_) => Err(io::Error::other("the server ended by a panic")),
-        }
-    }
-}
-
-impl<S> Drop for ServerHandle<S> {
-    fn drop(&mut self) {
-        if let Err(error) = self.stop_and_wait() {
-            error!("{error}");
-        }
     }
 }

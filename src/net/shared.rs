@@ -10,21 +10,22 @@
 //! `play::watch` has its own, and uses the same code to accept, to limit and to stop.
 //! Next: [`accept`](super::accept).
 
+use std::any::Any;
 use std::io;
 use std::net::{TcpListener, TcpStream};
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize};
-use std::time::SystemTime;
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, OnceLock};
+use std::time::{Duration, SystemTime};
 
-use log::{Level, info};
+use log::{Level, error, info};
 
-use super::connections::{Connections, Entry, Identity, Permits};
+use super::connections::{ARRIVED_WAIT, Connections, Entry, FINAL_REQUEST_WAIT, Identity, Permits};
 use super::memory::Memory;
 use super::observer::{self, Answered, Observer};
 use super::throttle::Throttle;
 use crate::message::limits::Limits;
 use crate::message::visible::Visible;
-use crate::route::Routes;
+use crate::route::{RouteRow, Routes};
 use crate::sys;
 
 /// A source of the current time, for `Date`: `SystemTime::now`, or one that stands still, for a test.
@@ -77,6 +78,8 @@ pub(super) struct Service<'a, S: 'static> {
     pub clock: Clock,
     /// True once the server is to stop. Each response then says `Connection: close`.
     pub stopping: &'a AtomicBool,
+    /// Whether it is to stop at once: see [`Connections::stop_at_once`].
+    pub stopping_at_once: &'a AtomicBool,
     /// The memory that requests and responses may take.
     pub memory: Memory,
     /// Connections past the limit that are being answered with 503.
@@ -85,6 +88,8 @@ pub(super) struct Service<'a, S: 'static> {
     pub warned: AtomicU64,
     /// Limits the messages about handlers that panic.
     pub panics: Throttle,
+    /// The first of these messages, for the server's handle.
+    pub first_panic: &'a OnceLock<String>,
 }
 
 /// Everything that the threads of one run share.
@@ -155,6 +160,33 @@ impl<S> Service<'_, S> {
     /// Whether anything reports exchanges: an observer or the access log. If not, no clock is read.
     pub fn is_observed(&self) -> bool {
         !self.observers.is_empty() || log::log_enabled!(Level::Info)
+    }
+
+    /// How long a connection may still wait for bytes of a request, if the server is stopping.
+    pub fn last_wait(&self) -> Option<Duration> {
+        let is_set = |flag: &AtomicBool| flag.load(Ordering::SeqCst);
+        match is_set(self.stopping) {
+            false => None,
+            true if is_set(self.stopping_at_once) => Some(ARRIVED_WAIT),
+            true => Some(FINAL_REQUEST_WAIT),
+        }
+    }
+
+    /// Records that a function of a handler has panicked: the handler of this row, or the fallback.
+    #[cold]
+    pub fn note_panic(&self, row: Option<&RouteRow>, panic: &(dyn Any + Send)) {
+        let handler = match row {
+            Some(RouteRow { method, path, .. }) => format!("the handler of {method} {path}"),
+            None => "the fallback handler".into(),
+        };
+        // Rust's panic hook has already printed the place and the message on stderr.
+        if self.panics.allows() {
+            error!("{handler} panicked");
+        }
+        let text = panic.downcast_ref::<&str>().copied();
+        let text = text.or_else(|| panic.downcast_ref().map(String::as_str));
+        let text = text.unwrap_or("the panic has no text");
+        let _ = self.first_panic.set(format!("{handler} panicked: {text}"));
     }
 
     /// Reports an exchange to the observers, and writes the access log.

@@ -5,10 +5,12 @@
 //! accept_pending         connections in the kernel's backlog are accepted, for 50 ms at most
 //! FINAL_REQUEST_WAIT     for 50 ms, idle connections may still send a request
 //! close_idle             connections that wait for a request are closed
+//! stop_at_once()         in a test: both at once, also where a part of a request has arrived
 //! grace time             requests in flight are answered; after it, the other connections are cut off
 //! ```
 //! Rule: RFC 9112 section 9.6.  Next: [`throttle`](super::throttle).
 
+use std::collections::HashMap;
 use std::io::ErrorKind;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, Shutdown, TcpStream};
 use std::sync::Arc;
@@ -18,7 +20,7 @@ use std::time::{Duration, Instant};
 
 use log::warn;
 
-use super::connections::{Entry, FINAL_REQUEST_WAIT};
+use super::connections::{Entries, Entry, FINAL_REQUEST_WAIT};
 use super::shared::{Acceptor, Serve, Shared};
 use crate::message::counted::counted;
 use crate::sys;
@@ -33,6 +35,12 @@ const ACCEPT_RETRY_PAUSE: Duration = Duration::from_millis(1);
 /// Time between two checks whether a worker still accepts. It ends in a moment, and a test may
 /// start and stop many servers.
 const ACCEPT_END_PAUSE: Duration = Duration::from_micros(50);
+
+/// Time to read what has arrived before the reading half is shut, on systems other than Linux.
+const UNREAD_WAIT: Duration = Duration::from_millis(5);
+
+/// How long a client may take no byte of its response if the server stops at once.
+const STUCK_WAIT: Duration = Duration::from_millis(40);
 
 /// Time for a connection of the server to itself, which wakes a thread in `accept`.
 const WAKE_CONNECT_TIMEOUT: Duration = Duration::from_millis(100);
@@ -54,10 +62,25 @@ impl<T: Serve> Shared<'_, T> {
         }
         // Each response now closes its connection, so a client that sends a request within this time
         // is answered, and need not be cut off.
+        let Shared { connections, .. } = self;
         let idle_deadline = deadline.min(Instant::now() + FINAL_REQUEST_WAIT);
-        drop(self.connections.wait_while(|entries| !entries.is_empty(), Some(idle_deadline)));
-        self.connections.close_idle();
-        let left = self.connections.wait_while(|entries| !entries.is_empty(), Some(deadline));
+        let may_wait =
+            |entries: &Entries| !entries.is_empty() && !connections.is_stopping_at_once();
+        drop(connections.wait_while(may_wait, Some(idle_deadline)));
+        if !connections.is_stopping_at_once() {
+            connections.close_idle();
+            drop(connections.wait_while(may_wait, Some(deadline)));
+        }
+        if connections.is_stopping_at_once() {
+            // BSD systems drop what has arrived when the reading half is shut, so it is read before.
+            if !cfg!(target_os = "linux") {
+                let until = Some(deadline.min(Instant::now() + UNREAD_WAIT));
+                drop(connections.wait_while(|entries| !entries.is_empty(), until));
+            }
+            connections.close_waiting();
+            self.cut_off_stuck(deadline);
+        }
+        let left = connections.wait_while(|entries| !entries.is_empty(), Some(deadline));
         // An idle connection may still be there: the grace time was short, or watch's server does not
         // close.
         let cut_off = left.values().filter(|entry| !entry.idle.was_closed()).count();
@@ -66,6 +89,26 @@ impl<T: Serve> Shared<'_, T> {
             warn!("{cut_off} cut off at the end of the grace time");
         }
         left.values().map(Arc::clone).collect()
+    }
+
+    /// Cuts off each connection whose client takes no byte for [`STUCK_WAIT`]. Returns when none is left,
+    /// or at the deadline.
+    fn cut_off_stuck(&self, deadline: Instant) {
+        let (mut before, mut wait) = (HashMap::new(), Duration::ZERO);
+        loop {
+            let until = Some(deadline.min(Instant::now() + wait));
+            let left = self.connections.wait_while(|entries| !entries.is_empty(), until);
+            if left.is_empty() || Instant::now() >= deadline {
+                return;
+            }
+            for (&number, entry) in &*left {
+                let not_taken = sys::unacknowledged(&entry.stream);
+                if not_taken > 0 && before.insert(number, not_taken) == Some(not_taken) {
+                    entry.cut_off();
+                }
+            }
+            wait = STUCK_WAIT;
+        }
     }
 
     /// Accepts the connections that wait in the backlog, serves each on a thread of its own, and ends

@@ -84,6 +84,11 @@ impl StartError {
         StartError { what, instead: None, source: ErrorKind::InvalidInput.into() }
     }
 
+    /// A handler has panicked: this sentence says which, and why.
+    pub(super) fn panicked(sentence: &str) -> StartError {
+        StartError { what: sentence.into(), instead: None, source: ErrorKind::Other.into() }
+    }
+
     /// Another error of the system: what could not be done, and its text.
     pub(crate) fn new(what: &str, source: io::Error) -> StartError {
         StartError { what: format!("{what}: {source}"), instead: None, source }

@@ -6,7 +6,8 @@
 //! Wait          nothing is sent; if the server is to stop, the connection is closed instead
 //! HalfClose     FIN; the steps go on
 //! Close         the end
-//! Reset         waits until what was written has arrived; the system sends RST when the socket is closed
+//! Reset         waits until what was written has arrived, within the time for a write; the system sends
+//!               RST when the socket is closed
 //! ```
 //! The server takes the steps of a handler's response here, and `mock` those of a transcript.
 //!
@@ -37,7 +38,7 @@ pub(crate) enum AfterStep {
     Reset,
 }
 
-/// Takes one step. `budget` is the time in which the client must take its bytes, and `sent` counts
+/// Takes one step. `budget` is the time in which the client must take the bytes, and `sent` counts
 /// them. Where the system cannot reset a connection, it is to be closed.
 ///
 /// # Errors
@@ -67,13 +68,15 @@ pub(crate) fn take(
         }
         DeliveryStep::Close => return Ok(AfterStep::Closed),
         DeliveryStep::Reset => {
-            return Ok(io.reset_at_end().map_or(AfterStep::Closed, |()| AfterStep::Reset));
+            let reset = io.reset_at_end(budget, &is_stopping);
+            return Ok(reset.map_or(AfterStep::Closed, |()| AfterStep::Reset));
         }
     }
     Ok(AfterStep::Open)
 }
 
-/// Waits for this time. Returns false as soon as the server is stopping.
+/// Waits for this time. Returns false as soon as the server is stopping. A client that leaves meanwhile
+/// does not end the wait: its FIN may be a half-close, after which it still reads.
 fn wait(time: Duration, is_stopping: impl Fn() -> bool) -> bool {
     let since = Instant::now();
     loop {

@@ -29,8 +29,9 @@ pub trait Io: Read + Write {
     fn set_read_timeout(&mut self, time: Duration) -> io::Result<()>;
     /// Closes the writing half: the peer reads the end of the stream.
     fn half_close(&mut self) -> io::Result<()>;
-    /// Makes the end of the connection a reset, once what was written has arrived.
-    fn reset_at_end(&mut self) -> io::Result<()>;
+    /// Makes the end of the connection a reset, once what was written has arrived, or after this time: a
+    /// reset drops what has not. If the server is stopping, it waits only a moment.
+    fn reset_at_end(&mut self, time: Duration, is_stopping: &dyn Fn() -> bool) -> io::Result<()>;
 }
 
 impl Io for &TcpStream {
@@ -42,13 +43,15 @@ impl Io for &TcpStream {
         self.shutdown(Shutdown::Write)
     }
 
-    fn reset_at_end(&mut self) -> io::Result<()> {
-        // A reset drops what has not arrived.
+    fn reset_at_end(&mut self, time: Duration, is_stopping: &dyn Fn() -> bool) -> io::Result<()> {
         if !cfg!(target_os = "linux") {
             thread::sleep(UNKNOWN_ARRIVAL_WAIT);
         }
-        let deadline = Instant::now() + ARRIVAL_WAIT;
-        while sys::unacknowledged(self) > 0 && Instant::now() < deadline {
+        let (since, mut time) = (Instant::now(), time);
+        while sys::unacknowledged(self) > 0 && since.elapsed() < time {
+            if is_stopping() {
+                time = time.min(since.elapsed() + STOPPING_ARRIVAL_WAIT);
+            }
             thread::sleep(RECHECK_PAUSE);
         }
         sys::reset_on_close(self)
@@ -86,8 +89,8 @@ const LINGER_BYTES: usize = 8 << 20;
 /// request still arrives.
 const RECHECKS: u32 = 200;
 
-/// The longest wait until the bytes before a reset have arrived.
-const ARRIVAL_WAIT: Duration = Duration::from_secs(1);
+/// The longest wait until the bytes before a reset have arrived, once the server is stopping.
+const STOPPING_ARRIVAL_WAIT: Duration = Duration::from_millis(40);
 
 /// The wait for the same, on systems that do not tell what has arrived.
 const UNKNOWN_ARRIVAL_WAIT: Duration = Duration::from_millis(50);
@@ -456,7 +459,7 @@ mod tests {
             Ok(())
         }
 
-        fn reset_at_end(&mut self) -> io::Result<()> {
+        fn reset_at_end(&mut self, _: Duration, _: &dyn Fn() -> bool) -> io::Result<()> {
             Ok(())
         }
     }

@@ -38,9 +38,9 @@
 //! client.write_all(b"GET / HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n")?;
 //! client.read_to_string(&mut String::new())?;
 //!
-//! let kept = server.exchanges().wait_for(1, std::time::Duration::from_secs(5));
-//! assert_eq!(kept[0].request.bytes(), b"GET / HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n");
-//! assert!(kept[0].response.bytes().starts_with(b"HTTP/1.1 200 OK\r\n"));
+//! let kept = server.exchange(1);
+//! assert_eq!(kept.request.bytes(), b"GET / HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n");
+//! assert!(kept.response.bytes().starts_with(b"HTTP/1.1 200 OK\r\n"));
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //! [`Server::observed_by`](crate::Server::observed_by) adds an observer of your own.

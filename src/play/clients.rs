@@ -38,6 +38,9 @@ const WRITE_TIMEOUT: Duration = Duration::from_millis(50);
 /// once sends a FIN, and answers the request that then arrives with an RST.
 const RESET_WAIT: Duration = Duration::from_millis(10);
 
+/// The longest wait until what was sent before a reset has arrived.
+const ARRIVAL_WAIT: Duration = Duration::from_secs(1);
+
 /// How long a reset waits until the reader thread has let go of the socket, and how often it looks.
 const READER_END_WAIT: Duration = Duration::from_millis(100);
 const READER_END_PAUSE: Duration = Duration::from_micros(100);
@@ -166,7 +169,7 @@ impl<F: ServerEvents + Default> Clients<F> {
         let Some(connection) = self.connections.get_mut(&number) else { return };
         let Some(stream) = connection.stream.take() else { return };
         (connection.is_write_closed, connection.is_closed) = (true, true);
-        if (&*stream).reset_at_end().is_err() {
+        if (&*stream).reset_at_end(ARRIVAL_WAIT, &|| false).is_err() {
             let _ = stream.shutdown(Shutdown::Both);
             return;
         }

@@ -3,10 +3,12 @@
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::process::{self, Command, Stdio};
-use std::time::Duration;
+use std::time::{Duration, UNIX_EPOCH};
 use std::{env, fs};
 
-use openkitchen::{Request, Response, Routes, Server, StartError, Transcript, get, routes};
+use openkitchen::{
+    Fault, Request, Response, Routes, Server, StartError, Transcript, check, get, routes,
+};
 
 static ROUTES: Routes = routes(&[get("/", home)]);
 
@@ -87,6 +89,113 @@ fn a_recorded_server_writes_each_connection_to_a_file() {
     assert!(Transcript::parse(&text).is_ok(), "{text}");
     assert!(text.contains("GET / HTTP/1.1\nHost: h\nConnection: close\n\n<<< "), "{text}");
     assert!(text.contains("\n???\nstatus 200\nfield Content-Length\n"), "{text}");
+}
+
+const TWO: &[u8] = b"HTTP/1.1 200 OK\r\nContent-Length: 1\r\n\r\naHTTP/1.1 201 Created\r\n\
+    Content-Length: 1\r\n\r\nb";
+
+static MISFRAMED: Routes = routes(&[
+    get("/", home),
+    get("/short", |_: &Request| Response::text("the content").fault(Fault::WrongLength(-3))),
+    get("/two", |_: &Request| Response::raw(TWO)),
+    get("/garbage", |_: &Request| Response::raw(b"garbage")),
+    get("/stall", |_: &Request| {
+        Response::text("late").fault(Fault::StallAfter(0, Duration::from_secs(60)))
+    }),
+]);
+
+#[test]
+fn each_request_is_one_exchange_whatever_answers_it() {
+    let requests = |targets: &[&str]| -> String {
+        let request = |target| format!("GET {target} HTTP/1.1\r\nHost: h\r\n\r\n");
+        targets.iter().map(request).collect()
+    };
+    for (targets, expected) in [
+        (&["/short"][..], &["tent"][..]),
+        (&["/two", "/"], &["b", "Welcome!"]),
+        (&["/garbage", "/garbage"], &["garbage", "garbage"]),
+        (&["/", "/two"], &["Welcome!", "b"]),
+    ] {
+        let server = Server::bind("127.0.0.1:0").unwrap().keep(10);
+        let exchanges = server.exchanges();
+        let server = server.start(&MISFRAMED, ()).unwrap();
+        let mut client = TcpStream::connect(server.address()).unwrap();
+        client.write_all(requests(targets).as_bytes()).unwrap();
+        // The first exchange is over when the second one is answered.
+        let first = (targets.len() > 1).then(|| server.exchange(1));
+        client.shutdown(std::net::Shutdown::Write).unwrap();
+        client.read_to_end(&mut Vec::new()).unwrap();
+        server.stop().unwrap();
+        let kept = exchanges.all();
+        assert_eq!(exchanges.numbers().len(), kept.len(), "{exchanges}");
+        for (at, (kept, expected)) in kept.iter().zip(expected).enumerate() {
+            let route = kept.route.map(|row| row.path);
+            assert_eq!((route, kept.target()), (Some(targets[at]), targets[at].to_owned()));
+            assert!(kept.response.bytes().ends_with(expected.as_bytes()), "{targets:?}: {kept}");
+        }
+        assert!(first.is_none_or(|it| it.request.bytes() == kept[0].request.bytes()));
+        assert_eq!(kept.len(), targets.len(), "{exchanges}");
+    }
+}
+
+#[test]
+fn exchanges_print_what_is_in_flight_straight_after_the_response() {
+    let server = Server::bind("127.0.0.1:0").unwrap().keep(10).start(&MISFRAMED, ()).unwrap();
+    let mut client = TcpStream::connect(server.address()).unwrap();
+    assert!(server.exchanges().to_string().starts_with("# no request has arrived"));
+    let ends = [("/", "\n\nWelcome!\\\n"), ("/short", "\n\nthe content\\\n")];
+    for (target, end) in ends.iter().cycle().take(200) {
+        let server = Server::bind("127.0.0.1:0").unwrap().keep(10).start(&MISFRAMED, ()).unwrap();
+        let mut client = TcpStream::connect(server.address()).unwrap();
+        client.write_all(format!("GET {target} HTTP/1.1\r\nHost: h\r\n\r\n").as_bytes()).unwrap();
+        let (mut received, mut buffer) = (Vec::new(), [0; 1000]);
+        while !received.ends_with(if *target == "/" { b"Welcome!" } else { b" content" }) {
+            let length = client.read(&mut buffer).unwrap();
+            received.extend_from_slice(&buffer[..length]);
+        }
+        let text = server.exchanges().to_string();
+        assert!(text.contains(&format!("\nGET {target} HTTP/1.1\nHost: h\n\n<<< ")), "{text}");
+        assert!(text.contains(end), "{text}");
+    }
+    client.write_all(b"GET /stall HTTP/1.1\r\nHost: h\r\n\r\n").unwrap();
+    client.read_exact(&mut [0; 12]).unwrap();
+    let text = server.exchanges().to_string();
+    assert!(text.contains("\nGET /stall HTTP/1.1\n") && text.contains("\n<<< "), "{text}");
+}
+
+static DRIPS: Routes = routes(&[get("/", |_: &Request| {
+    Response::written("text/plain", |out| {
+        ["one", "two", "three"].iter().try_for_each(|text| {
+            out.write_all(text.as_bytes())?;
+            out.flush()
+        })
+    })
+})]);
+
+#[test]
+fn a_saved_page_of_kept_exchanges_has_each_write_and_holds_when_it_is_played() {
+    let server = Server::bind("127.0.0.1:0").unwrap().clock(|| UNIX_EPOCH).keep(10);
+    let server = server.start(&DRIPS, ()).unwrap();
+    let mut client = TcpStream::connect(server.address()).unwrap();
+    client.write_all(b"GET / HTTP/1.1\r\nHo").unwrap();
+    while server.exchanges().numbers().is_empty() {
+        std::thread::yield_now();
+    }
+    client.write_all(b"st: h\r\n\r\n").unwrap();
+    let kept = server.exchange(1);
+    let page = server.exchanges().to_string();
+    let marker = |line: &&str| line.starts_with(['<', '>']);
+    let blocks: Vec<&str> =
+        page.lines().filter(marker).map(|line| line.split(',').next().unwrap()).collect();
+    let head = kept.response.head_length().unwrap();
+    let first = format!("<<< {} bytes", head + 8);
+    assert_eq!(blocks[..3], [">>> 18 bytes", ">>> 9 bytes", &first], "{page}");
+    assert_eq!(blocks[3..], ["<<< 8 bytes", "<<< 10 bytes", "<<< 5 bytes"], "{page}");
+    let report = check(server.address(), &Transcript::parse(&page).unwrap());
+    assert!(report.passed(), "{report}");
+    let again = server.exchange(2);
+    assert_eq!(again.request.bytes(), kept.request.bytes());
+    assert_eq!(again.response.bytes(), kept.response.bytes());
 }
 
 #[test]

@@ -247,3 +247,31 @@ fn every_byte_of_a_request_is_kept_for_a_row_that_asks_and_the_head_for_others()
         }
     }
 }
+
+static WRITES: Routes = routes(&[get("/", |_: &Request| {
+    Response::written("a/b", |out| {
+        let results: Vec<bool> =
+            (0..2000).map(|_| out.write_all(&[b'x'; 64 * 1024]).is_err()).collect();
+        assert!(results.is_sorted() && results[1999], "a write after an error");
+        Ok(())
+    })
+})]);
+
+#[test]
+fn nothing_follows_a_write_of_content_that_has_failed() {
+    let limits = Limits { write_timeout: Duration::from_millis(200), ..Limits::default() };
+    let server = Server::bind("127.0.0.1:0").unwrap().limits(limits);
+    let server = server.start(&WRITES, ()).unwrap();
+    let mut client = TcpStream::connect(server.address()).unwrap();
+    client.write_all(b"GET / HTTP/1.1\r\nHost: h\r\n\r\n").unwrap();
+    // The server's first write that finds no room fails after its time.
+    thread::sleep(Duration::from_millis(1500));
+    let mut received = Vec::new();
+    let _ = client.read_to_end(&mut received);
+    let head = received.windows(4).position(|end| end == b"\r\n\r\n").unwrap() + 4;
+    let chunk = [&b"4000\r\n"[..], &[b'x'; 16 * 1024], b"\r\n"].concat();
+    for (number, sent) in received[head..].chunks(chunk.len()).enumerate() {
+        assert!(chunk.starts_with(sent), "chunk {number}");
+    }
+    server.stop().unwrap();
+}

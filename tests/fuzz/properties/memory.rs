@@ -110,7 +110,7 @@ impl Io for MemoryIo<'_> {
         Ok(())
     }
 
-    fn reset_at_end(&mut self) -> io::Result<()> {
+    fn reset_at_end(&mut self, _: Duration, _: &dyn Fn() -> bool) -> io::Result<()> {
         Ok(())
     }
 }

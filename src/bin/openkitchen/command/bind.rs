@@ -3,7 +3,7 @@
 use std::io::ErrorKind;
 use std::net::{IpAddr, Ipv6Addr, SocketAddr, TcpListener, ToSocketAddrs};
 
-use openkitchen::net::server;
+use openkitchen::net::listen;
 use openkitchen::sys;
 
 use super::flags;
@@ -62,7 +62,7 @@ fn bind_all(flag: &str, wanted: &[&str], port: &str) -> Result<Bound, String> {
     order.sort_by_key(|&index| !wanted[index].starts_with("[::]"));
     for index in order {
         let addresses = resolve(wanted[index], port)?;
-        match server::listen(&addresses[..]) {
+        match listen::listen(&addresses[..]) {
             Ok(listening) => {
                 listeners.extend(listening.listeners.into_iter().map(|it| (index, it)));
                 left_out.extend(listening.left_out);

@@ -8,7 +8,6 @@ use std::time::{Duration, SystemTime};
 use openkitchen::message::outline::Outline;
 use openkitchen::observe::{ConnectionState, KeptConnection, KeptExchange};
 use openkitchen::transcript::explain::Remark;
-use openkitchen::transcript::{Bytes, Item, Side};
 use openkitchen::{End, RouteRow};
 
 use super::super::json;
@@ -139,18 +138,8 @@ pub fn details(kept: &KeptExchange, server: &ShownServer, unmasked: bool) -> Str
 
 /// The exchange as a transcript, with its bytes as they are shown.
 fn transcript(kept: &KeptExchange, shown: &[Vec<u8>; 2]) -> String {
-    let mut transcript = kept.transcript();
-    for item in &mut transcript.items {
-        let Item::Block(block) = item else { continue };
-        let bytes = match block.from {
-            Side::Client => &shown[0],
-            Side::Server => &shown[1],
-        };
-        let left_out = block.bytes.len() - bytes.len() as u64;
-        block.bytes = Bytes::raw(bytes);
-        block.bytes.push_left_out(left_out);
-    }
-    transcript.to_string()
+    let [request, response] = shown;
+    kept.transcript_with(request, response).to_string()
 }
 
 /// A connection.
