@@ -22,5 +22,6 @@ fn my_client_notices_that_a_response_is_cut() {
     let first = server.exchange(1);
     assert_eq!((first.method(), first.target()), ("GET".into(), "/menu".into()));
     assert_bytes!(first.request.bytes(), "GET /menu HTTP/1.1\r\nHost: h\r\n\r\n");
+    assert!(first.response.bytes().ends_with(b"\r\n\r\ntea"), "{first}");
 }
 // README
