@@ -73,7 +73,7 @@ impl Case {
     /// `line` is the one after the last.
     fn new(name: &str, transcript: Transcript, line: usize) -> Result<Case, String> {
         let has_assertions = asserts_responses(&transcript.items);
-        let has_nothing_to_judge = !has_assertions && !transcript.items.iter().any(is_of_server);
+        let has_nothing_to_judge = !has_assertions && !shows_server(&transcript.items);
         if has_nothing_to_judge && !script::has_connection(&transcript.items) {
             let what = "??? or <<<: the file does not say what the server should send";
             return Err(format!("{name}: line {line}: expected {what}"));
@@ -134,6 +134,23 @@ fn asserts_responses(items: &[Item]) -> bool {
     })
 }
 
+/// Whether the file shows what the server should do. Bytes for which the client of their connection has
+/// asked nothing are not that, if an empty group follows: a recording has them where watch itself has
+/// ended the connection, and the server had something to say to that.
+fn shows_server(items: &[Item]) -> bool {
+    let is_asked = |number| {
+        let asks = |item: &Item| matches!(item, Item::Block(it) if it.connection == number && it.from == Side::Client);
+        items.iter().any(asks)
+    };
+    let is_known = |(index, item): (usize, &Item)| match (item, items.get(index + 1)) {
+        (Item::Block(block), Some(Item::Assertions(group))) if group.is_empty() => {
+            is_of_server(item) && is_asked(block.connection)
+        }
+        _ => is_of_server(item),
+    };
+    items.iter().enumerate().any(is_known)
+}
+
 fn is_of_server(item: &Item) -> bool {
     match item {
         Item::Block(block) => block.from == Side::Server,
@@ -185,6 +202,11 @@ mod tests {
         }
         let unanswered = Case::read("x", ">>>\nGET / HTTP/1.1\n\n???\n").expect("a case");
         assert!(unanswered.has_nothing_to_judge && !unanswered.has_assertions);
+        let unasked = "# watch is stopping\n\n<<<\nHTTP/1.1 408 Request Timeout\n\n";
+        for (rest, expected) in [("???\n", true), ("", false), ("???\nstatus 408\n", false)] {
+            let case = Case::read("x", &format!("{unasked}{rest}")).expect("a case");
+            assert_eq!(case.has_nothing_to_judge, expected, "{rest}");
+        }
     }
 
     #[test]
