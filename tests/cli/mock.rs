@@ -1062,7 +1062,7 @@ fn pages_of_a_folder_are_played_in_turn_also_on_a_kept_connection() {
         drop(client);
         let stdout = canonical(mock.process.stop()).stdout;
         assert!(stdout.contains("a.wire @1: as written\n"), "{stdout}");
-        assert!(stdout.contains("b.wire @1 as connection 4: as written\n"), "{stdout}");
+        assert!(stdout.contains("b.wire @1 for request 4: as written\n"), "{stdout}");
     }
     // Without --loop, each page is a connection.
     let mock = mock_of(&files[..2], "");

@@ -389,7 +389,8 @@ impl MockRun {
         let page = if script.page.is_empty() { "" } else { " " };
         let mut name = format!("{}{page}@{}", script.page, script.number);
         if index >= self.connections.len() && (round == 1 || self.takes_turns) {
-            name += &format!(" as connection {}", index + 1);
+            let what = if self.takes_turns { "for request" } else { "as connection" };
+            name += &format!(" {what} {}", index + 1);
         }
         if round > 1 && !self.takes_turns {
             name += ", again";
