@@ -44,7 +44,7 @@ use crate::sys;
 use conditions::{Outcome, Validators};
 use listing::Lists;
 use open::{Directory, Failure, OpenFile, Opened, is_hidden, shown};
-use range::{ByteRange, Wanted};
+use range::{ByteRange, WantedRange};
 use variant::Variant;
 
 /// The file that stands for a directory.
@@ -180,21 +180,21 @@ impl Files {
                 let response = varying(response, variant.coding, variant.varies);
                 return self.validated(response, &validators);
             }
-            Outcome::Whole => Wanted::Whole,
+            Outcome::Whole => WantedRange::Whole,
             Outcome::Range(value) => range::wanted(value, length),
         };
         match wanted {
-            Wanted::Whole => {
+            WantedRange::Whole => {
                 let response = self.content(media_type, variant, ByteRange { first: 0, length });
                 self.validated(response, &validators).field("Accept-Ranges", "bytes")
             }
-            Wanted::Part(range) => {
+            WantedRange::Part(range) => {
                 let response = self.content(media_type, variant, range);
                 self.validated(response, &validators)
                     .field("Content-Range", &range.content_range(length))
                     .status(Status::PARTIAL_CONTENT)
             }
-            Wanted::BeyondTheEnd => varying(beyond_the_end(length), None, variant.varies),
+            WantedRange::BeyondTheEnd => varying(beyond_the_end(length), None, variant.varies),
         }
     }
 

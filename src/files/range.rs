@@ -26,7 +26,7 @@ pub(super) struct ByteRange {
 
 /// What a Range field asks for.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) enum Wanted {
+pub(super) enum WantedRange {
     Whole,
     Part(ByteRange),
     /// No range begins within the file: 416.
@@ -42,37 +42,39 @@ impl ByteRange {
 
 /// What this value of a Range field asks for, of a file with `length` bytes. A malformed one, and one in
 /// another unit, count as none (RFC 9110 section 14.2).
-pub(super) fn wanted(value: &[u8], length: u64) -> Wanted {
-    let Some((unit, list)) = value.split_at_checked("bytes=".len()) else { return Wanted::Whole };
+pub(super) fn wanted(value: &[u8], length: u64) -> WantedRange {
+    let Some((unit, list)) = value.split_at_checked("bytes=".len()) else {
+        return WantedRange::Whole;
+    };
     // RFC 9110 section 5.6.1: blanks may stand at the commas only, and one member there must be.
     let is_malformed =
         list.starts_with(b" ") || list.starts_with(b"\t") || members(list).next().is_none();
     if !unit.eq_ignore_ascii_case(b"bytes=") || is_malformed {
-        return Wanted::Whole;
+        return WantedRange::Whole;
     }
     let mut ranges = Vec::new();
     for member in members(list) {
         match range(member, length) {
-            None => return Wanted::Whole,
+            None => return WantedRange::Whole,
             // Section 14.1.2: the last bytes of an empty file are all that it has.
-            Some(_) if length == 0 && member.starts_with(b"-") => return Wanted::Whole,
+            Some(_) if length == 0 && member.starts_with(b"-") => return WantedRange::Whole,
             Some((first, end)) if first < end => ranges.push((first, end)),
             Some(_) => {}
         }
         if ranges.len() > MAX_RANGES {
-            return Wanted::Whole;
+            return WantedRange::Whole;
         }
     }
     ranges.sort_unstable();
     let mut ranges = ranges.into_iter();
-    let Some((first, mut end)) = ranges.next() else { return Wanted::BeyondTheEnd };
+    let Some((first, mut end)) = ranges.next() else { return WantedRange::BeyondTheEnd };
     for (next, next_end) in ranges {
         if next.saturating_sub(end) > PART_FRAMING {
-            return Wanted::Whole;
+            return WantedRange::Whole;
         }
         end = end.max(next_end);
     }
-    Wanted::Part(ByteRange { first, length: end - first })
+    WantedRange::Part(ByteRange { first, length: end - first })
 }
 
 /// The first byte of one range, and the one after its last; `None` if it is malformed. The range is empty if
@@ -109,7 +111,7 @@ mod tests {
 
     #[test]
     fn a_range_is_a_part_of_the_file_or_beyond_it_or_ignored() {
-        let part = |first, length| Wanted::Part(ByteRange { first, length });
+        let part = |first, length| WantedRange::Part(ByteRange { first, length });
         let large = 5 << 30;
         for (value, length, expected) in [
             ("bytes=0-4", 100, part(0, 5)),
@@ -121,41 +123,41 @@ mod tests {
             ("bytes=1-2 , ,", 100, part(1, 2)),
             ("bytes=,1-2", 100, part(1, 2)),
             ("bytes=4294967296-4294967300", large, part(1 << 32, 5)),
-            ("bytes=100-", 100, Wanted::BeyondTheEnd),
-            ("bytes=100-200,300-", 100, Wanted::BeyondTheEnd),
-            ("bytes=-0", 100, Wanted::BeyondTheEnd),
-            ("bytes=0-", 0, Wanted::BeyondTheEnd),
-            ("bytes=-5", 0, Wanted::Whole),
-            ("bytes=,-5", 0, Wanted::Whole),
-            ("bytes=0-,-5", 0, Wanted::Whole),
-            ("bytes=18446744073709551616-18446744073709551620", 100, Wanted::BeyondTheEnd),
+            ("bytes=100-", 100, WantedRange::BeyondTheEnd),
+            ("bytes=100-200,300-", 100, WantedRange::BeyondTheEnd),
+            ("bytes=-0", 100, WantedRange::BeyondTheEnd),
+            ("bytes=0-", 0, WantedRange::BeyondTheEnd),
+            ("bytes=-5", 0, WantedRange::Whole),
+            ("bytes=,-5", 0, WantedRange::Whole),
+            ("bytes=0-,-5", 0, WantedRange::Whole),
+            ("bytes=18446744073709551616-18446744073709551620", 100, WantedRange::BeyondTheEnd),
             ("bytes=0-18446744073709551616", 100, part(0, 100)),
             // Several: one range if little is between them.
             ("bytes=0-4,50-54", 100, part(0, 55)),
             ("bytes=50-54,0-4", 100, part(0, 55)),
             ("bytes=0-9,5-6", 100, part(0, 10)),
-            ("bytes=0-0,82-82", 100, Wanted::Whole),
+            ("bytes=0-0,82-82", 100, WantedRange::Whole),
             ("bytes=0-0,81-81", 100, part(0, 82)),
             ("bytes=0-0,500-", 100, part(0, 1)),
             // Malformed, or in another unit.
-            ("bytes=9-4", 100, Wanted::Whole),
-            ("bytes=0-4,9-4", 100, Wanted::Whole),
-            ("bytes=", 100, Wanted::Whole),
-            ("bytes=,", 100, Wanted::Whole),
-            ("bytes= 1-2", 100, Wanted::Whole),
-            ("bytes=1 - 2", 100, Wanted::Whole),
-            ("bytes=1- 2", 100, Wanted::Whole),
-            ("bytes= -5", 0, Wanted::Whole),
-            ("bytes=-", 100, Wanted::Whole),
-            ("bytes=a-b", 100, Wanted::Whole),
-            ("bytes=+1-2", 100, Wanted::Whole),
-            ("bytes 0-4", 100, Wanted::Whole),
-            ("lines=0-4", 100, Wanted::Whole),
-            ("bytes", 100, Wanted::Whole),
+            ("bytes=9-4", 100, WantedRange::Whole),
+            ("bytes=0-4,9-4", 100, WantedRange::Whole),
+            ("bytes=", 100, WantedRange::Whole),
+            ("bytes=,", 100, WantedRange::Whole),
+            ("bytes= 1-2", 100, WantedRange::Whole),
+            ("bytes=1 - 2", 100, WantedRange::Whole),
+            ("bytes=1- 2", 100, WantedRange::Whole),
+            ("bytes= -5", 0, WantedRange::Whole),
+            ("bytes=-", 100, WantedRange::Whole),
+            ("bytes=a-b", 100, WantedRange::Whole),
+            ("bytes=+1-2", 100, WantedRange::Whole),
+            ("bytes 0-4", 100, WantedRange::Whole),
+            ("lines=0-4", 100, WantedRange::Whole),
+            ("bytes", 100, WantedRange::Whole),
         ] {
             assert_eq!(wanted(value.as_bytes(), length), expected, "{value} of {length}");
         }
         let many = format!("bytes={}0-", "0-,".repeat(300));
-        assert_eq!(wanted(many.as_bytes(), 100), Wanted::Whole);
+        assert_eq!(wanted(many.as_bytes(), 100), WantedRange::Whole);
     }
 }

@@ -62,7 +62,7 @@ pub fn raise_descriptor_limit() {
 
 pub fn catch_sigxfsz() {
     // SAFETY: `do_nothing` is a C function without effects, which a signal handler may be.
-    unsafe { signal(SIGXFSZ, do_nothing as Handler as Disposition) };
+    unsafe { signal(SIGXFSZ, do_nothing as SignalHandler as Disposition) };
 }
 
 pub fn secret(bytes: &mut [u8]) -> io::Result<()> {
@@ -256,7 +256,7 @@ pub fn on_stop_signal(on_signal: impl FnOnce(StopSignals) + Send + 'static) -> i
             if number == SIGHUP && signal(number, SIG_IGN) == SIG_IGN {
                 continue;
             }
-            signal(number, write_its_number as Handler as Disposition);
+            signal(number, write_its_number as SignalHandler as Disposition);
         }
     }
     Ok(())
@@ -338,7 +338,7 @@ pub const NO_FILE: [c_int; 3] = [6, 19, ELOOP];
 type Disposition = *const c_void;
 
 /// A C function that is called at a signal, with its number.
-type Handler = extern "C" fn(c_int);
+type SignalHandler = extern "C" fn(c_int);
 
 /// The signal is ignored.
 const SIG_IGN: Disposition = ptr::without_provenance(1);

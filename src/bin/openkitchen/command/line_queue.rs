@@ -36,7 +36,7 @@ pub const STUCK_AFTER: Duration = Duration::from_millis(50);
 
 /// The lines that are not written yet.
 pub struct LineQueue {
-    state: Mutex<QueueState>,
+    state: Mutex<LineQueueState>,
     changed: Condvar,
     /// A write that takes longer than this is stuck.
     stuck_after: Duration,
@@ -47,8 +47,8 @@ pub struct LineQueue {
 pub type OnLoss = fn(usize, Option<&io::Error>);
 
 #[derive(Default)]
-struct QueueState {
-    blocks: VecDeque<Block>,
+struct LineQueueState {
+    blocks: VecDeque<QueueBlock>,
     /// Lines that were lost after the last block.
     lost: usize,
     lost_in_all: usize,
@@ -60,7 +60,7 @@ struct QueueState {
 
 /// Whole lines that are written together.
 #[derive(Default)]
-struct Block {
+struct QueueBlock {
     /// Lines that were lost before these.
     lost_before: usize,
     lines: usize,
@@ -97,7 +97,7 @@ impl LineQueue {
     pub fn push(&self, line: &[u8]) {
         let mut state = self.state();
         if !state.has_room(line.len()) && !state.was_stuck {
-            let has_none = |state: &mut QueueState| !state.has_room(line.len());
+            let has_none = |state: &mut LineQueueState| !state.has_room(line.len());
             let left = self.stuck_after.saturating_sub(state.writing_for());
             let waited = self.changed.wait_timeout_while(state, left, has_none);
             state = waited.unwrap_or_else(PoisonError::into_inner).0;
@@ -169,16 +169,16 @@ impl LineQueue {
     }
 
     /// Waits for a line, and then for a full block or [`BATCH_DELAY`]. Takes the first block.
-    fn take(&self) -> Block {
-        let is_empty = |state: &mut QueueState| state.blocks.is_empty() && state.lost == 0;
+    fn take(&self) -> QueueBlock {
+        let is_empty = |state: &mut LineQueueState| state.blocks.is_empty() && state.lost == 0;
         let state = self.changed.wait_while(self.state(), is_empty);
         let state = state.unwrap_or_else(PoisonError::into_inner);
-        let is_small = |state: &mut QueueState| state.blocks.len() == 1;
+        let is_small = |state: &mut LineQueueState| state.blocks.len() == 1;
         let waited = self.changed.wait_timeout_while(state, BATCH_DELAY, is_small);
         let mut state = waited.unwrap_or_else(PoisonError::into_inner).0;
         let block = match state.blocks.pop_front() {
             Some(block) => block,
-            None => Block { lost_before: mem::take(&mut state.lost), ..Block::default() },
+            None => QueueBlock { lost_before: mem::take(&mut state.lost), ..QueueBlock::default() },
         };
         state.writing = Some(Writing { since: Instant::now(), lines: block.lines });
         drop(state);
@@ -189,7 +189,7 @@ impl LineQueue {
     /// Counts lines that are lost. Frees the lock before it tells.
     fn count_loss(
         &self,
-        mut state: MutexGuard<'_, QueueState>,
+        mut state: MutexGuard<'_, LineQueueState>,
         lines: usize,
         error: Option<&io::Error>,
     ) {
@@ -199,12 +199,12 @@ impl LineQueue {
         (self.on_loss)(lost_in_all, error);
     }
 
-    fn state(&self) -> MutexGuard<'_, QueueState> {
+    fn state(&self) -> MutexGuard<'_, LineQueueState> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl QueueState {
+impl LineQueueState {
     /// Whether there is room for a line of this length.
     fn has_room(&self, length: usize) -> bool {
         self.blocks.len() < MAX_BLOCKS || self.fits_in_last(length)
@@ -212,14 +212,14 @@ impl QueueState {
 
     /// Lines after lost ones are a block of their own, since a line between them tells of the loss.
     fn fits_in_last(&self, length: usize) -> bool {
-        let fits = |block: &Block| block.text.len() + length <= BLOCK_BYTES;
+        let fits = |block: &QueueBlock| block.text.len() + length <= BLOCK_BYTES;
         self.lost == 0 && self.blocks.back().is_some_and(fits)
     }
 
     fn add(&mut self, line: &[u8]) {
         if !self.fits_in_last(line.len()) {
             let lost_before = mem::take(&mut self.lost);
-            self.blocks.push_back(Block { lost_before, ..Block::default() });
+            self.blocks.push_back(QueueBlock { lost_before, ..QueueBlock::default() });
         }
         if let Some(block) = self.blocks.back_mut() {
             block.lines += 1;

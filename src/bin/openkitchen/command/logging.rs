@@ -85,19 +85,19 @@ struct Logger {
     /// The filter from RUST_LOG.
     filter: env_logger::Logger,
     /// The warnings and errors of the last minute, by their place in the source: each place is a kind.
-    kinds: Mutex<Vec<(Place, Kind)>>,
+    kinds: Mutex<Vec<(LogPlace, MessageKind)>>,
 }
 
 /// A file of the source, and a line in it.
-type Place = (Option<&'static str>, Option<u32>);
+type LogPlace = (Option<&'static str>, Option<u32>);
 
 /// The lines of one kind.
-struct Kind {
+struct MessageKind {
     since: Instant,
     count: usize,
 }
 
-impl Kind {
+impl MessageKind {
     /// Lines of a kind that are printed in a minute.
     const MAX_LINES: usize = 10;
     const MINUTE: Duration = Duration::from_secs(60);
@@ -105,16 +105,16 @@ impl Kind {
     /// Counts a line. Returns how many lines before it were left out, and its number in its minute.
     fn count(&mut self, now: Instant) -> (usize, usize) {
         let mut left_out = 0;
-        if now.saturating_duration_since(self.since) >= Kind::MINUTE {
+        if now.saturating_duration_since(self.since) >= MessageKind::MINUTE {
             left_out = self.left_out();
-            *self = Kind { since: now, count: 0 };
+            *self = MessageKind { since: now, count: 0 };
         }
         self.count += 1;
         (left_out, self.count)
     }
 
     fn left_out(&self) -> usize {
-        self.count.saturating_sub(Kind::MAX_LINES)
+        self.count.saturating_sub(MessageKind::MAX_LINES)
     }
 }
 
@@ -133,16 +133,19 @@ impl Log for Logger {
             let place = (record.file_static(), record.line());
             let at = kinds.iter().position(|(known, _)| *known == place);
             let at = at.unwrap_or_else(|| {
-                kinds.push((place, Kind { since: now, count: 0 }));
+                kinds.push((place, MessageKind { since: now, count: 0 }));
                 kinds.len() - 1
             });
             (left_out, number) = kinds[at].1.count(now);
         }
         say_left_out(left_out);
         let level = record.level().as_str().to_ascii_lowercase();
-        let rest =
-            if number == Kind::MAX_LINES { "; more of these in a minute are counted" } else { "" };
-        if number <= Kind::MAX_LINES {
+        let rest = if number == MessageKind::MAX_LINES {
+            "; more of these in a minute are counted"
+        } else {
+            ""
+        };
+        if number <= MessageKind::MAX_LINES {
             write(&format!("openkitchen: {level}: {}{rest}\n", record.args()));
         }
     }
@@ -156,7 +159,7 @@ impl Log for Logger {
 }
 
 impl Logger {
-    fn kinds(&self) -> MutexGuard<'_, Vec<(Place, Kind)>> {
+    fn kinds(&self) -> MutexGuard<'_, Vec<(LogPlace, MessageKind)>> {
         self.kinds.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -175,9 +178,10 @@ mod tests {
     #[test]
     fn ten_lines_of_a_kind_are_printed_in_a_minute() {
         let since = Instant::now();
-        let mut kind = Kind { since, count: 0 };
+        let mut kind = MessageKind { since, count: 0 };
         let lines = (0..150).map(|second| kind.count(since + Duration::from_secs(second)));
-        let printed = lines.filter(|&(_, number)| number <= Kind::MAX_LINES).collect::<Vec<_>>();
+        let printed =
+            lines.filter(|&(_, number)| number <= MessageKind::MAX_LINES).collect::<Vec<_>>();
         let minute =
             |left_out| (1..=10).map(move |number| (if number == 1 { left_out } else { 0 }, number));
         assert!(printed.into_iter().eq([0, 50, 50].into_iter().flat_map(minute)));
