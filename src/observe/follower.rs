@@ -186,6 +186,13 @@ impl Follower {
         self.tell(|viewer| viewer.noted(connection, sentence));
     }
 
+    /// Whether bytes may have to be followed. If not, the thread of a connection goes no deeper into its
+    /// stack: each page of it that is touched stays in memory as long as the connection.
+    fn may_follow(&self) -> bool {
+        self.followed.load(Ordering::Relaxed) > 0 || self.is_active()
+    }
+
+    #[inline(never)]
     fn follow(&self, connection: u64, from: Side, bytes: &[u8]) {
         let known = self.connection(connection);
         let Some(followed) = known.or_else(|| self.join(connection, from, bytes)) else { return };
@@ -252,11 +259,15 @@ impl Observer for Follower {
     }
 
     fn received(&self, connection: u64, bytes: &[u8]) {
-        self.follow(connection, Side::Client, bytes);
+        if self.may_follow() {
+            self.follow(connection, Side::Client, bytes);
+        }
     }
 
     fn sent(&self, connection: u64, bytes: &[u8]) {
-        self.follow(connection, Side::Server, bytes);
+        if self.may_follow() {
+            self.follow(connection, Side::Server, bytes);
+        }
     }
 
     fn routed(&self, connection: u64, route: Option<&RouteRow>) {
