@@ -135,15 +135,12 @@ impl Child {
         command.env_clear().args(["--listen", "127.0.0.1:0", "--max-connections", MAX_CONNECTIONS]);
         command.arg("--data").arg(folder.join("likes")).stdin(Stdio::null());
         match observation {
-            Observation::Off => command.args(["--no-trace", "--no-kitchen"]),
+            Observation::Off => command.arg("--no-trace"),
             Observation::Trace => command.arg("--port-file").arg(&port_file).stdout(Stdio::null()),
-            Observation::Record => {
-                command.args(["--no-trace", "--no-kitchen", "--record"]).arg(&records)
+            Observation::Record => command.args(["--no-trace", "--record"]).arg(&records),
+            Observation::Log => {
+                command.arg("--no-trace").env("RUST_LOG", "info").stderr(Stdio::null())
             }
-            Observation::Log => command
-                .args(["--no-trace", "--no-kitchen"])
-                .env("RUST_LOG", "info")
-                .stderr(Stdio::null()),
         };
         if observation == Observation::Trace {
             return Child::spawn(&mut command)?.wait_for_port_file(&port_file);

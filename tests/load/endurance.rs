@@ -437,7 +437,7 @@ fn stop_without_warnings(server: ServerProcess) {
 
 #[test]
 fn ten_thousand_short_connections_leak_nothing() {
-    let server = start_site("--no-kitchen");
+    let server = start_site("");
     three_rounds(&server, || {
         for number in 0..3_400 {
             let mut stream = TcpStream::connect(server.address).unwrap();
@@ -451,7 +451,7 @@ fn ten_thousand_short_connections_leak_nothing() {
 
 #[test]
 fn clients_that_disconnect_during_a_request_or_a_response_leak_nothing() {
-    let server = start_site("--no-kitchen");
+    let server = start_site("");
     let large = "x".repeat(1 << 20);
     let large = format!("POST /echo HTTP/1.1\r\nHost: h\r\nContent-Length: 1048576\r\n\r\n{large}");
     let requests = [
@@ -478,7 +478,7 @@ fn clients_that_disconnect_during_a_request_or_a_response_leak_nothing() {
 
 #[test]
 fn clients_that_never_read_are_closed_and_leak_nothing() {
-    let server = start_site("--write-timeout 0.2 --no-kitchen");
+    let server = start_site("--write-timeout 0.2");
     let content = "x".repeat(1 << 20);
     let request =
         format!("POST /echo HTTP/1.1\r\nHost: h\r\nContent-Length: 1048576\r\n\r\n{content}");

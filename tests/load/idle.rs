@@ -21,7 +21,7 @@ fn start_site(folder: &Folder, name: &str) -> ServerProcess {
     let mut command = Command::new("sh");
     command.args(["-c", "ulimit -S -n 1024; exec \"$@\"", "sh", env!("CARGO_BIN_EXE_openkitchen")]);
     command.args(["--listen", "127.0.0.1:0", "--no-trace", "--max-connections", "12000"]);
-    command.args(["--no-kitchen", "--idle-timeout", &IDLE.as_secs().to_string()]);
+    command.args(["--idle-timeout", &IDLE.as_secs().to_string()]);
     command.arg("--data").arg(folder.file(name));
     ServerProcess::start(&mut command)
 }
