@@ -811,6 +811,20 @@ fn a_looping_mock_closes_at_once_where_http_does_not_keep_the_connection() {
 }
 
 #[test]
+fn a_spare_connection_takes_no_page_of_a_mock() {
+    let mock = Mock::start(&after_get(&format!("<<<\n{OK}")), "--timeout 20").process;
+    let spare = mock.client();
+    let mut client = mock.client().stream;
+    exchange(&mut client, GET);
+    drop(client);
+    let ended = mock.wait();
+    assert_eq!(ended.code, Some(0), "{}", ended.stdout);
+    let unused = ": nothing was played, because the client sent no byte\n";
+    assert_eq!(ended.stdout.matches(unused).count(), 1, "{}", ended.stdout);
+    drop(spare);
+}
+
+#[test]
 fn a_connection_without_a_byte_is_no_failure_of_a_looping_mock() {
     let mut mock = Mock::start(&after_get(&format!("<<<\n{OK}")), "--loop --timeout 0.3").process;
     let spare = mock.client();

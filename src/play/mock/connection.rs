@@ -85,16 +85,24 @@ impl MockConnection {
 
     /// Whether the client acts first.
     pub fn begins_with_client(&self) -> bool {
+        self.begins_with_bytes() || matches!(self.first_act(), Some(Step::AwaitEnd(_)))
+    }
+
+    /// Whether the client begins, with bytes.
+    pub fn begins_with_bytes(&self) -> bool {
+        matches!(self.first_act(), Some(Step::Receive(_)))
+            || self.awaits.first().is_some_and(|awaited| awaited.number == 1)
+    }
+
+    /// The first step in which a side does something.
+    fn first_act(&self) -> Option<&Step> {
         let is_act = |step: &&Step| {
             !matches!(
                 step,
                 Step::Open | Step::Wait { .. } | Step::Assert { about: Side::Client, .. }
             )
         };
-        match self.steps.iter().find(is_act) {
-            Some(Step::Receive(_) | Step::AwaitEnd(_)) => true,
-            _ => self.awaits.first().is_some_and(|awaited| awaited.number == 1),
-        }
+        self.steps.iter().find(is_act)
     }
 
     /// Whether assertions are tested on the requests, and not the bytes.

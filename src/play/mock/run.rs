@@ -10,9 +10,9 @@
 use std::io;
 use std::mem;
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::mpsc::{self, RecvTimeoutError};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, Weak};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
@@ -149,6 +149,25 @@ impl Drop for StartedMock {
     }
 }
 
+/// What the thread that starts the sessions waits for.
+enum Arrival {
+    /// A client has connected.
+    Opened(TcpStream, SocketAddr),
+    /// A connection has its first byte, and so its transcript.
+    Begun,
+    /// The mock was stopped, so no client is accepted any more.
+    Stopped,
+}
+
+/// A connection that is being played.
+struct RunningSession {
+    thread: JoinHandle<()>,
+    /// Its socket, which the session closes.
+    stream: Weak<TcpStream>,
+    /// Whether it has its first byte, if the mock waits for that.
+    has_begun: Arc<AtomicBool>,
+}
+
 /// What a mock plays, and how.
 pub(super) struct MockSetup {
     pub connections: Vec<MockConnection>,
@@ -167,6 +186,9 @@ pub(super) struct MockRun {
     observers: Vec<Arc<dyn Observer>>,
     /// Whether each request takes the next transcript, also on a connection that is kept.
     takes_turns: bool,
+    /// Whether a connection takes its transcript at its first byte. A client may open a spare one before,
+    /// on which it sends nothing.
+    waits_for_bytes: bool,
     /// How many connections of the transcripts were begun.
     begun: AtomicUsize,
     /// Wakes the thread of a started mock in `accept`.
@@ -199,11 +221,23 @@ impl MockRun {
     pub(super) fn new(setup: MockSetup) -> MockRun {
         let MockSetup { connections, pages, options, control, observers } = setup;
         let begun = AtomicUsize::new(0);
-        let takes_turns = options.may_keep
-            && pages > 1
-            && connections.iter().all(MockConnection::begins_with_client);
+        let clients_begin = connections.iter().all(MockConnection::begins_with_client);
+        let takes_turns = options.may_keep && pages > 1 && clients_begin;
+        // The connections of one transcript are told apart by their order, so they cannot wait.
+        let is_one_each = !options.may_keep && pages == connections.len();
+        let clients_ask = connections.iter().all(MockConnection::begins_with_bytes);
+        let waits_for_bytes = takes_turns || (is_one_each && clients_ask);
         let waker = None;
-        MockRun { connections, options, control, observers, takes_turns, begun, waker }
+        MockRun {
+            connections,
+            options,
+            control,
+            observers,
+            takes_turns,
+            waits_for_bytes,
+            begun,
+            waker,
+        }
     }
 
     /// Ends each wait of a started mock, and its connections within this time.
@@ -220,22 +254,29 @@ impl MockRun {
     ) -> io::Result<MockVerdict> {
         let (loops, timeout) = (self.options.may_keep, self.options.timeout);
         let wanted = if loops { usize::MAX } else { self.connections.len() };
-        let (accepted, streams) = mpsc::sync_channel(0);
+        let most = if self.waits_for_bytes { usize::MAX } else { wanted };
+        let (accepted, arrivals) = mpsc::sync_channel(0);
         let mut acceptors = Vec::new();
         for listener in listeners {
             let (accepted, run) = (accepted.clone(), Arc::clone(self));
             // The thread owns the listener, so the port is closed after the last connection.
             let accept = move || {
-                for _ in 0..wanted {
+                for _ in 0..most {
                     let next = loop {
                         match listener.accept() {
                             Ok(next) => break next,
-                            Err(_) if run.control.is_stopping() => return,
+                            Err(_) if run.control.is_stopping() => {
+                                return drop(accepted.send(Arrival::Stopped));
+                            }
                             // The connection was reset already, or no descriptor is free.
                             Err(_) => thread::sleep(ACCEPT_RETRY_DELAY),
                         }
                     };
-                    if run.control.is_stopping() || accepted.send(next).is_err() {
+                    let (stream, peer) = next;
+                    let arrival = Arrival::Opened(stream, peer);
+                    let is_stopping = run.control.is_stopping();
+                    let arrival = if is_stopping { Arrival::Stopped } else { arrival };
+                    if accepted.send(arrival).is_err() || is_stopping {
                         return;
                     }
                 }
@@ -243,64 +284,88 @@ impl MockRun {
             };
             acceptors.push(thread::Builder::new().name("accept".into()).spawn(accept)?);
         }
-        drop(accepted);
-        let mut sessions: Vec<JoinHandle<()>> = Vec::new();
-        let mut count = 0;
-        while count < wanted {
+        let mut sessions: Vec<RunningSession> = Vec::new();
+        let (mut count, mut begun) = (0, 0);
+        while begun < wanted {
             let next = loop {
-                match streams.recv_timeout(timeout) {
+                match arrivals.recv_timeout(timeout) {
                     // A client may open its next connection when the one before is finished.
                     Err(RecvTimeoutError::Timeout)
-                        if loops || sessions.iter().any(|session| !session.is_finished()) => {}
+                        if loops || sessions.iter().any(|it| !it.thread.is_finished()) => {}
                     next => break next,
                 }
             };
-            let Ok((stream, peer)) = next else {
-                if !self.control.is_stopping() {
-                    let due = self.connections.len();
-                    let due = counted(due, "connection was", "connections were");
-                    let missing = format!("{count} of {due} opened, then none for {timeout:?}");
-                    report(MockEvent::Missing(missing));
-                    self.control.raise(MockVerdict::TimedOut);
+            let (stream, peer) = match next {
+                Ok(Arrival::Opened(stream, peer)) => (stream, peer),
+                Ok(Arrival::Begun) => {
+                    begun += 1;
+                    continue;
                 }
-                break;
+                Ok(Arrival::Stopped) | Err(_) => {
+                    if !self.control.is_stopping() {
+                        let due = self.connections.len();
+                        let due = counted(due, "connection was", "connections were");
+                        let what = if count > begun { "begun" } else { "opened" };
+                        let missing = format!("{begun} of {due} {what}, then none for {timeout:?}");
+                        report(MockEvent::Missing(missing));
+                        self.control.raise(MockVerdict::TimedOut);
+                    }
+                    break;
+                }
             };
             count += 1;
+            begun += usize::from(!self.waits_for_bytes);
             let stream = Arc::new(stream);
             self.control.opened(&stream);
             let (run, report) = (Arc::clone(self), report.clone());
             let identity = Identity { number: count as u64, peer };
-            let index = match self.takes_turns {
-                true => 0, // not known yet
-                false => self.begun.fetch_add(1, Ordering::SeqCst),
+            let index = match self.waits_for_bytes {
+                true => None, // not known yet
+                false => Some(self.begun.fetch_add(1, Ordering::SeqCst)),
             };
-            let play = move || run.play_connection(&stream, identity, index, &report);
-            sessions.push(thread::Builder::new().name("session".into()).spawn(play)?);
-            if loops {
-                // There may be many.
-                let (over, open) = sessions.into_iter().partition(JoinHandle::is_finished);
-                self.join(over);
-                sessions = open;
-            }
+            let (accepted, has_begun) = (accepted.clone(), Arc::new(AtomicBool::new(false)));
+            let (socket, is_taken) = (Arc::downgrade(&stream), Arc::clone(&has_begun));
+            let begin = move || {
+                is_taken.store(true, Ordering::SeqCst);
+                drop(accepted.send(Arrival::Begun));
+            };
+            let play = move || run.play_connection(&stream, identity, index, begin, &report);
+            let thread = thread::Builder::new().name("session".into()).spawn(play)?;
+            sessions.push(RunningSession { thread, stream: socket, has_begun });
+            // There may be many.
+            let (over, open) = sessions.into_iter().partition(|it| it.thread.is_finished());
+            self.join(over);
+            sessions = open;
+        }
+        // Each transcript is taken. So a connection without a byte gets nothing, and one that comes now is
+        // closed at once, and not when the last one ends.
+        let waits = |it: &&RunningSession| !it.has_begun.load(Ordering::SeqCst);
+        for spare in sessions.iter().filter(waits).filter(|_| self.waits_for_bytes && !loops) {
+            spare.stream.upgrade().map(|stream| stream.shutdown(Shutdown::Both));
+        }
+        while sessions.iter().any(|it| !it.thread.is_finished()) {
+            drop(arrivals.recv_timeout(STOP_POLL_INTERVAL));
         }
         self.join(sessions);
+        drop(arrivals);
         if let Some(waker) = &self.waker {
-            drop(streams);
             self.control.begin_stop();
             while acceptors.iter().any(|acceptor| !acceptor.is_finished()) {
                 waker.wake();
                 thread::sleep(STOP_POLL_INTERVAL);
             }
-            self.join(acceptors);
+            acceptors.into_iter().for_each(|acceptor| self.join_thread(acceptor));
         }
         Ok(self.control.verdict())
     }
 
-    fn join(&self, threads: Vec<JoinHandle<()>>) {
-        for thread in threads {
-            if thread.join().is_err() {
-                self.control.raise(MockVerdict::Different); // the panic was printed on stderr
-            }
+    fn join(&self, sessions: Vec<RunningSession>) {
+        sessions.into_iter().for_each(|session| self.join_thread(session.thread));
+    }
+
+    fn join_thread(&self, thread: JoinHandle<()>) {
+        if thread.join().is_err() {
+            self.control.raise(MockVerdict::Different); // the panic was printed on stderr
         }
     }
 
@@ -310,7 +375,8 @@ impl MockRun {
         &self,
         stream: &TcpStream,
         client: Identity,
-        mut index: usize,
+        index: Option<usize>,
+        begin: impl Fn(),
         report: &impl Fn(MockEvent),
     ) {
         let log = Arc::new(CrossedLog::default());
@@ -319,8 +385,9 @@ impl MockRun {
         let tap = Tapped::new(stream, client, &observers);
         let mut socket = Some(MockSocket { stream, tap, control: &self.control });
         let connection = usize::try_from(client.number).unwrap_or(usize::MAX);
-        if self.takes_turns {
-            // A connection on which nothing is sent takes no turn.
+        let mut index = index.unwrap_or_default();
+        if self.waits_for_bytes {
+            // A connection on which nothing is sent takes no transcript.
             let has_request = socket
                 .as_mut()
                 .is_some_and(|open| session::has_next_request(open, self.options.timeout));
@@ -340,6 +407,10 @@ impl MockRun {
                 }));
             }
             index = self.begun.fetch_add(1, Ordering::SeqCst);
+            begin();
+            if !self.options.may_keep && index >= self.connections.len() {
+                return; // each transcript is taken
+            }
         }
         for round in 1_u64.. {
             let script = &self.connections[index % self.connections.len()];
