@@ -412,6 +412,19 @@ impl Response {
         Ok(self)
     }
 
+    /// Adds these field lines of the server, each with its CR LF. A field that the response has itself
+    /// stays as it is.
+    pub(crate) fn add_fields_of_server(&mut self, lines: &[u8]) {
+        let own = self.fields.len();
+        for line in lines.split_inclusive(|&byte| byte == b'\n') {
+            let name = line.split(|&byte| byte == b':').next().unwrap_or_default();
+            let mut of_response = self.fields[..own].split_inclusive(|&byte| byte == b'\n');
+            if !of_response.any(|own| has_name(own, name)) {
+                self.fields.extend_from_slice(line);
+            }
+        }
+    }
+
     /// Appends a field line that was checked.
     fn push(&mut self, name: &str, value: &str) {
         if self.fields.is_empty() {
@@ -424,12 +437,9 @@ impl Response {
 
     /// Removes the field lines with that name.
     fn remove(&mut self, name: &str) {
-        let has_name = |line: &[u8]| {
-            line.get(..name.len()).is_some_and(|start| start.eq_ignore_ascii_case(name.as_bytes()))
-                && line.get(name.len()) == Some(&b':')
-        };
         let lines = self.fields.split_inclusive(|&byte| byte == b'\n');
-        self.fields = lines.filter(|line| !has_name(line)).flatten().copied().collect();
+        let others = lines.filter(|line| !has_name(line, name.as_bytes()));
+        self.fields = others.flatten().copied().collect();
     }
 
     /// Leaves a field out: one that was added before, or one that the server writes itself.
@@ -547,6 +557,12 @@ impl fmt::Debug for Response {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} {}", self.status, Visible(&self.fields))
     }
+}
+
+/// Whether a field line has this name.
+fn has_name(line: &[u8], name: &[u8]) -> bool {
+    line.get(..name.len()).is_some_and(|start| start.eq_ignore_ascii_case(name))
+        && line.get(name.len()) == Some(&b':')
 }
 
 #[cfg(test)]

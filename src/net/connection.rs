@@ -217,7 +217,7 @@ impl<'a, S: Sync, L: Io> Connection<'a, S, L> {
         // The response to HEAD has no content, even if the rest of its head is malformed.
         let is_head = bytes.strip_prefix(b"\r\n").unwrap_or(bytes).starts_with(b"HEAD ");
         let mut response = refused.response(bytes, limits);
-        response.fields.extend_from_slice(self.service.fields);
+        response.add_fields_of_server(self.service.fields);
         let context = ResponseContext::of(&response, is_head, Version::Http11);
         self.log(refused.refusal);
         let since = Instant::now();

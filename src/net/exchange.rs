@@ -374,7 +374,7 @@ impl<'c, 'a, S: Sync, L: Io> Exchange<'c, 'a, S, L> {
                 Refused::from(Refusal::OutOfMemory).response(b"", limits).close()
             }
         };
-        response.fields.extend_from_slice(self.service.fields);
+        response.add_fields_of_server(self.service.fields);
         let is_head = self.head.method == Method::Head;
         let mut context = ResponseContext::of(&response, is_head, self.head.version);
         // Content that was not read comes before the next request in the stream. It is drained (read and

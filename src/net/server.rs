@@ -52,8 +52,15 @@ use crate::message::response::{BadField, Response};
 use crate::message::status::Status;
 use crate::route::{RouteRow, Routes};
 
-/// Fields that differ from one response to the next.
-const FIELDS_OF_ONE_RESPONSE: [&str; 7] = [
+/// Fields that differ from one response to the next, or are about one connection.
+const FIELDS_OF_ONE_RESPONSE: [&str; 14] = [
+    "allow",
+    "keep-alive",
+    "proxy-connection",
+    "retry-after",
+    "te",
+    "trailer",
+    "upgrade",
     "content-type",
     "content-encoding",
     "content-range",
@@ -197,6 +204,7 @@ impl Server {
     }
 
     /// Adds a field to every response, also to those that no handler has made: 400, 405 and 503, for example.
+    /// A response that has a field with this name already keeps its own.
     /// A value of [`Response::raw`](crate::Response::raw) stays as it is.
     ///
     /// ```

@@ -27,8 +27,8 @@ use super::auth::Auth;
 use super::line_queue::LineQueue;
 use super::stdout;
 
-/// Bytes of a field that one line has, at most.
-const MAX_FIELD_BYTES: usize = 1024;
+/// Bytes of a quoted part of a line, at most. Some readers, such as goaccess, split a line of 4 KiB.
+const MAX_PART_BYTES: usize = 1024;
 
 /// An observer that writes a line for each exchange.
 pub struct AccessLog {
@@ -80,11 +80,13 @@ fn line(exchange: &Answered<'_>, user: Option<&str>, now: SystemTime) -> String 
         None if unread_line.is_empty() => line.push('-'),
         // One of its words may be a target.
         None => {
-            let start = &unread_line[..unread_line.len().min(MAX_FIELD_BYTES)];
+            let start = &unread_line[..unread_line.len().min(MAX_PART_BYTES)];
+            let mut words = String::new();
             for (index, word) in start.split(|&byte| byte == b' ').enumerate() {
-                line += if index > 0 { " " } else { "" };
-                push_masked(&mut line, word);
+                words += if index > 0 { " " } else { "" };
+                push_masked(&mut words, word);
             }
+            line += &words[..words.len().min(MAX_PART_BYTES)];
         }
     }
     let _ = write!(line, "\" {} {content_sent}", status.code());
@@ -120,8 +122,13 @@ fn push_masked(line: &mut String, value: &[u8]) {
     }
 }
 
+/// Appends bytes, escaped, as far as they fit into a part.
 fn push_escaped(line: &mut String, bytes: &[u8]) {
-    for &byte in &bytes[..bytes.len().min(MAX_FIELD_BYTES)] {
+    let end = line.len() + MAX_PART_BYTES;
+    for &byte in bytes {
+        if line.len() + "\\xHH".len() > end {
+            break;
+        }
         match byte {
             b'"' | b'\\' | 0x7f.. | ..b' ' => {
                 let _ = write!(line, "\\x{byte:02X}"); // a `String` takes everything
@@ -138,4 +145,7 @@ fn bytes_of_a_client_stay_within_their_part_of_the_line() {
     assert_eq!(line, r"a \x22b\x22\x5C\x0A\x1B[31m\xC3\xA9\x7F");
     push_escaped(&mut line, &[b'x'; 100_000]);
     assert!(line.len() < 1100);
+    line.clear();
+    push_escaped(&mut line, &[0xff; 100_000]);
+    assert!(line.len() <= 1024 && line.ends_with("\\xFF"), "{}", line.len());
 }

@@ -5,6 +5,7 @@
 use std::env;
 use std::ffi::{OsStr, OsString};
 use std::io::{self, Write};
+use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
 use openkitchen::sys;
@@ -140,7 +141,7 @@ pub fn parse<O>(
             }
             [b'-', b'-', ..] => {}
             // `-` alone is not a flag: `send` and `explain` read stdin for it.
-            [b'-', _, ..] => return Err(unknown(flags, argument)),
+            [b'-', _, ..] => return Err(unknown(flags, argument, rest.next())),
             _ => {
                 others.push(argument.clone());
                 continue;
@@ -151,7 +152,10 @@ pub fn parse<O>(
             None => (argument.as_os_str(), None),
         };
         let is_named = |flag: &&Flag<O>| typed.to_str() == Some(&format!("--{}", flag.name));
-        let flag = flags.iter().find(is_named).ok_or_else(|| unknown(flags, typed))?;
+        let Some(flag) = flags.iter().find(is_named) else {
+            let attached = attached.map(OsStr::to_owned);
+            return Err(unknown(flags, typed, attached.as_ref().or_else(|| rest.next())));
+        };
         let name = flag.name;
         let value = match (flag.value, attached) {
             ("", None) => OsStr::new(""),
@@ -200,12 +204,15 @@ fn switch(value: &OsStr, variable: &str) -> Result<bool, CliError> {
     }
 }
 
+/// The start of the hint at `--listen`; the address follows.
+const LISTEN: &str = "write --listen";
+
 /// Flags that people know from other servers: their names, the flag of ours that a command must have, and
 /// what to do.
 #[rustfmt::skip]
 const FLAGS_OF_OTHERS: [(&[&str], &str, &str); 8] = [
-    (&["p", "port", "b", "bind", "a", "addr", "address", "host", "hostname", "l", "i"], "listen",
-        "write --listen 127.0.0.1:8000"),
+    (&["p", "port", "b", "bind", "a", "addr", "address", "host", "hostname", "l", "i", "interfaces"],
+        "listen", LISTEN),
     (&["spa", "single", "page-fallback", "index", "try-file"], "fallback",
         "for a single-page application (SPA), write --fallback index.html"),
     (&["auth", "basic-auth", "user", "password"], "fallback",
@@ -225,7 +232,17 @@ fn is_left_out(flag: &str) -> bool {
 /// What is said then.
 const LEFT_OUT: &str = "this binary was built without it (the Cargo feature `site`)";
 
-fn unknown<O>(flags: &[Flag<O>], typed: &OsStr) -> CliError {
+/// The address that a flag of another server means by its value: a port, a host, or both.
+fn meant_address(value: &str) -> String {
+    let host = value.parse::<IpAddr>().map(|host| SocketAddr::new(host, 8080).to_string());
+    match value.parse::<u16>() {
+        Ok(port) => format!("127.0.0.1:{port}"),
+        Err(_) => host.ok().or_else(|| address(value)).unwrap_or("127.0.0.1:8080".to_owned()),
+    }
+}
+
+/// The error for an unknown flag. `next` is its value, if it has one.
+fn unknown<O>(flags: &[Flag<O>], typed: &OsStr, next: Option<&OsString>) -> CliError {
     let typed = typed.to_string_lossy();
     let name = typed.trim_start_matches('-');
     if is_left_out(name) {
@@ -237,7 +254,11 @@ fn unknown<O>(flags: &[Flag<O>], typed: &OsStr) -> CliError {
     let is_meant =
         |(theirs, own, _): &&(&[&str], &str, &str)| is_own(own) && theirs.contains(&letters);
     if let Some((.., hint)) = FLAGS_OF_OTHERS.iter().find(is_meant) {
-        return CliError::Usage(format!("{typed} is unknown; {hint}"));
+        let digits = Some(&name[letters.len()..]).filter(|digits| !digits.is_empty());
+        let value = digits.or_else(|| next.and_then(|next| next.to_str())).unwrap_or_default();
+        let address =
+            if *hint == LISTEN { format!(" {}", meant_address(value)) } else { String::new() };
+        return CliError::Usage(format!("{typed} is unknown; {hint}{address}"));
     }
     let names = flags.iter().map(|flag| flag.name).chain(COMMON.map(|(name, _)| name));
     let hint = nearest(name, names);

@@ -24,8 +24,8 @@ const BLOCK_BYTES: usize = 64 * 1024;
 /// Blocks in the queue: 1 MiB in all.
 const MAX_BLOCKS: usize = 16;
 
-/// How long the thread waits for more lines before it writes a block that is not full: to wake the thread
-/// and to write costs more than to make a line.
+/// The least time between two writes of blocks that are not full: to wake the thread and to write costs
+/// more than to make a line. A line after a pause is written at once.
 const BATCH_DELAY: Duration = Duration::from_millis(5);
 
 /// How long the end of the program waits until the queue is written.
@@ -54,6 +54,8 @@ struct LineQueueState {
     lost_in_all: usize,
     /// What the thread is writing.
     writing: Option<Writing>,
+    /// When its last write has ended.
+    written: Option<Instant>,
     /// The last write was stuck.
     was_stuck: bool,
 }
@@ -156,7 +158,7 @@ impl LineQueue {
             };
             let mut state = self.state();
             state.was_stuck = state.writing_for() >= self.stuck_after;
-            state.writing = None;
+            (state.writing, state.written) = (None, Some(Instant::now()));
             match written {
                 Ok(()) => drop(state),
                 Err((unwritten, error)) => {
@@ -168,13 +170,16 @@ impl LineQueue {
         }
     }
 
-    /// Waits for a line, and then for a full block or [`BATCH_DELAY`]. Takes the first block.
+    /// Waits for a line, and then for a full block, or until the last write is [`BATCH_DELAY`] ago. Takes the
+    /// first block.
     fn take(&self) -> QueueBlock {
         let is_empty = |state: &mut LineQueueState| state.blocks.is_empty() && state.lost == 0;
         let state = self.changed.wait_while(self.state(), is_empty);
         let state = state.unwrap_or_else(PoisonError::into_inner);
         let is_small = |state: &mut LineQueueState| state.blocks.len() == 1;
-        let waited = self.changed.wait_timeout_while(state, BATCH_DELAY, is_small);
+        let pause = state.written.map_or(BATCH_DELAY, |written| written.elapsed());
+        let left = BATCH_DELAY.saturating_sub(pause);
+        let waited = self.changed.wait_timeout_while(state, left, is_small);
         let mut state = waited.unwrap_or_else(PoisonError::into_inner).0;
         let block = match state.blocks.pop_front() {
             Some(block) => block,
