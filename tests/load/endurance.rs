@@ -426,7 +426,13 @@ fn three_rounds(server: &ServerProcess, round: impl Fn() + Sync) {
         now
     });
     let most = after[0].heap.max(after[1].heap) + MAX_GROWTH;
-    assert!(after[2].heap <= most, "{} KiB are more than {most}", after[2].heap);
+    // A thread closes its socket before the allocator has returned the memory of the response.
+    let (mut heap, since) = (after[2].heap, Instant::now());
+    while heap > most && since.elapsed() < TIMEOUT {
+        thread::sleep(Duration::from_millis(20));
+        heap = Resources::of(server.id()).heap;
+    }
+    assert!(heap <= most, "{heap} KiB are more than {most}");
 }
 
 /// Stops the server. Its log must be empty.
