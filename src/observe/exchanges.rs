@@ -348,8 +348,8 @@ impl Exchanges {
         Exchanges::start(capacity, MESSAGE_BYTES, sets_aside, None)
     }
 
-    /// As [`Exchanges::setting_aside`], but a server keeps exchanges for this alone only as long as somebody
-    /// wants them: see [`Exchanges::want`]. Until then they cost its requests next to nothing.
+    /// As [`Exchanges::setting_aside`], but a server keeps exchanges for this alone only while they are
+    /// wanted: see [`Exchanges::want`]. Until then, a request costs about as much as without them.
     pub fn on_demand(capacity: usize, sets_aside: fn(&RouteRow) -> bool) -> Exchanges {
         Exchanges::start(capacity, MESSAGE_BYTES, sets_aside, Some(Arc::default()))
     }

@@ -1,4 +1,4 @@
-//! # On demand: exchanges are kept only while somebody wants them
+//! # On demand: exchanges are kept only while they are wanted
 //!
 //! To follow a connection costs a request more than all the rest of the server. A page that shows
 //! exchanges wants them only while it is open.
@@ -41,7 +41,7 @@ impl Drop for Wanted {
     }
 }
 
-/// Whether somebody wants the exchanges.
+/// Whether the exchanges are wanted.
 #[derive(Default)]
 pub(super) struct Demand {
     /// Whether they are kept. It may still be true when the time is over.
@@ -83,7 +83,7 @@ mod tests {
     use crate::observe::follower::Follower;
 
     #[test]
-    fn on_demand_exchanges_are_kept_from_the_next_request_on_while_somebody_wants_them() {
+    fn on_demand_exchanges_are_kept_from_the_next_request_on_while_they_are_wanted() {
         let exchanges = Exchanges::on_demand(10, |_| false);
         let follower = Follower::new(vec![exchanges.viewer()]);
         let exchange = |connection| {

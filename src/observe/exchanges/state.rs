@@ -30,7 +30,7 @@ pub(super) struct SharedExchanges {
     pub message_bytes: usize,
     /// Whether the exchanges of a route are set aside.
     pub sets_aside: fn(&RouteRow) -> bool,
-    /// Whether somebody wants them; `None` if they are always kept.
+    /// Whether they are wanted; `None` if they are always kept.
     pub demand: Option<Arc<Demand>>,
     pub state: Mutex<ExchangesState>,
     pub changed: Condvar,
