@@ -570,6 +570,14 @@ mod tests {
     use super::*;
 
     #[test]
+    fn a_response_keeps_its_own_field_where_the_server_has_one_of_that_name() {
+        let mut response = Response::text("").without("Content-Type").field("Allow", "GET");
+        response.add_fields_of_server(b"allow: X\r\nAllows: Y\r\nLink: 1\r\nLink: 2\r\n");
+        let expected = b"Allow: GET\r\nAllows: Y\r\nLink: 1\r\nLink: 2\r\n";
+        assert_eq!(response.fields, expected);
+    }
+
+    #[test]
     fn a_value_cannot_begin_another_field() {
         let split = Response::new(Status::OK).try_field("X-Name", "a\r\nSet-Cookie: b");
         assert!(split.is_err_and(|bad| bad.to_string().contains(r"holds \r")));

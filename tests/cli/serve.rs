@@ -233,7 +233,7 @@ fn a_stdout_that_is_not_read_or_closed_stalls_no_request() {
     let since = Instant::now();
     let exit = server.stop();
     assert_eq!(exit.code, Some(0), "{exit:?}");
-    assert!(since.elapsed() < Duration::from_secs(3), "the stop waits for nobody");
+    assert!(since.elapsed() < Duration::from_secs(3), "the stop waits for no client");
 }
 
 /// Starts the command with this stdout and stderr. Its address is that of the port file.

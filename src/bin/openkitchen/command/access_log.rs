@@ -81,12 +81,8 @@ fn line(exchange: &Answered<'_>, user: Option<&str>, now: SystemTime) -> String 
         // One of its words may be a target.
         None => {
             let start = &unread_line[..unread_line.len().min(MAX_PART_BYTES)];
-            let mut words = String::new();
-            for (index, word) in start.split(|&byte| byte == b' ').enumerate() {
-                words += if index > 0 { " " } else { "" };
-                push_masked(&mut words, word);
-            }
-            line += &words[..words.len().min(MAX_PART_BYTES)];
+            let words: Vec<Vec<u8>> = start.split(|&byte| byte == b' ').map(masked_bytes).collect();
+            push_escaped(&mut line, &words.join(&b' '));
         }
     }
     let _ = write!(line, "\" {} {content_sent}", status.code());
@@ -95,7 +91,7 @@ fn line(exchange: &Answered<'_>, user: Option<&str>, now: SystemTime) -> String 
         line += " \"";
         match value {
             None => line.push('-'),
-            Some(value) => push_masked(&mut line, value),
+            Some(value) => push_escaped(&mut line, &masked_bytes(value)),
         }
         line.push('"');
     }
@@ -103,10 +99,16 @@ fn line(exchange: &Answered<'_>, user: Option<&str>, now: SystemTime) -> String 
     line
 }
 
-/// Masks bytes that are no UTF-8. Each of them stands for the character with its number.
-fn masked_bytes(bytes: &[u8]) -> Vec<u8> {
-    let text: String = bytes.iter().map(|&byte| char::from(byte)).collect();
-    masked_uri(&text).chars().filter_map(|letter| u8::try_from(letter).ok()).collect()
+/// Masks what looks like a key in a value: a Referer is a URL, and may have one as a target may. In a value
+/// that is no UTF-8, each byte stands for the character with its number.
+fn masked_bytes(value: &[u8]) -> Vec<u8> {
+    match str::from_utf8(value) {
+        Ok(text) => masked_uri(text).as_bytes().to_vec(),
+        Err(_) => {
+            let text: String = value.iter().map(|&byte| char::from(byte)).collect();
+            masked_uri(&text).chars().filter_map(|letter| u8::try_from(letter).ok()).collect()
+        }
+    }
 }
 
 /// The address alone. An IPv4 client of a listener for both versions has an IPv6 address there.
@@ -114,26 +116,17 @@ fn address(peer: &SocketAddr) -> IpAddr {
     peer.ip().to_canonical()
 }
 
-/// A Referer is a URL, and may have a key as a target may.
-fn push_masked(line: &mut String, value: &[u8]) {
-    match str::from_utf8(value) {
-        Ok(text) => push_escaped(line, masked_uri(text).as_bytes()),
-        Err(_) => push_escaped(line, &masked_bytes(value)),
-    }
-}
-
 /// Appends bytes, escaped, as far as they fit into a part.
 fn push_escaped(line: &mut String, bytes: &[u8]) {
     let end = line.len() + MAX_PART_BYTES;
     for &byte in bytes {
-        if line.len() + "\\xHH".len() > end {
+        let is_plain = !matches!(byte, b'"' | b'\\' | 0x7f.. | ..b' ');
+        if line.len() + if is_plain { 1 } else { "\\xHH".len() } > end {
             break;
         }
-        match byte {
-            b'"' | b'\\' | 0x7f.. | ..b' ' => {
-                let _ = write!(line, "\\x{byte:02X}"); // a `String` takes everything
-            }
-            _ => line.push(char::from(byte)),
+        match is_plain {
+            true => line.push(char::from(byte)),
+            false => drop(write!(line, "\\x{byte:02X}")), // a `String` takes everything
         }
     }
 }
