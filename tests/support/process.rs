@@ -9,6 +9,7 @@ use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdout, Command, Stdio};
 use std::sync::atomic::{AtomicU16, AtomicU32, Ordering};
+use std::sync::mpsc::{self, RecvTimeoutError};
 use std::time::{Duration, Instant};
 use std::{env, fs, process, thread};
 
@@ -134,8 +135,15 @@ impl ServerProcess {
         server
     }
 
-    /// Waits for a line of stdout with this prefix, and returns the rest of the line.
+    /// Waits for a line of stdout with this prefix, and returns the rest of the line. A server that does
+    /// not write it in time is killed, so that its stdout ends.
     pub fn wait_for_line(&mut self, prefix: &str) -> String {
+        let ((_waiting, ended), id) = (mpsc::channel::<()>(), self.id().to_string());
+        thread::spawn(move || {
+            if ended.recv_timeout(TIMEOUT) == Err(RecvTimeoutError::Timeout) {
+                signal("KILL", &id);
+            }
+        });
         loop {
             let start = self.output.len();
             let stdout = self.stdout.as_mut().unwrap();
