@@ -1,7 +1,7 @@
 //! Tests of the command line, with the real binary: stdout, stderr, the exit code, help and errors.
 
 use std::ffi::{OsStr, OsString};
-use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::net::{Ipv6Addr, SocketAddr, TcpListener, TcpStream};
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::symlink;
 use std::os::unix::net::UnixListener;
@@ -691,18 +691,19 @@ fn each_address_of_a_name_is_bound_with_one_port() {
 #[test]
 fn an_address_of_a_name_that_cannot_be_bound_is_named() {
     let folder = Folder::new();
-    let taken = TcpListener::bind("[::1]:0");
+    let taken = TcpListener::bind((Ipv6Addr::LOCALHOST, free_address().port()));
     let Ok(taken) = taken else {
         process::skip("IPv6");
         return;
     };
-    let taken = taken.local_addr().unwrap();
-    let line = format!("--no-trace --listen localhost:{} --data", taken.port());
+    let address = taken.local_addr().unwrap();
+    let line = format!("--no-trace --listen localhost:{} --data", address.port());
     let Some(mut command) = with_two_addresses(&folder, &line) else { return };
     let mut server = ServerProcess::start(command.arg(folder.file("likes")));
-    let rest = server.wait_for_line(&format!("# not listening on {taken}: "));
+    let rest = server.wait_for_line(&format!("# not listening on {address}: "));
     assert!(rest.contains("in use"), "{rest}");
     assert_eq!(server.get("/about").status, 200);
+    drop(taken);
 }
 
 #[test]

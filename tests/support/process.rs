@@ -120,7 +120,8 @@ impl ServerProcess {
         ServerProcess::start(&mut site(flags, data))
     }
 
-    /// Starts any command that prints `# listening on http://ADDR`, and waits for that line.
+    /// Starts any command that prints `# listening on http://ADDR`, and waits for that line. A server that
+    /// does not print it in time is killed, so that its stdout ends.
     pub fn start(command: &mut Command) -> ServerProcess {
         ServerProcess::start_in(Folder::new(), command)
     }
@@ -131,19 +132,18 @@ impl ServerProcess {
         let stdout = process.0.stdout.take().map(BufReader::new);
         let (output, address) = (String::new(), SocketAddr::from(([0, 0, 0, 0], 0)));
         let mut server = ServerProcess { process, stdout, output, folder, address };
-        server.address = server.wait_for_line("# listening on http://").parse().unwrap();
-        server
-    }
-
-    /// Waits for a line of stdout with this prefix, and returns the rest of the line. A server that does
-    /// not write it in time is killed, so that its stdout ends.
-    pub fn wait_for_line(&mut self, prefix: &str) -> String {
-        let ((_waiting, ended), id) = (mpsc::channel::<()>(), self.id().to_string());
+        let ((_waiting, ended), id) = (mpsc::channel::<()>(), server.id().to_string());
         thread::spawn(move || {
             if ended.recv_timeout(TIMEOUT) == Err(RecvTimeoutError::Timeout) {
                 signal("KILL", &id);
             }
         });
+        server.address = server.wait_for_line("# listening on http://").parse().unwrap();
+        server
+    }
+
+    /// Waits for a line of stdout with this prefix, and returns the rest of the line.
+    pub fn wait_for_line(&mut self, prefix: &str) -> String {
         loop {
             let start = self.output.len();
             let stdout = self.stdout.as_mut().unwrap();
