@@ -139,5 +139,6 @@ pub use route::{
     Fallback, Handler, Route, RouteMethod, RouteRow, Routes, any, delete, get, patch, post, put,
     routes,
 };
+pub use sys::Listener;
 #[doc(inline)]
 pub use transcript::{EventKind, ParseError, Side, Transcript};

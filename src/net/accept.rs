@@ -34,7 +34,7 @@
 
 use std::io::{self, ErrorKind};
 use std::mem;
-use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::net::{SocketAddr, TcpStream};
 use std::panic::{self, AssertUnwindSafe};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -46,7 +46,7 @@ use log::{error, warn};
 use super::connections::{Entries, Entry, Identity, Permit};
 use super::shared::{Acceptor, Scheduling, Serve, Shared, set_stream_options};
 use crate::message::counted::counted;
-use crate::sys;
+use crate::sys::{self, Listener, NO_ADDRESS};
 
 /// The spare (idle) threads of the thread pool: if this many wait in `accept`, a worker that has finished
 /// its connection ends. The supervisor does not look at this number, so more may wait for a while.
@@ -220,7 +220,7 @@ impl<T: Serve> Shared<'_, T> {
     /// The next connection; `None` when the server is stopping. In a shortage, usually EMFILE (no
     /// descriptor left), it makes room and tries again. Another error concerns one connection,
     /// which ended before it was accepted, so it tries again at once.
-    fn accept(&self, listener: &TcpListener) -> Option<(TcpStream, SocketAddr)> {
+    fn accept(&self, listener: &Listener) -> Option<(TcpStream, SocketAddr)> {
         let mut errors = 0;
         loop {
             match listener.accept() {
@@ -256,7 +256,8 @@ impl<T: Serve> Shared<'_, T> {
     pub(super) fn register(&self, stream: TcpStream, peer: SocketAddr) -> Arc<Entry> {
         let number = self.counters.accepted.fetch_add(1, Ordering::Relaxed) + 1;
         let first = FIRST_CONNECTIONS * self.acceptors.len() as u64;
-        let inherits = cfg!(target_os = "linux") && number > first;
+        // A Unix socket inherits none.
+        let inherits = cfg!(target_os = "linux") && number > first && peer != NO_ADDRESS;
         if !inherits {
             // If that fails, the connection is broken already, and its first read says so.
             let _ = set_stream_options(&stream, self.limits);

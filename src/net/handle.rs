@@ -221,7 +221,7 @@ struct Running {
 }
 
 impl<S> ServerHandle<S> {
-    /// The bound address, with the real port.
+    /// The bound address, with the real port; 0.0.0.0, port 0, of a Unix socket.
     pub fn address(&self) -> SocketAddr {
         self.address
     }

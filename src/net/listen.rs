@@ -7,15 +7,17 @@
 //! localhost:5000   ──>  [::1]:5000  and  127.0.0.1:5000
 //! localhost:0      ──>  [::1]:41233 and  127.0.0.1:41233     the first free port that both have
 //! ```
+//! A Unix socket has a path instead, and one listener.
 //! Left out: options of the sockets, which are those of each server.  Next: [`shared`](super::shared).
 
 use std::io::{self, ErrorKind};
 use std::net::{SocketAddr, TcpListener, ToSocketAddrs};
+use std::path::Path;
 
 use log::warn;
 
 use super::start_error::StartError;
-use crate::sys;
+use crate::sys::{self, Listener};
 
 /// The backlog: connections that may wait to be accepted. std asks for 128. With that, some of 1,000
 /// clients that connect at once wait for whole seconds until TCP tries again.
@@ -25,7 +27,7 @@ const BACKLOG: i32 = 4096;
 #[doc(hidden)]
 pub struct Listening {
     /// One at least.
-    pub listeners: Vec<TcpListener>,
+    pub listeners: Vec<Listener>,
     /// A sentence for each address of the name that could not be bound.
     pub left_out: Vec<String>,
 }
@@ -66,12 +68,25 @@ pub fn listen(address: impl ToSocketAddrs) -> Result<Listening, StartError> {
     if listeners.is_empty() {
         return Err(StartError::binding_all(failed));
     }
-    for listener in &listeners {
-        if let Err(error) = sys::set_backlog(listener, BACKLOG) {
-            warn!("cannot set the backlog, so a burst of connections may have to wait: {error}");
-        }
-    }
+    let listeners = listeners.into_iter().map(|listener| with_backlog(listener.into())).collect();
     Ok(Listening { listeners, left_out })
+}
+
+/// Binds a Unix socket and listens as [`Server::bind_path`] does.
+///
+/// # Errors
+/// See [`Server::bind_path`].
+#[doc(hidden)]
+pub fn listen_at(path: &Path) -> Result<Listener, StartError> {
+    let bound = Listener::bind_path(path);
+    bound.map(with_backlog).map_err(|error| StartError::binding_path(path, error))
+}
+
+fn with_backlog(listener: Listener) -> Listener {
+    if let Err(error) = sys::set_backlog(&listener, BACKLOG) {
+        warn!("cannot set the backlog, so a burst of connections may have to wait: {error}");
+    }
+    listener
 }
 
 /// Binds each address. Where port 0 is asked for, all get the port of the first.

@@ -29,7 +29,8 @@
 use std::any::Any;
 use std::fmt;
 use std::io::{self, ErrorKind};
-use std::net::{SocketAddr, TcpListener, ToSocketAddrs};
+use std::net::{SocketAddr, ToSocketAddrs};
+use std::path::Path;
 use std::sync::atomic::{AtomicBool, AtomicU64};
 use std::sync::{Arc, OnceLock};
 use std::thread;
@@ -39,7 +40,7 @@ use log::warn;
 
 use super::connection::Connection;
 use super::connections::{Connections, Identity, IdleMark, Permits};
-use super::listen::{Listening, listen};
+use super::listen::{Listening, listen, listen_at};
 use super::memory::{Memory, budget};
 use super::observer::{self, Observer};
 use super::shared::{Clock, Scheduling, Service, Shared, set_listener_options};
@@ -51,6 +52,7 @@ use crate::message::limits::Limits;
 use crate::message::response::{BadField, Response};
 use crate::message::status::Status;
 use crate::route::{RouteRow, Routes};
+use crate::sys::Listener;
 
 /// Fields that differ from one response to the next, or are about one connection.
 const FIELDS_OF_ONE_RESPONSE: [&str; 14] = [
@@ -88,7 +90,7 @@ const FIELDS_OF_ONE_RESPONSE: [&str; 14] = [
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 pub struct Server {
-    listeners: Vec<TcpListener>,
+    listeners: Vec<Listener>,
     pub(super) limits: Limits,
     observers: Vec<Arc<dyn Observer>>,
     clock: Clock,
@@ -123,20 +125,43 @@ impl Server {
         Ok(Server::from_listeners(listeners))
     }
 
-    /// A server on a listener that the caller has made. Its backlog stays as the caller has set it: std
-    /// sets 128. The limits are [`Limits::default`].
+    /// Binds a Unix socket to the path and listens, such as for a proxy on the same machine. A client has no
+    /// address then: [`Request::peer`](crate::Request::peer) is 0.0.0.0, port 0. The umask and the rights of
+    /// the folder say which users may connect. The file is removed when the server stops, and one that a
+    /// server has left which was killed is replaced.
+    ///
+    /// ```
+    /// # if cfg!(unix) {
+    /// let path = std::env::temp_dir().join(format!("openkitchen-{}.sock", std::process::id()));
+    /// let server = openkitchen::Server::bind_path(&path)?;
+    /// # assert!(path.exists());
+    /// # drop(server);
+    /// # assert!(!path.exists());
+    /// # }
+    /// # Ok::<(), openkitchen::StartError>(())
+    /// ```
+    ///
+    /// # Errors
+    /// A running server has the path, there is another file, or the system's error: a path of more than about
+    /// 100 bytes, a folder that is not there. On Windows, Rust's library has no Unix sockets.
+    pub fn bind_path(path: impl AsRef<Path>) -> Result<Server, StartError> {
+        Ok(Server::from_listener(listen_at(path.as_ref())?))
+    }
+
+    /// A server on a listener that the caller has made: a `TcpListener`, or a `UnixListener`. Its backlog
+    /// stays as the caller has set it: std sets 128. The limits are [`Limits::default`].
     ///
     /// ```
     /// let listener = std::net::TcpListener::bind("127.0.0.1:0")?;
     /// let server = openkitchen::Server::from_listener(listener);
     /// # Ok::<(), std::io::Error>(())
     /// ```
-    pub fn from_listener(listener: TcpListener) -> Server {
-        Server::from_listeners(vec![listener])
+    pub fn from_listener(listener: impl Into<Listener>) -> Server {
+        Server::from_listeners(vec![listener.into()])
     }
 
     /// A server on several listeners, which share its connections, limits and stop.
-    pub fn from_listeners(listeners: Vec<TcpListener>) -> Server {
+    pub fn from_listeners(listeners: Vec<Listener>) -> Server {
         let connections = Arc::new(Connections::default());
         let (clock, scheduling) = (SystemTime::now, Scheduling::Normal);
         let (limits, observers) = (Limits::default(), Vec::new());
@@ -226,13 +251,13 @@ impl Server {
     }
 
     /// The bound address, with the real port where port 0 was asked for. The first, if there are
-    /// several.
+    /// several. 0.0.0.0, port 0, if it is a Unix socket.
     ///
     /// # Errors
     /// The system's error; `NotConnected` if there is no listener.
     pub fn address(&self) -> io::Result<SocketAddr> {
         let first = self.listeners.first().ok_or(ErrorKind::NotConnected)?;
-        first.local_addr()
+        first.address()
     }
 
     /// All bound addresses, in the order in which they were bound.
@@ -240,7 +265,7 @@ impl Server {
     /// # Errors
     /// The system's error.
     pub fn addresses(&self) -> io::Result<Vec<SocketAddr>> {
-        self.listeners.iter().map(TcpListener::local_addr).collect()
+        self.listeners.iter().map(Listener::address).collect()
     }
 
     /// A handle that stops this server from any thread, and shows whether it is stopping.

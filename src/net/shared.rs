@@ -12,7 +12,7 @@
 
 use std::any::Any;
 use std::io;
-use std::net::{TcpListener, TcpStream};
+use std::net::TcpStream;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, SystemTime};
@@ -26,7 +26,7 @@ use super::throttle::Throttle;
 use crate::message::limits::Limits;
 use crate::message::visible::Visible;
 use crate::route::{RouteRow, Routes};
-use crate::sys;
+use crate::sys::{self, Listener};
 
 /// A source of the current time, for `Date`: `SystemTime::now`, or one that stands still, for a test.
 pub type Clock = fn() -> SystemTime;
@@ -107,8 +107,8 @@ pub struct Shared<'a, T> {
 
 /// A listener, and counters of the worker threads that accept from it.
 pub(super) struct Acceptor {
-    pub listener: TcpListener,
-    /// The listening socket wrapped as a `TcpStream`, since `TcpListener` has no `shutdown`. Used
+    pub listener: Listener,
+    /// The listening socket wrapped as a `TcpStream`, since a listener has no `shutdown`. Used
     /// to end every `accept` at a stop. It is made at the start, since at the end no descriptor may
     /// be left.
     pub shutter: Option<TcpStream>,
@@ -139,7 +139,7 @@ impl<'a, T: Serve> Shared<'a, T> {
     /// # Errors
     /// The system refuses an option.
     pub fn new(
-        listeners: Vec<TcpListener>,
+        listeners: Vec<Listener>,
         limits: &'a Limits,
         connections: &'a Connections,
         service: &'a T,
@@ -208,24 +208,26 @@ impl<S> Service<'_, S> {
 }
 
 /// Sets the read and write timeouts of a connection, and TCP_NODELAY. Without the latter, a second
-/// write waits 40 ms for the client to acknowledge the first.
+/// write waits 40 ms for the client to acknowledge the first. It comes last: a Unix socket has no such option.
 pub fn set_stream_options(stream: &TcpStream, limits: &Limits) -> io::Result<()> {
-    stream.set_nodelay(true)?;
     stream.set_read_timeout(Some(sys::read_slice(limits.idle_timeout)))?;
-    stream.set_write_timeout(Some(limits.write_timeout))
+    stream.set_write_timeout(Some(limits.write_timeout))?;
+    stream.set_nodelay(true)
 }
 
 /// Makes the listener block, and sets on it what its connections inherit on Linux, so that none
 /// needs a system call for it. Returns the listening socket as a [`TcpStream`], which has calls
-/// that [`TcpListener`] lacks. On Windows there is none: each connection gets its options when it
-/// is registered.
+/// that a listener lacks. On Windows there is none, and a Unix socket passes no options on: each connection
+/// gets its options when it is registered.
 pub(super) fn set_listener_options(
-    listener: &TcpListener,
+    listener: &Listener,
     limits: &Limits,
 ) -> io::Result<Option<TcpStream>> {
     // A caller's listener may be non-blocking. Each `accept` would fail at once, without end.
     listener.set_nonblocking(false)?;
     let stream = sys::as_stream(listener)?;
-    stream.iter().try_for_each(|stream| set_stream_options(stream, limits))?;
+    if let Some(stream) = stream.as_ref().filter(|_| !listener.has_path()) {
+        set_stream_options(stream, limits)?;
+    }
     Ok(stream)
 }

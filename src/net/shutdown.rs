@@ -12,7 +12,7 @@
 
 use std::collections::HashMap;
 use std::io::ErrorKind;
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, Shutdown, TcpStream};
+use std::net::{Shutdown, TcpStream};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::thread::{self, Scope};
@@ -159,14 +159,7 @@ impl Acceptor {
         // next `accept` of that thread fails at once, and the thread ends.
         while !self.none_accepting() {
             let before = self.accepting.load(Ordering::SeqCst);
-            let Ok(mut address) = self.listener.local_addr() else { return };
-            // Windows connects to no 0.0.0.0.
-            match address.ip() {
-                IpAddr::V4(ip) if ip.is_unspecified() => address.set_ip(Ipv4Addr::LOCALHOST.into()),
-                IpAddr::V6(ip) if ip.is_unspecified() => address.set_ip(Ipv6Addr::LOCALHOST.into()),
-                _ => {}
-            }
-            if TcpStream::connect_timeout(&address, WAKE_CONNECT_TIMEOUT).is_err() {
+            if self.listener.connect_once(WAKE_CONNECT_TIMEOUT).is_err() {
                 // Better a listener that is shut than a thread that waits for ever.
                 let _ = self.shutter.as_ref().map(shut);
                 return;

@@ -11,6 +11,7 @@ use std::error::Error;
 use std::fmt;
 use std::io::{self, ErrorKind};
 use std::net::SocketAddr;
+use std::path::Path;
 
 /// What is added to a port that needs privileges, to get one that needs none: 8080 for 80, 8443 for 443.
 const UNPRIVILEGED: u16 = 8000;
@@ -67,6 +68,18 @@ impl StartError {
             _ => return StartError::new(&format!("cannot listen on {address}"), source),
         };
         StartError { what, instead: instead.map(|address| address.to_string()), source }
+    }
+
+    /// An error of the system, when a Unix socket was to be bound to this path.
+    pub(super) fn binding_path(path: &Path, source: io::Error) -> StartError {
+        let what = format!("cannot listen at unix:{}", path.display());
+        match source.kind() {
+            ErrorKind::AddrInUse => {
+                let what = format!("{what}: a server listens there, or it is another file");
+                StartError { what, instead: None, source }
+            }
+            _ => StartError::new(&what, source),
+        }
     }
 
     /// An error of the system, when an address was to be found for a text.

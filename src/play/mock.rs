@@ -79,6 +79,7 @@ use super::script;
 use crate::message::dialogue::Side;
 use crate::net::observer::Observer;
 use crate::net::start_error::StartError;
+use crate::sys::Listener;
 use crate::transcript::{Prose, Transcript};
 use connection::MockConnection;
 use differ::RequestRules;
@@ -165,7 +166,7 @@ impl Mock {
     pub fn start(self) -> Result<StartedMock, StartError> {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0));
         let listener = listener.map_err(|error| StartError::new("cannot start the mock", error))?;
-        StartedMock::new(self.0, listener)
+        StartedMock::new(self.0, listener.into())
     }
 
     /// Gives the transcript a name, for the reports.
@@ -298,10 +299,10 @@ impl Mock {
     /// A sentence: a thread cannot be created.
     pub fn play(
         self,
-        listener: TcpListener,
+        listener: impl Into<Listener>,
         report: impl Fn(MockEvent) + Clone + Send + 'static,
     ) -> Result<MockVerdict, StartError> {
-        self.play_on(vec![listener], report)
+        self.play_on(vec![listener.into()], report)
     }
 
     /// Plays the transcript on several listeners: the connections are those of all of them. When the
@@ -312,7 +313,7 @@ impl Mock {
     #[doc(hidden)]
     pub fn play_on(
         self,
-        listeners: Vec<TcpListener>,
+        listeners: Vec<Listener>,
         report: impl Fn(MockEvent) + Clone + Send + 'static,
     ) -> Result<MockVerdict, StartError> {
         Arc::new(MockRun::new(self.0))

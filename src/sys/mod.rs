@@ -35,6 +35,7 @@
 //! windows Windows
 //! other   the rest: what std can do, or nothing
 //! memory  every system: it reads files that only Linux has
+//! listener  a listening socket of TCP or with a path: std has the second on Unix only
 //! ```
 //! A declaration that is wrong for a system compiles there too, and may overwrite memory. So `make
 //! systems` runs the tests of this folder for every system that it can run.
@@ -73,10 +74,13 @@ use std::ffi::OsStr;
 use std::fs::{File, Metadata};
 use std::hash::{BuildHasher, RandomState};
 use std::io;
-use std::net::{TcpListener, TcpStream};
+use std::net::TcpStream;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
+mod listener;
+
+pub use listener::{Listener, NO_ADDRESS, UNIX_PREFIX, connect_path, peer_name};
 pub use system::StopSignals;
 
 /// A signal so soon after the first one is the same request to stop. `timeout` sends SIGTERM twice, to its
@@ -88,16 +92,16 @@ pub const REPEAT_TIME: Duration = Duration::from_millis(500);
 ///
 /// # Errors
 /// The system's error.
-pub fn set_backlog(listener: &TcpListener, backlog: i32) -> io::Result<()> {
+pub fn set_backlog(listener: &Listener, backlog: i32) -> io::Result<()> {
     system::set_backlog(listener, backlog)
 }
 
-/// The listening socket as a [`TcpStream`], which has calls that [`TcpListener`] lacks: timeouts, and
-/// `shutdown`. `None` on Windows.
+/// The listening socket as a [`TcpStream`], which has calls that a listener lacks: timeouts, and `shutdown`.
+/// `None` on Windows.
 ///
 /// # Errors
 /// The system has no descriptor left.
-pub fn as_stream(listener: &TcpListener) -> io::Result<Option<TcpStream>> {
+pub fn as_stream(listener: &Listener) -> io::Result<Option<TcpStream>> {
     system::as_stream(listener)
 }
 
@@ -320,14 +324,14 @@ pub struct FileState {
 /// backlog is the manager's. They are returned once: later calls return none, as on Windows.
 ///
 /// # Errors
-/// One of them is not there, or is no listening TCP socket; or a variable is no number.
-pub fn inherited_listeners() -> io::Result<Vec<TcpListener>> {
+/// One of them is not there, or is no listening socket of TCP or with a path; or a variable is no number.
+pub fn inherited_listeners() -> io::Result<Vec<Listener>> {
     system::inherited_listeners()
 }
 
 /// Whether this listener is one of [`inherited_listeners`]. The service manager has the same socket, for the
 /// next start of the service, so it must stay a listening one.
-pub fn is_inherited(listener: &TcpListener) -> bool {
+pub fn is_inherited(listener: &Listener) -> bool {
     system::is_inherited(listener)
 }
 

@@ -3,11 +3,12 @@
 use std::ffi::OsStr;
 use std::fs::{self, DirBuilder, File, Metadata, OpenOptions};
 use std::io::{self, ErrorKind, Read};
-use std::net::{TcpListener, TcpStream};
+use std::net::TcpStream;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, UNIX_EPOCH};
 
 use super::FileState;
+use super::Listener;
 
 /// Their numbers are not known.
 pub const SHORTAGES: [i32; 0] = [];
@@ -15,11 +16,11 @@ pub const SHORTAGES: [i32; 0] = [];
 /// Their numbers are not known.
 pub const NO_FILE: [i32; 0] = [];
 
-pub fn set_backlog(_: &TcpListener, _: i32) -> io::Result<()> {
+pub fn set_backlog(_: &Listener, _: i32) -> io::Result<()> {
     Ok(())
 }
 
-pub fn as_stream(_: &TcpListener) -> io::Result<Option<TcpStream>> {
+pub fn as_stream(_: &Listener) -> io::Result<Option<TcpStream>> {
     Ok(None)
 }
 
@@ -109,11 +110,11 @@ pub fn file_state(file: &Metadata) -> FileState {
     FileState { length: file.len(), modified, changed: modified, identity, attributes }
 }
 
-pub fn inherited_listeners() -> io::Result<Vec<TcpListener>> {
+pub fn inherited_listeners() -> io::Result<Vec<Listener>> {
     Ok(Vec::new())
 }
 
-pub fn is_inherited(_: &TcpListener) -> bool {
+pub fn is_inherited(_: &Listener) -> bool {
     false
 }
 

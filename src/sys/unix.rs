@@ -8,13 +8,14 @@ use std::net::{TcpListener, TcpStream};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, IntoRawFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
-use std::os::unix::net::UnixStream;
+use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, AtomicI32, Ordering};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use std::{env, process, ptr};
 
 use super::FileState;
+use super::Listener;
 use super::REPEAT_TIME;
 
 #[cfg(any(target_os = "linux", target_os = "android"))]
@@ -32,17 +33,17 @@ pub use kernel::{
     limit_malloc_arenas, open_beneath, path_of, reap_orphans, unacknowledged, use_batch_scheduling,
 };
 
-pub fn set_backlog(listener: &TcpListener, backlog: i32) -> io::Result<()> {
+pub fn set_backlog(listener: &Listener, backlog: i32) -> io::Result<()> {
     // SAFETY: `listen` reads no memory of ours; the descriptor is open as long as `listener` lives.
     // POSIX allows a second call on a listening socket, and the new backlog counts.
-    match unsafe { listen(listener.as_raw_fd(), backlog) } {
+    match unsafe { listen(listener.as_fd().as_raw_fd(), backlog) } {
         0 => Ok(()),
         _ => Err(io::Error::last_os_error()),
     }
 }
 
-pub fn as_stream(listener: &TcpListener) -> io::Result<Option<TcpStream>> {
-    Ok(Some(TcpStream::from(OwnedFd::from(listener.try_clone()?))))
+pub fn as_stream(listener: &Listener) -> io::Result<Option<TcpStream>> {
+    Ok(Some(TcpStream::from(listener.as_fd().try_clone_to_owned()?)))
 }
 
 pub fn raise_descriptor_limit() {
@@ -177,7 +178,7 @@ fn time(seconds: i64, nanoseconds: i64) -> SystemTime {
     UNIX_EPOCH + seconds + Duration::from_nanos(u64::try_from(nanoseconds).unwrap_or(0))
 }
 
-pub fn inherited_listeners() -> io::Result<Vec<TcpListener>> {
+pub fn inherited_listeners() -> io::Result<Vec<Listener>> {
     static ARE_TAKEN: AtomicBool = AtomicBool::new(false);
     let own = c_int::try_from(process::id()).ok();
     if own.is_none() || number_in("LISTEN_PID")? != own || ARE_TAKEN.swap(true, Ordering::SeqCst) {
@@ -187,30 +188,37 @@ pub fn inherited_listeners() -> io::Result<Vec<TcpListener>> {
     INHERITED_END.store(end, Ordering::SeqCst);
     let take = |descriptor: c_int| {
         let unusable = |why: &str| {
-            io::Error::other(format!("descriptor {descriptor} is no listening TCP socket: {why}"))
+            io::Error::other(format!("descriptor {descriptor} is no listening socket: {why}"))
         };
         // SAFETY: F_SETFD takes a number and fails if the descriptor is not open. `from_raw_fd` is called
         // only if it is open. The variables say that it was opened for this process, and `ARE_TAKEN` that
         // nothing has taken it before.
-        let listener = unsafe {
+        let socket = unsafe {
             if fcntl(descriptor, F_SETFD, FD_CLOEXEC) == -1 {
                 return Err(unusable(&io::Error::last_os_error().to_string()));
             }
-            TcpListener::from_raw_fd(descriptor)
+            OwnedFd::from_raw_fd(descriptor)
         };
-        // Other sockets than those of IP have no such address.
-        listener.local_addr().map_err(|error| unusable(&error.to_string()))?;
-        match is_listening(&listener) {
-            Ok(true) => Ok(listener),
-            Ok(false) => Err(unusable("it does not listen")),
-            Err(error) => Err(unusable(&error.to_string())),
+        match is_listening(&socket) {
+            Ok(true) => {}
+            Ok(false) => return Err(unusable("it does not listen")),
+            Err(error) => return Err(unusable(&error.to_string())),
         }
+        let listener = TcpListener::from(socket);
+        if listener.local_addr().is_ok() {
+            return Ok(listener.into());
+        }
+        // Not one of IP.
+        let listener = UnixListener::from(OwnedFd::from(listener));
+        let address = listener.local_addr();
+        address.map(|_| listener.into()).map_err(|error| unusable(&error.to_string()))
     };
     (FIRST_INHERITED..end).map(take).collect()
 }
 
-pub fn is_inherited(listener: &TcpListener) -> bool {
-    (FIRST_INHERITED..INHERITED_END.load(Ordering::SeqCst)).contains(&listener.as_raw_fd())
+pub fn is_inherited(listener: &Listener) -> bool {
+    let descriptor = listener.as_fd().as_raw_fd();
+    (FIRST_INHERITED..INHERITED_END.load(Ordering::SeqCst)).contains(&descriptor)
 }
 
 /// The number in an environment variable. `None` if it is not set, or empty.
@@ -222,7 +230,7 @@ fn number_in(name: &str) -> io::Result<Option<c_int>> {
 }
 
 /// Whether the socket waits for connections.
-fn is_listening(socket: &TcpListener) -> io::Result<bool> {
+fn is_listening(socket: &OwnedFd) -> io::Result<bool> {
     let (mut value, mut length): (c_int, _) = (0, size_of::<c_int>() as c_uint);
     // SAFETY: the call writes an `int` and its length through the pointers, which live across it; the
     // descriptor is open as long as `socket` lives.
@@ -505,18 +513,19 @@ mod tests {
     #[test]
     fn a_socket_that_does_not_listen_is_told_from_one_that_does() {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a port");
-        assert!(is_listening(&listener).expect("the option"));
         let client = TcpStream::connect(listener.local_addr().expect("a port")).expect("open");
-        assert!(!is_listening(&OwnedFd::from(client).into()).expect("the option"));
+        assert!(is_listening(&listener.into()).expect("the option"));
+        assert!(!is_listening(&client.into()).expect("the option"));
         let file = OwnedFd::from(File::open("/").expect("a folder"));
-        is_listening(&file.into()).expect_err("no socket");
+        is_listening(&file).expect_err("no socket");
     }
 
     #[test]
     fn a_reset_reaches_the_client() {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a port");
+        let listener = Listener::from(listener);
         set_backlog(&listener, 7).expect("a backlog");
-        let mut client = TcpStream::connect(listener.local_addr().expect("a port")).expect("open");
+        let mut client = TcpStream::connect(listener.address().expect("a port")).expect("open");
         let (server, _) = listener.accept().expect("a client");
         reset_on_close(&server).expect("the option");
         drop(server);

@@ -3,7 +3,7 @@
 use std::ffi::{c_int, c_void};
 use std::fs::{File, OpenOptions};
 use std::io;
-use std::net::{TcpListener, TcpStream};
+use std::net::TcpStream;
 use std::os::windows::fs::OpenOptionsExt;
 use std::os::windows::io::{AsHandle, AsRawHandle, AsRawSocket};
 use std::path::Path;
@@ -13,6 +13,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use super::FileState;
+use super::Listener;
 use super::REPEAT_TIME;
 
 #[path = "other.rs"]
@@ -47,9 +48,9 @@ pub fn is_shut(error: &io::Error) -> bool {
     error.raw_os_error() == Some(WSAESHUTDOWN)
 }
 
-pub fn set_backlog(listener: &TcpListener, backlog: i32) -> io::Result<()> {
+pub fn set_backlog(listener: &Listener, backlog: i32) -> io::Result<()> {
     // SAFETY: `listen` reads no memory of ours; the socket is open as long as `listener` lives.
-    result_of(unsafe { listen(listener.as_raw_socket() as usize, backlog) })
+    result_of(unsafe { listen(listener.tcp().as_raw_socket() as usize, backlog) })
 }
 
 pub fn secret(bytes: &mut [u8]) -> io::Result<()> {

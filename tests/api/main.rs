@@ -14,6 +14,7 @@
 //! carets    the caret and the corrected line in the response to a malformed request
 //! client    the client for tests: framing, ends, and what its errors show
 //! readme    the test that README shows
+//! unix_socket  servers and mocks that listen on a Unix socket
 //! ```
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on ends by a panic")]
@@ -34,3 +35,5 @@ mod observer;
 mod peers;
 mod readme;
 mod server;
+#[cfg(unix)]
+mod unix_socket;

@@ -5,6 +5,7 @@ use std::net::{Ipv6Addr, SocketAddr, TcpListener, TcpStream};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
+use openkitchen::Listener;
 use openkitchen::sys::set_backlog;
 
 use crate::support::process::{ServerProcess, free_address, openkitchen, run};
@@ -149,6 +150,7 @@ fn all_of_it_takes_no_longer_than_the_timeout() {
     let both = [address, SocketAddr::from((Ipv6Addr::LOCALHOST, address.port()))];
     let silent = both.map(|address| {
         let Ok(listener) = TcpListener::bind(address) else { return None }; // no IPv6 here
+        let listener = Listener::from(listener);
         set_backlog(&listener, 0).unwrap();
         let clients =
             (0..4).map(|_| TcpStream::connect_timeout(&address, Duration::from_millis(200)));

@@ -2,10 +2,11 @@
 //! fault; against small clients; and against `openkitchen send`, with the files of tests/exchanges.
 
 use std::fs;
-use std::io::{ErrorKind, Read, Write};
+use std::io::{BufRead, BufReader, ErrorKind, Read, Write};
 use std::net::{Shutdown, TcpListener, TcpStream};
+use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Command, Stdio};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::thread;
@@ -15,7 +16,7 @@ use openkitchen::Transcript;
 use openkitchen::transcript::{Block, Bytes, Event, EventKind, Item, Note, Side};
 
 use crate::support::process::{
-    Exit, Folder, ServerProcess, need, openkitchen, read_once, run, skip,
+    Exit, Folder, ServerProcess, need, openkitchen, read_once, run, signal, skip,
 };
 
 const GET: &str = "GET / HTTP/1.1\nHost: h\nUser-Agent: any\nAccept: */*\n\n";
@@ -1096,7 +1097,7 @@ fn json_lines(page: &str, arguments: &str, sent: &[u8]) -> (Option<i32>, Vec<Str
     fs::write(&path, page).unwrap();
     let mut command = openkitchen(&format!("mock --timeout 5 --json {arguments}"));
     let mock = command.arg("--port-file").arg(&port_file).arg(path);
-    let mock = mock.stdout(std::process::Stdio::piped()).spawn().unwrap();
+    let mock = mock.stdout(Stdio::piped()).spawn().unwrap();
     let since = Instant::now();
     let address = loop {
         match fs::read_to_string(&port_file) {
@@ -1268,5 +1269,35 @@ fn what_differs_is_in_the_exit_code_when_a_signal_follows_at_once() {
         assert_eq!(code, Some(1), "{kept}: {stdout}");
         assert!(stdout.contains("# @1: request 1 differs at byte 5:\n"), "{kept}: {stdout}");
         assert!(since.elapsed() < Duration::from_secs(1), "{kept}");
+    }
+}
+
+#[test]
+fn a_unix_socket_is_listened_on_and_its_file_removed_at_the_end() {
+    for (loops, signalled) in [(false, false), (false, true), (true, true)] {
+        let folder = Folder::new();
+        let [page, path] = ["page.wire", "sock"].map(|name| folder.file(name));
+        fs::write(&page, "<<<\nHTTP/1.1 204 No Content\n\n").unwrap();
+        let mut command = openkitchen("mock --json --listen");
+        command.arg(format!("unix:{}", path.display())).arg(&page).stdout(Stdio::piped());
+        command.args(loops.then_some("--loop"));
+        let mut mock = command.spawn().unwrap();
+        let mut stdout = BufReader::new(mock.stdout.take().unwrap());
+        let mut first = String::new();
+        stdout.read_line(&mut first).unwrap();
+        let url = format!("\"url\":\"unix:{}\"", path.display());
+        assert!(first.contains(&url), "{first}");
+        if !signalled || loops {
+            let mut client = UnixStream::connect(&path).unwrap();
+            client.write_all(b"GET / HTTP/1.1\r\nHost: h\r\n\r\n").unwrap();
+            let mut response = [0; 27];
+            client.read_exact(&mut response).unwrap();
+            assert_eq!(&response, b"HTTP/1.1 204 No Content\r\n\r\n");
+        }
+        if signalled {
+            signal("TERM", &mock.id().to_string());
+        }
+        assert_eq!(mock.wait().unwrap().success(), !signalled || loops);
+        assert!(!path.exists(), "{loops} {signalled}");
     }
 }

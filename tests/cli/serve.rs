@@ -4,6 +4,8 @@
 use std::io::{self, PipeReader, PipeWriter, Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpListener};
 use std::os::fd::OwnedFd;
+use std::os::unix::net::UnixStream;
+use std::path::Path;
 use std::process::{Command, Stdio};
 use std::sync::mpsc;
 use std::time::{Duration, Instant};
@@ -509,7 +511,7 @@ fn healthz_is_answered_unless_there_is_a_file_and_drains() {
 }
 
 /// The addresses in a port file, when it is there.
-fn addresses(port_file: &std::path::Path) -> Vec<String> {
+fn addresses(port_file: &Path) -> Vec<String> {
     fs::read_to_string(port_file).unwrap().lines().map(str::to_owned).collect()
 }
 
@@ -595,7 +597,9 @@ fn a_listener_of_a_service_manager_takes_the_place_of_listen() {
         format!("LISTEN_PID=$$ LISTEN_FDS=3 exec {} serve .", env!("CARGO_BIN_EXE_openkitchen"));
     let ended = run(Command::new("sh").args(["-c", &line]));
     assert_eq!(ended.code, Some(2));
-    assert!(ended.stderr.contains("LISTEN_FDS cannot be used: descriptor 3 is no listening TCP "));
+    assert!(
+        ended.stderr.contains("LISTEN_FDS cannot be used: descriptor 3 is no listening socket: ")
+    );
 }
 
 #[test]
@@ -638,6 +642,82 @@ fn with_descriptor(line: &str, listen_fds: &str) -> Command {
     command
 }
 
+/// The response to a request on a new connection to this Unix socket.
+fn ask_at(path: &Path) -> String {
+    let mut client = UnixStream::connect(path).unwrap();
+    client.write_all(b"GET /a.txt HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n").unwrap();
+    let mut response = String::new();
+    client.read_to_string(&mut response).unwrap();
+    response
+}
+
+#[test]
+fn a_unix_socket_is_listened_on_beside_an_address() {
+    let (folder, sockets) = (folder(), Folder::new());
+    let [path, port_file] = ["sock", "port"].map(|name| sockets.file(name));
+    let name = format!("unix:{}", path.display());
+    let flags = format!("--listen {name} --trace --port-file {}", port_file.display());
+    // Killed, it leaves the file, and the next start replaces it.
+    for round in 0..2 {
+        let mut server = start(&folder, &flags);
+        let lines = server.wait_for_line_and_before("# serving ");
+        assert!(lines.contains(&format!("# listening on {name}\n")), "{lines}");
+        let names = format!("{}\n{name}\n", server.address);
+        assert_eq!(fs::read_to_string(&port_file).unwrap(), names);
+        assert!(ask_at(&path).ends_with("\r\n\r\ncontent"));
+        server.wait_for_line("--- open from a Unix socket");
+        for command in [
+            openkitchen("healthcheck").arg(&name),
+            openkitchen("healthcheck").env("OPENKITCHEN_LISTEN", format!("{name},127.0.0.1:1")),
+        ] {
+            assert_eq!(run(command).code, Some(0));
+        }
+        let second = run(serve(&folder, "").args(["--listen", &name]));
+        assert_eq!(second.code, Some(2));
+        assert!(second.stderr.contains(" a server listens there"), "{}", second.stderr);
+        match round {
+            0 => server.kill(),
+            _ => assert_eq!(server.stop().code, Some(0)),
+        }
+        assert_eq!(path.exists(), round == 0);
+    }
+    let closed = run(openkitchen("healthcheck").arg(&name));
+    assert_eq!(closed.code, Some(1));
+    assert!(closed.stderr.contains(&name), "{}", closed.stderr);
+    let empty = run(serve(&folder, "").args(["--listen", "unix:"]));
+    assert_eq!(empty.code, Some(2));
+    assert!(empty.stderr.contains("the path is empty"), "{}", empty.stderr);
+    let watch = run(openkitchen("watch 5000 --no-page").args(["--listen", &name]));
+    assert_eq!(watch.code, Some(2));
+    assert!(watch.stderr.contains("watch listens on TCP addresses alone"), "{}", watch.stderr);
+    assert!(!path.exists());
+}
+
+#[test]
+fn a_unix_socket_of_a_service_manager_is_a_listener_and_stays() {
+    if !need("python3", "python3 --version") {
+        return;
+    }
+    let sockets = Folder::new();
+    let path = sockets.file("sock");
+    let line = format!(
+        "socket = socket.socket(socket.AF_UNIX); socket.bind({:?}); socket.listen()",
+        path.to_str().unwrap()
+    );
+    let mut command = with_descriptor(&line, "1");
+    // No line of this server has an address of TCP.
+    let mut process = Process::spawn(command.stdout(Stdio::null()).stderr(Stdio::null()));
+    let since = Instant::now();
+    while !path.exists() || UnixStream::connect(&path).is_err() {
+        assert!(since.elapsed() < TIMEOUT && process.is_running());
+        thread::yield_now();
+    }
+    assert!(ask_at(&path).starts_with("HTTP/1.1 404 "), "it serves the folder of the tests");
+    signal("TERM", &process.id().to_string());
+    assert_eq!(process.code(), Some(0));
+    assert!(path.exists());
+}
+
 #[test]
 fn a_descriptor_that_does_not_listen_is_no_listener() {
     if !need("python3", "python3 --version") {
@@ -648,9 +728,9 @@ fn a_descriptor_that_does_not_listen_is_no_listener() {
         ("socket = socket.socket(); socket.bind(('127.0.0.1', 0))", "1", "it does not listen"),
         ("socket = socket.socket()", "1", "it does not listen"),
         ("socket = socket.socket(type=socket.SOCK_DGRAM)", "1", "it does not listen"),
-        ("socket, other = socket.socketpair()", "1", "is no listening TCP socket: "),
-        ("socket = open('/dev/null')", "1", "is no listening TCP socket: "),
-        (listening, "2", "descriptor 4 is no listening TCP socket: "),
+        ("socket, other = socket.socketpair()", "1", "is no listening socket: "),
+        ("socket = open('/dev/null')", "1", "is no listening socket: "),
+        (listening, "2", "descriptor 4 is no listening socket: "),
         (listening, "abc", "LISTEN_FDS is no number: `abc`"),
         (listening, "-1", "LISTEN_FDS is no number: `-1`"),
         (listening, "99999999999", "LISTEN_FDS is no number: `99999999999`"),

@@ -15,13 +15,20 @@ pub struct Client {
     received: Vec<u8>,
 }
 
+/// A client on a connection whose timeouts are set.
+impl From<TcpStream> for Client {
+    fn from(stream: TcpStream) -> Client {
+        Client { stream, received: Vec::new() }
+    }
+}
+
 impl Client {
     pub fn connect(address: SocketAddr) -> Client {
         let stream = TcpStream::connect_timeout(&address, TIMEOUT).unwrap();
         stream.set_read_timeout(Some(TIMEOUT)).unwrap();
         stream.set_write_timeout(Some(TIMEOUT)).unwrap();
         stream.set_nodelay(true).unwrap();
-        Client { stream, received: Vec::new() }
+        Client::from(stream)
     }
 
     /// Writes these bytes. Errors are ignored: if the server has closed, the next read shows it.

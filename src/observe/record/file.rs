@@ -17,6 +17,7 @@ use crate::message::counted::counted;
 use crate::message::date::imf_fixdate;
 use crate::net::observer::End;
 use crate::observe::follower::{FollowedBytes, end_event};
+use crate::sys::peer_name;
 use crate::transcript::notes;
 use crate::transcript::{
     Assertion, Block, Bytes, Event, EventKind, Item, Note, Printer, Prose, Side,
@@ -237,7 +238,7 @@ impl RecordedConnection {
         };
         let lines = [
             format!("Connection {number} of process {process}"),
-            format!("{date}: {} speaks to {}", self.peer, folder.server),
+            format!("{date}: {} speaks to {}", peer_name(self.peer), folder.server),
         ];
         let lines = lines.iter().chain(&self.sentence);
         let lines: Vec<Item> = lines.map(|line| Item::Prose(Prose::new(line))).collect();

@@ -31,6 +31,7 @@ use crate::message::ending::Ending;
 use crate::message::reader::Part;
 use crate::net::observer::End;
 use crate::observe::follower::end_event;
+use crate::sys::{NO_ADDRESS, peer_name};
 use crate::transcript::explain::{RangeExplainer, Remark, prose};
 use crate::transcript::notes;
 use crate::transcript::{Block, Bytes, Event, EventKind, Item, Note, Piece, Prose, Side};
@@ -379,7 +380,8 @@ impl TracedConnection {
             if !mem::replace(&mut screen.has_exchange, true) {
                 line.text += " · new connection";
             }
-            if let Some(peer) = self.peer.filter(|peer| !peer.ip().is_loopback()) {
+            let is_elsewhere = |peer: &SocketAddr| !peer.ip().is_loopback() && *peer != NO_ADDRESS;
+            if let Some(peer) = self.peer.filter(is_elsewhere) {
                 line.text += &format!(" · {}", peer.ip());
             }
         }
@@ -449,7 +451,8 @@ impl TracedConnection {
     /// Prints the `open` event, unless it has been printed.
     pub fn announce(&mut self, out: &mut Collector) {
         if !mem::replace(&mut self.is_announced, true) {
-            let from = self.peer.map(|peer| format!("from {peer}")).unwrap_or_default();
+            let from =
+                self.peer.map(|peer| format!("from {}", peer_name(peer))).unwrap_or_default();
             out.push(self.event(EventKind::Open, Note::new(&from)));
         }
     }

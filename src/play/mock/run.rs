@@ -9,7 +9,7 @@
 
 use std::io;
 use std::mem;
-use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
+use std::net::{Shutdown, SocketAddr, TcpStream};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::mpsc::{self, RecvTimeoutError};
 use std::sync::{Arc, Mutex, Weak};
@@ -28,7 +28,7 @@ use crate::net::observer::{End, Observer, Tapped};
 use crate::net::start_error::StartError;
 use crate::observe::follower::{end_event, lock};
 use crate::play::crossed::{Crossed, MAX_KEPT_BYTES};
-use crate::sys;
+use crate::sys::{self, Listener};
 use crate::transcript::Transcript;
 
 /// The pause after a failed `accept`.
@@ -59,9 +59,9 @@ pub struct StartedMock {
 
 impl StartedMock {
     /// Starts this mock on this listener.
-    pub(super) fn new(setup: MockSetup, listener: TcpListener) -> Result<StartedMock, StartError> {
+    pub(super) fn new(setup: MockSetup, listener: Listener) -> Result<StartedMock, StartError> {
         let failed = |error: io::Error| StartError::new("cannot start the mock", error);
-        let address = listener.local_addr().map_err(failed)?;
+        let address = listener.address().map_err(failed)?;
         let shutter = Mutex::new(sys::as_stream(&listener).map_err(failed)?);
         let waker = Some(MockWaker { address, shutter });
         let run = Arc::new(MockRun { waker, ..MockRun::new(setup) });
@@ -249,7 +249,7 @@ impl MockRun {
 
     pub(super) fn accept(
         self: &Arc<MockRun>,
-        listeners: Vec<TcpListener>,
+        listeners: Vec<Listener>,
         report: impl Fn(MockEvent) + Clone + Send + 'static,
     ) -> io::Result<MockVerdict> {
         let (loops, timeout) = (self.options.may_keep, self.options.timeout);

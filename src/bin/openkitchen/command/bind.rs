@@ -1,32 +1,37 @@
 //! Binds the listening sockets of a command.
 
 use std::io::ErrorKind;
-use std::net::{IpAddr, Ipv6Addr, SocketAddr, TcpListener, ToSocketAddrs};
+use std::net::{IpAddr, Ipv6Addr, SocketAddr, ToSocketAddrs};
+use std::path::Path;
 
 use openkitchen::net::listen;
-use openkitchen::sys;
+use openkitchen::sys::{self, NO_ADDRESS, UNIX_PREFIX};
+use openkitchen::{Listener, StartError};
 
 use super::flags;
 
 /// The listeners of a command, and their addresses.
 pub struct Bound {
-    pub listeners: Vec<TcpListener>,
-    /// The address of each listener.
+    pub listeners: Vec<Listener>,
+    /// The address of each listener; [`NO_ADDRESS`] of a Unix socket.
     pub addresses: Vec<SocketAddr>,
+    /// The name of each listener, for programs: its address, or `unix:` and its path.
+    pub names: Vec<String>,
     /// Lines for the user: each address, and each that is left out.
     pub lines: Vec<String>,
 }
 
 impl Bound {
-    /// The first address. A program reads it from the first line, or from the port file.
+    /// The first address of TCP, if there is one.
     #[cfg(feature = "site")]
     pub fn first(&self) -> SocketAddr {
-        self.addresses[0]
+        let is_known = |address: &SocketAddr| *address != NO_ADDRESS;
+        self.addresses.iter().copied().find(is_known).unwrap_or(NO_ADDRESS)
     }
 }
 
-/// Binds these addresses, such as `127.0.0.1:5000`, `[::1]:0` or `localhost:5000`, and listens; `default`
-/// if there is none. A name may have several addresses: all of them are bound that can be. Listeners that
+/// Binds these addresses, such as `127.0.0.1:5000`, `[::1]:0`, `localhost:5000` or `unix:/run/site.sock`, and
+/// listens; `default` if there is none. A name may have several addresses: all of them are bound that can be. Listeners that
 /// a service manager has opened (LISTEN_FDS) take the place of all addresses.
 ///
 /// # Errors
@@ -60,7 +65,13 @@ fn bind_all(flag: &str, wanted: &[&str], port: &str) -> Result<Bound, String> {
     // On most systems a listener at [::] takes IPv4 as well, so it is bound first.
     let mut order: Vec<usize> = (0..wanted.len()).collect();
     order.sort_by_key(|&index| !wanted[index].starts_with("[::]"));
+    let failed = |error: StartError| error.with_flag(&format!("--{flag} "));
     for index in order {
+        if let Some(path) = wanted[index].strip_prefix(UNIX_PREFIX) {
+            let listener = listen::listen_at(Path::new(path)).map_err(failed)?;
+            listeners.push((index, listener));
+            continue;
+        }
         let addresses = resolve(wanted[index], port)?;
         match listen::listen(&addresses[..]) {
             Ok(listening) => {
@@ -71,7 +82,7 @@ fn bind_all(flag: &str, wanted: &[&str], port: &str) -> Result<Bound, String> {
                 if error.kind() == ErrorKind::AddrInUse && {
                     addresses.iter().all(|address| is_covered(address, &listeners))
                 } => {}
-            Err(error) => return Err(error.with_flag(&format!("--{flag} "))),
+            Err(error) => return Err(failed(error)),
         }
     }
     listeners.sort_by_key(|(index, _)| *index);
@@ -79,12 +90,13 @@ fn bind_all(flag: &str, wanted: &[&str], port: &str) -> Result<Bound, String> {
 }
 
 /// The listeners, with their addresses and the lines for the user.
-fn bound(listeners: Vec<TcpListener>, left_out: Vec<String>) -> Result<Bound, String> {
-    let addresses = listeners.iter().map(TcpListener::local_addr).collect::<Result<Vec<_>, _>>();
+fn bound(listeners: Vec<Listener>, left_out: Vec<String>) -> Result<Bound, String> {
+    let addresses = listeners.iter().map(Listener::address).collect::<Result<Vec<_>, _>>();
     let addresses = addresses.map_err(|error| error.to_string())?;
-    let bound = addresses.iter().map(|address| format!("listening on http://{address}"));
-    let lines = bound.chain(left_out).collect();
-    Ok(Bound { listeners, addresses, lines })
+    let names: Vec<String> = listeners.iter().map(Listener::name).collect();
+    let lines = listeners.iter().map(|listener| format!("listening on {}", listener.url()));
+    let lines = lines.chain(left_out).collect();
+    Ok(Bound { listeners, addresses, names, lines })
 }
 
 fn resolve(address: &str, port: &str) -> Result<Vec<SocketAddr>, String> {
@@ -121,11 +133,10 @@ fn port_of(address: &str) -> &str {
 }
 
 /// Whether the address is 0.0.0.0, and a listener at [::] has its port.
-fn is_covered(address: &SocketAddr, listeners: &[(usize, TcpListener)]) -> bool {
+fn is_covered(address: &SocketAddr, listeners: &[(usize, Listener)]) -> bool {
     let all = SocketAddr::from((Ipv6Addr::UNSPECIFIED, address.port()));
-    let has_all = |(_, listener): &(usize, TcpListener)| {
-        listener.local_addr().is_ok_and(|bound| bound == all)
-    };
+    let has_all =
+        |(_, listener): &(usize, Listener)| listener.address().is_ok_and(|bound| bound == all);
     address.is_ipv4() && address.ip().is_unspecified() && listeners.iter().any(has_all)
 }
 

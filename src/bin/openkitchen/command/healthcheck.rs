@@ -3,6 +3,7 @@
 use std::ffi::OsString;
 use std::io::{self, ErrorKind, Read, Write};
 use std::net::TcpStream;
+use std::path::Path;
 use std::process::ExitCode;
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::thread;
@@ -10,6 +11,7 @@ use std::time::Duration;
 
 use openkitchen::message::outline::Outline;
 use openkitchen::play::connect;
+use openkitchen::sys::{UNIX_PREFIX, connect_path};
 
 use super::flags::{self, ADDRESS, CommandLine, Flag, SECONDS, listen, time};
 use super::{CliError, address};
@@ -63,8 +65,11 @@ pub fn command(arguments: &[OsString]) -> Result<ExitCode, CliError> {
             return Err(CliError::Usage(format!("`{more}` is one too many: healthcheck URL")));
         }
     };
-    let authority = reachable(&address::authority(&url)?);
-    let path = target(&url.to_string_lossy())?;
+    let text = url.to_string_lossy();
+    let (authority, path) = match text.starts_with(UNIX_PREFIX) {
+        true => (text.into_owned(), "/healthz".to_owned()),
+        false => (reachable(&address::authority(&url)?), target(&text)?),
+    };
     match status(&authority, &path, options.timeout) {
         Ok(200..300) => Ok(ExitCode::SUCCESS),
         Ok(status) => Err(CliError::Failed(format!("{authority}{path} answers {status}"))),
@@ -76,7 +81,9 @@ pub fn command(arguments: &[OsString]) -> Result<ExitCode, CliError> {
 fn listened(listen: &[String]) -> Result<&str, CliError> {
     match listen.first() {
         None => Ok("127.0.0.1:8080"),
-        Some(first) if flags::address(first).is_some() => Ok(first),
+        Some(first) if flags::address(first).is_some() || first.starts_with(UNIX_PREFIX) => {
+            Ok(first)
+        }
         // A server does not take it either.
         Some(first) => Err(CliError::Usage(format!("--listen takes {ADDRESS}, not `{first}`"))),
     }
@@ -109,8 +116,8 @@ fn reachable(authority: &str) -> String {
 /// Requests the target, and returns the status of the response. All of it may take `timeout`, the resolver
 /// of names too.
 fn status(authority: &str, target: &str, timeout: Duration) -> Result<u16, String> {
-    let request =
-        format!("GET {target} HTTP/1.1\r\nHost: {authority}\r\nConnection: close\r\n\r\n");
+    let host = if authority.starts_with(UNIX_PREFIX) { "localhost" } else { authority };
+    let request = format!("GET {target} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n");
     let authority = authority.to_owned();
     let answer = Arc::new((Mutex::new(None), Condvar::new()));
     let to_fill = Arc::clone(&answer);
@@ -131,11 +138,16 @@ fn status(authority: &str, target: &str, timeout: Duration) -> Result<u16, Strin
 /// Sends the request, and reads the status of the final response. The attempts to connect take `timeout`
 /// at most; the rest has no limit.
 fn ask(authority: &str, request: &str, timeout: Duration) -> Result<u16, String> {
-    let addresses = connect::resolve(authority)?;
-    // A silent address leaves time for the next one.
-    let each = timeout.div_f64(addresses.len() as f64).max(Duration::from_millis(1));
     let why = |error: io::Error| connect::why(&error);
-    let mut stream = connect::connect(&addresses, each).map_err(why)?;
+    let mut stream = match authority.strip_prefix(UNIX_PREFIX) {
+        Some(path) => connect_path(Path::new(path)).map_err(why)?,
+        None => {
+            let addresses = connect::resolve(authority)?;
+            // A silent address leaves time for the next one.
+            let each = timeout.div_f64(addresses.len() as f64).max(Duration::from_millis(1));
+            connect::connect(&addresses, each).map_err(why)?
+        }
+    };
     stream.write_all(request.as_bytes()).map_err(why)?; // one write: the rest of several would wait
     final_status(&mut stream)
 }

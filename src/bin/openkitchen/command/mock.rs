@@ -3,6 +3,7 @@
 //! The library's `play::mock` does the work. Here are the files, the recordings, and what is printed:
 //! lines of prose in a transcript, or with `--json` a JSON object on each line.
 
+use std::any::Any;
 use std::ffi::{OsStr, OsString};
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -15,7 +16,7 @@ use openkitchen::observe::{Follower, Recorder};
 use openkitchen::play::mock::{MockDifference, MockEvent, MockedConnection};
 use openkitchen::sys;
 use openkitchen::transcript::{Item, Printer, Prose};
-use openkitchen::{Difference, Mock, MockVerdict};
+use openkitchen::{Difference, Listener, Mock, MockVerdict};
 
 use super::bind::Bound;
 use super::flags::{CommandLine, Flag, SECONDS, listen, time};
@@ -57,7 +58,7 @@ impl Default for MockOptions {
 
 #[rustfmt::skip]
 const FLAGS: [Flag<MockOptions>; 8] = [
-    Flag { name: "listen", value: "ADDR", help: "address to listen on [127.0.0.1:0]; port 0: any free",
+    Flag { name: "listen", value: "ADDR", help: "address [127.0.0.1:0], or unix:PATH; port 0: any free",
         apply: |options, value| listen(&mut options.listen, value) },
     Flag { name: "port-file", value: "FILE", help: "write the address in use to FILE",
         apply: |options, value| { options.port_file = Some(value.into()); Ok(()) } },
@@ -203,8 +204,10 @@ fn play(
         recorder = Some(opened);
     }
     let (printer, has_ended) = (Mutex::new(Printer::new()), AtomicBool::new(false));
-    let output = Arc::new(MockOutput { json: options.json, printer, has_ended });
-    let bound = bind::bind(&options.listen, "127.0.0.1:0")?;
+    let mut bound = bind::bind(&options.listen, "127.0.0.1:0")?;
+    let files = bound.listeners.iter_mut().filter_map(Listener::take_file);
+    let files = Mutex::new(files.collect());
+    let output = Arc::new(MockOutput { json: options.json, printer, files, has_ended });
     let (control, loops) = (mock.control(), options.loops);
     let (at_end, recorded) = (Arc::clone(&output), recorder.clone());
     let end = move |verdict| {
@@ -220,7 +223,7 @@ fn play(
         control.stop(STOP_TIME);
         process::exit(at_signal(control.verdict()).into());
     })?;
-    let _lock = port_file.write(&bound.addresses)?;
+    let _lock = port_file.write(&bound.names)?;
     output.start(&bound, recorder.as_deref());
     let verdict = mock.play_on(bound.listeners, move |event| output.event(&event))?;
     Ok(ExitCode::from(end(verdict)))
@@ -239,6 +242,8 @@ fn exit_code(verdict: MockVerdict) -> u8 {
 struct MockOutput {
     json: bool,
     printer: Mutex<Printer>,
+    /// The files of Unix sockets, which are removed at the end.
+    files: Mutex<Vec<Box<dyn Any + Send>>>,
     /// Whether the last line is printed: a signal may come when the transcript has just been played.
     has_ended: AtomicBool,
 }
@@ -246,10 +251,9 @@ struct MockOutput {
 impl MockOutput {
     fn start(&self, bound: &Bound, recorder: Option<&Recorder>) {
         if self.json {
-            for address in &bound.addresses {
-                let url = json::string(&format!("http://{address}"));
-                let address = json::string(&address.to_string());
-                object("listening", [("address", address), ("url", url)]);
+            for listener in &bound.listeners {
+                let (name, url) = (json::string(&listener.name()), json::string(&listener.url()));
+                object("listening", [("address", name), ("url", url)]);
             }
             return;
         }
@@ -279,6 +283,7 @@ impl MockOutput {
         if self.has_ended.swap(true, Ordering::SeqCst) {
             return;
         }
+        self.files.lock().unwrap_or_else(PoisonError::into_inner).clear();
         let not_recorded = recorder.and_then(Recorder::finish);
         if let Some(sentence) = &not_recorded {
             match self.json {

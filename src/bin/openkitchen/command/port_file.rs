@@ -7,7 +7,6 @@
 
 use std::fs::{self, File, TryLockError};
 use std::io::{self, ErrorKind, Write};
-use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
 use openkitchen::sys;
@@ -37,12 +36,12 @@ impl PortFile<'_> {
         Ok(PortFile { path })
     }
 
-    /// Writes the bound addresses, each on a line. Returns the file, which stays locked until it is dropped.
+    /// Writes the names of the listeners, each on a line. Returns the file, which stays locked until it is dropped.
     ///
     /// # Errors
     /// A sentence for the user.
-    pub fn write(self, addresses: &[SocketAddr]) -> Result<Option<File>, String> {
-        let text: String = addresses.iter().map(|address| format!("{address}\n")).collect();
+    pub fn write(self, names: &[String]) -> Result<Option<File>, String> {
+        let text: String = names.iter().map(|name| format!("{name}\n")).collect();
         let write = |path| write_whole(path, &text).map_err(|error| sentence(path, &error));
         self.path.map(write).transpose()
     }

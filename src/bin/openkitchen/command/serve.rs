@@ -52,7 +52,7 @@ const OWN_FLAG_COUNT: usize = if cfg!(feature = "site") { 8 } else { 7 };
 
 #[rustfmt::skip]
 const OWN_FLAGS: [Flag<ServeOptions>; OWN_FLAG_COUNT] = [
-    Flag { name: "listen", value: "ADDR", help: "address to listen on [127.0.0.1:8080]; may be repeated",
+    Flag { name: "listen", value: "ADDR", help: "address or unix:PATH [127.0.0.1:8080]; may be repeated",
         apply: |options, value| listen(&mut options.server.listen, value) },
     Flag { name: "port-file", value: "FILE", help: "write the addresses in use to FILE, one on each line",
         apply: |options, value| { options.server.port_file = Some(value.into()); Ok(()) } },
@@ -282,7 +282,7 @@ fn serve(directory: &Path, options: &ServeOptions) -> Result<(), CliError> {
         let log = AccessLog::on_stdout(served.auth.as_ref()).map_err(|error| failed(&error))?;
         server = server.observed_by(Arc::new(log));
     }
-    let _lock = port_file.write(&bound.addresses).map_err(CliError::Unusable)?;
+    let _lock = port_file.write(&bound.names).map_err(CliError::Unusable)?;
     server::warn_of_loopback(&bound.addresses);
     let has_file = directory.join(HEALTHZ).is_file();
     let ended = server.run(if has_file { &ROUTES_WITH_FILE } else { &ROUTES }, served);

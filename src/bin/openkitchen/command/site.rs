@@ -5,6 +5,7 @@ use std::process::ExitCode;
 
 use openkitchen::Server;
 use openkitchen::observe::TraceOptions;
+use openkitchen::sys::NO_ADDRESS;
 
 use super::options::SiteOptions;
 use super::port_file::PortFile;
@@ -34,14 +35,15 @@ fn serve(options: &SiteOptions) -> Result<(), CliError> {
     let port_file = PortFile::prepare(options.server.port_file.as_deref()).map_err(unusable)?;
     let bound = bind::bind(&options.server.listen, "127.0.0.1:5000").map_err(unusable)?;
     let address = bound.first();
+    let has_address = address != NO_ADDRESS; // the page opens connections of its own
     let mut server = Server::from_listeners(bound.listeners)
         .limits(options.server.limits.clone())
         .scheduling(options.server.scheduling);
     let SiteOptions { full, explain, rfc, .. } = *options;
     let trace =
         options.trace.then_some(TraceOptions { full, explain, rfc, ..TraceOptions::default() });
-    let server_name = format!("the lesson site at {address}");
-    let access = match options.kitchen {
+    let server_name = format!("the lesson site at {}", bound.names[0]);
+    let access = match options.kitchen && has_address {
         true => Access::of_site(&bound.addresses, options.kitchen_anywhere),
         false => Access::closed(),
     };
@@ -67,7 +69,7 @@ fn serve(options: &SiteOptions) -> Result<(), CliError> {
     if viewers.shows_anything() {
         server = server.observed_by(viewers.follower.clone());
     }
-    let _lock = port_file.write(&bound.addresses).map_err(unusable)?;
+    let _lock = port_file.write(&bound.names).map_err(unusable)?;
     server::warn_of_loopback(&bound.addresses);
     let served = server.run(&ROUTES, site);
     logging::say("stopped");

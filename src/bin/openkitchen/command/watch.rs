@@ -43,7 +43,7 @@ use openkitchen::play::connect;
 use openkitchen::play::watch::{
     ClosedByWatch, LARGE_READ, LARGE_RECORDED_READ, WRITE_POLL_INTERVAL, Watcher, cut_off,
 };
-use openkitchen::{Limits, Observer, Scheduling, sys};
+use openkitchen::{Limits, Listener, Observer, Scheduling, sys};
 
 use super::bind::Bound;
 use super::flags::{CommandLine, Flag, NUMBER, SECONDS, count, listen, time, time_or_none};
@@ -173,8 +173,12 @@ fn watch(server: &str, options: &WatchOptions) -> Result<(), CliError> {
     let io_failed = |error: io::Error| CliError::Failed(error.to_string());
     let addresses = connect::resolve(server)
         .map_err(|why| CliError::NoConnection(format!("{server} cannot be reached: {why}")))?;
-    let Bound { listeners, addresses: all_bound, lines } =
+    let Bound { listeners, addresses: all_bound, names, lines } =
         bind::bind(&options.listen, &next_port(server)).map_err(failed)?;
+    if listeners.iter().any(Listener::has_path) {
+        let sentence = "watch listens on TCP addresses alone, not on a Unix socket";
+        return Err(CliError::Usage(sentence.into()));
+    }
     let listen = options.listen.first().map_or("", String::as_str);
     let bound = all_bound[0];
     let is_bound = |&address: &SocketAddr| all_bound.iter().any(|&bound| is_same(address, bound));
@@ -228,7 +232,7 @@ fn watch(server: &str, options: &WatchOptions) -> Result<(), CliError> {
     );
     let page = page.map(|page| page.start(&viewers)).transpose().map_err(failed)?;
     viewers.follower.started(bound, &[]);
-    let _lock = port_file.write(&all_bound).map_err(failed)?;
+    let _lock = port_file.write(&names).map_err(failed)?;
     let scheduling = Scheduling::Normal;
     let shared =
         Shared::new(listeners, &limits, &connections, &watcher, scheduling).map_err(io_failed)?;

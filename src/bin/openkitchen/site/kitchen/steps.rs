@@ -9,6 +9,7 @@ use openkitchen::Status;
 use openkitchen::message::outline::Outline;
 use openkitchen::message::visible::Visible;
 use openkitchen::observe::{KeptBytes, KeptExchange};
+use openkitchen::sys::peer_name;
 use openkitchen::transcript::explain::Remark;
 
 use super::super::json;
@@ -131,7 +132,8 @@ impl Walk<'_> {
     }
 
     fn accept(&self) -> WalkStep {
-        let KeptExchange { connection, position, peer, .. } = self.kept;
+        let KeptExchange { connection, position, .. } = self.kept;
+        let peer = peer_name(self.kept.peer);
         let text = match position {
             Some(1) => format!("Connection {connection} from {peer} was accepted."),
             Some(position) => format!(
