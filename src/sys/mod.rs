@@ -35,7 +35,8 @@
 //! windows Windows
 //! other   the rest: what std can do, or nothing
 //! memory  every system: it reads files that only Linux has
-//! listener  a listening socket of TCP or with a path: std has the second on Unix only
+//! listener  every system: a listening socket of TCP, or a Unix socket
+//! unix_socket, no_unix_socket  the second, where std has it, and elsewhere
 //! ```
 //! A declaration that is wrong for a system compiles there too, and may overwrite memory. So `make
 //! systems` runs the tests of this folder for every system that it can run.
@@ -77,6 +78,12 @@ use std::io;
 use std::net::TcpStream;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
+
+#[cfg(unix)]
+mod unix_socket;
+#[cfg(not(unix))]
+#[path = "no_unix_socket.rs"]
+mod unix_socket;
 
 mod listener;
 

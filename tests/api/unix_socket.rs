@@ -9,6 +9,7 @@ use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::Path;
 use std::time::{Duration, Instant};
 
+use openkitchen::sys::set_backlog;
 use openkitchen::{Limits, Listener, Mock, Request, Response, Routes, Server, get, routes};
 
 use crate::support::client::Client;
@@ -150,6 +151,13 @@ fn a_file_that_an_ended_server_has_left_is_replaced_and_no_other() {
     drop(server);
     assert_eq!(refused(&path).kind(), ErrorKind::AddrInUse);
     assert_eq!(fs::read(&path).unwrap(), b"text");
+    // A server whose backlog is full lets a connection wait.
+    let busy = folder.file("busy");
+    let listener = Listener::from(UnixListener::bind(&busy).unwrap());
+    set_backlog(&listener, 0).unwrap();
+    let client = UnixStream::connect(&busy).unwrap();
+    assert_eq!(refused(&busy).kind(), ErrorKind::AddrInUse);
+    drop((client, listener));
     assert_eq!(refused(&folder.file("none/sock")).kind(), ErrorKind::NotFound);
     assert_eq!(refused(Path::new("")).kind(), ErrorKind::InvalidInput);
     assert_eq!(refused(&folder.file(&"x".repeat(200))).kind(), ErrorKind::InvalidInput);
