@@ -58,7 +58,7 @@ impl Default for MockOptions {
 
 #[rustfmt::skip]
 const FLAGS: [Flag<MockOptions>; 8] = [
-    Flag { name: "listen", value: "ADDR", help: "address [127.0.0.1:0], or unix:PATH; port 0: any free",
+    Flag { name: "listen", value: "ADDR", help: "address [127.0.0.1:0] or unix:PATH; port 0: any free",
         apply: |options, value| listen(&mut options.listen, value) },
     Flag { name: "port-file", value: "FILE", help: "write the address in use to FILE",
         apply: |options, value| { options.port_file = Some(value.into()); Ok(()) } },

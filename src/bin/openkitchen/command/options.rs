@@ -48,7 +48,7 @@ impl Default for SiteOptions {
 
 #[rustfmt::skip]
 const OWN_FLAGS: [Flag<SiteOptions>; 10] = [
-    Flag { name: "listen", value: "ADDR", help: "address [127.0.0.1:5000], or unix:PATH; port 0: any free",
+    Flag { name: "listen", value: "ADDR", help: "address [127.0.0.1:5000] or unix:PATH; port 0: any free",
         apply: |options, value| listen(&mut options.server.listen, value) },
     Flag { name: "port-file", value: "FILE", help: "write the address in use to FILE",
         apply: |options, value| { options.server.port_file = Some(value.into()); Ok(()) } },
