@@ -11,7 +11,7 @@ use std::time::Duration;
 use openkitchen::message::outline::Outline;
 use openkitchen::play::connect;
 
-use super::flags::{self, ADDRESS, CommandLine, Flag, SECONDS, listen, time};
+use super::flags::{self, CommandLine, FILES_ADDRESS, Flag, SECONDS, listen, time};
 use super::{CliError, address};
 
 /// The longest head of a response that is read, interim responses before it included.
@@ -26,7 +26,7 @@ struct HealthcheckOptions {
 #[rustfmt::skip]
 const FLAGS: [Flag<HealthcheckOptions>; 2] = [
     Flag { name: "listen", value: "ADDR", help: "the server's --listen, where no URL is given",
-        apply: |options, value| listen(&mut options.listen, value) },
+        apply: |options, value| listen(&mut options.listen, value).ok_or(FILES_ADDRESS) },
     Flag { name: "timeout", value: "S", help: "seconds for all of it [5]",
         apply: |options, value| { options.timeout = time(value).ok_or(SECONDS)?; Ok(()) } },
 ];
@@ -63,7 +63,7 @@ pub fn command(arguments: &[OsString]) -> Result<ExitCode, CliError> {
             return Err(CliError::Usage(format!("`{more}` is one too many: healthcheck URL")));
         }
     };
-    let authority = reachable(&address::authority(&url)?);
+    let authority = reachable(&address::authority_of("URL", FILES_ADDRESS, &url)?);
     let path = target(&url.to_string_lossy())?;
     match status(&authority, &path, options.timeout) {
         Ok(200..300) => Ok(ExitCode::SUCCESS),
@@ -78,7 +78,9 @@ fn listened(listen: &[String]) -> Result<&str, CliError> {
         None => Ok("127.0.0.1:8080"),
         Some(first) if flags::address(first).is_some() => Ok(first),
         // A server does not take it either.
-        Some(first) => Err(CliError::Usage(format!("--listen takes {ADDRESS}, not `{first}`"))),
+        Some(first) => {
+            Err(CliError::Usage(format!("--listen takes {FILES_ADDRESS}, not `{first}`")))
+        }
     }
 }
 
