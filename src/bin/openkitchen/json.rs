@@ -5,9 +5,12 @@ use std::time::Duration;
 
 /// Returns an object on one line. Each value is JSON already: a number, `null`, or a [`string`].
 pub fn object<N: AsRef<str>>(members: impl IntoIterator<Item = (N, String)>) -> String {
-    let member = |(name, value): (N, String)| format!("{}:{value}", string(name.as_ref()));
-    let members: Vec<String> = members.into_iter().map(member).collect();
-    format!("{{{}}}", members.join(","))
+    let mut json = String::from("{");
+    for (name, value) in members {
+        let comma = if json.len() > 1 { "," } else { "" };
+        json.extend([comma, &string(name.as_ref()), ":", &value]);
+    }
+    json + "}"
 }
 
 /// Returns an object of this kind as a line of output, with its line end.
@@ -38,6 +41,7 @@ pub fn string_of_at_most(max_bytes: usize, text: &str) -> String {
         let before = json.len();
         match character {
             '"' | '\\' => json.extend(['\\', character]),
+            ' '..='~' => json.push(character), // most of them
             control if control.is_control() || TURNS.contains(&control) => {
                 json.push_str(&format!("\\u{:04x}", u32::from(control)));
             }
@@ -105,6 +109,13 @@ mod tests {
             r#""a\u000d\u000a\u0000\u001b\u009béÿ\"""#
         );
         assert_eq!(array([bytes(b""), or_null(None)]), r#"["",null]"#);
+    }
+
+    #[test]
+    fn milliseconds_have_three_places() {
+        for (nanos, expected) in [(0, "0.000"), (83_400, "0.083"), (61_020_007_000, "61020.007")] {
+            assert_eq!(millis(Duration::from_nanos(nanos)), expected);
+        }
     }
 
     #[test]
