@@ -33,6 +33,9 @@ use support::replay::{Started, replay};
 use support::{app, differ};
 
 mod support;
+#[path = "../src/bin/openkitchen/json.rs"]
+#[allow(dead_code, reason = "the site uses a part")]
+mod json;
 #[path = "../src/bin/openkitchen/site/mod.rs"]
 #[allow(dead_code, reason = "the binary uses all of it")]
 mod site;

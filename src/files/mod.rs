@@ -43,6 +43,7 @@ use crate::request::Request;
 use crate::sys;
 use conditions::{Outcome, Validators};
 use listing::Lists;
+use media_type::MediaTypes;
 use open::{Directory, Failure, OpenFile, Opened, is_hidden, shown};
 use range::{ByteRange, WantedRange};
 use variant::Variant;
@@ -85,6 +86,7 @@ pub struct Files {
     /// Present if directories without an index page have a list.
     lists: Option<Lists>,
     cache_control: Option<String>,
+    media_types: MediaTypes,
 }
 
 impl Files {
@@ -94,7 +96,8 @@ impl Files {
     /// The system's error: there is no directory at the path, or it may not be read.
     pub fn new(directory: impl AsRef<Path>) -> io::Result<Files> {
         let directory = Arc::new(Directory::at(directory.as_ref())?);
-        Ok(Files { directory, fallback: None, lists: None, cache_control: None })
+        let media_types = MediaTypes::default();
+        Ok(Files { directory, fallback: None, lists: None, cache_control: None, media_types })
     }
 
     /// Answers with this file, and status 200, where no file has the path: for a single-page application
@@ -127,6 +130,27 @@ impl Files {
     pub fn cache_control(self, value: &str) -> Result<Files, BadField> {
         Response::new(Status::OK).try_field("Cache-Control", value)?;
         Ok(Files { cache_control: Some(value.to_owned()), ..self })
+    }
+
+    /// Sets the media type (MIME type) of the files with this extension: their `Content-Type`. A text has
+    /// the charset UTF-8, unless the type has a parameter. A name without a dot counts as an extension.
+    ///
+    /// ```no_run
+    /// use openkitchen::Files;
+    ///
+    /// let files = Files::new("public")?
+    ///     .media_type("glb", "model/gltf-binary")?
+    ///     .media_type("LICENSE", "text/plain")?;
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// [`ErrorKind::InvalidInput`]: the extension is empty or has a dot within, as `tar.gz`; or it is no
+    /// media type.
+    pub fn media_type(mut self, extension: &str, media_type: &str) -> io::Result<Files> {
+        let added = self.media_types.add(extension, media_type);
+        added.map_err(|why| io::Error::new(ErrorKind::InvalidInput, why))?;
+        Ok(self)
     }
 
     /// The response for the file that [`Request::rest`] names. For rows of GET whose path ends in `/*`.
@@ -168,8 +192,8 @@ impl Files {
     /// Sends an open file or its sibling: the conditions come first (RFC 9110 section 13.2.1), then the range.
     fn send<S>(&self, request: &Request<'_, S>, path: PathBuf, open: OpenFile) -> Response {
         let (now, fields) = (SystemTime::now(), request.field_lines());
-        let media_type = media_type::of(&path);
-        let variant = Variant::choose(&self.directory, path, open, fields);
+        let media_type = self.media_types.of(&path);
+        let variant = Variant::choose(&self.directory, path, open, media_type, fields);
         let validators = Validators::of(&variant, now);
         let length = variant.file.state.length;
         let is_get = request.method() == Method::Get;
@@ -232,10 +256,11 @@ impl Files {
         let page = Path::new(NOT_FOUND_PAGE);
         match self.directory.open(page) {
             Ok(Opened::File(open)) => {
-                let fields = request.field_lines();
-                let variant = Variant::choose(&self.directory, page.into(), open, fields);
+                let (fields, media_type) = (request.field_lines(), self.media_types.of(page));
+                let variant =
+                    Variant::choose(&self.directory, page.into(), open, media_type, fields);
                 let whole = ByteRange { first: 0, length: variant.file.state.length };
-                self.content(media_type::of(page), variant, whole).status(Status::NOT_FOUND)
+                self.content(media_type, variant, whole).status(Status::NOT_FOUND)
             }
             _ => failure(why),
         }

@@ -28,6 +28,10 @@ const WELL_KNOWN: &str = ".well-known";
 /// this time may still go on, and be seen in the content alone.
 const SETTLED_AFTER: Duration = Duration::from_millis(20);
 
+/// The pauses in which a lease on a file may end: each is twice the one before, about a second in all.
+const FIRST_PAUSE: Duration = Duration::from_millis(1);
+const LAST_PAUSE: Duration = Duration::from_millis(512);
+
 /// A directory below which files are opened.
 #[derive(Debug)]
 pub(super) struct Directory {
@@ -75,7 +79,7 @@ impl Directory {
     }
 
     fn open_now(&self, relative: &Path) -> io::Result<Opened> {
-        let file = self.open_any(relative)?;
+        let file = self.open_after_lease(relative)?;
         let metadata = file.metadata()?;
         if metadata.is_dir() {
             return Ok(Opened::Directory);
@@ -92,6 +96,22 @@ impl Directory {
             state = sys::file_state(&file.metadata()?);
         }
         Ok(Opened::File(OpenFile { file, state }))
+    }
+
+    /// Opens a file or a directory. A program that caches a file for others, such as Samba, may have a lease
+    /// on it (fcntl(2)). The first try makes the system ask that program to end the lease, which takes it
+    /// some milliseconds. One that does not react has 45 seconds, too long for a request to wait.
+    fn open_after_lease(&self, relative: &Path) -> io::Result<File> {
+        let mut pause = FIRST_PAUSE;
+        loop {
+            match self.open_any(relative) {
+                Err(error) if error.kind() == ErrorKind::WouldBlock && pause <= LAST_PAUSE => {
+                    thread::sleep(pause);
+                    pause *= 2;
+                }
+                opened => return opened,
+            }
+        }
     }
 
     /// Opens a file or a directory.
@@ -225,7 +245,7 @@ impl Failure {
             | ErrorKind::InvalidInput
             | ErrorKind::CrossesDevices => Failure::NotFound,
             ErrorKind::PermissionDenied | ErrorKind::Unsupported => Failure::Forbidden,
-            ErrorKind::ResourceBusy => Failure::Shortage,
+            ErrorKind::WouldBlock | ErrorKind::ResourceBusy => Failure::Shortage,
             _ if sys::is_shortage(error) => Failure::Shortage,
             _ if sys::is_no_file(error) => Failure::Forbidden,
             _ => {

@@ -51,9 +51,9 @@ impl Variant {
         directory: &Directory,
         path: PathBuf,
         file: OpenFile,
+        media_type: &str,
         fields: FieldLines<'_>,
     ) -> Variant {
-        let media_type = media_type::of(&path);
         let mut variant = Variant { file, path, coding: None, varies: false };
         if media_type::is_compressed(media_type) {
             return variant;
@@ -147,7 +147,9 @@ mod tests {
             let spans = [(Span::new(0, 15), Span::new(17, line.len()))];
             let fields = FieldLines::new(line.as_bytes(), &spans);
             let Ok(Opened::File(file)) = directory.open(Path::new(name)) else { panic!("{name}") };
-            let variant = Variant::choose(&directory, name.into(), file, fields);
+            let media_types = media_type::MediaTypes::default();
+            let media_type = media_types.of(Path::new(name));
+            let variant = Variant::choose(&directory, name.into(), file, media_type, fields);
             assert_eq!(variant.coding, chosen, "{accepted}: {name}");
             assert_eq!(variant.varies, name != "none.js", "{accepted}: {name}");
         }

@@ -1,4 +1,4 @@
-//! # Formats and parses dates: the fields Date and Last-Modified, and the access log
+//! # Formats and parses dates: the fields Date and Last-Modified, and access logs
 //!
 //! ```text
 //! Date: Sun, 06 Nov 1994 08:49:37 GMT
@@ -67,8 +67,7 @@ pub fn imf_fixdate(time: SystemTime) -> [u8; 29] {
     CivilTime::from(time).imf_fixdate()
 }
 
-/// Parses an IMF-fixdate. Each part must be possible, but the parts are not compared: a date may have any
-/// weekday, and every month may have 31 days.
+/// Parses an IMF-fixdate. The day must be one of its month, but a date may have any weekday.
 pub fn parse_imf_fixdate(text: &[u8]) -> Option<CivilTime> {
     let text: &[u8; 29] = text.try_into().ok()?;
     let time = CivilTime {
@@ -80,8 +79,10 @@ pub fn parse_imf_fixdate(text: &[u8]) -> Option<CivilTime> {
         minute: number(&text[20..22])?,
         second: number(&text[23..25])?,
     };
-    let is_possible =
-        (1..=31).contains(&time.day) && time.hour <= 23 && time.minute <= 59 && time.second <= 60;
+    let is_possible = (1..=days_of_month(time.year, time.month)).contains(&time.day)
+        && time.hour <= 23
+        && time.minute <= 59
+        && time.second <= 60;
     // What stands between the parts is checked by writing the same time again.
     (is_possible && time.imf_fixdate() == *text).then_some(time)
 }
@@ -93,6 +94,17 @@ fn position(name: &[u8], names: &[u8]) -> Option<usize> {
 
 fn number(digits: &[u8]) -> Option<usize> {
     str::from_utf8(digits).ok()?.parse().ok()
+}
+
+/// The number of days of a month.
+fn days_of_month(year: usize, month: usize) -> usize {
+    let is_leap_year =
+        year.is_multiple_of(4) && (!year.is_multiple_of(100) || year.is_multiple_of(400));
+    match month {
+        2 => 28 + usize::from(is_leap_year),
+        4 | 6 | 9 | 11 => 30,
+        _ => 31,
+    }
 }
 
 /// Converts days since 1970 to year, month and day. Inside, a year begins in March, so that the leap
@@ -186,6 +198,13 @@ pub fn log_date(time: SystemTime) -> String {
     format!("{day:02}/{month}/{year:04}:{hour:02}:{minute:02}:{second:02} +0000")
 }
 
+/// Formats a time as JSON logs have it, with milliseconds (RFC 3339): `1994-11-06T08:49:37.000Z`.
+pub fn rfc_3339(time: SystemTime) -> String {
+    let CivilTime { year, month, day, hour, minute, second, .. } = time.into();
+    let millis = time.duration_since(UNIX_EPOCH).map_or(0, |since| since.subsec_millis());
+    format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}.{millis:03}Z")
+}
+
 fn two_digits(out: &mut [u8], number: usize) {
     out[0] = b'0' + (number / 10 % 10) as u8;
     out[1] = b'0' + (number % 10) as u8;
@@ -241,6 +260,8 @@ mod tests {
             "Sunday, 06-Nov-94 08:49:37 GMT ",
             "Sun Nov 06 08:49:37 94",
             "Sun Nov 36 08:49:37 1994",
+            "Wed Nov 31 08:49:37 1994",
+            "Thursday, 31-Nov-94 08:49:37 GMT",
             "Sun Nov  6 08:49:37\t1994",
         ] {
             assert_eq!(parse(text), None, "{text}");
@@ -254,6 +275,9 @@ mod tests {
     #[test]
     fn a_date_of_an_access_log() {
         assert_eq!(log_date(example()), "06/Nov/1994:08:49:37 +0000");
+        let time = example() + Duration::from_micros(7999);
+        assert_eq!(rfc_3339(time), "1994-11-06T08:49:37.007Z");
+        assert_eq!(rfc_3339(UNIX_EPOCH), "1970-01-01T00:00:00.000Z");
     }
 
     #[test]
@@ -270,6 +294,11 @@ mod tests {
             "Mon, 02 Mar 2026 23:60:00 GMT",
             "Mon, 02 Mar 2026 23:00:61 GMT",
             "Mon, 32 Mar 2026 23:00:00 GMT",
+            "Mon, 31 Apr 2026 23:00:00 GMT",
+            "Mon, 29 Feb 2026 23:00:00 GMT",
+            "Mon, 29 Feb 2100 23:00:00 GMT",
+            "Sat, 30 Feb 2999 00:00:00 GMT",
+            "Sun, 30 Feb 2000 00:00:00 GMT",
             "Mon, 00 Mar 2026 23:00:00 GMT",
             "Mon, +2 Mar 2026 23:00:00 GMT",
             "Mon,  2 Mar 2026 23:00:00 GMT",

@@ -133,14 +133,14 @@ pub fn open_beneath(folder: &File, path: &Path) -> io::Result<File> {
         let error = io::Error::last_os_error();
         match error.kind() {
             // A signal; or a folder on the way was renamed just now; or another program has a lease on
-            // the file (fcntl(2)), and the system asks it to end that: it takes longer than these tries.
+            // the file (fcntl(2)), which takes longer to end than these tries.
             ErrorKind::Interrupted | ErrorKind::WouldBlock => {}
             // What a sandbox says of a call that it does not know.
             _ if error.raw_os_error() == Some(EPERM) => return Err(ErrorKind::Unsupported.into()),
             _ => return Err(error),
         }
     }
-    Err(ErrorKind::ResourceBusy.into())
+    Err(ErrorKind::WouldBlock.into())
 }
 
 pub fn path_of(file: &File) -> Option<PathBuf> {

@@ -269,7 +269,8 @@ pub fn is_same_file(file: &File, path: &Path) -> io::Result<bool> {
 ///
 /// # Errors
 /// The system's error. `CrossesDevices` (EXDEV): the path leads out of the folder, or has a link with an
-/// absolute path. `Unsupported`: only Linux has such a call, from version 5.6 on, and a sandbox may forbid it.
+/// absolute path. `WouldBlock`: another program has a lease on the file. `Unsupported`: only Linux has such a
+/// call, from version 5.6 on, and a sandbox may forbid it.
 pub fn open_beneath(folder: &File, path: &Path) -> io::Result<File> {
     system::open_beneath(folder, path)
 }

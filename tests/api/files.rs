@@ -193,6 +193,7 @@ fn the_conditions_of_a_request_have_the_order_of_the_rfc() {
         (format!("If-Modified-Since: {AFTER}"), 304),
         (format!("If-Modified-Since: {BEFORE}"), 200),
         ("If-Modified-Since: yesterday".into(), 200),
+        ("If-Modified-Since: Sat, 30 Feb 2999 00:00:00 GMT".into(), 200),
         (format!("If-Modified-Since: {SAME}\r\nIf-Modified-Since: {SAME}"), 200),
         // If-Match: strongly compared, and before If-Unmodified-Since and all others.
         (format!("If-Match: {etag}"), 200),
@@ -207,6 +208,7 @@ fn the_conditions_of_a_request_have_the_order_of_the_rfc() {
         (format!("If-Unmodified-Since: {SAME}"), 200),
         (format!("If-Unmodified-Since: {BEFORE}"), 412),
         ("If-Unmodified-Since: yesterday".into(), 200),
+        ("If-Unmodified-Since: Fri, 29 Feb 1900 00:00:00 GMT".into(), 200),
         (format!("If-Unmodified-Since: {BEFORE}\r\nIf-None-Match: {etag}"), 412),
         // Range and If-Range come last.
         ("Range: bytes=0-1".into(), 206),

@@ -54,7 +54,7 @@ fn each_flag_of_the_files_has_an_effect() {
     assert_eq!(server.get("/docs").field("Location"), Some("/docs/"));
     assert!(server.get("/docs/").text().contains("<h1>/docs/</h1>"));
     assert_eq!(server.get("/none").text(), "content");
-    let variables = [("OPENKITCHEN_HEADER", "A: 1\nB: 2"), ("OPENKITCHEN_LIST", "yes")];
+    let variables = [("OPENKITCHEN_HEADER", "A: 1\r\nB: 2\n"), ("OPENKITCHEN_LIST", "yes")];
     let server = ServerProcess::start(serve(&folder, "").envs(variables));
     let list = server.get("/docs/");
     assert_eq!((list.status, list.field("A"), list.field("B")), (200, Some("1"), Some("2")));
@@ -65,6 +65,65 @@ fn each_flag_of_the_files_has_an_effect() {
     let server = ServerProcess::start(command.args(["--header", "Cache-Control: no-store"]));
     for path in ["/", "/docs", "/none"] {
         assert_eq!(server.get(path).field("Cache-Control"), Some("no-store"), "{path}");
+    }
+}
+
+#[test]
+fn a_type_of_a_flag_is_that_of_its_files() {
+    let folder = folder();
+    for name in ["a.md", "a.glb", "LICENSE", "a.ts", "a.ts.br", "docs/a.ini", "404.html"] {
+        fs::write(folder.file(name), name).unwrap();
+    }
+    let types = |server: &ServerProcess| {
+        ["/a.md", "/a.glb", "/LICENSE", "/a.ts", "/docs/a.ini", "/a.txt", "/none"]
+            .map(|path| server.get(path).field("Content-Type").unwrap().to_owned())
+    };
+    let given = [".md=text/x-md", "glb=model/gltf-binary", "license=text/plain; charset=us-ascii"];
+    let more = [".ts=text/typescript", ".HTML=application/xhtml+xml", "ini=a/b", "ini=c/d"];
+    let expected = [
+        "text/x-md; charset=utf-8",
+        "model/gltf-binary",
+        "text/plain; charset=us-ascii",
+        "text/typescript; charset=utf-8",
+        "c/d",
+        "text/plain; charset=utf-8",
+        "application/xhtml+xml",
+    ];
+    let all = [&given[..], &more].concat();
+    let mut command = serve(&folder, "");
+    command.args(all.iter().flat_map(|value| ["--type", value]));
+    let server = ServerProcess::start(&mut command);
+    assert_eq!(types(&server), expected);
+    // A script is not compressed, as the video of the table is.
+    let script = server.request("GET /a.ts", "Accept-Encoding: br\r\n", "");
+    assert_eq!((script.field("Content-Encoding"), script.text()), (Some("br"), "a.ts.br"));
+    let mut command = serve(&folder, "");
+    assert_eq!(
+        types(&ServerProcess::start(command.env("OPENKITCHEN_TYPE", all.join("\n")))),
+        expected
+    );
+    let of_table = types(&start(&folder, ""));
+    assert_eq!(of_table[..2], ["text/markdown; charset=utf-8", "application/octet-stream"]);
+}
+
+#[test]
+fn only_a_variable_has_a_value_on_each_line() {
+    let folder = folder();
+    for (flag, value, expected) in [
+        ("--header", "X: a\nY: b", "--header cannot be sent: the value of X holds \\n, which "),
+        ("--header", "X: a\r\nY: b", "--header cannot be sent: the value of X holds \\r, which "),
+        ("--header", "X: a\n", "--header cannot be sent: the value of X holds \\n, which "),
+        ("--type", "a=b/c\nd=e/f", "--type cannot be used: `b/c\\nd=e/f` is no media type, "),
+    ] {
+        let ended = run(serve(&folder, "").args([flag, value]));
+        assert_eq!((ended.code, &*ended.stdout), (Some(2), ""), "{value:?}: {ended:?}");
+        assert!(ended.stderr.contains(expected), "{value:?}: {}", ended.stderr);
+    }
+    for (variable, value) in [("HEADER", "X: a\nY"), ("TYPE", "a=b/c\nd")] {
+        let ended = run(serve(&folder, "").env(format!("OPENKITCHEN_{variable}"), value));
+        let last = value.lines().last().unwrap();
+        let expected = format!(", not `{last}`\n");
+        assert!(ended.code == Some(2) && ended.stderr.contains(&expected), "{}", ended.stderr);
     }
 }
 
@@ -96,7 +155,7 @@ fn an_error_of_the_command_line_says_what_to_do() {
         (format!("serve {path}a.txt"), 2, "a.txt` is no directory; serve the one that it is in: "),
         ("serve Cargo.toml".into(), 2, "it is in: openkitchen serve .\n"),
         (format!("serve {path} --listen 0.0.0.0"), 2, "write it like 0.0.0.0:8080\n"),
-        (format!("serve {path} --listen 80x"), 2, "write it like 80x:8080\n"),
+        (format!("serve {path} --listen 80x"), 2, "like 127.0.0.1:8080 or [::1]:8080\n"),
         (format!("serve {path} --listen :80"), 2, "write it like 0.0.0.0:80\n"),
         (format!("serve {path} --header="), 2, "--header takes a field such as "),
         (format!("serve {path} --header X-One"), 2, "--header takes a field such as "),
@@ -106,8 +165,28 @@ fn an_error_of_the_command_line_says_what_to_do() {
         (format!("serve {path} --fallback ../x"), 2, "it is no file of the directory; write "),
         (format!("serve {path} --fallback /index.html"), 2, "--fallback index.html\n"),
         (format!("serve {path} --max-age 1.5"), 2, "--max-age takes a number of seconds"),
-        (format!("serve {path} --log json"), 2, "--log takes off or combined, not `json`"),
-        (format!("serve {path} --log combined --trace"), 2, "both print on stdout"),
+        (format!("serve {path} --log xml"), 2, "--log takes combined, json or off, not `xml`"),
+        (
+            format!("serve {path} --log combined --trace"),
+            2,
+            "--log combined and --trace both print",
+        ),
+        (format!("serve {path} --log json --trace"), 2, "--log json and --trace both print"),
+        (format!("serve {path} --type"), 2, "--type needs a value: --type EXT=TYPE"),
+        (format!("serve {path} --type="), 2, "--type takes an extension and a media type, such "),
+        (
+            format!("serve {path} --type .md"),
+            2,
+            "--type takes an extension and a media type, such ",
+        ),
+        (format!("serve {path} --type =a/b"), 2, "--type cannot be used: `` is no extension: "),
+        (
+            format!("serve {path} --type tar.gz=a/b"),
+            2,
+            "`tar.gz` is no extension: an extension is ",
+        ),
+        (format!("serve {path} --type .md="), 2, "`` is no media type, such as `text/plain`"),
+        (format!("serve {path} --type .md=text"), 2, "`text` is no media type, such as "),
         (format!("serve {path} --auth a:b"), 2, "--auth is unknown; set OPENKITCHEN_AUTH=user:"),
         (format!("serve {path} -p 80"), 2, "-p is unknown; write --listen 127.0.0.1:80\n"),
         (format!("serve {path} -p80"), 2, "-p80 is unknown; write --listen 127.0.0.1:80\n"),
@@ -116,6 +195,7 @@ fn an_error_of_the_command_line_says_what_to_do() {
         (format!("serve {path} --host 0.0.0.0"), 2, "--host is unknown; write --listen "),
         (format!("serve {path} --spa"), 2, "--spa is unknown; for a single-page application "),
         (format!("serve {path} --cors"), 2, "write --header 'Access-Control-Allow-Origin: *'\n"),
+        (format!("serve {path} --mimetypes f"), 2, "write --type EXT=TYPE for each extension\n"),
         (format!("serve {path} --lst"), 2, "--lst is unknown; did you mean --list?"),
         ("--port=81".into(), 2, "--port is unknown; write --listen 127.0.0.1:81\n"),
         ("--spa".into(), 2, "--spa is unknown\n"),
@@ -186,6 +266,136 @@ fn the_log_has_a_line_for_each_exchange_in_the_combined_format() {
     }
 }
 
+/// The objects of a log as JSON: what each has, without its time, its duration and its connection. Each line
+/// must be JSON for Python, and shorter than 4 KiB.
+fn objects(log: &Path) -> Vec<String> {
+    let program = "import json, re, sys\n\
+        def once(pairs):\n\
+        \x20   assert len(dict(pairs)) == len(pairs), pairs\n\
+        \x20   return dict(pairs)\n\
+        for line in sys.stdin.buffer:\n\
+        \x20   assert len(line) < 4096 and line.endswith(b'\\n'), line\n\
+        \x20   it = json.loads(line.decode('utf-8', 'strict'), object_pairs_hook=once)\n\
+        \x20   if it['kind'] == 'exchange':\n\
+        \x20       assert re.fullmatch(r'\\d{4}-\\d\\d-\\d\\dT\\d\\d:\\d\\d:\\d\\d\\.\\d{3}Z', it.pop('time')), line\n\
+        \x20       assert 0 <= it.pop('took_ms') < 10_000 and it.pop('connection') > 0, line\n\
+        \x20       assert it.pop('client') == '127.0.0.1', line\n\
+        \x20   print(json.dumps(list(it.values())))\n";
+    let mut python = Command::new("python3");
+    let output = python.args(["-c", program]).stdin(fs::File::open(log).unwrap()).output().unwrap();
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{stderr}");
+    String::from_utf8(output.stdout).unwrap().lines().map(str::to_owned).collect()
+}
+
+#[test]
+fn the_log_as_json_has_an_object_for_each_exchange() {
+    if !need("python3", "python3 --version") {
+        return;
+    }
+    let folder = folder();
+    let log = folder.file("log");
+    let outputs = || [fs::File::create(&log).unwrap(), fs::File::create("/dev/null").unwrap()];
+    let mut command = serve(&folder, "--log json");
+    command.env("OPENKITCHEN_AUTH", "m\u{e9} \"x\":p");
+    let (server, address) = start_command(command, &folder, outputs());
+    // base64 of mé "x":p
+    let user = "Authorization: Basic bcOpICJ4Ijpw\r\n";
+    for request in [
+        format!("GET /a.txt?key=abc HTTP/1.1\r\nHost: h\r\n{user}Referer: http://h/?key=abc\r\n\r\n")
+            .as_bytes(),
+        "GET /none HTTP/1.0\r\nUser-Agent: caf\u{e9} \"\\ \u{202e}\r\n\r\n".as_bytes(),
+        b"HEAD /a.txt HTTP/1.1\r\nHost: h\r\nUser-Agent: caf\xe9\r\nReferer: /?token=\xff&\xfe\r\n\r\n",
+        b"nonsense \"\\ \x1b\x00 /?key=\xe2\x82\xac\r\n\r\n",
+        b"\x16\x03\x01\xff\n",
+        format!("GET /{} HTTP/1.1\r\nHost: h\r\n\r\n", "a".repeat(20_000)).as_bytes(),
+        b"GET /healthz HTTP/1.1\r\nHost: h\r\n\r\n",
+    ] {
+        let mut client = Client::connect(address);
+        client.send(request);
+        client.half_close();
+        client.read_to_end();
+    }
+    stop(server);
+    let whole = fs::read_to_string(&log).unwrap();
+    let [first, serving, exchanges @ ..] = &objects(&log)[..] else { panic!("{whole}") };
+    assert_eq!(*first, format!(r#"["listening", "{address}", "http://{address}"]"#));
+    assert_eq!(*serving, format!(r#"["serving", "{}"]"#, folder.file("").display()));
+    let unread = |line: &str, status: u16, bytes: &str| {
+        format!(r#"["exchange", null, null, null, null, {status}, {bytes}, null, null, "{line}"]"#)
+    };
+    let bytes = |index: usize| exchanges[index].split(", ").nth(6).unwrap();
+    let expected = [
+        r#"["exchange", "m\u00e9 \"x\"", "GET", "/a.txt?key=***", "HTTP/1.1", 200, 7, "http://h/?key=***", null, null]"#,
+        r#"["exchange", null, "GET", "/none", "HTTP/1.0", 401, X, null, "caf\u00e9 \"\\ \u202e", null]"#,
+        r#"["exchange", null, "HEAD", "/a.txt", "HTTP/1.1", 401, 0, "/?token=***&\u00fe", "caf\u00e9", null]"#,
+        &unread(r#"nonsense \"\\ \u001b\u0000 /?key=***"#, 400, bytes(3)),
+        &unread(r#"\u0016\u0003\u0001\u00ff"#, 400, bytes(4)),
+        &unread(&format!("GET /{}", "a".repeat(1019)), 414, bytes(5)),
+    ];
+    assert_eq!(exchanges, expected.map(|line| line.replace('X', bytes(1))), "{whole}");
+    let keys = ["kind", "time", "connection", "client", "user", "method", "target", "version"];
+    let keys = [&keys[..], &["status", "bytes", "took_ms", "referer", "user_agent", "first_line"]];
+    for line in whole.lines().skip(2) {
+        let found: Vec<&str> = line.split('"').collect();
+        let is_key = |index: &usize| found.get(index + 1).is_some_and(|it| it.starts_with(':'));
+        let found: Vec<&str> = (0..found.len()).filter(is_key).map(|index| found[index]).collect();
+        assert_eq!(found, keys.concat(), "{line}");
+    }
+}
+
+#[test]
+fn every_line_of_the_log_is_json_whatever_a_client_sends() {
+    if !need("python3", "python3 --version") {
+        return;
+    }
+    let folder = folder();
+    let log = folder.file("log");
+    let outputs = [fs::File::create(&log).unwrap(), fs::File::create("/dev/null").unwrap()];
+    let (server, address) = start_with(&folder, "--log json", outputs);
+    let mut state = 1_u64;
+    let mut random = || {
+        state =
+            state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        (state >> 33) as usize
+    };
+    for round in 0..300 {
+        // Bytes of every value; then such as may stand in a field; then a few that matter in JSON.
+        let mut byte = |_: usize| match round % 3 {
+            0 => random() as u8,
+            1 => [b'\t', random() as u8 | 0x80, b' ' + (random() % 95) as u8][random() % 3],
+            _ => b"\"\\/\xe2\x80\xae{},:u\xc2\x85\xed\xa0\x80"[random() % 16],
+        };
+        let length = if round % 10 == 0 { 3000 } else { 40 };
+        let [target, field, other, line]: [Vec<u8>; 4] =
+            std::array::from_fn(|_| (0..length).map(&mut byte).collect());
+        let requests = [
+            [b"GET /", &target[..], b" HTTP/1.1\r\nHost: h\r\n\r\n"].concat(),
+            [
+                b"GET /a.txt HTTP/1.1\r\nHost: h\r\nUser-Agent: ",
+                &field[..],
+                b"\r\nReferer: /?key=",
+                &other,
+                b"\r\n\r\n",
+            ]
+            .concat(),
+            line,
+        ];
+        for request in requests {
+            let mut client = Client::connect(address);
+            client.send(request);
+            client.half_close();
+            client.read_to_end();
+        }
+    }
+    stop(server);
+    let exchanges = objects(&log).into_iter().filter(|line| line.starts_with("[\"exchange\""));
+    let exchanges: Vec<String> = exchanges.collect();
+    assert!(exchanges.len() > 800, "{}", exchanges.len());
+    let has = |status: &str| exchanges.iter().any(|line| line.contains(status));
+    assert!(has(" 200, 7, ") && has(" 400, ") && has(" null, \""));
+}
+
 #[test]
 fn goaccess_reads_the_log() {
     if !need("goaccess", "goaccess --version") {
@@ -244,8 +454,16 @@ fn start_with(
     flags: &str,
     [stdout, stderr]: [impl Into<Stdio>; 2],
 ) -> (Process, SocketAddr) {
+    start_command(serve(folder, flags), folder, [stdout, stderr])
+}
+
+/// Starts this command so.
+fn start_command(
+    mut command: Command,
+    folder: &Folder,
+    [stdout, stderr]: [impl Into<Stdio>; 2],
+) -> (Process, SocketAddr) {
     let port_file = folder.file("port");
-    let mut command = serve(folder, flags);
     command.arg("--port-file").arg(&port_file).stdout(stdout).stderr(stderr);
     let mut process = Process::spawn(&mut command);
     let since = Instant::now();
@@ -354,6 +572,62 @@ fn lines_that_are_lost_are_counted_in_their_place_and_on_stderr() {
     let exit = server.stop();
     let last = format!("warn: {lost} lines of stdout were lost");
     assert!(lost > 100 && exit.stderr.contains(&last), "{last}: {}", exit.stderr);
+}
+
+#[test]
+fn lines_that_are_lost_are_an_object_of_the_log_as_json() {
+    let folder = folder();
+    let (mut reader, pipe) = io::pipe().unwrap();
+    let (server, address) = start_with(&folder, "--log json", [pipe.into(), Stdio::null()]);
+    // More lines than the pipe and the queue hold.
+    flood(address, 1000);
+    let reading = thread::spawn(move || {
+        let mut log = String::new();
+        reader.read_to_string(&mut log).map(|_| log)
+    });
+    stop(server);
+    let log = reading.join().unwrap().unwrap();
+    let lines = |start: &str| log.lines().filter(|line| line.starts_with(start)).count();
+    let kept = lines("{\"kind\":\"exchange\",");
+    let lost = log.lines().filter_map(|line| line.strip_prefix("{\"kind\":\"lost\",\"lines\":"));
+    let lost = lost.map(|rest| rest.trim_end_matches('}').parse::<usize>().unwrap());
+    let lost: usize = lost.sum();
+    assert!(lost > 0 && kept + lost == 2000, "{kept} lines, {lost} lost");
+    assert!(log.lines().all(|line| line.starts_with('{') && line.ends_with('}')), "{log}");
+}
+
+#[test]
+fn a_file_with_a_lease_is_sent_when_the_lease_has_ended() {
+    if !need("python3", "python3 --version") {
+        return;
+    }
+    let folder = folder();
+    let path = folder.file("a.txt");
+    std::os::unix::fs::symlink(&path, folder.file("link.txt")).unwrap();
+    let server = start(&folder, "");
+    for (name, seconds, status) in
+        [("a.txt", 0.2, 200), ("link.txt", 0.2, 200), ("a.txt", 60.0, 503)]
+    {
+        let program = "import fcntl, os, signal, sys, time\n\
+            file = os.open(sys.argv[1], os.O_RDWR)\n\
+            def end(*_):\n\
+            \x20   time.sleep(float(sys.argv[2]))\n\
+            \x20   fcntl.fcntl(file, fcntl.F_SETLEASE, fcntl.F_UNLCK)\n\
+            signal.signal(signal.SIGIO, end)\n\
+            fcntl.fcntl(file, fcntl.F_SETLEASE, fcntl.F_WRLCK)\n\
+            print('leased', flush=True)\n\
+            while True: signal.pause()\n";
+        let (mut reader, writer) = io::pipe().unwrap();
+        let mut python = Command::new("python3");
+        python.args(["-c", program]).arg(&path).arg(seconds.to_string()).stdout(writer);
+        let _python = Process::spawn(&mut python);
+        reader.read_exact(&mut [0; 6]).unwrap();
+        let since = Instant::now();
+        let response = server.get(&format!("/{name}"));
+        assert_eq!(response.status, status, "{name}: {}", response.text());
+        let took = since.elapsed();
+        assert!(took >= Duration::from_millis(200) && took < Duration::from_secs(5), "{took:?}");
+    }
 }
 
 #[test]

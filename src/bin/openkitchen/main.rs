@@ -8,6 +8,7 @@
 #![warn(clippy::unwrap_used, clippy::print_stdout, clippy::print_stderr)]
 
 mod command;
+mod json;
 #[cfg(feature = "site")]
 mod site;
 

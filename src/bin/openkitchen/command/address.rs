@@ -3,15 +3,24 @@
 use std::ffi::OsStr;
 
 use super::CliError;
-use super::flags::{self, ADDRESS};
+use super::flags;
 
-/// Returns `host:port` for what the user typed: `host:port`, a port alone, `:5000`, or a URL. A port
-/// alone is one of this machine, and its server may listen at 127.0.0.1 or at ::1: so its host is
-/// localhost, which is both.
+/// Returns `host:port` for what the user typed as ADDR: see [`authority_of`].
 ///
 /// # Errors
 /// What an address looks like.
+#[cfg(feature = "tools")]
 pub fn authority(typed: &OsStr) -> Result<String, CliError> {
+    authority_of("ADDR", flags::ADDRESS, typed)
+}
+
+/// Returns `host:port` for what the user typed: `host:port`, a port alone, `:5000`, or a URL. A port
+/// alone is one of this machine, and its server may listen at 127.0.0.1 or at ::1: so its host is
+/// localhost, which is both. An error has the name of the argument, and says what it should be.
+///
+/// # Errors
+/// What an address looks like.
+pub fn authority_of(argument: &str, wanted: &str, typed: &OsStr) -> Result<String, CliError> {
     let typed = &*typed.to_string_lossy();
     if typed.starts_with("https:") {
         let sentence = "https means TLS, which openkitchen does not speak: \
@@ -22,8 +31,8 @@ pub fn authority(typed: &OsStr) -> Result<String, CliError> {
     let after_scheme = typed.split_once("://").map_or(typed, |(_, rest)| rest);
     let mut parts = after_scheme.trim_start_matches('/').split(['/', '?', '#']);
     if parts.next().is_some_and(|part| part.contains('@')) {
-        let sentence = "ADDR takes no user name and no password: leave out what is before the @";
-        return Err(CliError::Usage(sentence.into()));
+        let sentence = "takes no user name and no password: leave out what is before the @";
+        return Err(CliError::Usage(format!("{argument} {sentence}")));
     }
     let url = typed.strip_prefix("http://");
     let bare = url.unwrap_or(typed);
@@ -38,7 +47,9 @@ pub fn authority(typed: &OsStr) -> Result<String, CliError> {
         .or_else(|| flags::address(bare))
         .or(with_default)
         .filter(|_| !has_port_0) // no server listens there
-        .ok_or_else(|| CliError::Usage(format!("ADDR takes {ADDRESS}, or a port, not `{typed}`")))
+        .ok_or_else(|| {
+            CliError::Usage(format!("{argument} takes {wanted}, or a port, not `{typed}`"))
+        })
 }
 
 /// The host of a server in the field Host. The port 80 is left out (RFC 9110 section 4.2.3).
@@ -47,7 +58,7 @@ pub fn host(authority: &str) -> &str {
     authority.strip_suffix(":80").unwrap_or(authority)
 }
 
-#[cfg(test)]
+#[cfg(all(test, feature = "tools"))]
 mod tests {
     use super::*;
 
@@ -66,7 +77,6 @@ mod tests {
         ] {
             assert_eq!(authority(OsStr::new(typed)), Ok(address.to_owned()), "{typed}");
         }
-        #[cfg(feature = "tools")]
         assert_eq!([host("h.test:80"), host("[::1]:8080")], ["h.test", "[::1]:8080"]);
         for typed in [
             "",

@@ -9,6 +9,7 @@ use openkitchen::sys::{self, NO_ADDRESS, UNIX_PREFIX};
 use openkitchen::{Listener, StartError};
 
 use super::flags;
+use crate::json;
 
 /// The listeners of a command, and their addresses.
 pub struct Bound {
@@ -22,6 +23,20 @@ pub struct Bound {
 }
 
 impl Bound {
+    /// The lines about addresses that are left out.
+    pub fn left_out(&self) -> impl Iterator<Item = &str> {
+        self.lines[self.addresses.len()..].iter().map(String::as_str)
+    }
+
+    /// The listeners as lines of JSON, for a program that reads them.
+    pub fn json_lines(&self) -> impl Iterator<Item = String> {
+        self.names.iter().map(|name| {
+            let scheme = if name.starts_with(UNIX_PREFIX) { "" } else { "http://" };
+            let url = json::string(&format!("{scheme}{name}"));
+            json::line("listening", [("address", json::string(name)), ("url", url)])
+        })
+    }
+
     /// The first address of TCP, if there is one.
     #[cfg(feature = "site")]
     pub fn first(&self) -> SocketAddr {
@@ -102,10 +117,13 @@ fn bound(listeners: Vec<Listener>, left_out: Vec<String>) -> Result<Bound, Strin
 fn resolve(address: &str, port: &str) -> Result<Vec<SocketAddr>, String> {
     let addresses = address.to_socket_addrs().map_err(|_| {
         let example = format!("127.0.0.1:{port} or [::1]:{port}");
-        let is_name = !address.is_empty() && !address.contains([':', '*', ' ', '/']);
+        // A name that begins with a digit is a misspelt port or address.
+        let is_name = address.starts_with(char::is_alphabetic);
+        let is_name = is_name && !address.contains([':', '*', ' ', '/']);
         let meant = with_port(address, port).or(is_name.then(|| format!("{address}:{port}")));
         // A host that has no address is not meant either.
-        let example = meant.filter(|meant| meant != address).unwrap_or(example);
+        let is_possible = |meant: &String| meant != address && meant.to_socket_addrs().is_ok();
+        let example = meant.filter(is_possible).unwrap_or(example);
         format!("`{address}` is not an address to listen on; write it like {example}")
     })?;
     Ok(addresses.collect())
@@ -160,6 +178,12 @@ mod tests {
             ("[::]", "write it like [::]:8080"),
             ("::1", "write it like [::1]:8080"),
             ("localhost", "write it like localhost:8080"),
+            ("80x", "write it like 127.0.0.1:8080 or [::1]:8080"),
+            ("99999", "write it like 127.0.0.1:8080 or [::1]:8080"),
+            ("300.0.0.1", "write it like 127.0.0.1:8080 or [::1]:8080"),
+            ("*:80x", "write it like 127.0.0.1:8080 or [::1]:8080"),
+            // No label of a name is so long.
+            (&"x".repeat(64), "write it like 127.0.0.1:8080 or [::1]:8080"),
         ] {
             let sentence = bind(&[typed.into()], "127.0.0.1:8080").err().unwrap();
             assert!(sentence.ends_with(expected), "{typed}: {sentence}");

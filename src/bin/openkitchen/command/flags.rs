@@ -120,6 +120,9 @@ impl<O> CommandLine<O> {
     }
 }
 
+/// The flags whose variable has several values, each on a line of its own.
+const ONE_ON_EACH_LINE: [&str; 2] = ["header", "type"];
+
 /// Sets the options from the command line, and the others from the environment. `--` ends the flags.
 ///
 /// # Errors
@@ -176,8 +179,12 @@ pub fn parse<O>(
             continue;
         };
         let is_on = !flag.value.is_empty() || switch(&value, &variable)?;
-        if is_on {
-            flag.set(options, &value, &variable)?;
+        match value.to_str().filter(|_| ONE_ON_EACH_LINE.contains(&flag.name)) {
+            Some(lines) => {
+                lines.lines().try_for_each(|line| flag.set(options, OsStr::new(line), &variable))?
+            }
+            None if is_on => flag.set(options, &value, &variable)?,
+            None => {}
         }
     }
     Ok(ParsedArgs::Do(others))
@@ -210,7 +217,7 @@ const LISTEN: &str = "write --listen";
 /// Flags that people know from other servers: their names, the flag of ours that a command must have, and
 /// what to do.
 #[rustfmt::skip]
-const FLAGS_OF_OTHERS: [(&[&str], &str, &str); 8] = [
+const FLAGS_OF_OTHERS: [(&[&str], &str, &str); 9] = [
     (&["p", "port", "b", "bind", "a", "addr", "address", "host", "hostname", "l", "i", "interfaces"],
         "listen", LISTEN),
     (&["spa", "single", "page-fallback", "index", "try-file"], "fallback",
@@ -221,6 +228,7 @@ const FLAGS_OF_OTHERS: [(&[&str], &str, &str); 8] = [
     (&["directory-listing", "autoindex", "z"], "list", "write --list"),
     (&["cors"], "header", "write --header 'Access-Control-Allow-Origin: *'"),
     (&["cache", "c"], "max-age", "write --max-age SECONDS"),
+    (&["mimetypes", "default-mimetype"], "type", "write --type EXT=TYPE for each extension"),
     (&["q", "quiet", "no-log", "no-request-logging"], "log", "write --log off"),
 ];
 
@@ -314,15 +322,11 @@ pub fn address(value: &str) -> Option<String> {
 }
 
 /// Adds addresses to listen on: an address, or a port alone, or several with commas or spaces between. They
-/// are checked when they are bound.
-///
-/// # Errors
-/// The value is not UTF-8.
-pub fn listen(addresses: &mut Vec<String>, value: &OsStr) -> Result<(), &'static str> {
-    let value = value.to_str().ok_or(ADDRESS)?;
-    let all = value.split([',', ' ']).filter(|one| !one.is_empty());
+/// are checked when they are bound. `None` if the value is not UTF-8.
+pub fn listen(addresses: &mut Vec<String>, value: &OsStr) -> Option<()> {
+    let all = value.to_str()?.split([',', ' ']).filter(|one| !one.is_empty());
     addresses.extend(all.map(|one| address(one).unwrap_or_else(|| one.to_string())));
-    Ok(())
+    Some(())
 }
 
 /// Reads a number from 1 up.
@@ -354,7 +358,10 @@ pub fn time_or_none(value: &OsStr) -> Option<Duration> {
 }
 
 /// What an error says that the value should be. See [`address`].
+#[cfg(feature = "site")]
 pub const ADDRESS: &str = "an address such as 127.0.0.1:5000";
+/// The same for a server of files, whose port is another one.
+pub const FILES_ADDRESS: &str = "an address such as 127.0.0.1:8080";
 /// See [`count`].
 pub const NUMBER: &str = "a number from 1 up";
 /// See [`bytes`].
@@ -369,7 +376,7 @@ mod tests {
     #[test]
     fn what_a_small_binary_lacks_is_told() {
         let flags: [Flag<()>; 0] = [];
-        let CliError::Usage(sentence) = unknown(&flags, OsStr::new("--trace")) else {
+        let CliError::Usage(sentence) = unknown(&flags, OsStr::new("--trace"), None) else {
             panic!("another error");
         };
         let warning = unknown_variable(&flags, OsStr::new("OPENKITCHEN_TRACE"), OsStr::new("1"));

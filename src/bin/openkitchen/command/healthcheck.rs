@@ -13,7 +13,7 @@ use openkitchen::message::outline::Outline;
 use openkitchen::play::connect;
 use openkitchen::sys::{UNIX_PREFIX, connect_path};
 
-use super::flags::{self, ADDRESS, CommandLine, Flag, SECONDS, listen, time};
+use super::flags::{self, CommandLine, FILES_ADDRESS, Flag, SECONDS, listen, time};
 use super::{CliError, address};
 
 /// The longest head of a response that is read, interim responses before it included.
@@ -28,7 +28,7 @@ struct HealthcheckOptions {
 #[rustfmt::skip]
 const FLAGS: [Flag<HealthcheckOptions>; 2] = [
     Flag { name: "listen", value: "ADDR", help: "the server's --listen, where no URL is given",
-        apply: |options, value| listen(&mut options.listen, value) },
+        apply: |options, value| listen(&mut options.listen, value).ok_or(FILES_ADDRESS) },
     Flag { name: "timeout", value: "S", help: "seconds for all of it [5]",
         apply: |options, value| { options.timeout = time(value).ok_or(SECONDS)?; Ok(()) } },
 ];
@@ -68,7 +68,7 @@ pub fn command(arguments: &[OsString]) -> Result<ExitCode, CliError> {
     let text = url.to_string_lossy();
     let (authority, path) = match text.starts_with(UNIX_PREFIX) {
         true => (text.into_owned(), "/healthz".to_owned()),
-        false => (reachable(&address::authority(&url)?), target(&text)?),
+        false => (reachable(&address::authority_of("URL", FILES_ADDRESS, &url)?), target(&text)?),
     };
     match status(&authority, &path, options.timeout) {
         Ok(200..300) => Ok(ExitCode::SUCCESS),
@@ -85,7 +85,9 @@ fn listened(listen: &[String]) -> Result<&str, CliError> {
             Ok(first)
         }
         // A server does not take it either.
-        Some(first) => Err(CliError::Usage(format!("--listen takes {ADDRESS}, not `{first}`"))),
+        Some(first) => {
+            Err(CliError::Usage(format!("--listen takes {FILES_ADDRESS}, not `{first}`")))
+        }
     }
 }
 

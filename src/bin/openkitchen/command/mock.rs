@@ -19,10 +19,10 @@ use openkitchen::transcript::{Item, Printer, Prose};
 use openkitchen::{Difference, Listener, Mock, MockVerdict};
 
 use super::bind::Bound;
-use super::flags::{CommandLine, Flag, SECONDS, listen, time};
+use super::flags::{ADDRESS, CommandLine, Flag, SECONDS, listen, time};
 use super::port_file::PortFile;
 use super::{CliError, NO_CONNECTION, bind, logging, print, script};
-use crate::site::json;
+use crate::json;
 
 /// Exit code: the client did not send what the transcript has.
 const DIFFERENT: u8 = 1;
@@ -59,7 +59,7 @@ impl Default for MockOptions {
 #[rustfmt::skip]
 const FLAGS: [Flag<MockOptions>; 8] = [
     Flag { name: "listen", value: "ADDR", help: "address [127.0.0.1:0] or unix:PATH; port 0: any free",
-        apply: |options, value| listen(&mut options.listen, value) },
+        apply: |options, value| listen(&mut options.listen, value).ok_or(ADDRESS) },
     Flag { name: "port-file", value: "FILE", help: "write the address in use to FILE",
         apply: |options, value| { options.port_file = Some(value.into()); Ok(()) } },
     Flag { name: "loop", value: "", help: "play again for each connection, until a signal",
@@ -251,10 +251,7 @@ struct MockOutput {
 impl MockOutput {
     fn start(&self, bound: &Bound, recorder: Option<&Recorder>) {
         if self.json {
-            for listener in &bound.listeners {
-                let (name, url) = (json::string(&listener.name()), json::string(&listener.url()));
-                object("listening", [("address", name), ("url", url)]);
-            }
+            bound.json_lines().for_each(|line| drop(print(&line)));
             return;
         }
         bound.lines.iter().for_each(|line| self.prose(line));
@@ -357,8 +354,7 @@ fn word(verdict: MockVerdict) -> &'static str {
 
 /// Prints a JSON object with this kind on a line.
 fn object<const N: usize>(kind: &str, members: [(&str, String); N]) {
-    let kind = ("kind", json::string(kind));
-    let _ = print(&format!("{}\n", json::object([kind].into_iter().chain(members))));
+    let _ = print(&json::line(kind, members));
 }
 
 #[test]

@@ -3,7 +3,7 @@
 use std::ffi::OsString;
 use std::path::PathBuf;
 
-use super::flags::{CommandLine, Flag, joined, listen};
+use super::flags::{ADDRESS, CommandLine, Flag, joined, listen};
 use super::server::{HasServer, ServerOptions};
 use super::{CliError, print, unknown_command};
 
@@ -49,7 +49,7 @@ impl Default for SiteOptions {
 #[rustfmt::skip]
 const OWN_FLAGS: [Flag<SiteOptions>; 10] = [
     Flag { name: "listen", value: "ADDR", help: "address [127.0.0.1:5000] or unix:PATH; port 0: any free",
-        apply: |options, value| listen(&mut options.server.listen, value) },
+        apply: |options, value| listen(&mut options.server.listen, value).ok_or(ADDRESS) },
     Flag { name: "port-file", value: "FILE", help: "write the address in use to FILE",
         apply: |options, value| { options.server.port_file = Some(value.into()); Ok(()) } },
     Flag { name: "data", value: "FILE", help: "keep likes in FILE [~/.local/state/openkitchen/likes]",

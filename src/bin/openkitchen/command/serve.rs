@@ -12,14 +12,14 @@ use openkitchen::{BadField, Files, Health, Request, Response, Routes, Server, ge
 
 use super::access_log::AccessLog;
 use super::auth::{Auth, unauthorized};
-use super::flags::{CommandLine, Flag, joined, listen};
+use super::bind::Bound;
+use super::flags::{CommandLine, FILES_ADDRESS, Flag, joined, listen};
 use super::port_file::PortFile;
 use super::server::{HasServer, ServerOptions};
-#[cfg(not(feature = "site"))]
-use super::stdout::print_line;
 #[cfg(feature = "site")]
 use super::viewers::Viewers;
-use super::{CliError, bind, logging, server};
+use super::{CliError, bind, logging, server, stdout};
+use crate::json;
 
 /// What the flags set.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -30,6 +30,8 @@ struct ServeOptions {
     /// Names and values.
     headers: Vec<(String, String)>,
     max_age: Option<u64>,
+    /// Extensions and media types.
+    types: Vec<(String, String)>,
     log: Option<LogFormat>,
     trace: bool,
 }
@@ -39,6 +41,17 @@ struct ServeOptions {
 enum LogFormat {
     Off,
     Combined,
+    Json,
+}
+
+impl LogFormat {
+    fn name(self) -> &'static str {
+        match self {
+            LogFormat::Off => "off",
+            LogFormat::Combined => "combined",
+            LogFormat::Json => "json",
+        }
+    }
 }
 
 impl HasServer for ServeOptions {
@@ -48,12 +61,12 @@ impl HasServer for ServeOptions {
 }
 
 /// How many they are: a binary without the site has no trace either.
-const OWN_FLAG_COUNT: usize = if cfg!(feature = "site") { 8 } else { 7 };
+const OWN_FLAG_COUNT: usize = if cfg!(feature = "site") { 9 } else { 8 };
 
 #[rustfmt::skip]
 const OWN_FLAGS: [Flag<ServeOptions>; OWN_FLAG_COUNT] = [
     Flag { name: "listen", value: "ADDR", help: "address or unix:PATH [127.0.0.1:8080]; may be repeated",
-        apply: |options, value| listen(&mut options.server.listen, value) },
+        apply: |options, value| listen(&mut options.server.listen, value).ok_or(FILES_ADDRESS) },
     Flag { name: "port-file", value: "FILE", help: "write the addresses in use to FILE, one on each line",
         apply: |options, value| { options.server.port_file = Some(value.into()); Ok(()) } },
     Flag { name: "list", value: "", help: "list the files of a directory without index.html",
@@ -61,10 +74,12 @@ const OWN_FLAGS: [Flag<ServeOptions>; OWN_FLAG_COUNT] = [
     Flag { name: "fallback", value: "FILE", help: "send FILE of DIR where there is none: single-page apps",
         apply: |options, value| { options.fallback = Some(value.into()); Ok(()) } },
     Flag { name: "header", value: "FIELD", help: "add 'Name: value' to every response; may be repeated",
-        apply: |options, value| headers(&mut options.headers, value) },
+        apply: |options, value| { options.headers.push(header(value).ok_or(FIELD)?); Ok(()) } },
     Flag { name: "max-age", value: "S", help: "seconds for which a cache may keep a file unasked",
         apply: |options, value| { options.max_age = Some(seconds(value).ok_or(WHOLE_SECONDS)?); Ok(()) } },
-    Flag { name: "log", value: "FORMAT", help: "off or combined, a line for each exchange [combined]",
+    Flag { name: "type", value: "EXT=TYPE", help: "media type, as in .md=text/plain; may be repeated",
+        apply: |options, value| { options.types.push(media_type(value).ok_or(TYPE)?); Ok(()) } },
+    Flag { name: "log", value: "FORMAT", help: "a line per exchange: combined, json or off [combined]",
         apply: |options, value| { options.log = Some(log_format(value).ok_or(FORMATS)?); Ok(()) } },
     #[cfg(feature = "site")]
     Flag { name: "trace", value: "", help: "print each exchange, byte for byte; turns the log off",
@@ -77,8 +92,10 @@ const FLAGS: [Flag<ServeOptions>; OWN_FLAG_COUNT + 11] =
 /// What an error says that the value should be. See [`seconds`].
 const WHOLE_SECONDS: &str = "a number of seconds from 0 up";
 /// See [`log_format`].
-const FORMATS: &str = "off or combined";
-/// See [`headers`].
+const FORMATS: &str = "combined, json or off";
+/// See [`media_type`].
+const TYPE: &str = "an extension and a media type, such as .md=text/plain";
+/// See [`header`].
 const FIELD: &str = "a field such as 'X-Frame-Options: DENY'";
 
 fn seconds(value: &OsStr) -> Option<u64> {
@@ -86,20 +103,20 @@ fn seconds(value: &OsStr) -> Option<u64> {
 }
 
 fn log_format(value: &OsStr) -> Option<LogFormat> {
-    match value.to_str()? {
-        "off" => Some(LogFormat::Off),
-        "combined" => Some(LogFormat::Combined),
-        _ => None,
-    }
+    let formats = [LogFormat::Off, LogFormat::Combined, LogFormat::Json];
+    formats.into_iter().find(|format| value == format.name())
 }
 
-/// Adds fields. A variable has several of them on lines of their own.
-fn headers(headers: &mut Vec<(String, String)>, value: &OsStr) -> Result<(), &'static str> {
-    for line in value.to_str().filter(|value| !value.is_empty()).ok_or(FIELD)?.lines() {
-        let (name, value) = line.split_once(':').ok_or(FIELD)?;
-        headers.push((name.to_owned(), value.to_owned()));
-    }
-    Ok(())
+/// The name and the value of a field.
+fn header(value: &OsStr) -> Option<(String, String)> {
+    let (name, value) = value.to_str()?.split_once(':')?;
+    Some((name.to_owned(), value.to_owned()))
+}
+
+/// An extension and its media type.
+fn media_type(value: &OsStr) -> Option<(String, String)> {
+    let (extension, media_type) = value.to_str()?.split_once('=')?;
+    Some((extension.to_owned(), media_type.to_owned()))
 }
 
 const COMMAND_LINE: CommandLine<ServeOptions> = CommandLine {
@@ -194,6 +211,10 @@ fn files(directory: &Path, options: &ServeOptions) -> Result<Files, CliError> {
             ))
         })?;
     }
+    for (extension, media_type) in &options.types {
+        let added = files.media_type(extension, media_type);
+        files = added.map_err(|why| CliError::Usage(format!("--type cannot be used: {why}")))?;
+    }
     let is_cache_control = |(name, _): &(String, _)| name.eq_ignore_ascii_case("cache-control");
     match options.max_age {
         // The one for every response is for files too.
@@ -240,12 +261,21 @@ fn unsendable(error: BadField) -> CliError {
     CliError::Usage(format!("--header cannot be sent: {error}"))
 }
 
+/// What stdout begins with, as JSON.
+fn first_lines_as_json(bound: &Bound, directory: &Path) -> Vec<String> {
+    let directory = json::string(&directory.display().to_string());
+    let left_out = bound.left_out().map(|text| json::line("note", [("text", json::string(text))]));
+    let serving = json::line("serving", [("directory", directory)]);
+    bound.json_lines().chain(left_out).chain([serving]).collect()
+}
+
 fn serve(directory: &Path, options: &ServeOptions) -> Result<(), CliError> {
     server::prepare_process()?;
     let format = match (options.log, options.trace) {
-        (Some(LogFormat::Combined), true) => {
-            let sentence = "--log combined and --trace both print on stdout; leave one out";
-            return Err(CliError::Usage(sentence.into()));
+        (Some(format @ (LogFormat::Combined | LogFormat::Json)), true) => {
+            let format = format.name();
+            let sentence = "and --trace both print on stdout; leave one out";
+            return Err(CliError::Usage(format!("--log {format} {sentence}")));
         }
         (format, true) => format.unwrap_or(LogFormat::Off),
         (format, false) => format.unwrap_or(LogFormat::Combined),
@@ -254,6 +284,7 @@ fn serve(directory: &Path, options: &ServeOptions) -> Result<(), CliError> {
     let port_file = port_file.map_err(CliError::Unusable)?;
     // Before a file of ours has the number of a descriptor that LISTEN_FDS may name.
     let bound = bind::bind(&options.server.listen, "127.0.0.1:8080").map_err(CliError::Unusable)?;
+    let json_lines = first_lines_as_json(&bound, directory);
     let (auth, files) = (Auth::from_environment()?, files(directory, options)?);
     let mut server = Server::from_listeners(bound.listeners)
         .limits(options.server.limits.clone())
@@ -264,23 +295,32 @@ fn serve(directory: &Path, options: &ServeOptions) -> Result<(), CliError> {
     let served: &'static Served =
         Box::leak(Box::new(Served { files, auth, health: Health::default() }));
     server::stop_on_signal(server.stopper(), &served.health, &options.server, || {})?;
-    let lines = [bound.lines, vec![format!("serving {}", directory.display())]].concat();
+    let log = match format {
+        LogFormat::Off => Ok(None),
+        LogFormat::Combined => AccessLog::combined(served.auth.as_ref()).map(Some),
+        LogFormat::Json => AccessLog::json(served.auth.as_ref()).map(Some),
+    };
+    let failed = |error: &dyn std::fmt::Display| CliError::Failed(error.to_string());
+    if let Some(log) = log.map_err(|error| failed(&error))? {
+        server = server.observed_by(Arc::new(log));
+    }
     #[cfg(feature = "site")]
     let viewers = {
         let trace = options.trace.then(TraceOptions::default);
         let viewers = Viewers::start(trace, None, "serve", None).map_err(CliError::Unusable)?;
-        viewers.announce(&lines, "");
         if viewers.shows_anything() {
             server = server.observed_by(viewers.follower.clone());
         }
         viewers
     };
-    #[cfg(not(feature = "site"))]
-    lines.iter().for_each(|line| print_line(line));
-    let failed = |error: &dyn std::fmt::Display| CliError::Failed(error.to_string());
-    if format == LogFormat::Combined {
-        let log = AccessLog::on_stdout(served.auth.as_ref()).map_err(|error| failed(&error))?;
-        server = server.observed_by(Arc::new(log));
+    if format == LogFormat::Json {
+        json_lines.iter().for_each(|line| stdout::push(line));
+    } else {
+        let lines = [bound.lines, vec![format!("serving {}", directory.display())]].concat();
+        #[cfg(feature = "site")]
+        viewers.announce(&lines, "");
+        #[cfg(not(feature = "site"))]
+        lines.iter().for_each(|line| stdout::print_line(line));
     }
     let _lock = port_file.write(&bound.names).map_err(CliError::Unusable)?;
     server::warn_of_loopback(&bound.addresses);

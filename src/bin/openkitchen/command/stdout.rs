@@ -10,6 +10,7 @@ use openkitchen::message::counted::counted;
 use openkitchen::sys;
 
 use super::line_queue::{LineQueue, STUCK_AFTER};
+use crate::json;
 
 /// When a write to a file is stuck. A disk may keep a write waiting for some time, and then goes on.
 const FILE_STUCK_AFTER: Duration = Duration::from_secs(1);
@@ -21,11 +22,23 @@ static QUEUE: OnceLock<Arc<LineQueue>> = OnceLock::new();
 /// # Errors
 /// The system grants no thread.
 pub fn queue() -> io::Result<&'static LineQueue> {
+    queue_with(|lost| format!("# {} lost here\n", counted(lost, "line was", "lines were")))
+}
+
+/// The same queue for lines of JSON: the line about lost ones is such a line too. To be called before
+/// anything is printed.
+///
+/// # Errors
+/// The system grants no thread.
+pub fn json_queue() -> io::Result<&'static LineQueue> {
+    queue_with(|lost| json::line("lost", [("lines", lost.to_string())]))
+}
+
+fn queue_with(about_loss: fn(usize) -> String) -> io::Result<&'static LineQueue> {
     if let Some(queue) = QUEUE.get() {
         return Ok(queue);
     }
     let stuck_after = if sys::stdout_is_file() { FILE_STUCK_AFTER } else { STUCK_AFTER };
-    let about_loss = |lost| format!("# {} lost here\n", counted(lost, "line was", "lines were"));
     let started =
         LineQueue::start("stdout", io::stdout(), stuck_after, about_loss, report_tenfold)?;
     Ok(QUEUE.get_or_init(|| started))
@@ -33,10 +46,14 @@ pub fn queue() -> io::Result<&'static LineQueue> {
 
 /// Prints a line of prose, as it stands in a transcript.
 pub fn print_line(line: &str) {
-    let line = format!("# {line}\n");
+    push(&format!("# {line}\n"));
+}
+
+/// Prints a line that has its line end.
+pub fn push(line: &str) {
     match queue() {
         Ok(queue) => queue.push(line.as_bytes()),
-        Err(_) => drop(super::print(&line)), // the server goes on all the same
+        Err(_) => drop(super::print(line)), // the server goes on all the same
     }
 }
 

@@ -46,7 +46,9 @@ use openkitchen::play::watch::{
 use openkitchen::{Limits, Listener, Observer, Scheduling, sys};
 
 use super::bind::Bound;
-use super::flags::{CommandLine, Flag, NUMBER, SECONDS, count, listen, time, time_or_none};
+use super::flags::{
+    ADDRESS, CommandLine, Flag, NUMBER, SECONDS, count, listen, time, time_or_none,
+};
 use super::port_file::PortFile;
 use super::viewers::{NO_TRACE, Viewers};
 use super::{CliError, address, bind, logging};
@@ -94,11 +96,11 @@ impl Default for WatchOptions {
 #[rustfmt::skip]
 const FLAGS: [Flag<WatchOptions>; 13] = [
     Flag { name: "listen", value: "ADDR", help: "address to listen on [the server's port plus 1]",
-        apply: |options, value| listen(&mut options.listen, value) },
+        apply: |options, value| listen(&mut options.listen, value).ok_or(ADDRESS) },
     Flag { name: "port-file", value: "FILE", help: "write the address in use to FILE",
         apply: |options, value| { options.port_file = Some(value.into()); Ok(()) } },
     Flag { name: "page", value: "ADDR", help: "address of the page that shows it [the port after]",
-        apply: |options, value| listen(&mut options.page_at, value) },
+        apply: |options, value| listen(&mut options.page_at, value).ok_or(ADDRESS) },
     Flag { name: "no-page", value: "", help: "serve no page",
         apply: |options, _| { options.page = false; Ok(()) } },
     Flag { name: "kitchen-anywhere", value: "", help: "show the page to other machines too",

@@ -23,7 +23,8 @@ use openkitchen::{Request, Response, Status, form};
 
 use super::likes::{Append, StoredLike};
 use super::likes_file::LikeError;
-use super::{Site, json, origin, pages, posts};
+use super::{Site, json_reader, origin, pages, posts};
+use crate::json;
 
 const FORM: &str = "application/x-www-form-urlencoded";
 const JSON: &str = "application/json";
@@ -145,7 +146,7 @@ fn read_post(request: &Request<Site>) -> Result<u32, LikeRefusal> {
     let post = if media.eq_ignore_ascii_case(FORM) {
         form_post(&form(request.content()))
     } else if media.eq_ignore_ascii_case(JSON) {
-        json::post(request.content())
+        json_reader::post(request.content())
     } else {
         let sentence = "Send a form (Content-Type: application/x-www-form-urlencoded, \
                         content: post=1) or JSON (Content-Type: application/json, \
@@ -167,7 +168,7 @@ fn accepting(response: Response, status: Status) -> Response {
 fn form_post(members: &[(String, String)]) -> Result<u32, String> {
     let mut values = members.iter().filter(|(name, _)| name == "post").map(|(_, value)| value);
     match (values.next(), values.next()) {
-        (Some(value), None) => json::number(value)
+        (Some(value), None) => json_reader::number(value)
             .ok_or_else(|| "\"post\" should be a post's number, as in post=1".to_owned()),
         (None, _) => Err("the form should have a \"post\", as in post=1".to_owned()),
         (Some(_), Some(_)) => Err("\"post\" stands twice".to_owned()),

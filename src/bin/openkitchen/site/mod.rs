@@ -12,7 +12,7 @@ pub mod posts;
 pub mod api;
 pub mod accept_field;
 pub mod origin;
-pub mod json;
+pub mod json_reader;
 pub mod likes;
 pub mod likes_file;
 pub mod staff;

@@ -4,7 +4,7 @@ use openkitchen::message::visible::Visible;
 use openkitchen::play::check::{Case, CaseResult, Difference, Report, Verdict};
 use openkitchen::transcript::Side;
 
-use crate::site::json;
+use crate::json;
 
 /// Returns a case as a JSON object on one line, with the same keys for every case. Bytes are strings
 /// of visible characters. `same_as` is the label of a case that has failed for the same cause;

@@ -9,7 +9,7 @@ use openkitchen::play::check::Case;
 use openkitchen::transcript::Item;
 
 use super::super::course::{GROUPS, Lesson, LessonGroup, Notes};
-use super::super::json;
+use crate::json;
 
 /// All groups with their lessons, for a server with this host.
 ///

@@ -30,9 +30,9 @@ use openkitchen::transcript::explain::ConnectionExplainer;
 use openkitchen::transcript::{EventKind, Item, Side, Transcript};
 use openkitchen::{Response, Status};
 
-use super::super::json;
-use super::message::{self, millis};
+use super::message;
 use super::{Kitchen, KitchenPermit, sentence};
+use crate::json::{self, millis};
 
 const MAX_LABS: usize = 4;
 const MAX_CONNECTIONS: usize = 4;

@@ -1,18 +1,11 @@
 //! # One direction of an exchange as JSON: its bytes, its reads, and what each part means
 
-use std::time::Duration;
-
 use openkitchen::message::ending::Ending;
 use openkitchen::observe::{KeptBytes, KeptExchange, ReadOrWrite};
 use openkitchen::transcript::Side;
 use openkitchen::transcript::explain::{ConnectionExplainer, Remark};
 
-use super::super::json;
-
-/// A time in milliseconds, as the page reads it.
-pub fn millis(time: Duration) -> String {
-    format!("{:.3}", time.as_secs_f64() * 1000.0)
-}
+use crate::json::{self, millis};
 
 /// What the bytes of both sides of an exchange mean, as they are shown: the request's remarks, and the
 /// response's.

@@ -41,7 +41,8 @@ use openkitchen::transcript::explain::explain as explain_bytes;
 use openkitchen::transcript::glossary;
 use openkitchen::{Method, Request, Response, RouteRow, Routes, Status};
 
-use super::{json, pages};
+use super::pages;
+use crate::json;
 use access::Access;
 
 /// Exchanges that are kept.

@@ -12,11 +12,11 @@ use openkitchen::observe::{KeptBytes, KeptExchange};
 use openkitchen::sys::peer_name;
 use openkitchen::transcript::explain::Remark;
 
-use super::super::json;
 use super::ShownServer;
-use super::message::{ending, millis};
+use super::message::ending;
 use super::source::RowSource;
 use super::summary::{RequestHead, final_head, index};
+use crate::json::{self, millis};
 
 /// What one step was.
 #[derive(Default)]

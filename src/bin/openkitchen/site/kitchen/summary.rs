@@ -10,9 +10,9 @@ use openkitchen::observe::{ConnectionState, KeptConnection, KeptExchange};
 use openkitchen::transcript::explain::Remark;
 use openkitchen::{End, RouteRow};
 
-use super::super::json;
-use super::message::{self, millis};
+use super::message;
 use super::{ShownServer, curl, secrets, source, steps};
+use crate::json::{self, millis};
 
 /// The members of an exchange's summary.
 type Members = Vec<(&'static str, String)>;

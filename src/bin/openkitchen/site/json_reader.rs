@@ -1,11 +1,11 @@
-//! # Reads and writes JSON: for the API, for the kitchen, and for `check --json`
+//! # Reads the JSON that clients send to the API
 //!
 //! ```text
 //! {"post": 4, "from": {"table": [1, 2]}}
 //! ```
 //! The API needs one member of one object: `post`. A search for `"post":` in the bytes would find it
 //! inside strings as well. So this is a complete JSON parser that keeps one value. Writing is simpler:
-//! [`object`] and [`string`].
+//! see [`json`](crate::json).
 //!
 //! Rule: RFC 8259. Left out: the value of numbers that are not whole (they are parsed, but no post
 //! has one).
@@ -60,56 +60,6 @@ pub fn post(content: &[u8]) -> Result<u32, String> {
 pub fn number(text: &str) -> Option<u32> {
     let digits = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
     digits.then(|| text.parse().unwrap_or(u32::MAX))
-}
-
-/// Returns an object on one line. Each value is JSON already: a number, `null`, or a [`string`].
-pub fn object<N: AsRef<str>>(members: impl IntoIterator<Item = (N, String)>) -> String {
-    let member = |(name, value): (N, String)| format!("{}:{value}", string(name.as_ref()));
-    let members: Vec<String> = members.into_iter().map(member).collect();
-    format!("{{{}}}", members.join(","))
-}
-
-/// Characters that change the direction of writing or end a line: on a terminal, they would make text look
-/// like another.
-const TURNS: [char; 14] = [
-    '\u{61c}', '\u{200e}', '\u{200f}', '\u{2028}', '\u{2029}', '\u{202a}', '\u{202b}', '\u{202c}',
-    '\u{202d}', '\u{202e}', '\u{2066}', '\u{2067}', '\u{2068}', '\u{2069}',
-];
-
-/// Returns a text as a string, quotes included. RFC 8259 section 7: quotes, backslashes and control
-/// characters must be escaped. DEL and the C1 controls are escaped too, because they could act on a
-/// terminal.
-pub fn string(text: &str) -> String {
-    let mut json = String::with_capacity(text.len() + 2);
-    json.push('"');
-    for character in text.chars() {
-        match character {
-            '"' | '\\' => json.extend(['\\', character]),
-            control if control.is_control() || TURNS.contains(&control) => {
-                json.push_str(&format!("\\u{:04x}", u32::from(control)));
-            }
-            other => json.push(other),
-        }
-    }
-    json.push('"');
-    json
-}
-
-/// Returns a list. Each value is JSON already.
-pub fn array(values: impl IntoIterator<Item = String>) -> String {
-    let values: Vec<String> = values.into_iter().collect();
-    format!("[{}]", values.join(","))
-}
-
-/// Returns bytes as a string in which each character, U+0000 to U+00FF, is one byte.
-pub fn bytes(bytes: &[u8]) -> String {
-    let text: String = bytes.iter().copied().map(char::from).collect();
-    string(&text)
-}
-
-/// Returns a value that is JSON already, or `null`.
-pub fn or_null(value: Option<String>) -> String {
-    value.unwrap_or_else(|| "null".to_owned())
 }
 
 /// Reads `text` from the byte `at`.
@@ -395,28 +345,5 @@ mod tests {
         for cut in 0..whole.len() {
             assert!(post(&whole[..cut]).is_err(), "cut at {cut}");
         }
-    }
-
-    #[test]
-    fn a_written_string_escapes_quotes_backslashes_and_controls() {
-        assert_eq!(
-            string("a \"b\" \\ \n \0 \x7f \u{85} é \u{202e}"),
-            r#""a \"b\" \\ \u000a \u0000 \u007f \u0085 é \u202e""#
-        );
-    }
-
-    #[test]
-    fn each_byte_is_one_character() {
-        assert_eq!(
-            bytes(b"a\r\n\x00\x1b\x9b\xe9\xff\""),
-            r#""a\u000d\u000a\u0000\u001b\u009béÿ\"""#
-        );
-        assert_eq!(array([bytes(b""), or_null(None)]), r#"["",null]"#);
-    }
-
-    #[test]
-    fn a_written_object_has_its_members_in_order() {
-        let members = [("post", "4".to_owned()), ("a \"b\"", string("c"))];
-        assert_eq!(object(members), r#"{"post":4,"a \"b\"":"c"}"#);
     }
 }
