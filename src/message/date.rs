@@ -1,4 +1,4 @@
-//! # Formats and parses dates: the fields Date and Last-Modified, and the access log
+//! # Formats and parses dates: the fields Date and Last-Modified, the access log, lists of files
 //!
 //! ```text
 //! Date: Sun, 06 Nov 1994 08:49:37 GMT
@@ -186,6 +186,12 @@ pub fn log_date(time: SystemTime) -> String {
     format!("{day:02}/{month}/{year:04}:{hour:02}:{minute:02}:{second:02} +0000")
 }
 
+/// Formats a time to the minute, in GMT, as a list of files has it: `1994-11-06 08:49`.
+pub fn minute_date(time: SystemTime) -> String {
+    let CivilTime { year, month, day, hour, minute, .. } = time.into();
+    format!("{year:04}-{month:02}-{day:02} {hour:02}:{minute:02}")
+}
+
 fn two_digits(out: &mut [u8], number: usize) {
     out[0] = b'0' + (number / 10 % 10) as u8;
     out[1] = b'0' + (number % 10) as u8;
@@ -252,8 +258,9 @@ mod tests {
     }
 
     #[test]
-    fn a_date_of_an_access_log() {
+    fn the_dates_of_an_access_log_and_of_a_list_of_files() {
         assert_eq!(log_date(example()), "06/Nov/1994:08:49:37 +0000");
+        assert_eq!(minute_date(example()), "1994-11-06 08:49");
     }
 
     #[test]
