@@ -156,7 +156,7 @@ impl Files {
                 match (self.directory.open(&index), &self.lists) {
                     (Ok(Opened::File(open)), _) => Ok(self.send(request, index, open)),
                     (Err(Failure::NotFound) | Ok(Opened::Directory), Some(lists)) => {
-                        lists.page(&self.directory, &path, &request.path_bytes())
+                        lists.page(&self.directory, &path, &request.path())
                     }
                     (Err(why), _) => Err(why),
                     (Ok(Opened::Directory), None) => Err(Failure::NotFound),
