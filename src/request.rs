@@ -206,9 +206,7 @@ impl<'a, S> Request<'a, S> {
     /// The value of the only field with that name; `None` if there are two, since another server might
     /// take the other. Use it for fields that decide something, such as Authorization.
     pub fn only(&self, name: &str) -> Option<&'a str> {
-        let mut values = self.field_lines().values(name);
-        let value = values.next().filter(|_| values.next().is_none())?;
-        std::str::from_utf8(value).ok()
+        std::str::from_utf8(self.field_lines().only(name)?).ok()
     }
 
     /// All fields in their order, with their names as sent.

@@ -15,16 +15,15 @@ use std::fmt::Write;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use super::variant::Variant;
-use crate::message::date::{imf_fixdate, parse_http_date};
-use crate::message::fields::{FieldLines, trim};
+use crate::message::date::parse_http_date;
+use crate::message::fields::{FieldLines, entity_tags};
 
 /// What identifies the state of a file.
 pub(super) struct Validators {
     /// The entity tag, a strong one, with its quotes.
     pub etag: String,
-    /// The date of the last change in whole seconds, as the field has it. `None` if it is not known.
-    modified: Option<SystemTime>,
-    last_modified: [u8; 29],
+    /// The date of the last change in whole seconds, as Last-Modified has it. `None` if it is not known.
+    pub modified: Option<SystemTime>,
     /// Whether another content can have this date: the file can still change within this second, or has
     /// siblings, whose dates may be the same (RFC 9110 section 8.8.1).
     is_weak_date: bool,
@@ -57,14 +56,7 @@ impl Validators {
         // RFC 9110 section 8.8.2.1: a time in the future is replaced by that of the response.
         let (now, modified) = (of_second(now), of_second(state.modified));
         let is_weak_date = modified >= now || variant.varies;
-        let modified = modified.min(now);
-        let last_modified = imf_fixdate(modified);
-        Validators { etag, modified: is_known.then_some(modified), last_modified, is_weak_date }
-    }
-
-    /// The value of Last-Modified; `None` if the date is not known.
-    pub fn last_modified(&self) -> Option<&str> {
-        self.modified.and_then(|_| std::str::from_utf8(&self.last_modified).ok())
+        Validators { etag, modified: is_known.then_some(modified.min(now)), is_weak_date }
     }
 }
 
@@ -88,91 +80,52 @@ pub(super) fn evaluate<'a>(
     validators: &Validators,
     now: SystemTime,
 ) -> Outcome<'a> {
-    let has = |name| fields.values(name).next().is_some();
+    let etag = validators.etag.as_bytes();
+    // The file's own tag is a strong one, so in a strong comparison no weak tag is equal to it.
+    let is_equal = |tag: &[u8]| tag == etag;
+    let is_weakly_equal = |tag: &[u8]| tag.strip_prefix(b"W/").unwrap_or(tag) == etag;
     // Without a date of the file, fields with dates are ignored (RFC 9110 sections 13.1.3 and 13.1.4).
-    let dates = |name| Some((validators.modified?, parse_http_date(only(fields, name)?, now)?));
-    if has("if-match") {
-        if !lists(fields, "if-match", &validators.etag, Comparison::Strong) {
-            return Outcome::Failed;
-        }
-    } else if dates("if-unmodified-since").is_some_and(|(modified, date)| modified > date) {
+    let dates = |name| Some((validators.modified?, parse_http_date(fields.only(name)?, now)?));
+    let wants_another = match lists(fields, "if-match", is_equal) {
+        Some(is_listed) => !is_listed,
+        None => dates("if-unmodified-since").is_some_and(|(modified, date)| modified > date),
+    };
+    if wants_another {
         return Outcome::Failed;
     }
-    if has("if-none-match") {
-        if lists(fields, "if-none-match", &validators.etag, Comparison::Weak) {
-            return Outcome::NotModified;
-        }
-    } else if dates("if-modified-since").is_some_and(|(modified, date)| modified <= date) {
+    let has_this = match lists(fields, "if-none-match", is_weakly_equal) {
+        Some(is_listed) => is_listed,
+        None => dates("if-modified-since").is_some_and(|(modified, date)| modified <= date),
+    };
+    if has_this {
         return Outcome::NotModified;
     }
     // RFC 9110 section 14.2: a range has a meaning for GET only.
-    match only(fields, "range").filter(|_| is_get) {
-        Some(range) if !has("if-range") || is_current(fields, validators, now) => {
-            Outcome::Range(range)
-        }
+    match fields.only("range") {
+        Some(range) if is_get && allows_a_range(fields, validators, now) => Outcome::Range(range),
         _ => Outcome::Whole,
     }
 }
 
-/// The value of the only field with that name.
-fn only<'a>(fields: FieldLines<'a>, name: &str) -> Option<&'a [u8]> {
-    let mut values = fields.values(name);
-    values.next().filter(|_| values.next().is_none())
+/// Whether the lists of entity tags in the fields with that name have one that is equal to the file's; `*`
+/// stands for it too. Members that are no tags are skipped. `None` if there is no such field.
+fn lists(fields: FieldLines<'_>, name: &str, is_equal: impl Fn(&[u8]) -> bool) -> Option<bool> {
+    fields.values(name).next()?;
+    let mut tags = fields.values(name).flat_map(entity_tags);
+    Some(fields.only(name) == Some(b"*") || tags.any(is_equal))
 }
 
-/// Whether If-Range has the file's tag or date (RFC 9110 section 13.1.5). A date is enough only if no other
-/// content can have the same one.
-fn is_current(fields: FieldLines<'_>, validators: &Validators, now: SystemTime) -> bool {
-    let Some(value) = only(fields, "if-range") else { return false };
-    if value == validators.etag.as_bytes() {
-        return true;
-    }
-    let date = parse_http_date(value, now);
-    date.is_some() && date == validators.modified && !validators.is_weak_date
-}
-
-/// How two entity tags are compared.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Comparison {
-    /// Only strong tags are equal.
-    Strong,
-    /// `W/` before a tag does not count.
-    Weak,
-}
-
-/// Whether the lists of entity tags in the fields with that name have this one. `*` has every one.
-fn lists(fields: FieldLines<'_>, name: &str, etag: &str, comparison: Comparison) -> bool {
-    if only(fields, name) == Some(b"*") {
-        return true;
-    }
-    fields.values(name).any(|value| {
-        let mut rest = value;
-        while let Some((is_weak, tag, after)) = next_tag(rest) {
-            if tag == etag.as_bytes() && !(is_weak && comparison == Comparison::Strong) {
-                return true;
-            }
-            rest = after;
+/// Whether If-Range has the file's tag or date (RFC 9110 section 13.1.5), or is not there. A date is enough
+/// only if no other content can have the same one.
+fn allows_a_range(fields: FieldLines<'_>, validators: &Validators, now: SystemTime) -> bool {
+    match fields.only("if-range") {
+        None => fields.values("if-range").next().is_none(),
+        Some(value) if value == validators.etag.as_bytes() => true,
+        Some(value) => {
+            let date = parse_http_date(value, now).filter(|_| !validators.is_weak_date);
+            date.is_some() && date == validators.modified
         }
-        false
-    })
-}
-
-/// The first tag of a list: whether it is weak, the tag with its quotes, and the rest of the list. `None` at
-/// the end, and where the list breaks the grammar.
-fn next_tag(list: &[u8]) -> Option<(bool, &[u8], &[u8])> {
-    let mut rest = trim(list);
-    while let [b',', after @ ..] = rest {
-        rest = trim(after);
     }
-    let (is_weak, tag) = match rest.strip_prefix(b"W/") {
-        Some(tag) => (true, tag),
-        None => (false, rest),
-    };
-    // A tag may have a comma, and no quote.
-    let end = tag.strip_prefix(b"\"")?.iter().position(|&byte| byte == b'"')? + 2;
-    let (tag, after) = tag.split_at(end);
-    let after = trim(after);
-    (after.is_empty() || after.starts_with(b",")).then_some((is_weak, tag, after))
 }
 
 #[cfg(test)]
@@ -192,12 +145,8 @@ mod tests {
                 (span(name), span(value))
             })
             .collect();
-        let validators = Validators {
-            etag: "\"a\"".into(),
-            modified: modified.map(at),
-            last_modified: imf_fixdate(at(100)),
-            is_weak_date,
-        };
+        let validators =
+            Validators { etag: "\"a\"".into(), modified: modified.map(at), is_weak_date };
         let fields = FieldLines::new(lines.as_bytes(), &spans);
         format!("{:?}", evaluate(fields, true, &validators, at(200)))
     }
@@ -213,6 +162,9 @@ mod tests {
             ("*", true),
             ("\"b\", \"a\"", true),
             (", ,\"b,c\",W/\"a\",", true),
+            ("\"b\\\", \"a\"", true),
+            ("b, *, \"a\"", true),
+            ("b, *", false),
             ("\"b\"", false),
             ("a", false),
             ("\"a", false),

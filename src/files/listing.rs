@@ -5,17 +5,16 @@
 //! people sort names: by letters in any case, and by the values of numbers. Next: [`net`](crate::net).
 
 use std::collections::BTreeMap;
-use std::ffi::OsStr;
-use std::fmt::Write;
 use std::path::Path;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::time::SystemTime;
 
 use super::open::{Directory, Failure};
 use crate::message::counted::counted;
-use crate::message::date::CivilTime;
+use crate::message::date::minute_date;
+use crate::message::html::escape;
 use crate::message::response::Response;
+use crate::message::target::encode_segment;
 
 /// Entries on one page, at most: the first by name. The page says how many more there are.
 const MAX_ENTRIES: usize = 10_000;
@@ -36,24 +35,24 @@ pub(super) struct Lists {
 }
 
 impl Lists {
-    /// The page for a directory. `shown` is its path in the URL, decoded.
+    /// The page for a directory. Its title is the path in the URL, decoded.
     pub fn page(
         &self,
         directory: &Directory,
         path: &Path,
-        shown: &[u8],
+        title: &str,
     ) -> Result<Response, Failure> {
         let are_few = self.waiting.fetch_add(1, Ordering::Relaxed) < MAX_WAITING;
         let lock = are_few.then(|| self.lock.lock());
         self.waiting.fetch_sub(1, Ordering::Relaxed);
         match lock {
-            Some(_one_at_a_time) => page(directory, path, shown),
+            Some(_one_at_a_time) => page(directory, path, title),
             None => Err(Failure::Shortage),
         }
     }
 }
 
-fn page(directory: &Directory, path: &Path, shown: &[u8]) -> Result<Response, Failure> {
+fn page(directory: &Directory, path: &Path, title: &str) -> Result<Response, Failure> {
     let (mut entries, mut left_out) = (BTreeMap::new(), 0_usize);
     for (entry, is_directory) in directory.entries(path)? {
         let name = entry.file_name();
@@ -63,7 +62,7 @@ fn page(directory: &Directory, path: &Path, shown: &[u8]) -> Result<Response, Fa
             left_out += 1;
         }
     }
-    let title = escape(&String::from_utf8_lossy(shown));
+    let title = escape(title);
     let mut page = format!(
         "<!doctype html>\n<html lang=\"en\">\n<meta charset=\"utf-8\">\n\
          <meta name=\"viewport\" content=\"width=device-width\">\n<title>{title}</title>\n\
@@ -79,15 +78,14 @@ fn page(directory: &Directory, path: &Path, shown: &[u8]) -> Result<Response, Fa
             continue;
         }
         let Some(metadata) = directory.metadata(path, &entry) else { continue };
-        let slash = if is_file { "" } else { "/" };
-        let (link, text) = (percent_encode(&name), escape(&name.to_string_lossy()));
-        let modified = metadata.modified().map_or(String::new(), date);
-        let size = if is_file { size(metadata.len()) } else { String::new() };
-        let row = format_args!(
+        let link = encode_segment(name.as_encoded_bytes());
+        let text = escape(&name.to_string_lossy());
+        let modified = metadata.modified().map_or(String::new(), minute_date);
+        let (slash, size) = if is_file { ("", size(metadata.len())) } else { ("/", String::new()) };
+        page += &format!(
             "<li><a href=\"{link}{slash}\">{text}{slash}</a> <span>{size}</span> \
              <time>{modified}</time>\n"
         );
-        let _ = page.write_fmt(row); // a `String` takes everything
     }
     page += if is_empty {
         "</ul>\n<p>This directory is empty.\n"
@@ -123,51 +121,7 @@ fn sort_key(name: &str) -> String {
 const POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'";
 
 /// Three columns, and on a narrow screen the last two below the name. The whole row is a link.
-const STYLE: &str = "\
-:root{color-scheme:light dark;font:1rem/1.5 system-ui,sans-serif}\
-body{max-width:60rem;margin:auto;padding:0 1rem}\
-h1{font-size:1.25rem;overflow-wrap:anywhere}\
-ul{list-style:none;padding:0}\
-li{display:grid;align-items:baseline;grid-template-columns:1fr 6rem 9.5rem;gap:0 1rem;padding:.35rem 0;position:relative;\
-border-top:1px solid color-mix(in srgb,currentcolor 20%,transparent)}\
-a{overflow-wrap:anywhere}a::after{content:\"\";position:absolute;inset:0}\
-span,time,p{font-size:.875rem;opacity:.75;font-variant-numeric:tabular-nums}\
-span,time{text-align:right}\
-@media(max-width:40rem){li{grid-template-columns:1fr 1fr;padding:.5rem 0}a{grid-column:1/-1}\
-span{text-align:left}}";
-
-fn escape(text: &str) -> String {
-    let mut escaped = String::with_capacity(text.len());
-    for character in text.chars() {
-        match character {
-            '&' => escaped += "&amp;",
-            '<' => escaped += "&lt;",
-            '>' => escaped += "&gt;",
-            '"' => escaped += "&quot;",
-            // Control characters, and those that turn the direction of writing round.
-            _ if character.is_control() => escaped.push('\u{fffd}'),
-            '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' => {
-                escaped.push('\u{fffd}');
-            }
-            _ => escaped.push(character),
-        }
-    }
-    escaped
-}
-
-/// The name as a segment of a path: all bytes are escaped but the unreserved ones (RFC 3986 section 2.3).
-fn percent_encode(name: &OsStr) -> String {
-    let mut encoded = String::new();
-    for &byte in name.as_encoded_bytes() {
-        match byte {
-            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' => {
-                encoded.push(char::from(byte));
-            }
-            _ => encoded += &format!("%{byte:02X}"),
-        }
-    }
-    encoded
-}
+const STYLE: &str = include_str!("listing.css");
 
 /// A size as people read it.
 fn size(bytes: u64) -> String {
@@ -178,11 +132,6 @@ fn size(bytes: u64) -> String {
     }
     let digits = usize::from(unit > 0);
     format!("{size:.digits$} {}", UNITS[unit])
-}
-
-fn date(time: SystemTime) -> String {
-    let CivilTime { year, month, day, hour, minute, .. } = time.into();
-    format!("{year:04}-{month:02}-{day:02} {hour:02}:{minute:02}")
 }
 
 #[cfg(test)]
@@ -203,9 +152,7 @@ mod tests {
     }
 
     #[test]
-    fn names_are_escaped_and_sizes_are_short() {
-        assert_eq!(escape("<a&\"b\">\n\u{202e}"), "&lt;a&amp;&quot;b&quot;&gt;\u{fffd}\u{fffd}");
-        assert_eq!(percent_encode(OsStr::new("a b:#?\"é")), "a%20b%3A%23%3F%22%C3%A9");
+    fn sizes_are_short() {
         for (bytes, text) in [
             (0, "0 B"),
             (1023, "1023 B"),

@@ -30,12 +30,12 @@ pub(crate) mod range;
 pub(crate) mod listing;
 pub(crate) mod media_type;
 
-use std::fs::File;
 use std::io::{self, ErrorKind, Read, Seek, SeekFrom};
 use std::path::{Component, Path, PathBuf};
 use std::sync::Arc;
 use std::time::SystemTime;
 
+use crate::message::date::imf_fixdate;
 use crate::message::method::Method;
 use crate::message::response::{BadField, Response};
 use crate::message::status::Status;
@@ -44,8 +44,8 @@ use crate::sys;
 use conditions::{Outcome, Validators};
 use listing::Lists;
 use media_type::MediaTypes;
-use open::{Directory, Failure, OpenFile, Opened, is_hidden, shown};
-use range::{ByteRange, WantedRange};
+use open::{Directory, Failure, OpenFile, is_hidden, shown};
+use range::WantedRange;
 use variant::Variant;
 
 /// The file that stands for a directory.
@@ -108,13 +108,11 @@ impl Files {
     pub fn fallback(self, file: impl AsRef<Path>) -> io::Result<Files> {
         let parts = file.as_ref().components().filter(|part| *part != Component::CurDir);
         let file: PathBuf = parts.collect();
-        let is_name = |part| matches!(part, Component::Normal(_));
-        match self.directory.open(&file) {
-            Ok(Opened::File(_)) if file.components().all(is_name) => {
-                Ok(Files { fallback: Some(file), ..self })
-            }
-            _ => Err(io::Error::new(ErrorKind::NotFound, "it is no file of the directory")),
+        let is_below = file.components().all(|part| matches!(part, Component::Normal(_)));
+        if !is_below || self.directory.open(&file).is_err() {
+            return Err(io::Error::new(ErrorKind::NotFound, "it is no file of the directory"));
         }
+        Ok(Files { fallback: Some(file), ..self })
     }
 
     /// Lists the files of a directory that has no `index.html`. Without this, its answer is 404.
@@ -161,31 +159,29 @@ impl Files {
     /// The response for this file of the directory, whatever path the request has; `None` if there is no
     /// such file.
     pub fn respond_with<S>(&self, request: &Request<'_, S>, file: &Path) -> Option<Response> {
-        match self.directory.open(file) {
-            Ok(Opened::File(open)) => Some(self.send(request, file.into(), open)),
-            _ => None,
-        }
+        let open = self.directory.open(file).ok()?;
+        Some(self.send(request, file.into(), open))
     }
 
     fn find<S>(&self, request: &Request<'_, S>) -> Result<Response, Failure> {
         let path = request.file_below(Path::new("")).filter(|path| !is_hidden(path));
         let path = path.ok_or(Failure::NotFound)?;
         let has_slash = request.path_bytes().ends_with(b"/");
-        match self.directory.open(&path)? {
-            Opened::File(_) if has_slash => Err(Failure::NotFound),
-            Opened::File(open) => Ok(self.send(request, path, open)),
-            Opened::Directory if !has_slash => Ok(with_slash(request)),
-            Opened::Directory => {
+        match self.directory.open(&path) {
+            Ok(_) if has_slash => Err(Failure::NotFound),
+            Ok(open) => Ok(self.send(request, path, open)),
+            Err(Failure::Directory) if !has_slash => Ok(with_slash(request)),
+            Err(Failure::Directory) => {
                 let index = path.join(INDEX);
                 match (self.directory.open(&index), &self.lists) {
-                    (Ok(Opened::File(open)), _) => Ok(self.send(request, index, open)),
-                    (Err(Failure::NotFound) | Ok(Opened::Directory), Some(lists)) => {
-                        lists.page(&self.directory, &path, &request.path_bytes())
+                    (Ok(open), _) => Ok(self.send(request, index, open)),
+                    (Err(Failure::NotFound | Failure::Directory), Some(lists)) => {
+                        lists.page(&self.directory, &path, &request.path())
                     }
                     (Err(why), _) => Err(why),
-                    (Ok(Opened::Directory), None) => Err(Failure::NotFound),
                 }
             }
+            Err(why) => Err(why),
         }
     }
 
@@ -195,84 +191,74 @@ impl Files {
         let media_type = self.media_types.of(&path);
         let variant = Variant::choose(&self.directory, path, open, media_type, fields);
         let validators = Validators::of(&variant, now);
-        let length = variant.file.state.length;
+        let (length, coding, varies) = (variant.file.state.length, variant.coding, variant.varies);
+        // RFC 9110 section 15.4.5: a 304 has the fields that the 200 would have.
+        let described = |response| self.validated(varying(response, coding, varies), &validators);
         let is_get = request.method() == Method::Get;
         let wanted = match conditions::evaluate(fields, is_get, &validators, now) {
-            Outcome::Failed => return varying(precondition_failed(), None, variant.varies),
-            Outcome::NotModified => {
-                let response = Response::new(Status::NOT_MODIFIED);
-                let response = varying(response, variant.coding, variant.varies);
-                return self.validated(response, &validators);
-            }
+            Outcome::Failed => return varying(precondition_failed(), None, varies),
+            Outcome::NotModified => return described(Response::new(Status::NOT_MODIFIED)),
             Outcome::Whole => WantedRange::Whole,
             Outcome::Range(value) => range::wanted(value, length),
         };
         match wanted {
             WantedRange::Whole => {
-                let response = self.content(media_type, variant, ByteRange { first: 0, length });
-                self.validated(response, &validators).field("Accept-Ranges", "bytes")
+                described(self.content(media_type, variant, length)).field("Accept-Ranges", "bytes")
             }
             WantedRange::Part(range) => {
-                let response = self.content(media_type, variant, range);
-                self.validated(response, &validators)
-                    .field("Content-Range", &range.content_range(length))
+                if let Err(error) = (&variant.file.file).seek(SeekFrom::Start(range.start)) {
+                    return failure(Failure::of(&error, &variant.path));
+                }
+                let content_range = format!("bytes {}-{}/{length}", range.start, range.end - 1);
+                described(self.content(media_type, variant, range.end - range.start))
+                    .field("Content-Range", &content_range)
                     .status(Status::PARTIAL_CONTENT)
             }
-            WantedRange::BeyondTheEnd => varying(beyond_the_end(length), None, variant.varies),
+            WantedRange::BeyondTheEnd => varying(beyond_the_end(length), None, varies),
         }
     }
 
-    /// The response with this part of a file as its content.
-    fn content(&self, media_type: &str, variant: Variant, range: ByteRange) -> Response {
-        let Variant { file: OpenFile { file, state }, path, coding, varies } = variant;
-        let directory = Arc::clone(&self.directory);
-        let start = (range.first > 0).then_some(range.first);
-        let content = Content { file, state, directory, path, start, left: range.length };
-        varying(Response::sized(media_type, range.length, content), coding, varies)
+    /// The response with the next `length` bytes of a file as its content.
+    fn content(&self, media_type: &str, variant: Variant, length: u64) -> Response {
+        let Variant { file: open, path, .. } = variant;
+        let content = Content { open, directory: Arc::clone(&self.directory), path, left: length };
+        Response::sized(media_type, length, content)
     }
 
     /// Adds what identifies the state of the file, and how long a cache may keep it.
     fn validated(&self, response: Response, validators: &Validators) -> Response {
-        let mut response = response.field("ETag", &validators.etag);
-        if let Some(date) = validators.last_modified() {
-            response = response.field("Last-Modified", date);
-        }
-        match &self.cache_control {
-            Some(cache_control) => response.field("Cache-Control", cache_control),
-            None => response,
-        }
+        let date = validators.modified.map(imf_fixdate);
+        let date = date.as_ref().and_then(|date| str::from_utf8(date).ok());
+        response
+            .field("ETag", &validators.etag)
+            .optional_field("Last-Modified", date)
+            .optional_field("Cache-Control", self.cache_control.as_deref())
     }
 
     /// The response where no file is sent: the fallback or the page for missing files, if there is one.
     fn failed<S>(&self, request: &Request<'_, S>, why: Failure) -> Response {
-        if why != Failure::NotFound {
+        if !matches!(why, Failure::NotFound | Failure::Directory) {
             return failure(why);
         }
-        if let Some(path) = &self.fallback
-            && let Ok(Opened::File(open)) = self.directory.open(path)
-        {
-            return self.send(request, path.clone(), open);
+        let fallback = self.fallback.as_ref().and_then(|file| self.respond_with(request, file));
+        if let Some(response) = fallback {
+            return response;
         }
         let page = Path::new(NOT_FOUND_PAGE);
-        match self.directory.open(page) {
-            Ok(Opened::File(open)) => {
-                let (fields, media_type) = (request.field_lines(), self.media_types.of(page));
-                let variant =
-                    Variant::choose(&self.directory, page.into(), open, media_type, fields);
-                let whole = ByteRange { first: 0, length: variant.file.state.length };
-                self.content(media_type, variant, whole).status(Status::NOT_FOUND)
-            }
-            _ => failure(why),
-        }
+        let Ok(open) = self.directory.open(page) else { return failure(why) };
+        let (fields, media_type) = (request.field_lines(), self.media_types.of(page));
+        let variant = Variant::choose(&self.directory, page.into(), open, media_type, fields);
+        let (length, coding, varies) = (variant.file.state.length, variant.coding, variant.varies);
+        let response = self.content(media_type, variant, length);
+        varying(response, coding, varies).status(Status::NOT_FOUND)
     }
 }
 
 /// Adds the coding of the content, and `Vary` if other requests may get another one.
-fn varying(mut response: Response, coding: Option<&str>, varies: bool) -> Response {
-    if let Some(coding) = coding {
-        response = response.field("Content-Encoding", coding);
-    }
-    if varies { response.field("Vary", "Accept-Encoding") } else { response }
+fn varying(response: Response, coding: Option<&str>, varies: bool) -> Response {
+    response
+        .optional_field("Content-Encoding", coding)
+        .optional_field("Vary", varies.then_some("Accept-Encoding"))
 }
 
 fn precondition_failed() -> Response {
@@ -289,16 +275,15 @@ fn beyond_the_end(length: u64) -> Response {
 /// The response, in words, where no file is sent.
 fn failure(why: Failure) -> Response {
     let (status, text) = match why {
-        Failure::NotFound => (Status::NOT_FOUND, "no file has this path"),
+        Failure::NotFound | Failure::Directory => (Status::NOT_FOUND, "no file has this path"),
         Failure::Forbidden => (Status::FORBIDDEN, "the server may not send this file"),
         Failure::Shortage => {
-            let text = "the server has too much to do for now; try again soon";
-            let response = Response::text(text).status(Status::SERVICE_UNAVAILABLE);
-            return response.field("Retry-After", "1");
+            (Status::SERVICE_UNAVAILABLE, "the server has too much to do for now; try again soon")
         }
         Failure::Broken => (Status::INTERNAL_SERVER_ERROR, "the file cannot be read"),
     };
-    Response::text(text).status(status)
+    let seconds = (why == Failure::Shortage).then_some("1");
+    Response::text(text).status(status).optional_field("Retry-After", seconds)
 }
 
 /// Redirects to the same path with a slash at its end, so that relative links in the directory's page are
@@ -316,42 +301,32 @@ fn with_slash<S>(request: &Request<'_, S>) -> Response {
 /// The content of a file, or a part of it, while it is sent. It fails, and the connection is closed, if
 /// the file has changed: the last bytes are given only if it has not.
 struct Content {
-    file: File,
-    /// What the system said of the file when it was opened.
-    state: sys::FileState,
+    open: OpenFile,
     directory: Arc<Directory>,
     path: PathBuf,
-    /// The first byte to send, until the first read.
-    start: Option<u64>,
+    /// Bytes that are still to be sent.
     left: u64,
 }
 
 impl Content {
-    /// Whether the content is another one, or belongs to no file with this name any more.
+    /// Whether the content is another one, or the name is that of another file by now.
     fn has_changed(&self) -> io::Result<bool> {
-        let (then, now) = (&self.state, sys::file_state(&self.file.metadata()?));
-        if (then.length, then.modified) != (now.length, now.modified) {
-            return Ok(true);
+        let (then, now) = (&self.open.state, sys::file_state(&self.open.file.metadata()?));
+        let is_written = (then.length, then.modified) != (now.length, now.modified);
+        if is_written || then.changed == now.changed {
+            return Ok(is_written);
         }
-        if then.changed == now.changed {
-            return Ok(false);
-        }
-        Ok(match self.directory.open(&self.path) {
-            Ok(Opened::File(named)) if named.state.identity != then.identity => true,
-            // If not the access rights or the number of names, it was the content, and a program has set the
-            // time of that write back.
-            Ok(Opened::File(_)) => then.attributes == now.attributes,
-            _ => false,
-        })
+        // If not the access rights or the number of names, it was the content, and a program has set the
+        // time of that write back.
+        Ok(self.directory.open(&self.path).is_ok_and(|named| {
+            named.state.identity != then.identity || then.attributes == now.attributes
+        }))
     }
 }
 
 impl Read for Content {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        if let Some(start) = self.start.take() {
-            self.file.seek(SeekFrom::Start(start))?;
-        }
-        let read = self.file.read(buffer)?;
+        let read = self.open.file.read(buffer)?;
         self.left = self.left.saturating_sub(read as u64);
         if self.left == 0 && self.has_changed()? {
             let path = shown(&self.path);

@@ -47,12 +47,6 @@ pub(super) struct Directory {
 /// Slots for paths that need not be looked at before they are opened.
 const USUAL_PATHS: usize = 512;
 
-/// What a path leads to.
-pub(super) enum Opened {
-    File(OpenFile),
-    Directory,
-}
-
 /// An open plain file, and what the system says of it.
 pub(super) struct OpenFile {
     pub file: File,
@@ -64,25 +58,22 @@ impl Directory {
     pub fn at(path: &Path) -> io::Result<Directory> {
         let path = path.canonicalize()?;
         let handle = sys::open_at_once(&path)?;
-        match handle.metadata()?.is_dir() {
-            true => {
-                let usual = [const { AtomicU64::new(0) }; USUAL_PATHS];
-                Ok(Directory { path, handle, usual })
-            }
-            false => Err(ErrorKind::NotADirectory.into()),
+        if !handle.metadata()?.is_dir() {
+            return Err(ErrorKind::NotADirectory.into());
         }
+        Ok(Directory { path, handle, usual: [const { AtomicU64::new(0) }; USUAL_PATHS] })
     }
 
-    /// Opens what a relative path leads to.
-    pub fn open(&self, relative: &Path) -> Result<Opened, Failure> {
-        self.open_now(relative).map_err(|error| Failure::of(&error, relative))
+    /// Opens the plain file to which a relative path leads.
+    pub fn open(&self, relative: &Path) -> Result<OpenFile, Failure> {
+        self.open_plain(relative).map_err(|error| Failure::of(&error, relative))
     }
 
-    fn open_now(&self, relative: &Path) -> io::Result<Opened> {
+    fn open_plain(&self, relative: &Path) -> io::Result<OpenFile> {
         let file = self.open_after_lease(relative)?;
         let metadata = file.metadata()?;
         if metadata.is_dir() {
-            return Ok(Opened::Directory);
+            return Err(ErrorKind::IsADirectory.into());
         }
         if !metadata.is_file() {
             self.slot(relative).0.store(0, Ordering::Relaxed);
@@ -95,7 +86,7 @@ impl Directory {
             thread::sleep(SETTLED_AFTER - age);
             state = sys::file_state(&file.metadata()?);
         }
-        Ok(Opened::File(OpenFile { file, state }))
+        Ok(OpenFile { file, state })
     }
 
     /// Opens a file or a directory. A program that caches a file for others, such as Samba, may have a lease
@@ -151,30 +142,21 @@ impl Directory {
 
     /// Opens a file or a directory where the system does not keep to the directory.
     fn open_real_path(&self, relative: &Path) -> io::Result<File> {
-        let real = self.real_path(relative)?;
-        let below = real.strip_prefix(&self.path).unwrap_or(&real);
+        let not_found = || io::Error::from(ErrorKind::NotFound);
+        let real_path = || self.path.join(relative).canonicalize();
+        let real = real_path()?;
+        let below = real.strip_prefix(&self.path).map_err(|_| not_found())?;
         match sys::open_without_links(&self.handle, or_itself(below)) {
             Err(error) if error.kind() == ErrorKind::Unsupported => {}
             opened => return opened,
         }
         // On Windows, `.git` may have a second name: `GIT~1`.
         if is_hidden(below) {
-            return Err(ErrorKind::NotFound.into());
+            return Err(not_found());
         }
         let file = sys::open_at_once(&real)?;
-        match self.real_path(relative)? == real && sys::is_same_file(&file, &real)? {
-            true => Ok(file),
-            false => Err(ErrorKind::NotFound.into()),
-        }
-    }
-
-    /// The real path of what a relative path leads to. `NotFound` if it is not below the directory.
-    fn real_path(&self, relative: &Path) -> io::Result<PathBuf> {
-        let real = self.path.join(relative).canonicalize()?;
-        match real.starts_with(&self.path) {
-            true => Ok(real),
-            false => Err(ErrorKind::NotFound.into()),
-        }
+        let is_it = real_path()? == real && sys::is_same_file(&file, &real)?;
+        is_it.then_some(file).ok_or_else(not_found)
     }
 
     /// The entries of a directory below this one that may be listed, each with whether it is a directory. An
@@ -203,11 +185,8 @@ impl Directory {
 
     /// What the system says of an entry of the directory at this relative path, or of what it links to.
     pub fn metadata(&self, relative: &Path, entry: &DirEntry) -> Option<Metadata> {
-        let metadata = entry.metadata().ok()?;
-        match metadata.is_symlink() {
-            true => self.open_any(&relative.join(entry.file_name())).ok()?.metadata().ok(),
-            false => Some(metadata),
-        }
+        let metadata = entry.metadata().ok().filter(|metadata| !metadata.is_symlink());
+        metadata.or_else(|| self.open_any(&relative.join(entry.file_name())).ok()?.metadata().ok())
     }
 }
 
@@ -225,6 +204,8 @@ fn is_left_to_us(error: &io::Error) -> bool {
 /// Why no file is sent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Failure {
+    /// The path leads to a directory.
+    Directory,
     /// No file has the path, or it is hidden.
     NotFound,
     /// The system does not let this process read it, or it is no plain file.
@@ -239,6 +220,7 @@ impl Failure {
     /// What this error of the system means, at this path. The log has it if nothing else tells it.
     pub fn of(error: &io::Error, path: &Path) -> Failure {
         match error.kind() {
+            ErrorKind::IsADirectory => Failure::Directory,
             ErrorKind::NotFound
             | ErrorKind::NotADirectory
             | ErrorKind::InvalidFilename
@@ -282,7 +264,7 @@ mod tests {
         fs::create_dir_all(&path).unwrap();
         fs::write(path.join("a"), "a").unwrap();
         let directory = Directory::at(&path).unwrap();
-        let Ok(Opened::File(file)) = directory.open(Path::new("a")) else { panic!("no file") };
+        let Ok(file) = directory.open(Path::new("a")) else { panic!("no file") };
         let age = SystemTime::now().duration_since(file.state.changed).unwrap();
         assert!(age >= SETTLED_AFTER, "{age:?}");
         fs::remove_dir_all(path).unwrap();

@@ -9,7 +9,9 @@
 //! framing of two parts would take (section 15.3.7.2), and as the whole file otherwise.
 //! Next: [`media_type`](super::media_type).
 
-use crate::message::fields::members;
+use std::ops::Range;
+
+use crate::message::fields::{members, parse_digits};
 
 /// Ranges in one field, at most. With more, the whole file is sent.
 const MAX_RANGES: usize = 64;
@@ -17,92 +19,68 @@ const MAX_RANGES: usize = 64;
 /// Bytes that the framing of a part would take: RFC 9110 section 15.3.7.2 says around 80.
 const PART_FRAMING: u64 = 80;
 
-/// A part of a file. It has one byte at least.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct ByteRange {
-    pub first: u64,
-    pub length: u64,
-}
-
 /// What a Range field asks for.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum WantedRange {
     Whole,
-    Part(ByteRange),
+    /// These bytes: one at least.
+    Part(Range<u64>),
     /// No range begins within the file: 416.
     BeyondTheEnd,
-}
-
-impl ByteRange {
-    /// The value of Content-Range, of a file with `whole` bytes.
-    pub fn content_range(&self, whole: u64) -> String {
-        format!("bytes {}-{}/{whole}", self.first, self.first + self.length - 1)
-    }
 }
 
 /// What this value of a Range field asks for, of a file with `length` bytes. A malformed one, and one in
 /// another unit, count as none (RFC 9110 section 14.2).
 pub(super) fn wanted(value: &[u8], length: u64) -> WantedRange {
-    let Some((unit, list)) = value.split_at_checked("bytes=".len()) else {
-        return WantedRange::Whole;
-    };
-    // RFC 9110 section 5.6.1: blanks may stand at the commas only, and one member there must be.
-    let is_malformed =
-        list.starts_with(b" ") || list.starts_with(b"\t") || members(list).next().is_none();
-    if !unit.eq_ignore_ascii_case(b"bytes=") || is_malformed {
-        return WantedRange::Whole;
-    }
-    let mut ranges = Vec::new();
-    for member in members(list) {
-        match range(member, length) {
-            None => return WantedRange::Whole,
-            // Section 14.1.2: the last bytes of an empty file are all that it has.
-            Some(_) if length == 0 && member.starts_with(b"-") => return WantedRange::Whole,
-            Some((first, end)) if first < end => ranges.push((first, end)),
-            Some(_) => {}
-        }
-        if ranges.len() > MAX_RANGES {
-            return WantedRange::Whole;
-        }
-    }
-    ranges.sort_unstable();
+    let Some(mut ranges) = ranges(value, length) else { return WantedRange::Whole };
+    ranges.retain(|range| !range.is_empty());
+    ranges.sort_unstable_by_key(|range| range.start);
     let mut ranges = ranges.into_iter();
-    let Some((first, mut end)) = ranges.next() else { return WantedRange::BeyondTheEnd };
-    for (next, next_end) in ranges {
-        if next.saturating_sub(end) > PART_FRAMING {
+    let Some(mut joined) = ranges.next() else { return WantedRange::BeyondTheEnd };
+    for range in ranges {
+        if range.start.saturating_sub(joined.end) > PART_FRAMING {
             return WantedRange::Whole;
         }
-        end = end.max(next_end);
+        joined.end = joined.end.max(range.end);
     }
-    WantedRange::Part(ByteRange { first, length: end - first })
+    WantedRange::Part(joined)
 }
 
-/// The first byte of one range, and the one after its last; `None` if it is malformed. The range is empty if
-/// it is not within the file.
-fn range(member: &[u8], length: u64) -> Option<(u64, u64)> {
+/// The ranges of a field, in bytes of the file. `None` if the whole file is to be sent.
+fn ranges(value: &[u8], length: u64) -> Option<Vec<Range<u64>>> {
+    let (unit, list) = value.split_at_checked("bytes=".len())?;
+    // RFC 9110 section 5.6.1: blanks may stand at the commas only, and one member there must be.
+    let is_list = !list.starts_with(b" ") && !list.starts_with(b"\t");
+    let are_few = (1..=MAX_RANGES).contains(&members(list).count());
+    if !unit.eq_ignore_ascii_case(b"bytes=") || !is_list || !are_few {
+        return None;
+    }
+    members(list).map(|member| range(member, length)).collect()
+}
+
+/// One range, in bytes of the file: an empty one if it is not within the file. `None` if it is malformed, or
+/// asks for the whole file.
+fn range(member: &[u8], length: u64) -> Option<Range<u64>> {
     let hyphen = member.iter().position(|&byte| byte == b'-')?;
     Some(match (&member[..hyphen], &member[hyphen + 1..]) {
-        ([], last) => (length.saturating_sub(number(last)?), length),
-        (first, []) => (number(first)?, length),
+        // Section 14.1.2: the last bytes of an empty file are all that it has.
+        ([], _) if length == 0 => return None,
+        ([], last) => length.saturating_sub(number(last)?)..length,
+        (first, []) => number(first)?..length,
         (first, last) => {
             let (first, last) = (number(first)?, number(last)?);
             if last < first {
                 return None;
             }
-            (first, length.min(last.saturating_add(1)))
+            first..length.min(last.saturating_add(1))
         }
     })
 }
 
 /// A number in decimal digits. One beyond 64 bits is beyond every file.
 fn number(digits: &[u8]) -> Option<u64> {
-    if digits.is_empty() || !digits.iter().all(u8::is_ascii_digit) {
-        return None;
-    }
-    let digit = |number: u64, &digit: &u8| {
-        number.saturating_mul(10).saturating_add(u64::from(digit - b'0'))
-    };
-    Some(digits.iter().fold(0, digit))
+    let is_number = !digits.is_empty() && digits.iter().all(u8::is_ascii_digit);
+    is_number.then(|| parse_digits(digits).unwrap_or(u64::MAX))
 }
 
 #[cfg(test)]
@@ -111,7 +89,7 @@ mod tests {
 
     #[test]
     fn a_range_is_a_part_of_the_file_or_beyond_it_or_ignored() {
-        let part = |first, length| WantedRange::Part(ByteRange { first, length });
+        let part = |first, length| WantedRange::Part(first..first + length);
         let large = 5 << 30;
         for (value, length, expected) in [
             ("bytes=0-4", 100, part(0, 5)),

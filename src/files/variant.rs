@@ -12,23 +12,21 @@
 use std::path::PathBuf;
 
 use super::media_type;
-use super::open::{Directory, OpenFile, Opened};
+use super::open::{Directory, OpenFile};
 use crate::message::fields::FieldLines;
 
 /// A content coding that siblings may have.
 struct Coding {
-    /// The name in Accept-Encoding and Content-Encoding.
-    name: &'static str,
-    /// A second name that clients may send (RFC 9110 section 8.4.1.3).
-    old_name: &'static str,
+    /// The name in Content-Encoding, and others that clients may send (RFC 9110 section 8.4.1.3).
+    names: &'static [&'static str],
     /// The end of its files' names.
     extension: &'static str,
 }
 
 /// The codings. Of two with the same weight, the later one is sent.
 const CODINGS: [Coding; 2] = [
-    Coding { name: "gzip", old_name: "x-gzip", extension: ".gz" },
-    Coding { name: "br", old_name: "br", extension: ".br" },
+    Coding { names: &["gzip", "x-gzip"], extension: ".gz" },
+    Coding { names: &["br"], extension: ".br" },
 ];
 
 /// What is sent for a path.
@@ -54,14 +52,13 @@ impl Variant {
         media_type: &str,
         fields: FieldLines<'_>,
     ) -> Variant {
-        let mut variant = Variant { file, path, coding: None, varies: false };
-        if media_type::is_compressed(media_type) {
+        let weight = |coding: &Coding| fields.weight_of_any("accept-encoding", coding.names);
+        let needs_no_search = media_type == media_type::UNKNOWN
+            && fields.values("if-range").next().is_none()
+            && CODINGS.iter().all(|coding| weight(coding).is_none());
+        let mut variant = Variant { file, path, coding: None, varies: needs_no_search };
+        if needs_no_search || media_type::is_compressed(media_type) {
             return variant;
-        }
-        let needs_none = fields.values("if-range").next().is_none()
-            && CODINGS.iter().all(|coding| weight(fields, coding).is_none());
-        if media_type == media_type::UNKNOWN && needs_none {
-            return Variant { varies: true, ..variant };
         }
         // A client that does not name the file's own coding, `identity`, accepts it, but wants any other that
         // it names. One that refuses it gets it only where there is nothing else. So a sibling needs the
@@ -69,35 +66,20 @@ impl Variant {
         let mut highest = fields.weight("accept-encoding", "identity").unwrap_or(0).max(1);
         let mut chosen = None;
         for coding in &CODINGS {
-            let mut path = variant.path.as_os_str().to_owned();
-            path.push(coding.extension);
-            let path = PathBuf::from(path);
-            let Ok(Opened::File(file)) = directory.open(&path) else { continue };
-            if file.state.length == 0 {
-                continue;
-            }
+            let mut path = variant.path.clone();
+            path.as_mut_os_string().push(coding.extension);
+            let sibling = directory.open(&path).ok().filter(|file| file.state.length > 0);
+            let Some(file) = sibling else { continue };
             variant.varies = true;
-            let weight = weight(fields, coding).unwrap_or(0);
+            let weight = weight(coding).unwrap_or(0);
             if weight >= highest {
                 highest = weight;
-                chosen = Some((path, file, coding.name));
+                let coding = Some(coding.names[0]);
+                chosen = Some(Variant { file, path, coding, varies: true });
             }
         }
-        if let Some((path, file, coding)) = chosen {
-            (variant.path, variant.file, variant.coding) = (path, file, Some(coding));
-        }
-        variant
+        chosen.unwrap_or(variant)
     }
-}
-
-/// The weight that the client gives to a coding, in thousandths: 0 is "not acceptable", and 1000 is the
-/// highest. `None` if its list has neither the coding nor `*`.
-fn weight(fields: FieldLines<'_>, coding: &Coding) -> Option<u16> {
-    let is_it = |name: &[u8]| {
-        [coding.name, coding.old_name].iter().any(|own| own.as_bytes().eq_ignore_ascii_case(name))
-    };
-    let named = fields.weighted("accept-encoding").find(|(name, _)| is_it(name));
-    named.map(|(_, weight)| weight).or_else(|| fields.weight("accept-encoding", "*"))
 }
 
 #[cfg(test)]
@@ -146,7 +128,7 @@ mod tests {
             let line = format!("Accept-Encoding: {accepted}");
             let spans = [(Span::new(0, 15), Span::new(17, line.len()))];
             let fields = FieldLines::new(line.as_bytes(), &spans);
-            let Ok(Opened::File(file)) = directory.open(Path::new(name)) else { panic!("{name}") };
+            let Ok(file) = directory.open(Path::new(name)) else { panic!("{name}") };
             let media_types = media_type::MediaTypes::default();
             let media_type = media_types.of(Path::new(name));
             let variant = Variant::choose(&directory, name.into(), file, media_type, fields);

@@ -1,4 +1,4 @@
-//! # Formats and parses dates: the fields Date and Last-Modified, and access logs
+//! # Formats and parses dates: the fields Date and Last-Modified, access logs, lists of files
 //!
 //! ```text
 //! Date: Sun, 06 Nov 1994 08:49:37 GMT
@@ -198,6 +198,12 @@ pub fn log_date(time: SystemTime) -> String {
     format!("{day:02}/{month}/{year:04}:{hour:02}:{minute:02}:{second:02} +0000")
 }
 
+/// Formats a time to the minute, in GMT, as a list of files has it: `1994-11-06 08:49`.
+pub fn minute_date(time: SystemTime) -> String {
+    let CivilTime { year, month, day, hour, minute, .. } = time.into();
+    format!("{year:04}-{month:02}-{day:02} {hour:02}:{minute:02}")
+}
+
 /// Formats a time as JSON logs have it, with milliseconds (RFC 3339): `1994-11-06T08:49:37.000Z`.
 pub fn rfc_3339(time: SystemTime) -> String {
     let CivilTime { year, month, day, hour, minute, second, .. } = time.into();
@@ -273,8 +279,9 @@ mod tests {
     }
 
     #[test]
-    fn a_date_of_an_access_log() {
+    fn the_dates_of_an_access_log_and_of_a_list_of_files() {
         assert_eq!(log_date(example()), "06/Nov/1994:08:49:37 +0000");
+        assert_eq!(minute_date(example()), "1994-11-06 08:49");
         let time = example() + Duration::from_micros(7999);
         assert_eq!(rfc_3339(time), "1994-11-06T08:49:37.007Z");
         assert_eq!(rfc_3339(UNIX_EPOCH), "1970-01-01T00:00:00.000Z");

@@ -113,6 +113,13 @@ impl<'a> FieldLines<'a> {
         self.spans(name).map(move |(_, value)| value.in_bytes(self.bytes))
     }
 
+    /// Returns the value of the only line with that name; `None` if there are two, since another recipient
+    /// might take the other.
+    pub fn only(self, name: &str) -> Option<&'a [u8]> {
+        let mut values = self.values(name);
+        values.next().filter(|_| values.next().is_none())
+    }
+
     /// Iterates over the members of a comma-separated list, from all lines with that name. Empty
     /// members are skipped (RFC 9110 section 5.6.1). Not for values with quoted strings.
     pub fn members(self, name: &str) -> impl Iterator<Item = &'a [u8]> {
@@ -147,10 +154,18 @@ impl<'a> FieldLines<'a> {
     /// }
     /// ```
     pub fn weight(self, name: &str, member: &str) -> Option<u16> {
-        let weight = |wanted: &[u8]| {
-            self.weighted(name).find(|(found, _)| found.eq_ignore_ascii_case(wanted))
+        self.weight_of_any(name, &[member])
+    }
+
+    /// Returns the weight of a member that may have one of these names: see [`FieldLines::weight`].
+    pub(crate) fn weight_of_any(self, name: &str, members: &[&str]) -> Option<u16> {
+        let weight = |wanted: &[&str]| {
+            let is_wanted = |found: &[u8]| {
+                wanted.iter().any(|wanted| found.eq_ignore_ascii_case(wanted.as_bytes()))
+            };
+            self.weighted(name).find(|(found, _)| is_wanted(found))
         };
-        weight(member.as_bytes()).or_else(|| weight(b"*")).map(|(_, weight)| weight)
+        weight(members).or_else(|| weight(&["*"])).map(|(_, weight)| weight)
     }
 }
 
@@ -219,6 +234,17 @@ pub fn split_unquoted(value: &[u8], separator: u8) -> impl Iterator<Item = &[u8]
         false
     });
     parts.map(trim)
+}
+
+/// Splits a list of entity tags (RFC 9110 section 8.8.3), and trims the members: `"a,b", W/"c"` is a list of
+/// two. A backslash in a tag escapes nothing. Whether each member is a tag is not checked.
+pub fn entity_tags(list: &[u8]) -> impl Iterator<Item = &[u8]> {
+    let mut is_quoted = false;
+    let members = list.split(move |&byte| {
+        is_quoted ^= byte == b'"';
+        byte == b',' && !is_quoted
+    });
+    members.map(trim)
 }
 
 /// Removes the spaces and tabs around a value (OWS, RFC 9110 section 5.6.3), and no other byte.

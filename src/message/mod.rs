@@ -40,5 +40,6 @@ pub mod date;
 pub mod credentials;
 pub mod base64;
 pub mod visible;
+pub mod html;
 pub mod counted;
 pub mod fold;

@@ -372,6 +372,15 @@ impl Response {
         }
     }
 
+    /// Adds a field if there is a value for it, as [`Response::field`] does.
+    #[track_caller]
+    pub(crate) fn optional_field(self, name: &str, value: Option<&str>) -> Response {
+        match value {
+            Some(value) => self.field(name, value),
+            None => self,
+        }
+    }
+
     /// Adds a field, as [`Response::field`] does. For values from a client.
     ///
     /// ```

@@ -185,6 +185,21 @@ pub fn decode_segment(segment: &[u8]) -> Option<Vec<u8>> {
     Some(decode(segment, |byte, rest| byte == b'%' && is_slash_escape(rest)))
 }
 
+/// Encodes a name as a segment of a path: all bytes are escaped but the unreserved ones (RFC 3986 section
+/// 2.3).
+pub fn encode_segment(name: &[u8]) -> String {
+    let mut encoded = String::new();
+    for &byte in name {
+        match byte {
+            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' => {
+                encoded.push(char::from(byte));
+            }
+            _ => encoded += &format!("%{byte:02X}"),
+        }
+    }
+    encoded
+}
+
 /// Returns whether a percent sign before this text would begin an escaped slash, however often the
 /// percent sign is escaped: `2F`, `252F`, `25252F`.
 fn is_slash_escape(mut text: &[u8]) -> bool {
@@ -429,6 +444,16 @@ mod tests {
         ] {
             let decoded = decode_segment(&decode_path(sent.as_bytes()));
             assert_eq!(decoded.as_deref(), name.map(str::as_bytes), "{sent}");
+        }
+    }
+
+    #[test]
+    fn a_name_is_encoded_to_a_segment_that_is_decoded_to_it() {
+        assert_eq!(encode_segment("a b:#?\"é".as_bytes()), "a%20b%3A%23%3F%22%C3%A9");
+        let every_byte: Vec<u8> = (0..=255).filter(|&byte| byte != b'/').collect();
+        for name in [&every_byte, &b"100%"[..], b"%41", b"a%2Fb", b"%252F"] {
+            let decoded = decode_segment(&decode_path(encode_segment(name).as_bytes()));
+            assert_eq!(decoded.as_deref(), Some(name));
         }
     }
 

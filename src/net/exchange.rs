@@ -162,8 +162,8 @@ impl<'c, 'a, S: Sync, L: Io> Exchange<'c, 'a, S, L> {
                 Lookup::WrongMethod(allow) => {
                     let response = self.no_route(Refusal::MethodNotAllowed);
                     let is_405 = response.status == Status::METHOD_NOT_ALLOWED;
-                    let response = if is_405 { response.field("Allow", &allow) } else { response };
-                    return self.answer(response, None);
+                    let allow = is_405.then_some(&*allow);
+                    return self.answer(response.optional_field("Allow", allow), None);
                 }
                 Lookup::NotFound => {
                     let response = self.no_route(Refusal::NotFound);

@@ -43,9 +43,7 @@ impl Auth {
     /// Whether a request with these fields has both. A second field with that name may be for another
     /// server.
     pub fn is_sent(&self, fields: FieldLines<'_>) -> bool {
-        let mut values = fields.values("authorization");
-        let value = values.next().filter(|_| values.next().is_none());
-        let value = value.and_then(|value| std::str::from_utf8(value).ok());
+        let value = fields.only("authorization").and_then(|value| std::str::from_utf8(value).ok());
         value.and_then(basic_credentials).is_some_and(|pair| self.pair.matches(&pair))
     }
 }

@@ -12,9 +12,10 @@
 //! hides nothing, so use TLS beyond your own machine. Left out: users, sessions, logout.
 
 use openkitchen::message::credentials::{Key, basic_credentials, credentials};
+use openkitchen::message::html::escape;
 use openkitchen::{Request, Response, Status};
 
-use super::pages::{self, escape, fill};
+use super::pages::{self, fill};
 use super::{Site, posts};
 
 /// `GET /staff`: the page for the right key. A key in the query is refused first, even the right one.
