@@ -39,7 +39,7 @@ lesson: ## the lesson's two routes, in fifteen lines, at 127.0.0.1:5000
 
 # Most tests wait for a clock or for a socket, so more of them run at a time than there are cores.
 test: ## every test; needs a Rust toolchain only
-	RUST_TEST_THREADS=$${RUST_TEST_THREADS:-6} $(CARGO) test --quiet
+	RUST_TEST_THREADS=$${RUST_TEST_THREADS:-10} $(CARGO) test --quiet
 
 test-browser: ## the page in Chromium; installs chromium, node and npm packages
 	tests/browser/run.sh

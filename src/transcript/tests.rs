@@ -183,7 +183,7 @@ fn a_group_before_a_response_is_about_the_request() {
 #[test]
 fn every_model_can_be_printed_and_parsed_again() {
     let mut random = Random(0x0bad_5eed);
-    for round in 0..40_000 {
+    for round in 0..5000 {
         let model = random.transcript();
         let text = model.to_string();
         assert_eq!(Transcript::parse(&text).as_ref(), Ok(&model), "round {round}:\n{text}");
@@ -199,7 +199,7 @@ fn every_model_can_be_printed_and_parsed_again() {
 fn a_damaged_text_is_an_error_or_a_model_that_can_be_printed_and_parsed_again() {
     let mut random = Random(0x0dd_ba11);
     let mut parsed_texts = 0;
-    for round in 0..20_000 {
+    for round in 0..4000 {
         let mut text = random.transcript().to_string().into_bytes();
         for _ in 0..=random.below(3) {
             random.mutate(&mut text);
@@ -218,5 +218,5 @@ fn a_damaged_text_is_an_error_or_a_model_that_can_be_printed_and_parsed_again() 
             }
         }
     }
-    assert!(parsed_texts > 2_000, "only {parsed_texts} damaged texts could be parsed");
+    assert!(parsed_texts > 400, "only {parsed_texts} damaged texts could be parsed");
 }

@@ -827,14 +827,7 @@ fn the_lessons_about_the_site_are_skipped_on_a_server_with_a_page_for_every_path
 #[test]
 fn a_server_that_refuses_every_path_fails_only_what_it_must_do() {
     let site = lessons().iter().filter(|(_, text)| text.contains("\n# only: our site\n")).count();
-    for status in [
-        "401 Unauthorized",
-        "403 Forbidden",
-        "421 Misdirected Request",
-        "429 Too Many Requests",
-        "500 Internal Server Error",
-        "503 Service Unavailable",
-    ] {
+    let refuses_every_path = |status: &'static str| {
         let address = server_of(move |_| empty(status, ""));
         let ended = check(address, "--timeout 0.3");
         let why = format!("this server answers every path with {}", &status[..3]);
@@ -851,7 +844,21 @@ fn a_server_that_refuses_every_path_fails_only_what_it_must_do() {
             let ended = check(address, &format!("--timeout 0.3 {lesson}"));
             assert_eq!((ended.code, count(&ended, "skip")), (Some(0), 1), "{}", ended.stdout);
         }
-    }
+    };
+    let statuses = [
+        "401 Unauthorized",
+        "403 Forbidden",
+        "421 Misdirected Request",
+        "429 Too Many Requests",
+        "500 Internal Server Error",
+        "503 Service Unavailable",
+    ];
+    // `check` waits most of its time, so all of them run at once.
+    thread::scope(|scope| {
+        for status in statuses {
+            scope.spawn(move || refuses_every_path(status));
+        }
+    });
     // A fault on one path is no refusal of all.
     let address = server_of(|line| {
         empty(if line.contains("echo") { "500 Internal Server Error" } else { "404 Not Found" }, "")
@@ -902,12 +909,7 @@ fn a_response_that_stays_half_is_told_as_its_missing_content() {
 
 #[test]
 fn one_cause_is_one_failure() {
-    for (response, label, cause) in [
-        (empty("403 Forbidden", ""), "34", "got:       status 403"),
-        (empty("500 Internal Server Error", ""), "34", "got:       status 500"),
-        ("hello\r\n\r\n".into(), "02", "a response begins with its status line"),
-        ("HTTP/1.1 200 OK\nX: y\n\n".into(), "02", "each line of a head ends in CR LF"),
-    ] {
+    let is_one_failure = |response: String, label: &str, cause: &str| {
         let address = server_of(move |_| response.clone());
         let ended = check(address, "--timeout 0.2");
         assert_eq!(ended.code, Some(1), "{cause}");
@@ -918,7 +920,18 @@ fn one_cause_is_one_failure() {
             ended.stdout
         );
         assert!(count(&ended, "FAIL") <= 12, "{cause}: {}", ended.stdout);
-    }
+    };
+    let cases = [
+        (empty("403 Forbidden", ""), "34", "got:       status 403"),
+        (empty("500 Internal Server Error", ""), "34", "got:       status 500"),
+        ("hello\r\n\r\n".into(), "02", "a response begins with its status line"),
+        ("HTTP/1.1 200 OK\nX: y\n\n".into(), "02", "each line of a head ends in CR LF"),
+    ];
+    thread::scope(|scope| {
+        for (response, label, cause) in cases {
+            scope.spawn(move || is_one_failure(response, label, cause));
+        }
+    });
     let address = server_of(|_| "hello\r\n\r\n".into());
     let ended = check(address, "--json --timeout 0.2 2 3");
     let lines: Vec<&str> = ended.stdout.lines().collect();

@@ -547,7 +547,8 @@ fn a_server_that_sends_without_end_is_shown_in_part_and_in_little_memory() {
         assert_eq!(ended.code, Some(0), "{}", ended.stderr);
         assert!(ended.stdout.contains("\\{"), "what is left out is said: {}", ended.stdout);
         let lines = ended.stdout.lines().count();
-        assert!(lines < 700, "{lines} lines");
+        // 1 MiB has far more. How many are shown depends on the reads.
+        assert!(lines < 1000, "{lines} lines");
     }
 }
 

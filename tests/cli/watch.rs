@@ -67,8 +67,8 @@ impl Setup {
     /// Waits until the recording holds this text.
     fn recording_with(&self, number: u64, text: &str) -> Recording {
         eventually(text, || {
-            let recording = Recording::read(&self.recording(number)?);
-            recording.text.contains(text).then_some(recording)
+            let recorded = fs::read_to_string(self.recording(number)?).unwrap();
+            recorded.contains(text).then(|| Recording::parse(recorded))
         })
     }
 }
@@ -92,7 +92,7 @@ fn eventually<T>(what: &str, mut attempt: impl FnMut() -> Option<T>) -> T {
     }
 }
 
-/// A recorded file. Reading it checks that it is a transcript in its canonical form.
+/// A recorded file. Parsing it checks that it is a transcript in its canonical form.
 struct Recording {
     text: String,
     transcript: Transcript,
@@ -101,7 +101,11 @@ struct Recording {
 impl Recording {
     #[track_caller]
     fn read(path: &Path) -> Recording {
-        let text = fs::read_to_string(path).unwrap();
+        Recording::parse(fs::read_to_string(path).unwrap())
+    }
+
+    #[track_caller]
+    fn parse(text: String) -> Recording {
         let transcript = Transcript::parse(&text).unwrap();
         assert_eq!(transcript.to_string(), text);
         Recording { text, transcript }
@@ -543,38 +547,46 @@ fn a_stop_is_the_end_of_neither_side() {
     assert_ends_no_side(&recording, RESPONSE.as_bytes());
 }
 
+/// Checks the recording of a response of which no more than this start crosses.
+fn holds_if_cut_after(start: &str) {
+    for cause in ["stop", "idle", "reset"] {
+        let flags = if cause == "idle" { "--idle-timeout 0.5" } else { "--grace 0.1" };
+        let setup = Setup::new(&format!("--no-trace {flags}"));
+        let (mut client, mut server) = setup.connect();
+        client.write_all(GET.as_bytes()).unwrap();
+        server.read_exact(&mut [0; GET.len()]).unwrap();
+        server.write_all(start.replace('@', "1").as_bytes()).unwrap();
+        client.read_exact(&mut vec![0; start.len() - 1]).unwrap();
+        assert_eq!(client.peek(&mut [0; 8]).unwrap(), 1);
+        let file = setup.recording(1).unwrap();
+        match cause {
+            "reset" => {
+                drop(client); // with a byte unread
+                setup.recording_with(1, "--- client reset\n");
+            }
+            "idle" => assert_eq!(read_until_end(client).0.len(), 1),
+            _ => {}
+        }
+        setup.watch.stop();
+        let text = fs::read_to_string(&file).unwrap();
+        assert!(text.contains("???\n") && !text.contains("closed\n"), "{cause}: {text}");
+        assert_holds(&text, start.replace('@', "2").leak().as_bytes());
+    }
+}
+
 #[test]
 fn a_recording_that_is_cut_within_a_response_holds() {
-    for start in [
+    let starts = [
         "HTTP/1.1 200 OK\r\nDate: @\r\nContent-Length: 9\r\n\r\nhalf",
         "HTTP/1.1 200 OK\r\nDate: @\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n",
         "HTTP/1.0 200 OK\r\nDate: @\r\n\r\nabc",
         "HTTP/1.1 200 OK\r\nDate: @\r\n",
-    ] {
-        for cause in ["stop", "idle", "reset"] {
-            let flags = if cause == "idle" { "--idle-timeout 0.3" } else { "--grace 0.1" };
-            let setup = Setup::new(&format!("--no-trace {flags}"));
-            let (mut client, mut server) = setup.connect();
-            client.write_all(GET.as_bytes()).unwrap();
-            server.read_exact(&mut [0; GET.len()]).unwrap();
-            server.write_all(start.replace('@', "1").as_bytes()).unwrap();
-            client.read_exact(&mut vec![0; start.len() - 1]).unwrap();
-            assert_eq!(client.peek(&mut [0; 8]).unwrap(), 1);
-            let file = setup.recording(1).unwrap();
-            match cause {
-                "reset" => {
-                    drop(client); // with a byte unread
-                    setup.recording_with(1, "--- client reset\n");
-                }
-                "idle" => assert_eq!(read_until_end(client).0.len(), 1),
-                _ => {}
-            }
-            setup.watch.stop();
-            let text = fs::read_to_string(&file).unwrap();
-            assert!(text.contains("???\n") && !text.contains("closed\n"), "{cause}: {text}");
-            assert_holds(&text, start.replace('@', "2").leak().as_bytes());
+    ];
+    thread::scope(|scope| {
+        for start in starts {
+            scope.spawn(move || holds_if_cut_after(start));
         }
-    }
+    });
 }
 
 /// What a client receives, and whether it ends in a reset.
@@ -587,38 +599,47 @@ fn read_until_end(mut client: TcpStream) -> (String, bool) {
     (String::from_utf8(received).unwrap(), is_reset)
 }
 
+/// Checks the end of this response, which `watch` cuts: because it is idle, and because it stops.
+fn is_cut(response: &str, is_reset: bool) {
+    for (flags, why) in [
+        ("--idle-timeout 0.5", "no byte crossed for 0.5 s"),
+        ("--grace 0.1", "its exchange was not complete in the grace time"),
+    ] {
+        let setup = Setup::new(flags);
+        let (mut client, mut server) = setup.connect();
+        client.write_all(GET.as_bytes()).unwrap();
+        server.read_exact(&mut [0; GET.len()]).unwrap();
+        server.write_all(response.as_bytes()).unwrap();
+        eventually("the response", || {
+            let has_arrived = || client.peek(&mut [0; 200]).unwrap() == response.len();
+            (response.is_empty() || has_arrived()).then_some(())
+        });
+        if flags.contains("grace") {
+            setup.watch.signal("TERM");
+        }
+        assert_eq!(read_until_end(client), (response.to_owned(), is_reset), "{flags}");
+        let end = format!("# watch has ended this connection: {why}\n");
+        let recording = setup.recording_with(1, &end);
+        assert!(!recording.assertions().contains(&"closed".to_owned()), "{}", recording.text);
+        setup.watch.stop();
+    }
+}
+
 #[test]
 fn a_client_takes_no_response_that_watch_has_cut_for_whole() {
-    for (response, is_reset) in [
+    let responses = [
         ("HTTP/1.0 200 OK\r\n\r\nhalf", true),
         ("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n", true),
         ("HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nhalf", true),
         ("HTTP/1.1 200 OK\r\nDate", true),
         ("", false),
-    ] {
-        for (flags, why) in [
-            ("--idle-timeout 0.3", "no byte crossed for 0.3 s"),
-            ("--grace 0.1", "its exchange was not complete in the grace time"),
-        ] {
-            let setup = Setup::new(flags);
-            let (mut client, mut server) = setup.connect();
-            client.write_all(GET.as_bytes()).unwrap();
-            server.read_exact(&mut [0; GET.len()]).unwrap();
-            server.write_all(response.as_bytes()).unwrap();
-            eventually("the response", || {
-                let arrived = client.peek(&mut [0; 200]);
-                (response.is_empty() || arrived.unwrap() == response.len()).then_some(())
-            });
-            if flags.contains("grace") {
-                setup.watch.signal("TERM");
-            }
-            assert_eq!(read_until_end(client), (response.to_owned(), is_reset), "{flags}");
-            let end = format!("# watch has ended this connection: {why}\n");
-            let recording = setup.recording_with(1, &end);
-            assert!(!recording.assertions().contains(&"closed".to_owned()), "{}", recording.text);
-            setup.watch.stop();
+    ];
+    // `watch` waits most of its time, so they run at once.
+    thread::scope(|scope| {
+        for (response, is_reset) in responses {
+            scope.spawn(move || is_cut(response, is_reset));
         }
-    }
+    });
 }
 
 #[test]
@@ -671,7 +692,7 @@ fn a_server_that_cannot_be_reached_has_ended_no_connection() {
 
 #[test]
 fn a_recording_that_is_cut_at_its_bound_holds() {
-    let content = vec![1; 8 << 20]; // four letters of text for each byte
+    let content = vec![1; 17 << 18]; // four letters of text for each byte: 17 MiB
     let head = format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n", content.len());
     let response: &'static [u8] = [head.into_bytes(), content].concat().leak();
     let setup = Setup::new("--no-trace");
@@ -1008,6 +1029,8 @@ fn an_unreachable_server_is_reported_once_in_a_minute_until_it_is_reached() {
     upstream.write_all(RESPONSE.as_bytes()).unwrap();
     assert_eq!(client.response().text(), "hello");
     drop((client, upstream, listener));
+    // A program that another test starts at this moment holds the listener too, until it runs.
+    eventually("no listener", || TcpStream::connect(server).is_err().then_some(()));
     for _ in 0..3 {
         assert_eq!(watch.client().read_to_end(), b"");
     }
