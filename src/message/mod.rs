@@ -41,4 +41,5 @@ pub mod credentials;
 pub mod base64;
 pub mod visible;
 pub mod counted;
+pub mod seconds;
 pub mod fold;

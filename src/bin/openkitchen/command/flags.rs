@@ -8,6 +8,7 @@ use std::io::{self, Write};
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
+use openkitchen::message::seconds::parse_seconds;
 use openkitchen::sys;
 use openkitchen::transcript::nearest::nearest;
 
@@ -349,8 +350,8 @@ pub fn time(value: &OsStr) -> Option<Duration> {
 /// Reads a time in seconds, at most a year; zero is allowed.
 pub fn time_or_none(value: &OsStr) -> Option<Duration> {
     let value = value.to_str()?;
-    let seconds: f64 = value.strip_suffix('s').unwrap_or(value).parse().ok()?;
-    Duration::try_from_secs_f64(seconds).ok().filter(|time| time.as_secs() <= 86_400 * 365)
+    let time = parse_seconds(value.strip_suffix('s').unwrap_or(value));
+    time.filter(|time| time.as_secs() <= 86_400 * 365)
 }
 
 /// What an error says that the value should be. See [`address`].

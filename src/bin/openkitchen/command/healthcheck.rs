@@ -133,7 +133,7 @@ fn status(authority: &str, target: &str, timeout: Duration) -> Result<u16, Strin
 fn ask(authority: &str, request: &str, timeout: Duration) -> Result<u16, String> {
     let addresses = connect::resolve(authority)?;
     // A silent address leaves time for the next one.
-    let each = timeout.div_f64(addresses.len() as f64).max(Duration::from_millis(1));
+    let each = (timeout / addresses.len() as u32).max(Duration::from_millis(1));
     let why = |error: io::Error| connect::why(&error);
     let mut stream = connect::connect(&addresses, each).map_err(why)?;
     stream.write_all(request.as_bytes()).map_err(why)?; // one write: the rest of several would wait
