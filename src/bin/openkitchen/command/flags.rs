@@ -90,14 +90,7 @@ impl<O> CommandLine<O> {
             ParsedArgs::Help => print(&self.help())?,
             ParsedArgs::Version => print(concat!("openkitchen ", env!("CARGO_PKG_VERSION"), "\n"))?,
             ParsedArgs::Do(others) => {
-                let own = self.flag_names();
-                for (name, value) in env::vars_os() {
-                    if let Some(warning) = unknown_variable(&own, &name, &value) {
-                        // The log does not run yet. stderr may be closed; the command runs all
-                        // the same.
-                        let _ = writeln!(io::stderr(), "openkitchen: warn: {warning}");
-                    }
-                }
+                warn_of_unknown_variables(&self.flag_names());
                 return Ok(Some((options, others)));
             }
         }
@@ -106,7 +99,7 @@ impl<O> CommandLine<O> {
 
     /// The names of the flags, without the dashes.
     pub fn flag_names(&self) -> Vec<&'static str> {
-        names_of(self.flags)
+        self.flags.iter().map(|flag| flag.name).collect()
     }
 
     /// Returns the help, with a line for each flag, and for those that every command has.
@@ -122,10 +115,6 @@ impl<O> CommandLine<O> {
     }
 }
 
-fn names_of<O>(flags: &[Flag<O>]) -> Vec<&'static str> {
-    flags.iter().map(|flag| flag.name).collect()
-}
-
 /// Sets the options from the command line, and the others from the environment. `--` ends the flags.
 ///
 /// # Errors
@@ -136,6 +125,27 @@ pub fn parse<O>(
     environment: impl Fn(&str) -> Option<OsString>,
     options: &mut O,
 ) -> Result<ParsedArgs, CliError> {
+    let names: Vec<FlagName> = flags.iter().map(|flag| (flag.name, flag.value)).collect();
+    parse_names(&names, arguments, &environment, &mut |at, value, source| {
+        (flags[at].apply)(options, value).map_err(|wanted| wrong_value(source, wanted, value))
+    })
+}
+
+/// The name of a flag, and the word for its value.
+type FlagName = (&'static str, &'static str);
+
+/// As [`parse`], without the type of the options: one function for all commands. `set` sets the option of
+/// the flag at this place in the list; its last argument is the flag or the variable that has the value.
+fn parse_names(
+    flags: &[FlagName],
+    arguments: &[OsString],
+    environment: &dyn Fn(&str) -> Option<OsString>,
+    set: &mut dyn FnMut(usize, &OsStr, &str) -> Result<(), CliError>,
+) -> Result<ParsedArgs, CliError> {
+    let unknown = |typed: &OsStr, next: Option<&OsString>| {
+        let own: Vec<_> = flags.iter().map(|(name, _)| *name).collect();
+        unknown(&own, typed, next)
+    };
     let (mut others, mut named, mut rest) = (Vec::new(), Vec::new(), arguments.iter());
     while let Some(argument) = rest.next() {
         match argument.as_encoded_bytes() {
@@ -147,7 +157,7 @@ pub fn parse<O>(
             }
             [b'-', b'-', ..] => {}
             // `-` alone is not a flag: `send` and `explain` read stdin for it.
-            [b'-', _, ..] => return Err(unknown(&names_of(flags), argument, rest.next())),
+            [b'-', _, ..] => return Err(unknown(argument, rest.next())),
             _ => {
                 others.push(argument.clone());
                 continue;
@@ -157,14 +167,13 @@ pub fn parse<O>(
             Some((typed, value)) => (typed, Some(value)),
             None => (argument.as_os_str(), None),
         };
-        let is_named = |flag: &&Flag<O>| typed.to_str() == Some(&format!("--{}", flag.name));
-        let Some(flag) = flags.iter().find(is_named) else {
+        let is_named = |(name, _): &FlagName| typed.to_str() == Some(&format!("--{name}"));
+        let Some(at) = flags.iter().position(is_named) else {
             let attached = attached.map(OsStr::to_owned);
-            let next = attached.as_ref().or_else(|| rest.next());
-            return Err(unknown(&names_of(flags), typed, next));
+            return Err(unknown(typed, attached.as_ref().or_else(|| rest.next())));
         };
-        let name = flag.name;
-        let value = match (flag.value, attached) {
+        let (name, kind) = flags[at];
+        let value = match (kind, attached) {
             ("", None) => OsStr::new(""),
             ("", Some(_)) => return Err(CliError::Usage(format!("--{name} takes no value"))),
             (_, Some(value)) => value,
@@ -172,29 +181,22 @@ pub fn parse<O>(
                 CliError::Usage(format!("--{name} needs a value: --{name} {kind}"))
             })?,
         };
-        flag.set(options, value, &format!("--{name}"))?;
-        named.push(name);
+        set(at, value, &format!("--{name}"))?;
+        named.push(at);
     }
     // A variable of which the command line has the flag is not read: a flag that may stand several times
     // adds a value each time.
-    for flag in flags.iter().filter(|flag| !named.contains(&flag.name)) {
-        let variable = variable_of(flag.name);
+    for (at, (name, kind)) in flags.iter().enumerate().filter(|(at, _)| !named.contains(at)) {
+        let variable = variable_of(name);
         let Some(value) = environment(&variable).filter(|value| !value.is_empty()) else {
             continue;
         };
-        let is_on = !flag.value.is_empty() || switch(&value, &variable)?;
+        let is_on = !kind.is_empty() || switch(&value, &variable)?;
         if is_on {
-            flag.set(options, &value, &variable)?;
+            set(at, &value, &variable)?;
         }
     }
     Ok(ParsedArgs::Do(others))
-}
-
-impl<O> Flag<O> {
-    /// `source` is the flag or the variable that has the value.
-    fn set(&self, options: &mut O, value: &OsStr, source: &str) -> Result<(), CliError> {
-        (self.apply)(options, value).map_err(|wanted| wrong_value(source, wanted, value))
-    }
 }
 
 fn wrong_value(source: &str, wanted: &str, value: &OsStr) -> CliError {
@@ -280,6 +282,15 @@ const VARIABLE_PREFIX: &str = "OPENKITCHEN_";
 /// The variable of a flag: `OPENKITCHEN_MAX_HEAD` for `max-head`.
 fn variable_of(flag: &str) -> String {
     format!("{VARIABLE_PREFIX}{}", flag.replace('-', "_").to_ascii_uppercase())
+}
+
+fn warn_of_unknown_variables(own: &[&'static str]) {
+    for (name, value) in env::vars_os() {
+        if let Some(warning) = unknown_variable(own, &name, &value) {
+            // The log does not run yet. stderr may be closed; the command runs all the same.
+            let _ = writeln!(io::stderr(), "openkitchen: warn: {warning}");
+        }
+    }
 }
 
 /// The warning about a variable whose name begins as those of flags do, but no command has such a
