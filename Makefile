@@ -10,7 +10,7 @@ PEERS = nginx hyper tiny_http lighttpd darkhttpd
 # The book: the private chapters too, beside the documentation of the library.
 BOOK = --document-private-items --target-dir target/book
 
-.PHONY: help run release static small recipes lesson test test-browser pictures soak check bench bench-peers fuzz races systems dist book lines
+.PHONY: help run release static small smallest recipes lesson test test-browser pictures soak check bench bench-peers fuzz races systems dist book lines
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 13
@@ -33,6 +33,10 @@ recipes: static small ## README's recipes, with the real nginx, HAProxy, Caddy, 
 small: ## the same with `serve` and `healthcheck` alone: target/static/openkitchen-small
 	tests/builds/build.sh static target/static/openkitchen-small $$(uname -m) --no-default-features
 	tests/builds/chroot.sh target/static/openkitchen-small
+
+smallest: ## make small with a standard library built for size: unstable flags of the compiler, and rustup
+	tests/builds/build.sh smallest target/static/openkitchen-smallest $$(uname -m) --no-default-features
+	tests/builds/chroot.sh target/static/openkitchen-smallest
 
 lesson: ## the lesson's two routes, in fifteen lines, at 127.0.0.1:5000
 	$(CARGO) run --quiet --example lesson

@@ -59,7 +59,7 @@
 //! 1. **The click.** The page's JavaScript or form makes the browser connect and send the bytes of a
 //!    request: `POST /api/likes`.
 //! 2. **Accept.** A worker thread accepts the connection (`net/accept.rs`), takes a permit, and wraps the
-//!    socket in a tap if there is an observer (`net/observer.rs`).
+//!    socket in a tap (`net/observer.rs`).
 //! 3. **Read.** `net/connection.rs` loops: `while let Some(exchange) = self.next()?`. `net/transport.rs`
 //!    reads until a head is complete, with one deadline for all of it and a limit on its size.
 //! 4. **Head.** The head is taken apart (`message/head.rs`), and its target (`message/target.rs`). What

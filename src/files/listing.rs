@@ -123,15 +123,22 @@ const POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'";
 /// Three columns, and on a narrow screen the last two below the name. The whole row is a link.
 const STYLE: &str = include_str!("listing.css");
 
+const KIB: u64 = 1 << 10;
+const MIB: u64 = 1 << 20;
+const GIB: u64 = 1 << 30;
+const TIB: u64 = 1 << 40;
+
 /// A size as people read it.
 fn size(bytes: u64) -> String {
-    let (mut unit, mut size) = (0, bytes as f64);
-    const UNITS: [&str; 5] = ["B", "KiB", "MiB", "GiB", "TiB"];
-    while size >= 1024.0 && unit + 1 < UNITS.len() {
-        (unit, size) = (unit + 1, size / 1024.0);
-    }
-    let digits = usize::from(unit > 0);
-    format!("{size:.digits$} {}", UNITS[unit])
+    let (name, unit) = match bytes {
+        0..KIB => return format!("{bytes} B"),
+        KIB..MIB => ("KiB", KIB),
+        MIB..GIB => ("MiB", MIB),
+        GIB..TIB => ("GiB", GIB),
+        TIB.. => ("TiB", TIB),
+    };
+    let tenths = bytes / unit * 10 + (bytes % unit * 10 + unit / 2) / unit;
+    format!("{}.{} {name}", tenths / 10, tenths % 10)
 }
 
 #[cfg(test)]
@@ -157,8 +164,10 @@ mod tests {
             (0, "0 B"),
             (1023, "1023 B"),
             (1536, "1.5 KiB"),
+            ((1 << 20) - 1, "1024.0 KiB"),
             (5 << 30, "5.0 GiB"),
             (1 << 52, "4096.0 TiB"),
+            (u64::MAX, "16777216.0 TiB"),
         ] {
             assert_eq!(size(bytes), text);
         }

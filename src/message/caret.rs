@@ -23,6 +23,7 @@ use super::fold::fold;
 use super::limits;
 use super::refusal::{Refusal, Refused};
 use super::response::Response;
+use super::seconds::InSeconds;
 use super::visible::Visible;
 
 /// The indent of the lines that an error response shows.
@@ -124,7 +125,7 @@ impl Refusal {
             Refusal::OutOfMemory => format!("at most {}", counted(limits.memory?, "byte", "bytes")),
             Refusal::ChunkExtensionsTooLong => in_a_line(limits::MAX_CHUNK_EXTENSION_BYTES),
             Refusal::TrailersTooLong => in_a_line(limits::MAX_TRAILER_BYTES),
-            Refusal::HeadTimeout => format!("at most {} s", limits.head_timeout.as_secs_f32()),
+            Refusal::HeadTimeout => format!("at most {} s", InSeconds(limits.head_timeout)),
             Refusal::TooManyConnections => format!("at most {}", limits.connections),
             _ => return None,
         })

@@ -42,4 +42,5 @@ pub mod base64;
 pub mod visible;
 pub mod html;
 pub mod counted;
+pub mod seconds;
 pub mod fold;

@@ -32,8 +32,7 @@ use crate::message::head::{Head, Version};
 use crate::message::persistence::Persistence;
 use crate::message::refusal::{Refusal, Refused, Rule};
 
-/// How the HTTP server serves or rejects an accepted connection. To serve one, its socket is
-/// wrapped only if there are observers.
+/// How the HTTP server serves or rejects an accepted connection.
 impl<S: Sync> Serve for Service<'_, S> {
     type Buffers = Buffers;
     const REJECTION: &'static str = "get 503";
@@ -42,13 +41,8 @@ impl<S: Sync> Serve for Service<'_, S> {
     fn serve(&self, entry: &Entry, buffers: &mut Buffers) {
         let Entry { identity, stream, idle } = entry;
         idle.set_since((self.clock)());
-        match self.observers {
-            [] => Connection::new(self, stream, *identity, idle, buffers).serve(),
-            observers => {
-                let io = Tapped::new(stream, *identity, observers).shut_by_others(idle);
-                Connection::new(self, io, *identity, idle, buffers).serve();
-            }
-        }
+        let io = Tapped::new(stream, *identity, self.observers).shut_by_others(idle);
+        Connection::new(self, io, *identity, idle, buffers).serve();
         buffers.shrink();
     }
 

@@ -9,7 +9,7 @@
 //! client ── bytes ── │ Tapped │ ── bytes ── transport, connection, handler
 //!                     └─ Observer: opened, received, sent, ended, gone ─┘
 //! ```
-//! A server without an observer does not wrap the sockets of the connections that it serves.
+//! Every socket has a tap. Without an observer it has nothing to call, and costs a plain request nothing.
 //! Next: [`outline`](crate::message::outline).
 
 use std::borrow::Cow;

@@ -24,6 +24,7 @@ use super::memory::Memory;
 use super::observer::{self, Answered, Observer};
 use super::throttle::Throttle;
 use crate::message::limits::Limits;
+use crate::message::seconds::InMillis;
 use crate::message::visible::Visible;
 use crate::route::{RouteRow, Routes};
 use crate::sys::{self, Listener};
@@ -201,7 +202,7 @@ impl<S> Service<'_, S> {
                 Visible(answered.target.as_bytes()),
                 answered.status.code(),
                 answered.received,
-                answered.took.as_secs_f64() * 1000.0,
+                InMillis(answered.took),
             );
         }
     }

@@ -32,6 +32,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use crate::message::limits::Limits;
+use crate::message::seconds::InSeconds;
 use crate::net::connections::{Entry, FINAL_REQUEST_WAIT};
 use crate::net::observer::{End, Observer};
 use crate::net::shared::set_stream_options;
@@ -192,7 +193,7 @@ impl<'a> Link<'a> {
         match &relayed {
             Ok(()) if end == LinkEnd::Closed => {}
             Ok(()) => {
-                let seconds = self.idle_timeout.as_secs_f64();
+                let seconds = InSeconds(self.idle_timeout);
                 self.note(&format!("no byte crossed for {seconds} s"));
             }
             Err(error) => self.note(&format!("cannot create a thread: {error}")),

@@ -16,6 +16,7 @@ use std::time::Duration;
 use super::model::EventKind;
 use super::text::Millis;
 use crate::message::counted::counted;
+use crate::message::seconds::{InMillis, InSeconds};
 
 /// The shortest silence that is reported: users wonder about it. A shorter one needs no event, since a
 /// player of the recording waits two seconds for every response.
@@ -41,11 +42,10 @@ pub struct Took(pub Duration);
 
 impl fmt::Display for Took {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let seconds = self.0.as_secs_f64();
-        match seconds * 1000.0 {
-            _ if seconds >= 1.0 => write!(f, "{seconds:.1} s"),
-            millis if millis < 0.1 => write!(f, "{millis:.2} ms"),
-            millis => write!(f, "{millis:.1} ms"),
+        match self.0.as_micros() {
+            0..100 => write!(f, "{:.2} ms", InMillis(self.0)),
+            100..1_000_000 => write!(f, "{:.1} ms", InMillis(self.0)),
+            _ => write!(f, "{:.1} s", InSeconds(self.0)),
         }
     }
 }

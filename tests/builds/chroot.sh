@@ -59,6 +59,10 @@ for binary; do
         ls "$folder"/records/*.wire >/dev/null || fail "nothing is recorded"
         printf 'GET / HTTP/1.1\r\nHost : h\r\n\r\n' | $unshare chroot "$folder" /openkitchen explain | grep -q 'section 5.1' ||
             fail "explain says nothing"
+    else
+        for said in "$("$binary" serve --trace 2>&1)" "$(OPENKITCHEN_TRACE=1 "$binary" serve 2>&1)"; do
+            grep -q "was built without it" <<<"$said" || fail "of the trace that it lacks, it says: $said"
+        done
     fi
     rm -rf "$folder" "$folder.log"
     echo "$binary: runs as PID 1 in an empty folder"

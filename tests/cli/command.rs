@@ -154,6 +154,7 @@ fn the_error_for_an_invalid_value_has_a_valid_one() {
         ("--max-connections many", "--max-connections takes a number"),
         ("--head-timeout 0", "--head-timeout takes a time in seconds"),
         ("--grace NaN", "--grace takes a time in seconds"),
+        ("--drain 1e3", "--drain takes a time in seconds"),
         ("--no-trace=yes", "--no-trace takes no value"),
         ("--scheduling idle", "--scheduling takes batch or normal, not `idle`"),
     ] {

@@ -3,6 +3,8 @@
 
 use std::time::Duration;
 
+use openkitchen::message::seconds::InMillis;
+
 /// Returns an object on one line. Each value is JSON already: a number, `null`, or a [`string`].
 pub fn object<N: AsRef<str>>(members: impl IntoIterator<Item = (N, String)>) -> String {
     let mut json = String::from("{");
@@ -77,7 +79,7 @@ pub fn or_null(value: Option<String>) -> String {
 
 /// Returns a time as a number of milliseconds.
 pub fn millis(time: Duration) -> String {
-    format!("{:.3}", time.as_secs_f64() * 1000.0)
+    format!("{:.3}", InMillis(time))
 }
 
 #[cfg(all(test, feature = "site"))]

@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use crate::message::counted::counted;
 use crate::message::responses::ResponseCollector;
+use crate::message::seconds::InSeconds;
 use crate::play::clients::{ClientConnection, Ended, ServerEvents};
 use crate::play::difference::{Difference, RECEIVED};
 use crate::play::expected::{EqualUpTo, ExpectedBytes};
@@ -187,7 +188,7 @@ const INCOMPLETE: &str = "a response is not complete";
 
 /// Describes what was received in place of the expected response.
 fn received_so_far(client: &CheckedConnection, timeout: Duration) -> String {
-    let seconds = timeout.as_secs_f64();
+    let seconds = InSeconds(timeout);
     let state = &client.state;
     let count = state.responses.finals().len();
     let has_switched = state.responses.dialogue().has_switched();
@@ -215,7 +216,7 @@ pub fn counted_responses(responses: usize) -> String {
 /// Describes how the connection ended, or that it is open.
 pub fn end_of(client: &CheckedConnection, timeout: Duration) -> String {
     match client.ended {
-        Ended::Open => format!("still open after {} s", timeout.as_secs_f64()),
+        Ended::Open => format!("still open after {} s", InSeconds(timeout)),
         Ended::Closed => "the server closed the connection".to_owned(),
         Ended::Reset => "the server reset the connection".to_owned(),
     }
@@ -231,7 +232,7 @@ pub fn different(client: &CheckedConnection, got: (&[u8], usize), timeout: Durat
     if at == bytes.len() {
         difference.got = difference.got.trim_end_matches("(nothing)").to_owned();
         difference.got += &match client.ended {
-            Ended::Open => format!("(nothing more in {} s)", timeout.as_secs_f64()),
+            Ended::Open => format!("(nothing more in {} s)", InSeconds(timeout)),
             _ => format!("({})", end_of(client, timeout)),
         };
     }

@@ -8,6 +8,7 @@ use std::io::{self, Write};
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
+use openkitchen::message::seconds::parse_seconds;
 use openkitchen::sys;
 use openkitchen::transcript::nearest::nearest;
 
@@ -89,13 +90,7 @@ impl<O> CommandLine<O> {
             ParsedArgs::Help => print(&self.help())?,
             ParsedArgs::Version => print(concat!("openkitchen ", env!("CARGO_PKG_VERSION"), "\n"))?,
             ParsedArgs::Do(others) => {
-                for (name, value) in env::vars_os() {
-                    if let Some(warning) = unknown_variable(self.flags, &name, &value) {
-                        // The log does not run yet. stderr may be closed; the command runs all
-                        // the same.
-                        let _ = writeln!(io::stderr(), "openkitchen: warn: {warning}");
-                    }
-                }
+                warn_of_unknown_variables(&self.flag_names());
                 return Ok(Some((options, others)));
             }
         }
@@ -133,6 +128,27 @@ pub fn parse<O>(
     environment: impl Fn(&str) -> Option<OsString>,
     options: &mut O,
 ) -> Result<ParsedArgs, CliError> {
+    let names: Vec<FlagName> = flags.iter().map(|flag| (flag.name, flag.value)).collect();
+    parse_names(&names, arguments, &environment, &mut |at, value, source| {
+        (flags[at].apply)(options, value).map_err(|wanted| wrong_value(source, wanted, value))
+    })
+}
+
+/// The name of a flag, and the word for its value.
+type FlagName = (&'static str, &'static str);
+
+/// As [`parse`], without the type of the options: one function for all commands. `set` sets the option of
+/// the flag at this place in the list; its last argument is the flag or the variable that has the value.
+fn parse_names(
+    flags: &[FlagName],
+    arguments: &[OsString],
+    environment: &dyn Fn(&str) -> Option<OsString>,
+    set: &mut dyn FnMut(usize, &OsStr, &str) -> Result<(), CliError>,
+) -> Result<ParsedArgs, CliError> {
+    let unknown = |typed: &OsStr, next: Option<&OsString>| {
+        let own: Vec<_> = flags.iter().map(|(name, _)| *name).collect();
+        unknown(&own, typed, next)
+    };
     let (mut others, mut named, mut rest) = (Vec::new(), Vec::new(), arguments.iter());
     while let Some(argument) = rest.next() {
         match argument.as_encoded_bytes() {
@@ -144,7 +160,7 @@ pub fn parse<O>(
             }
             [b'-', b'-', ..] => {}
             // `-` alone is not a flag: `send` and `explain` read stdin for it.
-            [b'-', _, ..] => return Err(unknown(flags, argument, rest.next())),
+            [b'-', _, ..] => return Err(unknown(argument, rest.next())),
             _ => {
                 others.push(argument.clone());
                 continue;
@@ -154,13 +170,13 @@ pub fn parse<O>(
             Some((typed, value)) => (typed, Some(value)),
             None => (argument.as_os_str(), None),
         };
-        let is_named = |flag: &&Flag<O>| typed.to_str() == Some(&format!("--{}", flag.name));
-        let Some(flag) = flags.iter().find(is_named) else {
+        let is_named = |(name, _): &FlagName| typed.to_str() == Some(&format!("--{name}"));
+        let Some(at) = flags.iter().position(is_named) else {
             let attached = attached.map(OsStr::to_owned);
-            return Err(unknown(flags, typed, attached.as_ref().or_else(|| rest.next())));
+            return Err(unknown(typed, attached.as_ref().or_else(|| rest.next())));
         };
-        let name = flag.name;
-        let value = match (flag.value, attached) {
+        let (name, kind) = flags[at];
+        let value = match (kind, attached) {
             ("", None) => OsStr::new(""),
             ("", Some(_)) => return Err(CliError::Usage(format!("--{name} takes no value"))),
             (_, Some(value)) => value,
@@ -168,33 +184,26 @@ pub fn parse<O>(
                 CliError::Usage(format!("--{name} needs a value: --{name} {kind}"))
             })?,
         };
-        flag.set(options, value, &format!("--{name}"))?;
-        named.push(name);
+        set(at, value, &format!("--{name}"))?;
+        named.push(at);
     }
     // A variable of which the command line has the flag is not read: a flag that may stand several times
     // adds a value each time.
-    for flag in flags.iter().filter(|flag| !named.contains(&flag.name)) {
-        let variable = variable_of(flag.name);
+    for (at, (name, kind)) in flags.iter().enumerate().filter(|(at, _)| !named.contains(at)) {
+        let variable = variable_of(name);
         let Some(value) = environment(&variable).filter(|value| !value.is_empty()) else {
             continue;
         };
-        let is_on = !flag.value.is_empty() || switch(&value, &variable)?;
-        match value.to_str().filter(|_| ONE_ON_EACH_LINE.contains(&flag.name)) {
+        let is_on = !kind.is_empty() || switch(&value, &variable)?;
+        match value.to_str().filter(|_| ONE_ON_EACH_LINE.contains(name)) {
             Some(lines) => {
-                lines.lines().try_for_each(|line| flag.set(options, OsStr::new(line), &variable))?
+                lines.lines().try_for_each(|line| set(at, OsStr::new(line), &variable))?;
             }
-            None if is_on => flag.set(options, &value, &variable)?,
+            None if is_on => set(at, &value, &variable)?,
             None => {}
         }
     }
     Ok(ParsedArgs::Do(others))
-}
-
-impl<O> Flag<O> {
-    /// `source` is the flag or the variable that has the value.
-    fn set(&self, options: &mut O, value: &OsStr, source: &str) -> Result<(), CliError> {
-        (self.apply)(options, value).map_err(|wanted| wrong_value(source, wanted, value))
-    }
 }
 
 fn wrong_value(source: &str, wanted: &str, value: &OsStr) -> CliError {
@@ -249,18 +258,19 @@ fn meant_address(value: &str) -> String {
     }
 }
 
-/// The error for an unknown flag. `next` is its value, if it has one.
-fn unknown<O>(flags: &[Flag<O>], typed: &OsStr, next: Option<&OsString>) -> CliError {
+/// The error for an unknown flag of a command whose `own` flags are these. `next` is its value, if it has
+/// one.
+fn unknown(own: &[&'static str], typed: &OsStr, next: Option<&OsString>) -> CliError {
     let typed = typed.to_string_lossy();
     let name = typed.trim_start_matches('-');
     if is_left_out(name) {
         return CliError::Usage(format!("{typed} has no effect: {LEFT_OUT}"));
     }
-    let is_own = |name: &str| flags.iter().any(|flag| flag.name == name);
     // `-p8000` is `-p 8000`.
     let letters = name.trim_end_matches(|end: char| end.is_ascii_digit());
-    let is_meant =
-        |(theirs, own, _): &&(&[&str], &str, &str)| is_own(own) && theirs.contains(&letters);
+    let is_meant = |(theirs, ours, _): &&(&[&str], &str, &str)| {
+        own.contains(ours) && theirs.contains(&letters)
+    };
     if let Some((.., hint)) = FLAGS_OF_OTHERS.iter().find(is_meant) {
         let digits = Some(&name[letters.len()..]).filter(|digits| !digits.is_empty());
         let value = digits.or_else(|| next.and_then(|next| next.to_str())).unwrap_or_default();
@@ -268,7 +278,7 @@ fn unknown<O>(flags: &[Flag<O>], typed: &OsStr, next: Option<&OsString>) -> CliE
             if *hint == LISTEN { format!(" {}", meant_address(value)) } else { String::new() };
         return CliError::Usage(format!("{typed} is unknown; {hint}{address}"));
     }
-    let names = flags.iter().map(|flag| flag.name).chain(COMMON.map(|(name, _)| name));
+    let names = own.iter().copied().chain(COMMON.map(|(name, _)| name));
     let hint = nearest(name, names);
     let hint = hint.map(|name| format!("; did you mean --{name}?"));
     CliError::Usage(format!("{typed} is unknown{}", hint.unwrap_or_default()))
@@ -282,10 +292,19 @@ fn variable_of(flag: &str) -> String {
     format!("{VARIABLE_PREFIX}{}", flag.replace('-', "_").to_ascii_uppercase())
 }
 
+fn warn_of_unknown_variables(own: &[&'static str]) {
+    for (name, value) in env::vars_os() {
+        if let Some(warning) = unknown_variable(own, &name, &value) {
+            // The log does not run yet. stderr may be closed; the command runs all the same.
+            let _ = writeln!(io::stderr(), "openkitchen: warn: {warning}");
+        }
+    }
+}
+
 /// The warning about a variable whose name begins as those of flags do, but no command has such a
-/// flag. The hint is one of the command's own `flags`, if one is near. An empty variable counts as
+/// flag. The hint is one of the command's `own` flags, if one is near. An empty variable counts as
 /// unset.
-fn unknown_variable<O>(flags: &[Flag<O>], name: &OsStr, value: &OsStr) -> Option<String> {
+fn unknown_variable(own: &[&'static str], name: &OsStr, value: &OsStr) -> Option<String> {
     let name = name.to_string_lossy();
     let rest = name.strip_prefix(VARIABLE_PREFIX).filter(|_| !value.is_empty())?;
     // Docker and Kubernetes set these for every container, if a service has the name openkitchen.
@@ -306,8 +325,7 @@ fn unknown_variable<O>(flags: &[Flag<O>], name: &OsStr, value: &OsStr) -> Option
     if is_left_out(&misspelt) {
         return Some(format!("{name} has no effect: {LEFT_OUT}"));
     }
-    let own = flags.iter().map(|flag| flag.name);
-    let hint = nearest(&misspelt, own).or_else(|| nearest(&misspelt, known));
+    let hint = nearest(&misspelt, own.iter().copied()).or_else(|| nearest(&misspelt, known));
     let hint = hint.map(|flag| format!("; did you mean {}?", variable_of(flag)));
     Some(format!("{name} is unknown and has no effect{}", hint.unwrap_or_default()))
 }
@@ -353,8 +371,8 @@ pub fn time(value: &OsStr) -> Option<Duration> {
 /// Reads a time in seconds, at most a year; zero is allowed.
 pub fn time_or_none(value: &OsStr) -> Option<Duration> {
     let value = value.to_str()?;
-    let seconds: f64 = value.strip_suffix('s').unwrap_or(value).parse().ok()?;
-    Duration::try_from_secs_f64(seconds).ok().filter(|time| time.as_secs() <= 86_400 * 365)
+    let time = parse_seconds(value.strip_suffix('s').unwrap_or(value));
+    time.filter(|time| time.as_secs() <= 86_400 * 365)
 }
 
 /// What an error says that the value should be. See [`address`].
@@ -368,20 +386,3 @@ pub const NUMBER: &str = "a number from 1 up";
 pub const BYTES: &str = "a number of bytes from 1 up, such as 65536 or 64K or 1M";
 /// See [`time`].
 pub const SECONDS: &str = "a time in seconds, such as 10 or 0.5";
-
-#[cfg(all(test, not(feature = "site")))]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn what_a_small_binary_lacks_is_told() {
-        let flags: [Flag<()>; 0] = [];
-        let CliError::Usage(sentence) = unknown(&flags, OsStr::new("--trace"), None) else {
-            panic!("another error");
-        };
-        let warning = unknown_variable(&flags, OsStr::new("OPENKITCHEN_TRACE"), OsStr::new("1"));
-        for (told, name) in [(sentence, "--trace"), (warning.unwrap(), "OPENKITCHEN_TRACE")] {
-            assert_eq!(told, format!("{name} has no effect: {LEFT_OUT}"));
-        }
-    }
-}

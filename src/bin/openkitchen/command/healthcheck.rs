@@ -146,7 +146,7 @@ fn ask(authority: &str, request: &str, timeout: Duration) -> Result<u16, String>
         None => {
             let addresses = connect::resolve(authority)?;
             // A silent address leaves time for the next one.
-            let each = timeout.div_f64(addresses.len() as f64).max(Duration::from_millis(1));
+            let each = (timeout / addresses.len() as u32).max(Duration::from_millis(1));
             connect::connect(&addresses, each).map_err(why)?
         }
     };

@@ -15,6 +15,7 @@ use std::time::{Duration, Instant};
 use env_logger::{Builder, Env};
 use log::{Level, Log, Metadata, Record};
 use openkitchen::message::counted::counted;
+use openkitchen::message::seconds::InSeconds;
 
 use super::CliError;
 use super::line_queue::{LineQueue, STUCK_AFTER};
@@ -70,7 +71,7 @@ fn write(line: &str) {
 
 /// Says that a signal stops a server.
 pub fn say_stopping(signal: &str, grace: Duration) {
-    let seconds = grace.as_secs_f64();
+    let seconds = InSeconds(grace);
     say(&format!("{signal}: stopping; open exchanges have {seconds} s to finish (--grace)"));
 }
 

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use std::process;
 use std::time::Duration;
 
+use openkitchen::message::seconds::InSeconds;
 use openkitchen::net::memory::budget;
 use openkitchen::{Health, Limits, Scheduling, Stopper, sys};
 
@@ -153,7 +154,7 @@ pub fn stop_on_signal(
         health.drain();
         let signal = signals.first();
         if !drain.is_zero() {
-            let seconds = drain.as_secs_f64();
+            let seconds = InSeconds(drain);
             logging::say(&format!(
                 "{signal}: draining for {seconds} s: /healthz answers 503, other routes as before"
             ));

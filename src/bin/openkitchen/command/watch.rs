@@ -36,6 +36,7 @@ use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
 
+use openkitchen::message::seconds::InSeconds;
 use openkitchen::net::connections::Connections;
 use openkitchen::net::shared::Shared;
 use openkitchen::observe::TraceOptions;
@@ -264,7 +265,7 @@ fn closed_by_watch(why: ClosedByWatch, server: &str, idle_timeout: Duration) -> 
             format!("{server} cannot be reached: {}", connect::why(error))
         }
         ClosedByWatch::Idle => {
-            let seconds = idle_timeout.as_secs_f64();
+            let seconds = InSeconds(idle_timeout);
             format!("no byte crossed for {seconds} s (--idle-timeout)")
         }
     }

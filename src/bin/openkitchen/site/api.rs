@@ -19,6 +19,7 @@
 //! ```
 //! Both refuse what a page of another site sends; see [`origin`].
 
+use openkitchen::message::seconds::InMillis;
 use openkitchen::{Request, Response, Status, form};
 
 use super::likes::{Append, StoredLike};
@@ -99,7 +100,7 @@ fn note(post: u32, StoredLike { count, append }: StoredLike) -> String {
     match append {
         None => format!("counted like {count} of post {post}, in memory: it ends with the server"),
         Some(Append { bytes, likes, took }) => {
-            let ms = took.as_secs_f64() * 1000.0;
+            let ms = InMillis(took);
             let others = if likes > 1 { format!(", {likes} likes at once") } else { String::new() };
             format!(
                 "stored like {count} of post {post}: {bytes} bytes appended and synced in {ms:.1} ms{others}"

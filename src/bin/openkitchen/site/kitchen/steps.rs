@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use openkitchen::Status;
 use openkitchen::message::outline::Outline;
+use openkitchen::message::seconds::InMillis;
 use openkitchen::message::visible::Visible;
 use openkitchen::observe::{KeptBytes, KeptExchange};
 use openkitchen::sys::peer_name;
@@ -237,7 +238,7 @@ impl Walk<'_> {
         let text = match took {
             Some(took) => format!(
                 "The response began {:.2} ms after the last bytes of the request. {UNSEEN}",
-                took.as_secs_f64() * 1000.0
+                InMillis(took)
             ),
             None => UNSEEN.to_owned(),
         };
@@ -251,7 +252,7 @@ impl Walk<'_> {
         let KeptExchange { handling_at: at, handled_at, notes, .. } = self.kept;
         let took = at.zip(*handled_at).map(|(at, end)| end.saturating_sub(at));
         let ran = |name: &str| match took {
-            Some(took) => format!("{name} ran for {:.2} ms", took.as_secs_f64() * 1000.0),
+            Some(took) => format!("{name} ran for {:.2} ms", InMillis(took)),
             None => format!("{name} is running"),
         };
         let text = match (self.row, at) {
