@@ -6,16 +6,10 @@ use std::io::{self, ErrorKind};
 use std::net::TcpStream;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::fs::{FileTypeExt, MetadataExt};
-use std::os::unix::net::{UnixListener, UnixStream};
+use std::os::unix::net::{UnixDatagram, UnixListener, UnixStream};
 use std::path::{Path, PathBuf};
-use std::sync::mpsc;
-use std::thread;
-use std::time::Duration;
 
 use super::listener::{Kind, Listener};
-
-/// How long a server that listens at a path may take to let a connection into its backlog.
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// A listening socket with a path.
 pub struct UnixSocket {
@@ -90,13 +84,11 @@ impl AsFd for Listener {
     }
 }
 
-/// Whether no process listens at this path. Where one does, a connection waits while its backlog is full.
+/// Whether no process has a socket at this path any more. A datagram socket is told so at once. Where a server
+/// listens, it cannot connect either, but for another reason, and it never waits for room in the backlog.
 fn is_refused(path: &Path) -> bool {
-    let ((sender, result), path) = (mpsc::channel(), path.to_owned());
-    let connect = move || drop(sender.send(UnixStream::connect(path).map(drop)));
-    let is_begun = thread::Builder::new().name("connect".into()).spawn(connect).is_ok();
-    let connected = if is_begun { result.recv_timeout(CONNECT_TIMEOUT).ok() } else { None };
-    matches!(connected, Some(Err(error)) if error.kind() == ErrorKind::ConnectionRefused)
+    let connected = UnixDatagram::unbound().and_then(|socket| socket.connect(path));
+    connected.is_err_and(|error| error.kind() == ErrorKind::ConnectionRefused)
 }
 
 fn identity(path: &Path) -> io::Result<(u64, u64)> {

@@ -5,7 +5,9 @@ use std::net::{IpAddr, Ipv6Addr, SocketAddr, ToSocketAddrs};
 use std::path::Path;
 
 use openkitchen::net::listen;
-use openkitchen::sys::{self, NO_ADDRESS, UNIX_PREFIX};
+#[cfg(feature = "site")]
+use openkitchen::sys::NO_ADDRESS;
+use openkitchen::sys::{self, UNIX_PREFIX};
 use openkitchen::{Listener, StartError};
 
 use super::flags;
