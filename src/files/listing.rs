@@ -4,7 +4,7 @@
 //! escaped, and in text each character with a meaning in HTML. Directories come first; the rest is sorted as
 //! people sort names: by letters in any case, and by the values of numbers. Next: [`net`](crate::net).
 
-use std::collections::BTreeMap;
+use std::ffi::OsString;
 use std::path::Path;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -53,15 +53,17 @@ impl Lists {
 }
 
 fn page(directory: &Directory, path: &Path, title: &str) -> Result<Response, Failure> {
-    let (mut entries, mut left_out) = (BTreeMap::new(), 0_usize);
+    let (mut entries, mut count) = (Vec::new(), 0_usize);
     for (entry, is_directory) in directory.entries(path)? {
         let name = entry.file_name();
-        entries.insert((!is_directory, sort_key(&name.to_string_lossy()), name), entry);
-        if entries.len() > MAX_ENTRIES {
-            entries.pop_last();
-            left_out += 1;
+        entries.push(((!is_directory, sort_key(&name.to_string_lossy()), name), entry));
+        count += 1;
+        if entries.len() == 2 * MAX_ENTRIES {
+            keep_first(&mut entries);
         }
     }
+    keep_first(&mut entries);
+    let mut left_out = count - entries.len();
     let title = escape(title);
     let mut page = format!(
         "<!doctype html>\n<html lang=\"en\">\n<meta charset=\"utf-8\">\n\
@@ -99,6 +101,12 @@ fn page(directory: &Directory, path: &Path, title: &str) -> Result<Response, Fai
     Ok(Response::html(page).field("Content-Security-Policy", POLICY))
 }
 
+/// Sorts the entries by their keys, and keeps those that a list shows.
+fn keep_first<E>(entries: &mut Vec<((bool, String, OsString), E)>) {
+    entries.sort_unstable_by(|(one, _), (other, _)| one.cmp(other));
+    entries.truncate(MAX_ENTRIES);
+}
+
 /// What names are sorted by: `B` is between `a` and `c`, and `file9` before `file10`. In front of each number
 /// stands a character for how many digits it has, without zeros at its start.
 fn sort_key(name: &str) -> String {
@@ -108,13 +116,14 @@ fn sort_key(name: &str) -> String {
         let end = digits.find(|character: char| !character.is_ascii_digit());
         let (number, after) = digits.split_at(end.unwrap_or(digits.len()));
         let number = number.trim_start_matches('0');
-        key += &before.to_lowercase();
+        key.extend(before.chars().flat_map(char::to_lowercase));
         // Names have 255 bytes, so the count is a character. As a digit, it is sorted as one.
         key.extend(char::from_u32('0' as u32 + number.len() as u32));
         key += number;
         rest = after;
     }
-    key + &rest.to_lowercase()
+    key.extend(rest.chars().flat_map(char::to_lowercase));
+    key
 }
 
 /// The page needs its own style and nothing else.

@@ -12,7 +12,7 @@ use std::process;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
-use env_logger::{Builder, Env};
+use env_logger::Builder;
 use log::{Level, Log, Metadata, Record};
 use openkitchen::message::counted::counted;
 use openkitchen::message::seconds::InSeconds;
@@ -26,10 +26,14 @@ use super::stdout;
 /// # Errors
 /// RUST_LOG cannot be read.
 pub fn start() -> Result<(), CliError> {
-    if let Err(VarError::NotUnicode(_)) = env::var("RUST_LOG") {
-        return Err(CliError::Usage("RUST_LOG is not UTF-8".into()));
-    }
-    let filter = Builder::from_env(Env::default().default_filter_or("warn")).build();
+    let filters = match env::var("RUST_LOG") {
+        Ok(filters) => filters,
+        Err(VarError::NotPresent) => "warn".into(),
+        Err(VarError::NotUnicode(_)) => {
+            return Err(CliError::Usage("RUST_LOG is not UTF-8".into()));
+        }
+    };
+    let filter = Builder::new().parse_filters(&filters).build();
     log::set_max_level(filter.filter());
     let about_loss = |lost| {
         let lost = counted(lost, "line of the log was", "lines of the log were");
