@@ -261,7 +261,7 @@ impl<'a, S> Request<'a, S> {
         }
     }
 
-    /// The client's address.
+    /// The client's address; 0.0.0.0, port 0, if it is connected through a Unix socket.
     pub fn peer(&self) -> SocketAddr {
         self.peer
     }

@@ -259,7 +259,8 @@ impl<T: Serve> Shared<'_, T> {
         // A Unix socket inherits none.
         let inherits = cfg!(target_os = "linux") && number > first && peer != NO_ADDRESS;
         if !inherits {
-            // If that fails, the connection is broken already, and its first read says so.
+            // It fails for a Unix socket, which has no TCP_NODELAY. Otherwise the connection is broken
+            // already, and its first read says so.
             let _ = set_stream_options(&stream, self.limits);
         }
         if !cfg!(target_os = "linux") {

@@ -227,7 +227,7 @@ impl<S> ServerHandle<S> {
     }
 
     /// The URL of a path, such as `http://127.0.0.1:41233/about` for `/about` or `about`. A server
-    /// on all addresses of the machine (`0.0.0.0`) is reached at 127.0.0.1.
+    /// on all addresses of the machine (`0.0.0.0`) is reached at 127.0.0.1. A Unix socket has no URL.
     ///
     /// ```
     /// # use openkitchen::{Request, Response, Routes, Server, get, routes};

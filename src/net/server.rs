@@ -126,9 +126,9 @@ impl Server {
     }
 
     /// Binds a Unix socket to the path and listens, such as for a proxy on the same machine. A client has no
-    /// address then: [`Request::peer`](crate::Request::peer) is 0.0.0.0, port 0. The umask and the rights of
-    /// the folder say which users may connect. The file is removed when the server stops, and one that a
-    /// server has left which was killed is replaced.
+    /// address then: [`Request::peer`](crate::Request::peer) is 0.0.0.0, port 0. Every user of this machine
+    /// who may enter the folder may connect: the file has the mode 0666. It is removed when the server stops,
+    /// and a stale one, which a killed server has left, is replaced.
     ///
     /// ```
     /// # if cfg!(unix) {
@@ -142,14 +142,15 @@ impl Server {
     /// ```
     ///
     /// # Errors
-    /// A running server has the path, there is another file, or the system's error: a path of more than about
+    /// A server listens at the path, the path is another file, or the system's error: a path of more than about
     /// 100 bytes, a folder that is not there. On Windows, Rust's library has no Unix sockets.
     pub fn bind_path(path: impl AsRef<Path>) -> Result<Server, StartError> {
         Ok(Server::from_listener(listen_at(path.as_ref())?))
     }
 
-    /// A server on a listener that the caller has made: a `TcpListener`, or a `UnixListener`. Its backlog
-    /// stays as the caller has set it: std sets 128. The limits are [`Limits::default`].
+    /// A server on a listener that the caller has made: a `TcpListener`, or a `UnixListener`, whose file stays
+    /// when the server stops. Its backlog stays as the caller has set it: std sets 128. The limits are
+    /// [`Limits::default`].
     ///
     /// ```
     /// let listener = std::net::TcpListener::bind("127.0.0.1:0")?;
@@ -161,6 +162,15 @@ impl Server {
     }
 
     /// A server on several listeners, which share its connections, limits and stop.
+    ///
+    /// ```
+    /// # use std::net::TcpListener;
+    /// # use openkitchen::Server;
+    /// let [one, two] = ["127.0.0.1:0", "127.0.0.2:0"].map(TcpListener::bind);
+    /// # let two = if cfg!(target_os = "macos") { TcpListener::bind("127.0.0.1:0") } else { two };
+    /// let server = Server::from_listeners(vec![one?.into(), two?.into()]);
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
     pub fn from_listeners(listeners: Vec<Listener>) -> Server {
         let connections = Arc::new(Connections::default());
         let (clock, scheduling) = (SystemTime::now, Scheduling::Normal);

@@ -227,7 +227,7 @@ pub(super) fn set_listener_options(
     // A caller's listener may be non-blocking. Each `accept` would fail at once, without end.
     listener.set_nonblocking(false)?;
     let stream = sys::as_stream(listener)?;
-    if let Some(stream) = stream.as_ref().filter(|_| !listener.has_path()) {
+    if let Some(stream) = stream.as_ref().filter(|_| !listener.is_unix()) {
         set_stream_options(stream, limits)?;
     }
     Ok(stream)

@@ -13,6 +13,8 @@ use std::io::{self, ErrorKind};
 use std::net::SocketAddr;
 use std::path::Path;
 
+use crate::sys::UNIX_PREFIX;
+
 /// What is added to a port that needs privileges, to get one that needs none: 8080 for 80, 8443 for 443.
 const UNPRIVILEGED: u16 = 8000;
 
@@ -72,14 +74,21 @@ impl StartError {
 
     /// An error of the system, when a Unix socket was to be bound to this path.
     pub(super) fn binding_path(path: &Path, source: io::Error) -> StartError {
-        let what = format!("cannot listen at unix:{}", path.display());
-        match source.kind() {
+        let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
+        let folder = folder.unwrap_or(Path::new(".")).display();
+        let why = match source.kind() {
             ErrorKind::AddrInUse => {
-                let what = format!("{what}: a server listens there, or it is another file");
-                StartError { what, instead: None, source }
+                "a server listens there, or another file is in the way, which you can remove".into()
             }
-            _ => StartError::new(&what, source),
-        }
+            ErrorKind::NotFound => format!("there is no folder {folder}; make it first"),
+            ErrorKind::PermissionDenied => format!("this user may not make a file in {folder}"),
+            ErrorKind::InvalidInput => format!(
+                "write it like {UNIX_PREFIX}/run/site.sock, with a path of at most 100 bytes or so"
+            ),
+            _ => source.to_string(),
+        };
+        let what = format!("cannot listen at {UNIX_PREFIX}{}: {why}", path.display());
+        StartError { what, instead: None, source }
     }
 
     /// An error of the system, when an address was to be found for a text.

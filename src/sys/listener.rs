@@ -1,7 +1,7 @@
 //! # A listening socket: of TCP, or a Unix socket
 //!
-//! A Unix socket (AF_UNIX) has a path in place of an address, so the rights of a file say which programs of
-//! this machine may connect. std has a type of its own for it, on Unix only.
+//! A Unix socket (Unix domain socket, AF_UNIX) has a path in place of an address, so the permissions of its
+//! folder say which users of this machine may connect. std has a type of its own for it, on Unix only.
 //!
 //! A connection is a [`TcpStream`] in both cases. On Unix that is a descriptor, and to read, to write, to shut
 //! and to set timeouts are the same calls for both. Its peer has no address: [`NO_ADDRESS`] stands there.
@@ -43,7 +43,7 @@ pub fn connect_path(path: &Path) -> io::Result<TcpStream> {
 /// let tcp = Listener::from(TcpListener::bind("127.0.0.1:0")?);
 /// # let folder = std::env::temp_dir();
 /// # #[cfg(unix)] {
-/// let unix = Listener::bind_path(&folder.join(format!("kitchen-{}.sock", std::process::id())))?;
+/// let unix = Listener::bind_path(folder.join(format!("kitchen-{}.sock", std::process::id())))?;
 /// let server = Server::from_listeners(vec![tcp, unix]);
 /// # }
 /// # Ok::<(), std::io::Error>(())
@@ -56,14 +56,15 @@ pub(super) enum Kind {
 }
 
 impl Listener {
-    /// Binds a Unix socket to this path, and listens. Which users may connect is for the rights of the folder
-    /// and the umask to say. The file is removed when the listener is dropped. A file that a process has left
-    /// which has ended is replaced.
+    /// Binds a Unix socket to this path, and listens with std's backlog. Every user who may enter the folder
+    /// may connect: the file has the mode 0666. It is removed when the listener is dropped, and a stale one,
+    /// which a killed process has left, is replaced.
     ///
     /// # Errors
-    /// A running server has the path (`AddrInUse`), there is another file, the path is empty, or the system's
-    /// error. `Unsupported` where std has no Unix sockets, as on Windows.
-    pub fn bind_path(path: &Path) -> io::Result<Listener> {
+    /// A server listens at the path, or the path is another file (both `AddrInUse`); the path is empty, or the
+    /// system's error. `Unsupported` where std has no Unix sockets, as on Windows.
+    pub fn bind_path(path: impl AsRef<Path>) -> io::Result<Listener> {
+        let path = path.as_ref();
         // The kernel would choose a name that is no path.
         if path.as_os_str().is_empty() {
             return Err(io::Error::new(ErrorKind::InvalidInput, "the path is empty"));
@@ -71,7 +72,7 @@ impl Listener {
         UnixSocket::bind(path).map(|socket| Listener(Kind::Unix(socket)))
     }
 
-    /// The next connection, and the address of its client.
+    /// The next connection, and the address of its client: 0.0.0.0, port 0, if it is a Unix socket.
     ///
     /// # Errors
     /// The system's error.
@@ -82,7 +83,7 @@ impl Listener {
         }
     }
 
-    /// Its address; [`NO_ADDRESS`] if it has a path.
+    /// Its address; 0.0.0.0, port 0, if it is a Unix socket.
     ///
     /// # Errors
     /// The system's error.
@@ -94,7 +95,7 @@ impl Listener {
     }
 
     /// Whether it is a Unix socket.
-    pub fn has_path(&self) -> bool {
+    pub fn is_unix(&self) -> bool {
         matches!(self.0, Kind::Unix(_))
     }
 
@@ -104,18 +105,20 @@ impl Listener {
             Kind::Tcp(listener) => listener.local_addr().unwrap_or(NO_ADDRESS).to_string(),
             Kind::Unix(socket) => {
                 let path = socket.path();
-                let path = path.as_deref().unwrap_or(Path::new("?")); // a name that is no path
+                let path = path.as_deref().unwrap_or(Path::new("?")); // an abstract one has none
                 format!("{UNIX_PREFIX}{}", path.display())
             }
         }
     }
 
-    /// Where it is reached: `http://127.0.0.1:5000`, or its name if it has a path.
+    /// Where it is reached: `http://127.0.0.1:5000`, or its name if it is a Unix socket.
     pub fn url(&self) -> String {
-        if self.has_path() { self.name() } else { format!("http://{}", self.name()) }
+        if self.is_unix() { self.name() } else { format!("http://{}", self.name()) }
     }
 
-    /// Takes what removes its file when it is dropped, for a process that ends while a thread is in `accept`.
+    /// Takes the guard that removes the socket's file when it is dropped. For a process that ends while another
+    /// thread is in `accept`, and so never drops the listener.
+    #[doc(hidden)]
     pub fn take_file(&mut self) -> Option<Box<dyn Any + Send>> {
         match &mut self.0 {
             Kind::Tcp(_) => None,
@@ -138,6 +141,7 @@ impl Listener {
     ///
     /// # Errors
     /// The system's error.
+    #[doc(hidden)]
     pub fn connect_once(&self, timeout: Duration) -> io::Result<()> {
         let mut address = match &self.0 {
             Kind::Tcp(listener) => listener.local_addr()?,

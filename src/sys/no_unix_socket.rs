@@ -1,4 +1,5 @@
-//! Systems where std has no Unix sockets: there is none.
+//! The Unix sockets of systems where std has none. There is no value of the type, so only `bind` and `connect`
+//! are ever called.
 
 use std::any::Any;
 use std::io::{self, ErrorKind};

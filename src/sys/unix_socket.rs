@@ -1,17 +1,32 @@
-//! A listening Unix socket, and the file that the system makes for it.
+//! A Unix socket that listens, and the file that the system makes for it.
+//!
+//! The file stays when its process is killed: a *stale socket file*, at which every connection is refused.
+//! The next start removes it. Two starts at the same time would remove the file of each other, so a start
+//! locks the folder while it looks, removes and binds.
 
 use std::any::Any;
-use std::fs;
+use std::fs::{self, File, Permissions, TryLockError};
 use std::io::{self, ErrorKind};
 use std::net::TcpStream;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
-use std::os::unix::fs::{FileTypeExt, MetadataExt};
+use std::os::unix::fs::{FileTypeExt, MetadataExt, PermissionsExt};
 use std::os::unix::net::{UnixDatagram, UnixListener, UnixStream};
 use std::path::{Path, PathBuf};
+use std::thread;
+use std::time::{Duration, Instant};
 
 use super::listener::{Kind, Listener};
 
-/// A listening socket with a path.
+/// The permissions of the file.
+const MODE: u32 = 0o666;
+
+/// How long a start waits for the lock of another one.
+const LOCK_TIMEOUT: Duration = Duration::from_secs(1);
+
+/// Between two tries to get it.
+const LOCK_PAUSE: Duration = Duration::from_millis(2);
+
+/// A socket that listens.
 pub struct UnixSocket {
     listener: UnixListener,
     /// `None` if the caller has made the listener.
@@ -28,17 +43,17 @@ struct SocketFile {
 
 impl UnixSocket {
     pub fn bind(path: &Path) -> io::Result<UnixSocket> {
-        let is_left = |error: &io::Error| {
-            let is_socket = |there: fs::Metadata| there.file_type().is_socket();
-            error.kind() == ErrorKind::AddrInUse
-                && fs::symlink_metadata(path).is_ok_and(is_socket)
-                && is_refused(path)
-        };
-        let listener = UnixListener::bind(path).or_else(|error| match is_left(&error) {
-            true => fs::remove_file(path).and_then(|()| UnixListener::bind(path)),
-            false => Err(error),
+        let _locked = lock_folder(path);
+        let listener = UnixListener::bind(path).or_else(|error| {
+            let is_taken = error.kind() == ErrorKind::AddrInUse;
+            match is_taken && is_socket(path) && has_no_listener(path) {
+                true => fs::remove_file(path).and_then(|()| UnixListener::bind(path)),
+                false => Err(error),
+            }
         })?;
         let file = identity(path).map(|identity| SocketFile { path: path.to_owned(), identity });
+        // Every user of this machine may connect who may enter the folder, as to a port of 127.0.0.1.
+        fs::set_permissions(path, Permissions::from_mode(MODE))?;
         Ok(UnixSocket { listener, file: file.ok() })
     }
 
@@ -84,9 +99,30 @@ impl AsFd for Listener {
     }
 }
 
-/// Whether no process has a socket at this path any more. A datagram socket is told so at once. Where a server
-/// listens, it cannot connect either, but for another reason, and it never waits for room in the backlog.
-fn is_refused(path: &Path) -> bool {
+/// Locks the folder of the path, until what it returns is dropped. `None` if the folder cannot be locked, such
+/// as one of another user, or is locked for longer than a start takes.
+fn lock_folder(path: &Path) -> Option<File> {
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
+    let folder = File::open(folder.unwrap_or(Path::new("."))).ok()?;
+    let since = Instant::now();
+    loop {
+        match folder.try_lock() {
+            Ok(()) => return Some(folder),
+            Err(TryLockError::WouldBlock) if since.elapsed() < LOCK_TIMEOUT => {
+                thread::sleep(LOCK_PAUSE);
+            }
+            Err(_) => return None,
+        }
+    }
+}
+
+fn is_socket(path: &Path) -> bool {
+    fs::symlink_metadata(path).is_ok_and(|file| file.file_type().is_socket())
+}
+
+/// Whether the socket file at this path is a stale one. A datagram socket is told so at once. Where a server
+/// listens, it cannot connect either, but for another reason; and it never waits for room in the backlog.
+fn has_no_listener(path: &Path) -> bool {
     let connected = UnixDatagram::unbound().and_then(|socket| socket.connect(path));
     connected.is_err_and(|error| error.kind() == ErrorKind::ConnectionRefused)
 }

@@ -4,9 +4,10 @@ use std::fs;
 use std::io::{ErrorKind, Read, Write};
 use std::net::{Shutdown, TcpListener, TcpStream};
 use std::os::fd::OwnedFd;
-use std::os::unix::fs::FileTypeExt;
+use std::os::unix::fs::{FileTypeExt, PermissionsExt};
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::Path;
+use std::thread;
 use std::time::{Duration, Instant};
 
 use openkitchen::sys::set_backlog;
@@ -140,6 +141,7 @@ fn a_file_that_an_ended_server_has_left_is_replaced_and_no_other() {
     drop(UnixListener::bind(&path).unwrap()); // std removes no file
     assert!(fs::metadata(&path).unwrap().file_type().is_socket());
     let server = Server::bind_path(&path).unwrap();
+    assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o666);
     let refused = |path: &Path| Server::bind_path(path).err().unwrap();
     let taken = refused(&path);
     assert_eq!(taken.kind(), ErrorKind::AddrInUse);
@@ -164,12 +166,39 @@ fn a_file_that_an_ended_server_has_left_is_replaced_and_no_other() {
 }
 
 #[test]
+fn of_starts_at_the_same_time_beside_a_stale_file_one_wins() {
+    for _ in 0..50 {
+        let folder = Folder::new();
+        let path = folder.file("sock");
+        drop(UnixListener::bind(&path).unwrap());
+        let started: Vec<Option<Listener>> = thread::scope(|scope| {
+            let start = || Listener::bind_path(&path).ok();
+            let starts = [(); 4].map(|()| scope.spawn(start));
+            starts.into_iter().map(|start| start.join().unwrap()).collect()
+        });
+        let listeners: Vec<Listener> = started.into_iter().flatten().collect();
+        assert_eq!(listeners.len(), 1);
+        drop(UnixStream::connect(&path).expect("the file is that of the listener"));
+    }
+}
+
+#[test]
+fn a_folder_that_is_locked_for_long_keeps_no_start_waiting() {
+    let folder = Folder::new();
+    let locked = fs::File::open(folder.file("")).unwrap();
+    locked.lock().unwrap();
+    let since = Instant::now();
+    Listener::bind_path(folder.file("sock")).unwrap();
+    assert!(since.elapsed() < TIMEOUT, "{:?}", since.elapsed());
+}
+
+#[test]
 fn a_mock_listens_on_it_too() {
     let folder = Folder::new();
     let path = folder.file("sock");
     let mock = Mock::parse(">>>\nGET /tea HTTP/1.1\n\n<<<\nHTTP/1.1 204 No Content\n\n").unwrap();
     let listener = Listener::bind_path(&path).unwrap();
-    let client = std::thread::spawn(move || {
+    let client = thread::spawn(move || {
         let mut client = UnixStream::connect(&path).unwrap();
         client.write_all(b"GET /tea HTTP/1.1\r\nHost: h\r\n\r\n").unwrap();
         let mut response = String::new();

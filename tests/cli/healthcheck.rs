@@ -52,7 +52,8 @@ fn without_a_url_the_address_of_listen_is_asked() {
     for listen in [format!(":{port}"), "localhost".into()] {
         let ended = run(openkitchen("healthcheck").env("OPENKITCHEN_LISTEN", &listen));
         assert_eq!(ended.code, Some(2), "{listen}: {ended:?}");
-        let expected = format!("--listen takes an address such as 127.0.0.1:8080, not `{listen}`");
+        let takes = "--listen takes an address such as 127.0.0.1:8080 or unix:PATH";
+        let expected = format!("{takes}, not `{listen}`");
         assert!(ended.stderr.contains(&expected), "{}", ended.stderr);
         assert_eq!(run(openkitchen("serve .").env("OPENKITCHEN_LISTEN", &listen)).code, Some(2));
     }
@@ -136,7 +137,10 @@ fn the_target_is_that_of_the_url() {
         ("http://127.0.0.1:1/a\r\nX: y", "a URL has neither spaces"),
         ("http://127.0.0.1:1/\u{e4}", "a URL has neither spaces"),
         ("http://me:pass@127.0.0.1:1/", "URL takes no user name and no password"),
-        ("nowhere", "URL takes an address such as 127.0.0.1:8080, or a port, not `nowhere`"),
+        (
+            "nowhere",
+            "URL takes an address such as 127.0.0.1:8080 or unix:PATH, or a port, not `nowhere`",
+        ),
     ] {
         let ended = run(openkitchen("healthcheck").arg(url));
         assert_eq!(ended.code, Some(2), "{url}: {ended:?}");

@@ -471,6 +471,12 @@ fn a_listener_that_other_machines_reach_keeps_the_kitchen_shut_unless_a_flag_ope
             assert_eq!(is_why, flags.contains("--no-kitchen"), "{}", refused.text());
         }
     }
+    // A Unix socket beside an address of this machine shuts nothing.
+    let folder = Folder::new();
+    let socket = folder.file("sock").display().to_string();
+    let flags = format!("--listen 127.0.0.1:0 --listen unix:{socket}");
+    let (_server, _folder, address) = site(&flags);
+    assert_eq!(get(address, "/kitchen/state").status, 200);
     let (_server, _folder, address) = site("--listen 0.0.0.0:0 --kitchen-anywhere");
     let host = "Host: kitchen.example\r\n";
     assert_eq!(ask(address, "GET /kitchen/state", host, "").status, 200);

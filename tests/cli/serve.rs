@@ -957,10 +957,17 @@ fn a_unix_socket_is_listened_on_beside_an_address() {
     }
     let closed = run(openkitchen("healthcheck").arg(&name));
     assert_eq!(closed.code, Some(1));
-    assert!(closed.stderr.contains(&name), "{}", closed.stderr);
-    let empty = run(serve(&folder, "").args(["--listen", "unix:"]));
-    assert_eq!(empty.code, Some(2));
-    assert!(empty.stderr.contains("the path is empty"), "{}", empty.stderr);
+    let sentence = format!("/healthz at {name} does not answer: ");
+    assert!(closed.stderr.contains(&sentence), "{}", closed.stderr);
+    for (path, expected) in [
+        ("", "unix:: write it like unix:/run/site.sock"),
+        ("/none/x.sock", "there is no folder /none; make it first"),
+        (&*"x".repeat(200), "with a path of at most 100 bytes or so"),
+    ] {
+        let ended = run(serve(&folder, "").arg(format!("--listen=unix:{path}")));
+        assert_eq!(ended.code, Some(2));
+        assert!(ended.stderr.contains(expected), "{}", ended.stderr);
+    }
     let watch = run(openkitchen("watch 5000 --no-page").args(["--listen", &name]));
     assert_eq!(watch.code, Some(2));
     assert!(watch.stderr.contains("watch listens on TCP addresses alone"), "{}", watch.stderr);

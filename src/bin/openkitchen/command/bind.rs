@@ -123,6 +123,12 @@ fn resolve(address: &str, port: &str) -> Result<Vec<SocketAddr>, String> {
         let is_name = address.starts_with(char::is_alphabetic);
         let is_name = is_name && !address.contains([':', '*', ' ', '/']);
         let meant = with_port(address, port).or(is_name.then(|| format!("{address}:{port}")));
+        if address.contains('/') && !address.contains("//") {
+            let path = address.trim_start_matches("unix@");
+            return format!(
+                "`{address}` is not an address to listen on; write a Unix socket like {UNIX_PREFIX}{path}"
+            );
+        }
         // A host that has no address is not meant either.
         let is_possible = |meant: &String| meant != address && meant.to_socket_addrs().is_ok();
         let example = meant.filter(is_possible).unwrap_or(example);
@@ -180,6 +186,9 @@ mod tests {
             ("[::]", "write it like [::]:8080"),
             ("::1", "write it like [::1]:8080"),
             ("localhost", "write it like localhost:8080"),
+            ("/run/x.sock", "write a Unix socket like unix:/run/x.sock"),
+            ("unix@./x.sock", "write a Unix socket like unix:./x.sock"),
+            ("http://h/", "write it like 127.0.0.1:8080 or [::1]:8080"),
             ("80x", "write it like 127.0.0.1:8080 or [::1]:8080"),
             ("99999", "write it like 127.0.0.1:8080 or [::1]:8080"),
             ("300.0.0.1", "write it like 127.0.0.1:8080 or [::1]:8080"),

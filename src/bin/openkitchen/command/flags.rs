@@ -379,7 +379,7 @@ pub fn time_or_none(value: &OsStr) -> Option<Duration> {
 #[cfg(feature = "site")]
 pub const ADDRESS: &str = "an address such as 127.0.0.1:5000";
 /// The same for a server of files, whose port is another one.
-pub const FILES_ADDRESS: &str = "an address such as 127.0.0.1:8080";
+pub const FILES_ADDRESS: &str = "an address such as 127.0.0.1:8080 or unix:PATH";
 /// See [`count`].
 pub const NUMBER: &str = "a number from 1 up";
 /// See [`bytes`].

@@ -35,7 +35,7 @@ const FLAGS: [Flag<HealthcheckOptions>; 2] = [
 
 const COMMAND_LINE: CommandLine<HealthcheckOptions> = CommandLine {
     usage: "openkitchen healthcheck [URL] [FLAGS]: ask a server whether it is well\n\n\
-        openkitchen healthcheck http://127.0.0.1:8080/healthz   or 8080 alone",
+        openkitchen healthcheck http://127.0.0.1:8080/healthz   or 8080, or unix:PATH",
     flags: &FLAGS,
     notes: "Without a URL it asks at OPENKITCHEN_LISTEN, or at port 8080; without a path it\n\
         asks for /healthz. Exit code: 0 the status is from 200 to 299, 1 it is another,\n\
@@ -66,14 +66,22 @@ pub fn command(arguments: &[OsString]) -> Result<ExitCode, CliError> {
         }
     };
     let text = url.to_string_lossy();
-    let (authority, path) = match text.starts_with(UNIX_PREFIX) {
-        true => (text.into_owned(), "/healthz".to_owned()),
-        false => (reachable(&address::authority_of("URL", FILES_ADDRESS, &url)?), target(&text)?),
+    let (authority, path) = match text.strip_prefix(UNIX_PREFIX) {
+        Some("") => {
+            let sentence = format!("write a Unix socket like {UNIX_PREFIX}/run/site.sock");
+            return Err(CliError::Usage(sentence));
+        }
+        Some(_) => (text.into_owned(), "/healthz".to_owned()),
+        None => (reachable(&address::authority_of("URL", FILES_ADDRESS, &url)?), target(&text)?),
+    };
+    let asked = match authority.starts_with(UNIX_PREFIX) {
+        true => format!("{path} at {authority}"),
+        false => format!("{authority}{path}"),
     };
     match status(&authority, &path, options.timeout) {
         Ok(200..300) => Ok(ExitCode::SUCCESS),
-        Ok(status) => Err(CliError::Failed(format!("{authority}{path} answers {status}"))),
-        Err(why) => Err(CliError::Failed(format!("{authority}{path} does not answer: {why}"))),
+        Ok(status) => Err(CliError::Failed(format!("{asked} answers {status}"))),
+        Err(why) => Err(CliError::Failed(format!("{asked} does not answer: {why}"))),
     }
 }
 

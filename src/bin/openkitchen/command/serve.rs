@@ -65,7 +65,7 @@ const OWN_FLAG_COUNT: usize = if cfg!(feature = "site") { 9 } else { 8 };
 
 #[rustfmt::skip]
 const OWN_FLAGS: [Flag<ServeOptions>; OWN_FLAG_COUNT] = [
-    Flag { name: "listen", value: "ADDR", help: "address or unix:PATH [127.0.0.1:8080]; may be repeated",
+    Flag { name: "listen", value: "ADDR", help: "address [127.0.0.1:8080] or unix:PATH; may be repeated",
         apply: |options, value| listen(&mut options.server.listen, value).ok_or(FILES_ADDRESS) },
     Flag { name: "port-file", value: "FILE", help: "write the addresses in use to FILE, one on each line",
         apply: |options, value| { options.server.port_file = Some(value.into()); Ok(()) } },

@@ -178,7 +178,7 @@ fn watch(server: &str, options: &WatchOptions) -> Result<(), CliError> {
         .map_err(|why| CliError::NoConnection(format!("{server} cannot be reached: {why}")))?;
     let Bound { listeners, addresses: all_bound, names, lines } =
         bind::bind(&options.listen, &next_port(server)).map_err(failed)?;
-    if listeners.iter().any(Listener::has_path) {
+    if listeners.iter().any(Listener::is_unix) {
         let sentence = "watch listens on TCP addresses alone, not on a Unix socket";
         return Err(CliError::Usage(sentence.into()));
     }

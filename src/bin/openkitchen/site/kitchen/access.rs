@@ -42,7 +42,7 @@ pub struct Access {
     /// Whether the kitchen opens to other machines: `--kitchen-anywhere` was given, and they reach it. A
     /// listener of this machine keeps all gates, since a name of another site can lead to it.
     is_anywhere: bool,
-    /// Whether `--no-kitchen` was given.
+    /// Whether `--no-kitchen` was given, or there is no listener that a browser reaches.
     is_closed: bool,
     /// The keys of watch's page.
     keys: Option<Keys>,
@@ -65,7 +65,11 @@ struct Keys {
 impl Access {
     /// Access to the lesson site's kitchen, for a server with these listeners.
     pub fn of_site(listeners: &[SocketAddr], is_anywhere: bool) -> Access {
-        let is_local = listeners.iter().all(|address| address.ip().to_canonical().is_loopback());
+        // Like a loopback address, a Unix socket is reached from this machine only.
+        let is_local = |address: &SocketAddr| {
+            *address == sys::NO_ADDRESS || address.ip().to_canonical().is_loopback()
+        };
+        let is_local = listeners.iter().all(is_local);
         Access { is_local, is_anywhere: is_anywhere && !is_local, is_closed: false, keys: None }
     }
 
@@ -116,7 +120,8 @@ impl Access {
     /// Why a request may not see the page, which has no data in it; `None` if it may.
     pub fn refusal_of_page<S>(&self, request: &Request<S>) -> Option<Response> {
         if self.is_closed {
-            let text = "The kitchen is shut. This server was started with --no-kitchen.";
+            let text = "The kitchen is shut. This server was started with --no-kitchen, or listens on a \
+                        Unix socket alone.";
             return Some(sentence(Status::FORBIDDEN, text));
         }
         if !self.is_open() {
