@@ -109,7 +109,8 @@ const COMPRESSED: [&str; 7] = ["zip", "7z", "xz", "zst", "debian", "openxml", "w
 
 /// Whether files of this type are compressed already, so that none has a compressed sibling.
 pub(super) fn is_compressed(media_type: &str) -> bool {
-    match media_type.split_once('/') {
+    let media_type = media_type.split(';').next().unwrap_or_default().trim_end();
+    match media_type.to_ascii_lowercase().split_once('/') {
         Some(("audio" | "video", _)) => true,
         Some(("image", kind)) => !matches!(kind, "bmp" | "svg+xml" | "tiff"),
         Some(("text", _)) | None => false,
@@ -207,6 +208,13 @@ mod tests {
 
     #[test]
     fn what_is_compressed_has_no_compressed_sibling() {
+        for (media_type, is_expected) in [
+            ("image/svg+xml; charset=utf-8", false),
+            ("Image/SVG+XML", false),
+            ("IMAGE/png;a=svg+xml", true),
+        ] {
+            assert_eq!(is_compressed(media_type), is_expected, "{media_type}");
+        }
         for name in [
             "a.png", "a.mp4", "a.mp3", "a.ZIP", "a.js.gz", "a.tgz", "a.woff2", "a.woff", "a.7z",
             "a.bz2", "a.xz", "a.zst", "a.epub", "a.docx", "a.deb",

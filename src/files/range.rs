@@ -64,7 +64,7 @@ fn range(member: &[u8], length: u64) -> Option<Range<u64>> {
     let hyphen = member.iter().position(|&byte| byte == b'-')?;
     Some(match (&member[..hyphen], &member[hyphen + 1..]) {
         // Section 14.1.2: the last bytes of an empty file are all that it has.
-        ([], _) if length == 0 => return None,
+        ([], last) if length == 0 && number(last)? > 0 => return None,
         ([], last) => length.saturating_sub(number(last)?)..length,
         (first, []) => number(first)?..length,
         (first, last) => {
@@ -104,6 +104,7 @@ mod tests {
             ("bytes=100-", 100, WantedRange::BeyondTheEnd),
             ("bytes=100-200,300-", 100, WantedRange::BeyondTheEnd),
             ("bytes=-0", 100, WantedRange::BeyondTheEnd),
+            ("bytes=-0", 0, WantedRange::BeyondTheEnd),
             ("bytes=0-", 0, WantedRange::BeyondTheEnd),
             ("bytes=-5", 0, WantedRange::Whole),
             ("bytes=,-5", 0, WantedRange::Whole),

@@ -159,14 +159,20 @@ impl Acceptor {
         // next `accept` of that thread fails at once, and the thread ends.
         while !self.none_accepting() {
             let before = self.accepting.load(Ordering::SeqCst);
-            if self.listener.connect_once(WAKE_CONNECT_TIMEOUT).is_err() {
-                // Better a listener that is shut than a thread that waits for ever.
-                let _ = self.shutter.as_ref().map(shut);
-                return;
-            }
-            let deadline = Instant::now() + WAKE_CONNECT_TIMEOUT;
-            while self.accepting.load(Ordering::SeqCst) >= before && Instant::now() < deadline {
+            let is_connected = self.listener.connect_once(WAKE_CONNECT_TIMEOUT).is_ok();
+            let (deadline, remain) = (Instant::now() + WAKE_CONNECT_TIMEOUT, || {
+                self.accepting.load(Ordering::SeqCst) >= before
+            });
+            while is_connected && remain() && Instant::now() < deadline {
                 thread::sleep(ACCEPT_END_PAUSE);
+            }
+            if !is_connected || remain() {
+                // Better a listener that is shut than a thread that waits for ever. Its address may be that of
+                // another one by now, such as the path of a Unix socket.
+                let is_shut = self.shutter.as_ref().is_some_and(shut);
+                if is_shut || !is_connected {
+                    return;
+                }
             }
         }
     }

@@ -10,6 +10,8 @@ use std::path::{Path, PathBuf};
 pub const RLIMIT_NOFILE: c_int = 8;
 pub const SOL_SOCKET: c_int = 0xffff;
 pub const SO_ACCEPTCONN: c_int = 2;
+pub const SO_TYPE: c_int = 0x1008;
+pub const SOCK_STREAM: c_int = 1;
 pub const SO_LINGER: c_int = 0x80;
 pub const ELOOP: c_int = 62;
 pub const ENOBUFS: c_int = 55;

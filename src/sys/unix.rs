@@ -27,7 +27,8 @@ mod kernel;
 
 use kernel::{
     ELOOP, ENOBUFS, IoctlRequest, O_CLOEXEC, O_LARGEFILE, O_NOFOLLOW, O_NONBLOCK, RLIMIT_NOFILE,
-    ResourceAmount, SO_ACCEPTCONN, SO_LINGER, SOL_SOCKET, TIOCGWINSZ, highest_soft_limit,
+    ResourceAmount, SO_ACCEPTCONN, SO_LINGER, SO_TYPE, SOCK_STREAM, SOL_SOCKET, TIOCGWINSZ,
+    highest_soft_limit,
 };
 pub use kernel::{
     limit_malloc_arenas, open_beneath, path_of, reap_orphans, unacknowledged, use_batch_scheduling,
@@ -187,7 +188,7 @@ pub fn inherited_listeners() -> io::Result<Vec<Listener>> {
     let end = FIRST_INHERITED.saturating_add(number_in("LISTEN_FDS")?.unwrap_or(0));
     INHERITED_END.store(end, Ordering::SeqCst);
     let take = |descriptor: c_int| {
-        let unusable = |why: &str| {
+        let error = |why: &str| {
             io::Error::other(format!("descriptor {descriptor} is no listening socket: {why}"))
         };
         // SAFETY: F_SETFD takes a number and fails if the descriptor is not open. `from_raw_fd` is called
@@ -195,14 +196,12 @@ pub fn inherited_listeners() -> io::Result<Vec<Listener>> {
         // nothing has taken it before.
         let socket = unsafe {
             if fcntl(descriptor, F_SETFD, FD_CLOEXEC) == -1 {
-                return Err(unusable(&io::Error::last_os_error().to_string()));
+                return Err(error(&io::Error::last_os_error().to_string()));
             }
             OwnedFd::from_raw_fd(descriptor)
         };
-        match is_listening(&socket) {
-            Ok(true) => {}
-            Ok(false) => return Err(unusable("it does not listen")),
-            Err(error) => return Err(unusable(&error.to_string())),
+        if let Some(why) = unusable(&socket) {
+            return Err(error(&why));
         }
         let listener = TcpListener::from(socket);
         if listener.local_addr().is_ok() {
@@ -211,7 +210,7 @@ pub fn inherited_listeners() -> io::Result<Vec<Listener>> {
         // Not one of IP.
         let listener = UnixListener::from(OwnedFd::from(listener));
         let address = listener.local_addr();
-        address.map(|_| listener.into()).map_err(|error| unusable(&error.to_string()))
+        address.map(|_| listener.into()).map_err(|why| error(&why.to_string()))
     };
     (FIRST_INHERITED..end).map(take).collect()
 }
@@ -229,16 +228,27 @@ fn number_in(name: &str) -> io::Result<Option<c_int>> {
     number.ok_or_else(wrong).map(Some)
 }
 
-/// Whether the socket waits for connections.
-fn is_listening(socket: &OwnedFd) -> io::Result<bool> {
+/// Why the socket is no listener for streams of bytes; `None` if it is one.
+fn unusable(socket: &OwnedFd) -> Option<String> {
+    let is = |option, value| Ok::<_, io::Error>(socket_option(socket, option)? == value);
+    match is(SO_TYPE, SOCK_STREAM).and_then(|is_stream| Ok((is_stream, is(SO_ACCEPTCONN, 1)?))) {
+        Ok((true, true)) => None,
+        Ok((false, _)) => Some("it takes no streams".into()),
+        Ok((true, false)) => Some("it does not listen".into()),
+        Err(error) => Some(error.to_string()),
+    }
+}
+
+/// An option of a socket that is an `int`.
+fn socket_option(socket: &OwnedFd, option: c_int) -> io::Result<c_int> {
     let (mut value, mut length): (c_int, _) = (0, size_of::<c_int>() as c_uint);
     // SAFETY: the call writes an `int` and its length through the pointers, which live across it; the
     // descriptor is open as long as `socket` lives.
     let result = unsafe {
         let value = (&raw mut value).cast();
-        getsockopt(socket.as_raw_fd(), SOL_SOCKET, SO_ACCEPTCONN, value, &raw mut length)
+        getsockopt(socket.as_raw_fd(), SOL_SOCKET, option, value, &raw mut length)
     };
-    if result == 0 { Ok(value != 0) } else { Err(io::Error::last_os_error()) }
+    if result == 0 { Ok(value) } else { Err(io::Error::last_os_error()) }
 }
 
 pub fn on_stop_signal(on_signal: impl FnOnce(StopSignals) + Send + 'static) -> io::Result<()> {
@@ -514,10 +524,12 @@ mod tests {
     fn a_socket_that_does_not_listen_is_told_from_one_that_does() {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a port");
         let client = TcpStream::connect(listener.local_addr().expect("a port")).expect("open");
-        assert!(is_listening(&listener.into()).expect("the option"));
-        assert!(!is_listening(&client.into()).expect("the option"));
+        assert_eq!(unusable(&listener.into()), None);
+        assert_eq!(unusable(&client.into()).as_deref(), Some("it does not listen"));
+        let datagrams = std::net::UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).expect("a port");
+        assert_eq!(unusable(&datagrams.into()).as_deref(), Some("it takes no streams"));
         let file = OwnedFd::from(File::open("/").expect("a folder"));
-        is_listening(&file).expect_err("no socket");
+        assert!(unusable(&file).is_some(), "no socket");
     }
 
     #[test]

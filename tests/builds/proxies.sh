@@ -26,7 +26,7 @@ block() {
 
 start() {
     rm -f "port-$1"
-    (umask 0 && exec "$binary" --listen 127.0.0.1:0 --listen "unix:$folder/$1.sock" --port-file "port-$1" --data "likes-$1" --no-trace --drain 3 >"log-$1" 2>&1) &
+    "$binary" --listen 127.0.0.1:0 --listen "unix:$folder/$1.sock" --port-file "port-$1" --data "likes-$1" --no-trace --drain 3 >"log-$1" 2>&1 &
     processes+=("$!")
     for _ in $(seq 200); do [ ! -s "port-$1" ] || break; sleep 0.05; done
 }

@@ -1,7 +1,7 @@
 //! Tests of `serve`: its flags, its log, its password and its listeners. What is sent for a file is tested
 //! with the library, in `tests/api/files.rs`.
 
-use std::io::{self, PipeReader, PipeWriter, Read, Write};
+use std::io::{self, BufRead, BufReader, PipeReader, PipeWriter, Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpListener};
 use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixStream;
@@ -577,23 +577,22 @@ fn lines_that_are_lost_are_counted_in_their_place_and_on_stderr() {
 #[test]
 fn lines_that_are_lost_are_an_object_of_the_log_as_json() {
     let folder = folder();
-    let (mut reader, pipe) = io::pipe().unwrap();
+    let (reader, pipe) = io::pipe().unwrap();
     let (server, address) = start_with(&folder, "--log json", [pipe.into(), Stdio::null()]);
     // More lines than the pipe and the queue hold.
     flood(address, 1000);
-    let reading = thread::spawn(move || {
-        let mut log = String::new();
-        reader.read_to_string(&mut log).map(|_| log)
-    });
-    stop(server);
-    let log = reading.join().unwrap().unwrap();
-    let lines = |start: &str| log.lines().filter(|line| line.starts_with(start)).count();
-    let kept = lines("{\"kind\":\"exchange\",");
-    let lost = log.lines().filter_map(|line| line.strip_prefix("{\"kind\":\"lost\",\"lines\":"));
-    let lost = lost.map(|rest| rest.trim_end_matches('}').parse::<usize>().unwrap());
-    let lost: usize = lost.sum();
+    let (mut kept, mut lost) = (0, 0);
+    let mut lines = BufReader::new(reader).lines().map(Result::unwrap);
+    while kept + lost < 2000 {
+        let line = lines.next().unwrap();
+        assert!(line.starts_with('{') && line.ends_with('}'), "{line}");
+        kept += usize::from(line.starts_with("{\"kind\":\"exchange\","));
+        if let Some(rest) = line.strip_prefix("{\"kind\":\"lost\",\"lines\":") {
+            lost += rest.trim_end_matches('}').parse::<usize>().unwrap();
+        }
+    }
     assert!(lost > 0 && kept + lost == 2000, "{kept} lines, {lost} lost");
-    assert!(log.lines().all(|line| line.starts_with('{') && line.ends_with('}')), "{log}");
+    stop(server);
 }
 
 #[test]
@@ -968,10 +967,35 @@ fn a_unix_socket_is_listened_on_beside_an_address() {
         assert_eq!(ended.code, Some(2));
         assert!(ended.stderr.contains(expected), "{}", ended.stderr);
     }
-    let watch = run(openkitchen("watch 5000 --no-page").args(["--listen", &name]));
-    assert_eq!(watch.code, Some(2));
-    assert!(watch.stderr.contains("watch listens on TCP addresses alone"), "{}", watch.stderr);
+    for flag in ["--listen", "--page"] {
+        let watch = run(openkitchen("watch 5000 --listen 0").args([flag, &name]));
+        assert_eq!(watch.code, Some(2));
+        let sentence = format!("{flag} takes addresses of TCP alone, and no Unix socket");
+        assert!(watch.stderr.contains(&sentence), "{}", watch.stderr);
+    }
     assert!(!path.exists());
+}
+
+#[test]
+fn the_file_of_a_unix_socket_is_removed_also_if_a_handler_does_not_return() {
+    let (folder, sockets) = (folder(), Folder::new());
+    let path = sockets.file("sock");
+    let file = fs::File::create(folder.file("large")).unwrap();
+    file.set_len(64 << 20).unwrap();
+    for signals in [1, 2] {
+        let flags = format!("--listen unix:{} --grace 1", path.display());
+        let server = start(&folder, &flags);
+        let mut client = UnixStream::connect(&path).unwrap();
+        client.write_all(b"GET /large HTTP/1.1\r\nHost: h\r\n\r\n").unwrap();
+        client.read_exact(&mut [0; 100]).unwrap();
+        server.signal("TERM");
+        if signals == 2 {
+            thread::sleep(Duration::from_millis(600)); // sooner it is the same one
+            server.signal("TERM");
+        }
+        assert_eq!(server.wait().code, Some(signals - 1));
+        assert!(!path.exists(), "{signals}");
+    }
 }
 
 #[test]
@@ -1008,9 +1032,15 @@ fn a_descriptor_that_does_not_listen_is_no_listener() {
     for (line, listen_fds, expected) in [
         ("socket = socket.socket(); socket.bind(('127.0.0.1', 0))", "1", "it does not listen"),
         ("socket = socket.socket()", "1", "it does not listen"),
-        ("socket = socket.socket(type=socket.SOCK_DGRAM)", "1", "it does not listen"),
+        ("socket = socket.socket(type=socket.SOCK_DGRAM)", "1", "it takes no streams"),
         ("socket, other = socket.socketpair()", "1", "is no listening socket: "),
         ("socket = open('/dev/null')", "1", "is no listening socket: "),
+        (
+            "socket = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET); socket.bind('\\0openkitchen'); \
+             socket.listen()",
+            "1",
+            "it takes no streams",
+        ),
         (listening, "2", "descriptor 4 is no listening socket: "),
         (listening, "abc", "LISTEN_FDS is no number: `abc`"),
         (listening, "-1", "LISTEN_FDS is no number: `-1`"),

@@ -1,8 +1,10 @@
 //! Binds the listening sockets of a command.
 
+use std::any::Any;
 use std::io::ErrorKind;
 use std::net::{IpAddr, Ipv6Addr, SocketAddr, ToSocketAddrs};
 use std::path::Path;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use openkitchen::net::listen;
 #[cfg(feature = "site")]
@@ -24,7 +26,37 @@ pub struct Bound {
     pub lines: Vec<String>,
 }
 
+/// The files of Unix sockets, which are removed before the process ends. Its threads may be in `accept` then,
+/// and never drop a listener.
+#[derive(Clone)]
+pub struct SocketFiles(Arc<Mutex<Vec<Box<dyn Any + Send>>>>);
+
+impl SocketFiles {
+    /// Removes them.
+    pub fn remove(&self) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).clear();
+    }
+}
+
 impl Bound {
+    /// Takes the files of Unix sockets from the listeners.
+    pub fn take_files(&mut self) -> SocketFiles {
+        let files = self.listeners.iter_mut().filter_map(Listener::take_file);
+        SocketFiles(Arc::new(Mutex::new(files.collect())))
+    }
+
+    /// Refuses Unix sockets, for what works with TCP alone.
+    ///
+    /// # Errors
+    /// A sentence for the user. `flag` has the addresses.
+    #[cfg(feature = "tools")]
+    pub fn of_tcp(self, flag: &str) -> Result<Bound, String> {
+        match self.listeners.iter().any(Listener::is_unix) {
+            true => Err(format!("--{flag} takes addresses of TCP alone, and no Unix socket")),
+            false => Ok(self),
+        }
+    }
+
     /// The lines about addresses that are left out.
     pub fn left_out(&self) -> impl Iterator<Item = &str> {
         self.lines[self.addresses.len()..].iter().map(String::as_str)

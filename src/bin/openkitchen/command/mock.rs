@@ -3,7 +3,6 @@
 //! The library's `play::mock` does the work. Here are the files, the recordings, and what is printed:
 //! lines of prose in a transcript, or with `--json` a JSON object on each line.
 
-use std::any::Any;
 use std::ffi::{OsStr, OsString};
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -16,9 +15,9 @@ use openkitchen::observe::{Follower, Recorder};
 use openkitchen::play::mock::{MockDifference, MockEvent, MockedConnection};
 use openkitchen::sys;
 use openkitchen::transcript::{Item, Printer, Prose};
-use openkitchen::{Difference, Listener, Mock, MockVerdict};
+use openkitchen::{Difference, Mock, MockVerdict};
 
-use super::bind::Bound;
+use super::bind::{Bound, SocketFiles};
 use super::flags::{ADDRESS, CommandLine, Flag, SECONDS, listen, time};
 use super::port_file::PortFile;
 use super::{CliError, NO_CONNECTION, bind, logging, print, script};
@@ -205,8 +204,7 @@ fn play(
     }
     let (printer, has_ended) = (Mutex::new(Printer::new()), AtomicBool::new(false));
     let mut bound = bind::bind(&options.listen, "127.0.0.1:0")?;
-    let files = bound.listeners.iter_mut().filter_map(Listener::take_file);
-    let files = Mutex::new(files.collect());
+    let files = bound.take_files();
     let output = Arc::new(MockOutput { json: options.json, printer, files, has_ended });
     let (control, loops) = (mock.control(), options.loops);
     let (at_end, recorded) = (Arc::clone(&output), recorder.clone());
@@ -242,8 +240,7 @@ fn exit_code(verdict: MockVerdict) -> u8 {
 struct MockOutput {
     json: bool,
     printer: Mutex<Printer>,
-    /// The files of Unix sockets, which are removed at the end.
-    files: Mutex<Vec<Box<dyn Any + Send>>>,
+    files: SocketFiles,
     /// Whether the last line is printed: a signal may come when the transcript has just been played.
     has_ended: AtomicBool,
 }
@@ -280,7 +277,7 @@ impl MockOutput {
         if self.has_ended.swap(true, Ordering::SeqCst) {
             return;
         }
-        self.files.lock().unwrap_or_else(PoisonError::into_inner).clear();
+        self.files.remove();
         let not_recorded = recorder.and_then(Recorder::finish);
         if let Some(sentence) = &not_recorded {
             match self.json {

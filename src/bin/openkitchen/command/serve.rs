@@ -283,7 +283,9 @@ fn serve(directory: &Path, options: &ServeOptions) -> Result<(), CliError> {
     let port_file = PortFile::prepare(options.server.port_file.as_deref());
     let port_file = port_file.map_err(CliError::Unusable)?;
     // Before a file of ours has the number of a descriptor that LISTEN_FDS may name.
-    let bound = bind::bind(&options.server.listen, "127.0.0.1:8080").map_err(CliError::Unusable)?;
+    let mut bound =
+        bind::bind(&options.server.listen, "127.0.0.1:8080").map_err(CliError::Unusable)?;
+    let socket_files = bound.take_files();
     let json_lines = first_lines_as_json(&bound, directory);
     let (auth, files) = (Auth::from_environment()?, files(directory, options)?);
     let mut server = Server::from_listeners(bound.listeners)
@@ -294,7 +296,13 @@ fn serve(directory: &Path, options: &ServeOptions) -> Result<(), CliError> {
     }
     let served: &'static Served =
         Box::leak(Box::new(Served { files, auth, health: Health::default() }));
-    server::stop_on_signal(server.stopper(), &served.health, &options.server, || {})?;
+    server::stop_on_signal(
+        server.stopper(),
+        &served.health,
+        &options.server,
+        socket_files.clone(),
+        || {},
+    )?;
     let log = match format {
         LogFormat::Off => Ok(None),
         LogFormat::Combined => AccessLog::combined(served.auth.as_ref()).map(Some),
@@ -326,6 +334,7 @@ fn serve(directory: &Path, options: &ServeOptions) -> Result<(), CliError> {
     server::warn_of_loopback(&bound.addresses);
     let has_file = directory.join(HEALTHZ).is_file();
     let ended = server.run(if has_file { &ROUTES_WITH_FILE } else { &ROUTES }, served);
+    socket_files.remove();
     logging::say("stopped");
     #[cfg(feature = "site")]
     viewers.finish();

@@ -10,6 +10,7 @@ use openkitchen::message::seconds::InSeconds;
 use openkitchen::net::memory::budget;
 use openkitchen::{Health, Limits, Scheduling, Stopper, sys};
 
+use super::bind::SocketFiles;
 use super::flags::{BYTES, Flag, NUMBER, SECONDS, bytes, count, time, time_or_none};
 use super::{CliError, logging};
 
@@ -138,8 +139,8 @@ pub fn warn_of_loopback(addresses: &[SocketAddr]) {
 /// At the first SIGTERM, SIGHUP or Ctrl-C (SIGINT), `/healthz` answers 503 for `--drain` seconds, then
 /// the graceful shutdown begins. A second SIGTERM or Ctrl-C, half a second later or more, ends the process
 /// at once, with exit status 1.
-/// If a handler still runs half a second after the grace time, the process ends without it.
-/// `close_streams` ends the responses that have no end of their own.
+/// If a handler still runs half a second after the grace time, the process ends without it. `files` are removed
+/// then. `close_streams` ends the responses that have no end of their own.
 ///
 /// # Errors
 /// A sentence for the user: the system grants no thread.
@@ -147,6 +148,7 @@ pub fn stop_on_signal(
     stopper: Stopper,
     health: &'static Health,
     options: &ServerOptions,
+    files: SocketFiles,
     close_streams: impl FnOnce() + Send + 'static,
 ) -> Result<(), CliError> {
     let (drain, grace) = (options.drain, options.limits.grace);
@@ -166,6 +168,7 @@ pub fn stop_on_signal(
             close_streams();
             signals.wait_timeout(grace + HANDLER_TIMEOUT)
         };
+        files.remove();
         if is_second {
             logging::end_at_second_signal();
         }

@@ -33,7 +33,8 @@ fn serve(options: &SiteOptions) -> Result<(), CliError> {
     let unusable = |sentence: String| CliError::Unusable(sentence);
     let (api_key, contact) = site::read_variables().map_err(CliError::Usage)?;
     let port_file = PortFile::prepare(options.server.port_file.as_deref()).map_err(unusable)?;
-    let bound = bind::bind(&options.server.listen, "127.0.0.1:5000").map_err(unusable)?;
+    let mut bound = bind::bind(&options.server.listen, "127.0.0.1:5000").map_err(unusable)?;
+    let socket_files = bound.take_files();
     let address = bound.first();
     let has_address = address != NO_ADDRESS; // the page opens connections of its own
     let mut server = Server::from_listeners(bound.listeners)
@@ -57,9 +58,9 @@ fn serve(options: &SiteOptions) -> Result<(), CliError> {
     let site: &'static Site = Box::leak(Box::new(
         Site::new(likes, api_key, contact).shown_by(kitchen).traced(options.trace),
     ));
-    server::stop_on_signal(server.stopper(), &site.health, &options.server, || {
-        site.kitchen().close();
-    })?;
+    let close_streams = || site.kitchen().close();
+    let files = socket_files.clone();
+    server::stop_on_signal(server.stopper(), &site.health, &options.server, files, close_streams)?;
 
     let likes_line = match site.likes.path() {
         Some(path) => format!("likes are kept in {}", path.display()),
@@ -72,6 +73,7 @@ fn serve(options: &SiteOptions) -> Result<(), CliError> {
     let _lock = port_file.write(&bound.names).map_err(unusable)?;
     server::warn_of_loopback(&bound.addresses);
     let served = server.run(&ROUTES, site);
+    socket_files.remove();
     logging::say("stopped");
     viewers.finish();
     served.map_err(|error| failed(error.to_string()))

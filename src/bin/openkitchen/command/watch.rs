@@ -44,7 +44,7 @@ use openkitchen::play::connect;
 use openkitchen::play::watch::{
     ClosedByWatch, LARGE_READ, LARGE_RECORDED_READ, WRITE_POLL_INTERVAL, Watcher, cut_off,
 };
-use openkitchen::{Limits, Listener, Observer, Scheduling, sys};
+use openkitchen::{Limits, Observer, Scheduling, sys};
 
 use super::bind::Bound;
 use super::flags::{
@@ -177,11 +177,9 @@ fn watch(server: &str, options: &WatchOptions) -> Result<(), CliError> {
     let addresses = connect::resolve(server)
         .map_err(|why| CliError::NoConnection(format!("{server} cannot be reached: {why}")))?;
     let Bound { listeners, addresses: all_bound, names, lines } =
-        bind::bind(&options.listen, &next_port(server)).map_err(failed)?;
-    if listeners.iter().any(Listener::is_unix) {
-        let sentence = "watch listens on TCP addresses alone, not on a Unix socket";
-        return Err(CliError::Usage(sentence.into()));
-    }
+        bind::bind(&options.listen, &next_port(server))
+            .and_then(|bound| bound.of_tcp("listen"))
+            .map_err(failed)?;
     let listen = options.listen.first().map_or("", String::as_str);
     let bound = all_bound[0];
     let is_bound = |&address: &SocketAddr| all_bound.iter().any(|&bound| is_same(address, bound));

@@ -13,6 +13,7 @@
 
 use openkitchen::message::credentials::{Key, basic_credentials, credentials};
 use openkitchen::message::html::escape;
+use openkitchen::sys::peer_name;
 use openkitchen::{Request, Response, Status};
 
 use super::pages::{self, fill};
@@ -155,7 +156,7 @@ fn authorized(request: &Request<Site>, scheme: AuthScheme) -> Response {
         include_str!("html/staff.html"),
         &[
             ("came", &escape(&scheme)),
-            ("peer", &escape(&request.peer().to_string())),
+            ("peer", &escape(&peer_name(request.peer()))),
             ("rows", &rows),
             ("total", &total.to_string()),
             ("place", &escape(&path)),

@@ -59,7 +59,8 @@ impl Page {
         let bind = |address: &str| bind::bind_for("page", vec![address]);
         let next = watch.port().checked_add(1).filter(|_| !listen.ends_with(":0"));
         let bound = match (given, next) {
-            ([_, ..], _) => bind::bind_for("page", given.iter().map(String::as_str).collect())?,
+            ([_, ..], _) => bind::bind_for("page", given.iter().map(String::as_str).collect())?
+                .of_tcp("page")?,
             ([], Some(next)) => {
                 bind(&format!("127.0.0.1:{next}")).or_else(|_| bind("127.0.0.1:0"))?
             }
