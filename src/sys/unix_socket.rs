@@ -29,17 +29,23 @@ const LOCK_PAUSE: Duration = Duration::from_millis(2);
 /// A socket that listens.
 pub struct UnixSocket {
     listener: UnixListener,
+    /// The file at its path when it was made. `None` for an abstract socket.
+    place: Option<Place>,
     /// `None` if the caller has made the listener.
     file: Option<SocketFile>,
 }
 
-/// The file of a socket, which the system makes at its bind. Dropped, it is removed, if it is still the same
-/// one.
-struct SocketFile {
+/// A file, which may lose its path to another one.
+#[derive(Clone)]
+struct Place {
     path: PathBuf,
     /// Device and inode.
     identity: (u64, u64),
 }
+
+/// The file of a socket, which the system makes at its bind. Dropped, it is removed, if it is still the same
+/// one.
+struct SocketFile(Place);
 
 impl UnixSocket {
     pub fn bind(path: &Path) -> io::Result<UnixSocket> {
@@ -51,10 +57,11 @@ impl UnixSocket {
                 false => Err(error),
             }
         })?;
-        let file = identity(path).map(|identity| SocketFile { path: path.to_owned(), identity });
+        let place = Place::at(path);
+        let file = place.clone().map(SocketFile);
         // Every user of this machine may connect who may enter the folder, as to a port of 127.0.0.1.
         fs::set_permissions(path, Permissions::from_mode(MODE))?;
-        Ok(UnixSocket { listener, file: file.ok() })
+        Ok(UnixSocket { listener, place, file })
     }
 
     pub fn accept(&self) -> io::Result<TcpStream> {
@@ -75,6 +82,10 @@ impl UnixSocket {
     }
 
     pub fn connect_once(&self) -> io::Result<()> {
+        // The server that has the path by now may let it wait.
+        if self.place.as_ref().is_some_and(|place| !place.is_ours()) {
+            return Err(ErrorKind::NotFound.into());
+        }
         UnixStream::connect_addr(&self.listener.local_addr()?).map(drop)
     }
 }
@@ -86,7 +97,9 @@ pub fn connect(path: &Path) -> io::Result<TcpStream> {
 /// The file of the socket stays when the listener is dropped.
 impl From<UnixListener> for Listener {
     fn from(listener: UnixListener) -> Listener {
-        Listener(Kind::Unix(UnixSocket { listener, file: None }))
+        let address = listener.local_addr().ok();
+        let place = address.as_ref().and_then(|address| Place::at(address.as_pathname()?));
+        Listener(Kind::Unix(UnixSocket { listener, place, file: None }))
     }
 }
 
@@ -127,14 +140,23 @@ fn has_no_listener(path: &Path) -> bool {
     connected.is_err_and(|error| error.kind() == ErrorKind::ConnectionRefused)
 }
 
-fn identity(path: &Path) -> io::Result<(u64, u64)> {
-    fs::symlink_metadata(path).map(|file| (file.dev(), file.ino()))
+impl Place {
+    /// The file at this path, if there is one.
+    fn at(path: &Path) -> Option<Place> {
+        let file = fs::symlink_metadata(path).ok()?;
+        Some(Place { path: path.to_owned(), identity: (file.dev(), file.ino()) })
+    }
+
+    /// Whether the path still leads to the file.
+    fn is_ours(&self) -> bool {
+        Place::at(&self.path).is_some_and(|there| there.identity == self.identity)
+    }
 }
 
 impl Drop for SocketFile {
     fn drop(&mut self) {
-        if identity(&self.path).is_ok_and(|there| there == self.identity) {
-            let _ = fs::remove_file(&self.path); // the next start replaces it
+        if self.0.is_ours() {
+            let _ = fs::remove_file(&self.0.path); // the next start replaces it
         }
     }
 }

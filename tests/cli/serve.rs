@@ -11,7 +11,8 @@ use std::sync::mpsc;
 use std::time::{Duration, Instant};
 use std::{fs, thread};
 
-use openkitchen::Transcript;
+use openkitchen::sys::set_backlog;
+use openkitchen::{Listener, Transcript};
 
 use crate::support::client::Client;
 use crate::support::process::{
@@ -1009,18 +1010,31 @@ fn a_unix_socket_of_a_service_manager_is_a_listener_and_stays() {
         "socket = socket.socket(socket.AF_UNIX); socket.bind({:?}); socket.listen()",
         path.to_str().unwrap()
     );
-    let mut command = with_descriptor(&line, "1");
-    // No line of this server has an address of TCP.
-    let mut process = Process::spawn(command.stdout(Stdio::null()).stderr(Stdio::null()));
-    let since = Instant::now();
-    while !path.exists() || UnixStream::connect(&path).is_err() {
-        assert!(since.elapsed() < TIMEOUT && process.is_running());
-        thread::yield_now();
+    for is_replaced in [false, true] {
+        let mut command = with_descriptor(&line, "1");
+        // No line of this server has an address of TCP.
+        let mut process = Process::spawn(command.stdout(Stdio::null()).stderr(Stdio::null()));
+        let since = Instant::now();
+        while !path.exists() || UnixStream::connect(&path).is_err() {
+            assert!(since.elapsed() < TIMEOUT && process.is_running());
+            thread::yield_now();
+        }
+        assert!(ask_at(&path).starts_with("HTTP/1.1 404 "), "it serves the folder of the tests");
+        // Another server has the path by now, and its backlog is full.
+        let other = is_replaced.then(|| {
+            fs::remove_file(&path).unwrap();
+            let listener = Listener::bind_path(&path).unwrap();
+            set_backlog(&listener, 0).unwrap();
+            (UnixStream::connect(&path).unwrap(), listener)
+        });
+        let since = Instant::now();
+        signal("TERM", &process.id().to_string());
+        assert_eq!(process.code(), Some(0));
+        assert!(since.elapsed() < Duration::from_secs(3), "{:?}", since.elapsed());
+        assert!(path.exists());
+        drop(other);
+        let _ = fs::remove_file(&path);
     }
-    assert!(ask_at(&path).starts_with("HTTP/1.1 404 "), "it serves the folder of the tests");
-    signal("TERM", &process.id().to_string());
-    assert_eq!(process.code(), Some(0));
-    assert!(path.exists());
 }
 
 #[test]
