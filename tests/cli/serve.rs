@@ -936,9 +936,9 @@ fn a_unix_socket_is_listened_on_beside_an_address() {
         let mut server = start(&folder, &flags);
         let lines = server.wait_for_line_and_before("# serving ");
         assert!(lines.contains(&format!("# listening on {name}\n")), "{lines}");
+        assert!(ask_at(&path).ends_with("\r\n\r\ncontent")); // after the port file is written
         let names = format!("{}\n{name}\n", server.address);
         assert_eq!(fs::read_to_string(&port_file).unwrap(), names);
-        assert!(ask_at(&path).ends_with("\r\n\r\ncontent"));
         server.wait_for_line("--- open from a Unix socket");
         for command in [
             openkitchen("healthcheck").arg(&name),
