@@ -85,10 +85,17 @@ dist: ## what installs without Rust: static binaries, Windows, Python wheels; ea
 book: ## the source as a book, in your browser
 	RUSTDOCFLAGS="--cfg book" $(CARGO) doc --no-deps --lib --open $(BOOK)
 
-lines: ## lines of code, without blank lines, comments and tests
-	@for part in src/message src/route.rs src/request.rs src/files src/net src/transcript src/observe src/play src/sys src/bin; do \
-		find $$part -name '*.rs' ! -name tests.rs ! -name random.rs | sort | xargs awk -v part=$$part \
-			'FNR == 1 { tests = 0 } /^#\[cfg\(test\)\]/ { tests = 1 } \
-			tests || /^ *$$/ || /^ *\/\// { next } { lines++ } \
-			END { printf "%6d  %s\n", lines, part }'; \
-	done
+# Counts the lines of code of the files whose names it reads.
+COUNT = xargs awk 'FNR == 1 { tests = 0 } /^\#\[(cfg\((all\()?)?test[],)]/ { tests = 1 } \
+	!tests && !/^ *$$/ && !/^ *\/\// { lines++ } END { print lines }'
+
+# `serve` has no transcript, nothing that observes or plays, and of the commands those without a feature.
+lines: ## lines of code, without blank lines, comments and tests; the sums for `serve` and in all
+	@all=0 serve=0; for part in message route.rs request.rs files net sys transcript observe play bin; do \
+		lines=$$(find src/$$part -name '*.rs' ! -path '*tests*' ! -name random.rs | $(COUNT)); \
+		printf "%6d  src/%s\n" $$lines $$part; \
+		all=$$((all + lines)); [ $$part != sys ] || serve=$$all; \
+	done; \
+	own=$$(cd src/bin/openkitchen && { printf '%s\n' main.rs json.rs command/mod.rs; \
+		awk '/^#\[cfg\(feature/ { getline; next } /^pub mod / { sub(";", ""); print "command/" $$3 ".rs" }' command/mod.rs; } | $(COUNT)); \
+	printf "%6d  for serve\n%6d  in all\n" $$((serve + own)) $$all

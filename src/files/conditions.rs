@@ -7,8 +7,8 @@
 //! 4  If-Modified-Since     it was not modified since: 304
 //! 5  Range with If-Range   another state: the whole file and no range
 //! ```
-//! Rule: RFC 9110 section 13.2.2, which gives this order. A date that is none is ignored, and so is a field
-//! that stands twice and can stand once only. If-None-Match compares weakly, If-Match and If-Range strongly
+//! Rule: RFC 9110 section 13.2.2, which gives this order. An invalid date is ignored, and so is a field that
+//! stands twice and can stand once only. If-None-Match compares weakly, If-Match and If-Range strongly
 //! (section 8.8.3.2). Next: [`range`](super::range).
 
 use std::fmt::Write;
@@ -86,15 +86,15 @@ pub(super) fn evaluate<'a>(
     let is_weakly_equal = |tag: &[u8]| tag.strip_prefix(b"W/").unwrap_or(tag) == etag;
     // Without a date of the file, fields with dates are ignored (RFC 9110 sections 13.1.3 and 13.1.4).
     let dates = |name| Some((validators.modified?, parse_http_date(fields.only(name)?, now)?));
-    let wants_another = match lists(fields, "if-match", is_equal) {
-        Some(is_listed) => !is_listed,
+    let wants_another = match is_listed(fields, "if-match", is_equal) {
+        Some(has_tag) => !has_tag,
         None => dates("if-unmodified-since").is_some_and(|(modified, date)| modified > date),
     };
     if wants_another {
         return Outcome::Failed;
     }
-    let has_this = match lists(fields, "if-none-match", is_weakly_equal) {
-        Some(is_listed) => is_listed,
+    let has_this = match is_listed(fields, "if-none-match", is_weakly_equal) {
+        Some(has_tag) => has_tag,
         None => dates("if-modified-since").is_some_and(|(modified, date)| modified <= date),
     };
     if has_this {
@@ -107,9 +107,9 @@ pub(super) fn evaluate<'a>(
     }
 }
 
-/// Whether the lists of entity tags in the fields with that name have one that is equal to the file's; `*`
-/// stands for it too. Members that are no tags are skipped. `None` if there is no such field.
-fn lists(fields: FieldLines<'_>, name: &str, is_equal: impl Fn(&[u8]) -> bool) -> Option<bool> {
+/// Whether the fields with this name list the file's entity tag, or are `*`. Members that are no tags are
+/// skipped. `None` if there is no such field.
+fn is_listed(fields: FieldLines<'_>, name: &str, is_equal: impl Fn(&[u8]) -> bool) -> Option<bool> {
     fields.values(name).next()?;
     let mut tags = fields.values(name).flat_map(entity_tags);
     Some(fields.only(name) == Some(b"*") || tags.any(is_equal))

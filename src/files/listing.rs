@@ -1,4 +1,4 @@
-//! # The list of a directory, as a page
+//! # The directory listing, as a page
 //!
 //! Rule: names come from the file system, so they may have any byte. In a link each byte but a few is
 //! escaped, and in text each character with a meaning in HTML. Directories come first; the rest is sorted as
@@ -22,19 +22,20 @@ const MAX_ENTRIES: usize = 10_000;
 /// Bytes of the rows of a page, at most, and not many more. Usual names need a third of it for all entries.
 const MAX_PAGE_BYTES: usize = 4 << 20;
 
-/// Requests that wait for their list, at most. Further ones are answered with 503.
+/// Requests that wait for their listing, at most. Further ones are answered with 503.
 const MAX_WAITING: usize = 8;
 
-/// Makes one list at a time: it takes memory that nothing has reserved, and long for many files.
+/// Makes one directory listing at a time: it takes memory that nothing has reserved, and long for many
+/// files.
 #[derive(Debug, Default)]
-pub(super) struct Lists {
-    /// Held while a list is made.
+pub(super) struct Listings {
+    /// Held while a listing is made.
     lock: Mutex<()>,
     /// Requests that wait for the lock.
     waiting: AtomicUsize,
 }
 
-impl Lists {
+impl Listings {
     /// The page for a directory. Its title is the path in the URL, decoded.
     pub fn page(
         &self,
@@ -101,7 +102,7 @@ fn page(directory: &Directory, path: &Path, title: &str) -> Result<Response, Fai
     Ok(Response::html(page).field("Content-Security-Policy", POLICY))
 }
 
-/// Sorts the entries by their keys, and keeps those that a list shows.
+/// Sorts the entries by their keys, and keeps those that a listing shows.
 fn keep_first<E>(entries: &mut Vec<((bool, String, OsString), E)>) {
     entries.sort_unstable_by(|(one, _), (other, _)| one.cmp(other));
     entries.truncate(MAX_ENTRIES);

@@ -42,7 +42,7 @@ use crate::message::status::Status;
 use crate::request::Request;
 use crate::sys;
 use conditions::{Outcome, Validators};
-use listing::Lists;
+use listing::Listings;
 use media_type::MediaTypes;
 use open::{Directory, Failure, OpenFile, is_hidden, shown};
 use range::WantedRange;
@@ -83,8 +83,8 @@ const NOT_FOUND_PAGE: &str = "404.html";
 pub struct Files {
     directory: Arc<Directory>,
     fallback: Option<PathBuf>,
-    /// Present if directories without an index page have a list.
-    lists: Option<Lists>,
+    /// Present if directories without an index page have a directory listing.
+    listings: Option<Listings>,
     cache_control: Option<String>,
     media_types: MediaTypes,
 }
@@ -97,7 +97,7 @@ impl Files {
     pub fn new(directory: impl AsRef<Path>) -> io::Result<Files> {
         let directory = Arc::new(Directory::at(directory.as_ref())?);
         let media_types = MediaTypes::default();
-        Ok(Files { directory, fallback: None, lists: None, cache_control: None, media_types })
+        Ok(Files { directory, fallback: None, listings: None, cache_control: None, media_types })
     }
 
     /// Answers with this file, and status 200, where no file has the path: for a single-page application
@@ -115,9 +115,9 @@ impl Files {
         Ok(Files { fallback: Some(file), ..self })
     }
 
-    /// Lists the files of a directory that has no `index.html`. Without this, its answer is 404.
+    /// Answers with a directory listing where a directory has no `index.html`. Without this, its answer is 404.
     pub fn list(self) -> Files {
-        Files { lists: Some(Lists::default()), ..self }
+        Files { listings: Some(Listings::default()), ..self }
     }
 
     /// Sets the Cache-Control of each file. `max-age=3600` lets caches keep it for an hour without asking
@@ -173,10 +173,10 @@ impl Files {
             Err(Failure::Directory) if !has_slash => Ok(with_slash(request)),
             Err(Failure::Directory) => {
                 let index = path.join(INDEX);
-                match (self.directory.open(&index), &self.lists) {
+                match (self.directory.open(&index), &self.listings) {
                     (Ok(open), _) => Ok(self.send(request, index, open)),
-                    (Err(Failure::NotFound | Failure::Directory), Some(lists)) => {
-                        lists.page(&self.directory, &path, &request.path())
+                    (Err(Failure::NotFound | Failure::Directory), Some(listings)) => {
+                        listings.page(&self.directory, &path, &request.path())
                     }
                     (Err(why), _) => Err(why),
                 }

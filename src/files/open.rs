@@ -24,12 +24,13 @@ use crate::sys;
 /// The only name with a dot at its start that is served (RFC 8615).
 const WELL_KNOWN: &str = ".well-known";
 
-/// How long ago a file must have been changed. A write is dated when it begins, so one that has begun in
-/// this time may still go on, and be seen in the content alone.
+/// How long ago a file must have been changed before it is sent. A write is dated when it begins, so one
+/// that has begun in this time may still go on, and be seen in the content alone.
 const SETTLED_AFTER: Duration = Duration::from_millis(20);
 
-/// The pauses in which a lease on a file may end: each is twice the one before, about a second in all.
+/// The first pause while another program ends its lease on a file. Each further one is twice as long.
 const FIRST_PAUSE: Duration = Duration::from_millis(1);
+/// The last pause. All of them together are about a second.
 const LAST_PAUSE: Duration = Duration::from_millis(512);
 
 /// A directory below which files are opened.
@@ -39,13 +40,13 @@ pub(super) struct Directory {
     path: PathBuf,
     /// The directory itself. It stays the same where another one takes its name.
     handle: File,
-    /// Hashes of paths that led to nothing special when they were looked at, each in the slot that its
-    /// value names. Most requests are for one of these, and need no look.
-    usual: [AtomicU64; USUAL_PATHS],
+    /// A cache of paths that led to no special file when the system was asked: the hash of each path, in
+    /// the slot that the hash names. Most requests are for one of these paths, and save a system call.
+    not_special: [AtomicU64; CACHED_PATHS],
 }
 
-/// Slots for paths that need not be looked at before they are opened.
-const USUAL_PATHS: usize = 512;
+/// Slots of that cache.
+const CACHED_PATHS: usize = 512;
 
 /// An open plain file, and what the system says of it.
 pub(super) struct OpenFile {
@@ -61,7 +62,7 @@ impl Directory {
         if !handle.metadata()?.is_dir() {
             return Err(ErrorKind::NotADirectory.into());
         }
-        Ok(Directory { path, handle, usual: [const { AtomicU64::new(0) }; USUAL_PATHS] })
+        Ok(Directory { path, handle, not_special: [const { AtomicU64::new(0) }; CACHED_PATHS] })
     }
 
     /// Opens the plain file to which a relative path leads.
@@ -76,6 +77,7 @@ impl Directory {
             return Err(ErrorKind::IsADirectory.into());
         }
         if !metadata.is_file() {
+            // It became a special file after it was cached.
             self.slot(relative).0.store(0, Ordering::Relaxed);
             return Err(ErrorKind::PermissionDenied.into());
         }
@@ -90,8 +92,9 @@ impl Directory {
     }
 
     /// Opens a file or a directory. A program that caches a file for others, such as Samba, may have a lease
-    /// on it (fcntl(2)). The first try makes the system ask that program to end the lease, which takes it
-    /// some milliseconds. One that does not react has 45 seconds, too long for a request to wait.
+    /// on it (fcntl(2)). The first try makes the kernel ask that program to end the lease, which takes it
+    /// some milliseconds. The kernel gives it 45 seconds (/proc/sys/fs/lease-break-time), too long for a
+    /// request to wait.
     fn open_after_lease(&self, relative: &Path) -> io::Result<File> {
         let mut pause = FIRST_PAUSE;
         loop {
@@ -117,8 +120,8 @@ impl Directory {
         }
     }
 
-    /// Whether the path leads to a pipe, a device or a socket. To open one may have an effect: a tape rewinds,
-    /// and a program that waits for a reader of a pipe ends.
+    /// Whether the path leads to a special file: a pipe, a device or a socket. To open one may have an
+    /// effect: a tape rewinds, and a program that waits for a reader of a pipe ends.
     fn is_special(&self, relative: &Path) -> bool {
         let (slot, hash) = self.slot(relative);
         if slot.load(Ordering::Relaxed) == hash {
@@ -132,12 +135,12 @@ impl Directory {
         is_special
     }
 
-    /// Where the hash of a path has its place, and the hash.
+    /// The slot of a path in the cache, and the hash of the path.
     fn slot(&self, relative: &Path) -> (&AtomicU64, u64) {
         let mut hasher = DefaultHasher::new();
         hasher.write(relative.as_os_str().as_encoded_bytes());
         let hash = hasher.finish();
-        (&self.usual[hash as usize % USUAL_PATHS], hash)
+        (&self.not_special[hash as usize % CACHED_PATHS], hash)
     }
 
     /// Opens a file or a directory where the system does not keep to the directory.
@@ -210,7 +213,7 @@ pub(super) enum Failure {
     NotFound,
     /// The system does not let this process read it, or it is no plain file.
     Forbidden,
-    /// The system lacks descriptors or memory for now, or too many ask for a list.
+    /// The system lacks descriptors or memory for now, or too many ask for a listing.
     Shortage,
     /// The system fails: the disk, for example.
     Broken,

@@ -1,4 +1,4 @@
-//! # Chooses the file or one of its precompressed siblings
+//! # Content negotiation: chooses the file or one of its precompressed siblings
 //!
 //! ```text
 //! Accept-Encoding: gzip, br;q=0.5     page.html   page.html.br   page.html.gz   the last is sent
@@ -41,10 +41,10 @@ pub(super) struct Variant {
 }
 
 impl Variant {
-    /// Chooses between an open file and its siblings. Each search for a sibling costs system calls, so there
-    /// is none for types that are compressed already. A file of unknown type may be large and asked for
-    /// often, so there is none either if the client accepts no coding: then the response has `Vary` in any
-    /// case. With If-Range there is one, since a date in it counts only if there is no sibling.
+    /// Chooses between an open file and its siblings. A search for siblings costs system calls, so types
+    /// that are compressed already have no search. A file of unknown type may be large and asked for often:
+    /// if the client accepts no coding, it has no search either, and the response has `Vary` in any case.
+    /// With If-Range it has a search: a date in that field counts only if the file has no sibling.
     pub fn choose(
         directory: &Directory,
         path: PathBuf,

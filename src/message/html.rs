@@ -3,8 +3,10 @@
 //! Rule: <https://html.spec.whatwg.org/#escapingString>. What a client or the name of a file brings into a
 //! page stays text, and is never markup.
 
-/// Escapes one line of text for HTML, between tags and inside a quoted attribute. Control characters, and
-/// those that turn the direction of writing round, become U+FFFD.
+use super::visible::is_bidi_control;
+
+/// Escapes one line of text for HTML, between tags and inside a quoted attribute. Control characters and
+/// bidirectional controls become U+FFFD.
 pub fn escape(text: &str) -> String {
     let mut html = String::with_capacity(text.len());
     for character in text.chars() {
@@ -14,10 +16,7 @@ pub fn escape(text: &str) -> String {
             '>' => html += "&gt;",
             '"' => html += "&quot;",
             '\'' => html += "&#39;",
-            _ if character.is_control() => html.push('\u{fffd}'),
-            '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' => {
-                html.push('\u{fffd}');
-            }
+            _ if character.is_control() || is_bidi_control(character) => html.push('\u{fffd}'),
             _ => html.push(character),
         }
     }
@@ -39,8 +38,8 @@ mod tests {
     #[test]
     fn what_moves_other_text_is_replaced() {
         assert_eq!(
-            escape("a\n\u{202e}\x1b\u{85}\u{e9}"),
-            "a\u{fffd}\u{fffd}\u{fffd}\u{fffd}\u{e9}"
+            escape("a\n\u{61c}\u{202e}\x1b\u{85}\u{e9}"),
+            "a\u{fffd}\u{fffd}\u{fffd}\u{fffd}\u{fffd}\u{e9}"
         );
     }
 }

@@ -1,7 +1,8 @@
 //! # Prints received bytes safely
 //!
 //! A terminal obeys control bytes, and a log line ends at a line feed. So received bytes are never
-//! printed raw: every byte except visible ASCII and space is printed as an escape.
+//! printed raw: every byte except visible ASCII and space is printed as an escape. Where text beyond ASCII
+//! is shown as it is, bidirectional controls are not.
 
 use std::fmt::{self, Write};
 
@@ -25,5 +26,30 @@ impl fmt::Display for Visible<'_> {
             }
         }
         Ok(())
+    }
+}
+
+/// The characters with the property Bidi_Control in Unicode: marks, embeddings and overrides, isolates.
+const BIDI_CONTROLS: [char; 12] = [
+    '\u{61c}', '\u{200e}', '\u{200f}', '\u{202a}', '\u{202b}', '\u{202c}', '\u{202d}', '\u{202e}',
+    '\u{2066}', '\u{2067}', '\u{2068}', '\u{2069}',
+];
+
+/// Whether a character is a bidirectional (bidi) control: it is invisible and changes the direction of
+/// writing. After U+202E, `gpj.exe` is shown as `exe.jpg`. Rule: <https://www.unicode.org/reports/tr9/>.
+pub fn is_bidi_control(character: char) -> bool {
+    BIDI_CONTROLS.contains(&character)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_bidirectional_control_is_one() {
+        let all: String = ('\0'..=char::MAX).filter(|one| is_bidi_control(*one)).collect();
+        let expected = "\u{61c}\u{200e}\u{200f}\u{202a}\u{202b}\u{202c}\u{202d}\u{202e}\
+                        \u{2066}\u{2067}\u{2068}\u{2069}";
+        assert_eq!(all, expected);
     }
 }

@@ -74,6 +74,7 @@ fn is_printable(character: char) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::message::visible::is_bidi_control;
 
     #[test]
     fn letters_and_signs_are_showable() {
@@ -88,8 +89,7 @@ mod tests {
         let controls = ('\0'..='\u{9f}').filter(|character| character.is_control());
         // ASCII is not the matter of this file.
         let ascii = ' '..='~';
-        let bidi = ['\u{61c}', '\u{200e}', '\u{200f}'].into_iter();
-        let bidi = bidi.chain('\u{202a}'..='\u{202e}').chain('\u{2066}'..='\u{2069}');
+        let bidi = ('\0'..=char::MAX).filter(|character| is_bidi_control(*character));
         let white_space = "\u{a0}\u{1680}\u{2003}\u{2028}\u{2029}\u{202f}\u{205f}\u{3000}".chars();
         // Unicode's Default_Ignorable_Code_Point.
         let ignorable = [
@@ -124,9 +124,8 @@ mod tests {
         for character in "a \\é東🙂\u{301}\u{a0}\u{3000}\u{200c}\u{200d}\u{fe0f}".chars() {
             assert!(is_raw_in_prose(character), "{character:?}");
         }
-        let bidi = ('\u{202a}'..='\u{202e}').chain('\u{2066}'..='\u{2069}');
-        let others =
-            "\0\t\n\x1b\x7f\u{85}\u{9b}\u{61c}\u{200b}\u{200e}\u{200f}\u{2028}\u{2029}\u{feff}";
+        let bidi = ('\0'..=char::MAX).filter(|character| is_bidi_control(*character));
+        let others = "\0\t\n\x1b\x7f\u{85}\u{9b}\u{200b}\u{2028}\u{2029}\u{feff}";
         for character in bidi.chain(others.chars()) {
             assert!(!is_raw_in_prose(character), "{character:?}");
         }

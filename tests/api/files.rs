@@ -571,6 +571,17 @@ fn a_name_may_have_any_bytes() {
 }
 
 #[test]
+fn a_name_in_a_listing_cannot_change_the_direction_of_writing() {
+    let folder = TestFolder::new("files-bidi");
+    for character in ["\u{61c}", "\u{200e}", "\u{202e}", "\u{2066}"] {
+        folder.write(&format!("a{character}b"), "content");
+    }
+    let list = get_file(&serve(Files::new(folder.public()).unwrap().list()), "/", "");
+    assert_eq!(list.text().matches(">a\u{fffd}b</a>").count(), 4, "{}", list.text());
+    assert!(list.text().contains("href=\"a%D8%9Cb\""), "{}", list.text());
+}
+
+#[test]
 fn a_fallback_or_a_page_of_the_folder_answers_where_there_is_no_file() {
     let folder = TestFolder::new("files-missing");
     folder.write("app.html", "app");

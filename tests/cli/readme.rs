@@ -10,6 +10,7 @@
 //!   `tests/languages/test_client.py`, which has the same page.
 //! - ```` ```sh ```` is a list of commands: `make` with a target, `cargo`, curl to the site, and the binary.
 //! - Each element that the section on the format names is parsed.
+//! - The number of media types is counted.
 
 use std::path::Path;
 use std::process::Command;
@@ -159,6 +160,15 @@ fn each_element_of_the_format_in_readme_is_parsed() {
             assert!(!items.is_empty(), "{name}");
         }
     }
+}
+
+#[test]
+fn readme_says_how_many_extensions_the_table_of_media_types_has() {
+    let file = fs::read_to_string(format!("{ROOT}/src/files/media_type.rs")).unwrap();
+    let (_, table) = file.split_once("fn by_extension(").expect("the table");
+    let table = table.split("\n}\n").next().expect("a split has a first part");
+    let count = table.matches(" b\"").count();
+    assert!(readme().contains(&format!("| a table of {count} extensions, ")), "{count}");
 }
 
 /// The lesson in README.

@@ -55,7 +55,7 @@ fn each_flag_of_the_files_has_an_effect() {
     assert_eq!(server.get("/docs").field("Location"), Some("/docs/"));
     assert!(server.get("/docs/").text().contains("<h1>/docs/</h1>"));
     assert_eq!(server.get("/none").text(), "content");
-    let variables = [("OPENKITCHEN_HEADER", "A: 1\r\nB: 2\n"), ("OPENKITCHEN_LIST", "yes")];
+    let variables = [("OPENKITCHEN_HEADER", "\nA: 1\r\n\r\nB: 2\n\n"), ("OPENKITCHEN_LIST", "yes")];
     let server = ServerProcess::start(serve(&folder, "").envs(variables));
     let list = server.get("/docs/");
     assert_eq!((list.status, list.field("A"), list.field("B")), (200, Some("1"), Some("2")));
@@ -100,11 +100,18 @@ fn a_type_of_a_flag_is_that_of_its_files() {
     assert_eq!((script.field("Content-Encoding"), script.text()), (Some("br"), "a.ts.br"));
     let mut command = serve(&folder, "");
     assert_eq!(
-        types(&ServerProcess::start(command.env("OPENKITCHEN_TYPE", all.join("\n")))),
+        types(&ServerProcess::start(command.env("OPENKITCHEN_TYPE", all.join("\n\n")))),
         expected
     );
     let of_table = types(&start(&folder, ""));
     assert_eq!(of_table[..2], ["text/markdown; charset=utf-8", "application/octet-stream"]);
+}
+
+#[test]
+fn the_help_calls_a_media_type_a_mime_type_too() {
+    let help = run(&mut openkitchen("serve --help")).stdout;
+    let line = help.lines().find(|line| line.contains("--type ")).expect("a line");
+    assert!(line.contains("MIME type by extension: "), "{line}");
 }
 
 #[test]
@@ -180,13 +187,21 @@ fn an_error_of_the_command_line_says_what_to_do() {
             2,
             "--type takes an extension and a media type, such ",
         ),
-        (format!("serve {path} --type =a/b"), 2, "--type cannot be used: `` is no extension: "),
+        (
+            format!("serve {path} --type =a/b"),
+            2,
+            "--type takes an extension before the =, not `=a/b`\n",
+        ),
         (
             format!("serve {path} --type tar.gz=a/b"),
             2,
             "`tar.gz` is no extension: an extension is ",
         ),
-        (format!("serve {path} --type .md="), 2, "`` is no media type, such as `text/plain`"),
+        (
+            format!("serve {path} --type .md="),
+            2,
+            "--type takes a media type after the =, not `.md=`\n",
+        ),
         (format!("serve {path} --type .md=text"), 2, "`text` is no media type, such as "),
         (format!("serve {path} --auth a:b"), 2, "--auth is unknown; set OPENKITCHEN_AUTH=user:"),
         (format!("serve {path} -p 80"), 2, "-p is unknown; write --listen 127.0.0.1:80\n"),

@@ -1,9 +1,11 @@
 //! Writes JSON: the access log of `serve`, `mock --json`, `check --json`, and the API and the kitchen of the
 //! site. Rule: RFC 8259.
 
+use std::fmt::Write as _;
 use std::time::Duration;
 
 use openkitchen::message::seconds::InMillis;
+use openkitchen::message::visible::is_bidi_control;
 
 /// Returns an object on one line. Each value is JSON already: a number, `null`, or a [`string`].
 pub fn object<N: AsRef<str>>(members: impl IntoIterator<Item = (N, String)>) -> String {
@@ -20,16 +22,9 @@ pub fn line<'a>(kind: &str, members: impl IntoIterator<Item = (&'a str, String)>
     object([("kind", string(kind))].into_iter().chain(members)) + "\n"
 }
 
-/// Characters that change the direction of writing or end a line: on a terminal, they would make text look
-/// like another.
-const TURNS: [char; 14] = [
-    '\u{61c}', '\u{200e}', '\u{200f}', '\u{2028}', '\u{2029}', '\u{202a}', '\u{202b}', '\u{202c}',
-    '\u{202d}', '\u{202e}', '\u{2066}', '\u{2067}', '\u{2068}', '\u{2069}',
-];
-
 /// Returns a text as a string, quotes included. RFC 8259 section 7: quotes, backslashes and control
-/// characters must be escaped. DEL and the C1 controls are escaped too, because they could act on a
-/// terminal.
+/// characters must be escaped. DEL, the C1 controls, bidirectional controls and line separators are
+/// escaped too, because they could act on a terminal.
 pub fn string(text: &str) -> String {
     string_of_at_most(usize::MAX, text)
 }
@@ -44,10 +39,10 @@ pub fn string_of_at_most(max_bytes: usize, text: &str) -> String {
         match character {
             '"' | '\\' => json.extend(['\\', character]),
             ' '..='~' => json.push(character), // most of them
-            control if control.is_control() || TURNS.contains(&control) => {
-                json.push_str(&format!("\\u{:04x}", u32::from(control)));
+            _ if acts_on_a_terminal(character) => {
+                let _ = write!(json, "\\u{:04x}", u32::from(character)); // a `String` takes everything
             }
-            other => json.push(other),
+            _ => json.push(character),
         }
         if json.len() - 1 > max_bytes {
             json.truncate(before);
@@ -56,6 +51,14 @@ pub fn string_of_at_most(max_bytes: usize, text: &str) -> String {
     }
     json.push('"');
     json
+}
+
+/// Whether a character could act on a terminal: it is a control, changes the direction of writing, or
+/// separates lines.
+fn acts_on_a_terminal(character: char) -> bool {
+    character.is_control()
+        || is_bidi_control(character)
+        || matches!(character, '\u{2028}' | '\u{2029}')
 }
 
 /// Returns a list. Each value is JSON already.
@@ -89,8 +92,8 @@ mod tests {
     #[test]
     fn a_written_string_escapes_quotes_backslashes_and_controls() {
         assert_eq!(
-            string("a \"b\" \\ \n \0 \x7f \u{85} é \u{202e}"),
-            r#""a \"b\" \\ \u000a \u0000 \u007f \u0085 é \u202e""#
+            string("a \"b\" \\ \n \0 \x7f \u{85} é \u{61c} \u{202e} \u{2028}"),
+            r#""a \"b\" \\ \u000a \u0000 \u007f \u0085 é \u061c \u202e \u2028""#
         );
     }
 

@@ -1,27 +1,39 @@
-//! The access log on stdout: in the combined format, which goaccess and other tools read, or as JSON.
+//! The access log on stdout: in the combined format, which goaccess and other tools read, or as JSON Lines
+//! (NDJSON), a JSON object on each line.
 //!
 //! ```text
 //! 127.0.0.1 - - [06/Nov/1994:08:49:37 +0000] "GET /?q=1 HTTP/1.1" 200 32 "-" "curl/8.5.0"
-//! address       time                         request               status, bytes of content, Referer, User-Agent
+//! address       time                         request               status and the rest
 //! ```
-//! The third column is the user, where `serve` asks for a password and the request has it.
+//! The rest is the bytes of content, Referer and User-Agent. The third column is the user, where `serve` asks
+//! for a password and the request has it.
 //!
 //! What a client sends cannot end a line or a quoted part: a quote, a backslash, a control character and
 //! each byte beyond ASCII are written as `\xHH`. What looks like a key in a target or a field, or a password in
 //! a URL, is masked. Of a request whose head could not be read, the log has the first line; `"-"` if there is
 //! none.
 //!
+//! As JSON, there are five kinds of lines:
+//!
+//! ```text
+//! listening   a listener: {"kind":"listening","address":"127.0.0.1:8080","url":"http://127.0.0.1:8080"}
+//! note        an address that is left out, in words: {"kind":"note","text":"..."}
+//! serving     the directory: {"kind":"serving","directory":"public"}
+//! exchange    a request and its response, as below
+//! lost        lines that are missing in this place: {"kind":"lost","lines":3}
+//! ```
+//! The first three stand at the start, in this order, with one `listening` for each listener.
+//!
 //! ```json
 //! {"kind":"exchange","time":"1994-11-06T08:49:37.000Z","connection":1,"client":"127.0.0.1","user":null,
 //!  "method":"GET","target":"/?q=1","version":"HTTP/1.1","status":200,"bytes":32,"took_ms":0.083,
 //!  "referer":null,"user_agent":"curl/8.5.0","first_line":null}
 //! ```
-//! As JSON, an exchange is an object on one line, always with these keys. `time` is when the response was
-//! sent (RFC 3339), and `took_ms` the time since the head of the request was read. `first_line` is that of a
-//! request whose head could not be read, which has no method, target and version; else it is null. Bytes that
-//! are no UTF-8 are read as ISO-8859-1, as HTTP once had it (RFC 9110 section 5.5), so each is the character
-//! U+0000 to U+00FF with its number. So every line is JSON (RFC 8259), whatever a client sends. It is shorter
-//! than 4 KiB.
+//! An exchange is one line, always with these keys. `time` is when the response was sent (RFC 3339), and
+//! `took_ms` the time since the head of the request was read. `first_line` is that of a request whose head
+//! could not be read, which has no method, target and version; else it is null. Bytes that are no UTF-8
+//! are read as ISO-8859-1, as HTTP once had it (RFC 9110 section 5.5), so each is the character U+0000 to
+//! U+00FF with its number. So every line is JSON (RFC 8259), whatever a client sends, and shorter than 4 KiB.
 //!
 //! No response waits for a reader of stdout that is too slow or gone. Lines are lost then, and their number
 //! is told in their place and on stderr: see [`LineQueue`].

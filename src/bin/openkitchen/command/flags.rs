@@ -115,7 +115,7 @@ impl<O> CommandLine<O> {
     }
 }
 
-/// The flags whose variable has several values, each on a line of its own.
+/// The flags whose variable has several values, each on a line of its own. Empty lines are skipped.
 const ONE_ON_EACH_LINE: [&str; 2] = ["header", "type"];
 
 /// Sets the options from the command line, and the others from the environment. `--` ends the flags.
@@ -197,7 +197,9 @@ fn parse_names(
         let is_on = !kind.is_empty() || switch(&value, &variable)?;
         match value.to_str().filter(|_| ONE_ON_EACH_LINE.contains(name)) {
             Some(lines) => {
-                lines.lines().try_for_each(|line| set(at, OsStr::new(line), &variable))?;
+                for line in lines.lines().filter(|line| !line.is_empty()) {
+                    set(at, OsStr::new(line), &variable)?;
+                }
             }
             None if is_on => set(at, &value, &variable)?,
             None => {}

@@ -77,8 +77,8 @@ const OWN_FLAGS: [Flag<ServeOptions>; OWN_FLAG_COUNT] = [
         apply: |options, value| { options.headers.push(header(value).ok_or(FIELD)?); Ok(()) } },
     Flag { name: "max-age", value: "S", help: "seconds for which a cache may keep a file unasked",
         apply: |options, value| { options.max_age = Some(seconds(value).ok_or(WHOLE_SECONDS)?); Ok(()) } },
-    Flag { name: "type", value: "EXT=TYPE", help: "media type, as in .md=text/plain; may be repeated",
-        apply: |options, value| { options.types.push(media_type(value).ok_or(TYPE)?); Ok(()) } },
+    Flag { name: "type", value: "EXT=TYPE", help: "MIME type by extension: .md=text/plain; may be repeated",
+        apply: |options, value| { options.types.push(media_type(value)?); Ok(()) } },
     Flag { name: "log", value: "FORMAT", help: "a line per exchange: combined, json or off [combined]",
         apply: |options, value| { options.log = Some(log_format(value).ok_or(FORMATS)?); Ok(()) } },
     #[cfg(feature = "site")]
@@ -93,8 +93,6 @@ const FLAGS: [Flag<ServeOptions>; OWN_FLAG_COUNT + 11] =
 const WHOLE_SECONDS: &str = "a number of seconds from 0 up";
 /// See [`log_format`].
 const FORMATS: &str = "combined, json or off";
-/// See [`media_type`].
-const TYPE: &str = "an extension and a media type, such as .md=text/plain";
 /// See [`header`].
 const FIELD: &str = "a field such as 'X-Frame-Options: DENY'";
 
@@ -113,10 +111,14 @@ fn header(value: &OsStr) -> Option<(String, String)> {
     Some((name.to_owned(), value.to_owned()))
 }
 
-/// An extension and its media type.
-fn media_type(value: &OsStr) -> Option<(String, String)> {
-    let (extension, media_type) = value.to_str()?.split_once('=')?;
-    Some((extension.to_owned(), media_type.to_owned()))
+/// An extension and its media type, or what an error says that the value should be.
+fn media_type(value: &OsStr) -> Result<(String, String), &'static str> {
+    match value.to_str().and_then(|value| value.split_once('=')) {
+        None => Err("an extension and a media type, such as .md=text/plain"),
+        Some(("", _)) => Err("an extension before the ="),
+        Some((_, "")) => Err("a media type after the ="),
+        Some((extension, media_type)) => Ok((extension.to_owned(), media_type.to_owned())),
+    }
 }
 
 const COMMAND_LINE: CommandLine<ServeOptions> = CommandLine {
