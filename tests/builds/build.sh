@@ -24,7 +24,7 @@ if [ "$profile" = smallest ]; then
     # A panic names its line and not its file. With frame pointers the tables for unwinding are a quarter smaller.
     # Of the limits on the length of a function that is inlined, this one gives the smallest file.
     flags=CARGO_TARGET_$(tr 'a-z-' 'A-Z_' <<<"$target")_RUSTFLAGS
-    export "$flags=${!flags} -Z location-detail=line -C force-frame-pointers=yes -C llvm-args=-inline-threshold=40"
+    export "$flags=${!flags} -Z location-detail=line -C force-frame-pointers=yes -C llvm-args=-inline-threshold=48"
 fi
 cargo build --quiet --locked --profile "$profile" --target "$target" --bin openkitchen "$@"
 mkdir -p "$(dirname "$output")"
