@@ -159,16 +159,8 @@ impl<'c, 'a, S: Sync, L: Io> Exchange<'c, 'a, S, L> {
             match routes.lookup(self.head.method, self.head.target.path(bytes)) {
                 Lookup::Found(route) => route,
                 Lookup::Options(allow) => return self.options(allow),
-                Lookup::WrongMethod(allow) => {
-                    let response = self.no_route(Refusal::MethodNotAllowed);
-                    let is_405 = response.status == Status::METHOD_NOT_ALLOWED;
-                    let allow = is_405.then_some(&*allow);
-                    return self.answer(response.optional_field("Allow", allow), None);
-                }
-                Lookup::NotFound => {
-                    let response = self.no_route(Refusal::NotFound);
-                    return self.answer(response, None);
-                }
+                Lookup::WrongMethod(allow) => return self.wrong_method(&allow),
+                Lookup::NotFound => return self.not_found(),
             }
         };
         self.routed(Some(route));
@@ -184,6 +176,22 @@ impl<'c, 'a, S: Sync, L: Io> Exchange<'c, 'a, S, L> {
             Err(ReadError::Broken(error)) => return Err(error),
         };
         self.answer(response, Some(route))
+    }
+
+    /// Answers a request whose path has rows for these methods alone. It has a frame of its own, as
+    /// [`not_found`](Exchange::not_found) has: an idle thread keeps the pages of the largest that it had.
+    #[cold]
+    fn wrong_method(self, allow: &str) -> io::Result<Persistence> {
+        let response = self.no_route(Refusal::MethodNotAllowed);
+        let is_405 = response.status == Status::METHOD_NOT_ALLOWED;
+        let response = response.optional_field("Allow", is_405.then_some(allow));
+        self.answer(response, None)
+    }
+
+    #[cold]
+    fn not_found(self) -> io::Result<Persistence> {
+        let response = self.no_route(Refusal::NotFound);
+        self.answer(response, None)
     }
 
     /// The response where no row answers: see [`Request::not_found`].
