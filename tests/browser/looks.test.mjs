@@ -170,8 +170,8 @@ test("a kitchen that is shut says why", async () => {
 
 test("a site without a trace shows what crosses since the page looks", async () => {
   const quiet = await startSite({ flags: ["--no-trace"] });
-  await withPage(quiet.url, { waitFor: ".history .empty" }, async (page) => {
-    await eventually(() => page.textContent(".history .empty"), /Nothing has come through yet/);
+  // What the browser asks for after the page, such as its icon, may be in the list by now.
+  await withPage(quiet.url, { waitFor: ".history" }, async (page) => {
     await page.click("#post-1 button");
     await page.waitForSelector(".exchange .message");
     await eventually(() => page.textContent(".rows"), /POST.*\/like/);
