@@ -127,8 +127,9 @@ impl Server {
 
     /// Binds a Unix socket to the path and listens, such as for a proxy on the same machine. A client has no
     /// address then: [`Request::peer`](crate::Request::peer) is 0.0.0.0, port 0. Every user of this machine
-    /// who may enter the folder may connect: the file has the mode 0666. It is removed when the server stops,
-    /// and a stale one, which a killed server has left, is replaced.
+    /// who may enter the folder may connect: the file has the mode 0666. Users who can write in the folder are
+    /// trusted. The file is removed when the server stops, and a stale one, which a killed server has left, is
+    /// replaced.
     ///
     /// ```
     /// # if cfg!(unix) {
@@ -166,9 +167,8 @@ impl Server {
     /// ```
     /// # use std::net::TcpListener;
     /// # use openkitchen::Server;
-    /// let [one, two] = ["127.0.0.1:0", "127.0.0.2:0"].map(TcpListener::bind);
-    /// # let two = if cfg!(target_os = "macos") { TcpListener::bind("127.0.0.1:0") } else { two };
-    /// let server = Server::from_listeners(vec![one?.into(), two?.into()]);
+    /// let (one, two) = (TcpListener::bind("127.0.0.1:0")?, TcpListener::bind("127.0.0.1:0")?);
+    /// let server = Server::from_listeners(vec![one.into(), two.into()]);
     /// # Ok::<(), std::io::Error>(())
     /// ```
     pub fn from_listeners(listeners: Vec<Listener>) -> Server {

@@ -48,17 +48,17 @@ pub fn connect_path(path: &Path) -> io::Result<TcpStream> {
 /// # }
 /// # Ok::<(), std::io::Error>(())
 /// ```
-pub struct Listener(pub(super) Kind);
+pub struct Listener(pub(super) ListenerKind);
 
-pub(super) enum Kind {
+pub(super) enum ListenerKind {
     Tcp(TcpListener),
     Unix(UnixSocket),
 }
 
 impl Listener {
     /// Binds a Unix socket to this path, and listens with std's backlog. Every user who may enter the folder
-    /// may connect: the file has the mode 0666. It is removed when the listener is dropped, and a stale one,
-    /// which a killed process has left, is replaced.
+    /// may connect: the file has the mode 0666. Users who can write in the folder are trusted. The file is
+    /// removed when the listener is dropped, and a stale one, which a killed process has left, is replaced.
     ///
     /// # Errors
     /// A server listens at the path, or the path is another file (both `AddrInUse`); the path is empty, or the
@@ -69,7 +69,7 @@ impl Listener {
         if path.as_os_str().is_empty() {
             return Err(io::Error::new(ErrorKind::InvalidInput, "the path is empty"));
         }
-        UnixSocket::bind(path).map(|socket| Listener(Kind::Unix(socket)))
+        UnixSocket::bind(path).map(|socket| Listener(ListenerKind::Unix(socket)))
     }
 
     /// The next connection, and the address of its client: 0.0.0.0, port 0, if it is a Unix socket.
@@ -78,8 +78,8 @@ impl Listener {
     /// The system's error.
     pub fn accept(&self) -> io::Result<(TcpStream, SocketAddr)> {
         match &self.0 {
-            Kind::Tcp(listener) => listener.accept(),
-            Kind::Unix(socket) => socket.accept().map(|stream| (stream, NO_ADDRESS)),
+            ListenerKind::Tcp(listener) => listener.accept(),
+            ListenerKind::Unix(socket) => socket.accept().map(|stream| (stream, NO_ADDRESS)),
         }
     }
 
@@ -89,21 +89,21 @@ impl Listener {
     /// The system's error.
     pub fn address(&self) -> io::Result<SocketAddr> {
         match &self.0 {
-            Kind::Tcp(listener) => listener.local_addr(),
-            Kind::Unix(_) => Ok(NO_ADDRESS),
+            ListenerKind::Tcp(listener) => listener.local_addr(),
+            ListenerKind::Unix(_) => Ok(NO_ADDRESS),
         }
     }
 
     /// Whether it is a Unix socket.
     pub fn is_unix(&self) -> bool {
-        matches!(self.0, Kind::Unix(_))
+        matches!(self.0, ListenerKind::Unix(_))
     }
 
     /// Its name for people and programs: `127.0.0.1:5000`, or `unix:/run/site.sock`.
     pub fn name(&self) -> String {
         match &self.0 {
-            Kind::Tcp(listener) => listener.local_addr().unwrap_or(NO_ADDRESS).to_string(),
-            Kind::Unix(socket) => {
+            ListenerKind::Tcp(listener) => listener.local_addr().unwrap_or(NO_ADDRESS).to_string(),
+            ListenerKind::Unix(socket) => {
                 let path = socket.path();
                 let path = path.as_deref().unwrap_or(Path::new("?")); // an abstract one has none
                 format!("{UNIX_PREFIX}{}", path.display())
@@ -121,8 +121,8 @@ impl Listener {
     #[doc(hidden)]
     pub fn take_file(&mut self) -> Option<Box<dyn Any + Send>> {
         match &mut self.0 {
-            Kind::Tcp(_) => None,
-            Kind::Unix(socket) => socket.take_file(),
+            ListenerKind::Tcp(_) => None,
+            ListenerKind::Unix(socket) => socket.take_file(),
         }
     }
 
@@ -132,8 +132,8 @@ impl Listener {
     /// The system's error.
     pub fn set_nonblocking(&self, is_nonblocking: bool) -> io::Result<()> {
         match &self.0 {
-            Kind::Tcp(listener) => listener.set_nonblocking(is_nonblocking),
-            Kind::Unix(socket) => socket.set_nonblocking(is_nonblocking),
+            ListenerKind::Tcp(listener) => listener.set_nonblocking(is_nonblocking),
+            ListenerKind::Unix(socket) => socket.set_nonblocking(is_nonblocking),
         }
     }
 
@@ -144,8 +144,8 @@ impl Listener {
     #[doc(hidden)]
     pub fn connect_once(&self, timeout: Duration) -> io::Result<()> {
         let mut address = match &self.0 {
-            Kind::Tcp(listener) => listener.local_addr()?,
-            Kind::Unix(socket) => return socket.connect_once(),
+            ListenerKind::Tcp(listener) => listener.local_addr()?,
+            ListenerKind::Unix(socket) => return socket.connect_once(),
         };
         // Windows connects to no 0.0.0.0.
         match address.ip() {
@@ -159,6 +159,6 @@ impl Listener {
 
 impl From<TcpListener> for Listener {
     fn from(listener: TcpListener) -> Listener {
-        Listener(Kind::Tcp(listener))
+        Listener(ListenerKind::Tcp(listener))
     }
 }

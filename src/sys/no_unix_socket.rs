@@ -6,7 +6,7 @@ use std::io::{self, ErrorKind};
 use std::net::{TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
 
-use super::listener::{Kind, Listener};
+use super::listener::{Listener, ListenerKind};
 
 /// There is no value of this type.
 pub enum UnixSocket {}
@@ -45,8 +45,8 @@ impl Listener {
     /// The socket of TCP.
     pub(super) fn tcp(&self) -> &TcpListener {
         match &self.0 {
-            Kind::Tcp(listener) => listener,
-            Kind::Unix(socket) => match *socket {},
+            ListenerKind::Tcp(listener) => listener,
+            ListenerKind::Unix(socket) => match *socket {},
         }
     }
 }

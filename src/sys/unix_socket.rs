@@ -15,7 +15,7 @@ use std::path::{Path, PathBuf};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use super::listener::{Kind, Listener};
+use super::listener::{Listener, ListenerKind};
 
 /// The permissions of the file.
 const MODE: u32 = 0o666;
@@ -30,14 +30,14 @@ const LOCK_PAUSE: Duration = Duration::from_millis(2);
 pub struct UnixSocket {
     listener: UnixListener,
     /// The file at its path when it was made. `None` for an abstract socket.
-    place: Option<Place>,
+    place: Option<BoundPath>,
     /// `None` if the caller has made the listener.
     file: Option<SocketFile>,
 }
 
 /// A file, which may lose its path to another one.
 #[derive(Clone)]
-struct Place {
+struct BoundPath {
     path: PathBuf,
     /// Device and inode.
     identity: (u64, u64),
@@ -45,7 +45,7 @@ struct Place {
 
 /// The file of a socket, which the system makes at its bind. Dropped, it is removed, if it is still the same
 /// one.
-struct SocketFile(Place);
+struct SocketFile(BoundPath);
 
 impl UnixSocket {
     pub fn bind(path: &Path) -> io::Result<UnixSocket> {
@@ -57,7 +57,7 @@ impl UnixSocket {
                 false => Err(error),
             }
         })?;
-        let place = Place::at(path);
+        let place = BoundPath::at(path);
         let file = place.clone().map(SocketFile);
         // Every user of this machine may connect who may enter the folder, as to a port of 127.0.0.1.
         fs::set_permissions(path, Permissions::from_mode(MODE))?;
@@ -98,16 +98,16 @@ pub fn connect(path: &Path) -> io::Result<TcpStream> {
 impl From<UnixListener> for Listener {
     fn from(listener: UnixListener) -> Listener {
         let address = listener.local_addr().ok();
-        let place = address.as_ref().and_then(|address| Place::at(address.as_pathname()?));
-        Listener(Kind::Unix(UnixSocket { listener, place, file: None }))
+        let place = address.as_ref().and_then(|address| BoundPath::at(address.as_pathname()?));
+        Listener(ListenerKind::Unix(UnixSocket { listener, place, file: None }))
     }
 }
 
 impl AsFd for Listener {
     fn as_fd(&self) -> BorrowedFd<'_> {
         match &self.0 {
-            Kind::Tcp(listener) => listener.as_fd(),
-            Kind::Unix(socket) => socket.listener.as_fd(),
+            ListenerKind::Tcp(listener) => listener.as_fd(),
+            ListenerKind::Unix(socket) => socket.listener.as_fd(),
         }
     }
 }
@@ -140,16 +140,16 @@ fn has_no_listener(path: &Path) -> bool {
     connected.is_err_and(|error| error.kind() == ErrorKind::ConnectionRefused)
 }
 
-impl Place {
+impl BoundPath {
     /// The file at this path, if there is one.
-    fn at(path: &Path) -> Option<Place> {
+    fn at(path: &Path) -> Option<BoundPath> {
         let file = fs::symlink_metadata(path).ok()?;
-        Some(Place { path: path.to_owned(), identity: (file.dev(), file.ino()) })
+        Some(BoundPath { path: path.to_owned(), identity: (file.dev(), file.ino()) })
     }
 
     /// Whether the path still leads to the file.
     fn is_ours(&self) -> bool {
-        Place::at(&self.path).is_some_and(|there| there.identity == self.identity)
+        BoundPath::at(&self.path).is_some_and(|there| there.identity == self.identity)
     }
 }
 
