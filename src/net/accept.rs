@@ -46,7 +46,7 @@ use log::{error, warn};
 use super::connections::{Entries, Entry, Identity, Permit};
 use super::shared::{Acceptor, Scheduling, Serve, Shared, set_stream_options};
 use crate::message::counted::counted;
-use crate::sys::{self, Listener, NO_ADDRESS};
+use crate::sys::{self, NO_ADDRESS};
 
 /// The spare (idle) threads of the thread pool: if this many wait in `accept`, a worker that has finished
 /// its connection ends. The supervisor does not look at this number, so more may wait for a while.
@@ -86,6 +86,15 @@ impl Acceptor {
     /// Whether no thread waits in `accept`.
     pub(super) fn none_accepting(&self) -> bool {
         self.accepting.load(Ordering::SeqCst) == 0
+    }
+
+    /// Waits for a connection or the stop, if `accept` does not wait itself.
+    fn wait_for_connection(&self) {
+        let Some((reader, _)) = &self.wake_pipe else { return };
+        let waited = sys::wait_for_connection(&self.listener, reader);
+        if waited.is_err_and(|error| error.kind() != ErrorKind::Interrupted) {
+            thread::sleep(ACCEPT_ERROR_PAUSE);
+        }
     }
 }
 
@@ -170,7 +179,7 @@ impl<T: Serve> Shared<'_, T> {
         }
         let mut buffers = T::Buffers::default();
         let accepting = &acceptor.accepting;
-        while let Some((stream, peer)) = self.accept(&acceptor.listener) {
+        while let Some((stream, peer)) = self.accept(acceptor) {
             let entry = self.register(stream, peer);
             if accepting.fetch_sub(1, Ordering::SeqCst) == 1 {
                 self.wake_supervisor(); // no other thread waits in `accept`
@@ -220,10 +229,15 @@ impl<T: Serve> Shared<'_, T> {
     /// The next connection; `None` when the server is stopping. In a shortage, usually EMFILE (no
     /// descriptor left), it makes room and tries again. Another error concerns one connection,
     /// which ended before it was accepted, so it tries again at once.
-    fn accept(&self, listener: &Listener) -> Option<(TcpStream, SocketAddr)> {
+    fn accept(&self, acceptor: &Acceptor) -> Option<(TcpStream, SocketAddr)> {
         let mut errors = 0;
         loop {
-            match listener.accept() {
+            // At a stop such a listener stays open, so under load `accept` would return new clients for ever.
+            // They are for the next start of the service.
+            if acceptor.wake_pipe.is_some() && self.connections.is_stopping() {
+                return None;
+            }
+            match acceptor.listener.accept() {
                 Ok(accepted) => return Some(accepted),
                 Err(_) if self.connections.is_stopping() => return None,
                 // `accept` times out too: the listener has the timeout that its connections
@@ -232,6 +246,7 @@ impl<T: Serve> Shared<'_, T> {
                     if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut) =>
                 {
                     errors = 0;
+                    acceptor.wait_for_connection();
                 }
                 Err(error) if sys::is_shortage(&error) => {
                     if self.counters.short_of_descriptors.allows() {

@@ -11,7 +11,7 @@
 //! Next: [`accept`](super::accept).
 
 use std::any::Any;
-use std::io;
+use std::io::{self, PipeReader, PipeWriter};
 use std::net::TcpStream;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock};
@@ -113,6 +113,9 @@ pub(super) struct Acceptor {
     /// to end every `accept` at a stop. It is made at the start, since at the end no descriptor may
     /// be left.
     pub shutter: Option<TcpStream>,
+    /// If a service manager has opened the listener, a byte in this pipe ends every wait for a connection: the
+    /// socket is also the manager's, which keeps it for the next start of the service.
+    pub wake_pipe: Option<(PipeReader, PipeWriter)>,
     /// Threads that wait in `accept`, or are about to.
     pub accepting: AtomicUsize,
     /// Connections that workers have finished, since the start.
@@ -148,8 +151,9 @@ impl<'a, T: Serve> Shared<'a, T> {
     ) -> io::Result<Shared<'a, T>> {
         let acceptor = |listener| {
             let shutter = set_listener_options(&listener, limits)?;
+            let wake_pipe = sys::is_inherited(&listener).then(io::pipe).transpose()?;
             let (accepting, completed) = (AtomicUsize::new(0), AtomicU64::new(0));
-            Ok(Acceptor { listener, shutter, accepting, completed })
+            Ok(Acceptor { listener, shutter, wake_pipe, accepting, completed })
         };
         let acceptors = listeners.into_iter().map(acceptor).collect::<io::Result<_>>()?;
         let counters = Counters::default();
@@ -216,7 +220,7 @@ pub fn set_stream_options(stream: &TcpStream, limits: &Limits) -> io::Result<()>
     stream.set_nodelay(true)
 }
 
-/// Makes the listener block, and sets on it what its connections inherit on Linux, so that none
+/// Makes the listener block, but for one of a service manager, and sets on it what its connections inherit on Linux, so that none
 /// needs a system call for it. Returns the listening socket as a [`TcpStream`], which has calls
 /// that a listener lacks. On Windows there is none, and a Unix socket passes no options on: each connection
 /// gets its options when it is registered.
@@ -225,7 +229,7 @@ pub(super) fn set_listener_options(
     limits: &Limits,
 ) -> io::Result<Option<TcpStream>> {
     // A caller's listener may be non-blocking. Each `accept` would fail at once, without end.
-    listener.set_nonblocking(false)?;
+    listener.set_nonblocking(sys::is_inherited(listener))?;
     let stream = sys::as_stream(listener)?;
     if let Some(stream) = stream.as_ref().filter(|_| !listener.is_unix()) {
         set_stream_options(stream, limits)?;

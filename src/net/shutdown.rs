@@ -11,7 +11,7 @@
 //! Rule: RFC 9112 section 9.6.  Next: [`throttle`](super::throttle).
 
 use std::collections::HashMap;
-use std::io::ErrorKind;
+use std::io::{ErrorKind, Write};
 use std::net::{Shutdown, TcpStream};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -151,8 +151,14 @@ impl Acceptor {
     /// Ends every `accept` that waits. On Linux, `shutdown` of a listening socket does it. One that a service
     /// manager has opened stays open: clients wait in its backlog until the service starts again.
     fn wake(&self) {
+        if let Some((_, writer)) = &self.wake_pipe {
+            // The byte is never read, so it ends each wait. The pipe is empty, so the write does not fail.
+            let mut writer = writer;
+            let _ = writer.write_all(b"\n");
+            return;
+        }
         let shut = |socket: &TcpStream| socket.shutdown(Shutdown::Both).is_ok();
-        if !sys::is_inherited(&self.listener) && self.shutter.as_ref().is_some_and(shut) {
+        if self.shutter.as_ref().is_some_and(shut) {
             return;
         }
         // Otherwise a connection wakes one thread in `accept`. The listener is non-blocking by now, so the

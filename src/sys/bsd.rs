@@ -1,7 +1,7 @@
 //! What macOS and the BSDs have in place of Linux's: the numbers of their C headers. Their malloc needs
 //! no limit, and they have no SCHED_BATCH.
 
-use std::ffi::{c_int, c_ulong};
+use std::ffi::{c_int, c_uint, c_ulong};
 use std::fs::File;
 use std::io::{self, ErrorKind};
 use std::net::TcpStream;
@@ -18,6 +18,8 @@ pub const ENOBUFS: c_int = 55;
 /// The size of a terminal.
 pub const TIOCGWINSZ: IoctlRequest = 0x4008_7468;
 pub const O_NONBLOCK: c_int = 4;
+/// `nfds_t`.
+pub type PollCount = c_uint;
 pub const O_NOFOLLOW: c_int = 0x100;
 pub const O_CLOEXEC: c_int = match () {
     _ if cfg!(target_vendor = "apple") => 0x0100_0000,

@@ -22,6 +22,7 @@
 //! openat                 the same step by step, where no link is followed
 //! open                   a file that may be a pipe, without waiting for its other end
 //! fcntl, getsockopt      the listeners that a service manager has passed (LISTEN_FDS)
+//! poll                   waits for a connection to one of these, or for the stop
 //! (none)                 an argument is split at a byte: likewise
 //! /proc, /sys            how much memory there is: files, and no calls
 //! ```
@@ -74,7 +75,7 @@ mod system;
 use std::ffi::OsStr;
 use std::fs::{File, Metadata};
 use std::hash::{BuildHasher, RandomState};
-use std::io;
+use std::io::{self, PipeReader};
 use std::net::TcpStream;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
@@ -341,6 +342,15 @@ pub fn inherited_listeners() -> io::Result<Vec<Listener>> {
 /// next start of the service, so it must stay a listening one.
 pub fn is_inherited(listener: &Listener) -> bool {
     system::is_inherited(listener)
+}
+
+/// Waits until there is a connection to accept, or a byte to read from the pipe. Returns at once where
+/// [`is_inherited`] is always false.
+///
+/// # Errors
+/// The system's error, also if a signal came.
+pub fn wait_for_connection(listener: &Listener, pipe: &PipeReader) -> io::Result<()> {
+    system::wait_for_connection(listener, pipe)
 }
 
 /// Calls `on_signal` at the first SIGTERM, SIGHUP or Ctrl-C, in a thread of its own. The thread is

@@ -2,7 +2,7 @@
 
 use std::ffi::OsStr;
 use std::fs::{self, DirBuilder, File, Metadata, OpenOptions};
-use std::io::{self, ErrorKind, Read};
+use std::io::{self, ErrorKind, PipeReader, Read};
 use std::net::TcpStream;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, UNIX_EPOCH};
@@ -116,6 +116,10 @@ pub fn inherited_listeners() -> io::Result<Vec<Listener>> {
 
 pub fn is_inherited(_: &Listener) -> bool {
     false
+}
+
+pub fn wait_for_connection(_: &Listener, _: &PipeReader) -> io::Result<()> {
+    Ok(())
 }
 
 pub fn on_stop_signal(_: impl FnOnce(StopSignals) + Send + 'static) -> io::Result<()> {

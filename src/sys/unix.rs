@@ -1,9 +1,9 @@
 //! What Linux, macOS and the BSDs have in common. The numbers of their C headers differ, so these are in
 //! `linux` and `bsd`.
 
-use std::ffi::{CString, OsStr, c_char, c_int, c_uint, c_ushort, c_void};
+use std::ffi::{CString, OsStr, c_char, c_int, c_short, c_uint, c_ushort, c_void};
 use std::fs::{self, DirBuilder, File, Metadata, OpenOptions};
-use std::io::{self, ErrorKind, Read};
+use std::io::{self, ErrorKind, PipeReader, Read};
 use std::net::{TcpListener, TcpStream};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, IntoRawFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
@@ -26,9 +26,9 @@ mod kernel;
 mod kernel;
 
 use kernel::{
-    ELOOP, ENOBUFS, IoctlRequest, O_CLOEXEC, O_LARGEFILE, O_NOFOLLOW, O_NONBLOCK, RLIMIT_NOFILE,
-    ResourceAmount, SO_ACCEPTCONN, SO_LINGER, SO_TYPE, SOCK_STREAM, SOL_SOCKET, TIOCGWINSZ,
-    highest_soft_limit,
+    ELOOP, ENOBUFS, IoctlRequest, O_CLOEXEC, O_LARGEFILE, O_NOFOLLOW, O_NONBLOCK, PollCount,
+    RLIMIT_NOFILE, ResourceAmount, SO_ACCEPTCONN, SO_LINGER, SO_TYPE, SOCK_STREAM, SOL_SOCKET,
+    TIOCGWINSZ, highest_soft_limit,
 };
 pub use kernel::{
     limit_malloc_arenas, open_beneath, path_of, reap_orphans, unacknowledged, use_batch_scheduling,
@@ -220,6 +220,20 @@ pub fn is_inherited(listener: &Listener) -> bool {
     (FIRST_INHERITED..INHERITED_END.load(Ordering::SeqCst)).contains(&descriptor)
 }
 
+pub fn wait_for_connection(listener: &Listener, pipe: &PipeReader) -> io::Result<()> {
+    let wait_for = |descriptor: BorrowedFd<'_>| {
+        let (descriptor, events, returned_events) = (descriptor.as_raw_fd(), POLLIN, 0);
+        PollDescriptor { descriptor, events, returned_events }
+    };
+    let mut polled = [wait_for(listener.as_fd()), wait_for(pipe.as_fd())];
+    // SAFETY: the pointer is to as many structs with the system's layout as the call is told, which live
+    // across it; the descriptors are open as long as `listener` and `pipe` live.
+    match unsafe { poll(polled.as_mut_ptr(), polled.len() as PollCount, NO_TIMEOUT) } {
+        -1 => Err(io::Error::last_os_error()),
+        _ => Ok(()),
+    }
+}
+
 /// The number in an environment variable. `None` if it is not set, or empty.
 fn number_in(name: &str) -> io::Result<Option<c_int>> {
     let Some(text) = env::var_os(name).filter(|text| !text.is_empty()) else { return Ok(None) };
@@ -366,6 +380,8 @@ const FIRST_INHERITED: c_int = 3;
 /// The descriptor after the last of them.
 static INHERITED_END: AtomicI32 = AtomicI32::new(FIRST_INHERITED);
 const F_SETFD: c_int = 2;
+const POLLIN: c_short = 1;
+const NO_TIMEOUT: c_int = -1;
 const FD_CLOEXEC: c_int = 1;
 
 const SIGHUP: c_int = 1;
@@ -379,6 +395,14 @@ const SIGXFSZ: c_int = 25;
 struct Linger {
     is_on: c_int,
     seconds: c_int,
+}
+
+/// `struct pollfd`.
+#[repr(C)]
+struct PollDescriptor {
+    descriptor: c_int,
+    events: c_short,
+    returned_events: c_short,
 }
 
 /// `struct rlimit`.
@@ -417,6 +441,7 @@ unsafe extern "C" {
     fn openat(directory: c_int, path: *const c_char, flags: c_int, ...) -> c_int;
     fn ioctl(descriptor: c_int, request: IoctlRequest, ...) -> c_int;
     fn fcntl(descriptor: c_int, command: c_int, ...) -> c_int;
+    fn poll(descriptors: *mut PollDescriptor, count: PollCount, milliseconds: c_int) -> c_int;
     fn getrlimit(resource: c_int, limit: *mut ResourceLimit) -> c_int;
     fn setrlimit(resource: c_int, limit: *const ResourceLimit) -> c_int;
     fn signal(number: c_int, disposition: Disposition) -> Disposition;

@@ -4,9 +4,10 @@
 use std::io::{self, BufRead, BufReader, PipeReader, PipeWriter, Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpListener};
 use std::os::fd::OwnedFd;
-use std::os::unix::net::UnixStream;
+use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::Path;
 use std::process::{Command, Stdio};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::mpsc;
 use std::time::{Duration, Instant};
 use std::{fs, thread};
@@ -891,16 +892,20 @@ fn a_listener_of_a_service_manager_takes_the_place_of_listen() {
     );
 }
 
+/// The command `serve` with the listener of a service manager, which keeps it.
+fn with_listener(folder: &Folder, listener: impl Into<OwnedFd>) -> Command {
+    let mut command = Command::new("sh");
+    let line = "exec 3<&0 0</dev/null; LISTEN_PID=$$ LISTEN_FDS=1 exec \"$0\" serve \"$1\"";
+    command.args(["-c", line, env!("CARGO_BIN_EXE_openkitchen")]).arg(folder.file(""));
+    command.stdin(listener.into());
+    command
+}
+
 #[test]
 fn clients_wait_while_a_service_with_a_listener_of_its_manager_starts_again() {
     let folder = folder();
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    let start = || {
-        let mut command = Command::new("sh");
-        let line = "exec 3<&0 0</dev/null; LISTEN_PID=$$ LISTEN_FDS=1 exec \"$0\" serve \"$1\"";
-        command.args(["-c", line, env!("CARGO_BIN_EXE_openkitchen")]).arg(folder.file(""));
-        ServerProcess::start(command.stdin(OwnedFd::from(listener.try_clone().unwrap())))
-    };
+    let start = || ServerProcess::start(&mut with_listener(&folder, listener.try_clone().unwrap()));
     let mut waiting: Option<Client> = None;
     for _ in 0..3 {
         let server = start();
@@ -914,6 +919,43 @@ fn clients_wait_while_a_service_with_a_listener_of_its_manager_starts_again() {
         let client = waiting.insert(Client::connect(listener.local_addr().unwrap()));
         client.send("GET /a.txt HTTP/1.1\r\nHost: h\r\n\r\n");
     }
+}
+
+#[test]
+fn a_service_with_a_listener_of_its_manager_starts_again_under_load() {
+    let folder = folder();
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    let start = || ServerProcess::start(&mut with_listener(&folder, listener.try_clone().unwrap()));
+    let (answered, is_over) = (AtomicUsize::new(0), AtomicBool::new(false));
+    let ask_on = || {
+        while !is_over.load(Ordering::SeqCst) {
+            let mut client = Client::connect(address);
+            client.send("GET /a.txt HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n");
+            assert_eq!(client.response().text(), "content");
+            answered.fetch_add(1, Ordering::SeqCst);
+        }
+    };
+    let stop_under_load = |server: ServerProcess| {
+        let (before, since) = (answered.load(Ordering::SeqCst), Instant::now());
+        while answered.load(Ordering::SeqCst) < before + 100 {
+            assert!(since.elapsed() < TIMEOUT);
+            thread::yield_now();
+        }
+        let since = Instant::now();
+        assert_eq!(server.stop().code, Some(0));
+        since.elapsed()
+    };
+    let (times, _last) = thread::scope(|scope| {
+        for _ in 0..4 {
+            scope.spawn(ask_on);
+        }
+        let times = [(); 3].map(|()| stop_under_load(start()));
+        let last = start();
+        is_over.store(true, Ordering::SeqCst);
+        (times, last)
+    });
+    assert!(times.iter().max() < Some(&Duration::from_secs(2)), "{times:?}");
 }
 
 /// A service manager: the command `serve` with descriptor 3, which is `socket` in this line of Python.
@@ -1049,6 +1091,24 @@ fn a_unix_socket_of_a_service_manager_is_a_listener_and_stays() {
         assert!(path.exists());
         drop(other);
         let _ = fs::remove_file(&path);
+    }
+}
+
+#[test]
+fn a_unix_socket_of_a_service_manager_stays_also_where_the_service_may_not_connect_to_it() {
+    let (folder, sockets) = (folder(), Folder::new());
+    let [bound, path] = ["bound", "sock"].map(|name| sockets.file(name));
+    let listener = UnixListener::bind(&bound).unwrap();
+    // The service finds nothing at the path that the socket was bound to, as with SocketMode=0600.
+    fs::rename(&bound, &path).unwrap();
+    for _ in 0..3 {
+        let mut command = with_listener(&folder, listener.try_clone().unwrap());
+        let mut process = Process::spawn(command.stdout(Stdio::null()).stderr(Stdio::null()));
+        assert!(ask_at(&path).ends_with("\r\n\r\ncontent"));
+        signal("TERM", &process.id().to_string());
+        let since = Instant::now();
+        assert_eq!(process.code(), Some(0));
+        assert!(since.elapsed() < Duration::from_secs(2), "{:?}", since.elapsed());
     }
 }
 
