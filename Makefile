@@ -25,7 +25,7 @@ static: ## one file that runs on any Linux: target/static/openkitchen
 	tests/builds/build.sh static target/static/openkitchen
 	tests/builds/chroot.sh target/static/openkitchen
 
-recipes: static small ## README's recipes, with the real nginx, HAProxy, Caddy, systemd and buildah
+recipes: static small ## README's recipes, with the real nginx, HAProxy, Caddy, systemd, Docker and buildah
 	tests/builds/proxies.sh target/static/openkitchen
 	tests/builds/unit.sh target/static/openkitchen-small
 	tests/builds/image.sh
