@@ -232,8 +232,8 @@ impl<T: Serve> Shared<'_, T> {
     fn accept(&self, acceptor: &Acceptor) -> Option<(TcpStream, SocketAddr)> {
         let mut errors = 0;
         loop {
-            // At a stop such a listener stays open, so under load `accept` would return new clients for ever.
-            // They are for the next start of the service.
+            // A service manager's listener stays open at a stop, so under load `accept` would return
+            // new clients for ever. They are for the next start of the service.
             if acceptor.wake_pipe.is_some() && self.connections.is_stopping() {
                 return None;
             }

@@ -113,8 +113,8 @@ pub(super) struct Acceptor {
     /// to end every `accept` at a stop. It is made at the start, since at the end no descriptor may
     /// be left.
     pub shutter: Option<TcpStream>,
-    /// If a service manager has opened the listener, a byte in this pipe ends every wait for a connection: the
-    /// socket is also the manager's, which keeps it for the next start of the service.
+    /// If a service manager has opened the listener, a byte in this pipe ends every wait for a
+    /// connection: the socket is also the manager's, which keeps it for the next start of the service.
     pub wake_pipe: Option<(PipeReader, PipeWriter)>,
     /// Threads that wait in `accept`, or are about to.
     pub accepting: AtomicUsize,
@@ -220,10 +220,10 @@ pub fn set_stream_options(stream: &TcpStream, limits: &Limits) -> io::Result<()>
     stream.set_nodelay(true)
 }
 
-/// Makes the listener block, but for one of a service manager, and sets on it what its connections inherit on Linux, so that none
-/// needs a system call for it. Returns the listening socket as a [`TcpStream`], which has calls
-/// that a listener lacks. On Windows there is none, and a Unix socket passes no options on: each connection
-/// gets its options when it is registered.
+/// Makes the listener block, except one of a service manager, and sets on it what its connections
+/// inherit on Linux, so that none needs a system call for it. Returns the listening socket as a
+/// [`TcpStream`], which has calls that a listener lacks. On Windows there is none, and a Unix socket
+/// passes no options on: each connection gets its options when it is registered.
 pub(super) fn set_listener_options(
     listener: &Listener,
     limits: &Limits,

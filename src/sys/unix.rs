@@ -451,8 +451,11 @@ unsafe extern "C" {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::io::Write;
     use std::net::Ipv4Addr;
     use std::ptr::addr_of_mut;
+    use std::sync::mpsc;
+    use std::thread;
 
     /// Bits that no call writes.
     const UNTOUCHED: [u64; 16] = [0xa5a5_5a5a_a5a5_5a5a; 16];
@@ -555,6 +558,32 @@ mod tests {
         assert_eq!(unusable(&datagrams.into()).as_deref(), Some("it takes no streams"));
         let file = OwnedFd::from(File::open("/").expect("a folder"));
         assert!(unusable(&file).is_some(), "no socket");
+    }
+
+    #[test]
+    fn a_wait_for_a_connection_ends_with_one_or_with_a_byte_in_the_pipe() {
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a port");
+        let address = listener.local_addr().expect("a port");
+        let (reader, mut writer) = io::pipe().expect("a pipe");
+        let (sender, waits) = mpsc::channel();
+        let wait = move || {
+            let listener = Listener::from(listener);
+            for _ in 0..2 {
+                sender.send(wait_for_connection(&listener, &reader).is_ok()).expect("a receiver");
+                listener.set_nonblocking(true).expect("the mode");
+                let _ = listener.accept(); // there is none the second time
+            }
+        };
+        thread::spawn(wait);
+        let wakes: [&mut dyn FnMut(); 2] =
+            [&mut || drop(TcpStream::connect(address).expect("open")), &mut || {
+                writer.write_all(b"\n").expect("a reader")
+            }];
+        for wake in wakes {
+            assert!(waits.recv_timeout(Duration::from_millis(50)).is_err(), "it did not wait");
+            wake();
+            assert_eq!(waits.recv_timeout(Duration::from_secs(10)), Ok(true));
+        }
     }
 
     #[test]
