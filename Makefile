@@ -66,7 +66,7 @@ bench: ## this server beside a floor that parses nothing, in one run (make bench
 
 bench-peers: ## the same beside nginx, hyper, tiny_http, lighttpd and darkhttpd, and README's table
 	@for peer in nginx:nginx-light lighttpd:lighttpd darkhttpd:darkhttpd; do PATH="$$PATH:/usr/sbin" command -v $${peer%:*} \
-		>/dev/null || apt-get install -y -qq --no-install-recommends $${peer#*:} || echo "$${peer%:*} is left out"; done
+		>/dev/null || apt-get install -y -qq --no-install-recommends $${peer#*:} || echo "$${peer%:*} is left out: it is not in PATH"; done
 	$(CARGO) build --release --quiet --locked --manifest-path tests/peers/Cargo.toml --target-dir target/peers
 	PATH="$$PATH:/usr/sbin" && $(BENCH) $(PEERS:%=--peer target/peers/release/%)
 
