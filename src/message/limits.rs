@@ -67,7 +67,7 @@ pub struct Limits {
     pub memory: Option<u64>,
     /// Connections at one time (max connections). Default 1024; past it, the connection that has
     /// been idle longest is closed for a new one. If none is idle, the new one receives 503 with
-    /// `Retry-After`; if many arrive at once, some are closed without a response.
+    /// `Retry-After`; if many arrive at once, a client that is late with its request may miss it.
     pub connections: usize,
     /// Head timeout: time for a complete head, from its first byte to its last. Default 10 s; 408 past it.
     pub head_timeout: Duration,
@@ -79,7 +79,7 @@ pub struct Limits {
     /// without a response.
     pub idle_timeout: Duration,
     /// Write timeout: the longest time in which a client may take no byte of a response. Default 30 s;
-    /// past it, the connection closes.
+    /// past it, the connection closes, on Linux within the same time again.
     pub write_timeout: Duration,
     /// Grace time of a graceful shutdown: time to finish open exchanges after a request to stop. Default
     /// 5 s; past it, the server closes every connection.

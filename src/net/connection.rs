@@ -49,8 +49,11 @@ impl<S: Sync> Serve for Service<'_, S> {
     fn reject(&self, entry: &Entry, buffers: &mut Buffers) {
         let Entry { identity, stream, idle } = entry;
         let io = Tapped::new(stream, *identity, self.observers).shut_by_others(idle);
-        if let Some(_permit) = self.rejecting.acquire(MAX_REJECTING) {
-            Connection::new(self, io, *identity, idle, buffers).reject();
+        let permit = self.rejecting.acquire(MAX_REJECTING);
+        // Without a permit, no call may wait.
+        if permit.is_some() || stream.set_nonblocking(true).is_ok() {
+            let linger = permit.as_ref().map_or(Duration::ZERO, |_| LINGER_REJECTED);
+            Connection::new(self, io, *identity, idle, buffers).reject(linger);
         }
     }
 }
@@ -74,8 +77,9 @@ const GREETING_BYTES: usize = 16;
 /// gets a response after this time.
 const BLANK_LINE_TIMEOUT: Duration = Duration::from_secs(1);
 
-/// Connections past the limit (max connections) that are answered with 503 at one time. Further ones are
-/// closed without a response: each response needs a thread, and the limit exists to bound the threads.
+/// Connections past the limit (max connections) whose 503 is awaited by a thread at one time, since the limit
+/// exists to bound the threads. Further ones get it at once and are closed, so a client that has not sent its
+/// request yet may miss it.
 const MAX_REJECTING: usize = 16;
 
 /// Time for which a rejected connection may still send the method of its request. Most send it at once.
@@ -250,8 +254,9 @@ impl<'a, S: Sync, L: Io> Connection<'a, S, L> {
     }
 
     /// Answers a connection past the limit with 503, and closes it. Of the request, only the method is
-    /// waited for, and not long: the response to HEAD has no content (RFC 9110 section 9.3.2).
-    fn reject(&mut self) {
+    /// waited for, and not long: the response to HEAD has no content (RFC 9110 section 9.3.2). Then the client
+    /// is read for the time `linger`.
+    fn reject(&mut self, linger: Duration) {
         let may_be_head = |bytes: &[u8]| {
             let begins = |head: &[u8]| head.len() > bytes.len() && head.starts_with(bytes);
             begins(b"HEAD ") || begins(b"\r\nHEAD ")
@@ -261,7 +266,7 @@ impl<'a, S: Sync, L: Io> Connection<'a, S, L> {
             && matches!(self.transport.fill(deadline), Ok(1..))
         {}
         match self.refuse(Refusal::TooManyConnections.into()) {
-            Ok(()) => self.transport.linger(LINGER_REJECTED, self.service.stopping),
+            Ok(()) => self.transport.linger(linger, self.service.stopping),
             Err(gone) => debug!("connection {}: {gone}", self.identity.number),
         }
     }

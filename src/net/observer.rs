@@ -278,6 +278,10 @@ impl<L: Io> Io for Tapped<'_, L> {
         self.io.half_close()
     }
 
+    fn is_stalled(&self) -> bool {
+        self.io.is_stalled()
+    }
+
     fn reset_at_end(&mut self, time: Duration, is_stopping: &dyn Fn() -> bool) -> io::Result<()> {
         self.io.reset_at_end(time, is_stopping)?;
         self.resets = true;

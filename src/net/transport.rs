@@ -29,6 +29,10 @@ pub trait Io: Read + Write {
     fn set_read_timeout(&mut self, time: Duration) -> io::Result<()>;
     /// Closes the writing half: the peer reads the end of the stream.
     fn half_close(&mut self) -> io::Result<()>;
+    /// Whether the client took nothing during the last write, which has waited for the write timeout.
+    fn is_stalled(&self) -> bool {
+        false
+    }
     /// Makes the end of the connection a reset, once what was written has arrived, or after this time: a
     /// reset drops what has not. If the server is stopping, it waits only a moment.
     fn reset_at_end(&mut self, time: Duration, is_stopping: &dyn Fn() -> bool) -> io::Result<()>;
@@ -41,6 +45,12 @@ impl Io for &TcpStream {
 
     fn half_close(&mut self) -> io::Result<()> {
         self.shutdown(Shutdown::Write)
+    }
+
+    fn is_stalled(&self) -> bool {
+        let limit = self.write_timeout().ok().flatten().unwrap_or(Duration::MAX);
+        // At the start of the write the client may still have had room for a little.
+        sys::time_since_sent(self).is_some_and(|time| time > limit - limit / 10)
     }
 
     fn reset_at_end(&mut self, time: Duration, is_stopping: &dyn Fn() -> bool) -> io::Result<()> {
@@ -410,8 +420,11 @@ pub(super) fn send(
             Err(error) if error.kind() == ErrorKind::Interrupted => {}
             Err(error) => return Err(error),
         }
-        // The clock is read only when one write was not enough.
-        if !rest.is_empty() && since.get_or_insert_with(Instant::now).elapsed() > budget {
+        // The clock is read only when one write was not enough. Such a write has waited for the write timeout,
+        // in which the kernel enlarges its buffer: that it took bytes does not say that the client did.
+        if !rest.is_empty()
+            && (io.is_stalled() || since.get_or_insert_with(Instant::now).elapsed() > budget)
+        {
             return Err(ErrorKind::TimedOut.into());
         }
     }

@@ -65,3 +65,7 @@ pub fn fill_with_random(_: &mut [u8]) -> bool {
 pub fn unacknowledged(_: &TcpStream) -> usize {
     0
 }
+
+pub fn time_since_sent(_: &TcpStream) -> Option<Duration> {
+    None
+}

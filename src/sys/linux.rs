@@ -2,7 +2,7 @@
 //! numbers hold except on a few old architectures: Alpha, MIPS, PA-RISC and SPARC. Of m68k only those of
 //! opening a file have been looked up.
 
-use std::ffi::{CString, c_int, c_long, c_ulong};
+use std::ffi::{CString, c_int, c_long, c_uint, c_ulong};
 use std::fs::File;
 use std::io::{self, ErrorKind};
 use std::net::TcpStream;
@@ -10,8 +10,10 @@ use std::os::fd::{AsRawFd, FromRawFd};
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use std::ptr;
+use std::time::Duration;
 
 use super::SIG_IGN;
+use super::getsockopt;
 use super::ioctl;
 use super::signal;
 
@@ -113,6 +115,19 @@ pub fn unacknowledged(stream: &TcpStream) -> usize {
     if result == 0 { usize::try_from(bytes).unwrap_or(0) } else { 0 }
 }
 
+pub fn time_since_sent(stream: &TcpStream) -> Option<Duration> {
+    let mut info = TcpInfo::default();
+    let mut length = size_of::<TcpInfo>() as c_uint;
+    // SAFETY: the struct has the layout of the kernel's first fields, and the call writes no more bytes than
+    // `length` says; both live across the call, and the descriptor is open as long as `stream` lives.
+    let result = unsafe {
+        let value = (&raw mut info).cast();
+        getsockopt(stream.as_raw_fd(), IPPROTO_TCP, TCP_INFO, value, &raw mut length)
+    };
+    let is_known = result == 0 && length as usize == size_of::<TcpInfo>();
+    is_known.then(|| Duration::from_millis(info.milliseconds_since_sent.into()))
+}
+
 pub fn open_beneath(folder: &File, path: &Path) -> io::Result<File> {
     let path = CString::new(path.as_os_str().as_bytes())?;
     let flags = (O_NONBLOCK | O_NOCTTY | O_CLOEXEC | O_LARGEFILE) as u64; // 0, reading, is among them
@@ -200,6 +215,17 @@ const SIOCOUTQ: IoctlRequest = 0x5411;
 #[cfg(any(target_arch = "powerpc", target_arch = "powerpc64"))]
 const SIOCOUTQ: IoctlRequest = 0x4004_7473;
 
+const IPPROTO_TCP: c_int = 6;
+const TCP_INFO: c_int = 11;
+
+/// The first fields of `struct tcp_info`.
+#[derive(Default)]
+#[repr(C)]
+struct TcpInfo {
+    before: [u32; 11],
+    milliseconds_since_sent: u32,
+}
+
 #[cfg(target_env = "gnu")]
 const M_ARENA_MAX: c_int = -8;
 const SCHED_OTHER: c_int = 0;
@@ -241,6 +267,7 @@ unsafe extern "C" {
 mod tests {
     use std::io::{Read, Write};
     use std::net::{Ipv4Addr, TcpListener};
+    use std::time::Instant;
 
     use super::*;
 
@@ -287,6 +314,26 @@ mod tests {
         client.read_exact(&mut vec![0; written]).expect("all of them");
         while unacknowledged(&server) > 0 {
             std::thread::yield_now();
+        }
+    }
+
+    #[test]
+    fn a_full_receive_buffer_is_seen_by_the_time_since_bytes_were_sent() {
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a port");
+        let mut client = TcpStream::connect(listener.local_addr().expect("a port")).expect("open");
+        let (mut server, _) = listener.accept().expect("a client");
+        server.set_nonblocking(true).expect("the option");
+        let mut fill = || while server.write(&[0; 64 * 1024]).is_ok() {};
+        let (since, time) = (Instant::now(), Duration::from_millis(100));
+        fill();
+        while time_since_sent(&server).expect("a time") < time {
+            std::thread::sleep(Duration::from_millis(5));
+        }
+        assert!(since.elapsed() >= time);
+        client.read_exact(&mut vec![0; 1 << 20]).expect("a part");
+        // What waited in the send buffer is sent by now, or soon.
+        while time_since_sent(&server).expect("a time") >= time {
+            std::thread::sleep(Duration::from_millis(5));
         }
     }
 

@@ -23,6 +23,7 @@
 //! open                   a file that may be a pipe, without waiting for its other end
 //! fcntl, getsockopt      the listeners that a service manager has passed (LISTEN_FDS)
 //! poll                   waits for a connection to one of these, or for the stop
+//! getsockopt             how long a client has taken no byte (TCP_INFO)
 //! (none)                 an argument is split at a byte: likewise
 //! /proc, /sys            how much memory there is: files, and no calls
 //! ```
@@ -192,6 +193,12 @@ pub fn show_colours() -> bool {
 /// known. A reset may drop them. Zero on systems other than Linux.
 pub fn unacknowledged(stream: &TcpStream) -> usize {
     system::unacknowledged(stream)
+}
+
+/// How long no byte was sent on this socket, because the client takes none: its receive buffer is full. `None`
+/// for a Unix socket, and on systems other than Linux.
+pub fn time_since_sent(stream: &TcpStream) -> Option<Duration> {
+    system::time_since_sent(stream)
 }
 
 /// Columns of the terminal to which stdout is connected, at this moment. `None` if it is no

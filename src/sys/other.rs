@@ -68,6 +68,10 @@ pub fn unacknowledged(_: &TcpStream) -> usize {
     0
 }
 
+pub fn time_since_sent(_: &TcpStream) -> Option<Duration> {
+    None
+}
+
 pub fn split_at_equals(argument: &OsStr) -> Option<(&OsStr, &OsStr)> {
     let (name, value) = argument.to_str()?.split_once('=')?;
     Some((OsStr::new(name), OsStr::new(value)))

@@ -31,7 +31,8 @@ use kernel::{
     TIOCGWINSZ, highest_soft_limit,
 };
 pub use kernel::{
-    limit_malloc_arenas, open_beneath, path_of, reap_orphans, unacknowledged, use_batch_scheduling,
+    limit_malloc_arenas, open_beneath, path_of, reap_orphans, time_since_sent, unacknowledged,
+    use_batch_scheduling,
 };
 
 pub fn set_backlog(listener: &Listener, backlog: i32) -> io::Result<()> {

@@ -23,8 +23,8 @@ mod other;
 pub use other::{
     as_stream, catch_sigxfsz, create_private_file, create_private_folder, file_state,
     inherited_listeners, is_inherited, limit_malloc_arenas, open_beneath, open_without_links,
-    path_of, raise_descriptor_limit, reap_orphans, split_at_equals, unacknowledged,
-    use_batch_scheduling, wait_for_connection,
+    path_of, raise_descriptor_limit, reap_orphans, split_at_equals, time_since_sent,
+    unacknowledged, use_batch_scheduling, wait_for_connection,
 };
 
 /// ERROR_NOT_ENOUGH_MEMORY, ERROR_OUTOFMEMORY, WSAEMFILE and WSAENOBUFS.

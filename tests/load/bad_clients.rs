@@ -3,12 +3,12 @@
 
 use std::io::{ErrorKind, Write};
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::thread;
 use std::time::{Duration, Instant};
+use std::{fs, thread};
 
 use crate::support::client::Client;
 use crate::support::load_client::{LoadClient, Outcome};
-use crate::support::process::{ServerProcess, TIMEOUT, read_once};
+use crate::support::process::{Folder, ServerProcess, TIMEOUT, openkitchen, read_once};
 
 const GET: &str = "GET /about HTTP/1.1\r\nHost: h\r\n\r\n";
 
@@ -220,4 +220,39 @@ fn a_client_that_never_reads_delays_no_other_and_is_closed_at_the_write_timeout(
     assert!(status == 503 || since.elapsed() > Duration::from_secs(2), "{status}");
     drop(retry_until_served(&server));
     drop(never_reads);
+}
+
+/// While a write waits, Linux makes the send buffer larger, and takes more bytes.
+#[test]
+#[cfg(target_os = "linux")]
+fn a_client_that_stops_reading_a_large_file_is_closed_at_the_write_timeout_and_not_much_later() {
+    let folder = Folder::new();
+    fs::File::create(folder.file("large")).unwrap().set_len(1 << 28).unwrap();
+    fs::write(folder.file("about"), "small").unwrap();
+    let flags = "serve --max-connections 1 --write-timeout 2 --log off --listen 127.0.0.1:0";
+    let server = ServerProcess::start(openkitchen(flags).arg(folder.file("")));
+    let mut never_reads = server.client();
+    never_reads.send("GET /large HTTP/1.1\r\nHost: h\r\n\r\n");
+    let since = Instant::now();
+    drop(retry_until_served(&server));
+    // Three waits of two seconds were it before.
+    assert!(since.elapsed() < Duration::from_secs(5), "{:?}", since.elapsed());
+    drop(never_reads);
+}
+
+#[test]
+fn past_the_limit_many_clients_at_once_all_get_503_in_words() {
+    let server = ServerProcess::start_site("--max-connections 1");
+    let _busy = busy_client(&server);
+    // Each keeps its connection, so that the server reads it for a second: more of them than it waits for.
+    let mut refused: Vec<Client> = (0..60).map(|_| server.client()).collect();
+    for client in &mut refused {
+        client.send(GET);
+    }
+    for client in &mut refused {
+        let response = client.response();
+        assert_eq!(response.status, 503);
+        assert!(response.field("Retry-After").is_some());
+        assert!(response.text().contains("connections"), "{}", response.text());
+    }
 }
