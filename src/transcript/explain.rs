@@ -93,7 +93,7 @@ pub fn explain_part(
     if is_whole && remarks.len() <= MAX_REMARKS {
         remarks.extend(connection.explain_both_ends());
     }
-    remarks.sort_by_key(|remark| remark.span.start);
+    Remark::sort(&mut remarks);
     remarks
 }
 
