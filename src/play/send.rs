@@ -172,7 +172,7 @@ impl<V: SendViewer> SendPlayer<V> {
             Item::Block(block) if block.from == Side::Client => Some(block.connection),
             _ => None,
         });
-        self.unsent = senders.collect();
+        self.unsent.extend(senders);
         for turn in Turns::new(&transcript.items, Side::Client) {
             if self.is_over() {
                 break;
