@@ -23,6 +23,7 @@
 //! open                   a file that may be a pipe, without waiting for its other end
 //! fcntl, getsockopt      the listeners that a service manager has passed (LISTEN_FDS)
 //! (none)                 an argument is split at a byte: likewise
+//! (none)                 a thread with a name, which std has
 //! /proc, /sys            how much memory there is: files, and no calls
 //! ```
 //! This file says what each function does. The others do it, and the compiler takes those of the system
@@ -77,6 +78,7 @@ use std::hash::{BuildHasher, RandomState};
 use std::io;
 use std::net::TcpStream;
 use std::path::{Path, PathBuf};
+use std::thread::{self, JoinHandle};
 use std::time::{Duration, SystemTime};
 
 #[cfg(unix)]
@@ -341,6 +343,15 @@ pub fn inherited_listeners() -> io::Result<Vec<Listener>> {
 /// next start of the service, so it must stay a listening one.
 pub fn is_inherited(listener: &Listener) -> bool {
     system::is_inherited(listener)
+}
+
+/// Starts a thread with this name. What it does is boxed, so that the binary has std's code for it once.
+///
+/// # Errors
+/// The system grants no thread.
+pub fn spawn(name: &str, work: impl FnOnce() + Send + 'static) -> io::Result<JoinHandle<()>> {
+    let work: Box<dyn FnOnce() + Send> = Box::new(work);
+    thread::Builder::new().name(name.into()).spawn(work)
 }
 
 /// Calls `on_signal` at the first SIGTERM, SIGHUP or Ctrl-C, in a thread of its own. The thread is

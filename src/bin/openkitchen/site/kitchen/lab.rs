@@ -18,7 +18,6 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::io::{self, Read};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
-use std::thread;
 use std::time::{Duration, Instant};
 
 use openkitchen::message::ending::Ending;
@@ -26,6 +25,7 @@ use openkitchen::message::outline::Outline;
 use openkitchen::observe::{Exchanges, ReadOrWrite};
 use openkitchen::play::script;
 use openkitchen::play::send::{SendOptions, SendPlayer, SendViewer};
+use openkitchen::sys;
 use openkitchen::transcript::explain::ConnectionExplainer;
 use openkitchen::transcript::{EventKind, Item, Side, Transcript};
 use openkitchen::{Response, Status};
@@ -58,7 +58,7 @@ pub fn send(kitchen: &Kitchen, text: &[u8]) -> Result<Response, Response> {
     })?;
     let (lines, receiver) = sync_channel(MAX_LINES);
     let run = move || play(&place, &transcript, lines);
-    thread::Builder::new().name("lab".into()).spawn(run).map_err(|error| {
+    sys::spawn("lab", run).map_err(|error| {
         let text = format!("The lab has no thread: {error}.");
         sentence(Status::SERVICE_UNAVAILABLE, &text)
     })?;
