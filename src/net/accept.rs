@@ -153,14 +153,14 @@ impl<T: Serve> Shared<'_, T> {
         spawned
     }
 
-    /// Spawns a thread that serves connections. Its work is boxed, as in [`sys::spawn`].
+    /// Spawns a thread that serves connections. Its work is not boxed as in [`sys::spawn`], because a box
+    /// takes memory of each connection.
     pub(super) fn spawn<'scope>(
         &self,
         scope: &'scope Scope<'scope, '_>,
         work: impl FnOnce() + Send + 'scope,
     ) -> io::Result<()> {
         let thread = thread::Builder::new().name("openkitchen".into()).stack_size(STACK_BYTES);
-        let work: Box<dyn FnOnce() + Send + 'scope> = Box::new(work);
         thread.spawn_scoped(scope, work).map(drop)
     }
 
