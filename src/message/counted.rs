@@ -1,6 +1,7 @@
 //! # A number and its noun, for sentences that a person reads
 
 /// A number and its noun: `1 byte`, `2 bytes`. With a verb: `1 byte was`, `0 bytes were`.
+#[inline(never)] // called at sixty places
 pub fn counted(number: impl TryInto<u64>, one: &str, many: &str) -> String {
     // A number above 64 bits is no number of bytes or connections.
     let number = number.try_into().unwrap_or(u64::MAX);

@@ -162,7 +162,8 @@ impl<T: Serve> Shared<'_, T> {
         spawned
     }
 
-    /// Spawns a thread that serves connections.
+    /// Spawns a thread that serves connections. Its work is not boxed as in [`sys::spawn`], because a box
+    /// takes memory of each connection.
     pub(super) fn spawn<'scope>(
         &self,
         scope: &'scope Scope<'scope, '_>,

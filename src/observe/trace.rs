@@ -49,7 +49,7 @@ mod screen;
 use std::io::{self, IsTerminal, Write};
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::thread::{self, JoinHandle};
+use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use super::follower::{FollowedBytes, Follower, Viewer};
@@ -58,6 +58,7 @@ use crate::message::reader::Part;
 use crate::net::observer::{Answered, End};
 use crate::net::server::Server;
 use crate::route::RouteRow;
+use crate::sys;
 use crate::transcript::{Item, Printer, Side};
 use direction::MAX_TEXT_BYTES;
 use entry::TraceEntry;
@@ -118,7 +119,7 @@ impl Trace {
             let _ = print(&queue_to_print, out, options);
             queue_to_print.end();
         };
-        let thread = match thread::Builder::new().name("trace".into()).spawn(print) {
+        let thread = match sys::spawn("trace", print) {
             Ok(thread) => Some(thread),
             Err(error) => {
                 log::warn!("no trace is printed: cannot create its thread: {error}");
@@ -329,6 +330,7 @@ fn paint(item: &Item, printer: &mut Printer, text: &mut String) {
 #[cfg(test)]
 mod tests {
     use std::sync::mpsc;
+    use std::thread;
 
     use crate::transcript::Transcript;
 

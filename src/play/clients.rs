@@ -257,7 +257,7 @@ impl<F: ServerEvents + Default> ClientConnection<F> {
         let stream = Arc::new(stream);
         let read_stream = Arc::clone(&stream);
         let read = move || read_to_end(read_stream, source, &queue);
-        thread::Builder::new().name("reader".into()).spawn(read)?;
+        sys::spawn("reader", read)?;
         Ok(ClientConnection {
             stream: Some(stream),
             source,

@@ -28,7 +28,6 @@ use std::collections::BTreeSet;
 use std::io::{ErrorKind, Read, Write};
 use std::net::SocketAddr;
 use std::sync::mpsc::{Receiver, SyncSender, channel};
-use std::thread;
 use std::time::{Duration, Instant};
 
 use self::output::Output;
@@ -38,6 +37,7 @@ use super::connect;
 use super::turns::{Step, ToReceive, Turns};
 use crate::message::counted::counted;
 use crate::message::dialogue::{Dialogue, Progress};
+use crate::sys;
 use crate::transcript::{EventKind, Item, Millis, Side, Transcript};
 
 /// The pause after each byte, where the bytes are sent slowly: long enough that the server reads each
@@ -143,9 +143,7 @@ impl<V: SendViewer> SendPlayer<V> {
         self.connection(1)?;
         let (request_read, read_requests) = channel();
         let queue = self.clients.sender();
-        thread::Builder::new()
-            .name("stdin".into())
-            .spawn(move || read_stdin(stdin, &queue, &read_requests))
+        sys::spawn("stdin", move || read_stdin(stdin, &queue, &read_requests))
             .map_err(|error| format!("cannot read stdin: {error}"))?;
         loop {
             let _ = request_read.send(()); // fails when the thread has read the end of stdin
@@ -172,7 +170,7 @@ impl<V: SendViewer> SendPlayer<V> {
             Item::Block(block) if block.from == Side::Client => Some(block.connection),
             _ => None,
         });
-        self.unsent = senders.collect();
+        self.unsent.extend(senders);
         for turn in Turns::new(&transcript.items, Side::Client) {
             if self.is_over() {
                 break;

@@ -25,6 +25,7 @@
 //! poll                   waits for a connection to one of these, or for the stop
 //! getsockopt             how long a client has taken no byte (TCP_INFO)
 //! (none)                 an argument is split at a byte: likewise
+//! (none)                 a thread with a name, which std has
 //! /proc, /sys            how much memory there is: files, and no calls
 //! ```
 //! This file says what each function does. The others do it, and the compiler takes those of the system
@@ -79,6 +80,7 @@ use std::hash::{BuildHasher, RandomState};
 use std::io::{self, PipeReader};
 use std::net::TcpStream;
 use std::path::{Path, PathBuf};
+use std::thread::{self, JoinHandle};
 use std::time::{Duration, SystemTime};
 
 #[cfg(unix)]
@@ -358,6 +360,15 @@ pub fn is_inherited(listener: &Listener) -> bool {
 /// The system's error, also if a signal came.
 pub fn wait_for_connection(listener: &Listener, pipe: &PipeReader) -> io::Result<()> {
     system::wait_for_connection(listener, pipe)
+}
+
+/// Starts a thread with this name. What it does is boxed, so that the binary has std's code for it once.
+///
+/// # Errors
+/// The system grants no thread.
+pub fn spawn(name: &str, work: impl FnOnce() + Send + 'static) -> io::Result<JoinHandle<()>> {
+    let work: Box<dyn FnOnce() + Send> = Box::new(work);
+    thread::Builder::new().name(name.into()).spawn(work)
 }
 
 /// Calls `on_signal` at the first SIGTERM, SIGHUP or Ctrl-C, in a thread of its own. The thread is

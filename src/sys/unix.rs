@@ -279,7 +279,7 @@ pub fn on_stop_signal(on_signal: impl FnOnce(StopSignals) + Send + 'static) -> i
             on_signal(StopSignals { first: number[0], since: Instant::now(), reader });
         }
     };
-    std::thread::Builder::new().name("signals".into()).spawn(wait)?;
+    super::spawn("signals", wait)?;
     for number in [SIGHUP, SIGINT, SIGTERM] {
         // SAFETY: SIG_IGN is a disposition that `signal` takes, and it returns the one from before.
         // `write_its_number` is a C function that only does what a signal handler may do: it loads an

@@ -139,7 +139,7 @@ pub fn on_stop_signal(on_signal: impl FnOnce(StopSignals) + Send + 'static) -> i
             on_signal(StopSignals { first, since: Instant::now(), receiver });
         }
     };
-    thread::Builder::new().name("signals".into()).spawn(wait)?;
+    super::spawn("signals", wait)?;
     // SAFETY: `send_event` has the type that the call takes. The system calls it in a thread of its own,
     // so it may do what any thread may.
     match unsafe { SetConsoleCtrlHandler(Some(send_event), 1) } {

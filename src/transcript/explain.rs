@@ -93,7 +93,7 @@ pub fn explain_part(
     if is_whole && remarks.len() <= MAX_REMARKS {
         remarks.extend(connection.explain_both_ends());
     }
-    remarks.sort_by_key(|remark| remark.span.start);
+    Remark::sort(&mut remarks);
     remarks
 }
 
@@ -119,7 +119,7 @@ pub fn annotate(transcript: &Transcript, width: usize) -> Transcript {
             }
             // After a connection has ended, its other side's end says nothing new.
             Item::Event(Event { connection, kind: EventKind::Open, .. }) => {
-                connections.remove(connection);
+                connections.insert(*connection, Some(Box::default()));
             }
             Item::Event(Event { connection, kind, .. }) => {
                 let known = connections.entry(*connection).or_insert_with(|| Some(Box::default()));

@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Runs static binaries as PID 1 in a folder that holds nothing else: no /etc, /proc or /dev.
+# Runs static binaries as PID 1 in a folder that holds nothing else: no /etc, /proc or /dev. Prints the memory
+# of an idle server: all that is resident (VmRSS), and of it what is no page of a file (RssAnon).
 # tests/builds/chroot.sh BINARY...
 set -eu
 
@@ -36,12 +37,14 @@ for binary; do
         $unshare chroot "$folder" /openkitchen "$@" --listen 127.0.0.1:0 --port-file /port >"$folder.log" 2>&1 &
         server=$!
         address=$(await "$folder/port")
-        # PID 1 of its namespace is the only child of unshare.
-        process=$(cat "/proc/$server/task/$server/children")
+        # PID 1 of its namespace is the only child of unshare. The line has no end, so `read` returns 1.
+        read -r process <"/proc/$server/task/$server/children" || [ -n "$process" ]
         $unshare chroot "$folder" /openkitchen healthcheck "http://$address/healthz" || fail "no healthcheck"
         answer=$(curl -fsS "http://$address/")
+        memory=$(awk '/^VmRSS:/ { all = $2 } /^RssAnon:/ { own = $2 } END { printf "%d KiB, of it %d its own", all, own }' \
+            "/proc/$process/status")
         since=$(date +%s%N)
-        kill -s "$signal" $process
+        kill -s "$signal" "$process"
         wait "$server" || fail "$signal: exit code $?"
         took=$((($(date +%s%N) - since) / 1000000))
         [ $took -le 100 ] || fail "the stop took $took ms"
@@ -50,6 +53,7 @@ for binary; do
 
     session TERM serve /public
     session INT serve /public
+    idle=$memory
     [ "$answer" = hello ] || fail "the file is not served: $answer"
     # `make small` leaves the lesson site out.
     if "$binary" --help | grep -q "^  send"; then
@@ -65,5 +69,5 @@ for binary; do
         done
     fi
     rm -rf "$folder" "$folder.log"
-    echo "$binary: runs as PID 1 in an empty folder"
+    echo "$binary: runs as PID 1 in an empty folder; memory of an idle \`serve\`: $idle"
 done

@@ -11,10 +11,16 @@ use openkitchen::message::visible::is_bidi_control;
 pub fn object<N: AsRef<str>>(members: impl IntoIterator<Item = (N, String)>) -> String {
     let mut json = String::from("{");
     for (name, value) in members {
-        let comma = if json.len() > 1 { "," } else { "" };
-        json.extend([comma, &string(name.as_ref()), ":", &value]);
+        add(&mut json, &[&string(name.as_ref()), ":", &value]);
     }
     json + "}"
+}
+
+/// Adds a member or an element to an object or a list that is not closed.
+#[inline(never)] // called by a function for each kind of iterator
+fn add(json: &mut String, parts: &[&str]) {
+    json.push_str(if json.len() > 1 { "," } else { "" });
+    json.extend(parts.iter().copied());
 }
 
 /// Returns an object of this kind as a line of output, with its line end.
@@ -64,8 +70,11 @@ fn acts_on_a_terminal(character: char) -> bool {
 /// Returns a list. Each value is JSON already.
 #[cfg(feature = "site")]
 pub fn array(values: impl IntoIterator<Item = String>) -> String {
-    let values: Vec<String> = values.into_iter().collect();
-    format!("[{}]", values.join(","))
+    let mut json = String::from("[");
+    for value in values {
+        add(&mut json, &[&value]);
+    }
+    json + "]"
 }
 
 /// Returns bytes as a string in which each character, U+0000 to U+00FF, is one byte.

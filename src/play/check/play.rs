@@ -190,11 +190,15 @@ pub fn play_to_show(case: &Case, target: &CheckTarget) -> PlayedCase {
 
 /// The connections on which the transcript shows bytes of the server.
 fn shown(case: &Case) -> BTreeSet<u32> {
-    let connection = |item: &Item| match item {
-        Item::Block(block) if block.from == Side::Server => Some(block.connection),
-        _ => None,
-    };
-    case.items.iter().filter_map(connection).collect()
+    let mut shown = BTreeSet::new();
+    for item in &case.items {
+        if let Item::Block(block) = item
+            && block.from == Side::Server
+        {
+            shown.insert(block.connection);
+        }
+    }
+    shown
 }
 
 /// The name that a server gives its software.

@@ -74,7 +74,7 @@ impl StartedMock {
                 played.control.raise(MockVerdict::TimedOut);
             }
         };
-        let thread = thread::Builder::new().name("mock".into()).spawn(play).map_err(failed)?;
+        let thread = sys::spawn("mock", play).map_err(failed)?;
         Ok(StartedMock { address, run, kept, thread: Some(thread) })
     }
 
@@ -282,7 +282,7 @@ impl MockRun {
                 }
                 run.waker.iter().for_each(MockWaker::drop_shutter);
             };
-            acceptors.push(thread::Builder::new().name("accept".into()).spawn(accept)?);
+            acceptors.push(sys::spawn("accept", accept)?);
         }
         let mut sessions: Vec<RunningSession> = Vec::new();
         let (mut count, mut begun) = (0, 0);
@@ -330,7 +330,7 @@ impl MockRun {
                 drop(accepted.send(Arrival::Begun));
             };
             let play = move || run.play_connection(&stream, identity, index, begin, &report);
-            let thread = thread::Builder::new().name("session".into()).spawn(play)?;
+            let thread = sys::spawn("session", play)?;
             sessions.push(RunningSession { thread, stream: socket, has_begun });
             // There may be many.
             let (over, open) = sessions.into_iter().partition(|it| it.thread.is_finished());

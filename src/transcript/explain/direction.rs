@@ -93,7 +93,7 @@ impl DirectionExplainer {
 
     /// Returns the remarks that were not taken, in the order of their bytes.
     pub fn take_remarks(&mut self) -> Vec<Remark> {
-        self.remarks.sort_by_key(|remark| remark.span.start);
+        Remark::sort(&mut self.remarks);
         mem::take(&mut self.remarks)
     }
 

@@ -42,6 +42,11 @@ impl Remark {
         Remark { is_fault: true, ..Remark::new(span, text, clause) }
     }
 
+    /// Sorts remarks by where their bytes begin. Those of one place keep their order.
+    pub fn sort(remarks: &mut [Remark]) {
+        remarks.sort_by_key(|remark| remark.span.start);
+    }
+
     /// Returns the remark without its clause.
     pub fn without_clause(&self) -> Remark {
         Remark { clause: "", ..self.clone() }

@@ -110,21 +110,21 @@ pub fn bind_for(flag: &str, wanted: Vec<&str>) -> Result<Bound, String> {
 /// Binds these addresses. The listeners have the order of the addresses. `port` is for an address without
 /// one, in an error.
 fn bind_all(flag: &str, wanted: &[&str], port: &str) -> Result<Bound, String> {
-    let (mut listeners, mut left_out) = (Vec::new(), Vec::new());
+    let mut listeners: Vec<Vec<Listener>> = wanted.iter().map(|_| Vec::new()).collect();
+    let mut left_out = Vec::new();
     // On most systems a listener at [::] takes IPv4 as well, so it is bound first.
-    let mut order: Vec<usize> = (0..wanted.len()).collect();
-    order.sort_by_key(|&index| !wanted[index].starts_with("[::]"));
+    let (first, then): (Vec<_>, Vec<_>) =
+        (0..wanted.len()).partition(|&index| wanted[index].starts_with("[::]"));
     let failed = |error: StartError| error.with_flag(&format!("--{flag} "));
-    for index in order {
+    for index in first.into_iter().chain(then) {
         if let Some(path) = wanted[index].strip_prefix(UNIX_PREFIX) {
-            let listener = listen::listen_at(Path::new(path)).map_err(failed)?;
-            listeners.push((index, listener));
+            listeners[index].push(listen::listen_at(Path::new(path)).map_err(failed)?);
             continue;
         }
         let addresses = resolve(wanted[index], port)?;
         match listen::listen(&addresses[..]) {
             Ok(listening) => {
-                listeners.extend(listening.listeners.into_iter().map(|it| (index, it)));
+                listeners[index] = listening.listeners;
                 left_out.extend(listening.left_out);
             }
             Err(error)
@@ -134,8 +134,7 @@ fn bind_all(flag: &str, wanted: &[&str], port: &str) -> Result<Bound, String> {
             Err(error) => return Err(failed(error)),
         }
     }
-    listeners.sort_by_key(|(index, _)| *index);
-    bound(listeners.into_iter().map(|(_, listener)| listener).collect(), left_out)
+    bound(listeners.into_iter().flatten().collect(), left_out)
 }
 
 /// The listeners, with their addresses and the lines for the user.
@@ -191,11 +190,10 @@ fn port_of(address: &str) -> &str {
 }
 
 /// Whether the address is 0.0.0.0, and a listener at [::] has its port.
-fn is_covered(address: &SocketAddr, listeners: &[(usize, Listener)]) -> bool {
+fn is_covered(address: &SocketAddr, listeners: &[Vec<Listener>]) -> bool {
     let all = SocketAddr::from((Ipv6Addr::UNSPECIFIED, address.port()));
-    let has_all =
-        |(_, listener): &(usize, Listener)| listener.address().is_ok_and(|bound| bound == all);
-    address.is_ipv4() && address.ip().is_unspecified() && listeners.iter().any(has_all)
+    let is_all = |listener: &Listener| listener.address().is_ok_and(|bound| bound == all);
+    address.is_ipv4() && address.ip().is_unspecified() && listeners.iter().flatten().any(is_all)
 }
 
 #[cfg(test)]

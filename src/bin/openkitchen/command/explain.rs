@@ -137,7 +137,7 @@ fn explained(bytes: &[u8], options: &ExplainOptions) -> Result<String, String> {
         Some(Pasted::Messages { wire, notes: mut remarks, request_method, is_cut }) => {
             let request_method = options.asked.or(request_method);
             remarks.extend(explain_part(&wire, None, request_method, !is_cut));
-            remarks.sort_by_key(|remark| remark.span.start);
+            Remark::sort(&mut remarks);
             annotated_lines(&wire, remarks)
         }
         Some(Pasted::Heads { lines, remarks }) => annotated_lines(&lines, remarks),

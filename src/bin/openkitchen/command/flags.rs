@@ -105,14 +105,17 @@ impl<O> CommandLine<O> {
     /// Returns the help, with a line for each flag, and for those that every command has.
     pub fn help(&self) -> String {
         let CommandLine { usage, flags, notes } = self;
-        let line = |name: &str, value: &str, help: &str| {
-            let spelled = format!("--{name} {value}");
-            format!("  {spelled:22} {help}\n")
-        };
-        let own = flags.iter().map(|flag| line(flag.name, flag.value, flag.help));
-        let flags: String = own.chain(COMMON.map(|(name, help)| line(name, "", help))).collect();
+        let own = flags.iter().map(|flag| help_line(flag.name, flag.value, flag.help));
+        let common = COMMON.map(|(name, help)| help_line(name, "", help));
+        let flags: String = own.chain(common).collect();
         format!("{usage}\n\n{flags}\n{notes}\n")
     }
+}
+
+/// The line of a flag in the help.
+fn help_line(name: &str, value: &str, help: &str) -> String {
+    let spelled = format!("--{name} {value}");
+    format!("  {spelled:22} {help}\n")
 }
 
 /// The flags whose variable has several values, each on a line of its own. Empty lines are skipped.

@@ -6,12 +6,11 @@ use std::net::TcpStream;
 use std::path::Path;
 use std::process::ExitCode;
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
-use std::thread;
 use std::time::Duration;
 
 use openkitchen::message::outline::Outline;
 use openkitchen::play::connect;
-use openkitchen::sys::{UNIX_PREFIX, connect_path};
+use openkitchen::sys::{self, UNIX_PREFIX, connect_path};
 
 use super::flags::{self, CommandLine, FILES_ADDRESS, Flag, SECONDS, listen, time};
 use super::{CliError, address};
@@ -136,7 +135,7 @@ fn status(authority: &str, target: &str, timeout: Duration) -> Result<u16, Strin
         *to_fill.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(status);
         to_fill.1.notify_one();
     };
-    thread::Builder::new().spawn(fill).map_err(|error| error.to_string())?;
+    sys::spawn("healthcheck", fill).map_err(|error| error.to_string())?;
     // The thread may wait longer. It ends with the process.
     let (slot, is_filled) = &*answer;
     let slot = slot.lock().unwrap_or_else(PoisonError::into_inner);

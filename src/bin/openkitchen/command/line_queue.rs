@@ -18,6 +18,8 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 use std::{mem, thread};
 
+use openkitchen::sys;
+
 /// Bytes of lines that are written together, at most. A pipe holds as many.
 const BLOCK_BYTES: usize = 64 * 1024;
 
@@ -91,7 +93,7 @@ impl LineQueue {
         let queue = Arc::new(LineQueue { state, changed, stuck_after, on_loss });
         let to_write = Arc::clone(&queue);
         let write = move || to_write.write_to(out, about_loss);
-        thread::Builder::new().name(thread_name.into()).spawn(write)?;
+        sys::spawn(thread_name, write)?;
         Ok(queue)
     }
 

@@ -68,7 +68,7 @@ pub fn heads(
     }
     let (_, clause, text) = last;
     remarks.push(Remark::new(lines.len().saturating_sub(1)..lines.len(), text, clause));
-    remarks.sort_by_key(|remark| remark.span.start);
+    Remark::sort(&mut remarks);
     (lines, remarks)
 }
 

@@ -189,11 +189,14 @@ pub fn print_all(transcript: &Transcript, screen: &mut LessonScreen) {
 
 /// Follows and explains the connections of a transcript.
 #[derive(Default)]
-struct Explainers {
-    explainers: BTreeMap<u32, ConnectionExplainer>,
-    dialogues: BTreeMap<u32, Dialogue>,
-    /// The bytes of each side of a connection so far.
-    streams: BTreeMap<(u32, bool), Vec<u8>>,
+struct Explainers(BTreeMap<u32, PrintedConnection>);
+
+#[derive(Default)]
+struct PrintedConnection {
+    explainer: ConnectionExplainer,
+    dialogue: Dialogue,
+    /// The bytes of the client and of the server so far.
+    streams: (Vec<u8>, Vec<u8>),
 }
 
 impl Explainers {
@@ -203,16 +206,17 @@ impl Explainers {
         match item {
             Item::Block(block) => {
                 let bytes = known(&block.bytes);
-                let dialogue = self.dialogues.entry(block.connection).or_default();
-                let explainer = self.explainers.entry(block.connection).or_default();
-                let of_server = block.from == Side::Server;
-                let stream = self.streams.entry((block.connection, of_server)).or_default();
+                let connection = self.0.entry(block.connection).or_default();
+                let stream = match block.from {
+                    Side::Client => &mut connection.streams.0,
+                    Side::Server => &mut connection.streams.1,
+                };
                 let mut start = 0;
-                for (shown, length) in messages(block, &bytes, dialogue) {
+                for (shown, length) in messages(block, &bytes, &mut connection.dialogue) {
                     let bytes = &bytes[start..start + length];
                     start += length;
                     stream.extend_from_slice(bytes);
-                    let mut remarks = explainer.explain_bytes(block.from, bytes);
+                    let mut remarks = connection.explainer.explain_bytes(block.from, bytes);
                     if let [Piece::LeftOut { .. }] = shown.bytes.pieces() {
                         remarks.clear(); // they would explain what is not shown
                     }
@@ -220,8 +224,8 @@ impl Explainers {
                 }
             }
             Item::Event(Event { connection, kind, .. }) => {
-                let explainer = self.explainers.entry(*connection).or_default();
-                show(item, explainer.explain_event(*kind), b"");
+                let connection = self.0.entry(*connection).or_default();
+                show(item, connection.explainer.explain_event(*kind), b"");
             }
             Item::Prose(_) | Item::Assertions(_) => show(item, Vec::new(), b""),
         }

@@ -35,7 +35,7 @@ pub struct CourseProgress {
     /// The names of the lessons that are done.
     done: BTreeSet<String>,
     /// The explanations that the lessons done have shown, as numbers.
-    told: BTreeSet<u64>,
+    told: Vec<u64>,
     /// What the reader should know about the file, in a sentence.
     pub notice: Option<String>,
 }
@@ -202,7 +202,7 @@ fn parse(text: &str) -> Option<CourseProgress> {
             "done" if known.is_some() => progress.done.extend(known),
             "at" | "done" => {}
             "told" if progress.told.len() < MAX_EXPLAINED => {
-                progress.told.insert(u64::from_str_radix(name, 16).ok()?);
+                progress.told.push(u64::from_str_radix(name, 16).ok()?);
             }
             _ => return None,
         }

@@ -15,10 +15,8 @@
 //! Bounds: 4 labs at a time, with 4 connections each; 64 KiB sent, 256 KiB received, 15 seconds.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::io::{self, Read};
+use std::io::{self, PipeWriter, Write};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
-use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
-use std::thread;
 use std::time::{Duration, Instant};
 
 use openkitchen::message::ending::Ending;
@@ -26,6 +24,7 @@ use openkitchen::message::outline::Outline;
 use openkitchen::observe::{Exchanges, ReadOrWrite};
 use openkitchen::play::script;
 use openkitchen::play::send::{SendOptions, SendPlayer, SendViewer};
+use openkitchen::sys;
 use openkitchen::transcript::explain::ConnectionExplainer;
 use openkitchen::transcript::{EventKind, Item, Side, Transcript};
 use openkitchen::{Response, Status};
@@ -43,9 +42,6 @@ const MAX_TIME: Duration = Duration::from_secs(15);
 /// Silence after which a wait ends.
 const SILENCE: Duration = Duration::from_secs(2);
 
-/// Lines that wait for the page.
-const MAX_LINES: usize = 16;
-
 /// How long the lab waits until the server has told its exchange.
 const EXCHANGE_WAIT: Duration = Duration::from_millis(200);
 
@@ -56,13 +52,14 @@ pub fn send(kitchen: &Kitchen, text: &[u8]) -> Result<Response, Response> {
         let text = format!("{MAX_LABS} labs send already. Try again in a moment.");
         sentence(Status::SERVICE_UNAVAILABLE, &text).field("Retry-After", "1")
     })?;
-    let (lines, receiver) = sync_channel(MAX_LINES);
-    let run = move || play(&place, &transcript, lines);
-    thread::Builder::new().name("lab".into()).spawn(run).map_err(|error| {
-        let text = format!("The lab has no thread: {error}.");
+    let failed = |error: io::Error| {
+        let text = format!("The lab cannot start: {error}.");
         sentence(Status::SERVICE_UNAVAILABLE, &text)
-    })?;
-    Ok(Response::stream("application/x-ndjson", LabLines { receiver, unread: Vec::new(), at: 0 }))
+    };
+    // What waits for the page is bounded: a pipe holds 64 KiB.
+    let (reader, lines) = io::pipe().map_err(failed)?;
+    sys::spawn("lab", move || play(&place, &transcript, lines)).map_err(failed)?;
+    Ok(Response::stream("application/x-ndjson", reader))
 }
 
 /// Reads the transcript, and checks its bounds.
@@ -100,7 +97,7 @@ fn parse(text: &[u8]) -> Result<Transcript, Response> {
 }
 
 /// Plays the transcript, and tells each line.
-fn play(place: &KitchenPermit, transcript: &Transcript, lines: SyncSender<String>) {
+fn play(place: &KitchenPermit, transcript: &Transcript, lines: PipeWriter) {
     let parts = &place.kitchen.0;
     let options = SendOptions {
         timeout: SILENCE,
@@ -173,7 +170,7 @@ struct LabConnection {
 /// One run of the lab.
 struct LabRun {
     since: Instant,
-    lines: SyncSender<String>,
+    lines: PipeWriter,
     /// Its connections, by their numbers in the transcript.
     connections: BTreeMap<u32, LabConnection>,
 }
@@ -183,7 +180,7 @@ impl LabRun {
         let at = at.map(|at| ("at", millis(at.saturating_duration_since(self.since))));
         let line = at.into_iter().chain([("kind", json::string(kind))]).chain(members);
         // A page that reads no more has closed its end. What was begun is played to its end.
-        let _ = self.lines.send(json::object(line) + "\n");
+        let _ = (&self.lines).write_all((json::object(line) + "\n").as_bytes());
     }
 
     fn error(&self, why: &str) {
@@ -272,25 +269,5 @@ impl SendViewer for &mut LabRun {
 
     fn prose(&mut self, text: &str) {
         self.error(text);
-    }
-}
-
-/// The lines of a lab, for the thread of the page's connection.
-struct LabLines {
-    receiver: Receiver<String>,
-    /// A line of which `at` bytes were read.
-    unread: Vec<u8>,
-    at: usize,
-}
-
-impl Read for LabLines {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        if self.at == self.unread.len() {
-            let Ok(line) = self.receiver.recv() else { return Ok(0) };
-            (self.unread, self.at) = (line.into_bytes(), 0);
-        }
-        let length = (&self.unread[self.at..]).read(buffer)?;
-        self.at += length;
-        Ok(length)
     }
 }
