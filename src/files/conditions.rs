@@ -12,10 +12,9 @@
 //! (section 8.8.3.2). Next: [`range`](super::range).
 
 use std::fmt::Write;
-use std::ops::Range;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use super::range;
+use super::range::{self, Outcome};
 use super::variant::Variant;
 use crate::message::date::parse_http_date;
 use crate::message::fields::{FieldLines, entity_tags};
@@ -41,21 +40,6 @@ const NO_TIME: u64 = 1;
 
 /// Bytes of most tags, at most.
 const USUAL_TAG_BYTES: usize = 48;
-
-/// What the conditions and the range of a request ask for.
-#[derive(Debug, PartialEq, Eq)]
-pub(super) enum Outcome {
-    /// The whole file.
-    Whole,
-    /// These bytes of it: one at least.
-    Part(Range<u64>),
-    /// 416: no range begins within the file.
-    BeyondTheEnd,
-    /// 304: the client has this state.
-    NotModified,
-    /// 412: the client wants something done to another state.
-    Failed,
-}
 
 impl Validators {
     /// The tag is made from the time of the last change and the length. Each coding has its own.

@@ -41,10 +41,11 @@ use crate::message::response::{BadField, Response};
 use crate::message::status::Status;
 use crate::request::Request;
 use crate::sys;
-use conditions::{Outcome, Validators};
+use conditions::Validators;
 use listing::Listings;
 use media_type::MediaTypes;
 use open::{Directory, Failure, OpenFile, is_hidden, shown};
+use range::Outcome;
 use variant::Variant;
 
 /// The file that stands for a directory.
@@ -189,11 +190,10 @@ impl Files {
 
     /// Sends an open file or its sibling: the conditions come first (RFC 9110 section 13.2.1), then the range.
     fn send<S>(&self, request: &Request<'_, S>, file: OpenFile) -> Response {
-        let fields = request.field_lines();
-        let variant = Variant::choose(self, file, fields);
+        let variant = self.variant(request, file);
         let validators = Validators::of(&variant, SystemTime::now());
         let (length, coding, vary) = (variant.file.state.length, variant.coding, variant.vary);
-        match validators.evaluate(fields, request.method() == Method::Get) {
+        match validators.evaluate(request.field_lines(), request.method() == Method::Get) {
             Outcome::Whole => {
                 let whole = self.content(length, variant);
                 self.validated(whole, &validators).field("Accept-Ranges", "bytes")
@@ -225,6 +225,13 @@ impl Files {
         }
     }
 
+    /// The variant of an open file that the client prefers.
+    fn variant<S>(&self, request: &Request<'_, S>, file: OpenFile) -> Variant<'_> {
+        let media_type = self.media_types.of(&file.path);
+        let variant = Variant { file, media_type, coding: None, vary: None };
+        variant.choose(&self.directory, request.field_lines())
+    }
+
     /// The response whose content is the next `length` bytes of a variant.
     fn content(&self, length: u64, variant: Variant<'_>) -> Response {
         let Variant { file, media_type, coding, vary } = variant;
@@ -254,7 +261,7 @@ impl Files {
     /// The page for missing files. It has no conditions and no validators: it is not what was asked for.
     fn not_found_page<S>(&self, request: &Request<'_, S>) -> Option<Response> {
         let file = self.directory.open(NOT_FOUND_PAGE.into()).ok()?;
-        let variant = Variant::choose(self, file, request.field_lines());
+        let variant = self.variant(request, file);
         Some(self.content(variant.file.state.length, variant).status(Status::NOT_FOUND))
     }
 }
@@ -284,10 +291,9 @@ fn failure(why: Failure) -> Response {
 fn with_slash<S>(request: &Request<'_, S>) -> Response {
     let path = String::from_utf8_lossy(request.head.target.path(request.raw)); // ASCII
     let query = request.query().map(|query| format!("?{query}")).unwrap_or_default();
-    let location = format!("{path}/{query}");
     Response::text("a directory's path ends in a slash")
         .status(Status::MOVED_PERMANENTLY)
-        .field("Location", &location)
+        .field("Location", &format!("{path}/{query}"))
 }
 
 /// The content of a file, or a part of it, while it is sent. It fails, and the connection is closed, if

@@ -11,7 +11,6 @@
 
 use std::ops::Range;
 
-use super::conditions::Outcome;
 use crate::message::fields::{members, parse_digits};
 
 /// Ranges in one field, at most. With more, the whole file is sent.
@@ -19,6 +18,21 @@ const MAX_RANGES: usize = 64;
 
 /// Bytes that the framing of a part would take: RFC 9110 section 15.3.7.2 says around 80.
 const PART_FRAMING: u64 = 80;
+
+/// What the conditions and the range of a request ask for.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Outcome {
+    /// The whole file.
+    Whole,
+    /// These bytes of it: one at least.
+    Part(Range<u64>),
+    /// 416: no range begins within the file.
+    BeyondTheEnd,
+    /// 304: the client has this state.
+    NotModified,
+    /// 412: the client wants something done to another state.
+    Failed,
+}
 
 /// What this value of a Range field asks for, of a file with `length` bytes. A malformed one, and one in
 /// another unit, count as none (RFC 9110 section 14.2).
@@ -40,10 +54,9 @@ pub(super) fn wanted(value: &[u8], length: u64) -> Outcome {
 fn ranges(value: &[u8], length: u64) -> Option<Vec<Range<u64>>> {
     let (unit, list) = value.split_at_checked("bytes=".len())?;
     // RFC 9110 section 5.6.1: blanks may stand at the commas only, and one member there must be.
-    let is_list = !list.starts_with(b" ") && !list.starts_with(b"\t");
+    let is_list = unit.eq_ignore_ascii_case(b"bytes=") && !matches!(list, [b' ' | b'\t', ..]);
     let are_few = (1..=MAX_RANGES).contains(&members(list).count());
-    let is_valid = unit.eq_ignore_ascii_case(b"bytes=") && is_list && are_few;
-    is_valid.then(|| members(list).map(|member| range(member, length)).collect())?
+    (is_list && are_few).then(|| members(list).map(|member| range(member, length)).collect())?
 }
 
 /// One range, in bytes of the file: an empty one if it is not within the file. `None` if it is malformed, or

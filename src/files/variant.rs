@@ -9,8 +9,8 @@
 //! its file is not noticed: copies and checkouts set the times in any order. An empty one is none.
 //! Next: [`conditions`](super::conditions).
 
-use super::open::OpenFile;
-use super::{Files, media_type};
+use super::media_type;
+use super::open::{Directory, OpenFile};
 use crate::message::fields::FieldLines;
 
 /// A content coding that siblings may have.
@@ -46,16 +46,15 @@ impl<'a> Variant<'a> {
     /// that are compressed already have no search. A file of unknown type may be large and asked for often:
     /// if the client accepts no coding, it has no search either, and the response has `Vary` in any case.
     /// With If-Range it has a search: a date in that field counts only if the file has no sibling.
-    pub fn choose(files: &'a Files, file: OpenFile, fields: FieldLines<'_>) -> Variant<'a> {
-        let media_type = files.media_types.of(&file.path);
+    pub fn choose(mut self, directory: &Directory, fields: FieldLines<'_>) -> Variant<'a> {
+        let media_type = self.media_type;
         let weight = |coding: &Coding| fields.weight_of_any(ACCEPT_ENCODING, coding.names);
         let needs_no_search = media_type == media_type::UNKNOWN
             && fields.values("if-range").next().is_none()
             && CODINGS.iter().all(|coding| weight(coding).is_none());
-        let vary = needs_no_search.then_some(ACCEPT_ENCODING);
-        let mut variant = Variant { file, media_type, coding: None, vary };
+        self.vary = needs_no_search.then_some(ACCEPT_ENCODING);
         if needs_no_search || media_type::is_compressed(media_type) {
-            return variant;
+            return self;
         }
         // A client that does not name the file's own coding, `identity`, accepts it, but wants any other that
         // it names. One that refuses it gets it only where there is nothing else. So a sibling needs the
@@ -63,19 +62,19 @@ impl<'a> Variant<'a> {
         let mut highest = fields.weight(ACCEPT_ENCODING, "identity").unwrap_or(0).max(1);
         let mut chosen = None;
         for coding in &CODINGS {
-            let mut path = variant.file.path.clone();
+            let mut path = self.file.path.clone();
             path.as_mut_os_string().push(coding.extension);
-            let sibling = files.directory.open(path).ok().filter(|file| file.state.length > 0);
+            let sibling = directory.open(path).ok().filter(|file| file.state.length > 0);
             let Some(file) = sibling else { continue };
-            variant.vary = Some(ACCEPT_ENCODING);
+            self.vary = Some(ACCEPT_ENCODING);
             let weight = weight(coding).unwrap_or(0);
             if weight >= highest {
                 highest = weight;
                 let coding = Some(coding.names[0]);
-                chosen = Some(Variant { file, media_type, coding, vary: variant.vary });
+                chosen = Some(Variant { file, media_type, coding, vary: self.vary });
             }
         }
-        chosen.unwrap_or(variant)
+        chosen.unwrap_or(self)
     }
 }
 
@@ -94,7 +93,8 @@ mod tests {
         for name in ["both.js", "both.js.gz", "both.js.br", "one.js", "one.js.gz", "none.js"] {
             fs::write(folder.join(name), "content").unwrap();
         }
-        let files = Files::new(&folder).unwrap();
+        let directory = Directory::at(&folder).unwrap();
+        let media_types = media_type::MediaTypes::default();
         for (accepted, name, chosen) in [
             ("gzip, br", "both.js", Some("br")),
             ("gzip, br", "one.js", Some("gzip")),
@@ -124,8 +124,10 @@ mod tests {
             let line = format!("Accept-Encoding: {accepted}");
             let spans = [(Span::new(0, 15), Span::new(17, line.len()))];
             let fields = FieldLines::new(line.as_bytes(), &spans);
-            let Ok(file) = files.directory.open(name.into()) else { panic!("{name}") };
-            let variant = Variant::choose(&files, file, fields);
+            let Ok(file) = directory.open(name.into()) else { panic!("{name}") };
+            let media_type = media_types.of(&file.path);
+            let variant = Variant { file, media_type, coding: None, vary: None };
+            let variant = variant.choose(&directory, fields);
             assert_eq!(variant.coding, chosen, "{accepted}: {name}");
             assert_eq!(variant.vary.is_some(), name != "none.js", "{accepted}: {name}");
         }
