@@ -5,11 +5,12 @@
 //! people sort names: by letters in any case, and by the values of numbers. Next: [`net`](crate::net).
 
 use std::ffi::OsString;
+use std::io::{self, ErrorKind};
 use std::path::Path;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use super::open::{Directory, Failure};
+use super::open::Directory;
 use crate::message::counted::counted;
 use crate::message::date::minute_date;
 use crate::message::html::escape;
@@ -37,23 +38,17 @@ pub(super) struct Listings {
 
 impl Listings {
     /// The page for a directory. Its title is the path in the URL, decoded.
-    pub fn page(
-        &self,
-        directory: &Directory,
-        path: &Path,
-        title: &str,
-    ) -> Result<Response, Failure> {
+    pub fn page(&self, directory: &Directory, path: &Path, title: &str) -> io::Result<Response> {
         let are_few = self.waiting.fetch_add(1, Ordering::Relaxed) < MAX_WAITING;
         let lock = are_few.then(|| self.lock.lock());
         self.waiting.fetch_sub(1, Ordering::Relaxed);
-        match lock {
-            Some(_one_at_a_time) => page(directory, path, title),
-            None => Err(Failure::Shortage),
-        }
+        let _one_at_a_time = lock.ok_or(ErrorKind::ResourceBusy)?;
+        page(directory, path, title)
     }
 }
 
-fn page(directory: &Directory, path: &Path, title: &str) -> Result<Response, Failure> {
+/// Reads the directory, and makes the page from the first entries by name.
+fn page(directory: &Directory, path: &Path, title: &str) -> io::Result<Response> {
     let (mut entries, mut count) = (Vec::new(), 0_usize);
     for (entry, is_directory) in directory.entries(path)? {
         let name = entry.file_name();
@@ -74,7 +69,7 @@ fn page(directory: &Directory, path: &Path, title: &str) -> Result<Response, Fai
     if !path.as_os_str().is_empty() {
         page += "<li><a href=\"../\">../</a>\n";
     }
-    let is_empty = entries.is_empty();
+    let note = if entries.is_empty() { "This directory is empty." } else { "Times are in UTC." };
     for ((is_file, _, name), entry) in entries {
         if page.len() > MAX_PAGE_BYTES {
             left_out += 1;
@@ -90,11 +85,7 @@ fn page(directory: &Directory, path: &Path, title: &str) -> Result<Response, Fai
              <time>{modified}</time>\n"
         );
     }
-    page += if is_empty {
-        "</ul>\n<p>This directory is empty.\n"
-    } else {
-        "</ul>\n<p>Times are in UTC.\n"
-    };
+    page += &format!("</ul>\n<p>{note}\n");
     if left_out > 0 {
         let more = counted(left_out, "more name is", "more names are");
         page += &format!("<p>{more} not shown: a list has the first {MAX_ENTRIES} at most.\n");
@@ -111,20 +102,19 @@ fn keep_first<E>(entries: &mut Vec<((bool, String, OsString), E)>) {
 /// What names are sorted by: `B` is between `a` and `c`, and `file9` before `file10`. In front of each number
 /// stands a character for how many digits it has, without zeros at its start.
 fn sort_key(name: &str) -> String {
-    let (mut key, mut rest) = (String::with_capacity(name.len() + 8), name);
-    while let Some(at) = rest.find(|character: char| character.is_ascii_digit()) {
+    let name: String = name.chars().flat_map(char::to_lowercase).collect();
+    let is_digit = |character: char| character.is_ascii_digit();
+    let (mut key, mut rest) = (String::with_capacity(name.len() + 8), &*name);
+    while let Some(at) = rest.find(is_digit) {
         let (before, digits) = rest.split_at(at);
-        let end = digits.find(|character: char| !character.is_ascii_digit());
-        let (number, after) = digits.split_at(end.unwrap_or(digits.len()));
-        let number = number.trim_start_matches('0');
-        key.extend(before.chars().flat_map(char::to_lowercase));
+        rest = digits.trim_start_matches(is_digit);
+        let number = digits[..digits.len() - rest.len()].trim_start_matches('0');
+        key += before;
         // Names have 255 bytes, so the count is a character. As a digit, it is sorted as one.
         key.extend(char::from_u32('0' as u32 + number.len() as u32));
         key += number;
-        rest = after;
     }
-    key.extend(rest.chars().flat_map(char::to_lowercase));
-    key
+    key + rest
 }
 
 /// The page needs its own style and nothing else.
@@ -133,19 +123,14 @@ const POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'";
 /// Three columns, and on a narrow screen the last two below the name. The whole row is a link.
 const STYLE: &str = include_str!("listing.css");
 
-const KIB: u64 = 1 << 10;
-const MIB: u64 = 1 << 20;
-const GIB: u64 = 1 << 30;
-const TIB: u64 = 1 << 40;
+/// Units of sizes, the largest first.
+const UNITS: [(u64, &str); 4] =
+    [(1 << 40, "TiB"), (1 << 30, "GiB"), (1 << 20, "MiB"), (1 << 10, "KiB")];
 
 /// A size as people read it.
 fn size(bytes: u64) -> String {
-    let (name, unit) = match bytes {
-        0..KIB => return format!("{bytes} B"),
-        KIB..MIB => ("KiB", KIB),
-        MIB..GIB => ("MiB", MIB),
-        GIB..TIB => ("GiB", GIB),
-        TIB.. => ("TiB", TIB),
+    let Some((unit, name)) = UNITS.into_iter().find(|(unit, _)| bytes >= *unit) else {
+        return format!("{bytes} B");
     };
     let tenths = bytes / unit * 10 + (bytes % unit * 10 + unit / 2) / unit;
     format!("{}.{} {name}", tenths / 10, tenths % 10)
