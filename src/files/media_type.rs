@@ -8,14 +8,11 @@
 
 use std::path::Path;
 
-use crate::message::fields;
+use crate::message::fields::{is_token, is_value};
 use crate::message::visible::Visible;
 
 /// The type of a file that is not in the table.
 pub(super) const UNKNOWN: &str = "application/octet-stream";
-
-/// The longest extension in the table.
-const MAX_EXTENSION_BYTES: usize = 11;
 
 /// The types that a user adds: extensions, and what Content-Type says of their files. The last one counts.
 #[derive(Debug, Default)]
@@ -29,18 +26,15 @@ impl MediaTypes {
             let rule = "an extension is what stands after the last dot of a name, such as `gz`";
             return Err(format!("`{extension}` is no extension: {rule}"));
         }
-        let (kind, has_parameter) = match media_type.split_once(';') {
-            Some((kind, _)) => (kind.trim_end(), true),
-            None => (media_type, false),
-        };
-        let is_token = |part: &str| fields::is_token(part.as_bytes());
-        let is_type = kind.split_once('/').is_some_and(|(a, b)| is_token(a) && is_token(b));
-        if !is_type || !media_type.is_ascii() || !fields::is_value(media_type.as_bytes()) {
+        let bare = media_type.split_once(';').map_or(media_type, |(bare, _)| bare.trim_end());
+        let (family, subtype) = bare.split_once('/').unwrap_or_default();
+        let is_type = is_token(family.as_bytes()) && is_token(subtype.as_bytes());
+        if !is_type || !media_type.is_ascii() || !is_value(media_type.as_bytes()) {
             let media_type = Visible(media_type.as_bytes());
             return Err(format!("`{media_type}` is no media type, such as `text/plain`"));
         }
-        let is_text = kind.get(..5).is_some_and(|start| start.eq_ignore_ascii_case("text/"));
-        let charset = if is_text && !has_parameter { "; charset=utf-8" } else { "" };
+        let needs_charset = bare == media_type && family.eq_ignore_ascii_case("text");
+        let charset = if needs_charset { "; charset=utf-8" } else { "" };
         self.0.push((name.to_owned(), format!("{media_type}{charset}")));
         Ok(())
     }
@@ -54,20 +48,15 @@ impl MediaTypes {
     }
 }
 
-/// The type in the table for a file of this name.
+/// The type for a file of this name in the table, which is sorted by the types.
+#[rustfmt::skip]
 fn of(path: &Path) -> &'static str {
     let extension = path.extension().unwrap_or_default().as_encoded_bytes();
-    let mut lower_case = [0; MAX_EXTENSION_BYTES];
+    let mut lower_case = [0; "webmanifest".len()]; // the longest one
     let Some(lower_case) = lower_case.get_mut(..extension.len()) else { return UNKNOWN };
     lower_case.copy_from_slice(extension);
     lower_case.make_ascii_lowercase();
-    by_extension(lower_case)
-}
-
-/// The table, sorted by the types.
-#[rustfmt::skip]
-fn by_extension(extension: &[u8]) -> &'static str {
-    match extension {
+    match &*lower_case {
         b"atom" => "application/atom+xml", b"epub" => "application/epub+zip",
         b"gz" | b"tgz" => "application/gzip", b"json" | b"map" => "application/json",
         b"webmanifest" => "application/manifest+json", b"pdf" => "application/pdf",
