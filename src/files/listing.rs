@@ -74,7 +74,7 @@ fn page(directory: &Directory, path: &Path, title: &str) -> Result<Response, Fai
     if !path.as_os_str().is_empty() {
         page += "<li><a href=\"../\">../</a>\n";
     }
-    let is_empty = entries.is_empty();
+    let note = if entries.is_empty() { "This directory is empty." } else { "Times are in UTC." };
     for ((is_file, _, name), entry) in entries {
         if page.len() > MAX_PAGE_BYTES {
             left_out += 1;
@@ -90,11 +90,7 @@ fn page(directory: &Directory, path: &Path, title: &str) -> Result<Response, Fai
              <time>{modified}</time>\n"
         );
     }
-    page += if is_empty {
-        "</ul>\n<p>This directory is empty.\n"
-    } else {
-        "</ul>\n<p>Times are in UTC.\n"
-    };
+    page += &format!("</ul>\n<p>{note}\n");
     if left_out > 0 {
         let more = counted(left_out, "more name is", "more names are");
         page += &format!("<p>{more} not shown: a list has the first {MAX_ENTRIES} at most.\n");
@@ -111,20 +107,19 @@ fn keep_first<E>(entries: &mut Vec<((bool, String, OsString), E)>) {
 /// What names are sorted by: `B` is between `a` and `c`, and `file9` before `file10`. In front of each number
 /// stands a character for how many digits it has, without zeros at its start.
 fn sort_key(name: &str) -> String {
-    let (mut key, mut rest) = (String::with_capacity(name.len() + 8), name);
-    while let Some(at) = rest.find(|character: char| character.is_ascii_digit()) {
+    let name: String = name.chars().flat_map(char::to_lowercase).collect();
+    let is_digit = |character: char| character.is_ascii_digit();
+    let (mut key, mut rest) = (String::with_capacity(name.len() + 8), &*name);
+    while let Some(at) = rest.find(is_digit) {
         let (before, digits) = rest.split_at(at);
-        let end = digits.find(|character: char| !character.is_ascii_digit());
-        let (number, after) = digits.split_at(end.unwrap_or(digits.len()));
-        let number = number.trim_start_matches('0');
-        key.extend(before.chars().flat_map(char::to_lowercase));
+        rest = digits.trim_start_matches(is_digit);
+        let number = digits[..digits.len() - rest.len()].trim_start_matches('0');
+        key += before;
         // Names have 255 bytes, so the count is a character. As a digit, it is sorted as one.
         key.extend(char::from_u32('0' as u32 + number.len() as u32));
         key += number;
-        rest = after;
     }
-    key.extend(rest.chars().flat_map(char::to_lowercase));
-    key
+    key + rest
 }
 
 /// The page needs its own style and nothing else.
@@ -133,19 +128,14 @@ const POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'";
 /// Three columns, and on a narrow screen the last two below the name. The whole row is a link.
 const STYLE: &str = include_str!("listing.css");
 
-const KIB: u64 = 1 << 10;
-const MIB: u64 = 1 << 20;
-const GIB: u64 = 1 << 30;
-const TIB: u64 = 1 << 40;
+/// Units of sizes, the largest first.
+const UNITS: [(u64, &str); 4] =
+    [(1 << 40, "TiB"), (1 << 30, "GiB"), (1 << 20, "MiB"), (1 << 10, "KiB")];
 
 /// A size as people read it.
 fn size(bytes: u64) -> String {
-    let (name, unit) = match bytes {
-        0..KIB => return format!("{bytes} B"),
-        KIB..MIB => ("KiB", KIB),
-        MIB..GIB => ("MiB", MIB),
-        GIB..TIB => ("GiB", GIB),
-        TIB.. => ("TiB", TIB),
+    let Some((unit, name)) = UNITS.into_iter().find(|(unit, _)| bytes >= *unit) else {
+        return format!("{bytes} B");
     };
     let tenths = bytes / unit * 10 + (bytes % unit * 10 + unit / 2) / unit;
     format!("{}.{} {name}", tenths / 10, tenths % 10)
