@@ -14,19 +14,24 @@
 use std::fmt::Write;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use super::range::{self, Outcome};
 use super::variant::Variant;
 use crate::message::date::parse_http_date;
 use crate::message::fields::{FieldLines, entity_tags};
 
-/// What identifies the state of a file.
+/// What identifies the state of a file, and what else conditions and ranges are compared with.
 pub(super) struct Validators {
     /// The entity tag, a strong one, with its quotes.
     pub etag: String,
     /// The date of the last change in whole seconds, as Last-Modified has it. `None` if it is not known.
     pub modified: Option<SystemTime>,
-    /// Whether another content can have this date: the file can still change within this second, or has
-    /// siblings, whose dates may be the same (RFC 9110 section 8.8.1).
-    is_weak_date: bool,
+    /// This date, if no other content can have it: the file cannot change within this second any more, and
+    /// has no siblings, whose dates may be the same (RFC 9110 section 8.8.1).
+    strong_date: Option<SystemTime>,
+    /// Bytes of the file.
+    length: u64,
+    /// The time of the request. It tells the century of a date whose year has two digits.
+    now: SystemTime,
 }
 
 /// The last second since 1970 that is no time of a change: archives, images of containers and reproducible
@@ -54,56 +59,44 @@ impl Validators {
         let (hyphen, coding) = variant.coding.map_or(("", ""), |coding| ("-", coding));
         let _ = write!(etag, "{hyphen}{coding}\"");
         // RFC 9110 section 8.8.2.1: a time in the future is replaced by that of the response.
-        let (now, modified) = (of_second(now), of_second(state.modified));
-        let is_weak_date = modified >= now || variant.varies;
-        Validators { etag, modified: is_known.then_some(modified.min(now)), is_weak_date }
+        let modified = is_known.then_some(of_second(state.modified.min(now)));
+        let is_strong = |date: &SystemTime| *date < of_second(now) && variant.vary.is_none();
+        Validators { etag, modified, strong_date: modified.filter(is_strong), length, now }
     }
-}
 
-/// What the conditions of a request ask for.
-#[derive(Debug, PartialEq, Eq)]
-pub(super) enum Outcome<'a> {
-    /// The whole file.
-    Whole,
-    /// What this value of Range says.
-    Range(&'a [u8]),
-    /// 304: the client has this state.
-    NotModified,
-    /// 412: the client wants something done to another state.
-    Failed,
-}
+    /// Evaluates the conditions of a GET or, if `is_get` is false, of a HEAD.
+    pub fn evaluate(&self, fields: FieldLines<'_>, is_get: bool) -> Outcome {
+        let etag = self.etag.as_bytes();
+        // The file's own tag is a strong one, so in a strong comparison no weak tag is equal to it.
+        let is_equal = |tag: &[u8]| tag == etag;
+        let is_weakly_equal = |tag: &[u8]| tag.strip_prefix(b"W/").unwrap_or(tag) == etag;
+        // Without a date of the file, fields with dates are ignored (RFC 9110 sections 13.1.3 and 13.1.4).
+        // Each of them counts only without the field that lists tags.
+        let is_unmodified_since =
+            |name| Some(self.modified? <= parse_http_date(fields.only(name)?, self.now)?);
+        let is_wanted = is_listed(fields, "if-match", is_equal)
+            .or_else(|| is_unmodified_since("if-unmodified-since"));
+        if is_wanted == Some(false) {
+            return Outcome::Failed;
+        }
+        let is_at_client = is_listed(fields, "if-none-match", is_weakly_equal)
+            .or_else(|| is_unmodified_since("if-modified-since"));
+        if is_at_client == Some(true) {
+            return Outcome::NotModified;
+        }
+        // RFC 9110 section 14.2: a range has a meaning for GET only.
+        let range = fields.only("range").filter(|_| is_get && self.allows_a_range(fields));
+        range.map_or(Outcome::Whole, |value| range::wanted(value, self.length))
+    }
 
-/// Evaluates the conditions of a GET or, if `is_get` is false, of a HEAD.
-pub(super) fn evaluate<'a>(
-    fields: FieldLines<'a>,
-    is_get: bool,
-    validators: &Validators,
-    now: SystemTime,
-) -> Outcome<'a> {
-    let etag = validators.etag.as_bytes();
-    // The file's own tag is a strong one, so in a strong comparison no weak tag is equal to it.
-    let is_equal = |tag: &[u8]| tag == etag;
-    let is_weakly_equal = |tag: &[u8]| tag.strip_prefix(b"W/").unwrap_or(tag) == etag;
-    // Without a date of the file, fields with dates are ignored (RFC 9110 sections 13.1.3 and 13.1.4).
-    let dates = |name| Some((validators.modified?, parse_http_date(fields.only(name)?, now)?));
-    let wants_another = match is_listed(fields, "if-match", is_equal) {
-        Some(has_tag) => !has_tag,
-        None => dates("if-unmodified-since").is_some_and(|(modified, date)| modified > date),
-    };
-    if wants_another {
-        return Outcome::Failed;
-    }
-    let has_this = match is_listed(fields, "if-none-match", is_weakly_equal) {
-        Some(has_tag) => has_tag,
-        None => dates("if-modified-since").is_some_and(|(modified, date)| modified <= date),
-    };
-    if has_this {
-        return Outcome::NotModified;
-    }
-    // RFC 9110 section 14.2: a range has a meaning for GET only.
-    match fields.only("range") {
-        Some(range) if is_get && allows_a_range(fields, validators, now) => Outcome::Range(range),
-        _ => Outcome::Whole,
+    /// Whether If-Range has the file's tag or date (RFC 9110 section 13.1.5), or is not there. A date is
+    /// enough only if no other content can have the same one.
+    fn allows_a_range(&self, fields: FieldLines<'_>) -> bool {
+        let Some(value) = fields.only("if-range") else {
+            return fields.values("if-range").next().is_none();
+        };
+        let is_named = |date| parse_http_date(value, self.now) == Some(date);
+        value == self.etag.as_bytes() || self.strong_date.is_some_and(is_named)
     }
 }
 
@@ -113,19 +106,6 @@ fn is_listed(fields: FieldLines<'_>, name: &str, is_equal: impl Fn(&[u8]) -> boo
     fields.values(name).next()?;
     let mut tags = fields.values(name).flat_map(entity_tags);
     Some(fields.only(name) == Some(b"*") || tags.any(is_equal))
-}
-
-/// Whether If-Range has the file's tag or date (RFC 9110 section 13.1.5), or is not there. A date is enough
-/// only if no other content can have the same one.
-fn allows_a_range(fields: FieldLines<'_>, validators: &Validators, now: SystemTime) -> bool {
-    match fields.only("if-range") {
-        None => fields.values("if-range").next().is_none(),
-        Some(value) if value == validators.etag.as_bytes() => true,
-        Some(value) => {
-            let date = parse_http_date(value, now).filter(|_| !validators.is_weak_date);
-            date.is_some() && date == validators.modified
-        }
-    }
 }
 
 #[cfg(test)]
@@ -145,10 +125,11 @@ mod tests {
                 (span(name), span(value))
             })
             .collect();
-        let validators =
-            Validators { etag: "\"a\"".into(), modified: modified.map(at), is_weak_date };
+        let (etag, modified, length, now) = ("\"a\"".into(), modified.map(at), 100, at(200));
+        let strong_date = modified.filter(|_| !is_weak_date);
+        let validators = Validators { etag, modified, strong_date, length, now };
         let fields = FieldLines::new(lines.as_bytes(), &spans);
-        format!("{:?}", evaluate(fields, true, &validators, at(200)))
+        format!("{:?}", validators.evaluate(fields, true))
     }
 
     const SAME: &str = "Thu, 01 Jan 1970 00:01:40 GMT";
@@ -196,7 +177,7 @@ mod tests {
 
     #[test]
     fn a_range_needs_the_very_content_that_if_range_names() {
-        let range = "Range([98, 121, 116, 101, 115, 61, 48, 45])";
+        let range = "Part(0..100)";
         let wanted = |value: &str| format!("Range: bytes=0-\nIf-Range: {value}");
         for (value, modified, is_weak_date, expected) in [
             ("\"a\"", Some(100), true, range),

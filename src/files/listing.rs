@@ -5,11 +5,12 @@
 //! people sort names: by letters in any case, and by the values of numbers. Next: [`net`](crate::net).
 
 use std::ffi::OsString;
+use std::io::{self, ErrorKind};
 use std::path::Path;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use super::open::{Directory, Failure};
+use super::open::Directory;
 use crate::message::counted::counted;
 use crate::message::date::minute_date;
 use crate::message::html::escape;
@@ -37,23 +38,17 @@ pub(super) struct Listings {
 
 impl Listings {
     /// The page for a directory. Its title is the path in the URL, decoded.
-    pub fn page(
-        &self,
-        directory: &Directory,
-        path: &Path,
-        title: &str,
-    ) -> Result<Response, Failure> {
+    pub fn page(&self, directory: &Directory, path: &Path, title: &str) -> io::Result<Response> {
         let are_few = self.waiting.fetch_add(1, Ordering::Relaxed) < MAX_WAITING;
         let lock = are_few.then(|| self.lock.lock());
         self.waiting.fetch_sub(1, Ordering::Relaxed);
-        match lock {
-            Some(_one_at_a_time) => page(directory, path, title),
-            None => Err(Failure::Shortage),
-        }
+        let _one_at_a_time = lock.ok_or(ErrorKind::ResourceBusy)?;
+        page(directory, path, title)
     }
 }
 
-fn page(directory: &Directory, path: &Path, title: &str) -> Result<Response, Failure> {
+/// Reads the directory, and makes the page from the first entries by name.
+fn page(directory: &Directory, path: &Path, title: &str) -> io::Result<Response> {
     let (mut entries, mut count) = (Vec::new(), 0_usize);
     for (entry, is_directory) in directory.entries(path)? {
         let name = entry.file_name();

@@ -41,11 +41,11 @@ use crate::message::response::{BadField, Response};
 use crate::message::status::Status;
 use crate::request::Request;
 use crate::sys;
-use conditions::{Outcome, Validators};
+use conditions::Validators;
 use listing::Listings;
 use media_type::MediaTypes;
 use open::{Directory, Failure, OpenFile, is_hidden, shown};
-use range::WantedRange;
+use range::Outcome;
 use variant::Variant;
 
 /// The file that stands for a directory.
@@ -109,7 +109,7 @@ impl Files {
         let parts = file.as_ref().components().filter(|part| *part != Component::CurDir);
         let file: PathBuf = parts.collect();
         let is_below = file.components().all(|part| matches!(part, Component::Normal(_)));
-        if !is_below || self.directory.open(&file).is_err() {
+        if !is_below || self.directory.open(file.clone()).is_err() {
             return Err(io::Error::new(ErrorKind::NotFound, "it is no file of the directory"));
         }
         Ok(Files { fallback: Some(file), ..self })
@@ -159,70 +159,84 @@ impl Files {
     /// The response for this file of the directory, whatever path the request has; `None` if there is no
     /// such file.
     pub fn respond_with<S>(&self, request: &Request<'_, S>, file: &Path) -> Option<Response> {
-        let open = self.directory.open(file).ok()?;
-        Some(self.send(request, file.into(), open))
+        let file = self.directory.open(file.into()).ok()?;
+        Some(self.send(request, file))
     }
 
+    /// Sends what the path of the request leads to, or redirects to the directory.
     fn find<S>(&self, request: &Request<'_, S>) -> Result<Response, Failure> {
         let path = request.file_below(Path::new("")).filter(|path| !is_hidden(path));
         let path = path.ok_or(Failure::NotFound)?;
-        let has_slash = request.path_bytes().ends_with(b"/");
-        match self.directory.open(&path) {
-            Ok(_) if has_slash => Err(Failure::NotFound),
-            Ok(open) => Ok(self.send(request, path, open)),
-            Err(Failure::Directory) if !has_slash => Ok(with_slash(request)),
-            Err(Failure::Directory) => {
-                let index = path.join(INDEX);
-                match (self.directory.open(&index), &self.listings) {
-                    (Ok(open), _) => Ok(self.send(request, index, open)),
-                    (Err(Failure::NotFound | Failure::Directory), Some(listings)) => {
-                        listings.page(&self.directory, &path, &request.path())
-                    }
-                    (Err(why), _) => Err(why),
-                }
+        // With a slash at its end, the path is that of a directory.
+        let directory = request.path_bytes().ends_with(b"/").then(|| path.clone());
+        match (self.directory.open(path), directory) {
+            (Ok(_), Some(_)) => Err(Failure::NotFound),
+            (Err(Failure::Directory), None) => Ok(with_slash(request)),
+            (Err(Failure::Directory), Some(directory)) => self.index(request, &directory),
+            (opened, _) => Ok(self.send(request, opened?)),
+        }
+    }
+
+    /// Sends the page that stands for a directory, or lists the directory.
+    fn index<S>(&self, request: &Request<'_, S>, path: &Path) -> Result<Response, Failure> {
+        match (self.directory.open(path.join(INDEX)), &self.listings) {
+            (Err(Failure::NotFound | Failure::Directory), Some(listings)) => {
+                let page = listings.page(&self.directory, path, &request.path());
+                page.map_err(|error| Failure::of(&error, path))
             }
-            Err(why) => Err(why),
+            (opened, _) => Ok(self.send(request, opened?)),
         }
     }
 
     /// Sends an open file or its sibling: the conditions come first (RFC 9110 section 13.2.1), then the range.
-    fn send<S>(&self, request: &Request<'_, S>, path: PathBuf, open: OpenFile) -> Response {
-        let (now, fields) = (SystemTime::now(), request.field_lines());
-        let media_type = self.media_types.of(&path);
-        let variant = Variant::choose(&self.directory, path, open, media_type, fields);
-        let validators = Validators::of(&variant, now);
-        let (length, coding, varies) = (variant.file.state.length, variant.coding, variant.varies);
-        // RFC 9110 section 15.4.5: a 304 has the fields that the 200 would have.
-        let described = |response| self.validated(varying(response, coding, varies), &validators);
-        let is_get = request.method() == Method::Get;
-        let wanted = match conditions::evaluate(fields, is_get, &validators, now) {
-            Outcome::Failed => return varying(precondition_failed(), None, varies),
-            Outcome::NotModified => return described(Response::new(Status::NOT_MODIFIED)),
-            Outcome::Whole => WantedRange::Whole,
-            Outcome::Range(value) => range::wanted(value, length),
-        };
-        match wanted {
-            WantedRange::Whole => {
-                described(self.content(media_type, variant, length)).field("Accept-Ranges", "bytes")
+    fn send<S>(&self, request: &Request<'_, S>, file: OpenFile) -> Response {
+        let variant = self.variant(request, file);
+        let validators = Validators::of(&variant, SystemTime::now());
+        let (length, coding, vary) = (variant.file.state.length, variant.coding, variant.vary);
+        match validators.evaluate(request.field_lines(), request.method() == Method::Get) {
+            Outcome::Whole => {
+                let whole = self.content(length, variant);
+                self.validated(whole, &validators).field("Accept-Ranges", "bytes")
             }
-            WantedRange::Part(range) => {
-                if let Err(error) = (&variant.file.file).seek(SeekFrom::Start(range.start)) {
-                    return failure(Failure::of(&error, &variant.path));
+            Outcome::Part(range) => {
+                if let Err(error) = (&variant.file.handle).seek(SeekFrom::Start(range.start)) {
+                    return failure(Failure::of(&error, &variant.file.path));
                 }
+                let part = self.content(range.end - range.start, variant);
                 let content_range = format!("bytes {}-{}/{length}", range.start, range.end - 1);
-                described(self.content(media_type, variant, range.end - range.start))
+                self.validated(part, &validators)
                     .field("Content-Range", &content_range)
                     .status(Status::PARTIAL_CONTENT)
             }
-            WantedRange::BeyondTheEnd => varying(beyond_the_end(length), None, varies),
+            Outcome::BeyondTheEnd => Response::text("the file ends before the range")
+                .status(Status::RANGE_NOT_SATISFIABLE)
+                .field("Content-Range", &format!("bytes */{length}"))
+                .optional_field("Vary", vary),
+            // RFC 9110 section 15.4.5: a 304 has the fields that the 200 would have.
+            Outcome::NotModified => {
+                let not_modified = Response::new(Status::NOT_MODIFIED);
+                self.validated(encoded(not_modified, coding, vary), &validators)
+            }
+            Outcome::Failed => {
+                Response::text("the file is not in the state that the request asks for")
+                    .status(Status::PRECONDITION_FAILED)
+                    .optional_field("Vary", vary)
+            }
         }
     }
 
-    /// The response with the next `length` bytes of a file as its content.
-    fn content(&self, media_type: &str, variant: Variant, length: u64) -> Response {
-        let Variant { file: open, path, .. } = variant;
-        let content = Content { open, directory: Arc::clone(&self.directory), path, left: length };
-        Response::sized(media_type, length, content)
+    /// The variant of an open file that the client prefers.
+    fn variant<S>(&self, request: &Request<'_, S>, file: OpenFile) -> Variant<'_> {
+        let media_type = self.media_types.of(&file.path);
+        let variant = Variant { file, media_type, coding: None, vary: None };
+        variant.choose(&self.directory, request.field_lines())
+    }
+
+    /// The response whose content is the next `length` bytes of a variant.
+    fn content(&self, length: u64, variant: Variant<'_>) -> Response {
+        let Variant { file, media_type, coding, vary } = variant;
+        let content = Content { file, directory: Arc::clone(&self.directory), left: length };
+        encoded(Response::sized(media_type, length, content), coding, vary)
     }
 
     /// Adds what identifies the state of the file, and how long a cache may keep it.
@@ -241,35 +255,20 @@ impl Files {
             return failure(why);
         }
         let fallback = self.fallback.as_ref().and_then(|file| self.respond_with(request, file));
-        if let Some(response) = fallback {
-            return response;
-        }
-        let page = Path::new(NOT_FOUND_PAGE);
-        let Ok(open) = self.directory.open(page) else { return failure(why) };
-        let (fields, media_type) = (request.field_lines(), self.media_types.of(page));
-        let variant = Variant::choose(&self.directory, page.into(), open, media_type, fields);
-        let (length, coding, varies) = (variant.file.state.length, variant.coding, variant.varies);
-        let response = self.content(media_type, variant, length);
-        varying(response, coding, varies).status(Status::NOT_FOUND)
+        fallback.or_else(|| self.not_found_page(request)).unwrap_or_else(|| failure(why))
+    }
+
+    /// The page for missing files. It has no conditions and no validators: it is not what was asked for.
+    fn not_found_page<S>(&self, request: &Request<'_, S>) -> Option<Response> {
+        let file = self.directory.open(NOT_FOUND_PAGE.into()).ok()?;
+        let variant = self.variant(request, file);
+        Some(self.content(variant.file.state.length, variant).status(Status::NOT_FOUND))
     }
 }
 
-/// Adds the coding of the content, and `Vary` if other requests may get another one.
-fn varying(response: Response, coding: Option<&str>, varies: bool) -> Response {
-    response
-        .optional_field("Content-Encoding", coding)
-        .optional_field("Vary", varies.then_some("Accept-Encoding"))
-}
-
-fn precondition_failed() -> Response {
-    Response::text("the file is not in the state that the request asks for")
-        .status(Status::PRECONDITION_FAILED)
-}
-
-fn beyond_the_end(length: u64) -> Response {
-    Response::text("the file ends before the range")
-        .status(Status::RANGE_NOT_SATISFIABLE)
-        .field("Content-Range", &format!("bytes */{length}"))
+/// Adds the coding of the content, and the field on which another coding depends.
+fn encoded(response: Response, coding: Option<&str>, vary: Option<&str>) -> Response {
+    response.optional_field("Content-Encoding", coding).optional_field("Vary", vary)
 }
 
 /// The response, in words, where no file is sent.
@@ -292,18 +291,16 @@ fn failure(why: Failure) -> Response {
 fn with_slash<S>(request: &Request<'_, S>) -> Response {
     let path = String::from_utf8_lossy(request.head.target.path(request.raw)); // ASCII
     let query = request.query().map(|query| format!("?{query}")).unwrap_or_default();
-    let location = format!("{path}/{query}");
     Response::text("a directory's path ends in a slash")
         .status(Status::MOVED_PERMANENTLY)
-        .field("Location", &location)
+        .field("Location", &format!("{path}/{query}"))
 }
 
 /// The content of a file, or a part of it, while it is sent. It fails, and the connection is closed, if
 /// the file has changed: the last bytes are given only if it has not.
 struct Content {
-    open: OpenFile,
+    file: OpenFile,
     directory: Arc<Directory>,
-    path: PathBuf,
     /// Bytes that are still to be sent.
     left: u64,
 }
@@ -311,14 +308,14 @@ struct Content {
 impl Content {
     /// Whether the content is another one, or the name is that of another file by now.
     fn has_changed(&self) -> io::Result<bool> {
-        let (then, now) = (&self.open.state, sys::file_state(&self.open.file.metadata()?));
+        let (then, now) = (&self.file.state, sys::file_state(&self.file.handle.metadata()?));
         let is_written = (then.length, then.modified) != (now.length, now.modified);
         if is_written || then.changed == now.changed {
             return Ok(is_written);
         }
         // If not the access rights or the number of names, it was the content, and a program has set the
         // time of that write back.
-        Ok(self.directory.open(&self.path).is_ok_and(|named| {
+        Ok(self.directory.open(self.file.path.clone()).is_ok_and(|named| {
             named.state.identity != then.identity || then.attributes == now.attributes
         }))
     }
@@ -326,10 +323,10 @@ impl Content {
 
 impl Read for Content {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        let read = self.open.file.read(buffer)?;
+        let read = self.file.handle.read(buffer)?;
         self.left = self.left.saturating_sub(read as u64);
         if self.left == 0 && self.has_changed()? {
-            let path = shown(&self.path);
+            let path = shown(&self.file.path);
             return Err(io::Error::other(format!("{path} was changed while it was sent")));
         }
         Ok(read)

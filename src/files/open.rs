@@ -9,7 +9,7 @@
 //! Next: [`variant`](super::variant).
 
 use std::fs::{self, DirEntry, File, Metadata};
-use std::hash::{DefaultHasher, Hasher};
+use std::hash::{BuildHasher, BuildHasherDefault, DefaultHasher};
 use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -28,10 +28,8 @@ const WELL_KNOWN: &str = ".well-known";
 /// that has begun in this time may still go on, and be seen in the content alone.
 const SETTLED_AFTER: Duration = Duration::from_millis(20);
 
-/// The first pause while another program ends its lease on a file. Each further one is twice as long.
-const FIRST_PAUSE: Duration = Duration::from_millis(1);
-/// The last pause. All of them together are about a second.
-const LAST_PAUSE: Duration = Duration::from_millis(512);
+/// Milliseconds of each pause while another program ends its lease on a file; together, about a second.
+const PAUSES: [u64; 10] = [1, 2, 4, 8, 16, 32, 64, 128, 256, 512];
 
 /// A directory below which files are opened.
 #[derive(Debug)]
@@ -50,7 +48,9 @@ const CACHED_PATHS: usize = 512;
 
 /// An open plain file, and what the system says of it.
 pub(super) struct OpenFile {
-    pub file: File,
+    /// The path below the directory.
+    pub path: PathBuf,
+    pub handle: File,
     pub state: sys::FileState,
 }
 
@@ -66,29 +66,25 @@ impl Directory {
     }
 
     /// Opens the plain file to which a relative path leads.
-    pub fn open(&self, relative: &Path) -> Result<OpenFile, Failure> {
-        self.open_plain(relative).map_err(|error| Failure::of(&error, relative))
-    }
-
-    fn open_plain(&self, relative: &Path) -> io::Result<OpenFile> {
-        let file = self.open_after_lease(relative)?;
-        let metadata = file.metadata()?;
+    pub fn open(&self, path: PathBuf) -> Result<OpenFile, Failure> {
+        let failure = |error| Failure::of(&error, &path);
+        let handle = self.open_after_lease(&path).map_err(failure)?;
+        let metadata = handle.metadata().map_err(failure)?;
         if metadata.is_dir() {
-            return Err(ErrorKind::IsADirectory.into());
+            return Err(Failure::Directory);
         }
         if !metadata.is_file() {
             // It became a special file after it was cached.
-            self.slot(relative).0.store(0, Ordering::Relaxed);
-            return Err(ErrorKind::PermissionDenied.into());
+            self.slot(&path).0.store(0, Ordering::Relaxed);
+            return Err(Failure::Forbidden);
         }
         let mut state = sys::file_state(&metadata);
-        if let Ok(age) = SystemTime::now().duration_since(state.changed)
-            && age < SETTLED_AFTER
-        {
+        let age = SystemTime::now().duration_since(state.changed).unwrap_or(SETTLED_AFTER);
+        if age < SETTLED_AFTER {
             thread::sleep(SETTLED_AFTER - age);
-            state = sys::file_state(&file.metadata()?);
+            state = sys::file_state(&handle.metadata().map_err(failure)?);
         }
-        Ok(OpenFile { file, state })
+        Ok(OpenFile { path, handle, state })
     }
 
     /// Opens a file or a directory. A program that caches a file for others, such as Samba, may have a lease
@@ -96,16 +92,15 @@ impl Directory {
     /// some milliseconds. The kernel gives it 45 seconds (/proc/sys/fs/lease-break-time), too long for a
     /// request to wait.
     fn open_after_lease(&self, relative: &Path) -> io::Result<File> {
-        let mut pause = FIRST_PAUSE;
-        loop {
+        for pause in PAUSES {
             match self.open_any(relative) {
-                Err(error) if error.kind() == ErrorKind::WouldBlock && pause <= LAST_PAUSE => {
-                    thread::sleep(pause);
-                    pause *= 2;
+                Err(error) if error.kind() == ErrorKind::WouldBlock => {
+                    thread::sleep(Duration::from_millis(pause));
                 }
                 opened => return opened,
             }
         }
+        self.open_any(relative)
     }
 
     /// Opens a file or a directory.
@@ -114,10 +109,12 @@ impl Directory {
         if self.is_special(relative) {
             return Err(ErrorKind::PermissionDenied.into());
         }
-        match sys::open_beneath(&self.handle, relative) {
-            Err(error) if is_left_to_us(&error) => self.open_real_path(relative),
-            opened => opened,
-        }
+        sys::open_beneath(&self.handle, relative).or_else(|error| match error.kind() {
+            // The system has no such call, or has refused a link that may lead into the directory: one with
+            // an absolute path.
+            ErrorKind::Unsupported | ErrorKind::CrossesDevices => self.open_real_path(relative),
+            _ => Err(error),
+        })
     }
 
     /// Whether the path leads to a special file: a pipe, a device or a socket. To open one may have an
@@ -137,51 +134,43 @@ impl Directory {
 
     /// The slot of a path in the cache, and the hash of the path.
     fn slot(&self, relative: &Path) -> (&AtomicU64, u64) {
-        let mut hasher = DefaultHasher::new();
-        hasher.write(relative.as_os_str().as_encoded_bytes());
-        let hash = hasher.finish();
+        let hash = BuildHasherDefault::<DefaultHasher>::default().hash_one(relative.as_os_str());
         (&self.not_special[hash as usize % CACHED_PATHS], hash)
     }
 
     /// Opens a file or a directory where the system does not keep to the directory.
     fn open_real_path(&self, relative: &Path) -> io::Result<File> {
-        let not_found = || io::Error::from(ErrorKind::NotFound);
         let real_path = || self.path.join(relative).canonicalize();
         let real = real_path()?;
-        let below = real.strip_prefix(&self.path).map_err(|_| not_found())?;
+        let below = real.strip_prefix(&self.path).map_err(|_| ErrorKind::NotFound)?;
         match sys::open_without_links(&self.handle, or_itself(below)) {
             Err(error) if error.kind() == ErrorKind::Unsupported => {}
             opened => return opened,
         }
         // On Windows, `.git` may have a second name: `GIT~1`.
         if is_hidden(below) {
-            return Err(not_found());
+            return Err(ErrorKind::NotFound.into());
         }
         let file = sys::open_at_once(&real)?;
         let is_it = real_path()? == real && sys::is_same_file(&file, &real)?;
-        is_it.then_some(file).ok_or_else(not_found)
+        is_it.then_some(file).ok_or(ErrorKind::NotFound.into())
     }
 
     /// The entries of a directory below this one that may be listed, each with whether it is a directory. An
     /// entry that leads to no file or directory that may be opened is left out, and so is a hidden one.
     ///
     /// They are those of the open directory. Without /proc, its path must still lead to it.
-    pub fn entries(
-        &self,
-        relative: &Path,
-    ) -> Result<impl Iterator<Item = (DirEntry, bool)>, Failure> {
-        let failure = |error| Failure::of(&error, relative);
-        let directory = self.open_any(relative).map_err(failure)?;
+    pub fn entries(&self, relative: &Path) -> io::Result<impl Iterator<Item = (DirEntry, bool)>> {
+        let directory = self.open_any(relative)?;
         let leads_to_it = |path: &PathBuf| sys::is_same_file(&directory, path).unwrap_or(false);
         let mut paths = sys::path_of(&directory).into_iter().chain([self.path.join(relative)]);
-        let path = paths.find(leads_to_it).ok_or(Failure::NotFound)?;
-        let entries = fs::read_dir(path).map_err(failure)?;
-        Ok(entries.filter_map(move |entry| {
+        let path = paths.find(leads_to_it).ok_or(ErrorKind::NotFound)?;
+        Ok(fs::read_dir(path)?.filter_map(move |entry| {
             let entry = entry.ok().filter(|entry| !is_hidden(Path::new(&entry.file_name())))?;
-            let kind = match entry.file_type().ok()? {
-                kind if kind.is_symlink() => self.metadata(relative, &entry)?.file_type(),
-                kind => kind,
-            };
+            let mut kind = entry.file_type().ok()?;
+            if kind.is_symlink() {
+                kind = self.metadata(relative, &entry)?.file_type();
+            }
             (kind.is_file() || kind.is_dir()).then(|| (entry, kind.is_dir()))
         }))
     }
@@ -196,12 +185,6 @@ impl Directory {
 /// The path, or that of the directory itself where it is empty.
 fn or_itself(relative: &Path) -> &Path {
     if relative.as_os_str().is_empty() { Path::new(".") } else { relative }
-}
-
-/// Whether the system has no call that keeps to a directory, or has refused a link that may lead into it:
-/// one with an absolute path.
-fn is_left_to_us(error: &io::Error) -> bool {
-    matches!(error.kind(), ErrorKind::Unsupported | ErrorKind::CrossesDevices)
 }
 
 /// Why no file is sent.
@@ -220,7 +203,7 @@ pub(super) enum Failure {
 }
 
 impl Failure {
-    /// What this error of the system means, at this path. The log has it if nothing else tells it.
+    /// What this error of the system means, at this path. One that is no other failure is logged.
     pub fn of(error: &io::Error, path: &Path) -> Failure {
         match error.kind() {
             ErrorKind::IsADirectory => Failure::Directory,
@@ -267,7 +250,7 @@ mod tests {
         fs::create_dir_all(&path).unwrap();
         fs::write(path.join("a"), "a").unwrap();
         let directory = Directory::at(&path).unwrap();
-        let Ok(file) = directory.open(Path::new("a")) else { panic!("no file") };
+        let Ok(file) = directory.open("a".into()) else { panic!("no file") };
         let age = SystemTime::now().duration_since(file.state.changed).unwrap();
         assert!(age >= SETTLED_AFTER, "{age:?}");
         fs::remove_dir_all(path).unwrap();

@@ -19,43 +19,44 @@ const MAX_RANGES: usize = 64;
 /// Bytes that the framing of a part would take: RFC 9110 section 15.3.7.2 says around 80.
 const PART_FRAMING: u64 = 80;
 
-/// What a Range field asks for.
+/// What the conditions and the range of a request ask for.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) enum WantedRange {
+pub(super) enum Outcome {
+    /// The whole file.
     Whole,
-    /// These bytes: one at least.
+    /// These bytes of it: one at least.
     Part(Range<u64>),
-    /// No range begins within the file: 416.
+    /// 416: no range begins within the file.
     BeyondTheEnd,
+    /// 304: the client has this state.
+    NotModified,
+    /// 412: the client wants something done to another state.
+    Failed,
 }
 
 /// What this value of a Range field asks for, of a file with `length` bytes. A malformed one, and one in
 /// another unit, count as none (RFC 9110 section 14.2).
-pub(super) fn wanted(value: &[u8], length: u64) -> WantedRange {
-    let Some(mut ranges) = ranges(value, length) else { return WantedRange::Whole };
+pub(super) fn wanted(value: &[u8], length: u64) -> Outcome {
+    let Some(mut ranges) = ranges(value, length) else { return Outcome::Whole };
     ranges.retain(|range| !range.is_empty());
     ranges.sort_unstable_by_key(|range| range.start);
-    let mut ranges = ranges.into_iter();
-    let Some(mut joined) = ranges.next() else { return WantedRange::BeyondTheEnd };
+    let Some(mut joined) = ranges.first().cloned() else { return Outcome::BeyondTheEnd };
     for range in ranges {
         if range.start.saturating_sub(joined.end) > PART_FRAMING {
-            return WantedRange::Whole;
+            return Outcome::Whole;
         }
         joined.end = joined.end.max(range.end);
     }
-    WantedRange::Part(joined)
+    Outcome::Part(joined)
 }
 
 /// The ranges of a field, in bytes of the file. `None` if the whole file is to be sent.
 fn ranges(value: &[u8], length: u64) -> Option<Vec<Range<u64>>> {
     let (unit, list) = value.split_at_checked("bytes=".len())?;
     // RFC 9110 section 5.6.1: blanks may stand at the commas only, and one member there must be.
-    let is_list = !list.starts_with(b" ") && !list.starts_with(b"\t");
+    let is_list = unit.eq_ignore_ascii_case(b"bytes=") && !matches!(list, [b' ' | b'\t', ..]);
     let are_few = (1..=MAX_RANGES).contains(&members(list).count());
-    if !unit.eq_ignore_ascii_case(b"bytes=") || !is_list || !are_few {
-        return None;
-    }
-    members(list).map(|member| range(member, length)).collect()
+    (is_list && are_few).then(|| members(list).map(|member| range(member, length)).collect())?
 }
 
 /// One range, in bytes of the file: an empty one if it is not within the file. `None` if it is malformed, or
@@ -69,10 +70,7 @@ fn range(member: &[u8], length: u64) -> Option<Range<u64>> {
         (first, []) => number(first)?..length,
         (first, last) => {
             let (first, last) = (number(first)?, number(last)?);
-            if last < first {
-                return None;
-            }
-            first..length.min(last.saturating_add(1))
+            (first <= last).then(|| first..length.min(last.saturating_add(1)))?
         }
     })
 }
@@ -89,7 +87,7 @@ mod tests {
 
     #[test]
     fn a_range_is_a_part_of_the_file_or_beyond_it_or_ignored() {
-        let part = |first, length| WantedRange::Part(first..first + length);
+        let part = |first, length| Outcome::Part(first..first + length);
         let large = 5 << 30;
         for (value, length, expected) in [
             ("bytes=0-4", 100, part(0, 5)),
@@ -101,42 +99,42 @@ mod tests {
             ("bytes=1-2 , ,", 100, part(1, 2)),
             ("bytes=,1-2", 100, part(1, 2)),
             ("bytes=4294967296-4294967300", large, part(1 << 32, 5)),
-            ("bytes=100-", 100, WantedRange::BeyondTheEnd),
-            ("bytes=100-200,300-", 100, WantedRange::BeyondTheEnd),
-            ("bytes=-0", 100, WantedRange::BeyondTheEnd),
-            ("bytes=-0", 0, WantedRange::BeyondTheEnd),
-            ("bytes=0-", 0, WantedRange::BeyondTheEnd),
-            ("bytes=-5", 0, WantedRange::Whole),
-            ("bytes=,-5", 0, WantedRange::Whole),
-            ("bytes=0-,-5", 0, WantedRange::Whole),
-            ("bytes=18446744073709551616-18446744073709551620", 100, WantedRange::BeyondTheEnd),
+            ("bytes=100-", 100, Outcome::BeyondTheEnd),
+            ("bytes=100-200,300-", 100, Outcome::BeyondTheEnd),
+            ("bytes=-0", 100, Outcome::BeyondTheEnd),
+            ("bytes=-0", 0, Outcome::BeyondTheEnd),
+            ("bytes=0-", 0, Outcome::BeyondTheEnd),
+            ("bytes=-5", 0, Outcome::Whole),
+            ("bytes=,-5", 0, Outcome::Whole),
+            ("bytes=0-,-5", 0, Outcome::Whole),
+            ("bytes=18446744073709551616-18446744073709551620", 100, Outcome::BeyondTheEnd),
             ("bytes=0-18446744073709551616", 100, part(0, 100)),
             // Several: one range if little is between them.
             ("bytes=0-4,50-54", 100, part(0, 55)),
             ("bytes=50-54,0-4", 100, part(0, 55)),
             ("bytes=0-9,5-6", 100, part(0, 10)),
-            ("bytes=0-0,82-82", 100, WantedRange::Whole),
+            ("bytes=0-0,82-82", 100, Outcome::Whole),
             ("bytes=0-0,81-81", 100, part(0, 82)),
             ("bytes=0-0,500-", 100, part(0, 1)),
             // Malformed, or in another unit.
-            ("bytes=9-4", 100, WantedRange::Whole),
-            ("bytes=0-4,9-4", 100, WantedRange::Whole),
-            ("bytes=", 100, WantedRange::Whole),
-            ("bytes=,", 100, WantedRange::Whole),
-            ("bytes= 1-2", 100, WantedRange::Whole),
-            ("bytes=1 - 2", 100, WantedRange::Whole),
-            ("bytes=1- 2", 100, WantedRange::Whole),
-            ("bytes= -5", 0, WantedRange::Whole),
-            ("bytes=-", 100, WantedRange::Whole),
-            ("bytes=a-b", 100, WantedRange::Whole),
-            ("bytes=+1-2", 100, WantedRange::Whole),
-            ("bytes 0-4", 100, WantedRange::Whole),
-            ("lines=0-4", 100, WantedRange::Whole),
-            ("bytes", 100, WantedRange::Whole),
+            ("bytes=9-4", 100, Outcome::Whole),
+            ("bytes=0-4,9-4", 100, Outcome::Whole),
+            ("bytes=", 100, Outcome::Whole),
+            ("bytes=,", 100, Outcome::Whole),
+            ("bytes= 1-2", 100, Outcome::Whole),
+            ("bytes=1 - 2", 100, Outcome::Whole),
+            ("bytes=1- 2", 100, Outcome::Whole),
+            ("bytes= -5", 0, Outcome::Whole),
+            ("bytes=-", 100, Outcome::Whole),
+            ("bytes=a-b", 100, Outcome::Whole),
+            ("bytes=+1-2", 100, Outcome::Whole),
+            ("bytes 0-4", 100, Outcome::Whole),
+            ("lines=0-4", 100, Outcome::Whole),
+            ("bytes", 100, Outcome::Whole),
         ] {
             assert_eq!(wanted(value.as_bytes(), length), expected, "{value} of {length}");
         }
         let many = format!("bytes={}0-", "0-,".repeat(300));
-        assert_eq!(wanted(many.as_bytes(), 100), WantedRange::Whole);
+        assert_eq!(wanted(many.as_bytes(), 100), Outcome::Whole);
     }
 }

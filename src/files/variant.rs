@@ -9,8 +9,6 @@
 //! its file is not noticed: copies and checkouts set the times in any order. An empty one is none.
 //! Next: [`conditions`](super::conditions).
 
-use std::path::PathBuf;
-
 use super::media_type;
 use super::open::{Directory, OpenFile};
 use crate::message::fields::FieldLines;
@@ -29,63 +27,60 @@ const CODINGS: [Coding; 2] = [
     Coding { names: &["br"], extension: ".br" },
 ];
 
+/// The field of a request that decides between variants.
+const ACCEPT_ENCODING: &str = "Accept-Encoding";
+
 /// What is sent for a path.
-pub(super) struct Variant {
+pub(super) struct Variant<'a> {
     pub file: OpenFile,
-    /// The path of the file.
-    pub path: PathBuf,
+    /// The media type, which is that of the content without its coding.
+    pub media_type: &'a str,
     /// The coding of a sibling.
     pub coding: Option<&'static str>,
-    /// Whether another request may get another variant.
-    pub varies: bool,
+    /// What `Vary` says, if another request may get another variant.
+    pub vary: Option<&'static str>,
 }
 
-impl Variant {
+impl<'a> Variant<'a> {
     /// Chooses between an open file and its siblings. A search for siblings costs system calls, so types
     /// that are compressed already have no search. A file of unknown type may be large and asked for often:
     /// if the client accepts no coding, it has no search either, and the response has `Vary` in any case.
     /// With If-Range it has a search: a date in that field counts only if the file has no sibling.
-    pub fn choose(
-        directory: &Directory,
-        path: PathBuf,
-        file: OpenFile,
-        media_type: &str,
-        fields: FieldLines<'_>,
-    ) -> Variant {
-        let weight = |coding: &Coding| fields.weight_of_any("accept-encoding", coding.names);
+    pub fn choose(mut self, directory: &Directory, fields: FieldLines<'_>) -> Variant<'a> {
+        let media_type = self.media_type;
+        let weight = |coding: &Coding| fields.weight_of_any(ACCEPT_ENCODING, coding.names);
         let needs_no_search = media_type == media_type::UNKNOWN
             && fields.values("if-range").next().is_none()
             && CODINGS.iter().all(|coding| weight(coding).is_none());
-        let mut variant = Variant { file, path, coding: None, varies: needs_no_search };
+        self.vary = needs_no_search.then_some(ACCEPT_ENCODING);
         if needs_no_search || media_type::is_compressed(media_type) {
-            return variant;
+            return self;
         }
         // A client that does not name the file's own coding, `identity`, accepts it, but wants any other that
         // it names. One that refuses it gets it only where there is nothing else. So a sibling needs the
         // weight 0.001, or that of `identity` if it is more.
-        let mut highest = fields.weight("accept-encoding", "identity").unwrap_or(0).max(1);
+        let mut highest = fields.weight(ACCEPT_ENCODING, "identity").unwrap_or(0).max(1);
         let mut chosen = None;
         for coding in &CODINGS {
-            let mut path = variant.path.clone();
+            let mut path = self.file.path.clone();
             path.as_mut_os_string().push(coding.extension);
-            let sibling = directory.open(&path).ok().filter(|file| file.state.length > 0);
+            let sibling = directory.open(path).ok().filter(|file| file.state.length > 0);
             let Some(file) = sibling else { continue };
-            variant.varies = true;
+            self.vary = Some(ACCEPT_ENCODING);
             let weight = weight(coding).unwrap_or(0);
             if weight >= highest {
                 highest = weight;
                 let coding = Some(coding.names[0]);
-                chosen = Some(Variant { file, path, coding, varies: true });
+                chosen = Some(Variant { file, media_type, coding, vary: self.vary });
             }
         }
-        chosen.unwrap_or(variant)
+        chosen.unwrap_or(self)
     }
 }
 
 #[cfg(test)]
 mod tests {
     use std::fs;
-    use std::path::Path;
 
     use super::*;
     use crate::message::fields::Span;
@@ -99,6 +94,7 @@ mod tests {
             fs::write(folder.join(name), "content").unwrap();
         }
         let directory = Directory::at(&folder).unwrap();
+        let media_types = media_type::MediaTypes::default();
         for (accepted, name, chosen) in [
             ("gzip, br", "both.js", Some("br")),
             ("gzip, br", "one.js", Some("gzip")),
@@ -128,12 +124,12 @@ mod tests {
             let line = format!("Accept-Encoding: {accepted}");
             let spans = [(Span::new(0, 15), Span::new(17, line.len()))];
             let fields = FieldLines::new(line.as_bytes(), &spans);
-            let Ok(file) = directory.open(Path::new(name)) else { panic!("{name}") };
-            let media_types = media_type::MediaTypes::default();
-            let media_type = media_types.of(Path::new(name));
-            let variant = Variant::choose(&directory, name.into(), file, media_type, fields);
+            let Ok(file) = directory.open(name.into()) else { panic!("{name}") };
+            let media_type = media_types.of(&file.path);
+            let variant = Variant { file, media_type, coding: None, vary: None };
+            let variant = variant.choose(&directory, fields);
             assert_eq!(variant.coding, chosen, "{accepted}: {name}");
-            assert_eq!(variant.varies, name != "none.js", "{accepted}: {name}");
+            assert_eq!(variant.vary.is_some(), name != "none.js", "{accepted}: {name}");
         }
         fs::remove_dir_all(folder).unwrap();
     }
