@@ -165,7 +165,7 @@ fn each_element_of_the_format_in_readme_is_parsed() {
 #[test]
 fn readme_says_how_many_extensions_the_table_of_media_types_has() {
     let file = fs::read_to_string(format!("{ROOT}/src/files/media_type.rs")).unwrap();
-    let (_, table) = file.split_once("fn by_extension(").expect("the table");
+    let (_, table) = file.split_once("fn of(path: &Path)").expect("the table");
     let table = table.split("\n}\n").next().expect("a split has a first part");
     let count = table.matches(" b\"").count();
     assert!(readme().contains(&format!("| a table of {count} extensions, ")), "{count}");
