@@ -40,8 +40,8 @@ mod json;
 #[allow(dead_code, reason = "the binary uses all of it")]
 mod site;
 
-/// Pages that are played at the same time. A page mostly waits for the other side's bytes.
-const THREADS: usize = 16;
+/// Pages and paces that are played at the same time. A page mostly waits for the other side's bytes.
+const THREADS: usize = 32;
 
 /// How often a page with waits or deadlines is played at most before it fails.
 const MAX_TRIES: usize = 4;
@@ -52,7 +52,7 @@ static PAGES: LazyLock<Vec<Page>> = LazyLock::new(|| {
     if env::var_os("BLESS").is_none_or(|value| value.is_empty()) {
         return pages;
     }
-    let faults = for_each(&pages, |page| {
+    let faults = for_each(&pages, &[Pace::Whole], |page, _| {
         let text = bless(page, start)?.to_string();
         fs::write(Page::path(&page.name), text).map_err(|error| format!("{error}\n"))
     });
@@ -69,17 +69,24 @@ fn start(fixture: &str, observer: Option<Arc<dyn Observer>>) -> Started {
     app::server(fixture, observer).start(&site::ROUTES, site).expect("a thread").into()
 }
 
-/// Does the work with all pages that `ONLY` selects, on [`THREADS`] threads. Returns the errors.
-fn for_each(pages: &[Page], work: impl Fn(&Page) -> Result<(), String> + Sync) -> Vec<String> {
+/// Does the work with all pages that `ONLY` selects, at each of these paces, on [`THREADS`] threads.
+/// Returns the errors.
+fn for_each(
+    pages: &[Page],
+    paces: &[Pace],
+    work: impl Fn(&Page, Pace) -> Result<(), String> + Sync,
+) -> Vec<String> {
     let only = env::var("ONLY").unwrap_or_default();
-    let pages: Vec<&Page> = pages.iter().filter(|page| page.name.contains(&only)).collect();
+    let pages = pages.iter().filter(|page| page.name.contains(&only));
+    let plays: Vec<(&Page, Pace)> =
+        pages.flat_map(|page| paces.iter().map(move |&pace| (page, pace))).collect();
     let (next, faults) = (AtomicUsize::new(0), Mutex::new(Vec::new()));
     thread::scope(|scope| {
         for _ in 0..THREADS {
             scope.spawn(|| {
-                while let Some(page) = pages.get(next.fetch_add(1, Ordering::Relaxed)) {
-                    if let Err(fault) = work(page) {
-                        let fault = format!("{}: {fault}", page.name);
+                while let Some(&(page, pace)) = plays.get(next.fetch_add(1, Ordering::Relaxed)) {
+                    if let Err(fault) = work(page, pace) {
+                        let fault = format!("{}, {pace}: {fault}", page.name);
                         faults.lock().expect("no panic under the lock").push(fault);
                     }
                 }
@@ -116,14 +123,11 @@ const NOT_ON_WINDOWS: [&str; 3] =
 #[test]
 fn every_page_has_the_same_responses_at_every_pace() {
     record_panics();
-    let mut faults = for_each(&PAGES, |page| {
+    let mut faults = for_each(&PAGES, &pace::ALL, |page, pace| {
         if cfg!(windows) && NOT_ON_WINDOWS.iter().any(|name| page.name.ends_with(name)) {
             return Ok(());
         }
-        let played = pace::ALL.map(|pace| (pace, play(page, pace)));
-        let faults = played.into_iter().filter_map(|(pace, played)| Some((pace, played.err()?)));
-        let text: String = faults.map(|(pace, fault)| format!("\n{pace}: {fault}")).collect();
-        if text.is_empty() { Ok(()) } else { Err(text) }
+        play(page, pace)
     });
     faults.append(&mut PANICS.lock().expect("no panic under the lock"));
     let count = faults.len();

@@ -2,13 +2,18 @@
 
 use std::fs;
 use std::path::Path;
+use std::sync::LazyLock;
 
-/// The memory of the machine, or less if a cgroup (the limits of a container) allows less.
+/// The memory of the machine, or less if a cgroup (the limits of a container) allows less. The files
+/// are read once, because a test may start a thousand servers.
 pub fn memory_size() -> Option<u64> {
-    let total = fs::read_to_string("/proc/meminfo").ok().and_then(|text| total(&text));
-    let cgroups = fs::read_to_string("/proc/self/cgroup").unwrap_or_default();
-    let limit = cgroup_limit(&cgroups, Path::new("/sys/fs/cgroup"));
-    total.into_iter().chain(limit).min()
+    static SIZE: LazyLock<Option<u64>> = LazyLock::new(|| {
+        let total = fs::read_to_string("/proc/meminfo").ok().and_then(|text| total(&text));
+        let cgroups = fs::read_to_string("/proc/self/cgroup").unwrap_or_default();
+        let limit = cgroup_limit(&cgroups, Path::new("/sys/fs/cgroup"));
+        total.into_iter().chain(limit).min()
+    });
+    *SIZE
 }
 
 /// Reads `MemTotal:       24684092 kB`.

@@ -26,7 +26,7 @@ use std::ops::Range;
 use super::bytes::{Bytes, Piece};
 use super::escape::{
     Letters, escape_all, escape_as_hex, needs_hex, not_raw, parse_byte, parse_letter, parse_quoted,
-    quote,
+    quote, split_raw,
 };
 use super::fault::LineFault;
 use super::heads::Heads;
@@ -104,7 +104,7 @@ fn whole_characters(raw: &[u8]) -> Range<usize> {
 /// Whether a byte needs `\xHH` and is no part of valid UTF-8.
 fn is_binary(bytes: &[u8]) -> bool {
     bytes.utf8_chunks().any(|chunk| {
-        let is_control = |byte: u8| byte.is_ascii() && needs_hex(byte);
+        let is_control = |byte: u8| needs_hex(byte) && byte.is_ascii();
         !chunk.invalid().is_empty() || chunk.valid().bytes().any(is_control)
     })
 }
@@ -226,8 +226,12 @@ impl<'a> ParsedBlock<'a> {
         }
         let mut rest = line;
         let mut is_first_letter = true;
-        while !rest.is_empty() {
+        loop {
+            let (raw, after) = split_raw(rest);
+            self.push(raw.as_bytes(), bytes);
+            rest = after;
             match rest {
+                "" => break,
                 r"\" => return Ok(()),
                 r"\n" => {
                     self.push(b"\n", bytes);

@@ -27,23 +27,38 @@ pub(super) enum Letters {
 
 /// Appends a byte: by its short escape if it has one, raw if it is printable, or else as `\xHH`.
 pub(super) fn escape(byte: u8, text: &mut String) {
+    if is_raw(byte) {
+        return text.push(char::from(byte));
+    }
     match SHORT.iter().find(|(_, known)| *known == byte) {
         Some((short, _)) => text.push_str(short),
-        None if needs_hex(byte) => escape_as_hex(byte, text),
-        None => text.push(char::from(byte)),
+        None => escape_as_hex(byte, text),
     }
+}
+
+/// Whether a byte is written as itself.
+fn is_raw(byte: u8) -> bool {
+    matches!(byte, b' '..=b'~') && byte != b'\\'
+}
+
+/// Splits a text after the bytes at its start that are written as themselves.
+pub(super) fn split_raw(text: &str) -> (&str, &str) {
+    let is_escaped = |byte: &u8| !is_raw(*byte);
+    text.split_at(text.as_bytes().iter().position(is_escaped).unwrap_or(text.len()))
 }
 
 /// Appends any byte as `\xHH`.
 pub(super) fn escape_as_hex(byte: u8, text: &mut String) {
     const DIGITS: &[u8; 16] = b"0123456789abcdef";
     let digit = |value: u8| char::from(DIGITS[usize::from(value)]);
-    text.extend(['\\', 'x', digit(byte >> 4), digit(byte & 0xf)]);
+    text.push_str(r"\x");
+    text.push(digit(byte >> 4));
+    text.push(digit(byte & 0xf));
 }
 
 /// Whether `\xHH` is the only way to write this byte, if it is no part of a letter.
 pub(super) fn needs_hex(byte: u8) -> bool {
-    !matches!(byte, b' '..=b'~') && SHORT.iter().all(|(_, known)| *known != byte)
+    !is_raw(byte) && SHORT.iter().all(|(_, known)| *known != byte)
 }
 
 /// Appends bytes. A combining mark is raw only after another raw character, because it would change an
@@ -54,21 +69,19 @@ pub(super) fn escape_all(bytes: &[u8], letters: Letters, text: &mut String) {
     }
     let mut is_after_raw = false;
     for chunk in bytes.utf8_chunks() {
-        for character in chunk.valid().chars() {
-            match u8::try_from(character) {
-                Ok(byte) if byte.is_ascii() => {
-                    escape(byte, text);
-                    is_after_raw = byte != b'\\' && !byte.is_ascii_control();
-                }
-                _ if is_showable(character) && (is_after_raw || !is_mark(character)) => {
-                    text.push(character);
-                    is_after_raw = true;
-                }
-                _ => {
-                    escape_bytes_of(character, text);
-                    is_after_raw = false;
-                }
+        let mut rest = chunk.valid();
+        loop {
+            let (raw, after) = split_raw(rest);
+            text.push_str(raw);
+            is_after_raw |= !raw.is_empty();
+            let mut characters = after.chars();
+            let Some(character) = characters.next() else { break };
+            is_after_raw = is_showable(character) && (is_after_raw || !is_mark(character));
+            match is_after_raw {
+                true => text.push(character),
+                false => escape_bytes_of(character, text),
             }
+            rest = characters.as_str();
         }
         for byte in chunk.invalid() {
             escape(*byte, text);
@@ -84,17 +97,21 @@ pub(super) fn escape_bytes_of(character: char, text: &mut String) {
 
 /// Undoes [`escape`]: parses the first byte of a text that is not empty.
 pub(super) fn parse_byte(text: &str) -> Result<(u8, &str), LineFault<'_>> {
-    for (short, byte) in SHORT {
-        if let Some(rest) = text.strip_prefix(short) {
-            return Ok((byte, rest));
-        }
+    if let [raw, ..] = text.as_bytes()
+        && is_raw(*raw)
+    {
+        return Ok((*raw, &text[1..]));
     }
     if let Some(digits) = text.strip_prefix(r"\x") {
         return parse_hex(digits)
             .ok_or_else(|| LineFault::new(text, r"two hexadecimal digits after \x"));
     }
+    for (short, byte) in SHORT {
+        if let Some(rest) = text.strip_prefix(short) {
+            return Ok((byte, rest));
+        }
+    }
     match text.chars().next() {
-        Some(raw @ ' '..='~') if raw != '\\' => Ok((raw as u8, &text[1..])),
         Some(other) if other != '\\' => {
             let why = match is_showable(other) {
                 true => "letters beyond ASCII are raw only in content",

@@ -79,7 +79,7 @@ fn a_client_that_does_not_come_or_sends_half_is_told() {
     assert_eq!(played.verdict(), MockVerdict::TimedOut);
     assert_eq!(played.to_string(), "0 of 1 connection was opened, then none for 50ms\n");
 
-    let mock = Mock::parse(PAGE).unwrap().timeout(short).start().unwrap();
+    let mock = Mock::parse(PAGE).unwrap().timeout(10 * short).start().unwrap();
     let mut client = Client::connect(mock.address()).unwrap();
     client.send("GET /menu").unwrap();
     let played = mock.finish();

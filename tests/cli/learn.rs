@@ -61,18 +61,10 @@ fn lesson(name: &str) -> &'static LessonFile {
     LESSONS.iter().find(|lesson| lesson.name == name).unwrap_or_else(|| panic!("{name}"))
 }
 
-/// The text of all lessons. Some of them wait, so it takes ten seconds.
-static PRINTED: LazyLock<String> = LazyLock::new(|| {
-    let printed = openkitchen("learn --print").output().unwrap();
-    let stdout = String::from_utf8(printed.stdout).unwrap();
-    assert_eq!((printed.status.code(), &*printed.stderr), (Some(0), &b""[..]), "{stdout}");
-    stdout
-});
-
-/// What of it is about this lesson.
-fn printed_lesson(lesson: &LessonFile) -> &'static str {
+/// What of the text of all lessons is about this one.
+fn printed_lesson<'a>(printed: &'a str, lesson: &LessonFile) -> &'a str {
     let from =
-        |number: usize| PRINTED.split(&format!("\nLesson {number} of ")).nth(1).unwrap_or("");
+        |number: usize| printed.split(&format!("\nLesson {number} of ")).nth(1).unwrap_or("");
     let (rest, next) = (from(lesson.number), from(lesson.number + 1));
     if next.is_empty() { rest } else { &rest[..rest.len() - next.len()] }
 }
@@ -240,9 +232,22 @@ fn where_nothing_can_be_kept_it_says_so_and_teaches() {
     }
 }
 
+/// Some lessons wait, so their text takes ten seconds: one test reads all that it says.
 #[test]
-fn the_text_of_every_lesson_and_of_what_breaks_it_is_printed() {
-    let said = words(&PRINTED);
+fn the_text_of_all_lessons_is_printed() {
+    let ended = openkitchen("learn --print").output().unwrap();
+    let printed = String::from_utf8(ended.stdout).unwrap();
+    assert_eq!((ended.status.code(), &*ended.stderr), (Some(0), &b""[..]), "{printed}");
+    has_the_text_of_every_lesson_and_of_what_breaks_it(&printed);
+    explains_a_tenth_of_its_lines_and_nothing_twice(&printed);
+    answers_each_question_of_a_learner(&printed);
+    assert_80_columns("learn --print", &printed);
+    has_paragraphs_one_empty_line_apart(&printed);
+}
+
+#[track_caller]
+fn has_the_text_of_every_lesson_and_of_what_breaks_it(printed: &str) {
+    let said = words(printed);
     for lesson in LESSONS.iter() {
         let LessonFile { number, name, paragraphs } = lesson;
         assert!(said.contains(&format!("Lesson {number} of {}: ", LESSONS.len())), "{name}");
@@ -294,15 +299,19 @@ fn a_lesson_explains_what_it_is_about_once_and_all_on_request() {
     assert!(again.contains("# Allow: "), "{again}");
 }
 
-#[test]
-fn the_text_of_all_lessons_explains_a_tenth_of_its_lines_and_nothing_twice() {
-    let (lines, explanations) = (PRINTED.lines().count(), count_explanations(&PRINTED));
+#[track_caller]
+fn explains_a_tenth_of_its_lines_and_nothing_twice(printed: &str) {
+    let (lines, explanations) = (printed.lines().count(), count_explanations(printed));
     assert!(explanations > 100 && explanations * 10 < lines, "{explanations} of {lines}");
     let mut known = Vec::new();
-    for line in PRINTED.lines().filter(|line| line.starts_with("# (")) {
+    for line in printed.lines().filter(|line| line.starts_with("# (")) {
         assert!(!known.contains(&line), "{line}");
         known.push(line);
     }
+}
+
+#[test]
+fn a_fresh_start_explains_less_than_sixty_lines_of_a_lesson() {
     for name in ["the-status-line", "a-length-too-small"] {
         let alone = run(&mut openkitchen(&format!("learn --print {name}"))).stdout;
         let count = count_explanations(&alone);
@@ -344,7 +353,6 @@ fn assert_80_columns(what: &str, text: &str) {
 /// helps of the commands are in `command.rs`.
 #[test]
 fn everything_is_80_columns_wide() {
-    assert_80_columns("learn --print", &PRINTED);
     for arguments in ["learn --list", "check --list", "learn words"] {
         let text = run(&mut openkitchen(arguments)).stdout;
         assert!(text.lines().count() > 5, "{arguments}");
@@ -451,8 +459,8 @@ fn a_wrong_argument_is_named_with_what_to_do() {
 }
 
 /// The questions of a learner who knows the lesson's ten lines of Flask: see the head of the file.
-#[test]
-fn the_text_of_a_lesson_answers_each_question_of_a_learner() {
+#[track_caller]
+fn answers_each_question_of_a_learner(printed: &str) {
     let text = include_str!("../questions.txt");
     let blocks: Vec<&str> = text.split("\n\n").filter(|block| !block.starts_with('#')).collect();
     assert_eq!(blocks.len(), 37);
@@ -461,7 +469,7 @@ fn the_text_of_a_lesson_answers_each_question_of_a_learner() {
         let question = lines.next().unwrap();
         assert!(question.ends_with('?'), "{question}");
         let name = lines.next().unwrap().strip_prefix("lesson: ").unwrap();
-        let said = words(printed_lesson(lesson(name)));
+        let said = words(printed_lesson(printed, lesson(name)));
         let answers: Vec<&str> = lines.filter_map(|line| line.strip_prefix("says: ")).collect();
         assert!(!answers.is_empty(), "{question}");
         for answer in answers {
@@ -621,15 +629,18 @@ fn only_a_plain_file_keeps_the_progress_and_a_link_stays_one() {
 }
 
 #[test]
-fn paragraphs_are_one_empty_line_apart() {
+fn nothing_comes_back_is_a_paragraph() {
     let silent = server_of(|stream| read_all(&stream));
-    let printed = run(&mut openkitchen(&format!("learn --print 2 {silent} --timeout 0.3")));
-    assert!(printed.stdout.contains("\n\nNothing comes back.\n\n"), "{}", printed.stdout);
-    for text in [&*PRINTED, &printed.stdout] {
-        for part in text.split("\n\n\n").skip(1).filter(|part| !part.is_empty()) {
-            // In bytes, each empty line counts.
-            let is_content = part.starts_with("\nGET / ") || part.starts_with("GET / ");
-            assert!(part.starts_with("Lesson ") || is_content, "{part}");
-        }
+    let printed = run(&mut openkitchen(&format!("learn --print 2 {silent} --timeout 0.3"))).stdout;
+    assert!(printed.contains("\n\nNothing comes back.\n\n"), "{printed}");
+    has_paragraphs_one_empty_line_apart(&printed);
+}
+
+#[track_caller]
+fn has_paragraphs_one_empty_line_apart(printed: &str) {
+    for part in printed.split("\n\n\n").skip(1).filter(|part| !part.is_empty()) {
+        // In bytes, each empty line counts.
+        let is_content = part.starts_with("\nGET / ") || part.starts_with("GET / ");
+        assert!(part.starts_with("Lesson ") || is_content, "{part}");
     }
 }

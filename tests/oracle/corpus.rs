@@ -12,6 +12,8 @@ use std::fmt::Display;
 use std::fs;
 use std::panic;
 use std::path::{Path, PathBuf};
+use std::sync::Mutex;
+use std::thread;
 
 use openkitchen::Transcript;
 use openkitchen::transcript::{Item, Side};
@@ -111,13 +113,22 @@ fn every_property_holds_for_the_corpus() {
 
 #[test]
 fn every_property_holds_for_every_exchange_and_lesson() {
-    let pages = pages();
-    let faults = pages.iter().flat_map(|page| ALL.map(|(name, _)| (page, name)));
-    let faults = faults.flat_map(|(page, name)| {
-        let inputs = inputs(page, name).into_iter();
-        inputs.filter_map(move |bytes| fault(name, &bytes, page.path.display()))
+    let (pages, faults) = (pages(), Mutex::new(Vec::new()));
+    // A thread for each property, since one of them alone takes seconds.
+    thread::scope(|scope| {
+        for (name, _) in ALL {
+            let (pages, faults) = (&pages, &faults);
+            scope.spawn(move || {
+                let found = pages.iter().flat_map(|page| {
+                    let inputs = inputs(page, name).into_iter();
+                    inputs.filter_map(move |bytes| fault(name, &bytes, page.path.display()))
+                });
+                let found: Vec<String> = found.collect();
+                faults.lock().expect("no panic under the lock").extend(found);
+            });
+        }
     });
-    assert_eq!(faults.collect::<Vec<_>>(), NONE);
+    assert_eq!(faults.into_inner().expect("no panic under the lock"), NONE);
 }
 
 #[test]

@@ -11,16 +11,20 @@
 //! Left out: the words of these meanings, which would make a chain.
 //! The words and their meanings are those of [`words`]. Next: [`pasted`](mod@super::pasted).
 
-use std::collections::HashSet;
-
 use super::remark::Remark;
 use crate::message::caret::INDENT;
-use crate::transcript::glossary::words;
+use crate::transcript::glossary::{Row, words};
 
 /// Remembers which words have been explained.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct FirstUses {
-    explained: HashSet<&'static str>,
+    unexplained: Vec<Row>,
+}
+
+impl Default for FirstUses {
+    fn default() -> FirstUses {
+        FirstUses { unexplained: words().collect() }
+    }
 }
 
 impl FirstUses {
@@ -31,11 +35,13 @@ impl FirstUses {
         for remark in remarks {
             let Remark { span, about, text, .. } = remark.clone();
             with_words.push(remark);
-            let mut used: Vec<_> =
-                words().filter_map(|row| Some((use_of(&text, row.0)?, row))).collect();
+            let rows = self.unexplained.iter();
+            let mut used: Vec<(usize, Row)> =
+                rows.filter_map(|&row| Some((use_of(&text, row.0)?, row))).collect();
             used.sort_by_key(|&(at, _)| at);
             for (_, (word, _, meaning)) in used {
-                if !about.eq_ignore_ascii_case(word) && self.explained.insert(word) {
+                if !about.eq_ignore_ascii_case(word) {
+                    self.unexplained.retain(|row| row.0 != word);
                     let text = format!("({word}: {meaning})");
                     with_words.push(Remark::new(span.clone(), text, ""));
                 }
