@@ -158,10 +158,10 @@ impl<'a, S> Request<'a, S> {
     ///     }
     /// }
     /// ```
-    /// Each segment is the name of one file or folder, and no byte is lost: two paths never become one. A
-    /// segment is none if it is `..`, `.` or empty, or has a NUL or an escaped slash (`%2F`). On Windows
-    /// neither is one that has a `\`, a `:` or another character that names cannot have, that ends in a dot or a
-    /// space, that is a device (`NUL`, `com1.txt`), or that is not UTF-8.
+    /// Each segment is the name of one file or folder, and no byte is lost: two paths never become one.
+    /// A segment is none if it is `..`, `.` or empty, or has a NUL or an escaped slash (`%2F`). On
+    /// Windows neither is one that has a `\`, a `:` or another character that names cannot have, that
+    /// ends in a dot or a space, that is a device (`NUL`, `com1.txt`), or that is not UTF-8.
     ///
     /// A slash at the end stays: the system then finds folders only. An empty rest is the folder itself.
     /// Names that begin with a dot (`.git`) are names as any other. The file system is not asked: whether

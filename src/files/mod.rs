@@ -66,13 +66,14 @@ const NOT_FOUND_PAGE: &str = "404.html";
 /// served. The directory is opened once: another one that takes its name later is not seen. (On Windows,
 /// files are opened by the path, so it is seen there.)
 ///
-/// Nothing outside of the directory is served: no `..`, no escaped slash and no NUL is a part of a name, and a
-/// symbolic link (symlink) that leads out is not followed. **Users who can write in the directory are
-/// trusted**: a hard link or a mounted file system in it may show any file. On Linux from 5.6 on the kernel
-/// itself keeps to the directory. Elsewhere on Unix, a path that links lead to is opened step by step, without
-/// links. On Windows the real path is checked before and after the file is opened, so a user who exchanges
-/// a link at just the right moments can have a file outside sent. A pipe, a device or a socket is refused and
-/// is not waited for. It is not opened either, unless it has taken the place of a file since that was asked for.
+/// Nothing outside of the directory is served: no `..`, no escaped slash and no NUL is a part of a
+/// name, and a symbolic link (symlink) that leads out is not followed. **Users who can write in the
+/// directory are trusted**: a hard link or a mounted file system in it may show any file. On Linux from
+/// 5.6 on the kernel itself keeps to the directory. Elsewhere on Unix, a path that links lead to is
+/// opened step by step, without links. On Windows the real path is checked before and after the file is
+/// opened, so a user who exchanges a link at just the right moments can have a file outside sent. A
+/// pipe, a device or a socket is refused and is not waited for. It is not opened either, unless it has
+/// taken the place of a file since that was asked for.
 ///
 /// A file that changes while it is sent is not sent to its end: the connection is closed, so the client
 /// knows that content is missing. That is so for a file that becomes shorter or longer, is written to, or

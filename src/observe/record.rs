@@ -39,10 +39,11 @@
 //! the server's is written as `server closed` too. A connection that `watch` itself has ended, at a
 //! stop for example, says so in a line of prose, and has no end and no assertion on one.
 //!
-//! Bounds: 1,000 files in the folder, 16 MiB each. Nothing is ever deleted: beyond the
-//! bounds, connections and bytes are only counted. A response that the bound cuts is completed with a
-//! number of bytes, so that the file still holds. The log has a warning when the bound is reached, and
-//! [`Recorder::finish`] returns the count. A write error is logged once, and no client loses its response by it. A slow disk does make the client wait.
+//! Bounds: 1,000 files in the folder, 16 MiB each. Nothing is ever deleted: beyond the bounds,
+//! connections and bytes are only counted. A response that the bound cuts is completed with a number of
+//! bytes, so that the file still holds. The log has a warning when the bound is reached, and
+//! [`Recorder::finish`] returns the count. A write error is logged once, and no client loses its
+//! response by it. A slow disk does make the client wait.
 //!
 //! Secrets: keys and cookies are in the file as they crossed. Only the file's owner can read it (0600);
 //! a folder that is created for it has mode 0700.  Next: `exchanges`.

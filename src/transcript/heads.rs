@@ -12,8 +12,9 @@
 //! ```
 //! Rule: a head goes from a start line to the next empty line. A start line begins with `HTTP/` or ends
 //! with ` HTTP/` DIGIT `.` DIGIT. The first line of a block is one too if it begins with a method in
-//! capital letters and ` /`: a request line may be malformed behind that. A line goes to its LF, and the CR before that is no part of it. All
-//! else in a block is content. A repeat counts as its bytes once, and left-out bytes as one letter.
+//! capital letters and ` /`: a request line may be malformed behind that. A line goes to its LF, and
+//! the CR before that is no part of it. All else in a block is content. A repeat counts as its bytes
+//! once, and left-out bytes as one letter.
 //!
 //! The rule reads one block alone. If a head is cut into two blocks, the second has no start line.
 

@@ -20,8 +20,8 @@ use super::fault::LineFault;
 use super::letters::is_raw_in_prose;
 use crate::message::fields::parse_digits;
 
-/// A line of prose: nothing that a reader cannot see, and no white space at its end. White space at its start is
-/// kept.
+/// A line of prose: nothing that a reader cannot see, and no white space at its end. White space at its
+/// start is kept.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Prose(String);
 

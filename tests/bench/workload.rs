@@ -1,6 +1,7 @@
 //! # The workloads and their goals
 //!
-//! Eleven workloads, one of them with files of three sizes. Two of them run a second time with observers, to show the cost of observing.
+//! Eleven workloads, one of them with files of three sizes. Two of them run a second time with
+//! observers, to show the cost of observing.
 
 use std::fmt::{self, Display, Formatter};
 

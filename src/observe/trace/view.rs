@@ -19,8 +19,9 @@
 //! - After events were lost, it is unknown what was shown of a message. Until the next one begins in the
 //!   same direction, bytes are only counted.
 //!
-//! Remarks that are printed once per run: why a connection is silent, that a browser requests a favicon,
-//! that fields hold secrets, that a watched server speaks TLS. The remark on a key in a target is printed each time.
+//! Remarks that are printed once per run: why a connection is silent, that a browser requests a
+//! favicon, that fields hold secrets, that a watched server speaks TLS. The remark on a key in a target
+//! is printed each time.
 
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::mem;

@@ -79,9 +79,10 @@ impl Bound {
     }
 }
 
-/// Binds these addresses, such as `127.0.0.1:5000`, `[::1]:0`, `localhost:5000` or `unix:/run/site.sock`, and
-/// listens; `default` if there is none. A name may have several addresses: all of them are bound that can be. Listeners that
-/// a service manager has opened (LISTEN_FDS) take the place of all addresses.
+/// Binds these addresses, such as `127.0.0.1:5000`, `[::1]:0`, `localhost:5000` or
+/// `unix:/run/site.sock`, and listens; `default` if there is none. A name may have several addresses:
+/// all of them are bound that can be. Listeners that a service manager has opened (LISTEN_FDS) take the
+/// place of all addresses.
 ///
 /// # Errors
 /// A sentence for the user: what happened, and which address to try.

@@ -36,7 +36,8 @@ impl PortFile<'_> {
         Ok(PortFile { path })
     }
 
-    /// Writes the names of the listeners, each on a line. Returns the file, which stays locked until it is dropped.
+    /// Writes the names of the listeners, each on a line. Returns the file, which stays locked until it
+    /// is dropped.
     ///
     /// # Errors
     /// A sentence for the user.

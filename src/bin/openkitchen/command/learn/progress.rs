@@ -6,8 +6,9 @@
 //! done a-port-opens
 //! told 9f3ac20b77d51e04
 //! ```
-//! A line with `told` is the number of an explanation that a lesson has shown. It has the names of lessons, because numbers change. It is written whole, under another name
-//! first, so a reader never sees half of it.
+//! A line with `told` is the number of an explanation that a lesson has shown. The file has the names
+//! of lessons, because numbers change. It is written whole, under another name first, so a reader never
+//! sees half of it.
 
 use std::collections::BTreeSet;
 use std::fs::{self, File};

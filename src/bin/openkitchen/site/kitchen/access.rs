@@ -161,7 +161,8 @@ impl Access {
         self.is_anywhere || (request.host().is_some_and(is_local) && fields.all(is_named))
     }
 
-    /// Answers the key of a link with the cookie and the page's key, if it is the right one, and prints the next link.
+    /// Answers the key of a link with the cookie and the page's key, if it is the right one, and prints
+    /// the next link.
     pub fn change_key(&self, key: &str) -> Response {
         let Some(keys) = &self.keys else { return Response::see_other("/kitchen") };
         let mut link = keys.link.lock().unwrap_or_else(PoisonError::into_inner);
