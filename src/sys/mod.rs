@@ -25,7 +25,7 @@
 //! poll                   waits for a connection to one of these, or for the stop
 //! getsockopt             how long a client has taken no byte (TCP_INFO)
 //! (none)                 an argument is split at a byte: likewise
-//! (none)                 a thread with a name, which std has
+//! (none)                 a thread with a name: std's, whose code is compiled once
 //! /proc, /sys            how much memory there is: files, and no calls
 //! ```
 //! This file says what each function does. The others do it, and the compiler takes those of the system
