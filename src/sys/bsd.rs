@@ -6,6 +6,7 @@ use std::fs::File;
 use std::io::{self, ErrorKind};
 use std::net::TcpStream;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 pub const RLIMIT_NOFILE: c_int = 8;
 pub const SOL_SOCKET: c_int = 0xffff;

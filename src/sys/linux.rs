@@ -322,6 +322,11 @@ mod tests {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a port");
         let mut client = TcpStream::connect(listener.local_addr().expect("a port")).expect("open");
         let (mut server, _) = listener.accept().expect("a client");
+        if time_since_sent(&server).is_none()
+            && !cfg!(any(target_arch = "x86_64", target_arch = "x86"))
+        {
+            return; // qemu knows no TCP_INFO
+        }
         server.set_nonblocking(true).expect("the option");
         let mut fill = || while server.write(&[0; 64 * 1024]).is_ok() {};
         let (since, time) = (Instant::now(), Duration::from_millis(100));
