@@ -29,7 +29,7 @@ pub trait Io: Read + Write {
     fn set_read_timeout(&mut self, time: Duration) -> io::Result<()>;
     /// Closes the writing half: the peer reads the end of the stream.
     fn half_close(&mut self) -> io::Result<()>;
-    /// Whether the client took nothing during the last write, which has waited for the write timeout.
+    /// Whether the client has taken nothing for the write timeout, after a write that has waited so long.
     fn is_stalled(&self) -> bool {
         false
     }
@@ -49,8 +49,7 @@ impl Io for &TcpStream {
 
     fn is_stalled(&self) -> bool {
         let limit = self.write_timeout().ok().flatten().unwrap_or(Duration::MAX);
-        // At the start of the write the client may still have had room for a little.
-        sys::time_since_sent(self).is_some_and(|time| time > limit - limit / 10)
+        sys::time_since_sent(self).is_some_and(|time| time >= limit)
     }
 
     fn reset_at_end(&mut self, time: Duration, is_stopping: &dyn Fn() -> bool) -> io::Result<()> {

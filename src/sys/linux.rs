@@ -27,6 +27,9 @@ pub const ELOOP: c_int = 40;
 pub const ENOBUFS: c_int = 105;
 pub const O_NONBLOCK: c_int = 0o4000;
 /// `nfds_t`.
+#[cfg(target_os = "android")]
+pub type PollCount = c_uint;
+#[cfg(not(target_os = "android"))]
 pub type PollCount = c_ulong;
 
 /// `rlim_t`: 64 bits wide in musl (from which OpenHarmony's library comes), also where a `long` has 32.
