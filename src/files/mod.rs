@@ -64,7 +64,8 @@ const NOT_FOUND_PAGE: &str = "404.html";
 ///
 /// Plain files below the directory, with every name except those that begin with a dot; `.well-known` is
 /// served. The directory is opened once: another one that takes its name later is not seen. (On Windows,
-/// files are opened by the path, so it is seen there.)
+/// files are opened by the path, so it is seen there. Where there is no /proc, as on macOS, paths are looked
+/// up in it, so it may hide files; none of its own is sent.)
 ///
 /// Nothing outside of the directory is served: no `..`, no escaped slash and no NUL is a part of a
 /// name, and a symbolic link (symlink) that leads out is not followed. **Users who can write in the
