@@ -31,6 +31,7 @@ use crate::message::framing::Framing;
 use crate::message::head::{Head, Version};
 use crate::message::persistence::Persistence;
 use crate::message::refusal::{Refusal, Refused, Rule};
+use crate::sys::peer_name;
 
 /// How the HTTP server serves or rejects an accepted connection.
 impl<S: Sync> Serve for Service<'_, S> {
@@ -250,7 +251,7 @@ impl<'a, S: Sync, L: Io> Connection<'a, S, L> {
         let warns = refusal.is_not_http()
             && self.service.warned.fetch_or(bit, Ordering::Relaxed) & bit == 0;
         let level = if warns { Level::Warn } else { Level::Info };
-        log!(level, "connection {number} from {peer}: {why} ({clause})");
+        log!(level, "connection {number} from {}: {why} ({clause})", peer_name(peer));
     }
 
     /// Answers a connection past the limit with 503, and closes it. Of the request, only the method is

@@ -201,7 +201,7 @@ impl<S> Service<'_, S> {
             info!(
                 target: "access",
                 "{} \"{} {}\" {} {} bytes in, {:.1} ms",
-                identity.peer,
+                sys::peer_name(identity.peer),
                 answered.method,
                 Visible(answered.target.as_bytes()),
                 answered.status.code(),

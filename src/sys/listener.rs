@@ -20,9 +20,19 @@ pub const NO_ADDRESS: SocketAddr = SocketAddr::V4(SocketAddrV4::new(Ipv4Addr::UN
 /// What begins the name of a Unix socket, such as `unix:/run/site.sock`.
 pub const UNIX_PREFIX: &str = "unix:";
 
-/// A client's address, for people.
+/// A client's name, for people: its address and port, or `a Unix socket`.
 pub fn peer_name(peer: SocketAddr) -> String {
-    if peer == NO_ADDRESS { "a Unix socket".to_owned() } else { peer.to_string() }
+    match peer_ip(peer) {
+        _ if peer == NO_ADDRESS => "a Unix socket".to_owned(),
+        IpAddr::V4(ip) => format!("{ip}:{}", peer.port()),
+        IpAddr::V6(_) => peer.to_string(),
+    }
+}
+
+/// A client's IP address. A listener for both versions gives an IPv4 client an IPv6 address
+/// (`::ffff:127.0.0.1`): here it is the IPv4 address.
+pub fn peer_ip(peer: SocketAddr) -> IpAddr {
+    peer.ip().to_canonical()
 }
 
 /// Connects to the Unix socket with this path.
@@ -160,5 +170,23 @@ impl Listener {
 impl From<TcpListener> for Listener {
     fn from(listener: TcpListener) -> Listener {
         Listener(ListenerKind::Tcp(listener))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_client_has_one_name_at_each_listener() {
+        for (peer, name) in [
+            ("127.0.0.1:5", "127.0.0.1:5"),
+            ("[::ffff:127.0.0.1]:5", "127.0.0.1:5"),
+            ("[::1]:5", "[::1]:5"),
+            ("[fe80::1%2]:5", "[fe80::1%2]:5"),
+            ("0.0.0.0:0", "a Unix socket"),
+        ] {
+            assert_eq!(peer_name(peer.parse().expect(peer)), name);
+        }
     }
 }

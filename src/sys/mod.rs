@@ -91,7 +91,7 @@ mod unix_socket;
 
 mod listener;
 
-pub use listener::{Listener, NO_ADDRESS, UNIX_PREFIX, connect_path, peer_name};
+pub use listener::{Listener, NO_ADDRESS, UNIX_PREFIX, connect_path, peer_ip, peer_name};
 pub use system::StopSignals;
 
 /// A signal so soon after the first one is the same request to stop. `timeout` sends SIGTERM twice, to its
