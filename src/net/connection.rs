@@ -60,9 +60,9 @@ impl<S: Sync> Serve for Service<'_, S> {
 }
 
 /// One client's connection, and what the server knows of it.
-pub(super) struct Connection<'a, S: 'static, L> {
+pub(super) struct Connection<'a, S: 'static, I> {
     service: &'a Service<'a, S>,
-    transport: Transport<'a, L>,
+    transport: Transport<'a, I>,
     identity: Identity,
     /// Says whether the connection waits for a request: then another thread may close it.
     idle: &'a IdleMark,
@@ -90,14 +90,14 @@ const REJECTED_METHOD_WAIT: Duration = Duration::from_millis(50);
 /// is shorter than for other connections.
 const LINGER_REJECTED: Duration = Duration::from_secs(1);
 
-impl<'a, S: Sync, L: Io> Connection<'a, S, L> {
+impl<'a, S: Sync, I: Io> Connection<'a, S, I> {
     pub fn new(
         service: &'a Service<'a, S>,
-        io: L,
+        io: I,
         identity: Identity,
         idle: &'a IdleMark,
         buffers: &'a mut Buffers,
-    ) -> Connection<'a, S, L> {
+    ) -> Connection<'a, S, I> {
         let transport = Transport::new(io, buffers, &service.memory, service.limits.idle_timeout);
         Connection { service, transport, identity, idle, has_served: false }
     }
@@ -121,7 +121,7 @@ impl<'a, S: Sync, L: Io> Connection<'a, S, L> {
 
     /// Reads the start of the next request. `None` when there is no next request: the client has closed,
     /// was silent for the idle timeout, or was refused and answered; or the server is stopping.
-    fn next(&mut self) -> io::Result<Option<Exchange<'_, 'a, S, L>>> {
+    fn next(&mut self) -> io::Result<Option<Exchange<'_, 'a, S, I>>> {
         match self.read_start() {
             Ok(None) => Ok(None),
             Ok(Some(start)) => {

@@ -135,8 +135,8 @@ impl Buffers {
 }
 
 /// An [`Io`] with buffers and deadlines.
-pub(crate) struct Transport<'a, L> {
-    io: L,
+pub(crate) struct Transport<'a, I> {
+    io: I,
     /// Holds the bytes that were received and not consumed, from `start` to `end`.
     input: &'a mut Vec<u8>,
     start: usize,
@@ -158,15 +158,15 @@ pub(crate) struct Transport<'a, L> {
     content_start: u64,
 }
 
-impl<'a, L: Io> Transport<'a, L> {
+impl<'a, I: Io> Transport<'a, I> {
     /// `io` must have a read timeout of `idle_timeout`. Bytes that an earlier connection left in the
     /// buffers are not seen here.
     pub fn new(
-        io: L,
+        io: I,
         buffers: &'a mut Buffers,
         memory: &'a Memory,
         idle_timeout: Duration,
-    ) -> Transport<'a, L> {
+    ) -> Transport<'a, I> {
         let Buffers { input, output: out } = buffers;
         out.clear();
         let (start, end, timeout, is_shut) = (0, 0, sys::read_slice(idle_timeout), false);
@@ -356,7 +356,7 @@ impl<'a, L: Io> Transport<'a, L> {
 
     /// Both directions themselves, past the buffers, and the count of bytes that were sent: for what is
     /// sent in steps.
-    pub fn io(&mut self) -> (&mut L, &mut u64) {
+    pub fn io(&mut self) -> (&mut I, &mut u64) {
         (&mut self.io, &mut self.sent)
     }
 
