@@ -60,7 +60,7 @@ impl Directory {
     /// Opens the directory itself.
     pub fn at(path: &Path) -> io::Result<Directory> {
         let path = path.canonicalize()?;
-        let handle = sys::open_at_once(&path)?;
+        let handle = sys::open_nonblocking(&path)?;
         if !handle.metadata()?.is_dir() {
             return Err(ErrorKind::NotADirectory.into());
         }
@@ -164,7 +164,7 @@ impl Directory {
         if is_hidden(below) {
             return Err(ErrorKind::NotFound.into());
         }
-        let file = sys::open_at_once(&real)?;
+        let file = sys::open_nonblocking(&real)?;
         let is_it = real_path()? == real && sys::is_same_file(&file, &real)?;
         is_it.then_some(file).ok_or(ErrorKind::NotFound.into())
     }

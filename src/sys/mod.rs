@@ -289,8 +289,8 @@ pub fn open_beneath(folder: &File, path: &Path) -> io::Result<File> {
 ///
 /// # Errors
 /// The system's error.
-pub fn open_at_once(path: &Path) -> io::Result<File> {
-    system::open_at_once(path)
+pub fn open_nonblocking(path: &Path) -> io::Result<File> {
+    system::open_nonblocking(path)
 }
 
 /// Whether an error of opening a file says that the path leads to none: to a socket or a device that is

@@ -104,7 +104,7 @@ pub fn path_of(_: &File) -> Option<PathBuf> {
     None
 }
 
-pub fn open_at_once(path: &Path) -> io::Result<File> {
+pub fn open_nonblocking(path: &Path) -> io::Result<File> {
     File::open(path)
 }
 

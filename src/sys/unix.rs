@@ -142,7 +142,7 @@ fn columns(terminal: BorrowedFd<'_>) -> Option<usize> {
     (result == 0 && size.columns > 0).then(|| usize::from(size.columns))
 }
 
-pub fn open_at_once(path: &Path) -> io::Result<File> {
+pub fn open_nonblocking(path: &Path) -> io::Result<File> {
     OpenOptions::new().read(true).custom_flags(O_NONBLOCK).open(path)
 }
 

@@ -78,13 +78,13 @@ fn result_of(returned: c_int) -> io::Result<()> {
     if returned == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
 }
 
-pub fn open_at_once(path: &Path) -> io::Result<File> {
+pub fn open_nonblocking(path: &Path) -> io::Result<File> {
     // A folder is opened only with this flag.
     OpenOptions::new().read(true).custom_flags(FILE_FLAG_BACKUP_SEMANTICS).open(path)
 }
 
 pub fn is_same_file(file: &File, path: &Path) -> io::Result<bool> {
-    Ok(identity(file)? == identity(&open_at_once(path)?)?)
+    Ok(identity(file)? == identity(&open_nonblocking(path)?)?)
 }
 
 /// The numbers of a volume and of a file on it: two files that are open have the same if they are one.
