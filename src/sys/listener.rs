@@ -1,7 +1,8 @@
 //! # A listening socket: of TCP, or a Unix socket
 //!
-//! A Unix socket (Unix domain socket, AF_UNIX) has a path in place of an address, so the permissions of its
-//! folder say which users of this machine may connect. std has a type of its own for it, on Unix only.
+//! A Unix socket (Unix domain socket, AF_UNIX) has a path in place of an address, so the permissions
+//! of its directory say which users of this machine may connect. std has a type of its own for it, on
+//! Unix only.
 //!
 //! A connection is a [`TcpStream`] in both cases. On Unix that is a descriptor, and to read, to write, to shut
 //! and to set timeouts are the same calls for both. Its peer has no address: [`NO_ADDRESS`] stands there.
@@ -51,9 +52,9 @@ pub fn connect_path(path: &Path) -> io::Result<TcpStream> {
 /// use openkitchen::{Listener, Server};
 ///
 /// let tcp = Listener::from(TcpListener::bind("127.0.0.1:0")?);
-/// # let folder = std::env::temp_dir();
+/// # let directory = std::env::temp_dir();
 /// # #[cfg(unix)] {
-/// let unix = Listener::bind_path(folder.join(format!("kitchen-{}.sock", std::process::id())))?;
+/// let unix = Listener::bind_path(directory.join(format!("kitchen-{}.sock", std::process::id())))?;
 /// let server = Server::from_listeners(vec![tcp, unix]);
 /// # }
 /// # Ok::<(), std::io::Error>(())
@@ -66,9 +67,10 @@ pub(super) enum ListenerKind {
 }
 
 impl Listener {
-    /// Binds a Unix socket to this path, and listens with std's backlog. Every user who may enter the folder
-    /// may connect: the file has the mode 0666. Users who can write in the folder are trusted. The file is
-    /// removed when the listener is dropped, and a stale one, which a killed process has left, is replaced.
+    /// Binds a Unix socket to this path, and listens with std's backlog. Every user who may enter the
+    /// directory may connect: the file has the mode 0666. Users who can write in the directory are
+    /// trusted. The file is removed when the listener is dropped, and a stale one, which a killed process
+    /// has left, is replaced.
     ///
     /// # Errors
     /// A server listens at the path, or the path is another file (both `AddrInUse`); the path is empty, or the

@@ -13,12 +13,12 @@
 //! ioctl                  the bytes that have not arrived yet; the width of a terminal
 //! signal                 SIGTERM, SIGHUP and Ctrl-C stop the server; SIGXFSZ does not end it
 //! SetConsoleCtrlHandler  the same on Windows
-//! mkdir, open            folders and files for their owner alone: std has them on Unix only
+//! mkdir, open            directories and files for their owner alone: std has them on Unix only
 //! getrandom              a random number: std uses it for its hash tables alone
 //! getrandom              random bytes for a secret, or /dev/urandom; on Windows ProcessPrng
 //! fstat, stat            whether a path leads to an open file: likewise
 //! dup                    a listening socket as a `TcpStream`: likewise
-//! openat2                a file below a folder, where no link leads out of the folder
+//! openat2                a file below a directory, where no link leads out of the directory
 //! openat                 the same step by step, where no link is followed
 //! open                   a file that may be a pipe, without waiting for its other end
 //! fcntl, getsockopt      the listeners that a service manager has passed (LISTEN_FDS)
@@ -42,7 +42,7 @@
 //! unix_socket, no_unix_socket  the second, where std has it, and elsewhere
 //! ```
 //! A declaration that is wrong for a system compiles there too, and may overwrite memory. So `make
-//! systems` runs the tests of this folder for every system that it can run.
+//! systems` runs the tests of this directory for every system that it can run.
 
 mod memory;
 
@@ -220,17 +220,17 @@ pub fn split_at_equals(argument: &OsStr) -> Option<(&OsStr, &OsStr)> {
     system::split_at_equals(argument)
 }
 
-/// Creates a folder that only its owner may enter, and the missing folders above it. On Windows they
-/// have the access rights of the folder above them.
+/// Creates a directory that only its owner may enter, and the missing directories above it. On Windows
+/// they have the access rights of the directory above them.
 ///
 /// # Errors
 /// The system's error.
-pub fn create_private_folder(path: &Path) -> io::Result<()> {
-    system::create_private_folder(path)
+pub fn create_private_directory(path: &Path) -> io::Result<()> {
+    system::create_private_directory(path)
 }
 
 /// Creates a file that only its owner may read, where there is none. On Windows it has the access
-/// rights of its folder.
+/// rights of its directory.
 ///
 /// # Errors
 /// The system's error; `AlreadyExists` where there is a file.
@@ -274,18 +274,18 @@ pub fn is_same_file(file: &File, path: &Path) -> io::Result<bool> {
     system::is_same_file(file, path)
 }
 
-/// Opens what this relative path names below an open folder, for reading. The kernel refuses the path if
-/// a link or a `..` in it leads out of the folder. It does not wait for the other end of a pipe.
+/// Opens what this relative path names below an open directory, for reading. The kernel refuses the path
+/// if a link or a `..` in it leads out of the directory. It does not wait for the other end of a pipe.
 ///
 /// # Errors
-/// The system's error. `CrossesDevices` (EXDEV): the path leads out of the folder, or has a link with an
-/// absolute path. `WouldBlock`: another program has a lease on the file. `Unsupported`: only Linux has such a
-/// call, from version 5.6 on, and a sandbox may forbid it.
-pub fn open_beneath(folder: &File, path: &Path) -> io::Result<File> {
-    system::open_beneath(folder, path)
+/// The system's error. `CrossesDevices` (EXDEV): the path leads out of the directory, or has a link with
+/// an absolute path. `WouldBlock`: another program has a lease on the file. `Unsupported`: only Linux has
+/// such a call, from version 5.6 on, and a sandbox may forbid it.
+pub fn open_beneath(directory: &File, path: &Path) -> io::Result<File> {
+    system::open_beneath(directory, path)
 }
 
-/// Opens a file or a folder for reading. It does not wait for the other end of a pipe.
+/// Opens a file or a directory for reading. It does not wait for the other end of a pipe.
 ///
 /// # Errors
 /// The system's error.

@@ -77,7 +77,7 @@ pub fn split_at_equals(argument: &OsStr) -> Option<(&OsStr, &OsStr)> {
     Some((OsStr::new(name), OsStr::new(value)))
 }
 
-pub fn create_private_folder(path: &Path) -> io::Result<()> {
+pub fn create_private_directory(path: &Path) -> io::Result<()> {
     DirBuilder::new().recursive(true).create(path)
 }
 

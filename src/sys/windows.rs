@@ -21,7 +21,7 @@ use super::REPEAT_TIME;
 mod other;
 
 pub use other::{
-    as_stream, catch_sigxfsz, create_private_file, create_private_folder, file_state,
+    as_stream, catch_sigxfsz, create_private_directory, create_private_file, file_state,
     inherited_listeners, is_inherited, limit_malloc_arenas, open_beneath, open_without_links,
     path_of, raise_descriptor_limit, reap_orphans, split_at_equals, time_since_sent,
     unacknowledged, use_batch_scheduling, wait_for_connection,
@@ -79,7 +79,7 @@ fn result_of(returned: c_int) -> io::Result<()> {
 }
 
 pub fn open_nonblocking(path: &Path) -> io::Result<File> {
-    // A folder is opened only with this flag.
+    // A directory is opened only with this flag.
     OpenOptions::new().read(true).custom_flags(FILE_FLAG_BACKUP_SEMANTICS).open(path)
 }
 
