@@ -23,7 +23,7 @@ use super::delivery::{Sent, deliver, is_one_write, memory_of};
 use super::memory::{OutOfMemory, ReservedBytes};
 use super::observer::{self, Answered};
 use super::shared::Service;
-use super::transport::{Io, LINGER, ONE_WRITE, Transport};
+use super::transport::{Io, LINGER, MAX_INPUT_AHEAD, Transport};
 use crate::message::caret::MAX_SHOWN_COLUMNS;
 use crate::message::chunked::{Decoded, Decoder};
 use crate::message::encode::{Delimiter, ResponseContext};
@@ -276,7 +276,7 @@ impl<'c, 'a, S: Sync, I: Io> Exchange<'c, 'a, S, I> {
                     // A client that has sent much may send as much again: with a larger buffer it
                     // takes fewer reads.
                     let expected = decoder.data_left().max(content.len() as u64);
-                    let expected = expected.min(ONE_WRITE as u64) as usize;
+                    let expected = expected.min(MAX_INPUT_AHEAD as u64) as usize;
                     self.transport.reserve(self.length + expected)?;
                     // The length is unknown, so the time grows with what has arrived.
                     let time_budget = self.service.limits.time_budget(content.len() as u64);

@@ -72,8 +72,13 @@ impl Io for &TcpStream {
 /// is consumed.
 const SMALL_INPUT: usize = FREE_BYTES;
 
-/// Bytes of an output buffer that is kept for the next exchange. A larger one is freed. An input
-/// buffer that has to grow gets at least as many.
+/// Bytes of an input buffer that has to grow, at least.
+const MIN_LARGE_INPUT: usize = 16 * 1024;
+
+/// Bytes up to which the input buffer grows before they arrive.
+pub(super) const MAX_INPUT_AHEAD: usize = 64 * 1024;
+
+/// Bytes of an output buffer that is kept for the next exchange. A larger one is freed.
 pub(super) const MAX_KEPT_OUTPUT: usize = 16 * 1024;
 
 /// Bytes of content that share a write with the head. To copy them costs less than a second system
@@ -257,7 +262,7 @@ impl<'a, I: Io> Transport<'a, I> {
             return Ok(());
         }
         self.reserved.grow(bytes)?;
-        self.grow(bytes.min(ONE_WRITE))
+        self.grow(bytes.min(MAX_INPUT_AHEAD))
     }
 
     /// Reads once and appends what arrived. Waits until the deadline, or for the idle timeout where
@@ -433,7 +438,7 @@ pub(super) fn send(
 
 /// Bytes of a buffer that is larger than this many bytes that wait in it.
 fn larger(waiting: usize) -> usize {
-    (2 * waiting).max(MAX_KEPT_OUTPUT)
+    (2 * waiting).max(MIN_LARGE_INPUT)
 }
 
 #[cfg(test)]
