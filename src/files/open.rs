@@ -1,4 +1,4 @@
-//! # Opens a file below the directory, and no other
+//! # Opens a file below the directory, and no other: no path traversal
 //!
 //! ```text
 //! Linux    openat2: the kernel follows links, but not out of the directory
@@ -209,7 +209,8 @@ pub(super) enum Failure {
     NotFound,
     /// The system does not let this process read it, or it is no plain file.
     Forbidden,
-    /// The system lacks descriptors or memory for now, or too many ask for a listing.
+    /// The system lacks descriptors or memory for now, another program does not end its lease on the
+    /// file, or too many ask for a listing.
     Shortage,
     /// The system fails: the disk, for example.
     Broken,

@@ -78,9 +78,9 @@ const GREETING_BYTES: usize = 16;
 /// gets a response after this time.
 const BLANK_LINE_TIMEOUT: Duration = Duration::from_secs(1);
 
-/// Connections past the limit (max connections) whose 503 is awaited by a thread at one time, since the limit
-/// exists to bound the threads. Further ones get it at once and are closed, so a client that has not sent its
-/// request yet may miss it.
+/// Threads that may reject a connection past the limit (max connections) at one time: each waits for the
+/// method and lingers, and the limit exists to bound the threads. Further connections get the 503 without
+/// a wait and are closed, so a client that has not sent its request yet may miss it.
 const MAX_REJECTING: usize = 16;
 
 /// Time for which a rejected connection may still send the method of its request. Most send it at once.
@@ -147,8 +147,8 @@ impl<'a, S: Sync, I: Io> Connection<'a, S, I> {
     }
 
     /// Reads until a head is complete. One deadline holds for the whole head (the head timeout,
-    /// `Limits::head_timeout`): with a timeout for each read, a client that sends a byte now and then could
-    /// hold a thread for ever.
+    /// `Limits::head_timeout`): with a timeout for each read, a client that sends a byte now and then
+    /// (slowloris) could hold a thread for ever.
     fn read_head(&mut self) -> Result<Option<Head>, ReadError> {
         let limits = self.service.limits;
         let (mut since, mut tried) = (None, 0);

@@ -10,6 +10,10 @@
 //! A thread waits here while the client takes the bytes. A slow client must not hold it for ever: the
 //! connection is closed if the client takes no byte for the write timeout, or not all of a response (of
 //! one chunk, in a stream) within [`Limits::time_budget`].
+//!
+//! A file is a sized reader too: it is read into a buffer and written from there, without sendfile(2). So
+//! its first bytes share a write with the head, observers see each byte, and the last bytes are sent only
+//! if the file has not changed.
 //! Next: [`steps`](super::steps).
 
 use std::any::Any;

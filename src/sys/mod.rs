@@ -14,18 +14,19 @@
 //! signal                 SIGTERM, SIGHUP and Ctrl-C stop the server; SIGXFSZ does not end it
 //! SetConsoleCtrlHandler  the same on Windows
 //! mkdir, open            directories and files for their owner alone: std has them on Unix only
-//! getrandom              a random number: std uses it for its hash tables alone
+//! fstat, stat            whether a path leads to an open file: std has it on Unix only
+//! dup                    a listening socket as a `TcpStream`: std has it on Unix only
 //! getrandom              random bytes for a secret, or /dev/urandom; on Windows ProcessPrng
-//! fstat, stat            whether a path leads to an open file: likewise
-//! dup                    a listening socket as a `TcpStream`: likewise
 //! openat2                a file below a directory, where no link leads out of the directory
 //! openat                 the same step by step, where no link is followed
 //! open                   a file that may be a pipe, without waiting for its other end
-//! fcntl, getsockopt      the listeners that a service manager has passed (LISTEN_FDS)
+//! fcntl, getsockopt      the listeners of a service manager: socket activation (LISTEN_FDS)
 //! poll                   waits for a connection to one of these, or for the stop
-//! getsockopt             how long a client has taken no byte (TCP_INFO)
-//! (none)                 an argument is split at a byte: likewise
+//! getsockopt             how long ago bytes were sent last (TCP_INFO)
+//! (none)                 a random number for a name: std makes one for each hash table
+//! (none)                 an argument is split at a byte: std has it on Unix only
 //! (none)                 a thread with a name: std's, whose code is compiled once
+//! /proc/self/fd          a path to an open file, whatever its name is: a file, and no call
 //! /proc, /sys            how much memory there is: files, and no calls
 //! ```
 //! This file says what each function does. The others do it, and the compiler takes those of the system
@@ -197,8 +198,9 @@ pub fn unacknowledged(stream: &TcpStream) -> usize {
     system::unacknowledged(stream)
 }
 
-/// How long no byte was sent on this socket, because the client takes none: its receive buffer is full. `None`
-/// for a Unix socket, and on systems other than Linux.
+/// How long ago the system sent bytes on this socket last, for the first time or again (TCP_INFO,
+/// tcpi_last_data_sent). While a write waits, the client has taken nothing for about so long: its receive
+/// buffer is full, or it does not answer. `None` for a Unix socket, and on systems other than Linux.
 pub fn time_since_sent(stream: &TcpStream) -> Option<Duration> {
     system::time_since_sent(stream)
 }
@@ -338,8 +340,9 @@ pub struct FileState {
     pub attributes: [u64; 4],
 }
 
-/// The listening sockets that a service manager has opened for this process (LISTEN_FDS, LISTEN_PID). Their
-/// backlog is the manager's. They are returned once: later calls return none, as on Windows.
+/// The listening sockets that a service manager has opened for this process (socket activation:
+/// LISTEN_FDS, LISTEN_PID). Their backlog is the manager's. They are returned once: later calls return
+/// none, as on Windows.
 ///
 /// # Errors
 /// One of them is not there, or is no listening socket of TCP or with a path; or a variable is no number.
@@ -353,8 +356,8 @@ pub fn is_inherited(listener: &Listener) -> bool {
     system::is_inherited(listener)
 }
 
-/// Waits until there is a connection to accept, or a byte to read from the pipe. Returns at once where
-/// [`is_inherited`] is always false.
+/// Waits in poll(2) until there is a connection to accept, or a byte to read from the pipe. Returns at
+/// once where [`is_inherited`] is always false.
 ///
 /// # Errors
 /// The system's error, also if a signal came.
