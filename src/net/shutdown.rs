@@ -114,8 +114,9 @@ impl<T: Serve> Shared<'_, T> {
 
     /// Accepts the connections that wait in the backlog, serves each on a thread of its own, and ends
     /// the `accept` of every worker. The kernel has completed these connections, so they must be
-    /// answered: those of a service manager's listener too, for as long. To shut the listener resets those
-    /// that are left in the backlog, so it comes last.
+    /// answered, also from a service manager's listener: all that are accepted within
+    /// [`ACCEPT_PENDING_TIME`]. To shut the listener resets those that are left in the backlog, so it comes
+    /// last.
     fn accept_pending<'scope>(&'scope self, scope: &'scope Scope<'scope, '_>, acceptor: &Acceptor) {
         if let Err(error) = acceptor.listener.set_nonblocking(true) {
             warn!("connections in the backlog may be reset: {error}");
