@@ -1,4 +1,4 @@
-//! # Conditional requests: does the client have this state of the file already?
+//! # Conditional requests (ETag, Last-Modified): does the client have this state of the file already?
 //!
 //! ```text
 //! 1  If-Match              no tag is the file's: 412       wins over 2
@@ -9,19 +9,19 @@
 //! ```
 //! Rule: RFC 9110 section 13.2.2, which gives this order. An invalid date is ignored, and so is a field that
 //! stands twice and can stand once only. If-None-Match compares weakly, If-Match and If-Range strongly
-//! (section 8.8.3.2). Next: [`range`](super::range).
+//! (section 8.8.3.2). Next: [`range`].
 
 use std::fmt::Write;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use super::range::{self, Outcome};
+use super::range::{self, Wanted};
 use super::variant::Variant;
 use crate::message::date::parse_http_date;
 use crate::message::fields::{FieldLines, entity_tags};
 
 /// What identifies the state of a file, and what else conditions and ranges are compared with.
 pub(super) struct Validators {
-    /// The entity tag, a strong one, with its quotes.
+    /// The entity tag (ETag), a strong one, with its quotes.
     pub etag: String,
     /// The date of the last change in whole seconds, as Last-Modified has it. `None` if it is not known.
     pub modified: Option<SystemTime>,
@@ -32,6 +32,17 @@ pub(super) struct Validators {
     length: u64,
     /// The time of the request. It tells the century of a date whose year has two digits.
     now: SystemTime,
+}
+
+/// What the conditions of a request decide.
+#[derive(Debug)]
+pub(super) enum Outcome {
+    /// They hold: the file is sent, or a part of it.
+    Send(Wanted),
+    /// 304: the client has this state.
+    NotModified,
+    /// 412: the client wants something done to another state.
+    Failed,
 }
 
 /// The last second since 1970 that is no time of a change: archives, images of containers and reproducible
@@ -64,7 +75,7 @@ impl Validators {
         Validators { etag, modified, strong_date: modified.filter(is_strong), length, now }
     }
 
-    /// Evaluates the conditions of a GET or, if `is_get` is false, of a HEAD.
+    /// Evaluates the conditions of a GET or, if `is_get` is false, of a HEAD, and then the range.
     pub fn evaluate(&self, fields: FieldLines<'_>, is_get: bool) -> Outcome {
         let etag = self.etag.as_bytes();
         // The file's own tag is a strong one, so in a strong comparison no weak tag is equal to it.
@@ -86,7 +97,7 @@ impl Validators {
         }
         // RFC 9110 section 14.2: a range has a meaning for GET only.
         let range = fields.only("range").filter(|_| is_get && self.allows_a_range(fields));
-        range.map_or(Outcome::Whole, |value| range::wanted(value, self.length))
+        Outcome::Send(range.map_or(Wanted::Whole, |value| range::wanted(value, self.length)))
     }
 
     /// Whether If-Range has the file's tag or date (RFC 9110 section 13.1.5), or is not there. A date is
@@ -129,7 +140,10 @@ mod tests {
         let strong_date = modified.filter(|_| !is_weak_date);
         let validators = Validators { etag, modified, strong_date, length, now };
         let fields = FieldLines::new(lines.as_bytes(), &spans);
-        format!("{:?}", validators.evaluate(fields, true))
+        match validators.evaluate(fields, true) {
+            Outcome::Send(wanted) => format!("{wanted:?}"),
+            outcome => format!("{outcome:?}"),
+        }
     }
 
     const SAME: &str = "Thu, 01 Jan 1970 00:01:40 GMT";

@@ -27,8 +27,8 @@ pub(crate) mod open;
 pub(crate) mod variant;
 pub(crate) mod conditions;
 pub(crate) mod range;
-pub(crate) mod listing;
 pub(crate) mod media_type;
+pub(crate) mod listing;
 
 use std::io::{self, ErrorKind, Read, Seek, SeekFrom};
 use std::path::{Component, Path, PathBuf};
@@ -41,11 +41,11 @@ use crate::message::response::{BadField, Response};
 use crate::message::status::Status;
 use crate::request::Request;
 use crate::sys;
-use conditions::Validators;
+use conditions::{Outcome, Validators};
 use listing::Listings;
 use media_type::MediaTypes;
 use open::{Directory, Failure, OpenFile, is_hidden, shown};
-use range::Outcome;
+use range::Wanted;
 use variant::Variant;
 
 /// The file that stands for a directory.
@@ -64,7 +64,8 @@ const NOT_FOUND_PAGE: &str = "404.html";
 ///
 /// Plain files below the directory, with every name except those that begin with a dot; `.well-known` is
 /// served. The directory is opened once: another one that takes its name later is not seen. (On Windows,
-/// files are opened by the path, so it is seen there.)
+/// files are opened by the path, so it is seen there. Where there is no /proc, as on macOS, paths are looked
+/// up in it, so it may hide files; none of its own is sent.)
 ///
 /// Nothing outside of the directory is served: no `..`, no escaped slash and no NUL is a part of a
 /// name, and a symbolic link (symlink) that leads out is not followed. **Users who can write in the
@@ -195,11 +196,11 @@ impl Files {
         let validators = Validators::of(&variant, SystemTime::now());
         let (length, coding, vary) = (variant.file.state.length, variant.coding, variant.vary);
         match validators.evaluate(request.field_lines(), request.method() == Method::Get) {
-            Outcome::Whole => {
+            Outcome::Send(Wanted::Whole) => {
                 let whole = self.content(length, variant);
                 self.validated(whole, &validators).field("Accept-Ranges", "bytes")
             }
-            Outcome::Part(range) => {
+            Outcome::Send(Wanted::Part(range)) => {
                 if let Err(error) = (&variant.file.handle).seek(SeekFrom::Start(range.start)) {
                     return failure(Failure::of(&error, &variant.file.path));
                 }
@@ -209,7 +210,7 @@ impl Files {
                     .field("Content-Range", &content_range)
                     .status(Status::PARTIAL_CONTENT)
             }
-            Outcome::BeyondTheEnd => Response::text("the file ends before the range")
+            Outcome::Send(Wanted::BeyondTheEnd) => Response::text("the file ends before the range")
                 .status(Status::RANGE_NOT_SATISFIABLE)
                 .field("Content-Range", &format!("bytes */{length}"))
                 .optional_field("Vary", vary),

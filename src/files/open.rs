@@ -1,4 +1,4 @@
-//! # Opens a file below the directory, and no other
+//! # Opens a file below the directory, and no other: no path traversal
 //!
 //! ```text
 //! Linux    openat2: the kernel follows links, but not out of the directory
@@ -34,10 +34,12 @@ const PAUSES: [u64; 10] = [1, 2, 4, 8, 16, 32, 64, 128, 256, 512];
 /// A directory below which files are opened.
 #[derive(Debug)]
 pub(super) struct Directory {
-    /// The real path.
+    /// The real path that it had when it was opened.
     path: PathBuf,
     /// The directory itself. It stays the same where another one takes its name.
     handle: File,
+    /// A path that leads to the handle, whatever the directory's name is by now. `None` without /proc.
+    path_of_handle: Option<PathBuf>,
     /// A cache of paths that led to no special file when the system was asked: the hash of each path, in
     /// the slot that the hash names. Most requests are for one of these paths, and save a system call.
     not_special: [AtomicU64; CACHED_PATHS],
@@ -58,11 +60,14 @@ impl Directory {
     /// Opens the directory itself.
     pub fn at(path: &Path) -> io::Result<Directory> {
         let path = path.canonicalize()?;
-        let handle = sys::open_at_once(&path)?;
+        let handle = sys::open_nonblocking(&path)?;
         if !handle.metadata()?.is_dir() {
             return Err(ErrorKind::NotADirectory.into());
         }
-        Ok(Directory { path, handle, not_special: [const { AtomicU64::new(0) }; CACHED_PATHS] })
+        let leads_to_it = |path: &PathBuf| sys::is_same_file(&handle, path).unwrap_or(false);
+        let path_of_handle = sys::path_of(&handle).filter(leads_to_it);
+        let not_special = [const { AtomicU64::new(0) }; CACHED_PATHS];
+        Ok(Directory { path, handle, path_of_handle, not_special })
     }
 
     /// Opens the plain file to which a relative path leads.
@@ -124,12 +129,18 @@ impl Directory {
         if slot.load(Ordering::Relaxed) == hash {
             return false;
         }
-        let metadata = fs::metadata(self.path.join(relative));
+        let metadata = fs::metadata(self.path_by_now().join(relative));
         let is_special = metadata.is_ok_and(|metadata| !metadata.is_file() && !metadata.is_dir());
         if !is_special {
             slot.store(hash, Ordering::Relaxed);
         }
         is_special
+    }
+
+    /// A path that leads to the directory. Without /proc it is the one of its opening, which may lead to
+    /// another directory by now.
+    fn path_by_now(&self) -> &Path {
+        self.path_of_handle.as_ref().unwrap_or(&self.path)
     }
 
     /// The slot of a path in the cache, and the hash of the path.
@@ -140,9 +151,11 @@ impl Directory {
 
     /// Opens a file or a directory where the system does not keep to the directory.
     fn open_real_path(&self, relative: &Path) -> io::Result<File> {
-        let real_path = || self.path.join(relative).canonicalize();
+        let real_path = || self.path_by_now().join(relative).canonicalize();
         let real = real_path()?;
-        let below = real.strip_prefix(&self.path).map_err(|_| ErrorKind::NotFound)?;
+        let renamed = self.path_of_handle.as_ref().map(|path| path.canonicalize()).transpose()?;
+        let directory = renamed.as_ref().unwrap_or(&self.path);
+        let below = real.strip_prefix(directory).map_err(|_| ErrorKind::NotFound)?;
         match sys::open_without_links(&self.handle, or_itself(below)) {
             Err(error) if error.kind() == ErrorKind::Unsupported => {}
             opened => return opened,
@@ -151,7 +164,7 @@ impl Directory {
         if is_hidden(below) {
             return Err(ErrorKind::NotFound.into());
         }
-        let file = sys::open_at_once(&real)?;
+        let file = sys::open_nonblocking(&real)?;
         let is_it = real_path()? == real && sys::is_same_file(&file, &real)?;
         is_it.then_some(file).ok_or(ErrorKind::NotFound.into())
     }
@@ -196,7 +209,8 @@ pub(super) enum Failure {
     NotFound,
     /// The system does not let this process read it, or it is no plain file.
     Forbidden,
-    /// The system lacks descriptors or memory for now, or too many ask for a listing.
+    /// The system lacks descriptors or memory for now, another program does not end its lease on the
+    /// file, or too many ask for a listing.
     Shortage,
     /// The system fails: the disk, for example.
     Broken,
@@ -293,6 +307,32 @@ mod tests {
             symlink(null, public.join("null")).unwrap();
             assert!(opened("null").is_err());
             fs::remove_file(public.join("null")).unwrap();
+        }
+        fs::remove_dir_all(whole).unwrap();
+    }
+
+    #[cfg(target_os = "linux")] // it has /proc
+    #[test]
+    fn both_ways_to_open_keep_to_the_directory_where_another_one_takes_its_name() {
+        let whole = std::env::temp_dir().join(format!("openkitchen-taken-{}", std::process::id()));
+        let public = whole.join("public");
+        fs::create_dir_all(&public).unwrap();
+        fs::write(public.join("a"), "opened").unwrap();
+        symlink("a", public.join("link")).unwrap();
+        symlink(public.join("new"), public.join("absolute")).unwrap();
+        let directory = Directory::at(&public).unwrap();
+        fs::rename(&public, whole.join("renamed")).unwrap();
+        fs::create_dir(&public).unwrap();
+        fs::write(public.join("new"), "new").unwrap();
+        for open in [Directory::open_any, Directory::open_real_path] {
+            let read =
+                |path: &str| io::read_to_string(open(&directory, Path::new(path)).ok()?).ok();
+            for path in ["a", "link"] {
+                assert_eq!(read(path).as_deref(), Some("opened"), "{path}");
+            }
+            for path in ["new", "absolute"] {
+                assert_eq!(read(path), None, "{path}");
+            }
         }
         fs::remove_dir_all(whole).unwrap();
     }

@@ -70,6 +70,7 @@ pub struct Limits {
     /// `Retry-After`; if many arrive at once, a client that is late with its request may miss it.
     pub connections: usize,
     /// Head timeout: time for a complete head, from its first byte to its last. Default 10 s; 408 past it.
+    /// A client that sends a byte now and then (slowloris) holds a thread no longer.
     pub head_timeout: Duration,
     /// Time to receive a request's content, and time to send a response or one chunk of a streamed
     /// one; one second is added for each 16 KiB. Default 30 s; past it, a

@@ -79,7 +79,8 @@ const PERMIT_TIMEOUT: Duration = Duration::from_millis(20);
 
 /// Connections whose options the server sets itself, on Linux, for each listener. Later ones inherit
 /// the listener's options. Connections that were made before those were set do not have them, but
-/// they all fit in one backlog.
+/// they all fit in one backlog: so many here, and from a service manager no more, unless
+/// `net.core.somaxconn` is larger.
 const FIRST_CONNECTIONS: u64 = 4096;
 
 impl Acceptor {
@@ -88,7 +89,9 @@ impl Acceptor {
         self.accepting.load(Ordering::SeqCst) == 0
     }
 
-    /// Waits for a connection or the stop, if `accept` does not wait itself.
+    /// Waits in poll(2) for a connection or the stop, at the listener of a service manager alone. That one
+    /// is non-blocking: only a shutdown of the socket, which is the manager's too, ends an `accept` that
+    /// waits.
     fn wait_for_connection(&self) {
         let Some((reader, _)) = &self.wake_pipe else { return };
         let waited = sys::wait_for_connection(&self.listener, reader);
@@ -234,7 +237,8 @@ impl<T: Serve> Shared<'_, T> {
         let mut errors = 0;
         loop {
             // A service manager's listener stays open at a stop, so under load `accept` would return
-            // new clients for ever. They are for the next start of the service.
+            // new clients for ever. `accept_pending` accepts those of 50 ms; the others are for the next
+            // start of the service.
             if acceptor.wake_pipe.is_some() && self.connections.is_stopping() {
                 return None;
             }

@@ -31,6 +31,7 @@ use crate::message::framing::Framing;
 use crate::message::head::{Head, Version};
 use crate::message::persistence::Persistence;
 use crate::message::refusal::{Refusal, Refused, Rule};
+use crate::sys::peer_name;
 
 /// How the HTTP server serves or rejects an accepted connection.
 impl<S: Sync> Serve for Service<'_, S> {
@@ -59,9 +60,9 @@ impl<S: Sync> Serve for Service<'_, S> {
 }
 
 /// One client's connection, and what the server knows of it.
-pub(super) struct Connection<'a, S: 'static, L> {
+pub(super) struct Connection<'a, S: 'static, I> {
     service: &'a Service<'a, S>,
-    transport: Transport<'a, L>,
+    transport: Transport<'a, I>,
     identity: Identity,
     /// Says whether the connection waits for a request: then another thread may close it.
     idle: &'a IdleMark,
@@ -77,9 +78,9 @@ const GREETING_BYTES: usize = 16;
 /// gets a response after this time.
 const BLANK_LINE_TIMEOUT: Duration = Duration::from_secs(1);
 
-/// Connections past the limit (max connections) whose 503 is awaited by a thread at one time, since the limit
-/// exists to bound the threads. Further ones get it at once and are closed, so a client that has not sent its
-/// request yet may miss it.
+/// Threads that may reject a connection past the limit (max connections) at one time: each waits for the
+/// method and lingers, and the limit exists to bound the threads. Further connections get the 503 without
+/// a wait and are closed, so a client that has not sent its request yet may miss it.
 const MAX_REJECTING: usize = 16;
 
 /// Time for which a rejected connection may still send the method of its request. Most send it at once.
@@ -89,14 +90,14 @@ const REJECTED_METHOD_WAIT: Duration = Duration::from_millis(50);
 /// is shorter than for other connections.
 const LINGER_REJECTED: Duration = Duration::from_secs(1);
 
-impl<'a, S: Sync, L: Io> Connection<'a, S, L> {
+impl<'a, S: Sync, I: Io> Connection<'a, S, I> {
     pub fn new(
         service: &'a Service<'a, S>,
-        io: L,
+        io: I,
         identity: Identity,
         idle: &'a IdleMark,
         buffers: &'a mut Buffers,
-    ) -> Connection<'a, S, L> {
+    ) -> Connection<'a, S, I> {
         let transport = Transport::new(io, buffers, &service.memory, service.limits.idle_timeout);
         Connection { service, transport, identity, idle, has_served: false }
     }
@@ -120,7 +121,7 @@ impl<'a, S: Sync, L: Io> Connection<'a, S, L> {
 
     /// Reads the start of the next request. `None` when there is no next request: the client has closed,
     /// was silent for the idle timeout, or was refused and answered; or the server is stopping.
-    fn next(&mut self) -> io::Result<Option<Exchange<'_, 'a, S, L>>> {
+    fn next(&mut self) -> io::Result<Option<Exchange<'_, 'a, S, I>>> {
         match self.read_start() {
             Ok(None) => Ok(None),
             Ok(Some(start)) => {
@@ -146,8 +147,8 @@ impl<'a, S: Sync, L: Io> Connection<'a, S, L> {
     }
 
     /// Reads until a head is complete. One deadline holds for the whole head (the head timeout,
-    /// `Limits::head_timeout`): with a timeout for each read, a client that sends a byte now and then could
-    /// hold a thread for ever.
+    /// `Limits::head_timeout`): with a timeout for each read, a client that sends a byte now and then
+    /// (slowloris) could hold a thread for ever.
     fn read_head(&mut self) -> Result<Option<Head>, ReadError> {
         let limits = self.service.limits;
         let (mut since, mut tried) = (None, 0);
@@ -250,7 +251,7 @@ impl<'a, S: Sync, L: Io> Connection<'a, S, L> {
         let warns = refusal.is_not_http()
             && self.service.warned.fetch_or(bit, Ordering::Relaxed) & bit == 0;
         let level = if warns { Level::Warn } else { Level::Info };
-        log!(level, "connection {number} from {peer}: {why} ({clause})");
+        log!(level, "connection {number} from {}: {why} ({clause})", peer_name(peer));
     }
 
     /// Answers a connection past the limit with 503, and closes it. Of the request, only the method is

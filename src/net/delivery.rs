@@ -10,6 +10,10 @@
 //! A thread waits here while the client takes the bytes. A slow client must not hold it for ever: the
 //! connection is closed if the client takes no byte for the write timeout, or not all of a response (of
 //! one chunk, in a stream) within [`Limits::time_budget`].
+//!
+//! A file is a sized reader too: it is read into a buffer and written from there, without sendfile(2). So
+//! its first bytes share a write with the head, observers see each byte, and the last bytes are sent only
+//! if the file has not changed.
 //! Next: [`steps`](super::steps).
 
 use std::any::Any;
@@ -75,8 +79,8 @@ pub(super) fn memory_of(response: &Response) -> usize {
 ///
 /// # Errors
 /// The client is gone, or too slow.
-pub(super) fn deliver<L: Io>(
-    transport: &mut Transport<'_, L>,
+pub(super) fn deliver<I: Io>(
+    transport: &mut Transport<'_, I>,
     response: Response,
     context: ResponseContext,
     now: SystemTime,
@@ -149,8 +153,8 @@ fn read_content(reader: &mut impl Read, buffer: &mut [u8]) -> Result<usize, Sent
 /// Sends exactly `length` bytes after the head that is in `out`. The bytes are read into the buffer that
 /// has the head, so they are not copied: into `out` itself if they are few.
 #[cold]
-fn copy<L: Io>(
-    transport: &mut Transport<'_, L>,
+fn copy<I: Io>(
+    transport: &mut Transport<'_, I>,
     reader: impl Read,
     length: u64,
     limits: &Limits,
@@ -177,10 +181,10 @@ fn copy<L: Io>(
 }
 
 /// Sends the first `filled` bytes of a buffer, and `length` bytes that are read into it.
-fn copy_with<L: Io>(
+fn copy_with<I: Io>(
     buffer: &mut [u8],
     mut filled: usize,
-    transport: &mut Transport<'_, L>,
+    transport: &mut Transport<'_, I>,
     mut reader: impl Read,
     length: u64,
     limits: &Limits,
@@ -210,8 +214,8 @@ fn copy_with<L: Io>(
 
 /// Sends what each read gives at once; the first read shares a write with the head.
 #[cold]
-fn stream<L: Io>(
-    transport: &mut Transport<'_, L>,
+fn stream<I: Io>(
+    transport: &mut Transport<'_, I>,
     mut reader: Box<dyn Read + Send>,
     in_chunks: bool,
     limits: &Limits,
@@ -235,8 +239,8 @@ fn stream<L: Io>(
 }
 
 /// The end of the content that a handler's function writes.
-struct ContentWriter<'t, 'a, L> {
-    transport: &'t mut Transport<'a, L>,
+struct ContentWriter<'t, 'a, I> {
+    transport: &'t mut Transport<'a, I>,
     /// What was written since the last flush.
     buffer: Vec<u8>,
     in_chunks: bool,
@@ -245,14 +249,14 @@ struct ContentWriter<'t, 'a, L> {
     is_broken: bool,
 }
 
-impl<L> ContentWriter<'_, '_, L> {
+impl<I> ContentWriter<'_, '_, I> {
     /// Fails if a flush has failed: a part of a chunk may have been sent, so nothing can follow.
     fn check(&self) -> io::Result<()> {
         if self.is_broken { Err(ErrorKind::BrokenPipe.into()) } else { Ok(()) }
     }
 }
 
-impl<L: Io> Write for ContentWriter<'_, '_, L> {
+impl<I: Io> Write for ContentWriter<'_, '_, I> {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         self.check()?;
         let length = bytes.len().min(STREAM_READ_BYTES - self.buffer.len());
@@ -279,8 +283,8 @@ impl<L: Io> Write for ContentWriter<'_, '_, L> {
 
 /// Sends what a handler's function writes, after the head that is in `out`.
 #[cold]
-fn written<L: Io>(
-    transport: &mut Transport<'_, L>,
+fn written<I: Io>(
+    transport: &mut Transport<'_, I>,
     write: impl FnOnce(&mut dyn Write) -> io::Result<()>,
     in_chunks: bool,
     limits: &Limits,
@@ -306,8 +310,8 @@ fn written<L: Io>(
 
 /// Takes the steps of a response, after the head if there is one in `out`.
 #[cold]
-fn take_steps<L: Io>(
-    transport: &mut Transport<'_, L>,
+fn take_steps<I: Io>(
+    transport: &mut Transport<'_, I>,
     steps: Vec<DeliveryStep>,
     limits: &Limits,
     stopping: &AtomicBool,

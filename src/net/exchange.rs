@@ -23,7 +23,7 @@ use super::delivery::{Sent, deliver, is_one_write, memory_of};
 use super::memory::{OutOfMemory, ReservedBytes};
 use super::observer::{self, Answered};
 use super::shared::Service;
-use super::transport::{Io, LINGER, ONE_WRITE, Transport};
+use super::transport::{Io, LINGER, MAX_INPUT_AHEAD, Transport};
 use crate::message::caret::MAX_SHOWN_COLUMNS;
 use crate::message::chunked::{Decoded, Decoder};
 use crate::message::encode::{Delimiter, ResponseContext};
@@ -78,9 +78,9 @@ pub(super) struct RequestStart {
 /// # Errors
 /// Those of [`Transport::fill`]; `ConnectionAborted` if the server stops at once and the rest has not
 /// arrived. No response is sent then: nothing is wrong with the request.
-pub(super) fn fill_rest<S, L: Io>(
+pub(super) fn fill_rest<S, I: Io>(
     service: &Service<'_, S>,
-    transport: &mut Transport<'_, L>,
+    transport: &mut Transport<'_, I>,
     idle: &IdleMark,
     deadline: Option<Instant>,
 ) -> io::Result<usize> {
@@ -101,9 +101,9 @@ pub(super) fn fill_rest<S, L: Io>(
 }
 
 /// One request, to be answered once. It borrows the connection's transport until then.
-pub(super) struct Exchange<'c, 'a, S: 'static, L> {
+pub(super) struct Exchange<'c, 'a, S: 'static, I> {
     service: &'a Service<'a, S>,
-    transport: &'c mut Transport<'a, L>,
+    transport: &'c mut Transport<'a, I>,
     identity: &'c Identity,
     /// Is told when the response was sent: since then the connection is idle.
     idle: &'a IdleMark,
@@ -121,14 +121,14 @@ pub(super) struct Exchange<'c, 'a, S: 'static, L> {
     since: Option<Instant>,
 }
 
-impl<'c, 'a, S: Sync, L: Io> Exchange<'c, 'a, S, L> {
+impl<'c, 'a, S: Sync, I: Io> Exchange<'c, 'a, S, I> {
     pub fn new(
         service: &'a Service<'a, S>,
-        transport: &'c mut Transport<'a, L>,
+        transport: &'c mut Transport<'a, I>,
         identity: &'c Identity,
         idle: &'a IdleMark,
         start: RequestStart,
-    ) -> Exchange<'c, 'a, S, L> {
+    ) -> Exchange<'c, 'a, S, I> {
         let RequestStart { head, framing, client_waits } = start;
         let since = service.is_observed().then(Instant::now);
         let unread = !matches!(framing, Framing::None | Framing::Length(0));
@@ -276,7 +276,7 @@ impl<'c, 'a, S: Sync, L: Io> Exchange<'c, 'a, S, L> {
                     // A client that has sent much may send as much again: with a larger buffer it
                     // takes fewer reads.
                     let expected = decoder.data_left().max(content.len() as u64);
-                    let expected = expected.min(ONE_WRITE as u64) as usize;
+                    let expected = expected.min(MAX_INPUT_AHEAD as u64) as usize;
                     self.transport.reserve(self.length + expected)?;
                     // The length is unknown, so the time grows with what has arrived.
                     let time_budget = self.service.limits.time_budget(content.len() as u64);

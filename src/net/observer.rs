@@ -161,8 +161,8 @@ impl End {
 
 /// The tap: an [`Io`] that passes every byte to an observer as it crosses.
 #[doc(hidden)]
-pub struct Tapped<'o, L> {
-    io: L,
+pub struct Tapped<'o, I> {
+    io: I,
     connection: u64,
     observers: &'o [Arc<dyn Observer>],
     client_ended: Cell<bool>,
@@ -182,9 +182,9 @@ enum ServerEnd {
     Reported,
 }
 
-impl<'o, L> Tapped<'o, L> {
+impl<'o, I> Tapped<'o, I> {
     /// Wraps the `Io` of a new connection, and reports it as opened. Dropping it reports the end.
-    pub fn new(io: L, identity: Identity, observers: &'o [Arc<dyn Observer>]) -> Tapped<'o, L> {
+    pub fn new(io: I, identity: Identity, observers: &'o [Arc<dyn Observer>]) -> Tapped<'o, I> {
         let Identity { number: connection, peer } = identity;
         let (client_ended, server_end) = (Cell::new(false), Cell::new(ServerEnd::Open));
         let (resets, idle) = (false, None);
@@ -195,7 +195,7 @@ impl<'o, L> Tapped<'o, L> {
 
     /// The same tap, where other threads may shut the socket: they set the mark before. What a read or
     /// write returns because of that is no event of the client.
-    pub(super) fn shut_by_others(mut self, idle: &'o IdleMark) -> Tapped<'o, L> {
+    pub(super) fn shut_by_others(mut self, idle: &'o IdleMark) -> Tapped<'o, I> {
         self.idle = Some(idle);
         self
     }
@@ -237,7 +237,7 @@ impl<'o, L> Tapped<'o, L> {
     }
 }
 
-impl<L: Io> Read for Tapped<'_, L> {
+impl<I: Io> Read for Tapped<'_, I> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         let read = self.io.read(buffer);
         let length = self.note_reset(read)?;
@@ -255,7 +255,7 @@ impl<L: Io> Read for Tapped<'_, L> {
     }
 }
 
-impl<L: Io> Write for Tapped<'_, L> {
+impl<I: Io> Write for Tapped<'_, I> {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         let written = self.io.write(bytes);
         let length = self.note_reset(written)?;
@@ -268,7 +268,7 @@ impl<L: Io> Write for Tapped<'_, L> {
     }
 }
 
-impl<L: Io> Io for Tapped<'_, L> {
+impl<I: Io> Io for Tapped<'_, I> {
     fn set_read_timeout(&mut self, time: Duration) -> io::Result<()> {
         self.io.set_read_timeout(time)
     }
@@ -289,7 +289,7 @@ impl<L: Io> Io for Tapped<'_, L> {
     }
 }
 
-impl<L> Drop for Tapped<'_, L> {
+impl<I> Drop for Tapped<'_, I> {
     fn drop(&mut self) {
         self.server_ended();
         self.report_server_end(if self.resets { End::ServerReset } else { End::ServerClosed });

@@ -127,7 +127,7 @@ impl Server {
 
     /// Binds a Unix socket to the path and listens, such as for a proxy on the same machine. A client has no
     /// address then: [`Request::peer`](crate::Request::peer) is 0.0.0.0, port 0. Every user of this machine
-    /// who may enter the folder may connect: the file has the mode 0666. Users who can write in the folder are
+    /// who may enter the directory may connect: the file has the mode 0666. Users who can write in it are
     /// trusted. The file is removed when the server stops, and a stale one, which a killed server has left, is
     /// replaced.
     ///
@@ -144,7 +144,7 @@ impl Server {
     ///
     /// # Errors
     /// A server listens at the path, the path is another file, or the system's error: a path of more than about
-    /// 100 bytes, a folder that is not there. On Windows, Rust's library has no Unix sockets.
+    /// 100 bytes, a directory that is not there. On Windows, Rust's library has no Unix sockets.
     pub fn bind_path(path: impl AsRef<Path>) -> Result<Server, StartError> {
         Ok(Server::from_listener(listen_at(path.as_ref())?))
     }

@@ -68,7 +68,7 @@ pub trait Serve: Sync {
     fn reject(&self, entry: &Entry, buffers: &mut Self::Buffers);
 }
 
-/// What every HTTP connection uses. Connections change only the last four fields.
+/// What every HTTP connection uses. Connections change only `memory` and the fields after it.
 pub(super) struct Service<'a, S: 'static> {
     pub routes: &'a Routes<S>,
     pub state: &'a S,
@@ -201,7 +201,7 @@ impl<S> Service<'_, S> {
             info!(
                 target: "access",
                 "{} \"{} {}\" {} {} bytes in, {:.1} ms",
-                identity.peer,
+                sys::peer_name(identity.peer),
                 answered.method,
                 Visible(answered.target.as_bytes()),
                 answered.status.code(),

@@ -5,8 +5,9 @@
 //! accept_pending         connections in the kernel's backlog are accepted, for 50 ms at most
 //! FINAL_REQUEST_WAIT     for 50 ms, idle connections may still send a request
 //! close_idle             connections that wait for a request are closed
-//! stop_at_once()         in a test: both at once, also where a part of a request has arrived
 //! grace time             requests in flight are answered; after it, the other connections are cut off
+//! stop_at_once()         in a test: without FINAL_REQUEST_WAIT; connections with a part of a request are
+//!                        closed too, and those whose client takes no byte
 //! ```
 //! Rule: RFC 9112 section 9.6.  Next: [`throttle`](super::throttle).
 
@@ -113,7 +114,9 @@ impl<T: Serve> Shared<'_, T> {
 
     /// Accepts the connections that wait in the backlog, serves each on a thread of its own, and ends
     /// the `accept` of every worker. The kernel has completed these connections, so they must be
-    /// answered. To shut the listener resets those that are left in the backlog, so it comes last.
+    /// answered, also from a service manager's listener: all that are accepted within
+    /// [`ACCEPT_PENDING_TIME`]. To shut the listener resets those that are left in the backlog, so it comes
+    /// last.
     fn accept_pending<'scope>(&'scope self, scope: &'scope Scope<'scope, '_>, acceptor: &Acceptor) {
         if let Err(error) = acceptor.listener.set_nonblocking(true) {
             warn!("connections in the backlog may be reset: {error}");

@@ -71,8 +71,13 @@ impl Io for &TcpStream {
 /// is consumed.
 const SMALL_INPUT: usize = FREE_BYTES;
 
-/// Bytes of an output buffer that is kept for the next exchange. A larger one is freed. An input
-/// buffer that has to grow gets at least as many.
+/// Bytes of an input buffer that has to grow, at least.
+const MIN_LARGE_INPUT: usize = 16 * 1024;
+
+/// Bytes up to which the input buffer grows before they arrive.
+pub(super) const MAX_INPUT_AHEAD: usize = 64 * 1024;
+
+/// Bytes of an output buffer that is kept for the next exchange. A larger one is freed.
 pub(super) const MAX_KEPT_OUTPUT: usize = 16 * 1024;
 
 /// Bytes of content that share a write with the head. To copy them costs less than a second system
@@ -134,8 +139,8 @@ impl Buffers {
 }
 
 /// An [`Io`] with buffers and deadlines.
-pub(crate) struct Transport<'a, L> {
-    io: L,
+pub(crate) struct Transport<'a, I> {
+    io: I,
     /// Holds the bytes that were received and not consumed, from `start` to `end`.
     input: &'a mut Vec<u8>,
     start: usize,
@@ -157,15 +162,15 @@ pub(crate) struct Transport<'a, L> {
     content_start: u64,
 }
 
-impl<'a, L: Io> Transport<'a, L> {
+impl<'a, I: Io> Transport<'a, I> {
     /// `io` must have a read timeout of `idle_timeout`. Bytes that an earlier connection left in the
     /// buffers are not seen here.
     pub fn new(
-        io: L,
+        io: I,
         buffers: &'a mut Buffers,
         memory: &'a Memory,
         idle_timeout: Duration,
-    ) -> Transport<'a, L> {
+    ) -> Transport<'a, I> {
         let Buffers { input, output: out } = buffers;
         out.clear();
         let (start, end, timeout, is_shut) = (0, 0, sys::read_slice(idle_timeout), false);
@@ -256,7 +261,7 @@ impl<'a, L: Io> Transport<'a, L> {
             return Ok(());
         }
         self.reserved.grow(bytes)?;
-        self.grow(bytes.min(ONE_WRITE))
+        self.grow(bytes.min(MAX_INPUT_AHEAD))
     }
 
     /// Reads once and appends what arrived. Waits until the deadline, or for the idle timeout where
@@ -355,7 +360,7 @@ impl<'a, L: Io> Transport<'a, L> {
 
     /// Both directions themselves, past the buffers, and the count of bytes that were sent: for what is
     /// sent in steps.
-    pub fn io(&mut self) -> (&mut L, &mut u64) {
+    pub fn io(&mut self) -> (&mut I, &mut u64) {
         (&mut self.io, &mut self.sent)
     }
 
@@ -432,7 +437,7 @@ pub(super) fn send(
 
 /// Bytes of a buffer that is larger than this many bytes that wait in it.
 fn larger(waiting: usize) -> usize {
-    (2 * waiting).max(MAX_KEPT_OUTPUT)
+    (2 * waiting).max(MIN_LARGE_INPUT)
 }
 
 #[cfg(test)]

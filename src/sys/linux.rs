@@ -131,7 +131,7 @@ pub fn time_since_sent(stream: &TcpStream) -> Option<Duration> {
     is_known.then(|| Duration::from_millis(info.milliseconds_since_sent.into()))
 }
 
-pub fn open_beneath(folder: &File, path: &Path) -> io::Result<File> {
+pub fn open_beneath(directory: &File, path: &Path) -> io::Result<File> {
     let path = CString::new(path.as_os_str().as_bytes())?;
     let flags = (O_NONBLOCK | O_NOCTTY | O_CLOEXEC | O_LARGEFILE) as u64; // 0, reading, is among them
     let how = OpenHow { flags, mode: 0, resolve: RESOLVE_BENEATH };
@@ -142,7 +142,7 @@ pub fn open_beneath(folder: &File, path: &Path) -> io::Result<File> {
         let descriptor = unsafe {
             syscall(
                 SYS_OPENAT2,
-                c_long::from(folder.as_raw_fd()),
+                c_long::from(directory.as_raw_fd()),
                 path.as_ptr(),
                 &raw const how,
                 size_of::<OpenHow>() as c_long,
@@ -154,8 +154,8 @@ pub fn open_beneath(folder: &File, path: &Path) -> io::Result<File> {
         }
         let error = io::Error::last_os_error();
         match error.kind() {
-            // A signal; or a folder on the way was renamed just now; or another program has a lease on
-            // the file (fcntl(2)), which takes longer to end than these tries.
+            // A signal; or a directory on the way was renamed just now; or another program has a lease
+            // on the file (fcntl(2)), which takes longer to end than these tries.
             ErrorKind::Interrupted | ErrorKind::WouldBlock => {}
             // What a sandbox says of a call that it does not know.
             _ if error.raw_os_error() == Some(EPERM) => return Err(ErrorKind::Unsupported.into()),
@@ -169,7 +169,7 @@ pub fn path_of(file: &File) -> Option<PathBuf> {
     Some(format!("/proc/self/fd/{}", file.as_raw_fd()).into())
 }
 
-/// How often a file is opened again, if folders are being renamed meanwhile.
+/// How often a file is opened again, if directories are being renamed meanwhile.
 const MAX_OPEN_TRIES: usize = 16;
 
 /// `struct open_how`.
@@ -346,13 +346,14 @@ mod tests {
     }
 
     #[test]
-    fn the_kernel_opens_files_below_a_folder_only() {
-        let folder = std::env::temp_dir().join(format!("openkitchen-sys-{}", std::process::id()));
-        std::fs::create_dir_all(&folder).expect("a folder");
-        let file = File::create(folder.join("large")).expect("a file");
+    fn the_kernel_opens_files_below_a_directory_only() {
+        let directory =
+            std::env::temp_dir().join(format!("openkitchen-sys-{}", std::process::id()));
+        std::fs::create_dir_all(&directory).expect("a directory");
+        let file = File::create(directory.join("large")).expect("a file");
         let length = (1 << 32) + 7; // more than an offset of 32 bits holds
         file.set_len(length).expect("a sparse file");
-        let open = |path: &str| open_beneath(&File::open(&folder)?, Path::new(path));
+        let open = |path: &str| open_beneath(&File::open(&directory)?, Path::new(path));
         match open("large") {
             Ok(large) => {
                 assert_eq!(large.metadata().expect("metadata").len(), length);
@@ -360,12 +361,12 @@ mod tests {
                 assert_eq!(kind("../large"), ErrorKind::CrossesDevices);
                 assert_eq!(kind("/"), ErrorKind::CrossesDevices);
                 assert_eq!(kind("none"), ErrorKind::NotFound);
-                assert!(open(".").expect("the folder").metadata().expect("metadata").is_dir());
+                assert!(open(".").expect("the directory").metadata().expect("metadata").is_dir());
             }
             // An old kernel, a sandbox, or an emulator that does not know the call.
             Err(error) => assert_eq!(error.kind(), ErrorKind::Unsupported),
         }
-        std::fs::remove_dir_all(&folder).expect("removed");
+        std::fs::remove_dir_all(&directory).expect("removed");
     }
 
     #[cfg(target_env = "gnu")]

@@ -1,7 +1,8 @@
 //! # A listening socket: of TCP, or a Unix socket
 //!
-//! A Unix socket (Unix domain socket, AF_UNIX) has a path in place of an address, so the permissions of its
-//! folder say which users of this machine may connect. std has a type of its own for it, on Unix only.
+//! A Unix socket (Unix domain socket, AF_UNIX) has a path in place of an address, so the permissions
+//! of its directory say which users of this machine may connect. std has a type of its own for it, on
+//! Unix only.
 //!
 //! A connection is a [`TcpStream`] in both cases. On Unix that is a descriptor, and to read, to write, to shut
 //! and to set timeouts are the same calls for both. Its peer has no address: [`NO_ADDRESS`] stands there.
@@ -20,9 +21,19 @@ pub const NO_ADDRESS: SocketAddr = SocketAddr::V4(SocketAddrV4::new(Ipv4Addr::UN
 /// What begins the name of a Unix socket, such as `unix:/run/site.sock`.
 pub const UNIX_PREFIX: &str = "unix:";
 
-/// A client's address, for people.
+/// A client's name, for people: its address and port, or `a Unix socket`.
 pub fn peer_name(peer: SocketAddr) -> String {
-    if peer == NO_ADDRESS { "a Unix socket".to_owned() } else { peer.to_string() }
+    match peer_ip(peer) {
+        _ if peer == NO_ADDRESS => "a Unix socket".to_owned(),
+        IpAddr::V4(ip) => format!("{ip}:{}", peer.port()),
+        IpAddr::V6(_) => peer.to_string(),
+    }
+}
+
+/// A client's IP address. A listener for both versions gives an IPv4 client an IPv6 address
+/// (`::ffff:127.0.0.1`): here it is the IPv4 address.
+pub fn peer_ip(peer: SocketAddr) -> IpAddr {
+    peer.ip().to_canonical()
 }
 
 /// Connects to the Unix socket with this path.
@@ -41,9 +52,9 @@ pub fn connect_path(path: &Path) -> io::Result<TcpStream> {
 /// use openkitchen::{Listener, Server};
 ///
 /// let tcp = Listener::from(TcpListener::bind("127.0.0.1:0")?);
-/// # let folder = std::env::temp_dir();
+/// # let directory = std::env::temp_dir();
 /// # #[cfg(unix)] {
-/// let unix = Listener::bind_path(folder.join(format!("kitchen-{}.sock", std::process::id())))?;
+/// let unix = Listener::bind_path(directory.join(format!("kitchen-{}.sock", std::process::id())))?;
 /// let server = Server::from_listeners(vec![tcp, unix]);
 /// # }
 /// # Ok::<(), std::io::Error>(())
@@ -56,9 +67,10 @@ pub(super) enum ListenerKind {
 }
 
 impl Listener {
-    /// Binds a Unix socket to this path, and listens with std's backlog. Every user who may enter the folder
-    /// may connect: the file has the mode 0666. Users who can write in the folder are trusted. The file is
-    /// removed when the listener is dropped, and a stale one, which a killed process has left, is replaced.
+    /// Binds a Unix socket to this path, and listens with std's backlog. Every user who may enter the
+    /// directory may connect: the file has the mode 0666. Users who can write in the directory are
+    /// trusted. The file is removed when the listener is dropped, and a stale one, which a killed process
+    /// has left, is replaced.
     ///
     /// # Errors
     /// A server listens at the path, or the path is another file (both `AddrInUse`); the path is empty, or the
@@ -160,5 +172,23 @@ impl Listener {
 impl From<TcpListener> for Listener {
     fn from(listener: TcpListener) -> Listener {
         Listener(ListenerKind::Tcp(listener))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_client_has_one_name_at_each_listener() {
+        for (peer, name) in [
+            ("127.0.0.1:5", "127.0.0.1:5"),
+            ("[::ffff:127.0.0.1]:5", "127.0.0.1:5"),
+            ("[::1]:5", "[::1]:5"),
+            ("[fe80::1%2]:5", "[fe80::1%2]:5"),
+            ("0.0.0.0:0", "a Unix socket"),
+        ] {
+            assert_eq!(peer_name(peer.parse().expect(peer)), name);
+        }
     }
 }

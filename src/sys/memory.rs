@@ -24,8 +24,8 @@ fn total(meminfo: &str) -> Option<u64> {
 
 /// The lowest limit of the cgroups of this process. `cgroups` is the text of `/proc/self/cgroup`, a
 /// line for each: `4:memory:/path` (version 1) or `0::/path` (version 2). A limit also holds for the
-/// groups inside, so every folder above the path counts. In a container the path may be the one
-/// outside of it: then its folder is missing, and the container's own limit is in the root.
+/// groups inside, so every directory above the path counts. In a container the path may be the one
+/// outside of it: then its directory is missing, and the container's own limit is in the root.
 fn cgroup_limit(cgroups: &str, root: &Path) -> Option<u64> {
     let limit_of = |line: &str| {
         let (_, rest) = line.split_once(':')?;
@@ -37,11 +37,12 @@ fn cgroup_limit(cgroups: &str, root: &Path) -> Option<u64> {
             (false, _) => return None,
         };
         let group = root.join(path.trim_start_matches('/'));
-        let folders = group.ancestors().take_while(|folder| folder.starts_with(&root));
+        let directories = group.ancestors().take_while(|directory| directory.starts_with(&root));
         // Without a limit, the text is `max`, or a number beyond any memory.
-        let limit =
-            |folder: &Path| fs::read_to_string(folder.join(file)).ok()?.trim().parse::<u64>().ok();
-        folders.filter_map(limit).min()
+        let limit = |directory: &Path| {
+            fs::read_to_string(directory.join(file)).ok()?.trim().parse::<u64>().ok()
+        };
+        directories.filter_map(limit).min()
     };
     cgroups.lines().filter_map(limit_of).min()
 }

@@ -13,19 +13,20 @@
 //! ioctl                  the bytes that have not arrived yet; the width of a terminal
 //! signal                 SIGTERM, SIGHUP and Ctrl-C stop the server; SIGXFSZ does not end it
 //! SetConsoleCtrlHandler  the same on Windows
-//! mkdir, open            folders and files for their owner alone: std has them on Unix only
-//! getrandom              a random number: std uses it for its hash tables alone
+//! mkdir, open            directories and files for their owner alone: std has them on Unix only
+//! fstat, stat            whether a path leads to an open file: std has it on Unix only
+//! dup                    a listening socket as a `TcpStream`: std has it on Unix only
 //! getrandom              random bytes for a secret, or /dev/urandom; on Windows ProcessPrng
-//! fstat, stat            whether a path leads to an open file: likewise
-//! dup                    a listening socket as a `TcpStream`: likewise
-//! openat2                a file below a folder, where no link leads out of the folder
+//! openat2                a file below a directory, where no link leads out of the directory
 //! openat                 the same step by step, where no link is followed
 //! open                   a file that may be a pipe, without waiting for its other end
-//! fcntl, getsockopt      the listeners that a service manager has passed (LISTEN_FDS)
+//! fcntl, getsockopt      the listeners of a service manager: socket activation (LISTEN_FDS)
 //! poll                   waits for a connection to one of these, or for the stop
-//! getsockopt             how long a client has taken no byte (TCP_INFO)
-//! (none)                 an argument is split at a byte: likewise
+//! getsockopt             how long ago bytes were sent last (TCP_INFO)
+//! (none)                 a random number for a name: std makes one for each hash table
+//! (none)                 an argument is split at a byte: std has it on Unix only
 //! (none)                 a thread with a name: std's, whose code is compiled once
+//! /proc/self/fd          a path to an open file, whatever its name is: a file, and no call
 //! /proc, /sys            how much memory there is: files, and no calls
 //! ```
 //! This file says what each function does. The others do it, and the compiler takes those of the system
@@ -42,7 +43,7 @@
 //! unix_socket, no_unix_socket  the second, where std has it, and elsewhere
 //! ```
 //! A declaration that is wrong for a system compiles there too, and may overwrite memory. So `make
-//! systems` runs the tests of this folder for every system that it can run.
+//! systems` runs the tests of this directory for every system that it can run.
 
 mod memory;
 
@@ -91,7 +92,7 @@ mod unix_socket;
 
 mod listener;
 
-pub use listener::{Listener, NO_ADDRESS, UNIX_PREFIX, connect_path, peer_name};
+pub use listener::{Listener, NO_ADDRESS, UNIX_PREFIX, connect_path, peer_ip, peer_name};
 pub use system::StopSignals;
 
 /// A signal so soon after the first one is the same request to stop. `timeout` sends SIGTERM twice, to its
@@ -197,8 +198,9 @@ pub fn unacknowledged(stream: &TcpStream) -> usize {
     system::unacknowledged(stream)
 }
 
-/// How long no byte was sent on this socket, because the client takes none: its receive buffer is full. `None`
-/// for a Unix socket, and on systems other than Linux.
+/// How long ago the system sent bytes on this socket last, for the first time or again (TCP_INFO,
+/// tcpi_last_data_sent). While a write waits, the client has taken nothing for about so long: its receive
+/// buffer is full, or it does not answer. `None` for a Unix socket, and on systems other than Linux.
 pub fn time_since_sent(stream: &TcpStream) -> Option<Duration> {
     system::time_since_sent(stream)
 }
@@ -220,17 +222,17 @@ pub fn split_at_equals(argument: &OsStr) -> Option<(&OsStr, &OsStr)> {
     system::split_at_equals(argument)
 }
 
-/// Creates a folder that only its owner may enter, and the missing folders above it. On Windows they
-/// have the access rights of the folder above them.
+/// Creates a directory that only its owner may enter, and the missing directories above it. On Windows
+/// they have the access rights of the directory above them.
 ///
 /// # Errors
 /// The system's error.
-pub fn create_private_folder(path: &Path) -> io::Result<()> {
-    system::create_private_folder(path)
+pub fn create_private_directory(path: &Path) -> io::Result<()> {
+    system::create_private_directory(path)
 }
 
 /// Creates a file that only its owner may read, where there is none. On Windows it has the access
-/// rights of its folder.
+/// rights of its directory.
 ///
 /// # Errors
 /// The system's error; `AlreadyExists` where there is a file.
@@ -274,23 +276,23 @@ pub fn is_same_file(file: &File, path: &Path) -> io::Result<bool> {
     system::is_same_file(file, path)
 }
 
-/// Opens what this relative path names below an open folder, for reading. The kernel refuses the path if
-/// a link or a `..` in it leads out of the folder. It does not wait for the other end of a pipe.
+/// Opens what this relative path names below an open directory, for reading. The kernel refuses the path
+/// if a link or a `..` in it leads out of the directory. It does not wait for the other end of a pipe.
 ///
 /// # Errors
-/// The system's error. `CrossesDevices` (EXDEV): the path leads out of the folder, or has a link with an
-/// absolute path. `WouldBlock`: another program has a lease on the file. `Unsupported`: only Linux has such a
-/// call, from version 5.6 on, and a sandbox may forbid it.
-pub fn open_beneath(folder: &File, path: &Path) -> io::Result<File> {
-    system::open_beneath(folder, path)
+/// The system's error. `CrossesDevices` (EXDEV): the path leads out of the directory, or has a link with
+/// an absolute path. `WouldBlock`: another program has a lease on the file. `Unsupported`: only Linux has
+/// such a call, from version 5.6 on, and a sandbox may forbid it.
+pub fn open_beneath(directory: &File, path: &Path) -> io::Result<File> {
+    system::open_beneath(directory, path)
 }
 
-/// Opens a file or a folder for reading. It does not wait for the other end of a pipe.
+/// Opens a file or a directory for reading. It does not wait for the other end of a pipe.
 ///
 /// # Errors
 /// The system's error.
-pub fn open_at_once(path: &Path) -> io::Result<File> {
-    system::open_at_once(path)
+pub fn open_nonblocking(path: &Path) -> io::Result<File> {
+    system::open_nonblocking(path)
 }
 
 /// Whether an error of opening a file says that the path leads to none: to a socket or a device that is
@@ -338,8 +340,9 @@ pub struct FileState {
     pub attributes: [u64; 4],
 }
 
-/// The listening sockets that a service manager has opened for this process (LISTEN_FDS, LISTEN_PID). Their
-/// backlog is the manager's. They are returned once: later calls return none, as on Windows.
+/// The listening sockets that a service manager has opened for this process (socket activation:
+/// LISTEN_FDS, LISTEN_PID). Their backlog is the manager's. They are returned once: later calls return
+/// none, as on Windows.
 ///
 /// # Errors
 /// One of them is not there, or is no listening socket of TCP or with a path; or a variable is no number.
@@ -353,8 +356,8 @@ pub fn is_inherited(listener: &Listener) -> bool {
     system::is_inherited(listener)
 }
 
-/// Waits until there is a connection to accept, or a byte to read from the pipe. Returns at once where
-/// [`is_inherited`] is always false.
+/// Waits in poll(2) until there is a connection to accept, or a byte to read from the pipe. Returns at
+/// once where [`is_inherited`] is always false.
 ///
 /// # Errors
 /// The system's error, also if a signal came.

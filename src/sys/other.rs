@@ -77,7 +77,7 @@ pub fn split_at_equals(argument: &OsStr) -> Option<(&OsStr, &OsStr)> {
     Some((OsStr::new(name), OsStr::new(value)))
 }
 
-pub fn create_private_folder(path: &Path) -> io::Result<()> {
+pub fn create_private_directory(path: &Path) -> io::Result<()> {
     DirBuilder::new().recursive(true).create(path)
 }
 
@@ -104,7 +104,7 @@ pub fn path_of(_: &File) -> Option<PathBuf> {
     None
 }
 
-pub fn open_at_once(path: &Path) -> io::Result<File> {
+pub fn open_nonblocking(path: &Path) -> io::Result<File> {
     File::open(path)
 }
 

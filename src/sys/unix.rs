@@ -93,7 +93,7 @@ pub fn split_at_equals(argument: &OsStr) -> Option<(&OsStr, &OsStr)> {
     Some((OsStr::from_bytes(&bytes[..at]), OsStr::from_bytes(&bytes[at + 1..])))
 }
 
-pub fn create_private_folder(path: &Path) -> io::Result<()> {
+pub fn create_private_directory(path: &Path) -> io::Result<()> {
     DirBuilder::new().recursive(true).mode(0o700).create(path)
 }
 
@@ -142,7 +142,7 @@ fn columns(terminal: BorrowedFd<'_>) -> Option<usize> {
     (result == 0 && size.columns > 0).then(|| usize::from(size.columns))
 }
 
-pub fn open_at_once(path: &Path) -> io::Result<File> {
+pub fn open_nonblocking(path: &Path) -> io::Result<File> {
     OpenOptions::new().read(true).custom_flags(O_NONBLOCK).open(path)
 }
 
@@ -481,15 +481,15 @@ mod tests {
 
     #[test]
     fn without_links_a_path_is_opened_name_by_name() {
-        let folder = env::temp_dir().join(format!("openkitchen-links-{}", process::id()));
-        fs::create_dir_all(folder.join("a/b")).expect("folders");
+        let directory = env::temp_dir().join(format!("openkitchen-links-{}", process::id()));
+        fs::create_dir_all(directory.join("a/b")).expect("directories");
         let length = (1 << 32) + 7; // more than an offset of 32 bits holds
-        let file = File::create(folder.join("a/b/large")).expect("a file");
+        let file = File::create(directory.join("a/b/large")).expect("a file");
         file.set_len(length).expect("a sparse file");
         for (target, name) in [("b", "a/link"), ("large", "a/b/link"), ("../a", "a/up")] {
-            std::os::unix::fs::symlink(target, folder.join(name)).expect("a link");
+            std::os::unix::fs::symlink(target, directory.join(name)).expect("a link");
         }
-        let handle = File::open(&folder).expect("the folder");
+        let handle = File::open(&directory).expect("the directory");
         let open = |path: &str| open_without_links(&handle, Path::new(path));
         let large = open("a/b/large").expect("the file").metadata().expect("metadata");
         assert_eq!(large.len(), length);
@@ -497,7 +497,7 @@ mod tests {
         for path in ["a/link", "a/link/large", "a/b/link", "a/up/b/large", "a/none", ""] {
             assert!(open(path).is_err(), "{path}");
         }
-        fs::remove_dir_all(&folder).expect("removed");
+        fs::remove_dir_all(&directory).expect("removed");
     }
 
     #[test]
@@ -557,7 +557,7 @@ mod tests {
         assert_eq!(unusable(&client.into()).as_deref(), Some("it does not listen"));
         let datagrams = std::net::UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).expect("a port");
         assert_eq!(unusable(&datagrams.into()).as_deref(), Some("it takes no streams"));
-        let file = OwnedFd::from(File::open("/").expect("a folder"));
+        let file = OwnedFd::from(File::open("/").expect("a directory"));
         assert!(unusable(&file).is_some(), "no socket");
     }
 

@@ -2,7 +2,7 @@
 //!
 //! The file stays when its process is killed: a *stale socket file*, at which every connection is refused.
 //! The next start removes it. Two starts at the same time would remove the file of each other, so a start
-//! locks the folder while it looks, removes and binds.
+//! locks the directory while it looks, removes and binds.
 
 use std::any::Any;
 use std::fs::{self, File, Permissions, TryLockError};
@@ -49,7 +49,7 @@ struct SocketFile(BoundPath);
 
 impl UnixSocket {
     pub fn bind(path: &Path) -> io::Result<UnixSocket> {
-        let _locked = lock_folder(path);
+        let _locked = lock_directory(path);
         let listener = UnixListener::bind(path).or_else(|error| {
             let is_taken = error.kind() == ErrorKind::AddrInUse;
             match is_taken && is_socket(path) && has_no_listener(path) {
@@ -59,7 +59,7 @@ impl UnixSocket {
         })?;
         let place = BoundPath::at(path);
         let file = place.clone().map(SocketFile);
-        // Every user of this machine may connect who may enter the folder, as to a port of 127.0.0.1.
+        // Every user of this machine may connect who may enter the directory, as to a port of 127.0.0.1.
         fs::set_permissions(path, Permissions::from_mode(MODE))?;
         Ok(UnixSocket { listener, place, file })
     }
@@ -112,15 +112,15 @@ impl AsFd for Listener {
     }
 }
 
-/// Locks the folder of the path, until what it returns is dropped. `None` if the folder cannot be locked, such
+/// Locks the directory of the path, until what it returns is dropped. `None` if it cannot be locked, such
 /// as one of another user, or is locked for longer than a start takes.
-fn lock_folder(path: &Path) -> Option<File> {
-    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
-    let folder = File::open(folder.unwrap_or(Path::new("."))).ok()?;
+fn lock_directory(path: &Path) -> Option<File> {
+    let directory = path.parent().filter(|directory| !directory.as_os_str().is_empty());
+    let directory = File::open(directory.unwrap_or(Path::new("."))).ok()?;
     let since = Instant::now();
     loop {
-        match folder.try_lock() {
-            Ok(()) => return Some(folder),
+        match directory.try_lock() {
+            Ok(()) => return Some(directory),
             Err(TryLockError::WouldBlock) if since.elapsed() < LOCK_TIMEOUT => {
                 thread::sleep(LOCK_PAUSE);
             }

@@ -21,7 +21,7 @@ use super::REPEAT_TIME;
 mod other;
 
 pub use other::{
-    as_stream, catch_sigxfsz, create_private_file, create_private_folder, file_state,
+    as_stream, catch_sigxfsz, create_private_directory, create_private_file, file_state,
     inherited_listeners, is_inherited, limit_malloc_arenas, open_beneath, open_without_links,
     path_of, raise_descriptor_limit, reap_orphans, split_at_equals, time_since_sent,
     unacknowledged, use_batch_scheduling, wait_for_connection,
@@ -78,13 +78,13 @@ fn result_of(returned: c_int) -> io::Result<()> {
     if returned == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
 }
 
-pub fn open_at_once(path: &Path) -> io::Result<File> {
-    // A folder is opened only with this flag.
+pub fn open_nonblocking(path: &Path) -> io::Result<File> {
+    // A directory is opened only with this flag.
     OpenOptions::new().read(true).custom_flags(FILE_FLAG_BACKUP_SEMANTICS).open(path)
 }
 
 pub fn is_same_file(file: &File, path: &Path) -> io::Result<bool> {
-    Ok(identity(file)? == identity(&open_at_once(path)?)?)
+    Ok(identity(file)? == identity(&open_nonblocking(path)?)?)
 }
 
 /// The numbers of a volume and of a file on it: two files that are open have the same if they are one.

@@ -555,6 +555,39 @@ fn what_is_no_plain_file_is_refused_and_not_waited_for() {
     assert!(!list.text().contains("pipe") && !list.text().contains("socket"), "{}", list.text());
 }
 
+#[cfg(target_os = "linux")] // elsewhere no path leads to an open directory that was renamed
+#[test]
+fn special_files_are_those_of_the_opened_directory_where_another_one_takes_its_name() {
+    let folder = TestFolder::new("files-taken");
+    let public = folder.public();
+    let make_pipe = |name: &str| {
+        let made = std::process::Command::new("mkfifo").arg(public.join(name)).status();
+        assert!(made.unwrap().success(), "{name}");
+    };
+    folder.write("a", "content");
+    make_pipe("b");
+    let server = serve(Files::new(&public).unwrap());
+    let renamed = public.with_file_name("renamed");
+    fs::rename(&public, &renamed).unwrap();
+    fs::create_dir(&public).unwrap();
+    make_pipe("a");
+    folder.write("b", "another");
+    assert_eq!(get_file(&server, "/a", "").text(), "content");
+    // As above: the writer ends by SIGPIPE if the pipe is opened.
+    let mut writer = std::process::Command::new("sh")
+        .args(["-c", "echo content > \"$0\""])
+        .arg(renamed.join("b"))
+        .spawn()
+        .unwrap();
+    for _ in 0..100 {
+        assert_eq!(get_file(&server, "/b", "").status, 403);
+    }
+    let read =
+        std::process::Command::new("timeout").args(["5", "cat"]).arg(renamed.join("b")).output();
+    assert_eq!(String::from_utf8(read.unwrap().stdout).unwrap(), "content\n");
+    assert!(writer.wait().unwrap().success());
+}
+
 #[cfg(unix)]
 #[test]
 fn a_name_may_have_any_bytes() {

@@ -15,9 +15,9 @@ use std::{fs, thread};
 use openkitchen::sys::set_backlog;
 use openkitchen::{Listener, Transcript};
 
-use crate::support::client::Client;
+use crate::support::client::{Client, Response};
 use crate::support::process::{
-    Folder, Process, ServerProcess, TIMEOUT, free_address, need, openkitchen, run, signal,
+    Exit, Folder, Process, ServerProcess, TIMEOUT, free_address, need, openkitchen, run, signal,
 };
 
 /// A folder with a page.
@@ -980,6 +980,35 @@ fn ask_at(path: &Path) -> String {
     let mut response = String::new();
     client.read_to_string(&mut response).unwrap();
     response
+}
+
+#[test]
+fn a_client_has_the_same_name_in_each_line() {
+    let (folder, sockets) = (folder(), Folder::new());
+    let path = sockets.file("sock");
+    let flags = format!("--listen [::]:0 --listen unix:{} --log combined", path.display());
+    let mut command = serve(&folder, &flags);
+    let mut server = ServerProcess::start(command.env("RUST_LOG", "info"));
+    let both = server.wait_for_line("# listening on http://[::]:");
+    let hello = b"\x16\x03\x01";
+    let mut client = Client::connect(format!("127.0.0.1:{both}").parse().unwrap());
+    client.send(hello);
+    assert_eq!(Response::parse(&client.read_to_end()).status, 400);
+    let mut client = UnixStream::connect(&path).unwrap();
+    client.write_all(hello).unwrap();
+    io::copy(&mut client, &mut io::sink()).unwrap();
+    let Exit { stdout, stderr, .. } = server.stop();
+    let lines: Vec<&str> = stderr.lines().collect();
+    for (line, start) in lines.iter().zip([
+        "openkitchen: warn: connection 1 from 127.0.0.1:",
+        "openkitchen: info: 127.0.0.1:",
+        "openkitchen: info: connection 2 from a Unix socket: ",
+        "openkitchen: info: a Unix socket \"- -\" 400 ",
+    ]) {
+        assert!(line.starts_with(start), "{stderr}");
+    }
+    assert_eq!(lines.len(), 4, "{stderr}");
+    assert!(stdout.contains("\n127.0.0.1 - - ") && stdout.contains("\n0.0.0.0 - - "), "{stdout}");
 }
 
 #[test]

@@ -50,7 +50,7 @@ impl RecordingFolder {
             match folder.is_dir() {
                 true => {}
                 false if folder.exists() => return Err(ErrorKind::NotADirectory.into()),
-                false => sys::create_private_folder(folder)?,
+                false => sys::create_private_directory(folder)?,
             }
             // A test file, so that an error is reported now and not at the first connection.
             let attempt = folder.join(format!(".attempt-{:08x}", sys::random()));

@@ -15,7 +15,7 @@
 //! It holds both directions, what has been printed, and the items that are held back.
 
 use std::mem;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::time::Instant;
 
 use super::clients::ClientFields;
@@ -31,7 +31,7 @@ use crate::message::ending::Ending;
 use crate::message::reader::Part;
 use crate::net::observer::End;
 use crate::observe::follower::end_event;
-use crate::sys::{NO_ADDRESS, peer_name};
+use crate::sys::{NO_ADDRESS, peer_ip, peer_name};
 use crate::transcript::explain::{RangeExplainer, Remark, prose};
 use crate::transcript::notes;
 use crate::transcript::{Block, Bytes, Event, EventKind, Item, Note, Piece, Prose, Side};
@@ -271,7 +271,7 @@ impl TracedConnection {
         let CrossedBytes { from, ref bytes, ref ranges, .. } = *crossed;
         let length = bytes.len() as u64;
         let reads = CountedReads { from, length, reads: 1, last: at };
-        let address = self.peer.map(|peer| peer.ip());
+        let address = self.peer.map(peer_ip);
         let Some(screen) = &mut self.screen else { return };
         let before = *screen.explained.of(from);
         let was_within_head = *screen.is_within_head.of(from);
@@ -380,9 +380,9 @@ impl TracedConnection {
             if !mem::replace(&mut screen.has_exchange, true) {
                 line.text += " · new connection";
             }
-            let is_elsewhere = |peer: &SocketAddr| !peer.ip().is_loopback() && *peer != NO_ADDRESS;
-            if let Some(peer) = self.peer.filter(is_elsewhere) {
-                line.text += &format!(" · {}", peer.ip());
+            let is_elsewhere = |ip: &IpAddr| !ip.is_loopback() && *ip != NO_ADDRESS.ip();
+            if let Some(ip) = self.peer.map(peer_ip).filter(is_elsewhere) {
+                line.text += &format!(" · {ip}");
             }
         }
         out.push_line(line);

@@ -41,11 +41,11 @@
 use std::borrow::Cow;
 use std::fmt::Write as _;
 use std::io;
-use std::net::{IpAddr, SocketAddr};
 use std::time::SystemTime;
 
 use openkitchen::message::date::{log_date, rfc_3339};
 use openkitchen::message::target::masked_uri;
+use openkitchen::sys::peer_ip;
 use openkitchen::{Answered, Observer};
 
 use super::auth::Auth;
@@ -101,7 +101,7 @@ impl Observer for AccessLog {
 
 fn combined_line(_: u64, exchange: &Answered<'_>, user: Option<&str>, now: SystemTime) -> String {
     let Answered { peer, method, target, unread_line, status, content_sent, .. } = exchange;
-    let mut line = format!("{} - ", address(peer));
+    let mut line = format!("{} - ", peer_ip(*peer));
     match user {
         // A space would end the column.
         Some(user) if !user.is_empty() => {
@@ -161,7 +161,7 @@ fn json_line(
         [
             ("time", json::string(&rfc_3339(now))),
             ("connection", connection.to_string()),
-            ("client", json::string(&address(peer).to_string())),
+            ("client", json::string(&peer_ip(*peer).to_string())),
             ("user", json::or_null(user)),
             ("method", method),
             ("target", target),
@@ -203,11 +203,6 @@ fn masked_bytes(value: &[u8]) -> Vec<u8> {
             .filter_map(|letter| u8::try_from(letter).ok())
             .collect(),
     }
-}
-
-/// The address alone. An IPv4 client of a listener for both versions has an IPv6 address there.
-fn address(peer: &SocketAddr) -> IpAddr {
-    peer.ip().to_canonical()
 }
 
 /// Appends bytes, escaped, as far as they fit into a part.

@@ -214,7 +214,7 @@ fn parse(text: &str) -> Option<CourseProgress> {
 /// Writes the file whole, and creates its folder.
 fn write(path: &Path, text: &str) -> io::Result<()> {
     if let Some(folder) = path.parent() {
-        sys::create_private_folder(folder)?;
+        sys::create_private_directory(folder)?;
     }
     let new = path.with_extension(format!("{:08x}", sys::random()));
     let written = sys::create_private_file(&new)

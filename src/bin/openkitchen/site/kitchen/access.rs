@@ -67,7 +67,7 @@ impl Access {
     pub fn of_site(listeners: &[SocketAddr], is_anywhere: bool) -> Access {
         // Like a loopback address, a Unix socket is reached from this machine only.
         let is_local = |address: &SocketAddr| {
-            *address == sys::NO_ADDRESS || address.ip().to_canonical().is_loopback()
+            *address == sys::NO_ADDRESS || sys::peer_ip(*address).is_loopback()
         };
         let is_local = listeners.iter().all(is_local);
         Access { is_local, is_anywhere: is_anywhere && !is_local, is_closed: false, keys: None }

@@ -7,6 +7,7 @@ use std::time::{Duration, SystemTime};
 
 use openkitchen::message::outline::Outline;
 use openkitchen::observe::{ConnectionState, KeptConnection, KeptExchange};
+use openkitchen::sys::peer_name;
 use openkitchen::transcript::explain::Remark;
 use openkitchen::{End, RouteRow};
 
@@ -155,7 +156,7 @@ pub fn connection(kept: &KeptConnection) -> String {
     };
     json::object([
         ("connection", kept.connection.to_string()),
-        ("peer", json::string(&kept.peer.to_string())),
+        ("peer", json::string(&peer_name(kept.peer))),
         ("state", json::string(state)),
         ("since", epoch_millis(kept.since)),
         ("exchanges", kept.exchanges.to_string()),

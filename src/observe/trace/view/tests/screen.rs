@@ -432,6 +432,25 @@ fn an_explanation_that_differs_in_a_number_only_is_given_once() {
 }
 
 #[test]
+fn the_address_of_a_client_is_shown_if_it_is_elsewhere() {
+    for (peer, end) in [
+        ("127.0.0.1:5", ""),
+        ("[::1]:5", ""),
+        ("[::ffff:127.0.0.1]:5", ""),
+        ("0.0.0.0:0", ""),
+        ("192.0.2.1:5", " \u{b7} 192.0.2.1"),
+        ("[::ffff:192.0.2.1]:5", " \u{b7} 192.0.2.1"),
+        ("[2001:db8::1]:5", " \u{b7} 2001:db8::1"),
+    ] {
+        let mut test = TestView::new(options());
+        test.add(1, Observed::Opened(peer.parse().expect(peer)));
+        test.receive(1, "GET /\r\n")
+            .send(1, "HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\n\r\n");
+        test.has_rows(&format!(" \u{b7} new connection{end}\n"));
+    }
+}
+
+#[test]
 fn the_time_of_a_response_that_a_close_ends_is_up_to_its_last_byte() {
     let mut test = TestView::new(options());
     test.open(1).receive(1, get("/")).send(1, "HTTP/1.0 200 OK\r\n\r\nhello");
