@@ -2,6 +2,17 @@
 LISTEN ?= 127.0.0.1:5000
 CARGO ?= cargo
 
+# A static file for another processor has its name at the end, and is not tried here (make small PROCESSOR=aarch64).
+OWN_PROCESSOR := $(shell uname -m)
+PROCESSOR ?= $(OWN_PROCESSOR)
+ifeq ($(PROCESSOR),$(OWN_PROCESSOR))
+STATIC = target/static/openkitchen$(1)
+TRY = tests/builds/chroot.sh
+else
+STATIC = target/static/openkitchen$(1)-$(PROCESSOR)
+TRY = @:
+endif
+
 # Ten thousand idle connections need as many descriptors as the system grants.
 BENCH = ulimit -n $$(ulimit -Hn) 2>/dev/null; $(CARGO) bench --quiet --bench bench -- \
 	$(if $(ONLY),--only $(ONLY)) $(if $(ROUNDS),--rounds $(ROUNDS)) $(if $(SECONDS),--seconds $(SECONDS))
@@ -21,9 +32,9 @@ run: ## the lesson site at LISTEN (make run LISTEN=127.0.0.1:5001)
 release: ## the fastest binary: target/release/openkitchen
 	$(CARGO) build --release
 
-static: ## one file that runs on any Linux: target/static/openkitchen
-	tests/builds/build.sh static target/static/openkitchen
-	tests/builds/chroot.sh target/static/openkitchen
+static: ## one file that runs on any Linux: target/static/openkitchen (make static PROCESSOR=aarch64)
+	tests/builds/build.sh static $(STATIC) $(PROCESSOR)
+	$(TRY) $(STATIC)
 
 recipes: static small ## README's recipes, with the real nginx, HAProxy, Caddy, systemd, Docker and buildah
 	tests/builds/proxies.sh target/static/openkitchen
@@ -31,12 +42,12 @@ recipes: static small ## README's recipes, with the real nginx, HAProxy, Caddy, 
 	tests/builds/image.sh
 
 small: ## the same with `serve` and `healthcheck` alone: target/static/openkitchen-small
-	tests/builds/build.sh static target/static/openkitchen-small $$(uname -m) --no-default-features
-	tests/builds/chroot.sh target/static/openkitchen-small
+	tests/builds/build.sh static $(call STATIC,-small) $(PROCESSOR) --no-default-features
+	$(TRY) $(call STATIC,-small)
 
 smallest: ## make small with a standard library built for size: unstable flags of the compiler, and rustup
-	tests/builds/build.sh smallest target/static/openkitchen-smallest $$(uname -m) --no-default-features
-	tests/builds/chroot.sh target/static/openkitchen-smallest
+	tests/builds/build.sh smallest $(call STATIC,-smallest) $(PROCESSOR) --no-default-features
+	$(TRY) $(call STATIC,-smallest)
 
 lesson: ## the lesson's two routes, in fifteen lines, at 127.0.0.1:5000
 	$(CARGO) run --quiet --example lesson

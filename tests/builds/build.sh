@@ -5,12 +5,12 @@ set -eu
 cd "$(dirname "$0")/../.."
 . tests/builds/target.sh
 
-profile=$1 output=$2 target=${3:-$(uname -m)}
+profile=$1 output=$2 processor=${3:-$(uname -m)}
 shift 2
 [ $# = 0 ] || shift
-case $target in
-*-*) ;;
-*) target=$(static_target "$target") || { echo "there is no static library for ${3:-$(uname -m)}, and rustup has none" >&2; exit 1; } ;;
+case $processor in
+*-*) target=$processor ;;
+*) target=$(static_target "$processor") || { echo "there is no static library for $processor, and rustup has none" >&2; exit 1; } ;;
 esac
 prepare_target "$target" >&2
 if [ "$profile" = smallest ]; then

@@ -17,10 +17,10 @@ fail() {
     exit 1
 }
 
-mkdir -p "$folder/context/target/static" "$folder/context/public" "$folder/other"
+mkdir -p "$folder/context/target/static" "$folder/context/public" "$folder/elsewhere/public/docs"
 cp target/static/openkitchen-small "$folder/context/target/static"
 echo hello >"$folder/context/public/index.html"
-echo other >"$folder/other/index.html"
+echo other >"$folder/elsewhere/public/index.html"
 awk '/^```dockerfile/ { inside = 1; next } /^```/ { inside = 0 } inside' README.md >"$folder/context/Dockerfile"
 
 # Debian's packages are unpacked and not installed: an installed one would start a daemon for the whole machine.
@@ -53,11 +53,11 @@ state() { docker inspect --format "$1" "$container"; }
 # The command in README that begins with these words.
 readme() { grep -o "\`$1 [^\`]*\`" README.md | tr -d '\`'; }
 
-# Runs README's command, in the background and with these flags too, until it answers.
+# Runs README's command in this folder, in the background and with these flags too, until it answers.
 run() {
-    local command
-    command=$(readme "docker run")
-    container=$(docker run --detach "$@" ${command#docker run })
+    local command=$1 within=$2
+    shift 2
+    container=$(cd "$within" && eval "docker run --detach \"\$@\" ${command#docker run }")
     for _ in $(seq 100); do
         answer=$("${inside[@]}" curl -fsS http://127.0.0.1:8080/ 2>/dev/null) && return
         sleep 0.05
@@ -76,15 +76,19 @@ stop() {
 }
 
 try_docker() {
-    local number wanted build
+    local number wanted build commands
     build=$(readme "docker build")
+    mapfile -t commands < <(readme "docker run") # with the files of the image, and with those of a folder
+    [ ${#commands[@]} = 2 ] || fail "README has ${#commands[@]} commands that run it"
     (cd "$folder/context" && $build) >"$folder/log" 2>&1 || fail "$(cat "$folder/log")"
-    run
+    run "${commands[0]}" "$folder/context"
     [ "$answer" = hello ] || fail "it answers $answer"
     stop
 
-    run --volume "$folder/other:/public:ro" --read-only --cap-drop ALL --security-opt no-new-privileges --health-interval 1s
+    run "${commands[1]}" "$folder/elsewhere" $(readme -e) --security-opt no-new-privileges --health-interval 1s
     [ "$answer" = other ] || fail "with another folder, it answers $answer"
+    answer=$("${inside[@]}" curl -fsS http://127.0.0.1:8080/docs/)
+    grep -q "<h1>/docs/</h1>" <<<"$answer" || fail "with $(readme -e), it answers $answer"
     for _ in $(seq 100); do
         [ "$(state '{{.State.Health.Status}}')" = starting ] || break
         sleep 0.1

@@ -66,7 +66,7 @@ boot() {
     mkdir "$folder/root"
     mount -t tmpfs -o mode=755 tmpfs "$folder/root"
     cd "$folder/root"
-    mkdir -p usr proc sys dev run tmp var srv/www etc/systemd/system old
+    mkdir -p usr proc sys dev run tmp var srv/www home/www etc/systemd/system old
     chmod 1777 tmp
     mount --bind /usr usr
     mount -o remount,bind,ro usr
@@ -134,7 +134,7 @@ run_units() {
 
     # It is shut in: no privilege, a filter of system calls, and nothing that it can write.
     "${inside[@]}" systemd-analyze security --threshold=35 --no-pager openkitchen.service >/dev/null
-    local process wanted path number clients=() answers
+    local process wanted path number clients=() answers command valid
     process=$("${inside[@]}" systemctl show --property MainPID --value openkitchen.service)
     "${inside[@]}" grep -E '^(Uid|Cap(Prm|Eff|Bnd|Amb)|NoNewPrivs|Seccomp):' "/proc/$process/status" >"$folder/status"
     ! grep -qE '^Uid:.*\b0\b' "$folder/status" || fail "it is root"
@@ -144,7 +144,9 @@ run_units() {
     for path in /srv/www /usr /etc /proc/sys/kernel/hostname /sys/fs/cgroup; do
         "${inside[@]}" nsenter --target "$process" --mount sh -c '! [ -w "$0" ]' "$path" || fail "it may write $path"
     done
-    ! "${inside[@]}" nsenter --target "$process" --mount test -e /dev/tty0 || fail "it has devices"
+    for path in /dev/tty0 /home/www; do
+        ! "${inside[@]}" nsenter --target "$process" --mount test -e "$path" || fail "it has $path"
+    done
 
     # Clients wait while it restarts; a crash is a restart too.
     for number in 1 2 3 4; do
@@ -162,6 +164,20 @@ run_units() {
     answers=$(cat "$folder"/answers-* | wc -l)
     control kill --signal KILL openkitchen.service
     ask
+
+    # Its health, its log, and a password.
+    "${inside[@]}" /usr/local/bin/openkitchen healthcheck 80
+    if command -v goaccess >/dev/null; then
+        command=$(grep -o '`journalctl [^`]*`' README.md | tr -d '`')
+        valid=$("${inside[@]}" sh -c "$command -o json" 2>/dev/null | sed -nE 's/.*"valid_requests": *([0-9]+).*/\1/p')
+        [ "${valid:-0}" -ge "$answers" ] || fail "goaccess reads ${valid:-no} requests in the log"
+    fi
+    "${inside[@]}" sh -c 'umask 077 && echo OPENKITCHEN_AUTH=me:secret >/etc/openkitchen.env'
+    control reset-failed # so many starts are a failure, too
+    control restart openkitchen
+    ! "${inside[@]}" curl -fsS http://127.0.0.1/ 2>/dev/null || fail "it asks for no password"
+    ask --user me:secret
+    "${inside[@]}" rm /etc/openkitchen.env
 
     # It stops with its socket, and starts it.
     control stop openkitchen.socket

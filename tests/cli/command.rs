@@ -16,7 +16,7 @@ use openkitchen::transcript::{Item, Side};
 use crate::support::client::Client;
 use crate::support::process::{
     self, Exit, Folder, ServerProcess, assert_serves_the_lesson, free_address, openkitchen, run,
-    run_with_input,
+    run_with_input, unprivileged_openkitchen,
 };
 
 /// All flags of the server, in the order of the help.
@@ -271,19 +271,10 @@ fn the_error_for_a_privileged_port_says_what_to_try() {
     let line = "--listen 0.0.0.0:80 --no-trace";
     // If this user may bind port 80, the test runs as an unprivileged user, in a network of its own
     // where the port needs privileges.
-    const UNPRIVILEGED: &str = "unshare -n setpriv --reuid=65534 --regid=65534 --clear-groups";
     let refused = TcpListener::bind("0.0.0.0:80").map_err(|error| error.kind());
     if refused.is_err_and(|kind| kind == io::ErrorKind::PermissionDenied) {
         assert_error(&run(&mut openkitchen(line)), &expected);
-    } else if process::need("unshare and setpriv", &format!("{UNPRIVILEGED} true")) {
-        // The unprivileged user may not read cargo's folder, so the binary is copied. `cp` does it: if
-        // this process wrote the copy, a child of another test could inherit the open file, and a
-        // file that is open for writing cannot be executed.
-        let copy = folder.file("openkitchen");
-        let mut cp = Command::new("cp");
-        assert_eq!(run(cp.arg(env!("CARGO_BIN_EXE_openkitchen")).arg(&copy)).code, Some(0));
-        let mut command = Command::new("unshare");
-        command.args(UNPRIVILEGED.split(' ').skip(1)).arg(copy).args(line.split(' '));
+    } else if let Some(mut command) = unprivileged_openkitchen(&folder, line) {
         assert_error(&run(&mut command), &expected);
     }
 }

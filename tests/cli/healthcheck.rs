@@ -52,10 +52,19 @@ fn without_a_url_the_address_of_listen_is_asked() {
     for listen in [format!(":{port}"), "localhost".into()] {
         let ended = run(openkitchen("healthcheck").env("OPENKITCHEN_LISTEN", &listen));
         assert_eq!(ended.code, Some(2), "{listen}: {ended:?}");
-        let takes = "--listen takes an address such as 127.0.0.1:8080 or unix:PATH";
+        let takes =
+            "--listen (OPENKITCHEN_LISTEN) takes an address such as 127.0.0.1:8080 or unix:PATH";
         let expected = format!("{takes}, not `{listen}`");
         assert!(ended.stderr.contains(&expected), "{}", ended.stderr);
         assert_eq!(run(openkitchen("serve .").env("OPENKITCHEN_LISTEN", &listen)).code, Some(2));
+    }
+    // The server takes it, but has another port.
+    for listen in ["127.0.0.1:0", "[::1]:0", "0"] {
+        let ended = run(openkitchen("healthcheck").env("OPENKITCHEN_LISTEN", listen));
+        let expected = "openkitchen: --listen (OPENKITCHEN_LISTEN) has port 0, and the server has another: \
+                        write that one, openkitchen healthcheck PORT\n";
+        assert_eq!(ended.code, Some(2), "{listen}: {ended:?}");
+        assert!(ended.stderr.starts_with(expected), "{}", ended.stderr);
     }
     let ended = run(openkitchen("healthcheck https://h/").env("OPENKITCHEN_LISTEN", ""));
     assert_eq!(ended.code, Some(2), "{ended:?}");

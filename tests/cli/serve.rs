@@ -1,9 +1,11 @@
 //! Tests of `serve`: its flags, its log, its password and its listeners. What is sent for a file is tested
 //! with the library, in `tests/api/files.rs`.
 
+use std::fs::Permissions;
 use std::io::{self, BufRead, BufReader, PipeReader, PipeWriter, Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpListener};
 use std::os::fd::OwnedFd;
+use std::os::unix::fs::PermissionsExt;
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::Path;
 use std::process::{Command, Stdio};
@@ -18,6 +20,7 @@ use openkitchen::{Listener, Transcript};
 use crate::support::client::{Client, Response};
 use crate::support::process::{
     Exit, Folder, Process, ServerProcess, TIMEOUT, free_address, need, openkitchen, run, signal,
+    unprivileged_openkitchen,
 };
 
 /// A folder with a page.
@@ -134,6 +137,41 @@ fn only_a_variable_has_a_value_on_each_line() {
         let expected = format!(", not `{last}`\n");
         assert!(ended.code == Some(2) && ended.stderr.contains(&expected), "{}", ended.stderr);
     }
+    // Docker takes no line end in ENV. A flag may have a backslash and an n.
+    for (flag, value) in
+        [("header", r"X: a\nY: b"), ("header", r"\n"), ("type", r".a=b/c\r\n.d=e/f")]
+    {
+        let variable = format!("OPENKITCHEN_{}", flag.to_uppercase());
+        let ended = run(serve(&folder, "").env(&variable, value));
+        let expected = format!(
+            "openkitchen: {variable} has a backslash and an n, which are no line end; \
+             repeat --{flag} on the command line\n"
+        );
+        assert_eq!((ended.code, &*ended.stdout), (Some(2), ""), "{value}: {ended:?}");
+        assert!(ended.stderr.starts_with(&expected), "{value}: {}", ended.stderr);
+    }
+    let server = ServerProcess::start(serve(&folder, "").args(["--header", r"X: C:\new"]));
+    assert_eq!(server.get("/").field("X"), Some(r"C:\new"));
+}
+
+#[test]
+fn a_directory_that_the_user_may_not_open_is_an_error_with_what_to_do() {
+    let folder = Folder::new();
+    let (above, below) = (folder.file("above"), folder.file("above/below"));
+    fs::create_dir_all(&below).unwrap();
+    fs::set_permissions(&above, Permissions::from_mode(0o600)).unwrap();
+    for directory in [&above, &below] {
+        let directory = directory.display();
+        let line = format!("serve {directory} --listen 127.0.0.1:0");
+        let Some(mut command) = unprivileged_openkitchen(&folder, &line) else { break };
+        let ended = run(&mut command);
+        let expected = format!(
+            "openkitchen: this user may not open `{directory}`, or a directory above it; \
+             let every user read it: chmod -R a+rX {directory}\n"
+        );
+        assert_eq!((ended.code, &*ended.stderr), (Some(2), &*expected));
+    }
+    fs::set_permissions(&above, Permissions::from_mode(0o700)).unwrap();
 }
 
 #[test]

@@ -25,6 +25,23 @@ pub fn openkitchen(flags: &str) -> Command {
     command
 }
 
+/// The same as a user without privileges, in a network of its own where low ports need them. `None` if that
+/// cannot be had here: then the test is skipped.
+pub fn unprivileged_openkitchen(folder: &Folder, flags: &str) -> Option<Command> {
+    const UNPRIVILEGED: &str = "unshare -n setpriv --reuid=65534 --regid=65534 --clear-groups";
+    need("unshare and setpriv", &format!("{UNPRIVILEGED} true")).then(|| {
+        // The unprivileged user may not read cargo's folder, so the binary is copied. `cp` does it: if
+        // this process wrote the copy, a child of another test could inherit the open file, and a
+        // file that is open for writing cannot be executed.
+        let copy = folder.file("openkitchen");
+        let mut cp = Command::new("cp");
+        assert_eq!(run(cp.arg(env!("CARGO_BIN_EXE_openkitchen")).arg(&copy)).code, Some(0));
+        let mut command = Command::new("unshare");
+        command.args(UNPRIVILEGED.split(' ').skip(1)).arg(copy).args(flags.split_whitespace());
+        command
+    })
+}
+
 /// The variable that tells a test that another test has started its program.
 const STARTED_BY_A_TEST: &str = "STARTED_BY_A_TEST";
 

@@ -41,15 +41,19 @@ pub fn authority_of(argument: &str, wanted: &str, typed: &OsStr) -> Result<Strin
     let has_port = bare.contains(':') && !bare.ends_with(']');
     let has_default = url.is_some() && !bare.is_empty() && !has_port;
     let with_default = has_default.then(|| format!("{bare}:80"));
-    let has_port_0 = bare.rsplit(':').next().is_some_and(|port| port.parse() == Ok(0_u16));
     let on_this_machine = bare.parse::<u16>().is_ok().then(|| format!("localhost:{bare}"));
     on_this_machine
         .or_else(|| flags::address(bare))
         .or(with_default)
-        .filter(|_| !has_port_0) // no server listens there
+        .filter(|_| !has_port_0(bare)) // no server listens there
         .ok_or_else(|| {
             CliError::Usage(format!("{argument} takes {wanted}, or a port, not `{typed}`"))
         })
+}
+
+/// Whether this is the port 0, or an address with it: the system then chooses the port.
+pub fn has_port_0(address: &str) -> bool {
+    address.rsplit(':').next().is_some_and(|port| port.parse() == Ok(0_u16))
 }
 
 /// The host of a server in the field Host. The port 80 is left out (RFC 9110 section 4.2.3).

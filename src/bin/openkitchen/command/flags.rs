@@ -118,7 +118,9 @@ fn help_line(name: &str, value: &str, help: &str) -> String {
     format!("  {spelled:22} {help}\n")
 }
 
-/// The flags whose variable has several values, each on a line of its own. Empty lines are skipped.
+/// The flags whose variable has several values, each on a line of its own. Empty lines are skipped. A
+/// backslash and an n are refused: they are meant as a line end where a variable cannot hold one, as in a
+/// Dockerfile's ENV or an env file.
 const ONE_ON_EACH_LINE: [&str; 2] = ["header", "type"];
 
 /// Sets the options from the command line, and the others from the environment. `--` ends the flags.
@@ -199,6 +201,12 @@ fn parse_names(
         };
         let is_on = !kind.is_empty() || switch(&value, &variable)?;
         match value.to_str().filter(|_| ONE_ON_EACH_LINE.contains(name)) {
+            Some(lines) if lines.contains("\\n") => {
+                return Err(CliError::Usage(format!(
+                    "{variable} has a backslash and an n, which are no line end; \
+                     repeat --{name} on the command line"
+                )));
+            }
             Some(lines) => {
                 for line in lines.lines().filter(|line| !line.is_empty()) {
                     set(at, OsStr::new(line), &variable)?;

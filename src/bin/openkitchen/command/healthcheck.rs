@@ -36,9 +36,9 @@ const COMMAND_LINE: CommandLine<HealthcheckOptions> = CommandLine {
     usage: "openkitchen healthcheck [URL] [FLAGS]: ask a server whether it is well\n\n\
         openkitchen healthcheck http://127.0.0.1:8080/healthz   or 8080, or unix:PATH",
     flags: &FLAGS,
-    notes: "Without a URL it asks at OPENKITCHEN_LISTEN, or at port 8080; without a path it\n\
-        asks for /healthz. Exit code: 0 the status is from 200 to 299, 1 it is another,\n\
-        or there was no answer.\n\
+    notes: "Without a URL it asks at the first address of OPENKITCHEN_LISTEN, or at port\n\
+        8080; without a path it asks for /healthz. Exit code: 0 the status is from 200\n\
+        to 299, 1 it is another, or there was no answer.\n\
         Each flag is also a variable: --timeout is OPENKITCHEN_TIMEOUT.",
 };
 
@@ -86,15 +86,18 @@ pub fn command(arguments: &[OsString]) -> Result<ExitCode, CliError> {
 
 /// Where a server with these values of --listen is to be asked: at the first.
 fn listened(listen: &[String]) -> Result<&str, CliError> {
-    match listen.first() {
-        None => Ok("127.0.0.1:8080"),
-        Some(first) if flags::address(first).is_some() || first.starts_with(UNIX_PREFIX) => {
-            Ok(first)
-        }
+    let Some(first) = listen.first() else { return Ok("127.0.0.1:8080") };
+    let source = "--listen (OPENKITCHEN_LISTEN)";
+    if first.starts_with(UNIX_PREFIX) {
+        Ok(first)
+    } else if flags::address(first).is_none() {
         // A server does not take it either.
-        Some(first) => {
-            Err(CliError::Usage(format!("--listen takes {FILES_ADDRESS}, not `{first}`")))
-        }
+        Err(CliError::Usage(format!("{source} takes {FILES_ADDRESS}, not `{first}`")))
+    } else if address::has_port_0(first) {
+        let sentence = "the server has another: write that one, openkitchen healthcheck PORT";
+        Err(CliError::Usage(format!("{source} has port 0, and {sentence}")))
+    } else {
+        Ok(first)
     }
 }
 

@@ -95,8 +95,9 @@ const COMMAND_LINE: CommandLine<SiteOptions> = CommandLine {
     notes: "Exit code, of each command: 0 all is well, 1 something differs or failed, 2 the\n\
         command line, or a file or an address to listen on, cannot be used, 3 there was\n\
         no connection (send, learn, mock: or no answer in time), 4 no whole response.\n\n\
-        A value in [ ] is the default. Each flag is also a variable: --max-head is\n\
-        OPENKITCHEN_MAX_HEAD. The site reads API_KEY, CONTACT_NAME and CONTACT_EMAIL.\n\
+        A value in [ ] is the default. Each flag is also a variable: --max-head 8K is\n\
+        OPENKITCHEN_MAX_HEAD=8K, and --no-trace is OPENKITCHEN_NO_TRACE=1.\n\
+        The site reads API_KEY, CONTACT_NAME and CONTACT_EMAIL.\n\
         RUST_LOG=info logs a line for each request; NO_COLOR=1 turns colours off,\n\
         as TERM=dumb does.",
 };

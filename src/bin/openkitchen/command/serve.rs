@@ -127,7 +127,8 @@ const COMMAND_LINE: CommandLine<ServeOptions> = CommandLine {
     notes: "404.html in DIR is the page for missing files; dot-files are hidden; a.js.br and\n\
         a.js.gz are a.js, precompressed; a list has 10000 names at most. /healthz\n\
         answers 200. OPENKITCHEN_AUTH=user:password asks for a user and a password.\n\
-        Each flag is also a variable: --max-age is OPENKITCHEN_MAX_AGE.",
+        Each flag is also a variable: --max-age 60 is OPENKITCHEN_MAX_AGE=60, and --list\n\
+        is OPENKITCHEN_LIST=1.",
 };
 
 /// The names of its flags.
@@ -244,6 +245,10 @@ fn unusable(directory: &Path, error: &io::Error) -> CliError {
                 "`{shown}` is no directory; serve the one that it is in: openkitchen serve {parent}"
             )
         }
+        ErrorKind::PermissionDenied => format!(
+            "this user may not open `{shown}`, or a directory above it; \
+             let every user read it: chmod -R a+rX {shown}"
+        ),
         _ => format!("{shown} cannot be served: {error}"),
     })
 }

@@ -128,7 +128,7 @@ const COMMAND_LINE: CommandLine<WatchOptions> = CommandLine {
     usage: "openkitchen watch ADDR [FLAGS]: relay connections to a server, print every byte\n\n\
         openkitchen watch 5000   relays 127.0.0.1:5001 to the server at 127.0.0.1:5000",
     flags: &FLAGS,
-    notes: "Each flag is also a variable: --no-trace is OPENKITCHEN_NO_TRACE.",
+    notes: "Each flag is also a variable: --no-trace is OPENKITCHEN_NO_TRACE=1.",
 };
 
 /// The names of its flags.
