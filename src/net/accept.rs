@@ -91,10 +91,13 @@ impl Acceptor {
 
     /// Waits in poll(2) for a connection or the stop, at the listener of a service manager alone. That one
     /// is non-blocking: only a shutdown of the socket, which is the manager's too, ends an `accept` that
-    /// waits.
+    /// waits. Another listener has waited itself, unless a caller has made it non-blocking since the start: so
+    /// that this takes no processor, there is a pause.
     fn wait_for_connection(&self) {
-        let Some((reader, _)) = &self.wake_pipe else { return };
-        let waited = sys::wait_for_connection(&self.listener, reader);
+        let waited = match &self.wake_pipe {
+            Some((reader, _)) => sys::wait_for_connection(&self.listener, reader),
+            None => Err(ErrorKind::WouldBlock.into()),
+        };
         if waited.is_err_and(|error| error.kind() != ErrorKind::Interrupted) {
             thread::sleep(ACCEPT_ERROR_PAUSE);
         }
