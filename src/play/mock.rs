@@ -52,7 +52,10 @@
 //! | the same, and [`Mock::exact`] | must have these lines in this order, and no others |
 //!
 //! In a request that must be as in a `>>>`, `Host` may be this machine, and `User-Agent` is not
-//! compared; [`Mock::ignoring`] adds names.
+//! compared; [`Mock::ignoring`] adds names. With [`Mock::exact`], the host must be that of the page, and
+//! no name is added. If the empty line below a request is missing and the response follows at once, the
+//! page has a note, and the request is compared as a whole one. A client that sends the very bytes is
+//! answered too, since the page may be meant so. A line such as `--- silent 1s` between the two says it.
 //!
 //! Each connection is played by a thread of its own: the first that is accepted as the first in the
 //! transcript, and so on. It is closed at once after its last step. A mock that loops keeps it, if
@@ -240,8 +243,9 @@ impl Mock {
         self
     }
 
-    /// Compares each byte of the requests, but for the port in `Host` and the line `User-Agent`: a field
-    /// that the transcript does not have is a difference.
+    /// Compares each byte of the requests, but for the port in `Host` and the line `User-Agent`: each head
+    /// must have the lines of the transcript in this order, and no others. [`Mock::ignoring`] has no effect
+    /// then.
     ///
     /// ```
     /// use openkitchen::{Client, Mock};

@@ -132,13 +132,15 @@ pub fn dictionary() -> Vec<Row> {
 
 /// Returns what a word means, without regard to case: as a word of the [`dictionary`], as a method and, if
 /// it is written as the field is, as a field. If it is none of them: as a status code, a version, a field,
-/// or in the words of values.
+/// or in the words of values. Where a word of the dictionary is the name of a field, the field is meant.
 pub fn look_up(word: &str) -> Vec<Row> {
     let is = |row: &Row| row.0.eq_ignore_ascii_case(word);
     let in_table = |table| find(table, word.as_bytes());
     let in_fields = || find_field(word.as_bytes());
+    let same_field = |row: &Row| find(FIELDS, row.0.as_bytes()).filter(|field| field.0 == row.0);
     let in_dictionary = dictionary().into_iter().find(is);
-    let field = in_fields().filter(|row| row.0 == word);
+    let in_dictionary = in_dictionary.map(|row| same_field(&row).unwrap_or(row));
+    let field = in_fields().filter(|row| row.0 == word && in_dictionary != Some(*row));
     let mut known: Vec<Row> =
         in_dictionary.into_iter().chain(in_table(METHODS)).chain(field).collect();
     if known.is_empty() {
@@ -1038,6 +1040,21 @@ mod tests {
             let found: Vec<_> = look_up(word).into_iter().map(|(_, clause, _)| clause).collect();
             assert_eq!(found, clauses, "{word}");
         }
+    }
+
+    #[test]
+    fn a_name_is_looked_up_with_one_meaning() {
+        let tables = [WORDS, EVERYDAY_WORDS, METHODS, FIELDS, STATUSES, VERSIONS];
+        for [name, ..] in tables.into_iter().flat_map(Table::rows) {
+            for typed in [name.to_owned(), name.to_lowercase()] {
+                let names: Vec<_> = look_up(&typed).into_iter().map(|row| row.0).collect();
+                let mut unique = names.clone();
+                unique.dedup();
+                assert_eq!(names, unique, "{typed}");
+            }
+        }
+        let tag = Some(find_field(b"ETag")).into_iter().collect::<Option<Vec<_>>>();
+        assert_eq!((Some(look_up("ETag")), Some(look_up("etag"))), (tag.clone(), tag));
     }
 
     #[test]

@@ -626,6 +626,41 @@ fn an_address_may_be_ipv6_a_name_or_a_port_alone() {
     }
 }
 
+#[test]
+fn an_ipv6_address_without_brackets_is_told_how_to_be_written() {
+    for (typed, meant) in [
+        ("::1:5000", "[::1]:5000"),
+        ("::1", "[::1]:PORT"),
+        ("[::1]", "[::1]:PORT"),
+        ("[::1", "[::1]:PORT"),
+        ("::1]:5000", "[::1]:5000"),
+        ("fe80::1", "[fe80::1]:PORT"),
+        ("2001:db8::1:80", "[2001:db8::1]:80"),
+        ("http://::1:5000/", "[::1]:5000"),
+        ("http://::1/", "[::1]:80"),
+    ] {
+        for command in ["send", "check", "watch", "learn", "healthcheck"] {
+            let ended = run(openkitchen(command).arg(typed));
+            let hint = format!("not `{typed}`; an IPv6 address stands in brackets: {meant}\n");
+            assert!(ended.stderr.contains(&hint), "{command} {typed}: {}", ended.stderr);
+            assert_eq!(ended.code, Some(2), "{command} {typed}");
+        }
+    }
+    // Where a server listens, brackets need not stand; healthcheck takes what the server takes.
+    if TcpListener::bind("[::1]:0").is_ok() || process::skip("IPv6") {
+        let files = ServerProcess::start(openkitchen("serve . --listen").arg("::1:0"));
+        let listen = format!("::1:{}", files.address.port());
+        let ended = run(openkitchen("healthcheck").env("OPENKITCHEN_LISTEN", listen));
+        assert_eq!((ended.code, &*ended.stderr), (Some(0), ""));
+    }
+    // What was typed stands in the error of a name that is not known, too.
+    for command in ["send", "check", "watch", "learn", "healthcheck"] {
+        let ended = run(openkitchen(command).arg("no.such.host.invalid:1"));
+        let both = ["no.such.host.invalid:1", "the host name no.such.host.invalid has"];
+        assert!(both.iter().all(|it| ended.stderr.contains(it)), "{command}: {}", ended.stderr);
+    }
+}
+
 /// The binary, for which `localhost` has the addresses 127.0.0.1 and ::1. It sees another
 /// /etc/hosts.
 fn with_two_addresses(folder: &Folder, line: &str) -> Option<Command> {

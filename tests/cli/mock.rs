@@ -934,6 +934,7 @@ fn each_error_is_a_sentence() {
             folder.file("").display().to_string() + " --ignore a,,b",
             "--ignore takes names of header",
         ),
+        (format!("{good} --exact --ignore Host"), "--exact compares every field, so --ignore"),
         (empty_folder.display().to_string(), "has no file whose name ends in .wire"),
         (format!("{good} /no/such.wire"), "/no/such.wire: there is no such file"),
         ("--lop".into(), "did you mean --loop?"),
@@ -1013,6 +1014,7 @@ fn a_page_written_by_hand_works_with_curl_at_the_first_try() {
         ("", ""),
         ("???\nmethod GET\ntarget is /\n\n", ""),
         (">>>\nGET / HTTP/1.1\nHost: example.test\n\n", ""),
+        (">>>\nGET / HTTP/1.1\nHost: example.test\n", ""),
         (">>>\nGET / HTTP/1.1\nhost: localhost:8080\n\n\n\n", ""),
         (">>>\nGET / HTTP/1.1\n\n", "-H Accept:text/html"),
         (">>>\nGET / HTTP/1.1\nX-Key: 7\nHost: h\n\n", "-H x-key:7"),
@@ -1162,6 +1164,62 @@ fn a_note_tells_what_may_be_a_mistake_in_the_page() {
 }
 
 #[test]
+fn a_request_without_its_empty_line_is_compared_as_a_whole_one_and_told() {
+    let head = "GET / HTTP/1.1\r\nHost: h\r\nX-Id: 1\r\n";
+    let page = format!(">>>\n{}<<<\nHTTP/1.1 204 No Content\n\n", head.replace('\r', ""));
+    let note = "the head of request 1 has no end: an empty line is missing below it";
+    for (arguments, sent, code) in [
+        // As curl sends it: more fields, another order, this machine.
+        ("", "GET / HTTP/1.1\r\nAccept: */*\r\nX-Id: 1\r\nHost: 127.0.0.1:1\r\n\r\n", 0),
+        ("", &format!("{head}\r\n"), 0),
+        ("--exact", &format!("{head}\r\n"), 0),
+        // The very bytes: the page may be meant so.
+        ("", head, 0),
+        ("", "GET / HTTP/1.1\r\nHost: h\r\nX-Id: 2\r\n\r\n", 1),
+        ("", "GET / HTTP/1.1\r\nHost: h\r\n\r\n", 1),
+        ("--exact", "GET / HTTP/1.1\r\nX-Id: 1\r\nHost: h\r\n\r\n", 1),
+    ] {
+        let (found, lines) = json_lines(&page, arguments, sent.as_bytes());
+        let all = lines.join("\n");
+        assert_eq!(found, Some(code), "{arguments} {sent}: {all}");
+        assert_eq!(all.matches(note).count(), 1, "{all}");
+    }
+    // A head that arrives in two parts.
+    let mock = Mock::start(&page, "");
+    let mut client = mock.client();
+    client.write_all(b"GET / HTTP/1.1\r\nX-Id: 1\r\nAccept: text/html; x=y; z\r\n").unwrap();
+    let timeout = client.read_timeout().unwrap();
+    client.set_read_timeout(Some(Duration::from_millis(100))).unwrap();
+    let early = client.read(&mut [0; 64]).map_err(|error| error.kind());
+    assert_eq!(early, Err(ErrorKind::WouldBlock), "a part of a head is no request");
+    client.set_read_timeout(timeout).unwrap();
+    client.write_all(b"Host: h\r\n\r\n").unwrap();
+    assert_eq!(rest(&mut client).0, "HTTP/1.1 204 No Content\r\n\r\n");
+    drop(client);
+    let Exit { code, stdout, .. } = mock.wait();
+    assert_eq!(code, Some(0), "{stdout}");
+    // Each request of a connection.
+    let ok = "<<<\nHTTP/1.1 200 OK\nContent-Length: 0\n\n";
+    let get = |path: &str| format!(">>>\nGET {path} HTTP/1.1\nHost: h\n{ok}");
+    let mock = Mock::start(&(get("/a") + &get("/b")), "");
+    let mut client = mock.client();
+    for path in ["/a", "/b"] {
+        write!(client, "GET {path} HTTP/1.1\r\nAccept: */*\r\nHost: h\r\n\r\n").unwrap();
+        client.read_exact(&mut [0; 38]).unwrap();
+    }
+    drop(client);
+    let Exit { code, stdout, .. } = mock.wait();
+    assert_eq!(code, Some(0), "{stdout}");
+    // A line below the block says that the head is cut on purpose.
+    for event in ["--- silent 1ms\n", "--- wait 1ms\n"] {
+        let page = page.replace("<<<", &format!("{event}<<<"));
+        let (code, lines) = json_lines(&page, "", head.as_bytes());
+        let all = lines.join("\n");
+        assert_eq!((code, all.contains("missing below")), (Some(0), false), "{event}: {all}");
+    }
+}
+
+#[test]
 fn an_assertion_on_a_response_that_nothing_tests_is_told() {
     let response = "<<<\nHTTP/1.1 200 OK\nContent-Length: 0\n\n";
     let get = ">>>\nGET / HTTP/1.1\n\n";
@@ -1222,14 +1280,25 @@ fn fields_are_ignored_or_compared_exactly_as_told() {
     let page = ">>>\nGET / HTTP/1.1\nHost: h\nX-Id: 1\n\n<<<\nHTTP/1.1 204 No Content\n\n";
     let other = b"GET / HTTP/1.1\r\nHost: h\r\nX-Id: 2\r\n\r\n";
     let more = b"GET / HTTP/1.1\r\nHost: h\r\nX-Id: 1\r\nAccept: */*\r\n\r\n";
+    let in_another_order = b"GET / HTTP/1.1\r\nX-Id: 1\r\nHost: h\r\n\r\n";
+    let of_this_machine = b"GET / HTTP/1.1\r\nHost: localhost\r\nX-Id: 1\r\n\r\n";
+    let agent = b"GET / HTTP/1.1\r\nHost: h:1\r\nUser-Agent: x\r\nX-Id: 1\r\n\r\n";
     for (arguments, sent, code) in [
         ("", &other[..], 1),
         ("--ignore Cookie,x-id", other, 0),
         ("", more, 0),
         ("--exact", more, 1),
+        ("", in_another_order, 0),
+        ("--exact", in_another_order, 1),
+        ("", of_this_machine, 0),
+        ("--exact", of_this_machine, 1),
+        ("--exact", agent, 0),
     ] {
-        assert_eq!(json_lines(page, arguments, sent).0, Some(code), "{arguments}");
+        let sent_text = sent.escape_ascii();
+        assert_eq!(json_lines(page, arguments, sent).0, Some(code), "{arguments}: {sent_text}");
     }
+    let help = run(&mut openkitchen("mock --help")).stdout;
+    assert!(help.contains("the head is FILE's, line for line, Host too"), "{help}");
 }
 
 #[test]

@@ -490,8 +490,16 @@ fn each_error_is_a_sentence() {
     let malformed = file("malformed.wire", "# t\n\nGET / HTTP/1.1\n");
     let left_out = file("left-out.wire", "# t\n\n>>>\nGET\n>>>\n\\{8 bytes}\\\n");
     let [empty, prose] = [file("empty.wire", ""), file("prose.wire", "# t\n\n???\nopen 1s\n")];
+    let plain = file("plain.txt", "GET / HTTP/1.1\r\nHost: h\r\n\r\n");
+    let as_bytes = format!("\nto send its bytes: openkitchen send :5000 < {plain}\n");
+    let latin = folder.file("latin.txt");
+    fs::write(&latin, b"GET / HTTP/1.1\r\nX: \xe9\r\n\r\n").unwrap();
+    let latin_as_bytes =
+        format!("\nto send its bytes: openkitchen send 5000 < {}\n", latin.display());
     let closed = free_address();
     for (arguments, code, expected) in [
+        (format!(":5000 {plain}"), 2, &*as_bytes),
+        (format!("5000 {}", latin.display()), 2, &*latin_as_bytes),
         (String::new(), 2, "send needs the address of a server"),
         ("nowhere".into(), 2, "ADDR takes an address"),
         ("https://127.0.0.1:1/".into(), 2, "TLS"),

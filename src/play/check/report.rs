@@ -154,6 +154,8 @@ pub struct Report {
     first_failed: Option<(String, String)>,
     /// Whether what crossed is shown of cases that pass.
     shows_passed: bool,
+    /// Sentences about cases that are not played, each for a line below the counts.
+    unplayed: Vec<String>,
     /// The causes of failures, each with the label of the first case that fails for it, and the number
     /// of others.
     causes: Vec<(String, String, usize)>,
@@ -182,6 +184,7 @@ impl Report {
             label_columns,
             first_failed: None,
             shows_passed: false,
+            unplayed: Vec::new(),
             causes: Vec::new(),
             without_need: 0,
             nothing_to_judge: 0,
@@ -194,6 +197,11 @@ impl Report {
     /// Shows what crossed of cases that pass, too.
     pub fn showing_passed(self) -> Report {
         Report { shows_passed: true, ..self }
+    }
+
+    /// Says at the end what is not played, in sentences.
+    pub fn with_unplayed(self, sentences: Vec<String>) -> Report {
+        Report { unplayed: sentences, ..self }
     }
 
     /// The label of the case that failed before for the cause of this result.
@@ -315,6 +323,7 @@ impl Report {
         add(unknown, "sent more than is followed here", "sent more than is followed here");
         add(rest, "was not tried", "were not tried");
         let mut text = format!("\n{}", paragraph(&format!("{counts}.")));
+        text.extend(self.unplayed.iter().map(|sentence| paragraph(sentence)));
         text.push_str(&self.whose_fault());
         if is_silent {
             text.push_str(&paragraph(

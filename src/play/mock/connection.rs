@@ -1,11 +1,11 @@
 //! What the server does on one connection of a transcript.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::mem;
 
 use super::notes;
 use crate::message::dialogue::{Dialogue, Side};
-use crate::play::expected::{ExpectedBytes, head_length, name_of};
+use crate::play::expected::{EqualUpTo, ExpectedBytes, head_length, name_of};
 use crate::play::script::ANY_REQUEST;
 use crate::play::turns::{Step, Turn, Turns};
 use crate::transcript::{Bytes, Item};
@@ -16,8 +16,8 @@ pub(super) struct MockConnection {
     pub number: u32,
     /// The name of the transcript, if it has one.
     pub page: String,
-    /// Whether a request has a `Content-Length` that the transcript does not have.
-    pub has_added_length: bool,
+    /// What its requests have that the transcript does not have.
+    pub added: Added,
     pub steps: Vec<Step>,
     /// All bytes that the client should send.
     pub expected: ExpectedBytes,
@@ -27,6 +27,16 @@ pub(super) struct MockConnection {
     pub notes: Vec<String>,
     /// Where the transcript has no bytes of the client: the steps before which any request is awaited.
     pub awaits: Vec<AwaitedRequest>,
+}
+
+/// What the requests of a connection got, because the transcript does not have it: see [`as_meant`].
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(super) struct Added {
+    /// Whether a request has got a `Content-Length`.
+    pub has_length: bool,
+    /// The head of each request that has got an empty line: the number of the request, from 1, and where the
+    /// head ends without that line, as an offset in all bytes of the client.
+    pub empty_lines: Vec<(u64, u64)>,
 }
 
 /// Any request, which is awaited before a step.
@@ -44,19 +54,23 @@ impl MockConnection {
     /// Returns the connections of a transcript, in the order in which they first appear.
     pub fn all(items: &[Item]) -> Vec<MockConnection> {
         let mut connections: Vec<MockConnection> = Vec::new();
-        let (items, with_length) = as_meant(items);
+        let (items, mut added) = as_meant(items);
         for Turn { connection: number, mut step } in Turns::new(&items, Side::Server) {
             let index = connections.iter().position(|known| known.number == number);
             let index = index.unwrap_or_else(|| {
                 let (expected, steps) = (ExpectedBytes::default(), Vec::new());
+                let added = added.remove(&number).unwrap_or_default();
+                let on_request =
+                    added.empty_lines.first().map(|(nth, _)| notes::on_head("request", *nth));
+                let on_response = notes::on_responses(&items, number);
                 connections.push(MockConnection {
                     number,
                     page: String::new(),
-                    has_added_length: with_length.contains(&number),
+                    added,
                     steps,
                     expected,
                     request_ends: Vec::new(),
-                    notes: notes::on_responses(&items, number).into_iter().collect(),
+                    notes: on_request.into_iter().chain(on_response).collect(),
                     awaits: Vec::new(),
                 });
                 connections.len() - 1
@@ -105,6 +119,21 @@ impl MockConnection {
         self.steps.iter().find(is_act)
     }
 
+    /// Whether the client has sent the bytes of a head up to an empty line that was added, and no more: `total`
+    /// is their end with that line, and `ends` are those of the requests in `received`.
+    pub fn has_head_as_written(&self, total: u64, received: &[u8], ends: &[u64]) -> bool {
+        let to = total.saturating_sub(EMPTY_LINE.len() as u64);
+        let whole = ends.len();
+        let start = |ends: &[u64]| whole.checked_sub(1).and_then(|last| ends.get(last).copied());
+        let mut equal = EqualUpTo {
+            expected: start(&self.request_ends).unwrap_or_default(),
+            received: start(ends).map_or(0, |end| usize::try_from(end).unwrap_or(usize::MAX)),
+        };
+        self.added.empty_lines.contains(&(whole as u64 + 1, to))
+            && !self.expected.compare(&mut equal, to, received, Side::Client)
+            && equal == EqualUpTo { expected: to, received: received.len() }
+    }
+
     /// Whether assertions are tested on the requests, and not the bytes.
     pub fn has_assertions(&self) -> bool {
         self.steps.iter().any(|step| matches!(step, Step::Assert { about: Side::Client, .. }))
@@ -112,19 +141,21 @@ impl MockConnection {
 }
 
 /// A transcript as a person means it who writes it by hand: without empty lines below whole requests, which
-/// set two blocks apart and which no client sends, and with a `Content-Length` where a request has
-/// content and no framing. Returns the connections that got one, too.
-fn as_meant(items: &[Item]) -> (Vec<Item>, BTreeSet<u32>) {
+/// set two blocks apart and which no client sends, with a `Content-Length` where a request has content and
+/// no framing, and with the empty line that ends a head where a response follows at once. Returns what each
+/// connection got, too.
+fn as_meant(items: &[Item]) -> (Vec<Item>, BTreeMap<u32, Added>) {
     let mut dialogues: BTreeMap<u32, Dialogue> = BTreeMap::new();
-    let (mut items, mut with_length) = (items.to_vec(), BTreeSet::new());
-    for item in &mut items {
+    let (original, mut items) = (items, items.to_vec());
+    let mut added = BTreeMap::<u32, Added>::new();
+    for (at, item) in items.iter_mut().enumerate() {
         let Item::Block(block) = item else { continue };
         let dialogue = dialogues.entry(block.connection).or_default();
         let Some(mut bytes) = block.bytes.expand() else { continue };
         let is_request = block.from == Side::Client && !dialogue.reader(Side::Client).is_within();
         if let Some(framed) = is_request.then(|| with_content_length(&bytes)).flatten() {
             (bytes, block.bytes) = (framed.clone(), Bytes::raw(framed));
-            with_length.insert(block.connection);
+            added.entry(block.connection).or_default().has_length = true;
         }
         let (mut end, mut length) = (0, 0);
         while let Some(range) = dialogue.next(block.from, &bytes[length..]) {
@@ -133,12 +164,39 @@ fn as_meant(items: &[Item]) -> (Vec<Item>, BTreeSet<u32>) {
                 end = length;
             }
         }
-        let is_blank = |rest: &[u8]| rest.iter().all(|byte| b"\r\n".contains(byte));
-        if block.from == Side::Client && end > 0 && end < bytes.len() && is_blank(&bytes[end..]) {
+        let is_blank = bytes[end..].iter().all(|byte| b"\r\n".contains(byte));
+        if block.from == Side::Client && end > 0 && end < bytes.len() && is_blank {
             block.bytes = Bytes::raw(&bytes[..end]);
         }
+        let progress = *dialogue.progress(Side::Client);
+        if block.from == Side::Client
+            && progress.is_within_head()
+            && bytes.ends_with(b"\r\n")
+            && !is_blank
+            && is_answered_at_once(&original[at + 1..], block.connection)
+        {
+            let lines = &mut added.entry(block.connection).or_default().empty_lines;
+            lines.push((progress.finals + 1, progress.total));
+            dialogue.follow(Side::Client, EMPTY_LINE);
+            block.bytes = Bytes::raw([&bytes, EMPTY_LINE].concat());
+        }
     }
-    (items, with_length)
+    (items, added)
+}
+
+/// The line that ends a head.
+const EMPTY_LINE: &[u8] = b"\r\n";
+
+/// Whether the next thing on this connection is a block of the server: no wait and no end is before it.
+fn is_answered_at_once(items: &[Item], connection: u32) -> bool {
+    let next = items.iter().find_map(|item| match item {
+        Item::Block(block) => {
+            (block.connection == connection).then_some(block.from == Side::Server)
+        }
+        Item::Event(event) => (event.connection == connection).then_some(false),
+        Item::Prose(_) | Item::Assertions(_) => None,
+    });
+    next == Some(true)
 }
 
 /// The methods of requests that usually have content.
@@ -276,7 +334,38 @@ mod tests {
             (">>>\n\n\n".into(), ">>>\n\n\n".into()),
             (format!("{get}{empty}\n"), format!("{get}{empty}\n")),
         ] {
-            assert_eq!(as_meant(&items(&text)), (items(&expected), BTreeSet::new()), "{text}");
+            assert_eq!(as_meant(&items(&text)), (items(&expected), BTreeMap::new()), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_head_that_is_answered_at_once_gets_its_empty_line() {
+        let items = |text: &str| Transcript::parse(text).unwrap().items;
+        let [get, ok] = [">>>\nGET / HTTP/1.1\nHost: h\n", "<<<\nHTTP/1.1 204 No Content\n\n"];
+        for (text, expected, lines) in [
+            (format!("{get}{ok}"), format!("{get}\n{ok}"), vec![(1, 25)]),
+            (format!("{get}??? \nmethod GET\n{ok}"), String::new(), vec![(1, 25)]),
+            (
+                format!("{get}{ok}{get}\n{ok}{get}{ok}"),
+                format!("{get}\n{ok}{get}\n{ok}{get}\n{ok}"),
+                vec![(1, 25), (3, 79)],
+            ),
+            (format!("{get}>>>\nA: b\n{ok}"), format!("{get}>>>\nA: b\n\n{ok}"), vec![(1, 31)]),
+            // Cut on purpose, or no head of HTTP.
+            (format!("{get}--- silent 1s\n{ok}"), format!("{get}--- silent 1s\n{ok}"), vec![]),
+            (format!("{get}--- client half-close\n{ok}"), String::new(), vec![]),
+            (format!("{get}A: b\\\n{ok}"), format!("{get}A: b\\\n{ok}"), vec![]),
+            (get.to_owned(), get.to_owned(), vec![]),
+            (format!("{get}--- @2 open\n"), String::new(), vec![]),
+            (format!(">>>\nEHLO me\n{ok}"), format!(">>>\nEHLO me\n{ok}"), vec![]),
+            (format!(">>>\nUSER me\n{ok}"), format!(">>>\nUSER me\n{ok}"), vec![]),
+        ] {
+            let (meant, added) = as_meant(&items(&text.replace("??? ", "???")));
+            if !expected.is_empty() {
+                assert_eq!(meant, items(&expected), "{text}");
+            }
+            let found = added.get(&1).map_or(&[][..], |added| &added.empty_lines);
+            assert_eq!(found, lines, "{text}");
         }
     }
 

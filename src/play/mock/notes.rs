@@ -58,6 +58,11 @@ pub(super) fn on_responses(items: &[Item], connection: u32) -> Option<String> {
     None
 }
 
+/// The note on the head of this message, which has no empty line.
+pub(super) fn on_head(message: &str, number: u64) -> String {
+    format!("the head of {message} {number} has no end: an empty line is missing below it")
+}
+
 /// The note on an assertion that is about a response and stands above it: no response is between it and
 /// the request or the assertions before it.
 pub(super) fn on_assertions(steps: &[Step]) -> Option<String> {
@@ -119,9 +124,9 @@ fn on_block(dialogue: &mut Dialogue, bytes: &[u8], next: Next) -> Option<String>
     let number = progress.finals + 1;
     match (ending, next) {
         (_, Next::Bytes) => None,
-        _ if progress.is_within_head() && bytes.starts_with(b"HTTP/") => Some(format!(
-            "the head of response {number} has no end: an empty line is missing below it"
-        )),
+        _ if progress.is_within_head() && bytes.starts_with(b"HTTP/") => {
+            Some(on_head("response", number))
+        }
         (Some(Ending::Length(length)), Next::Other) if reader.content_left() > 0 => {
             let left = counted(reader.content_left(), "byte is", "bytes are");
             Some(format!("response {number} has Content-Length {length}, and {left} missing"))

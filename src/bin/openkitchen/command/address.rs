@@ -1,6 +1,7 @@
 //! The address of a server, as the user types it.
 
 use std::ffi::OsStr;
+use std::net::Ipv6Addr;
 
 use super::CliError;
 use super::flags;
@@ -37,14 +38,22 @@ pub fn authority_of(argument: &str, wanted: &str, typed: &OsStr) -> Result<Strin
     let url = typed.strip_prefix("http://");
     let bare = url.unwrap_or(typed);
     let bare = bare.split(['/', '?', '#']).next().unwrap_or_default();
-    let bare = if url.is_none() { bare.strip_prefix(':').unwrap_or(bare) } else { bare };
+    let is_port = |text: &&str| text.parse::<u16>().is_ok();
+    let port_alone = bare.strip_prefix(':').filter(|port| url.is_none() && is_port(port));
+    let bare = port_alone.unwrap_or(bare);
     let has_port = bare.contains(':') && !bare.ends_with(']');
     let has_default = url.is_some() && !bare.is_empty() && !has_port;
     let with_default = has_default.then(|| format!("{bare}:80"));
     let on_this_machine = bare.parse::<u16>().is_ok().then(|| format!("localhost:{bare}"));
-    on_this_machine
-        .or_else(|| flags::address(bare))
-        .or(with_default)
+    let found = on_this_machine.or_else(|| flags::address(bare)).or(with_default);
+    let ipv6 = ipv6(bare, if url.is_some() { "80" } else { "PORT" });
+    if let Some(meant) = ipv6.filter(|it| found.as_ref() != Some(it) || !bare.starts_with('[')) {
+        return Err(CliError::Usage(format!(
+            "{argument} takes {wanted}, or a port, not `{typed}`; \
+             an IPv6 address stands in brackets: {meant}"
+        )));
+    }
+    found
         .filter(|_| !has_port_0(bare)) // no server listens there
         .ok_or_else(|| {
             CliError::Usage(format!("{argument} takes {wanted}, or a port, not `{typed}`"))
@@ -54,6 +63,25 @@ pub fn authority_of(argument: &str, wanted: &str, typed: &OsStr) -> Result<Strin
 /// Whether this is the port 0, or an address with it: the system then chooses the port.
 pub fn has_port_0(address: &str) -> bool {
     address.rsplit(':').next().is_some_and(|port| port.parse() == Ok(0_u16))
+}
+
+/// The IPv6 address that is meant, in brackets, with its port or the default one. Without brackets the
+/// last part is taken for the port, if the rest is an address.
+fn ipv6(typed: &str, default_port: &str) -> Option<String> {
+    let host_of = |text: &str| {
+        let host = text.trim_start_matches('[').trim_end_matches(']');
+        host.parse::<Ipv6Addr>().is_ok().then(|| host.to_owned())
+    };
+    let parts = typed.rsplit_once(':').filter(|(_, port)| port.parse::<u16>().is_ok());
+    let with_port = parts.and_then(|(host, port)| Some((host_of(host)?, port)));
+    let (host, port) = with_port.or_else(|| Some((host_of(typed)?, default_port)))?;
+    Some(format!("[{host}]:{port}"))
+}
+
+/// The error for a server that cannot be reached, at the address that the user has given.
+#[cfg(feature = "tools")]
+pub fn no_connection(address: &str, why: &str) -> CliError {
+    CliError::NoConnection(format!("{address} cannot be reached: {why}"))
 }
 
 /// The host of a server in the field Host. The port 80 is left out (RFC 9110 section 4.2.3).

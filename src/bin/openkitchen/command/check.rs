@@ -108,9 +108,14 @@ pub fn command(arguments: &[OsString]) -> Result<ExitCode, CliError> {
     }
     let authority = address::authority(typed)?;
     let cases = read_cases(files, address::host(&authority)).map_err(CliError::Unusable)?;
-    let addresses = connect::resolve(&authority).map_err(|why| no_connection(&authority, &why))?;
+    let addresses =
+        connect::resolve(&authority).map_err(|why| address::no_connection(&authority, &why))?;
     let target = CheckTarget { authority, addresses, timeout: options.timeout };
-    check_all(&cases, &target, &options).map_err(|error| match error {
+    let mut report = Report::new(&target.authority, &cases, stdout_wants_colour());
+    if files.is_empty() {
+        report = report.with_unplayed(unplayed(address::host(&target.authority)));
+    }
+    check_all(&cases, &target, &options, report).map_err(|error| match error {
         CliError::NoConnection(sentence) if files.is_empty() && may_be_lesson(typed) => {
             let (number, count) = (typed.display(), course::count());
             CliError::NoConnection(format!(
@@ -135,6 +140,16 @@ fn lesson(number: usize, host: &str) -> Result<Case, String> {
     })
 }
 
+/// The lessons that a check of all lessons does not play, each in a sentence.
+fn unplayed(host: &str) -> Vec<String> {
+    let is_unplayed =
+        |(number, lesson): &(usize, &Lesson)| matches!(lesson.case(*number, host), Ok(None));
+    let sentence = |(number, _): (usize, &Lesson)| {
+        format!("Lesson {number} sends nothing: openkitchen learn {number} shows it.")
+    };
+    course::lessons().filter(|it| is_unplayed(it)).map(sentence).collect()
+}
+
 /// Returns the cases of these files, or all lessons. An argument that is not a file may be the name or
 /// the number of a lesson.
 fn read_cases(files: &[OsString], host: &str) -> Result<Vec<Case>, String> {
@@ -157,8 +172,8 @@ fn check_all(
     cases: &[Case],
     target: &CheckTarget,
     options: &CheckOptions,
+    mut report: Report,
 ) -> Result<ExitCode, CliError> {
-    let mut report = Report::new(&target.authority, cases, stdout_wants_colour());
     if options.show {
         report = report.showing_passed();
     }
@@ -174,7 +189,7 @@ fn check_all(
         let outcome = &played.outcome;
         if let (CheckOutcome::Unreachable(why), true) = (outcome, is_first) {
             let why = format!("{why}; start the server, then check it again");
-            return Err(no_connection(&target.authority, &why));
+            return Err(address::no_connection(&target.authority, &why));
         }
         if *outcome == CheckOutcome::NothingToJudge {
             print_result(&mut report, case, &CaseResult::from(played), options)?;
@@ -298,10 +313,6 @@ impl PlayedLessons<'_> {
 /// limits its clients, is not the one that is meant, or fails.
 fn is_refusal(status: u16) -> bool {
     matches!(status, 401 | 403 | 407 | 421 | 429 | 451 | 500..600)
-}
-
-fn no_connection(address: &str, why: &str) -> CliError {
-    CliError::NoConnection(format!("{address} cannot be reached: {why}"))
 }
 
 /// Returns the list of lessons, a line each below their group: number, title, and whether it is about

@@ -5,7 +5,7 @@
 use std::env;
 use std::ffi::{OsStr, OsString};
 use std::io::{self, Write};
-use std::net::{IpAddr, SocketAddr};
+use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 use std::time::Duration;
 
 use openkitchen::message::seconds::parse_seconds;
@@ -343,12 +343,15 @@ fn unknown_variable(own: &[&'static str], name: &OsStr, value: &OsStr) -> Option
     Some(format!("{name} is unknown and has no effect{}", hint.unwrap_or_default()))
 }
 
-/// Reads an address with a port; a port alone means 127.0.0.1.
+/// Reads an address with a port; a port alone means 127.0.0.1. An IPv6 address gets its brackets.
 pub fn address(value: &str) -> Option<String> {
     if value.parse::<u16>().is_ok() {
         return Some(format!("127.0.0.1:{value}"));
     }
     let (host, port) = value.rsplit_once(':')?;
+    if host.parse::<Ipv6Addr>().is_ok() && port.parse::<u16>().is_ok() {
+        return Some(format!("[{host}]:{port}"));
+    }
     (!host.is_empty() && port.parse::<u16>().is_ok()).then(|| value.to_string())
 }
 

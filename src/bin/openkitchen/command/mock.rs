@@ -65,7 +65,7 @@ const FLAGS: [Flag<MockOptions>; 8] = [
         apply: |options, _| { options.loops = true; Ok(()) } },
     Flag { name: "ignore", value: "NAMES", help: "header fields that may differ: Cookie,X-Request-Id",
         apply: |options, value| { options.ignored = names(value).ok_or(NAMES)?; Ok(()) } },
-    Flag { name: "exact", value: "", help: "a header field that FILE does not have is a difference",
+    Flag { name: "exact", value: "", help: "the head is FILE's, line for line, Host too",
         apply: |options, _| { options.is_exact = true; Ok(()) } },
     Flag { name: "record", value: "DIR", help: "record each connection to a file of its own in DIR",
         apply: |options, value| { options.record = Some(value.into()); Ok(()) } },
@@ -136,6 +136,10 @@ pub fn command(arguments: &[OsString]) -> Result<ExitCode, CliError> {
     }
     if args.iter().filter(|file| *file == "-").count() > 1 {
         return Err(CliError::Usage("stdin can be read once, so give `-` once".to_owned()));
+    }
+    if options.is_exact && !options.ignored.is_empty() {
+        let sentence = "--exact compares every field, so --ignore has no effect; leave one out";
+        return Err(CliError::Usage(sentence.into()));
     }
     logging::start()?;
     let port_file = PortFile::prepare(options.port_file.as_deref()).map_err(CliError::Unusable)?;

@@ -10,13 +10,21 @@ use openkitchen::transcript::{BYTE_ORDER_MARK, MARKERS, Side};
 
 use super::CliError;
 
-/// Reads a transcript from a file, to play this side of it.
+/// Reads a transcript from a file, to play this side of it. `otherwise` says what to do with a file that
+/// is no transcript.
 ///
 /// # Errors
 /// The file, the line, and what was expected there.
-pub fn read(file: &Path, played: Side) -> Result<Transcript, CliError> {
-    let transcript = text(file).and_then(|text| {
-        script::parse(&text, played).map_err(|error| format!("{}: {error}", file.display()))
+pub fn read(file: &Path, played: Side, otherwise: &str) -> Result<Transcript, CliError> {
+    let transcript = bytes(file, u64::MAX).and_then(|bytes| {
+        let hint = match bytes.is_empty() || begins_transcript(&bytes) {
+            true => String::new(),
+            false => format!("\n{otherwise}"),
+        };
+        let parsed = utf8(file, bytes).and_then(|text| {
+            script::parse(&text, played).map_err(|error| format!("{}: {error}", file.display()))
+        });
+        parsed.map_err(|error| error + &hint)
     });
     transcript.map_err(CliError::Unusable)
 }
@@ -60,10 +68,15 @@ pub fn bytes(file: &Path, limit: u64) -> Result<Vec<u8>, String> {
 /// # Errors
 /// Why it cannot be read, or the first line that is not UTF-8.
 pub fn text(file: &Path) -> Result<String, String> {
-    let name = file.display();
-    String::from_utf8(bytes(file, u64::MAX)?).map_err(|error| {
+    utf8(file, bytes(file, u64::MAX)?)
+}
+
+/// The bytes of a file as UTF-8.
+fn utf8(file: &Path, bytes: Vec<u8>) -> Result<String, String> {
+    String::from_utf8(bytes).map_err(|error| {
         let text = &error.as_bytes()[..error.utf8_error().valid_up_to()];
         let line = text.split(|&byte| byte == b'\n').count();
+        let name = file.display();
         format!("{name}: line {line}: expected UTF-8, with other bytes as \\xHH")
     })
 }

@@ -44,7 +44,7 @@ const FLAGS: [Flag<SendOptions>; 3] = [
 
 const COMMAND_LINE: CommandLine<SendOptions> = CommandLine {
     usage: "openkitchen send: send bytes to any server, and print what it sends back\n\n\
-        openkitchen send ADDR [FLAGS]       send the bytes of stdin, unchanged\n\
+        openkitchen send ADDR [FLAGS]       send the bytes of stdin, unchanged: < FILE\n\
         openkitchen send ADDR FILE [FLAGS]  play the client of the transcript FILE\n\n\
         ADDR is host:port, http://host:port/, or a port alone: then 127.0.0.1 and ::1\n\
         are tried. On a terminal, type the request line and header fields, then an empty\n\
@@ -94,7 +94,14 @@ pub fn command(arguments: &[OsString]) -> Result<ExitCode, CliError> {
         }
     };
     let transcript = match file {
-        Some(file) => Some(script::read(Path::new(file), Side::Client)?),
+        Some(file) => {
+            let as_bytes = format!(
+                "to send its bytes: openkitchen send {} < {}",
+                typed.display(),
+                file.display()
+            );
+            Some(script::read(Path::new(file), Side::Client, &as_bytes)?)
+        }
         None => None,
     };
     if let (Some(file), Some(transcript)) = (file, &transcript)

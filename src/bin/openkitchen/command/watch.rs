@@ -174,8 +174,7 @@ fn watch(server: &str, options: &WatchOptions) -> Result<(), CliError> {
     let failed = |sentence: String| CliError::Unusable(sentence);
     let port_file = PortFile::prepare(options.port_file.as_deref()).map_err(failed)?;
     let io_failed = |error: io::Error| CliError::Failed(error.to_string());
-    let addresses = connect::resolve(server)
-        .map_err(|why| CliError::NoConnection(format!("{server} cannot be reached: {why}")))?;
+    let addresses = connect::resolve(server).map_err(|why| address::no_connection(server, &why))?;
     let Bound { listeners, addresses: all_bound, names, lines } =
         bind::bind(&options.listen, &next_port(server))
             .and_then(|bound| bound.of_tcp("listen"))

@@ -375,8 +375,7 @@ impl<'a> Teacher<'a> {
         let played = check::play_to_show(case, target);
         if let CheckOutcome::Unreachable(why) = &played.outcome {
             self.screen.show();
-            let sentence = format!("{} cannot be reached: {why}", target.authority);
-            return Err(CliError::NoConnection(sentence));
+            return Err(address::no_connection(&target.authority, why));
         }
         if self.outcome != Some(SendOutcome::Answered) {
             self.outcome = outcome(&played).or(self.outcome);

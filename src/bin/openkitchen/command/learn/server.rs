@@ -36,7 +36,8 @@ impl LessonServer {
     pub fn of(typed: Option<&OsStr>, timeout: Duration) -> Result<LessonServer, CliError> {
         if let Some(typed) = typed {
             let authority = address::authority(typed)?;
-            let addresses = connect::resolve(&authority).map_err(CliError::NoConnection)?;
+            let addresses = connect::resolve(&authority)
+                .map_err(|why| address::no_connection(&authority, &why))?;
             let sentence = format!("The lessons are sent to {authority}.");
             let target = CheckTarget { authority, addresses, timeout };
             return Ok(LessonServer { target, sentence, _site: None });
