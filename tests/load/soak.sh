@@ -22,7 +22,9 @@ fi
 ulimit -n "$limit"
 
 # These tests run here, since they move gigabytes. The mixed soak takes SOAK_SECONDS, by default half an hour.
-large="files::a_file_of_five_gib_arrives_whole mixed::soak"
+large="files::a_file_of_five_gib_arrives_whole
+watched_download::a_watched_download_is_nearly_as_fast_as_a_direct_one
+mixed::soak"
 
 # The others run in a network namespace of their own: all ports are free, and no other server is attacked.
 # Its send buffers are small, because a slow reader blocks the server only when they are full.
