@@ -14,7 +14,7 @@
 use std::fmt::Write;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use super::range::{self, Wanted};
+use super::range::{self, Extent};
 use super::variant::Variant;
 use crate::message::date::parse_http_date;
 use crate::message::fields::{FieldLines, entity_tags};
@@ -38,7 +38,7 @@ pub(super) struct Validators {
 #[derive(Debug)]
 pub(super) enum Outcome {
     /// They hold: the file is sent, or a part of it.
-    Send(Wanted),
+    Send(Extent),
     /// 304: the client has this state.
     NotModified,
     /// 412: the client wants something done to another state.
@@ -97,7 +97,7 @@ impl Validators {
         }
         // RFC 9110 section 14.2: a range has a meaning for GET only.
         let range = fields.only("range").filter(|_| is_get && self.allows_a_range(fields));
-        Outcome::Send(range.map_or(Wanted::Whole, |value| range::wanted(value, self.length)))
+        Outcome::Send(range.map_or(Extent::Whole, |value| range::extent(value, self.length)))
     }
 
     /// Whether If-Range has the file's tag or date (RFC 9110 section 13.1.5), or is not there. A date is
@@ -141,7 +141,7 @@ mod tests {
         let validators = Validators { etag, modified, strong_date, length, now };
         let fields = FieldLines::new(lines.as_bytes(), &spans);
         match validators.evaluate(fields, true) {
-            Outcome::Send(wanted) => format!("{wanted:?}"),
+            Outcome::Send(extent) => format!("{extent:?}"),
             outcome => format!("{outcome:?}"),
         }
     }

@@ -45,7 +45,7 @@ use conditions::{Outcome, Validators};
 use listing::Listings;
 use media_type::MediaTypes;
 use open::{Directory, Failure, OpenFile, is_hidden, shown};
-use range::Wanted;
+use range::Extent;
 use variant::Variant;
 
 /// The file that stands for a directory.
@@ -196,11 +196,11 @@ impl Files {
         let validators = Validators::of(&variant, SystemTime::now());
         let (length, coding, vary) = (variant.file.state.length, variant.coding, variant.vary);
         match validators.evaluate(request.field_lines(), request.method() == Method::Get) {
-            Outcome::Send(Wanted::Whole) => {
+            Outcome::Send(Extent::Whole) => {
                 let whole = self.content(length, variant);
                 self.validated(whole, &validators).field("Accept-Ranges", "bytes")
             }
-            Outcome::Send(Wanted::Part(range)) => {
+            Outcome::Send(Extent::Part(range)) => {
                 if let Err(error) = (&variant.file.handle).seek(SeekFrom::Start(range.start)) {
                     return failure(Failure::of(&error, &variant.file.path));
                 }
@@ -210,7 +210,7 @@ impl Files {
                     .field("Content-Range", &content_range)
                     .status(Status::PARTIAL_CONTENT)
             }
-            Outcome::Send(Wanted::BeyondTheEnd) => Response::text("the file ends before the range")
+            Outcome::Send(Extent::BeyondTheEnd) => Response::text("the file ends before the range")
                 .status(Status::RANGE_NOT_SATISFIABLE)
                 .field("Content-Range", &format!("bytes */{length}"))
                 .optional_field("Vary", vary),

@@ -21,7 +21,7 @@ const PART_FRAMING: u64 = 80;
 
 /// How much of a file a request asks for.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) enum Wanted {
+pub(super) enum Extent {
     /// The whole file.
     Whole,
     /// These bytes of it: one at least.
@@ -32,18 +32,18 @@ pub(super) enum Wanted {
 
 /// What this value of a Range field asks for, of a file with `length` bytes. A malformed one, and one in
 /// another unit, count as none (RFC 9110 section 14.2).
-pub(super) fn wanted(value: &[u8], length: u64) -> Wanted {
-    let Some(mut ranges) = ranges(value, length) else { return Wanted::Whole };
+pub(super) fn extent(value: &[u8], length: u64) -> Extent {
+    let Some(mut ranges) = ranges(value, length) else { return Extent::Whole };
     ranges.retain(|range| !range.is_empty());
     ranges.sort_unstable_by_key(|range| range.start);
-    let Some(mut joined) = ranges.first().cloned() else { return Wanted::BeyondTheEnd };
+    let Some(mut joined) = ranges.first().cloned() else { return Extent::BeyondTheEnd };
     for range in ranges {
         if range.start.saturating_sub(joined.end) > PART_FRAMING {
-            return Wanted::Whole;
+            return Extent::Whole;
         }
         joined.end = joined.end.max(range.end);
     }
-    Wanted::Part(joined)
+    Extent::Part(joined)
 }
 
 /// The ranges of a field, in bytes of the file. `None` if the whole file is to be sent.
@@ -83,7 +83,7 @@ mod tests {
 
     #[test]
     fn a_range_is_a_part_of_the_file_or_beyond_it_or_ignored() {
-        let part = |first, length| Wanted::Part(first..first + length);
+        let part = |first, length| Extent::Part(first..first + length);
         let large = 5 << 30;
         for (value, length, expected) in [
             ("bytes=0-4", 100, part(0, 5)),
@@ -95,42 +95,42 @@ mod tests {
             ("bytes=1-2 , ,", 100, part(1, 2)),
             ("bytes=,1-2", 100, part(1, 2)),
             ("bytes=4294967296-4294967300", large, part(1 << 32, 5)),
-            ("bytes=100-", 100, Wanted::BeyondTheEnd),
-            ("bytes=100-200,300-", 100, Wanted::BeyondTheEnd),
-            ("bytes=-0", 100, Wanted::BeyondTheEnd),
-            ("bytes=-0", 0, Wanted::BeyondTheEnd),
-            ("bytes=0-", 0, Wanted::BeyondTheEnd),
-            ("bytes=-5", 0, Wanted::Whole),
-            ("bytes=,-5", 0, Wanted::Whole),
-            ("bytes=0-,-5", 0, Wanted::Whole),
-            ("bytes=18446744073709551616-18446744073709551620", 100, Wanted::BeyondTheEnd),
+            ("bytes=100-", 100, Extent::BeyondTheEnd),
+            ("bytes=100-200,300-", 100, Extent::BeyondTheEnd),
+            ("bytes=-0", 100, Extent::BeyondTheEnd),
+            ("bytes=-0", 0, Extent::BeyondTheEnd),
+            ("bytes=0-", 0, Extent::BeyondTheEnd),
+            ("bytes=-5", 0, Extent::Whole),
+            ("bytes=,-5", 0, Extent::Whole),
+            ("bytes=0-,-5", 0, Extent::Whole),
+            ("bytes=18446744073709551616-18446744073709551620", 100, Extent::BeyondTheEnd),
             ("bytes=0-18446744073709551616", 100, part(0, 100)),
             // Several: one range if little is between them.
             ("bytes=0-4,50-54", 100, part(0, 55)),
             ("bytes=50-54,0-4", 100, part(0, 55)),
             ("bytes=0-9,5-6", 100, part(0, 10)),
-            ("bytes=0-0,82-82", 100, Wanted::Whole),
+            ("bytes=0-0,82-82", 100, Extent::Whole),
             ("bytes=0-0,81-81", 100, part(0, 82)),
             ("bytes=0-0,500-", 100, part(0, 1)),
             // Malformed, or in another unit.
-            ("bytes=9-4", 100, Wanted::Whole),
-            ("bytes=0-4,9-4", 100, Wanted::Whole),
-            ("bytes=", 100, Wanted::Whole),
-            ("bytes=,", 100, Wanted::Whole),
-            ("bytes= 1-2", 100, Wanted::Whole),
-            ("bytes=1 - 2", 100, Wanted::Whole),
-            ("bytes=1- 2", 100, Wanted::Whole),
-            ("bytes= -5", 0, Wanted::Whole),
-            ("bytes=-", 100, Wanted::Whole),
-            ("bytes=a-b", 100, Wanted::Whole),
-            ("bytes=+1-2", 100, Wanted::Whole),
-            ("bytes 0-4", 100, Wanted::Whole),
-            ("lines=0-4", 100, Wanted::Whole),
-            ("bytes", 100, Wanted::Whole),
+            ("bytes=9-4", 100, Extent::Whole),
+            ("bytes=0-4,9-4", 100, Extent::Whole),
+            ("bytes=", 100, Extent::Whole),
+            ("bytes=,", 100, Extent::Whole),
+            ("bytes= 1-2", 100, Extent::Whole),
+            ("bytes=1 - 2", 100, Extent::Whole),
+            ("bytes=1- 2", 100, Extent::Whole),
+            ("bytes= -5", 0, Extent::Whole),
+            ("bytes=-", 100, Extent::Whole),
+            ("bytes=a-b", 100, Extent::Whole),
+            ("bytes=+1-2", 100, Extent::Whole),
+            ("bytes 0-4", 100, Extent::Whole),
+            ("lines=0-4", 100, Extent::Whole),
+            ("bytes", 100, Extent::Whole),
         ] {
-            assert_eq!(wanted(value.as_bytes(), length), expected, "{value} of {length}");
+            assert_eq!(extent(value.as_bytes(), length), expected, "{value} of {length}");
         }
         let many = format!("bytes={}0-", "0-,".repeat(300));
-        assert_eq!(wanted(many.as_bytes(), 100), Wanted::Whole);
+        assert_eq!(extent(many.as_bytes(), 100), Extent::Whole);
     }
 }

@@ -70,7 +70,7 @@ pub struct Limits {
     /// `Retry-After`; if many arrive at once, a client that is late with its request may miss it.
     pub connections: usize,
     /// Head timeout: time for a complete head, from its first byte to its last. Default 10 s; 408 past it.
-    /// A client that sends a byte now and then (slowloris) holds a thread no longer.
+    /// So a client that sends a byte now and then (slowloris) holds a thread for this time at most.
     pub head_timeout: Duration,
     /// Time to receive a request's content, and time to send a response or one chunk of a streamed
     /// one; one second is added for each 16 KiB. Default 30 s; past it, a
@@ -80,7 +80,7 @@ pub struct Limits {
     /// without a response.
     pub idle_timeout: Duration,
     /// Write timeout: the longest time in which a client may take no byte of a response. Default 30 s;
-    /// past it, the connection closes, on Linux within the same time again.
+    /// past it, the connection closes: on Linux after twice the time at the latest.
     pub write_timeout: Duration,
     /// Grace time of a graceful shutdown: time to finish open exchanges after a request to stop. Default
     /// 5 s; past it, the server closes every connection.

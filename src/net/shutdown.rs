@@ -152,7 +152,8 @@ impl<T: Serve> Shared<'_, T> {
 
 impl Acceptor {
     /// Ends every `accept` that waits. On Linux, `shutdown` of a listening socket does it. One that a service
-    /// manager has opened stays open: clients wait in its backlog until the service starts again.
+    /// manager has opened is not shut, since clients wait in its backlog until the service starts again:
+    /// there, a byte in the pipe ends every poll(2).
     fn wake(&self) {
         if let Some((_, writer)) = &self.wake_pipe {
             // The byte is never read, so it ends each wait. The pipe is empty, so the write does not fail.

@@ -344,7 +344,7 @@ mod tests {
         let [get, ok] = [">>>\nGET / HTTP/1.1\nHost: h\n", "<<<\nHTTP/1.1 204 No Content\n\n"];
         for (text, expected, lines) in [
             (format!("{get}{ok}"), format!("{get}\n{ok}"), vec![(1, 25)]),
-            (format!("{get}??? \nmethod GET\n{ok}"), String::new(), vec![(1, 25)]),
+            (format!("{get}???\nmethod GET\n{ok}"), String::new(), vec![(1, 25)]),
             (
                 format!("{get}{ok}{get}\n{ok}{get}{ok}"),
                 format!("{get}\n{ok}{get}\n{ok}{get}\n{ok}"),
@@ -360,7 +360,7 @@ mod tests {
             (format!(">>>\nEHLO me\n{ok}"), format!(">>>\nEHLO me\n{ok}"), vec![]),
             (format!(">>>\nUSER me\n{ok}"), format!(">>>\nUSER me\n{ok}"), vec![]),
         ] {
-            let (meant, added) = as_meant(&items(&text.replace("??? ", "???")));
+            let (meant, added) = as_meant(&items(&text));
             if !expected.is_empty() {
                 assert_eq!(meant, items(&expected), "{text}");
             }
